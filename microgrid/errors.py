@@ -1,0 +1,90 @@
+"""What can go wrong: every error is a MicrogridError and the builtin named beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class MicrogridError(Exception):
+    """Base of every error that this package raises."""
+
+
+class NumberError(MicrogridError, TypeError):
+    """Something that is not one real number stands where a number is needed."""
+
+
+class GradientLostError(MicrogridError, TypeError):
+    """The operation would silently drop the gradient."""
+
+
+class DomainError(MicrogridError, ValueError):
+    """The operation has no real value at this operand."""
+
+
+class DivisionError(MicrogridError, ZeroDivisionError):
+    """A division by zero."""
+
+
+class RangeError(MicrogridError, OverflowError):
+    """The result is too large for a float."""
+
+
+class RuleError(MicrogridError, ValueError):
+    """An operation gives another number of local gradients than it has parents."""
+
+
+class GraphError(MicrogridError, ValueError):
+    """The graph is not what the forward pass left: data changed since, or a cycle made by hand."""
+
+
+class LabelError(MicrogridError, ValueError):
+    """A label with a character that no picture can show."""
+
+
+class ShapeError(MicrogridError, ValueError):
+    """Arrays whose shapes do not fit."""
+
+
+class ExpressionError(MicrogridError, ValueError):
+    """Text that is not arithmetic."""
+
+
+class LayoutError(MicrogridError, RuntimeError):
+    """No program that can lay out a picture."""
+
+
+def describe(v: Any) -> str:
+    """A node or number in words: its name or the operation that made it, and its number."""
+    if not hasattr(v, "op"):
+        return repr(v)
+    if v.label:
+        return f"{v.label} = {v.data!r}"
+    return f"{v.op.name}(…) = {v.data!r}" if v.op else repr(v.data)
+
+
+def several(operands: Sequence[Any], most: int = 4) -> str:
+    return ", ".join([describe(x) for x in operands[:most]] + ["…"] * (len(operands) > most))
+
+
+def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
+    """The error of a forward pass: the operation, its operands, and what to do instead."""
+    if isinstance(error, MicrogridError):
+        return error
+    kind = (
+        DivisionError
+        if isinstance(error, ZeroDivisionError)
+        else RangeError
+        if isinstance(error, OverflowError)
+        else DomainError
+    )
+    advice = f": {op.hint}" if op.hint else ""
+    return kind(f"{op.name}({several(operands)}): {error.args[-1] if error.args else error}{advice}")
+
+
+def stale(v: Any) -> GraphError:
+    """The error of a backward pass over numbers that are not those of the forward pass."""
+    return GraphError(
+        f"the gradient of {v.op.name}({several(v.parents)}) would be wrong: data was set after "
+        f"{describe(v)} was computed; run the forward pass again"
+    )

@@ -1,0 +1,141 @@
+"""The operations as functions, as methods and as operators of Value."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from functools import partialmethod
+from typing import Any
+
+from microgrid import ops
+from microgrid.errors import DomainError, ShapeError
+from microgrid.guards import is_real
+from microgrid.numeric import maximum as largest
+from microgrid.value import Constant, Op, Value, evaluate, node
+
+
+def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """x above zero, slope * x below."""
+    return ops.leaky_relu(x, slope)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """x above zero, alpha * (exp(x) - 1) below."""
+    return ops.elu(x, alpha)
+
+
+def maximum(*xs: Any) -> Any:
+    """The largest of any number of values, one by one or as a list; ties share the gradient."""
+    return ops.maximum(*several("maximum", xs))
+
+
+def minimum(*xs: Any) -> Any:
+    """The smallest of any number of values, one by one or as a list; ties share the gradient."""
+    return ops.minimum(*several("minimum", xs))
+
+
+def logsumexp(*xs: Any) -> Any:
+    """log Σ exp(x) of any number of values, one by one or as a list, without overflow."""
+    return ops.logsumexp(*several("logsumexp", xs))
+
+
+def total(xs: Iterable[Any]) -> Any:
+    """Σ x as one node, added up from the left; 0 for none."""
+    values = tuple(xs)
+    return ops.total(*values) if values else 0
+
+
+def mean(xs: Iterable[Any]) -> Any:
+    """Σ x / n."""
+    values = several("mean", (xs,))
+    return ops.total(*values) / len(values)
+
+
+def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
+    """Σ x y as one node, added up from the left; ShapeError unless both are equally long."""
+    a, b = tuple(xs), tuple(ys)
+    if len(a) != len(b):
+        raise ShapeError(f"dot: {len(a)} values on the left and {len(b)} on the right")
+    return ops.dot(*a, *b) if a else 0
+
+
+def softmax(xs: Iterable[Any]) -> list[Any]:
+    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first, as a constant."""
+    values = several("softmax", (xs,))
+    top = largest(*map(ops.data, values))
+    exps = [ops.exp(x - top) for x in values]
+    scale = total(exps)
+    return [e / scale for e in exps]
+
+
+def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values given one by one, or as one list."""
+    values = tuple(xs[0]) if len(xs) == 1 and hasattr(xs[0], "__len__") else xs
+    if len(xs) == 1 and not isinstance(xs[0], Value) and hasattr(xs[0], "__iter__"):
+        values = tuple(xs[0])
+    if not values:
+        raise DomainError(f"{name}() of nothing: give at least one value")
+    return values
+
+
+def unary(entry: Op) -> Callable[[Value], Value]:
+    def method(self: Value) -> Value:
+        return node(entry, self, None, evaluate(entry, (self._data,), (self,)), self._version)
+
+    return method
+
+
+def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
+    """a ∘ b with a Value on the left, and with a plain number on the left."""
+    forward = entry.forward
+
+    def method(self: Value, other: Any) -> Any:
+        if not isinstance(other, Value):
+            if not is_real(other):
+                return NotImplemented
+            other = Constant(other)
+        try:
+            y = forward(self._data, other._data)
+        except (ArithmeticError, ValueError):
+            y = evaluate(entry, (self._data, other._data), (self, other))  # says what and where
+        return node(entry, self, other, y, self._version + other._version)
+
+    def reflected(self: Value, other: Any) -> Any:
+        return method(Constant(other), self) if is_real(other) else NotImplemented
+
+    return method, reflected
+
+
+def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+    def method(self: Value, other: Any) -> bool:
+        if isinstance(other, Value) or is_real(other):
+            return compare(self._data, ops.data(other))
+        return NotImplemented
+
+    return method
+
+
+OPERATORS = {
+    "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: globals().get(name, entry)
+    for name, entry in ops.PUBLIC.items()
+    if entry not in OPERATORS.values()
+} | {"mean": mean, "softmax": softmax}
+NO_METHODS = {"where", "total", "dot", "mean", "softmax", "neg", "absolute"}
+
+for name, entry in OPERATORS.items():
+    forth, back = binary(entry)
+    setattr(Value, f"__{name}__", forth)
+    setattr(Value, f"__r{name}__", back)
+for name in ("lt", "le", "gt", "ge"):
+    setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
+for name in FUNCTIONS.keys() - NO_METHODS:
+    entry = ops.TABLE[name]
+    one_operand = unary(entry) if len(entry.rules) == 1 else None
+    setattr(Value, name, one_operand or partialmethod(FUNCTIONS[name]))
+setattr(Value, "__neg__", unary(ops.neg))
+setattr(Value, "__abs__", unary(ops.absolute))
+setattr(Value, "__pos__", lambda self: self)
+globals().update(FUNCTIONS)

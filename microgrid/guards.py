@@ -1,0 +1,76 @@
+"""What may become a number or a label, and what a Value refuses because it would lose the gradient."""
+
+from __future__ import annotations
+
+import unicodedata
+from fractions import Fraction
+from numbers import Real
+from typing import Any
+
+from microgrid.errors import GradientLostError, LabelError, NumberError
+
+Number = Any  # float, int, Fraction: whatever computes exactly what it says
+
+
+def real(x: Any) -> Number:
+    """x as the Python number of the same value; NumberError unless it is one real number.
+
+    NumPy scalars become Python's: int64 would wrap around, float64 would divide by zero.
+    """
+    if type(x) is float or type(x) is int or type(x) is Fraction:
+        return x
+    if isinstance(x, Guarded):
+        raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
+    if isinstance(x, Real):
+        return x.item() if hasattr(x, "item") else +x
+    if hasattr(x, "__len__") and not isinstance(x, str | bytes):
+        size = f"of shape {x.shape}" if hasattr(x, "shape") else f"of length {len(x)}"
+        raise NumberError(
+            f"a Value holds one number, got {type(x).__name__} {size}; use matrix(...) for arrays"
+        )
+    raise NumberError(f"a Value needs a real number, got {type(x).__name__} {x!r}")
+
+
+def is_real(x: Any) -> bool:
+    """Whether x can stand beside a Value in arithmetic."""
+    return type(x) is float or type(x) is int or isinstance(x, Real)
+
+
+def checked_label(label: str) -> str:
+    """The label itself; LabelError if it holds a character that no picture can show."""
+    if not isinstance(label, str):
+        raise NumberError(f"a label is text, got {type(label).__name__} {label!r}")
+    if not label.isprintable():
+        for i, c in enumerate(label):
+            if unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff":
+                raise LabelError(
+                    f"label {label!r}: character {i} is the control character U+{ord(c):04X}; "
+                    "leave it out"
+                )
+    return label
+
+
+class Guarded:
+    """A number that says no, with the reason, where Python would silently drop the gradient."""
+
+    __slots__ = ()
+
+    def __float__(self) -> float:
+        raise GradientLostError(
+            f"a plain number made from {self!r} would drop the gradient: use v.exp() and the "
+            "other functions of microgrid, or v.data for the number"
+        )
+
+    def _piecewise_constant(self, *_: Any) -> Any:
+        raise GradientLostError(
+            "//, %, divmod, round, floor, ceil, trunc and sign are piecewise constant: their "
+            "derivative is 0 almost everywhere; use v.data for the number"
+        )
+
+    def _one_number(self, *_: Any) -> Any:
+        raise NumberError("a Value holds one number: no length, no items; use matrix(...)")
+
+    __int__ = __index__ = __complex__ = __float__
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _piecewise_constant
+    __divmod__ = __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
+    __iter__ = __len__ = __getitem__ = _one_number

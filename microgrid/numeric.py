@@ -1,0 +1,247 @@
+"""Functions of plain numbers that lose no digits and, where a backward pass needs them, never raise.
+
+The limits are those of IEEE 754: 1/0 is inf, 0/0 is nan.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+Number = Any
+INF, NAN = math.inf, math.nan
+
+
+def zero_like(x: Number) -> Number:
+    return x - x if isinstance(x, Fraction | int) else 0.0
+
+
+def divide(a: Number, b: Number) -> Number:
+    """a / b, and its limit for b → 0⁺ where b is zero."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return NAN if a == 0 or a != a else math.copysign(INF, a)
+
+
+def log(x: Number) -> float:
+    """log x, with log 0 = −inf and nan below zero."""
+    return math.log(x) if x > 0 else -INF if x == 0 else NAN
+
+
+def real_power(a: Number, b: Number) -> Number:
+    """a ** b, with an error where Python goes complex."""
+    y = a**b
+    if isinstance(y, complex):
+        raise ValueError("a negative base with a fractional exponent has no real value")
+    return y
+
+
+def power(a: Number, b: Number) -> Number:
+    """a ** b, with the limit where Python raises."""
+    try:
+        return real_power(a, b)
+    except ValueError:
+        return NAN
+    except (OverflowError, ZeroDivisionError):
+        return -INF if math.copysign(1, a) < 0 and b % 2 == 1 else INF
+
+
+def falling(k: int) -> Callable[[Number, Number], Number]:
+    """(a, b) ↦ b (b−1) … (b−k+1) a^(b−k), the k-th derivative of a^b in a."""
+
+    def derivative(a: Number, b: Number) -> Number:
+        factor = math.prod([b - j for j in range(k)])
+        if factor == 0:
+            return factor
+        exponent, lost = difference(b, k)
+        y = power(a, exponent)
+        if lost and a > 0 and 0 < y < INF:  # shows where a is far from 1
+            y += y * lost * math.log(a)
+        return factor * y
+
+    return derivative
+
+
+def sign(x: Number) -> Number:
+    """−1, 0 or 1 (0 at the kink), nan for nan."""
+    return x if x != x else (x > 0) - (x < 0)
+
+
+def step(x: Number) -> Number:
+    """1 for x > 0, else 0; nan for nan."""
+    return x if x != x else +(x > 0)
+
+
+def sigmoid(x: Number) -> float:
+    """1 / (1 + exp(−x)) without overflow."""
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1 + e)
+
+
+def sigmoid_slope(x: Number) -> float:
+    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|): s * (1 - s) has no digit left at 37."""
+    e = math.exp(-abs(x))
+    return e / ((1 + e) * (1 + e))
+
+
+def tanh_slope(x: Number) -> float:
+    """1 − tanh² x, in the same way."""
+    e = math.exp(-2 * abs(x))
+    return 4 * e / ((1 + e) * (1 + e))
+
+
+def difference(a: Number, b: Number) -> tuple[Number, Number]:
+    """a − b as rounded, and what rounding lost (Knuth's TwoSum)."""
+    d = a - b
+    back = d - a
+    lost = (a - (d - back)) - (b + back)
+    return d, lost if lost == lost else 0.0
+
+
+def exp_difference(a: Number, b: Number) -> float:
+    """exp(a − b) for a ≤ b, to the last digits even where a − b is rounded."""
+    d, lost = difference(a, b)
+    return math.exp(d) * (1 + lost)
+
+
+def sigmoid_difference(a: Number, b: Number) -> float:
+    """σ(a − b), to the last digits even where a − b is rounded."""
+    d, lost = difference(a, b)
+    return sigmoid(d) + lost * sigmoid_slope(d)
+
+
+def softplus(x: Number) -> float:
+    """log(1 + exp x) without overflow."""
+    return (x if x > 0 else 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def logsumexp(*xs: Number) -> float:
+    """log Σ exp x without overflow."""
+    top = maximum(*xs)
+    if not math.isfinite(top):
+        return float(top)
+    return top + math.log(math.fsum([math.exp(x - top) for x in xs]))
+
+
+def softmax(xs: Sequence[Number]) -> list[float]:
+    """exp x / Σ exp x, the gradient of logsumexp."""
+    top = maximum(*xs)
+    exps = [exp_difference(x, top) if x != top or not math.isfinite(x) else 1.0 for x in xs]
+    if math.isinf(top) and top > 0:
+        return [NAN if x == top else 0.0 for x in xs]
+    scale = math.fsum(exps)
+    return [e / scale for e in exps]
+
+
+def maximum(*xs: Number) -> Number:
+    """The largest; nan if any is nan."""
+    top = xs[0]
+    for x in xs:
+        if x != x:
+            return x
+        if x > top:
+            top = x
+    return top
+
+
+def minimum(*xs: Number) -> Number:
+    """The smallest; nan if any is nan."""
+    low = xs[0]
+    for x in xs:
+        if x != x:
+            return x
+        if x < low:
+            low = x
+    return low
+
+
+def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
+    """An equal share for each x that equals y, zero for the others (nan for all if y is nan)."""
+    if y != y:
+        return [y] * len(xs)
+    winners = [x == y for x in xs]
+    count = sum(winners)
+    share = 1 if count == 1 else (y - y + 1 if isinstance(y, Fraction) else 1) / count
+    return [share if won else 0 for won in winners]
+
+
+def gap(*xs: Number) -> Number:
+    """How far the largest is ahead of the next: the distance of a maximum from its kink."""
+    top, second = sorted(xs, reverse=True)[:2] if len(xs) > 1 else (INF, 0)
+    return top - second
+
+
+def gap_below(*xs: Number) -> Number:
+    """How far the smallest is below the next."""
+    return gap(*[-x for x in xs])
+
+
+def clip(x: Number, low: Number, high: Number) -> Number:
+    return x if x != x else low if x < low else high if x > high else x
+
+
+def inside(x: Number, low: Number, high: Number) -> Number:
+    """1 from low to high, bounds included, else 0; nan for nan."""
+    return x if x != x else +(low <= x <= high)
+
+
+def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
+    """Σ x y, added up from the left."""
+    products = [x * y for x, y in zip(xs, ys)]
+    return reduce(operator.add, products)
+
+
+def relu(x: Number) -> Number:
+    return x if x > 0 or x != x else zero_like(x)
+
+
+def silu(x: Number) -> float:
+    """x σ(x), and its limit −0 at −inf."""
+    s = sigmoid(x)
+    return x * s if s else -0.0
+
+
+def unit(a: Number, b: Number) -> float:
+    """a / √(a² + b²), scaled against overflow and underflow; 0 at the origin."""
+    h = math.hypot(a, b)
+    if h == 0:
+        return 0.0
+    if 1e-290 < h < 1e300:
+        return a / h
+    scale = 2.0**600 if h < 1 else 2.0**-600
+    return a * scale / math.hypot(a * scale, b * scale)
+
+
+def normal_pdf(x: Number) -> float:
+    """exp(−x²/2) / √(2π); x² is split into an exact part and a rest, else it costs hundreds of ULP."""
+    if abs(x) > 40:
+        return x * 0.0 if x != x else 0.0
+    high = round(x * 65536) / 65536 if x == x else x
+    rest = (x - high) * (x + high)
+    return math.exp(-high * high / 2) * math.exp(-rest / 2) / math.sqrt(2 * math.pi)
+
+
+def normal_cdf(x: Number) -> float:
+    """Φ(x) = erfc(−x/√2) / 2, corrected for the rounding of x/√2."""
+    z = -x / math.sqrt(2)
+    if abs(z) > 28 or z != z:
+        return math.erfc(z) / 2
+    # z √2 + x is what the division lost, times √2; erfc'(z) = −2 exp(−z²) / √π
+    exact = Fraction(z) * SQRT2 + Fraction(x)
+    return math.erfc(z) / 2 + float(exact) * normal_pdf(x)
+
+
+SQRT2 = Fraction(math.isqrt(2 * 10**60), 10**30)
+
+
+def gelu(x: Number) -> float:
+    """x Φ(x), and its limit −0 at −inf."""
+    p = normal_cdf(x)
+    return x * p if p else -0.0

@@ -1,0 +1,294 @@
+"""A number that remembers how it was made, and the backward pass over such numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from microgrid.errors import GraphError, RuleError, describe, failure, stale
+from microgrid.guards import Guarded, Number, checked_label, real
+
+Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
+new = object.__new__
+JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
+
+
+class Op:
+    """One operation: its value, its local gradients, and how it is written.
+
+    `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
+    called with `(y, *xs)`; an operation on any number of parents has one `joint` rule instead,
+    that returns them all, with None where a shut gate leaves no path. On numbers a rule gives a
+    number, on Values a Value, so that derivatives of derivatives come from the same rules.
+
+    The rest is for the readers of graphs: `text` is how it is written, with `{}` for an operand;
+    `role` what the gate does to a gradient; `domain` the intervals where the operands may lie;
+    `kink(*xs)` how far they are from a point without a derivative; `hint` what to do instead.
+    """
+
+    __slots__ = ("name", "forward", "rules", "joint", "text", "role", "domain", "kink", "hint")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Number],
+        *rules: Rule,
+        joint: JointRule | None = None,
+        text: str = "",
+        role: str = "",
+        domain: Sequence[tuple[float, float]] = (),
+        kink: Callable[..., Number] | None = None,
+        hint: str = "",
+    ) -> None:
+        self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
+        self.text, self.role, self.hint = text or name, role, hint
+        self.domain, self.kink = domain, kink
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+    def __call__(self, *xs: Any) -> Any:
+        """A Value where an operand is one, else a plain number; arrays go element by element."""
+        if any([getattr(x, "shape", None) for x in xs]):
+            import numpy as np
+
+            return np.frompyfunc(self, len(xs), 1)(*xs)
+        if any([isinstance(x, Value) for x in xs]):
+            return apply(self, *[x if isinstance(x, Value) else Constant(x) for x in xs])
+        return evaluate(self, xs, xs)
+
+
+class Value(Guarded):
+    """A node of a computation graph: a number, the operation that made it, and its parents.
+
+    `data` is a float, an int, a Fraction or a NumPy real scalar, and is never rounded.
+
+    >>> x = Value(3.0, "x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> x.grad
+    6.0
+    """
+
+    # Two slots for the parents, not a tuple: more than half of the time of a forward pass went into
+    # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
+    __slots__ = ("_data", "_grad", "_label", "op", "_a", "_b", "_version", "_seen")
+
+    def __init__(self, data: Number, label: str = "") -> None:
+        self._data = real(data)
+        self._grad: Number = None  # until a backward pass comes by
+        self._label = checked_label(label)
+        self.op: Op | None = None  # a leaf
+        self._a: Any = ()
+        self._b: Value | None = None
+        self._version = 0  # how often `data` was set
+        self._seen = 0  # the parents' versions, summed, when the data was computed from them
+
+    @property
+    def data(self) -> Number:
+        """The number. Graphs that were built on the old one will refuse to go backward."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Number) -> None:
+        self._data = real(data)
+        self._version += 1
+        if self.op is not None:
+            self._seen = -1  # it no longer follows from the parents
+
+    @property
+    def grad(self) -> Number:
+        """∂(roots of the backward passes)/∂(this node); zero before any."""
+        return zero(self) if self._grad is None else self._grad
+
+    @grad.setter
+    def grad(self, grad: Number) -> None:
+        self._grad = real(grad)
+
+    @property
+    def label(self) -> str:
+        """The name in pictures and tables; w_0 and x_{12} are shown with a subscript."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = checked_label(label)
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The nodes it was made from, in order; x * x has x twice."""
+        if self._b is not None:
+            return self._a, self._b
+        return self._a if type(self._a) is tuple else (self._a,)
+
+    @property
+    def local_gradients(self) -> tuple[Rule, ...]:
+        """One closure per parent: called with (y, *xs) it gives ∂y/∂parent."""
+        if self.op is None or self.op.joint is None:
+            return self.op.rules if self.op else ()
+        joint = self.op.joint
+        return tuple(
+            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is None else local
+            for i in range(len(self.parents))
+        )
+
+    def backward(self, upstream: Number = 1) -> None:
+        """Accumulate ∂(upstream · self)/∂v into v.grad for every node v of the graph.
+
+        Leaves add to what they hold, so that several passes sum up; inner nodes hold this pass
+        alone. Where anything raises, no gradient has changed.
+        """
+        order = topological(self)
+        gradient = accumulate(order, seed(self, upstream))
+        if len(gradient) < len(order):  # nodes behind a shut gate
+            gradient |= {v: zero(v) for v in order if v not in gradient}
+        for v, passed in gradient.items():
+            v._grad = passed if v._grad is None or v.op is not None else v._grad + passed
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every node of this node's graph to zero."""
+        for v in topological(self):
+            v._grad = None
+
+    def detach(self) -> Value:
+        """A new leaf with the same number, through which no gradient flows."""
+        return Value(self._data, self._label)
+
+    def __repr__(self) -> str:
+        label = f", label={self._label!r}" if self._label else ""
+        grad = "" if self._grad is None else f", grad={self._grad!r}"
+        return f"{type(self).__name__}({self._data!r}{label}{grad})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    if TYPE_CHECKING:  # the table of operations attaches these, see ops.py
+
+        def _binary(self, other: Any) -> Any: ...
+        def _unary(self) -> Value: ...
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
+        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = _binary
+        __neg__ = __pos__ = __abs__ = _unary
+
+
+class Constant(Value):
+    """A plain number inside an expression, like the 2 of 2 * x: a leaf that nobody asks about."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Number) -> None:
+        self._data = real(data)
+        self._grad, self._label, self.op, self._a, self._b = None, "", None, (), None
+        self._version = self._seen = 0
+
+
+def topological(root: Value) -> list[Value]:
+    """Every node of root's graph once, parents before children; no recursion."""
+    order: list[Value] = []
+    finished: dict[Value, bool] = {}
+    stack: list[Any] = [root]
+    while stack:
+        v = stack.pop()
+        if v is None:  # the parents of the next node are done
+            v = stack.pop()
+        elif v in finished:
+            if not finished[v]:
+                raise GraphError(f"there is a cycle through {describe(v)}: no gradient exists")
+            continue
+        elif v.op is not None:
+            finished[v] = False
+            stack += (v, None, v._b, v._a) if v._b is not None else (v, None, *v.parents[::-1])
+            continue
+        finished[v] = True
+        order.append(v)
+    return order
+
+
+def accumulate(
+    order: list[Value],
+    upstream: Any,
+    as_graph: bool = False,
+    trace: Callable[..., None] | None = None,
+) -> dict[Value, Any]:
+    """∂(upstream · root)/∂v for the nodes v of a topological order; changes no node.
+
+    With `as_graph` the local gradients are built from the nodes themselves, so that the results
+    can be differentiated in turn. `trace(child, parent, local, upstream, share, total)` is told
+    of each `+=`. A node that no path reaches has no entry.
+    """
+    gradient = {order[-1]: upstream}
+    for v in reversed(order):
+        if v.op is None or v not in gradient:
+            continue
+        upstream = gradient[v]
+        for parent, local in zip(v.parents, local_gradients(v, v.op, as_graph)):
+            if local is None:  # a shut gate: not even 0 × inf comes through
+                continue
+            share = upstream * local  # the chain rule
+            total = gradient[parent] = gradient[parent] + share if parent in gradient else share
+            if trace is not None:
+                trace(v, parent, local, upstream, share, total)
+    return gradient
+
+
+def local_gradients(v: Value, op: Op, as_graph: bool = False) -> Sequence[Any]:
+    """∂v/∂parent for each parent of v: numbers, or with `as_graph` whatever the rules build."""
+    if v._b is not None and op.joint is None:  # nearly every node: written out for speed
+        a, b, (rule_a, rule_b) = v._a, v._b, op.rules
+        if v._seen != a._version + b._version:
+            raise stale(v)
+        if as_graph:
+            return rule_a(v, a, b), rule_b(v, a, b)
+        y, x_a, x_b = v._data, a._data, b._data
+        return rule_a(y, x_a, x_b), rule_b(y, x_a, x_b)
+    parents = v.parents
+    if v._seen != sum([p._version for p in parents]):
+        raise stale(v)
+    y, xs = (v, parents) if as_graph else (v._data, [p._data for p in parents])
+    if op.joint is None:
+        return [rule(y, *xs) for rule in op.rules]
+    locals_ = op.joint(y, *xs)
+    if len(locals_) != len(parents):
+        raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(locals_)}")
+    return locals_
+
+
+def apply(op: Op, *parents: Value) -> Value:
+    """The node that op makes from these parents."""
+    if op.joint is None and len(op.rules) != len(parents):
+        raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(op.rules)}")
+    data = evaluate(op, [p._data for p in parents], parents)
+    a, b = parents if len(parents) == 2 else (parents, None)
+    return node(op, a, b, data, sum([p._version for p in parents]))
+
+
+def evaluate(op: Op, numbers: Sequence[Number], operands: Sequence[Any]) -> Number:
+    """The number that op gives; an error names the operands."""
+    try:
+        return op.forward(*numbers)
+    except (ArithmeticError, ValueError) as error:
+        raise failure(op, operands, error) from None
+
+
+def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:
+    """A new node, filled in without the checks that a user's number needs."""
+    v: Value = new(Value)
+    v._data, v._grad, v._label, v.op = data, None, "", op
+    v._a, v._b, v._version, v._seen = a, b, 0, seen
+    return v
+
+
+def zero(v: Value) -> Number:
+    """Zero of the kind of v's number: a Fraction's gradient is a Fraction."""
+    return type(v._data)(0)
+
+
+def seed(root: Value, upstream: Number) -> Number:
+    """The upstream gradient in the kind of root's number."""
+    return real(upstream) * type(root._data)(1)
