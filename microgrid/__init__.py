@@ -1,5 +1,50 @@
-"""Backpropagation you can read."""
+"""Backpropagation you can read: numbers that remember how they were made.
 
-from microgrid.functions import FUNCTIONS
-from microgrid.value import Value
-globals().update(FUNCTIONS)
+>>> import microgrid as mg
+>>> x, w = mg.Value(-1.0, "x"), mg.Value(2.0, "w")
+>>> f = mg.sigmoid(w * x)
+>>> f.backward()
+>>> round(x.grad, 4), round(w.grad, 4)
+(0.21, -0.105)
+
+Read the code in this order: value.py (the node, the backward pass), ops.py (the table of
+operations), explain.py and draw.py (views of the backward pass), matrix.py and formulas.py (from
+scalars to the matrix formulas), examples.py (the lecture notes).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from microgrid import copying as copying  # makes graphs picklable
+from microgrid import examples, formulas
+from microgrid.calculus import gradients
+from microgrid.draw import draw
+from microgrid.errors import MicrogridError
+from microgrid.explain import explain
+from microgrid.functions import FUNCTIONS, custom_op
+from microgrid.matrix import affine, grads, matrix, partials, values
+from microgrid.value import Op, Value
+
+globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+__all__ = [
+    "MicrogridError",
+    "Op",
+    "Value",
+    "affine",
+    "custom_op",
+    "draw",
+    "examples",
+    "explain",
+    "formulas",
+    "gradients",
+    "grads",
+    "matrix",
+    "partials",
+    "values",
+    *FUNCTIONS,
+]

@@ -79,7 +79,9 @@ def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
         else DomainError
     )
     advice = f": {op.hint}" if op.hint else ""
-    return kind(f"{op.name}({several(operands)}): {error.args[-1] if error.args else error}{advice}")
+    return kind(
+        f"{op.name}({several(operands)}): {error.args[-1] if error.args else error}{advice}"
+    )
 
 
 def stale(v: Any) -> GraphError:

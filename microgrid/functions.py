@@ -68,11 +68,25 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     return [e / scale for e in exps]
 
 
+def custom_op(name: str, forward: Callable[..., Any], *rules: Callable[..., Any]) -> Op:
+    """A new operation: its value from numbers, and one local gradient (y, *xs) -> ∂y/∂x an operand.
+
+    Rules written with microgrid's functions work for derivatives of derivatives, too.
+
+    >>> from microgrid import Value
+    >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    >>> x = Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad
+    12.0
+    """
+    return Op(name, forward, *rules)
+
+
 def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The values given one by one, or as one list."""
-    values = tuple(xs[0]) if len(xs) == 1 and hasattr(xs[0], "__len__") else xs
-    if len(xs) == 1 and not isinstance(xs[0], Value) and hasattr(xs[0], "__iter__"):
-        values = tuple(xs[0])
+    one_list = len(xs) == 1 and not isinstance(xs[0], Value) and hasattr(xs[0], "__iter__")
+    values = tuple(xs[0]) if one_list else xs
     if not values:
         raise DomainError(f"{name}() of nothing: give at least one value")
     return values
@@ -129,13 +143,11 @@ for name, entry in OPERATORS.items():
     forth, back = binary(entry)
     setattr(Value, f"__{name}__", forth)
     setattr(Value, f"__r{name}__", back)
+for name, method in {"neg": unary(ops.neg), "abs": unary(ops.absolute), "pos": lambda v: v}.items():
+    setattr(Value, f"__{name}__", method)
 for name in ("lt", "le", "gt", "ge"):
     setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
 for name in FUNCTIONS.keys() - NO_METHODS:
     entry = ops.TABLE[name]
     one_operand = unary(entry) if len(entry.rules) == 1 else None
     setattr(Value, name, one_operand or partialmethod(FUNCTIONS[name]))
-setattr(Value, "__neg__", unary(ops.neg))
-setattr(Value, "__abs__", unary(ops.absolute))
-setattr(Value, "__pos__", lambda self: self)
-globals().update(FUNCTIONS)

@@ -1,11 +1,12 @@
-"""What may become a number or a label, and what a Value refuses because it would lose the gradient."""
+"""What may become a number or a label, and what a Value refuses to become."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from fractions import Fraction
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microgrid.errors import GradientLostError, LabelError, NumberError
 
@@ -19,7 +20,7 @@ def real(x: Any) -> Number:
     """
     if type(x) is float or type(x) is int or type(x) is Fraction:
         return x
-    if isinstance(x, Guarded):
+    if isinstance(x, Manners):
         raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
     if isinstance(x, Real):
         return x.item() if hasattr(x, "item") else +x
@@ -50,10 +51,24 @@ def checked_label(label: str) -> str:
     return label
 
 
-class Guarded:
-    """A number that says no, with the reason, where Python would silently drop the gradient."""
+class Manners:
+    """How a Value behaves among Python's numbers: it says no where the gradient would be lost."""
 
     __slots__ = ()
+    _data: Number
+    _grad: Number
+    _label: str
+
+    def __repr__(self) -> str:
+        label = f", label={self._label!r}" if self._label else ""
+        grad = "" if self._grad is None else f", grad={self._grad!r}"
+        return f"{type(self).__name__}({self._data!r}{label}{grad})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
 
     def __float__(self) -> float:
         raise GradientLostError(
@@ -74,3 +89,14 @@ class Guarded:
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _piecewise_constant
     __divmod__ = __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
     __iter__ = __len__ = __getitem__ = _one_number
+
+    if TYPE_CHECKING:  # functions.py attaches these, from the table of operations
+
+        def _binary(self, other: Any) -> Any: ...
+        def _unary(self) -> Any: ...
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
+        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = _binary
+        __neg__ = __pos__ = __abs__ = _unary

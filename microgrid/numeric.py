@@ -123,11 +123,13 @@ def softplus(x: Number) -> float:
 
 
 def logsumexp(*xs: Number) -> float:
-    """log Σ exp x without overflow."""
+    """log Σ exp x without overflow; log1p keeps what lies far below the largest."""
     top = maximum(*xs)
     if not math.isfinite(top):
         return float(top)
-    return top + math.log(math.fsum([math.exp(x - top) for x in xs]))
+    others = list(xs)
+    others.remove(top)
+    return top + math.log1p(math.fsum([exp_difference(x, top) for x in others]))
 
 
 def softmax(xs: Sequence[Number]) -> list[float]:
@@ -184,7 +186,8 @@ def gap_below(*xs: Number) -> Number:
 
 
 def clip(x: Number, low: Number, high: Number) -> Number:
-    return x if x != x else low if x < low else high if x > high else x
+    """x brought between the bounds; like NumPy's, high where low > high."""
+    return minimum(maximum(x, low), high)
 
 
 def inside(x: Number, low: Number, high: Number) -> Number:

@@ -86,9 +86,11 @@ log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], 
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), domain=[POSITIVE], hint="needs x >= 0")
 cbrt = op("cbrt", math.cbrt, lambda y, x: divide(1, 3 * (y * y)), text="cbrt")
 square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
-reciprocal = op("reciprocal", lambda x: 1 / x, lambda y, x: -y * y, domain=[POSITIVE], text="1 / {}")
+reciprocal = op(
+    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, domain=[POSITIVE], text="1 / {}"
+)
 sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle")
-cos = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
+cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
 tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle")
 arcsin = op(
     "arcsin", math.asin, lambda y, x: divide(1, sqrt((1 - x) * (1 + x))),
@@ -108,7 +110,11 @@ arccosh = op(
     domain=[ABOVE_ONE], hint="needs x >= 1",
 )  # fmt: skip
 arctanh = op(
-    "arctanh", math.atanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=[UNIT], hint="needs -1 < x < 1"
+    "arctanh",
+    math.atanh,
+    lambda y, x: 1 / ((1 - x) * (1 + x)),
+    domain=[UNIT],
+    hint="needs -1 < x < 1",
 )
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
@@ -140,7 +146,7 @@ def tail(s: Any, x: Any, slope: Any) -> Any:
 
 # Functions of several numbers.
 
-hypot = op("hypot", math.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a))
+hypot: Op = op("hypot", math.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a))
 arctan2 = op(
     "arctan2", math.atan2,
     lambda y, a, b: divide(unit(b, a), hypot(a, b)), lambda y, a, b: -divide(unit(a, b), hypot(a, b)),
@@ -188,22 +194,22 @@ PUBLIC = dict(TABLE)  # what stands above is for everyone
 # What the rules above need: operations that follow IEEE arithmetic, so that no backward pass raises.
 
 LOG2_E, LOG10_E = 1 / math.log(2), 1 / math.log(10)
-divide = op(
+divide: Op = op(
     "divide", numeric.divide, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
     text="{} / {}", domain=[REAL, POSITIVE],
 )  # fmt: skip
-ieee_log = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
-sigmoid_slope = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
-tanh_slope = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
-normal_cdf = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x))
-normal_pdf = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
-unit = op(
+ieee_log: Op = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
+sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
+tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
+normal_cdf: Op = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x))
+normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
+unit: Op = op(
     "unit", numeric.unit,
     lambda y, a, b: divide(square(unit(b, a)), hypot(a, b)),
     lambda y, a, b: -divide(y * unit(b, a), hypot(a, b)),
     domain=[POSITIVE, POSITIVE],
 )  # fmt: skip
-sigmoid_difference = op(
+sigmoid_difference: Op = op(
     "sigmoid_difference", numeric.sigmoid_difference,
     lambda y, a, b: sigmoid_slope(a - b), lambda y, a, b: -sigmoid_slope(a - b),
 )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import Guarded, Number, checked_label, real
+from microgrid.guards import Manners, Number, checked_label, real
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 new = object.__new__
@@ -26,7 +26,7 @@ class Op:
     `kink(*xs)` how far they are from a point without a derivative; `hint` what to do instead.
     """
 
-    __slots__ = ("name", "forward", "rules", "joint", "text", "role", "domain", "kink", "hint")
+    __slots__ = ("domain", "forward", "hint", "joint", "kink", "name", "role", "rules", "text")
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class Op:
 
     def __call__(self, *xs: Any) -> Any:
         """A Value where an operand is one, else a plain number; arrays go element by element."""
-        if any([getattr(x, "shape", None) for x in xs]):
+        if any(getattr(x, "shape", None) for x in xs):
             import numpy as np
 
             return np.frompyfunc(self, len(xs), 1)(*xs)
-        if any([isinstance(x, Value) for x in xs]):
+        if any(isinstance(x, Value) for x in xs):
             return apply(self, *[x if isinstance(x, Value) else Constant(x) for x in xs])
         return evaluate(self, xs, xs)
 
 
-class Value(Guarded):
+class Value(Manners):
     """A node of a computation graph: a number, the operation that made it, and its parents.
 
     `data` is a float, an int, a Fraction or a NumPy real scalar, and is never rounded.
@@ -72,7 +72,7 @@ class Value(Guarded):
 
     # Two slots for the parents, not a tuple: more than half of the time of a forward pass went into
     # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
-    __slots__ = ("_data", "_grad", "_label", "op", "_a", "_b", "_version", "_seen")
+    __slots__ = ("_a", "_b", "_data", "_grad", "_label", "_seen", "_version", "op")
 
     def __init__(self, data: Number, label: str = "") -> None:
         self._data = real(data)
@@ -154,28 +154,6 @@ class Value(Guarded):
         """A new leaf with the same number, through which no gradient flows."""
         return Value(self._data, self._label)
 
-    def __repr__(self) -> str:
-        label = f", label={self._label!r}" if self._label else ""
-        grad = "" if self._grad is None else f", grad={self._grad!r}"
-        return f"{type(self).__name__}({self._data!r}{label}{grad})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self._data, spec)
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    if TYPE_CHECKING:  # the table of operations attaches these, see ops.py
-
-        def _binary(self, other: Any) -> Any: ...
-        def _unary(self) -> Value: ...
-        def __getattr__(self, name: str) -> Callable[..., Any]: ...
-
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
-        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
-        __lt__ = __le__ = __gt__ = __ge__ = _binary
-        __neg__ = __pos__ = __abs__ = _unary
-
 
 class Constant(Value):
     """A plain number inside an expression, like the 2 of 2 * x: a leaf that nobody asks about."""
@@ -227,7 +205,7 @@ def accumulate(
         if v.op is None or v not in gradient:
             continue
         upstream = gradient[v]
-        for parent, local in zip(v.parents, local_gradients(v, v.op, as_graph)):
+        for parent, local in zip(v.parents, local_gradients(v, v.op, as_graph), strict=True):
             if local is None:  # a shut gate: not even 0 × inf comes through
                 continue
             share = upstream * local  # the chain rule

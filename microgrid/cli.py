@@ -1,0 +1,168 @@
+"""The command line: argparse and printing, no logic."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from microgrid import examples, formulas
+from microgrid.draw import draw
+from microgrid.errors import ExpressionError, LayoutError, MicrogridError
+from microgrid.explain import explain
+from microgrid.expression import parse
+from microgrid.matrix import Array, affine, grads, matrix, values
+from microgrid.value import Value
+
+EPILOG = """examples:
+  microgrid demo
+  microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
+  microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
+
+EXPR is ordinary arithmetic: numbers, names, + - * / **, comparisons inside where(...), and
+functions such as exp, log, sigmoid, relu, maximum(x, y). It is parsed, never run as code.
+A name like w_0 or x_12 is shown with a subscript."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 2 when the input was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="microgrid",
+        description="Backpropagation on scalar nodes: tables and pictures of the backward pass.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add = commands.add_parser("demo", help="run the worked examples and write their pictures")
+    add.add_argument("-o", "--output", type=Path, default=Path("microgrid-demo"), metavar="FOLDER")
+    add.set_defaults(run=demo)
+    add = expression_command(commands, "explain", "print every += of the backward pass")
+    add.set_defaults(run=explain_expression)
+    add = expression_command(commands, "draw", "draw the graph with values and gradients")
+    add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.svg|.png|.dot")
+    add.add_argument("--forward", action="store_true", help="values only, no backward pass")
+    add.set_defaults(run=draw_expression)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except (MicrogridError, OSError) as error:
+        print(f"microgrid {options.command}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def expression_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name, help=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("expression", metavar="EXPR")
+    command.add_argument("numbers", nargs="*", metavar="name=number")
+    return command
+
+
+def root_of(options: argparse.Namespace) -> Value:
+    """The graph of the expression on the command line, after a backward pass."""
+    root = parse(options.expression, dict(map(assignment, options.numbers)))
+    root.label = root.label or "f"
+    return root
+
+
+def assignment(text: str) -> tuple[str, float]:
+    name, equals, number = text.partition("=")
+    if not equals or not name.strip().isidentifier():
+        raise ExpressionError(f"{text!r} is not of the form name=number")
+    try:
+        return name.strip(), float(Fraction(number)) if "/" in number else float(number)
+    except (ValueError, ArithmeticError):
+        raise ExpressionError(f"{name.strip()}={number!r} is not a number") from None
+
+
+def explain_expression(options: argparse.Namespace) -> None:
+    print(explain(root_of(options)))
+
+
+def draw_expression(options: argparse.Namespace) -> None:
+    root = root_of(options)
+    if not options.forward:
+        root.backward()
+    print(f"wrote {save(root, options.output)}")
+
+
+def save(root: Value, path: Path) -> Path:
+    """Write the picture in the format that the file's name asks for."""
+    picture = draw(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    match path.suffix:
+        case ".svg":
+            picture.save_svg(path)
+        case ".png":
+            picture.save_png(path)
+        case ".dot":
+            path.write_text(picture.source, encoding="utf-8")
+        case other:
+            raise ExpressionError(f"{path}: a picture ends in .svg, .png or .dot, not {other!r}")
+    return path
+
+
+def demo(options: argparse.Namespace) -> None:
+    """The sigmoid circuit and the affine layer: tables, the matrix formulas, pictures."""
+    heading("The sigmoid circuit: f = 1 / (1 + exp(-(w_0 x_0 + w_1 x_1 + w_2)))")
+    f = examples.sigmoid_circuit()
+    f.backward()
+    print(explain(f))
+    heading("The affine layer Y = XW + b, entry by entry from scalar nodes")
+    X, W = matrix(examples.X, "x"), matrix(examples.W, "w")
+    b, dY = matrix(examples.B, "b"), np.array(examples.DY)
+    Y = affine(X, W, b)
+    loss = examples.weighted(examples.label_entries(Y), dY)
+    loss.backward()
+    show(X=values(X), W=values(W), b=values(b).reshape(1, -1))
+    show(Y=values(Y), dY=dY)
+    heading("What the graph accumulated, and what the formulas say")
+    dX, dW, db = formulas.affine_backward(values(X), values(W), values(b), dY)
+    agree("dX = dY · Wᵀ", grads(X), dX)
+    agree("dW = Xᵀ · dY", grads(W), dW)
+    agree("db = 1ᵀ · dY", grads(b).reshape(1, -1), db.reshape(1, -1))
+    heading("Pictures")
+    for root, name in ((f, "sigmoid_circuit"), (loss, "affine_layer")):
+        for suffix in (".svg", ".png"):
+            write_picture(root, options.output / (name + suffix))
+
+
+def write_picture(root: Value, path: Path) -> None:
+    try:
+        print(f"wrote {save(root, path)}")
+    except LayoutError as error:
+        dot = save(root, path.with_suffix(".dot"))
+        print(f"wrote {dot} instead of {path.name}: {error}")
+
+
+def heading(text: str) -> None:
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(f"\n\033[1m{text}\033[0m\n" if colour else f"\n{text}\n")
+
+
+def show(**arrays: Array) -> None:
+    """Matrices side by side with their names."""
+    blocks = [beside(name, A) for name, A in arrays.items()]
+    height = max(map(len, blocks))
+    padded = [block + [" " * len(block[0])] * (height - len(block)) for block in blocks]
+    print(*("  " + "   ".join(line).rstrip() for line in zip(*padded, strict=True)), "", sep="\n")
+
+
+def beside(name: str, A: Array) -> list[str]:
+    rows = ["[" + " ".join(f"{x:7.2f}" for x in row) + " ]" for row in A]
+    return [(f"{name} = " if i == 0 else " " * (len(name) + 3)) + row for i, row in enumerate(rows)]
+
+
+def agree(formula: str, graph: Array, closed: Array) -> None:
+    same = "equal to the last bit" if np.array_equal(graph, closed) else "DIFFERENT"
+    show(**{f"graph {formula[:2]}": graph, formula: closed})
+    print(f"  {same}\n")

@@ -1,0 +1,126 @@
+"""Arrays of Values: NumPy object arrays, so that @, .T, slices and broadcasting are NumPy's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.calculus import gradients
+from microgrid.errors import GradientLostError, ShapeError
+from microgrid.functions import FUNCTIONS
+from microgrid.value import Value
+
+Array = NDArray[Any]
+PIECEWISE_CONSTANT = {np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.fmod}
+
+
+def matrix(data: Any, name: str = "") -> Array:
+    """An array of new leaves in the shape of `data`, labelled name_{11}, name_{12}, … row by row.
+
+    A vector gives name_1, name_2, …; indices count from 1, with a comma where one exceeds 9.
+
+    >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]
+    Value(2.0, label='x_{12}')
+    """
+    numbers = as_array(data)
+    leaves = np.empty(numbers.shape, dtype=object)
+    comma = "," if max(numbers.shape, default=0) > 9 else ""
+    for index, number in np.ndenumerate(numbers):
+        subscript = comma.join(str(i + 1) for i in index)
+        braced = f"{{{subscript}}}" if len(subscript) > 1 else subscript
+        label = f"{name}_{braced}" if name and subscript else name
+        leaves[index] = Value(number, label)
+    return leaves
+
+
+def as_array(data: Any) -> Array:
+    """Nested lists or an array as an object array; ShapeError for ragged rows."""
+    if isinstance(data, np.ndarray):
+        return data.astype(object)
+    try:
+        lengths = {len(row) for row in data}
+    except TypeError:  # a vector or one number
+        lengths = set()
+    if len(lengths) > 1:
+        raise ShapeError(f"ragged rows: their lengths are {[len(row) for row in data]}")
+    array = np.array(data, dtype=object)
+    if any(isinstance(x, list | tuple) for x in array.ravel()):
+        raise ShapeError(f"ragged rows below shape {array.shape}")
+    return array
+
+
+def values(A: Any) -> NDArray[np.float64]:
+    """The numbers of an array (or nested lists) of Values, as floats in its shape."""
+    return floats(A, lambda v: v.data)
+
+
+def grads(A: Any) -> NDArray[np.float64]:
+    """The gradients of an array (or nested lists) of Values, as floats in its shape."""
+    return floats(A, lambda v: v.grad)
+
+
+def floats(A: Any, read: Callable[[Value], Any]) -> NDArray[np.float64]:
+    nodes = as_array(A)
+    numbers = [float(read(v) if isinstance(v, Value) else v) for v in nodes.ravel()]
+    return np.array(numbers, dtype=float).reshape(nodes.shape)
+
+
+def affine(X: Any, W: Any, b: Any) -> Array:
+    """Y = XW + b from scalar nodes: y_{nm} = x_{n1} w_{1m} + … + x_{nD} w_{Dm} + b_m.
+
+    X is (N, D), W (D, M), b (M,) or (1, M), each an array or nested lists of Values or numbers;
+    Y is (N, M). ShapeError where they do not fit. Its gradients: `formulas.affine_backward`.
+    """
+    X, W, b = as_array(X), as_array(W), as_array(b)
+    check_affine(X, W, b)
+    bias = b.ravel()
+    Y = np.empty((len(X), len(bias)), dtype=object)
+    for n, m in np.ndindex(Y.shape):
+        y = X[n, 0] * W[0, m]
+        for d in range(1, len(W)):
+            y = y + X[n, d] * W[d, m]
+        Y[n, m] = y + bias[m]
+    return Y
+
+
+def check_affine(X: Array, W: Array, b: Array) -> None:
+    """ShapeError unless XW + b makes sense."""
+    if X.ndim != 2 or W.ndim != 2 or X.shape[1] != W.shape[0] or not len(W):
+        raise ShapeError(
+            f"XW + b: X has shape {X.shape} and W {W.shape}; the columns of X must be as many as "
+            "the rows of W, and at least one"
+        )
+    if b.shape not in ((W.shape[1],), (1, W.shape[1])):
+        raise ShapeError(
+            f"XW + b: b has shape {b.shape} and W {W.shape}; b needs one entry per column of W"
+        )
+
+
+def partials(outputs: Any, inputs: Any) -> Array:
+    """The Jacobian of existing nodes: ∂output/∂input, one row per output, one column per input.
+
+    Both are flattened row by row. Floats, or exact Fractions where the data are.
+    """
+    wrt = list(as_array(inputs).ravel())
+    rows = [gradients(y, wrt) for y in as_array(outputs).ravel()]
+    table = np.array(rows).reshape(len(rows), len(wrt))
+    return table.astype(float) if table.dtype.kind in "iub" else table
+
+
+def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy's functions on a Value: exp, maximum, … are ours; the rest goes element by element."""
+    if ufunc in PIECEWISE_CONSTANT:
+        raise GradientLostError(
+            f"{ufunc.__name__} is piecewise constant: its derivative is 0 almost everywhere; "
+            "use v.data for the number"
+        )
+    if ufunc.__name__ in FUNCTIONS and method == "__call__" and not options:
+        return FUNCTIONS[ufunc.__name__](*inputs)
+    boxed = [np.array(x, dtype=object) if isinstance(x, Value) else x for x in inputs]
+    return getattr(ufunc, method)(*boxed, **options)
+
+
+Value.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

@@ -1,0 +1,93 @@
+"""Graphs survive pickle and deepcopy at any depth, with what they share."""
+
+import copy
+import pickle
+
+import pytest
+
+import microgrid as mg
+from microgrid import Value
+from microgrid.errors import GraphError
+from microgrid.value import topological
+
+through = pytest.mark.parametrize(
+    "through",
+    [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x, 2))],
+    ids=["pickle", "deepcopy", "pickle protocol 2"],
+)  # fmt: skip
+
+
+@through
+def test_a_copied_graph_computes_the_same_gradients(through):
+    x, w = Value(0.5, "x"), Value(2.0)
+    h = mg.tanh(x * w) ** 2
+    y = mg.total([h, h * x, mg.maximum(x, 1.0)])
+    x2, h2, y2 = through((x, h, y))
+    assert x2 is not x
+    y.backward()
+    y2.backward()
+    assert (x2.label, x2.grad, h2.grad, y2.data) == ("x", x.grad, h.grad, y.data)
+    assert y2.op is y.op
+
+
+@through
+def test_copies_keep_shared_nodes_shared(through):
+    x = Value(3.0)
+    h = x * x
+    y = h * h
+    h2, y2, x2 = through([h, y, x])
+    assert y2.parents == (h2, h2)
+    assert h2.parents == (x2, x2)
+
+
+@through
+def test_depth_is_no_limit(through):
+    y = x = Value(1.0)
+    for _ in range(20_000):
+        y = y * 1.0001 + x
+    y2, x2 = through((y, x))
+    y2.backward()
+    y.backward()
+    assert x2.grad == x.grad
+    assert len(topological(y2)) == len(topological(y))
+
+
+@through
+def test_a_stale_graph_stays_stale(through):
+    x = Value(3.0)
+    y = x * x
+    x.data = 4.0
+    with pytest.raises(GraphError):
+        through(y).backward()
+
+
+@through
+def test_higher_derivatives_of_powers_are_copied_too(through):
+    x = Value(3.0)
+    dy = mg.gradients(x**3, x, create_graph=True)
+    x2, dy2 = through((x, dy))
+    assert mg.gradients(dy2, x2) == 18.0
+
+
+def test_a_users_operation_goes_with_its_functions_or_says_that_it_cannot():
+    x = Value(2.0)
+    y = mg.custom_op("twice", double, two)(x)
+    assert mg.gradients(*pickle.loads(pickle.dumps((y, y.parents[0])))) == 2
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(mg.custom_op("local", lambda x: x, lambda y, x: 1)(x))
+    assert pickle.loads(pickle.dumps((x, x * 2)))[1].data == 4.0  # and nothing is left half done
+
+
+def double(x):
+    return 2 * x
+
+
+def two(y, x):
+    return 2
+
+
+def test_a_shallow_copy_shares_its_parents():
+    x = Value(2.0)
+    y = copy.copy(x * x)
+    y.backward()
+    assert x.grad == 4.0

@@ -1,0 +1,96 @@
+"""Arithmetic as text: parsed, never evaluated as code."""
+
+import math
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import hundredths
+
+from microgrid.errors import ExpressionError
+from microgrid.expression import parse
+
+
+@given(hundredths, hundredths)
+def test_an_expression_means_what_python_means(x, y):
+    text = "-x*y + 2*(x - y)**2 / (1 + x*x) - sin(y)"
+    right = -x * y + 2 * (x - y) ** 2 / (1 + x * x) - math.sin(y)
+    assert parse(text, {"x": x, "y": y}).data == right
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("max(x, 3, 2)", 3.0),
+        ("where(x > 0, x, 0)", 1.0),
+        ("sum([x, x, 2])", 4.0),
+        ("logsumexp(x, x)", 1 + math.log(2)),
+        ("abs(-x) + +x", 2.0),
+        ("leaky_relu(-x)", -0.01),
+        ("cos(pi * x)", -1.0),
+    ],
+)
+def test_functions_and_lists(text, value):
+    assert parse(text, {"x": 1.0}).data == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "words"),
+    [
+        ("x +", {"x": 1.0}, ["invalid syntax"]),
+        ("(x", {"x": 1.0}, ["never closed"]),
+        ("__import__('os')", {}, ["no function '__import__'"]),
+        ("x.real", {"x": 1.0}, ["not arithmetic"]),
+        ("x if x else 1", {"x": 1.0}, ["not arithmetic"]),
+        ("lambda: 1", {}, ["not arithmetic"]),
+        ("[x for x in [1]]", {}, ["not arithmetic"]),
+        ("x @ x", {"x": 1.0}, ["not arithmetic"]),
+        ("x % 2", {"x": 1.0}, ["not arithmetic"]),
+        ("'a'", {}, ["not a real number"]),
+        ("1j", {}, ["not a real number"]),
+        ("True", {}, ["not a real number"]),
+        ("x + y", {"x": 1.0}, ["y has no number", "y=", "    ^"]),
+        ("x", {"x": 1.0, "y": 2.0}, ["y has a number"]),
+        ("log(x - 2)", {"x": 1.0}, ["log", "x > 0"]),
+        ("1 / (x - 1)", {"x": 1.0}, ["division by zero"]),
+        ("relu(x, x)", {"x": 1.0}, ["2 parents"]),
+        ("relu(x=1)", {}, ["not arithmetic"]),
+        ("[x]", {"x": 1.0}, ["one number"]),
+        ("x > 0", {"x": 1.0}, ["one number"]),
+        ("x + " * 3000 + "x", {"x": 1.0}, ["12001 characters"]),
+        ("x + " * 300 + "x", {"x": 1.0}, ["nested deeper"]),
+        ("(" * 90 + "x" + ")" * 90 + "+" * 400 + "1", {"x": 1.0}, ["nested"]),
+        ("1" * 400, {}, ["too large"]),
+        ("", {}, ["invalid syntax"]),
+        ("\0", {}, ["null"]),
+    ],
+    ids=lambda x: x[:20] if isinstance(x, str) else None,
+)
+def test_what_is_not_arithmetic_is_refused_with_its_place(text, numbers, words):
+    with pytest.raises(ExpressionError) as error:
+        parse(text, numbers)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_the_pointer_counts_characters_not_bytes():
+    with pytest.raises(ExpressionError) as error:
+        parse("σ + q", {"σ": 1.0})
+    _, line, pointer = str(error.value).splitlines()
+    assert line[pointer.index("^")] == "q"
+
+
+def test_towers_of_powers_end_at_once():
+    start = time.perf_counter()
+    with pytest.raises(ExpressionError):
+        parse("9**9**9**9", {})
+    assert time.perf_counter() - start < 5  # Python's integers would compute until the machine ends
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_a_graph_or_one_clear_error(text):
+    try:
+        parse(text, {"x": 1.0})
+    except ExpressionError as error:
+        assert str(error)
