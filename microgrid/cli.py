@@ -123,7 +123,8 @@ def demo(options: argparse.Namespace) -> None:
     Y = affine(X, W, b)
     loss = examples.weighted(examples.label_entries(Y), dY)
     loss.backward()
-    show(X=values(X), W=values(W), b=values(b).reshape(1, -1))
+    show(X=values(X), W=values(W))
+    show(b=values(b).reshape(1, -1))
     show(Y=values(Y), dY=dY)
     heading("What the graph accumulated, and what the formulas say")
     dX, dW, db = formulas.affine_backward(values(X), values(W), values(b), dY)
@@ -154,11 +155,11 @@ def show(**arrays: Array) -> None:
     blocks = [beside(name, A) for name, A in arrays.items()]
     height = max(map(len, blocks))
     padded = [block + [" " * len(block[0])] * (height - len(block)) for block in blocks]
-    print(*("  " + "   ".join(line).rstrip() for line in zip(*padded, strict=True)), "", sep="\n")
+    print(*("  " + "   ".join(line).rstrip() for line in zip(*padded, strict=True)), sep="\n")
 
 
 def beside(name: str, A: Array) -> list[str]:
-    rows = ["[" + " ".join(f"{x:7.2f}" for x in row) + " ]" for row in A]
+    rows = ["[" + " ".join(f"{x:6.2f}" for x in row) + " ]" for row in A]
     return [(f"{name} = " if i == 0 else " " * (len(name) + 3)) + row for i, row in enumerate(rows)]
 
 

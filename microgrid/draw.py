@@ -14,7 +14,6 @@ import subprocess
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -50,16 +49,17 @@ def draw(root: Value, digits: int = 2, engine: str | None = None, prefix: str = 
         begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
         if v.op or v.label:
             picture.put(f"g{i}", "gate" if v.op else "name", **begin)
-            picture.join(f"g{i}", f"n{i}:w", f"e{i}", arrowhead="none", weight="10")
-        picture.put(f"n{i}", "wire", label=wire(v, expected.get(v, 0), v is not root, digits))
+            picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", arrowhead="none", weight="10")
+        name = v.label if v.op and v is not root else ""
+        picture.put(f"n{i}", "wire", wire(name, v.data, v._grad, expected.get(v, 0), digits))
     branches = shares(order, expected)
     for v, i in index.items():
         for k, p in enumerate(v.parents):
             if p in index:
-                share = small(*branches[v, k], digits) if (v, k) in branches else {}
-                picture.join(f"n{index[p]}:e", f"g{i}", f"e{index[p]}_{i}_{k}", **share)
-    picture.put("out", "name", label=end(root.label if root.op else "", "left"))
-    picture.join(f"n{index[root]}:e", "out", "e_out")
+                share = small(*branches[v, k], digits) if (v, k) in branches else ""
+                picture.join(f"n{index[p]}:line:e", f"g{i}", f"e{index[p]}_{i}_{k}", share)
+    picture.put("out", "name", end(root.label if root.op else "", "left"))
+    picture.join(f"n{index[root]}:line:e", "out", "e_out")
     return picture
 
 
@@ -67,14 +67,18 @@ def draw(root: Value, digits: int = 2, engine: str | None = None, prefix: str = 
 # be, not on whether it is there yet: so nothing moves when the backward pass fills it in.
 
 
-def wire(v: Value, expected: Number, inner: bool, digits: int) -> str:
-    """Value over line over gradient; a named inner wire has its name before the value."""
-    above, below, later = (number(x, digits) for x in (v.data, v.grad, expected))
-    name = f"{named(v.label, 12)} = " if inner and v.op and v.label else ""
-    width = max(40, extent(name and f"{v.label} = {above}"), *map(extent, (above, below, later)))
+def wire(name: str, value: Number, gradient: Number, expected: Number, digits: int) -> str:
+    """Value over line over gradient; an inner wire that has a name shows it before the value."""
+    above, below, later = (number(x or 0, digits) for x in (value, gradient, expected))
+    named_above = f"{name} = {above}" if name else above
+    width = max(40, *map(extent, (named_above, below, later)))
+    # The edges join the line 2 points from its ends: dot ends them 1 point short of a port.
+    line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
+    prefix = f"{named(name, 12)} = " if name else ""
     return table(
-        f'<td width="{width}" height="18">{name}{colored(GREEN, above)}</td></tr><hr/><tr>'
-        f'<td height="18">{"" if v._grad is None else colored(RED, below)}</td>'
+        f'<td colspan="3" height="18">{prefix}{colored(GREEN, above)}</td>',
+        line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
+        f'<td colspan="3" height="18">{colored(RED, below) if gradient is not None else ""}</td>',
     )
 
 
@@ -90,39 +94,43 @@ def gate(words: str) -> dict[str, str]:
 
 def end(label: str, side: str) -> str:
     """A name where a wire begins or ends, aligned to the wire."""
-    if not label:
-        return ""
-    return table(f'<td width="{extent(label, 14)}" height="18" align="{side}">{named(label)}</td>')
+    look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
+    return table(f"<td {look}>{named(label)}</td>") if label else ""
 
 
-def small(share: Number | None, expected: Number, digits: int) -> dict[str, str]:
-    """The share of one branch on its edge; as much empty room before there is one."""
-    shown = "" if share is None else colored(RED, number(share, digits))
-    width = extent(number(expected if share is None else share, digits), 9)
-    return {"label": "<" + table(f'<td width="{width}" height="14">{shown}</td>') + ">"}
+def small(share: Number | None, expected: Number, digits: int) -> str:
+    """The share of one branch, for its edge; as much empty room before there is one."""
+    shown = number(expected if share is None else share, digits)
+    look = f'width="{extent(shown, 9)}" height="14"'
+    return table(f"<td {look}>{colored(RED, shown) if share is not None else ''}</td>")
 
 
-def table(cells: str) -> str:
-    look = f'border="0" cellborder="0" cellspacing="0" cellpadding="1" color="{INK}"'
-    return f"<table {look}><tr>{cells}</tr></table>"
+def table(*rows: str) -> str:
+    look = 'border="0" cellborder="0" cellspacing="0" cellpadding="1"'
+    return f"<table {look}>{''.join([f'<tr>{row}</tr>' for row in rows])}</table>"
 
 
 def extent(words: str, size: int = 12) -> int:
     """Points that the words take at most, roughly, and an even number of them: where the corners
-    of boxes are whole points, wires stay unbroken and Graphviz finds its way between them."""
-    wide = sum(0.9 if c in "mwMW@%—" else 0.34 if c in "ijl.,;:|!'()[]-/ " else 0.6 for c in words)
-    return 2 * math.ceil(size * wide / 2) + 2
+    of boxes are whole points, wires stay unbroken and dot never fails to find its way."""
+    narrow, broad = "ijl.,;:|!'()[]-/ ", "mwMW@%—"
+    em = [0.34 if c in narrow else 0.9 if c in broad else 1.1 if c > "⺀" else 0.6 for c in words]
+    return 2 * math.ceil(size * sum(em) / 2) + 2
 
 
 def named(label: str, size: int = 14) -> str:
     """A name in italics, with its subscript."""
     base, below = split(label)
     sub = f'<sub><font point-size="9">{text(below)}</font></sub>' if below else ""
-    return f'<font point-size="{size}"><i>{text(base)}{sub}</i></font>'
+    return f'<font point-size="{size}"><i>{text(base)}{sub}</i></font>' if label else ""
 
 
 def colored(color: str, words: str) -> str:
     return f'<font color="{color}">{words}</font>'
+
+
+def html_like(label: str) -> str:
+    return f"<{label}>" if label else ""
 
 
 def text(words: str) -> str:
@@ -131,35 +139,37 @@ def text(words: str) -> str:
     return html.escape(printable).replace("\\", "\\\\")
 
 
-# The numbers of the backward pass.
+# The numbers of the backward pass. Where they cannot be had, because data was set since or a user's
+# rule raises, there is a picture all the same.
+
+Branch = tuple[Value, int]  # a gate and which of its operands
 
 
 def foreseen(order: list[Value]) -> dict[Value, Number]:
     """The gradients of a backward pass from the last node, whether it has been made or not."""
     try:
         return accumulate(order, seed(order[-1], 1))
-    except Exception:  # data set since, or a user's rule that raises: it still has a picture
+    except Exception:
         return {}
 
 
 def shares(
     order: list[Value], expected: dict[Value, Number]
-) -> dict[tuple[Value, int], tuple[Number | None, Number]]:
-    """For each branch of a fork, as (child, operand): its share, None before a pass, and what
-    it is expected to be."""
-    uses = Counter(p for v in order for p in v.parents if not isinstance(p, Constant))
-    gates = [v for v in order if v.op is not None]
-    found: dict[tuple[Value, int], tuple[Number | None, Number]] = {}
-    for v in gates if len(gates) <= SHARES_UP_TO and max(uses.values(), default=0) > 1 else []:
+) -> dict[Branch, tuple[Number | None, Number]]:
+    """What each branch of a fork sent back, None before a pass, and what it is expected to."""
+    uses = Counter(p for v in order for p in v.parents)
+    found: dict[Branch, tuple[Number | None, Number]] = {}
+    gates = [(v, v.op) for v in order if v.op]
+    for v, op in gates if len(gates) <= SHARES_UP_TO else []:
         try:
-            locals_: Sequence[Any] = local_gradients(v, v.op)
-        except Exception:  # as in `foreseen`
+            locals_ = [local or 0 for local in local_gradients(v, op)]  # None: a shut gate
+            sent = [None if v._grad is None else v._grad * local for local in locals_]
+            later = [expected.get(v, 0) * local for local in locals_]
+        except Exception:
             continue
-        for k, (p, local) in enumerate(zip(v.parents, locals_)):
+        for k, p in enumerate(v.parents):
             if uses[p] > 1:
-                upstream = (v._grad, expected.get(v, 0))
-                local = 0 if local is None else local
-                found[v, k] = tuple(None if u is None else u * local for u in upstream)
+                found[v, k] = sent[k], later[k]
     return found
 
 
@@ -181,10 +191,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
 
     def put(self, name: str, kind: str, label: str, **look: str) -> None:
-        self.node(name, f"<{label}>" if label else "", {"class": kind}, id=self.prefix + name, **look)
+        self.node(name, html_like(label), {"class": kind}, id=self.prefix + name, **look)
 
-    def join(self, tail: str, head: str, name: str, **look: str) -> None:
-        self.edge(tail, head, id=self.prefix + name, **look)
+    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
+        self.edge(tail, head, html_like(label) or None, id=self.prefix + name, **look)
 
     def pipe(
         self, format: str | None = None, *, engine: str | None = None,
@@ -195,22 +205,19 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         return data.decode(encoding) if encoding else data
 
     def render(
-        self, filename: str | os.PathLike[str] | None = None,
-        directory: str | os.PathLike[str] | None = None, view: bool = False,
-        cleanup: bool = False, format: str | None = None, *,
-        outfile: str | os.PathLike[str] | None = None,
+        self, filename: Any = None, directory: Any = None, view: bool = False,
+        cleanup: bool = False, format: str | None = None, *, outfile: Any = None, **_: Any,
     ) -> str:  # fmt: skip
-        """Write the DOT text and the image beside it; the path of the image."""
-        if outfile is not None:
-            filename, format = filename or f"{outfile}.gv", format or Path(outfile).suffix[1:]
-        source = self.save(filename, directory)
-        image = Path(outfile or f"{source}.{format or self.format}")
-        image.write_bytes(self.pipe(format))
+        """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
+        format = format or (Path(outfile).suffix[1:] if outfile else self.format)
+        source = self.save(filename or (f"{outfile}.gv" if outfile else None), directory)
+        image = str(outfile or f"{source}.{format}")
+        Path(image).write_bytes(self.pipe(format))
         if cleanup:
             os.remove(source)
         if view:
-            self._view(str(image), format=format or self.format, quiet=True)
-        return str(image)
+            graphviz.view(image)
+        return image
 
     def save_svg(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as SVG."""
@@ -235,8 +242,8 @@ def lay_out(source: str, format: str, engine: str | None = None, dpi: int = 96) 
         if name == "pygraphviz" and find_spec(name):
             import pygraphviz  # type: ignore[import-not-found]
 
-            graph = pygraphviz.AGraph(string=source)
-            return bytes(graph.draw(format=format, prog="dot", args=f"-Gdpi={dpi}"))
+            graph, options = pygraphviz.AGraph(string=source), f"-Gdpi={dpi}"
+            return bytes(graph.draw(format=format, prog="dot", args=options))
         places = os.pathsep.join([os.environ.get("PATH", os.defpath), *SCRIPTS])
         if program := shutil.which(name, path=places):
             command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]

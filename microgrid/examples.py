@@ -53,7 +53,7 @@ def sigmoid_circuit(
     """
     (w0, w1, w2), (x0, x1) = leaves(w, "w"), leaves(x, "x")
     score = w0 * x0 + w1 * x1 + w2
-    f: Value = sigmoid(score) if folded else 1 / (1 + exp(score * -1))
+    f: Value = sigmoid(score) if folded else 1 / (exp(score * -1) + 1)
     f.label = "f"
     return f
 

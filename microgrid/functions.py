@@ -123,7 +123,7 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
 def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
         if isinstance(other, Value) or is_real(other):
-            return compare(self._data, ops.data(other))
+            return bool(compare(self._data, ops.data(other)))
         return NotImplemented
 
     return method

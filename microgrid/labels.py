@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 
@@ -48,7 +47,7 @@ def number(x: Number, digits: int = 2) -> str:
 def constant(x: Number) -> str:
     """A number inside an expression, without the zeros at its end: 1, −0.5, 1e-06."""
     try:
-        return (str(x) if isinstance(x, Fraction) else f"{x:.5g}").replace("-", "−")
+        return (str(x) if isinstance(x, Fraction) else f"{x:.6g}").replace("-", "−")
     except (OverflowError, ValueError):  # an int of hundreds of digits
         return number(x).replace("-", "−")
 
@@ -81,6 +80,5 @@ def operands(parents: tuple[Value, ...], wires: int) -> str:
 
 def leave_out_x(formula: str) -> str:
     """x+1 → +1 and 2×x → 2×, where the place of the wire is plain; x^2 → x²."""
-    raised: Callable[[re.Match[str]], str] = lambda m: m[1].translate(RAISED)
-    formula = re.sub(r"(?<=x)\^(−?[0-9]+)$", raised, formula)
+    formula = re.sub(r"(?<=x)\^(−?[0-9]+)$", lambda m: m[1].translate(RAISED), formula)
     return re.sub(r"^x(?=[+×−/])|(?<=[+×])x$", "", formula)

@@ -1,4 +1,4 @@
-"""Functions of plain numbers that lose no digits and, where a backward pass needs them, never raise.
+"""Functions of plain numbers that lose no digits and, where backward needs them, never raise.
 
 The limits are those of IEEE 754: 1/0 is inf, 0/0 is nan.
 """
@@ -30,7 +30,19 @@ def divide(a: Number, b: Number) -> Number:
 
 def log(x: Number) -> float:
     """log x, with log 0 = −inf and nan below zero."""
-    return math.log(x) if x > 0 else -INF if x == 0 else NAN
+    if not x > 0:
+        return -INF if x == 0 else NAN
+    if isinstance(x, Fraction) and not 1e-300 < x < 1e300:  # float(x) would overflow or be 0
+        return math.log(x.numerator) - math.log(x.denominator)
+    return math.log(x)
+
+
+def product(a: Number, b: float) -> Number:
+    """a b, and its limit where a is exact and beyond the floats."""
+    try:
+        return a * b
+    except OverflowError:
+        return b * (INF if a > 0 else -INF)
 
 
 def real_power(a: Number, b: Number) -> Number:
@@ -105,13 +117,13 @@ def difference(a: Number, b: Number) -> tuple[Number, Number]:
     return d, lost if lost == lost else 0.0
 
 
-def exp_difference(a: Number, b: Number) -> float:
+def exp_difference(a: Number, b: Number) -> Number:
     """exp(a − b) for a ≤ b, to the last digits even where a − b is rounded."""
     d, lost = difference(a, b)
     return math.exp(d) * (1 + lost)
 
 
-def sigmoid_difference(a: Number, b: Number) -> float:
+def sigmoid_difference(a: Number, b: Number) -> Number:
     """σ(a − b), to the last digits even where a − b is rounded."""
     d, lost = difference(a, b)
     return sigmoid(d) + lost * sigmoid_slope(d)
@@ -122,7 +134,7 @@ def softplus(x: Number) -> float:
     return (x if x > 0 else 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-def logsumexp(*xs: Number) -> float:
+def logsumexp(*xs: Number) -> Number:
     """log Σ exp x without overflow; log1p keeps what lies far below the largest."""
     top = maximum(*xs)
     if not math.isfinite(top):
@@ -211,7 +223,7 @@ def silu(x: Number) -> float:
     return x * s if s else -0.0
 
 
-def unit(a: Number, b: Number) -> float:
+def unit(a: Number, b: Number) -> Number:
     """a / √(a² + b²), scaled against overflow and underflow; 0 at the origin."""
     h = math.hypot(a, b)
     if h == 0:
@@ -222,8 +234,23 @@ def unit(a: Number, b: Number) -> float:
     return a * scale / math.hypot(a * scale, b * scale)
 
 
+def inversion(a: Number, b: Number) -> float:
+    """a / (a² + b²), scaled against overflow and underflow; nan at the origin."""
+    size = maximum(abs(a), abs(b))
+    if size == 0:
+        return NAN
+    if a == 0 or size == INF:
+        return math.copysign(0.0, a)
+    k = math.frexp(size)[1]
+    s, t = math.ldexp(a, -k), math.ldexp(b, -k)
+    m, e = math.frexp(a)
+    n = e - 2 * k
+    # in two factors: ldexp raises where the product is inf
+    return math.ldexp(m / (s * s + t * t), n // 2) * math.ldexp(1.0, n - n // 2)
+
+
 def normal_pdf(x: Number) -> float:
-    """exp(−x²/2) / √(2π); x² is split into an exact part and a rest, else it costs hundreds of ULP."""
+    """exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP."""
     if abs(x) > 40:
         return x * 0.0 if x != x else 0.0
     high = round(x * 65536) / 65536 if x == x else x

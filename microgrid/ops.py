@@ -18,7 +18,7 @@ from microgrid.value import Op, Value
 
 TABLE: dict[str, Op] = {}
 DISTRIBUTOR, SWITCHER, ROUTER = "distributor", "switcher", "router"
-INF = math.inf
+INF, LOG2_E, LOG10_E = math.inf, 1 / math.log(2), 1 / math.log(10)
 REAL, POSITIVE, UNIT, ABOVE_ONE = (-INF, INF), (0.0, INF), (-1.0, 1.0), (1.0, INF)
 
 
@@ -28,31 +28,13 @@ def op(name: str, forward: Callable[..., Any], *rules: Callable[..., Any], **loo
     return entry
 
 
-def data(x: Any) -> Any:
-    """The number of a Value: for rules that are constant between kinks."""
-    return x.data if isinstance(x, Value) else x
-
-
-def one(*_: Any) -> int:
+def one(y: Any, a: Any, b: Any) -> int:
     return 1
 
 
-# Arithmetic. A quotient is no product: a * b**-1 rounds differently for a quarter of all pairs.
-
-add = op("add", operator.add, one, one, text="{} + {}", role=DISTRIBUTOR)
-sub = op("sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR)
-mul = op("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER)
-neg = op("neg", operator.neg, lambda y, x: -1, text="-{}")
-absolute = op("absolute", abs, lambda y, x: numeric.sign(data(x)), text="|{}|", kink=abs)
-
-div = op(
-    "div", operator.truediv, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
-    text="{} / {}", domain=[REAL, POSITIVE], hint="the divisor must not be 0",
-)  # fmt: skip
-power = op(
-    "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
-    text="{}^{}", domain=[POSITIVE, REAL], hint="floats end at 1.8e308: take logarithms",
-)  # fmt: skip
+def data(x: Any) -> Any:
+    """The number of a Value: for rules that are constant between kinks."""
+    return x.data if isinstance(x, Value) else x
 
 
 @cache
@@ -72,34 +54,61 @@ def turn(y: Any, a: Any, b: Any) -> Any:
     return 0 if data(a) == 0 <= data(b) else y * ieee_log(a)
 
 
+def half_circle(x: Any) -> Any:
+    """1 / √(1 − x²), which loses no digit near ±1."""
+    return divide(1, sqrt((1 - x) * (1 + x)))
+
+
+def tail(s: Any, x: Any, slope: Any) -> Any:
+    """(x s)' = s + x s', where s' may have underflown at x = ±inf."""
+    return s + x * slope if data(slope) else s
+
+
+def extreme(y: Any, *xs: Any) -> list[Any]:
+    return numeric.ties(data(y), [data(x) for x in xs])
+
+
+def shares(y: Any, *xs: Any) -> list[Any]:
+    return [exp(x - y) for x in xs] if isinstance(y, Value) else numeric.softmax(xs)
+
+
+# fmt: off
+# Arithmetic. A quotient is no product: a * b**-1 rounds differently for a quarter of all pairs.
+
+add = op("add", operator.add, one, one, text="{} + {}", role=DISTRIBUTOR)
+sub = op("sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR)
+mul = op("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER)
+neg = op("neg", operator.neg, lambda y, x: -1, text="-{}")
+absolute = op("absolute", abs, lambda y, x: numeric.sign(data(x)), text="|{}|", kink=abs)
+
+div = op(
+    "div", operator.truediv, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
+    text="{} / {}", domain=[REAL, POSITIVE], hint="the divisor must not be 0")
+power = op(
+    "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
+    text="{}^{}", domain=[POSITIVE, REAL], hint="floats end at 1.8e308: take logarithms")
+
+
 # Functions of one number, under NumPy's names.
 
 exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp")
 expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float")
 log = op(
     "log", math.log, lambda y, x: 1 / x, domain=[POSITIVE],
-    hint="needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp for the log of a sum",
-)  # fmt: skip
+    hint="needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp for the log of a sum")
 log2 = op("log2", math.log2, lambda y, x: LOG2_E / x, domain=[POSITIVE], hint="needs x > 0")
 log10 = op("log10", math.log10, lambda y, x: LOG10_E / x, domain=[POSITIVE], hint="needs x > 0")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), domain=[POSITIVE], hint="needs x >= 0")
-cbrt = op("cbrt", math.cbrt, lambda y, x: divide(1, 3 * (y * y)), text="cbrt")
+cbrt = op("cbrt", math.cbrt, lambda y, x: divide(1, 3 * (y * y)))
 square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(
-    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, domain=[POSITIVE], text="1 / {}"
-)
+    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
 sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle")
 cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
 tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle")
-arcsin = op(
-    "arcsin", math.asin, lambda y, x: divide(1, sqrt((1 - x) * (1 + x))),
-    domain=[UNIT], hint="needs -1 <= x <= 1",
-)  # fmt: skip
-arccos = op(
-    "arccos", math.acos, lambda y, x: -divide(1, sqrt((1 - x) * (1 + x))),
-    domain=[UNIT], hint="needs -1 <= x <= 1",
-)  # fmt: skip
+arcsin = op("arcsin", math.asin, lambda y, x: half_circle(x), domain=[UNIT], hint="needs |x| <= 1")
+arccos = op("arccos", math.acos, lambda y, x: -half_circle(x), domain=[UNIT], hint="needs |x| <= 1")
 arctan = op("arctan", math.atan, lambda y, x: 1 / hypot(1, x) / hypot(1, x))
 sinh = op("sinh", math.sinh, lambda y, x: hypot(1, y), hint="above 710.47 there is no float")
 cosh = op("cosh", math.cosh, lambda y, x: sinh(x), hint="above 710.47 there is no float")
@@ -107,15 +116,8 @@ tanh = op("tanh", math.tanh, lambda y, x: tanh_slope(x))
 arcsinh = op("arcsinh", math.asinh, lambda y, x: 1 / hypot(1, x))
 arccosh = op(
     "arccosh", math.acosh, lambda y, x: divide(1, sqrt(x - 1) * sqrt(x + 1)),
-    domain=[ABOVE_ONE], hint="needs x >= 1",
-)  # fmt: skip
-arctanh = op(
-    "arctanh",
-    math.atanh,
-    lambda y, x: 1 / ((1 - x) * (1 + x)),
-    domain=[UNIT],
-    hint="needs -1 < x < 1",
-)
+    domain=[ABOVE_ONE], hint="needs x >= 1")
+arctanh = op("arctanh", math.atanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=[UNIT])
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
 
@@ -129,19 +131,12 @@ leaky_relu = op(
     "leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
     lambda y, x, slope: 1 if data(x) > 0 else slope,
     lambda y, x, slope: 0 if data(x) > 0 else x,
-    role=ROUTER, kink=lambda x, slope: abs(x),
-)  # fmt: skip
+    role=ROUTER, kink=lambda x, slope: abs(x))
 elu = op(
     "elu", lambda x, alpha: alpha * math.expm1(x) if x <= 0 else x,
     lambda y, x, alpha: 1 if data(x) > 0 else alpha * exp(x),
     lambda y, x, alpha: 0 if data(x) > 0 else expm1(x),
-    kink=lambda x, alpha: abs(x),
-)  # fmt: skip
-
-
-def tail(s: Any, x: Any, slope: Any) -> Any:
-    """(x s)' = s + x s', where s' may have underflown at x = ±inf."""
-    return s + x * slope if data(slope) else s
+    kink=lambda x, alpha: abs(x))
 
 
 # Functions of several numbers.
@@ -149,32 +144,21 @@ def tail(s: Any, x: Any, slope: Any) -> Any:
 hypot: Op = op("hypot", math.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a))
 arctan2 = op(
     "arctan2", math.atan2,
-    lambda y, a, b: divide(unit(b, a), hypot(a, b)), lambda y, a, b: -divide(unit(a, b), hypot(a, b)),
-    domain=[REAL, POSITIVE],
-)  # fmt: skip
+    lambda y, a, b: divide(unit(b, a), hypot(a, b)),
+    lambda y, a, b: -divide(unit(a, b), hypot(a, b)), domain=[REAL, POSITIVE])
 logaddexp = op(
     "logaddexp", numeric.logsumexp,
-    lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a),
-)  # fmt: skip
+    lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a))
 clip = op(
     "clip", numeric.clip,
     lambda y, x, low, high: numeric.inside(data(x), data(low), data(high)),
     lambda y, x, low, high: numeric.step(data(low) - data(x)),
     lambda y, x, low, high: numeric.step(data(x) - data(high)),
-    role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high)),
-)  # fmt: skip
+    role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high)))
 where = op(
     "where", lambda condition, a, b: a if condition else b,
-    joint=lambda y, condition, a, b: (None, 1, None) if condition else (None, None, 1), role=ROUTER,
-)  # fmt: skip
-
-
-def extreme(y: Any, *xs: Any) -> list[Any]:
-    return numeric.ties(data(y), [data(x) for x in xs])
-
-
-def shares(y: Any, *xs: Any) -> list[Any]:
-    return [exp(x - y) for x in xs] if isinstance(y, Value) else numeric.softmax(xs)
+    joint=lambda y, condition, a, b: (None, 1, None) if condition else (None, None, 1),
+    role=ROUTER)
 
 
 maximum = op("maximum", numeric.maximum, joint=extreme, role=ROUTER, kink=numeric.gap)
@@ -182,22 +166,18 @@ minimum = op("minimum", numeric.minimum, joint=extreme, role=ROUTER, kink=numeri
 logsumexp = op("logsumexp", numeric.logsumexp, joint=shares)
 total = op(
     "total", lambda *xs: reduce(operator.add, xs), joint=lambda y, *xs: (1,) * len(xs),
-    text="sum", role=DISTRIBUTOR,
-)  # fmt: skip
+    text="sum", role=DISTRIBUTOR)
 dot = op(
     "dot", lambda *xs: numeric.dot(xs[: len(xs) // 2], xs[len(xs) // 2 :]),
-    joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER,
-)  # fmt: skip
+    joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER)
 
 PUBLIC = dict(TABLE)  # what stands above is for everyone
 
-# What the rules above need: operations that follow IEEE arithmetic, so that no backward pass raises.
+# What the rules above need. These follow IEEE arithmetic, so that no backward pass raises.
 
-LOG2_E, LOG10_E = 1 / math.log(2), 1 / math.log(10)
 divide: Op = op(
     "divide", numeric.divide, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
-    text="{} / {}", domain=[REAL, POSITIVE],
-)  # fmt: skip
+    text="{} / {}", domain=[REAL, POSITIVE])
 ieee_log: Op = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
 sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
 tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
@@ -207,9 +187,8 @@ unit: Op = op(
     "unit", numeric.unit,
     lambda y, a, b: divide(square(unit(b, a)), hypot(a, b)),
     lambda y, a, b: -divide(y * unit(b, a), hypot(a, b)),
-    domain=[POSITIVE, POSITIVE],
-)  # fmt: skip
+    domain=[POSITIVE, POSITIVE])
 sigmoid_difference: Op = op(
     "sigmoid_difference", numeric.sigmoid_difference,
-    lambda y, a, b: sigmoid_slope(a - b), lambda y, a, b: -sigmoid_slope(a - b),
-)  # fmt: skip
+    lambda y, a, b: sigmoid_slope(a - b), lambda y, a, b: -sigmoid_slope(a - b))
+# fmt: on

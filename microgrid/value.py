@@ -9,37 +9,30 @@ from microgrid.errors import GraphError, RuleError, describe, failure, stale
 from microgrid.guards import Manners, Number, checked_label, real
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
-new = object.__new__
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
+Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
+new = object.__new__
 
 
 class Op:
-    """One operation: its value, its local gradients, and how it is written.
+    """One operation: its value, its local gradients, and what readers of graphs want to know.
 
     `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
-    called with `(y, *xs)`; an operation on any number of parents has one `joint` rule instead,
-    that returns them all, with None where a shut gate leaves no path. On numbers a rule gives a
-    number, on Values a Value, so that derivatives of derivatives come from the same rules.
+    called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
+    all, with None where a shut gate leaves no path. Numbers give numbers and Values give Values.
 
-    The rest is for the readers of graphs: `text` is how it is written, with `{}` for an operand;
-    `role` what the gate does to a gradient; `domain` the intervals where the operands may lie;
-    `kink(*xs)` how far they are from a point without a derivative; `hint` what to do instead.
+    `text` is how it is written, with `{}` for an operand; `role` what it does to a gradient;
+    `domain` an interval for each operand; `kink(*xs)` the distance to a point without derivative;
+    `hint` what to do where it has no value.
     """
 
     __slots__ = ("domain", "forward", "hint", "joint", "kink", "name", "role", "rules", "text")
 
     def __init__(
-        self,
-        name: str,
-        forward: Callable[..., Number],
-        *rules: Rule,
-        joint: JointRule | None = None,
-        text: str = "",
-        role: str = "",
-        domain: Sequence[tuple[float, float]] = (),
-        kink: Callable[..., Number] | None = None,
-        hint: str = "",
-    ) -> None:
+        self, name: str, forward: Callable[..., Number], *rules: Rule,
+        joint: JointRule | None = None, text: str = "", role: str = "", hint: str = "",
+        domain: Sequence[tuple[float, float]] = (), kink: Callable[..., Number] | None = None,
+    ) -> None:  # fmt: skip
         self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
         self.text, self.role, self.hint = text or name, role, hint
         self.domain, self.kink = domain, kink
@@ -59,9 +52,7 @@ class Op:
 
 
 class Value(Manners):
-    """A node of a computation graph: a number, the operation that made it, and its parents.
-
-    `data` is a float, an int, a Fraction or a NumPy real scalar, and is never rounded.
+    """A node of a computation graph: an exact number, the operation that made it, its parents.
 
     >>> x = Value(3.0, "x")
     >>> y = x * x
@@ -189,36 +180,34 @@ def topological(root: Value) -> list[Value]:
 
 
 def accumulate(
-    order: list[Value],
-    upstream: Any,
-    as_graph: bool = False,
-    trace: Callable[..., None] | None = None,
+    order: list[Value], upstream: Any, as_graph: bool = False, trace: Trace | None = None
 ) -> dict[Value, Any]:
     """∂(upstream · root)/∂v for the nodes v of a topological order; changes no node.
 
     With `as_graph` the local gradients are built from the nodes themselves, so that the results
-    can be differentiated in turn. `trace(child, parent, local, upstream, share, total)` is told
-    of each `+=`. A node that no path reaches has no entry.
+    can be differentiated in turn. A node that no path reaches has no entry.
     """
     gradient = {order[-1]: upstream}
     for v in reversed(order):
         if v.op is None or v not in gradient:
             continue
         upstream = gradient[v]
-        for parent, local in zip(v.parents, local_gradients(v, v.op, as_graph), strict=True):
+        parents = (v._a, v._b) if v._b is not None else v.parents
+        for parent, local in zip(parents, local_gradients(v, v.op, as_graph)):
             if local is None:  # a shut gate: not even 0 × inf comes through
                 continue
             share = upstream * local  # the chain rule
-            total = gradient[parent] = gradient[parent] + share if parent in gradient else share
+            gradient[parent] = gradient[parent] + share if parent in gradient else share
             if trace is not None:
-                trace(v, parent, local, upstream, share, total)
+                trace(v, parent, local, upstream, share, gradient[parent])
     return gradient
 
 
 def local_gradients(v: Value, op: Op, as_graph: bool = False) -> Sequence[Any]:
     """∂v/∂parent for each parent of v: numbers, or with `as_graph` whatever the rules build."""
     if v._b is not None and op.joint is None:  # nearly every node: written out for speed
-        a, b, (rule_a, rule_b) = v._a, v._b, op.rules
+        a, b = v._a, v._b
+        rule_a, rule_b = op.rules
         if v._seen != a._version + b._version:
             raise stale(v)
         if as_graph:

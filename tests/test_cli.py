@@ -1,0 +1,123 @@
+"""The command line, as its user meets it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microgrid.cli import main
+
+
+def run(*arguments, **environment):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "microgrid", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        timeout=60,
+    )
+
+
+def test_demo_prints_tables_shows_that_graph_and_formulas_agree_and_writes_pictures(tmp_path, capsys):
+    assert main(["demo", "-o", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "w_0 * x_0" in text
+    assert text.count("equal to the last bit") == 3
+    assert "DIFFERENT" not in text
+    assert all(len(line) <= 80 for line in text.splitlines() if not line.startswith("wrote"))
+    for name in ("sigmoid_circuit", "affine_layer"):
+        for suffix, start in ((".svg", b"<"), (".png", b"\x89PNG")):
+            path = tmp_path / "out" / (name + suffix)
+            assert path.read_bytes().startswith(start)
+            assert f"wrote {path}" in text
+
+
+def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(tmp_path, monkeypatch, capsys):
+    from microgrid.errors import LayoutError
+
+    class NoEngine:
+        source = "digraph {}"
+
+        def save_svg(self, path):
+            raise LayoutError('pip install "microgrid-autodiff[viz]"')
+
+        save_png = save_svg
+
+    monkeypatch.setattr("microgrid.cli.draw", lambda root: NoEngine())
+    assert main(["demo", "-o", str(tmp_path)]) == 0
+    assert (tmp_path / "sigmoid_circuit.dot").read_text() == "digraph {}"
+    assert "microgrid-autodiff[viz]" in capsys.readouterr().out
+
+
+def test_explain_prints_the_table(capsys):
+    assert main(["explain", "(a*b + a) * a", "a=3", "b=2"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "f = 27, upstream 1"
+    assert "router" not in out
+
+
+def test_negative_numbers_and_quotients_are_numbers(capsys):
+    assert main(["explain", "w*x", "w=-2", "x=1/4"]) == 0
+    assert "f = -0.5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "dot"])
+def test_draw_writes_the_format_of_the_file_name(suffix, tmp_path):
+    path = tmp_path / "new" / f"f.{suffix}"
+    assert main(["draw", "x*x", "x=3", "-o", str(path)]) == 0
+    assert path.stat().st_size > 200
+
+
+def test_draw_forward_has_no_gradients(tmp_path):
+    for name, extra in (("after", []), ("before", ["--forward"])):
+        assert main(["draw", "x*x", "x=3", "-o", str(tmp_path / f"{name}.dot"), *extra]) == 0
+    assert "6.00" in (tmp_path / "after.dot").read_text()
+    assert "6.00" not in (tmp_path / "before.dot").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["explain", "x +", "x=1"], "invalid syntax"),
+        (["explain", "x", "x=one"], "not a number"),
+        (["explain", "x", "x"], "name=number"),
+        (["explain", "x*y", "x=1"], "y has no number"),
+        (["explain", "x", "x=1/0"], "not a number"),
+        (["explain", "9**9**9"], "out of range"),
+        (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png or .dot"),
+        (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
+        (["nonsense"], "invalid choice"),
+        (["draw", "x", "x=1"], "required"),
+        ([], "required"),
+    ],
+    ids=str,
+)
+def test_wrong_input_ends_with_exit_code_2_and_one_clear_message(arguments, words):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_has_examples():
+    for arguments in (["--help"], ["explain", "--help"], ["draw", "--help"]):
+        done = run(*arguments)
+        assert done.returncode == 0
+        assert 'microgrid explain "' in done.stdout
+
+
+def test_output_that_is_no_terminal_has_no_colours(tmp_path):
+    done = run("demo", "-o", str(tmp_path))
+    assert done.returncode == 0
+    assert "\033" not in done.stdout
+
+
+def test_the_installed_command_is_the_same_program():
+    command = Path(sys.executable).parent / "microgrid"
+    if not command.exists():
+        pytest.skip("microgrid is not installed beside this python")
+    done = subprocess.run([command, "explain", "x*x", "x=2"], capture_output=True, text=True)
+    assert "switcher" in done.stdout

@@ -1,0 +1,97 @@
+"""The shape of the project: layers, the table as the only place of operations, clean files."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import microgrid
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(microgrid.__file__).parent
+LAYERS = [
+    {"errors", "numeric"},
+    {"guards"},
+    {"value"},
+    {"ops"},
+    {"functions", "copying", "calculus", "labels"},
+    {"matrix", "explain", "draw", "expression"},
+    {"formulas"},
+    {"examples"},
+    {"__init__"},
+    {"cli"},
+    {"__main__"},
+]
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of the package that a file imports."""
+    found = set()
+    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("microgrid"):
+            inside = statement.module.removeprefix("microgrid").strip(".")
+            names = [inside] if inside else [alias.name for alias in statement.names]
+            found |= {name.split(".")[0] for name in names if name.split(".")[0] in MODULES}
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down_only(module):
+    layer = next(i for i, names in enumerate(LAYERS) if module in names)
+    below = set().union(*LAYERS[:layer])
+    assert imports(PACKAGE / f"{module}.py") <= below
+
+
+@pytest.mark.parametrize("module", ["errors", "guards", "value", "numeric", "ops", "calculus"])
+def test_the_engine_needs_the_standard_library_alone(module):
+    for statement in ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            names = [getattr(statement, "module", None) or statement.names[0].name]
+            assert not {name.split(".")[0] for name in names} & {"numpy", "graphviz"}
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"ops", "functions"}))
+def test_no_module_branches_on_the_name_of_an_operation(module):
+    text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    assert not re.search(r"op\.name\s*(==|!=|in\b)|op is ops\.|case .*op\.name", text)
+
+
+def test_the_chain_rule_stands_in_one_line_of_one_file():
+    lines = [
+        line for path in PACKAGE.glob("*.py") for line in path.read_text().splitlines()
+        if re.search(r"upstream \* local\b(?!s)", line) and "=" in line and '"""' not in line
+    ]  # fmt: skip
+    assert lines == ["            share = upstream * local  # the chain rule"]
+
+
+def test_the_engine_can_be_read_in_one_sitting():
+    count = sum(len((PACKAGE / name).read_text().splitlines()) for name in ("value.py", "ops.py"))
+    assert count < 450
+
+
+def tracked() -> list[str]:
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout: there is no list of tracked files to look at")
+    return listing.stdout.splitlines()
+
+
+def test_the_top_level_is_fixed():
+    top = {name.split("/")[0] for name in tracked()}
+    allowed = {"pyproject.toml", "README.md", "LICENSE", "microgrid", "tests", "notebooks"}
+    assert {name for name in top if not name.startswith(".")} <= allowed
+
+
+def test_no_file_names_a_machine_or_a_registry():
+    patterns = [r"/(home|root|work|farm)/\w", r"(pypi|npmjs)\.(org|com)", r"pythonhosted"]
+    for name in tracked():
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".toml", ".yml", ".yaml", ".ipynb") and path.exists():
+            if path == Path(__file__):
+                continue
+            text = path.read_text(encoding="utf-8")
+            for pattern in patterns:
+                assert not re.search(pattern, text), f"{name} matches {pattern}"
