@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from microgrid import copying as copying  # makes graphs picklable
 from microgrid import examples, formulas
-from microgrid.calculus import gradients
+from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, value_and_grad
 from microgrid.draw import draw
 from microgrid.errors import MicrogridError
 from microgrid.explain import explain
@@ -37,14 +37,20 @@ __all__ = [
     "Value",
     "affine",
     "custom_op",
+    "derivative",
     "draw",
     "examples",
     "explain",
     "formulas",
+    "grad",
     "gradients",
     "grads",
+    "hessian",
+    "hvp",
+    "jacobian",
     "matrix",
     "partials",
+    "value_and_grad",
     "values",
     *FUNCTIONS,
 ]

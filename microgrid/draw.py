@@ -23,10 +23,11 @@ import graphviz  # type: ignore[import-untyped]
 from microgrid.errors import LabelError, LayoutError
 from microgrid.guards import Number
 from microgrid.labels import caption, number, split
-from microgrid.value import Constant, Value, accumulate, local_gradients, seed, topological
+from microgrid.value import Constant, Value, accumulate, edges, seed, topological
 
 GREEN, RED, INK = "#0a7d20", "#c62828", "#333333"
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
+HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
@@ -45,6 +46,8 @@ def draw(root: Value, digits: int = 2, engine: str | None = None, prefix: str = 
     order = topological(root)
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
     expected = foreseen(order)
+    if len(index) > HURRY_FROM:
+        picture.attr(nslimit="1", mclimit="0.2")
     for v, i in index.items():
         begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
         if v.op or v.label:
@@ -162,7 +165,7 @@ def shares(
     gates = [(v, v.op) for v in order if v.op]
     for v, op in gates if len(gates) <= SHARES_UP_TO else []:
         try:
-            locals_ = [local or 0 for local in local_gradients(v, op)]  # None: a shut gate
+            locals_ = [local or 0 for _, local in edges(v, op)]  # None: a shut gate
             sent = [None if v._grad is None else v._grad * local for local in locals_]
             later = [expected.get(v, 0) * local for local in locals_]
         except Exception:
@@ -191,7 +194,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
 
     def put(self, name: str, kind: str, label: str, **look: str) -> None:
-        self.node(name, html_like(label), {"class": kind}, id=self.prefix + name, **look)
+        look |= {"class": kind, "id": self.prefix + name}
+        self.node(name, html_like(label), **look)
 
     def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
         self.edge(tail, head, html_like(label) or None, id=self.prefix + name, **look)
@@ -210,7 +214,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     ) -> str:  # fmt: skip
         """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
         format = format or (Path(outfile).suffix[1:] if outfile else self.format)
-        source = self.save(filename or (f"{outfile}.gv" if outfile else None), directory)
+        source = self.save(filename or (f"{outfile}.gv" if outfile else None), directory=directory)
         image = str(outfile or f"{source}.{format}")
         Path(image).write_bytes(self.pipe(format))
         if cleanup:

@@ -44,7 +44,7 @@ def explain(root: Value) -> Explanation:
     """Every `+=` of root's backward pass, in order: gate, role, local × upstream, share, total.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
-    called n5, n6, … by their place in the topological order, as in pictures.
+    called n5, n6, … by their place in the topological order.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))

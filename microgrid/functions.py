@@ -120,10 +120,10 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
     return method, reflected
 
 
-def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
-    def method(self: Value, other: Any) -> bool:
+def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
+    def method(self: Value, other: Any) -> Any:
         if isinstance(other, Value) or is_real(other):
-            return bool(compare(self._data, ops.data(other)))
+            return compare(self._data, ops.data(other))
         return NotImplemented
 
     return method

@@ -186,15 +186,15 @@ def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
     return [share if won else 0 for won in winners]
 
 
-def gap(*xs: Number) -> Number:
+def lead(*xs: Number) -> Number:
     """How far the largest is ahead of the next: the distance of a maximum from its kink."""
     top, second = sorted(xs, reverse=True)[:2] if len(xs) > 1 else (INF, 0)
     return top - second
 
 
-def gap_below(*xs: Number) -> Number:
+def trail(*xs: Number) -> Number:
     """How far the smallest is below the next."""
-    return gap(*[-x for x in xs])
+    return lead(*[-x for x in xs])
 
 
 def clip(x: Number, low: Number, high: Number) -> Number:

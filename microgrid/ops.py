@@ -33,7 +33,7 @@ def one(y: Any, a: Any, b: Any) -> int:
 
 
 def data(x: Any) -> Any:
-    """The number of a Value: for rules that are constant between kinks."""
+    """The number of a Value, for rules that are constant between kinks."""
     return x.data if isinstance(x, Value) else x
 
 
@@ -51,7 +51,10 @@ def falling(k: int) -> Op:
 
 def turn(y: Any, a: Any, b: Any) -> Any:
     """∂a^b/∂b = y log a, and 0 at a = 0."""
-    return 0 if data(a) == 0 <= data(b) else y * ieee_log(a)
+    if data(a) == 0 <= data(b):
+        return 0
+    # an int or a Fraction may lie beyond the floats, and backward never raises
+    return y * ieee_log(a) if isinstance(y, Value) else numeric.product(y, numeric.log(a))
 
 
 def half_circle(x: Any) -> Any:
@@ -74,7 +77,6 @@ def shares(y: Any, *xs: Any) -> list[Any]:
 
 # fmt: off
 # Arithmetic. A quotient is no product: a * b**-1 rounds differently for a quarter of all pairs.
-
 add = op("add", operator.add, one, one, text="{} + {}", role=DISTRIBUTOR)
 sub = op("sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR)
 mul = op("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER)
@@ -90,7 +92,6 @@ power = op(
 
 
 # Functions of one number, under NumPy's names.
-
 exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp")
 expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float")
 log = op(
@@ -100,7 +101,8 @@ log2 = op("log2", math.log2, lambda y, x: LOG2_E / x, domain=[POSITIVE], hint="n
 log10 = op("log10", math.log10, lambda y, x: LOG10_E / x, domain=[POSITIVE], hint="needs x > 0")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), domain=[POSITIVE], hint="needs x >= 0")
-cbrt = op("cbrt", math.cbrt, lambda y, x: divide(1, 3 * (y * y)))
+cbrt = op(
+    "cbrt", math.cbrt, lambda y, x: y / x / 3 if data(x) else divide(1, y * y), kink=abs)
 square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(
     "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
@@ -117,10 +119,11 @@ arcsinh = op("arcsinh", math.asinh, lambda y, x: 1 / hypot(1, x))
 arccosh = op(
     "arccosh", math.acosh, lambda y, x: divide(1, sqrt(x - 1) * sqrt(x + 1)),
     domain=[ABOVE_ONE], hint="needs x >= 1")
-arctanh = op("arctanh", math.atanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=[UNIT])
+arctanh = op(
+    "arctanh", math.atanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=[UNIT],
+    hint="needs -1 < x < 1")
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
-
 sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x))
 softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x))
 log_sigmoid = op("log_sigmoid", lambda x: -numeric.softplus(-x), lambda y, x: sigmoid(-x))
@@ -140,29 +143,25 @@ elu = op(
 
 
 # Functions of several numbers.
-
-hypot: Op = op("hypot", math.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a))
+hypot: Op = op(
+    "hypot", math.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a), kink=math.hypot)
 arctan2 = op(
-    "arctan2", math.atan2,
-    lambda y, a, b: divide(unit(b, a), hypot(a, b)),
-    lambda y, a, b: -divide(unit(a, b), hypot(a, b)), domain=[REAL, POSITIVE])
+    "arctan2", math.atan2, lambda y, a, b: inversion(b, a), lambda y, a, b: -inversion(a, b),
+    domain=[REAL, POSITIVE])
 logaddexp = op(
     "logaddexp", numeric.logsumexp,
     lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a))
 clip = op(
     "clip", numeric.clip,
     lambda y, x, low, high: numeric.inside(data(x), data(low), data(high)),
-    lambda y, x, low, high: numeric.step(data(low) - data(x)),
-    lambda y, x, low, high: numeric.step(data(x) - data(high)),
-    role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high)))
+    lambda y, x, low, high: numeric.step(data(low) - data(x)) * (data(low) <= data(high)),
+    lambda y, x, low, high: numeric.step(max(data(x), data(low)) - data(high)),
+    role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
 where = op(
     "where", lambda condition, a, b: a if condition else b,
-    joint=lambda y, condition, a, b: (None, 1, None) if condition else (None, None, 1),
-    role=ROUTER)
-
-
-maximum = op("maximum", numeric.maximum, joint=extreme, role=ROUTER, kink=numeric.gap)
-minimum = op("minimum", numeric.minimum, joint=extreme, role=ROUTER, kink=numeric.gap_below)
+    joint=lambda y, c, a, b: (None, 1, None) if c else (None, None, 1), role=ROUTER)
+maximum = op("maximum", numeric.maximum, joint=extreme, text="max", role=ROUTER, kink=numeric.lead)
+minimum = op("minimum", numeric.minimum, joint=extreme, text="min", role=ROUTER, kink=numeric.trail)
 logsumexp = op("logsumexp", numeric.logsumexp, joint=shares)
 total = op(
     "total", lambda *xs: reduce(operator.add, xs), joint=lambda y, *xs: (1,) * len(xs),
@@ -172,9 +171,8 @@ dot = op(
     joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER)
 
 PUBLIC = dict(TABLE)  # what stands above is for everyone
-
 # What the rules above need. These follow IEEE arithmetic, so that no backward pass raises.
-
+identity: Op = op("identity", lambda x: x, lambda y, x: 1)
 divide: Op = op(
     "divide", numeric.divide, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
     text="{} / {}", domain=[REAL, POSITIVE])
@@ -185,10 +183,13 @@ normal_cdf: Op = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x)
 normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
 unit: Op = op(
     "unit", numeric.unit,
-    lambda y, a, b: divide(square(unit(b, a)), hypot(a, b)),
-    lambda y, a, b: -divide(y * unit(b, a), hypot(a, b)),
+    lambda y, a, b: unit(b, a) * inversion(b, a), lambda y, a, b: -y * inversion(b, a),
     domain=[POSITIVE, POSITIVE])
+inversion: Op = op(
+    "inversion", numeric.inversion,
+    lambda y, a, b: (inversion(b, a) - y) * (inversion(b, a) + y),
+    lambda y, a, b: -2 * y * inversion(b, a), domain=[POSITIVE, POSITIVE])
 sigmoid_difference: Op = op(
     "sigmoid_difference", numeric.sigmoid_difference,
-    lambda y, a, b: sigmoid_slope(a - b), lambda y, a, b: -sigmoid_slope(a - b))
+    lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a))
 # fmt: on

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import Manners, Number, checked_label, real
+from microgrid.errors import GraphError, NumberError, RuleError, describe, failure, stale
+from microgrid.guards import Manners, Number, checked_label, is_real, real
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
@@ -20,10 +20,8 @@ class Op:
     `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
     called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
     all, with None where a shut gate leaves no path. Numbers give numbers and Values give Values.
-
-    `text` is how it is written, with `{}` for an operand; `role` what it does to a gradient;
-    `domain` an interval for each operand; `kink(*xs)` the distance to a point without derivative;
-    `hint` what to do where it has no value.
+    `text` is how it is written, `role` what it does to a gradient, `domain` an interval for each
+    operand, `kink(*xs)` the distance to a point without derivative, `hint` what to do instead.
     """
 
     __slots__ = ("domain", "forward", "hint", "joint", "kink", "name", "role", "rules", "text")
@@ -73,7 +71,7 @@ class Value(Manners):
         self._a: Any = ()
         self._b: Value | None = None
         self._version = 0  # how often `data` was set
-        self._seen = 0  # the parents' versions, summed, when the data was computed from them
+        self._seen = 0  # the parents' versions, summed, when the data was computed
 
     @property
     def data(self) -> Number:
@@ -151,11 +149,6 @@ class Constant(Value):
 
     __slots__ = ()
 
-    def __init__(self, data: Number) -> None:
-        self._data = real(data)
-        self._grad, self._label, self.op, self._a, self._b = None, "", None, (), None
-        self._version = self._seen = 0
-
 
 def topological(root: Value) -> list[Value]:
     """Every node of root's graph once, parents before children; no recursion."""
@@ -192,8 +185,7 @@ def accumulate(
         if v.op is None or v not in gradient:
             continue
         upstream = gradient[v]
-        parents = (v._a, v._b) if v._b is not None else v.parents
-        for parent, local in zip(parents, local_gradients(v, v.op, as_graph)):
+        for parent, local in edges(v, v.op, as_graph):
             if local is None:  # a shut gate: not even 0 × inf comes through
                 continue
             share = upstream * local  # the chain rule
@@ -203,27 +195,25 @@ def accumulate(
     return gradient
 
 
-def local_gradients(v: Value, op: Op, as_graph: bool = False) -> Sequence[Any]:
-    """∂v/∂parent for each parent of v: numbers, or with `as_graph` whatever the rules build."""
-    if v._b is not None and op.joint is None:  # nearly every node: written out for speed
-        a, b = v._a, v._b
+def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any]]:
+    """Each parent of v with ∂v/∂parent: a number, or with `as_graph` whatever the rule builds."""
+    a, b = v._a, v._b
+    if b is not None and op.joint is None:  # nearly every node: written out for speed
         rule_a, rule_b = op.rules
         if v._seen != a._version + b._version:
             raise stale(v)
         if as_graph:
-            return rule_a(v, a, b), rule_b(v, a, b)
+            return (a, rule_a(v, a, b)), (b, rule_b(v, a, b))
         y, x_a, x_b = v._data, a._data, b._data
-        return rule_a(y, x_a, x_b), rule_b(y, x_a, x_b)
+        return (a, rule_a(y, x_a, x_b)), (b, rule_b(y, x_a, x_b))
     parents = v.parents
     if v._seen != sum([p._version for p in parents]):
         raise stale(v)
     y, xs = (v, parents) if as_graph else (v._data, [p._data for p in parents])
-    if op.joint is None:
-        return [rule(y, *xs) for rule in op.rules]
-    locals_ = op.joint(y, *xs)
+    locals_ = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
     if len(locals_) != len(parents):
         raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(locals_)}")
-    return locals_
+    return zip(parents, locals_)
 
 
 def apply(op: Op, *parents: Value) -> Value:
@@ -258,4 +248,7 @@ def zero(v: Value) -> Number:
 
 def seed(root: Value, upstream: Number) -> Number:
     """The upstream gradient in the kind of root's number."""
+    if not is_real(upstream):
+        got = f"{type(upstream).__name__} {upstream!r}"
+        raise NumberError(f"the upstream gradient must be one real number, got {got}")
     return real(upstream) * type(root._data)(1)

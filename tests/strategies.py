@@ -68,7 +68,9 @@ class Program:
 
 
 @st.composite
-def programs(draw: Any, numbers: Any = fractions, names: tuple[str, ...] = tuple(RATIONAL)) -> Program:
+def programs(
+    draw: Any, numbers: Any = fractions, names: tuple[str, ...] = tuple(RATIONAL)
+) -> Program:
     """Random programs with shared nodes, whose divisors are not zero."""
     leaves = draw(st.lists(numbers, min_size=1, max_size=4))
     xs, steps = list(leaves), []

@@ -21,7 +21,9 @@ def run(*arguments, **environment):
     )
 
 
-def test_demo_prints_tables_shows_that_graph_and_formulas_agree_and_writes_pictures(tmp_path, capsys):
+def test_demo_prints_tables_shows_that_graph_and_formulas_agree_and_writes_pictures(
+    tmp_path, capsys
+):
     assert main(["demo", "-o", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     assert "w_0 * x_0" in text
@@ -35,7 +37,9 @@ def test_demo_prints_tables_shows_that_graph_and_formulas_agree_and_writes_pictu
             assert f"wrote {path}" in text
 
 
-def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(tmp_path, monkeypatch, capsys):
+def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(
+    tmp_path, monkeypatch, capsys
+):
     from microgrid.errors import LayoutError
 
     class NoEngine:

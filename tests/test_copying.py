@@ -10,11 +10,12 @@ from microgrid import Value
 from microgrid.errors import GraphError
 from microgrid.value import topological
 
-through = pytest.mark.parametrize(
-    "through",
-    [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x, 2))],
-    ids=["pickle", "deepcopy", "pickle protocol 2"],
-)  # fmt: skip
+WAYS = {
+    "pickle": lambda x: pickle.loads(pickle.dumps(x)),
+    "pickle, protocol 2": lambda x: pickle.loads(pickle.dumps(x, 2)),
+    "deepcopy": copy.deepcopy,
+}
+through = pytest.mark.parametrize("through", WAYS.values(), ids=WAYS)
 
 
 @through

@@ -95,8 +95,12 @@ def test_full_jacobians_of_the_affine_layer(problem):
     Y = affine(nX, nW, nb)
     N, D, M = len(X), len(W), len(b)
     by_hand = {
-        "x": [[W[d, m] if n == k else 0 for k in range(N) for d in range(D)] for n, m in pairs(N, M)],
-        "w": [[X[n, d] if m == k else 0 for d in range(D) for k in range(M)] for n, m in pairs(N, M)],
+        "x": [
+            [W[d, m] if n == k else 0 for k in range(N) for d in range(D)] for n, m in pairs(N, M)
+        ],
+        "w": [
+            [X[n, d] if m == k else 0 for d in range(D) for k in range(M)] for n, m in pairs(N, M)
+        ],
         "b": [[1 if m == k else 0 for k in range(M)] for n, m in pairs(N, M)],
     }
     upstream = np.asarray(dY).reshape(1, -1)

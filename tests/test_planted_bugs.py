@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 import microgrid.value
 from microgrid import Value, formulas, ops
-from microgrid.value import local_gradients, seed, topological, zero
+from microgrid.value import edges, seed, topological, zero
 
 engine = microgrid.value
 
@@ -27,7 +27,7 @@ def wrong_pass(
         for v in reversed(order):
             if v.op is None or v not in gradient:
                 continue
-            pairs = list(zip(v.parents, local_gradients(v, v.op), strict=True))
+            pairs = list(edges(v, v.op))
             for parent, local in dict(pairs).items() if merge_equal else pairs:
                 if local is None:
                     continue

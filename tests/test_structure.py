@@ -16,7 +16,8 @@ LAYERS = [
     {"guards"},
     {"value"},
     {"ops"},
-    {"functions", "copying", "calculus", "labels"},
+    {"functions", "copying", "labels"},
+    {"calculus"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas"},
     {"examples"},
@@ -31,7 +32,9 @@ def imports(path: Path) -> set[str]:
     """The modules of the package that a file imports."""
     found = set()
     for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("microgrid"):
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(
+            "microgrid"
+        ):
             inside = statement.module.removeprefix("microgrid").strip(".")
             names = [inside] if inside else [alias.name for alias in statement.names]
             found |= {name.split(".")[0] for name in names if name.split(".")[0] in MODULES}
