@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from microgrid import copying as copying  # makes graphs picklable
 from microgrid import examples, formulas
 from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, value_and_grad
+from microgrid.diagnose import first_nonfinite, gradcheck
 from microgrid.draw import draw
 from microgrid.errors import MicrogridError
 from microgrid.explain import explain
@@ -41,8 +42,10 @@ __all__ = [
     "draw",
     "examples",
     "explain",
+    "first_nonfinite",
     "formulas",
     "grad",
+    "gradcheck",
     "gradients",
     "grads",
     "hessian",

@@ -202,10 +202,12 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def pipe(
         self, format: str | None = None, *, engine: str | None = None,
-        encoding: str | None = None, dpi: int = 96,
+        encoding: str | None = None, dpi: int | None = None,
     ) -> Any:  # fmt: skip
         """The image as bytes, or as text where an encoding is given."""
-        data = lay_out(self.source, format or self.format, engine or self.layout_engine, dpi)
+        kind = format or self.format
+        dpi = dpi or (72 if kind == "svg" else 96)  # an SVG says points, a PNG shows pixels
+        data = lay_out(self.source, kind, engine or self.layout_engine, dpi)
         return data.decode(encoding) if encoding else data
 
     def render(
@@ -222,6 +224,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         if view:
             graphviz.view(image)
         return image
+
+    def __repr__(self) -> str:
+        return "<Picture: a notebook shows it; else save_svg(path), save_png(path) or .source>"
 
     def save_svg(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as SVG."""

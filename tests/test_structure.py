@@ -19,7 +19,7 @@ LAYERS = [
     {"functions", "copying", "labels"},
     {"calculus"},
     {"matrix", "explain", "draw", "expression"},
-    {"formulas"},
+    {"formulas", "diagnose"},
     {"examples"},
     {"__init__"},
     {"cli"},
