@@ -226,10 +226,14 @@ def first_nonfinite(root: Value) -> NotFinite | None:
     """
     order = topological(root)
     for v in order:
-        if not math.isfinite(v.data):
+        if not finite(v.data):
             return NotFinite(v, "value", v.data)
     gradient = gradients(root)
     for v in reversed(order):
-        if not math.isfinite(gradient.get(v, 0)):
+        if not finite(gradient.get(v, 0)):
             return NotFinite(v, "gradient", gradient[v])
     return None
+
+
+def finite(x: Any) -> bool:
+    return bool(x - x == 0)  # for ints beyond the floats, too

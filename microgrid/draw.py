@@ -249,7 +249,7 @@ def lay_out(source: str, format: str, engine: str | None = None, dpi: int = 96) 
     """
     for name in [engine] if engine else ENGINES:
         if name == "pygraphviz" and find_spec(name):
-            import pygraphviz  # type: ignore[import-not-found]
+            import pygraphviz  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
             graph, options = pygraphviz.AGraph(string=source), f"-Gdpi={dpi}"
             return bytes(graph.draw(format=format, prog="dot", args=options))

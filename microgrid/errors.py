@@ -46,6 +46,10 @@ class ShapeError(MicrogridError, ValueError):
     """Arrays whose shapes do not fit."""
 
 
+class TargetError(MicrogridError, IndexError):
+    """A class index beyond the logits."""
+
+
 class ExpressionError(MicrogridError, ValueError):
     """Text that is not arithmetic."""
 

@@ -8,7 +8,7 @@ from functools import partialmethod
 from typing import Any
 
 from microgrid import ops
-from microgrid.errors import DomainError, ShapeError
+from microgrid.errors import DomainError, ShapeError, TargetError
 from microgrid.guards import is_real
 from microgrid.numeric import maximum as largest
 from microgrid.value import Constant, Op, Value, evaluate, node
@@ -66,6 +66,14 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     exps = [ops.exp(x - top) for x in values]
     scale = total(exps)
     return [e / scale for e in exps]
+
+
+def cross_entropy(logits: Iterable[Any], target: int) -> Any:
+    """−log softmax(logits)[target] = logsumexp(logits) − logits[target], without overflow."""
+    values = several("cross_entropy", (logits,))
+    if not 0 <= target < len(values):
+        raise TargetError(f"target {target} is out of range for {len(values)} logits")
+    return ops.logsumexp(*values) - values[target]
 
 
 def custom_op(name: str, forward: Callable[..., Any], *rules: Callable[..., Any]) -> Op:
@@ -136,8 +144,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: globals().get(name, entry)
     for name, entry in ops.PUBLIC.items()
     if entry not in OPERATORS.values()
-} | {"mean": mean, "softmax": softmax}
-NO_METHODS = {"where", "total", "dot", "mean", "softmax", "neg", "absolute"}
+} | {"mean": mean, "softmax": softmax, "cross_entropy": cross_entropy}
+NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
 
 for name, entry in OPERATORS.items():
     forth, back = binary(entry)

@@ -21,11 +21,14 @@ def zero_like(x: Number) -> Number:
 
 
 def divide(a: Number, b: Number) -> Number:
-    """a / b, and its limit for b → 0⁺ where b is zero."""
+    """a / b, and the limit where Python raises: for b → 0⁺, or an int beyond the floats."""
     try:
         return a / b
     except ZeroDivisionError:
         return NAN if a == 0 or a != a else math.copysign(INF, a)
+    except OverflowError:
+        size = INF if abs(a) > abs(b) else 0.0
+        return size if (a < 0) == (b < 0) else -size
 
 
 def log(x: Number) -> float:
@@ -218,9 +221,11 @@ def relu(x: Number) -> Number:
 
 
 def silu(x: Number) -> float:
-    """x σ(x), and its limit −0 at −inf."""
-    s = sigmoid(x)
-    return x * s if s else -0.0
+    """x σ(x); far below zero as x exp(x/2)², where σ(x) itself has few digits or none."""
+    if x < -700:
+        half = math.exp(x / 2)
+        return x * half * half if half else -0.0
+    return float(x * sigmoid(x))
 
 
 def unit(a: Number, b: Number) -> Number:

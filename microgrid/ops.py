@@ -1,8 +1,8 @@
 """The table of operations: one entry each, with its value, its local gradients and its looks.
 
 A rule is called with (y, *xs). On numbers it gives a number; on Values it builds a graph, so that
-gradients can be differentiated. Where no derivative exists the rule is PyTorch's: the subgradient
-of least norm (0 for |x| at 0, equal shares for ties of a maximum), else the one-sided limit.
+gradients can be differentiated. At a kink the rule is PyTorch's: the subgradient of least norm,
+else the limit. So |x| has slope 0 at 0 (JAX 1), clip 1 at its bounds (JAX ½), hypot (0, 0) at 0.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is
 log = op(
     "log", math.log, lambda y, x: 1 / x, domain=[POSITIVE],
     hint="needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp for the log of a sum")
-log2 = op("log2", math.log2, lambda y, x: LOG2_E / x, domain=[POSITIVE], hint="needs x > 0")
-log10 = op("log10", math.log10, lambda y, x: LOG10_E / x, domain=[POSITIVE], hint="needs x > 0")
+log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="x > 0")
+log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="x > 0")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), domain=[POSITIVE], hint="needs x >= 0")
 cbrt = op(

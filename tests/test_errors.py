@@ -77,6 +77,12 @@ TABLE = {
     ),
     "-2.0 ** Value(0.5)": (lambda: -2.0 ** x(0.5) / (-2.0) ** x(0.5), ValueError, "negative base"),
     "10.0 ** 400": (lambda: x(10.0) ** 400, OverflowError, "power", "x = 10.0", "400", "1.8e308"),
+    "cross_entropy": (
+        lambda: F["cross_entropy"]([x(), 1.0, 2.0], 5),
+        IndexError,
+        "target 5 is out of range for 3 logits",
+    ),
+    "cross_entropy, -1": (lambda: F["cross_entropy"]([x()], -1), IndexError, "target -1", "1 logits"),
     "exp(710)": (lambda: x(710.0).exp(), OverflowError, "exp", "710", "709.78", "logsumexp"),
     "expm1(710)": (lambda: x(710.0).expm1(), OverflowError, "expm1", "709.78"),
     "sinh(711)": (lambda: x(711.0).sinh(), OverflowError, "sinh", "710.47"),

@@ -643,6 +643,7 @@ def test_method_function_and_table_agree(name):
         (lambda x: F["mean"]([x, 4, 6]), 4),
         (lambda x: F["dot"]([x, 2], [3, x]), 10),
         (lambda x: F["softmax"]([x, x])[0], 0.5),
+        (lambda x: F["cross_entropy"]([x, x], 1), math.log(2)),
         (lambda x: F["where"](x > 0, x, 0), 2),
     ],
 )
@@ -654,6 +655,7 @@ def test_functions_of_several_numbers_have_their_value(y, want):
 @pytest.mark.parametrize("name", sorted(F))
 def test_a_function_of_plain_numbers_gives_a_plain_number(name):
     lists = {"total": ([1.5, 2.5],), "mean": ([1.5, 2.5],), "dot": ([1.0], [2.0])}
+    lists["cross_entropy"] = ([1.0, 2.0], 1)
     xs = lists.get(name) or {"where": (True, 1.0, 2.0), "clip": (1.5, 0.0, 1.0)}.get(name)
     if name == "softmax":
         assert F[name]([1.0, 1.0]) == [0.5, 0.5]
