@@ -23,6 +23,7 @@ from microgrid.errors import MicrogridError
 from microgrid.explain import explain
 from microgrid.functions import FUNCTIONS, custom_op
 from microgrid.matrix import affine, grads, matrix, partials, values
+from microgrid.scope import scope
 from microgrid.value import Op, Value
 
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
@@ -53,6 +54,7 @@ __all__ = [
     "jacobian",
     "matrix",
     "partials",
+    "scope",
     "value_and_grad",
     "values",
     *FUNCTIONS,

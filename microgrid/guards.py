@@ -32,9 +32,37 @@ def real(x: Any) -> Number:
     raise NumberError(f"a Value needs a real number, got {type(x).__name__} {x!r}")
 
 
+def checked_upstream(x: Any) -> Number:
+    """x as a number; NumberError unless an upstream gradient can be x."""
+    if not is_real(x):
+        got = f"{type(x).__name__} {x!r}"
+        raise NumberError(f"the upstream gradient must be one real number, got {got}")
+    return real(x)
+
+
 def is_real(x: Any) -> bool:
     """Whether x can stand beside a Value in arithmetic."""
     return type(x) is float or type(x) is int or isinstance(x, Real)
+
+
+class ScopedLabel(str):
+    """A label that knows the `scope` in which its node was made."""
+
+    __slots__ = ("scope",)
+    scope: tuple[str, ...]
+
+
+def scoped(label: str, scope: tuple[str, ...]) -> str:
+    """The label with a scope, or as it is where there is none."""
+    if not scope:
+        return label
+    named = ScopedLabel(label)
+    named.scope = scope
+    return named
+
+
+def scope_of_label(label: str) -> tuple[str, ...]:
+    return label.scope if isinstance(label, ScopedLabel) else ()
 
 
 def checked_label(label: str) -> str:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
-from microgrid.errors import GraphError, NumberError, RuleError, describe, failure, stale
-from microgrid.guards import Manners, Number, checked_label, is_real, real
+from microgrid.errors import GraphError, RuleError, describe, failure, stale
+from microgrid.guards import (
+    Manners,
+    Number,
+    checked_label,
+    checked_upstream,
+    real,
+    scope_of_label,
+    scoped,
+)
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
 new = object.__new__
+unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new nodes: see scope.py
 
 
 class Op:
@@ -101,7 +111,7 @@ class Value(Manners):
 
     @label.setter
     def label(self, label: str) -> None:
-        self._label = checked_label(label)
+        self._label = scoped(checked_label(label), scope_of_label(self._label))
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -236,7 +246,7 @@ def evaluate(op: Op, numbers: Sequence[Number], operands: Sequence[Any]) -> Numb
 def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
-    v._data, v._grad, v._label, v.op = data, None, "", op
+    v._data, v._grad, v._label, v.op = data, None, unnamed.get(), op
     v._a, v._b, v._version, v._seen = a, b, 0, seen
     return v
 
@@ -248,7 +258,4 @@ def zero(v: Value) -> Number:
 
 def seed(root: Value, upstream: Number) -> Number:
     """The upstream gradient in the kind of root's number."""
-    if not is_real(upstream):
-        got = f"{type(upstream).__name__} {upstream!r}"
-        raise NumberError(f"the upstream gradient must be one real number, got {got}")
-    return real(upstream) * type(root._data)(1)
+    return checked_upstream(upstream) * type(root._data)(1)

@@ -8,6 +8,7 @@ import pytest
 import microgrid as mg
 from microgrid import Value
 from microgrid.errors import GraphError
+from microgrid.scope import scope_of
 from microgrid.value import topological
 
 WAYS = {
@@ -92,3 +93,13 @@ def test_a_shallow_copy_shares_its_parents():
     y = copy.copy(x * x)
     y.backward()
     assert x.grad == 4.0
+
+
+@through
+def test_scopes_and_labels_are_copied(through):
+    with mg.scope("layer"):
+        y = Value(2.0, "x") * 3
+    y.label = "y"
+    copied = through(y)
+    assert scope_of(copied) == scope_of(y) == ("layer",)
+    assert copied.label == "y"

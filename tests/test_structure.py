@@ -16,7 +16,7 @@ LAYERS = [
     {"guards"},
     {"value"},
     {"ops"},
-    {"functions", "copying", "labels"},
+    {"functions", "copying", "labels", "scope"},
     {"calculus"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose"},
