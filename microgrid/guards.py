@@ -65,6 +65,11 @@ def scope_of_label(label: str) -> tuple[str, ...]:
     return label.scope if isinstance(label, ScopedLabel) else ()
 
 
+def relabelled(old: str, new: str) -> str:
+    """The new label of a node, in the scope of the old one."""
+    return scoped(checked_label(new), scope_of_label(old))
+
+
 def checked_label(label: str) -> str:
     """The label itself; LabelError if it holds a character that no picture can show."""
     if not isinstance(label, str):

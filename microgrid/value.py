@@ -7,15 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import (
-    Manners,
-    Number,
-    checked_label,
-    checked_upstream,
-    real,
-    scope_of_label,
-    scoped,
-)
+from microgrid.guards import Manners, Number, checked_label, checked_upstream, real, relabelled
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
@@ -111,7 +103,7 @@ class Value(Manners):
 
     @label.setter
     def label(self, label: str) -> None:
-        self._label = scoped(checked_label(label), scope_of_label(self._label))
+        self._label = relabelled(self._label, label)
 
     @property
     def parents(self) -> tuple[Value, ...]:
