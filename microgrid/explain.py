@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from itertools import islice
+from math import prod
 from typing import Any, NamedTuple
 
-from microgrid.value import Constant, Value, accumulate, seed, topological
+from microgrid.labels import split
+from microgrid.value import Constant, Value, accumulate, edges, seed, topological, zero
 
 
 class Row(NamedTuple):
@@ -22,29 +27,84 @@ class Row(NamedTuple):
     parent_node: Value
 
 
+HEAD = ("gate", "role", "to", "local", "upstream", "share", "total")
+
+
 class Explanation:
-    """The rows of one backward pass; prints as a table."""
+    """The rows of one backward pass; prints as a table, and shows as one in a notebook."""
 
     def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
         self.root, self.rows, self.names = root, rows, names
+        self.start = f"{names[root]} = {short(root.data)}, upstream 1"
+
+    def cells(self) -> list[tuple[str, ...]]:
+        return [(r.gate, r.role, r.parent, *map(short, r[3:7])) for r in self.rows]
 
     def __str__(self) -> str:
-        head = ("gate", "role", "to", "local", "upstream", "share", "total")
-        cells = [
-            (r.gate, r.role, r.parent, *map(short, (r.local, r.upstream, r.share, r.total)))
-            for r in self.rows
-        ]
-        start = f"{self.names[self.root]} = {short(self.root.data)}, upstream 1"
-        return "\n".join([start, *table(head, cells, left=3)])
+        return "\n".join([self.start, *table(HEAD, self.cells(), left=3)])
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        return html_table(self.start, HEAD, self.cells(), left=3)
 
-def explain(root: Value) -> Explanation:
-    """Every `+=` of root's backward pass, in order: gate, role, local × upstream, share, total.
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        return latex_table(HEAD, self.cells(), left=3)
+
+
+class Path(NamedTuple):
+    """One way from a node to the root: its nodes, and the local gradient of each step."""
+
+    nodes: tuple[Value, ...]
+    locals: tuple[Any, ...]
+    product: Any
+
+
+class Paths:
+    """The influence paths from a node to the root; the sum of their products is the gradient."""
+
+    def __init__(
+        self, paths: Sequence[Path], count: int, gradient: Any, names: dict[Value, str], end: str
+    ) -> None:
+        self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
+        many = "1 path" if count == 1 else f"{count} paths"
+        self.start = f"{many}, {end} = {short(gradient)}"
+
+    head = ("path", "local gradients", "product")
+
+    def cells(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [
+            (
+                " → ".join(self.names[v] for v in path.nodes),
+                " · ".join(map(short, path.locals)) or "1",
+                short(path.product),
+            )
+            for path in self.paths
+        ]
+        left_out = self.count - len(rows)
+        return rows + [(f"… and {left_out} more", "", "")] * bool(left_out)
+
+    def __str__(self) -> str:
+        sum_ = ("sum over all paths", "", short(self.gradient))
+        return "\n".join([self.start, *table(self.head, [*self.cells(), sum_], left=2)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self.start, self.head, self.cells(), left=2)
+
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        return latex_table(self.head, self.cells(), left=2)
+
+
+def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
+    """Every `+=` of root's backward pass in order, or the paths to root `of` one of its nodes.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
-    called n5, n6, … by their place in the topological order.
+    called n5, n6, … by their place in the topological order. Of the paths at most `most` are
+    listed, but all are counted and summed.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))
@@ -52,9 +112,17 @@ def explain(root: Value) -> Explanation:
     gate        role      to  local  upstream  share  total
     n1 = x * x  switcher  x       3         1      3      3
     n1 = x * x  switcher  x       3         1      3      6
+    >>> print(explain(x * x, of=x))
+    2 paths, ∂n1/∂x = 6
+    path                local gradients  product
+    x → n1              3                      3
+    x → n1              3                      3
+    sum over all paths                         6
     """
     order = topological(root)
     names = names_of(order)
+    if of is not None:
+        return paths_between(of, order, names, most)
     rows: list[Row] = []
     gates: dict[Value, str] = {}
 
@@ -69,6 +137,49 @@ def explain(root: Value) -> Explanation:
 
     accumulate(order, seed(root, 1), trace=trace)
     return Explanation(root, rows, names)
+
+
+def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: int) -> Paths:
+    """The paths from a node to the last of a topological order, the first `most` of them listed."""
+    root = order[-1]
+    count: dict[Value, int] = {}  # the paths from `of` to each node, without listing them
+    ways: dict[Value, list[tuple[Value, Any]]] = {}
+    for v in order:
+        if v is of:
+            count[v] = 1
+        elif v.op is not None:
+            open_ = [(p, local) for p, local in edges(v, v.op) if local is not None]
+            ways[v] = [(p, local) for p, local in open_ if count.get(p)]
+            count[v] = sum(count[p] for p, _ in ways[v])
+    found = islice(walk(root, of, ways), most) if count.get(root) else []
+    listed = [Path(nodes, locals_, prod(locals_)) for nodes, locals_ in found]
+    gradient = accumulate(order, seed(root, 1)).get(of, zero(of))
+    name = names.get(of, of.label or "a node outside the graph")
+    return Paths(listed, count.get(root, 0), gradient, names, f"∂{names[root]}/∂{name}")
+
+
+def walk(
+    root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]
+) -> Iterator[tuple[tuple[Value, ...], tuple[Any, ...]]]:
+    """Each path from end to root with its local gradients, depth first, without recursion."""
+    if root is end:
+        yield (root,), ()
+        return
+    nodes, choices = [root], [iter(ways[root])]
+    locals_: list[Any] = []
+    while choices:
+        step = next(choices[-1], None)
+        if step is None:
+            choices.pop()
+            nodes.pop()
+            if locals_:
+                locals_.pop()
+        elif step[0] is end:
+            yield (end, *reversed(nodes)), (step[1], *reversed(locals_))
+        else:
+            nodes.append(step[0])
+            locals_.append(step[1])
+            choices.append(iter(ways[step[0]]))
 
 
 def names_of(order: Iterable[Value]) -> dict[Value, str]:
@@ -106,3 +217,45 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list
         ).rstrip()
         for row in (head, *rows)
     ]
+
+
+STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
+
+
+def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """The same as HTML; nothing in it survives as markup that was not ours."""
+
+    def line(kind: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f'<{kind} style="{STYLE[i < left]}">{escape(cell)}</{kind}>'
+            for i, cell in enumerate(cells)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    top = f"<caption>{escape(caption)}</caption><thead><tr>{line('th', head)}</tr></thead>"
+    return f"<table>{top}<tbody>{body}</tbody></table>"
+
+
+def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """The same as a LaTeX array, for a formula of its own."""
+    columns = "".join("l" if i < left else "r" for i in range(len(head)))
+    top = " & ".join(rf"\text{{{name}}}" for name in head) + r" \\ \hline"
+    body = " \\\\\n".join(" & ".join(map(latex_cell, row)) for row in rows)
+    return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
+
+
+NAME = re.compile(r"[^\W\d]\w*(?:_\{[^{}]*\})?")
+SIGNS = str.maketrans({"→": r"\to", "·": r"\cdot", "*": r"\cdot", "…": r"\dots"})
+
+
+def latex_cell(cell: str) -> str:
+    """Names with their subscripts in math; words and anything TeX would act on as escaped text."""
+
+    def name(match: re.Match[str]) -> str:
+        base, subscript = split(match[0])
+        word = base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
+        return f"{word}_{{{subscript}}}" if subscript else word
+
+    if set(NAME.sub("", cell)) & set("\\#$%&~{}_^'`") or cell.startswith("…"):
+        return r"\text{" + re.sub(r"([#$%&_{}])", r"\\\1", cell.replace("\\", "/")) + "}"
+    return NAME.sub(name, cell).translate(SIGNS)
