@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("-o", "--output", type=Path, default=Path("microgrid-demo"), metavar="FOLDER")
     add.set_defaults(run=demo)
     add = expression_command(commands, "explain", "print every += of the backward pass")
+    add.add_argument("--of", metavar="NAME", help="list the paths from NAME to the result instead")
     add.set_defaults(run=explain_expression)
     add = expression_command(commands, "draw", "draw the graph with values and gradients")
     add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.svg|.png|.dot")
@@ -85,7 +86,14 @@ def assignment(text: str) -> tuple[str, float]:
 
 
 def explain_expression(options: argparse.Namespace) -> None:
-    print(explain(root_of(options)))
+    root = root_of(options)
+    if options.of is None:
+        print(explain(root))
+        return
+    nodes = examples.named(root)
+    if options.of not in nodes:
+        raise ExpressionError(f"--of {options.of}: the expression has {', '.join(nodes)}")
+    print(explain(root, of=nodes[options.of]))
 
 
 def draw_expression(options: argparse.Namespace) -> None:

@@ -63,6 +63,11 @@ def test_explain_prints_the_table(capsys):
     assert "router" not in out
 
 
+def test_explain_of_a_name_lists_its_paths(capsys):
+    assert main(["explain", "(a*b + a) * a", "a=3", "b=2", "--of", "a"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "3 paths, ∂f/∂a = 18"
+
+
 def test_negative_numbers_and_quotients_are_numbers(capsys):
     assert main(["explain", "w*x", "w=-2", "x=1/4"]) == 0
     assert "f = -0.5" in capsys.readouterr().out
@@ -93,6 +98,7 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["explain", "9**9**9"], "out of range"),
         (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png or .dot"),
         (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
+        (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
         (["nonsense"], "invalid choice"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),
