@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
-from microgrid.errors import GraphError
-from microgrid.functions import total
+from microgrid.errors import GraphError, ShapeError
+from microgrid.functions import dot
 from microgrid.ops import identity
 from microgrid.value import Constant, Value, accumulate, seed, topological, zero
 
@@ -59,9 +60,27 @@ def flat(xs: Any) -> list[Any]:
     return found
 
 
+class Variable(Value):
+    """A leaf that stands for an argument of a function while it is differentiated."""
+
+    __slots__ = ()
+
+
+active: ContextVar[frozenset[Value]] = ContextVar("active", default=frozenset())  # of outer calls
+
+
 def variables(xs: Any) -> Any:
     """New nodes with the numbers of xs: leaves, or copies that stay connected to given Values."""
-    return each(lambda x: identity(x) if isinstance(x, Value) else Value(x), xs)
+    return each(lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs)
+
+
+def call(f: Function, *inputs: Any) -> Any:
+    """f of new variables, which are active while it runs."""
+    token = active.set(active.get().union(x for x in flat(inputs) if type(x) is Variable))
+    try:
+        return f(*inputs)
+    finally:
+        active.reset(token)
 
 
 def scalar(y: Any) -> Value:
@@ -70,14 +89,27 @@ def scalar(y: Any) -> Value:
         return y
     if (hasattr(y, "shape") and y.shape) or isinstance(y, list | tuple):
         raise GraphError(f"the function returned {type(y).__name__}, not one number; see jacobian")
-    return Value(y)  # a constant function
+    return Constant(y)  # a constant function
+
+
+def is_nested(y: Value, args: Any) -> bool:
+    """Whether y depends on more than our own variables: then its derivative is a Value, too.
+
+    On Values in the arguments, on a user's Values from outside, or on a variable of an outer call,
+    like the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
+    """
+    outer = active.get()
+    leaves = (v for v in topological(y) if v.op is None)
+    return any(isinstance(x, Value) for x in flat(args)) or any(
+        type(v) is Value or v in outer for v in leaves
+    )
 
 
 def value_and_grad(f: Function, argnum: int = 0) -> Function:
     """The function (*args) ↦ (f(*args), ∂f/∂args[argnum]), the latter in that argument's shape.
 
-    Arguments are numbers, nested lists or arrays; f returns one Value. On Values the results are
-    Values, so that grad nests.
+    Arguments are numbers, nested lists or arrays; f returns one Value. Where f depends on other
+    Values, by its arguments or from outside, the results are Values: so grad nests.
 
     >>> value_and_grad(lambda x, y: x * y)(2.0, 3.0)
     (6.0, 3.0)
@@ -86,8 +118,8 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
     def both(*args: Any) -> tuple[Any, Any]:
         inputs = list(args)
         inputs[argnum] = variables(args[argnum])
-        y = scalar(f(*inputs))
-        nested = any(isinstance(x, Value) for arg in args for x in flat(arg))
+        y = scalar(call(f, *inputs))
+        nested = is_nested(y, args)
         return (y if nested else y.data), gradients(y, inputs[argnum], create_graph=nested)
 
     return both
@@ -113,10 +145,10 @@ def derivative(f: Function, n: int = 1) -> Function:
 
     def nth(x: Any) -> Any:
         variable = variables(x)
-        y = scalar(f(variable))
+        y = scalar(call(f, variable))
         for _ in range(n):
             y = gradients(y, variable, create_graph=True)
-        return y if isinstance(x, Value) else y.data
+        return y if is_nested(y, x) else y.data
 
     return nth
 
@@ -124,7 +156,8 @@ def derivative(f: Function, n: int = 1) -> Function:
 def jacobian(f: Function) -> Function:
     """The function x ↦ the matrix ∂f/∂x in floats: a row per output, a column per input.
 
-    x and f(x) may be numbers, nested lists or arrays; both are flattened row by row.
+    x and f(x) may be numbers, nested lists or arrays; both are flattened row by row. Inside of
+    another derivative the entries are Values.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0]).tolist()
     [[3.0, 2.0], [1.0, 1.0]]
@@ -133,8 +166,10 @@ def jacobian(f: Function) -> Function:
 
     def matrix(x: Any) -> Any:
         inputs = variables(x)
-        rows = [flat(gradients(scalar(y), inputs)) for y in flat(f(inputs))]
-        return np.array(rows, dtype=float).reshape(len(rows), len(flat(x)))
+        outputs = [scalar(y) for y in flat(call(f, inputs))]
+        nested = any(is_nested(y, x) for y in outputs)
+        rows = [flat(gradients(y, inputs, create_graph=nested)) for y in outputs]
+        return np.array(rows, dtype=object if nested else float).reshape(len(rows), len(flat(x)))
 
     return matrix
 
@@ -157,8 +192,10 @@ def hvp(f: Function) -> Function:
 
     def product(x: Any, v: Any) -> Any:
         def along(x: Any) -> Any:
-            return total([g * d for g, d in zip(flat(grad(f)(x)), flat(v))])
+            return dot(flat(grad(f)(x)), flat(v))
 
+        if len(flat(x)) != len(flat(v)):
+            raise ShapeError(f"hvp: x has {len(flat(x))} numbers, and v {len(flat(v))}")
         return grad(along)(x)
 
     return product

@@ -185,7 +185,8 @@ def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
         return [y] * len(xs)
     winners = [x == y for x in xs]
     count = sum(winners)
-    share = 1 if count == 1 else (y - y + 1 if isinstance(y, Fraction) else 1) / count
+    exact = any(isinstance(x, Fraction) for x in xs)  # an int 1 / 2 would leave the Fractions
+    share = 1 if count == 1 else (Fraction(1, count) if exact else 1 / count)
     return [share if won else 0 for won in winners]
 
 
