@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from microgrid import examples, formulas
-from microgrid.draw import draw
+from microgrid.draw import Picture, draw
 from microgrid.errors import ExpressionError, LayoutError, MicrogridError
 from microgrid.explain import explain
 from microgrid.expression import parse
@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = expression_command(commands, "draw", "draw the graph with values and gradients")
     add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.svg|.png|.dot")
     add.add_argument("--forward", action="store_true", help="values only, no backward pass")
+    add.add_argument("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
+    add.add_argument("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
     add.set_defaults(run=draw_expression)
     options = parser.parse_args(arguments)
     try:
@@ -100,12 +102,12 @@ def draw_expression(options: argparse.Namespace) -> None:
     root = root_of(options)
     if not options.forward:
         root.backward()
-    print(f"wrote {save(root, options.output)}")
+    picture = draw(root, level=options.level, share_leaves=not options.repeat_leaves)
+    print(f"wrote {save(picture, options.output)}")
 
 
-def save(root: Value, path: Path) -> Path:
+def save(picture: Picture, path: Path) -> Path:
     """Write the picture in the format that the file's name asks for."""
-    picture = draw(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     match path.suffix:
         case ".svg":
@@ -140,16 +142,17 @@ def demo(options: argparse.Namespace) -> None:
     agree("dW = Xᵀ · dY", grads(W), dW)
     agree("db = 1ᵀ · dY", grads(b).reshape(1, -1), db.reshape(1, -1))
     heading("Pictures")
-    for root, name in ((f, "sigmoid_circuit"), (loss, "affine_layer")):
+    pictures = {"sigmoid_circuit": draw(f), "affine_layer": draw(loss, share_leaves=False)}
+    for name, picture in pictures.items():
         for suffix in (".svg", ".png"):
-            write_picture(root, options.output / (name + suffix))
+            write_picture(picture, options.output / (name + suffix))
 
 
-def write_picture(root: Value, path: Path) -> None:
+def write_picture(picture: Picture, path: Path) -> None:
     try:
-        print(f"wrote {save(root, path)}")
+        print(f"wrote {save(picture, path)}")
     except LayoutError as error:
-        dot = save(root, path.with_suffix(".dot"))
+        dot = save(picture, path.with_suffix(".dot"))
         print(f"wrote {dot} instead of {path.name}: {error}")
 
 

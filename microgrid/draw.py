@@ -5,8 +5,6 @@ Every Value is a wire, every operation a gate in a circle; plain numbers are wri
 
 from __future__ import annotations
 
-import html
-import math
 import os
 import re
 import shutil
@@ -14,132 +12,116 @@ import subprocess
 import sys
 import sysconfig
 from collections import Counter
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
+from microgrid.blocks import draw_blocks, put_boxes
 from microgrid.errors import LabelError, LayoutError
 from microgrid.guards import Number
-from microgrid.labels import caption, number, split
+from microgrid.labels import (
+    INK,
+    NOWHERE,
+    Share,
+    caption,
+    end,
+    gate,
+    html_like,
+    small,
+    sum_table,
+    wire,
+)
 from microgrid.value import Constant, Value, accumulate, edges, seed, topological
 
-GREEN, RED, INK = "#0a7d20", "#c62828", "#333333"
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
-def draw(root: Value, digits: int = 2, engine: str | None = None, prefix: str = "") -> Picture:
+def draw(
+    root: Value, digits: int = 2, engine: str | None = None, prefix: str = "", *,
+    level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
+) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
     Gradients appear once a backward pass has come by; before, the layout is the same. The small
     red numbers at a fork are the shares that its branches sent back in the last pass. `digits` are
     the decimals shown; `engine` is a layout program (see `lay_out`); `prefix` begins every id of
     the SVG, so that several can stand on one page.
+
+    `level="gates"` shows every gate, `level="blocks"` folds them (see `blocks.fold`: `scope` names
+    the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
+    of a leaf gets its own copy with its own share, each labelled inner node a box around what it
+    is computed from, and a table sums up the shares; blocks share their leaves in any case.
     """
     if not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
         raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
+    if level not in ("gates", "blocks", None):
+        raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
     picture = Picture(engine, prefix)
     order = topological(root)
-    index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
-    expected = foreseen(order)
-    if len(index) > HURRY_FROM:
-        picture.attr(nslimit="1", mclimit="0.2")
-    for v, i in index.items():
-        begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
-        if v.op or v.label:
-            picture.put(f"g{i}", "gate" if v.op else "name", **begin)
-            picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", arrowhead="none", weight="10")
-        name = v.label if v.op and v is not root else ""
-        picture.put(f"n{i}", "wire", wire(name, v.data, v._grad, expected.get(v, 0), digits))
-    branches = shares(order, expected)
-    for v, i in index.items():
-        for k, p in enumerate(v.parents):
-            if p in index:
-                share = small(*branches[v, k], digits) if (v, k) in branches else ""
-                picture.join(f"n{index[p]}:line:e", f"g{i}", f"e{index[p]}_{i}_{k}", share)
-    picture.put("out", "name", end(root.label if root.op else "", "left"))
-    picture.join(f"n{index[root]}:line:e", "out", "e_out")
+    gates = sum(v.op is not None for v in order)
+    if root.op and (level == "blocks" or (level is None and gates > max_gates)):
+        draw_blocks(picture, order, foreseen(order), digits)
+    else:
+        draw_gates(picture, order, share_leaves, digits)
     return picture
 
 
-# What a wire, a gate and a name look like. How wide a number is depends on what it is expected to
-# be, not on whether it is there yet: so nothing moves when the backward pass fills it in.
+def draw_gates(picture: Picture, order: list[Value], share_leaves: bool, digits: int) -> None:
+    """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
+    root, expected = order[-1], foreseen(order)
+    index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
+    uses = Counter(p for v in order for p in v.parents)
+    repeated = [v for v in index if not (share_leaves or v.op) and uses[v] > 1]
+    sums: dict[Value, list[Share]] = {v: [] for v in repeated}  # of the copies
+    leftmost: list[str] = []
+    branches = shares(order, expected, uses, len(order) if sums else SHARES_UP_TO)
+    if len(index) > HURRY_FROM:
+        picture.attr(nslimit="1", mclimit="0.2")
+    for v, i in index.items():
+        if v not in sums:
+            put_wire(picture, str(i), v, (v._grad, expected.get(v, 0)), digits, v is root)
+    for v, i in index.items():
+        operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
+        # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
+        crossing = len(operands) == 2 and (any(uses[p] > 1 for _, p in operands) or bool(sums))
+        for k, p in operands:
+            share = branches.get((v, k))
+            tail = str(index[p])
+            if p in sums:
+                tail, sent = f"{index[p]}-{i}-{k}", share or (None, 0)
+                put_wire(picture, tail, p, sent, digits)
+                sums[p].append(sent)
+                if not any(q.op for q in v.parents):
+                    leftmost.append(f"g{tail}" if p.label else f"n{tail}")
+            label = small(*share, digits) if share and p not in sums else ""
+            port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
+            picture.join(f"n{tail}:line:e", f"g{i}{port}", f"e{index[p]}_{i}_{k}", label)
+    picture.put("out", "name", end(root.label if root.op else "", "left") or NOWHERE)
+    picture.join(f"n{index[root]}:line:e", "out", "e_out")
+    if not share_leaves:
+        put_boxes(picture, order, index, sums)
+    if sums:
+        picture.put("sums", "sums", sum_table(sums, expected, digits))
+        for i, copy in enumerate(leftmost):  # the table stands in a column of its own
+            picture.join("sums", copy, f"e_sums{i}", style="invis")
 
 
-def wire(name: str, value: Number, gradient: Number, expected: Number, digits: int) -> str:
-    """Value over line over gradient; an inner wire that has a name shows it before the value."""
-    above, below, later = (number(x or 0, digits) for x in (value, gradient, expected))
-    named_above = f"{name} = {above}" if name else above
-    width = max(40, *map(extent, (named_above, below, later)))
-    # The edges join the line 2 points from its ends: dot ends them 1 point short of a port.
-    line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
-    prefix = f"{named(name, 12)} = " if name else ""
-    return table(
-        f'<td colspan="3" height="18">{prefix}{colored(GREEN, above)}</td>',
-        line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
-        f'<td colspan="3" height="18">{colored(RED, below) if gradient is not None else ""}</td>',
-    )
-
-
-def gate(words: str) -> dict[str, str]:
-    """A circle where the caption fits, else a rounded box around it."""
-    width = extent(words)
-    look = {"label": text(words), "fillcolor": "#f4f7fb", "color": "#34495e", "fixedsize": "true"}
-    if width <= 36:
-        return {"shape": "circle", "style": "filled", "width": "0.5", **look}
-    size = {"width": f"{(width + 12) / 72:.4f}", "height": "0.4444"}
-    return {"shape": "box", "style": "rounded,filled", **size, **look}
-
-
-def end(label: str, side: str) -> str:
-    """A name where a wire begins or ends, aligned to the wire."""
-    look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
-    return table(f"<td {look}>{named(label)}</td>") if label else ""
-
-
-def small(share: Number | None, expected: Number, digits: int) -> str:
-    """The share of one branch, for its edge; as much empty room before there is one."""
-    shown = number(expected if share is None else share, digits)
-    look = f'width="{extent(shown, 9)}" height="14"'
-    return table(f"<td {look}>{colored(RED, shown) if share is not None else ''}</td>")
-
-
-def table(*rows: str) -> str:
-    look = 'border="0" cellborder="0" cellspacing="0" cellpadding="1"'
-    return f"<table {look}>{''.join([f'<tr>{row}</tr>' for row in rows])}</table>"
-
-
-def extent(words: str, size: int = 12) -> int:
-    """Points that the words take at most, roughly, and an even number of them: where the corners
-    of boxes are whole points, wires stay unbroken and dot never fails to find its way."""
-    narrow, broad = "ijl.,;:|!'()[]-/ ", "mwMW@%—"
-    em = [0.34 if c in narrow else 0.9 if c in broad else 1.1 if c > "⺀" else 0.6 for c in words]
-    return 2 * math.ceil(size * sum(em) / 2) + 2
-
-
-def named(label: str, size: int = 14) -> str:
-    """A name in italics, with its subscript."""
-    base, below = split(label)
-    sub = f'<sub><font point-size="9">{text(below)}</font></sub>' if below else ""
-    return f'<font point-size="{size}"><i>{text(base)}{sub}</i></font>' if label else ""
-
-
-def colored(color: str, words: str) -> str:
-    return f'<font color="{color}">{words}</font>'
-
-
-def html_like(label: str) -> str:
-    return f"<{label}>" if label else ""
-
-
-def text(words: str) -> str:
-    """The user's words as text of an HTML-like label: no tag, no entity, no backslash escape."""
-    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
-    return html.escape(printable).replace("\\", "\\\\")
+def put_wire(
+    picture: Picture, i: str, v: Value, gradient: Share, digits: int, last: bool = False
+) -> None:
+    """The wire that carries v, behind the gate that made it or the name of a leaf."""
+    begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
+    if v.op or v.label:
+        picture.put(f"g{i}", "gate" if v.op else "name", **begin)
+        picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", arrowhead="none", weight="10")
+    name = v.label if v.op and not last else ""
+    picture.put(f"n{i}", "wire", wire(name, v.data, *gradient, digits))
 
 
 # The numbers of the backward pass. Where they cannot be had, because data was set since or a user's
@@ -157,13 +139,12 @@ def foreseen(order: list[Value]) -> dict[Value, Number]:
 
 
 def shares(
-    order: list[Value], expected: dict[Value, Number]
-) -> dict[Branch, tuple[Number | None, Number]]:
-    """What each branch of a fork sent back, None before a pass, and what it is expected to."""
-    uses = Counter(p for v in order for p in v.parents)
-    found: dict[Branch, tuple[Number | None, Number]] = {}
+    order: list[Value], expected: dict[Value, Number], uses: Counter[Value], most: int
+) -> dict[Branch, Share]:
+    """What each branch of a fork sent back, in a graph of at most so many gates."""
+    found: dict[Branch, Share] = {}
     gates = [(v, v.op) for v in order if v.op]
-    for v, op in gates if len(gates) <= SHARES_UP_TO else []:
+    for v, op in gates if len(gates) <= most else []:
         try:
             locals_ = [local or 0 for _, local in edges(v, op)]  # None: a shut gate
             sent = [None if v._grad is None else v._grad * local for local in locals_]
@@ -199,6 +180,12 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
         self.edge(tail, head, html_like(label) or None, id=self.prefix + name, **look)
+
+    def frame(self, name: str, label: str, members: Iterable[str]) -> None:
+        """A box around nodes that are there already."""
+        look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="#8093ab" '
+        look += f'fillcolor="#f7f9fc" fontname=Arial labeljust=l label=<{label or " "}>'
+        self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
 
     def pipe(
         self, format: str | None = None, *, engine: str | None = None,

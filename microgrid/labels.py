@@ -1,17 +1,24 @@
-"""How names, numbers and gates are written in pictures and tables."""
+"""How names, numbers and gates are written in pictures and tables, as text and as HTML of DOT."""
 
 from __future__ import annotations
 
+import html
+import math
 import re
+from collections import Counter
+from collections.abc import Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 
 from microgrid.guards import Number
 from microgrid.value import Constant, Value
 
+GREEN, RED, INK = "#0a7d20", "#c62828", "#333333"
 SUBSCRIPT = re.compile(r"(.+)_(?:\{([^{}]+)\}|([0-9]+|[^\W_]))", re.DOTALL)
 SIGNS = str.maketrans("*-", "×−", " ")
 RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+MOST_TERMS = 6  # of a sum of shares
+Share = tuple[Number | None, Number]  # what came back, None before a pass, and what is expected
 WIDE = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
@@ -79,6 +86,140 @@ def operands(parents: tuple[Value, ...], wires: int) -> str:
 
 
 def leave_out_x(formula: str) -> str:
-    """x+1 → +1 and 2×x → 2×, where the place of the wire is plain; x^2 → x²."""
+    """x+1 → +1 and 2×x → 2×, where the place of the wire is plain; x^2 → x²; x−−2 → −(−2)."""
+    formula = re.sub(r"(?<=[+−])(−.+)$", r"(\1)", formula)
     formula = re.sub(r"(?<=x)\^(−?[0-9]+)$", lambda m: m[1].translate(RAISED), formula)
     return re.sub(r"^x(?=[+×−/])|(?<=[+×])x$", "", formula)
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, with (1), (2), … where one comes several times."""
+    times, seen, found = Counter(names), Counter[str](), []
+    for name in names:
+        seen[name] += 1
+        found.append(f"{name} ({seen[name]})" if times[name] > 1 else name)
+    return found
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+# HTML-like labels of DOT: what a wire, a gate and a name look like. How wide a number is depends on
+# what it is expected to be, not on whether it is there yet: so nothing moves when the backward pass
+# fills it in.
+
+
+def wire(name: str, value: Number, gradient: Number, expected: Number, digits: int) -> str:
+    """Value over line over gradient; an inner wire that has a name shows it before the value."""
+    above, below, later = (number(x or 0, digits) for x in (value, gradient, expected))
+    width = max(40, *map(extent, (f"{name} = {above}" if name else above, below, later)))
+    prefix = f"{named(name, 12)} = " if name else ""
+    passed = below if gradient is not None else ""
+    return over_line(prefix + colored(GREEN, above), colored(RED, passed), width)
+
+
+def gate(words: str) -> dict[str, str]:
+    """A circle where the caption fits, else a rounded box around it."""
+    width = extent(words)
+    look = {"label": text(words), "fillcolor": "#f4f7fb", "color": "#34495e", "fixedsize": "true"}
+    if width <= 36:
+        return {"shape": "circle", "style": "filled", "width": "0.5", **look}
+    size = {"width": f"{(width + 12) / 72:.4f}", "height": "0.4444"}
+    return {"shape": "box", "style": "rounded,filled", **size, **look}
+
+
+def end(label: str, side: str) -> str:
+    """A name where a wire begins or ends, aligned to the wire."""
+    look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
+    return table(f"<td {look}>{named(label)}</td>") if label else ""
+
+
+def small(share: Number | None, expected: Number, digits: int) -> str:
+    """The share of one branch, for its edge; as much empty room before there is one."""
+    shown = number(expected if share is None else share, digits)
+    look = f'width="{extent(shown, 9)}" height="14"'
+    return table(f"<td {look}>{colored(RED, shown) if share is not None else ''}</td>")
+
+
+def sum_table(sums: dict[Value, list[Share]], expected: dict[Value, Number], digits: int) -> str:
+    """Each repeated leaf with its value, its gradient, and the shares of its uses."""
+    head = ["leaf", "value", "gradient", "= sum over its uses"]
+    rows = ["".join(cell(f"<b>{words}</b>", words) for words in head)]
+    for v, shares in sums.items():
+        sent = [share for share, _ in shares if share is not None]
+        grad = "" if v._grad is None else number(v._grad, digits)
+        later = written_sum([share for _, share in shares], 0, digits)
+        earlier = v._grad - sum(sent) if v._grad is not None and sent else 0
+        terms = written_sum(sent, earlier, digits)
+        rows.append(
+            cell(named(v.label), v.label)
+            + cell(colored(GREEN, number(v.data, digits)), number(v.data, digits))
+            + cell(colored(RED, grad), grad or number(expected.get(v, 0), digits))
+            + cell(colored(RED, terms), terms or later)
+        )
+    return table(*rows, lines=1)
+
+
+def written_sum(shares: Sequence[Number], earlier: Number, digits: int) -> str:
+    """+ 0.15 − 1.21, cut short; and what passes before the last have left."""
+    terms = [f"{'−' if x < 0 else '+'} {number(abs(x), digits)}" for x in shares[:MOST_TERMS]]
+    if len(shares) > MOST_TERMS:
+        terms.append(f"+ … ({len(shares)} uses)")
+    if abs(earlier) > 1e-9 * sum(map(abs, shares)):
+        terms.append(f"and {number(earlier, digits)} from earlier passes")
+    return " ".join(terms)
+
+
+def cell(html: str, words: str) -> str:
+    return f'<td width="{extent(words) + 6}" height="19">{html}</td>'
+
+
+def over_line(above: str, below: str, width: int) -> str:
+    """A wire: what is written above and below its line, which edges join at port `line`."""
+    # The edges join the line 2 points from its ends: dot ends them 1 point short of a port.
+    line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
+    return table(
+        f'<td colspan="3" height="18">{above}</td>',
+        line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
+        f'<td colspan="3" height="18">{below}</td>',
+    )
+
+
+def table(*rows: str, lines: int = 0) -> str:
+    look = f'border="0" cellborder="{lines}" cellspacing="0" cellpadding="1" color="#8093ab"'
+    look = look if lines else look[: look.rindex(" ")]
+    return f"<table {look}>{''.join([f'<tr>{row}</tr>' for row in rows])}</table>"
+
+
+def extent(words: str, size: int = 12) -> int:
+    """Points that the words take at most, roughly, and an even number of them: where the corners
+    of boxes are whole points, wires stay unbroken and dot never fails to find its way."""
+    narrow, broad = "ijl.,;:|!'()[]-/ ", "mwMW@%—"
+    em = [0.34 if c in narrow else 0.9 if c in broad else 1.1 if c > "⺀" else 0.6 for c in words]
+    return 2 * math.ceil(size * sum(em) / 2) + 2
+
+
+def named(label: str, size: int = 14) -> str:
+    """A name in italics, with its subscript."""
+    base, below = split(label)
+    sub = f'<sub><font point-size="9">{text(below)}</font></sub>' if below else ""
+    return f'<font point-size="{size}"><i>{text(base)}{sub}</i></font>' if label else ""
+
+
+def colored(color: str, words: str) -> str:
+    return f'<font color="{color}">{words}</font>' if words else ""  # DOT has no empty font
+
+
+def html_like(label: str) -> str:
+    return f"<{label}>" if label else ""
+
+
+def text(words: str) -> str:
+    """The user's words as text of an HTML-like label: no tag, no entity, no backslash escape."""
+    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
+    return html.escape(printable).replace("\\", "\\\\")
+
+
+# An end without a name, from which dot does not draw the arrow back to the number.
+NOWHERE = table('<td width="2" height="2"></td>')

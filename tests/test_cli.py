@@ -50,7 +50,7 @@ def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(
 
         save_png = save_svg
 
-    monkeypatch.setattr("microgrid.cli.draw", lambda root: NoEngine())
+    monkeypatch.setattr("microgrid.cli.draw", lambda root, **_: NoEngine())
     assert main(["demo", "-o", str(tmp_path)]) == 0
     assert (tmp_path / "sigmoid_circuit.dot").read_text() == "digraph {}"
     assert "microgrid-autodiff[viz]" in capsys.readouterr().out

@@ -19,7 +19,7 @@ from microgrid.errors import LabelError, LayoutError
 from microgrid.functions import FUNCTIONS
 from microgrid.labels import caption, number, split
 from microgrid.ops import TABLE
-from microgrid.value import Op, apply
+from microgrid.value import Op, apply, topological
 
 SVG = "{http://www.w3.org/2000/svg}"
 MODULE = sys.modules["microgrid.draw"]  # microgrid.draw itself is the function
@@ -177,6 +177,8 @@ x, y = Value(0.5, "x"), Value(0.25, "y")
     [
         (x + y, "+"), (x - y, "−"), (x * y, "×"), (x / y, "/"), (x**y, "^"), (x * x, "×"),
         (x + 1, "+1"), (1 + x, "1+"), (x - 0.5, "−0.5"), (1 - x, "1−x"), (x * -1, "×−1"),
+        (x - -0.5, "−(−0.5)"), (x + -1, "+(−1)"), (-1 - x, "−1−x"),
+        (x - Fraction(-1, 2), "−(−1/2)"),
         (2 * x, "2×"), (x / 2, "/2"), (1 / x, "1/x"), (x**2, "x²"), (x**-1, "x⁻¹"), (x**12, "x¹²"),
         (x**0.5, "x^0.5"), (2**x, "2^x"), (-x, "−x"), (abs(x), "|x|"), (x.exp(), "exp"),
         (x.square(), "x²"), (x.reciprocal(), "1/x"), (x * Fraction(1, 3), "×1/3"),
@@ -270,6 +272,37 @@ def test_the_first_operand_comes_in_above_the_second():
     assert heights == sorted(heights)
 
 
+@settings(max_examples=20)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=6))
+@example([(0, 1), (2, 1), (0, 1), (4, 1), (3, 5)])
+def test_where_wires_fork_the_first_operand_arrives_above_the_second(steps):
+    nodes = [Value(1.0, "x"), Value(2.0, "y")]
+    for i, j in steps:
+        nodes.append(nodes[i % len(nodes)] - nodes[j % len(nodes)])
+    picture = draw(nodes[-1])
+    order = topological(nodes[-1])
+    uses = [p for v in order for p in v.parents]
+    drawn = svg(picture)
+    for i, v in enumerate(order):
+        if any(uses.count(p) > 1 for p in v.parents):
+            tips = []
+            for k, p in enumerate(v.parents):
+                edge = inside(drawn, f"e{order.index(p)}_{i}_{k}")
+                tips.append(next(edge.iter(f"{SVG}polygon")).get("points").split()[1])
+            first, second = (float(tip.split(",")[1]) for tip in tips)
+            assert first < second
+
+
+@pytest.mark.parametrize("make", [lambda: Value(-1234.5), squared, lambda: squared() - 1])
+def test_an_arrow_without_a_name_ends_clear_of_the_number(make):
+    root = make()
+    drawn = svg(draw(root))
+    arrow = next(inside(drawn, "e_out").iter(f"{SVG}polygon")).get("points")
+    line = list(inside(drawn, f"n{len(topological(root)) - 1}").iter(f"{SVG}polygon"))[-1]
+    right = max(float(point.split(",")[0]) for point in line.get("points").split())
+    assert min(float(point.split(",")[0]) for point in arrow.split()) > right + 3
+
+
 def test_drawing_changes_no_node_and_needs_no_backward_pass():
     root = fork()
     draw(root).pipe("svg")
@@ -288,7 +321,7 @@ def test_a_deep_graph_has_a_source():
     y = Value(1.0)
     for _ in range(20_000):
         y = y + 1
-    assert draw(y).source.count("class=gate") == 20_000
+    assert draw(y, level="gates").source.count("class=gate") == 20_000
 
 
 def test_the_text_is_the_same_in_every_process():

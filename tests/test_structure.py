@@ -17,7 +17,7 @@ LAYERS = [
     {"value"},
     {"ops"},
     {"functions", "copying", "labels", "scope"},
-    {"calculus"},
+    {"calculus", "blocks"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose"},
     {"examples"},
