@@ -15,13 +15,14 @@ scalars to the matrix formulas), examples.py (the lecture notes).
 from typing import TYPE_CHECKING, Any
 
 from microgrid import copying as copying  # makes graphs picklable
-from microgrid import examples, formulas
+from microgrid import derive, examples, formulas
 from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, value_and_grad
 from microgrid.diagnose import first_nonfinite, gradcheck
 from microgrid.draw import draw
 from microgrid.errors import MicrogridError
 from microgrid.explain import explain
 from microgrid.functions import FUNCTIONS, custom_op
+from microgrid.latex import latex
 from microgrid.matrix import affine, grads, matrix, partials, values
 from microgrid.scope import scope
 from microgrid.value import Op, Value
@@ -40,6 +41,7 @@ __all__ = [
     "affine",
     "custom_op",
     "derivative",
+    "derive",
     "draw",
     "examples",
     "explain",
@@ -52,6 +54,7 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "latex",
     "matrix",
     "partials",
     "scope",

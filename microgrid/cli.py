@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from microgrid import examples, formulas
+from microgrid import derive, examples, formulas
 from microgrid.draw import Picture, draw
 from microgrid.errors import ExpressionError, LayoutError, MicrogridError
 from microgrid.explain import explain
@@ -19,10 +20,20 @@ from microgrid.expression import parse
 from microgrid.matrix import Array, affine, grads, matrix, values
 from microgrid.value import Value
 
+Commands = Any  # argparse names no public type for its subparsers
+SIZES = {
+    "n": "rows of X (affine), columns of W (matmul)",
+    "d": "columns of X (affine)",
+    "m": "columns of W (affine), rows of W (matmul)",
+    "k": "columns of X (matmul)",
+}
 EPILOG = """examples:
   microgrid demo
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
+  microgrid explain "(a*b + a) * a" a=3 b=2 --of a
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
+  microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
+  microgrid derive affine --dX "dY @ W"
 
 EXPR is ordinary arithmetic: numbers, names, + - * / **, comparisons inside where(...), and
 functions such as exp, log, sigmoid, relu, maximum(x, y). It is parsed, never run as code.
@@ -50,19 +61,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add.add_argument("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
     add.set_defaults(run=draw_expression)
+    derive_command(commands)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except (MicrogridError, OSError) as error:
         print(f"microgrid {options.command}: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
-def expression_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
+def derive_command(commands: Commands) -> None:
+    add = commands.add_parser(
+        "derive",
+        help="write out the derivation of a layer's gradients, every step checked",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument("layer", choices=("affine", "matmul"), help="Y = XW + b, or Y = WX")
+    for size, meaning in SIZES.items():
+        add.add_argument(f"--{size}", type=int, metavar=size.upper(), help=meaning)
+    for name in ("dX", "dW", "db"):
+        add.add_argument(f"--{name}", metavar="TEXT", help=f"a claim for {name}, like 'dY @ W.T'")
+    add.add_argument("-o", "--output", type=Path, metavar="FILE.tex|.md")
+    add.set_defaults(run=derive_layer)
+
+
+def derive_layer(options: argparse.Namespace) -> int:
+    """0 if every step holds, 1 if a claim fails: the step and a counterexample are shown."""
+    affine_layer = options.layer == "affine"
+    sizes = {"n": 2, "d": 2, "m": 3} if affine_layer else {"m": 2, "n": 2, "k": 3}
+    names = ("dX", "dW", "db") if affine_layer else ("dX", "dW")
+    given = vars(options)
+    foreign = [f"--{x}" for x in (*SIZES, "dX", "dW", "db") if given[x] is not None]
+    foreign = [x for x in foreign if x[2:] not in (*sizes, *names)]
+    if foreign:
+        raise ExpressionError(f"{options.layer} has no {', '.join(foreign)}")
+    numbers = [default if given[s] is None else given[s] for s, default in sizes.items()]
+    claims = {name: given[name] for name in names if given[name] is not None}
+    derivation = (derive.affine if affine_layer else derive.matmul)(*numbers, **claims)
+    if options.output is None:
+        print(derivation)
+    else:
+        derivation.save(options.output)
+        print(f"wrote {options.output}")
+    if derivation.failed:
+        print(f"{derivation.failed.title}: {derivation.failed.note}", file=sys.stderr)
+    return 0 if derivation.ok else 1
+
+
+def expression_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
         name, help=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_argument("expression", metavar="EXPR")

@@ -76,10 +76,13 @@ def cross_entropy(logits: Iterable[Any], target: int) -> Any:
     return ops.logsumexp(*values) - values[target]
 
 
-def custom_op(name: str, forward: Callable[..., Any], *rules: Callable[..., Any]) -> Op:
+def custom_op(
+    name: str, forward: Callable[..., Any], *rules: Callable[..., Any], **looks: Any
+) -> Op:
     """A new operation: its value from numbers, and one local gradient (y, *xs) -> ∂y/∂x an operand.
 
-    Rules written with microgrid's functions work for derivatives of derivatives, too.
+    Rules written with microgrid's functions work for derivatives of derivatives, too. `looks` are
+    the other fields of an Op: text, latex, role, domain, kink, hint.
 
     >>> from microgrid import Value
     >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
@@ -88,7 +91,7 @@ def custom_op(name: str, forward: Callable[..., Any], *rules: Callable[..., Any]
     >>> x.grad
     12.0
     """
-    return Op(name, forward, *rules)
+    return Op(name, forward, *rules, **looks)
 
 
 def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -20,6 +20,11 @@ def zero_like(x: Number) -> Number:
     return x - x if isinstance(x, Fraction | int) else 0.0
 
 
+def unity(x: Number) -> Number:
+    """1 of the kind of x: among Fractions the int 1 divided by 3 would be a float."""
+    return type(x)(1)
+
+
 def divide(a: Number, b: Number) -> Number:
     """a / b, and the limit where Python raises: for b → 0⁺, or an int beyond the floats."""
     try:

@@ -84,12 +84,11 @@ neg = op("neg", operator.neg, lambda y, x: -1, text="-{}")
 absolute = op("absolute", abs, lambda y, x: numeric.sign(data(x)), text="|{}|", kink=abs)
 
 div = op(
-    "div", operator.truediv, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
-    text="{} / {}", domain=[REAL, POSITIVE], hint="the divisor must not be 0")
+    "div", operator.truediv, lambda y, a, b: divide(numeric.unity(data(y)), b),
+    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE], hint="b must not be 0")
 power = op(
     "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
     text="{}^{}", domain=[POSITIVE, REAL], hint="floats end at 1.8e308: take logarithms")
-
 
 # Functions of one number, under NumPy's names.
 exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp")
@@ -100,9 +99,10 @@ log = op(
 log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="x > 0")
 log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="x > 0")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
-sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), domain=[POSITIVE], hint="needs x >= 0")
-cbrt = op(
-    "cbrt", math.cbrt, lambda y, x: y / x / 3 if data(x) else divide(1, y * y), kink=abs)
+sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
+    domain=[POSITIVE], hint="needs x >= 0")
+cbrt = op("cbrt", math.cbrt, lambda y, x: y / x / 3 if data(x) else divide(1, y * y),
+    latex=r"\sqrt[3]{#1}", kink=abs)
 square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(
     "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
@@ -124,7 +124,7 @@ arctanh = op(
     hint="needs -1 < x < 1")
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
-sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x))
+sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)")
 softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x))
 log_sigmoid = op("log_sigmoid", lambda x: -numeric.softplus(-x), lambda y, x: sigmoid(-x))
 relu = op("relu", numeric.relu, lambda y, x: numeric.step(data(x)), role=ROUTER, kink=abs)
@@ -140,7 +140,6 @@ elu = op(
     lambda y, x, alpha: 1 if data(x) > 0 else alpha * exp(x),
     lambda y, x, alpha: 0 if data(x) > 0 else expm1(x),
     kink=lambda x, alpha: abs(x))
-
 
 # Functions of several numbers.
 hypot: Op = op(
@@ -165,17 +164,18 @@ minimum = op("minimum", numeric.minimum, joint=extreme, text="min", role=ROUTER,
 logsumexp = op("logsumexp", numeric.logsumexp, joint=shares)
 total = op(
     "total", lambda *xs: reduce(operator.add, xs), joint=lambda y, *xs: (1,) * len(xs),
-    text="sum", role=DISTRIBUTOR)
+    text="sum", latex=lambda n: " + ".join(f"#{i + 1}" for i in range(n)), role=DISTRIBUTOR)
 dot = op(
     "dot", lambda *xs: numeric.dot(xs[: len(xs) // 2], xs[len(xs) // 2 :]),
-    joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER)
+    joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER,
+    latex=lambda n: " + ".join(f"#{i + 1} #{i + 1 + n // 2}" for i in range(n // 2)))
 
 PUBLIC = dict(TABLE)  # what stands above is for everyone
 # What the rules above need. These follow IEEE arithmetic, so that no backward pass raises.
 identity: Op = op("identity", lambda x: x, lambda y, x: 1)
 divide: Op = op(
-    "divide", numeric.divide, lambda y, a, b: divide(1, b), lambda y, a, b: -divide(y, b),
-    text="{} / {}", domain=[REAL, POSITIVE])
+    "divide", numeric.divide, lambda y, a, b: divide(numeric.unity(data(y)), b),
+    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE])
 ieee_log: Op = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
 sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
 tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))

@@ -22,19 +22,20 @@ class Op:
     `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
     called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
     all, with None where a shut gate leaves no path. Numbers give numbers and Values give Values.
-    `text` is how it is written, `role` what it does to a gradient, `domain` an interval for each
-    operand, `kink(*xs)` the distance to a point without derivative, `hint` what to do instead.
+    `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
+    operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps.
     """
 
-    __slots__ = ("domain", "forward", "hint", "joint", "kink", "name", "role", "rules", "text")
+    __slots__ = ("domain", "forward", "hint", "joint", "kink", "latex", "name", "role", "rules",
+                 "text")  # fmt: skip
 
     def __init__(
-        self, name: str, forward: Callable[..., Number], *rules: Rule,
-        joint: JointRule | None = None, text: str = "", role: str = "", hint: str = "",
+        self, name: str, forward: Callable[..., Number], *rules: Rule, text: str = "",
+        joint: JointRule | None = None, latex: Any = "", role: str = "", hint: str = "",
         domain: Sequence[tuple[float, float]] = (), kink: Callable[..., Number] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
-        self.text, self.role, self.hint = text or name, role, hint
+        self.text, self.latex, self.role, self.hint = text or name, latex, role, hint
         self.domain, self.kink = domain, kink
 
     def __repr__(self) -> str:

@@ -68,6 +68,19 @@ def test_explain_of_a_name_lists_its_paths(capsys):
     assert capsys.readouterr().out.splitlines()[0] == "3 paths, ∂f/∂a = 18"
 
 
+@pytest.mark.parametrize("suffix", ["tex", "md"])
+def test_derive_writes_a_document(suffix, tmp_path):
+    path = tmp_path / f"affine.{suffix}"
+    assert main(["derive", "affine", "--n", "1", "--d", "2", "--m", "2", "-o", str(path)]) == 0
+    assert "x_{12}" in path.read_text(encoding="utf-8")
+    assert main(["derive", "matmul", "--k", "1"]) == 0
+
+
+def test_a_wrong_claim_ends_with_exit_code_1_and_a_counterexample(capsys):
+    assert main(["derive", "affine", "--dX", "dY @ W"]) == 1
+    assert "N = 1, D = 2, M = 2" in capsys.readouterr().err
+
+
 def test_negative_numbers_and_quotients_are_numbers(capsys):
     assert main(["explain", "w*x", "w=-2", "x=1/4"]) == 0
     assert "f = -0.5" in capsys.readouterr().out
@@ -99,6 +112,10 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png or .dot"),
         (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
         (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
+        (["derive", "matmul", "--d", "3"], "matmul has no --d"),
+        (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),
+        (["derive", "affine", "--n", "0"], "1"),
+        (["derive", "affine", "-o", "f.pdf"], ".tex"),
         (["nonsense"], "invalid choice"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),
@@ -113,7 +130,7 @@ def test_wrong_input_ends_with_exit_code_2_and_one_clear_message(arguments, word
 
 
 def test_help_has_examples():
-    for arguments in (["--help"], ["explain", "--help"], ["draw", "--help"]):
+    for arguments in (["--help"], ["explain", "--help"], ["draw", "--help"], ["derive", "--help"]):
         done = run(*arguments)
         assert done.returncode == 0
         assert 'microgrid explain "' in done.stdout
