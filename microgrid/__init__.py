@@ -25,6 +25,7 @@ from microgrid.functions import FUNCTIONS, custom_op
 from microgrid.latex import latex
 from microgrid.matrix import affine, grads, matrix, partials, values
 from microgrid.scope import scope
+from microgrid.steps import steps
 from microgrid.value import Op, Value
 
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
@@ -58,6 +59,7 @@ __all__ = [
     "matrix",
     "partials",
     "scope",
+    "steps",
     "value_and_grad",
     "values",
     *FUNCTIONS,

@@ -18,6 +18,7 @@ from microgrid.errors import ExpressionError, LayoutError, MicrogridError
 from microgrid.explain import explain
 from microgrid.expression import parse
 from microgrid.matrix import Array, affine, grads, matrix, values
+from microgrid.steps import steps
 from microgrid.value import Value
 
 Commands = Any  # argparse names no public type for its subparsers
@@ -32,6 +33,7 @@ EPILOG = """examples:
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
   microgrid explain "(a*b + a) * a" a=3 b=2 --of a
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
+  microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 -o steps.html
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
 
@@ -61,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add.add_argument("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
     add.set_defaults(run=draw_expression)
+    add = expression_command(commands, "steps", "write the backward pass as a page, frame by frame")
+    add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
+    add.set_defaults(run=step_through)
     derive_command(commands)
     options = parser.parse_args(arguments)
     try:
@@ -152,6 +157,18 @@ def draw_expression(options: argparse.Namespace) -> None:
         root.backward()
     picture = draw(root, level=options.level, share_leaves=not options.repeat_leaves)
     print(f"wrote {save(picture, options.output)}")
+
+
+def step_through(options: argparse.Namespace) -> None:
+    pages = steps(root_of(options))
+    match options.output.suffix:
+        case ".html":
+            pages.save(options.output)
+        case ".svg":
+            pages.save_animation(options.output)
+        case other:
+            raise ExpressionError(f"{options.output}: steps end in .html or .svg, not {other!r}")
+    print(f"wrote {options.output}")
 
 
 def save(picture: Picture, path: Path) -> Path:

@@ -68,6 +68,13 @@ def test_explain_of_a_name_lists_its_paths(capsys):
     assert capsys.readouterr().out.splitlines()[0] == "3 paths, ∂f/∂a = 18"
 
 
+@pytest.mark.parametrize(("suffix", "start"), [("html", "<!DOCTYPE"), ("svg", "<svg")])
+def test_steps_writes_a_page_or_an_animation(suffix, start, tmp_path):
+    path = tmp_path / f"steps.{suffix}"
+    assert main(["steps", "x*x", "x=3", "-o", str(path)]) == 0
+    assert start.lower() in path.read_text(encoding="utf-8")[:300].lower()
+
+
 @pytest.mark.parametrize("suffix", ["tex", "md"])
 def test_derive_writes_a_document(suffix, tmp_path):
     path = tmp_path / f"affine.{suffix}"
@@ -116,6 +123,7 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),
         (["derive", "affine", "--n", "0"], "1"),
         (["derive", "affine", "-o", "f.pdf"], ".tex"),
+        (["steps", "x", "x=1", "-o", "f.gif"], ".html or .svg"),
         (["nonsense"], "invalid choice"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),

@@ -1,0 +1,586 @@
+"""The backward pass frame by frame: one HTML page, slides, or an animation without a script.
+
+There is one layout. What changes from frame to frame is which of its numbers are seen, which are
+new (bold), and which gate and wires are marked: the page, the slides and the animation read that
+from the same `Frame` and `Span`.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import html
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from microgrid.draw import Picture, draw
+from microgrid.explain import Row, explain, written
+from microgrid.labels import (
+    GREEN,
+    INK,
+    RED,
+    caption,
+    colored,
+    constant,
+    extent,
+    number,
+    split,
+    text,
+)
+from microgrid.value import Constant, Value, edges, seed, topological, zero
+
+SVG = "{http://www.w3.org/2000/svg}"
+LIT, PALE = "#ffe08a", "#f4f7fb"  # a gate in turn, and any other time
+SECONDS = 2.0  # of a frame in the animation
+MOST = 8  # lines of words beneath a slide; a page shows all
+LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
+SHOWN = re.compile(rf'<font color="(?:{GREEN}|{RED})">[^<]*</font>')
+Move = tuple[str, dict[int, str]]  # a selector, and from which frame on it looks how
+
+
+class Frame(NamedTuple):
+    """One picture of the sequence: what is said, the rows of `explain` it shows, what is marked."""
+
+    phase: str  # start, forward, seed, backward, done
+    lines: tuple[str, ...]
+    rows: tuple[Row, ...] = ()
+    marks: tuple[str, ...] = ()  # ids: the gate in turn, then the wires it reads or sends along
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines)
+
+    @property
+    def ink(self) -> str:
+        """The colour of the marked wires: red where a gradient flows."""
+        return RED if self.phase == "backward" else INK
+
+
+class Span(NamedTuple):
+    """A number of the picture, and the frames in which it is seen; new in the first of them."""
+
+    place: str  # the id of a wire or a branch
+    color: str
+    shown: str
+    first: int
+    end: int
+
+
+def steps(
+    root: Value, digits: int = 2, engine: str | None = None, prefix: str | None = None
+) -> Steps:
+    """Root's forward and backward pass, gate by gate; changes no node.
+
+    A notebook shows it in place; `save` writes one HTML page, `save_frames` slides,
+    `save_animation` an SVG that moves without a script, and `frames` tells it in words. `digits`
+    and `engine` are those of `draw`; `prefix` begins every id, and by default follows from the
+    content, so that several can stand on one page.
+
+    >>> x = Value(3.0, "x")
+    >>> for frame in steps(x * x).frames[-2:]:
+    ...     print(frame.text)
+    × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x, the first of 2 shares
+    × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x; 3.00 + 3.00 = 6.00 in all
+    Every gradient is there: x = 6.00
+    """
+    return Steps(root, digits, engine, prefix)
+
+
+class Steps:
+    """The frames of one pass, and the ways to look at them."""
+
+    def __init__(self, root: Value, digits: int, engine: str | None, prefix: str | None) -> None:
+        script = Script(root, digits)
+        self.frames, self.spans, self.title = script.frames, script.spans, script.title
+        self.rows = [(script.words(row.parent_node), row) for row in script.rows]
+        self.digits = digits
+        if prefix is None:
+            told = repr([(f.lines, f.marks) for f in self.frames])
+            prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
+        # The private copy holds the widest number that will stand at each place: nothing moves.
+        twin = copy.deepcopy(root)
+        for i, v in enumerate(topological(twin)):
+            v._grad = script.widest.get(i, zero(v))
+        self.prefix, self.layout = prefix, draw(twin, digits, engine, prefix, level="gates")
+        self._canvas: ElementTree.Element | None = None
+
+    def __repr__(self) -> str:
+        return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
+
+    # The page
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page that needs no server and no network."""
+        page = (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'<meta name="color-scheme" content="light dark">\n<title>{escaped(self.title)}'
+            "</title>\n<style>body{margin:0 auto;max-width:1180px}\n"
+            "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}</style>\n"
+            f"</head>\n<body>\n{self._repr_html_()}</body>\n</html>\n"
+        )
+        Path(path).write_text(page, encoding="utf-8", newline="\n")
+
+    def _repr_html_(self) -> str:
+        """The final picture and the table; where scripts run, the step-through in their place."""
+        data = {
+            "title": self.title,
+            "frames": [
+                {"phase": f.phase, "lines": [clean(x) for x in f.lines], "marks": self.marked(f)}
+                for f in self.frames
+            ],
+            "spans": [(id, s.first, s.end) for id, s in self.placed()],
+        }
+        as_text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
+        fields = {
+            "prefix": self.prefix,
+            "image": base64.b64encode(serialized(self.canvas())).decode(),
+            "width": f"{float(self.canvas().attrib['width'][:-2]) * 4 / 3:.0f}",
+            "alt": escaped(f"{self.title}: all values and gradients"),
+            "table": self.table(),
+            "data": as_text,
+        }
+        template = Path(__file__).with_name("steps.html").read_text(encoding="utf-8")
+        return re.sub("@@([a-z]+)@@", lambda match: fields[match[1]], template)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+    def table(self) -> str:
+        """The rows as an HTML table."""
+        head = ("gate", "role", "to", "local", "upstream", "share", "total so far")
+        lines = [
+            "".join(
+                f"<td>{escaped(cell)}</td>"
+                for cell in (
+                    caption(row.child_node),
+                    row.role,
+                    receiver,
+                    *(self.number(x) for x in (row.local, row.upstream, row.share, row.total)),
+                )
+            )
+            for receiver, row in self.rows
+        ]
+        body = "".join(f"<tr>{line}</tr>\n" for line in lines)
+        cells = "".join(f'<th scope="col">{name}</th>' for name in head)
+        return f"<table><thead><tr>{cells}</tr></thead>\n<tbody>\n{body}</tbody></table>"
+
+    def number(self, x: Any) -> str:
+        return signed(number(x, self.digits))
+
+    # The picture as an SVG whose numbers and marks have ids
+
+    def canvas(self) -> ElementTree.Element:
+        """The layout with every number of every frame in it; those of the last are visible."""
+        if self._canvas is None:
+            self._canvas = plain(ElementTree.fromstring(self.layout.pipe("svg")))
+            self._canvas.set("id", f"{self.prefix}svg")
+            spans = {place: list(group) for place, group in groupby(self.spans, lambda s: s.place)}
+            for group in self._canvas.iter("g"):
+                name = group.get("id", "").removeprefix(self.prefix)
+                if name in spans:
+                    self.fill(group, spans[name])
+                if group.get("class") == "gate":
+                    group.append(pointer(group))
+        return self._canvas
+
+    def fill(self, group: ElementTree.Element, spans: list[Span]) -> None:
+        """Replace the numbers of a wire or a branch by one element for each of its spans."""
+        old = {t.get("fill"): t for t in group.iter("text") if t.get("fill")}
+        middle = center(group)
+        for i, span in enumerate(spans):
+            if span.color not in old:
+                continue
+            new = copy.deepcopy(old[span.color])
+            new.text = span.shown
+            new.set("id", f"{self.prefix}{span.place}_{i}")
+            if span.color == RED and middle is not None:
+                new.set("x", f"{middle:g}")
+                new.set("text-anchor", "middle")
+            if span.end < len(self.frames):
+                new.set("visibility", "hidden")
+            group.append(new)
+        for element in old.values():
+            group.remove(element)
+
+    def placed(self) -> list[tuple[str, Span]]:
+        """The spans that have a place in the picture, with their ids; folded blocks have none."""
+        numbered = [
+            (f"{self.prefix}{place}_{i}", span)
+            for place, group in groupby(self.spans, lambda s: s.place)
+            for i, span in enumerate(group)
+        ]
+        return [(id, span) for id, span in numbered if id in self.ids]
+
+    def marked(self, frame: Frame) -> list[str]:
+        return [self.prefix + m for m in frame.marks if self.prefix + m in self.ids]
+
+    @cached_property
+    def ids(self) -> set[str]:
+        return {e.get("id", "") for e in self.canvas().iter()}
+
+    # Without a script
+
+    def animated_svg(self) -> str:
+        """An SVG that plays the frames over and over; it stands still for who wants no motion."""
+        svg, count = copy.deepcopy(self.canvas()), len(self.frames)
+        times = count + 2  # the last frame stays three times as long
+        rules: dict[str, list[str]] = {}  # keyframes: the elements that follow them
+        moves = [*self.numbers_appear(), *self.marks_wander()]
+        for k, line in enumerate(self.captions(svg)):
+            line.set("id", f"{self.prefix}line{k}")
+            looks = {0: HIDDEN, k + 1: HIDDEN, k: SEEN}
+            moves.append(
+                (f"#{self.prefix}line{k}", looks if k + 1 < count else {0: HIDDEN, k: SEEN})
+            )
+        for selector, looks in moves:
+            stops = [f"{100 * k / times:.4g}%{{{looks[k]}}}" for k in sorted(looks)]
+            rules.setdefault("".join(stops), []).append(f"#{self.prefix}svg {selector}")
+        css = []
+        for i, (stops_, selectors) in enumerate(rules.items()):
+            name, time = f"{self.prefix}k{i}", f"{times * SECONDS:g}s"
+            css.append(f"@keyframes {name}{{{stops_}}}")
+            css.append(f"{','.join(selectors)}{{animation:{name} {time} step-end infinite}}")
+        still = f"#{self.prefix}svg *{{animation:none!important}}"
+        css.append(f"@media (prefers-reduced-motion:reduce){{{still}}}")
+        style = ElementTree.Element("style")
+        style.text = "\n".join(css)
+        svg.insert(0, style)
+        return serialized(svg).decode()
+
+    def numbers_appear(self) -> Iterator[Move]:
+        """Each number is bold in the first frame that has it, and gone after the last."""
+        for id, span in self.placed():
+            new = 0 < span.first < len(self.frames) - 1
+            looks = {0: HIDDEN, span.first + 1: f"{SEEN};font-weight:normal"} if new else {}
+            looks[span.first] = f"{SEEN};font-weight:{'bold' if new else 'normal'}"
+            if span.end < len(self.frames):
+                looks[span.end] = HIDDEN
+            yield f"#{id}", {0: HIDDEN} | looks
+
+    def marks_wander(self) -> Iterator[Move]:
+        """The gate in turn has a pointer, a thick outline and light, and its wires are thick."""
+        turns: dict[str, list[int]] = {}
+        for k, frame in enumerate(self.frames):
+            for id in self.marked(frame):
+                turns.setdefault(id, []).append(k)
+        gates = {self.prefix + frame.marks[0] for frame in self.frames if frame.marks}
+        for id, when in turns.items():
+            if id in gates:
+                yield f"#{id} .pointer", pulses(when, HIDDEN, dict.fromkeys(when, SEEN))
+                off, on = f"fill:{PALE};stroke-width:1", f"fill:{LIT};stroke-width:3"
+                yield f'#{id}>[fill="{PALE}"]', pulses(when, off, dict.fromkeys(when, on))
+            else:
+                ink = {k: self.frames[k].ink for k in when}
+                thick = {k: f"stroke-width:2.6;stroke:{ink[k]}" for k in when}
+                yield f"#{id} path", pulses(when, f"stroke-width:1;stroke:{INK}", thick)
+
+    def captions(self, svg: ElementTree.Element) -> list[ElementTree.Element]:
+        """Room beneath the picture with the words of each frame in it; the last are visible."""
+        slides = [self.slide(f) for f in self.frames]
+        wide = max(extent(line, 12) for lines in slides for line in lines) + 16
+        left, top, width, height = map(float, svg.attrib["viewBox"].split())
+        room, broad = 18 * max(map(len, slides)) + 8, max(width, wide)
+        svg.set("viewBox", f"{left:g} {top:g} {broad:g} {height + room:g}")
+        svg.set("width", f"{broad:g}pt")
+        svg.set("height", f"{height + room:g}pt")
+        paper = {"x": "0", "y": "0", "width": f"{broad:g}", "height": f"{height + room:g}"}
+        svg.insert(0, ElementTree.Element("rect", {**paper, "fill": "white"}))
+        groups = []
+        for k, lines in enumerate(slides):
+            look = {} if k == len(slides) - 1 else {"visibility": "hidden"}
+            group = ElementTree.SubElement(svg, "g", {"font-size": "12", **look})
+            for i, line in enumerate(lines):
+                at = {"x": "8", "y": f"{height + 14 + 18 * i:g}"}
+                ElementTree.SubElement(group, "text", at).text = clean(line)
+            groups.append(group)
+        return groups
+
+    def slide(self, frame: Frame) -> list[str]:
+        """The words that fit beneath a picture."""
+        lines = list(frame.lines)
+        return lines if len(lines) <= MOST else [*lines[: MOST - 1], f"… {len(lines)} lines in all"]
+
+    def save_animation(self, path: str | os.PathLike[str]) -> None:
+        """Write `animated_svg()`, for a README."""
+        Path(path).write_text(self.animated_svg(), encoding="utf-8", newline="\n")
+
+    # Slides: DOT again, since only a layout engine makes PNG
+
+    def save_frames(self, folder: str | os.PathLike[str], dpi: int = 192) -> list[Path]:
+        """Write frame-01.svg, frame-01.png, … into a folder (made if need be): all of one size."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        written_to = []
+        for k in range(len(self.frames)):
+            picture = self.picture(k)
+            name = f"frame-{k + 1:0{max(2, len(str(len(self.frames))))}}"
+            for kind in ("svg", "png"):
+                path = Path(folder) / f"{name}.{kind}"
+                path.write_bytes(picture.pipe(kind, dpi=72 if kind == "svg" else dpi))
+                written_to.append(path)
+        return written_to
+
+    def picture(self, k: int) -> Picture:
+        """Frame k as a picture with its words beneath."""
+        frame, picture = self.frames[k], copy.copy(self.layout)
+        seen = {(s.place, s.color): s for s in self.spans if s.first <= k < s.end}
+        marks = {m: i for i, m in enumerate(frame.marks)}
+
+        def redrawn(line: str) -> str:
+            found = re.search(r'[ \[]id="?([\w-]+)"?[^<>]*$', line)
+            name = found[1].removeprefix(self.prefix) if found else ""
+
+            def shown(match: re.Match[str]) -> str:
+                span = seen.get((name, GREEN if GREEN in match[0] else RED))
+                if span is None:
+                    return ""
+                new = k == span.first and 0 < k < len(self.frames) - 1
+                return colored(span.color, f"<b>{span.shown}</b>" if new else span.shown)
+
+            line = SHOWN.sub(shown, line)
+            if marks.get(name) == 0:
+                # A penwidth would make the picture a point higher, setlinewidth does not.
+                thick = re.sub(r'style="?([a-z,]*filled)"?', r'style="\1,setlinewidth(3)"', line)
+                return thick.replace(f'fillcolor="{PALE}"', f'fillcolor="{LIT}"')
+            if name in marks:
+                return re.sub(r"\]\s*$", f' penwidth=2.6 color="{frame.ink}"]\n', line)
+            return line
+
+        picture.body = [redrawn(line) for line in self.layout.body]
+        slides = [self.slide(f) for f in self.frames]
+        wide = max(extent(line, 12) for lines in slides for line in lines)
+        words = '<br align="left"/>'.join([*map(text, slides[k]), ""])
+        room = f'fixedsize="true" width="{wide}" height="{18 * max(map(len, slides))}"'
+        cell = f'<td {room} align="left" valign="top" balign="left">{words}</td>'
+        label = f'<<table border="0" cellborder="0"><tr>{cell}</tr></table>>'
+        picture.attr(label=label, labelloc="b", labeljust="l", fontname="Arial", fontsize="12")
+        return picture
+
+
+class Script:
+    """What happens in which frame: made from the rows of `explain` alone."""
+
+    def __init__(self, root: Value, digits: int) -> None:
+        self.rows, self.digits = explain(root).rows, digits
+        order = topological(root)
+        self.index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
+        name = named(root) if root.label else "the result"
+        self.title = f"The backward pass of {name}" if root.label else "A backward pass"
+        self.frames: list[Frame] = []
+        self.spans: list[Span] = []
+        self.forward(order)
+        self.backward(root, name)
+        # A span is found by its place in the picture, and its id is its rank there.
+        self.spans.sort(key=lambda s: (s.place, s.first))
+
+    def number(self, x: Any) -> str:
+        return signed(number(x, self.digits))
+
+    def words(self, v: Value) -> str:
+        """The name of a node, or the gate that it comes out of and its value."""
+        return named(v) if v.label else f"the output of {caption(v)} ({self.number(v.data)})"
+
+    def forward(self, order: list[Value]) -> None:
+        leaves = [v for v in order if v.op is None and v.label and not isinstance(v, Constant)]
+        given = self.listed(f"{named(v)} = {self.number(v.data)}" for v in leaves)
+        self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
+        for v in order:
+            if v.op is not None:
+                told = f"{caption(v)} computes {named(v)} = {self.formula(v)}".replace("  = ", " ")
+                said = (f"{told} = {self.number(v.data)}",)
+                self.frames.append(Frame("forward", said, marks=self.marks(v)))
+            if v in self.index:
+                self.see(f"n{self.index[v]}", GREEN, v.data, len(self.frames) - 1 if v.op else 0)
+
+    def formula(self, v: Value) -> str:
+        """The operation with its operands' numbers: 0.37 + 1."""
+        assert v.op is not None
+        infix = "{}" in v.op.text
+        shown = {
+            p: constant(p.data) if isinstance(p, Constant) else self.number(p.data)
+            for p in v.parents
+        }
+        if infix:
+            shown = {p: f"({x})" if x.startswith("−") else x for p, x in shown.items()}
+            return written(v, shown).replace(" * ", " × ").replace(" - ", " − ").replace("-", "−")
+        return written(v, shown)
+
+    def backward(self, root: Value, name: str) -> None:
+        self.totals: dict[Value, Any] = {root: seed(root, 1)}
+        self.stages = {root: [(len(self.frames), self.totals[root])]}
+        sent: dict[str, tuple[int, Any]] = {}
+        expected = Counter(row.parent_node for row in self.rows)
+        received: Counter[Value] = Counter()
+        one = self.number(self.totals[root])
+        line = f"Backward from {name}: its gradient with respect to itself is {one}"
+        self.frames.append(Frame("seed", (line,)))
+        for child, group in groupby(self.rows, lambda row: row.child_node):
+            rows, lines, k = tuple(group), [], len(self.frames)
+            for row, branch in zip(rows, self.branches(child), strict=True):
+                received[row.parent_node] += 1
+                rank = received[row.parent_node], expected[row.parent_node]
+                lines.append(self.told(row, *rank))
+                self.totals[row.parent_node] = row.total
+                self.stages.setdefault(row.parent_node, []).append((k, row.total))
+                sent[branch] = k, row.share
+            marks = (f"g{self.index[child]}", *self.branches(child))
+            self.frames.append(Frame("backward", tuple(lines), rows, marks))
+        self.finish(root, sent)
+
+    def told(self, row: Row, rank: int, among: int) -> str:
+        """One += in words; at a fork with the sum so far."""
+        numbers = [self.number(x) for x in (row.local, row.upstream, row.share)]
+        role = f" is a {row.role}" if row.role else ""
+        line = "{}{}: local {} × upstream {} = share {} to {}".format(
+            caption(row.child_node), role, *numbers, self.words(row.parent_node)
+        )
+        if among == 1:
+            return line
+        if rank == 1:
+            return f"{line}, the first of {among} shares"
+        before, share, total = map(
+            self.number, (self.totals[row.parent_node], row.share, row.total)
+        )
+        if rank < among:
+            return f"{line}; {before} + {share} so far {total}"
+        return f"{line}; {before} + {share} = {total} in all"
+
+    def finish(self, root: Value, sent: dict[str, tuple[int, Any]]) -> None:
+        """The last frame, in which also those have a gradient that no path reaches: zero."""
+        last = len(self.frames)
+        leaves = [v for v in self.index if v.op is None and v.label]
+        of = f"∂{named(root)}/∂{{}} = ".format if root.label else "{} = ".format
+        found = self.listed(of(named(v)) + self.number(self.totals.get(v, zero(v))) for v in leaves)
+        self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
+        self.widest: dict[int, Any] = {}
+        for v, i in self.index.items():
+            stages = dict(self.stages.get(v, [(last, zero(v))]))  # of one frame the last holds
+            ends = [*list(stages)[1:], last + 1]
+            for (first, total), end in zip(stages.items(), ends, strict=True):
+                self.see(f"n{i}", RED, total, first, end)
+            self.widest[i] = max(stages.values(), key=lambda x: extent(number(x, self.digits)))
+            for k, p in enumerate(v.parents):
+                if p in self.index:
+                    branch = f"e{self.index[p]}_{i}_{k}"
+                    first, share = sent.get(branch, (last, zero(p)))
+                    self.see(branch, RED, share, first)
+        self.spans = [s._replace(end=last + 1) if s.end < 0 else s for s in self.spans]
+
+    def see(self, place: str, color: str, x: Any, first: int, end: int = -1) -> None:
+        self.spans.append(Span(place, color, number(x, self.digits), first, end))
+
+    def branches(self, v: Value) -> list[str]:
+        """The ids of the wires along which v sends something back, in the order of its rows."""
+        assert v.op is not None
+        return [
+            f"e{self.index[p]}_{self.index[v]}_{k}"
+            for k, (p, local) in enumerate(edges(v, v.op))
+            if local is not None and not isinstance(p, Constant)
+        ]
+
+    def marks(self, v: Value) -> tuple[str, ...]:
+        """Gate and wires while v is computed."""
+        i = self.index[v]
+        read = [f"e{self.index[p]}_{i}_{k}" for k, p in enumerate(v.parents) if p in self.index]
+        return (f"g{i}", *read)
+
+    def listed(self, items: Iterable[str]) -> str:
+        """ ": a, b, c" for a sentence."""
+        all_ = list(items)
+        some = all_ if len(all_) <= 12 else [*all_[:11], f"… and {len(all_) - 11} more"]
+        return f": {', '.join(some)}" if some else ""
+
+
+# Words
+
+
+def named(v: Value) -> str:
+    """The label, with its subscript lowered where Unicode can: w₀."""
+    base, below = split(v.label)
+    return base + "".join(map(LOWERED.get, below)) if set(below) <= set(LOWERED) else v.label  # type: ignore[arg-type]
+
+
+def signed(shown: str) -> str:
+    """A number with a real minus sign, which screen readers speak."""
+    return shown.replace("-", "−")
+
+
+def clean(words: str) -> str:
+    """Words without the characters that XML forbids."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
+
+
+def escaped(words: str) -> str:
+    return html.escape(clean(words))
+
+
+# SVG
+
+
+def plain(svg: ElementTree.Element) -> ElementTree.Element:
+    """The engine's SVG without what a page has no use for: tooltips, and a font on each word."""
+    for parent in svg.iter():
+        # ElementTree would call the namespace ns0, and its table of prefixes is global.
+        parent.tag, parent.tail = parent.tag.removeprefix(SVG), None
+        for title in parent.findall(f"{SVG}title"):
+            parent.remove(title)
+        if parent.tag != "text":
+            parent.text = None
+        else:
+            parent.attrib.pop("font-family", None)
+        if parent.get("class"):
+            parent.set("class", parent.attrib["class"].split()[-1])
+    svg.set("xmlns", "http://www.w3.org/2000/svg")
+    svg.set("font-family", "Arial,Helvetica,sans-serif")
+    return svg
+
+
+def serialized(svg: ElementTree.Element) -> bytes:
+    data: bytes = ElementTree.tostring(svg, encoding="utf-8")
+    return data
+
+
+def center(group: ElementTree.Element) -> float | None:
+    """The middle of a wire's line; None for a branch, whose number stays where it was put."""
+    xs = [
+        float(point.split(",")[0])
+        for bar in group.findall("polygon")
+        if group.get("class") == "wire"
+        for point in bar.attrib["points"].split()
+    ]
+    return (min(xs) + max(xs)) / 2 if xs else None
+
+
+def pointer(gate: ElementTree.Element) -> ElementTree.Element:
+    """A triangle above a gate: which gate is lit must be seen without colours, too."""
+    circle = gate.find("ellipse")
+    if circle is not None:
+        x, top = (
+            float(circle.attrib["cx"]),
+            float(circle.attrib["cy"]) - float(circle.attrib["ry"]),
+        )
+    else:
+        path = next(p for p in gate.iter("path"))
+        points = [
+            tuple(map(float, p)) for p in re.findall(r"([-\d.]+),([-\d.]+)", path.attrib["d"])
+        ]
+        x = (min(p[0] for p in points) + max(p[0] for p in points)) / 2
+        top = min(p[1] for p in points)
+    d = f"M{x - 5:g},{top - 10:g}h10l-5,7z"
+    return ElementTree.Element("path", {"class": "pointer", "d": d, "visibility": "hidden"})
+
+
+def pulses(when: list[int], off: str, on: dict[int, str]) -> dict[int, str]:
+    """A look that is on in some frames only."""
+    return {0: off} | {k + 1: off for k in when} | on
