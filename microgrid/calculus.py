@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from microgrid.errors import GraphError, ShapeError
+from microgrid.errors import GraphError, NumberError, ShapeError
 from microgrid.functions import dot
+from microgrid.guards import is_real
 from microgrid.ops import identity
 from microgrid.value import Constant, Value, accumulate, seed, topological, zero
 
@@ -31,6 +31,8 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     gradient = accumulate(order, seed(root, 1), as_graph=create_graph)
 
     def of(v: Value) -> Any:
+        if not isinstance(v, Value):
+            raise NumberError(f"gradients are with respect to Values, got {v!r}")
         g = gradient.get(v, zero(v))
         return Constant(g) if create_graph and not isinstance(g, Value) else g
 
@@ -61,12 +63,13 @@ def flat(xs: Any) -> list[Any]:
 
 
 class Variable(Value):
-    """A leaf that stands for an argument of a function while it is differentiated."""
+    """A leaf that stands for an argument of a function; active while that function runs."""
 
-    __slots__ = ()
+    __slots__ = ("active",)
 
-
-active: ContextVar[frozenset[Value]] = ContextVar("active", default=frozenset())  # of outer calls
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.active = True
 
 
 def variables(xs: Any) -> Any:
@@ -74,13 +77,14 @@ def variables(xs: Any) -> Any:
     return each(lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs)
 
 
-def call(f: Function, *inputs: Any) -> Any:
-    """f of new variables, which are active while it runs."""
-    token = active.set(active.get().union(x for x in flat(inputs) if type(x) is Variable))
+def call(f: Function, inputs: Sequence[Any], own: Any) -> Any:
+    """f(*inputs), where `own` are the new variables among the inputs."""
     try:
         return f(*inputs)
     finally:
-        active.reset(token)
+        for x in flat(own):
+            if type(x) is Variable:
+                x.active = False
 
 
 def scalar(y: Any) -> Value:
@@ -93,23 +97,21 @@ def scalar(y: Any) -> Value:
 
 
 def is_nested(y: Value, args: Any) -> bool:
-    """Whether y depends on more than our own variables: then its derivative is a Value, too.
+    """Whether y is differentiated by an outer call, too: then its derivative must be a Value.
 
-    On Values in the arguments, on a user's Values from outside, or on a variable of an outer call,
-    like the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
+    It depends on Values in the arguments, or on a variable of a call that is still running, like
+    the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
     """
-    outer = active.get()
-    leaves = (v for v in topological(y) if v.op is None)
     return any(isinstance(x, Value) for x in flat(args)) or any(
-        type(v) is Value or v in outer for v in leaves
+        type(v) is Variable and v.active for v in topological(y)
     )
 
 
 def value_and_grad(f: Function, argnum: int = 0) -> Function:
     """The function (*args) ↦ (f(*args), ∂f/∂args[argnum]), the latter in that argument's shape.
 
-    Arguments are numbers, nested lists or arrays; f returns one Value. Where f depends on other
-    Values, by its arguments or from outside, the results are Values: so grad nests.
+    Arguments are numbers, nested lists or arrays; f returns one Value. On Values, and inside of
+    another derivative, the results are Values: so grad nests.
 
     >>> value_and_grad(lambda x, y: x * y)(2.0, 3.0)
     (6.0, 3.0)
@@ -118,7 +120,7 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
     def both(*args: Any) -> tuple[Any, Any]:
         inputs = list(args)
         inputs[argnum] = variables(args[argnum])
-        y = scalar(call(f, *inputs))
+        y = scalar(call(f, inputs, inputs[argnum]))
         nested = is_nested(y, args)
         return (y if nested else y.data), gradients(y, inputs[argnum], create_graph=nested)
 
@@ -140,12 +142,14 @@ def derivative(f: Function, n: int = 1) -> Function:
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
     """
-    if n < 0:
-        raise GraphError(f"the derivative of order {n} does not exist: n counts from 0")
+    if not isinstance(n, int) or n < 0:
+        raise GraphError(f"there is no derivative of order {n!r}: n is a whole number from 0 on")
 
     def nth(x: Any) -> Any:
+        if not (is_real(x) or isinstance(x, Value)):
+            raise NumberError(f"derivative is of functions of one number, got {x!r}; see jacobian")
         variable = variables(x)
-        y = scalar(call(f, variable))
+        y = scalar(call(f, [variable], variable))
         for _ in range(n):
             y = gradients(y, variable, create_graph=True)
         return y if is_nested(y, x) else y.data
@@ -166,7 +170,7 @@ def jacobian(f: Function) -> Function:
 
     def matrix(x: Any) -> Any:
         inputs = variables(x)
-        outputs = [scalar(y) for y in flat(call(f, inputs))]
+        outputs = [scalar(y) for y in flat(call(f, [inputs], inputs))]
         nested = any(is_nested(y, x) for y in outputs)
         rows = [flat(gradients(y, inputs, create_graph=nested)) for y in outputs]
         return np.array(rows, dtype=object if nested else float).reshape(len(rows), len(flat(x)))

@@ -131,8 +131,19 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
     ) -> None:
         if not isinstance(parent, Constant):
             assert child.op is not None
-            gate = gates.setdefault(child, f"{names[child]} = {written(child, names)}")
-            row = (gate, child.op.role, names[parent], local, upstream, share, sum_, child, parent)
+            if child not in gates:  # once a gate, not once a share: a sum may have many operands
+                gates[child] = f"{names[child]} = {written(child, names)}"
+            row = (
+                gates[child],
+                child.op.role,
+                names[parent],
+                local,
+                upstream,
+                share,
+                sum_,
+                child,
+                parent,
+            )
             rows.append(Row(*row))
 
     accumulate(order, seed(root, 1), trace=trace)
