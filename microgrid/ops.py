@@ -85,7 +85,7 @@ absolute = op("absolute", abs, lambda y, x: numeric.sign(data(x)), text="|{}|", 
 
 div = op(
     "div", operator.truediv, lambda y, a, b: divide(numeric.unity(data(y)), b),
-    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE], hint="b must not be 0")
+    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE], hint="divisor is 0")
 power = op(
     "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
     text="{}^{}", domain=[POSITIVE, REAL], hint="floats end at 1.8e308: take logarithms")

@@ -1,9 +1,17 @@
 """Hypothesis profiles: `pytest --hypothesis-profile deep` draws twenty times as much."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.register_profile("deep", settings.get_profile("default"), max_examples=2000)
+settings.register_profile(  # for mutation testing: quick, and the same draws each time
+    "mutants",
+    settings.get_profile("default"),
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("default")
