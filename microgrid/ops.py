@@ -82,10 +82,10 @@ sub = op("sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DIST
 mul = op("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER)
 neg = op("neg", operator.neg, lambda y, x: -1, text="-{}")
 absolute = op("absolute", abs, lambda y, x: numeric.sign(data(x)), text="|{}|", kink=abs)
-
 div = op(
     "div", operator.truediv, lambda y, a, b: divide(numeric.unity(data(y)), b),
-    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE], hint="divisor is 0")
+    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE],
+    hint="the divisor must not be 0")
 power = op(
     "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
     text="{}^{}", domain=[POSITIVE, REAL], hint="floats end at 1.8e308: take logarithms")
