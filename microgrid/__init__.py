@@ -8,8 +8,9 @@
 (0.21, -0.105)
 
 Read the code in this order: value.py (the node, the backward pass), ops.py (the table of
-operations), explain.py and draw.py (views of the backward pass), matrix.py and formulas.py (from
-scalars to the matrix formulas), examples.py (the lecture notes).
+operations), calculus.py (derivatives of functions), explain.py and draw.py (views of the backward
+pass), matrix.py and formulas.py (from scalars to the matrix formulas), examples.py (the lecture
+notes); then steps.py, blocks.py, latex.py, derive.py and diagnose.py as you need them.
 """
 
 from typing import TYPE_CHECKING, Any

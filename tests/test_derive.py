@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_latex import balanced
 
 from microgrid import derive, formulas
-from microgrid.derive import DerivationError, Side, Step, drawn, paths
+from microgrid.derivation import DerivationError, Side, Step, drawn, paths
 from microgrid.errors import ExpressionError, ShapeError
 
 sizes = st.tuples(*[st.integers(1, 3)] * 3)
