@@ -193,7 +193,8 @@ def draw_blocks(
             picture.join(f"out{i}:line:e", f"b{j}", f"e{i}_{j}")
     picture.put("out", "name", end(order[-1].label, "left") or labels.NOWHERE)
     picture.join(f"out{ids[blocks[order[-1]]]}:line:e", "out", "e_out")
-    said = f"{len(blocks)} gates in {len(ids)} blocks{way}; level='gates' shows them all"
+    counts = f"{labels.plural(len(blocks), 'gate')} in {labels.plural(len(ids), 'block')}"
+    said = f"{counts}{way}; level='gates' shows them all"
     picture.attr(label=said, labelloc="b", fontname="Arial", fontsize="11", fontcolor=labels.INK)
 
 

@@ -49,7 +49,8 @@ def each(f: Callable[[Any], Any], xs: Any) -> Any:
         results = np.empty(xs.size, dtype=object)
         results[:] = [f(x) for x in xs.ravel()]
         kinds = {type(x) for x in results}
-        return (results.astype(float) if kinds == {float} else results).reshape(xs.shape)
+        plain = kinds <= {float} or (xs.dtype != object and kinds <= {float, int})
+        return (results.astype(float) if plain else results).reshape(xs.shape)
     if isinstance(xs, list | tuple):
         return type(xs)(each(f, x) for x in xs)
     return f(xs)

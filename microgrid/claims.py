@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,12 @@ def claimed(claim: Claim, letter: str) -> Side:
     """A formula for ∂L/∂letter: a function of (X, W, dY), or text like "dY @ W.T"."""
     if isinstance(claim, str):
         return read_claim(claim)
+    try:
+        inspect.signature(claim).bind("X", "W", "dY")
+    except TypeError:
+        raise ExpressionError(
+            f"the claim for d{letter} must be a function of (X, W, dY), or text; got {claim!r}"
+        ) from None
     formula = claim
     return Side(
         rf"\text{{the given d{letter}}}", lambda p: np.asarray(formula(p["X"], p["W"], p["dY"]))
@@ -102,19 +110,21 @@ def counterexamples(
             if got is None:
                 misfit = misfit or Counterexample(sizes, {}, list(shape), None)
             elif wrong is None and (got != right(p)).any():
-                wrong = smallest(other, letter, formula)
+                wrong = smallest(other, letter, formula, p)
     return [c for c in (misfit, wrong) if c]
 
 
-def smallest(layer: Layer, letter: str, formula: Callable[[Point], Array]) -> Counterexample:
+def smallest(
+    layer: Layer, letter: str, formula: Callable[[Point], Array], wrong: Point
+) -> Counterexample:
     """The counterexample of this shape with small integers, zeros and ones where these do."""
     count = sum(A.size for A in layer.leaves.values())
     source = random.Random(1)
     simple = itertools.product((0, 1), repeat=count) if count <= 11 else ()
     rich = ([source.randint(-2, 3) for _ in range(count)] for _ in itertools.count())
-    for numbers in itertools.chain(simple, rich):
-        left = iter(numbers)
-        p = layer.point(lambda _, left=left: next(left))  # type: ignore[misc]
+    drawn_small = itertools.chain(simple, itertools.islice(rich, 200))
+    tried = (layer.point(partial_next(iter(numbers))) for numbers in drawn_small)
+    for p in itertools.chain(tried, [wrong]):  # there may be none with small integers
         right = layer.gradient(letter)(p)
         got = value_of(formula, p, right.shape)
         if got is not None and (got != right).any():
@@ -137,9 +147,21 @@ def shown(formula: str, c: Counterexample) -> str:
     return rf"\text{{but at }} {given}: \quad {formula} &= {got} \neq {right}"
 
 
+def partial_next(numbers: Iterator[Any]) -> Callable[[Any], Any]:
+    """A source of entries, one for each leaf that asks."""
+    return lambda _: next(numbers)
+
+
 def in_words(layer: Layer, letter: str, c: Counterexample) -> str:
     at = ", ".join(f"{k} = {n}" for k, n in zip(layer.sizes, c.sizes, strict=True))
     if c.got is None:
-        return f"at {at} it has no value of shape {tuple(c.right)}, the shape of {letter}"
-    numbers = ", ".join(f"{k} = {A}" for k, A in c.numbers.items())
-    return f"at {at} with {numbers} it gives {c.got}, but the gradient is {c.right}"
+        return f"at {at}: it has no value of shape {tuple(c.right)}, the shape of {letter}"
+    numbers = ", ".join(f"{k} = {plainly(A)}" for k, A in c.numbers.items())
+    got, right = plainly(c.got), plainly(c.right)
+    return f"at {at}, with {numbers}: it gives {got}, but the gradient is {right}"
+
+
+def plainly(entries: Any) -> str:
+    """Nested lists of numbers, with 1/2 for a Fraction."""
+    whole = re.sub(r"Fraction\((-?\d+), 1\)", r"\1", str(entries))
+    return re.sub(r"Fraction\((-?\d+), (\d+)\)", r"\1/\2", whole)

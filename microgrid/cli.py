@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +31,7 @@ SIZES = {
     "m": "columns of W (affine), rows of W (matmul)",
     "k": "columns of X (matmul)",
 }
+RESULTS = ("f", "y", "L", "result", *(f"result_{i}" for i in range(1000)))  # the first free name
 EPILOG = """examples:
   microgrid demo
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
@@ -67,9 +71,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
     add.set_defaults(run=step_through)
     derive_command(commands)
-    options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe that has no ∂, ᵀ or →
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    given = sys.argv[1:] if arguments is None else arguments
+    # A word like -x*y is an expression: argparse takes a word that begins with a space as it is.
+    given = [f" {word}" if re.match(r"-(?![-oh])", word) else word for word in given]
+    options, more = parser.parse_known_args(given)
+    if more and not (hasattr(options, "numbers") and all("=" in word.lstrip("-") for word in more)):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        options.numbers += more  # name=number after an option
     try:
-        return int(options.run(options) or 0)
+        code = int(options.run(options) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
     except (MicrogridError, OSError) as error:
         print(f"microgrid {options.command}: {error}", file=sys.stderr)
         return 2
@@ -125,8 +146,13 @@ def expression_command(commands: Commands, name: str, text: str) -> argparse.Arg
 
 def root_of(options: argparse.Namespace) -> Value:
     """The graph of the expression on the command line, after a backward pass."""
-    root = parse(options.expression, dict(map(assignment, options.numbers)))
-    root.label = root.label or "f"
+    numbers: dict[str, float] = {}
+    for name, number in map(assignment, options.numbers):
+        if name in numbers:
+            raise ExpressionError(f"{name} has two numbers")
+        numbers[name] = number
+    root = parse(options.expression, numbers)
+    root.label = root.label or next(x for x in RESULTS if x not in numbers)
     return root
 
 
@@ -135,6 +161,7 @@ def assignment(text: str) -> tuple[str, float]:
     if not equals or not name.strip().isidentifier():
         raise ExpressionError(f"{text!r} is not of the form name=number")
     try:
+        name = unicodedata.normalize("NFKC", name)  # as Python reads the expression
         return name.strip(), float(Fraction(number)) if "/" in number else float(number)
     except (ValueError, ArithmeticError):
         raise ExpressionError(f"{name.strip()}={number!r} is not a number") from None
@@ -160,30 +187,35 @@ def draw_expression(options: argparse.Namespace) -> None:
 
 
 def step_through(options: argparse.Namespace) -> None:
+    suffix = checked_suffix(options.output, ".html", ".svg")
     pages = steps(root_of(options))
-    match options.output.suffix:
+    match suffix:
         case ".html":
             pages.save(options.output)
         case ".svg":
             pages.save_animation(options.output)
-        case other:
-            raise ExpressionError(f"{options.output}: steps end in .html or .svg, not {other!r}")
     print(f"wrote {options.output}")
 
 
 def save(picture: Picture, path: Path) -> Path:
     """Write the picture in the format that the file's name asks for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    match path.suffix:
+    match checked_suffix(path, ".svg", ".png", ".dot"):
         case ".svg":
             picture.save_svg(path)
         case ".png":
             picture.save_png(path)
         case ".dot":
             path.write_text(picture.source, encoding="utf-8")
-        case other:
-            raise ExpressionError(f"{path}: a picture ends in .svg, .png or .dot, not {other!r}")
     return path
+
+
+def checked_suffix(path: Path, *allowed: str) -> str:
+    """The suffix, if it is one of these, and a folder for the file."""
+    suffix = path.suffix.lower()
+    if suffix not in allowed:
+        raise ExpressionError(f"{path}: the name must end in {', '.join(allowed)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return suffix
 
 
 def demo(options: argparse.Namespace) -> None:

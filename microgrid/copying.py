@@ -65,8 +65,9 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
     """An operation of the table goes by name; a user's own goes with its functions."""
     if ops.TABLE.get(op.name) is op:
         return entry, (op.name,)
-    if op.name.startswith("falling"):
-        return ops.falling, (int(op.name.removeprefix("falling")),)
+    order = op.name.removeprefix("falling")
+    if order.isdecimal() and ops.falling(int(order)) is op:
+        return ops.falling, (int(order),)
     looks = {
         name: getattr(op, name) for name in Op.__slots__ if name not in ("name", "forward", "rules")
     }

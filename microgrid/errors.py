@@ -82,7 +82,8 @@ def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
         if isinstance(error, OverflowError)
         else DomainError
     )
-    advice = f": {op.hint}" if op.hint else ""
+    told = "real value" in str(error)  # a root of a negative number: says enough
+    advice = f": {op.hint}" if op.hint and not told else ""
     return kind(
         f"{op.name}({several(operands)}): {error.args[-1] if error.args else error}{advice}"
     )

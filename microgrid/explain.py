@@ -76,8 +76,8 @@ class Paths:
     def cells(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
             (
-                " → ".join(self.names[v] for v in path.nodes),
-                " · ".join(map(short, path.locals)) or "1",
+                " → ".join(shortened([self.names[v] for v in path.nodes])),
+                " · ".join(shortened(list(map(short, path.locals)))) or "1",
                 short(path.product),
             )
             for path in self.paths
@@ -195,9 +195,11 @@ def walk(
 
 def names_of(order: Iterable[Value]) -> dict[Value, str]:
     """A name for every node: its label, the number of a constant, else n and its place."""
+    nodes = list(order)
+    auto = "node" if any(re.fullmatch(r"n\d+", v.label) for v in nodes) else "n"
     return {
-        v: short(v.data) if isinstance(v, Constant) else v.label or f"n{i}"
-        for i, v in enumerate(order)
+        v: short(v.data) if isinstance(v, Constant) else v.label or f"{auto}{i}"
+        for i, v in enumerate(nodes)
     }
 
 
@@ -210,6 +212,11 @@ def written(v: Value, names: dict[Value, str], most: int = 4) -> str:
     if len(operands) > most:
         operands = [*operands[: most - 1], "…", operands[-1]]
     return f"{v.op.text}({', '.join(operands)})"
+
+
+def shortened(items: list[str], most: int = 9) -> list[str]:
+    """The beginning and the end of a long list."""
+    return items if len(items) <= most else [*items[:4], "…", *items[-3:]]
 
 
 def short(x: Any) -> str:

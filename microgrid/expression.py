@@ -8,17 +8,18 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from microgrid import ops
 from microgrid.errors import ExpressionError, MicrogridError
 from microgrid.functions import FUNCTIONS
 from microgrid.value import Value
 
-LONGEST, DEEPEST = 10_000, 100
+LONGEST, DEEPEST = 10_000, 250
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+    ast.Pow: ops.power,
 }
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
@@ -31,6 +32,7 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
 }
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
+CALLS["cross_entropy"] = lambda xs, target: FUNCTIONS["cross_entropy"](xs, int(target))
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"]}
 ALLOWED = "allowed are numbers, names, + - * / **, < <= > >=, lists and the functions of microgrid"
 
@@ -53,7 +55,7 @@ def parse(text: str, numbers: Mapping[str, float]) -> Value:
     except SyntaxError as error:
         raise at(text.strip(), (error.offset or 1) - 1, f"{error.msg}; {ALLOWED}") from None
     except (ValueError, MemoryError, RecursionError) as error:
-        raise ExpressionError(f"cannot be read: {error or 'nested too deeply'}") from None
+        raise ExpressionError(f"cannot be read: {str(error) or 'nested too deeply'}") from None
     reader = Reader(text.strip(), {name: Value(x, name) for name, x in numbers.items()})
     root = reader.read(tree, 0)
     unused = [name for name in numbers if name not in reader.used]
@@ -87,7 +89,8 @@ class Reader:
             case ast.UnaryOp(op=sign, operand=x) if type(sign) in UNARY:
                 return self.compute(tree, UNARY[type(sign)], self.read(x, depth + 1))
             case ast.Compare(left=a, ops=[op], comparators=[b]) if type(op) in COMPARE:
-                return COMPARE[type(op)](self.read(a, depth + 1), self.read(b, depth + 1))
+                sides = self.read(a, depth + 1), self.read(b, depth + 1)
+                return self.compute(tree, COMPARE[type(op)], *sides)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self.read(x, depth + 1) for x in items]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):

@@ -8,7 +8,7 @@ from functools import partialmethod
 from typing import Any
 
 from microgrid import ops
-from microgrid.errors import DomainError, ShapeError, TargetError
+from microgrid.errors import DomainError, ShapeError, TargetError, failure
 from microgrid.guards import is_real
 from microgrid.numeric import maximum as largest
 from microgrid.value import Constant, Op, Value, evaluate, node
@@ -41,7 +41,7 @@ def logsumexp(*xs: Any) -> Any:
 
 def total(xs: Iterable[Any]) -> Any:
     """Σ x as one node, added up from the left; 0 for none."""
-    values = tuple(xs)
+    values = one_row("total", xs)
     return ops.total(*values) if values else 0
 
 
@@ -53,7 +53,7 @@ def mean(xs: Iterable[Any]) -> Any:
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     """Σ x y as one node, added up from the left; ShapeError unless both are equally long."""
-    a, b = tuple(xs), tuple(ys)
+    a, b = one_row("dot", xs), one_row("dot", ys)
     if len(a) != len(b):
         raise ShapeError(f"dot: {len(a)} values on the left and {len(b)} on the right")
     return ops.dot(*a, *b) if a else 0
@@ -97,9 +97,17 @@ def custom_op(
 def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The values given one by one, or as one list."""
     one_list = len(xs) == 1 and not isinstance(xs[0], Value) and hasattr(xs[0], "__iter__")
-    values = tuple(xs[0]) if one_list else xs
+    values = one_row(name, xs[0]) if one_list else xs
     if not values:
         raise DomainError(f"{name}() of nothing: give at least one value")
+    return values
+
+
+def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
+    """The values of a list or a vector; ShapeError for a matrix, whose rows would be added up."""
+    values = tuple(xs)
+    if any(getattr(x, "shape", ()) for x in values):
+        raise ShapeError(f"{name} takes one row of values: use A.ravel(), or one row at a time")
     return values
 
 
@@ -121,8 +129,8 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
             other = Constant(other)
         try:
             y = forward(self._data, other._data)
-        except (ArithmeticError, ValueError):
-            y = evaluate(entry, (self._data, other._data), (self, other))  # says what and where
+        except (ArithmeticError, ValueError) as error:
+            raise failure(entry, (self, other), error) from None
         return node(entry, self, other, y, self._version + other._version)
 
     def reflected(self: Value, other: Any) -> Any:
@@ -134,7 +142,7 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
 def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
         if isinstance(other, Value) or is_real(other):
-            return compare(self._data, ops.data(other))
+            return bool(compare(self._data, ops.data(other)))  # not NumPy's bool
         return NotImplemented
 
     return method

@@ -24,6 +24,8 @@ def real(x: Any) -> Number:
         raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
     if isinstance(x, Real):
         return x.item() if hasattr(x, "item") else +x
+    if getattr(x, "shape", None) == ():  # NumPy's bool is no Real, and a 0-d array holds one number
+        return real(x.item())
     if hasattr(x, "__len__") and not isinstance(x, str | bytes):
         size = f"of shape {x.shape}" if hasattr(x, "shape") else f"of length {len(x)}"
         raise NumberError(
@@ -38,6 +40,13 @@ def checked_upstream(x: Any) -> Number:
         got = f"{type(x).__name__} {x!r}"
         raise NumberError(f"the upstream gradient must be one real number, got {got}")
     return real(x)
+
+
+def rooted(x: Any) -> Any:
+    """x itself; NumberError unless a graph can start there."""
+    if not isinstance(x, Manners):
+        raise NumberError(f"a graph starts at a Value, got {type(x).__name__} {x!r}")
+    return x
 
 
 def is_real(x: Any) -> bool:

@@ -1,4 +1,9 @@
-"""Arrays of Values: NumPy object arrays, so that @, .T, slices and broadcasting are NumPy's own."""
+"""Arrays of Values: NumPy object arrays, so that @, .T, slices and broadcasting are NumPy's own.
+
+NumPy compares the elements itself in np.maximum, np.minimum, np.max, np.min, np.clip and np.sign of
+an array: nan may vanish, ties are not shared, signs are plain numbers. Use microgrid's maximum,
+minimum and clip there. On a single Value these functions are ours.
+"""
 
 from __future__ import annotations
 

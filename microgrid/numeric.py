@@ -57,7 +57,9 @@ def real_power(a: Number, b: Number) -> Number:
     """a ** b, with an error where Python goes complex."""
     y = a**b
     if isinstance(y, complex):
-        raise ValueError("a negative base with a fractional exponent has no real value")
+        raise ValueError(
+            "a negative base with a fractional exponent has no real value; cbrt(x) for a cube root"
+        )
     return y
 
 
@@ -192,7 +194,7 @@ def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
     count = sum(winners)
     exact = any(isinstance(x, Fraction) for x in xs)  # an int 1 / 2 would leave the Fractions
     share = 1 if count == 1 else (Fraction(1, count) if exact else 1 / count)
-    return [share if won else 0 for won in winners]
+    return [share if won else type(x)(0) for won, x in zip(winners, xs)]
 
 
 def lead(*xs: Number) -> Number:
@@ -213,7 +215,7 @@ def clip(x: Number, low: Number, high: Number) -> Number:
 
 def inside(x: Number, low: Number, high: Number) -> Number:
     """1 from low to high, bounds included, else 0; nan for nan."""
-    return x if x != x else +(low <= x <= high)
+    return x if x != x else type(x)(low <= x <= high)
 
 
 def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:

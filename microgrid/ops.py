@@ -88,7 +88,7 @@ div = op(
     hint="the divisor must not be 0")
 power = op(
     "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
-    text="{}^{}", domain=[POSITIVE, REAL], hint="floats end at 1.8e308: take logarithms")
+    text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308")
 
 # Functions of one number, under NumPy's names.
 exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp")

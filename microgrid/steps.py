@@ -460,8 +460,10 @@ class Script:
         """The last frame, in which also those have a gradient that no path reaches: zero."""
         last = len(self.frames)
         leaves = [v for v in self.index if v.op is None and v.label]
-        of = f"∂{named(root)}/∂{{}} = ".format if root.label else "{} = ".format
-        found = self.listed(of(named(v)) + self.number(self.totals.get(v, zero(v))) for v in leaves)
+        before = f"∂{named(root)}/∂" if root.label else ""
+        found = self.listed(
+            f"{before}{named(v)} = {self.number(self.totals.get(v, zero(v)))}" for v in leaves
+        )
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
         self.widest: dict[int, Any] = {}
         for v, i in self.index.items():

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import Manners, Number, checked_label, checked_upstream, real, relabelled
+from microgrid.guards import Manners, Number, checked_upstream, real, relabelled, rooted
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
@@ -69,7 +69,7 @@ class Value(Manners):
     def __init__(self, data: Number, label: str = "") -> None:
         self._data = real(data)
         self._grad: Number = None  # until a backward pass comes by
-        self._label = checked_label(label)
+        self._label = relabelled("", label)
         self.op: Op | None = None  # a leaf
         self._a: Any = ()
         self._b: Value | None = None
@@ -144,7 +144,7 @@ class Value(Manners):
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows."""
-        return Value(self._data, self._label)
+        return Value(self._data, str(self._label))
 
 
 class Constant(Value):
@@ -157,7 +157,7 @@ def topological(root: Value) -> list[Value]:
     """Every node of root's graph once, parents before children; no recursion."""
     order: list[Value] = []
     finished: dict[Value, bool] = {}
-    stack: list[Any] = [root]
+    stack: list[Any] = [rooted(root)]
     while stack:
         v = stack.pop()
         if v is None:  # the parents of the next node are done
@@ -221,9 +221,9 @@ def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any
 
 def apply(op: Op, *parents: Value) -> Value:
     """The node that op makes from these parents."""
+    data = real(evaluate(op, [p._data for p in parents], parents))
     if op.joint is None and len(op.rules) != len(parents):
         raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(op.rules)}")
-    data = evaluate(op, [p._data for p in parents], parents)
     a, b = parents if len(parents) == 2 else (parents, None)
     return node(op, a, b, data, sum([p._version for p in parents]))
 

@@ -116,14 +116,15 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["explain", "x*y", "x=1"], "y has no number"),
         (["explain", "x", "x=1/0"], "not a number"),
         (["explain", "9**9**9"], "out of range"),
-        (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png or .dot"),
+        (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png, .dot"),
         (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
         (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
         (["derive", "matmul", "--d", "3"], "matmul has no --d"),
         (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),
         (["derive", "affine", "--n", "0"], "1"),
         (["derive", "affine", "-o", "f.pdf"], ".tex"),
-        (["steps", "x", "x=1", "-o", "f.gif"], ".html or .svg"),
+        (["steps", "x", "x=1", "-o", "f.gif"], ".html, .svg"),
+        (["explain", "x<[y]", "x=1", "y=2"], "wrong operands"),
         (["nonsense"], "invalid choice"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),
@@ -135,6 +136,42 @@ def test_wrong_input_ends_with_exit_code_2_and_one_clear_message(arguments, word
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_input_called_f_is_not_mistaken_for_the_result(capsys):
+    assert main(["explain", "f*2", "f=3", "--of", "f"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "1 path, ∂y/∂f = 2"
+    assert main(["explain", "n1*n2+n1", "n1=3", "n2=4"]) == 0
+    assert "f = node2 + n1" in capsys.readouterr().out
+    assert main(["explain", "x", "x=1", "x=2"]) == 2
+    assert "two numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "-x", "x=2"],
+        ["explain", "-3*x", "x=2"],
+        ["explain", "x*2", "--of", "x", "x=3"],
+        ["explain", "µ*2", "µ=3"],
+    ],
+    ids=str,
+)
+def test_natural_command_lines_are_understood(arguments, capsys):
+    assert main(arguments) == 0
+
+
+def test_output_that_cannot_show_every_letter_is_no_reason_to_stop(tmp_path):
+    done = run("demo", "-o", str(tmp_path), PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert (tmp_path / "affine_layer.svg").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = f"{sys.executable} -m microgrid derive affine --n 3 --d 3 --m 3 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("Backpropagation")
 
 
 def test_help_has_examples():

@@ -199,3 +199,10 @@ def test_the_last_row_of_the_extended_weights_is_the_bias():
     assert r"x_{11} & x_{12} & 1 \\ x_{21} & x_{22} & 1" in step.latex
     assert r"b_1 & b_2 & b_3 \end{bmatrix}" in step.latex
     assert np.all([len(e) > 2 for e in step.equations])
+
+
+def test_a_claim_that_is_right_on_all_small_integers_is_refuted_all_the_same():
+    zero_there = "X*(X-ones)*(X+ones)*(X-ones-ones)*(X+ones+ones)*(X-ones-ones-ones)"
+    derivation = derive.affine(1, 1, 1, dX=f"dY @ W.T + {zero_there}")
+    assert not derivation.ok
+    assert "it gives" in derivation.failed.note

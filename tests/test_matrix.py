@@ -206,6 +206,12 @@ def test_gradients_come_in_the_shape_of_what_they_are_of():
     assert gradients(y, [A[0, 0], [A[0, 1]]]) == [2.0, [4.0]]
 
 
+def test_sums_of_a_matrix_are_not_columns_by_accident():
+    for function in (mg.total, mg.mean, mg.softmax, mg.maximum, mg.logsumexp):
+        with pytest.raises(ShapeError, match="one row"):
+            function(matrix([[1.0, 2.0], [3.0, 4.0]]))
+
+
 def test_fractions_stay_exact_in_partials():
     x = matrix([Fraction(1, 3), Fraction(2, 7)])
     assert partials([x[0] * x[1]], x).tolist() == [[Fraction(2, 7), Fraction(1, 3)]]

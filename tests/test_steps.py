@@ -623,3 +623,10 @@ def test_who_wants_no_motion_sees_the_end(visit):
     assert tab.evaluate("document.getAnimations().length") == 0
     assert tab.get_by_text("18.00", exact=True).is_visible()
     assert not tab.get_by_text("12.00", exact=True).is_visible()
+
+
+@pytest.mark.parametrize("label", ["L_{reg}", "y_{i,j}", "x_{}", "{", "{}", "{0}", "%s"])
+def test_a_root_of_any_name_has_its_steps(label):
+    root = Value(2.0, "x") * 3
+    root.label = label
+    assert label in steps(root).frames[-1].text or "gradient" in steps(root).frames[-1].text

@@ -7,6 +7,7 @@ import sys
 import weakref
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -299,6 +300,38 @@ def test_nan_never_disappears():
     y.backward()
     assert math.isnan(y.data)
     assert math.isnan(x.grad)
+
+
+@pytest.mark.parametrize("result", [1j, None, "3", np.ones(2), Value(3.0)])
+def test_an_operation_that_gives_no_number_is_refused(result):
+    bad = mg.custom_op("bad", lambda x: result, lambda y, x: 1)
+    with pytest.raises(mg.MicrogridError):
+        bad(Value(1.0))
+
+
+def test_numpys_own_numbers_become_pythons():
+    zero = mg.custom_op("zero", lambda x: np.float64(0.0), lambda y, x: 0)
+    with pytest.raises(ZeroDivisionError):
+        1 / zero(Value(1.0))
+    assert mg.where(np.float64(1) > 0, Value(2.0), 0).data == 2.0
+    assert Value(np.array(2.5)).data == 2.5
+
+
+def test_gradients_that_a_shut_gate_gives_keep_their_kind():
+    for number in (5.0, Fraction(5)):
+        x = Value(number)
+        (mg.clip(x, 0, 1) + mg.maximum(x, 7)).backward()
+        assert x.grad == 0
+        assert type(x.grad) is type(number)
+
+
+READERS = [mg.gradients, mg.draw, mg.explain, mg.steps]
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda f: f.__name__)
+def test_a_number_is_no_graph(read):
+    with pytest.raises(mg.MicrogridError, match=r"starts at a Value|float"):
+        read(3.0)
 
 
 def test_equality_is_identity_and_values_are_hashable():
