@@ -7,9 +7,9 @@ from typing import Any
 
 from microgrid.errors import GraphError, NumberError, ShapeError
 from microgrid.functions import dot
-from microgrid.guards import is_real
+from microgrid.guards import is_real, seed
 from microgrid.ops import identity
-from microgrid.value import Constant, Value, accumulate, seed, topological, zero
+from microgrid.value import Constant, Value, accumulate, topological, zero
 
 Function = Callable[..., Any]
 

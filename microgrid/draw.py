@@ -21,7 +21,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from microgrid.blocks import draw_blocks, put_boxes
 from microgrid.errors import LabelError, LayoutError
-from microgrid.guards import Number
+from microgrid.guards import Number, seed
 from microgrid.labels import (
     INK,
     NOWHERE,
@@ -34,7 +34,7 @@ from microgrid.labels import (
     sum_table,
     wire,
 )
-from microgrid.value import Constant, Value, accumulate, edges, seed, topological
+from microgrid.value import Constant, Value, accumulate, edges, topological
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect

@@ -9,8 +9,9 @@ from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
+from microgrid.guards import seed
 from microgrid.labels import split
-from microgrid.value import Constant, Value, accumulate, edges, seed, topological, zero
+from microgrid.value import Constant, Value, accumulate, edges, topological, zero
 
 
 class Row(NamedTuple):

@@ -34,14 +34,6 @@ def real(x: Any) -> Number:
     raise NumberError(f"a Value needs a real number, got {type(x).__name__} {x!r}")
 
 
-def checked_upstream(x: Any) -> Number:
-    """x as a number; NumberError unless an upstream gradient can be x."""
-    if not is_real(x):
-        got = f"{type(x).__name__} {x!r}"
-        raise NumberError(f"the upstream gradient must be one real number, got {got}")
-    return real(x)
-
-
 def rooted(x: Any) -> Any:
     """x itself; NumberError unless a graph can start there."""
     if not isinstance(x, Manners):
@@ -142,3 +134,11 @@ class Manners:
         __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
         __lt__ = __le__ = __gt__ = __ge__ = _binary
         __neg__ = __pos__ = __abs__ = _unary
+
+
+def seed(root: Manners, upstream: Any) -> Number:
+    """The upstream gradient in the kind of root's number; NumberError unless it is a number."""
+    if not is_real(upstream):
+        got = f"{type(upstream).__name__} {upstream!r}"
+        raise NumberError(f"the upstream gradient must be one real number, got {got}")
+    return real(upstream) * type(root._data)(1)

@@ -45,12 +45,24 @@ def log(x: Number) -> float:
     return math.log(x)
 
 
-def product(a: Number, b: float) -> Number:
-    """a b, and its limit where a is exact and beyond the floats."""
+def product(a: Number, b: Number) -> Number:
+    """a b, and its limit where one factor is exact and beyond the floats."""
     try:
         return a * b
     except OverflowError:
-        return b * (INF if a > 0 else -INF)
+        exact, factor = (b, a) if isinstance(a, float) else (a, b)
+    if factor - factor != 0:  # inf or nan
+        return factor * sign(exact)
+    y = Fraction(exact) * Fraction(factor)
+    try:
+        return float(y)
+    except OverflowError:
+        return INF if y > 0 else -INF
+
+
+def float_sum(a: Number, b: Number) -> float:
+    """a + b as floats, also where one of them is exact and beyond the floats."""
+    return float(product(a, 1.0) + product(b, 1.0))
 
 
 def real_power(a: Number, b: Number) -> Number:
@@ -84,7 +96,7 @@ def falling(k: int) -> Callable[[Number, Number], Number]:
         y = power(a, exponent)
         if lost and a > 0 and 0 < y < INF:  # shows where a is far from 1
             y += y * lost * math.log(a)
-        return factor * y
+        return product(factor, y)
 
     return derivative
 

@@ -24,6 +24,7 @@ from xml.etree import ElementTree
 
 from microgrid.draw import Picture, draw
 from microgrid.explain import Row, explain, written
+from microgrid.guards import seed
 from microgrid.labels import (
     GREEN,
     INK,
@@ -36,7 +37,7 @@ from microgrid.labels import (
     split,
     text,
 )
-from microgrid.value import Constant, Value, edges, seed, topological, zero
+from microgrid.value import Constant, Value, edges, topological, zero
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIT, PALE = "#ffe08a", "#f4f7fb"  # a gate in turn, and any other time

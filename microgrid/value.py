@@ -7,7 +7,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import Manners, Number, checked_upstream, real, relabelled, rooted
+from microgrid.guards import Manners, Number, real, relabelled, rooted, seed
+from microgrid.numeric import float_sum, product
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
@@ -191,8 +192,12 @@ def accumulate(
         for parent, local in edges(v, v.op, as_graph):
             if local is None:  # a shut gate: not even 0 × inf comes through
                 continue
-            share = upstream * local  # the chain rule
-            gradient[parent] = gradient[parent] + share if parent in gradient else share
+            try:
+                share = upstream * local  # the chain rule
+                gradient[parent] = gradient[parent] + share if parent in gradient else share
+            except OverflowError:  # a float beside an int or a Fraction beyond the floats
+                share = product(upstream, local)
+                gradient[parent] = float_sum(gradient.get(parent, 0.0), share)
             if trace is not None:
                 trace(v, parent, local, upstream, share, gradient[parent])
     return gradient
@@ -247,8 +252,3 @@ def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:
 def zero(v: Value) -> Number:
     """Zero of the kind of v's number: a Fraction's gradient is a Fraction."""
     return type(v._data)(0)
-
-
-def seed(root: Value, upstream: Number) -> Number:
-    """The upstream gradient in the kind of root's number."""
-    return checked_upstream(upstream) * type(root._data)(1)

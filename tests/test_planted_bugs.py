@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 import microgrid.value
 from microgrid import Value, formulas, ops
-from microgrid.value import edges, seed, topological, zero
+from microgrid.guards import seed
+from microgrid.value import edges, topological, zero
 
 engine = microgrid.value
 

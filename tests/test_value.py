@@ -302,6 +302,21 @@ def test_nan_never_disappears():
     assert math.isnan(x.grad)
 
 
+@pytest.mark.parametrize("big", [10**400, Fraction(10) ** 400])
+def test_backward_never_raises_where_exact_numbers_lie_beyond_the_floats(big):
+    for f in (lambda x: x**2, lambda x: mg.log(x) * x, lambda x: x / 3 - x, lambda x: x * 0.0 * x):
+        x = Value(big)
+        try:
+            y = f(x)
+        except OverflowError:  # the forward pass raises as Python does
+            continue
+        y.backward()
+        assert isinstance(x.grad, int | float | Fraction)
+    x = Value(big)
+    (x * x).backward(1.0)
+    assert x.grad == math.inf
+
+
 @pytest.mark.parametrize("result", [1j, None, "3", np.ones(2), Value(3.0)])
 def test_an_operation_that_gives_no_number_is_refused(result):
     bad = mg.custom_op("bad", lambda x: result, lambda y, x: 1)
