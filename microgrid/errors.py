@@ -61,10 +61,16 @@ class LayoutError(MicrogridError, RuntimeError):
 def describe(v: Any) -> str:
     """A node or number in words: its name or the operation that made it, and its number."""
     if not hasattr(v, "op"):
-        return repr(v)
+        return shown(v)
     if v.label:
-        return f"{v.label} = {v.data!r}"
-    return f"{v.op.name}(…) = {v.data!r}" if v.op else repr(v.data)
+        return f"{v.label} = {shown(v.data)}"
+    return f"{v.op.name}(…) = {shown(v.data)}" if v.op else shown(v.data)
+
+
+def shown(x: Any) -> str:
+    """A number as Python writes it, but no thousands of digits."""
+    long = isinstance(x, int) and x.bit_length() > 200
+    return f"an int of {x.bit_length()} bits" if long else repr(x)
 
 
 def several(operands: Sequence[Any], most: int = 4) -> str:

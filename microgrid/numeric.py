@@ -50,6 +50,8 @@ def product(a: Number, b: Number) -> Number:
     try:
         return a * b
     except OverflowError:
+        if not isinstance(a, int | float | Fraction) or not isinstance(b, int | float | Fraction):
+            raise  # nodes of a derivative's graph: its forward pass says what is wrong
         exact, factor = (b, a) if isinstance(a, float) else (a, b)
     if factor - factor != 0:  # inf or nan
         return factor * sign(exact)

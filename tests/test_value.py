@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import Program, fractions, programs, small_integers
 
 import microgrid as mg
-from microgrid import Value, gradients
+from microgrid import Value, gradients, numeric
 from microgrid.errors import GraphError
 from microgrid.value import topological
 
@@ -315,6 +315,14 @@ def test_backward_never_raises_where_exact_numbers_lie_beyond_the_floats(big):
     x = Value(big)
     (x * x).backward(1.0)
     assert x.grad == math.inf
+
+
+def test_a_derivatives_graph_beyond_the_floats_is_right_or_an_error():
+    x = Value(10**400)
+    first = mg.gradients(x * x, x, create_graph=True)
+    assert (first.data, mg.gradients(first, x)) == (2 * 10**400, 2)
+    with pytest.raises(OverflowError, match="an int of 1329 bits"):
+        numeric.product(x, 0.5)
 
 
 @pytest.mark.parametrize("result", [1j, None, "3", np.ones(2), Value(3.0)])
