@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 
@@ -69,8 +70,11 @@ def describe(v: Any) -> str:
 
 def shown(x: Any) -> str:
     """A number as Python writes it, but no thousands of digits."""
-    long = isinstance(x, int) and x.bit_length() > 200
-    return f"an int of {x.bit_length()} bits" if long else repr(x)
+    if isinstance(x, int | Fraction):
+        bits = max(x.numerator.bit_length(), x.denominator.bit_length())
+        if bits > 200:
+            return f"{'an int' if isinstance(x, int) else 'a Fraction'} of {bits} bits"
+    return repr(x)
 
 
 def several(operands: Sequence[Any], most: int = 4) -> str:

@@ -16,10 +16,6 @@ Number = Any
 INF, NAN = math.inf, math.nan
 
 
-def zero_like(x: Number) -> Number:
-    return x - x if isinstance(x, Fraction | int) else 0.0
-
-
 def unity(x: Number) -> Number:
     """1 of the kind of x: among Fractions the int 1 divided by 3 would be a float."""
     return type(x)(1)
@@ -239,7 +235,7 @@ def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
 
 
 def relu(x: Number) -> Number:
-    return x if x > 0 or x != x else zero_like(x)
+    return x if x > 0 or x != x else type(x)(0)
 
 
 def silu(x: Number) -> float:

@@ -82,9 +82,9 @@ sub = op("sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DIST
 mul = op("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER)
 neg = op("neg", operator.neg, lambda y, x: -1, text="-{}")
 absolute = op("absolute", abs, lambda y, x: numeric.sign(data(x)), text="|{}|", kink=abs)
+QUOTIENT = (lambda y, a, b: divide(numeric.unity(data(y)), b), lambda y, a, b: -divide(y, b))
 div = op(
-    "div", operator.truediv, lambda y, a, b: divide(numeric.unity(data(y)), b),
-    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE],
+    "div", operator.truediv, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE],
     hint="the divisor must not be 0")
 power = op(
     "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
@@ -174,8 +174,7 @@ PUBLIC = dict(TABLE)  # what stands above is for everyone
 # What the rules above need. These follow IEEE arithmetic, so that no backward pass raises.
 identity: Op = op("identity", lambda x: x, lambda y, x: 1)
 divide: Op = op(
-    "divide", numeric.divide, lambda y, a, b: divide(numeric.unity(data(y)), b),
-    lambda y, a, b: -divide(y, b), text="{} / {}", domain=[REAL, POSITIVE])
+    "divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE])
 ieee_log: Op = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
 sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
 tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from microgrid import Value
@@ -16,6 +17,19 @@ fractions = st.builds(Fraction, small_integers, st.integers(1, 9))
 integer_floats = small_integers.map(float)
 hundredths = st.integers(-300, 300).map(lambda n: n / 100)
 floats = st.floats(-1e3, 1e3)
+labels = st.text(  # all that a Value takes as a label
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), min_size=1
+)
+
+# For planted bugs the first failure will do: no shrinking, no database, the same draws each time.
+QUICK = settings(
+    max_examples=500,
+    database=None,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {

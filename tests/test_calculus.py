@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import sympy
 import test_ops
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
-from strategies import RATIONAL, Program, fractions, hundredths, programs
+from strategies import QUICK, RATIONAL, Program, fractions, hundredths, programs
 from test_ops import ORACLES, UNARY, roomy
 
 import microgrid as mg
@@ -691,14 +691,6 @@ BUGS = {
         wrong_rules("hypot", lambda y, a, b: a / y, lambda y, a, b: b / ops.data(y)),
         test_hessians_are_symmetric),
 }  # fmt: skip
-QUICK = settings(
-    max_examples=500,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.mark.parametrize("name", BUGS)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from strategies import labels
 
 from microgrid import Value
 from microgrid.draw import ENGINES, Picture, draw, lay_out
@@ -86,11 +87,6 @@ def test_the_sigmoid_circuit_shows_the_numbers_and_gates_of_the_lecture():
 )  # fmt: skip
 def test_a_subscript_is_digits_a_letter_or_braces_and_all_else_is_verbatim(label, parts):
     assert split(label) == parts
-
-
-labels = st.text(
-    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), min_size=1
-)
 
 
 @settings(max_examples=60)

@@ -8,7 +8,7 @@ import test_examples
 import test_explain
 import test_matrix
 import test_value
-from hypothesis import HealthCheck, Phase, settings
+from strategies import QUICK
 
 import microgrid.value
 from microgrid import Value, formulas, ops
@@ -144,17 +144,6 @@ BUGS = {
         wrong_formula(dX=lambda X, W, dY: 2 * (dY @ W.T)),
         test_matrix.test_full_jacobians_of_the_affine_layer),
 }  # fmt: skip
-
-
-# The first failure will do: no shrinking, no database, the same draws each time.
-QUICK = settings(
-    max_examples=500,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.mark.parametrize("name", BUGS)
