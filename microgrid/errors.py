@@ -51,6 +51,10 @@ class TargetError(MicrogridError, IndexError):
     """A class index beyond the logits."""
 
 
+class EngineError(MicrogridError, RuntimeError):
+    """An engine that is to be checked does not load."""
+
+
 class ExpressionError(MicrogridError, ValueError):
     """Text that is not arithmetic."""
 

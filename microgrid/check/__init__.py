@@ -1,0 +1,17 @@
+"""Check anyone's engine: what is wrong with a `Value`, the smallest program that shows it, its name.
+
+It runs the engine's code with your rights, in a process of its own: to grade strangers, put the
+whole check into a container.
+
+>>> from microgrid.check import check, museum
+>>> report = check(museum.engine("swapped", "mul"), only=["one operation"])
+>>> report.ok
+False
+"""
+
+from microgrid.check import museum, strategies
+from microgrid.check.checker import check
+from microgrid.check.properties import PROPERTIES
+from microgrid.check.report import Finding, Report
+
+__all__ = ["PROPERTIES", "Finding", "Report", "check", "museum", "strategies"]

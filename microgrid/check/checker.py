@@ -1,0 +1,185 @@
+"""Run the properties on one engine: find the smallest counterexamples, name them, order them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis.errors import HypothesisException, NoSuchExample
+
+from microgrid.check.diagnosis import diagnose
+from microgrid.check.dialect import OPERATIONS, Dialect, learn, run
+from microgrid.check.engine import Engine, shown
+from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Offer, Property
+from microgrid.check.report import Finding, Report, Result
+from microgrid.check.trial import DIGITS, SINGLE, Failure, Outcome, Trial, truth
+from microgrid.errors import EngineError
+
+Progress = Callable[[Property], None]
+NOT_OFFERED = {"TypeError", "AssertionError", "NotImplementedError", "AttributeError"}
+SHRINKS = 300  # steps of shrinking that one counterexample is worth
+
+
+def check(
+    target: Any, *, only: Iterable[str] = (), examples: int = 20, seed: int = 0,
+    timeout: float = 60.0, require: Iterable[str] = (), progress: Progress | None = None,
+) -> Report:  # fmt: skip
+    """What is right and what is wrong with an engine, each mistake with its smallest program.
+
+    `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
+    own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
+    `examples` is how many programs each property draws for each operation, and the same `seed`
+    draws the same programs. An operation that is not offered is no failure, unless `require` names
+    it. EngineError if the engine does not load, ValueError for an unknown name.
+
+    >>> from microgrid.check import museum
+    >>> report = check(museum.engine("overwrites", "add"), only=["values", "reuse"])
+    >>> print(report.findings[0].headline)
+    your add overwrites `.grad` where it must add to it: a.grad came 1, right 2
+    """
+    chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
+    with Engine(target, limit=max(0.5, timeout / 12), lifetime=timeout) as engine:
+        checker = Checker(engine, examples, seed, time.monotonic() + timeout)
+        for prop in PROPERTIES.values():
+            if progress is not None:
+                progress(prop)
+            if not chosen or prop.name in chosen or prop.name == "contract":
+                checker.examine(prop)
+        return Report(
+            target=shown(target),
+            about=engine.about,
+            results=checker.results,
+            missing=checker.dialect.missing,
+            required=[name for name in required if name in checker.dialect.missing],
+            single=checker.digits == SINGLE,
+            options={"seed": seed, "examples": examples},
+        )
+
+
+def known(names: Iterable[str], table: Any, what: str) -> list[str]:
+    given = list(names)
+    for name in given:
+        if name not in table:
+            raise EngineError(f"there is no {what} {name!r}; there are {', '.join(table)}")
+    return given
+
+
+class Checker:
+    """One run: what has been found so far, and what still works."""
+
+    def __init__(self, engine: Engine, examples: int, seed: int, end: float) -> None:
+        self.engine, self.examples, self.seed, self.end = engine, examples, seed, end
+        self.dialect: Dialect = learn(engine)
+        self.offer = Offer(self.dialect)
+        self.digits = DIGITS
+        self.results: list[Result] = []
+        self.failed: dict[str, Finding] = {}  # property: its first finding
+        self.ask = cache(self.outcome)
+        tenth = self.outcome(Trial(("x = Value(0.1)",), ("x.data",)))
+        if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
+            self.digits = SINGLE
+
+    def outcome(self, trial: Trial, patience: float = 1.0) -> Outcome:
+        return run(self.engine, self.dialect, trial, self.engine.limit * patience)
+
+    @property
+    def stopped(self) -> str:
+        """Why no more programs are run."""
+        if self.engine.given_up:
+            return "too many programs hung or ended the process"
+        return "out of time" if time.monotonic() > self.end else ""
+
+    def examine(self, prop: Property) -> None:
+        """All cases of one property."""
+        result = Result(prop)
+        self.results.append(result)
+        for case in prop.cases(self.offer):
+            if self.stopped:
+                result.not_run = self.stopped
+                break
+            self.case(prop, case, result)
+        for finding in result.findings:
+            self.failed.setdefault(prop.name, finding)
+
+    def case(self, prop: Property, case: Case, result: Result) -> None:
+        missing = [name for name in case.needs if name in OPERATIONS and not self.offer.has(name)]
+        if missing:
+            result.absent.append(case.subject or ", ".join(missing))
+            return
+        cause = next((self.offer.broken[n] for n in case.needs if n in self.offer.broken), None)
+        if cause is not None:
+            result.follows.setdefault(case.subject, cause)
+            return
+        failure = self.search(prop, case)
+        if failure is None:
+            result.held.append(case.subject)
+        elif case.optional and failure.came.kind in NOT_OFFERED:
+            result.absent.append(case.subject)
+        else:
+            self.report(prop, case, failure, result)
+
+    def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
+        """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
+        kind = CONVENTION if failure.convention else prop.kind
+        cause = self.cause(failure) if prop.small else None
+        if cause is None:
+            diagnosis = diagnose(failure, case.subject, prop, self.ask) if prop.small else None
+            if diagnosis is None or diagnosis.exhibit.caught != prop.name:
+                cause = next((self.failed[p] for p in prop.after if p in self.failed), None)
+        if cause is not None:
+            result.follows[case.subject] = cause
+            self.offer.broken |= dict.fromkeys(case.breaks, cause)
+            return
+        finding = next((f for f in result.findings if f.shares(kind, diagnosis)), None)
+        if finding is None:
+            finding = Finding(kind, prop, [], self.own(failure), diagnosis, failure)
+            result.findings.append(finding)
+        finding.subjects.append(case.subject)
+        if kind != CONVENTION:
+            self.offer.broken |= dict.fromkeys(case.breaks, finding)
+
+    def cause(self, failure: Failure) -> Finding | None:
+        """An earlier finding whose mistake alone gives these wrong numbers, too."""
+        findings = [f for result in self.results for f in result.findings if f.kind == WRONG]
+        return next((f for f in findings if f.diagnosis and f.diagnosis.explains(failure)), None)
+
+    def own(self, failure: Failure) -> Trial:
+        return self.dialect.translate(failure.trial)
+
+    def search(self, prop: Property, case: Case) -> Failure | None:
+        """The smallest failure that hypothesis finds."""
+        best: list[Failure] = []
+
+        def fails(trial: Trial) -> bool:
+            if self.stopped:
+                return False
+            came = self.outcome(trial, prop.patience)
+            failure = prop.judge(trial, came, truth(trial), self.digits)
+            if failure is not None and (not best or size(trial) <= size(best[0].trial)):
+                best[:] = [failure]
+            return failure is not None
+
+        if isinstance(case.trials, list):
+            any(fails(trial) for trial in case.trials)
+        else:
+            with suppress(NoSuchExample, HypothesisException):
+                find(
+                    case.trials, fails, settings=self.settings(prop.draws),
+                    random=random.Random(f"{self.seed} {prop.name} {case.subject}"),
+                )  # fmt: skip
+        return best[0] if best else None
+
+    def settings(self, times: int) -> settings:
+        return settings(
+            max_examples=self.examples * times, database=None, deadline=None,
+            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+        )  # fmt: skip
+
+
+def size(trial: Trial) -> tuple[int, int]:
+    return len(trial.look), len(trial.text)

@@ -1,0 +1,157 @@
+"""The name of a mistake: the engines of the museum that give the same wrong numbers.
+
+An exhibit is a candidate if it answers the failing program as the engine did. Then both answer a
+handful of probes; what speaks for an exhibit is that the engine shows its symptoms, the probes that
+the exhibit gets wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from microgrid.check.dialect import OPERATIONS, Operation
+from microgrid.check.museum import MUSEUM, Exhibit, Value, composed, namespace
+from microgrid.check.properties import PROPERTIES, Property
+from microgrid.check.strategies import LEAVES
+from microgrid.check.trial import Failure, Outcome, Trial, Truth, answer, truth
+
+ENOUGH = 0.6  # of an exhibit's symptoms
+Ask = Callable[[Trial], Outcome]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A likely mistake, and the engine of the museum that has it in the same operation."""
+
+    exhibit: Exhibit
+    engine: type[Value]
+
+    def explains(self, failure: Failure) -> bool:
+        """Whether this mistake alone gives the same wrong numbers."""
+        return same(museum_answer(self.engine, failure.trial), failure.came, failure.right)
+
+
+def entry_name(subject: str) -> str:
+    """The operation's name in the table, for a subject of the checker."""
+    return OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
+
+
+def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Diagnosis | None:
+    """The most likely mistake, or None for one that the museum does not have.
+
+    Between exhibits that agree as often, the one that this property is there to find comes first.
+    """
+    if failure.came.stopped:
+        return None
+    ranked = []
+    probes = [*GENERAL, *probes_of(subject)] if subject in OPERATIONS else list(GENERAL)
+    for exhibit, engine in candidates(subject, found_by.kind):
+        diagnosis = Diagnosis(exhibit, engine)
+        if diagnosis.explains(failure):
+            likely = (*likeness(engine, probes, ask), exhibit.caught == found_by.name)
+            ranked.append((likely, diagnosis))
+    if not ranked:
+        return None
+    (symptoms, *_), best = max(ranked, key=lambda entry: entry[0])
+    return best if symptoms >= ENOUGH else None
+
+
+def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, type[Value]]]:
+    """The exhibits that this operation can have, with operators of their own or composed ones."""
+    op = subject if subject == "mean" else entry_name(subject)
+    for exhibit in MUSEUM.values():
+        if PROPERTIES[exhibit.caught].kind != kind:
+            continue
+        if exhibit.operations is None or exhibit.operations(op):
+            engine = exhibit.make(op) if exhibit.operations else exhibit.make()
+            yield exhibit, engine
+            yield exhibit, composed(engine)
+
+
+def likeness(engine: type[Value], probes: list[Trial], ask: Ask) -> tuple[float, float]:
+    """How many of an exhibit's symptoms the checked one shows, and how often they agree at all."""
+    shown, symptoms, agreed = 1, 1, 0  # the failing program is one
+    for probe in probes:
+        right = truth(probe)
+        ours = museum_answer(engine, probe)
+        alike = same(ask(probe), ours, right)
+        agreed += alike
+        if not right.agrees(ours):
+            symptoms += 1
+            shown += alike
+    return shown / symptoms, agreed / len(probes)
+
+
+def same(came: Outcome, other: Outcome, right: Truth) -> bool:
+    if came.error or other.error:
+        return came.kind == other.kind
+    return Truth(other.numbers, right.scale).agrees(came)
+
+
+@lru_cache(maxsize=8192)
+def museum_answer(engine: type[Value], trial: Trial) -> Outcome:
+    return answer(trial, namespace(engine))
+
+
+def leaves(**numbers: float) -> str:
+    return "; ".join(f"{name} = Value({x!r})" for name, x in numbers.items())
+
+
+def probe(lines: str, names: str = "x") -> Trial:
+    return Trial(tuple(lines.split("\n")), tuple(f"{name}.grad" for name in names))
+
+
+GENERAL = (
+    probe("x = Value(2); y = Value(3); f = x + y; f.backward()", "xy"),
+    probe("x = Value(2); y = Value(3); f = x * y; f.backward()", "xy"),
+    probe("x = Value(5); y = Value(3); f = x - y; f.backward()", "xy"),
+    probe("x = Value(3); f = x + x; f.backward()"),
+    probe("x = Value(3); f = x * x; f.backward()"),
+    probe("x = Value(1); f = (x * 2) * 3; f.backward()"),
+    probe("x = Value(1); f = x * 2; f.backward(); f.backward()"),
+    probe("x = Value(1); (x * 2).backward(); (x * 3).backward()"),
+    probe("x = Value(3); h = x * 2; (h * h).backward(); (h * 5).backward()"),
+    probe("x = Value(2); y = Value(2); f = (x + 1) * (y + 1); f.backward()", "xy"),
+    probe("x = Value(1); h = x + x; f = h + h; f.backward()"),
+    probe("x = Value(1); h = x * 2; f = h + h * 3; f.backward()"),
+    probe("x = Value(1); h = x * 2; f = h * 3 + h; f.backward()"),
+    probe("x = Value(2); h = x * x; f = (h * x + h) * h; f.backward()"),
+    probe("x = Value(1); h = x * 2; k = h + 1; f = k * h + k; f.backward()"),
+    probe("x = Value(3); y = x * 1; y += x; y.backward()"),
+    probe("x = Value(2); (x * 2).backward(); x.grad = 0; (x * 3).backward()"),
+)
+
+
+@lru_cache(maxsize=256)
+def probes_of(subject: str) -> tuple[Trial, ...]:
+    """One use of an operation, first, last and in the middle, once and twice."""
+    operation = OPERATIONS[subject]
+    count = operation.arity or 2
+    found = []
+    for start in (0.3, 1.2, 2):
+        xs = {name: start + 0.5 * i for i, name in enumerate(LEAVES[:count])}
+        one = use(operation, list(xs))
+        found += [
+            probe(f"{leaves(**xs)}; f = {one}; f.backward()", "".join(xs)),
+            probe(f"{leaves(**xs)}; f = ({one}) * 3; f.backward()", "".join(xs)),
+            probe(f"{leaves(**xs)}; f = {one} + {one}; f.backward()", "".join(xs)),
+            probe(
+                f"{leaves(**xs)}; f = {use(operation, [f'{x} * 0.5' for x in xs])}; f.backward()",
+                "".join(xs),
+            ),
+        ]
+    return tuple(trial for trial in found if has_answer(trial))
+
+
+def use(operation: Operation, names: list[str]) -> str:
+    return operation.write(*([names[0], "3"] if operation.name == "power" else names))
+
+
+def has_answer(trial: Trial) -> bool:
+    try:
+        truth(trial)
+    except (ArithmeticError, ValueError):
+        return False
+    return True

@@ -1,0 +1,245 @@
+"""The engine that is checked, in a process of its own, and what it calls things."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from json import dumps, loads
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from microgrid.check import worker
+from microgrid.check.trial import Outcome
+from microgrid.errors import EngineError
+
+LONGEST_ANSWER = 1_000_000  # characters
+STRIKES = 3  # so many programs may hang or kill the process before it is given up
+
+
+class Engine:
+    """A child process that evaluates programs; it is started again when it dies.
+
+    The child has a session of its own, so that what it starts ends with it. `EngineError` where it
+    cannot be loaded at all.
+    """
+
+    def __init__(self, target: Any, limit: float = 5.0, lifetime: float = 60.0) -> None:
+        self.target, self.limit, self.lifetime = target, limit, lifetime
+        self.strikes = 0
+        self.process: Child | None = None
+        self.about = self.start()
+        self.cls = self.about["class"]
+
+    @property
+    def given_up(self) -> bool:
+        return self.strikes >= STRIKES
+
+    def start(self) -> dict[str, Any]:
+        """A fresh process, and what it says of the class."""
+        self.process = spawn(self.target, self.lifetime)
+        try:
+            about = self.process.read(max(4 * self.limit, 20.0))
+        except TimeoutError:
+            self.close()
+            raise EngineError(f"loading {shown(self.target)} did not end") from None
+        except EOFError as error:
+            self.close()
+            raise EngineError(f"loading {shown(self.target)} ended the process ({error})") from None
+        if "error" in about:
+            self.close()
+            raise EngineError(f"{shown(self.target)} could not be loaded: {about['error']}")
+        return about
+
+    def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
+        """The numbers that these expressions have after these lines, or how it ended."""
+        limit = limit or self.limit
+        try:
+            if self.process is None:
+                self.start()
+            assert self.process is not None
+            answer = self.process.ask({"text": text, "look": look}, limit)
+            if "error" in answer:
+                return Outcome(error=str(answer["error"]))
+            return Outcome(tuple(float(x) for x in answer["numbers"]))
+        except TimeoutError:
+            ended = f"no answer within {limit:g} s"
+        except (EOFError, EngineError) as error:
+            ended = f"the process ended ({error})"
+        except (ValueError, KeyError, TypeError):
+            ended = "the process answered with something else than numbers"
+        self.strikes += 1
+        self.close()
+        return Outcome(error=ended, stopped=True)
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+
+class Child:
+    """Lines of JSON to and from a process; a thread reads, so that no answer can be waited for."""
+
+    def __init__(self, pid: int, requests: Any, answers: Any, popen: Any = None) -> None:
+        self.pid, self.requests, self.answers, self.popen = pid, requests, answers, popen
+        self.lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self.listen, daemon=True).start()
+        atexit.register(self.kill)
+
+    def listen(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while line := self.answers.readline(LONGEST_ANSWER):
+                self.lines.put(line)
+        self.lines.put("")
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        try:
+            self.requests.write(dumps(request) + "\n")
+            self.requests.flush()
+        except OSError:
+            raise EOFError(self.ending()) from None
+        return self.read(seconds)
+
+    def read(self, seconds: float) -> dict[str, Any]:
+        """The next answer; TimeoutError, or EOFError with the reason."""
+        try:
+            line = self.lines.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError from None
+        if not line:
+            raise EOFError(self.ending())
+        answer = loads(line)
+        if not isinstance(answer, dict):
+            raise ValueError(line[:80])
+        return answer
+
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        if self.popen is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self.popen.wait(1.0)
+                return signalled(-code) if code < 0 else f"exit code {code}"
+        elif (status := reaped(self.pid)) is not None:
+            code = os.waitstatus_to_exitcode(status)
+            self.pid = 0
+            return signalled(-code) if code < 0 else f"exit code {code}"
+        return "it closed its output"
+
+    def kill(self) -> None:
+        """End the process and its session."""
+        atexit.unregister(self.kill)
+        if self.pid and (self.popen is None or hasattr(os, "killpg")):
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+        if self.popen is not None:
+            self.popen.kill()
+            self.popen.wait()
+        elif self.pid:
+            with contextlib.suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+            self.pid = 0
+        for pipe in (self.requests,):  # the reading thread closes with its last line
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def spawn(target: Any, lifetime: float) -> Child:
+    """The process for a path, a module's name, or a class that lives in this process."""
+    if not isinstance(target, str | os.PathLike):
+        return fork(target)
+    place, kind, name = parse(target)
+    command = [sys.executable, worker.__file__, place, kind, name, str(int(lifetime) + 30)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+    )
+    return Child(process.pid, process.stdin, process.stdout, process)
+
+
+def fork(cls: Any) -> Child:
+    """A copy of this process, for a class that no file holds, such as a notebook's."""
+    if not isinstance(cls, type):
+        raise EngineError(f"a path, a module's name or a class is checked, not {cls!r}")
+    if not hasattr(os, "fork"):
+        raise EngineError("this system cannot fork: write the class to a file, and check the file")
+    sys.stdout.flush()
+    down, up = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            os.dup2(down[0], 0)
+            os.dup2(up[1], 1)
+            os.closerange(3, 256)
+            requests, answers = worker.silence()
+            worker.serve(requests, answers, lambda: (None, cls))
+        finally:
+            os._exit(0)
+    os.close(down[0])
+    os.close(up[1])
+    return Child(pid, os.fdopen(down[1], "w"), os.fdopen(up[0]))
+
+
+def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
+    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS].
+
+    >>> parse("micrograd.engine:Value")
+    ('micrograd.engine', 'module', 'Value')
+    >>> parse("my_engine.py")
+    ('my_engine.py', 'path', 'Value')
+    """
+    place, name = str(target), "Value"
+    before, colon, after = place.rpartition(":")
+    if colon and all(part.isidentifier() for part in after.split(".")) and not Path(place).exists():
+        place, name = before, after
+    path = Path(place)
+    is_path = place.endswith(".py") or os.sep in place or "/" in place or path.is_file()
+    if is_path and not path.exists():
+        raise EngineError(f"there is no file {place}")
+    if is_path and path.is_dir() and not (path / "__init__.py").exists():
+        raise EngineError(f"{place} is a folder without __init__.py: name the file")
+    if is_path and path.is_file() and path.suffix != ".py":
+        hint = "; write the class to a .py file" if path.suffix == ".ipynb" else ""
+        raise EngineError(f"{place} is not a Python file{hint}")
+    if not is_path and not all(part.isidentifier() for part in place.split(".")):
+        raise EngineError(f"{place!r} is neither a file nor the name of a module")
+    return place, "path" if is_path else "module", name
+
+
+def shown(target: Any) -> str:
+    return str(target) if isinstance(target, str | os.PathLike) else str(target.__name__)
+
+
+def reaped(pid: int) -> int | None:
+    if not pid:
+        return None
+    with contextlib.suppress(OSError):
+        return os.waitpid(pid, 0)[1]
+    return None
+
+
+def signalled(number: int) -> str:
+    names = {s.value: s.name for s in signal.Signals}
+    return f"killed by {names.get(number, number)}"

@@ -1,0 +1,17 @@
+"""A museum of broken engines: classic mistakes, each a few lines on a right engine.
+
+>>> from microgrid.check import museum
+>>> Value = museum.engine("overwrites", "add")
+>>> a = Value(3.0)
+>>> f = a + a
+>>> f.backward()
+>>> a.grad
+1.0
+>>> print(museum.MUSEUM["overwrites"].hint)
+Every use of a node sends a share: use `+=` where you wrote `=`.
+"""
+
+from microgrid.check.museum.base import Value, composed, namespace
+from microgrid.check.museum.exhibits import MUSEUM, Exhibit, engine
+
+__all__ = ["MUSEUM", "Exhibit", "Value", "composed", "engine", "namespace"]

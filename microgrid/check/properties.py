@@ -1,0 +1,595 @@
+"""What a right engine does: one entry a property, in the order in which they build on each other.
+
+A property gives cases, a case draws trials. A case that fails breaks what it was about (its
+`breaks`), and a later case that needs it (its `needs`) is not run, but named as a consequence: so
+that each finding stands on its own.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from microgrid.check import strategies
+from microgrid.check.dialect import OPERATIONS, Dialect, Operation
+from microgrid.check.strategies import LEAVES, numbers, source
+from microgrid.check.trial import Failure, Judge, Outcome, Trial, Truth, equal, sensible, truth
+from microgrid.formulas import affine_backward
+
+WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
+Trials = Any  # a strategy of trials, or a list of them
+WEIGHTS = "pqrs"
+OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": operator.truediv}
+PLAIN = ("add", "sub", "mul", "div")
+KINK = 0.05  # no closer to a point without derivative
+EXPONENTS = (2, 3, 1, 0, -1, -2, 0.5, 1.5)
+any_number, exponents_drawn, few = numbers(), st.sampled_from(EXPONENTS), st.integers(1, 4)
+yes_or_no = st.booleans()
+places = st.sampled_from([(False, True), (True, False), (True, True)])
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to find out; `subject` names the operation, "" the engine as a whole."""
+
+    subject: str
+    trials: Trials
+    needs: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    optional: bool = False  # an engine that raises TypeError does not offer it
+
+
+@dataclass
+class Offer:
+    """What the engine offers, and what of it has not been found broken."""
+
+    dialect: Dialect
+    broken: dict[str, Any] = field(default_factory=dict)  # what: the finding that says so
+
+    @property
+    def operations(self) -> list[Operation]:
+        return list(self.dialect.offered.values())
+
+    def has(self, *names: str) -> bool:
+        return all(name in self.dialect.offered for name in names)
+
+    def sound(self, name: str) -> bool:
+        return self.has(name) and name not in self.broken
+
+
+@dataclass(frozen=True)
+class Property:
+    """A sentence about every right engine, and how to look for a counterexample."""
+
+    name: str
+    says: str
+    cases: Callable[[Offer], Iterable[Case]]
+    kind: str = WRONG
+    after: tuple[str, ...] = ()  # properties without which this one hardly can hold
+    judge: Judge = equal
+    patience: float = 1.0  # times the usual limit for one program
+    draws: int = 1  # times the usual number of examples
+    small: bool = True  # so that the museum's slowest engine can run it, too
+
+
+PROPERTIES: dict[str, Property] = {}
+
+
+def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:
+    """Enter the cases of a property into the table."""
+
+    def enter(cases: Callable[[Offer], Iterable[Case]]) -> Callable[[Offer], Iterable[Case]]:
+        PROPERTIES[name] = Property(name, says, cases, **more)
+        return cases
+
+    return enter
+
+
+# What one use of an operation looks like.
+
+
+@cache
+def operands(operation: Operation) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
+    return operands_of(operation)
+
+
+@cache
+def operands_inside(operation: Operation) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
+    return operands_of(operation).filter(lambda pair: inside(operation, pair[0]))
+
+
+@st.composite
+def operands_of(draw: Any, operation: Operation) -> tuple[list[Any], list[str]]:
+    """Numbers for the leaves, and the operands as text: the exponent of a power is a number."""
+    count = operation.arity or draw(few)
+    xs = [draw(any_number) for _ in range(count)]
+    if operation.name == "power":
+        xs[1] = draw(exponents_drawn)
+    assume(smooth_at(operation, xs))
+    names = list(LEAVES[:count])
+    if operation.name == "power":
+        return xs[:1], [names[0], repr(xs[1])]
+    return xs, names
+
+
+def leaves(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> str:
+    return "; ".join(f"{name} = Value({x!r})" for name, x in zip(names, xs))
+
+
+def smooth_at(operation: Operation, xs: Sequence[Any]) -> bool:
+    """Away from points without derivative."""
+    kink = operation.entry.kink
+    return kink is None or kink(*xs) > KINK
+
+
+def inside(operation: Operation, xs: Sequence[Any]) -> bool:
+    """Not at the edge of the domain, where slopes are infinite or one-sided."""
+    return all(x not in edges for x, edges in zip(xs, operation.entry.domain))
+
+
+def drawn(make: Any, *arguments: Any) -> Any:
+    """Trials that have a right answer of moderate size."""
+    return make(*arguments).filter(sensible)
+
+
+@st.composite
+def once(draw: Any, operation: Operation, backward: bool) -> Trial:
+    xs, texts = draw(operands_inside(operation))
+    line = f"f = {operation.write(*texts)}"
+    if not backward:
+        return Trial((leaves(xs), line), ("f.data",))
+    return Trial((leaves(xs), f"{line}; f.backward()"), gradients(xs))
+
+
+def gradients(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> tuple[str, ...]:
+    return tuple(f"{name}.grad" for name, _ in zip(names, xs))
+
+
+@holds("contract", "a Value keeps its number; its own gradient is 1")
+def contract(offer: Offer) -> Iterator[Case]:
+    trials = [Trial((f"x = Value({x}); x.backward()",), ("x.data", "x.grad")) for x in (2, 0.5, -3)]
+    yield Case("", trials, breaks=tuple(offer.dialect.offered))
+
+
+@holds("values", "f.data is what Python computes with plain numbers")
+def values(offer: Offer) -> Iterator[Case]:
+    for x in offer.operations:
+        yield Case(x.name, drawn(once, x, False), breaks=(x.name,))
+
+
+@holds("one operation", "the gradient of a single operation is its derivative")
+def one_operation(offer: Offer) -> Iterator[Case]:
+    for x in offer.operations:
+        yield Case(x.name, drawn(once, x, True), needs=(x.name,), breaks=(x.name,))
+
+
+@st.composite
+def variable_exponent(draw: Any) -> Trial:
+    xs = draw(numbers(1)), draw(any_number)
+    return Trial((leaves(xs), "f = a ** b; f.backward()"), ("f.data", *gradients(xs)))
+
+
+@holds("exponents", "where a ** b takes a Value as its exponent, b gets its gradient, too")
+def exponents(offer: Offer) -> Iterator[Case]:
+    yield Case("power", drawn(variable_exponent), needs=("power",), optional=True)
+
+
+@st.composite
+def with_constant(draw: Any, operation: Operation, left: bool) -> Trial:
+    x, c = draw(any_number), draw(any_number)
+    if operation.name == "power":
+        c = draw(st.sampled_from((2, 3, 0.5, 1.5) if left else EXPONENTS))
+    line = operation.write(*((repr(c), "x") if left else ("x", repr(c))))
+    assume(inside(operation, (c, x) if left else (x, c)))
+    return Trial((f"x = Value({x!r})", f"f = {line}; f.backward()"), ("f.data", "x.grad"))
+
+
+@holds("constants", "a plain number may stand on either side: x - 2, 2 - x")
+def constants(offer: Offer) -> Iterator[Case]:
+    for x in offer.operations:
+        if not x.reflected:
+            continue
+        for left in (False, True):
+            if left and x.name not in PLAIN and x.name not in offer.dialect.reflected:
+                continue  # 2 ** x is an extra
+            side = f"{'2 ' if left else ''}{x.template.split()[1]}{'' if left else ' 2'}"
+            yield Case(
+                x.name, drawn(with_constant, x, left),
+                needs=(x.name,), breaks=(side,),
+            )  # fmt: skip
+
+
+@st.composite
+def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Trial:
+    """g(f(h(x))): the operation is not the first, or not the last, or neither."""
+    xs, texts = draw(operands(operation))
+    before, behind = draw(places)
+    w = draw(numbers(2))
+    assume(len({*xs, w}) > len(xs))  # equal numbers are another property's business
+    names, all_leaves = list(LEAVES[: len(xs)]), list(xs)
+    if before:
+        weights = WEIGHTS[: len(xs)]
+        texts = [factor.write(x, v) for x, v in zip(names, weights)] + texts[len(xs) :]
+        names, all_leaves = [*names, *weights], [*all_leaves, *range(3, 3 + len(weights))]
+        xs = [OF_NUMBERS[factor.name](x, v) for x, v in zip(xs, range(3, 7))]
+    text = operation.write(*texts)
+    if behind:
+        text = factor.write(text, "w")
+        names, all_leaves = [*names, "w"], [*all_leaves, w]
+    assume(inside(operation, xs) and smooth_at(operation, xs))
+    return Trial((leaves(all_leaves, names), f"f = {text}; f.backward()"), gradients(names, names))
+
+
+@holds("upstream", "an operation multiplies by the gradient that comes from behind it")
+def upstream(offer: Offer) -> Iterator[Case]:
+    for x in sorted(offer.operations, key=lambda x: x.name not in OF_NUMBERS):
+        factor = next((name for name in OF_NUMBERS if offer.sound(name)), "mul")
+        trials = drawn(sandwiched, x, OPERATIONS[factor])
+        yield Case(x.name, trials, needs=dict_keys(factor, x.name), breaks=(x.name,))
+
+
+def dict_keys(*names: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+@st.composite
+def equal_numbers(draw: Any, first: str, second: str) -> Trial:
+    x, w = draw(numbers(1)), draw(numbers(2))
+    inner, outer = OPERATIONS[first], OPERATIONS[second]
+    line = outer.write(inner.write("x", "w"), inner.write("y", "v"))
+    lines = (leaves((x, w, x, w), "xwyv"), f"f = {line}; f.backward()")
+    return Trial(lines, gradients("xwyv", "xwyv"))
+
+
+@holds("identity", "two nodes with equal numbers stay two nodes")
+def identity(offer: Offer) -> Iterator[Case]:
+    for first, second in (("add", "mul"), ("mul", "add"), ("mul", "sub")):
+        yield Case("", drawn(equal_numbers, first, second), needs=(first, second))
+
+
+@st.composite
+def used_twice(draw: Any, operation: Operation, join: str) -> Trial:
+    """f(x) + f(x), f(x, x), f(x, y) + f(z, x), ...: leaves alone are used more than once."""
+    xs, texts = draw(operands(operation))
+    first = texts
+    second = draw(st.permutations(texts)) if len(xs) > 1 else texts
+    if len(xs) > 1 and draw(yes_or_no):
+        first = [texts[0]] * len(texts)
+    twice = draw(yes_or_no) or first == texts
+    text = operation.write(*first)
+    if twice:
+        text = OPERATIONS[join].write(text, operation.write(*second))
+    point = [xs[0]] * len(xs) if first != texts else xs
+    for at_point in (xs, point):
+        assume(inside(operation, at_point) and smooth_at(operation, at_point))
+    return Trial((leaves(xs), f"f = {text}; f.backward()"), gradients(xs))
+
+
+@holds("reuse", "a value that is used twice receives both shares")
+def reuse(offer: Offer) -> Iterator[Case]:
+    for x in offer.operations:
+        join = next((j for j in ("add", "sub", "mul") if offer.sound(j)), "add")
+        yield Case(
+            x.name, drawn(used_twice, x, join), needs=dict_keys(join, x.name), breaks=(x.name,)
+        )  # fmt: skip
+
+
+@st.composite
+def in_place_trial(draw: Any, symbol: str) -> Trial:
+    x, c = draw(numbers(1)), draw(numbers(1))
+    lines = (leaves((x, c), "xw"), f"f = x * w; f {symbol}= x; f.backward()")
+    return Trial(lines, ("f.data", "x.grad", "w.grad"))
+
+
+@holds("in place", "f += x makes a new node of f and x")
+def in_place(offer: Offer) -> Iterator[Case]:
+    for x in offer.operations:
+        if x.name in PLAIN:
+            trials = drawn(in_place_trial, x.template.split()[1])
+            yield Case(x.name, trials, needs=("mul", x.name))
+
+
+# Graphs.
+
+
+@st.composite
+def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Trial:
+    """Random graphs whose inner nodes are shared, with one or several backward passes."""
+    xs = draw(st.lists(numbers(), min_size=1, max_size=3))
+    binary = [name for name in names if OPERATIONS[name].arity == 2]
+    steps: list[tuple[Any, ...]] = []
+    for _ in range(draw(st.integers(1, 6))):
+        name = draw(st.sampled_from(binary if draw(yes_or_no) else names))
+        nodes = st.integers(0, len(xs) + len(steps) - 1)
+        steps.append((name, *(draw(nodes) for _ in range(OPERATIONS[name].arity))))
+    inner = st.integers(len(xs), len(xs) + len(steps) - 1)
+    last = len(xs) + len(steps) - 1
+    roots = [last] if passes == 1 else draw(st.lists(inner, min_size=2, max_size=passes))
+    lines, texts = source(xs, steps, roots, lambda name, text: OPERATIONS[name].write(*text))
+    calls = "; ".join(f"{texts[root]}.backward()" for root in roots)
+    return Trial((*lines, calls), tuple(f"{texts[i]}.grad" for i in range(len(xs)) if i in texts))
+
+
+def smooth(offer: Offer) -> list[str]:
+    """Operations that are defined and smooth everywhere, as far as they are sound."""
+    names = [
+        x.name for x in offer.operations
+        if x.arity and x.entry.kink is None and not x.entry.domain and offer.sound(x.name)
+    ]  # fmt: skip
+    return sorted(names, key=lambda name: OPERATIONS[name].arity != 2)
+
+
+def on_graphs(offer: Offer, passes: int) -> Iterator[Case]:
+    names = smooth(offer)
+    binary = [name for name in names if OPERATIONS[name].arity == 2]
+    yield Case("", drawn(graphs, names, passes) if binary else [], needs=(() if binary else PLAIN))
+
+
+@holds("order", "a node waits until all its uses have sent their shares", draws=8)
+def order(offer: Offer) -> Iterator[Case]:
+    yield from on_graphs(offer, 1)
+
+
+@holds("accumulation", "several passes add up on the leaves; inner nodes start afresh",
+       after=("order",), draws=5)  # fmt: skip
+def accumulation(offer: Offer) -> Iterator[Case]:
+    yield from on_graphs(offer, 3)
+
+
+@st.composite
+def zeroed(draw: Any, how: str) -> Trial:
+    x, c, d = draw(numbers(1)), draw(numbers(2)), draw(numbers(2))
+    lines = (leaves((x, c, d), "xcd"), f"(x * c).backward(); {how}; (x * d).backward()")
+    return Trial(lines, ("x.grad",), (float(d),))
+
+
+@holds("zeroing", "after x.grad = 0 the next pass starts afresh")
+def zeroing(offer: Offer) -> Iterator[Case]:
+    yield Case("", zeroed("x.grad = 0"), needs=("mul",))
+    if "zero_grad" in offer.dialect.methods:
+        yield Case("zero_grad", zeroed("x.zero_grad()"), needs=("mul",))
+
+
+@st.composite
+def built_in_sum(draw: Any) -> Trial:
+    xs = draw(st.lists(numbers(), min_size=1, max_size=4))
+    names = list(LEAVES[: len(xs)])
+    text = f"f = sum([{', '.join(names)}]); f.backward()"
+    return Trial((leaves(xs), text), ("f.data", *gradients(xs)))
+
+
+@st.composite
+def listed(draw: Any, operation: Operation) -> Trial:
+    xs, names = draw(operands(operation))
+    w = draw(numbers(2))
+    lines = (leaves([*xs, w], [*names, "w"]), f"f = w * {operation.write(*names)}; f.backward()")
+    return Trial(lines, ("f.data", *gradients(names, names)))
+
+
+@holds("several", "sums and other functions of any number of values reach each of them")
+def several(offer: Offer) -> Iterator[Case]:
+    yield Case("sum", built_in_sum(), needs=("add", "2 +"), breaks=("sum",))
+    for x in offer.operations:
+        if x.arity == 0:
+            yield Case(x.name, drawn(listed, x), needs=(x.name, "mul"), breaks=(x.name,))
+
+
+@holds("powers of zero", "x ** 0, x ** 1 and x ** 2 have a slope at x = 0")
+def powers_of_zero(offer: Offer) -> Iterator[Case]:
+    lines = [f"x = Value(0); f = x ** {n}; f.backward()" for n in (2, 1, 0)]
+    yield Case("power", [Trial((line,), ("f.data", "x.grad")) for line in lines], needs=("power",))
+
+
+# Where there is more than one right answer.
+
+KINKS = (  # subject, lines, bounds of each gradient, their sum, who chose what
+    ("relu", "x = Value(0); f = relu(x)", "x", (0, 1), {(0,): "PyTorch and JAX"}),
+    ("abs", "x = Value(0); f = abs(x)", "x", (-1, 1), {(0,): "PyTorch", (1,): "JAX"}),
+    ("maximum", "x = Value(2); y = Value(2); f = maximum([x, y])", "xy", (0, 1),
+     {(0.5, 0.5): "PyTorch and JAX", (1, 0): "the first", (0, 1): "the second"}),
+    ("minimum", "x = Value(2); y = Value(2); f = minimum([x, y])", "xy", (0, 1),
+     {(0.5, 0.5): "PyTorch and JAX", (1, 0): "the first", (0, 1): "the second"}),
+)  # fmt: skip
+
+
+def subgradient(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
+    """Any slope between those of both sides will do; another choice than PyTorch's is told."""
+    _, _, names, (low, high), choices = next(k for k in KINKS if trial.lines[0].startswith(k[1]))
+    if right.agrees(came, digits):
+        return None
+    between = not came.error and all(low - digits <= g <= high + digits for g in came.numbers)
+    if not between or (len(names) > 1 and abs(sum(came.numbers) - 1) > digits):
+        return Failure(trial, came, right, "no subgradient lies there")
+    chosen = choices.get(came.numbers, "another subgradient")
+    who = ", ".join(f"{say(point)}: {whose}" for point, whose in choices.items())
+    return Failure(trial, came, right, f"{chosen} ({who})", convention=True)
+
+
+def say(point: tuple[float, ...]) -> str:
+    return " and ".join(f"{x:g}" for x in point)
+
+
+@holds("kinks", "where there is no derivative, a slope between those of both sides",
+       judge=subgradient)  # fmt: skip
+def kinks(offer: Offer) -> Iterator[Case]:
+    for name, text, names, _, _ in KINKS:
+        if offer.has(name):
+            trial = Trial((f"{text}; f.backward()",), tuple(f"{x}.grad" for x in names))
+            yield Case(name, [trial], needs=(name,))
+
+
+# What breaks an engine before its mathematics does.
+
+
+@holds("limits", "large numbers give the limit, not an overflow", kind=FRAGILE)
+def limits(offer: Offer) -> Iterator[Case]:
+    for x in offer.operations:
+        if x.arity == 1:
+            points = [(s * size,) for size in (30, 1000) for s in (1, -1)]
+        elif x.arity == 0 and x.entry.kink is None:
+            points = [(1000, 999), (-1000, -1000)]
+        else:
+            continue
+        trials = [at(x, xs) for xs in points]
+        yield Case(x.name, [t for t in trials if finite(t)], needs=(x.name,))
+
+
+def at(operation: Operation, xs: Sequence[Any]) -> Trial:
+    line = f"{leaves(xs)}; f = {operation.write(*LEAVES[: len(xs)])}; f.backward()"
+    return Trial((line,), ("f.data", *gradients(xs)))
+
+
+def finite(trial: Trial) -> bool:
+    try:
+        return all(map(math.isfinite, truth(trial).numbers))
+    except (ArithmeticError, ValueError):
+        return False
+
+
+def chain(depth: int) -> Trial:
+    lines = ("x = Value(1); f = x", f"for _ in range({depth}): f = f + 1", "f.backward()")
+    return Trial(lines, ("f.data", "x.grad"), (depth + 1.0, 1.0))
+
+
+@holds("depth 1,500", "a chain of 1,500 operations, as a small GPT has it", kind=FRAGILE)
+def depth(offer: Offer) -> Iterator[Case]:
+    yield Case("", [chain(1500)], needs=("add", "+ 2"), breaks=("deep",))
+
+
+@holds("depth 100,000", "a chain of 100,000 operations", kind=FRAGILE,
+       patience=4, small=False)  # fmt: skip
+def great_depth(offer: Offer) -> Iterator[Case]:
+    yield Case("", [chain(100_000)], needs=("add", "+ 2", "deep"))
+
+
+@holds("diamonds", "a node is visited once, not once for each path to it", kind=FRAGILE,
+       after=("order",), small=False)  # fmt: skip
+def diamonds(offer: Offer) -> Iterator[Case]:
+    lines = ("x = Value(1); f = x", "for _ in range(40): f = f + f", "f.backward()")
+    yield Case("", [Trial(lines, ("x.grad",), (2.0**40,))], needs=("add",))
+
+
+@st.composite
+def operands_kept(draw: Any, operation: Operation) -> Trial:
+    xs, texts = draw(operands_inside(operation))
+    line = f"f = {operation.write(*texts)}; f.backward()"
+    look = tuple(f"{name}.data" for name, _ in zip(LEAVES, xs))
+    return Trial((leaves(xs), line), look)
+
+
+@holds("operands", "an operation and its backward pass leave the operands' data alone",
+       kind=FRAGILE)  # fmt: skip
+def operands_alone(offer: Offer) -> Iterator[Case]:
+    sound = [x for x in offer.operations if offer.sound(x.name)]
+    yield Case("", st.one_of([operands_kept(x).filter(sensible) for x in sound]) if sound else [])
+
+
+@holds("leak", "a graph is freed when its last name goes, without the garbage collector",
+       kind=FRAGILE)  # fmt: skip
+def leak(offer: Offer) -> Iterator[Case]:
+    lines = (
+        "import gc; gc.collect(); gc.disable()",
+        "before = len([v for v in gc.get_objects() if type(v) is Value])",
+        "x = Value(2); f = x * x; f.backward(); del x, f",
+        "left = len([v for v in gc.get_objects() if type(v) is Value]) - before; gc.enable()",
+    )
+    yield Case("", [Trial(lines, ("left",), (0.0,))], needs=("mul",))
+
+
+def old_or_new(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
+    """The gradient at the old point, at the new one, or an error; not a mixture."""
+    if came.error and not came.stopped:
+        return None
+    old, new = right.numbers
+    if any(Truth((x,), right.scale).agrees(came, digits) for x in (old, new)):
+        return None
+    note = f"neither {old:g}, where the forward pass ran, nor {new:g}, nor an error"
+    return Failure(trial, came, Truth((old,), right.scale), note)
+
+
+@st.composite
+def moved(draw: Any) -> Trial:
+    a, b = draw(numbers(2)), draw(numbers(-3, -2))
+    lines = (f"x = Value({a!r}); h = x * x; f = h * x", f"x.data = {b!r}; f.backward()")
+    return Trial(lines, ("x.grad",), (3.0 * a * a, 3.0 * b * b))
+
+
+@holds("changed data", "data changed between forward and backward gives no mixture of both",
+       kind=FRAGILE, judge=old_or_new)  # fmt: skip
+def changed_data(offer: Offer) -> Iterator[Case]:
+    yield Case("", moved(), needs=("mul",))
+
+
+@st.composite
+def one_step(draw: Any) -> Trial:
+    x, w = draw(numbers(1)), draw(numbers(1))
+    lines = (
+        leaves((x, w), "xw"),
+        "f = x * w; f.backward()",
+        "w.data = w.data - 0.5 * w.grad; w.grad = 0; x.grad = 0",
+        "f = x * w; f.backward()",
+    )
+    new = w - 0.5 * x
+    return Trial(lines, ("f.data", "x.grad", "w.grad"), (x * new, new, float(x)))
+
+
+@holds("training step", "after w.data was set, a new forward and backward pass use it")
+def training_step(offer: Offer) -> Iterator[Case]:
+    yield Case("", one_step(), needs=("mul",))
+
+
+# What it is all for.
+
+
+@st.composite
+def affine_trial(draw: Any) -> Trial:
+    X, W, b, dY = draw(strategies.affine_problems(st.integers(-3, 3).map(float)))
+    lines = (
+        f"X, W = [[[Value(v) for v in row] for row in A] for A in ({whole(X)}, {whole(W)})]",
+        f"b = [Value(v) for v in {whole(b)}]; dY = {whole(dY)}",
+        "Y = [[sum((x * w for x, w in zip(row, column)), bias) "
+        "for column, bias in zip(zip(*W), b)] for row in X]",
+        "sum((y * dy for row in zip(Y, dY) for y, dy in zip(*row)), Value(0)).backward()",
+    )
+    right = affine_backward(X, W, b, dY)
+    look = [f"{name}{''.join(f'[{i}]' for i in index)}.grad"
+            for name, A in zip("XWb", (X, W, b)) for index in np.ndindex(A.shape)]  # fmt: skip
+    return Trial(lines, tuple(look), tuple(float(x) for A in right for x in A.ravel()))
+
+
+def whole(A: Any) -> Any:
+    return A.astype(int).tolist()
+
+
+@holds("affine layer", "Y = XW + b gets dX = dY Wᵀ, dW = Xᵀ dY, db = 1ᵀ dY", after=("order",))
+def affine_layer(offer: Offer) -> Iterator[Case]:
+    yield Case("", affine_trial(), needs=("add", "mul", "* 2"))
+
+
+@st.composite
+def circuit(draw: Any, gates: bool) -> Trial:
+    w0, x0, w1, x1, w2 = (draw(numbers(-2, 2)) for _ in range(5))
+    sum_ = "w0 * x0 + w1 * x1 + w2"
+    text = f"1 / (1 + exp(-({sum_})))" if gates else f"sigmoid({sum_})"
+    names = ("w0", "x0", "w1", "x1", "w2")
+    s = 1 / (1 + math.exp(-(w0 * x0 + w1 * x1 + w2)))
+    right = tuple(s * (1 - s) * factor for factor in (x0, w0, x1, w1, 1))
+    lines = (leaves((w0, x0, w1, x1, w2), names), f"f = {text}; f.backward()")
+    return Trial(lines, gradients(names, names), right)
+
+
+@holds("sigmoid circuit", "f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))) gets f (1 - f) times ...")
+def sigmoid_circuit(offer: Offer) -> Iterator[Case]:
+    if offer.has("exp"):
+        needs = ("add", "mul", "div", "neg", "exp", "2 +", "2 /")
+        yield Case("gate by gate", circuit(True), needs=needs)
+    if offer.has("sigmoid"):
+        yield Case("as one gate", circuit(False), needs=("add", "mul", "sigmoid"))

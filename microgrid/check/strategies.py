@@ -1,0 +1,174 @@
+"""What property tests of an engine draw: numbers, programs with shared nodes, affine layers.
+
+>>> from hypothesis import given
+>>> from microgrid import Value  # or your own
+>>> @given(programs())
+... def test_gradients_are_right(program):
+...     leaves, root = program.build(Value)
+...     root.backward()
+...     assert [x.grad for x in leaves] == program.gradients()
+>>> test_gradients_are_right()
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from microgrid.check.trial import written
+
+# name: (the operation on numbers or Values, its partial derivatives by hand)
+RATIONAL: dict[str, Any] = {
+    "add": (lambda a, b: a + b, lambda a, b: (1, 1)),
+    "sub": (lambda a, b: a - b, lambda a, b: (1, -1)),
+    "mul": (lambda a, b: a * b, lambda a, b: (b, a)),
+    "div": (lambda a, b: a / b, lambda a, b: (1 / b, -a / b**2)),
+}
+small_integers = st.integers(-9, 9)
+fractions = st.builds(Fraction, small_integers, st.integers(1, 9))
+integer_floats = small_integers.map(float)
+hundredths = st.integers(-300, 300).map(lambda n: n / 100)
+
+
+@cache
+def numbers(least: float = -3, most: float = 3) -> st.SearchStrategy[float]:
+    """Integers first, then hundredths: numbers that a person can follow, in a small range.
+
+    They keep a distance from kinks that a finite difference cannot straddle by accident, and they
+    shrink to small whole numbers.
+    """
+    whole = st.integers(int(-(-least // 1)), int(most // 1))
+    parts = st.integers(int(least * 100), int(most * 100)).map(lambda n: n / 100)
+    return st.one_of(whole, parts)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Some leaves, then steps (operation, i, j) on what came before; the last step is the root."""
+
+    leaves: tuple[Any, ...]
+    steps: tuple[tuple[str, int, int], ...]
+
+    def compute(self, leaves: Any) -> list[Any]:
+        """Every node in order, computed from these leaves: numbers, or Values of any engine."""
+        nodes = list(leaves)
+        for name, i, j in self.steps:
+            nodes.append(RATIONAL[name][0](nodes[i], nodes[j]))
+        return nodes
+
+    def build(self, value: Any) -> tuple[list[Any], Any]:
+        """The leaves and the root, as an engine's `Value` makes them."""
+        nodes = self.compute(map(value, self.leaves))
+        return nodes[: len(self.leaves)], nodes[-1]
+
+    def numbers(self) -> list[Any]:
+        """The value of each node."""
+        return self.compute(self.leaves)
+
+    def edges(self) -> list[tuple[int, int, Any]]:
+        """(parent, child, local gradient), with x * x giving two."""
+        xs = self.numbers()
+        result = []
+        for child, (name, i, j) in enumerate(self.steps, len(self.leaves)):
+            for parent, local in zip((i, j), RATIONAL[name][1](xs[i], xs[j]), strict=True):
+                result.append((parent, child, local))
+        return result
+
+    def sum_over_paths(self, start: int, end: int | None = None) -> Any:
+        """Σ over all paths from a node to another (the root) of the product along the path."""
+        end = len(self.leaves) + len(self.steps) - 1 if end is None else end
+        if start == end:
+            return 1
+        return sum(
+            local * self.sum_over_paths(child, end)
+            for parent, child, local in self.edges()
+            if parent == start
+        )
+
+    def gradients(self) -> list[Any]:
+        """∂root/∂leaf by the sum over all paths: slow, obvious, and exact on Fractions."""
+        return [self.sum_over_paths(i) for i in range(len(self.leaves))]
+
+    def __str__(self) -> str:
+        """The program as lines of Python."""
+        return "\n".join(source(self.leaves, self.steps)[0])
+
+
+@st.composite
+def programs(
+    draw: Any, numbers: Any = fractions, names: tuple[str, ...] = tuple(RATIONAL), most: int = 7
+) -> Program:
+    """Random programs with shared nodes, whose divisors are not zero."""
+    leaves = draw(st.lists(numbers, min_size=1, max_size=4))
+    xs, steps = list(leaves), []
+    for _ in range(draw(st.integers(1, most))):
+        name = draw(st.sampled_from(names))
+        i, j = draw(st.integers(0, len(xs) - 1)), draw(st.integers(0, len(xs) - 1))
+        if name == "div" and xs[j] == 0:
+            name = "sub"
+        steps.append((name, i, j))
+        xs.append(RATIONAL[name][0](xs[i], xs[j]))
+    return Program(tuple(leaves), tuple(steps))
+
+
+@st.composite
+def affine_problems(draw: Any, numbers: Any = integer_floats, least: int = 1) -> tuple[Any, ...]:
+    """X (N, D), W (D, M), b (M,), dY (N, M), with sizes drawn independently and dY not all ones.
+
+    Square shapes, N = 1, a symmetric W and dY = 1 each hide a wrong formula; here they are rare.
+    """
+    N, D, M = (draw(st.integers(least, 4)) for _ in range(3))
+
+    def array(*shape: int) -> Any:
+        size = int(np.prod(shape))
+        drawn = draw(st.lists(numbers, min_size=size, max_size=size))
+        dtype = float if all(isinstance(x, float) for x in drawn) else object
+        return np.array(drawn, dtype=dtype).reshape(shape)
+
+    return array(N, D), array(D, M), array(M), array(N, M)
+
+
+Write = Callable[[str, list[str]], str]
+SYMBOL = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+LEAVES, INNER = "abcdxyz", "hknpqrs"
+
+
+def rational(name: str, operands: list[str]) -> str:
+    return f" {SYMBOL[name]} ".join(f"({x})" for x in operands)
+
+
+def source(
+    leaves: Sequence[Any], steps: Sequence[Any], roots: Sequence[int] = (), write: Write = rational
+) -> tuple[list[str], dict[int, str]]:
+    """Lines of Python for the nodes that the roots need, and their names or texts.
+
+    What is used once is written where it is used.
+
+    >>> source([3, 2, 5], [("mul", 0, 1), ("add", 3, 0)])[0]
+    ['a = Value(3); b = Value(2)', 'f = a * b + a']
+    """
+    first, last = len(leaves), len(leaves) + len(steps) - 1
+    roots = roots or [last]
+    uses: dict[int, int] = dict.fromkeys(roots, 2)
+    for k in range(last, first - 1, -1):
+        for i in steps[k - first][1:] if k in uses else ():
+            uses[i] = uses.get(i, 0) + 1
+    texts = {i: LEAVES[i] for i in range(first) if i in uses}
+    lines = ["; ".join(f"{x} = Value({leaves[i]!r})" for i, x in texts.items())]
+    inner = iter(INNER)
+    for k in range(first, last + 1):
+        if k not in uses:
+            continue
+        name, *operands = steps[k - first]
+        texts[k] = write(name, [texts[i] for i in operands])
+        if uses[k] > 1:
+            line, texts[k] = texts[k], "f" if k == max(roots) else next(inner)
+            lines.append(written(ast.parse(f"{texts[k]} = {line}")))
+    return lines, texts

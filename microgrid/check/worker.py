@@ -1,0 +1,156 @@
+"""The child process: it loads one engine and evaluates the programs that it is sent.
+
+It knows no right answer. The engine's own output goes nowhere; the answers go through a copy of the
+standard output that was made before the engine was loaded. Only the standard library is imported,
+and what is used later is bound here, where the engine has not yet had a chance to replace it.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from contextlib import suppress
+from json import dumps, loads
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+MEMORY = 4 << 30  # bytes of data
+QUIET = os.devnull
+_compile, _exec, _eval, _float, _str, _type, _repr = compile, exec, eval, float, str, type, repr
+
+
+def load(target: str, path: bool) -> ModuleType:
+    """The module at a path or of a name; a file inside a package is imported as its part."""
+    if not path:
+        sys.path.insert(0, os.getcwd())
+        return importlib.import_module(target)
+    file = Path(target).resolve()
+    folder, name = file.parent, file.stem
+    if file.is_dir():
+        folder, name = file.parent, file.name
+    while (folder / "__init__.py").exists():
+        folder, name = folder.parent, f"{folder.name}.{name}"
+    name = name.removesuffix(".__init__")
+    sys.path.insert(0, _str(folder))
+    if name.split(".")[0] in sys.modules or not all(x.isidentifier() for x in name.split(".")):
+        found = importlib.util.spec_from_file_location("engine", file)  # its name is taken, or odd
+        if found is None or found.loader is None:
+            raise ImportError(f"{file} is not a Python file")
+        module = importlib.util.module_from_spec(found)
+        sys.modules["engine"] = module
+        found.loader.exec_module(module)
+        return module
+    return importlib.import_module(name)
+
+
+def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
+    """The class, and the functions of its module or package."""
+    package = module.__name__.split(".")[0] if module else ""
+    names = {
+        name: thing
+        for name, thing in (vars(module).items() if module else ())
+        if isinstance(thing, FunctionType) and (thing.__module__ or "").split(".")[0] == package
+    }
+    return names | {cls.__name__: cls}
+
+
+def introduce(module: ModuleType | None, cls: Any) -> dict[str, Any]:
+    """What the parent wants to know about the class."""
+    return {
+        "class": cls.__name__,
+        "module": module.__name__ if module else cls.__module__,
+        "file": getattr(module, "__file__", None),
+        "methods": [name for name in dir(cls) if callable(getattr(cls, name, None))],
+        "functions": [name for name in names_of(module, cls) if name != cls.__name__],
+    }
+
+
+def find(module: ModuleType, name: str) -> Any:
+    thing: Any = module
+    for part in name.split("."):
+        if not hasattr(thing, part):
+            classes = [n for n, c in vars(module).items() if isinstance(c, type)]
+            raise AttributeError(
+                f"{module.__name__} has no class {name!r}; it has {', '.join(classes) or 'none'}"
+            )
+        thing = getattr(thing, part)
+    if not callable(thing):
+        raise TypeError(f"{module.__name__}.{name} is no class")
+    return thing
+
+
+def evaluate(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
+    """Run the lines, then look."""
+    space = dict(names)
+    try:
+        _exec(_compile(request["text"], "<program>", "exec"), space)
+        return {"numbers": [number(_eval(look, space)) for look in request["look"]]}
+    except BaseException as error:  # SystemExit, too
+        return {"error": said(error)}
+
+
+def number(x: Any) -> float:
+    """A plain float of whatever the engine keeps; no gradient yet counts as zero."""
+    return 0.0 if x is None else _float(x)
+
+
+def said(error: BaseException) -> str:
+    with suppress(BaseException):
+        return f"{_type(error).__name__}: {_str(error)[:300]}"
+    return _type(error).__name__
+
+
+def serve(requests: Any, answers: Any, start: Any) -> None:
+    """Answer one line of JSON with another until the requests end."""
+
+    def say(message: dict[str, Any]) -> None:
+        answers.write(dumps(message) + "\n")
+        answers.flush()
+
+    try:
+        module, cls = start()
+        say(introduce(module, cls))
+    except BaseException as error:
+        say({"error": said(error)})
+        return
+    names = names_of(module, cls)
+    for line in requests:
+        say(evaluate(loads(line), names))
+
+
+def limited(seconds: int) -> None:
+    """Bounds for memory and time, where the system has them."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+
+def silence() -> tuple[Any, Any]:
+    """Private copies of the standard input and output; the engine gets the null device."""
+    requests, answers = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
+    quiet = os.open(QUIET, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(quiet, standard)
+    return requests, answers
+
+
+def main() -> None:
+    target, is_path, name, seconds = sys.argv[1:]
+    sys.path.pop(0)  # this file's folder
+    limited(int(seconds))
+    requests, answers = silence()
+
+    def start() -> tuple[ModuleType, Any]:
+        module = load(target, is_path == "path")
+        return module, find(module, name)
+
+    serve(requests, answers, start)
+    os._exit(0)  # whatever the engine started may not keep the process alive
+
+
+if __name__ == "__main__":
+    main()
