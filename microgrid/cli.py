@@ -40,6 +40,7 @@ EPILOG = """examples:
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 -o steps.html
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
+  microgrid check my_engine.py --html report.html
 
 EXPR is ordinary arithmetic: numbers, names, + - * / **, comparisons inside where(...), and
 functions such as exp, log, sigmoid, relu, maximum(x, y). It is parsed, never run as code.
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 when the input was wrong."""
     parser = argparse.ArgumentParser(
         prog="microgrid",
-        description="Backpropagation on scalar nodes: tables and pictures of the backward pass.",
+        description="Backpropagation on scalar nodes: tables and pictures of the backward pass, "
+        "and a checker of anyone's engine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -71,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
     add.set_defaults(run=step_through)
     derive_command(commands)
+    check_command(commands)
     for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe that has no ∂, ᵀ or →
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except (MicrogridError, OSError) as error:
+    except (MicrogridError, OSError, ImportError) as error:
         print(f"microgrid {options.command}: {error}", file=sys.stderr)
         return 2
 
@@ -133,6 +136,105 @@ def derive_layer(options: argparse.Namespace) -> int:
     if derivation.failed:
         print(f"{derivation.failed.title}: {derivation.failed.note}", file=sys.stderr)
     return 0 if derivation.ok else 1
+
+
+CHECK_EPILOG = """examples:
+  microgrid check my_engine.py
+  microgrid check my_engine.py:Scalar --html report.html
+  microgrid check micrograd.engine --only reuse --only order --examples 200
+  microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
+
+The class needs Value(number), .data, .grad, .backward() and operators; functions are looked for
+as methods and as functions of the module. Findings are wrong (a wrong number), fragile (it breaks
+on depth, overflow, memory) or a convention. Exit code: 0 passes, 1 fails (something is wrong; with
+--strict also if fragile), 2 could not run.
+
+The engine's code runs with your rights, in a process of its own: to grade strangers, put the whole
+check into a container."""
+
+
+def check_command(commands: Commands) -> None:
+    add = commands.add_parser(
+        "check",
+        help="find and name the bugs in anyone's Value",
+        epilog=CHECK_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument("target", metavar="PATH[:CLASS]|MODULE[:CLASS]", help="default class: Value")
+    add.add_argument("--only", action="append", default=[], metavar="PROPERTY", help="repeatable")
+    add.add_argument("--require", action="append", default=[], metavar="OPERATION",
+                     help="fail if it is not offered; repeatable")  # fmt: skip
+    add.add_argument("--strict", action="store_true", help="what is fragile fails, too")
+    add.add_argument("--examples", type=count, default=20, metavar="N",
+                     help="programs a property draws for each operation (default 20)")  # fmt: skip
+    add.add_argument("--seed", type=int, default=0, metavar="N", help="another one draws others")
+    add.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS",
+                     help="for the whole check (default 60)")  # fmt: skip
+    for name, what in REPORTS.items():
+        add.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}")
+    add.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    add.set_defaults(run=check_engine)
+
+
+REPORTS = {
+    "html": "a page with the graph of each counterexample", "json": "everything as JSON",
+    "junit": "JUnit XML", "gradescope": "results.json of Gradescope and Otter",
+}  # fmt: skip
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    try:
+        if 1 <= float(text) <= 86_400:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
+
+
+def check_engine(options: argparse.Namespace) -> int:
+    """0 if the engine passes, 1 if it fails, 2 if the check could not run to its end."""
+    try:
+        from microgrid.check import PROPERTIES, check  # needs hypothesis
+        from tqdm import tqdm
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
+        ) from None
+    with tqdm(total=len(PROPERTIES), leave=False, disable=None, unit="property") as bar:
+
+        def progress(prop: Any) -> None:
+            bar.set_description(f"{prop.name:15}")
+            bar.update()
+
+        report = check(
+            options.target, only=split(options.only), examples=options.examples,
+            seed=options.seed, timeout=options.timeout, require=split(options.require),
+            progress=progress,
+        )  # fmt: skip
+    print(report.verdict if options.quiet else report)
+    texts = {
+        "html": report.html, "json": report.json,
+        "junit": lambda: report.junit(options.strict),
+        "gradescope": lambda: report.gradescope(options.strict),
+    }  # fmt: skip
+    for name, text in texts.items():
+        path: Path | None = getattr(options, name)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(), encoding="utf-8")
+            print(f"wrote {path}")
+    return report.exit_code(options.strict)
+
+
+def split(names: Sequence[str]) -> list[str]:
+    """Names given one by one, or several with commas between them."""
+    return [name for text in names for name in map(str.strip, text.split(",")) if name]
 
 
 def expression_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
@@ -38,6 +39,7 @@ from microgrid.value import Constant, Value, accumulate, edges, topological
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
+NO_NOTES: Mapping[Value, str] = MappingProxyType({})
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
@@ -45,6 +47,7 @@ SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 def draw(
     root: Value, digits: int = 2, engine: str | None = None, prefix: str = "", *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
+    notes: Mapping[Value, str] = NO_NOTES,
 ) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
@@ -57,6 +60,7 @@ def draw(
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
     of a leaf gets its own copy with its own share, each labelled inner node a box around what it
     is computed from, and a table sums up the shares; blocks share their leaves in any case.
+    `notes` are words that some nodes have beneath their gradients, where gates are shown.
     """
     if not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
         raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
@@ -68,11 +72,14 @@ def draw(
     if root.op and (level == "blocks" or (level is None and gates > max_gates)):
         draw_blocks(picture, order, foreseen(order), digits)
     else:
-        draw_gates(picture, order, share_leaves, digits)
+        draw_gates(picture, order, share_leaves, digits, notes)
     return picture
 
 
-def draw_gates(picture: Picture, order: list[Value], share_leaves: bool, digits: int) -> None:
+def draw_gates(
+    picture: Picture, order: list[Value], share_leaves: bool, digits: int,
+    notes: Mapping[Value, str] = NO_NOTES,
+) -> None:  # fmt: skip
     """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
     root, expected = order[-1], foreseen(order)
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
@@ -85,7 +92,8 @@ def draw_gates(picture: Picture, order: list[Value], share_leaves: bool, digits:
         picture.attr(nslimit="1", mclimit="0.2")
     for v, i in index.items():
         if v not in sums:
-            put_wire(picture, str(i), v, (v._grad, expected.get(v, 0)), digits, v is root)
+            sent = v._grad, expected.get(v, 0)
+            put_wire(picture, str(i), v, sent, digits, v is root, notes.get(v, ""))
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
@@ -113,15 +121,16 @@ def draw_gates(picture: Picture, order: list[Value], share_leaves: bool, digits:
 
 
 def put_wire(
-    picture: Picture, i: str, v: Value, gradient: Share, digits: int, last: bool = False
-) -> None:
+    picture: Picture, i: str, v: Value, gradient: Share, digits: int, last: bool = False,
+    note: str = "",
+) -> None:  # fmt: skip
     """The wire that carries v, behind the gate that made it or the name of a leaf."""
     begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
     if v.op or v.label:
         picture.put(f"g{i}", "gate" if v.op else "name", **begin)
         picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", arrowhead="none", weight="10")
     name = v.label if v.op and not last else ""
-    picture.put(f"n{i}", "wire", wire(name, v.data, *gradient, digits))
+    picture.put(f"n{i}", "wire", wire(name, v.data, *gradient, digits, note))
 
 
 # The numbers of the backward pass. Where they cannot be had, because data was set since or a user's

@@ -13,7 +13,7 @@ from fractions import Fraction
 from microgrid.guards import Number
 from microgrid.value import Constant, Value
 
-GREEN, RED, INK = "#0a7d20", "#c62828", "#333333"
+GREEN, RED, INK, NOTE = "#0a7d20", "#c62828", "#333333", "#6a3fa0"
 SUBSCRIPT = re.compile(r"(.+)_(?:\{([^{}]+)\}|([0-9]+|[^\W_]))", re.DOTALL)
 SIGNS = str.maketrans("*-", "×−", " ")
 RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -110,13 +110,19 @@ def plural(count: int, one: str, many: str = "") -> str:
 # fills it in.
 
 
-def wire(name: str, value: Number, gradient: Number, expected: Number, digits: int) -> str:
-    """Value over line over gradient; an inner wire that has a name shows it before the value."""
+def wire(
+    name: str, value: Number, gradient: Number, expected: Number, digits: int, note: str = ""
+) -> str:
+    """Value over line over gradient; an inner wire that has a name shows it before the value.
+
+    A note stands beneath the gradient.
+    """
     above, below, later = (number(x or 0, digits) for x in (value, gradient, expected))
-    width = max(40, *map(extent, (f"{name} = {above}" if name else above, below, later)))
+    width = max(40, *map(extent, (f"{name} = {above}" if name else above, below, later, note)))
     prefix = f"{named(name, 12)} = " if name else ""
     passed = below if gradient is not None else ""
-    return over_line(prefix + colored(GREEN, above), colored(RED, passed), width)
+    remark = colored(NOTE, text(note))
+    return over_line(prefix + colored(GREEN, above), colored(RED, passed), width, remark)
 
 
 def gate(words: str) -> dict[str, str]:
@@ -175,7 +181,7 @@ def cell(html: str, words: str) -> str:
     return f'<td width="{extent(words) + 6}" height="19">{html}</td>'
 
 
-def over_line(above: str, below: str, width: int) -> str:
+def over_line(above: str, below: str, width: int, note: str = "") -> str:
     """A wire: what is written above and below its line, which edges join at port `line`."""
     # The edges join the line 2 points from its ends: dot ends them 1 point short of a port.
     line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
@@ -183,6 +189,7 @@ def over_line(above: str, below: str, width: int) -> str:
         f'<td colspan="3" height="18">{above}</td>',
         line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
         f'<td colspan="3" height="18">{below}</td>',
+        *([f'<td colspan="3" height="18">{note}</td>'] if note else []),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import HypothesisException, NoSuchExample
 
+from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.diagnosis import diagnose
 from microgrid.check.dialect import OPERATIONS, Dialect, learn, run
 from microgrid.check.engine import Engine, shown
@@ -126,7 +127,7 @@ class Checker:
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = CONVENTION if failure.convention else prop.kind
-        cause = self.cause(failure) if prop.small else None
+        cause = self.cause(failure, prop.kind) if prop.small else None
         if cause is None:
             diagnosis = diagnose(failure, case.subject, prop, self.ask) if prop.small else None
             if diagnosis is None or diagnosis.exhibit.caught != prop.name:
@@ -137,19 +138,26 @@ class Checker:
             return
         finding = next((f for f in result.findings if f.shares(kind, diagnosis)), None)
         if finding is None:
-            finding = Finding(kind, prop, [], self.own(failure), diagnosis, failure)
+            own = self.dialect.translate(failure.trial)
+            finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
             result.findings.append(finding)
         finding.subjects.append(case.subject)
         if kind != CONVENTION:
             self.offer.broken |= dict.fromkeys(case.breaks, finding)
 
-    def cause(self, failure: Failure) -> Finding | None:
+    def cause(self, failure: Failure, kind: str) -> Finding | None:
         """An earlier finding whose mistake alone gives these wrong numbers, too."""
-        findings = [f for result in self.results for f in result.findings if f.kind == WRONG]
+        findings = [f for result in self.results for f in result.findings
+                    if f.kind in (WRONG, kind)]  # fmt: skip
         return next((f for f in findings if f.diagnosis and f.diagnosis.explains(failure)), None)
 
-    def own(self, failure: Failure) -> Trial:
-        return self.dialect.translate(failure.trial)
+    def anatomy(self, failure: Failure) -> Anatomy | None:
+        """The graph of a program, with the engine's gradient of every node."""
+        trial = unnested(failure.trial)
+        if trial is None or failure.came.error:
+            return None
+        came = self.ask(trial)
+        return None if came.error else anatomy(trial, dict(zip(trial.look, came.numbers)))
 
     def search(self, prop: Property, case: Case) -> Failure | None:
         """The smallest failure that hypothesis finds."""

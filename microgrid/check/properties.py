@@ -459,12 +459,12 @@ def chain(depth: int) -> Trial:
     return Trial(lines, ("f.data", "x.grad"), (depth + 1.0, 1.0))
 
 
-@holds("depth 1,500", "a chain of 1,500 operations, as a small GPT has it", kind=FRAGILE)
+@holds("depth", "a chain of 1,500 operations, as a small GPT has it", kind=FRAGILE)
 def depth(offer: Offer) -> Iterator[Case]:
     yield Case("", [chain(1500)], needs=("add", "+ 2"), breaks=("deep",))
 
 
-@holds("depth 100,000", "a chain of 100,000 operations", kind=FRAGILE,
+@holds("great depth", "a chain of 100,000 operations", kind=FRAGILE,
        patience=4, small=False)  # fmt: skip
 def great_depth(offer: Offer) -> Iterator[Case]:
     yield Case("", [chain(100_000)], needs=("add", "+ 2", "deep"))

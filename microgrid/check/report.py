@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import textwrap
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from microgrid.check.anatomy import Anatomy
 from microgrid.check.diagnosis import Diagnosis
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
 from microgrid.check.trial import Failure, Trial
@@ -27,6 +28,7 @@ class Finding:
     program: Trial  # in the engine's own names
     diagnosis: Diagnosis | None
     failure: Failure
+    anatomy: Anatomy | None = None  # of programs that have a graph worth drawing
 
     def shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
         """Whether another case of the same property has the same cause."""
@@ -43,8 +45,9 @@ class Finding:
         """(what was looked at, what came, what is right) where they differ."""
         came, right = self.failure.came, self.failure.right
         if came.error:
-            rights = ", ".join(map(short, right.numbers))
-            return [(", ".join(self.program.look), came.error, rights)]
+            looks = zip(self.program.look, right.numbers)
+            rights = ", ".join(f"{look} = {short(x)}" for look, x in looks)
+            return [("it", came.error, rights)]
         return [
             (look, short(a), short(b))
             for look, a, b in zip(self.program.look, came.numbers, right.numbers)
@@ -71,6 +74,9 @@ class Finding:
             return self.failure.note
         look, came, right = self.comparison[0]
         return f"{look} came {came}, right {right}{note}"
+
+    def __str__(self) -> str:
+        return "\n".join(finding_lines(self))
 
     @property
     def hint(self) -> str:
@@ -205,7 +211,7 @@ class Report:
             case = ET.SubElement(
                 suite, "testcase", name=result.prop.name, classname="microgrid.check"
             )
-            told = "\n\n".join("\n".join(finding_lines(f)) for f in result.findings)
+            told = "\n\n".join(str(f) for f in result.findings)
             if failed is None:
                 counts["skipped"] += 1
                 ET.SubElement(case, "skipped", message=result.detail)
@@ -229,7 +235,7 @@ class Report:
             if result.state == "absent":
                 continue
             score = points if failed is False else 0.0
-            told = "\n\n".join("\n".join(finding_lines(f)) for f in result.findings)
+            told = "\n\n".join(str(f) for f in result.findings)
             tests.append(
                 {"name": result.prop.name, "score": score, "max_score": points,
                  "status": "passed" if score else "failed", "visibility": "visible",
@@ -299,19 +305,17 @@ def finding_lines(finding: Finding) -> Iterator[str]:
         )  # fmt: skip
     if finding.failure.note:
         yield f"    # {finding.failure.note}"
+    if finding.anatomy is not None:
+        yield from (f"    | {line}" for line in finding.anatomy.text())
     yield from textwrap.wrap(f"Hint: {finding.hint}", 98, initial_indent="  ",
                              subsequent_indent="  ")  # fmt: skip
 
 
 def short(x: float) -> str:
-    """Six digits, and no more."""
-    return f"{x:.6g}"
+    """Six digits, and no more; no minus zero."""
+    return f"{x + 0.0:.6g}"
 
 
 def printable(text: str) -> str:
     """Without the control characters that XML does not allow."""
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
-
-
-def listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

@@ -569,7 +569,7 @@ class zero_ignored(Value):
 
 
 @exhibit(
-    "depth 1,500",
+    "depth",
     "x = Value(1); f = x\nfor _ in range(1500): f = f + 1\nf.backward()",
     "your backward pass calls itself for each parent, and Python allows about 1,000 such calls",
     "Sort with a stack of your own: a list that you push to and pop from.",
@@ -593,7 +593,8 @@ class recursive_sort(Value):
 @exhibit(
     "leak", "x = Value(2); f = x * x; f.backward()",
     "each node is part of a cycle: it is freed only when the garbage collector runs",
-    "A closure kept in `out._backward` that uses `out` holds the node that holds it.",
+    "A closure in `out._backward` that uses `out` holds the node that holds it; a nested function "
+    "that calls itself is such a cycle, too, and keeps the list of nodes that it fills.",
 )  # fmt: skip
 class leaks(Value):
     def __init__(self, *given: Any) -> None:

@@ -1,0 +1,137 @@
+"""The graph of a counterexample, with the engine's own gradient beside the right one on each wire."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from microgrid.check.dialect import OPERATIONS
+from microgrid.check.trial import Trial, close, run, written
+from microgrid.draw import Picture, draw
+from microgrid.functions import FUNCTIONS
+from microgrid.labels import caption
+from microgrid.value import Constant, Value, topological
+
+LARGEST = 12  # gates of a picture as text
+
+
+class Unnest(ast.NodeTransformer):
+    """Give every operation inside of an expression a name of its own."""
+
+    def __init__(self) -> None:
+        self.before: list[ast.stmt] = []
+        self.count = 0
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        return self.outermost(node)
+
+    def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:
+        return self.outermost(node)
+
+    def outermost(self, node: ast.Assign | ast.Expr) -> list[ast.stmt]:
+        self.before = []
+        self.generic_visit(node.value)
+        return [*self.before, node]
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        return self.hoist(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        return node if isinstance(node.operand, ast.Constant) else self.hoist(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        known = isinstance(node.func, ast.Name) and node.func.id in OPERATIONS
+        return self.hoist(node) if known else self.generic_visit(node)
+
+    def hoist(self, node: ast.expr) -> ast.AST:
+        self.generic_visit(node)
+        self.count += 1
+        name = f"n{self.count}"
+        self.before.append(ast.Assign([ast.Name(name, ast.Store())], node, lineno=0))
+        return ast.Name(name, ast.Load())
+
+
+def unnested(trial: Trial) -> Trial | None:
+    """The same program with a name for every node, looking at every gradient.
+
+    None where there is more to it than names and calls: loops, lists, attributes that are set.
+    """
+    tree = ast.parse(trial.text)
+    if "[" in trial.text or not all(
+        isinstance(line, ast.Expr)
+        or (isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name))
+        for line in tree.body
+    ):
+        return None
+    tree = ast.fix_missing_locations(Unnest().visit(tree))
+    names = [
+        target.id for statement in tree.body if isinstance(statement, ast.Assign)
+        for target in statement.targets if isinstance(target, ast.Name)
+    ]  # fmt: skip
+    return Trial((written(tree),), tuple(f"{name}.grad" for name in dict.fromkeys(names)))
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The right graph of a program, and the gradients that another engine gave its nodes."""
+
+    root: Value
+    names: dict[Value, str]
+    came: dict[Value, float]
+
+    def wrong(self, v: Value) -> bool:
+        return v in self.came and not close(self.came[v], float(v.grad), 1e-6 * (1 + abs(v.grad)))
+
+    def picture(self, prefix: str = "") -> Picture:
+        """The graph; nodes with another gradient than the right one say so."""
+        for v, name in self.names.items():
+            v.label = name
+        notes = {v: f"yours {short(g)}" for v, g in self.came.items() if self.wrong(v)}
+        return draw(self.root, level="gates", notes=notes, prefix=prefix)
+
+    def text(self) -> list[str]:
+        """The graph as a tree of lines, the result first."""
+        if len([v for v in self.names if v.op]) > LARGEST:
+            return []
+        lines: list[str] = []
+        stack = [(self.root, "", "")]
+        seen: set[Value] = set()
+        while stack:
+            v, first, rest = stack.pop()
+            again = v in seen and v.op is not None
+            lines.append(first + self.line(v, again))
+            parents = [] if again else [p for p in v.parents if not isinstance(p, Constant)]
+            seen.add(v)
+            for i, p in reversed(list(enumerate(parents))):
+                last = i == len(parents) - 1
+                stack.append((p, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")))
+        return lines
+
+    def line(self, v: Value, again: bool) -> str:
+        name = self.names.get(v, "")
+        if again:
+            return f"{name} (as above)"
+        made = f" ({caption(v)})" if v.op else ""
+        line = f"{name}{made} = {short(v.data)}   gradient {short(v.grad)}"
+        return f"{line}, yours {short(self.came[v])}  ✗" if self.wrong(v) else line
+
+
+def anatomy(trial: Trial, came: Mapping[str, float]) -> Anatomy | None:
+    """The right graph of an unnested program, with the gradients that came ("a.grad": 1.0)."""
+    space = run(trial, {"Value": Value, **FUNCTIONS})
+    nodes = {name: v for name, v in space.items() if isinstance(v, Value)}
+    if not nodes:
+        return None
+    root = list(nodes.values())[-1]
+    inside = set(topological(root))
+    names = {v: name for name, v in nodes.items() if v in inside}
+    return Anatomy(root, names, {nodes[k.removesuffix(".grad")]: x for k, x in came.items()})
+
+
+def short(x: float) -> str:
+    return f"{float(x):.6g}"

@@ -1,0 +1,117 @@
+"""The report as a page: a verdict, one row a property, each finding with its program and graph."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from microgrid.errors import LayoutError
+
+if TYPE_CHECKING:
+    from microgrid.check.report import Finding, Report
+
+STYLE = """
+.microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;
+--wrong:#b3261e;--fragile:#8a5a00;--convention:#57606a;--holds:#0a7d20;color-scheme:light;
+background:var(--bg);color:var(--fg);font:16px/1.5 Arial,Helvetica,sans-serif;padding:12px;
+max-width:1080px;box-sizing:border-box}
+.microgrid-check *{box-sizing:border-box}
+.microgrid-check h1{font-size:22px;margin:0 0 4px;overflow-wrap:anywhere}
+.microgrid-check h2{font-size:17px;margin:28px 0 6px;overflow-wrap:anywhere}
+.microgrid-check p{margin:4px 0}
+.microgrid-check .soft{color:var(--soft)}
+.microgrid-check .verdict{font-weight:bold;font-size:18px}
+.microgrid-check .wrong{color:var(--wrong)}.microgrid-check .fragile{color:var(--fragile)}
+.microgrid-check .convention{color:var(--convention)}.microgrid-check .holds{color:var(--holds)}
+.microgrid-check .kind{display:inline-block;border:1px solid currentColor;border-radius:4px;
+font-size:13px;padding:0 6px;margin-right:6px;text-transform:uppercase}
+.microgrid-check pre{background:var(--back);border:1px solid var(--line);border-radius:6px;
+padding:8px 10px;margin:8px 0;overflow-x:auto;font:14px/1.5 ui-monospace,Menlo,Consolas,monospace}
+.microgrid-check table{border-collapse:collapse;margin:8px 0;font-size:15px}
+.microgrid-check td,.microgrid-check th{border-bottom:1px solid var(--line);padding:3px 14px 3px 0;
+text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.microgrid-check td:first-child,.microgrid-check td.name{white-space:nowrap;overflow-wrap:normal}
+.microgrid-check th{font-weight:bold;color:var(--soft)}
+.microgrid-check .number{font-family:ui-monospace,Menlo,Consolas,monospace}
+.microgrid-check figure{margin:8px 0;overflow-x:auto;background:#fff}
+.microgrid-check figure svg{max-width:none;height:auto}
+.microgrid-check article{border-top:2px solid var(--line);margin-top:20px}
+@media (max-width:560px){.microgrid-check .says{display:none}}
+@media print{.microgrid-check article{break-inside:avoid}}
+"""
+WORDS = {"holds": "holds", "follows": "follows", "absent": "not offered", "not run": "not run",
+         "wrong": "wrong", "fragile": "fragile", "convention": "convention"}  # fmt: skip
+
+
+def page(report: Report) -> str:
+    """A whole document."""
+    title = escape(f"microgrid check {report.target}")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{title}</title><style>body{{margin:0}}</style></head><body>\n{body(report)}\n'
+        "</body></html>\n"
+    )
+
+
+def body(report: Report) -> str:
+    """The report as one element, for a notebook, too."""
+    about = f"{report.about['class']} of {report.about['module']}"
+    options = ", ".join(f"{name} {value}" for name, value in report.options.items())
+    mood = "holds" if report.ok else "wrong"
+    rows = "".join(
+        f'<tr><td class="{kind(r.state)}">{WORDS[r.state]}</td><td class="name">{escape(r.prop.name)}</td>'
+        f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{escape(r.detail)}</td></tr>'
+        for r in report.results
+    )
+    missing = escape(", ".join(report.missing))
+    return "\n".join(
+        [
+            f'<div class="microgrid-check"><style>{STYLE}</style>',
+            f"<h1>{escape(report.target)}</h1>",
+            f'<p class="soft">{escape(about)}; {escape(options)}</p>',
+            f'<p class="verdict {mood}">{escape(report.verdict)}</p>',
+            *(shown(f, i) for i, f in enumerate(report.findings)),
+            "<article><h2>All properties</h2>",
+            '<table><tr><th></th><th>property</th><th class="says">says</th><th></th></tr>',
+            f"{rows}</table>",
+            f'<p class="soft">Not offered: {missing}.</p>' if missing else "",
+            "</article></div>",
+        ]
+    )
+
+
+def shown(finding: Finding, number: int) -> str:
+    """One finding."""
+    program = escape("\n".join(finding.program.lines))
+    note = f"<p>{escape(finding.failure.note)}</p>" if finding.failure.note else ""
+    rows = "".join(
+        f'<tr><td class="number">{escape(look)}</td><td class="number {finding.kind}">'
+        f'{escape(came)}</td><td class="number holds">{escape(right)}</td></tr>'
+        for look, came, right in finding.comparison
+    )
+    return (
+        f'<article><h2><span class="kind {finding.kind}">{finding.kind}</span>'
+        f"{escape(finding.sentence)}</h2>"
+        f'<p class="soft">{escape(finding.prop.name)}: {escape(finding.prop.says)}</p>'
+        f"<pre>{program}</pre>"
+        f"<table><tr><th></th><th>came</th><th>right</th></tr>{rows}</table>{note}"
+        f"{picture(finding, number)}<p><b>Hint.</b> {escape(finding.hint)}</p></article>"
+    )
+
+
+def picture(finding: Finding, number: int) -> str:
+    """The graph as SVG; as text where no layout engine is installed."""
+    if finding.anatomy is None:
+        return ""
+    try:
+        svg = finding.anatomy.picture(f"f{number}-").pipe("svg", encoding="utf-8")
+    except LayoutError:
+        return f"<pre>{escape(chr(10).join(finding.anatomy.text()))}</pre>"
+    svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
+    return f"<figure>{svg}</figure>"
+
+
+def kind(state: str) -> str:
+    return state if state in ("wrong", "fragile", "convention", "holds") else "soft"

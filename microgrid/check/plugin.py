@@ -1,0 +1,92 @@
+"""A pytest plugin: `pytest --engine my_engine.py:Value` runs the properties as tests.
+
+Each property is one test item; its failure shows the smallest program. The fixture `engine_class`
+is the class itself, for property tests of one's own:
+
+    @given(programs())
+    def test_my_engine(engine_class, program):
+        leaves, root = program.build(engine_class)
+        root.backward()
+        assert [x.grad for x in leaves] == approx([float(g) for g in program.gradients()])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("microgrid")
+    group.addoption("--engine", metavar="PATH[:CLASS]", help="check this autodiff engine")
+    group.addoption("--engine-strict", action="store_true", help="what is fragile fails, too")
+
+
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    target = config.getoption("--engine")
+    if target:
+        from microgrid.check.properties import PROPERTIES
+
+        engine = EngineUnderTest.from_parent(session, name=str(target))
+        items += [PropertyItem.from_parent(engine, name=name) for name in PROPERTIES]
+
+
+class EngineUnderTest(pytest.Collector):
+    """The engine; its report is made once, when the first property asks for it."""
+
+    made: Any = None
+
+    def collect(self) -> list[pytest.Item]:
+        return []
+
+    def report(self) -> Any:
+        if self.made is None:
+            from microgrid.check import check
+
+            self.made = check(self.name)
+        return self.made
+
+
+class PropertyItem(pytest.Item):
+    """One property of the engine."""
+
+    def runtest(self) -> None:
+        engine = self.parent
+        assert isinstance(engine, EngineUnderTest)
+        result = next(r for r in engine.report().results if r.prop.name == self.name)
+        strict = self.config.getoption("--engine-strict")
+        kinds = {"wrong", "fragile"} if strict else {"wrong"}
+        failed = [f for f in result.findings if f.kind in kinds]
+        if failed:
+            raise NotSo("\n\n".join(map(str, failed)))
+        if result.state in ("absent", "follows", "not run"):
+            pytest.skip(f"{result.state}: {result.detail}")
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
+        if isinstance(excinfo.value, NotSo):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int, str]:
+        parent = self.parent.name if self.parent else ""
+        return self.path, 0, f"{parent}: {self.name}"
+
+
+class NotSo(AssertionError):
+    """A property that the engine does not have."""
+
+
+@pytest.fixture(scope="session")
+def engine_class(request: pytest.FixtureRequest) -> Any:
+    """The class that `--engine` names, loaded into this process."""
+    target = request.config.getoption("--engine")
+    if not target:
+        pytest.skip("no --engine given")
+    from microgrid.check.engine import parse
+    from microgrid.check.worker import find, load
+
+    place, kind, name = parse(target)
+    return find(load(place, kind == "path"), name)
