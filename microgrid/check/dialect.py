@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from microgrid import functions, ops
@@ -28,6 +28,7 @@ class Operation:
     entry: Op
     method: str = ""  # the special method of an operator
     reflected: str = ""  # the one for a plain number on the left
+    counts: tuple[int, int] = (1, 4)  # how many values a list has, at least and at most
 
     def write(self, *operands: str) -> str:
         if self.arity == 0:
@@ -148,7 +149,10 @@ class Learner:
                 if operation.reflected in self.methods:
                     dialect.reflected.add(name)
             elif not operation.reflected and (spell := self.spelling(operation)):
-                dialect.offered[name] = operation
+                any_count = operation.arity or all(self.works(operation, spell, n) for n in (1, 3))
+                dialect.offered[name] = (
+                    operation if any_count else replace(operation, counts=(2, 2))
+                )
                 dialect.spelling[operation.template.partition("(")[0]] = spell
         return dialect
 
@@ -179,10 +183,10 @@ class Learner:
             for way in ways:
                 yield from (way, one_by_one(way))
 
-    def works(self, operation: Operation, spell: Speller) -> bool:
-        """Whether this way of calling it gives the right value for two numbers."""
+    def works(self, operation: Operation, spell: Speller, count: int = 2) -> bool:
+        """Whether this way of calling it gives the right value for so many numbers."""
         dialect = Dialect(self.engine.cls, {operation.template.partition("(")[0]: spell})
-        count = operation.arity or 2
+        count = operation.arity or count
         names = [f"x{i}" for i in range(count)]
         lines = [f"{x} = Value({i + 1.5})" for i, x in enumerate(names)]
         trial = Trial((*lines, f"y = {operation.write(*names)}"), ("y.data",))

@@ -31,7 +31,7 @@ OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": 
 PLAIN = ("add", "sub", "mul", "div")
 KINK = 0.05  # no closer to a point without derivative
 EXPONENTS = (2, 3, 1, 0, -1, -2, 0.5, 1.5)
-any_number, exponents_drawn, few = numbers(), st.sampled_from(EXPONENTS), st.integers(1, 4)
+any_number, exponents_drawn = numbers(), st.sampled_from(EXPONENTS)
 yes_or_no = st.booleans()
 places = st.sampled_from([(False, True), (True, False), (True, True)])
 
@@ -109,7 +109,7 @@ def operands_inside(operation: Operation) -> st.SearchStrategy[tuple[list[Any], 
 @st.composite
 def operands_of(draw: Any, operation: Operation) -> tuple[list[Any], list[str]]:
     """Numbers for the leaves, and the operands as text: the exponent of a power is a number."""
-    count = operation.arity or draw(few)
+    count = operation.arity or draw(st.integers(*operation.counts))
     xs = [draw(any_number) for _ in range(count)]
     if operation.name == "power":
         xs[1] = draw(exponents_drawn)
