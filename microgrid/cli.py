@@ -200,8 +200,9 @@ def seconds(text: str) -> float:
 def check_engine(options: argparse.Namespace) -> int:
     """0 if the engine passes, 1 if it fails, 2 if the check could not run to its end."""
     try:
-        from microgrid.check import PROPERTIES, check  # needs hypothesis
         from tqdm import tqdm
+
+        from microgrid.check import PROPERTIES, check  # needs hypothesis
     except ModuleNotFoundError as error:
         raise ImportError(
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
@@ -218,7 +219,7 @@ def check_engine(options: argparse.Namespace) -> int:
             progress=progress,
         )  # fmt: skip
     print(report.verdict if options.quiet else report)
-    texts = {
+    texts: dict[str, Any] = {
         "html": report.html, "json": report.json,
         "junit": lambda: report.junit(options.strict),
         "gradescope": lambda: report.gradescope(options.strict),

@@ -148,7 +148,7 @@ def test_forward_mode_and_reverse_mode_agree_to_rounding(program):
 
 @given(programs())
 def test_forward_mode_and_reverse_mode_agree_exactly_on_fractions(program: Program):
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     found = gradients(nodes[-1], nodes[: len(program.leaves)])
     for i, g in enumerate(found):
         assert g == forward(program, unit(len(program.leaves), i))[-1].dx
@@ -194,7 +194,7 @@ def test_a_fraction_that_ties_with_whole_numbers_gets_an_exact_share(f):
 @given(programs(), st.data())
 def test_a_row_times_jv_is_jtu_times_a_column(program: Program, data):
     """⟨u, Jv⟩ = ⟨Jᵀu, v⟩ exactly: Jv in forward mode, Jᵀu in reverse mode, J from partials."""
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     n = len(program.leaves)
     xs, ys = nodes[:n], nodes[n:]
     vectors = [st.lists(fractions, min_size=len(z), max_size=len(z)) for z in (ys, xs)]
@@ -213,7 +213,7 @@ def test_a_row_times_jv_is_jtu_times_a_column(program: Program, data):
 def test_second_derivatives_commute_and_equal_dual_numbers_of_dual_numbers(program: Program):
     n = len(program.leaves)
     for i, j in product(range(n), repeat=2):
-        nodes = program.graph()
+        nodes = program.nodes(Value)
         found = second_order(nodes[-1], nodes[i], nodes[j])
         inner = [Dual(x, d) for x, d in zip(program.leaves, unit(n, j), strict=True)]
         outer = [Dual(Fraction(i == k), Fraction(0)) for k in range(n)]
@@ -224,7 +224,7 @@ def test_second_derivatives_commute_and_equal_dual_numbers_of_dual_numbers(progr
 @settings(max_examples=50)
 @given(programs(names=("add", "sub", "mul")), st.permutations(range(3)), st.data())
 def test_third_mixed_partials_of_polynomials_commute_exactly(program: Program, order, data):
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     wrt = [data.draw(st.sampled_from(nodes[: len(program.leaves)])) for _ in range(3)]
 
     def along(xs):
@@ -472,7 +472,7 @@ def test_a_derivative_of_a_derivative_is_the_derivative_of_the_summed_order(m, n
 
 @given(programs())
 def test_gradients_change_no_node_even_as_a_graph(program: Program):
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     nodes[-1].backward(third)
     slots = ("_data", "_grad", "_label", "op", "_a", "_b", "_version", "_seen")
     before = [[getattr(v, s) for s in slots] for v in nodes]

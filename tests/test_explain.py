@@ -17,7 +17,7 @@ from microgrid.value import topological
 
 @given(programs())
 def test_every_row_is_one_share_and_the_last_total_is_the_gradient(program):
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     rows = explain(nodes[-1]).rows
     nodes[-1].backward()
     last = {}
@@ -68,7 +68,7 @@ def test_a_leaf_has_an_empty_table():
 
 @given(programs())
 def test_the_paths_sum_up_to_the_gradient(program):
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     root = nodes[-1]
     for leaf in nodes[: len(program.leaves)]:
         paths = explain(root, of=leaf, most=10**6)
@@ -84,7 +84,7 @@ def test_the_paths_sum_up_to_the_gradient(program):
 
 @given(programs(), st.integers(0, 3))
 def test_paths_are_counted_without_being_listed(program, most):
-    nodes = program.graph()
+    nodes = program.nodes(Value)
     all_of_them = explain(nodes[-1], of=nodes[0], most=10**6)
     few = explain(nodes[-1], of=nodes[0], most=most)
     assert few.count == all_of_them.count

@@ -107,7 +107,7 @@ def test_at_a_fork_the_sum_so_far_is_told():
 @settings(max_examples=30)
 @given(programs())
 def test_the_numbers_of_the_frames_are_those_of_explain(program):
-    root = program.graph()[-1]
+    root = program.nodes(Value)[-1]
     rows, result = explain(root).rows, steps(root)
     back = [f for f in result.frames if f.phase == "backward"]
     assert [row for f in back for row in f.rows] == rows
@@ -129,7 +129,7 @@ def test_the_numbers_of_the_frames_are_those_of_explain(program):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
 def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
-    root = program.graph()[-1]
+    root = program.nodes(Value)[-1]
     result, order = steps(root, prefix="p-"), topological(root)
     ids = {id: e for e in result.canvas().iter() if (id := e.get("id"))}
     totals = {root: type(root.data)(1)}

@@ -24,22 +24,34 @@ LAYERS = [
     {"derive"},
     {"examples"},
     {"__init__"},
+    {"check"},
     {"cli"},
     {"__main__"},
 ]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+CHECKER = [  # the layers inside of the package `check`
+    {"worker", "trial", "base"},
+    {"engine", "exhibits", "strategies"},
+    {"dialect", "museum"},
+    {"properties", "anatomy"},
+    {"diagnosis"},
+    {"page"},
+    {"report"},
+    {"checker"},
+    {"__init__"},
+    {"plugin"},
+]
 
 
-def imports(path: Path) -> set[str]:
-    """The modules of the package that a file imports."""
+def imports(path: Path, package: str = "microgrid") -> set[str]:
+    """The modules of the package that a file imports when it is imported itself."""
     found = set()
-    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(
-            "microgrid"
-        ):
-            inside = statement.module.removeprefix("microgrid").strip(".")
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        module = getattr(statement, "module", None) or ""
+        if isinstance(statement, ast.ImportFrom) and f"{module}.".startswith(f"{package}."):
+            inside = module.removeprefix(package).strip(".")
             names = [inside] if inside else [alias.name for alias in statement.names]
-            found |= {name.split(".")[0] for name in names if name.split(".")[0] in MODULES}
+            found |= {name.split(".")[0] for name in names}
     return found
 
 
@@ -47,7 +59,24 @@ def imports(path: Path) -> set[str]:
 def test_imports_point_down_only(module):
     layer = next(i for i, names in enumerate(LAYERS) if module in names)
     below = set().union(*LAYERS[:layer])
-    assert imports(PACKAGE / f"{module}.py") <= below
+    assert imports(PACKAGE / f"{module}.py") & {*MODULES, "check"} <= below
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("check/**/*.py")), ids=lambda p: p.stem)
+def test_imports_of_the_checker_point_down_only(path):
+    name = "museum" if path.match("museum/__init__.py") else path.stem
+    layer = next(i for i, names in enumerate(CHECKER) if name in names)
+    below = set().union(*CHECKER[:layer])
+    inside = imports(path, "microgrid.check.museum") | imports(path, "microgrid.check")
+    package = {"museum"} if "museum" in path.parts else set()  # its parts import it by name
+    assert inside & set().union(*CHECKER) <= below | package
+    assert not imports(path) & {"cli", "__main__"}
+
+
+def test_the_checker_alone_needs_hypothesis():
+    for path in PACKAGE.rglob("*.py"):
+        if "check" not in path.parts:
+            assert not re.search(r"^(from|import) hypothesis", path.read_text(), re.MULTILINE), path
 
 
 @pytest.mark.parametrize("module", ["errors", "guards", "value", "numeric", "ops", "calculus"])

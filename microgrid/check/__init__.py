@@ -1,4 +1,4 @@
-"""Check anyone's engine: what is wrong with a `Value`, the smallest program that shows it, its name.
+"""Check anyone's engine: what is wrong with a `Value`, the smallest program for it, its name.
 
 It runs the engine's code with your rights, in a process of its own: to grade strangers, put the
 whole check into a container.

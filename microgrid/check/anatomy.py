@@ -1,4 +1,4 @@
-"""The graph of a counterexample, with the engine's own gradient beside the right one on each wire."""
+"""The graph of a counterexample, with the engine's gradient beside the right one on each wire."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ class Anatomy:
             seen.add(v)
             for i, p in reversed(list(enumerate(parents))):
                 last = i == len(parents) - 1
-                stack.append((p, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")))
+                stack.append(
+                    (p, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+                )
         return lines
 
     def line(self, v: Value, again: bool) -> str:

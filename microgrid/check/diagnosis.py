@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from microgrid.check.dialect import OPERATIONS, Operation
-from microgrid.check.museum import MUSEUM, Exhibit, Value, composed, namespace
+from microgrid.check.museum import MUSEUM, Exhibit, composed, namespace
 from microgrid.check.properties import PROPERTIES, Property
 from microgrid.check.strategies import LEAVES
 from microgrid.check.trial import Failure, Outcome, Trial, Truth, answer, truth
@@ -26,7 +27,7 @@ class Diagnosis:
     """A likely mistake, and the engine of the museum that has it in the same operation."""
 
     exhibit: Exhibit
-    engine: type[Value]
+    engine: Any
 
     def explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
@@ -58,7 +59,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     return best if symptoms >= ENOUGH else None
 
 
-def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, type[Value]]]:
+def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, Any]]:
     """The exhibits that this operation can have, with operators of their own or composed ones."""
     op = subject if subject == "mean" else entry_name(subject)
     for exhibit in MUSEUM.values():
@@ -70,7 +71,7 @@ def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, type[Value]]]
             yield exhibit, composed(engine)
 
 
-def likeness(engine: type[Value], probes: list[Trial], ask: Ask) -> tuple[float, float]:
+def likeness(engine: Any, probes: list[Trial], ask: Ask) -> tuple[float, float]:
     """How many of an exhibit's symptoms the checked one shows, and how often they agree at all."""
     shown, symptoms, agreed = 1, 1, 0  # the failing program is one
     for probe in probes:
@@ -91,7 +92,7 @@ def same(came: Outcome, other: Outcome, right: Truth) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def museum_answer(engine: type[Value], trial: Trial) -> Outcome:
+def museum_answer(engine: Any, trial: Trial) -> Outcome:
     return answer(trial, namespace(engine))
 
 

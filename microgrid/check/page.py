@@ -50,7 +50,7 @@ def page(report: Report) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title}</title><style>body{{margin:0}}</style></head><body>\n{body(report)}\n'
+        f"<title>{title}</title><style>body{{margin:0}}</style></head><body>\n{body(report)}\n"
         "</body></html>\n"
     )
 
@@ -61,7 +61,8 @@ def body(report: Report) -> str:
     options = ", ".join(f"{name} {value}" for name, value in report.options.items())
     mood = "holds" if report.ok else "wrong"
     rows = "".join(
-        f'<tr><td class="{kind(r.state)}">{WORDS[r.state]}</td><td class="name">{escape(r.prop.name)}</td>'
+        f'<tr><td class="{kind(r.state)}">{WORDS[r.state]}</td>'
+        f'<td class="name">{escape(r.prop.name)}</td>'
         f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{escape(r.detail)}</td></tr>'
         for r in report.results
     )

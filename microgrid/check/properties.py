@@ -390,7 +390,7 @@ def powers_of_zero(offer: Offer) -> Iterator[Case]:
 
 # Where there is more than one right answer.
 
-KINKS = (  # subject, lines, bounds of each gradient, their sum, who chose what
+KINKS: Any = (  # subject, lines, bounds of each gradient, their sum, who chose what
     ("relu", "x = Value(0); f = relu(x)", "x", (0, 1), {(0,): "PyTorch and JAX"}),
     ("abs", "x = Value(0); f = abs(x)", "x", (-1, 1), {(0,): "PyTorch", (1,): "JAX"}),
     ("maximum", "x = Value(2); y = Value(2); f = maximum([x, y])", "xy", (0, 1),
@@ -433,7 +433,7 @@ def kinks(offer: Offer) -> Iterator[Case]:
 def limits(offer: Offer) -> Iterator[Case]:
     for x in offer.operations:
         if x.arity == 1:
-            points = [(s * size,) for size in (30, 1000) for s in (1, -1)]
+            points: list[tuple[int, ...]] = [(s * size,) for size in (30, 1000) for s in (1, -1)]
         elif x.arity == 0 and x.entry.kink is None:
             points = [(1000, 999), (-1000, -1000)]
         else:
@@ -465,7 +465,7 @@ def depth(offer: Offer) -> Iterator[Case]:
 
 
 @holds("great depth", "a chain of 100,000 operations", kind=FRAGILE,
-       patience=4, small=False)  # fmt: skip
+       patience=2, small=False)  # fmt: skip
 def great_depth(offer: Offer) -> Iterator[Case]:
     yield Case("", [chain(100_000)], needs=("add", "+ 2", "deep"))
 

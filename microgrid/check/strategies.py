@@ -64,9 +64,13 @@ class Program:
             nodes.append(RATIONAL[name][0](nodes[i], nodes[j]))
         return nodes
 
+    def nodes(self, value: Any) -> list[Any]:
+        """Every node in order, as an engine's `Value` makes them."""
+        return self.compute(map(value, self.leaves))
+
     def build(self, value: Any) -> tuple[list[Any], Any]:
         """The leaves and the root, as an engine's `Value` makes them."""
-        nodes = self.compute(map(value, self.leaves))
+        nodes = self.nodes(value)
         return nodes[: len(self.leaves)], nodes[-1]
 
     def numbers(self) -> list[Any]:

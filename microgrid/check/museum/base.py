@@ -26,7 +26,9 @@ def rules_of(name: str) -> Locals:
 class Value:
     """A number that remembers how it was made."""
 
-    forward: ClassVar[dict[str, Callable[..., Any]]] = {k: op.forward for k, op in ops.PUBLIC.items()}
+    forward: ClassVar[dict[str, Callable[..., Any]]] = {
+        k: op.forward for k, op in ops.PUBLIC.items()
+    }
     rules: ClassVar[dict[str, Locals]] = {name: rules_of(name) for name in ops.PUBLIC}
 
     def __init__(self, data: Any, op: str = "", parents: Any = (), locals_: Any = ()) -> None:
@@ -159,7 +161,7 @@ class Composed:
 
 
 @cache
-def composed(cls: type[Value]) -> type[Value]:
+def composed(cls: Any) -> Any:
     """An engine with its minus and its quotient made of other operations."""
     own = {name: method for name, method in vars(Composed).items()
            if callable(method) and name not in vars(cls)}  # fmt: skip

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from microgrid import ops
 from microgrid.check.museum.base import Value, rules_of
@@ -32,19 +32,29 @@ class Exhibit:
 
 
 MUSEUM: dict[str, Exhibit] = {}
+Made = TypeVar("Made", bound=Callable[..., Any])
 ARITY = {name: len(entry.rules) for name, entry in ops.PUBLIC.items()}  # 0: any number
-ONE, TWO = (lambda op: ARITY.get(op) == 1), (lambda op: ARITY.get(op) == 2 and op != "power")
-ANY = ARITY.__contains__
+anywhere = ARITY.__contains__
+
+
+def unary(op: str) -> bool:
+    return ARITY.get(op) == 1
+
+
+def binary(op: str) -> bool:
+    return ARITY.get(op) == 2 and op != "power"  # whose exponent is a number as a rule
 
 
 def among(*names: str) -> Callable[[str], bool]:
     return lambda op: op in names
 
 
-def exhibit(caught: str, shows: str, says: str, hint: str, operations: Any = None) -> Any:
+def exhibit(
+    caught: str, shows: str, says: str, hint: str, operations: Any = None
+) -> Callable[[Made], Made]:
     """Put an engine into the museum: a class, or a function of an operation that gives one."""
 
-    def enter(made: Any) -> Any:
+    def enter(made: Made) -> Made:
         name = made.__name__.strip("_")
         make = made if operations else lambda: made
         MUSEUM[name] = Exhibit(name, says, hint, cache(make), caught, shows, operations)
@@ -71,7 +81,7 @@ def with_rule(op: str, rule: Callable[..., Any]) -> type[Value]:
 @exhibit(
     "reuse", "a = Value(3); f = a + a; f.backward()",
     "your {op} overwrites `.grad` where it must add to it",
-    "Every use of a node sends a share: use `+=` where you wrote `=`.", ANY,
+    "Every use of a node sends a share: use `+=` where you wrote `=`.", anywhere,
 )  # fmt: skip
 def overwrites(op: str) -> type[Value]:
     class Engine(Value):
@@ -88,7 +98,7 @@ def overwrites(op: str) -> type[Value]:
     "upstream", "x = Value(0); f = exp(x) * 3; f.backward()",
     "your {op} passes on its local gradient without multiplying by its own `.grad`",
     "The chain rule: local gradient times `out.grad`. At the end of an expression `out.grad` is 1, "
-    "so it only shows further inside.", ANY,
+    "so it only shows further inside.", anywhere,
 )  # fmt: skip
 def forgets_upstream(op: str) -> type[Value]:
     class Engine(Value):
@@ -105,7 +115,7 @@ def forgets_upstream(op: str) -> type[Value]:
     "upstream", "x = Value(-2); f = abs(x * 2); f.backward()",
     "the result of your {op} does not know its parents",
     "Hand the operands to the new node as its parents; else the sort never reaches what lies "
-    "behind it.", ANY,
+    "behind it.", anywhere,
 )  # fmt: skip
 def without_parents(op: str) -> type[Value]:
     class Engine(Value):
@@ -118,7 +128,8 @@ def without_parents(op: str) -> type[Value]:
 @exhibit(
     "one operation", "x = Value(2); f = abs(x); f.backward()",
     "no gradient comes back through your {op}",
-    "Give the new node its parents and a rule for each: a node without them is a constant.", ANY,
+    "Give the new node its parents and a rule for each: a node without them is a constant.",
+    anywhere,
 )  # fmt: skip
 def cuts_the_graph(op: str) -> type[Value]:
     return with_rule(op, lambda y, *xs: [0.0] * len(xs))
@@ -131,7 +142,7 @@ def cuts_the_graph(op: str) -> type[Value]:
     "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()",
     "your {op} gives each operand the other one's local gradient",
     "Write the formula with both names: ∂(a·b)/∂a is b, ∂(a·b)/∂b is a.",
-    lambda op: TWO(op) and op != "add",
+    lambda op: binary(op) and op != "add",
 )  # fmt: skip
 def swapped(op: str) -> type[Value]:
     return with_rule(op, lambda y, *xs: list(rules_of(op)(y, *xs))[::-1])
@@ -140,7 +151,7 @@ def swapped(op: str) -> type[Value]:
 @exhibit(
     "one operation", "a = Value(5); b = Value(3); f = a - b; f.backward()",
     "the right operand of your {op} gets its gradient with the wrong sign",
-    "Vary the right operand a little: which way does the result go? ∂(a−b)/∂b is −1.", TWO,
+    "Vary the right operand a little: which way does the result go? ∂(a−b)/∂b is −1.", binary,
 )  # fmt: skip
 def right_sign(op: str) -> type[Value]:
     def rule(y: Any, *xs: Any) -> Any:
@@ -153,7 +164,7 @@ def right_sign(op: str) -> type[Value]:
 @exhibit(
     "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()",
     "the right operand of your {op} gets no gradient",
-    "An operation of two values has two local gradients: send a share to each parent.", TWO,
+    "An operation of two values has two local gradients: send a share to each parent.", binary,
 )  # fmt: skip
 def left_only(op: str) -> type[Value]:
     return with_rule(op, lambda y, *xs: [rules_of(op)(y, *xs)[0], 0.0])
@@ -162,7 +173,7 @@ def left_only(op: str) -> type[Value]:
 @exhibit(
     "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()",
     "the left operand of your {op} gets no gradient",
-    "An operation of two values has two local gradients: send a share to each parent.", TWO,
+    "An operation of two values has two local gradients: send a share to each parent.", binary,
 )  # fmt: skip
 def right_only(op: str) -> type[Value]:
     return with_rule(op, lambda y, *xs: [0.0, rules_of(op)(y, *xs)[1]])
@@ -171,7 +182,7 @@ def right_only(op: str) -> type[Value]:
 @exhibit(
     "one operation", "x = Value(1); f = cos(x); f.backward()",
     "the derivative of your {op} has the wrong sign",
-    "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.", ONE,
+    "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.", unary,
 )  # fmt: skip
 def wrong_sign(op: str) -> type[Value]:
     return with_rule(op, lambda y, x: [-rules_of(op)(y, x)[0]])
@@ -180,7 +191,7 @@ def wrong_sign(op: str) -> type[Value]:
 @exhibit(
     "one operation", "x = Value(0.5); f = exp(x); f.backward()",
     "your {op} passes its upstream on unchanged, as if its slope were 1",
-    "Multiply `out.grad` by the derivative of the function at x.", ONE,
+    "Multiply `out.grad` by the derivative of the function at x.", unary,
 )  # fmt: skip
 def slope_one(op: str) -> type[Value]:
     return with_rule(op, lambda y, x: [1.0])
@@ -189,7 +200,7 @@ def slope_one(op: str) -> type[Value]:
 @exhibit(
     "one operation", "x = Value(0.5); f = sin(x); f.backward()",
     "your {op} multiplies by its own value instead of its derivative",
-    "Only exp is its own derivative.", lambda op: ONE(op) and op != "exp",
+    "Only exp is its own derivative.", lambda op: unary(op) and op != "exp",
 )  # fmt: skip
 def value_for_slope(op: str) -> type[Value]:
     return with_rule(op, lambda y, x: [y])
@@ -202,7 +213,7 @@ def value_for_slope(op: str) -> type[Value]:
     among("tanh", "sigmoid", "exp", "sqrt"),
 )  # fmt: skip
 def input_for_output(op: str) -> type[Value]:
-    formula = {
+    formula: Callable[[Any], Any] = {
         "tanh": lambda x: 1 - x * x, "sigmoid": lambda x: x * (1 - x), "exp": lambda x: x,
         "sqrt": lambda x: 0.5 / x,
     }[op]  # fmt: skip
