@@ -44,7 +44,7 @@ def check(
     your add overwrites `.grad` where it must add to it: a.grad came 1, right 2
     """
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
-    with Engine(target, limit=max(0.5, timeout / 12), lifetime=timeout) as engine:
+    with Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
         checker = Checker(engine, examples, seed, time.monotonic() + timeout)
         for prop in PROPERTIES.values():
             if progress is not None:

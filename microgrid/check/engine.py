@@ -30,8 +30,10 @@ class Engine:
     cannot be loaded at all.
     """
 
-    def __init__(self, target: Any, limit: float = 5.0, lifetime: float = 60.0) -> None:
-        self.target, self.limit, self.lifetime = target, limit, lifetime
+    def __init__(
+        self, target: Any, limit: float = 5.0, lifetime: float = 60.0, loading: float = 20.0
+    ) -> None:
+        self.target, self.limit, self.lifetime, self.loading = target, limit, lifetime, loading
         self.strikes = 0
         self.process: Child | None = None
         self.about = self.start()
@@ -45,7 +47,7 @@ class Engine:
         """A fresh process, and what it says of the class."""
         self.process = spawn(self.target, self.lifetime)
         try:
-            about = self.process.read(max(4 * self.limit, 20.0))
+            about = self.process.read(self.loading)
         except TimeoutError:
             self.close()
             raise EngineError(f"loading {shown(self.target)} did not end") from None
@@ -54,7 +56,9 @@ class Engine:
             raise EngineError(f"loading {shown(self.target)} ended the process ({error})") from None
         if "error" in about:
             self.close()
-            raise EngineError(f"{shown(self.target)} could not be loaded: {about['error']}")
+            raise EngineError(
+                f"{shown(self.target)} could not be loaded: {printable(str(about['error']))}"
+            )
         return about
 
     def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
@@ -66,7 +70,7 @@ class Engine:
             assert self.process is not None
             answer = self.process.ask({"text": text, "look": look}, limit)
             if "error" in answer:
-                return Outcome(error=str(answer["error"]))
+                return Outcome(error=printable(str(answer["error"])))
             return Outcome(tuple(float(x) for x in answer["numbers"]))
         except TimeoutError:
             ended = f"no answer within {limit:g} s"
@@ -230,6 +234,11 @@ def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
 
 def shown(target: Any) -> str:
     return str(target) if isinstance(target, str | os.PathLike) else str(target.__name__)
+
+
+def printable(text: str) -> str:
+    """Without control characters, which a terminal would obey and XML forbids."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
 def reaped(pid: int) -> int | None:

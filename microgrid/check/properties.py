@@ -32,7 +32,7 @@ PLAIN = ("add", "sub", "mul", "div")
 KINK = 0.05  # no closer to a point without derivative
 EXPONENTS = (2, 3, 1, 0, -1, -2, 0.5, 1.5)
 any_number, exponents_drawn = numbers(), st.sampled_from(EXPONENTS)
-yes_or_no = st.booleans()
+yes_or_no, one_in_four = st.booleans(), st.sampled_from((False, False, False, True))
 places = st.sampled_from([(False, True), (True, False), (True, True)])
 
 
@@ -307,9 +307,12 @@ def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Trial:
     binary = [name for name in names if OPERATIONS[name].arity == 2]
     steps: list[tuple[Any, ...]] = []
     for _ in range(draw(st.integers(1, 6))):
-        name = draw(st.sampled_from(binary if draw(yes_or_no) else names))
-        nodes = st.integers(0, len(xs) + len(steps) - 1)
-        steps.append((name, *(draw(nodes) for _ in range(OPERATIONS[name].arity))))
+        name = draw(st.sampled_from(names if draw(one_in_four) else binary))
+        last = len(xs) + len(steps) - 1
+        # Mostly the newest node with any other: what is not used by the next is by a later one.
+        first = draw(st.integers(0, last)) if draw(one_in_four) else last
+        operands = [first, draw(st.integers(0, last))][: OPERATIONS[name].arity]
+        steps.append((name, *(operands[::-1] if draw(yes_or_no) else operands)))
     inner = st.integers(len(xs), len(xs) + len(steps) - 1)
     last = len(xs) + len(steps) - 1
     roots = [last] if passes == 1 else draw(st.lists(inner, min_size=2, max_size=passes))
