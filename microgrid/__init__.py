@@ -10,7 +10,8 @@
 Read the code in this order: value.py (the node, the backward pass), ops.py (the table of
 operations), calculus.py (derivatives of functions), explain.py and draw.py (views of the backward
 pass), matrix.py and formulas.py (from scalars to the matrix formulas), examples.py (the lecture
-notes); then steps.py, blocks.py, latex.py, derive.py and diagnose.py as you need them.
+notes); then steps.py, blocks.py, latex.py, derive.py and diagnose.py as you need them. The checker
+of anyone's engine is the package `microgrid.check`.
 """
 
 from typing import TYPE_CHECKING, Any

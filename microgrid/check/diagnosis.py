@@ -66,7 +66,7 @@ def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, Any]]:
         if PROPERTIES[exhibit.caught].kind != kind:
             continue
         if exhibit.operations is None or exhibit.operations(op):
-            engine = exhibit.make(op) if exhibit.operations else exhibit.make()
+            engine: Any = exhibit.make(op) if exhibit.operations else exhibit.make()
             yield exhibit, engine
             yield exhibit, composed(engine)
 

@@ -211,8 +211,8 @@ def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
 
     >>> parse("micrograd.engine:Value")
     ('micrograd.engine', 'module', 'Value')
-    >>> parse("my_engine.py")
-    ('my_engine.py', 'path', 'Value')
+    >>> parse("micrograd.engine")
+    ('micrograd.engine', 'module', 'Value')
     """
     place, name = str(target), "Value"
     before, colon, after = place.rpartition(":")

@@ -259,18 +259,20 @@ def identity(offer: Offer) -> Iterator[Case]:
 def used_twice(draw: Any, operation: Operation, join: str) -> Trial:
     """f(x) + f(x), f(x, x), f(x, y) + f(z, x), ...: leaves alone are used more than once."""
     xs, texts = draw(operands(operation))
-    first = texts
-    second = draw(st.permutations(texts)) if len(xs) > 1 else texts
-    if len(xs) > 1 and draw(yes_or_no):
-        first = [texts[0]] * len(texts)
+    many = len(xs) > 1  # f(x, x) comes first, as the smallest
+    first = [texts[0]] * len(texts) if many and not draw(yes_or_no) else texts
     twice = draw(yes_or_no) or first == texts
+    second = draw(st.permutations(texts)) if many and twice else texts
     text = operation.write(*first)
     if twice:
         text = OPERATIONS[join].write(text, operation.write(*second))
     point = [xs[0]] * len(xs) if first != texts else xs
     for at_point in (xs, point):
         assume(inside(operation, at_point) and smooth_at(operation, at_point))
-    return Trial((leaves(xs), f"f = {text}; f.backward()"), gradients(xs))
+    used = {*first, *(second if twice else ())}
+    names = [name for name in LEAVES[: len(xs)] if name in used]
+    line = leaves([x for name, x in zip(LEAVES, xs) if name in used], names)
+    return Trial((line, f"f = {text}; f.backward()"), gradients(names, names))
 
 
 @holds("reuse", "a value that is used twice receives both shares")

@@ -66,7 +66,9 @@ def exhibit(
 def engine(name: str, op: str = "") -> type[Value]:
     """The `Value` of an exhibit; `op` is the operation that has the mistake."""
     entry = MUSEUM[name]
-    return entry.make(op) if entry.operations else entry.make()
+    made = entry.make(op) if entry.operations else entry.make()
+    made.__name__ = "Value"  # as programs call it
+    return made
 
 
 def with_rule(op: str, rule: Callable[..., Any]) -> type[Value]:

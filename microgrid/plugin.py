@@ -28,8 +28,11 @@ def pytest_collection_modifyitems(
 ) -> None:
     target = config.getoption("--engine")
     if target:
-        from microgrid.check.properties import PROPERTIES
-
+        try:
+            from microgrid.check.properties import PROPERTIES
+        except ModuleNotFoundError as error:
+            message = f'--engine needs {error.name}: pip install "microgrid-autodiff[check]"'
+            raise pytest.UsageError(message) from None
         engine = EngineUnderTest.from_parent(session, name=str(target))
         items += [PropertyItem.from_parent(engine, name=name) for name in PROPERTIES]
 
