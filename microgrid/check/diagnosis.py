@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from microgrid.check.dialect import OPERATIONS, Operation
+from microgrid.check.dialect import OPERATIONS
 from microgrid.check.museum import MUSEUM, Exhibit, composed, namespace
 from microgrid.check.properties import PROPERTIES, Property
 from microgrid.check.strategies import LEAVES
 from microgrid.check.trial import Failure, Outcome, Trial, Truth, answer, truth
 
-ENOUGH = 0.6  # of an exhibit's symptoms
+ENOUGH = 0.8  # of an exhibit's symptoms
 Ask = Callable[[Trial], Outcome]
 
 
@@ -36,7 +36,8 @@ class Diagnosis:
 
 def entry_name(subject: str) -> str:
     """The operation's name in the table, for a subject of the checker."""
-    return OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
+    known = subject in OPERATIONS and subject != "mean"  # which has no entry of its own
+    return OPERATIONS[subject].entry.name if known else subject
 
 
 def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Diagnosis | None:
@@ -46,10 +47,12 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     """
     if failure.came.stopped:
         return None
-    ranked = []
+    ranked: list[tuple[tuple[float, float, bool], Diagnosis]] = []
     probes = [*GENERAL, *probes_of(subject)] if subject in OPERATIONS else list(GENERAL)
     for exhibit, engine in candidates(subject, found_by.kind):
         diagnosis = Diagnosis(exhibit, engine)
+        if failure.convention and exhibit.caught != found_by.name:
+            continue
         if diagnosis.explains(failure):
             likely = (*likeness(engine, probes, ask), exhibit.caught == found_by.name)
             ranked.append((likely, diagnosis))
@@ -61,7 +64,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
 
 def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, Any]]:
     """The exhibits that this operation can have, with operators of their own or composed ones."""
-    op = subject if subject == "mean" else entry_name(subject)
+    op = entry_name(subject)
     for exhibit in MUSEUM.values():
         if PROPERTIES[exhibit.caught].kind != kind:
             continue
@@ -104,7 +107,9 @@ def probe(lines: str, names: str = "x") -> Trial:
     return Trial(tuple(lines.split("\n")), tuple(f"{name}.grad" for name in names))
 
 
+POINTS = ((0.3, 0.5), (1.2, 0.5), (2.0, -0.5), (-0.8, -0.3), (-3.0, 0.5))
 GENERAL = (
+    probe("x = Value(2); x.backward()"),
     probe("x = Value(2); y = Value(3); f = x + y; f.backward()", "xy"),
     probe("x = Value(2); y = Value(3); f = x * y; f.backward()", "xy"),
     probe("x = Value(5); y = Value(3); f = x - y; f.backward()", "xy"),
@@ -127,27 +132,19 @@ GENERAL = (
 
 @lru_cache(maxsize=256)
 def probes_of(subject: str) -> tuple[Trial, ...]:
-    """One use of an operation, first, last and in the middle, once and twice."""
+    """One use of an operation, first, last and in the middle, once and twice, at several points."""
     operation = OPERATIONS[subject]
-    count = operation.arity or 2
     found = []
-    for start in (0.3, 1.2, 2):
-        xs = {name: start + 0.5 * i for i, name in enumerate(LEAVES[:count])}
-        one = use(operation, list(xs))
-        found += [
-            probe(f"{leaves(**xs)}; f = {one}; f.backward()", "".join(xs)),
-            probe(f"{leaves(**xs)}; f = ({one}) * 3; f.backward()", "".join(xs)),
-            probe(f"{leaves(**xs)}; f = {one} + {one}; f.backward()", "".join(xs)),
-            probe(
-                f"{leaves(**xs)}; f = {use(operation, [f'{x} * 0.5' for x in xs])}; f.backward()",
-                "".join(xs),
-            ),
-        ]
+    for (start, step), exponent in zip(POINTS, ("3", "2", "0.5", "-1", "2")):
+        xs = {name: start + step * i for i, name in enumerate(LEAVES[: operation.arity or 2])}
+
+        def used(*names: str, n: str = exponent) -> str:
+            return operation.write(*([names[0], n] if operation.name == "power" else names))
+
+        one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
+        for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
+            found.append(probe(f"{leaves(**xs)}; f = {text}; f.backward()", "".join(xs)))
     return tuple(trial for trial in found if has_answer(trial))
-
-
-def use(operation: Operation, names: list[str]) -> str:
-    return operation.write(*([names[0], "3"] if operation.name == "power" else names))
 
 
 def has_answer(trial: Trial) -> bool:

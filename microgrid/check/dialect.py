@@ -133,6 +133,15 @@ def static(cls: str, name: str) -> Speller:
     return lambda xs: ast.Call(path, xs, [])
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way of calling an operation; `usual` under its own name, `apart` without a list."""
+
+    spell: Speller
+    usual: bool = False
+    apart: bool = False
+
+
 class Learner:
     """Finds out which operations an engine offers, by their names and by trying them."""
 
@@ -148,49 +157,57 @@ class Learner:
                 dialect.offered[name] = operation
                 if operation.reflected in self.methods:
                     dialect.reflected.add(name)
-            elif not operation.reflected and (spell := self.spelling(operation)):
-                any_count = operation.arity or all(self.works(operation, spell, n) for n in (1, 3))
+            elif not operation.reflected and (way := self.way(operation)):
+                dialect.spelling[operation.template.partition("(")[0]] = way.spell
                 dialect.offered[name] = (
-                    operation if any_count else replace(operation, counts=(2, 2))
+                    replace(operation, counts=(2, 2))
+                    if self.takes_two(operation, way)
+                    else operation
                 )
-                dialect.spelling[operation.template.partition("(")[0]] = spell
         return dialect
 
-    def spelling(self, operation: Operation) -> Speller | None:
-        """The first spelling that works, or the first that is there though it fails."""
-        there = list(self.candidates(operation))
+    def way(self, operation: Operation) -> Way | None:
+        """The first way of calling it that works, or the most usual one though it fails."""
+        there = list(self.ways(operation))
         if len(there) == 1 and operation.arity:
             return there[0]
-        for spell in there:
-            if self.works(operation, spell):
-                return spell
-        return there[0] if there and operation.arity else None
+        right = (way for way in there if self.works(operation, way))
+        usual = (way for way in there if operation.arity or way.usual)
+        return next(right, None) or next(usual, None)
 
-    def candidates(self, operation: Operation) -> Iterable[Speller]:
+    def ways(self, operation: Operation) -> Iterable[Way]:
         name = operation.template.partition("(")[0]
         for spelled in (name, *ALIASES.get(name, ())):
-            ways: list[Speller] = []
-            if spelled in self.methods:
-                ways.append(method(self.methods[spelled]))
-            if spelled in self.functions:
-                ways.append(function(self.functions[spelled]))
+            of_class, of_module = self.methods.get(spelled), self.functions.get(spelled)
             if operation.arity:
-                yield from ways
+                yield from [Way(method(of_class))] if of_class else []
+                yield from [Way(function(of_module))] if of_module else []
                 continue
-            if spelled in self.methods:
-                yield static(self.engine.cls, self.methods[spelled])
-                yield one_by_one(static(self.engine.cls, self.methods[spelled]))
-            for way in ways:
-                yield from (way, one_by_one(way))
+            usual = spelled == name
+            spells = [function(of_module)] if of_module else []
+            spells += [static(self.engine.cls, of_class)] if of_class else []
+            for spell in spells:
+                yield Way(spell, usual)
+                yield Way(one_by_one(spell), usual, apart=True)
+            if of_class:
+                yield Way(one_by_one(method(of_class)), apart=True)
 
-    def works(self, operation: Operation, spell: Speller, count: int = 2) -> bool:
-        """Whether this way of calling it gives the right value for so many numbers."""
-        dialect = Dialect(self.engine.cls, {operation.template.partition("(")[0]: spell})
-        count = operation.arity or count
+    def takes_two(self, operation: Operation, way: Way) -> bool:
+        """Whether a function whose operands stand apart takes just two of them."""
+        kinds = [self.outcome(operation, way, n)[1].kind for n in (1, 3)]
+        return operation.arity == 0 and way.apart and kinds == ["TypeError"] * 2
+
+    def works(self, operation: Operation, way: Way) -> bool:
+        """Whether it gives the right value for two numbers."""
+        trial, came = self.outcome(operation, way, operation.arity or 2)
+        return equal(trial, came, truth(trial), 1e-3) is None
+
+    def outcome(self, operation: Operation, way: Way, count: int) -> tuple[Trial, Outcome]:
+        dialect = Dialect(self.engine.cls, {operation.template.partition("(")[0]: way.spell})
         names = [f"x{i}" for i in range(count)]
         lines = [f"{x} = Value({i + 1.5})" for i, x in enumerate(names)]
         trial = Trial((*lines, f"y = {operation.write(*names)}"), ("y.data",))
-        return equal(trial, run(self.engine, dialect, trial), truth(trial), 1e-3) is None
+        return trial, run(self.engine, dialect, trial)
 
 
 def learn(engine: Engine) -> Dialect:

@@ -395,23 +395,27 @@ def powers_of_zero(offer: Offer) -> Iterator[Case]:
 
 # Where there is more than one right answer.
 
-KINKS: Any = (  # subject, lines, bounds of each gradient, their sum, who chose what
-    ("relu", "x = Value(0); f = relu(x)", "x", (0, 1), {(0,): "PyTorch and JAX"}),
-    ("abs", "x = Value(0); f = abs(x)", "x", (-1, 1), {(0,): "PyTorch", (1,): "JAX"}),
-    ("maximum", "x = Value(2); y = Value(2); f = maximum([x, y])", "xy", (0, 1),
-     {(0.5, 0.5): "PyTorch and JAX", (1, 0): "the first", (0, 1): "the second"}),
-    ("minimum", "x = Value(2); y = Value(2); f = minimum([x, y])", "xy", (0, 1),
-     {(0.5, 0.5): "PyTorch and JAX", (1, 0): "the first", (0, 1): "the second"}),
-)  # fmt: skip
+TIE = (
+    "x = Value(2); y = Value(2); f = {}([x, y])",
+    "x = Value(2.5); y = Value(3.5); f = {}([x + 1, y])",
+)
+TIES: Any = {(0.5, 0.5): "PyTorch and JAX", (1, 0): "the first", (0, 1): "the second"}
+KINKS: Any = {  # operation: programs, bounds of each gradient, and who chose what
+    "relu": (("x = Value(0); f = relu(x)",), (0, 1), {(0,): "PyTorch and JAX"}),
+    "abs": (("x = Value(0); f = abs(x)",), (-1, 1), {(0,): "PyTorch", (1,): "JAX"}),
+    "maximum": ([text.format("maximum") for text in TIE], (0, 1), TIES),
+    "minimum": ([text.format("minimum") for text in TIE], (0, 1), TIES),
+}
 
 
 def subgradient(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
     """Any slope between those of both sides will do; another choice than PyTorch's is told."""
-    _, _, names, (low, high), choices = next(k for k in KINKS if trial.lines[0].startswith(k[1]))
+    name = next(name for name in KINKS if f"{name}(" in trial.text)
+    _, (low, high), choices = KINKS[name]
     if right.agrees(came, digits):
         return None
     between = not came.error and all(low - digits <= g <= high + digits for g in came.numbers)
-    if not between or (len(names) > 1 and abs(sum(came.numbers) - 1) > digits):
+    if not between or (len(trial.look) > 1 and abs(sum(came.numbers) - 1) > digits):
         return Failure(trial, came, right, "no subgradient lies there")
     chosen = choices.get(came.numbers, "another subgradient")
     who = ", ".join(f"{say(point)}: {whose}" for point, whose in choices.items())
@@ -425,10 +429,10 @@ def say(point: tuple[float, ...]) -> str:
 @holds("kinks", "where there is no derivative, a slope between those of both sides",
        judge=subgradient)  # fmt: skip
 def kinks(offer: Offer) -> Iterator[Case]:
-    for name, text, names, _, _ in KINKS:
-        if offer.has(name):
-            trial = Trial((f"{text}; f.backward()",), tuple(f"{x}.grad" for x in names))
-            yield Case(name, [trial], needs=(name,))
+    for name, (programs, _, choices) in KINKS.items():
+        look = ("x.grad", "y.grad")[: len(next(iter(choices)))]
+        trials = [Trial((f"{text}; f.backward()",), look) for text in programs]
+        yield Case(name, trials, needs=(name,))
 
 
 # What breaks an engine before its mathematics does.
@@ -497,16 +501,20 @@ def operands_alone(offer: Offer) -> Iterator[Case]:
     yield Case("", st.one_of([operands_kept(x).filter(sensible) for x in sound]) if sound else [])
 
 
-@holds("leak", "a graph is freed when its last name goes, without the garbage collector",
-       kind=FRAGILE)  # fmt: skip
-def leak(offer: Offer) -> Iterator[Case]:
+def freed(uses: str) -> Trial:
     lines = (
         "import gc; gc.collect(); gc.disable()",
         "before = len([v for v in gc.get_objects() if type(v) is Value])",
-        "x = Value(2); f = x * x; f.backward(); del x, f",
+        f"x = Value(2); f = x * x; {uses}del x, f",
         "left = len([v for v in gc.get_objects() if type(v) is Value]) - before; gc.enable()",
     )
-    yield Case("", [Trial(lines, ("left",), (0.0,))], needs=("mul",))
+    return Trial(lines, ("left",), (0.0,))
+
+
+@holds("leak", "a graph is freed when its last name goes, without the garbage collector",
+       kind=FRAGILE)  # fmt: skip
+def leak(offer: Offer) -> Iterator[Case]:
+    yield Case("", [freed(""), freed("f.backward(); ")], needs=("mul",))
 
 
 def old_or_new(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:

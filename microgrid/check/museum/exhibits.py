@@ -34,6 +34,7 @@ class Exhibit:
 MUSEUM: dict[str, Exhibit] = {}
 Made = TypeVar("Made", bound=Callable[..., Any])
 ARITY = {name: len(entry.rules) for name, entry in ops.PUBLIC.items()}  # 0: any number
+ARITY["mean"] = 0
 anywhere = ARITY.__contains__
 
 
@@ -320,13 +321,7 @@ def tie_counted_twice(op: str) -> type[Value]:
     "The mean divides the sum by n; so does its gradient.", among("mean"),
 )  # fmt: skip
 def mean_not_divided(op: str) -> type[Value]:
-    class Engine(Value):
-        @classmethod
-        def mean(cls, xs: Any) -> Any:
-            sum_ = cls.make("total", *xs)
-            return cls(sum_.data / len(xs), "total", sum_.parents, sum_.locals)
-
-    return Engine
+    return with_rule(op, lambda y, *xs: [1.0] * len(xs))
 
 
 # Plain numbers, several operands, names.
@@ -342,7 +337,7 @@ RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": 
 
 @exhibit(
     "constants", "x = Value(2); f = sum([x, x]); f.backward()",
-    "your {op} has no method for a plain number on its left",
+    "your {op} has no method that works for a plain number on its left",
     "Python tries `x.__radd__(2)` for `2 + x`, and sum() begins with 0 + x. The same for "
     "`__rsub__`, `__rmul__`, `__rtruediv__`.", among(*RIGHT_HANDED),
 )  # fmt: skip
@@ -503,6 +498,16 @@ class not_reversed(Value):
         self.start(order)
         for v in order:
             v.push()
+
+
+@exhibit(
+    "one operation", "x = Value(1); f = x * 2; f.backward()",
+    "backward sends nothing to the parents",
+    "After the sort, go through the nodes and call the rule of each.",
+)  # fmt: skip
+class sends_nothing(Value):
+    def push(self) -> None:
+        pass
 
 
 @exhibit(
