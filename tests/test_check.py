@@ -243,13 +243,33 @@ def test_trials_are_written_in_the_names_of_the_engine():
     assert dialect.translate(trial).lines == ("a = Scalar(2); f = (a + 1).exp() * ln(a)",)
 
 
+BROKEN_LISTS = {
+    "a tie by identity": ("if a.data == b.data", "if a.data is b.data", "kinks"),
+    "the smaller one": ("if a.data == b.data", "if a.data < b.data", "values"),
+    "a mean of two": ("/ n, tuple", "/ 2, tuple", "values"),
+    "a sum that raises": ("(1.0,) * len(xs)", "(1.0,) + len(xs)", "values"),
+    "a sum of two": ("sum(x.data for x in xs), tuple", "sum(x.data for x in xs[:2]), tuple",
+                     "values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BROKEN_LISTS)
+def test_a_broken_function_of_several_numbers_is_not_taken_for_missing(how, tmp_path):
+    right, wrong, caught = BROKEN_LISTS[how]
+    assert right in PLAIN.read_text()
+    path = tmp_path / "engine.py"
+    path.write_text(PLAIN.read_text().replace(right, wrong))
+    report = check(str(path), only=["values", "kinks"], examples=10)
+    assert [(f.kind, f.prop.name) for f in report.findings] == [("wrong", caught)], str(report)
+
+
 SPELLINGS = {
     "a function of the module": "def tanh(x):\n    return Value.tanh(x)\ndel Value.exp\n"
     "def exp(x):\n    y = math.exp(x.data)\n    return Value(y, (x,), (y,))",
     "another usual name": "Value.ln = Value.log\ndel Value.log",
     "capitals": "Value.ReLU = Value.relu\ndel Value.relu",
     "a static method of a list": "Value.sum = staticmethod(total)\ndel total",
-    "one by one": "def minimum(*xs):\n    return -maximum(-xs[0], -xs[1])",
+    "one by one": "def minimum(a, b):\n    return -maximum(-a, -b)",
 }
 
 

@@ -194,8 +194,9 @@ class Learner:
 
     def takes_two(self, operation: Operation, way: Way) -> bool:
         """Whether a function whose operands stand apart takes just two of them."""
-        kinds = [self.outcome(operation, way, n)[1].kind for n in (1, 3)]
-        return operation.arity == 0 and way.apart and kinds == ["TypeError"] * 2
+        if operation.arity or not way.apart:
+            return False
+        return all(self.outcome(operation, way, n)[1].kind == "TypeError" for n in (1, 3))
 
     def works(self, operation: Operation, way: Way) -> bool:
         """Whether it gives the right value for two numbers."""
