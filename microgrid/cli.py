@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     # A word like -x*y is an expression: argparse takes a word that begins with a space as it is.
-    given = [f" {word}" if re.match(r"-(?![-oh])", word) else word for word in given]
+    given = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given]
     options, more = parser.parse_known_args(given)
     if more and not (hasattr(options, "numbers") and all("=" in word.lstrip("-") for word in more)):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
@@ -171,11 +171,12 @@ def check_command(commands: Commands) -> None:
     add.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS",
                      help="for the whole check (default 60)")  # fmt: skip
     for name, what in REPORTS.items():
-        add.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}")
+        add.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - prints it")
     add.add_argument("--quiet", action="store_true", help="print the verdict alone")
     add.set_defaults(run=check_engine)
 
 
+STANDARD_OUTPUT = Path("-")
 REPORTS = {
     "html": "a page with the graph of each counterexample", "json": "everything as JSON",
     "junit": "JUnit XML", "gradescope": "results.json of Gradescope and Otter",
@@ -207,6 +208,11 @@ def check_engine(options: argparse.Namespace) -> int:
         raise ImportError(
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
         ) from None
+    files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
+    for path in files.values():
+        if path != STANDARD_OUTPUT:  # say so now if it cannot be written
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
     with tqdm(total=len(PROPERTIES), leave=False, disable=None, unit="property") as bar:
 
         def progress(prop: Any) -> None:
@@ -218,18 +224,15 @@ def check_engine(options: argparse.Namespace) -> int:
             seed=options.seed, timeout=options.timeout, require=split(options.require),
             progress=progress,
         )  # fmt: skip
-    print(report.verdict if options.quiet else report)
-    texts: dict[str, Any] = {
-        "html": report.html, "json": report.json,
-        "junit": lambda: report.junit(options.strict),
-        "gradescope": lambda: report.gradescope(options.strict),
-    }  # fmt: skip
-    for name, text in texts.items():
-        path: Path | None = getattr(options, name)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text(), encoding="utf-8")
-            print(f"wrote {path}")
+    if STANDARD_OUTPUT not in files.values():
+        print(report.verdict if options.quiet else report)
+    for name, path in files.items():
+        text = report.written(name, options.strict)
+        if path == STANDARD_OUTPUT:
+            print(text)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path}", file=sys.stderr)
     return report.exit_code(options.strict)
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from microgrid.errors import EngineError
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgrid")
@@ -41,15 +43,22 @@ class EngineUnderTest(pytest.Collector):
     """The engine; its report is made once, when the first property asks for it."""
 
     made: Any = None
+    refused: Exception | None = None
 
     def collect(self) -> list[pytest.Item]:
         return []
 
     def report(self) -> Any:
+        if self.refused is not None:
+            raise self.refused
         if self.made is None:
             from microgrid.check import check
 
-            self.made = check(self.name)
+            try:
+                self.made = check(self.name)
+            except EngineError as error:
+                self.refused = error
+                raise
         return self.made
 
 
@@ -65,11 +74,13 @@ class PropertyItem(pytest.Item):
         failed = [f for f in result.findings if f.kind in kinds]
         if failed:
             raise NotSo("\n\n".join(map(str, failed)))
-        if result.state in ("absent", "follows", "not run"):
+        if result.not_run:
+            raise NotSo(f"not run to its end: {result.not_run}")
+        if result.state in ("absent", "follows"):
             pytest.skip(f"{result.state}: {result.detail}")
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, NotSo):
+        if isinstance(excinfo.value, NotSo | EngineError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -389,6 +389,101 @@ def test_a_class_of_this_process_is_checked_in_a_copy_of_it():
         check(3)
 
 
+def test_a_function_that_makes_values_is_checked_as_what_it_makes(tmp_path):
+    path = tmp_path / "factory.py"
+    text = PLAIN.read_text().replace("class Value:", "class Number:")
+    text = text.replace("isinstance(x, Value)", "isinstance(x, Number)")
+    text = text.replace("isinstance(n, Value)", "isinstance(n, Number)")
+    path.write_text(f"{text}\n\ndef Value(*given):\n    return Number(*given)\n")
+    assert check(str(path), only=["values", "one operation"], examples=3).ok
+    path.write_text(path.read_text().replace("(1 - t * t,)", "(1 - t,)"))
+    assert not check(str(path), only=["values", "one operation"], examples=3).ok
+
+
+def test_two_spellings_of_a_function_with_a_narrow_domain_are_no_trouble(tmp_path):
+    path = tmp_path / "both.py"
+    path.write_text(
+        f"{PLAIN.read_text()}\n\ndef asin(x):\n"
+        "    return Value(math.asin(x.data), (x,), (1 / math.sqrt(1 - x.data**2),))\n\n"
+        "Value.asin = asin\n"
+    )
+    report = check(str(path), only=["values", "one operation"], examples=5)
+    assert report.ok
+    assert "arcsin" not in report.missing
+
+
+def test_functions_of_the_module_do_not_hide_pythons_own(tmp_path):
+    path = tmp_path / "sums.py"
+    path.write_text(f"{PLAIN.read_text()}\n\ndef sum(xs):\n    raise ValueError\n\nrange = sum\n")
+    path.write_text(path.read_text().replace("sum(x.data", "math.fsum(x.data"))
+    assert check(str(path), only=["several", "affine layer", "depth"], examples=3).ok
+
+
+def test_a_class_without_sums_and_products_cannot_be_checked():
+    with pytest.raises(EngineError, match=r"has no \+ and no \*"):
+        check(type("Value", (), {}))
+
+
+def test_a_check_that_stops_early_does_not_pass_anywhere(tmp_path):
+    path = tmp_path / "limits.py"
+    path.write_text(
+        f"{PLAIN.read_text()}\nimport os\n\nfor name in ('exp', 'sin', 'cos', 'tanh'):\n"
+        "    def function(self, right=getattr(Value, name)):\n"
+        "        if abs(self.data) > 900:\n            os._exit(0)\n        return right(self)\n"
+        "    setattr(Value, name, function)\n"
+    )
+    report = check(str(path), only=["limits", "depth"], examples=3)
+    assert report.exit_code() == 2
+    assert not report.ok
+    suite = ET.fromstring(report.junit()).find("testsuite")
+    assert int(suite.get("errors")) == len(suite.findall("testcase/error")) > 0
+
+
+ODD_ANSWERS = {
+    "text": "lambda self: '1.0'", "nothing": "lambda self: None", "a list": "lambda self: [1.0]",
+    "a complex number": "lambda self: 1j",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ODD_ANSWERS)
+def test_data_that_is_no_number_is_wrong(what, tmp_path):
+    path = tmp_path / "odd.py"
+    text = (
+        PLAIN.read_text().replace('"data", ', "").replace("self.data = data", "self.number = data")
+    )
+    path.write_text(f"{text}\n\nValue.data = property({ODD_ANSWERS[what]})\n")
+    text = path.read_text().replace("__slots__ = (", '__slots__ = ("number", ')
+    path.write_text(text)
+    assert check(str(path), only=["contract"]).exit_code() == 1
+
+
+KINDS = {
+    "numpy scalars": "np.float64(data)", "arrays of no dimension": "np.array(float(data))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_may_come_back_as_any_kind(kind, tmp_path):
+    path = tmp_path / "kinds.py"
+    text = PLAIN.read_text().replace("self.data = data", f"self.data = {KINDS[kind]}", 1)
+    path.write_text(
+        f"import numpy as np\n{text}".replace("(self.data > 0) - (", "0.0 + (self.data > 0) - (")
+    )
+    only = ["contract", "values", "one operation", "reuse"]
+    assert check(str(path), only=only, examples=3).ok
+
+
+def test_an_engine_that_writes_to_the_checker_is_refused_or_fails(tmp_path):
+    path = tmp_path / "forger.py"
+    for line in ("{}", "[" * 20_000, '{"numbers": [1]}'):
+        path.write_text(
+            "import os, contextlib\nfor fd in range(3, 12):\n"
+            f"    with contextlib.suppress(OSError):\n        os.write(fd, {line.encode() + bytes([10])!r})\n{PLAIN.read_text()}"
+        )
+        with pytest.raises(EngineError, match="answered nonsense"):
+            check(str(path), only=["contract"])
+
+
 TARGETS = {
     "": "neither a file", ":": "neither", "no/such/file.py": "there is no file",
     "notes.ipynb": "not a Python file", "a-b": "neither a file",

@@ -15,7 +15,7 @@ from hypothesis.errors import HypothesisException, NoSuchExample
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.diagnosis import diagnose
 from microgrid.check.dialect import OPERATIONS, Dialect, learn, run
-from microgrid.check.engine import Engine, shown
+from microgrid.check.engine import NOT_RUN, Engine, shown
 from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Offer, Property
 from microgrid.check.report import Finding, Report, Result
 from microgrid.check.trial import DIGITS, SINGLE, Failure, Outcome, Trial, truth
@@ -167,6 +167,8 @@ class Checker:
             if self.stopped:
                 return False
             came = self.outcome(trial, prop.patience)
+            if came is NOT_RUN:
+                return False
             failure = prop.judge(trial, came, truth(trial), self.digits)
             if failure is not None and (not best or size(trial) <= size(best[0].trial)):
                 best[:] = [failure]

@@ -14,7 +14,7 @@ from typing import Any
 
 from microgrid import functions, ops
 from microgrid.check.engine import Engine
-from microgrid.check.trial import Outcome, Trial, equal, truth, written
+from microgrid.check.trial import Outcome, Trial, equal, sensible, truth, written
 from microgrid.value import Op
 
 
@@ -206,8 +206,11 @@ class Learner:
     def outcome(self, operation: Operation, way: Way, count: int) -> tuple[Trial, Outcome]:
         dialect = Dialect(self.engine.cls, {operation.template.partition("(")[0]: way.spell})
         names = [f"x{i}" for i in range(count)]
-        lines = [f"{x} = Value({i + 1.5})" for i, x in enumerate(names)]
-        trial = Trial((*lines, f"y = {operation.write(*names)}"), ("y.data",))
+        for start in (1.5, 0.25):  # arcsin has no value at 1.5
+            lines = [f"{x} = Value({i + start})" for i, x in enumerate(names)]
+            trial = Trial((*lines, f"y = {operation.write(*names)}"), ("y.data",))
+            if sensible(trial):
+                break
         return trial, run(self.engine, dialect, trial)
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from json import dumps, loads
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,8 @@ from microgrid.errors import EngineError
 
 LONGEST_ANSWER = 1_000_000  # characters
 STRIKES = 3  # so many programs may hang or kill the process before it is given up
+
+NOT_RUN = Outcome(error="out of time", stopped=True)
 
 
 class Engine:
@@ -34,7 +37,8 @@ class Engine:
         self, target: Any, limit: float = 5.0, lifetime: float = 60.0, loading: float = 20.0
     ) -> None:
         self.target, self.limit, self.lifetime, self.loading = target, limit, lifetime, loading
-        self.strikes = 0
+        self.strikes = self.count = 0
+        self.end = time.monotonic() + lifetime
         self.process: Child | None = None
         self.about = self.start()
         self.cls = self.about["class"]
@@ -47,36 +51,58 @@ class Engine:
         """A fresh process, and what it says of the class."""
         self.process = spawn(self.target, self.lifetime)
         try:
-            about = self.process.read(self.loading)
+            about = self.process.read(min(self.loading, max(1.0, self.end - time.monotonic())))
         except TimeoutError:
             self.close()
             raise EngineError(f"loading {shown(self.target)} did not end") from None
         except EOFError as error:
             self.close()
             raise EngineError(f"loading {shown(self.target)} ended the process ({error})") from None
+        except (ValueError, RecursionError):
+            self.close()
+            raise EngineError(f"loading {shown(self.target)} answered nonsense") from None
         if "error" in about:
             self.close()
             raise EngineError(
                 f"{shown(self.target)} could not be loaded: {printable(str(about['error']))}"
             )
+        if not sane(about):
+            self.close()
+            raise EngineError(f"loading {shown(self.target)} answered nonsense")
+        if not {"__add__", "__mul__"} & set(about["methods"]):
+            self.close()
+            raise EngineError(f"{about['class']} of {shown(self.target)} has no + and no *")
         return about
 
     def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
         """The numbers that these expressions have after these lines, or how it ended."""
+        left = self.end - time.monotonic()
+        if left <= 0 or self.given_up:
+            return NOT_RUN
         limit = limit or self.limit
         try:
             if self.process is None:
                 self.start()
             assert self.process is not None
-            answer = self.process.ask({"text": text, "look": look}, limit)
+            self.count += 1
+            request = {"id": self.count, "text": text, "look": look}
+            answer = self.process.ask(request, min(limit, left))
+            if answer.get("id") != self.count:  # of another process that the engine made
+                raise ValueError
             if "error" in answer:
                 return Outcome(error=printable(str(answer["error"])))
-            return Outcome(tuple(float(x) for x in answer["numbers"]))
+            numbers = tuple(float(x) for x in answer["numbers"])
+            if len(numbers) != len(look):
+                raise ValueError
+            return Outcome(numbers)
         except TimeoutError:
+            if left < limit:
+                self.close()
+                return NOT_RUN
             ended = f"no answer within {limit:g} s"
         except (EOFError, EngineError) as error:
             ended = f"the process ended ({error})"
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             ended = "the process answered with something else than numbers"
         self.strikes += 1
         self.close()
@@ -139,7 +165,7 @@ class Child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self.popen.wait(1.0)
                 return signalled(-code) if code < 0 else f"exit code {code}"
-        elif (status := reaped(self.pid)) is not None:
+        elif (status := reaped(self.pid, 1.0)) is not None:
             code = os.waitstatus_to_exitcode(status)
             self.pid = 0
             return signalled(-code) if code < 0 else f"exit code {code}"
@@ -167,7 +193,7 @@ class Child:
 def spawn(target: Any, lifetime: float) -> Child:
     """The process for a path, a module's name, or a class that lives in this process."""
     if not isinstance(target, str | os.PathLike):
-        return fork(target)
+        return fork(target, int(lifetime) + 30)
     place, kind, name = parse(target)
     command = [sys.executable, worker.__file__, place, kind, name, str(int(lifetime) + 30)]
     process = subprocess.Popen(
@@ -182,7 +208,7 @@ def spawn(target: Any, lifetime: float) -> Child:
     return Child(process.pid, process.stdin, process.stdout, process)
 
 
-def fork(cls: Any) -> Child:
+def fork(cls: Any, seconds: int) -> Child:
     """A copy of this process, for a class that no file holds, such as a notebook's."""
     if not isinstance(cls, type):
         raise EngineError(f"a path, a module's name or a class is checked, not {cls!r}")
@@ -197,6 +223,7 @@ def fork(cls: Any) -> Child:
             os.dup2(down[0], 0)
             os.dup2(up[1], 1)
             os.closerange(3, 256)
+            worker.limited(seconds)
             requests, answers = worker.silence()
             worker.serve(requests, answers, lambda: (None, cls))
         finally:
@@ -232,6 +259,14 @@ def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
     return place, "path" if is_path else "module", name
 
 
+def sane(about: dict[str, Any]) -> bool:
+    """Whether it is what the child says of a class, not what an engine wrote in its place."""
+    texts = [about.get("class"), about.get("module")]
+    for key in ("methods", "functions"):
+        texts += about[key] if isinstance(about.get(key), list) else [None]
+    return all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
+
+
 def shown(target: Any) -> str:
     return str(target) if isinstance(target, str | os.PathLike) else str(target.__name__)
 
@@ -241,11 +276,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
-def reaped(pid: int) -> int | None:
-    if not pid:
-        return None
+def reaped(pid: int, seconds: float) -> int | None:
+    """The status of a child that has ended; it may have closed its output and live on."""
+    end = time.monotonic() + seconds
     with contextlib.suppress(OSError):
-        return os.waitpid(pid, 0)[1]
+        while pid:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                return status
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.01)
     return None
 
 

@@ -5,6 +5,7 @@ standard output that was made before the engine was loaded. Only the standard li
 and what is used later is bound here, where the engine has not yet had a chance to replace it.
 """
 
+import builtins
 import importlib
 import importlib.util
 import os
@@ -16,8 +17,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 MEMORY = 4 << 30  # bytes of data
-QUIET = os.devnull
-_compile, _exec, _eval, _float, _str, _type, _repr = compile, exec, eval, float, str, type, repr
+QUIET, ODD = os.devnull, "checked_engine"  # the name of a module whose file cannot be imported
+_compile, _exec, _eval, _float, _str, _type = compile, exec, eval, float, str, type
+_isinstance = isinstance
+BUILT_IN = frozenset(dir(builtins))  # programs mean Python's own sum and range
 
 
 def load(target: str, path: bool) -> ModuleType:
@@ -34,11 +37,11 @@ def load(target: str, path: bool) -> ModuleType:
     name = name.removesuffix(".__init__")
     sys.path.insert(0, _str(folder))
     if name.split(".")[0] in sys.modules or not all(x.isidentifier() for x in name.split(".")):
-        found = importlib.util.spec_from_file_location("engine", file)  # its name is taken, or odd
+        found = importlib.util.spec_from_file_location(ODD, file)  # its name is taken, or odd
         if found is None or found.loader is None:
             raise ImportError(f"{file} is not a Python file")
         module = importlib.util.module_from_spec(found)
-        sys.modules["engine"] = module
+        sys.modules[ODD] = module
         found.loader.exec_module(module)
         return module
     return importlib.import_module(name)
@@ -50,20 +53,35 @@ def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
     names = {
         name: thing
         for name, thing in (vars(module).items() if module else ())
-        if isinstance(thing, FunctionType) and (thing.__module__ or "").split(".")[0] == package
+        if isinstance(thing, FunctionType)
+        and name not in BUILT_IN
+        and (thing.__module__ or "").split(".")[0] == package
     }
-    return names | {cls.__name__: cls}
+    return names | {called(cls): cls}
+
+
+def called(cls: Any) -> str:
+    """The name that programs give the class."""
+    name = cls.__name__
+    return name if _isinstance(name, _str) and name.isidentifier() else "Value"
 
 
 def introduce(module: ModuleType | None, cls: Any) -> dict[str, Any]:
     """What the parent wants to know about the class."""
     return {
-        "class": cls.__name__,
+        "class": called(cls),
         "module": module.__name__ if module else cls.__module__,
         "file": getattr(module, "__file__", None),
-        "methods": [name for name in dir(cls) if callable(getattr(cls, name, None))],
-        "functions": [name for name in names_of(module, cls) if name != cls.__name__],
+        "methods": methods(cls),
+        "functions": [name for name in names_of(module, cls) if name != called(cls)],
     }
+
+
+def methods(cls: Any) -> list[str]:
+    """The names of its methods; of what it makes, where it is a function."""
+    owner = cls if isinstance(cls, _type) else _type(cls(1.0))
+    names = {name for base in _type.__dict__["__mro__"].__get__(owner) for name in vars(base)}
+    return [x for x in sorted(names) if len(x) < 40 and callable(getattr(owner, x, None))][:2000]
 
 
 def find(module: ModuleType, name: str) -> Any:
@@ -85,14 +103,18 @@ def evaluate(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
     space = dict(names)
     try:
         _exec(_compile(request["text"], "<program>", "exec"), space)
-        return {"numbers": [number(_eval(look, space)) for look in request["look"]]}
+        return {"numbers": [number(look, _eval(look, space)) for look in request["look"]]}
     except BaseException as error:  # SystemExit, too
         return {"error": said(error)}
 
 
-def number(x: Any) -> float:
+def number(look: str, x: Any) -> float:
     """A plain float of whatever the engine keeps; no gradient yet counts as zero."""
-    return 0.0 if x is None else _float(x)
+    if x is None and look.endswith(".grad"):
+        return 0.0
+    if _isinstance(x, (_str, bytes, bytearray)):
+        raise TypeError(f"{look} is text, not a number")
+    return _float(x)
 
 
 def said(error: BaseException) -> str:
@@ -116,7 +138,8 @@ def serve(requests: Any, answers: Any, start: Any) -> None:
         return
     names = names_of(module, cls)
     for line in requests:
-        say(evaluate(loads(line), names))
+        request = loads(line)
+        say({"id": request["id"]} | evaluate(request, names))
 
 
 def limited(seconds: int) -> None:
@@ -127,6 +150,10 @@ def limited(seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    with suppress(Exception):  # Linux: do not outlive the parent
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, 9)
 
 
 def silence() -> tuple[Any, Any]:
@@ -140,7 +167,7 @@ def silence() -> tuple[Any, Any]:
 
 def main() -> None:
     target, is_path, name, seconds = sys.argv[1:]
-    sys.path.pop(0)  # this file's folder
+    sys.path[:] = [x for x in sys.path if x != _str(Path(__file__).parent)]
     limited(int(seconds))
     requests, answers = silence()
 
