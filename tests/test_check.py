@@ -475,10 +475,11 @@ def test_numbers_may_come_back_as_any_kind(kind, tmp_path):
 
 def test_an_engine_that_writes_to_the_checker_is_refused_or_fails(tmp_path):
     path = tmp_path / "forger.py"
-    for line in ("{}", "[" * 20_000, '{"numbers": [1]}'):
+    for line in (b"{}\n", b"[" * 20_000 + b"\n", b'{"numbers": [1]}\n'):
         path.write_text(
             "import os, contextlib\nfor fd in range(3, 12):\n"
-            f"    with contextlib.suppress(OSError):\n        os.write(fd, {line.encode() + bytes([10])!r})\n{PLAIN.read_text()}"
+            f"    with contextlib.suppress(OSError):\n        os.write(fd, {line!r})\n"
+            f"{PLAIN.read_text()}"
         )
         with pytest.raises(EngineError, match="answered nonsense"):
             check(str(path), only=["contract"])
