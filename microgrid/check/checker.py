@@ -108,13 +108,13 @@ class Checker:
             self.failed.setdefault(prop.name, finding)
 
     def case(self, prop: Property, case: Case, result: Result) -> None:
-        missing = [name for name in case.needs if name in OPERATIONS and not self.offer.has(name)]
-        if missing:
-            result.absent.append(case.subject or ", ".join(missing))
-            return
         cause = next((self.offer.broken[n] for n in case.needs if n in self.offer.broken), None)
+        missing = [name for name in case.needs if name in OPERATIONS and not self.offer.has(name)]
         if cause is not None:
             result.follows.setdefault(case.subject, cause)
+            return
+        if missing:
+            result.absent.append(case.subject or ", ".join(missing))
             return
         failure = self.search(prop, case)
         if failure is None:

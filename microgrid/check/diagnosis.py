@@ -139,7 +139,7 @@ def probes_of(subject: str) -> tuple[Trial, ...]:
         xs = {name: start + step * i for i, name in enumerate(LEAVES[: operation.arity or 2])}
 
         def used(*names: str, n: str = exponent) -> str:
-            return operation.write(*([names[0], n] if operation.name == "power" else names))
+            return operation.write(*([names[0], n] if operation.plain else names))
 
         one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
         for text in (one, f"({one}) * 3", f"{one} + {one}", inner):

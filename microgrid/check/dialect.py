@@ -29,6 +29,7 @@ class Operation:
     method: str = ""  # the special method of an operator
     reflected: str = ""  # the one for a plain number on the left
     counts: tuple[int, int] = (1, 4)  # how many values a list has, at least and at most
+    plain: tuple[float, ...] = ()  # if given, the right operand is one of these plain numbers
 
     def write(self, *operands: str) -> str:
         if self.arity == 0:
@@ -37,6 +38,7 @@ class Operation:
 
 
 SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
+EXPONENTS = (2, 3, 1, 0, -1, -2, 0.5, 1.5)
 TWO_DEFINITIONS = {"gelu"}  # exact, or by tanh: engines that differ are both right
 ALIASES = {
     "log": ("ln",), "arcsin": ("asin",), "arccos": ("acos",), "arctan": ("atan",),
@@ -51,7 +53,7 @@ def operations() -> dict[str, Operation]:
     """All that the checker knows, in the order of the table: a new entry is covered unasked."""
     found = [
         Operation(entry.name, f"{{0}} {SYMBOLS[dunder]} {{1}}", 2, entry,
-                  f"__{dunder}__", f"__r{dunder}__")
+                  f"__{dunder}__", f"__r{dunder}__", plain=EXPONENTS if dunder == "pow" else ())
         for dunder, entry in functions.OPERATORS.items()
     ]  # fmt: skip
     found.append(Operation("neg", "-{0}", 1, ops.neg, "__neg__"))
