@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any
 
 from microgrid.errors import LayoutError
 
-if TYPE_CHECKING:
-    from microgrid.check.report import Finding, Report
+Finding = Report = Any  # of report.py, which makes its pages here
 
 STYLE = """
 .microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;

@@ -11,6 +11,7 @@ from typing import Any
 
 from microgrid.check.anatomy import Anatomy
 from microgrid.check.diagnosis import Diagnosis
+from microgrid.check.page import body, page
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
 from microgrid.check.trial import Failure, Trial
 
@@ -176,14 +177,10 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from microgrid.check.page import body
-
         return body(self)
 
     def html(self) -> str:
         """One page that needs nothing else, with the graph of each counterexample."""
-        from microgrid.check.page import page
-
         return page(self)
 
     def written(self, format: str, strict: bool = False) -> str:
