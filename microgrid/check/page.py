@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import Any
+from typing import Any, TypeAlias
 
 from microgrid.errors import LayoutError
 
-Finding = Report = Any  # of report.py, which makes its pages here
+Finding: TypeAlias = Any  # of report.py, which makes its pages here
+Report: TypeAlias = Any
 
 STYLE = """
 .microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;
