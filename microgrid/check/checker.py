@@ -116,8 +116,10 @@ class Checker:
         if missing:
             result.absent.append(case.subject or ", ".join(missing))
             return
-        failure = self.search(prop, case)
-        if failure is None:
+        programs, failure = self.search(prop, case)
+        if failure is None and (self.stopped or not programs):
+            result.not_run = self.stopped or "no program could be drawn"
+        elif failure is None:
             result.held.append(case.subject)
         elif case.optional and failure.came.kind in NOT_OFFERED:
             result.absent.append(case.subject)
@@ -159,16 +161,17 @@ class Checker:
         came = self.ask(trial)
         return None if came.error else anatomy(trial, dict(zip(trial.look, came.numbers)))
 
-    def search(self, prop: Property, case: Case) -> Failure | None:
-        """The smallest failure that hypothesis finds."""
+    def search(self, prop: Property, case: Case) -> tuple[int, Failure | None]:
+        """How many programs were run, and the smallest failure that hypothesis finds."""
         best: list[Failure] = []
+        programs = 0
 
         def fails(trial: Trial) -> bool:
-            if self.stopped:
-                return False
-            came = self.outcome(trial, prop.patience)
+            nonlocal programs
+            came = NOT_RUN if self.stopped else self.outcome(trial, prop.patience)
             if came is NOT_RUN:
                 return False
+            programs += 1
             failure = prop.judge(trial, came, truth(trial), self.digits)
             if failure is not None and (not best or size(trial) <= size(best[0].trial)):
                 best[:] = [failure]
@@ -182,7 +185,7 @@ class Checker:
                     case.trials, fails, settings=self.settings(prop.draws),
                     random=random.Random(f"{self.seed} {prop.name} {case.subject}"),
                 )  # fmt: skip
-        return best[0] if best else None
+        return programs, best[0] if best else None
 
     def settings(self, times: int) -> settings:
         return settings(

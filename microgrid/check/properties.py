@@ -442,8 +442,9 @@ def limits(offer: Offer) -> Iterator[Case]:
             points = [(1000, 999), (-1000, -1000)]
         else:
             continue
-        trials = [at(x, xs) for xs in points]
-        yield Case(x.name, [t for t in trials if finite(t)], needs=(x.name,))
+        trials = [trial for xs in points if finite(trial := at(x, xs))]
+        if trials:
+            yield Case(x.name, trials, needs=(x.name,))
 
 
 def at(operation: Operation, xs: Sequence[Any]) -> Trial:
@@ -493,7 +494,8 @@ def operands_kept(draw: Any, operation: Operation) -> Trial:
        kind=FRAGILE)  # fmt: skip
 def operands_alone(offer: Offer) -> Iterator[Case]:
     sound = [x for x in offer.operations if offer.sound(x.name)]
-    yield Case("", st.one_of([operands_kept(x).filter(sensible) for x in sound]) if sound else [])
+    trials = [operands_kept(x).filter(sensible) for x in sound]
+    yield Case("", st.one_of(trials) if sound else [], needs=(() if sound else PLAIN))
 
 
 def freed(uses: str) -> Trial:
