@@ -222,18 +222,18 @@ def check_engine(options: argparse.Namespace) -> int:
         report = check(
             options.target, only=split(options.only), examples=options.examples,
             seed=options.seed, timeout=options.timeout, require=split(options.require),
-            progress=progress,
+            strict=options.strict, progress=progress,
         )  # fmt: skip
     if STANDARD_OUTPUT not in files.values():
         print(report.verdict if options.quiet else report)
     for name, path in files.items():
-        text = report.written(name, options.strict)
+        text = report.written(name)
         if path == STANDARD_OUTPUT:
-            print(text)
+            print(text, end="")
         else:
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path}", file=sys.stderr)
-    return report.exit_code(options.strict)
+    return report.exit_code
 
 
 def split(names: Sequence[str]) -> list[str]:

@@ -22,6 +22,7 @@ from microgrid.errors import EngineError
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgrid")
     group.addoption("--engine", metavar="PATH[:CLASS]", help="check this autodiff engine")
+    group.addoption("--engine-seed", type=int, default=0, metavar="N", help="draw other programs")
     group.addoption("--engine-strict", action="store_true", help="what is fragile fails, too")
 
 
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(
         except ModuleNotFoundError as error:
             message = f'--engine needs {error.name}: pip install "microgrid-autodiff[check]"'
             raise pytest.UsageError(message) from None
+        from microgrid.check.engine import parse
+
+        try:
+            parse(target)
+        except EngineError as error:
+            raise pytest.UsageError(str(error)) from None
         engine = EngineUnderTest.from_parent(session, name=str(target))
         items += [PropertyItem.from_parent(engine, name=name) for name in PROPERTIES]
 
@@ -48,6 +55,10 @@ class EngineUnderTest(pytest.Collector):
     def collect(self) -> list[pytest.Item]:
         return []
 
+    def chosen(self) -> list[str]:
+        """The properties that -k and the like have left."""
+        return [item.name for item in self.session.items if isinstance(item, PropertyItem)]
+
     def report(self) -> Any:
         if self.refused is not None:
             raise self.refused
@@ -55,7 +66,8 @@ class EngineUnderTest(pytest.Collector):
             from microgrid.check import check
 
             try:
-                self.made = check(self.name)
+                seed = self.config.getoption("--engine-seed")
+                self.made = check(self.name, only=self.chosen(), seed=seed)
             except EngineError as error:
                 self.refused = error
                 raise
@@ -76,7 +88,7 @@ class PropertyItem(pytest.Item):
             raise NotSo("\n\n".join(map(str, failed)))
         if result.not_run:
             raise NotSo(f"not run to its end: {result.not_run}")
-        if result.state in ("absent", "follows"):
+        if result.state in ("absent", "follows", "waits"):
             pytest.skip(f"{result.state}: {result.detail}")
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:

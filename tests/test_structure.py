@@ -35,7 +35,7 @@ CHECKER = [  # the layers inside of the package `check`
     {"dialect", "museum"},
     {"properties", "anatomy"},
     {"diagnosis"},
-    {"page"},
+    {"page", "findings"},
     {"report"},
     {"checker"},
     {"__init__"},

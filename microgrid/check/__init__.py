@@ -11,7 +11,8 @@ False
 
 from microgrid.check import museum, strategies
 from microgrid.check.checker import check
+from microgrid.check.findings import Finding
 from microgrid.check.properties import PROPERTIES
-from microgrid.check.report import Finding, Report
+from microgrid.check.report import Report
 
 __all__ = ["PROPERTIES", "Finding", "Report", "check", "museum", "strategies"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from microgrid.check.dialect import OPERATIONS
-from microgrid.check.trial import Trial, close, run, written
+from microgrid.check.trial import Trial, close, run, told_apart, written
 from microgrid.draw import Picture, draw
 from microgrid.functions import FUNCTIONS
 from microgrid.labels import caption
@@ -33,10 +33,6 @@ class Unnest(ast.NodeTransformer):
         self.before = []
         self.generic_visit(node.value)
         return [*self.before, node]
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         return self.hoist(node)
@@ -83,9 +79,22 @@ class Anatomy:
     root: Value
     names: dict[Value, str]
     came: dict[Value, float]
+    tolerance: float
 
     def wrong(self, v: Value) -> bool:
-        return v in self.came and not close(self.came[v], float(v.grad), 1e-6 * (1 + abs(v.grad)))
+        return v in self.came and not close(self.came[v], float(v.grad), self.tolerance)
+
+    def suspect(self) -> str:
+        """The first operation from the result whose own gradient is right, and a parent's wrong."""
+        for v in reversed(topological(self.root)):
+            parent = next((self.names[p] for p in v.parents if self.wrong(p)), None)
+            if v.op and parent and not self.wrong(v):
+                return (
+                    f"The gradient of {self.names.get(v, 'f')} ({caption(v)}) is right, that of "
+                    f"{parent} is not: look at the rule of {caption(v)}, and at how the shares of "
+                    f"{parent} are added up."
+                )
+        return ""
 
     def picture(self, prefix: str = "") -> Picture:
         """The graph; nodes with another gradient than the right one say so."""
@@ -120,10 +129,11 @@ class Anatomy:
             return f"{name} (as above)"
         made = f" ({caption(v)})" if v.op else ""
         line = f"{name}{made} = {short(v.data)}   gradient {short(v.grad)}"
-        return f"{line}, yours {short(self.came[v])}  ✗" if self.wrong(v) else line
+        yours = told_apart(self.came[v], v.grad)[0] if self.wrong(v) else ""
+        return f"{line}, yours {yours}  ✗" if yours else line
 
 
-def anatomy(trial: Trial, came: Mapping[str, float]) -> Anatomy | None:
+def anatomy(trial: Trial, came: Mapping[str, float], tolerance: float) -> Anatomy | None:
     """The right graph of an unnested program, with the gradients that came ("a.grad": 1.0)."""
     space = run(trial, {"Value": Value, **FUNCTIONS})
     nodes = {name: v for name, v in space.items() if isinstance(v, Value)}
@@ -132,7 +142,8 @@ def anatomy(trial: Trial, came: Mapping[str, float]) -> Anatomy | None:
     root = list(nodes.values())[-1]
     inside = set(topological(root))
     names = {v: name for name, v in nodes.items() if v in inside}
-    return Anatomy(root, names, {nodes[k.removesuffix(".grad")]: x for k, x in came.items()})
+    grads = {nodes[k.removesuffix(".grad")]: x for k, x in came.items()}
+    return Anatomy(root, names, grads, tolerance)
 
 
 def short(x: float) -> str:

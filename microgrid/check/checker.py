@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -16,19 +17,19 @@ from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.diagnosis import diagnose
 from microgrid.check.dialect import OPERATIONS, Dialect, learn, run
 from microgrid.check.engine import NOT_RUN, Engine, shown
+from microgrid.check.findings import Finding, Result, in_one_line
 from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Offer, Property
-from microgrid.check.report import Finding, Report, Result
+from microgrid.check.report import Report
 from microgrid.check.trial import DIGITS, SINGLE, Failure, Outcome, Trial, truth
 from microgrid.errors import EngineError
 
 Progress = Callable[[Property], None]
-NOT_OFFERED = {"TypeError", "AssertionError", "NotImplementedError", "AttributeError"}
-SHRINKS = 300  # steps of shrinking that one counterexample is worth
 
 
 def check(
     target: Any, *, only: Iterable[str] = (), examples: int = 20, seed: int = 0,
-    timeout: float = 60.0, require: Iterable[str] = (), progress: Progress | None = None,
+    timeout: float = 60.0, require: Iterable[str] = (), strict: bool = False,
+    progress: Progress | None = None,
 ) -> Report:  # fmt: skip
     """What is right and what is wrong with an engine, each mistake with its smallest program.
 
@@ -36,12 +37,13 @@ def check(
     own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
     `examples` is how many programs each property draws for each operation, and the same `seed`
     draws the same programs. An operation that is not offered is no failure, unless `require` names
-    it. EngineError if the engine does not load, ValueError for an unknown name.
+    it; what is fragile is one if `strict`. EngineError if the engine does not load, or for an
+    unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.engine("overwrites", "add"), only=["values", "reuse"])
     >>> print(report.findings[0].headline)
-    your add overwrites `.grad` where it must add to it: a.grad came 1, right 2
+    your `+` overwrites `.grad` where it must add to it: a.grad came 1, right 2
     """
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
     with Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
@@ -56,7 +58,9 @@ def check(
             about=engine.about,
             results=checker.results,
             missing=checker.dialect.missing,
-            required=[name for name in required if name in checker.dialect.missing],
+            unknown=checker.dialect.unknown,
+            required=required,
+            strict=strict,
             single=checker.digits == SINGLE,
             options={"seed": seed, "examples": examples},
         )
@@ -111,24 +115,26 @@ class Checker:
         cause = next((self.offer.broken[n] for n in case.needs if n in self.offer.broken), None)
         missing = [name for name in case.needs if name in OPERATIONS and not self.offer.has(name)]
         if cause is not None:
-            result.follows.setdefault(case.subject, cause)
+            result.waits.setdefault(case.subject, cause)
+            for name in case.breaks:  # it has not been found sound, either
+                self.offer.broken.setdefault(name, cause)
             return
         if missing:
             result.absent.append(case.subject or ", ".join(missing))
             return
         programs, failure = self.search(prop, case)
-        if failure is None and (self.stopped or not programs):
-            result.not_run = self.stopped or "no program could be drawn"
+        if failure is None and self.stopped:
+            result.not_run = self.stopped
         elif failure is None:
-            result.held.append(case.subject)
-        elif case.optional and failure.came.kind in NOT_OFFERED:
-            result.absent.append(case.subject)
+            (result.held if programs else result.absent).append(case.subject)
+        elif case.optional and failure.came.error and not failure.came.stopped:
+            result.absent.append(case.optional)
         else:
             self.report(prop, case, failure, result)
 
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
-        kind = CONVENTION if failure.convention else prop.kind
+        kind = kind_of(prop, failure)
         cause = self.cause(failure, prop.kind) if prop.small else None
         if cause is None:
             diagnosis = diagnose(failure, case.subject, prop, self.ask) if prop.small else None
@@ -138,11 +144,13 @@ class Checker:
             result.follows[case.subject] = cause
             self.offer.broken |= dict.fromkeys(case.breaks, cause)
             return
+        own = self.dialect.translate(failure.trial)
         finding = next((f for f in result.findings if f.shares(kind, diagnosis)), None)
         if finding is None:
-            own = self.dialect.translate(failure.trial)
             finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
             result.findings.append(finding)
+        elif diagnosis is None:
+            finding.more.append(in_one_line(own, failure))
         finding.subjects.append(case.subject)
         if kind != CONVENTION:
             self.offer.broken |= dict.fromkeys(case.breaks, finding)
@@ -159,7 +167,9 @@ class Checker:
         if trial is None or failure.came.error:
             return None
         came = self.ask(trial)
-        return None if came.error else anatomy(trial, dict(zip(trial.look, came.numbers)))
+        tolerance = failure.right.tolerance(self.digits)
+        found = dict(zip(trial.look, came.numbers))
+        return None if came.error else anatomy(trial, found, tolerance)
 
     def search(self, prop: Property, case: Case) -> tuple[int, Failure | None]:
         """How many programs were run, and the smallest failure that hypothesis finds."""
@@ -192,6 +202,14 @@ class Checker:
             max_examples=self.examples * times, database=None, deadline=None,
             suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
         )  # fmt: skip
+
+
+def kind_of(prop: Property, failure: Failure) -> str:
+    """A finite wrong number is wrong, however large or deep the program was."""
+    if failure.convention:
+        return CONVENTION
+    finite = not failure.came.error and all(map(math.isfinite, failure.came.numbers))
+    return WRONG if finite and prop.numbers else prop.kind
 
 
 def size(trial: Trial) -> tuple[int, int]:

@@ -31,6 +31,13 @@ class Operation:
     counts: tuple[int, int] = (1, 4)  # how many values a list has, at least and at most
     plain: tuple[float, ...] = ()  # if given, the right operand is one of these plain numbers
 
+    @property
+    def shown(self) -> str:
+        """What people write: `+`, exp, -x."""
+        if self.reflected:
+            return f"`{self.template.split()[1]}`"
+        return f"`{self.template.format('x')}`" if self.template.startswith("-") else self.name
+
     def write(self, *operands: str) -> str:
         if self.arity == 0:
             return self.template.format(f"[{', '.join(operands)}]")
@@ -39,6 +46,7 @@ class Operation:
 
 SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 EXPONENTS = (2, 3, 1, 0, -1, -2, 0.5, 1.5)
+NO_OPERATIONS = {"backward", "zero_grad", "item", "detach"}
 TWO_DEFINITIONS = {"gelu"}  # exact, or by tanh: engines that differ are both right
 ALIASES = {
     "log": ("ln",), "arcsin": ("asin",), "arccos": ("acos",), "arctan": ("atan",),
@@ -87,6 +95,7 @@ class Dialect:
     offered: dict[str, Operation] = field(default_factory=dict)
     reflected: set[str] = field(default_factory=set)  # has the method for a number on the left
     methods: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)  # the names of methods that spell an operation
 
     def translate(self, trial: Trial) -> Trial:
         """The trial as the engine's user would write it."""
@@ -98,6 +107,11 @@ class Dialect:
     @property
     def missing(self) -> list[str]:
         return [name for name in OPERATIONS if name not in self.offered]
+
+    @property
+    def unknown(self) -> list[str]:
+        """Methods that the checker can say nothing about."""
+        return sorted(x for x in self.methods - self.used - NO_OPERATIONS if x[0] != "_")
 
 
 class Respell(ast.NodeTransformer):
@@ -142,6 +156,7 @@ class Way:
     spell: Speller
     usual: bool = False
     apart: bool = False
+    method: str = ""  # its name in the class, "" for a function of the module
 
 
 class Learner:
@@ -161,6 +176,7 @@ class Learner:
                     dialect.reflected.add(name)
             elif not operation.reflected and (way := self.way(operation)):
                 dialect.spelling[operation.template.partition("(")[0]] = way.spell
+                dialect.used.add(way.method)
                 dialect.offered[name] = (
                     replace(operation, counts=(2, 2))
                     if self.takes_two(operation, way)
@@ -171,28 +187,37 @@ class Learner:
     def way(self, operation: Operation) -> Way | None:
         """The first way of calling it that works, or the most usual one though it fails."""
         there = list(self.ways(operation))
-        if len(there) == 1 and operation.arity:
+        if len(there) == 1 and there[0].method and operation.arity:
             return there[0]
         right = (way for way in there if self.works(operation, way))
-        usual = (way for way in there if operation.arity or way.usual)
+        usual = (
+            way for way in there if (operation.arity or way.usual) and self.is_one(operation, way)
+        )
         return next(right, None) or next(usual, None)
+
+    def is_one(self, operation: Operation, way: Way) -> bool:
+        """A method, or a function of the module that takes Values: not one of plain numbers."""
+        kind = self.outcome(operation, way, operation.arity or 2)[1].kind
+        return (
+            bool(way.method) or not operation.arity or kind not in ("TypeError", "AttributeError")
+        )
 
     def ways(self, operation: Operation) -> Iterable[Way]:
         name = operation.template.partition("(")[0]
         for spelled in (name, *ALIASES.get(name, ())):
             of_class, of_module = self.methods.get(spelled), self.functions.get(spelled)
             if operation.arity:
-                yield from [Way(method(of_class))] if of_class else []
+                yield from [Way(method(of_class), method=of_class)] if of_class else []
                 yield from [Way(function(of_module))] if of_module else []
                 continue
             usual = spelled == name
-            spells = [function(of_module)] if of_module else []
-            spells += [static(self.engine.cls, of_class)] if of_class else []
-            for spell in spells:
-                yield Way(spell, usual)
-                yield Way(one_by_one(spell), usual, apart=True)
+            spells = [(function(of_module), "")] if of_module else []
+            spells += [(static(self.engine.cls, of_class), of_class)] if of_class else []
+            for spell, name_of_class in spells:
+                yield Way(spell, usual, method=name_of_class)
+                yield Way(one_by_one(spell), usual, apart=True, method=name_of_class)
             if of_class:
-                yield Way(one_by_one(method(of_class)), apart=True)
+                yield Way(one_by_one(method(of_class)), apart=True, method=of_class)
 
     def takes_two(self, operation: Operation, way: Way) -> bool:
         """Whether a function whose operands stand apart takes just two of them."""

@@ -185,9 +185,8 @@ class Child:
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
             self.pid = 0
-        for pipe in (self.requests,):  # the reading thread closes with its last line
-            with contextlib.suppress(OSError):
-                pipe.close()
+        with contextlib.suppress(OSError):
+            self.requests.close()
 
 
 def spawn(target: Any, lifetime: float) -> Child:

@@ -40,8 +40,7 @@ text-align:left;vertical-align:top;overflow-wrap:anywhere}
 @media (max-width:560px){.microgrid-check .says{display:none}}
 @media print{.microgrid-check article{break-inside:avoid}}
 """
-WORDS = {"holds": "holds", "follows": "follows", "absent": "not offered", "not run": "not run",
-         "wrong": "wrong", "fragile": "fragile", "convention": "convention"}  # fmt: skip
+WORDS = {"absent": "not offered"}  # other states are words themselves
 
 
 def page(report: Report) -> str:
@@ -57,16 +56,15 @@ def page(report: Report) -> str:
 
 def body(report: Report) -> str:
     """The report as one element, for a notebook, too."""
-    about = f"{report.about['class']} of {report.about['module']}"
+    about = "; ".join(report.heading)
     options = ", ".join(f"{name} {value}" for name, value in report.options.items())
     mood = "holds" if report.ok else "wrong"
     rows = "".join(
-        f'<tr><td class="{kind(r.state)}">{WORDS[r.state]}</td>'
+        f'<tr><td class="{kind(r.state)}">{WORDS.get(r.state, r.state)}</td>'
         f'<td class="name">{escape(r.prop.name)}</td>'
         f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{escape(r.detail)}</td></tr>'
         for r in report.results
     )
-    missing = escape(", ".join(report.missing))
     return "\n".join(
         [
             f'<div class="microgrid-check"><style>{STYLE}</style>',
@@ -77,7 +75,7 @@ def body(report: Report) -> str:
             "<article><h2>All properties</h2>",
             '<table><tr><th></th><th>property</th><th class="says">says</th><th></th></tr>',
             f"{rows}</table>",
-            f'<p class="soft">Not offered: {missing}.</p>' if missing else "",
+            *(f'<p class="soft">{escape(remark)}</p>' for remark in report.remarks),
             "</article></div>",
         ]
     )
@@ -86,7 +84,8 @@ def body(report: Report) -> str:
 def shown(finding: Finding, number: int) -> str:
     """One finding."""
     program = escape("\n".join(finding.program.lines))
-    note = f"<p>{escape(finding.failure.note)}</p>" if finding.failure.note else ""
+    notes = [*([finding.failure.note] if finding.failure.note else []), *finding.more]
+    note = "".join(f'<p class="number">{escape(note)}</p>' for note in notes)
     rows = "".join(
         f'<tr><td class="number">{escape(look)}</td><td class="number {finding.kind}">'
         f'{escape(came)}</td><td class="number holds">{escape(right)}</td></tr>'

@@ -6,17 +6,19 @@
 ... def test_gradients_are_right(program):
 ...     leaves, root = program.build(Value)
 ...     root.backward()
-...     assert [x.grad for x in leaves] == program.gradients()
+...     assert [x.grad for x in leaves] == program.gradients()  # approx(...) of floats
 >>> test_gradients_are_right()
 """
 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -41,13 +43,14 @@ hundredths = st.integers(-300, 300).map(lambda n: n / 100)
 def numbers(least: float = -3, most: float = 3) -> st.SearchStrategy[float]:
     """Integers first, then hundredths: numbers that a person can follow, in a small range.
 
-    They keep a distance from kinks that a finite difference cannot straddle by accident. They
-    shrink to 2 rather than 0 or 1, at which too many wrong formulas agree with the right one.
+    Multiples of 1/100: at a kink, or not so near that a finite difference straddles it. They shrink
+    to 2 rather than 0 or 1, at which too many wrong formulas agree with the right one.
     """
-    inside = range(int(-(-least // 1)), int(most // 1) + 1)
-    whole = st.sampled_from(sorted(inside, key=lambda n: (n < 0, (n - 2) % 10)))
-    parts = st.integers(int(least * 100), int(most * 100)).map(lambda n: n / 100)
-    return st.one_of(whole, parts)
+    low, high = math.ceil(round(least * 100, 6)), math.floor(round(most * 100, 6))
+    parts = st.integers(low, high).map(lambda n: n / 100)
+    inside = range(math.ceil(low / 100), math.floor(high / 100) + 1)
+    whole = sorted(inside, key=lambda n: (n < 0, (n - 2) % 10))
+    return st.one_of(st.sampled_from(whole), parts) if whole else parts
 
 
 @dataclass(frozen=True)
@@ -165,9 +168,10 @@ def source(
     for k in range(last, first - 1, -1):
         for i in steps[k - first][1:] if k in uses else ():
             uses[i] = uses.get(i, 0) + 1
-    texts = {i: LEAVES[i] for i in range(first) if i in uses}
+    names = chain(LEAVES, (f"x{n}" for n in count(1)))
+    texts = {i: name for i, name in zip(range(first), names) if i in uses}
     lines = ["; ".join(f"{x} = Value({leaves[i]!r})" for i, x in texts.items())]
-    inner = iter(INNER)
+    inner = chain(INNER, (f"h{n}" for n in count(1)))
     for k in range(first, last + 1):
         if k not in uses:
             continue

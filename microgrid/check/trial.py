@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -60,9 +60,12 @@ class Truth:
     numbers: Numbers
     scale: float = 1.0
 
+    def tolerance(self, digits: float = DIGITS) -> float:
+        return digits * max(1.0, self.scale)
+
     def agrees(self, came: Outcome, digits: float = DIGITS) -> bool:
         return not came.error and all(
-            close(a, b, digits * max(1.0, self.scale))
+            close(a, b, self.tolerance(digits))
             for a, b in zip(came.numbers, self.numbers, strict=True)
         )
 
@@ -76,7 +79,7 @@ class Failure:
     right: Truth
     note: str = ""  # what a special judge has to say
     convention: bool = False  # another choice, not an error
-    names: Mapping[str, str] = field(default_factory=dict)
+    digits: float = DIGITS
 
 
 Judge = Callable[[Trial, Outcome, Truth, float], Failure | None]
@@ -84,13 +87,20 @@ Judge = Callable[[Trial, Outcome, Truth, float], Failure | None]
 
 def equal(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
     """The usual judge: the numbers must be the right ones."""
-    return None if right.agrees(came, digits) else Failure(trial, came, right)
+    agrees = right.agrees(came, digits)
+    return None if agrees else Failure(trial, came, right, digits=digits)
 
 
 def close(a: float, b: float, tolerance: float) -> bool:
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or abs(a - b) <= tolerance
+
+
+def told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers, with six digits or as many as show the difference; no minus zero."""
+    written = [[f"{x + 0.0:.{n}g}" for x in (a, b)] for n in (6, 9, 12, 17)]
+    return next(((x, y) for x, y in written if x != y), (written[0][0], written[0][1]))
 
 
 @lru_cache(maxsize=4096)
