@@ -62,7 +62,7 @@ def body(report: Report) -> str:
     rows = "".join(
         f'<tr><td class="{kind(r.state)}">{WORDS.get(r.state, r.state)}</td>'
         f'<td class="name">{escape(r.prop.name)}</td>'
-        f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{escape(r.detail)}</td></tr>'
+        f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{prose(r.detail)}</td></tr>'
         for r in report.results
     )
     return "\n".join(
@@ -93,12 +93,17 @@ def shown(finding: Finding, number: int) -> str:
     )
     return (
         f'<article><h2><span class="kind {finding.kind}">{finding.kind}</span>'
-        f"{escape(finding.sentence)}</h2>"
+        f"{prose(finding.sentence)}</h2>"
         f'<p class="soft">{escape(finding.prop.name)}: {escape(finding.prop.says)}</p>'
         f"<pre>{program}</pre>"
         f"<table><tr><th></th><th>came</th><th>right</th></tr>{rows}</table>{note}"
-        f"{picture(finding, number)}<p><b>Hint.</b> {escape(finding.hint)}</p></article>"
+        f"{picture(finding, number)}<p><b>Hint.</b> {prose(finding.hint)}</p></article>"
     )
+
+
+def prose(text: str) -> str:
+    """A sentence in which `code` is set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def picture(finding: Finding, number: int) -> str:
