@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from microgrid import ops
 from microgrid.check.museum.base import Value, rules_of
@@ -618,6 +618,19 @@ class leaks(Value):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.me = self
+
+
+@exhibit(
+    "leak", "x = Value(2); f = x * x; f.backward()",
+    "every node is kept for ever, in a list that the class or the module holds",
+    "A tape must be emptied when its graph is done with; or let each node hold its parents alone.",
+)  # fmt: skip
+class never_frees(Value):
+    tape: ClassVar[list[Value]] = []
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.tape.append(self)
 
 
 @exhibit(
