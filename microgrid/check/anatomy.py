@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from microgrid.check.dialect import OPERATIONS
-from microgrid.check.trial import Trial, close, run, told_apart, written
+from microgrid.check.trial import Trial, close, run, short, told_apart, written
 from microgrid.draw import Picture, draw
 from microgrid.functions import FUNCTIONS
 from microgrid.labels import caption
@@ -84,6 +84,10 @@ class Anatomy:
     def wrong(self, v: Value) -> bool:
         return v in self.came and not close(self.came[v], float(v.grad), self.tolerance)
 
+    def yours(self, v: Value) -> str:
+        """The gradient that came, if it is wrong."""
+        return f"yours {told_apart(self.came[v], float(v.grad))[0]}" if self.wrong(v) else ""
+
     def suspect(self) -> str:
         """The first operation from the result whose own gradient is right, and a parent's wrong."""
         for v in reversed(topological(self.root)):
@@ -100,7 +104,7 @@ class Anatomy:
         """The graph; nodes with another gradient than the right one say so."""
         for v, name in self.names.items():
             v.label = name
-        notes = {v: f"yours {short(g)}" for v, g in self.came.items() if self.wrong(v)}
+        notes = {v: self.yours(v) for v in self.came}
         return draw(self.root, level="gates", notes=notes, prefix=prefix)
 
     def text(self) -> list[str]:
@@ -129,8 +133,7 @@ class Anatomy:
             return f"{name} (as above)"
         made = f" ({caption(v)})" if v.op else ""
         line = f"{name}{made} = {short(v.data)}   gradient {short(v.grad)}"
-        yours = told_apart(self.came[v], v.grad)[0] if self.wrong(v) else ""
-        return f"{line}, yours {yours}  ✗" if yours else line
+        return f"{line}, {self.yours(v)}  ✗" if self.wrong(v) else line
 
 
 def anatomy(trial: Trial, came: Mapping[str, float], tolerance: float) -> Anatomy | None:
@@ -144,7 +147,3 @@ def anatomy(trial: Trial, came: Mapping[str, float], tolerance: float) -> Anatom
     names = {v: name for name, v in nodes.items() if v in inside}
     grads = {nodes[k.removesuffix(".grad")]: x for k, x in came.items()}
     return Anatomy(root, names, grads, tolerance)
-
-
-def short(x: float) -> str:
-    return f"{float(x):.6g}"

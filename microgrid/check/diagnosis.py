@@ -7,6 +7,7 @@ the exhibit gets wrong.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +15,9 @@ from typing import Any
 
 from microgrid.check.dialect import OPERATIONS
 from microgrid.check.museum import MUSEUM, Exhibit, composed, namespace
-from microgrid.check.properties import PROPERTIES, Property
+from microgrid.check.properties import PROPERTIES, Property, leaves
 from microgrid.check.strategies import LEAVES
-from microgrid.check.trial import Failure, Outcome, Trial, Truth, answer, truth
+from microgrid.check.trial import Failure, Outcome, Trial, Truth, answer, sensible, truth
 
 ENOUGH = 0.8  # of an exhibit's symptoms
 Ask = Callable[[Trial], Outcome]
@@ -32,12 +33,6 @@ class Diagnosis:
     def explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
         return same(museum_answer(self.engine, failure.trial), failure.came, failure.right)
-
-
-def entry_name(subject: str) -> str:
-    """The operation's name in the table, for a subject of the checker."""
-    known = subject in OPERATIONS and subject != "mean"  # which has no entry of its own
-    return OPERATIONS[subject].entry.name if known else subject
 
 
 def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Diagnosis | None:
@@ -64,7 +59,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
 
 def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, Any]]:
     """The exhibits that this operation can have, with operators of their own or composed ones."""
-    op = entry_name(subject)
+    op = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for exhibit in MUSEUM.values():
         if PROPERTIES[exhibit.caught].kind != kind:
             continue
@@ -97,10 +92,6 @@ def same(came: Outcome, other: Outcome, right: Truth) -> bool:
 @lru_cache(maxsize=8192)
 def museum_answer(engine: Any, trial: Trial) -> Outcome:
     return answer(trial, namespace(engine))
-
-
-def leaves(**numbers: float) -> str:
-    return "; ".join(f"{name} = Value({x!r})" for name, x in numbers.items())
 
 
 def probe(lines: str, names: str = "x") -> Trial:
@@ -143,13 +134,7 @@ def probes_of(subject: str) -> tuple[Trial, ...]:
 
         one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
         for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
-            found.append(probe(f"{leaves(**xs)}; f = {text}; f.backward()", "".join(xs)))
-    return tuple(trial for trial in found if has_answer(trial))
-
-
-def has_answer(trial: Trial) -> bool:
-    try:
-        truth(trial)
-    except (ArithmeticError, ValueError):
-        return False
-    return True
+            found.append(
+                probe(f"{leaves(list(xs.values()))}; f = {text}; f.backward()", "".join(xs))
+            )
+    return tuple(trial for trial in found if sensible(trial, math.inf))

@@ -1,4 +1,4 @@
-"""The engine that is checked, in a process of its own, and what it calls things."""
+"""The engine that is checked, in a process of its own."""
 
 from __future__ import annotations
 
@@ -50,28 +50,19 @@ class Engine:
     def start(self) -> dict[str, Any]:
         """A fresh process, and what it says of the class."""
         self.process = spawn(self.target, self.lifetime)
+        name, about = shown(self.target), {}
         try:
             about = self.process.read(min(self.loading, max(1.0, self.end - time.monotonic())))
+            refusal = refused(about, name)
         except TimeoutError:
-            self.close()
-            raise EngineError(f"loading {shown(self.target)} did not end") from None
+            refusal = f"loading {name} did not end"
         except EOFError as error:
-            self.close()
-            raise EngineError(f"loading {shown(self.target)} ended the process ({error})") from None
+            refusal = f"loading {name} ended the process ({error})"
         except (ValueError, RecursionError):
+            refusal = f"loading {name} answered nonsense"
+        if refusal:
             self.close()
-            raise EngineError(f"loading {shown(self.target)} answered nonsense") from None
-        if "error" in about:
-            self.close()
-            raise EngineError(
-                f"{shown(self.target)} could not be loaded: {printable(str(about['error']))}"
-            )
-        if not sane(about):
-            self.close()
-            raise EngineError(f"loading {shown(self.target)} answered nonsense")
-        if not {"__add__", "__mul__"} & set(about["methods"]):
-            self.close()
-            raise EngineError(f"{about['class']} of {shown(self.target)} has no + and no *")
+            raise EngineError(refusal)
         return about
 
     def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
@@ -256,6 +247,17 @@ def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
     if not is_path and not all(part.isidentifier() for part in place.split(".")):
         raise EngineError(f"{place!r} is neither a file nor the name of a module")
     return place, "path" if is_path else "module", name
+
+
+def refused(about: dict[str, Any], name: str) -> str:
+    """Why an engine that says this of itself cannot be checked; "" if it can."""
+    if "error" in about:
+        return f"{name} could not be loaded: {printable(str(about['error']))}"
+    if not sane(about):
+        return f"loading {name} answered nonsense"
+    if not {"__add__", "__mul__"} & set(about["methods"]):
+        return f"{about['class']} of {name} has no + and no *"
+    return ""
 
 
 def sane(about: dict[str, Any]) -> bool:

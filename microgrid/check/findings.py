@@ -10,7 +10,7 @@ from microgrid.check.anatomy import Anatomy
 from microgrid.check.diagnosis import Diagnosis
 from microgrid.check.dialect import OPERATIONS
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
-from microgrid.check.trial import Failure, Trial, close, told_apart
+from microgrid.check.trial import Failure, Trial, close, short, told_apart
 
 
 @dataclass
@@ -104,7 +104,7 @@ def compared(program: Trial, failure: Failure) -> list[tuple[str, str, str]]:
     came, right = failure.came, failure.right
     if came.error:
         looks = zip(program.look, right.numbers)
-        return [("it", came.error, ", ".join(f"{look} = {x + 0.0:.6g}" for look, x in looks))]
+        return [("it", came.error, ", ".join(f"{look} = {short(x)}" for look, x in looks))]
     tolerance = right.tolerance(failure.digits)
     return [
         (look, *told_apart(a, b))

@@ -6,10 +6,10 @@ import re
 from html import escape
 from typing import Any, TypeAlias
 
+from microgrid.check.findings import Finding
 from microgrid.errors import LayoutError
 
-Finding: TypeAlias = Any  # of report.py, which makes its pages here
-Report: TypeAlias = Any
+Report: TypeAlias = Any  # of report.py, which makes its pages here
 
 STYLE = """
 .microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;

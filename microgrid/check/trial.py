@@ -97,10 +97,15 @@ def close(a: float, b: float, tolerance: float) -> bool:
     return a == b or abs(a - b) <= tolerance
 
 
+def short(x: float) -> str:
+    """Six digits; no minus zero."""
+    return f"{float(x) + 0.0:.6g}"
+
+
 def told_apart(a: float, b: float) -> tuple[str, str]:
     """Two numbers, with six digits or as many as show the difference; no minus zero."""
     written = [[f"{x + 0.0:.{n}g}" for x in (a, b)] for n in (6, 9, 12, 17)]
-    return next(((x, y) for x, y in written if x != y), (written[0][0], written[0][1]))
+    return next(((x, y) for x, y in written if x != y), (short(a), short(b)))
 
 
 @lru_cache(maxsize=4096)
@@ -122,13 +127,13 @@ def truth(trial: Trial) -> Truth:
     return Truth(numbers, max([x for x in sizes if math.isfinite(x)], default=1.0))
 
 
-def sensible(trial: Trial) -> bool:
-    """Whether it has a right answer of moderate size."""
+def sensible(trial: Trial, largest: float = TOO_LARGE) -> bool:
+    """Whether it has a finite right answer, with numbers of moderate size on the way."""
     try:
         right = truth(trial)
     except (ArithmeticError, ValueError):
         return False
-    return all(map(math.isfinite, right.numbers)) and right.scale <= TOO_LARGE
+    return all(map(math.isfinite, right.numbers)) and right.scale <= largest
 
 
 def run(trial: Trial, names: Mapping[str, Any]) -> dict[str, Any]:
