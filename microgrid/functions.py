@@ -9,8 +9,7 @@ from typing import Any
 
 from microgrid import ops
 from microgrid.errors import DomainError, ShapeError, TargetError, failure
-from microgrid.guards import is_real
-from microgrid.numeric import maximum as largest
+from microgrid.guards import is_real, look
 from microgrid.value import Constant, Op, Value, evaluate, node
 
 
@@ -60,9 +59,9 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
 
 
 def softmax(xs: Iterable[Any]) -> list[Any]:
-    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first, as a constant."""
+    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
     values = several("softmax", (xs,))
-    top = largest(*map(ops.data, values))
+    top = ops.peak(*values)
     exps = [ops.exp(x - top) for x in values]
     scale = total(exps)
     return [e / scale for e in exps]
@@ -142,7 +141,8 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
 def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
         if isinstance(other, Value) or is_real(other):
-            return bool(compare(self._data, ops.data(other)))  # not NumPy's bool
+            look(self)
+            return bool(compare(self._data, getattr(other, "_data", other)))  # not NumPy's bool
         return NotImplemented
 
     return method

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from contextvars import ContextVar
 from fractions import Fraction
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,16 @@ def rooted(x: Any) -> Any:
 def is_real(x: Any) -> bool:
     """Whether x can stand beside a Value in arithmetic."""
     return type(x) is float or type(x) is int or isinstance(x, Real)
+
+
+watching: ContextVar[Callable[[Any], None] | None] = ContextVar("watching", default=None)
+
+
+def look(v: Any) -> None:
+    """Somebody wants the number of a node: while a function is recorded, `watching` hears of it."""
+    watcher = watching.get()
+    if watcher is not None:
+        watcher(v)
 
 
 class ScopedLabel(str):
@@ -102,6 +113,7 @@ class Manners:
         return format(self._data, spec)
 
     def __bool__(self) -> bool:
+        look(self)
         return bool(self._data)
 
     def __float__(self) -> float:

@@ -16,31 +16,62 @@ Number = Any
 INF, NAN = math.inf, math.nan
 
 
-def unity(x: Number) -> Number:
-    """1 of the kind of x: among Fractions the int 1 divided by 3 would be a float."""
-    return type(x)(1)
+def on_floats(core: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Marks a function that does to floats what `core` does, and knows exact numbers, too.
+
+    `inspect.unwrap` finds the core, which is what program/native.py compiles: there 1/0 is inf.
+    """
+
+    def mark(f: Callable[..., Any]) -> Callable[..., Any]:
+        f.__wrapped__ = core  # type: ignore[attr-defined]
+        return f
+
+    return mark
 
 
+def one_by_one(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f(xs) as a function of any number of operands."""
+    return on_floats(f)(lambda *xs: f(xs))
+
+
+def unity(x: Any) -> Number:
+    """1 of the kind of the number or Value x: among Fractions 1 / 3 of ints would be a float."""
+    return type(getattr(x, "_data", x))(1)
+
+
+def quotient(a: Number, b: Number) -> Number:
+    """a / b, and the limit for b → 0⁺."""
+    if b == 0:
+        return NAN if a == 0 or a != a else math.copysign(INF, a)
+    return a / b
+
+
+@on_floats(quotient)
 def divide(a: Number, b: Number) -> Number:
     """a / b, and the limit where Python raises: for b → 0⁺, or an int beyond the floats."""
     try:
-        return a / b
-    except ZeroDivisionError:
-        return NAN if a == 0 or a != a else math.copysign(INF, a)
+        return quotient(a, b)
     except OverflowError:
         size = INF if abs(a) > abs(b) else 0.0
         return size if (a < 0) == (b < 0) else -size
 
 
-def log(x: Number) -> float:
+def float_log(x: Number) -> float:
     """log x, with log 0 = −inf and nan below zero."""
     if not x > 0:
         return -INF if x == 0 else NAN
-    if isinstance(x, Fraction) and not 1e-300 < x < 1e300:  # float(x) would overflow or be 0
-        return math.log(x.numerator) - math.log(x.denominator)
     return math.log(x)
 
 
+@on_floats(float_log)
+def log(x: Number) -> float:
+    """log x, with log 0 = −inf and nan below zero."""
+    if isinstance(x, Fraction) and x > 0 and not 1e-300 < x < 1e300:  # float(x) would overflow
+        return math.log(x.numerator) - math.log(x.denominator)
+    return float_log(x)
+
+
+@on_floats(operator.mul)
 def product(a: Number, b: Number) -> Number:
     """a b, and its limit where one factor is exact and beyond the floats."""
     try:
@@ -63,6 +94,12 @@ def float_sum(a: Number, b: Number) -> float:
     return float(product(a, 1.0) + product(b, 1.0))
 
 
+def float_power(a: float, b: float) -> float:
+    """a ** b as IEEE has it."""
+    return a**b  # type: ignore[no-any-return]
+
+
+@on_floats(float_power)
 def real_power(a: Number, b: Number) -> Number:
     """a ** b, with an error where Python goes complex."""
     y = a**b
@@ -73,6 +110,7 @@ def real_power(a: Number, b: Number) -> Number:
     return y
 
 
+@on_floats(float_power)
 def power(a: Number, b: Number) -> Number:
     """a ** b, with the limit where Python raises."""
     try:
@@ -86,8 +124,10 @@ def power(a: Number, b: Number) -> Number:
 def falling(k: int) -> Callable[[Number, Number], Number]:
     """(a, b) ↦ b (b−1) … (b−k+1) a^(b−k), the k-th derivative of a^b in a."""
 
-    def derivative(a: Number, b: Number) -> Number:
-        factor = math.prod([b - j for j in range(k)])
+    def on_floats_alone(a: Number, b: Number) -> Number:
+        factor = 1
+        for j in range(k):
+            factor = factor * (b - j)
         if factor == 0:
             return factor
         exponent, lost = difference(b, k)
@@ -96,12 +136,17 @@ def falling(k: int) -> Callable[[Number, Number], Number]:
             y += y * lost * math.log(a)
         return product(factor, y)
 
-    return derivative
+    return on_floats_alone
 
 
 def sign(x: Number) -> Number:
     """−1, 0 or 1 (0 at the kink), nan for nan."""
     return x if x != x else (x > 0) - (x < 0)
+
+
+def same(x: Number, y: Number) -> Number:
+    """1 where x = y, else 0; nan where one is nan."""
+    return x + y if x != x or y != y else type(x)(x == y)
 
 
 def step(x: Number) -> Number:
@@ -154,27 +199,47 @@ def softplus(x: Number) -> float:
     return (x if x > 0 else 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-def logsumexp(*xs: Number) -> Number:
+def log_sigmoid(x: Number) -> float:
+    """log σ(x) without overflow."""
+    return -softplus(-x)
+
+
+def careful(total: float, lost: float, x: float) -> tuple[float, float]:
+    """total + x as rounded, and `lost` with what rounding lost (Neumaier's sum)."""
+    y = total + x
+    small, large = (x, total) if abs(total) >= abs(x) else (total, x)
+    return y, lost + (large - y + small)
+
+
+def log_sum_exp(xs: Sequence[Number]) -> Number:
     """log Σ exp x without overflow; log1p keeps what lies far below the largest."""
-    top = maximum(*xs)
-    if not math.isfinite(top):
+    top = largest(xs)
+    if top - top != 0:  # inf or nan
         return float(top)
-    others = list(xs)
-    others.remove(top)
-    return top + math.log1p(math.fsum([exp_difference(x, top) for x in others]))
+    rest, lost, tops = 0.0, 0.0, 0
+    for x in xs:
+        tops += x == top
+        if x != top or tops > 1:
+            rest, lost = careful(rest, lost, exp_difference(x, top))
+    return top + math.log1p(rest + lost)
+
+
+def exp_total(xs: Sequence[Number]) -> float:
+    """Σ exp(x − top) of the top and the x that follow it."""
+    top, total, lost = xs[0], 0.0, 0.0
+    for x in xs[1:]:
+        total, lost = careful(total, lost, 1.0 if x == top else exp_difference(x, top))
+    return total + lost
 
 
 def softmax(xs: Sequence[Number]) -> list[float]:
     """exp x / Σ exp x, the gradient of logsumexp."""
-    top = maximum(*xs)
-    exps = [exp_difference(x, top) if x != top or not math.isfinite(x) else 1.0 for x in xs]
-    if math.isinf(top) and top > 0:
-        return [NAN if x == top else 0.0 for x in xs]
-    scale = math.fsum(exps)
-    return [e / scale for e in exps]
+    top = largest(xs)
+    scale = exp_total([top, *xs])
+    return [exp_difference(x, top) / scale for x in xs]
 
 
-def maximum(*xs: Number) -> Number:
+def largest(xs: Sequence[Number]) -> Number:
     """The largest; nan if any is nan."""
     top = xs[0]
     for x in xs:
@@ -185,7 +250,7 @@ def maximum(*xs: Number) -> Number:
     return top
 
 
-def minimum(*xs: Number) -> Number:
+def smallest(xs: Sequence[Number]) -> Number:
     """The smallest; nan if any is nan."""
     low = xs[0]
     for x in xs:
@@ -194,6 +259,15 @@ def minimum(*xs: Number) -> Number:
         if x < low:
             low = x
     return low
+
+
+maximum, minimum = one_by_one(largest), one_by_one(smallest)
+logsumexp, exp_sum = one_by_one(log_sum_exp), one_by_one(exp_total)
+
+
+def logaddexp(a: Number, b: Number) -> Number:
+    """log(exp a + exp b)."""
+    return log_sum_exp((a, b))
 
 
 def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
@@ -220,7 +294,7 @@ def trail(*xs: Number) -> Number:
 
 def clip(x: Number, low: Number, high: Number) -> Number:
     """x brought between the bounds; like NumPy's, high where low > high."""
-    return minimum(maximum(x, low), high)
+    return smallest((largest((x, low)), high))
 
 
 def inside(x: Number, low: Number, high: Number) -> Number:
@@ -259,7 +333,7 @@ def unit(a: Number, b: Number) -> Number:
 
 def inversion(a: Number, b: Number) -> float:
     """a / (a² + b²), scaled against overflow and underflow; nan at the origin."""
-    size = maximum(abs(a), abs(b))
+    size = largest((abs(a), abs(b)))
     if size == 0:
         return NAN
     if a == 0 or size == INF:
@@ -287,11 +361,20 @@ def normal_cdf(x: Number) -> float:
     if abs(z) > 28 or z != z:
         return math.erfc(z) / 2
     # z √2 + x is what the division lost, times √2; erfc'(z) = −2 exp(−z²) / √π
-    exact = Fraction(z) * SQRT2 + Fraction(x)
-    return math.erfc(z) / 2 + float(exact) * normal_pdf(x)
+    high, low = product_of_floats(z, SQRT2)
+    lost = (high + x) + (low + z * SQRT2_REST)
+    return float(math.erfc(z) / 2 + lost * normal_pdf(x))
 
 
-SQRT2 = Fraction(math.isqrt(2 * 10**60), 10**30)
+def product_of_floats(a: float, b: float) -> tuple[float, float]:
+    """a b as rounded, and what rounding lost (Dekker's product)."""
+    p, s, t = a * b, 134217729 * a, 134217729 * b  # 2^27 + 1
+    a_high, b_high = s - (s - a), t - (t - b)
+    a_low, b_low = a - a_high, b - b_high
+    return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+SQRT2, SQRT2_REST = math.sqrt(2), -9.667293313452913e-17  # their sum has 107 bits
 
 
 def gelu(x: Number) -> float:

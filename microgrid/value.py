@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from inspect import signature
 from typing import Any
 
 from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import Manners, Number, real, relabelled, rooted, seed
+from microgrid.guards import Manners, Number, look, real, relabelled, rooted, seed
 from microgrid.numeric import float_sum, product
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
@@ -25,22 +26,32 @@ class Op:
     all, with None where a shut gate leaves no path. Numbers give numbers and Values give Values.
     `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
     operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps.
+    What is a sum of products says so: `terms(*xs)` are its pairs of factors, in order.
     """
 
     __slots__ = ("domain", "forward", "hint", "joint", "kink", "latex", "name", "role", "rules",
-                 "text")  # fmt: skip
+                 "terms", "text")  # fmt: skip
 
     def __init__(
         self, name: str, forward: Callable[..., Number], *rules: Rule, text: str = "",
         joint: JointRule | None = None, latex: Any = "", role: str = "", hint: str = "",
         domain: Sequence[tuple[float, float]] = (), kink: Callable[..., Number] | None = None,
+        terms: Callable[..., list[tuple[Any, Any]]] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
         self.text, self.latex, self.role, self.hint = text or name, latex, role, hint
-        self.domain, self.kink = domain, kink
+        self.domain, self.kink, self.terms = domain, kink, terms
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
+
+    @property
+    def arity(self) -> int | None:
+        """How many operands it takes; None for any number."""
+        if self.joint is None:
+            return len(self.rules)
+        takes = signature(self.forward, follow_wrapped=False).parameters.values()
+        return None if any(p.kind is p.VAR_POSITIONAL for p in takes) else len(takes)
 
     def __call__(self, *xs: Any) -> Any:
         """A Value where an operand is one, else a plain number; arrays go element by element."""
@@ -80,6 +91,7 @@ class Value(Manners):
     @property
     def data(self) -> Number:
         """The number. Graphs that were built on the old one will refuse to go backward."""
+        look(self)
         return self._data
 
     @data.setter
@@ -92,6 +104,7 @@ class Value(Manners):
     @property
     def grad(self) -> Number:
         """∂(roots of the backward passes)/∂(this node); zero before any."""
+        look(self)
         return zero(self) if self._grad is None else self._grad
 
     @grad.setter
@@ -121,7 +134,7 @@ class Value(Manners):
             return self.op.rules if self.op else ()
         joint = self.op.joint
         return tuple(
-            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is None else local
+            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is None else +local
             for i in range(len(self.parents))
         )
 

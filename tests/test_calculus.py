@@ -666,7 +666,7 @@ TANH = test_the_fifth_derivative_of_tanh_is_right
 AT_ZERO = test_every_derivative_of_a_power_at_zero_is_right
 PURE = test_gradients_change_no_node_even_as_a_graph
 slow_slope = wrong_rules("sigmoid", lambda y, x: ops.sigmoid_slope(x) * (1 + 1e-9))
-frozen_slope = wrong_rules("tanh", lambda y, x: ops.tanh_slope.forward(ops.data(x)))
+frozen_slope = wrong_rules("tanh", lambda y, x: ops.tanh_slope.forward(getattr(x, "data", x)))
 by_log = wrong_rules("power", lambda y, a, b: b * y / a, ops.power.rules[1])
 BUGS = {
     "a slope that is a billionth too large": (slow_slope, FORWARD),
@@ -688,7 +688,7 @@ BUGS = {
     "perturbation confusion": (confused, NESTED),
     "gradients that change nodes": (impure, PURE),
     "an asymmetric hypot": (
-        wrong_rules("hypot", lambda y, a, b: a / y, lambda y, a, b: b / ops.data(y)),
+        wrong_rules("hypot", lambda y, a, b: a / y, lambda y, a, b: b / getattr(y, "data", y)),
         test_hessians_are_symmetric),
 }  # fmt: skip
 

@@ -259,7 +259,7 @@ def test_a_deep_a_wide_and_a_much_shared_graph_are_cut_off():
 
 @pytest.mark.parametrize("entry", TABLE.values(), ids=lambda entry: entry.name)
 def test_every_operation_has_a_formula_with_all_its_operands(entry: Op):
-    count = len(entry.rules) or (3 if entry.name == "where" else 4)
+    count = entry.arity or 4
     above_one = entry.domain[:1] == [(1.0, inf)]
     parents = [Value(1.5 if above_one else 0.5, f"x_{i}") for i in range(count)]
     text = latex(apply(entry, *parents))

@@ -288,7 +288,7 @@ with_kink = [n for n, op in ops.TABLE.items() if op.kink and n != "hypot"]
 @given(st.data())
 def test_the_kink_is_as_far_as_the_shortest_move_of_one_operand_to_it(name, data):
     kink = ops.TABLE[name].kink
-    n = len(ops.TABLE[name].rules) or 3
+    n = ops.TABLE[name].arity or 3
     xs = data.draw(st.lists(fractions, min_size=n, max_size=n))
     distance = kink(*xs)
     moves = [

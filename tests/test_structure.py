@@ -15,6 +15,7 @@ LAYERS = [
     {"errors", "numeric"},
     {"guards"},
     {"value"},
+    {"rules"},
     {"ops"},
     {"functions", "copying", "labels", "scope"},
     {"calculus", "blocks", "latex"},
@@ -79,7 +80,9 @@ def test_the_checker_alone_needs_hypothesis():
             assert not re.search(r"^(from|import) hypothesis", path.read_text(), re.MULTILINE), path
 
 
-@pytest.mark.parametrize("module", ["errors", "guards", "value", "numeric", "ops", "calculus"])
+@pytest.mark.parametrize(
+    "module", ["errors", "guards", "value", "numeric", "rules", "ops", "calculus"]
+)
 def test_the_engine_needs_the_standard_library_alone(module):
     for statement in ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
