@@ -51,6 +51,14 @@ class TargetError(MicrogridError, IndexError):
     """A class index beyond the logits."""
 
 
+class FrozenError(MicrogridError, ValueError):
+    """A number that may change would be fixed for ever in a recorded program."""
+
+
+class BranchError(MicrogridError, RuntimeError):
+    """A function that is recorded looks at a number: other numbers might take another way."""
+
+
 class EngineError(MicrogridError, RuntimeError):
     """An engine that is to be checked does not load."""
 

@@ -8,9 +8,9 @@ from functools import partialmethod
 from typing import Any
 
 from microgrid import ops
-from microgrid.errors import DomainError, ShapeError, TargetError, failure
+from microgrid.errors import DomainError, ShapeError, TargetError
 from microgrid.guards import is_real, look
-from microgrid.value import Constant, Op, Value, evaluate, node
+from microgrid.value import Constant, Op, Value, evaluate, failed, node
 
 
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
@@ -129,7 +129,7 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
         try:
             y = forward(self._data, other._data)
         except (ArithmeticError, ValueError) as error:
-            raise failure(entry, (self, other), error) from None
+            y = failed(entry, (self, other), error)
         return node(entry, self, other, y, self._version + other._version)
 
     def reflected(self: Value, other: Any) -> Any:

@@ -1,0 +1,310 @@
+"""The compiled engine: one loop over a plan, made by numba from the table of operations.
+
+The text of the loop is generated, an `elif` for each operation, and kept with its machine code in a
+folder of the user's cache under the hash of everything it depends on: so the next process does not
+compile. Arithmetic is IEEE's (1/0 is inf, nothing raises), in the same order as the engine's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import math
+import os
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from microgrid import numeric, ops, rules
+from microgrid.program.lines import REDUCE, SUM
+from microgrid.program.schedule import Part, Plan
+from microgrid.program.tape import Floats
+from microgrid.value import Op
+
+NAME = "numba"
+ORDERS = 3  # of the derivatives of a^b that are compiled
+OFFSET = 2  # codes below are SUM and REDUCE
+
+HEAD = '''"""Made by microgrid from its table of operations; do not edit."""
+import numpy as np
+from numba import njit
+from microgrid.program.native import functions
+{names} = functions()
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+def numbers(runs, body, v):
+    bad = False
+    for r in range(runs.shape[0]):
+        code, count, size, check, at = runs[r]
+        step = size + 1
+        end = at + count * step
+        i = at
+        if code == {sum}:
+            while i + 3 * step < end:
+                p, q, s = i + step, i + 2 * step, i + 3 * step
+                a = v[body[i + 1]] * v[body[i + 2]]
+                b = v[body[p + 1]] * v[body[p + 2]]
+                c = v[body[q + 1]] * v[body[q + 2]]
+                d = v[body[s + 1]] * v[body[s + 2]]
+                for t in range(3, step, 2):
+                    a += v[body[i + t]] * v[body[i + t + 1]]
+                    b += v[body[p + t]] * v[body[p + t + 1]]
+                    c += v[body[q + t]] * v[body[q + t + 1]]
+                    d += v[body[s + t]] * v[body[s + t + 1]]
+                v[body[i]], v[body[p]], v[body[q]], v[body[s]] = a, b, c, d
+                i += 4 * step
+            while i < end:
+                a = v[body[i + 1]] * v[body[i + 2]]
+                for t in range(i + 3, i + step, 2):
+                    a += v[body[t]] * v[body[t + 1]]
+                v[body[i]] = a
+                i += step
+'''
+ONE_OF_NUMBERS = """        elif code == {code}:  # {name}
+            while i < end:
+                y = {call}
+                v[body[i]] = y
+                bad |= check and not y - y == 0
+                i += step
+"""
+ROWS = '''    return bad
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath={{"reassoc"}})
+def over_batch(rows, p, q, n):
+    y = 0.0
+    for s in range(n):
+        y += rows[p, s] * rows[q, s]
+    return y
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath={{"reassoc"}})
+def total(rows, p, n):
+    y = 0.0
+    for s in range(n):
+        y += rows[p, s]
+    return y
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+def samples(runs, body, v, rows, n, wide):
+    bad = False
+    for r in range(runs.shape[0]):
+        code, count, size, check, at = runs[r]
+        step = size + 1
+        end = at + count * step
+        i = at
+        if code == {sum}:
+            while i < end:
+                o, p, q = -1 - body[i], body[i + 1], body[i + 2]
+                if q >= 0:
+                    c = v[p] * v[q]
+                    for s in range(wide):
+                        rows[o, s] = c
+                elif p >= 0:
+                    c, x = v[p], -1 - q
+                    for s in range(wide):
+                        rows[o, s] = c * rows[x, s]
+                else:
+                    w, x = -1 - p, -1 - q
+                    for s in range(wide):
+                        rows[o, s] = rows[w, s] * rows[x, s]
+                t, i = i + 3, i + step
+                while t < i:
+                    p, q = body[t], body[t + 1]
+                    if q >= 0:
+                        c = v[p] * v[q]
+                        for s in range(wide):
+                            rows[o, s] += c
+                    elif p < 0:
+                        w, x = -1 - p, -1 - q
+                        for s in range(wide):
+                            rows[o, s] += rows[w, s] * rows[x, s]
+                    elif t + 2 < i and body[t + 2] >= 0 and body[t + 3] < 0:  # two at a time
+                        c, x, d, z = v[p], -1 - q, v[body[t + 2]], -1 - body[t + 3]
+                        for s in range(wide):
+                            rows[o, s] = rows[o, s] + c * rows[x, s] + d * rows[z, s]
+                        t += 2
+                    else:
+                        c, x = v[p], -1 - q
+                        for s in range(wide):
+                            rows[o, s] += c * rows[x, s]
+                    t += 2
+        elif code == {reduce}:
+            while i < end:
+                y = v[body[i]]
+                for t in range(i + 1, i + step, 2):
+                    p, q = body[t], body[t + 1]
+                    if q >= 0:
+                        y += n * (v[p] * v[q])
+                    elif p >= 0:
+                        y += v[p] * total(rows, -1 - q, n)
+                    else:
+                        y += over_batch(rows, -1 - p, -1 - q, n)
+                v[body[i]] = y
+                i += step
+'''
+ONE_OF_ROWS = """        elif code == {code}:  # {name}
+            while i < end:
+                o{operands} = -1 - body[i]{places}
+                for s in range(wide):
+                    y = {call}
+                    rows[o, s] = y
+                    bad |= check and not y - y == 0
+                i += step
+"""
+MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
+            xs = np.empty(size)
+            while i < end:
+                for t in range(size):
+                    xs[t] = v[body[i + 1 + t]]
+                y = op_{name}(xs)
+                v[body[i]] = y
+                bad |= check and not y - y == 0
+                i += step
+"""
+MANY_OF_ROWS = """        elif code == {code}:  # {name}
+            xs = np.empty(size)
+            while i < end:
+                o = -1 - body[i]
+                for s in range(wide):
+                    for t in range(size):
+                        p = body[i + 1 + t]
+                        xs[t] = v[p] if p >= 0 else rows[-1 - p, s]
+                    y = op_{name}(xs)
+                    rows[o, s] = y
+                    bad |= check and not y - y == 0
+                i += step
+"""
+
+
+@cache
+def compiled_ops() -> dict[str, Op]:
+    """The operations that are compiled: those of the table that are no sums of products."""
+    powers = [rules.falling(k) for k in range(ORDERS + 1)]
+    return {op.name: op for op in [*ops.TABLE.values(), *powers] if op.terms is None}
+
+
+def source() -> str:
+    """The text of the loops."""
+    names, scalar, batch = [], "", ""
+    for i, (name, op) in enumerate(compiled_ops().items()):
+        names.append(f"op_{name}")
+        code, n = i + OFFSET, op.arity
+        if n is None:
+            scalar += MANY_OF_NUMBERS.format(code=code, name=name)
+            batch += MANY_OF_ROWS.format(code=code, name=name)
+            continue
+        operands = [f"p{k}" for k in range(n)]
+        scalar += ONE_OF_NUMBERS.format(
+            code=code, name=name,
+            call=f"op_{name}({', '.join([f'v[body[i + {k + 1}]]' for k in range(n)])})",
+        )  # fmt: skip
+        read = "rows[-1 - {0}, s]" if n == 1 else "(v[{0}] if {0} >= 0 else rows[-1 - {0}, s])"
+        batch += ONE_OF_ROWS.format(
+            code=code, name=name, operands="".join([f", {p}" for p in operands]),
+            places="".join([f", body[i + {k + 1}]" for k in range(n)]),
+            call=f"op_{name}({', '.join([read.format(p) for p in operands])})",
+        )  # fmt: skip
+    codes = {"sum": 0, "reduce": 1}
+    head = HEAD.format(names=", ".join(names), **codes)
+    return head + scalar + ROWS.format(**codes) + batch + "    return bad\n"
+
+
+def functions() -> list[Any]:
+    """The compiled functions of the table, in its order; numba compiles what is called."""
+    import numba
+    import numpy as np
+    from numba.extending import overload
+
+    overload(math.cbrt)(lambda x: lambda x: np.cbrt(x))
+    names: dict[str, Any] = {"math": math, "INF": math.inf, "NAN": math.nan}
+    names |= {k: x for k, x in vars(numeric).items() if isinstance(x, float)}
+
+    def localized(f: Any) -> Any:
+        core = inspect.unwrap(f)
+        if not isinstance(core, FunctionType):
+            return core  # math.exp, abs, operator.truediv
+        g = FunctionType(core.__code__, names, core.__name__, core.__defaults__, core.__closure__)
+        return numba.njit(error_model="numpy")(g)
+
+    names |= {k: localized(f) for k, f in vars(numeric).items() if isinstance(f, FunctionType)}
+    return [localized(op.forward) for op in compiled_ops().values()]
+
+
+def folder() -> Path:
+    """Where compiled loops are kept: MICROGRID_CACHE, or the user's cache."""
+    own = os.environ.get("MICROGRID_CACHE")
+    general = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(own) if own else Path(general) / "microgrid"
+
+
+@cache
+def kernel() -> ModuleType:
+    """The compiled loops; compiled where this is the first process that needs them."""
+    import numba
+
+    text = source()
+    parts = [text, numba.__version__, sys.version]
+    parts += [Path(str(m.__file__)).read_text(encoding="utf-8") for m in (numeric, ops, rules)]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    place = folder() / digest
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        write(place / "kernel.py", text)
+    except OSError:  # a home that cannot be written: compile for this process alone
+        place = Path(tempfile.mkdtemp(prefix="microgrid-"))
+        write(place / "kernel.py", text)
+    spec = importlib.util.spec_from_file_location(f"microgrid_{digest}", place / "kernel.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def write(path: Path, text: str) -> None:
+    """Write the file unless it is there; other processes never see half of it."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+class Engine:
+    """Runs one plan. Numbers are changed in place; so are rows, which have a column a sample."""
+
+    name = NAME
+
+    def __init__(self, plan: Plan) -> None:
+        known = {name: i + OFFSET for i, name in enumerate(compiled_ops())}
+        self.codes = [known.get(op.name, -1) for op in plan.ops]
+        self.parts = {id(p): self.translated(p) for p in (plan.before, plan.block, plan.after)}
+
+    def translated(self, part: Part) -> Any:
+        runs = part.runs.astype("int64")
+        for row in runs:
+            row[0] = {SUM: 0, REDUCE: 1}.get(int(row[0])) if row[0] < 0 else self.codes[row[0]]
+        return runs, part.body, part.body.view("uint32")
+
+    def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
+        """Run a part; whether a forward line may have left its domain."""
+        runs, body, unsigned = self.parts[id(part)]
+        if not len(runs):
+            return False
+        if samples:
+            return kernel().samples(runs, body, numbers, rows, samples, rows.shape[1])
+        return kernel().numbers(runs, unsigned, numbers)
+
+
+def runs_all(plan: Plan) -> bool:
+    """Whether every operation of a plan is compiled."""
+    known = compiled_ops()
+    return all(op.terms is not None or known.get(op.name) is op for op in plan.ops)

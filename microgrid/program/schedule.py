@@ -1,0 +1,126 @@
+"""Lines in the order in which they run, equal ones side by side, with the places of all numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.program.lines import FORWARD, REDUCE, Lines, adjoint, forward
+from microgrid.program.tape import Floats, Ints, Tape
+from microgrid.value import Op
+
+Int32s = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Lines that run one after the other.
+
+    A row of `runs` is (code, number of lines, arguments of each, whether forward, where they begin
+    in `body`). A line in `body` is the place of its result and those of its arguments.
+    """
+
+    runs: Int32s
+    body: Int32s
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What an engine runs: `before` the batch, for each block of its samples, and `after` it.
+
+    Places from 0 on are numbers, places −1, −2, … are rows with a number for each sample. The
+    numbers begin with the inputs that all samples share, the rows with the others.
+    """
+
+    ops: tuple[Op, ...]
+    before: Part
+    block: Part
+    after: Part
+    memory: Floats  # the numbers as they are at the beginning
+    rows: int
+    outputs: Ints
+    gradients: tuple[Ints, ...]  # for each argument that was asked for
+
+
+def plan(tape: Tape, argument: Ints, varying: int, wanted: tuple[int, ...] | None) -> Plan:
+    """The plan for a value, or with `wanted` for a value and gradients.
+
+    argument[i] is the argument that input i belongs to; bit k of `varying` says that argument k has
+    a number for each sample.
+    """
+    lines = Lines(tape, (tape.reach & varying) != 0)
+    terms = forward(tape, lines)
+    outputs = tape.outputs
+    gradients: tuple[Ints, ...] = ()
+    if wanted is not None:
+        # where no sample matters to the output, each of them sends 1 back
+        batched = varying and not lines.varies[outputs[0]]
+        seed = int(lines.new(1)[0]) if batched else lines.constant(1.0)
+        active = (tape.reach & sum(1 << k for k in set(wanted))) != 0
+        grad = adjoint(tape, lines, terms, active, [(int(outputs[0]), seed)])
+        gradients = tuple(grad[np.flatnonzero(argument == k)] for k in wanted)
+    return placed(tape, lines, outputs, gradients)
+
+
+def placed(tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...]) -> Plan:
+    """The places of the slots, and the lines in order."""
+    resolved = lines.resolved()
+    varies = lines.varies
+    shared, rows = np.flatnonzero(~varies), np.flatnonzero(varies)
+    used = np.zeros(lines.slots, dtype=bool)
+    place = np.empty(lines.slots, dtype=np.int64)
+    place[shared] = np.arange(len(shared))
+    place[rows] = -1 - np.arange(len(rows))
+    place = place[resolved]
+    memory = np.zeros(len(shared))
+    memory[place[lines.constant_slots]] = lines.constants
+
+    blocks = lines.blocks
+    if not blocks:
+        none = Part(np.zeros((0, 5), dtype=np.int32), np.zeros(0, dtype=np.int32))
+        parts = [none] * 3
+    else:
+        out = np.concatenate([b.out for b in blocks])
+        size = np.concatenate([b.size for b in blocks])
+        code = np.concatenate([np.full(len(b.out), b.code) for b in blocks])
+        phase = np.concatenate([np.full(len(b.out), b.phase) for b in blocks])
+        window = np.concatenate([b.window for b in blocks])
+        rank = np.concatenate([b.rank for b in blocks])
+        args = place[np.concatenate([b.args for b in blocks])]
+        begin = np.cumsum(size) - size
+        inside = varies[out] | (code == REDUCE)
+        step = np.where(inside, 1, np.where(phase == FORWARD, 0, 2))
+        order = np.lexsort((size, code, rank, window, phase, step))
+        parts = [
+            part(order[step[order] == k], place[out], size, code, phase, rank, begin, args)
+            for k in range(3)
+        ]
+    return Plan(
+        ops=tuple(lines.ops), before=parts[0], block=parts[1], after=parts[2], memory=memory,
+        rows=len(rows), outputs=place[outputs], gradients=tuple(place[g] for g in gradients),
+    )  # fmt: skip
+
+
+def part(
+    order: Ints, out: Ints, size: Ints, code: Ints, phase: Ints, rank: Ints, begin: Ints, args: Ints
+) -> Part:
+    """The lines in this order, gathered into runs."""
+    out, size, code, phase, rank, begin = [
+        x[order] for x in (out, size, code, phase, rank, begin)
+    ]
+    n = len(order)
+    starts = np.ones(n, dtype=bool)
+    starts[1:] = np.any([np.diff(x) != 0 for x in (size, code, phase, rank)], axis=0)
+    first = np.flatnonzero(starts)
+    at = np.cumsum(size + 1) - size - 1  # where each line begins in the body
+    body = np.empty(int(size.sum()) + n, dtype=np.int32)
+    body[at] = out
+    within = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
+    body[np.repeat(at + 1, size) + within] = args[np.repeat(begin, size) + within]
+    count = np.diff(np.append(first, n))
+    columns = [code[first], count, size[first], phase[first] == FORWARD, at[first]]
+    return Part(np.stack(columns, axis=1).astype(np.int32), body)
+
+

@@ -1,0 +1,53 @@
+"""Who looks at a number while a function is recorded: other numbers might take another way."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from microgrid.errors import BranchError
+from microgrid.guards import watching
+from microgrid.value import Constant
+
+PACKAGE = str(Path(__file__).parent.parent)
+
+
+@contextmanager
+def watched(what: str) -> Iterator[None]:
+    """BranchError, which names the line, where anything inside asks for the number of a node.
+
+    It comes at the end again if somebody on the way has caught it.
+    """
+    seen: list[BranchError] = []
+
+    def looked(v: Any) -> None:
+        if type(v) is not Constant:
+            seen.append(BranchError(
+                f"{what} looks at a number{place()}: the program would be right for numbers like "
+                "it alone; write branches with where, maximum, relu or clip"
+            ))  # fmt: skip
+            raise seen[0]
+
+    token = watching.set(looked)
+    try:
+        yield
+    finally:
+        watching.reset(token)
+    if seen:
+        raise seen[0]
+
+
+def place() -> str:
+    """The line of the caller's code that runs just now."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    line = linecache.getline(file, number, frame.f_globals).strip()
+    return f" in {Path(file).name}, line {number}" + (f", `{line}`" if line else "")
