@@ -10,8 +10,8 @@
 Read the code in this order: value.py (the node, the backward pass), ops.py (the table of
 operations), calculus.py (derivatives of functions), explain.py and draw.py (views of the backward
 pass), matrix.py and formulas.py (from scalars to the matrix formulas), examples.py (the lecture
-notes); then steps.py, blocks.py, latex.py, derive.py and diagnose.py as you need them. The checker
-of anyone's engine is the package `microgrid.check`.
+notes); then steps.py, blocks.py, latex.py, derive.py and diagnose.py as you need them. Recorded
+functions are the package `microgrid.program`, the checker of anyone's engine `microgrid.check`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from microgrid.explain import explain
 from microgrid.functions import FUNCTIONS, custom_op
 from microgrid.latex import latex
 from microgrid.matrix import affine, grads, matrix, partials, values
+from microgrid.program import Program, record
 from microgrid.scope import scope
 from microgrid.steps import steps
 from microgrid.value import Op, Value
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MicrogridError",
     "Op",
+    "Program",
     "Value",
     "affine",
     "custom_op",
@@ -60,6 +62,7 @@ __all__ = [
     "latex",
     "matrix",
     "partials",
+    "record",
     "scope",
     "steps",
     "value_and_grad",

@@ -32,6 +32,17 @@ def split(label: str) -> tuple[str, str]:
     return (match[1], match[2] or match[3]) if match else (label, "")
 
 
+def subscripted(name: str, index: Sequence[int], comma: str = "") -> str:
+    """The name of an entry, counted from 1.
+
+    >>> subscripted("x", (0, 1)), subscripted("b", (2,)), subscripted("x", ())
+    ('x_{12}', 'b_3', 'x')
+    """
+    subscript = comma.join([str(i + 1) for i in index])
+    braced = f"{{{subscript}}}" if len(subscript) > 1 else subscript
+    return f"{name}_{braced}" if name and subscript else name
+
+
 def number(x: Number, digits: int = 2) -> str:
     """x with so many decimals; what would be too long or look like zero gets an exponent.
 

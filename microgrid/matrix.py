@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from microgrid.calculus import gradients
 from microgrid.errors import GradientLostError, ShapeError
 from microgrid.functions import FUNCTIONS
+from microgrid.labels import subscripted
 from microgrid.value import Value
 
 Array = NDArray[Any]
@@ -34,10 +35,7 @@ def matrix(data: Any, name: str = "") -> Array:
     leaves = np.empty(numbers.shape, dtype=object)
     comma = "," if max(numbers.shape, default=0) > 9 else ""
     for index, number in np.ndenumerate(numbers):
-        subscript = comma.join(str(i + 1) for i in index)
-        braced = f"{{{subscript}}}" if len(subscript) > 1 else subscript
-        label = f"{name}_{braced}" if name and subscript else name
-        leaves[index] = Value(number, label)
+        leaves[index] = Value(number, subscripted(name, index, comma))
     return leaves
 
 

@@ -126,8 +126,7 @@ clip = op(
     lambda y, x, low, high: step(low - x) * inside(low, low, high),
     lambda y, x, low, high: step(maximum(x, low) - high),
     role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
-where = op(
-    "where", lambda condition, a, b: a if condition else b, joint=gates, role=ROUTER)
+where = op("where", lambda condition, a, b: a if condition else b, joint=gates, role=ROUTER)
 maximum: Op = op(
     "maximum", numeric.maximum, joint=extreme, text="max", role=ROUTER, kink=numeric.lead)
 minimum = op("minimum", numeric.minimum, joint=extreme, text="min", role=ROUTER, kink=numeric.trail)

@@ -21,7 +21,7 @@ LAYERS = [
     {"calculus", "blocks", "latex"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose", "derivation", "steps"},
-    {"claims"},
+    {"claims", "program"},
     {"derive"},
     {"examples"},
     {"__init__"},
@@ -44,6 +44,17 @@ CHECKER = [  # the layers inside of the package `check`
 ]
 
 
+PROGRAM = [  # and of the package `program`
+    {"tape", "watch"},
+    {"lines", "forms"},
+    {"schedule"},
+    {"vectors", "native"},
+    {"listing", "source"},
+    {"program"},
+    {"__init__"},
+]
+
+
 def imports(path: Path, package: str = "microgrid") -> set[str]:
     """The modules of the package that a file imports when it is imported itself."""
     found = set()
@@ -60,7 +71,7 @@ def imports(path: Path, package: str = "microgrid") -> set[str]:
 def test_imports_point_down_only(module):
     layer = next(i for i, names in enumerate(LAYERS) if module in names)
     below = set().union(*LAYERS[:layer])
-    assert imports(PACKAGE / f"{module}.py") & {*MODULES, "check"} <= below
+    assert imports(PACKAGE / f"{module}.py") & {*MODULES, "check", "program"} <= below
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("check/**/*.py")), ids=lambda p: p.stem)
@@ -72,6 +83,14 @@ def test_imports_of_the_checker_point_down_only(path):
     package = {"museum"} if "museum" in path.parts else set()  # its parts import it by name
     assert inside & set().union(*CHECKER) <= below | package
     assert not imports(path) & {"cli", "__main__"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("program/*.py")), ids=lambda p: p.stem)
+def test_imports_of_programs_point_down_only(path):
+    layer = next(i for i, names in enumerate(PROGRAM) if path.stem in names)
+    assert imports(path, "microgrid.program") <= set().union(*PROGRAM[:layer])
+    outside = next(i for i, names in enumerate(LAYERS) if "program" in names)
+    assert imports(path) & {*MODULES, "check"} <= set().union(*LAYERS[:outside])
 
 
 def test_the_checker_alone_needs_hypothesis():

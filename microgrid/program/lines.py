@@ -83,7 +83,6 @@ class Lines:
             ints = [np.broadcast_to(np.asarray(x), n) for x in (size, window, rank)]
             self.blocks.append(Block(out, code, ints[0], args.ravel(), phase, ints[1], ints[2]))
 
-
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""
         self.aliases.append((slots, to))
@@ -113,7 +112,8 @@ class Terms:
 
 def operands(tape: Tape, lines: Ints, count: int) -> Ints:
     """The operands of lines that have `count` each, a row per line."""
-    return tape.args[tape.start[lines][:, None] + np.arange(count)]
+    found: Ints = tape.args[tape.start[lines][:, None] + np.arange(count)]
+    return found
 
 
 def by_size(tape: Tape, lines: Ints) -> list[tuple[int, Ints]]:
@@ -184,9 +184,11 @@ def side(lines: Lines, xs: Ints, factors: Sequence[int | float]) -> Ints:
 
 def followed(to: Ints) -> Ints:
     """Where the arrows end."""
-    while (to != (to := to[to])).any():
-        pass
-    return to
+    while True:
+        further: Ints = to[to]
+        if (further == to).all():
+            return to
+        to = further
 
 
 @lru_cache(maxsize=4096)
@@ -300,9 +302,7 @@ def add_sums(
         lines.add(out[at], code, size, pairs, BACKWARD, window[at], rank[at])
 
 
-def uses(
-    tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints
-) -> list[Any]:
+def uses(tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints) -> list[Any]:
     """The edges from lines of one operation to their operands xs; adds the lines of the shares."""
     rows = []
     upstream, y, one = grad[tape.first + group], tape.first + group, lines.constant(1.0)

@@ -14,6 +14,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -92,8 +93,35 @@ def total(rows, p, n):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+def gather(xs, body, i, step, v, rows, wide):
+    """The operands of a line, a row each."""
+    for t in range(1, step):
+        p = body[i + t]
+        if p >= 0:
+            c = v[p]
+            for s in range(wide):
+                xs[t - 1, s] = c
+        else:
+            for s in range(wide):
+                xs[t - 1, s] = rows[-1 - p, s]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+def suspect(rows, o, wide):
+    """Whether any number of a row is inf or nan."""
+    y = 0.0
+    for s in range(wide):
+        y += rows[o, s] - rows[o, s]
+    return not y == 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
 def samples(runs, body, v, rows, n, wide):
-    bad = False
+    bad, most = False, 1
+    for r in range(runs.shape[0]):
+        if runs[r, 0] > {reduce}:
+            most = max(most, runs[r, 2])
+    xs = np.empty((most, wide))
     for r in range(runs.shape[0]):
         code, count, size, check, at = runs[r]
         step = size + 1
@@ -151,11 +179,11 @@ def samples(runs, body, v, rows, n, wide):
 '''
 ONE_OF_ROWS = """        elif code == {code}:  # {name}
             while i < end:
-                o{operands} = -1 - body[i]{places}
+                o = -1 - body[i]
+                gather(xs, body, i, step, v, rows, wide)
                 for s in range(wide):
-                    y = {call}
-                    rows[o, s] = y
-                    bad |= check and not y - y == 0
+                    rows[o, s] = op_{name}({operands})
+                bad |= check and suspect(rows, o, wide)
                 i += step
 """
 MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
@@ -169,16 +197,12 @@ MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
                 i += step
 """
 MANY_OF_ROWS = """        elif code == {code}:  # {name}
-            xs = np.empty(size)
             while i < end:
                 o = -1 - body[i]
+                gather(xs, body, i, step, v, rows, wide)
                 for s in range(wide):
-                    for t in range(size):
-                        p = body[i + 1 + t]
-                        xs[t] = v[p] if p >= 0 else rows[-1 - p, s]
-                    y = op_{name}(xs)
-                    rows[o, s] = y
-                    bad |= check and not y - y == 0
+                    rows[o, s] = op_{name}(xs[:size, s])
+                bad |= check and suspect(rows, o, wide)
                 i += step
 """
 
@@ -200,17 +224,12 @@ def source() -> str:
             scalar += MANY_OF_NUMBERS.format(code=code, name=name)
             batch += MANY_OF_ROWS.format(code=code, name=name)
             continue
-        operands = [f"p{k}" for k in range(n)]
         scalar += ONE_OF_NUMBERS.format(
             code=code, name=name,
             call=f"op_{name}({', '.join([f'v[body[i + {k + 1}]]' for k in range(n)])})",
         )  # fmt: skip
-        read = "rows[-1 - {0}, s]" if n == 1 else "(v[{0}] if {0} >= 0 else rows[-1 - {0}, s])"
-        batch += ONE_OF_ROWS.format(
-            code=code, name=name, operands="".join([f", {p}" for p in operands]),
-            places="".join([f", body[i + {k + 1}]" for k in range(n)]),
-            call=f"op_{name}({', '.join([read.format(p) for p in operands])})",
-        )  # fmt: skip
+        operands = ", ".join([f"xs[{k}, s]" for k in range(n)])
+        batch += ONE_OF_ROWS.format(code=code, name=name, operands=operands)
     codes = {"sum": 0, "reduce": 1}
     head = HEAD.format(names=", ".join(names), **codes)
     return head + scalar + ROWS.format(**codes) + batch + "    return bad\n"
@@ -299,12 +318,13 @@ class Engine:
         runs, body, unsigned = self.parts[id(part)]
         if not len(runs):
             return False
+        loops = kernel()
         if samples:
-            return kernel().samples(runs, body, numbers, rows, samples, rows.shape[1])
-        return kernel().numbers(runs, unsigned, numbers)
+            return bool(loops.samples(runs, body, numbers, rows, samples, -(-samples // 8) * 8))
+        return bool(loops.numbers(runs, unsigned, numbers))
 
 
-def runs_all(plan: Plan) -> bool:
-    """Whether every operation of a plan is compiled."""
-    known = compiled_ops()
-    return all(op.terms is not None or known.get(op.name) is op for op in plan.ops)
+def compiles(used: Iterable[Op]) -> bool:
+    """Whether these operations, and those of their local gradients, are all compiled."""
+    known = [*compiled_ops().values()][:-1]  # the slope of the last power is not there
+    return all(op.terms is not None or op in known for op in used)

@@ -40,6 +40,8 @@ class Plan:
     after: Part
     memory: Floats  # the numbers as they are at the beginning
     rows: int
+    count: int  # the place of the number of samples
+    sums: Ints  # numbers that add up over the batch, from zero
     outputs: Ints
     gradients: tuple[Ints, ...]  # for each argument that was asked for
 
@@ -52,25 +54,29 @@ def plan(tape: Tape, argument: Ints, varying: int, wanted: tuple[int, ...] | Non
     """
     lines = Lines(tape, (tape.reach & varying) != 0)
     terms = forward(tape, lines)
-    outputs = tape.outputs
+    outputs, count = tape.outputs, lines.new(1)
     gradients: tuple[Ints, ...] = ()
     if wanted is not None:
-        # where no sample matters to the output, each of them sends 1 back
-        batched = varying and not lines.varies[outputs[0]]
-        seed = int(lines.new(1)[0]) if batched else lines.constant(1.0)
+        # where no sample matters to the output, each of them sends its 1 back
+        constant = varying and not lines.varies[outputs[0]]
+        seed = int(count[0]) if constant else lines.constant(1.0)
         active = (tape.reach & sum(1 << k for k in set(wanted))) != 0
         grad = adjoint(tape, lines, terms, active, [(int(outputs[0]), seed)])
         gradients = tuple(grad[np.flatnonzero(argument == k)] for k in wanted)
-    return placed(tape, lines, outputs, gradients)
+    return placed(tape, lines, outputs, gradients, int(count[0]))
 
 
-def placed(tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...]) -> Plan:
+def placed(
+    tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int
+) -> Plan:
     """The places of the slots, and the lines in order."""
-    resolved = lines.resolved()
-    varies = lines.varies
-    shared, rows = np.flatnonzero(~varies), np.flatnonzero(varies)
+    resolved, varies = lines.resolved(), lines.varies
     used = np.zeros(lines.slots, dtype=bool)
-    place = np.empty(lines.slots, dtype=np.int64)
+    used[: tape.first] = used[lines.constant_slots] = used[resolved[outputs]] = used[count] = True
+    for block in lines.blocks:
+        used[block.out] = True
+    shared, rows = np.flatnonzero(~varies & used), np.flatnonzero(varies & used)
+    place = np.zeros(lines.slots, dtype=np.int64)
     place[shared] = np.arange(len(shared))
     place[rows] = -1 - np.arange(len(rows))
     place = place[resolved]
@@ -80,7 +86,7 @@ def placed(tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...])
     blocks = lines.blocks
     if not blocks:
         none = Part(np.zeros((0, 5), dtype=np.int32), np.zeros(0, dtype=np.int32))
-        parts = [none] * 3
+        parts, sums = [none] * 3, np.zeros(0, dtype=np.int64)
     else:
         out = np.concatenate([b.out for b in blocks])
         size = np.concatenate([b.size for b in blocks])
@@ -92,6 +98,7 @@ def placed(tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...])
         begin = np.cumsum(size) - size
         inside = varies[out] | (code == REDUCE)
         step = np.where(inside, 1, np.where(phase == FORWARD, 0, 2))
+        sums = np.unique(place[out[code == REDUCE]])
         order = np.lexsort((size, code, rank, window, phase, step))
         parts = [
             part(order[step[order] == k], place[out], size, code, phase, rank, begin, args)
@@ -99,7 +106,8 @@ def placed(tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...])
         ]
     return Plan(
         ops=tuple(lines.ops), before=parts[0], block=parts[1], after=parts[2], memory=memory,
-        rows=len(rows), outputs=place[outputs], gradients=tuple(place[g] for g in gradients),
+        rows=len(rows), count=int(place[count]), sums=sums, outputs=place[outputs],
+        gradients=tuple([place[g] for g in gradients]),
     )  # fmt: skip
 
 
@@ -107,9 +115,7 @@ def part(
     order: Ints, out: Ints, size: Ints, code: Ints, phase: Ints, rank: Ints, begin: Ints, args: Ints
 ) -> Part:
     """The lines in this order, gathered into runs."""
-    out, size, code, phase, rank, begin = [
-        x[order] for x in (out, size, code, phase, rank, begin)
-    ]
+    out, size, code, phase, rank, begin = [x[order] for x in (out, size, code, phase, rank, begin)]
     n = len(order)
     starts = np.ones(n, dtype=bool)
     starts[1:] = np.any([np.diff(x) != 0 for x in (size, code, phase, rank)], axis=0)
@@ -122,5 +128,3 @@ def part(
     count = np.diff(np.append(first, n))
     columns = [code[first], count, size[first], phase[first] == FORWARD, at[first]]
     return Part(np.stack(columns, axis=1).astype(np.int32), body)
-
-

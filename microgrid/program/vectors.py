@@ -27,26 +27,36 @@ class Engine:
         """Run a part; whether a forward line may have left its domain."""
         with np.errstate(all="ignore"):
             bad = False
-            for code, out, args in self.parts[id(part)]:
+            rows = rows[:, :samples]
+            for code, forward, out, args in self.parts[id(part)]:
                 if code == SUM:
                     store(out, sums(args, numbers, rows), numbers, rows)
                 elif code == REDUCE:
-                    numbers[out] += sums(args, numbers, rows)[:, :samples].sum(axis=1)
+                    numbers[out] += sums(args, numbers, rows).sum(axis=1)
                 else:
                     operands = [read(args[:, j], numbers, rows) for j in range(args.shape[1])]
-                    y, failed = each(self.plan.ops[code].forward, operands)
-                    bad |= failed
+                    y, error = each(self.plan.ops[code].forward, operands)
+                    if error and not forward:  # a rule of the user's own
+                        raise error
+                    bad |= error is not None
                     store(out, y, numbers, rows)
             return bad
 
 
-def unpacked(part: Part) -> list[tuple[int, Ints, Ints]]:
-    """(code, places of the results, places of the arguments) for each run."""
+def unpacked(part: Part) -> list[tuple[int, int, Ints, Ints]]:
+    """(code, whether forward, places of the results, those of the arguments) for each run."""
     found = []
-    for code, count, size, _, at in part.runs.tolist():
+    for code, count, size, forward, at in part.runs.tolist():
         table = part.body[at : at + count * (size + 1)].reshape(count, size + 1).astype(np.int64)
-        found.append((code, table[:, 0], table[:, 1:]))
+        found.append((code, forward, table[:, 0], table[:, 1:]))
     return found
+
+
+def results(places: Ints, numbers: Floats, rows: Floats) -> Floats:
+    """The numbers at these places, a row for each sample."""
+    if len(places) == 1 and places[0] < 0:
+        return rows[-1 - places[0], :, None]
+    return read(places, numbers, rows).T
 
 
 def read(places: Ints, numbers: Floats, rows: Floats) -> Floats:
@@ -78,17 +88,19 @@ def sums(pairs: Ints, numbers: Floats, rows: Floats) -> Any:
     return y
 
 
-def each(forward: Any, operands: list[Floats]) -> tuple[Floats, bool]:
-    """forward of every line and sample; nan and True where it raises."""
+def each(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None]:
+    """forward of every line and sample; nan where it raises, and what it raises."""
     columns = np.broadcast_arrays(*operands)
     flat = [x.ravel().tolist() for x in columns]
+    failed: Exception | None = None
     try:
-        y, failed = list(map(forward, *flat)), False
+        y = list(map(forward, *flat))
     except (ArithmeticError, ValueError):
-        y, failed = [], True
+        y = []
         for xs in zip(*flat):
             try:
                 y.append(forward(*xs))
-            except (ArithmeticError, ValueError):
+            except (ArithmeticError, ValueError) as error:
                 y.append(np.nan)
+                failed = error
     return np.array(y, dtype=float).reshape(columns[0].shape), failed

@@ -1,0 +1,146 @@
+"""Numbers, nested lists and arrays as one flat row of floats, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from microgrid.errors import NumberError, RangeError, ShapeError
+from microgrid.guards import is_real
+from microgrid.labels import subscripted
+from microgrid.program.tape import Floats
+from microgrid.value import Value
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an argument or a result is built: one number, an array, or a list of such."""
+
+    kind: type  # float, np.ndarray, list or tuple
+    shape: tuple[int, ...] = ()  # of an array
+    parts: tuple[Form, ...] = ()  # of a list
+
+    @cached_property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        if self.parts or self.kind in (list, tuple):
+            return sum([part.size for part in self.parts])
+        return int(np.prod(self.shape, dtype=int))
+
+    def flat(self, x: Any, name: str) -> Floats:
+        """x as a row of floats; ShapeError unless it has this form."""
+        if self.kind is np.ndarray:
+            if isinstance(x, np.ndarray) and x.shape == self.shape and x.dtype == float:
+                return x.ravel()
+            if np.shape(x) != self.shape:
+                raise ShapeError(f"{name}: the program takes shape {self.shape}, got {words(x)}")
+            return numbers(x, name)
+        if self.kind is float:
+            if np.shape(x) != ():
+                raise ShapeError(f"{name}: the program takes one number, got {words(x)}")
+            return numbers(x, name)
+        if not isinstance(x, list | tuple | np.ndarray) or len(x) != len(self.parts):
+            raise ShapeError(f"{name}: the program takes {self}, got {words(x)}")
+        rows = [part.flat(y, f"{name}[{i}]") for i, (part, y) in enumerate(zip(self.parts, x))]
+        return np.concatenate(rows) if rows else np.zeros(0)
+
+    def filled(self, row: Any) -> Any:
+        """The entries of a row in this form, the numbers as floats; the row is not copied."""
+        if self.kind is np.ndarray:
+            return row.reshape(self.shape)
+        if self.kind is float:
+            return float(row[0])
+        found, begin = [], 0
+        for part in self.parts:
+            found.append(part.filled(row[begin : begin + part.size]))
+            begin += part.size
+        return self.kind(found)
+
+    def rectangle(self, name: str) -> tuple[int, ...]:
+        """The shape, if lists could be an array; ShapeError if not."""
+        if self.kind in (float, np.ndarray):
+            return self.shape
+        inner = {part.rectangle(name) for part in self.parts}
+        if len(inner) > 1:
+            raise ShapeError(f"{name}: ragged lists have no batch axis; use an array")
+        return (len(self.parts), *(inner.pop() if inner else ()))
+
+    def __str__(self) -> str:
+        if self.kind is float:
+            return "a number"
+        if self.kind is np.ndarray:
+            return f"an array of shape {self.shape}"
+        return f"a {self.kind.__name__} of {len(self.parts)}"
+
+
+def words(x: Any) -> str:
+    if np.shape(x) == ():
+        return repr(x)
+    return f"{type(x).__name__} of shape {np.shape(x)}"
+
+
+def numbers(x: Any, name: str) -> Floats:
+    """An array of real numbers as a row of floats."""
+    return matrix_of(x, name).ravel()
+
+
+def matrix_of(x: Any, name: str) -> Floats:
+    """An array of real numbers in floats."""
+    try:
+        return np.asarray(x, dtype=float)
+    except OverflowError:
+        raise RangeError(f"{name}: a number beyond the floats, in which a program runs") from None
+    except (TypeError, ValueError) as error:
+        raise NumberError(f"{name}: a program takes real numbers, got {words(x)}") from error
+
+
+def form_of(x: Any) -> Form:
+    """The form of numbers or Values."""
+    if isinstance(x, list | tuple):
+        return Form(type(x), (), tuple(map(form_of, x)))
+    if np.shape(x) == () or isinstance(x, Value):
+        return Form(float)
+    return Form(np.ndarray, np.shape(x))
+
+
+def leaves(x: Any, name: str) -> Any:
+    """New leaves in the form of numbers or Values, named like the entries of a matrix."""
+    entries = list(paths(x, ()))
+    comma = "," if max([i for path, _ in entries for i in path], default=0) > 8 else ""
+    made = [leaf(y, subscripted(name, path, comma)) for path, y in entries]
+    return filled(form_of(x), iter(made)), made
+
+
+def paths(x: Any, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """Every entry with its indices."""
+    if isinstance(x, list | tuple):
+        for i, y in enumerate(x):
+            yield from paths(y, (*path, i))
+    elif not isinstance(x, Value) and np.shape(x):
+        for index, y in np.ndenumerate(x):
+            yield (*path, *index), y
+    else:
+        yield path, x
+
+
+def leaf(x: Any, label: str) -> Value:
+    if isinstance(x, Value):
+        return Value(x._data, x._label or label)
+    if not is_real(x) and np.shape(x) != ():
+        raise NumberError(f"{label}: a program takes real numbers, got {x!r}")
+    return Value(x, label)
+
+
+def filled(form: Form, nodes: Iterator[Value]) -> Any:
+    """Nodes in a form, arrays as object arrays."""
+    if form.kind is np.ndarray:
+        array = np.empty(form.size, dtype=object)
+        array[:] = [next(nodes) for _ in range(form.size)]
+        return array.reshape(form.shape)
+    if form.kind is float:
+        return next(nodes)
+    return form.kind([filled(part, nodes) for part in form.parts])
