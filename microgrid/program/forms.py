@@ -90,12 +90,13 @@ def numbers(x: Any, name: str) -> Floats:
 
 def matrix_of(x: Any, name: str) -> Floats:
     """An array of real numbers in floats."""
+    array = np.asarray(x)
     try:
-        return np.asarray(x, dtype=float)
+        if array.dtype.kind in "fiub" or all(map(is_real, array.ravel().tolist())):
+            return array.astype(float)
     except OverflowError:
         raise RangeError(f"{name}: a number beyond the floats, in which a program runs") from None
-    except (TypeError, ValueError) as error:
-        raise NumberError(f"{name}: a program takes real numbers, got {words(x)}") from error
+    raise NumberError(f"{name}: a program takes real numbers, got {words(x)}")
 
 
 def form_of(x: Any) -> Form:

@@ -152,8 +152,8 @@ def forward(tape: Tape, lines: Lines) -> Terms:
     uses = np.bincount(tape.args, minlength=tape.first + len(tape))
     np.add.at(uses, tape.outputs, 1)
     length = np.bincount(line, minlength=len(tape))
-    source = p - tape.first
-    inside = (q == lines.constant(1.0)) & (source >= 0) & (uses[p] == 1)
+    source = np.maximum(p - tape.first, 0)
+    inside = (q == lines.constant(1.0)) & (p >= tape.first) & (uses[p] == 1)
     inside &= summed[source] & ((position == 0) | (length[source] == 1))
     into = np.arange(len(tape))
     into[source[inside]] = line[inside]

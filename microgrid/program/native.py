@@ -27,7 +27,7 @@ from microgrid.program.tape import Floats
 from microgrid.value import Op
 
 NAME = "numba"
-ORDERS = 3  # of the derivatives of a^b that are compiled
+ORDERS = 5  # of the derivatives of a^b that are compiled
 OFFSET = 2  # codes below are SUM and REDUCE
 
 HEAD = '''"""Made by microgrid from its table of operations; do not edit."""
@@ -324,7 +324,7 @@ class Engine:
         return bool(loops.numbers(runs, unsigned, numbers))
 
 
-def compiles(used: Iterable[Op]) -> bool:
-    """Whether these operations, and those of their local gradients, are all compiled."""
+def not_compiled(used: Iterable[Op]) -> list[Op]:
+    """Those operations that are not compiled, or whose local gradients are not."""
     known = [*compiled_ops().values()][:-1]  # the slope of the last power is not there
-    return all(op.terms is not None or op in known for op in used)
+    return [op for op in used if op.terms is None and op not in known]

@@ -201,11 +201,11 @@ def chosen(engine: str, tape: Tape) -> str:
         raise GraphError(f"there is no engine {engine!r}: {', '.join(ENGINES)} or auto")
     if engine == vectors.NAME:
         return engine
-    here = find_spec("numba") is not None
-    if here and native.compiles(tape.ops):
+    here, others = find_spec("numba") is not None, native.not_compiled(tape.ops)
+    if here and not others:
         return native.NAME
     if engine == native.NAME:
-        why = "it has an operation of your own" if here else "pip install numba, the extra `fast`"
+        why = f"{others[0].name} is not compiled" if here else "pip install numba, the extra `fast`"
         raise GraphError(f"the engine numba cannot run this program: {why}")
     return vectors.NAME
 

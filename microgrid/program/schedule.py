@@ -94,7 +94,7 @@ def placed(
         phase = np.concatenate([np.full(len(b.out), b.phase) for b in blocks])
         window = np.concatenate([b.window for b in blocks])
         rank = np.concatenate([b.rank for b in blocks])
-        args = place[np.concatenate([b.args for b in blocks])]
+        args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
         begin = np.cumsum(size) - size
         inside = varies[out] | (code == REDUCE)
         step = np.where(inside, 1, np.where(phase == FORWARD, 0, 2))
@@ -109,6 +109,11 @@ def placed(
         rows=len(rows), count=int(place[count]), sums=sums, outputs=place[outputs],
         gradients=tuple([place[g] for g in gradients]),
     )  # fmt: skip
+
+
+def factors(args: Ints, code: int) -> Ints:
+    """The places of arguments; in a product a number stands before a row."""
+    return -np.sort(-args.reshape(-1, 2), axis=1).ravel() if code < 0 else args
 
 
 def part(

@@ -36,7 +36,7 @@ class Engine:
                 else:
                     operands = [read(args[:, j], numbers, rows) for j in range(args.shape[1])]
                     y, error = each(self.plan.ops[code].forward, operands)
-                    if error and not forward:  # a rule of the user's own
+                    if error and not forward and not bad:  # a rule of the user's own
                         raise error
                     bad |= error is not None
                     store(out, y, numbers, rows)

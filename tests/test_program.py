@@ -1,0 +1,633 @@
+"""Recorded programs against the engine: the same bits, the same errors, never a wrong branch."""
+
+import math
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_ops import TABLE, anywhere, operands
+
+import microgrid as mg
+from microgrid import Program, Value, record
+from microgrid.check.strategies import programs
+from microgrid.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
+from microgrid.ops import falling
+
+ENGINES = ["numba", "numpy"]
+POWERS = {f"falling{k}": falling(k) for k in range(3)}
+EVERY = TABLE | POWERS
+
+
+def same(a, b):
+    """Equal to the last bit; 0 and −0 are equal, and so are nan and nan."""
+    return a == b or (a != a and b != b)
+
+
+def assert_same(f, *xs):
+    """Values and gradients of a program on both engines are those of the engine."""
+    leaves = [Value(x) for x in xs]
+    try:
+        y = f(*leaves)
+    except MicrogridError as error:
+        for engine in ENGINES:
+            with pytest.raises(type(error)) as caught:
+                record(f, *[0.7] * len(xs), engine=engine)(*xs)
+            assert str(caught.value).split("(")[0] == str(error).split("(")[0]
+        return
+    y.backward()
+    for engine in ENGINES:
+        program = record(f, *[0.7] * len(xs), engine=engine)
+        value, grads = program.value_and_grad(*xs, argnums=range(len(xs)))
+        assert same(program(*xs), float(y.data)), engine
+        assert same(value, float(y.data)), engine
+        for g, x in zip(grads, leaves, strict=True):
+            assert same(g, float(x.grad)), (engine, grads, [x.grad for x in leaves])
+
+
+# One operation.
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_operation_has_the_bits_of_the_engine(name):
+    source = name if name in TABLE else "power"
+
+    @settings(max_examples=25, deadline=None)
+    @given(operands(source, anywhere))
+    def check(xs):
+        assert_same(lambda *vs: EVERY[name](*vs), *map(float, xs))
+
+    check()
+
+
+NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 5e-324, 1e308, -1e308, math.inf, -math.inf, math.nan, -3.0]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_at_every_special_number_the_bits_or_the_error_are_the_engines(name):
+    op = EVERY[name]
+    n = op.arity or 2
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.tuples(*[st.sampled_from(NUMBERS)] * n))
+    def check(xs):
+        assert_same(lambda *vs: op(*vs), *xs)
+
+    check()
+
+
+# Whole graphs.
+
+UNARY = ["exp", "tanh", "sin", "sigmoid", "relu", "softplus", "absolute", "square", "neg", "cos"]
+BINARY = ["add", "sub", "mul", "mul", "add", "maximum", "hypot", "logaddexp", "total", "dot"]
+
+
+@st.composite
+def graphs(draw, most=25):
+    """A function of a list of numbers: random operations on what came before, in random order.
+
+    No line is written twice, so that nothing is merged and all sums have the engine's order.
+    """
+    count = draw(st.integers(1, 4))
+    steps = []
+    for k in range(draw(st.integers(1, most))):
+        one = draw(st.booleans())
+        name = draw(st.sampled_from(UNARY if one else BINARY))
+        recent = st.integers(max(0, count + k - 6), count + k - 1)
+        places = [draw(recent)] if one else [draw(recent), draw(st.integers(0, count + k - 1))]
+        if (name, *places) not in [s[:1] + s[1] for s in steps]:
+            steps.append((name, tuple(places)))
+        else:
+            steps.append(("total", (places[0], k % (count + k), places[-1], 0)))
+    points = draw(st.lists(st.integers(-300, 300), min_size=count, max_size=count))
+
+    def f(*xs):
+        nodes = list(xs)
+        for name, places in steps:
+            y = TABLE[name](*[nodes[i] for i in places])
+            nodes.append(mg.clip(y, -10.0, 10.0) if name in ("exp", "square", "mul", "dot") else y)
+        return nodes[-1]
+
+    return f, [p / 100 for p in points]
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs())
+def test_random_graphs_have_the_bits_of_the_engine(graph):
+    f, xs = graph
+    leaves = [Value(x) for x in xs]
+    y = f(*leaves)
+    if not isinstance(y, Value):
+        return
+    y.backward()
+    for engine in ENGINES:
+        value, grads = record(f, *xs, engine=engine).value_and_grad(*xs, argnums=range(len(xs)))
+        assert value == y.data
+        # equal lines become one, which adds up in another order
+        for g, x in zip(grads, leaves, strict=True):
+            assert g == x.grad or abs(g - x.grad) <= 1e-13 * (1 + abs(x.grad)), engine
+
+
+@settings(max_examples=100, deadline=None)
+@given(programs(numbers=st.integers(-300, 300).map(lambda n: n / 100)))
+def test_programs_of_existing_graphs_have_the_bits_of_the_engine(drawn):
+    leaves, root = drawn.build(Value)
+    for engine in ENGINES:
+        program = Program.of(root, leaves, engine=engine)
+        value, grads = program.value_and_grad(*drawn.leaves, argnums=range(len(leaves)))
+        right = mg.gradients(root, leaves)
+        assert value == root.data
+        for g, want in zip(grads, right, strict=True):
+            assert g == want or abs(g - want) <= 4e-15 * largest_share(drawn) or math.isnan(want)
+
+
+def largest_share(drawn):
+    """The largest product along one path: merged lines add up in another order."""
+    return sum([abs(x) for x in drawn.gradients()], 1.0) * 1e3
+
+
+def network(parameters, x):
+    """A small network in the notation of the notes: affine, tanh, affine."""
+    W, b, V = parameters
+    hidden = mg.tanh(mg.affine([x], W, b))
+    return (hidden @ V)[0, 0]
+
+
+SHAPES = [(2, 3), (3,), (3, 1)]
+
+
+def numbers(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_network_has_the_bits_of_the_engine(engine):
+    parameters, x = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, 2)
+    program = record(network, [np.zeros(s) for s in SHAPES], np.zeros(2), engine=engine)
+    value, (dP, dx) = program.value_and_grad(parameters, x, argnums=(0, 1))
+    nodes, xs = [mg.matrix(p) for p in parameters], mg.matrix(x)
+    y = network(nodes, xs)
+    y.backward()
+    assert value == y.data
+    assert all((g == mg.grads(v)).all() for g, v in zip(dP, nodes, strict=True))
+    assert (dx == mg.grads(xs)).all()
+    assert [g.shape for g in dP] == SHAPES
+
+
+# A batch.
+
+
+def by_hand(parameters, X):
+    """Values, Σ ∂/∂parameters and ∂/∂x, one sample after the other by the engine."""
+    values, dX = [], []
+    sums = [np.zeros(s) for s in SHAPES]
+    for x in X:
+        nodes, xs = [mg.matrix(p) for p in parameters], mg.matrix(x)
+        y = network(nodes, xs)
+        y.backward()
+        values.append(y.data)
+        dX.append(mg.grads(xs))
+        sums = [s + mg.grads(v) for s, v in zip(sums, nodes, strict=True)]
+    return np.array(values), sums, np.array(dX).reshape(len(X), 2)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 9, 100, 513, 2049, 5000])
+def test_a_batch_is_its_samples_one_after_the_other(engine, count):
+    parameters, X = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, count, 2)
+    program = record(network, parameters, np.zeros(2), engine=engine).batched((None, 0))
+    few = slice(None) if count < 600 else slice(0, 600)
+    values, (dP, dX) = program.value_and_grad(parameters, X, argnums=(0, 1))
+    right, sums, each = by_hand(parameters, X[few])
+    assert (values[few] == right).all()
+    assert (program(parameters, X) == values).all()
+    assert (dX[few] == each).all()
+    assert dX.shape == X.shape
+    if few == slice(None):
+        for g, s in zip(dP, sums, strict=True):
+            np.testing.assert_allclose(g, s, rtol=0, atol=1e-15 * max(count, 1))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sums_over_a_batch_do_not_depend_on_the_number_of_threads(engine):
+    parameters, X = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, 9000, 2)
+    program = record(network, parameters, np.zeros(2), engine=engine)
+    runs = [program.batched((None, 0), threads=n).value_and_grad(parameters, X) for n in (1, 2, 5)]
+    for values, grads in runs[1:]:
+        assert (values == runs[0][0]).all()
+        assert all((g == h).all() for g, h in zip(grads, runs[0][1], strict=True))
+
+
+AFFINE = ((3, 4), (4, 2), (2,))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_batch_axis_gives_the_formulas_of_the_affine_layer(engine):
+    """dW = Σ outer products = Xᵀ dY, dX = dY Wᵀ, db = 1ᵀ dY: dyadic numbers, so exactly."""
+
+    def sample(x, W, b, dy):
+        return mg.dot((mg.affine([x], W, b)[0]).tolist(), dy.tolist())
+
+    rng = np.random.default_rng(0)
+    X, W, b, dY = [rng.integers(-64, 64, s) / 8 for s in (*AFFINE, (3, 2))]
+    program = record(sample, X[0], W, b, dY[0], engine=engine).batched((0, None, None, 0))
+    values, (dX, dW, db) = program.value_and_grad(X, W, b, dY, argnums=(0, 1, 2))
+    for found, right in zip((dX, dW, db), mg.formulas.affine_backward(X, W, b, dY), strict=True):
+        assert (found == right).all()
+    assert (dW == sum([np.outer(x, dy) for x, dy in zip(X, dY, strict=True)])).all()
+    assert (values == ((X @ W + b) * dY).sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_the_samples_share_counts_once_for_each(engine):
+    """A penalty on shared numbers is in each sample's loss; where() shuts, kinks and ties too."""
+
+    def f(w, x):
+        return mg.maximum(w * x, x, 1.0) + 0.5 * w * w + mg.where(w, x * w, x) + mg.exp(w)
+
+    w, X = 0.5, np.array([-2.0, 0.0, 1.0, 4.0, 4.0])
+    values, (dw, dX) = (
+        record(f, 1.0, 1.0, engine=engine).batched((None, 0)).value_and_grad(w, X, argnums=(0, 1))
+    )
+    total = 0.0
+    for i, x in enumerate(X):
+        a, b = Value(w), Value(x)
+        y = f(a, b)
+        y.backward()
+        assert values[i] == y.data
+        assert dX[i] == b.grad
+        total += a.grad
+    assert dw == pytest.approx(total, rel=1e-14)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_output_that_no_sample_changes_counts_once_for_each(engine):
+    program = record(lambda w, x: w * w * 3.0, 1.0, 1.0, engine=engine).batched((None, 0))
+    values, (dw, dX) = program.value_and_grad(2.0, np.ones(5), argnums=(0, 1))
+    assert values.tolist() == [12.0] * 5
+    assert dw == 60.0
+    assert dX.tolist() == [0.0] * 5
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_batch_may_lie_along_any_axis(engine):
+    f = record(lambda X, w: mg.total((X * w).ravel()), np.zeros((2, 3)), 1.0, engine=engine)
+    X = numbers(0, 2, 3, 5)
+    for axis in (0, 1, 2, -1):
+        moved = np.moveaxis(X, 2, axis)
+        values, (dX, dw) = f.batched((axis, None)).value_and_grad(moved, 2.0, argnums=(0, 1))
+        np.testing.assert_allclose(values, 2 * X.sum(axis=(0, 1)))
+        assert dX.shape == moved.shape
+        assert (dX == 2.0).all()
+        np.testing.assert_allclose(dw, X.sum())
+
+
+def test_lists_have_a_batch_axis_and_results_keep_their_form():
+    f = record(lambda x, y: {0: [x[0] * y, x[1]]}[0], [1.0, 2.0], 3.0)
+    assert f([1.0, 2.0], 3.0) == [3.0, 2.0]
+    first, second = f.batched()([[1.0, 2.0], [3.0, 4.0]], [10.0, 100.0])
+    assert first.tolist() == [10.0, 300.0]
+    assert second.tolist() == [2.0, 4.0]
+
+
+# Errors are the engine's.
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("f", "xs", "kind", "words"),
+    [
+        (lambda x: mg.log(x), [-1.0], ValueError, "log(x = -1.0)"),
+        (lambda x: mg.log(x), [0.0], ValueError, "log(x = 0.0)"),
+        (lambda x, y: x / y, [1.0, 0.0], ZeroDivisionError, "div(x = 1.0, y = 0.0)"),
+        (lambda x: mg.exp(x * x), [30.0], OverflowError, "exp(mul(…) = 900.0)"),
+        (lambda x: 1 / mg.exp(x), [1000.0], OverflowError, "exp(x = 1000.0)"),
+        (lambda x: mg.maximum(mg.log(x), 1.0), [-1.0], ValueError, "log(x = -1.0)"),
+        (lambda x: x**0.5, [-1.0], ValueError, "power(x = -1.0, 0.5)"),
+        (lambda x: mg.where(x, mg.log(x), 0), [0.0], ValueError, "log(x = 0.0)"),
+        (lambda x: mg.sin(x), [math.inf], ValueError, "sin(x = inf)"),
+    ],
+)
+def test_a_domain_error_names_the_operation_and_the_label(engine, f, xs, kind, words):
+    program = record(f, *[2.0] * len(xs), engine=engine)
+    for call in (program, program.value_and_grad):
+        with pytest.raises(kind) as caught:
+            call(*xs)
+        assert isinstance(caught.value, MicrogridError)
+        assert words in str(caught.value)
+    batch = [np.array([2.0, x, 2.0]) for x in xs]
+    with pytest.raises(kind) as caught:
+        program.batched().value_and_grad(*batch)
+    assert words in str(caught.value)
+    assert caught.value.__notes__ == ["in sample 1 of the batch"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inf_and_nan_that_come_in_go_through(engine):
+    program = record(lambda x: mg.exp(x) + mg.log(mg.absolute(x) + 1), 1.0, engine=engine)
+    assert program(math.inf) == math.inf
+    assert math.isnan(program(math.nan))
+    assert program.value_and_grad(-math.inf) == (math.inf, -0.0)
+
+
+def test_the_values_of_examples_do_not_matter():
+    f = record(lambda x: mg.log(x) / (x - 2) + mg.arccosh(x), 0.0)
+    g = record(lambda x: mg.log(x) / (x - 2) + mg.arccosh(x), 3.0)
+    assert f(5.0) == g(5.0) == math.log(5) / 3 + math.acosh(5)
+
+
+def test_what_is_wrong_with_constants_alone_is_said_while_recording():
+    with pytest.raises(ValueError, match="log"):
+        record(lambda x: x + mg.log(-1.0), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (([1.0, 2.0], 1.0, 1.0), "takes 2 arguments (x, W), got 3"),
+        (([1.0], np.zeros((2, 2))), "x: the program takes a list of 2"),
+        (([1.0, 2.0], np.zeros((3, 2))), "W: the program takes shape (2, 2), got ndarray of shape"),
+        (([1.0, [2.0]], np.zeros((2, 2))), "x[1]: the program takes one number"),
+    ],
+)
+def test_inputs_of_another_shape_are_refused(inputs, words):
+    program = record(lambda x, W: x[0] * W[0, 0], [1.0, 2.0], np.zeros((2, 2)))
+    with pytest.raises(ShapeError) as caught:
+        program(*inputs)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["1", None, 1j, Value(1.0), [1.0], object()])
+def test_only_real_numbers_go_in(bad):
+    with pytest.raises(MicrogridError):
+        record(lambda x: x * x, 1.0)(bad)
+
+
+@pytest.mark.parametrize(
+    ("in_axes", "words"),
+    [
+        ((None, None), "at least one"), ((0,), "in_axes has 1 entries, the program 2"),
+        ((3, None), "x has no axis 3"), ((None, 2), "w has no axis 2"),
+    ],
+)  # fmt: skip
+def test_axes_that_do_not_fit_are_refused(in_axes, words):
+    with pytest.raises(ShapeError, match=words):
+        record(lambda x, w: x[0] * w, [1.0, 2.0], 1.0).batched(in_axes)
+
+
+def test_batches_that_do_not_fit_are_refused():
+    program = record(lambda x, w: x * w, 1.0, 1.0).batched()
+    with pytest.raises(ShapeError, match="x has 3, w has 2 samples"):
+        program(np.zeros(3), np.zeros(2))
+    with pytest.raises(ShapeError, match=r"x: each sample has shape \(\)"):
+        program(np.zeros((3, 1)), np.zeros(3))
+
+
+def test_there_is_no_gradient_of_several_numbers():
+    program = record(lambda x: [x, x * 2], 1.0)
+    assert program(3.0) == [3.0, 6.0]
+    with pytest.raises(GraphError, match="not one number"):
+        program.value_and_grad(3.0)
+    with pytest.raises(GraphError, match="argnums 1"):
+        record(lambda x: x, 1.0).value_and_grad(3.0, argnums=1)
+
+
+# Never a wrong branch.
+
+
+def if_positive(x):
+    if x > 0:
+        return x * 2
+    return x * 3
+
+
+def by_truth(x):
+    return x * 2 if x else x * 3
+
+
+def by_data(x):
+    return x * x.data
+
+
+def by_max(x):
+    return max(x, x * 2)
+
+
+def by_sorting(x):
+    return sorted([x, x * 2])[0]
+
+
+def by_numpy(x):
+    return np.maximum(np.array([x, x]), np.array([x * 2, x]))[0]
+
+
+def by_loop(x):
+    while x < 10:
+        x = x * 2
+    return x
+
+
+def by_gradient(x):
+    y = x * x
+    y.backward()
+    return y * x.grad
+
+
+def by_gradients(x):
+    return x * mg.gradients(x * x, [x])[0]
+
+
+def by_values(x):
+    return x * mg.values([x])[0]
+
+
+def caught_inside(x):
+    try:
+        return if_positive(x)
+    except BranchError:
+        return x * 2
+
+
+BRANCHES = [if_positive, by_truth, by_data, by_max, by_sorting, by_numpy, by_loop, by_gradient]
+BRANCHES += [by_gradients, by_values, caught_inside]
+
+
+@pytest.mark.parametrize("f", BRANCHES, ids=lambda f: f.__name__)
+def test_a_function_that_looks_at_a_number_is_not_recorded(f):
+    with pytest.raises(BranchError) as caught:
+        record(f, 1.0)
+    said = str(caught.value)
+    assert "test_program.py, line " in said
+    assert "where" in said
+    line = int(said.split("line ")[1].split(",")[0])
+    code = if_positive.__code__ if f is caught_inside else f.__code__
+    assert code.co_firstlineno < line <= code.co_firstlineno + 4
+
+
+def test_looking_is_free_again_after_recording():
+    with pytest.raises(BranchError):
+        record(if_positive, 1.0)
+    assert Value(1.0) > 0
+    assert if_positive(Value(2.0)).data == 4.0
+
+
+def test_a_rule_that_looks_at_a_number_is_named():
+    abs_ = mg.custom_op("my_abs", abs, lambda y, x: 1 if x > 0 else -1)
+    program = record(lambda x: abs_(x), 1.0)
+    assert program(-2.0) == 2.0
+    with pytest.raises(BranchError, match="a rule of my_abs looks at a number"):
+        program.value_and_grad(-2.0)
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x, w=Value(2.0, "w"): x * w, lambda x: x * Value(3.0), lambda x: x * x.detach()]
+)
+def test_a_leaf_that_is_no_input_is_not_frozen(f):
+    with pytest.raises((FrozenError, BranchError)):
+        record(f, 1.0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: mg.where(mg.relu(x), x * 2, x * 3),
+        lambda x: mg.softmax([x, x * 2, -x])[1],
+        lambda x: mg.cross_entropy([x, 2 * x, 1.0], 1),
+        lambda x: mg.maximum(x, 0.5, -x),
+        lambda x: mg.leaky_relu(x) + mg.elu(x) + mg.clip(x, -1, 1),
+        lambda x: mg.grad(lambda z: mg.relu(z) * z * z)(x),
+        lambda x: mg.grad(mg.grad(mg.tanh))(x) * x,
+        lambda x: mg.derivative(lambda z: z**5, 3)(x),
+        lambda x: mg.grad(lambda z: mg.maximum(z, z * z, 1.0))(x),
+    ],
+)
+def test_a_recording_is_right_on_both_sides_of_a_branch(engine, f):
+    program = record(f, 1.0, engine=engine)
+    for x in (-2.0, -1.0, -0.3, 0.0, 0.3, 0.5, 1.0, 2.0):
+        leaf = Value(x)
+        y = f(leaf)
+        y.backward()
+        value, slope = program.value_and_grad(x)
+        assert value == y.data
+        assert slope == pytest.approx(leaf.grad, rel=1e-14, abs=1e-300)
+
+
+# What a program is.
+
+
+def test_a_program_survives_pickling_and_holds_no_value():
+    program = record(network, [np.zeros(s) for s in SHAPES], np.zeros(2))
+    parameters, x = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, 2)
+    program.value_and_grad(parameters, x)
+    text = pickle.dumps(program)
+    assert b"microgrid.value" not in text
+    copy = pickle.loads(text)
+    assert copy(parameters, x) == program(parameters, x)
+    assert repr(copy) == repr(program)
+
+
+def test_many_threads_may_run_one_program():
+    program = record(network, [np.zeros(s) for s in SHAPES], np.zeros(2))
+    parameters, X = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, 400, 2)
+    right = [program.value_and_grad(parameters, x) for x in X]
+    barrier = threading.Barrier(8)
+
+    def work(k):
+        barrier.wait()
+        return [program.value_and_grad(parameters, x) for x in X[k::8]]
+
+    with ThreadPoolExecutor(8) as pool:
+        for k, results in enumerate(pool.map(work, range(8))):
+            for (v, g), (value, grads) in zip(results, right[k::8], strict=True):
+                assert v == value
+                assert all((a == b).all() for a, b in zip(g, grads, strict=True))
+
+
+def test_results_are_the_callers_own():
+    program = record(lambda x: x * 2, np.zeros(3))
+    first = program(np.ones(3))
+    second = program(np.zeros(3))
+    assert first.tolist() == [2.0] * 3
+    assert second.tolist() == [0.0] * 3
+    square = record(lambda x: mg.total(x * x), np.zeros(3))
+    x = np.ones(3)
+    _, g = square.value_and_grad(x)
+    square.value_and_grad(np.zeros(3))
+    assert g.tolist() == [2.0] * 3
+
+
+def test_equal_lines_become_one_and_constants_are_folded():
+    program = record(lambda x: mg.exp(x + 1) * mg.exp(x + 1) + (mg.exp(x * 0 + 2) * 0), 1.0)
+    assert [op.name for op in program.tape.ops].count("exp") == 1
+    assert len(record(lambda x: x * (Value.exp(mg.total([x, 0]) * 0 + 1)), 1.0).tape) <= 5
+    f = record(lambda x: mg.exp(x) + 1, 1.0)
+    g = record(lambda x: [mg.exp(x), mg.sin(x)][0] + 1, 1.0)  # the sine leads nowhere
+    assert len(f.tape) == len(g.tape) == 2
+
+
+def test_the_order_of_inputs_and_their_use_do_not_matter():
+    program = record(lambda x, y, z: z - x, 1.0, 1.0, 1.0)
+    value, grads = program.value_and_grad(1.0, 2.0, 4.0, argnums=(0, 1, 2))
+    assert value == 3.0
+    assert grads == (-1.0, 0.0, 1.0)
+    assert record(lambda x: x, 1.0).value_and_grad(5.0) == (5.0, 1.0)
+    assert record(lambda x: 7.0, 1.0).value_and_grad(5.0) == (7.0, 0.0)
+    assert record(lambda x: np.array([[x, 2.0]]), 1.0)(5.0).tolist() == [[5.0, 2.0]]
+
+
+def test_a_custom_operation_runs_in_numpy_and_says_so():
+    cube = mg.custom_op("cube", lambda x: x**3, lambda y, x: 3 * x * x)
+    program = record(lambda x: cube(x) + x, 1.0)
+    assert program.engine == "numpy"
+    assert program.value_and_grad(2.0) == (10.0, 13.0)
+    with pytest.raises(GraphError, match="cube is not compiled"):
+        record(lambda x: cube(x), 1.0, engine="numba")
+    with pytest.raises(GraphError, match="no engine 'cuda'"):
+        record(lambda x: x, 1.0, engine="cuda")
+
+
+def test_without_numba_a_program_runs_in_numpy(monkeypatch):
+    monkeypatch.setattr("microgrid.program.program.find_spec", lambda name: None)
+    program = record(lambda x: mg.tanh(x), 1.0)
+    assert program.engine == "numpy"
+    assert program(0.5) == math.tanh(0.5)
+    with pytest.raises(GraphError, match="pip install numba"):
+        record(lambda x: x, 1.0, engine="numba")
+
+
+def test_data_that_was_set_since_is_refused():
+    x = Value(1.0)
+    y = x * 2
+    x.data = 3.0
+    with pytest.raises(GraphError, match="run the forward pass again"):
+        Program.of(y, [x])
+
+
+def test_inputs_of_an_existing_graph_are_different_leaves():
+    x = Value(1.0)
+    with pytest.raises(GraphError, match="leaves"):
+        Program.of(x * 2, [x * 2])
+    with pytest.raises(GraphError, match="different"):
+        Program.of(x * 2, [x, x])
+    with pytest.raises(FrozenError, match="not among the inputs"):
+        Program.of(x * Value(2.0, "w"), [x])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_deep_and_wide_graphs_have_the_bits_of_the_engine(engine):
+    """Beyond one window of lines: a chain, and a leaf that is used ten thousand times."""
+
+    def f(x, w):
+        for _ in range(10_000):
+            x = x * w + 0.25
+        return mg.tanh(x)
+
+    x, w = Value(0.3), Value(0.7)
+    y = f(x, w)
+    y.backward()
+    program = record(f, 1.0, 1.0, engine=engine)
+    assert program.value_and_grad(0.3, 0.7, argnums=(0, 1)) == (y.data, (x.grad, w.grad))
