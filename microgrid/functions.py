@@ -9,8 +9,8 @@ from typing import Any
 
 from microgrid import ops
 from microgrid.errors import DomainError, ShapeError, TargetError
-from microgrid.guards import is_real, look
-from microgrid.value import Constant, Op, Value, evaluate, failed, node
+from microgrid.guards import failed, is_real, look
+from microgrid.value import Constant, Op, Value, evaluate, node
 
 
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:

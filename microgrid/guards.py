@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from fractions import Fraction
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from microgrid.errors import GradientLostError, LabelError, NumberError
+from microgrid.errors import GradientLostError, LabelError, NumberError, failure
 
 Number = Any  # float, int, Fraction: whatever computes exactly what it says
 
@@ -55,6 +55,13 @@ def look(v: Any) -> None:
     watcher = watching.get()
     if watcher is not None:
         watcher(v)
+
+
+def failed(op: Any, operands: Sequence[Any], error: Exception) -> Number:
+    """Raises what op has to say; nan while a function is recorded, where numbers do not matter."""
+    if watching.get() is None or not any(isinstance(x, Manners) for x in operands):
+        raise failure(op, operands, error) from None
+    return float("nan")
 
 
 class ScopedLabel(str):

@@ -113,7 +113,8 @@ elu = op(
 
 # Functions of several numbers.
 hypot: Op = op(
-    "hypot", numeric.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a), kink=numeric.hypot)
+    "hypot", numeric.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a),
+    kink=numeric.hypot)
 arctan2 = op(
     "arctan2", math.atan2, lambda y, a, b: inversion(b, a), lambda y, a, b: -inversion(a, b),
     domain=[REAL, POSITIVE])

@@ -7,8 +7,8 @@ from contextvars import ContextVar
 from inspect import signature
 from typing import Any
 
-from microgrid.errors import GraphError, RuleError, describe, failure, stale
-from microgrid.guards import Manners, Number, look, real, relabelled, rooted, seed, watching
+from microgrid.errors import GraphError, RuleError, describe, stale
+from microgrid.guards import Manners, Number, failed, look, real, relabelled, rooted, seed
 from microgrid.numeric import float_sum, product
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
@@ -252,13 +252,6 @@ def evaluate(op: Op, numbers: Sequence[Number], operands: Sequence[Any]) -> Numb
         return op.forward(*numbers)
     except (ArithmeticError, ValueError) as error:
         return failed(op, operands, error)
-
-
-def failed(op: Op, operands: Sequence[Any], error: Exception) -> Number:
-    """Raises what op has to say; nan while a function is recorded, where numbers do not matter."""
-    if watching.get() is None or all(type(x) is Constant for x in operands):
-        raise failure(op, operands, error) from None
-    return float("nan")
 
 
 def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:

@@ -112,7 +112,7 @@ PLAIN = {
 } | {
     name: getattr(math, name)
     for name in TABLE
-    if hasattr(math, name) and name != "hypot"  # C and Python differ in the last bit: a third is ours
+    if hasattr(math, name) and name != "hypot"  # C's and Python's differ in the last bit
 }  # fmt: skip
 RATIONAL = [
     "add", "sub", "mul", "neg", "absolute", "div", "square", "reciprocal", "relu", "leaky_relu",

@@ -14,12 +14,13 @@ import numpy as np
 
 from microgrid.calculus import flat
 from microgrid.errors import GraphError, MicrogridError, ShapeError
+from microgrid.guards import failed
 from microgrid.program import native, vectors
 from microgrid.program.forms import Form, form_of, leaves, matrix_of
 from microgrid.program.schedule import Plan, plan
 from microgrid.program.tape import LAST_BIT, Floats, Tape, tape_of
 from microgrid.program.watch import watched
-from microgrid.value import Constant, Op, Value, failed
+from microgrid.value import Constant, Op, Value
 
 CHUNK = 2048  # samples whose sums are added up on their own: the same with any number of threads
 ENGINES: dict[str, Any] = {e.NAME: e for e in (native, vectors)}
