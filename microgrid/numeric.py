@@ -154,6 +154,31 @@ def step(x: Number) -> Number:
     return x if x != x else +(x > 0)
 
 
+def identity(x: Number) -> Number:
+    return x
+
+
+def square(x: Number) -> Number:
+    return x * x
+
+
+def reciprocal(x: Number) -> Number:
+    return 1 / x
+
+
+def where(condition: Number, a: Number, b: Number) -> Number:
+    """a where the condition is not 0, else b."""
+    return a if condition else b
+
+
+def leaky_relu(x: Number, slope: Number) -> Number:
+    return slope * x if x <= 0 else x
+
+
+def elu(x: Number, alpha: Number) -> Number:
+    return alpha * math.expm1(x) if x <= 0 else x
+
+
 def sigmoid(x: Number) -> float:
     """1 / (1 + exp(−x)) without overflow."""
     if x >= 0:

@@ -75,9 +75,9 @@ sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
     domain=[POSITIVE], hint="needs x >= 0")
 cbrt = op("cbrt", math.cbrt, lambda y, x: either(x, divide(y, x) / 3, divide(1, y * y)),
     latex=r"\sqrt[3]{#1}", kink=abs)
-square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
+square = op("square", numeric.square, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(
-    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
+    "reciprocal", numeric.reciprocal, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
 sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle")
 cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
 tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle")
@@ -103,12 +103,11 @@ relu = op("relu", numeric.relu, lambda y, x: step(x), role=ROUTER, kink=abs)
 silu = op("silu", numeric.silu, lambda y, x: tail(sigmoid(x), x, sigmoid_slope(x)))
 gelu = op("gelu", numeric.gelu, lambda y, x: tail(normal_cdf(x), x, normal_pdf(x)))
 leaky_relu = op(
-    "leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
+    "leaky_relu", numeric.leaky_relu,
     lambda y, x, slope: either(step(x), 1, slope), lambda y, x, slope: below(x),
     role=ROUTER, kink=lambda x, slope: abs(x))
 elu = op(
-    "elu", lambda x, alpha: alpha * math.expm1(x) if x <= 0 else x,
-    lambda y, x, alpha: either(step(x), 1, alpha * exp(below(x))),
+    "elu", numeric.elu, lambda y, x, alpha: either(step(x), 1, alpha * exp(below(x))),
     lambda y, x, alpha: expm1(below(x)), kink=lambda x, alpha: abs(x))
 
 # Functions of several numbers.
@@ -127,7 +126,7 @@ clip = op(
     lambda y, x, low, high: step(low - x) * inside(low, low, high),
     lambda y, x, low, high: step(maximum(x, low) - high),
     role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
-where = op("where", lambda condition, a, b: a if condition else b, joint=gates, role=ROUTER)
+where = op("where", numeric.where, joint=gates, role=ROUTER)
 maximum: Op = op(
     "maximum", numeric.maximum, joint=extreme, text="max", role=ROUTER, kink=numeric.lead)
 minimum = op("minimum", numeric.minimum, joint=extreme, text="min", role=ROUTER, kink=numeric.trail)
@@ -144,7 +143,7 @@ dot = op(
 
 PUBLIC = dict(TABLE)  # what stands above is for everyone
 # What the rules above need. These follow IEEE arithmetic, so that no backward pass raises.
-identity: Op = op("identity", lambda x: x, lambda y, x: 1)
+identity: Op = op("identity", numeric.identity, lambda y, x: 1)
 divide: Op = op(
     "divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE])
 ieee_log: Op = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])

@@ -49,6 +49,7 @@ PROGRAM = [  # and of the package `program`
     {"lines", "forms"},
     {"schedule"},
     {"vectors", "native"},
+    {"wengert"},
     {"listing", "source"},
     {"program"},
     {"__init__"},

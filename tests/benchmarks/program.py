@@ -75,20 +75,24 @@ class Row(NamedTuple):
     note: str = ""
 
 
-TABLE = "{:<34}{:<18}{:>9}{:>9}{:>9}{:>7}  {}"
+TABLE = "{:<35} {:<17}{:>9}{:>9}{:>9}{:>8}  {}"
 
 
 def line(row: Row) -> str:
     """A row as it is printed."""
     if row.missing:
-        return f"{row.work:<34}{row.against:<18}not run: {row.missing}"
+        return f"{row.work:<35} {row.against:<17}not run: {row.missing}"
     verdict = "" if not row.target else "yes" if row.ratio >= row.target else "missed"
     if not row.apart <= TOLERANCE:
         verdict = "WRONG"
-    target = f"{row.target:,.3g}×" if row.target else "-"
     cells = [quantity(x, row.unit) for x in (row.theirs, row.ours)]
-    ratio = f"{row.ratio:,.{max(0, 2 - len(str(int(row.ratio))) + 1)}f}×"
-    return TABLE.format(row.work, row.against, *cells, ratio, target, verdict).rstrip()
+    cells += [times(row.ratio), times(row.target) if row.target else "-"]
+    return TABLE.format(row.work, row.against, *cells, verdict).rstrip()
+
+
+def times(ratio: float) -> str:
+    """A ratio as it is printed, to three digits or more."""
+    return f"{ratio:,.0f}×" if ratio >= 100 else f"{ratio:.3g}×"
 
 
 def quantity(x: float, unit: str) -> str:
@@ -663,7 +667,7 @@ def batch_rows(how: Settings) -> Iterator[Row]:
     for threads in (1, 2):
         for name, make in (("PyTorch", demo_torch), ("NumPy by hand", demo_numpy)):
             yield against(
-                f"demo, batch of 10,000, {threads} thread{'s' * (threads > 1)}", name, 0,
+                f"demo, batch of 10,000, threads={threads}", name, 0,
                 lambda make=make, name=name, threads=threads: contest(
                     make(10_000), demo_batch(10_000, threads=threads), how.pairs, f"10,000, {name}"
                 ),
@@ -721,7 +725,7 @@ def microgpt_rows(how: Settings) -> Iterator[Row]:
 
 
 def numpy_rows(how: Settings) -> Iterator[Row]:
-    """The engine that needs NumPy alone."""
+    """The engine that needs NumPy alone, without numba."""
 
     def run() -> Race:
         theirs, ours = micrograd_step(100), demo_batch(100, DECAY, "numpy")
@@ -878,10 +882,12 @@ def main(argv: list[str] | None = None) -> int:
     print(TABLE.format("work", "against", "theirs", "ours", "ratio", "target", "ok?"))
     rows: list[Row] = []
     for work in [name for name in WORKS if name in asked.work]:
+        gc.collect()
+        gc.freeze()  # what other modules hold is not looked at while the peers collect garbage
         for row in WORKS[work](Settings(asked.pairs, asked.quick)):
             rows.append(row)
             print(line(row), flush=True)
-            gc.collect()
+    gc.unfreeze()
     print("\nthe ratio is theirs to ours, a median over pairs of turns; the target is the least")
     print(*dict.fromkeys(f"{row.work}: {row.note}" for row in rows if row.note), sep="\n")
     wrong = [row for row in rows if not row.apart <= TOLERANCE]
