@@ -73,7 +73,11 @@ def falling(k: int) -> Op:
         return y * TABLE.ieee_log(a) + falling(0)(a, b - k) * sum(others)
 
     forward = numeric.falling(k)
-    return Op(f"falling{k}", forward, lambda y, a, b: falling(k + 1)(a, b), along_b)
+    factors = " ".join(["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k])
+    look = f"{factors} #1^{{#2 - {k}}}" if k else "#1^{#2}"
+    return Op(
+        f"falling{k}", forward, lambda y, a, b: falling(k + 1)(a, b), along_b, latex=look.strip()
+    )
 
 
 def turn(y: Any, a: Any, b: Any) -> Any:

@@ -17,6 +17,7 @@ from microgrid.errors import GraphError, MicrogridError, ShapeError
 from microgrid.guards import failed
 from microgrid.program import native, vectors
 from microgrid.program.forms import Form, form_of, leaves, matrix_of
+from microgrid.program.listing import Listing
 from microgrid.program.schedule import Plan, plan
 from microgrid.program.tape import LAST_BIT, Floats, Tape, tape_of
 from microgrid.program.watch import watched
@@ -135,6 +136,20 @@ class Program:
         a batch axis; the gradients of shared arguments are sums over the samples.
         """
         return Batched(self, in_axes, threads)
+
+    def listing(self, *inputs: Any) -> Listing:
+        """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
+
+        It prints as text; `.html()` and `.latex()` write it for pages and papers.
+
+        >>> print(record(lambda w, x: (w * x).tanh(), 1.0, 1.0).listing())
+           forward ↓               backward ↑
+           w                    6  dw = dv_1·x
+           x                    5  dx = dv_1·w
+        1  v_1 = w·x            4  dv_1 = dv_2·tanh_slope(v_1)
+        2  v_2 = tanh(v_1)      3  dv_2 = 1
+        """
+        return Listing(self.tape, self.row(inputs).tolist() if inputs else None)
 
     def asked(self, argnums: int | Sequence[int]) -> tuple[int, ...]:
         wanted = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)

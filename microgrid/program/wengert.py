@@ -18,6 +18,7 @@ import numpy as np
 
 from microgrid import ops
 from microgrid.functions import OPERATORS
+from microgrid.labels import subscripted
 from microgrid.program.lines import template
 from microgrid.program.tape import Tape
 from microgrid.value import Op
@@ -117,22 +118,22 @@ def wengert(tape: Tape, wanted: int | None = None) -> Wengert:
         found = w.instance(shares, [Slot(upstream), Slot(slot), *map(read, xs)])
         for (i, plain), share in zip(targets, found):
             terms[xs[i]].append((Slot(upstream), share) if plain else (share, 1.0))
-    for slot in np.flatnonzero(active[: tape.inputs]).tolist():
+    for slot in reversed(np.flatnonzero(active[: tape.inputs]).tolist()):
         w.gradient_of(slot, terms[slot])
     return w
 
 
 def labels_of(tape: Tape) -> dict[int, str]:
-    """Inputs and lines by their labels, the first of a name alone; v1, v2, … for the others."""
+    """Inputs and lines by their labels, the first of a name alone; v_1, v_2, … for the others."""
     labels: dict[int, str] = {}
     taken, count = set(tape.labels.values()), 0
     for slot in [*range(tape.inputs), *range(tape.first, tape.first + len(tape))]:
         label = tape.labels.get(slot, "")
         if not label or label not in taken:
             count += 1
-            while f"v{count}" in taken:
+            while subscripted("v", (count - 1,)) in taken:
                 count += 1
-            label = f"v{count}"
+            label = subscripted("v", (count - 1,))
         taken.discard(label)
         labels[slot] = label
     return labels
@@ -150,14 +151,19 @@ def identifier(label: str, taken: set[str]) -> str:
     return unique
 
 
-def written(e: Expression, names: dict[int, str], call: Callable[[Op, list[str]], str]) -> str:
+def written(
+    e: Expression,
+    names: dict[int, str],
+    call: Callable[[Op, list[str]], str],
+    number: Callable[[float], str] = repr,
+) -> str:
     """An expression as Python writes it; `call` writes what is no arithmetic."""
     if isinstance(e, Apply):
-        operands = [written(x, names, call) for x in e.operands]
+        operands = [written(x, names, call, number) for x in e.operands]
         if e.op not in ARITHMETIC:
             return call(e.op, operands)
         return e.op.text.replace("^", "**").format(*[f"({x})" for x in operands])
-    return names[e.number] if isinstance(e, Slot) else repr(e)
+    return names[e.number] if isinstance(e, Slot) else number(e)
 
 
 def tidy(text: str) -> str:

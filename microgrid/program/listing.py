@@ -1,0 +1,162 @@
+"""A program as a Wengert list: each line of the forward pass beside that of the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from microgrid import ops
+from microgrid.explain import html_table, short, table
+from microgrid.labels import constant
+from microgrid.latex import latex
+from microgrid.latex import name as symbol
+from microgrid.program.tape import Tape
+from microgrid.program.wengert import (
+    Apply,
+    Expression,
+    Slot,
+    Statement,
+    Wengert,
+    product,
+    tidy,
+    wengert,
+    written,
+)
+from microgrid.value import Constant, Op, Value, node
+
+MANY = 2000  # lines: beyond, print(listing) shows the first and the last
+
+
+class Listing:
+    """The lines of a program; prints as a table, and shows as one in a notebook.
+
+    The forward pass is read downwards, then the backward pass upwards: the numbers count on.
+    """
+
+    def __init__(self, tape: Tape, inputs: Sequence[float] | None = None) -> None:
+        one = len(tape.outputs) == 1
+        self.tape, self.statements = tape, wengert(tape, -1 if one else None)
+        self.numbers = numbers(tape, self.statements, inputs) if inputs is not None else {}
+        self.rows = paired(tape, self.statements)
+        self.head = ("", "forward ↓", *[" "] * bool(self.numbers))
+        if self.statements.backward:
+            self.head += ("", "backward ↑", *[" "] * bool(self.numbers))
+
+    def cells(self, as_latex: bool = False) -> list[tuple[str, ...]]:
+        """The cells of the table, row by row."""
+        w, forward = self.statements, {s.slot: i for i, s in enumerate(self.statements.forward, 1)}
+        backward = {s.slot: i for i, s in enumerate(w.backward, len(forward) + 1)}
+        write = formula if as_latex else line
+        found = []
+        for slot, left, right in self.rows:
+            number = str(forward[slot]) if left else ""
+            name = symbol(w.labels[slot]) if as_latex else w.names[slot]
+            cells = [number, write(left, w) if left else name if (slot in w.names and not right)
+                     or slot < self.tape.inputs else ""]  # fmt: skip
+            cells += [self.number(slot) if cells[1] else ""] * bool(self.numbers)
+            if w.backward:
+                cells += [str(backward[right.slot]), write(right, w)] if right else ["", ""]
+                cells += [self.number(right.slot) if right else ""] * bool(self.numbers)
+            found.append(tuple(cells))
+        return found
+
+    def number(self, slot: int) -> str:
+        return short(self.numbers[slot]) if slot in self.numbers else ""
+
+    def __str__(self) -> str:
+        cells = self.cells()
+        if len(cells) > MANY:
+            gap = tuple(["…" for _ in self.head])
+            cells = [*cells[: MANY // 2], gap, *cells[-MANY // 2 :]]
+        return "\n".join(line.rstrip() for line in table(self.head, cells, left=len(self.head)))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self) -> str:
+        """The table for a web page."""
+        return html_table("", self.head, self.cells(), left=len(self.head))
+
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
+        top = " & ".join([rf"\text{{{h.translate(arrows)}}}" for h in self.head])
+        body = " \\\\\n".join([" & ".join(cells) for cells in self.cells(as_latex=True)])
+        columns = "l" * len(self.head)
+        return f"\\begin{{array}}{{{columns}}}\n{top} \\\\ \\hline\n{body}\n\\end{{array}}"
+
+
+def paired(tape: Tape, w: Wengert) -> list[tuple[int, Statement | None, Statement | None]]:
+    """Rows of a slot, its forward statement, and a statement of the backward pass.
+
+    What a rule needs besides stands above the gradient that it is multiplied with: the backward
+    pass is read upwards.
+    """
+    owner = {gradient: slot for slot, gradient in w.gradient.items()}
+    beside: dict[int, Statement] = {}
+    above: dict[int, list[Statement]] = {}
+    current = -1
+    for statement in w.backward:
+        if statement.slot in owner:
+            current = owner[statement.slot]
+            beside[current] = statement
+        else:
+            above.setdefault(current, []).insert(0, statement)
+    left = {s.slot: s for s in w.forward}
+    rows: list[tuple[int, Statement | None, Statement | None]] = []
+    for slot in [*range(tape.inputs), *left]:
+        rows += [(s.slot, None, s) for s in above.get(slot, [])]
+        rows.append((slot, left.get(slot), beside.get(slot)))
+    return rows
+
+
+def numbers(tape: Tape, w: Wengert, inputs: Sequence[float]) -> dict[int, float]:
+    """What every statement gives, one after the other by the table of operations."""
+    found = dict(enumerate(inputs))
+
+    def value(e: Expression) -> float:
+        if isinstance(e, Apply):
+            return float(e.op.forward(*[value(x) for x in e.operands]))
+        return found[e.number] if isinstance(e, Slot) else e
+
+    for s in [*w.forward, *w.backward]:
+        terms = [value(up) * value(local) for up, local in s.terms]
+        found[s.slot] = sum(terms[1:], terms[0]) if terms else value(s.value)
+    return found
+
+
+def line(s: Statement, w: Wengert) -> str:
+    """A statement as text: v_2 = w·x + b."""
+
+    def call(op: Op, operands: list[str]) -> str:
+        if "{}" in op.text and "|" not in op.text:  # a quotient
+            return f"({op.text.replace('^', '**').format(*[f'({x})' for x in operands])})"
+        return f"{op.name}({', '.join(operands)})"
+
+    def text(e: Expression) -> str:
+        return tidy(written(e, w.names, call, lambda x: constant(x).replace("−", "-")))
+
+    terms = [text(product(up, local, ops.mul)) for up, local in s.terms]
+    value = " + ".join(terms) if terms else text(s.value if not s.terms else 0.0)
+    value = value.replace("+ -", "- ").replace(" ** ", "^").replace(" * ", "·")
+    return f"{w.names[s.slot]} = {value}"
+
+
+def formula(s: Statement, w: Wengert) -> str:
+    """A statement in LaTeX."""
+    terms = [graph(product(up, local, ops.mul), w) for up, local in s.terms]
+    if len(terms) > 1:
+        whole = node(ops.total, tuple(terms), None, 0.0, 0)
+    else:
+        whole = terms[0] if terms else graph(s.value, w)
+    return f"{symbol(w.labels[s.slot])} = {latex(whole)}"
+
+
+def graph(e: Expression, w: Wengert) -> Value:
+    """An expression as nodes with names and no numbers, for those who write graphs."""
+    if isinstance(e, Apply):
+        operands = tuple([graph(x, w) for x in e.operands])
+        a, b = operands if len(operands) == 2 else (operands, None)
+        return node(e.op, a, b, 0.0, 0)
+    return Value(0.0, w.labels[e.number]) if isinstance(e, Slot) else Constant(e)
