@@ -50,7 +50,7 @@ PROGRAM = [  # and of the package `program`
     {"schedule"},
     {"vectors", "native"},
     {"wengert"},
-    {"listing", "source"},
+    {"listing", "source", "cluster"},
     {"program"},
     {"__init__"},
 ]

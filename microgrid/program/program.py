@@ -16,6 +16,7 @@ from microgrid.calculus import flat
 from microgrid.errors import GraphError, MicrogridError, ShapeError
 from microgrid.guards import failed
 from microgrid.program import native, vectors
+from microgrid.program.cluster import Spread
 from microgrid.program.forms import Form, form_of, leaves, matrix_of
 from microgrid.program.listing import Listing
 from microgrid.program.schedule import Plan, plan
@@ -299,6 +300,10 @@ class Batched:
                 array = single[k].reshape(shape)
                 found.append(np.moveaxis(array, 0, axis) if axis else array)
         return values[:, 0], tuple(found) if isinstance(argnums, Sequence) else found[0]
+
+    def on(self, client: Any) -> Spread:
+        """The same over the workers of a `distributed.Client` (extra `cluster`)."""
+        return Spread(self, client)
 
     def run(
         self, inputs: Sequence[Any], wanted: tuple[int, ...] | None
