@@ -70,9 +70,9 @@ class Program:
     ) -> None:  # fmt: skip
         self.forms, self.names = tuple(forms), tuple(names)
         self.result = form_of(y)
-        self.argument = np.repeat(np.arange(len(inputs)), [len(x) for x in inputs])
+        argument = [k for k, x in enumerate(inputs) for _ in x]
         outputs = [v if isinstance(v, Value) else Constant(v) for v in flat(y)]
-        self.tape = tape_of(outputs, [v for x in inputs for v in x], self.argument.tolist())
+        self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
         self.engine = chosen(engine, self.tape)
         self.ready()
 
@@ -182,7 +182,7 @@ class Program:
         if key not in self.plans:
             with self.lock:
                 if key not in self.plans:
-                    self.plans[key] = Runner(self, plan(self.tape, self.argument, varying, wanted))
+                    self.plans[key] = Runner(self, plan(self.tape, varying, wanted))
         found: Runner = self.plans[key]
         return found
 
@@ -392,7 +392,8 @@ class Batched:
 
     def explain_failure(self, shared: Floats, samples: Floats, values: Any) -> None:
         """Raise what the engine of Values would raise, for the first sample where it would."""
-        varies = np.array([self.axes[k] is not None for k in self.program.argument], dtype=bool)
+        argument = self.program.tape.argument.tolist()
+        varies = np.array([self.axes[k] is not None for k in argument], dtype=bool)
         row = np.empty(len(varies))
         row[~varies] = shared
         suspects = ~np.isfinite(values).all(axis=1)

@@ -46,11 +46,10 @@ class Plan:
     gradients: tuple[Ints, ...]  # for each argument that was asked for
 
 
-def plan(tape: Tape, argument: Ints, varying: int, wanted: tuple[int, ...] | None) -> Plan:
+def plan(tape: Tape, varying: int, wanted: tuple[int, ...] | None) -> Plan:
     """The plan for a value, or with `wanted` for a value and gradients.
 
-    argument[i] is the argument that input i belongs to; bit k of `varying` says that argument k has
-    a number for each sample.
+    Bit k of `varying` says that argument k has a number for each sample.
     """
     lines = Lines(tape, (tape.reach & varying) != 0)
     terms = forward(tape, lines)
@@ -62,7 +61,7 @@ def plan(tape: Tape, argument: Ints, varying: int, wanted: tuple[int, ...] | Non
         seed = int(count[0]) if constant else lines.constant(1.0)
         active = (tape.reach & sum(1 << k for k in set(wanted))) != 0
         grad = adjoint(tape, lines, terms, active, [(int(outputs[0]), seed)])
-        gradients = tuple(grad[np.flatnonzero(argument == k)] for k in wanted)
+        gradients = tuple(grad[np.flatnonzero(tape.argument == k)] for k in wanted)
     return placed(tape, lines, outputs, gradients, int(count[0]))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.errors import FrozenError, RangeError, describe, stale
-from microgrid.value import Constant, Op, Value, topological
+from microgrid.ops import identity
+from microgrid.value import Constant, Op, Value, node, topological
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,8 +26,7 @@ class Tape:
     """Slots hold numbers: first the inputs, then the constants, then what each line computes.
 
     Line i applies `ops[code[i]]` to the slots `args[start[i]:start[i + 1]]`, which all stand
-    before its own. `level` is the depth of a slot; bit k of `reach` tells whether argument k leads
-    to it.
+    before its own. Input i belongs to argument[i] of the function.
     """
 
     ops: tuple[Op, ...]
@@ -34,11 +34,14 @@ class Tape:
     start: Ints
     args: Ints
     constants: Floats
-    inputs: int
+    argument: Ints
     outputs: Ints
-    level: Ints
-    reach: Ints
     labels: dict[int, str]
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs there are."""
+        return len(self.argument)
 
     @property
     def first(self) -> int:
@@ -47,6 +50,35 @@ class Tape:
 
     def __len__(self) -> int:
         return len(self.code)
+
+    @cached_property
+    def depths(self) -> tuple[Ints, Ints]:
+        """For each slot its depth, and in bit k whether argument k leads to it."""
+        level = [0] * self.first
+        reach = [1 << min(k, LAST_BIT) for k in self.argument.tolist()] + [0] * len(self.constants)
+        args, ends = self.args.tolist(), self.start[1:].tolist()
+        begin = 0
+        for end in ends:
+            deepest, bits = 0, 0
+            for s in args[begin:end]:
+                bits |= reach[s]
+                if level[s] > deepest:
+                    deepest = level[s]
+            level.append(deepest + 1)
+            reach.append(bits)
+            begin = end
+        return np.array(level, dtype=np.int64), np.array(reach, dtype=np.int64)
+
+    @property
+    def level(self) -> Ints:
+        return self.depths[0]
+
+    @property
+    def reach(self) -> Ints:
+        return self.depths[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def operands(self, line: int) -> list[int]:
         return [int(s) for s in self.args[self.start[line] : self.start[line + 1]]]
@@ -61,90 +93,87 @@ def tape_of(
     is left out. FrozenError where a leaf is neither an input nor a plain number.
     """
     slot = {v: i for i, v in enumerate(inputs)}
-    reach = [1 << min(k, LAST_BIT) for k in argument or range(len(inputs))]
-    level = [0] * len(inputs)
-    known: defaultdict[Op | None, dict[Any, int]] = defaultdict(dict)
-    constants: dict[int, float] = {}
-    lines: list[int] = []  # their slots as they come, which are renumbered at the end
+    moves = bytearray(b"\1" * len(inputs))  # whether a slot depends on an input
     number: dict[Op, int] = {}
+    known: list[dict[Any, int]] = []  # for each operation: operands → slot
+    constants: dict[Any, int] = {}
+    values, spots, lines = array("d"), array("q"), array("q")  # slots as they come
     code, args, ends = array("q"), array("q"), array("q", [0])
     labels = {slot[v]: str(v._label) for v in inputs if v._label}
 
-    for v in order_of(outputs, slot):
+    for v in order_of(outputs):
         op, b = v.op, v._b
         # No containers here: the garbage collector would look at each, time and again.
+        if op is None:
+            if v in slot:
+                continue
+            text = number_of(v)
+            here = constants.get(text)
+            if here is None:
+                here = constants[text] = len(moves)
+                moves.append(0)
+                values.append(as_float(v))
+                spots.append(here)
+            slot[v] = here
+            continue
+        k = number.get(op)
+        if k is None:
+            k = number[op] = len(number)
+            known.append({})
         if b is not None:
             a = v._a
             if v._seen != a._version + b._version:
                 raise stale(v)
             i, j = slot[a], slot[b]
             key: Any = i << 32 | j
-        elif op is None:
-            key = number_of(v)
         else:
             operands = [slot[p] for p in v.parents]
             if v._seen != sum([p._version for p in v.parents]):
                 raise stale(v)
             key = operands[0] if len(operands) == 1 else tuple(operands)
-        table = known[op]
+        table = known[k]
         here = table.get(key)
         if here is None:
-            here = table[key] = len(reach)
-            if b is not None:
-                bits, above, beside = reach[i] | reach[j], level[i], level[j]
-                above = above if above > beside else beside
-            elif op is None:
-                bits, above = 0, -1
-            else:
-                bits, above = 0, max([level[s] for s in operands])
-                for s in operands:
-                    bits |= reach[s]
-            reach.append(bits)
-            level.append(above + 1)
-            if not bits and (op is None or isfinite(v._data)):  # what constants make is constant
-                constants[here] = as_float(v)
-            else:
+            here = table[key] = len(moves)
+            depends = moves[i] | moves[j] if b is not None else max([moves[s] for s in operands])
+            moves.append(depends)
+            if depends or not isfinite(v._data):
                 lines.append(here)
-                code.append(number.setdefault(op, len(number)))  # type: ignore[arg-type]
+                code.append(k)
                 if b is not None:
                     args.append(i)
                     args.append(j)
                 else:
                     args.extend(operands)
                 ends.append(len(args))
+            else:  # what constants make is a constant
+                values.append(as_float(v))
+                spots.append(here)
         slot[v] = here
         if v._label and here not in labels:
             labels[here] = str(v._label)
 
-    where = np.array(lines, dtype=np.int64)
-    place = np.arange(len(reach))
-    place[list(constants)] = len(inputs) + np.arange(len(constants))
-    place[where] = len(inputs) + len(constants) + np.arange(len(lines))
-    levels, reaches = np.zeros((2, len(reach)), dtype=np.int64)
-    levels[place], reaches[place] = level, reach
+    n, spot, line = len(inputs), np.array(spots), np.array(lines)
+    place = np.arange(len(moves))
+    place[spot] = n + np.arange(len(spot))
+    place[line] = n + len(spot) + np.arange(len(line))
     return Tape(
         ops=tuple(number),
         code=np.array(code),
         start=np.array(ends),
         args=place[np.array(args)],
-        constants=np.array(list(constants.values()), dtype=float),
-        inputs=len(inputs),
+        constants=np.array(values),
+        argument=np.array(argument or range(n), dtype=np.int64),
         outputs=place[[slot[v] for v in outputs]],
-        level=levels,
-        reach=reaches,
         labels={int(place[s]): name for s, name in labels.items()},
     )
 
 
-def order_of(outputs: Sequence[Value], known: dict[Value, int]) -> list[Value]:
-    """Every node that the outputs need, parents first, without those that are known."""
-    orders = [topological(v) for v in outputs]
-    if len(orders) == 1:
-        return [v for v in orders[0] if v not in known]
-    seen = dict.fromkeys(known)
-    for order in orders:
-        seen |= dict.fromkeys(order)
-    return list(seen)[len(known) :]
+def order_of(outputs: Sequence[Value]) -> list[Value]:
+    """Every node that the outputs need, parents first."""
+    if len(outputs) == 1:
+        return topological(outputs[0])
+    return topological(node(identity, tuple(outputs), None, 0.0, 0))[:-1]
 
 
 def number_of(v: Value) -> Any:

@@ -51,7 +51,7 @@ DECAY = 1e-4  # of the notebook's L2
 STEPS = 100  # of the notebook's training
 TURN = 0.05  # seconds at least that a turn takes
 EXAMPLES = """examples:
-  python tests/benchmarks/program.py                 everything, about five minutes
+  python tests/benchmarks/program.py                 everything, about three minutes
   python tests/benchmarks/program.py --quick         fewer turns and smaller graphs
   python tests/benchmarks/program.py demo --pairs 21 one work, more turns
 """
@@ -820,7 +820,7 @@ def train_rows(how: Settings) -> Iterator[Row]:
     yield against(
         f"train the demo, {STEPS} steps", "micrograd", 0, run,
         f"recording included, in this process; loss {losses[-1]:.3g}, accuracy {accuracy:.0%}; "
-        f"micrograd took {steps} steps, which agree",
+        f"micrograd took {steps} steps, and its time is that of {STEPS} such",
     )  # fmt: skip
     found = child("training")
     yield limit(
