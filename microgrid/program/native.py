@@ -279,6 +279,9 @@ def kernel() -> ModuleType:
     except OSError:  # a home that cannot be written: compile for this process alone
         place = Path(tempfile.mkdtemp(prefix="microgrid-"))
         write(place / "kernel.py", text)
+    if not any(place.glob("__pycache__/*.nbi")):
+        said = "microgrid compiles its engine, once on this machine: about 20 seconds …"
+        print(said, file=sys.stderr, flush=True)
     spec = importlib.util.spec_from_file_location(f"microgrid_{digest}", place / "kernel.py")
     assert spec is not None
     assert spec.loader is not None

@@ -144,11 +144,11 @@ class Program:
         It prints as text; `.html()` and `.latex()` write it for pages and papers.
 
         >>> print(record(lambda w, x: (w * x).tanh(), 1.0, 1.0).listing())
-           forward ↓               backward ↑
-           w                    6  dw = dv_1·x
-           x                    5  dx = dv_1·w
-        1  v_1 = w·x            4  dv_1 = dv_2·tanh_slope(v_1)
-        2  v_2 = tanh(v_1)      3  dv_2 = 1
+           forward ↓           backward ↑
+           w                6  dw = dv_1·x
+           x                5  dx = dv_1·w
+        1  v_1 = w·x        4  dv_1 = dv_2·tanh_slope(v_1)
+        2  v_2 = tanh(v_1)  3  dv_2 = 1
         """
         return Listing(self.tape, self.row(inputs).tolist() if inputs else None)
 
