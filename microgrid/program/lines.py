@@ -38,6 +38,7 @@ class Block:
     phase: int
     window: Ints
     rank: Ints
+    early: bool = False  # of the backward pass, but needs nothing that comes back
 
 
 class Lines:
@@ -76,12 +77,14 @@ class Lines:
         return self.ops.index(op)
 
     def add(
-        self, out: Ints, code: int, size: Any, args: Ints, phase: int, window: Any, rank: Any
-    ) -> None:
+        self, out: Ints, code: int, size: Any, args: Ints, phase: int, window: Any, rank: Any,
+        early: bool = False,
+    ) -> None:  # fmt: skip
         n = len(out)
         if n:
             ints = [np.broadcast_to(np.asarray(x), n) for x in (size, window, rank)]
-            self.blocks.append(Block(out, code, ints[0], args.ravel(), phase, ints[1], ints[2]))
+            row = args.ravel()
+            self.blocks.append(Block(out, code, ints[0], row, phase, ints[1], ints[2], early))
 
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""
@@ -332,11 +335,12 @@ def instantiated(
         op, xs = tape.ops[code], [slots[s] for s in tape.operands(i)]
         out = lines.new(n)
         lines.varies[out] = np.any([lines.varies[x] for x in xs], axis=0)
+        early = not tape.reach[tape.first + i] & 1  # input 0 is what comes back
         if op.terms is None:
-            lines.add(out, lines.code(op), len(xs), np.stack(xs, 1), BACKWARD, window, rank + i)
+            args, size, kind = np.stack(xs, 1), len(xs), lines.code(op)
         else:
             pairs = [side(lines, np.stack(xs, 1), f) for f in zip(*op.terms(*range(len(xs))))]
-            size = 2 * pairs[0].shape[1]
-            lines.add(out, SUM, size, np.stack(pairs, 2), BACKWARD, window, rank + i)
+            args, size, kind = np.stack(pairs, 2), 2 * pairs[0].shape[1], SUM
+        lines.add(out, kind, size, args, BACKWARD, window, rank + i, early)
         slots.append(out)
     return [slots[s] for s in tape.outputs]

@@ -96,7 +96,9 @@ def placed(
         args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
         begin = np.cumsum(size) - size
         inside = varies[out] | (code == REDUCE)
-        step = np.where(inside, 1, np.where(phase == FORWARD, 0, 2))
+        # what the block may need, without what comes back, is there before it
+        early = np.concatenate([np.full(len(b.out), b.early) for b in blocks]) & inside.any()
+        step = np.where(inside, 1, np.where(early | (phase == FORWARD), 0, 2))
         sums = np.unique(place[out[code == REDUCE]])
         order = np.lexsort((size, code, rank, window, phase, step))
         parts = [
