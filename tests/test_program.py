@@ -601,7 +601,7 @@ def test_a_custom_operation_runs_in_numpy_and_says_so():
 
 
 def test_without_numba_a_program_runs_in_numpy(monkeypatch):
-    monkeypatch.setattr("microgrid.program.program.find_spec", lambda name: None)
+    monkeypatch.setattr("microgrid.program.runner.find_spec", lambda name: None)
     program = record(lambda x: mg.tanh(x), 1.0)
     assert program.engine == "numpy"
     assert program(0.5) == math.tanh(0.5)
@@ -641,3 +641,35 @@ def test_deep_and_wide_graphs_have_the_bits_of_the_engine(engine):
     y.backward()
     program = record(f, 1.0, 1.0, engine=engine)
     assert program.value_and_grad(0.3, 0.7, argnums=(0, 1)) == (y.data, (x.grad, w.grad))
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs(most=12), st.data())
+def test_a_batch_of_a_random_graph_is_its_samples_one_by_one(graph, data):
+    """Whatever is shared: also where all samples share what a local gradient is made of."""
+    f, xs = graph
+
+    def g(*vs):  # with a quotient and an exponential of what may be shared
+        return f(*vs) / (vs[0] * vs[0] + 2) + mg.exp(-vs[-1] * vs[-1]) * vs[0]
+
+    axes = data.draw(st.lists(st.sampled_from([0, None]), min_size=len(xs), max_size=len(xs)))
+    axes[data.draw(st.integers(0, len(xs) - 1))] = 0
+    count = data.draw(st.integers(1, 4))
+    inputs = [x if a is None else x + np.arange(count) / 4 for x, a in zip(xs, axes, strict=True)]
+    samples = [
+        [Value(x if a is None else x[k]) for x, a in zip(inputs, axes, strict=True)]
+        for k in range(count)
+    ]
+    values = []
+    for leaves in samples:
+        y = g(*leaves)
+        y.backward()
+        values.append(y.data)
+    for engine in ENGINES:
+        batched = record(g, *xs, engine=engine).batched(tuple(axes))
+        found, grads = batched.value_and_grad(*inputs, argnums=range(len(xs)))
+        assert found.tolist() == values
+        for i, axis in enumerate(axes):
+            each = np.array([leaves[i].grad for leaves in samples])
+            right = each if axis == 0 else each.sum()
+            np.testing.assert_allclose(grads[i], right, rtol=1e-12, atol=1e-12 * np.abs(each).max())

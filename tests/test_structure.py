@@ -51,6 +51,8 @@ PROGRAM = [  # and of the package `program`
     {"vectors", "native"},
     {"wengert"},
     {"listing", "source", "cluster"},
+    {"runner"},
+    {"batched"},
     {"program"},
     {"__init__"},
 ]

@@ -5,6 +5,7 @@ one such sum for each slot), schedule.py (what runs when), vectors.py and native
 program.py (what users call), listing.py and source.py (a program to read, and to take along).
 """
 
-from microgrid.program.program import Batched, Program, record
+from microgrid.program.batched import Batched
+from microgrid.program.program import Program, record
 
 __all__ = ["Batched", "Program", "record"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from microgrid.program.program import Batched
+    from microgrid.program.batched import Batched
 
 
 class Spread:
@@ -20,7 +20,8 @@ class Spread:
 
     def __init__(self, batched: Batched, client: Any) -> None:
         self.batched, self.client = batched, client
-        self.there = client.scatter(batched, broadcast=True)
+        # not by its hash: an equal program may be released just now
+        self.there = client.scatter(batched, broadcast=True, hash=False)
 
     def value_and_grad(self, *inputs: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
         """The values of all samples, and the gradients of their sum: see Batched."""

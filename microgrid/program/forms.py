@@ -15,6 +15,8 @@ from microgrid.labels import subscripted
 from microgrid.program.tape import Floats
 from microgrid.value import Value
 
+FLOAT = np.dtype(float)
+
 
 @dataclass(frozen=True)
 class Form:
@@ -31,22 +33,37 @@ class Form:
             return sum([part.size for part in self.parts])
         return int(np.prod(self.shape, dtype=int))
 
+    @cached_property
+    def is_vector(self) -> bool:
+        """Whether it is a list of plain numbers."""
+        return self.kind is not np.ndarray and all([part.kind is float for part in self.parts])
+
     def flat(self, x: Any, name: str) -> Floats:
         """x as a row of floats; ShapeError unless it has this form."""
+        found: list[Floats] = []
+        self.pieces(x, name, found)
+        return np.concatenate([np.zeros(0), *found])
+
+    def pieces(self, x: Any, name: str, into: list[Floats]) -> None:
+        """Add rows of floats that are x, one after the other; ShapeError unless it has this form."""
         if self.kind is np.ndarray:
-            if isinstance(x, np.ndarray) and x.shape == self.shape and x.dtype == float:
-                return x.ravel()
+            if type(x) is np.ndarray and x.dtype is FLOAT and x.shape == self.shape:
+                into.append(x.ravel())
+                return
             if np.shape(x) != self.shape:
                 raise ShapeError(f"{name}: the program takes shape {self.shape}, got {words(x)}")
-            return numbers(x, name)
-        if self.kind is float:
+            into.append(numbers(x, name))
+        elif self.kind is float:
             if np.shape(x) != ():
                 raise ShapeError(f"{name}: the program takes one number, got {words(x)}")
-            return numbers(x, name)
-        if not isinstance(x, list | tuple | np.ndarray) or len(x) != len(self.parts):
+            into.append(numbers(x, name))
+        elif not isinstance(x, list | tuple | np.ndarray) or len(x) != len(self.parts):
             raise ShapeError(f"{name}: the program takes {self}, got {words(x)}")
-        rows = [part.flat(y, f"{name}[{i}]") for i, (part, y) in enumerate(zip(self.parts, x))]
-        return np.concatenate(rows) if rows else np.zeros(0)
+        elif self.is_vector and not any([hasattr(y, "__len__") for y in x]):
+            into.append(numbers(x, name))
+        else:
+            for i, part in enumerate(self.parts):
+                part.pieces(x[i], f"{name}[{i}]", into)
 
     def filled(self, row: Any) -> Any:
         """The entries of a row in this form, the numbers as floats; the row is not copied."""

@@ -106,7 +106,7 @@ def gather(xs, body, i, step, v, rows, wide):
                 xs[t - 1, s] = rows[-1 - p, s]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath={{"reassoc"}})
 def suspect(rows, o, wide):
     """Whether any number of a row is inf or nan."""
     y = 0.0

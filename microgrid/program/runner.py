@@ -1,0 +1,85 @@
+"""A plan with the engine that runs it, and what it raises where the engine of Values would."""
+
+from __future__ import annotations
+
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from microgrid.errors import GraphError
+from microgrid.guards import failed
+from microgrid.program import native, vectors
+from microgrid.program.schedule import Plan
+from microgrid.program.tape import Floats, Ints, Tape
+from microgrid.value import Op
+
+ENGINES: dict[str, Any] = {e.NAME: e for e in (native, vectors)}
+
+
+def chosen(engine: str, tape: Tape) -> str:
+    """The name of the engine that can run a tape."""
+    if engine not in (*ENGINES, "auto"):
+        raise GraphError(f"there is no engine {engine!r}: {', '.join(ENGINES)} or auto")
+    if engine == vectors.NAME:
+        return engine
+    here, others = find_spec("numba") is not None, native.not_compiled(tape.ops)
+    if here and not others:
+        return native.NAME
+    if engine == native.NAME:
+        why = f"{others[0].name} is not compiled" if here else "pip install numba, the extra `fast`"
+        raise GraphError(f"the engine numba cannot run this program: {why}")
+    return vectors.NAME
+
+
+class Scratch(threading.local):
+    """The numbers of one thread while it runs a plan; constants stay, the rest is overwritten."""
+
+    def __init__(self, memory: Floats) -> None:
+        self.numbers = memory.copy()
+        self.rows = np.zeros((0, 0))
+
+
+class Runner:
+    """Runs a plan, for many threads at a time."""
+
+    def __init__(self, tape: Tape, plan: Plan, engine: str) -> None:
+        self.tape, self.plan = tape, plan
+        self.engine = ENGINES[engine].Engine(plan)
+        self.scratch, self.worker = Scratch(plan.memory), Scratch(plan.memory)
+        self.sums, self.gradients = span(plan.sums), [span(places) for places in plan.gradients]
+
+    def run_once(self, row: Floats) -> Floats:
+        """All numbers after a run without a batch; valid until this thread runs the plan again."""
+        scratch, plan = self.scratch, self.plan
+        scratch.numbers[: len(row)] = row
+        if self.engine.run(plan.before, scratch.numbers, scratch.rows, 0):
+            explain_failure(self.tape, row)
+        self.engine.run(plan.after, scratch.numbers, scratch.rows, 0)
+        return scratch.numbers
+
+
+def span(places: Ints) -> Any:
+    """The places as a slice if they stand side by side, which is much quicker to read."""
+    ascending = len(places) > 1 and bool((np.diff(places) == 1).all()) and places[0] >= 0
+    return slice(int(places[0]), int(places[-1]) + 1) if ascending else places
+
+
+def explain_failure(tape: Tape, row: Any) -> None:
+    """Raise what the engine of Values would raise at these inputs, if it would."""
+    x = [*map(float, row), *tape.constants.tolist()]
+    for line, code in enumerate(tape.code.tolist()):
+        op, operands = tape.ops[code], tape.operands(line)
+        try:
+            x.append(op.forward(*[x[s] for s in operands]))
+        except (ArithmeticError, ValueError) as error:
+            failed(op, [Shown(tape, s, x[s]) for s in operands], error)
+
+
+class Shown:
+    """A slot as an error message describes it."""
+
+    def __init__(self, tape: Tape, slot: int, data: float) -> None:
+        self.label, self.data = tape.labels.get(slot, ""), data
+        self.op: Op | None = tape.ops[tape.code[slot - tape.first]] if slot >= tape.first else None
