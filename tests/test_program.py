@@ -617,6 +617,23 @@ def test_data_that_was_set_since_is_refused():
         Program.of(y, [x])
 
 
+def test_a_cycle_made_by_hand_is_refused():
+    x = Value(1.0)
+    y = x * 2
+    z = y + 1
+    y._a = z
+    with pytest.raises(GraphError, match="cycle"):
+        Program.of([z, 1.0], [x])
+
+
+def test_several_results_of_one_existing_graph_share_its_lines():
+    x = mg.matrix(np.arange(3.0), "x")
+    y = mg.tanh(mg.total(x))
+    program = Program.of([y, [y * 2, 5.0], x[0]], [x])
+    assert program(np.zeros(3)) == [0.0, [0.0, 5.0], 0.0]
+    assert len(program.tape) == 3
+
+
 def test_inputs_of_an_existing_graph_are_different_leaves():
     x = Value(1.0)
     with pytest.raises(GraphError, match="leaves"):

@@ -134,7 +134,7 @@ class Batched:
         results = list(each(run, range(0, count, CHUNK)))
         for _, sums in results:
             numbers[runner.sums] += sums
-        return any([bad for bad, _ in results])
+        return any(bad for bad, _ in results)
 
     def pool(self) -> ThreadPoolExecutor:
         """The threads, which are kept; a forked process makes its own."""
@@ -146,7 +146,7 @@ class Batched:
         return {k: v for k, v in vars(self).items() if k != "kept"} | {"threads_of": 0}
 
     def divided(self, inputs: Sequence[Any]) -> tuple[list[Floats], list[Floats]]:
-        """The shared inputs in pieces; of each other argument a matrix with a row for each sample."""
+        """The shared inputs in pieces; of other arguments a matrix with a row for each sample."""
         program = self.program
         program.check(inputs)
         shared: list[Floats] = []

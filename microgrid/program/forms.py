@@ -36,7 +36,7 @@ class Form:
     @cached_property
     def is_vector(self) -> bool:
         """Whether it is a list of plain numbers."""
-        return self.kind is not np.ndarray and all([part.kind is float for part in self.parts])
+        return self.kind is not np.ndarray and all(part.kind is float for part in self.parts)
 
     def flat(self, x: Any, name: str) -> Floats:
         """x as a row of floats; ShapeError unless it has this form."""
@@ -45,7 +45,7 @@ class Form:
         return np.concatenate([np.zeros(0), *found])
 
     def pieces(self, x: Any, name: str, into: list[Floats]) -> None:
-        """Add rows of floats that are x, one after the other; ShapeError unless it has this form."""
+        """Add rows of floats that make up x; ShapeError unless it has this form."""
         if self.kind is np.ndarray:
             if type(x) is np.ndarray and x.dtype is FLOAT and x.shape == self.shape:
                 into.append(x.ravel())
@@ -59,7 +59,7 @@ class Form:
             into.append(numbers(x, name))
         elif not isinstance(x, list | tuple | np.ndarray) or len(x) != len(self.parts):
             raise ShapeError(f"{name}: the program takes {self}, got {words(x)}")
-        elif self.is_vector and not any([hasattr(y, "__len__") for y in x]):
+        elif self.is_vector and not any(hasattr(y, "__len__") for y in x):
             into.append(numbers(x, name))
         else:
             for i, part in enumerate(self.parts):

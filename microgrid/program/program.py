@@ -11,6 +11,7 @@ import numpy as np
 
 from microgrid.calculus import flat
 from microgrid.errors import GraphError, ShapeError
+from microgrid.ops import identity
 from microgrid.program import native
 from microgrid.program.batched import Batched
 from microgrid.program.forms import Form, form_of, leaves
@@ -19,7 +20,7 @@ from microgrid.program.runner import Runner, chosen
 from microgrid.program.schedule import plan
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.watch import watched
-from microgrid.value import Constant, Value
+from microgrid.value import Constant, Value, node, topological
 
 CHUNK = 2048  # samples whose sums are added up on their own: the same with any number of threads
 
@@ -84,6 +85,8 @@ class Program:
                 raise GraphError(f"the inputs of a program are leaves, got {v!r}")
         if len({v for row in rows for v in row}) < sum(map(len, rows)):
             raise GraphError("the inputs of a program are all different leaves")
+        ends = tuple([v for v in flat(root) if isinstance(v, Value)])
+        topological(node(identity, ends, None, 0.0, 0))  # GraphError for a cycle made by hand
         names = [name_of(row, i) for i, row in enumerate(rows)]
         return cls(root, rows, [form_of(x) for x in inputs], names, engine)
 

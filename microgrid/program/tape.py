@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.errors import FrozenError, RangeError, describe, stale
-from microgrid.ops import identity
-from microgrid.value import Constant, Op, Value, node, topological
+from microgrid.errors import FrozenError, GraphError, RangeError, describe, stale
+from microgrid.value import Constant, Op, Value
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 LAST_BIT = 62  # of an int64: arguments beyond share it
+BITS = 26  # of a slot, in the key of a line
+SEVERAL = (1 << BITS) - 1  # in the place of the second operand where there are not two
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,75 +94,71 @@ def tape_of(
     is left out. FrozenError where a leaf is neither an input nor a plain number.
     """
     slot = {v: i for i, v in enumerate(inputs)}
-    moves = bytearray(b"\1" * len(inputs))  # whether a slot depends on an input
-    number: dict[Op, int] = {}
-    known: list[dict[Any, int]] = []  # for each operation: operands → slot
-    constants: dict[Any, int] = {}
-    values, spots, lines = array("d"), array("q"), array("q")  # slots as they come
-    code, args, ends = array("q"), array("q"), array("q", [0])
     labels = {slot[v]: str(v._label) for v in inputs if v._label}
+    number: dict[Op, int] = {}  # of each operation, where it stands in a key
+    several: dict[tuple[int, ...], int] = {}  # operands that are not two
+    known: dict[Any, int] = {}  # key of a line, or a plain number → slot
+    moves, count = bytearray(b"\1" * len(inputs)), len(inputs)  # whether slots depend on an input
+    values, keys = array("d"), array("q")  # of the constants, of the lines
 
-    for v in order_of(outputs):
-        op, b = v.op, v._b
-        # No containers here: the garbage collector would look at each, time and again.
-        if op is None:
-            if v in slot:
-                continue
-            text = number_of(v)
-            here = constants.get(text)
-            if here is None:
-                here = constants[text] = len(moves)
+    # Once for each node, so everything is written out, and nothing is made at which the garbage
+    # collector would look. The order is that of value.topological.
+    stack: list[Any] = list(reversed(outputs))
+    while stack:
+        v = stack.pop()
+        if v is None:  # the parents of the next node are done
+            v = stack.pop()
+            op, b = v.op, v._b
+            key = number.get(op)
+            if key is None:
+                key = number[op] = len(number) << 2 * BITS
+            if b is not None:
+                a = v._a
+                if v._seen != a._version + b._version:
+                    raise stale(v)
+                i, j = slot[a], slot[b]
+                key, moving = key | i << BITS | j, moves[i] | moves[j]
+            else:
+                operands = tuple([slot[p] for p in v.parents])
+                if v._seen != sum([p._version for p in v.parents]):
+                    raise stale(v)
+                key |= several.setdefault(operands, len(several)) << BITS | SEVERAL
+                moving = max([moves[s] for s in operands])
+        elif v in slot:
+            continue
+        elif v.op is not None:
+            b = v._b
+            stack += (v, None, b, v._a) if b is not None else (v, None, *v.parents[::-1])
+            continue
+        else:
+            key, moving = number_of(v), 0
+        here = known.get(key)
+        if here is None:
+            here = known[key] = count
+            count += 1
+            if moving or not (v.op is None or isfinite(v._data)):
+                moves.append(1)
+                keys.append(key)
+            else:  # what constants make is a constant
                 moves.append(0)
                 values.append(as_float(v))
-                spots.append(here)
-            slot[v] = here
-            continue
-        k = number.get(op)
-        if k is None:
-            k = number[op] = len(number)
-            known.append({})
-        if b is not None:
-            a = v._a
-            if v._seen != a._version + b._version:
-                raise stale(v)
-            i, j = slot[a], slot[b]
-            key: Any = i << 32 | j
-        else:
-            operands = [slot[p] for p in v.parents]
-            if v._seen != sum([p._version for p in v.parents]):
-                raise stale(v)
-            key = operands[0] if len(operands) == 1 else tuple(operands)
-        table = known[k]
-        here = table.get(key)
-        if here is None:
-            here = table[key] = len(moves)
-            depends = moves[i] | moves[j] if b is not None else max([moves[s] for s in operands])
-            moves.append(depends)
-            if depends or not isfinite(v._data):
-                lines.append(here)
-                code.append(k)
-                if b is not None:
-                    args.append(i)
-                    args.append(j)
-                else:
-                    args.extend(operands)
-                ends.append(len(args))
-            else:  # what constants make is a constant
-                values.append(as_float(v))
-                spots.append(here)
         slot[v] = here
         if v._label and here not in labels:
             labels[here] = str(v._label)
+    if len(moves) > SEVERAL or len(number) >> BITS:
+        raise GraphError(f"a program has at most {SEVERAL:,} lines; this one has {len(moves):,}")
 
-    n, spot, line = len(inputs), np.array(spots), np.array(lines)
+    n, moving_slots = len(inputs), np.frombuffer(moves, dtype=np.uint8).astype(bool)
+    line = np.flatnonzero(moving_slots)[n:]
     place = np.arange(len(moves))
-    place[spot] = n + np.arange(len(spot))
-    place[line] = n + len(spot) + np.arange(len(line))
+    place[~moving_slots] = n + np.arange(len(values))
+    place[line] = n + len(values) + np.arange(len(line))
+    start, args = unpacked(np.array(keys), list(several))
     return Tape(
         ops=tuple(number),
-        code=np.array(code),
-        start=np.array(ends),
-        args=place[np.array(args)],
+        code=np.array(keys) >> 2 * BITS,
+        start=start,
+        args=place[args],
         constants=np.array(values),
         argument=np.array(argument or range(n), dtype=np.int64),
         outputs=place[[slot[v] for v in outputs]],
@@ -169,11 +166,20 @@ def tape_of(
     )
 
 
-def order_of(outputs: Sequence[Value]) -> list[Value]:
-    """Every node that the outputs need, parents first."""
-    if len(outputs) == 1:
-        return topological(outputs[0])
-    return topological(node(identity, tuple(outputs), None, 0.0, 0))[:-1]
+def unpacked(keys: Ints, several: list[tuple[int, ...]]) -> tuple[Ints, Ints]:
+    """Where the operands of each line begin, and all of them, from the keys of the lines."""
+    first, second = keys >> BITS & SEVERAL, keys & SEVERAL
+    sizes = np.array([len(x) for x in several], dtype=np.int64)
+    size = np.full(len(keys), 2)
+    other = np.flatnonzero(second == SEVERAL)
+    size[other] = sizes[first[other]]
+    start = np.concatenate([[0], np.cumsum(size)])
+    args = np.empty(start[-1], dtype=np.int64)
+    two = start[:-1][second != SEVERAL]
+    args[two], args[two + 1] = first[second != SEVERAL], second[second != SEVERAL]
+    for at, k in zip(start[other].tolist(), first[other].tolist()):
+        args[at : at + len(several[k])] = several[k]
+    return start, args
 
 
 def number_of(v: Value) -> Any:
