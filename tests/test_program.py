@@ -2,8 +2,11 @@
 
 import math
 import pickle
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
 from microgrid.ops import falling
+from microgrid.program import lines, native
 
 ENGINES = ["numba", "numpy"]
 POWERS = {f"falling{k}": falling(k) for k in range(3)}
@@ -579,6 +583,11 @@ def test_equal_lines_become_one_and_constants_are_folded():
     assert len(f.tape) == len(g.tape) == 2
 
 
+def test_zero_and_minus_zero_are_two_constants():
+    program = record(lambda x: [mg.arctan2(0.0, x), mg.arctan2(-0.0, x)], 1.0)
+    assert program(-1.0) == [math.pi, -math.pi]
+
+
 def test_the_order_of_inputs_and_their_use_do_not_matter():
     program = record(lambda x, y, z: z - x, 1.0, 1.0, 1.0)
     value, grads = program.value_and_grad(1.0, 2.0, 4.0, argnums=(0, 1, 2))
@@ -650,14 +659,14 @@ def test_deep_and_wide_graphs_have_the_bits_of_the_engine(engine):
 
     def f(x, w):
         for _ in range(10_000):
-            x = x * w + 0.25
+            x = x * w + 0.00025
         return mg.tanh(x)
 
-    x, w = Value(0.3), Value(0.7)
+    x, w = Value(0.3), Value(0.9999)
     y = f(x, w)
     y.backward()
     program = record(f, 1.0, 1.0, engine=engine)
-    assert program.value_and_grad(0.3, 0.7, argnums=(0, 1)) == (y.data, (x.grad, w.grad))
+    assert program.value_and_grad(0.3, 0.9999, argnums=(0, 1)) == (y.data, (x.grad, w.grad))
 
 
 @settings(max_examples=60, deadline=None)
@@ -690,3 +699,121 @@ def test_a_batch_of_a_random_graph_is_its_samples_one_by_one(graph, data):
             each = np.array([leaves[i].grad for leaves in samples])
             right = each if axis == 0 else each.sum()
             np.testing.assert_allclose(grads[i], right, rtol=1e-12, atol=1e-12 * np.abs(each).max())
+
+
+# In pieces: windows of the tape, chunks of a batch.
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_windows_of_any_size_give_the_same_bits(window, monkeypatch):
+    monkeypatch.setattr("microgrid.program.lines.WINDOW", window)
+    test_random_graphs_have_the_bits_of_the_engine()
+    test_a_batch_of_a_random_graph_is_its_samples_one_by_one()
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_chunks_of_any_size_give_the_same_numbers(chunk, monkeypatch):
+    monkeypatch.setattr("microgrid.program.batched.CHUNK", chunk)
+    test_a_batch_of_a_random_graph_is_its_samples_one_by_one()
+
+
+@pytest.mark.parametrize("count", [10, 1000, 5000])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sum_over_a_batch_is_right_to_the_rounding_of_its_order(engine, count):
+    """At most √n roundings of the largest partial sum (and at least 4)."""
+    W, X = numbers(0, 4), numbers(1, count, 4)
+    loss = record(lambda w, x: mg.tanh(mg.dot(w, x)), W, X[0], engine=engine)
+    _, dw = loss.batched((None, 0)).value_and_grad(W, X)
+    _, each = loss.batched((0, 0)).value_and_grad(np.broadcast_to(W, X.shape), X)
+    for k in range(4):
+        exact = math.fsum(each[:, k])
+        largest = max(abs(np.cumsum(each[:, k])).max(), abs(each[:, k]).max())
+        assert abs(dw[k] - exact) <= max(4, count**0.5) * math.ulp(largest)
+
+
+# The compiled engine on disk.
+
+
+def test_the_next_process_does_not_compile():
+    code = "import microgrid as mg; print(mg.record(lambda x: mg.tanh(x * x), 1.0)(0.5))"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == repr(math.tanh(0.25))
+    assert "compiles" not in done.stderr
+
+
+def test_where_the_cache_cannot_be_written_the_engine_is_made_elsewhere(
+    monkeypatch, tmp_path, capsys
+):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path / "a file" / "folder"))
+    assert callable(native.kernel.__wrapped__().samples)
+    assert "compiles its engine" in capsys.readouterr().err
+
+
+def test_the_text_of_the_engine_has_every_operation_once():
+    text = native.source()
+    for name, op in native.compiled_ops().items():
+        assert text.count(f"  # {name}\n") == 2, name
+        assert op.terms is None
+
+
+# Planted bugs.
+
+
+def no_swap(args, code):
+    return args
+
+
+def unresolved(to):
+    return to
+
+
+def no_check(self, *args):
+    run(self, *args)
+    return False
+
+
+run = native.Engine.run
+first_window = lines.add_sums
+
+
+def last_piece_alone(lines, out, up, local, batched, window, rank):
+    """A sum in pieces begins anew in each window."""
+    keep = np.ones(len(out), dtype=bool)
+    keep[:-1] = (np.diff(out) != 0) | (np.diff(window) == 0)
+    first_window(lines, *[x[keep] for x in (out, up, local, batched, window, rank)])
+
+
+PLANTED = {
+    "a row where a number is expected": (
+        "microgrid.program.schedule.factors", no_swap,
+        lambda: test_the_batch_axis_gives_the_formulas_of_the_affine_layer("numba")),
+    "aliases that lead nowhere": (
+        "microgrid.program.lines.followed", unresolved,
+        lambda: test_a_network_has_the_bits_of_the_engine("numpy")),
+    "errors that nobody looks for": (
+        "microgrid.program.native.Engine.run", no_check,
+        lambda: test_a_domain_error_names_the_operation_and_the_label(
+            "numba", lambda x: mg.log(x), [-1.0], ValueError, "log(x = -1.0)")),
+    "numbers that nobody watches": (
+        "microgrid.guards.watching", ContextVar("deaf", default=None),
+        lambda: test_a_function_that_looks_at_a_number_is_not_recorded(if_positive)),
+    "pieces of sums that are forgotten": (
+        "microgrid.program.lines.add_sums", last_piece_alone,
+        lambda: test_deep_and_wide_graphs_have_the_bits_of_the_engine("numba")),
+    "0 and −0 as one constant": (
+        "microgrid.program.tape.number_of", lambda v: v._data,
+        test_zero_and_minus_zero_are_two_constants),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
+    target, bug, test = PLANTED[name]
+    monkeypatch.setattr(target, bug)
+    with pytest.raises((Exception, pytest.fail.Exception)) as caught:
+        test()
+    assert not isinstance(caught.value, AttributeError | NameError)

@@ -102,7 +102,7 @@ def placed(
         sums = np.unique(place[out[code == REDUCE]])
         order = np.lexsort((size, code, rank, window, phase, step))
         parts = [
-            part(order[step[order] == k], place[out], size, code, phase, rank, begin, args)
+            part(order[step[order] == k], place[out], size, code, phase, window, rank, begin, args)
             for k in range(3)
         ]
     return Plan(
@@ -118,13 +118,16 @@ def factors(args: Ints, code: int) -> Ints:
 
 
 def part(
-    order: Ints, out: Ints, size: Ints, code: Ints, phase: Ints, rank: Ints, begin: Ints, args: Ints
-) -> Part:
+    order: Ints, out: Ints, size: Ints, code: Ints, phase: Ints, window: Ints, rank: Ints,
+    begin: Ints, args: Ints,
+) -> Part:  # fmt: skip
     """The lines in this order, gathered into runs."""
-    out, size, code, phase, rank, begin = [x[order] for x in (out, size, code, phase, rank, begin)]
+    out, size, code, phase, window, rank, begin = [
+        x[order] for x in (out, size, code, phase, window, rank, begin)
+    ]
     n = len(order)
     starts = np.ones(n, dtype=bool)
-    starts[1:] = np.any([np.diff(x) != 0 for x in (size, code, phase, rank)], axis=0)
+    starts[1:] = np.any([np.diff(x) != 0 for x in (size, code, phase, window, rank)], axis=0)
     first = np.flatnonzero(starts)
     at = np.cumsum(size + 1) - size - 1  # where each line begins in the body
     body = np.empty(int(size.sum()) + n, dtype=np.int32)
