@@ -7,7 +7,7 @@ from typing import Any
 
 from microgrid.errors import GraphError, NumberError, ShapeError
 from microgrid.functions import dot
-from microgrid.guards import is_real, look, seed
+from microgrid.guards import is_real, seed
 from microgrid.ops import identity
 from microgrid.value import Constant, Value, accumulate, topological, zero
 
@@ -28,8 +28,6 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     [12.0]
     """
     order = topological(root)
-    if not create_graph:
-        look(root)
     gradient = accumulate(order, seed(root, 1), as_graph=create_graph)
 
     def of(v: Value) -> Any:

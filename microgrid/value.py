@@ -55,7 +55,7 @@ class Op:
 
     def __call__(self, *xs: Any) -> Any:
         """A Value where an operand is one, else a plain number; arrays go element by element."""
-        if all([type(x) is float for x in xs]):
+        if all(type(x) is float for x in xs):
             return evaluate(self, xs, xs)
         if any(getattr(x, "shape", None) for x in xs):
             import numpy as np
@@ -200,6 +200,8 @@ def accumulate(
     can be differentiated in turn. A node that no path reaches has no entry.
     """
     gradient = {order[-1]: upstream}
+    if not as_graph:
+        look(order[-1])
     for v in reversed(order):
         if v.op is None or v not in gradient:
             continue

@@ -451,6 +451,10 @@ def by_gradients(x):
     return x * mg.gradients(x * x, [x])[0]
 
 
+def by_explaining(x):
+    return x * mg.explain(x * x).rows[0].local
+
+
 def by_values(x):
     return x * mg.values([x])[0]
 
@@ -463,7 +467,7 @@ def caught_inside(x):
 
 
 BRANCHES = [if_positive, by_truth, by_data, by_max, by_sorting, by_numpy, by_loop, by_gradient]
-BRANCHES += [by_gradients, by_values, caught_inside]
+BRANCHES += [by_gradients, by_explaining, by_values, caught_inside]
 
 
 @pytest.mark.parametrize("f", BRANCHES, ids=lambda f: f.__name__)
@@ -483,6 +487,28 @@ def test_looking_is_free_again_after_recording():
         record(if_positive, 1.0)
     assert Value(1.0) > 0
     assert if_positive(Value(2.0)).data == 4.0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_derivative_inside_sees_the_arguments_outside_of_it(engine):
+    """As grad does: what is differentiated by x must not be a plain number on the way."""
+    program = record(lambda x: mg.grad(lambda z: z * z * x)(2.0) * x, 1.0, engine=engine)
+    assert program.value_and_grad(3.0) == (4.0 * 3 * 3, 8.0 * 3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("f", [mg.maximum, mg.minimum, mg.logsumexp, mg.mean, mg.total])
+def test_operations_on_thousands_of_numbers_have_the_gradients_of_the_engine(engine, f):
+    xs = np.arange(1300) % 7 / 4.0
+    leaves = mg.matrix(xs)
+    (f(list(leaves)) * 2.0).backward()
+    _, g = record(lambda x: f(list(x)) * 2.0, xs, engine=engine).value_and_grad(xs)
+    assert (g == mg.grads(leaves)).all()
+
+
+def test_the_variable_of_an_outer_derivative_is_not_frozen():
+    with pytest.raises(FrozenError):
+        mg.grad(lambda z: z * record(lambda x: x * z, 1.0)(2.0))(3.0)
 
 
 SOMEWHERE_ELSE = Value(2.0, "w")
@@ -517,6 +543,7 @@ def test_a_leaf_that_is_no_input_is_not_frozen(f):
         lambda x: mg.grad(mg.grad(mg.tanh))(x) * x,
         lambda x: mg.derivative(lambda z: z**5, 3)(x),
         lambda x: mg.grad(lambda z: mg.maximum(z, z * z, 1.0))(x),
+        lambda x: mg.total(mg.jacobian(lambda z: [z[0] * x, z[1] * z[0]])([x, 3.0]).ravel()),
     ],
 )
 def test_a_recording_is_right_on_both_sides_of_a_branch(engine, f):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.calculus import Variable
 from microgrid.errors import NumberError, RangeError, ShapeError
 from microgrid.guards import is_real
 from microgrid.labels import subscripted
@@ -146,11 +147,12 @@ def paths(x: Any, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]
 
 
 def leaf(x: Any, label: str) -> Value:
-    if isinstance(x, Value):
-        return Value(x._data, x._label or label)
-    if not is_real(x) and np.shape(x) != ():
+    """A variable, so that derivatives inside of the function are graphs as well."""
+    if not isinstance(x, Value) and not is_real(x) and np.shape(x) != ():
         raise NumberError(f"{label}: a program takes real numbers, got {x!r}")
-    return Value(x, label)
+    v = Variable(x._data if isinstance(x, Value) else x)
+    v.label = getattr(x, "_label", "") or label
+    return v
 
 
 def filled(form: Form, nodes: Iterator[Value]) -> Any:

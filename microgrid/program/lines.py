@@ -23,7 +23,6 @@ from microgrid.value import Constant, Op, Value
 
 SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs; REDUCE over the batch, too
 WINDOW = 8192  # lines of the tape that are reordered among themselves: they stay in the cache
-DEPTH = 1024  # of the lines of one local gradient, at most
 FORWARD, BACKWARD = 0, 1
 
 
@@ -38,6 +37,7 @@ class Block:
     phase: int
     window: Ints
     rank: Ints
+    depth: int = 0  # among the lines of one local gradient
     early: bool = False  # of the backward pass, but needs nothing that comes back
 
 
@@ -78,13 +78,14 @@ class Lines:
 
     def add(
         self, out: Ints, code: int, size: Any, args: Ints, phase: int, window: Any, rank: Any,
-        early: bool = False,
+        depth: int = 0, early: bool = False,
     ) -> None:  # fmt: skip
         n = len(out)
         if n:
             ints = [np.broadcast_to(np.asarray(x), n) for x in (size, window, rank)]
-            row = args.ravel()
-            self.blocks.append(Block(out, code, ints[0], row, phase, ints[1], ints[2], early))
+            self.blocks.append(
+                Block(out, code, ints[0], args.ravel(), phase, ints[1], ints[2], depth, early)
+            )
 
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""
@@ -261,7 +262,7 @@ def adjoint(
     parent, up, local, batched, window = [
         column[~same] for column in (parent, up, local, batched, window)
     ]
-    rank = (tape.level.max() - tape.level[parent]) * DEPTH
+    rank = tape.level.max() - tape.level[parent]
     add_sums(lines, grad[parent], up, local, batched, window, rank)
     lines.alias(grad[never], np.full(len(never), lines.constant(0.0)))
     return grad
@@ -317,7 +318,7 @@ def uses(tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints) ->
             shares, targets = template(op, xs.shape[1], tuple(map(bool, pattern)))
             columns = [upstream[mine], y[mine], *xs[mine].T]
             window = (len(tape) - group[mine]) // WINDOW
-            rank = (tape.level.max() - tape.level[y[mine]]) * DEPTH + 1
+            rank = tape.level.max() - tape.level[y[mine]]
             found = instantiated(lines, shares, columns, window, rank)
             for (k, plain), share in zip(targets, found):
                 factors = (upstream[mine], share) if plain else (share, np.full(len(mine), one))
@@ -341,6 +342,7 @@ def instantiated(
         else:
             pairs = [side(lines, np.stack(xs, 1), f) for f in zip(*op.terms(*range(len(xs))))]
             args, size, kind = np.stack(pairs, 2), 2 * pairs[0].shape[1], SUM
-        lines.add(out, kind, size, args, BACKWARD, window, rank + i, early)
+        depth = int(tape.level[tape.first + i])
+        lines.add(out, kind, size, args, BACKWARD, window, rank, depth, early)
         slots.append(out)
     return [slots[s] for s in tape.outputs]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.calculus import flat
+from microgrid.calculus import call, flat
 from microgrid.errors import GraphError, ShapeError
 from microgrid.ops import identity
 from microgrid.program import native
@@ -18,6 +18,7 @@ from microgrid.program.forms import Form, form_of, leaves
 from microgrid.program.listing import Listing
 from microgrid.program.runner import Runner, chosen
 from microgrid.program.schedule import plan
+from microgrid.program.source import source
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.watch import watched
 from microgrid.value import Constant, Value, node, topological
@@ -40,7 +41,7 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     names = argument_names(f, len(examples))
     made = [leaves(x, name) for x, name in zip(examples, names)]
     with watched(getattr(f, "__name__", "the function")):
-        y = f(*[arguments for arguments, _ in made])
+        y = call(f, [arguments for arguments, _ in made], [nodes for _, nodes in made])
     return Program(y, [x for _, x in made], [form_of(x) for x in examples], names, engine)
 
 
@@ -150,6 +151,13 @@ class Program:
         2  v_2 = tanh(v_1)  3  dv_2 = 1
         """
         return Listing(self.tape, self.row(inputs).tolist() if inputs else None)
+
+    def source(self, language: str = "python") -> str:
+        """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
+
+        It defines `value` and `value_and_grad`, which take the arguments of the function.
+        """
+        return source(self.tape, self.forms, self.names, language, self.result)
 
     def asked(self, argnums: int | Sequence[int]) -> tuple[int, ...]:
         wanted = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)

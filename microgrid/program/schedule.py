@@ -93,6 +93,7 @@ def placed(
         phase = np.concatenate([np.full(len(b.out), b.phase) for b in blocks])
         window = np.concatenate([b.window for b in blocks])
         rank = np.concatenate([b.rank for b in blocks])
+        depth = np.concatenate([np.full(len(b.out), b.depth) for b in blocks])
         args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
         begin = np.cumsum(size) - size
         inside = varies[out] | (code == REDUCE)
@@ -100,10 +101,12 @@ def placed(
         early = np.concatenate([np.full(len(b.out), b.early) for b in blocks]) & inside.any()
         step = np.where(inside, 1, np.where(early | (phase == FORWARD), 0, 2))
         sums = np.unique(place[out[code == REDUCE]])
-        order = np.lexsort((size, code, rank, window, phase, step))
+        order = np.lexsort((size, code, depth, rank, window, phase, step))
+        turn = np.stack(
+            [code, phase, window, rank, depth]
+        )  # what runs side by side has these alike
         parts = [
-            part(order[step[order] == k], place[out], size, code, phase, window, rank, begin, args)
-            for k in range(3)
+            part(order[step[order] == k], place[out], size, turn, begin, args) for k in range(3)
         ]
     return Plan(
         ops=tuple(lines.ops), before=parts[0], block=parts[1], after=parts[2], memory=memory,
@@ -117,23 +120,19 @@ def factors(args: Ints, code: int) -> Ints:
     return -np.sort(-args.reshape(-1, 2), axis=1).ravel() if code < 0 else args
 
 
-def part(
-    order: Ints, out: Ints, size: Ints, code: Ints, phase: Ints, window: Ints, rank: Ints,
-    begin: Ints, args: Ints,
-) -> Part:  # fmt: skip
-    """The lines in this order, gathered into runs."""
-    out, size, code, phase, window, rank, begin = [
-        x[order] for x in (out, size, code, phase, window, rank, begin)
-    ]
+def part(order: Ints, out: Ints, size: Ints, turn: Ints, begin: Ints, args: Ints) -> Part:
+    """The lines in this order; those whose turn is the same, and whose size, make a run."""
+    out, size, begin, turn = out[order], size[order], begin[order], turn[:, order]
     n = len(order)
     starts = np.ones(n, dtype=bool)
-    starts[1:] = np.any([np.diff(x) != 0 for x in (size, code, phase, window, rank)], axis=0)
+    starts[1:] = (np.diff(size) != 0) | (np.diff(turn) != 0).any(axis=0)
     first = np.flatnonzero(starts)
     at = np.cumsum(size + 1) - size - 1  # where each line begins in the body
     body = np.empty(int(size.sum()) + n, dtype=np.int32)
     body[at] = out
     within = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
     body[np.repeat(at + 1, size) + within] = args[np.repeat(begin, size) + within]
+    code, phase = turn[:2, first]
     count = np.diff(np.append(first, n))
-    columns = [code[first], count, size[first], phase[first] == FORWARD, at[first]]
+    columns = [code, count, size[first], phase == FORWARD, at[first]]
     return Part(np.stack(columns, axis=1).astype(np.int32), body)

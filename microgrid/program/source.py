@@ -15,7 +15,7 @@ import operator
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -26,10 +26,10 @@ from microgrid.errors import GraphError
 from microgrid.program.forms import Form
 from microgrid.program.tape import LAST_BIT, Tape
 from microgrid.program.wengert import (
+    ARITHMETIC,
     RESERVED,
     Apply,
     Expression,
-    Slot,
     Statement,
     Wengert,
     identifier,
@@ -42,8 +42,6 @@ from microgrid.value import Op
 
 WIDTH, INDENT = 100, "    "
 PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
-INFINITY, MINUS_INFINITY, NOT_A_NUMBER = -1, -2, -3  # slots of the numbers that have no literal
-LITERALS = {INFINITY: "math.inf", MINUS_INFINITY: "-math.inf", NOT_A_NUMBER: "math.nan"}
 LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
 SIGNS = {
     operator.add: "({}) + ({})", operator.sub: "({}) - ({})", operator.mul: "({}) * ({})",
@@ -69,8 +67,10 @@ class Library:
 
 SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
 SAME += "trunc isnan isinf isfinite frexp ldexp"
-OTHER = {"a" + f: "arc" + f for f in "sin cos tan sinh cosh tanh tan2".split()}
-OWN = frozenset("maximum minimum peak hypot arctan2 logaddexp square reciprocal".split())
+OTHER = {"a" + f: "arc" + f for f in ["sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2"]}
+OWN = frozenset({"hypot", "logaddexp", "square", "reciprocal"})
+FAR_OUT = """ works, too; but where a branch
+overflows that is not taken, it may give nan, and value_and_grad does not."""
 BATCH = """
 An entry may also be an array, with a number for each sample of a batch; then the gradients, too,
 have a number for each sample: add up those of entries that the samples share."""
@@ -90,20 +90,21 @@ LIBRARIES = {
         functions_of("np", cbrt="np.cbrt"), OWN, BATCH,
     ),
     "jax": Library(
-        "import jax\nimport jax.numpy as jnp", "jnp", "array",
+        "import jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
         {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)"},
         functions_of(
             "jnp", cbrt="jnp.cbrt", erf="jax.scipy.special.erf", erfc="jax.scipy.special.erfc",
             lgamma="jax.scipy.special.gammaln",
         ), OWN,
         BATCH + '\nNumbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes '
-        "first.\njax.jit and jax.grad work.",
+        "first.\njax.jit works. jax.grad of value" + FAR_OUT,
     ),
     "torch": Library(
         "import torch", "torch", "tensor",
         {
             "tensor": "def tensor(x):\n    return torch.as_tensor(x, dtype=torch.float64)",
             "where": "def where(c, a, b):\n"
+            '    """torch.where, also for plain numbers."""\n'
             "    return torch.where(torch.as_tensor(c), tensor(a), tensor(b))",
             "cbrt": "def cbrt(x):\n    return torch.sign(x) * torch.abs(x) ** (1 / 3)",
             "ldexp": "def ldexp(x, n):\n"
@@ -116,7 +117,7 @@ LIBRARIES = {
             "torch", cbrt="cbrt", ldexp="ldexp", erf="torch.special.erf",
             erfc="torch.special.erfc", lgamma="torch.special.gammaln",
         ), OWN | {"sigmoid", "relu"},
-        BATCH + "\nAll is computed in float64, and torch.autograd works, too.",
+        BATCH + "\nAll is computed in float64. torch.autograd of value" + FAR_OUT,
     ),
 }  # fmt: skip
 MODULES = {"math", "functools", "operator", "jax", "jnp", "np", "torch"}
@@ -150,9 +151,10 @@ class Module:
         self.library, self.helpers = LIBRARIES[language], Helpers(language)
         everything = (1 << min(len(forms), LAST_BIT + 1)) - 1
         self.w = wengert(tape, everything if len(tape.outputs) == 1 else None)
-        for op in operations([*self.w.forward, *self.w.backward]):
+        found = operations([*self.w.forward, *self.w.backward])
+        for op in sorted(found, key=lambda op: ops.TABLE.get(op.name) is not op):  # own ones last
             self.helpers.call(op, ["1.0"] * (op.arity or 2))  # only to know the names
-        self.names = named(self.w, self.helpers.busy()) | LITERALS
+        self.names = named(self.w, self.helpers.busy())
         self.parameters = self.parameter_names(names)
 
     def parameter_names(self, names: Sequence[str]) -> list[str]:
@@ -170,14 +172,18 @@ class Module:
         functions = [self.function("value", [])]
         if len(self.tape.outputs) == 1:
             functions.append(self.function("value_and_grad", self.w.backward))
-        parts = "\n\n\n".join([*self.helpers.functions(), *functions])
+        others = [*self.helpers.functions(), *functions]
+        array = self.library.array
+        others = [x for x in others if not x.startswith(f"def {array}(")
+                  or any(re.search(rf"\b{array}\b", y) for y in others if y is not x)]  # fmt: skip
+        parts = "\n\n\n".join(others)
         constants = "\n".join(self.helpers.constants())
-        parts = "\n\n\n".join(filter(None, [constants, parts]))
-        imports = [f"import {m}" for m in ("functools", "math", "operator") if uses(parts, m)]
-        imports += [x for x in self.library.imports.splitlines() if uses(parts, x.split()[-1])]
+        used = f"{constants}\n{parts}"
+        imports = [f"import {m}" for m in ("functools", "math", "operator") if uses(used, m)]
         imports += sorted(self.helpers.imports)
-        blocks = [self.header() + "\n"] + ["\n".join(imports) + "\n"] * bool(imports)
-        return "\n".join(blocks) + "\n" * bool(imports and not constants) + parts + "\n"
+        library = [x for x in self.library.imports.splitlines() if uses(used, x.split()[-1])]
+        head = [self.header(), "\n".join(imports), "\n".join(library), constants]
+        return "\n\n".join(filter(None, head)) + f"\n\n\n{parts}\n"
 
     def header(self) -> str:
         arguments = ", ".join(self.parameters)
@@ -186,8 +192,10 @@ class Module:
         also = f" and value_and_grad({arguments})" if single else ""
         said = f"value({arguments}){also}: made by microgrid from a recorded program."
         note = f"{shapes or 'There are no arguments'}."
-        note += " Lists may be arrays, and gradients come as (nested) lists." if single else ""
-        text = "\n\n".join(["\n".join(filled(x)) for x in (said, note)])
+        lists = any(form.kind is not float for form in self.forms)
+        note += " Lists may also be arrays." if lists else ""
+        note += " Gradients come as (nested) lists." if lists and single else ""
+        text = "\n\n".join(["\n".join(filled(x, WIDTH - 3)) for x in (said, note)])
         return f'"""{text}\n{self.library.note.lstrip()}'.rstrip() + '\n"""'
 
     def function(self, name: str, backward: list[Statement]) -> str:
@@ -201,7 +209,8 @@ class Module:
             lines += self.statement(s)
         lines += fitted(f"return {self.returned(name)}")
         head = ['@np.errstate(all="ignore")  # all branches are computed, where one is needed']
-        head = head if self.language == "numpy" and self.helpers.functions() else []
+        text = "\n".join([*lines, *self.helpers.functions()])
+        head = head if self.language == "numpy" and "np.where" in text else []
         body = "\n".join([f"{INDENT}{x}".rstrip() for x in lines])
         return "\n".join([*head, f"def {name}({', '.join(self.parameters)}):", body])
 
@@ -221,8 +230,7 @@ class Module:
         terms = [self.term(product(u, x, ops.mul)) for u, x in s.terms]
         if not s.terms and isinstance(s.value, Apply) and s.value.op.arity is None:
             pairs = s.value.op.terms(*s.value.operands) if s.value.op.terms else []
-            terms = [self.term(product(q, p, ops.mul)) if q == 1.0 else
-                     self.term(Apply(ops.mul, (p, q))) for p, q in pairs]  # fmt: skip
+            terms = [self.term(product(p, q, ops.mul)) for p, q in pairs]
         if not terms:
             terms = [self.term(s.value)]
         if len(terms) == 1 and LITERAL.fullmatch(terms[0]) and self.library.prefix:
@@ -242,14 +250,15 @@ class Module:
 
     def term(self, e: Expression) -> str:
         """An expression without needless brackets."""
-        return tidy(written(with_literals(e), self.names, self.helpers.call))
+        return tidy(written(e, self.names, self.helpers.call, number_text))
 
     def returned(self, name: str) -> str:
         outputs = [self.read(s) for s in self.tape.outputs.tolist()]
         if name != "value":
             gradients = map(self.gradient, range(self.tape.inputs))
             found = [bracketed(nested(form, gradients)) for form in self.forms]
-            return f"{outputs[0]}, {found[0] if len(found) == 1 else f'({", ".join(found)})'}"
+            together = ", ".join(found)
+            return f"{outputs[0]}, {together if len(found) == 1 else f'({together})'}"
         if self.result is None:
             return outputs[0] if len(outputs) == 1 else bracketed(outputs)
         return bracketed(nested(self.result, iter(outputs)))
@@ -328,9 +337,9 @@ class Helpers:
 
     def folded(self, name: str, operands: Sequence[str]) -> str:
         """The largest or smallest of several, two at a time."""
-        return reduce(
-            lambda a, b: f"{self.library.prefix}.{name}({self.arrays([a, b])})", operands
-        )
+        if len(operands) > 4:
+            return f"functools.reduce({self.library.prefix}.{name}, ({self.arrays(operands)}))"
+        return reduce(lambda a, b: f"{self.library.prefix}.{name}({self.arrays([a, b])})", operands)
 
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
@@ -364,21 +373,25 @@ class Helpers:
         """The name of the function of an operation, whose text is taken in."""
         name = known = op.name if core.__closure__ else core.__name__
         count = 1
-        taken = {"value", "value_and_grad", *self.library.helpers, *MODULES, *dir(builtins)}
-        while name in taken or not name.isidentifier() or self.objects.get(name, core) is not core:
+        while self.is_taken(name, core) or self.objects.get(name, core) is not core:
             count += 1
-            name = f"{re.sub(r'\W', '_', known)}_{count}"
+            name = f"{cleaned(known)}_{count}"
         try:
             self.take(name, core)
         except Untranslatable as why:
             raise failure(op.name, self.language, why) from None
         return name
 
+    def is_taken(self, name: str, f: Any) -> bool:
+        """Whether the text needs this name for something else."""
+        own = {"value", "value_and_grad", *self.library.helpers, *MODULES, *dir(builtins)}
+        return not name.isidentifier() or (name in own and not isinstance(f, ModuleType))
+
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""
+        if self.objects.get(name, f) is not f or self.is_taken(name, f):
+            raise Untranslatable(f"two things are called {name}")
         if name in self.objects:
-            if self.objects[name] is not f:
-                raise Untranslatable(f"two things are called {name}")
             return
         before = dict(self.objects), dict(self.texts)
         self.objects[name] = f
@@ -430,7 +443,7 @@ class Function:
 
     def __init__(self, f: FunctionType) -> None:
         try:
-            self.lines = textwrap.dedent(inspect.getsource(f)).splitlines()
+            self.lines = textwrap.dedent(inspect.getsource(f.__code__)).splitlines()
             tree = ast.parse("\n".join(self.lines)).body[0]
         except (OSError, SyntaxError, IndexError):
             raise Untranslatable(f"the text of {f.__name__} is in no file") from None
@@ -474,13 +487,13 @@ class Function:
             if n.id in self.cells and isinstance(meaning, int | float):
                 fill.append((n, number_text(meaning)))
             elif n.id not in vars(builtins) or n.id in self.f.__globals__:
-                if n.id != "math" and meaning is not self.f:
+                if meaning is not self.f and (n.id, meaning) != ("math", math):
                     helpers.take(n.id, meaning)
                 elif meaning is self.f and n.id != name:
                     raise Untranslatable(f"{n.id} calls itself")
         head = f"def {name}({ast.unparse(self.tree.args)}):\n"
         if body[0].lineno == self.tree.lineno:
-            return head + textwrap.indent(ast.unparse(body), INDENT)
+            return head + textwrap.indent("\n".join(map(ast.unparse, body)), INDENT)
         lines = [x.encode() for x in self.lines]
         for n, text in sorted(fill, key=lambda x: (x[0].lineno, x[0].col_offset), reverse=True):
             line, end = lines[n.lineno - 1], n.end_col_offset
@@ -498,10 +511,14 @@ class Branchless:
     def __init__(self, function: Function, helpers: Helpers) -> None:
         self.function, self.helpers = function, helpers
         self.renamed: dict[str, str] = {}
-        self.count = 0
+        self.taken = set(function.local)
+        self.loose = plain_numbers(function.tree)
+        self.defined = {a.arg for a in ast.walk(function.tree.args) if isinstance(a, ast.arg)}
 
     def text(self, name: str) -> str:
-        tree = self.function.tree
+        tree, own = self.function.tree, {*MODULES, *self.helpers.library.helpers}
+        if own & self.function.local:
+            raise Untranslatable(f"{name} has a local {min(own & self.function.local)}")
         lines, result = self.block(tree.body)
         if result is None:
             raise Untranslatable(f"{name} may return nothing")
@@ -523,13 +540,15 @@ class Branchless:
                 case ast.Return(value=ast.expr() as value):
                     return lines, self.number(value)
                 case ast.Expr(value=ast.Constant(value=str(text))):
-                    lines += ['"""' + line + '"""' for line in text.splitlines()[:1]]
+                    lines += [repr(line) for line in text.splitlines()[:1]]
                 case ast.Assign(targets=[target]):
                     lines.append(f"{self.target(target)} = {self.number(s.value)}")
+                    self.define(target)
                 case ast.AugAssign(target=ast.Name() as target):  # not in place: arrays are shared
                     value = ast.BinOp(target, s.op, s.value)
                     lines.append(f"{self.target(target)} = {self.number(value)}")
                 case ast.For(orelse=[]) if not returns(s.body):
+                    self.define(s.target)
                     body, _ = self.block(s.body)
                     head = f"for {self.target(s.target)} in {self.number(s.iter)}:"
                     lines += [head, *[INDENT + x for x in body]]
@@ -555,62 +574,74 @@ class Branchless:
         others, b = self.block(rest)
         if a is None or b is None:
             raise Untranslatable(f"nothing is returned beside `{first_line(s)}`")
-        stored = {n.id for x in ast.walk(ast.parse("\n".join(others)))
-                  for n in ast.walk(x) if isinstance(n, ast.Name) and stores(n)}  # fmt: skip
-        if stored & set(re.findall(r"\w+", f"{condition} {a}")):  # keep what it is now
-            self.count += 1
-            lines += [f"early_{self.count} = {condition}", f"result_{self.count} = {a}"]
-            condition, a = f"early_{self.count}", f"result_{self.count}"
+        if {*stored(ast.parse("\n".join(others)).body)} & set(
+            re.findall(r"\w+", f"{condition} {a}")
+        ):  # keep what it is now
+            kept = [self.fresh("early"), self.fresh("result")]
+            lines += [f"{kept[0]} = {condition}", f"{kept[1]} = {a}"]
+            condition, a = kept
         return lines + others, self.choice(condition, a, b)
 
     def inside(self, stmts: Sequence[ast.stmt]) -> tuple[list[str], str | None, dict[str, str]]:
         """A branch, whose names are its own; with it, the new names of those that it sets."""
-        before = dict(self.renamed)
-        names = {n.id: "" for s in stmts for n in ast.walk(s)
-                 if isinstance(n, ast.Name) and stores(n)}  # fmt: skip
-        lines = []
-        for name in names:
-            self.count += 1
-            names[name] = f"{name}_{self.count}"
-        for s in stmts:  # a name changes its meaning only once it has been set
-            more, result = self.under(s, names, before)
-            lines += more
-            if result is not None:
+        before = self.renamed, set(self.defined)
+        names = {name: self.fresh(name) for name in stored(stmts)}
+        lines, result = [], None
+        for i, s in enumerate(stmts):
+            if returns([s]) and not stored(stmts[i:]):
+                more, result = self.block(stmts[i:])
+                lines += more
                 break
-        else:
-            result = None
-        self.renamed = before
+            lines += self.under(s, names)
+        self.renamed, self.defined = before
         return lines, result, names
 
-    def under(
-        self, s: ast.stmt, names: dict[str, str], before: dict[str, str]
-    ) -> tuple[list[str], str | None]:
-        """One statement of a branch: simple ones, and no loops."""
-        if isinstance(s, ast.Return):
-            return self.block([s])
-        if isinstance(s, ast.Assign) and len(s.targets) == 1:
-            value: ast.expr = s.value
-            target = s.targets[0]
-        elif isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name):
-            target, value = s.target, ast.BinOp(s.target, s.op, s.value)
-        elif isinstance(s, ast.Pass):
-            return [], None
-        else:
-            raise Untranslatable(f"no array can follow `{first_line(s)}` in a branch")
-        text = self.number(value)
-        stored = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
-        self.renamed = self.renamed | {k: names[k] for k in stored}
-        return [f"{self.target(target)} = {text}"], None
+    def fresh(self, name: str) -> str:
+        """A name that is not yet there."""
+        count = 1
+        while f"{name}_{count}" in self.taken:
+            count += 1
+        self.taken.add(f"{name}_{count}")
+        return f"{name}_{count}"
 
-    def merged(self, s: ast.If) -> list[str]:
-        """`if c: x = a`: x = where(c, a, x)."""
+    def under(self, s: ast.stmt, names: dict[str, str]) -> list[str]:
+        """One statement of a branch; a name changes its meaning once it has been set."""
+        match s:
+            case ast.Assign(targets=[target], value=value):
+                pass
+            case ast.AugAssign(target=ast.Name() as target):
+                value = ast.BinOp(target, s.op, s.value)
+            case ast.If() if not returns([s]):
+                return self.merged(s, names)
+            case ast.Pass():
+                return []
+            case _:
+                raise Untranslatable(f"no array can follow `{first_line(s)}` in a branch")
+        text = self.number(value)
+        self.renamed = self.renamed | {k: names[k] for k in self.define(target)}
+        return [f"{self.target(target)} = {text}"]
+
+    def merged(self, s: ast.If, into: dict[str, str] | None = None) -> list[str]:
+        """`if c: x = a`: x = where(c, a, x), under the names that `into` gives."""
         condition = self.condition(s.test)
-        lines, _, then = self.inside(s.body)
-        more, _, other = self.inside(s.orelse)
-        names = list(dict.fromkeys([*then, *other]))
-        now = {name: self.renamed.get(name, name) for name in names}
+        lines, then = inlined(*self.inside(s.body))
+        more, other = inlined(*self.inside(s.orelse))
+        names = [n for n in {**then, **other} if n in self.defined or (n in then and n in other)]
+        now = {n: self.renamed.get(n, n) for n in names}
         chosen = [self.choice(condition, then.get(n, now[n]), other.get(n, now[n])) for n in names]
-        return [*lines, *more, f"{', '.join(now.values())} = {', '.join(chosen)}"]
+        if not names:
+            return []
+        if into is not None:
+            self.renamed = self.renamed | {n: into[n] for n in names}
+        self.defined |= {*names}
+        targets = [self.renamed.get(n, n) for n in names]
+        return [*lines, *more, f"{', '.join(targets)} = {', '.join(chosen)}"]
+
+    def define(self, target: ast.expr) -> list[str]:
+        """The names of a target, which have a meaning from now on."""
+        names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+        self.defined |= {*names}
+        return names
 
     def target(self, node: ast.expr) -> str:
         if isinstance(node, ast.Name):
@@ -646,7 +677,7 @@ class Branchless:
             case ast.IfExp():
                 return self.conditional(node)
             case ast.Tuple():
-                return f"({', '.join([self.number(x) + ',' for x in node.elts])})".replace(",,", ",")
+                return f"({''.join([self.number(x) + ', ' for x in node.elts])})"
             case ast.List():
                 return f"[{', '.join(map(self.number, node.elts))}]"
             case ast.Subscript(slice=index):
@@ -737,12 +768,9 @@ class Branchless:
 
     def mathematical(self, name: str, args: Sequence[ast.expr]) -> str:
         """A function of math; of constants alone it stays, and PyTorch's take tensors."""
-        operands = [self.number(x) for x in args]
-        constant = [not self.loads(x) for x in args]
-        if all(constant):
-            return f"math.{name}({', '.join(operands)})"
-        if self.helpers.language == "torch":
-            operands = [f"tensor({x})" if c else x for x, c in zip(operands, constant)]
+        if not any(map(self.loads, args)):
+            return f"math.{name}({', '.join(map(self.number, args))})"
+        operands = list(map(self.operand, args))
         return self.helpers.mathematical(name, operands)
 
     def folded(self, name: str, args: Sequence[ast.expr]) -> str:
@@ -750,19 +778,53 @@ class Branchless:
         if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List):
             args = args[0].elts
         if len(args) > 1:
-            operands = [f"tensor({self.number(x)})" if self.helpers.language == "torch"
-                        and not self.loads(x) else self.number(x) for x in args]  # fmt: skip
+            operands = list(map(self.operand, args))
             return self.helpers.folded(name, operands)
         return f"functools.reduce({self.helpers.library.prefix}.{name}, {self.number(args[0])})"
 
-    def loads(self, node: ast.expr) -> bool:
-        """Whether an expression depends on a local name."""
-        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-        return any(name in self.function.local for name in names)
+    def operand(self, node: ast.expr) -> str:
+        """An operand of a library's function; PyTorch's take no plain numbers."""
+        text = self.number(node)
+        plain = self.helpers.language == "torch" and self.loads(node) <= self.loose
+        return f"tensor({text})" if plain else text
+
+    def loads(self, node: ast.expr) -> set[str]:
+        """The local names that an expression depends on."""
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return names & self.function.local
+
+
+def plain_numbers(tree: ast.FunctionDef) -> set[str]:
+    """Local names that may stand for plain numbers: from defaults, literals or a range."""
+    names = {a.arg for a in [*tree.args.args[::-1][: len(tree.args.defaults)],
+                             *tree.args.kwonlyargs]}  # fmt: skip
+    for n in ast.walk(tree):
+        if isinstance(n, ast.For) or (
+            isinstance(n, ast.Assign)
+            and not any(isinstance(x, ast.Name) and not stores(x) for x in ast.walk(n.value))
+        ):
+            target = n.target if isinstance(n, ast.For) else n.targets[0]
+            names |= {x.id for x in ast.walk(target) if isinstance(x, ast.Name)}
+    return names
+
+
+def inlined(
+    lines: list[str], result: str | None, names: dict[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """A branch that sets one name to one expression needs no line."""
+    if len(lines) == len(names) == 1 and result is None:
+        return [], dict.fromkeys(names, lines[0].partition(" = ")[2])
+    return lines, names
 
 
 def stores(n: ast.Name) -> bool:
     return isinstance(n.ctx, ast.Store)
+
+
+def stored(stmts: Sequence[ast.stmt]) -> list[str]:
+    """The names that statements set, in order."""
+    nodes = [n for s in stmts for n in ast.walk(s) if isinstance(n, ast.Name) and stores(n)]
+    return list(dict.fromkeys([n.id for n in nodes]))
 
 
 def ends(stmts: Sequence[ast.stmt]) -> bool:
@@ -812,9 +874,7 @@ def operations(statements: Sequence[Statement]) -> dict[Op, None]:
 
     def visit(e: Expression) -> None:
         if isinstance(e, Apply):
-            if "{" not in e.op.text and e.op.terms is None:
-                found[e.op] = None
-            elif e.op not in (*ARITHMETIC,) and e.op.terms is None:
+            if e.op not in ARITHMETIC:
                 found[e.op] = None
             for x in e.operands:
                 visit(x)
@@ -836,15 +896,6 @@ def cleaned(label: str) -> str:
     text = unicodedata.normalize("NFKC", label.replace("{", "").replace("}", ""))
     text = "".join([c if f"a{c}".isidentifier() else "_" for c in text]).strip("_")
     return text if not text or text.isidentifier() else f"v_{text}"
-
-
-def with_literals(e: Expression) -> Expression:
-    """An expression in which inf and nan are named."""
-    if isinstance(e, Apply):
-        return Apply(e.op, tuple(map(with_literals, e.operands)))
-    if isinstance(e, Slot) or math.isfinite(e):
-        return e
-    return Slot(NOT_A_NUMBER if e != e else INFINITY if e > 0 else MINUS_INFINITY)
 
 
 def number_text(x: float) -> str:
@@ -915,7 +966,10 @@ def fitted(line: str, indent: int = len(INDENT)) -> list[str]:
     head, gap, value = line.strip().partition(" = ")
     if not gap:
         head, gap, value = "return", " ", line.strip().removeprefix("return ")
-    if "," in head:  # an unpacking
+    tree = ast.parse(value).body[0]
+    if isinstance(tree, ast.Expr) and isinstance(tree.value, ast.Tuple) and value[0] == "(":
+        value = value[1:-1].removesuffix(",")
+    if len(head) > len(value):  # an unpacking
         rows = filled(head, WIDTH - 2 * len(INDENT))
         return [margin + "(", *[margin + INDENT + x for x in rows], f"{margin}) = {value}"]
     rows = filled(value, WIDTH - 2 * len(INDENT) - len(margin))
@@ -935,6 +989,3 @@ def filled(text: str, width: int = WIDTH) -> list[str]:
 def uses(text: str, module: str) -> bool:
     """Whether a text uses a module."""
     return re.search(rf"(?<![\w.]){module}\.", text) is not None
-
-
-ARITHMETIC: Callable[..., Any]

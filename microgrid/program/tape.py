@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgrid.calculus import Variable
 from microgrid.errors import FrozenError, GraphError, RangeError, describe, stale
 from microgrid.value import Constant, Op, Value
 
@@ -184,7 +185,8 @@ def unpacked(keys: Ints, several: list[tuple[int, ...]]) -> tuple[Ints, Ints]:
 
 def number_of(v: Value) -> Any:
     """The key of a plain number; 0 and −0 are two."""
-    if type(v) is not Constant:
+    # the variable of a derivative inside of the function stands for a plain number, too
+    if type(v) is not Constant and not (type(v) is Variable and not v.active):
         raise FrozenError(
             f"the leaf {describe(v)} is not among the inputs, and would be frozen into the "
             "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0))"
