@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 
 from microgrid import ops
-from microgrid.explain import html_table, short, table
-from microgrid.labels import constant
+from microgrid.explain import short, table
+from microgrid.labels import GREEN, RED, constant
 from microgrid.latex import latex
 from microgrid.latex import name as symbol
 from microgrid.program.tape import Tape
@@ -23,6 +25,7 @@ from microgrid.program.wengert import (
 )
 from microgrid.value import Constant, Op, Value, node
 
+NAME = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")  # with a subscript
 MANY = 2000  # lines: beyond, print(listing) shows the first and the last
 
 
@@ -76,7 +79,17 @@ class Listing:
 
     def html(self) -> str:
         """The table for a web page."""
-        return html_table("", self.head, self.cells(), left=len(self.head))
+        color = {2: GREEN, 5: RED} if self.numbers else {}  # as in the lecture
+        style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
+
+        def row(kind: str, cells: Sequence[str]) -> str:
+            shown = [NAME.sub(r"<i>\1</i><sub>\2</sub>", html.escape(c)) for c in cells]
+            each = [f'<{kind} style="{s}">{c}</{kind}>' for s, c in zip(style, shown)]
+            return f"<tr>{''.join(each)}</tr>"
+
+        return (
+            f"<table>{row('th', self.head)}{''.join([row('td', c) for c in self.cells()])}</table>"
+        )
 
     def latex(self) -> str:
         """The table as a LaTeX array."""

@@ -50,4 +50,5 @@ def place() -> str:
         return ""
     file, number = frame.f_code.co_filename, frame.f_lineno
     line = linecache.getline(file, number, frame.f_globals).strip()
-    return f" in {Path(file).name}, line {number}" + (f", `{line}`" if line else "")
+    where = f"{Path(file).name}, line" if Path(file).exists() else "line"  # a cell has no file
+    return f" in {where} {number}" + (f", `{line}`" if line else "")
