@@ -42,7 +42,8 @@ def executed(path):
     for cell in notebook.cells:
         cell.metadata = {}
         if "outputs" in cell:  # the first run on a machine says that it compiles
-            cell.outputs = [o for o in cell.outputs if "microgrid compiles" not in o.get("text", "")]
+            said = "microgrid compiles"
+            cell.outputs = [o for o in cell.outputs if said not in o.get("text", "")]
         for output in cell.get("outputs", []):
             if PICTURE & set(output.get("data", {})):
                 output.data.pop("text/plain", None)  # where the object lay in memory

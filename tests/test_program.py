@@ -19,7 +19,7 @@ from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
 from microgrid.ops import falling
-from microgrid.program import lines, native
+from microgrid.program import adjoint, native
 
 ENGINES = ["numba", "numpy"]
 POWERS = {f"falling{k}": falling(k) for k in range(3)}
@@ -804,7 +804,7 @@ def no_check(self, *args):
 
 
 run = native.Engine.run
-first_window = lines.add_sums
+first_window = adjoint.add_sums
 
 
 def last_piece_alone(lines, out, up, local, batched, window, rank):
@@ -818,8 +818,8 @@ PLANTED = {
     "a row where a number is expected": (
         "microgrid.program.schedule.factors", no_swap,
         lambda: test_the_batch_axis_gives_the_formulas_of_the_affine_layer("numba")),
-    "aliases that lead nowhere": (
-        "microgrid.program.lines.followed", unresolved,
+    "sums that are not put together": (
+        "microgrid.program.forward.followed", unresolved,
         lambda: test_a_network_has_the_bits_of_the_engine("numpy")),
     "errors that nobody looks for": (
         "microgrid.program.native.Engine.run", no_check,
@@ -829,7 +829,7 @@ PLANTED = {
         "microgrid.guards.watching", ContextVar("deaf", default=None),
         lambda: test_a_function_that_looks_at_a_number_is_not_recorded(if_positive)),
     "pieces of sums that are forgotten": (
-        "microgrid.program.lines.add_sums", last_piece_alone,
+        "microgrid.program.adjoint.add_sums", last_piece_alone,
         lambda: test_deep_and_wide_graphs_have_the_bits_of_the_engine("numba")),
     "0 and −0 as one constant": (
         "microgrid.program.tape.number_of", lambda v: v._data,

@@ -47,6 +47,8 @@ CHECKER = [  # the layers inside of the package `check`
 PROGRAM = [  # and of the package `program`
     {"tape", "watch"},
     {"lines", "forms"},
+    {"forward"},
+    {"adjoint"},
     {"schedule"},
     {"vectors", "native"},
     {"wengert"},

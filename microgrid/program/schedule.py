@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.program.lines import FORWARD, REDUCE, Lines, adjoint, forward
+from microgrid.program.adjoint import adjoint
+from microgrid.program.forward import forward
+from microgrid.program.lines import FORWARD, REDUCE, Lines
 from microgrid.program.tape import Floats, Ints, Tape
 from microgrid.value import Op
 

@@ -19,7 +19,7 @@ import numpy as np
 from microgrid import ops
 from microgrid.functions import OPERATORS
 from microgrid.labels import subscripted
-from microgrid.program.lines import template
+from microgrid.program.adjoint import template
 from microgrid.program.tape import Tape
 from microgrid.value import Op
 
