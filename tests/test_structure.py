@@ -51,7 +51,7 @@ PROGRAM = [  # and of the package `program`
     {"adjoint"},
     {"schedule"},
     {"vectors", "native"},
-    {"wengert"},
+    {"wengert", "translate"},
     {"listing", "source", "cluster"},
     {"runner"},
     {"batched"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 from keyword import iskeyword
@@ -140,9 +140,15 @@ def labels_of(tape: Tape) -> dict[int, str]:
 
 
 def identifier(label: str, taken: set[str]) -> str:
-    """A new name of Python for a label: w_12 for w_{12}; with a number where it is taken."""
-    name = re.sub(r"\W+", "_", label.replace("{", "").replace("}", "")).strip("_") or "v"
-    name = f"v_{name}" if name[0].isdigit() else name
+    """A new name of Python for a label: with a number where it is taken.
+
+    >>> identifier("w_{12}", set()), identifier("x²", {"x2"}), identifier("lambda", set())
+    ('w_12', 'x2_2', 'lambda_2')
+    """
+    text = unicodedata.normalize("NFKC", label.replace("{", "").replace("}", ""))
+    text = "".join([c if f"a{c}".isidentifier() else " " for c in text])
+    name = "_".join(text.split()).strip("_") or "v"
+    name = name if name.isidentifier() else f"v_{name}"
     unique, count = name, 1
     while unique in taken or iskeyword(unique):
         count += 1
