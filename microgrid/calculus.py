@@ -52,7 +52,7 @@ def each(f: Callable[[Any], Any], xs: Any) -> Any:
         plain = kinds <= {float} or (xs.dtype != object and kinds <= {float, int})
         return (results.astype(float) if plain else results).reshape(xs.shape)
     if isinstance(xs, list | tuple):
-        return type(xs)(each(f, x) for x in xs)
+        return getattr(xs, "_make", type(xs))(each(f, x) for x in xs)
     return f(xs)
 
 

@@ -50,11 +50,17 @@ def is_real(x: Any) -> bool:
 watching: ContextVar[Callable[[Any], None] | None] = ContextVar("watching", default=None)
 
 
+elsewhere: list[Callable[[Any], None]] = []  # while functions are recorded: hear other threads
+
+
 def look(v: Any) -> None:
     """Somebody wants the number of a node: while a function is recorded, `watching` hears of it."""
     watcher = watching.get()
     if watcher is not None:
         watcher(v)
+    else:
+        for watcher in tuple(elsewhere):
+            watcher(v)
 
 
 def failed(op: Any, operands: Sequence[Any], error: Exception) -> Number:
@@ -117,6 +123,7 @@ class Manners:
         return f"{type(self).__name__}({self._data!r}{label}{grad})"
 
     def __format__(self, spec: str) -> str:
+        look(self)
         return format(self._data, spec)
 
     def __bool__(self) -> bool:

@@ -118,6 +118,8 @@ def power(a: Number, b: Number) -> Number:
     except ValueError:
         return NAN
     except (OverflowError, ZeroDivisionError):
+        if a < 0 and b % 1:
+            return NAN
         return -INF if math.copysign(1, a) < 0 and b % 2 == 1 else INF
 
 

@@ -98,6 +98,7 @@ class Value(Manners):
 
     @data.setter
     def data(self, data: Number) -> None:
+        look(self)
         self._data = real(data)
         self._version += 1
         if self.op is not None:

@@ -54,6 +54,13 @@ def test_sums_without_rounding_are_equal_to_the_last_bit(client):
     assert (db == Y.sum(axis=0)).all()
 
 
+def test_what_does_not_fit_is_refused_before_it_travels(client):
+    spread = mg.record(lambda w, x: w * x, 1.0, 1.0).batched((None, 0)).on(client)
+    for inputs in ((1.0, 2.0), (1.0, np.ones(3), 1.0), (1.0, [[1.0], [1.0, 2.0]])):
+        with pytest.raises(mg.MicrogridError):
+            spread.value_and_grad(*inputs)
+
+
 def test_both_processes_work_and_an_error_comes_home(client):
     assert len({os.getpid(), *client.run(os.getpid).values()}) == 3
     spread = mg.record(lambda w, x: mg.log(w * x), 1.0, 1.0).batched((None, 0)).on(client)

@@ -124,6 +124,25 @@ def test_a_long_listing_is_cut_in_print_alone():
     assert len(listing.rows) == 6001
 
 
+def test_numbers_outside_of_the_domain_are_refused_as_by_the_program():
+    with pytest.raises(mg.MicrogridError, match=r"log\(x = -1.0\)"):
+        record(lambda x: mg.log(x), 1.0).listing(-1.0)
+
+
+@pytest.mark.parametrize(("name", "text"), [("fact", "{}!"), ("odd", "{} ⊕ {}"), ("a-b", "")])
+def test_operations_of_the_user_are_listed_by_name(name, text):
+    op = mg.custom_op(name, lambda a: a, lambda y, a: 1, text=text)
+    assert f"v_1 = {name.replace('-', '_')}(x)" in str(record(lambda x: op(x), 1.0).listing())
+
+
+def test_long_sums_are_cut():
+    text = str(
+        record(lambda x: mg.total([mg.sin(x * (i + 0.5)) for i in range(5000)]), 1.0).listing()
+    )
+    assert "… (5,000 terms)" in text
+    assert len(text) < 10**6
+
+
 def test_values_of_another_shape_are_refused():
     with pytest.raises(mg.MicrogridError, match="takes 3 arguments"):
         NEURON.listing([1.0, 2.0])

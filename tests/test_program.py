@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
+from contextlib import nullcontext
+from contextvars import Context
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -826,7 +828,7 @@ PLANTED = {
         lambda: test_a_domain_error_names_the_operation_and_the_label(
             "numba", lambda x: mg.log(x), [-1.0], ValueError, "log(x = -1.0)")),
     "numbers that nobody watches": (
-        "microgrid.guards.watching", ContextVar("deaf", default=None),
+        "microgrid.program.program.watched", lambda *_: nullcontext(),
         lambda: test_a_function_that_looks_at_a_number_is_not_recorded(if_positive)),
     "pieces of sums that are forgotten": (
         "microgrid.program.adjoint.add_sums", last_piece_alone,
@@ -844,3 +846,169 @@ def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
     with pytest.raises((Exception, pytest.fail.Exception)) as caught:
         test()
     assert not isinstance(caught.value, AttributeError | NameError)
+
+
+# What a tester has found.
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_product_that_has_taken_another_in_keeps_its_place(engine):
+    def f(a, b, c):
+        return mg.total([a, b, (c * c) * 1.0])
+
+    assert record(f, 1.0, 1.0, 1.0, engine=engine)(1e16, -1e16, 1.0) == 1.0
+
+
+def test_a_joint_rule_with_too_few_or_too_many_gradients_is_refused():
+    for wrong in (lambda y, a, b: (b,), lambda y, a, b: (b, a, a)):
+        bad = mg.Op("bad", lambda a, b: a * b, joint=wrong)
+        program = record(lambda a, b, op=bad: op(a, b), 2.0, 3.0)
+        with pytest.raises(ValueError, match="'bad' has 2 parents"):
+            program.value_and_grad(2.0, 3.0)
+
+
+def test_a_rule_for_plain_numbers_only_is_named():
+    op = mg.custom_op("my_exp", math.exp, lambda y, x: math.exp(x))
+    with pytest.raises(ValueError, match=r"my_exp takes plain numbers only.*mg\.exp"):
+        record(lambda x: op(x), 1.0).value_and_grad(1.0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_slope_of_a_power_that_is_not_real_is_nan_everywhere(engine):
+    slope = falling(1)
+    a, b = -7.046187323569368e-83, -2.0136954925128614
+    assert math.isnan(slope(a, b))
+    assert math.isnan(record(lambda x, y: slope(x, y), 1.0, 1.0, engine=engine)(a, b))
+
+
+def in_a_thread(x):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(if_positive, x).result()
+
+
+def in_another_context(x):
+    return Context().run(if_positive, x)
+
+
+def by_setting(x):
+    x.data = 5.0
+    return x * 2
+
+
+def by_text(x):
+    return x * float(f"{x}")
+
+
+@pytest.mark.parametrize("f", [in_a_thread, in_another_context, by_setting, by_text])
+def test_no_way_round_leads_to_a_number(f):
+    with pytest.raises(BranchError):
+        record(f, 1.0)
+
+
+def test_other_threads_go_on_while_one_records():
+    looked = []
+
+    def elsewhere():
+        looked.append(Value(2.0) * 3.0 > 5)
+
+    def f(x):
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return x * 2
+
+    assert record(f, 1.0)(4.0) == 8.0
+    assert looked == [True]
+
+
+def test_more_arguments_than_bits():
+    program = record(lambda *xs: mg.total(xs), *[1.0] * 70)
+    value, grads = program.value_and_grad(*[2.0] * 70, argnums=(0, 61, 62, 65, 69))
+    assert value == 140.0
+    assert grads == (1.0,) * 5
+    with pytest.raises(ShapeError, match="at most 62 arguments"):
+        program.batched()
+
+
+def test_integers_do_not_grow_while_recording():
+    def f(x):
+        for _ in range(40):
+            x = x * x + 1
+        return x
+
+    assert len(record(f, 3).tape) == 80
+    assert record(lambda x: x, 10**400)(1) == 1.0
+
+
+def test_thousands_of_operations_are_refused_in_words():
+    def f(x):
+        for i in range(2100):
+            x = mg.custom_op(f"op{i}", lambda v: v + 1, lambda y, v: 1)(x)
+        return x
+
+    with pytest.raises(GraphError, match="operations"):
+        record(f, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("example", "given"),
+    [
+        (np.ones((2, 2)), [[1.0], [2.0, 3.0]]), (1.0, [[1.0], [2.0, 3.0]]),
+        ([1.0, 2.0, 3.0], [[1.0], [2.0, 3.0]]),
+    ],
+)  # fmt: skip
+def test_ragged_lists_are_refused(example, given):
+    program = record(lambda x: mg.total(np.array(x).ravel()), example)
+    for call in (program, program.batched()):
+        with pytest.raises(ShapeError):
+            call(given)
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+
+
+def test_named_tuples_stay_what_they_are():
+    program = record(lambda p: Point(p.x * p.y, p.x), Point(1.0, 1.0))
+    assert program(Point(2.0, 3.0)) == Point(6.0, 2.0)
+    _, g = record(lambda p: p.x * p.y, Point(1.0, 1.0)).value_and_grad(Point(2.0, 3.0))
+    assert g == Point(3.0, 2.0)
+    assert type(g) is Point
+
+
+@pytest.mark.parametrize("bad", [None, "0", {0}, slice(1), ["a"], 1.0, np.array([0])])
+def test_argnums_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(GraphError, match="argnums"):
+        record(lambda x: x, 1.0).value_and_grad(1.0, argnums=bad)
+
+
+@pytest.mark.parametrize("bad", ["0", ([0],), {0: 0}, (0.0,)])
+def test_axes_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(ShapeError):
+        record(lambda x: x, 1.0).batched(bad)
+
+
+@pytest.mark.parametrize("bad", ["2", -1, 0, 2.5])
+def test_threads_that_are_no_number_are_refused(bad):
+    with pytest.raises(ShapeError, match="threads"):
+        record(lambda x: x, 1.0).batched(0, threads=bad)
+
+
+def test_an_operation_that_gives_no_real_number_is_refused():
+    op = mg.custom_op("root", lambda x: x**0.5, lambda y, x: 1)
+    with pytest.raises(MicrogridError, match="real number"):
+        record(lambda x: op(x), 1.0)(-1.0)
+    huge = mg.custom_op("huge", lambda x: 10**400, lambda y, x: 1)
+    assert record(lambda x: huge(x), 1.0)(1.0) == math.inf
+
+
+def test_a_batch_with_a_legitimate_inf_looks_at_that_sample_alone(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "microgrid.program.batched.explain_failure", lambda tape, row: calls.append(row)
+    )
+    X = np.zeros(5000)
+    X[1234] = math.inf
+    assert record(lambda x: mg.exp(x), 1.0).batched()(X)[1234] == math.inf
+    assert len(calls) == 1

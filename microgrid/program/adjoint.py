@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.errors import GradientLostError, RuleError
 from microgrid.program.forward import Terms
 from microgrid.program.lines import BACKWARD, REDUCE, SUM, Lines, by_size, operands, side, window
 from microgrid.program.tape import Ints, Tape, tape_of
@@ -32,9 +33,17 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
     upstream, y, *xs = [Value(0.5) for _ in range(count + 2)]
     outputs, where = [], []
     with watched(f"a rule of {op.name}"):
-        found = op.joint(y, *xs) if op.joint else [
-            rule(y, *xs) if wanted else None for rule, wanted in zip(op.rules, active)
-        ]  # fmt: skip
+        try:
+            found = op.joint(y, *xs) if op.joint else [
+                rule(y, *xs) if wanted else None for rule, wanted in zip(op.rules, active)
+            ]  # fmt: skip
+        except GradientLostError:
+            raise RuleError(
+                f"a rule of {op.name} takes plain numbers only: written with microgrid's functions "
+                "(mg.exp for math.exp) it works in programs and for higher derivatives"
+            ) from None
+        if len(found) != count:
+            raise RuleError(f"op {op.name!r} has {count} parents but gave {len(found)}")
         for i, local in enumerate(found):
             if local is None or not active[i]:
                 continue

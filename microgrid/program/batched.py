@@ -12,9 +12,9 @@ import numpy as np
 from microgrid.errors import MicrogridError, ShapeError
 from microgrid.program import vectors
 from microgrid.program.cluster import Spread
-from microgrid.program.forms import Form, matrix_of
+from microgrid.program.forms import Form, like, matrix_of
 from microgrid.program.runner import Runner, Scratch, explain_failure
-from microgrid.program.tape import LAST_BIT, Floats
+from microgrid.program.tape import LAST_BIT, Floats, Ints
 
 if TYPE_CHECKING:
     from microgrid.program.program import Program
@@ -27,7 +27,11 @@ class Batched:
 
     def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
         count = len(program.forms)
-        axes = tuple(in_axes) if isinstance(in_axes, Sequence) else (in_axes,) * count
+        axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
+        if not all(axis is None or type(axis) is int for axis in axes):
+            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
+        if threads is not None and (type(threads) is not int or threads < 1):
+            raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
         if len(axes) != count:
             raise ShapeError(f"in_axes has {len(axes)} entries, the program {count} arguments")
         if count > LAST_BIT:
@@ -87,14 +91,15 @@ class Batched:
             np.concatenate(shared, out=numbers[: sum([len(x) for x in shared])])
         numbers[plan.count], numbers[runner.sums] = count, 0.0
         bad = engine.run(plan.before, numbers, scratch.rows, 0)
+        suspects = np.zeros(count, dtype=bool)  # samples with a number that is not finite
+        suspects[:1] = bad
         asked = [plan.outputs, *plan.gradients]
         batched = [True] + [self.axes[k] is not None for k in wanted or ()]
         found = [np.empty((count, len(p))) if b else None for p, b in zip(asked, batched)]
         wanted_rows = [(places, out) for places, out in zip(asked, found) if out is not None]
 
-        def chunk(first: int, scratch: Scratch) -> bool:
+        def chunk(first: int, scratch: Scratch) -> None:
             """Run the samples from the first on, a block at a time."""
-            failed = False
             last = min(first + CHUNK, count)
             width = block_width(plan.rows, last - first)
             if scratch.rows.shape != (plan.rows, width):
@@ -103,17 +108,17 @@ class Batched:
             for lo in range(first, last, width):
                 n = min(width, last - lo)
                 fill(rows, samples, lo, n)
-                failed |= engine.run(plan.block, scratch.numbers, rows, n)
+                if engine.run(plan.block, scratch.numbers, rows, n):
+                    suspects[lo : lo + n] |= ~np.isfinite(rows[:, :n]).all(axis=0)
                 for places, out in wanted_rows:
                     out[lo : lo + n] = vectors.results(places, scratch.numbers, rows[:, :n])
-            return failed
 
-        if count <= CHUNK:
-            bad |= count > 0 and chunk(0, scratch)
-        else:
-            bad |= self.in_chunks(chunk, runner, numbers, count)
-        if bad:
-            self.explain_failure(shared, samples, found[0])
+        if count > CHUNK:
+            self.in_chunks(chunk, runner, numbers, count)
+        elif count:
+            chunk(0, scratch)
+        if suspects.any():
+            self.explain_failure(shared, samples, np.flatnonzero(suspects))
         engine.run(plan.after, numbers, scratch.rows, 0)
         gradients = list(zip(wanted or (), runner.gradients, found[1:]))
         summed = {k: numbers[places].copy() for k, places, out in gradients if out is None}
@@ -121,20 +126,20 @@ class Batched:
         return found[0], summed, single  # type: ignore[return-value]
 
     def in_chunks(
-        self, chunk: Callable[[int, Scratch], bool], runner: Runner, numbers: Floats, count: int
-    ) -> bool:
+        self, chunk: Callable[[int, Scratch], None], runner: Runner, numbers: Floats, count: int
+    ) -> None:
         """Run chunks side by side and add up their sums in order."""
 
-        def run(first: int) -> tuple[bool, Floats]:
+        def run(first: int) -> Floats:
             scratch = runner.worker  # of the thread that runs this chunk
             scratch.numbers[:] = numbers
-            return chunk(first, scratch), scratch.numbers[runner.sums].copy()
+            chunk(first, scratch)
+            sums: Floats = scratch.numbers[runner.sums].copy()
+            return sums
 
         each = self.pool().map if self.threads > 1 else map
-        results = list(each(run, range(0, count, CHUNK)))
-        for _, sums in results:
+        for sums in list(each(run, range(0, count, CHUNK))):
             numbers[runner.sums] += sums
-        return any(bad for bad, _ in results)
 
     def pool(self) -> ThreadPoolExecutor:
         """The threads, which are kept; a forked process makes its own."""
@@ -170,14 +175,13 @@ class Batched:
             raise ShapeError(f"the batch has one size: {said} samples")
         return shared, samples
 
-    def explain_failure(self, shared: list[Floats], samples: list[Floats], values: Any) -> None:
+    def explain_failure(self, shared: list[Floats], samples: list[Floats], suspects: Ints) -> None:
         """Raise what the engine of Values would raise, for the first sample where it would."""
         argument = self.program.tape.argument.tolist()
         varies = np.array([self.axes[k] is not None for k in argument], dtype=bool)
         row = np.empty(len(varies))
         row[~varies] = np.concatenate([np.zeros(0), *shared])
-        suspects = ~np.isfinite(values).all(axis=1)
-        for i in [*np.flatnonzero(suspects), *np.flatnonzero(~suspects)]:
+        for i in suspects:
             row[varies] = np.concatenate([x[i] for x in samples])
             try:
                 explain_failure(self.program.tape, row)
@@ -211,7 +215,7 @@ def split(form: Form, rows: Floats) -> Any:
     if form.kind is np.ndarray:
         return rows.reshape(len(rows), *form.shape)
     ends = np.cumsum([part.size for part in form.parts])[:-1]
-    return form.kind([split(p, r) for p, r in zip(form.parts, np.split(rows, ends, axis=1))])
+    return like(form.kind)([split(p, r) for p, r in zip(form.parts, np.split(rows, ends, axis=1))])
 
 
 def available_cpus() -> int:

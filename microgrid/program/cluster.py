@@ -27,6 +27,7 @@ class Spread:
         """The values of all samples, and the gradients of their sum: see Batched."""
         program, axes = self.batched.program, self.batched.axes
         wanted = program.asked(argnums)
+        self.batched.divided(inputs)  # ShapeError where they do not fit
         workers = max(len(self.client.nthreads()), 1)
         futures = [
             self.client.submit(run, self.there, part, wanted, pure=False)

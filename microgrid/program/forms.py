@@ -11,7 +11,7 @@ import numpy as np
 
 from microgrid.calculus import Variable
 from microgrid.errors import NumberError, RangeError, ShapeError
-from microgrid.guards import is_real
+from microgrid.guards import is_real, real
 from microgrid.labels import subscripted
 from microgrid.program.tape import Floats
 from microgrid.value import Value
@@ -51,11 +51,11 @@ class Form:
             if type(x) is np.ndarray and x.dtype is FLOAT and x.shape == self.shape:
                 into.append(x.ravel())
                 return
-            if np.shape(x) != self.shape:
+            if shape_of(x, name) != self.shape:
                 raise ShapeError(f"{name}: the program takes shape {self.shape}, got {words(x)}")
             into.append(numbers(x, name))
         elif self.kind is float:
-            if np.shape(x) != ():
+            if shape_of(x, name) != ():
                 raise ShapeError(f"{name}: the program takes one number, got {words(x)}")
             into.append(numbers(x, name))
         elif not isinstance(x, list | tuple | np.ndarray) or len(x) != len(self.parts):
@@ -76,7 +76,7 @@ class Form:
         for part in self.parts:
             found.append(part.filled(row[begin : begin + part.size]))
             begin += part.size
-        return self.kind(found)
+        return like(self.kind)(found)
 
     def rectangle(self, name: str) -> tuple[int, ...]:
         """The shape, if lists could be an array; ShapeError if not."""
@@ -95,10 +95,25 @@ class Form:
         return f"a {self.kind.__name__} of {len(self.parts)}"
 
 
+def like(kind: Any) -> Any:
+    """What makes a list, a tuple or a named tuple of its entries."""
+    return getattr(kind, "_make", kind)
+
+
+def shape_of(x: Any, name: str) -> tuple[int, ...]:
+    """The shape of numbers; ShapeError for ragged lists."""
+    try:
+        return np.shape(x)
+    except ValueError:
+        raise ShapeError(f"{name}: ragged lists, got {x!r}") from None
+
+
 def words(x: Any) -> str:
-    if np.shape(x) == ():
-        return repr(x)
-    return f"{type(x).__name__} of shape {np.shape(x)}"
+    try:
+        shape = np.shape(x)
+    except ValueError:
+        return f"ragged lists {x!r}"
+    return f"{type(x).__name__} of shape {shape}" if shape else repr(x)
 
 
 def numbers(x: Any, name: str) -> Floats:
@@ -108,6 +123,7 @@ def numbers(x: Any, name: str) -> Floats:
 
 def matrix_of(x: Any, name: str) -> Floats:
     """An array of real numbers in floats."""
+    shape_of(x, name)
     array = np.asarray(x)
     try:
         if array.dtype.kind in "fiub" or all(map(is_real, array.ravel().tolist())):
@@ -150,7 +166,10 @@ def leaf(x: Any, label: str) -> Value:
     """A variable, so that derivatives inside of the function are graphs as well."""
     if not isinstance(x, Value) and not is_real(x) and np.shape(x) != ():
         raise NumberError(f"{label}: a program takes real numbers, got {x!r}")
-    v = Variable(x._data if isinstance(x, Value) else x)
+    try:
+        v = Variable(float(real(x._data if isinstance(x, Value) else x)))
+    except OverflowError:
+        v = Variable(1.0)  # any number will do
     v.label = getattr(x, "_label", "") or label
     return v
 
@@ -163,4 +182,4 @@ def filled(form: Form, nodes: Iterator[Value]) -> Any:
         return array.reshape(form.shape)
     if form.kind is float:
         return next(nodes)
-    return form.kind([filled(part, nodes) for part in form.parts])
+    return like(form.kind)([filled(part, nodes) for part in form.parts])

@@ -67,7 +67,10 @@ def gathered(tape: Tape, lines: Lines, rows: list[Ints]) -> Terms:
     length = np.bincount(line, minlength=len(tape))
     source = np.maximum(p - tape.first, 0)
     inside = (q == lines.constant(1.0)) & (p >= tape.first) & (uses[p] == 1)
-    inside &= (length[source] > 0) & ((position == 0) | (length[source] == 1))
+    inside &= length[source] > 0
+    receives = np.zeros(len(tape), dtype=bool)  # its products do not stand together with a move
+    receives[line[inside]] = True
+    inside &= (position == 0) | ((length[source] == 1) & ~receives[source])
     into = np.arange(len(tape))
     into[source[inside]] = line[inside]
     # A line stands before those that it goes into, and so do its products: unless it is a single

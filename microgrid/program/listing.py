@@ -18,6 +18,7 @@ from microgrid.program.wengert import (
     Slot,
     Statement,
     Wengert,
+    identifier,
     product,
     tidy,
     wengert,
@@ -26,6 +27,8 @@ from microgrid.program.wengert import (
 from microgrid.value import Constant, Op, Value, node
 
 NAME = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")  # with a subscript
+SIGNS = {op for op in ops.TABLE.values() if "{}" in op.text and "|" not in op.text}
+MOST = 12  # terms of a sum, operands of an operation
 MANY = 2000  # lines: beyond, print(listing) shows the first and the last
 
 
@@ -143,15 +146,20 @@ def line(s: Statement, w: Wengert) -> str:
     """A statement as text: v_2 = w·x + b."""
 
     def call(op: Op, operands: list[str]) -> str:
-        if "{}" in op.text and "|" not in op.text:  # a quotient
+        if op in SIGNS:  # written with a sign, like a quotient
             return f"({op.text.replace('^', '**').format(*[f'({x})' for x in operands])})"
-        return f"{op.name}({', '.join(operands)})"
+        some = operands if len(operands) <= MOST else [*operands[: MOST - 2], "…", operands[-1]]
+        return f"{identifier(op.name, set())}({', '.join(some)})"
 
     def text(e: Expression) -> str:
-        return tidy(written(e, w.names, call, lambda x: constant(x).replace("−", "-")))
+        found = written(e, w.names, call, lambda x: constant(x).replace("−", "-"))
+        return found if "…" in found else tidy(found)
 
-    terms = [text(product(up, local, ops.mul)) for up, local in s.terms]
-    value = " + ".join(terms) if terms else text(s.value if not s.terms else 0.0)
+    shown = s.terms if len(s.terms) <= MOST else (*s.terms[: MOST - 2], s.terms[-1])
+    terms = [text(product(up, local, ops.mul)) for up, local in shown]
+    if len(shown) < len(s.terms):
+        terms.insert(-1, f"… ({len(s.terms):,} terms)")
+    value = " + ".join(terms) if terms else text(s.value)
     value = value.replace("+ -", "- ").replace(" ** ", "^").replace(" * ", "·")
     return f"{w.names[s.slot]} = {value}"
 

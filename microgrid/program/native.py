@@ -7,11 +7,13 @@ compile. Arithmetic is IEEE's (1/0 is inf, nothing raises), in the same order as
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import inspect
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -275,14 +277,21 @@ def kernel() -> ModuleType:
     place = folder() / digest
     try:
         place.mkdir(parents=True, exist_ok=True)
-        write(place / "kernel.py", text)
-    except OSError:  # a home that cannot be written: compile for this process alone
-        place = Path(tempfile.mkdtemp(prefix="microgrid-"))
-        write(place / "kernel.py", text)
+        return loaded(place, text)
+    except (OSError, RuntimeError):  # it cannot be written: compile for this process alone
+        alone = Path(tempfile.mkdtemp(prefix="microgrid-"))
+        atexit.register(shutil.rmtree, alone, ignore_errors=True)
+        return loaded(alone, text)
+
+
+def loaded(place: Path, text: str) -> ModuleType:
+    """The module of a text in a folder; RuntimeError where numba cannot keep what it makes."""
+    write(place / "kernel.py", text)
     if not any(place.glob("__pycache__/*.nbi")):
         said = "microgrid compiles its engine, once on this machine: about 20 seconds …"
         print(said, file=sys.stderr, flush=True)
-    spec = importlib.util.spec_from_file_location(f"microgrid_{digest}", place / "kernel.py")
+    name = f"microgrid_kernel_{place.name}"
+    spec = importlib.util.spec_from_file_location(name, place / "kernel.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

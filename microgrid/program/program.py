@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from microgrid.program import native
 from microgrid.program.batched import Batched
 from microgrid.program.forms import Form, form_of, leaves
 from microgrid.program.listing import Listing
-from microgrid.program.runner import Runner, chosen
+from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.schedule import plan
 from microgrid.program.source import source
 from microgrid.program.tape import Floats, tape_of
@@ -40,7 +41,7 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     """
     names = argument_names(f, len(examples))
     made = [leaves(x, name) for x, name in zip(examples, names)]
-    with watched(getattr(f, "__name__", "the function")):
+    with watched(getattr(f, "__name__", "the function"), {v for _, nodes in made for v in nodes}):
         y = call(f, [arguments for arguments, _ in made], [nodes for _, nodes in made])
     return Program(y, [x for _, x in made], [form_of(x) for x in examples], names, engine)
 
@@ -150,7 +151,11 @@ class Program:
         1  v_1 = w·x        4  dv_1 = dv_2·tanh_slope(v_1)
         2  v_2 = tanh(v_1)  3  dv_2 = 1
         """
-        return Listing(self.tape, self.row(inputs).tolist() if inputs else None)
+        if not inputs:
+            return Listing(self.tape)
+        row = self.row(inputs)
+        explain_failure(self.tape, row)
+        return Listing(self.tape, row.tolist())
 
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
@@ -160,7 +165,11 @@ class Program:
         return source(self.tape, self.forms, self.names, language, self.result)
 
     def asked(self, argnums: int | Sequence[int]) -> tuple[int, ...]:
-        wanted = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+        several = argnums if isinstance(argnums, Sequence) else [argnums]
+        try:
+            wanted = tuple([operator.index(k) for k in several])
+        except TypeError:
+            raise GraphError(f"argnums is an int or a tuple of ints, got {argnums!r}") from None
         for k in wanted:
             if not -len(self.forms) <= k < len(self.forms):
                 raise GraphError(f"argnums {k}: the program has {len(self.forms)} arguments")

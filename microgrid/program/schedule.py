@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from microgrid.program.adjoint import adjoint
 from microgrid.program.forward import forward
 from microgrid.program.lines import FORWARD, REDUCE, Lines
-from microgrid.program.tape import Floats, Ints, Tape
+from microgrid.program.tape import LAST_BIT, Floats, Ints, Tape
 from microgrid.value import Op
 
 Int32s = NDArray[np.int32]
@@ -61,7 +61,7 @@ def plan(tape: Tape, varying: int, wanted: tuple[int, ...] | None) -> Plan:
         # where no sample matters to the output, each of them sends its 1 back
         constant = varying and not lines.varies[outputs[0]]
         seed = int(count[0]) if constant else lines.constant(1.0)
-        active = (tape.reach & sum(1 << k for k in set(wanted))) != 0
+        active = (tape.reach & sum({1 << min(k, LAST_BIT) for k in wanted})) != 0
         grad = adjoint(tape, lines, terms, active, [(int(outputs[0]), seed)])
         gradients = tuple(grad[np.flatnonzero(tape.argument == k)] for k in wanted)
     return placed(tape, lines, outputs, gradients, int(count[0]))

@@ -113,6 +113,8 @@ def tape_of(
             key = number.get(op)
             if key is None:
                 key = number[op] = len(number) << 2 * BITS
+                if key >> 63:
+                    raise GraphError(f"a program has at most {len(number) - 1:,} operations")
             if b is not None:
                 a = v._a
                 if v._seen != a._version + b._version:
@@ -146,7 +148,7 @@ def tape_of(
         slot[v] = here
         if v._label and here not in labels:
             labels[here] = str(v._label)
-    if len(moves) > SEVERAL or len(number) >> BITS:
+    if len(moves) > SEVERAL:
         raise GraphError(f"a program has at most {SEVERAL:,} lines; this one has {len(moves):,}")
 
     n, moving_slots = len(inputs), np.frombuffer(moves, dtype=np.uint8).astype(bool)
@@ -189,7 +191,8 @@ def number_of(v: Value) -> Any:
     if type(v) is not Constant and not (type(v) is Variable and not v.active):
         raise FrozenError(
             f"the leaf {describe(v)} is not among the inputs, and would be frozen into the "
-            "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0))"
+            "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0)); "
+            "there is no detach() in a program"
         )
     x = as_float(v)
     return x.hex()

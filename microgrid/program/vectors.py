@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.guards import real
 from microgrid.program.lines import REDUCE, SUM
 from microgrid.program.schedule import Part, Plan
 from microgrid.program.tape import Floats, Ints
@@ -103,4 +104,13 @@ def each(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None
             except (ArithmeticError, ValueError) as error:
                 y.append(np.nan)
                 failed = error
+    if not all(type(x) is float for x in y):  # by an operation of the user's
+        y = [as_float(real(x)) for x in y]
     return np.array(y, dtype=float).reshape(columns[0].shape), failed
+
+
+def as_float(x: Any) -> float:
+    try:
+        return float(x)
+    except OverflowError:
+        return np.inf if x > 0 else -np.inf

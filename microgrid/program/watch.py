@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from microgrid.errors import BranchError
-from microgrid.guards import watching
-from microgrid.value import Constant
+import numpy as np
 
-PACKAGE = str(Path(__file__).parent.parent)
+from microgrid.errors import BranchError
+from microgrid.guards import elsewhere, watching
+from microgrid.value import Constant, Value, topological
+
+LIBRARIES = str(Path(__file__).parent.parent), str(Path(np.__file__).parent)
 
 
 @contextmanager
-def watched(what: str) -> Iterator[None]:
+def watched(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
     """BranchError, which names the line, where anything inside asks for the number of a node.
 
-    It comes at the end again if somebody on the way has caught it.
+    It comes at the end again if somebody on the way has caught it. Another thread may only not look
+    at what depends on the leaves.
     """
     seen: list[BranchError] = []
 
@@ -32,11 +35,17 @@ def watched(what: str) -> Iterator[None]:
             ))  # fmt: skip
             raise seen[0]
 
+    def overheard(v: Any) -> None:
+        if any(u in leaves for u in topological(v)):
+            looked(v)
+
     token = watching.set(looked)
+    elsewhere.append(overheard)
     try:
         yield
     finally:
         watching.reset(token)
+        elsewhere.remove(overheard)
     if seen:
         raise seen[0]
 
@@ -44,7 +53,7 @@ def watched(what: str) -> Iterator[None]:
 def place() -> str:
     """The line of the caller's code that runs just now."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame = frame.f_back
     if frame is None:
         return ""
