@@ -664,6 +664,15 @@ def test_a_cycle_made_by_hand_is_refused():
         Program.of([z, 1.0], [x])
 
 
+def test_arguments_of_an_existing_graph_have_the_names_of_their_leaves():
+    w, b, rate = mg.matrix([1.0, 2.0], "w"), Value(1.0, "b"), Value(0.5, "learning_rate")
+    program = Program.of(mg.total(w) * rate + b, [w, rate, b])
+    with pytest.raises(ShapeError, match=r"3 arguments \(w, learning_rate, b\)"):
+        program(1.0)
+    with pytest.raises(ShapeError, match=r"2 arguments \(x_1, x_2\)"):
+        Program.of(w[0] * w[1], [w[0], w[1]])()
+
+
 def test_several_results_of_one_existing_graph_share_its_lines():
     x = mg.matrix(np.arange(3.0), "x")
     y = mg.tanh(mg.total(x))

@@ -12,6 +12,7 @@ import numpy as np
 
 from microgrid.calculus import call, flat
 from microgrid.errors import GraphError, ShapeError
+from microgrid.labels import split
 from microgrid.ops import identity
 from microgrid.program import native
 from microgrid.program.batched import Batched
@@ -90,6 +91,8 @@ class Program:
         ends = tuple([v for v in flat(root) if isinstance(v, Value)])
         topological(node(identity, ends, None, 0.0, 0))  # GraphError for a cycle made by hand
         names = [name_of(row, i) for i, row in enumerate(rows)]
+        if len(set(names)) < len(names):
+            names = [f"x_{i + 1}" for i in range(len(names))]
         return cls(root, rows, [form_of(x) for x in inputs], names, engine)
 
     def ready(self) -> None:
@@ -209,5 +212,5 @@ class Program:
 
 def name_of(row: Sequence[Value], i: int) -> str:
     """The common name of leaves like w_{11}, w_{12}."""
-    names = {str(v._label).split("_")[0] for v in row}
+    names = {split(str(v._label))[0] for v in row}
     return names.pop() if len(names) == 1 and names != {""} else f"x_{i + 1}"
