@@ -842,6 +842,9 @@ PLANTED = {
     "pieces of sums that are forgotten": (
         "microgrid.program.adjoint.add_sums", last_piece_alone,
         lambda: test_deep_and_wide_graphs_have_the_bits_of_the_engine("numba")),
+    "0 in the place of nothing": (
+        "microgrid.program.adjoint.guarded", lambda tape, lines, local, *_: local,
+        lambda: test_behind_a_shut_gate_nothing_comes_back("numpy", GATES[1])),
     "0 and −0 as one constant": (
         "microgrid.program.tape.number_of", lambda v: v._data,
         test_zero_and_minus_zero_are_two_constants),
@@ -855,6 +858,56 @@ def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
     with pytest.raises((Exception, pytest.fail.Exception)) as caught:
         test()
     assert not isinstance(caught.value, AttributeError | NameError)
+
+
+# Shut gates: where nothing comes back, not even 0 × inf does.
+
+GATES = [
+    lambda x, y: mg.where(mg.sqrt(x), x, 2 * x) + y,
+    lambda x, y: mg.where(x, mg.sqrt(x) * 3, 0.0) + x * y,
+    lambda x, y: mg.where(y, mg.where(x, mg.sqrt(x), x) * mg.sqrt(y), mg.sqrt(x + 1)) * y,
+    lambda x, y: mg.maximum(mg.where(x, mg.sqrt(x), x), mg.hypot(x, y)),
+    lambda x, y: mg.where(mg.sqrt(x) * mg.where(mg.sqrt(y), 1, 2), x * y, x + mg.sqrt(mg.exp(y))),
+    lambda x, y: mg.where(x, mg.log(x + 1e-320) * y, y) * mg.where(y, mg.sqrt(y), 1.0),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("f", GATES)
+def test_behind_a_shut_gate_nothing_comes_back(engine, f):
+    points = [(x, y) for x in (0.0, 0.25, 1.0) for y in (0.0, 0.25, 4.0)]
+    program = record(f, 1.0, 1.0, engine=engine)
+    X, Y = map(np.array, zip(*points, strict=True))
+    _, (dX, dY) = program.batched().value_and_grad(X, Y, argnums=(0, 1))
+    for (x, y), dx, dy in zip(points, dX, dY, strict=True):
+        a, b = Value(x), Value(y)
+        root = f(a, b)
+        root.backward()
+        value, grads = program.value_and_grad(x, y, argnums=(0, 1))
+        assert (value, *grads) == (root.data, a.grad, b.grad)
+        assert (dx, dy) == (a.grad, b.grad)
+        listing = program.listing(x, y)
+        found = [listing.numbers[listing.statements.gradient[i]] for i in (0, 1)]
+        assert found == [a.grad, b.grad]
+        own: dict = {}
+        exec(program.source("python"), own)
+        assert own["value_and_grad"](x, y) == (value, grads)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("f", GATES)
+def test_behind_a_gate_that_samples_share_nothing_comes_back(engine, f):
+    X = np.array([0.0, 0.25, 1.0])
+    for y in (0.0, 0.25):
+        batched = record(f, 1.0, 1.0, engine=engine).batched((0, None))
+        _, (dX, dy) = batched.value_and_grad(X, y, argnums=(0, 1))
+        total = 0.0
+        for x, dx in zip(X, dX, strict=True):
+            a, b = Value(x), Value(y)
+            f(a, b).backward()
+            assert dx == a.grad
+            total += b.grad
+        assert dy == pytest.approx(total, rel=1e-14)
 
 
 # What a tester has found.

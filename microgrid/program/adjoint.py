@@ -19,8 +19,11 @@ from microgrid.program.forward import Terms
 from microgrid.program.lines import BACKWARD, REDUCE, SUM, Lines, by_size, operands, side, window
 from microgrid.program.tape import Ints, Tape, tape_of
 from microgrid.program.watch import watched
-from microgrid.rules import Gate
+from microgrid.rules import TABLE, Gate
 from microgrid.value import Constant, Op, Value
+
+SHUT, GATED, OPEN = range(3)  # the paths from a slot to the output
+LAST = 1 << 30  # a depth behind all others
 
 
 @lru_cache(maxsize=4096)
@@ -62,46 +65,104 @@ def adjoint(
     `active` tells for which slots a gradient is asked for. `seeds` are pairs of an output and the
     slot of what comes back there.
     """
-    one, last = lines.constant(1.0), len(tape)
-    grad = np.full(lines.slots, -1)
-    asked = active.copy()
-    asked[tape.first :] &= alone(tape, terms)
-    asked = np.flatnonzero(asked)
-    grad[asked] = lines.new(len(asked))
-    lines.varies[grad[asked]] = lines.varies[asked]
+    paths = open_paths(tape, [output for output, _ in seeds])
+    there = active & (paths != SHUT)
+    there[: tape.inputs] = active[: tape.inputs]
+    there[tape.first :] &= alone(tape, terms)
+    asked = np.flatnonzero(there)
+    grad = named(lines, asked)
+    opened = named(lines, np.flatnonzero(there & (paths == GATED) & ~is_input(tape)))
+    parent, up, local, origin, place, child, through = [
+        np.concatenate(column) for column in zip(*edges_of(tape, lines, terms, seeds, grad, opened))
+    ]
+    used = np.flatnonzero((grad[parent] >= 0) & (up >= 0))
+    order = used[np.lexsort((place[used], -origin[used], parent[used]))]
+    parent, up, local, origin, child, through = [
+        column[order] for column in (parent, up, local, origin, child, through)
+    ]
+    local = guarded(tape, lines, local, origin, child, through)
+    windows = window(len(tape) - origin)
+    add_sums(tape, lines, grad, parent, up, local, windows)
+    gated = opened[parent] >= 0
+    ones = np.full(gated.sum(), lines.constant(1.0))
+    add_sums(tape, lines, opened, parent[gated], through[gated], ones, windows[gated])
+    never = np.setdiff1d(asked, parent)
+    lines.alias(grad[never], np.full(len(never), lines.constant(0.0)))
+    return grad
 
-    # A row per edge: the parent, the two factors of its share, the line and operand it comes from.
-    rows: list[Any] = [([output], [seed], [one], [last], [0]) for output, seed in seeds]
-    back = grad[tape.first + terms.root]
-    rows.append((terms.p, back, terms.q, terms.origin, terms.place_p))
-    rows.append((terms.q, back, terms.p, terms.origin, terms.place_q))
+
+def named(lines: Lines, slots: Ints) -> Ints:
+    """A new slot for each of these, −1 for all others: it varies where they do."""
+    found = np.full(lines.slots, -1)
+    found[slots] = lines.new(len(slots))
+    lines.varies[found[slots]] = lines.varies[slots]
+    lines.late[found[slots]] = True
+    return found
+
+
+def is_input(tape: Tape) -> Any:
+    return np.arange(tape.first + len(tape)) < tape.inputs
+
+
+def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:
+    """For each slot whether a path to an output is always OPEN, GATED by where(), or always SHUT.
+
+    Behind a gate that is shut nothing comes back, not even 0: 0 × inf would be nan.
+    """
+    gates = [op.joint is not None and op.terms is None for op in tape.ops]
+    found = bytearray([OPEN if not any(gates) else SHUT]) * (tape.first + len(tape))
+    for output in outputs:
+        found[output] = OPEN
+    args, start, code = tape.args.tolist(), tape.start.tolist(), tape.code.tolist()
+    for line in reversed(range(len(code))) if any(gates) else ():
+        here, xs = found[tape.first + line], args[start[line] : start[line + 1]]
+        if here and gates[code[line]]:
+            for i, plain in template(tape.ops[code[line]], len(xs), (True,) * len(xs))[1]:
+                found[xs[i]] = max(found[xs[i]], here if plain else GATED)
+        elif here:
+            for x in xs:
+                if found[x] < here:
+                    found[x] = here
+    return np.frombuffer(found, dtype=np.uint8)
+
+
+def edges_of(
+    tape: Tape, lines: Lines, terms: Terms, seeds: Sequence[tuple[int, int]], grad: Ints,
+    opened: Ints,
+) -> list[Any]:  # fmt: skip
+    """A row per edge: the parent, the two factors of its share, the line and the operand that it
+    comes from, the child, and the slot that says whether it is open (−1: always)."""
+    one = lines.constant(1.0)
+    rows: list[Any] = [
+        ([output], [seed], [one], [len(tape)], [0], [output], [-1]) for output, seed in seeds
+    ]
+    child = tape.first + terms.root
+    for p, q, place in ((terms.p, terms.q, terms.place_p), (terms.q, terms.p, terms.place_q)):
+        rows.append((p, grad[child], q, terms.origin, place, child, opened[child]))
     for k, op in enumerate(tape.ops):
         if op.terms is None:
             for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-                rows += uses(tape, lines, op, group, operands(tape, group, m), grad)
-    columns = [np.concatenate(column) for column in zip(*rows)]
-    parent, up = columns[:2]
-    used = np.flatnonzero((grad[parent] >= 0) & (up >= 0))
-    parent, up, local, origin, place = [column[used] for column in columns]
+                rows += uses(tape, lines, op, group, operands(tape, group, m), grad, opened)
+    return rows
 
-    varies = lines.varies
-    batched = ~varies[parent] & (varies[up] | varies[local])  # to be summed over the batch
-    windows = window(last - origin)
-    order = np.lexsort((place, -origin, ~batched, parent))
-    parent, up, local, batched, windows = [
-        column[order] for column in (parent, up, local, batched, windows)
-    ]
-    never = np.setdiff1d(asked, parent)
-    single = np.bincount(parent, minlength=len(grad))[parent] == 1
-    same = single & ~batched & (varies[parent] == varies[up]) & (local == one)
-    lines.alias(grad[parent[same]], up[same])
-    parent, up, local, batched, windows = [
-        column[~same] for column in (parent, up, local, batched, windows)
-    ]
-    rank = tape.level.max() - tape.level[parent]
-    add_sums(lines, grad[parent], up, local, batched, windows, rank)
-    lines.alias(grad[never], np.full(len(never), lines.constant(0.0)))
-    return grad
+
+def guarded(
+    tape: Tape, lines: Lines, local: Ints, origin: Ints, child: Ints, through: Ints
+) -> Ints:
+    """The local gradients, with 0 in the place of any where nothing comes back."""
+    finite = (local == lines.constant(1.0)) | (local == lines.constant(-1.0))
+    mine = np.flatnonzero((through >= 0) & ~finite)
+    args = np.stack([through[mine], local[mine], np.full(len(mine), lines.constant(0.0))], axis=1)
+    out = lines.new(len(mine))
+    lines.varies[out], lines.late[out] = lines.varies[args].any(axis=1), True
+    rank = tape.level.max() - tape.level[child[mine]]
+    lines.add(
+        out, lines.code(TABLE.where), 3, args, BACKWARD, window(len(tape) - origin[mine]), rank,
+        LAST,
+    )  # fmt: skip
+    local = local.copy()
+    local[mine] = out
+    return local
 
 
 def alone(tape: Tape, terms: Terms) -> Any:
@@ -112,6 +173,26 @@ def alone(tape: Tape, terms: Terms) -> Any:
 
 
 def add_sums(
+    tape: Tape, lines: Lines, target: Ints, parent: Ints, up: Ints, local: Ints, windows: Ints
+) -> None:
+    """Let target[parent] be Σ up·local; rows are in the order of the addition, parent by parent.
+
+    What is to be summed over the batch comes first. A single term with a factor of 1 is no line.
+    """
+    varies = lines.varies
+    batched = ~varies[parent] & (varies[up] | varies[local])
+    single = np.bincount(parent, minlength=len(target))[parent] == 1
+    one = lines.constant(1.0)
+    same = single & ~batched & (varies[parent] == varies[up]) & (local == one)
+    lines.alias(target[parent[same]], up[same])
+    order = np.flatnonzero(~same)
+    order = order[np.lexsort((~batched[order], parent[order]))]
+    rank = tape.level.max() - tape.level[parent]
+    rows: list[Any] = [x[order] for x in (target[parent], up, local, batched, windows, rank)]
+    add_pieces(lines, *rows)
+
+
+def add_pieces(
     lines: Lines, out: Ints, up: Ints, local: Ints, batched: Any, windows: Ints, rank: Ints
 ) -> None:
     """Σ up·local for every `out`; rows are in the order of the addition, those of one out together.
@@ -142,7 +223,9 @@ def add_sums(
         lines.add(out[at], code, size, pairs, BACKWARD, windows[at], rank[at])
 
 
-def uses(tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints) -> list[Any]:
+def uses(
+    tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints, opened: Ints
+) -> list[Any]:
     """The edges from lines of one operation to their operands xs; adds the lines of the shares."""
     rows = []
     upstream, y, one = grad[tape.first + group], tape.first + group, lines.constant(1.0)
@@ -156,9 +239,14 @@ def uses(tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints) ->
             windows = window(len(tape) - group[mine])
             rank = tape.level.max() - tape.level[y[mine]]
             found = instantiated(lines, shares, columns, windows, rank)
-            for (k, plain), share in zip(targets, found):
-                factors = (upstream[mine], share) if plain else (share, np.full(len(mine), one))
-                rows.append((xs[mine, k], *factors, group[mine], np.full(len(mine), k)))
+            through = [opened[y[mine]]] * len(targets)
+            if not all(plain for _, plain in targets):  # what is open behind a gate, as 1 and 0
+                columns[0] = np.where(through[0] >= 0, through[0], one)
+                through = instantiated(lines, shares, columns, windows, rank)
+            ones = np.full(len(mine), one)
+            for (k, plain), share, is_open in zip(targets, found, through):
+                factors = (upstream[mine], share) if plain else (share, ones)
+                rows.append((xs[mine, k], *factors, group[mine], ones * 0 + k, y[mine], is_open))
     return rows
 
 
@@ -172,13 +260,13 @@ def instantiated(
         op, xs = tape.ops[code], [slots[s] for s in tape.operands(i)]
         out = lines.new(n)
         lines.varies[out] = np.any([lines.varies[x] for x in xs], axis=0)
-        early = not tape.reach[tape.first + i] & 1  # input 0 is what comes back
+        lines.late[out] = np.any([lines.late[x] for x in xs], axis=0)
         if op.terms is None:
             args, size, kind = np.stack(xs, 1), len(xs), lines.code(op)
         else:
             pairs = [side(lines, np.stack(xs, 1), f) for f in zip(*op.terms(*range(len(xs))))]
             args, size, kind = np.stack(pairs, 2), 2 * pairs[0].shape[1], SUM
         depth = int(tape.level[tape.first + i])
-        lines.add(out, kind, size, args, BACKWARD, windows, rank, depth, early)
+        lines.add(out, kind, size, args, BACKWARD, windows, rank, depth)
         slots.append(out)
     return [slots[s] for s in tape.outputs]

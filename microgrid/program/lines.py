@@ -27,8 +27,7 @@ class Block:
     phase: int
     window: Ints
     rank: Ints
-    depth: int = 0  # among the lines of one local gradient
-    early: bool = False  # of the backward pass, but needs nothing that comes back
+    depth: int  # among the lines of one local gradient
 
 
 class Lines:
@@ -43,6 +42,7 @@ class Lines:
         self.blocks: list[Block] = []
         self.aliases: list[tuple[Ints, Ints]] = []
         self.varies = np.zeros(self.slots, dtype=bool)  # has a number for each sample
+        self.late = np.zeros(self.slots, dtype=bool)  # needs what comes back
         if varying is not None:
             self.varies[:] = varying
 
@@ -58,7 +58,8 @@ class Lines:
     def new(self, count: int) -> Ints:
         """So many new slots."""
         self.slots += count
-        self.varies = np.concatenate([self.varies, np.zeros(count, dtype=bool)])
+        more = np.zeros(count, dtype=bool)
+        self.varies, self.late = [np.concatenate([x, more]) for x in (self.varies, self.late)]
         return np.arange(self.slots - count, self.slots)
 
     def code(self, op: Op) -> int:
@@ -68,14 +69,13 @@ class Lines:
 
     def add(
         self, out: Ints, code: int, size: Any, args: Ints, phase: int, window: Any, rank: Any,
-        depth: int = 0, early: bool = False,
+        depth: int = 0,
     ) -> None:  # fmt: skip
         n = len(out)
         if n:
             ints = [np.broadcast_to(np.asarray(x), n) for x in (size, window, rank)]
-            self.blocks.append(
-                Block(out, code, ints[0], args.ravel(), phase, ints[1], ints[2], depth, early)
-            )
+            row = args.ravel()
+            self.blocks.append(Block(out, code, ints[0], row, phase, ints[1], ints[2], depth))
 
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""

@@ -99,8 +99,8 @@ def placed(
         args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
         begin = np.cumsum(size) - size
         inside = varies[out] | (code == REDUCE)
-        # what the block may need, without what comes back, is there before it
-        early = np.concatenate([np.full(len(b.out), b.early) for b in blocks]) & inside.any()
+        # what the block may need of the backward pass, without what comes back, is there before it
+        early = ~lines.late[out] & inside.any()
         step = np.where(inside, 1, np.where(early | (phase == FORWARD), 0, 2))
         sums = np.unique(place[out[code == REDUCE]])
         order = np.lexsort((size, code, depth, rank, window, phase, step))

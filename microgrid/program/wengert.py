@@ -19,7 +19,7 @@ import numpy as np
 from microgrid import ops
 from microgrid.functions import OPERATORS
 from microgrid.labels import subscripted
-from microgrid.program.adjoint import template
+from microgrid.program.adjoint import GATED, open_paths, template
 from microgrid.program.tape import Tape
 from microgrid.value import Op
 
@@ -106,18 +106,30 @@ def wengert(tape: Tape, wanted: int | None = None) -> Wengert:
         return w
 
     active = (tape.reach & wanted) != 0
+    paths = open_paths(tape, tape.outputs[:1].tolist())
     terms: defaultdict[int, list[tuple[Expression, Expression]]] = defaultdict(list)
+    gates: defaultdict[int, list[tuple[Expression, Expression]]] = defaultdict(list)
     terms[int(tape.outputs[0])].append((1.0, 1.0))
     for line in reversed(range(len(tape))):
         slot = tape.first + line
         if not active[slot] or slot not in terms:
             continue
-        upstream = w.gradient_of(slot, terms[slot])
+        upstream, is_open = w.gradient_of(slot, terms[slot]), Slot(-1)
+        if paths[slot] == GATED:
+            is_open = Slot(w.new(f"open_{w.labels[slot]}"))
+            w.backward.append(Statement(is_open.number, 0.0, tuple(gates[slot])))
         xs = tape.operands(line)
         shares, targets = template(tape.ops[tape.code[line]], len(xs), tuple(active[xs].tolist()))
-        found = w.instance(shares, [Slot(upstream), Slot(slot), *map(read, xs)])
-        for (i, plain), share in zip(targets, found):
+        inputs: list[Expression] = [Slot(slot), *map(read, xs)]
+        found = w.instance(shares, [Slot(upstream), *inputs])
+        through: list[Expression] = [is_open] * len(found)
+        if not all(plain for _, plain in targets):  # what is open behind a gate, as 1 and 0
+            through = w.instance(shares, [1.0 if is_open.number < 0 else is_open, *inputs])
+        for (i, plain), share, gate in zip(targets, found, through):
+            if plain and is_open.number >= 0 and share not in (1.0, -1.0):
+                share = Apply(ops.where, (is_open, share, 0.0))
             terms[xs[i]].append((Slot(upstream), share) if plain else (share, 1.0))
+            gates[xs[i]].append((gate, 1.0))
     for slot in reversed(np.flatnonzero(active[: tape.inputs]).tolist()):
         w.gradient_of(slot, terms[slot])
     return w
