@@ -165,10 +165,10 @@ inside: Op = op("inside", numeric.inside, joint=shut, kink=clip.kink)
 same: Op = op("same", numeric.same, joint=shut, kink=lambda a, b: abs(a - b))
 peak: Op = op("peak", numeric.maximum, joint=shut, text="max")
 exp_difference: Op = op(
-    "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y)
+    "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b")
 exp_sum: Op = op(
     "exp_sum", numeric.exp_sum,
-    joint=lambda y, top, *xs: (-y, *[exp_difference(x, top) for x in xs]))
+    joint=lambda y, top, *xs: (-y, *[exp_difference(x, top) for x in xs]), hint="x <= top")
 sigmoid_difference: Op = op(
     "sigmoid_difference", numeric.sigmoid_difference,
     lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a))

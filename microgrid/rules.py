@@ -103,7 +103,8 @@ def extreme(y: Any, *xs: Any) -> list[Any]:
     if not isinstance(y, Value):
         return numeric.ties(y, xs)
     winners = [TABLE.same(x, y) for x in xs]
-    return [won / TABLE.total(*winners) for won in winners]
+    count = TABLE.total(*winners)
+    return [won / count for won in winners]
 
 
 def shares(y: Any, *xs: Any) -> list[Any]:
@@ -111,4 +112,5 @@ def shares(y: Any, *xs: Any) -> list[Any]:
     if not isinstance(y, Value):
         return numeric.softmax(xs)
     top = TABLE.peak(*xs)
-    return [TABLE.exp_difference(x, top) / TABLE.exp_sum(top, *xs) for x in xs]
+    scale = TABLE.exp_sum(top, *xs)
+    return [TABLE.exp_difference(x, top) / scale for x in xs]

@@ -25,7 +25,8 @@ class Op:
     called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
     all, with None where a shut gate leaves no path. Numbers give numbers and Values give Values.
     `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
-    operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps.
+    operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
+    where it raises (without both it never does).
     What is a sum of products says so: `terms(*xs)` are its pairs of factors, in order.
     """
 

@@ -5,9 +5,11 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from contextvars import Context
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -774,11 +776,16 @@ def test_a_sum_over_a_batch_is_right_to_the_rounding_of_its_order(engine, count)
 
 def test_the_next_process_does_not_compile():
     code = "import microgrid as mg; print(mg.record(lambda x: mg.tanh(x * x), 1.0)(0.5))"
+    before = None
     for _ in range(2):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == repr(math.tanh(0.25))
+        times = {p: p.stat().st_mtime_ns for p in native.folder().glob("*/__pycache__/*")}
+        assert times
+        assert before is None or times == before
+        before = times
     assert "compiles" not in done.stderr
 
 
@@ -981,6 +988,44 @@ def test_other_threads_go_on_while_one_records():
 
     assert record(f, 1.0)(4.0) == 8.0
     assert looked == [True]
+
+
+def test_a_variable_of_an_earlier_recording_is_not_frozen():
+    kept = []
+    record(lambda x: kept.append(x) or x * x, 7.0)
+    with pytest.raises(FrozenError):
+        record(lambda y: y * kept[0], 1.0)
+
+
+def test_a_derivative_at_a_plain_number_is_a_constant():
+    program = record(lambda x: x * mg.grad(lambda z: z**3)(2.0), 1.0)
+    assert program.value_and_grad(3.0) == (36.0, 12.0)
+
+
+@pytest.mark.parametrize("name", [n for n, op in EVERY.items() if not (op.hint or op.domain)])
+def test_an_operation_without_hint_and_domain_never_raises(name):
+    """So the compiled engine need not look whether its results are finite."""
+    op = EVERY[name]
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.tuples(*[st.sampled_from(NUMBERS) | st.floats()] * (op.arity or 2)))
+    def check(xs):
+        assert isinstance(op.forward(*xs), int | float)
+
+    check()
+
+
+def test_threads_load_one_compiled_engine(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(native, "kernel", cache(lambda: loaded.append(1) or slow_kernel()))
+    batched = record(lambda x: mg.tanh(x), 1.0, engine="numba").batched(threads=8)
+    batched(np.zeros(9 * 2048))
+    assert loaded == [1]
+
+
+def slow_kernel(kernel=native.kernel):
+    time.sleep(0.05)
+    return kernel()
 
 
 def test_more_arguments_than_bits():

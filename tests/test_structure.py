@@ -45,7 +45,8 @@ CHECKER = [  # the layers inside of the package `check`
 
 
 PROGRAM = [  # and of the package `program`
-    {"tape", "watch"},
+    {"watch"},
+    {"tape"},
     {"lines", "forms"},
     {"forward"},
     {"adjoint"},

@@ -58,8 +58,8 @@ class Batched:
     def value_and_grad(self, *inputs: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
         """The values, one for each sample, and the gradients of their sum.
 
-        Gradients come in the form of the arguments: for a shared one summed over the samples, for
-        a batched one with a batch axis like its own.
+        The gradient of a shared argument has its form, and is summed over the samples; that of a
+        batched one is an array with a batch axis like its own.
         """
         wanted = self.program.asked(argnums)
         values, summed, single = self.run(inputs, wanted)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microgrid.errors import MicrogridError
+
 if TYPE_CHECKING:
     from microgrid.program.batched import Batched
 
@@ -56,4 +58,8 @@ def divided(inputs: Sequence[Any], axes: Sequence[int | None], count: int) -> li
 
 def run(batched: Batched, inputs: Sequence[Any], wanted: tuple[int, ...]) -> tuple[Any, Any]:
     """What a worker does."""
-    return batched.value_and_grad(*inputs, argnums=wanted)
+    try:
+        return batched.value_and_grad(*inputs, argnums=wanted)
+    except MicrogridError as error:
+        error.add_note("counted from the first sample of this worker's part")
+        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from microgrid import ops
 from microgrid.explain import short, table
@@ -13,6 +14,7 @@ from microgrid.latex import latex
 from microgrid.latex import name as symbol
 from microgrid.program.tape import Tape
 from microgrid.program.wengert import (
+    ARITHMETIC,
     Apply,
     Expression,
     Slot,
@@ -155,10 +157,13 @@ def line(s: Statement, w: Wengert) -> str:
         found = written(e, w.names, call, lambda x: constant(x).replace("−", "-"))
         return found if "…" in found else tidy(found)
 
-    shown = s.terms if len(s.terms) <= MOST else (*s.terms[: MOST - 2], s.terms[-1])
+    pairs: Any = s.terms
+    if isinstance(s.value, Apply) and s.value.op.terms and s.value.op not in ARITHMETIC:
+        pairs = s.value.op.terms(*s.value.operands)  # a dot product as a sum
+    shown = pairs if len(pairs) <= MOST else (*pairs[: MOST - 2], pairs[-1])
     terms = [text(product(up, local, ops.mul)) for up, local in shown]
-    if len(shown) < len(s.terms):
-        terms.insert(-1, f"… ({len(s.terms):,} terms)")
+    if len(shown) < len(pairs):
+        terms.insert(-1, f"… ({len(pairs):,} terms)")
     value = " + ".join(terms) if terms else text(s.value)
     value = value.replace("+ -", "- ").replace(" ** ", "^").replace(" * ", "·")
     return f"{w.names[s.slot]} = {value}"

@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from microgrid.value import Op
 
 NAME = "numba"
 ORDERS = 5  # of the derivatives of a^b that are compiled
+LOADING = threading.Lock()
 OFFSET = 2  # codes below are SUM and REDUCE
 
 HEAD = '''"""Made by microgrid from its table of operations; do not edit."""
@@ -48,7 +50,7 @@ def numbers(runs, body, v):
         end = at + count * step
         i = at
         if code == {sum}:
-            while i + 3 * step < end:
+            while i + 3 * step < end:  # four at a time: no line of a run reads another's result
                 p, q, s = i + step, i + 2 * step, i + 3 * step
                 a = v[body[i + 1]] * v[body[i + 2]]
                 b = v[body[p + 1]] * v[body[p + 2]]
@@ -119,6 +121,7 @@ def suspect(rows, o, wide):
 
 @njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
 def samples(runs, body, v, rows, n, wide):
+    # n samples; the idle columns up to wide, a multiple of 8, repeat the last one
     bad, most = False, 1
     for r in range(runs.shape[0]):
         if runs[r, 0] > {reduce}:
@@ -272,7 +275,8 @@ def kernel() -> ModuleType:
 
     text = source()
     parts = [text, numba.__version__, sys.version]
-    parts += [Path(str(m.__file__)).read_text(encoding="utf-8") for m in (numeric, ops, rules)]
+    files = [str(m.__file__) for m in (numeric, ops, rules)] + [__file__]
+    parts += [Path(file).read_text(encoding="utf-8") for file in files]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     place = folder() / digest
     try:
@@ -312,17 +316,23 @@ def write(path: Path, text: str) -> None:
 class Engine:
     """Runs one plan. Numbers are changed in place; so are rows, which have a column a sample."""
 
-    name = NAME
-
     def __init__(self, plan: Plan) -> None:
-        known = {name: i + OFFSET for i, name in enumerate(compiled_ops())}
-        self.codes = [known.get(op.name, -1) for op in plan.ops]
-        self.parts = {id(p): self.translated(p) for p in (plan.before, plan.block, plan.after)}
+        parts = plan.before, plan.block, plan.after
+        self.ops = plan.ops
+        self.parts = {id(p): self.translated(p) for p in parts}
+        if any(len(p.runs) for p in parts):
+            with LOADING:  # the threads of a batch would each make their own
+                self.loops = kernel()
 
     def translated(self, part: Part) -> Any:
-        runs = part.runs.astype("int64")
+        """The runs with the codes of the compiled loops, and the body, signed and not."""
+        known = {name: i + OFFSET for i, name in enumerate(compiled_ops())}
+        runs = part.runs.copy()
         for row in runs:
-            row[0] = {SUM: 0, REDUCE: 1}.get(int(row[0])) if row[0] < 0 else self.codes[row[0]]
+            op = self.ops[row[0]] if row[0] >= 0 else None
+            row[0] = known[op.name] if op else {SUM: 0, REDUCE: 1}[int(row[0])]
+            if op and not (op.hint or op.domain):  # it never raises: inf is a number like others
+                row[3] = 0
         return runs, part.body, part.body.view("uint32")
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
@@ -330,7 +340,7 @@ class Engine:
         runs, body, unsigned = self.parts[id(part)]
         if not len(runs):
             return False
-        loops = kernel()
+        loops = self.loops
         if samples:
             return bool(loops.samples(runs, body, numbers, rows, samples, -(-samples // 8) * 8))
         return bool(loops.numbers(runs, unsigned, numbers))

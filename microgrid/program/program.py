@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.calculus import call, flat
+from microgrid.calculus import flat
 from microgrid.errors import GraphError, ShapeError
 from microgrid.labels import split
 from microgrid.ops import identity
@@ -24,8 +24,6 @@ from microgrid.program.source import source
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.watch import watched
 from microgrid.value import Constant, Value, node, topological
-
-CHUNK = 2048  # samples whose sums are added up on their own: the same with any number of threads
 
 
 def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:
@@ -43,7 +41,7 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     names = argument_names(f, len(examples))
     made = [leaves(x, name) for x, name in zip(examples, names)]
     with watched(getattr(f, "__name__", "the function"), {v for _, nodes in made for v in nodes}):
-        y = call(f, [arguments for arguments, _ in made], [nodes for _, nodes in made])
+        y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
     return Program(y, [x for _, x in made], [form_of(x) for x in examples], names, engine)
 
 

@@ -24,7 +24,7 @@ class Part:
     in `body`). A line in `body` is the place of its result and those of its arguments.
     """
 
-    runs: Int32s
+    runs: Ints
     body: Int32s
 
 
@@ -86,7 +86,7 @@ def placed(
 
     blocks = lines.blocks
     if not blocks:
-        none = Part(np.zeros((0, 5), dtype=np.int32), np.zeros(0, dtype=np.int32))
+        none = Part(np.zeros((0, 5), dtype=np.int64), np.zeros(0, dtype=np.int32))
         parts, sums = [none] * 3, np.zeros(0, dtype=np.int64)
     else:
         out = np.concatenate([b.out for b in blocks])
@@ -137,4 +137,4 @@ def part(order: Ints, out: Ints, size: Ints, turn: Ints, begin: Ints, args: Ints
     code, phase = turn[:2, first]
     count = np.diff(np.append(first, n))
     columns = [code, count, size[first], phase == FORWARD, at[first]]
-    return Part(np.stack(columns, axis=1).astype(np.int32), body)
+    return Part(np.stack(columns, axis=1), body)

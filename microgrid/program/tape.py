@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.calculus import Variable
 from microgrid.errors import FrozenError, GraphError, RangeError, describe, stale
-from microgrid.value import Constant, Op, Value
+from microgrid.program.watch import is_plain
+from microgrid.value import Op, Value
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 LAST_BIT = 62  # of an int64: arguments beyond share it
-BITS = 26  # of a slot, in the key of a line
-SEVERAL = (1 << BITS) - 1  # in the place of the second operand where there are not two
+# The key of a line: its operation << 52 | first operand << 26 | second operand.
+BITS = 26
+SEVERAL = (1 << BITS) - 1  # as the second: the first is the number of a tuple of operands
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +188,7 @@ def unpacked(keys: Ints, several: list[tuple[int, ...]]) -> tuple[Ints, Ints]:
 
 def number_of(v: Value) -> Any:
     """The key of a plain number; 0 and −0 are two."""
-    # the variable of a derivative inside of the function stands for a plain number, too
-    if type(v) is not Constant and not (type(v) is Variable and not v.active):
+    if not is_plain(v):
         raise FrozenError(
             f"the leaf {describe(v)} is not among the inputs, and would be frozen into the "
             "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0)); "

@@ -12,13 +12,10 @@ from microgrid.program.schedule import Part, Plan
 from microgrid.program.tape import Floats, Ints
 
 NAME = "numpy"
-BLOCK = 512  # samples at a time
 
 
 class Engine:
     """Runs one plan. `numbers` is changed in place; so are rows, which have a column a sample."""
-
-    name = NAME
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

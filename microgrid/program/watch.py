@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.calculus import Variable
 from microgrid.errors import BranchError
 from microgrid.guards import elsewhere, watching
 from microgrid.value import Constant, Value, topological
 
-LIBRARIES = str(Path(__file__).parent.parent), str(Path(np.__file__).parent)
+LIBRARIES = tuple(
+    [str(path) + os.sep for path in (Path(__file__).parents[1], Path(np.__file__).parent)]
+)
 
 
 @contextmanager
@@ -28,7 +32,7 @@ def watched(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
     seen: list[BranchError] = []
 
     def looked(v: Any) -> None:
-        if type(v) is not Constant:
+        if not all(map(is_plain, topological(v))):
             seen.append(BranchError(
                 f"{what} looks at a number{place()}: the program would be right for numbers like "
                 "it alone; write branches with where, maximum, relu or clip"
@@ -40,14 +44,24 @@ def watched(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
             looked(v)
 
     token = watching.set(looked)
-    elsewhere.append(overheard)
+    if leaves:  # a rule runs in one thread
+        elsewhere.append(overheard)
     try:
         yield
     finally:
         watching.reset(token)
-        elsewhere.remove(overheard)
+        if leaves:
+            elsewhere.remove(overheard)
     if seen:
         raise seen[0]
+
+
+def is_plain(v: Value) -> bool:
+    """Whether a node is no leaf, or one that stands for a plain number.
+
+    So does the variable of a derivative that has been taken inside of the function.
+    """
+    return v.op is not None or type(v) is Constant or (type(v) is Variable and not v.active)
 
 
 def place() -> str:
