@@ -154,7 +154,7 @@ def line(s: Statement, w: Wengert) -> str:
         return f"{identifier(op.name, set())}({', '.join(some)})"
 
     def text(e: Expression) -> str:
-        found = written(e, w.names, call, lambda x: constant(x).replace("−", "-"))
+        found = written(e, w.names, call, exactly)
         return found if "…" in found else tidy(found)
 
     pairs: Any = s.terms
@@ -167,6 +167,12 @@ def line(s: Statement, w: Wengert) -> str:
     value = " + ".join(terms) if terms else text(s.value)
     value = value.replace("+ -", "- ").replace(" ** ", "^").replace(" * ", "·")
     return f"{w.names[s.slot]} = {value}"
+
+
+def exactly(x: float) -> str:
+    """A number as short as it can be written without changing it."""
+    short = constant(x).replace("−", "-")
+    return short if float(short) == x else repr(x)
 
 
 def formula(s: Statement, w: Wengert) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,37 +85,36 @@ def placed(
     memory = np.zeros(len(shared))
     memory[place[lines.constant_slots]] = lines.constants
 
-    blocks = lines.blocks
-    if not blocks:
-        none = Part(np.zeros((0, 5), dtype=np.int64), np.zeros(0, dtype=np.int32))
-        parts, sums = [none] * 3, np.zeros(0, dtype=np.int64)
-    else:
-        out = np.concatenate([b.out for b in blocks])
-        size = np.concatenate([b.size for b in blocks])
-        code = np.concatenate([np.full(len(b.out), b.code) for b in blocks])
-        phase = np.concatenate([np.full(len(b.out), b.phase) for b in blocks])
-        window = np.concatenate([b.window for b in blocks])
-        rank = np.concatenate([b.rank for b in blocks])
-        depth = np.concatenate([np.full(len(b.out), b.depth) for b in blocks])
-        args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
-        begin = np.cumsum(size) - size
-        inside = varies[out] | (code == REDUCE)
-        # what the block may need of the backward pass, without what comes back, is there before it
-        early = ~lines.late[out] & inside.any()
-        step = np.where(inside, 1, np.where(early | (phase == FORWARD), 0, 2))
-        sums = np.unique(place[out[code == REDUCE]])
-        order = np.lexsort((size, code, depth, rank, window, phase, step))
-        turn = np.stack(
-            [code, phase, window, rank, depth]
-        )  # what runs side by side has these alike
-        parts = [
-            part(order[step[order] == k], place[out], size, turn, begin, args) for k in range(3)
-        ]
+    parts, sums = in_order(lines, place)
     return Plan(
         ops=tuple(lines.ops), before=parts[0], block=parts[1], after=parts[2], memory=memory,
         rows=len(rows), count=int(place[count]), sums=sums, outputs=place[outputs],
         gradients=tuple([place[g] for g in gradients]),
     )  # fmt: skip
+
+
+def in_order(lines: Lines, place: Ints) -> tuple[list[Part], Ints]:
+    """The lines before the batch, inside of it and after it; the places of sums over the batch."""
+    blocks = lines.blocks
+    if not blocks:
+        none = np.zeros(0, dtype=np.int64)
+        return [Part(none.reshape(0, 5), none.astype(np.int32))] * 3, none
+
+    def column(name: str) -> Any:
+        return np.concatenate([np.broadcast_to(getattr(b, name), len(b.out)) for b in blocks])
+
+    names = ("out", "size", "code", "phase", "window", "rank", "depth")
+    out, size, code, phase, window, rank, depth = map(column, names)
+    args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
+    inside = lines.varies[out] | (code == REDUCE)
+    # what the block may need of the backward pass, without what comes back, is there before it
+    early = ~lines.late[out] & inside.any()
+    step = np.where(inside, 1, np.where(early | (phase == FORWARD), 0, 2))
+    order = np.lexsort((size, code, depth, rank, window, phase, step))
+    turn = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side
+    begin = np.cumsum(size) - size
+    parts = [part(order[step[order] == k], place[out], size, turn, begin, args) for k in range(3)]
+    return parts, np.unique(place[out[code == REDUCE]])
 
 
 def factors(args: Ints, code: int) -> Ints:
