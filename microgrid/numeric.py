@@ -138,6 +138,8 @@ def falling(k: int) -> Callable[[Number, Number], Number]:
             y += y * lost * math.log(a)
         return product(factor, y)
 
+    factors = "".join([f" (b−{j})" for j in range(1, k)])
+    on_floats_alone.__doc__ = f"b{factors} a^(b−{k})" if k else "a^b"
     return on_floats_alone
 
 
@@ -190,13 +192,19 @@ def sigmoid(x: Number) -> float:
 
 
 def sigmoid_slope(x: Number) -> float:
-    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|): s * (1 - s) has no digit left at 37."""
+    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|).
+
+    s * (1 - s) has no digit left at 37.
+    """
     e = math.exp(-abs(x))
     return e / ((1 + e) * (1 + e))
 
 
 def tanh_slope(x: Number) -> float:
-    """1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|): 1 - t * t has no digit left at 20."""
+    """1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|).
+
+    1 - t * t has no digit left at 20.
+    """
     e = math.exp(-2 * abs(x))
     return 4 * e / ((1 + e) * (1 + e))
 

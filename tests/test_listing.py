@@ -34,6 +34,8 @@ def test_both_passes_stand_side_by_side():
         "3  v_3 = v_1 + v_2     8   dv_3 = dv_4",
         "4  v_4 = v_3 + b       7   dv_4 = dv_5·sigmoid_slope(v_4)",
         "5  v_5 = sigmoid(v_4)  6   dv_5 = 1",
+        "",
+        "sigmoid_slope: σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)",
     ]
 
 
@@ -41,7 +43,7 @@ def test_with_inputs_it_has_the_numbers_of_the_lecture():
     lines = str(NEURON.listing([-1.0, -2.0], [2.0, -3.0], -3.0)).splitlines()
     words = [" ".join(line.split()) for line in lines]
     assert words[6] == "1 v_1 = w_1·x_1 -2 10 dv_1 = dv_3 0.1966"
-    assert words[-1] == "5 v_5 = sigmoid(v_4) 0.7311 6 dv_5 = 1 1"
+    assert words[10] == "5 v_5 = sigmoid(v_4) 0.7311 6 dv_5 = 1 1"
     gradients = [line.split()[-1] for line in lines[1:6]]
     assert gradients == ["0.3932", "-0.5898", "-0.1966", "-0.3932", "0.1966"]
 
@@ -110,6 +112,15 @@ def test_latex_is_balanced_for_every_operation(name):
     assert "nan" not in text.lower()
     rows = text.split("\\hline")[1].split("\\end{array}")[0].split("\\\\\n")
     assert len({row.count(" & ") for row in rows}) == 1
+
+
+def test_a_legend_says_what_the_operations_of_rules_mean():
+    text = str(record(lambda x, y: x**3 + mg.logsumexp(x, y) / y + abs(x), 1.0, 1.0).listing())
+    assert "falling1: b a^(b−1)" in text
+    assert "exp_difference: exp(a − b)" in text
+    assert "sign: −1, 0 or 1" in text
+    assert "divide:" not in text
+    assert "logsumexp:" not in text
 
 
 def test_a_long_listing_is_cut_in_print_alone():

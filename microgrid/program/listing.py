@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from microgrid import ops
@@ -49,6 +50,16 @@ class Listing:
         if self.statements.backward:
             self.head += ("", "backward ↑", *[" "] * bool(self.numbers))
 
+    def legend(self) -> dict[str, str]:
+        """What the operations mean that only rules use, as their functions say it."""
+        found: dict[str, str] = {}
+        for s in self.statements.backward:
+            for op in operations((s.value, *[e for term in s.terms for e in term])):
+                words = inspect.unwrap(op.forward).__doc__
+                if ops.PUBLIC.get(op.name) is not op and op not in SIGNS and words:
+                    found[op.name] = words.split("\n")[0].rstrip(".")
+        return found
+
     def cells(self, as_latex: bool = False) -> list[tuple[str, ...]]:
         """The cells of the table, row by row."""
         w, forward = self.statements, {s.slot: i for i, s in enumerate(self.statements.forward, 1)}
@@ -75,7 +86,9 @@ class Listing:
         if len(cells) > MANY:
             gap = tuple(["…" for _ in self.head])
             cells = [*cells[: MANY // 2], gap, *cells[-MANY // 2 :]]
-        return "\n".join(line.rstrip() for line in table(self.head, cells, left=len(self.head)))
+        rows = [line.rstrip() for line in table(self.head, cells, left=len(self.head))]
+        legend = [f"{name}: {words}" for name, words in self.legend().items()]
+        return "\n".join([*rows, *[""] * bool(legend), *legend])
 
     __repr__ = __str__
 
@@ -92,9 +105,9 @@ class Listing:
             each = [f'<{kind} style="{s}">{c}</{kind}>' for s, c in zip(style, shown)]
             return f"<tr>{''.join(each)}</tr>"
 
-        return (
-            f"<table>{row('th', self.head)}{''.join([row('td', c) for c in self.cells()])}</table>"
-        )
+        rows = "".join([row("th", self.head), *[row("td", c) for c in self.cells()]])
+        legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
+        return f"<table>{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     def latex(self) -> str:
         """The table as a LaTeX array."""
@@ -167,6 +180,14 @@ def line(s: Statement, w: Wengert) -> str:
     value = " + ".join(terms) if terms else text(s.value)
     value = value.replace("+ -", "- ").replace(" ** ", "^").replace(" * ", "·")
     return f"{w.names[s.slot]} = {value}"
+
+
+def operations(expressions: Sequence[Expression]) -> Iterator[Op]:
+    """Every operation of some expressions."""
+    for e in expressions:
+        if isinstance(e, Apply):
+            yield e.op
+            yield from operations(e.operands)
 
 
 def exactly(x: float) -> str:

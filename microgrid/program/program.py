@@ -151,6 +151,8 @@ class Program:
            x                5  dx = dv_1·w
         1  v_1 = w·x        4  dv_1 = dv_2·tanh_slope(v_1)
         2  v_2 = tanh(v_1)  3  dv_2 = 1
+        <BLANKLINE>
+        tanh_slope: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
         """
         if not inputs:
             return Listing(self.tape)
