@@ -344,7 +344,7 @@ def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
 
 
 def relu(x: Number) -> Number:
-    return x if x > 0 or x != x else type(x)(0)
+    return type(x)(0) if x <= 0 else x  # nan stays nan
 
 
 def silu(x: Number) -> float:
