@@ -14,7 +14,7 @@ from microgrid.program import vectors
 from microgrid.program.cluster import Spread
 from microgrid.program.forms import Form, like, matrix_of
 from microgrid.program.runner import Runner, Scratch, explain_failure
-from microgrid.program.tape import LAST_BIT, Floats, Ints
+from microgrid.program.tape import LAST_BIT, Floats
 
 if TYPE_CHECKING:
     from microgrid.program.program import Program
@@ -91,8 +91,7 @@ class Batched:
             np.concatenate(shared, out=numbers[: sum([len(x) for x in shared])])
         numbers[plan.count], numbers[runner.sums] = count, 0.0
         bad = engine.run(plan.before, numbers, scratch.rows, 0)
-        suspects = np.zeros(count, dtype=bool)  # samples with a number that is not finite
-        suspects[:1] = bad
+        suspects = [0] if bad and count else []  # samples with a number that is not finite
         asked = [plan.outputs, *plan.gradients]
         batched = [True] + [self.axes[k] is not None for k in wanted or ()]
         found = [np.empty((count, len(p))) if b else None for p, b in zip(asked, batched)]
@@ -109,7 +108,8 @@ class Batched:
                 n = min(width, last - lo)
                 fill(rows, samples, lo, n)
                 if engine.run(plan.block, scratch.numbers, rows, n):
-                    suspects[lo : lo + n] |= ~np.isfinite(rows[:, :n]).all(axis=0)
+                    finite = np.isfinite(rows[:, :n]).all(axis=0)
+                    suspects.extend((lo + np.flatnonzero(~finite)).tolist())
                 for places, out in wanted_rows:
                     out[lo : lo + n] = vectors.results(places, scratch.numbers, rows[:, :n])
 
@@ -117,8 +117,8 @@ class Batched:
             self.in_chunks(chunk, runner, numbers, count)
         elif count:
             chunk(0, scratch)
-        if suspects.any():
-            self.explain_failure(shared, samples, np.flatnonzero(suspects))
+        if suspects:
+            self.explain_failure(shared, samples, sorted(suspects))
         engine.run(plan.after, numbers, scratch.rows, 0)
         gradients = list(zip(wanted or (), runner.gradients, found[1:]))
         summed = {k: numbers[places].copy() for k, places, out in gradients if out is None}
@@ -175,7 +175,9 @@ class Batched:
             raise ShapeError(f"the batch has one size: {said} samples")
         return shared, samples
 
-    def explain_failure(self, shared: list[Floats], samples: list[Floats], suspects: Ints) -> None:
+    def explain_failure(
+        self, shared: list[Floats], samples: list[Floats], suspects: list[int]
+    ) -> None:
         """Raise what the engine of Values would raise, for the first sample where it would."""
         argument = self.program.tape.argument.tolist()
         varies = np.array([self.axes[k] is not None for k in argument], dtype=bool)

@@ -39,6 +39,14 @@ class Form:
         """Whether it is a list of plain numbers."""
         return self.kind is not np.ndarray and all(part.kind is float for part in self.parts)
 
+    def is_already(self, x: Any) -> bool:
+        """Whether x is an array of floats of this shape."""
+        return type(x) is np.ndarray and x.shape == self.array_shape and x.dtype is FLOAT
+
+    @cached_property
+    def array_shape(self) -> tuple[int, ...] | None:
+        return self.shape if self.kind is np.ndarray else None
+
     def flat(self, x: Any, name: str) -> Floats:
         """x as a row of floats; ShapeError unless it has this form."""
         found: list[Floats] = []
@@ -47,10 +55,9 @@ class Form:
 
     def pieces(self, x: Any, name: str, into: list[Floats]) -> None:
         """Add rows of floats that make up x; ShapeError unless it has this form."""
-        if self.kind is np.ndarray:
-            if type(x) is np.ndarray and x.dtype is FLOAT and x.shape == self.shape:
-                into.append(x.ravel())
-                return
+        if self.is_already(x):
+            into.append(x.ravel())
+        elif self.kind is np.ndarray:
             if shape_of(x, name) != self.shape:
                 raise ShapeError(f"{name}: the program takes shape {self.shape}, got {words(x)}")
             into.append(numbers(x, name))
@@ -64,7 +71,12 @@ class Form:
             into.append(numbers(x, name))
         else:
             for i, part in enumerate(self.parts):
-                part.pieces(x[i], f"{name}[{i}]", into)
+                if part.is_already(
+                    y := x[i]
+                ):  # the usual case, and a loop of training waits for it
+                    into.append(y.ravel())
+                else:
+                    part.pieces(y, f"{name}[{i}]", into)
 
     def filled(self, row: Any) -> Any:
         """The entries of a row in this form, the numbers as floats; the row is not copied."""
@@ -74,8 +86,12 @@ class Form:
             return float(row[0])
         found, begin = [], 0
         for part in self.parts:
-            found.append(part.filled(row[begin : begin + part.size]))
-            begin += part.size
+            end = begin + part.size
+            if part.kind is np.ndarray:
+                found.append(row[begin:end].reshape(part.shape))
+            else:
+                found.append(part.filled(row[begin:end]))
+            begin = end
         return like(self.kind)(found)
 
     def rectangle(self, name: str) -> tuple[int, ...]:
