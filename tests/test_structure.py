@@ -115,9 +115,13 @@ def test_the_engine_needs_the_standard_library_alone(module):
             assert not {name.split(".")[0] for name in names} & {"numpy", "graphviz"}
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - {"ops", "functions"}))
-def test_no_module_branches_on_the_name_of_an_operation(module):
-    text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+READERS = [PACKAGE / f"{name}.py" for name in MODULES if name not in ("ops", "functions")]
+READERS += sorted(PACKAGE.glob("program/*.py"))
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda path: path.stem)
+def test_no_module_branches_on_the_name_of_an_operation(path):
+    text = path.read_text(encoding="utf-8")
     assert not re.search(r"\bop\.name\s*(==|!=|in\b)|op is ops\.|case .*op\.name", text)
 
 

@@ -71,7 +71,8 @@ def adjoint(
     there[tape.first :] &= alone(tape, terms)
     asked = np.flatnonzero(there)
     grad = named(lines, asked)
-    opened = named(lines, np.flatnonzero(there & (paths == GATED) & ~is_input(tape)))
+    inner = np.flatnonzero(there & (paths == GATED))
+    opened = named(lines, inner[inner >= tape.first])
     parent, up, local, origin, place, child, through = [
         np.concatenate(column) for column in zip(*edges_of(tape, lines, terms, seeds, grad, opened))
     ]
@@ -98,10 +99,6 @@ def named(lines: Lines, slots: Ints) -> Ints:
     lines.varies[found[slots]] = lines.varies[slots]
     lines.late[found[slots]] = True
     return found
-
-
-def is_input(tape: Tape) -> Any:
-    return np.arange(tape.first + len(tape)) < tape.inputs
 
 
 def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:

@@ -71,9 +71,8 @@ class Form:
             into.append(numbers(x, name))
         else:
             for i, part in enumerate(self.parts):
-                if part.is_already(
-                    y := x[i]
-                ):  # the usual case, and a loop of training waits for it
+                y = x[i]
+                if part.is_already(y):  # written out: a loop of training waits for it
                     into.append(y.ravel())
                 else:
                     part.pieces(y, f"{name}[{i}]", into)

@@ -18,15 +18,15 @@ FORWARD, BACKWARD = 0, 1
 
 @dataclass
 class Block:
-    """Lines of one code with equally many arguments, or sums of any length (`size`)."""
+    """Lines of one code. What is said by one number holds for all of them."""
 
     out: Ints
     code: int
-    size: Ints
+    size: Any  # number of arguments
     args: Ints  # one after the other
     phase: int
-    window: Ints
-    rank: Ints
+    window: Any
+    rank: Any
     depth: int  # among the lines of one local gradient
 
 
@@ -71,11 +71,8 @@ class Lines:
         self, out: Ints, code: int, size: Any, args: Ints, phase: int, window: Any, rank: Any,
         depth: int = 0,
     ) -> None:  # fmt: skip
-        n = len(out)
-        if n:
-            ints = [np.broadcast_to(np.asarray(x), n) for x in (size, window, rank)]
-            row = args.ravel()
-            self.blocks.append(Block(out, code, ints[0], row, phase, ints[1], ints[2], depth))
+        if len(out):
+            self.blocks.append(Block(out, code, size, args.ravel(), phase, window, rank, depth))
 
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""

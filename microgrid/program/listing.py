@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from microgrid import ops
@@ -22,6 +22,7 @@ from microgrid.program.wengert import (
     Statement,
     Wengert,
     identifier,
+    operations,
     product,
     tidy,
     wengert,
@@ -54,7 +55,8 @@ class Listing:
         """What the operations mean that only rules use, as their functions say it."""
         found: dict[str, str] = {}
         for s in self.statements.backward:
-            for op in operations((s.value, *[e for term in s.terms for e in term])):
+            expressions = (s.value, *[e for term in s.terms for e in term])
+            for op in [op for e in expressions for op in operations(e)]:
                 words = inspect.unwrap(op.forward).__doc__
                 if ops.PUBLIC.get(op.name) is not op and op not in SIGNS and words:
                     found[op.name] = words.split("\n")[0].rstrip(".")
@@ -180,14 +182,6 @@ def line(s: Statement, w: Wengert) -> str:
     value = " + ".join(terms) if terms else text(s.value)
     value = value.replace("+ -", "- ").replace(" ** ", "^").replace(" * ", "·")
     return f"{w.names[s.slot]} = {value}"
-
-
-def operations(expressions: Sequence[Expression]) -> Iterator[Op]:
-    """Every operation of some expressions."""
-    for e in expressions:
-        if isinstance(e, Apply):
-            yield e.op
-            yield from operations(e.operands)
 
 
 def exactly(x: float) -> str:

@@ -182,7 +182,7 @@ def samples(runs, body, v, rows, n, wide):
                 v[body[i]] = y
                 i += step
 '''
-ONE_OF_ROWS = """        elif code == {code}:  # {name}
+OF_ROWS = """        elif code == {code}:  # {name}
             while i < end:
                 o = -1 - body[i]
                 gather(xs, body, i, step, v, rows, wide)
@@ -199,15 +199,6 @@ MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
                 y = op_{name}(xs)
                 v[body[i]] = y
                 bad |= check and not y - y == 0
-                i += step
-"""
-MANY_OF_ROWS = """        elif code == {code}:  # {name}
-            while i < end:
-                o = -1 - body[i]
-                gather(xs, body, i, step, v, rows, wide)
-                for s in range(wide):
-                    rows[o, s] = op_{name}(xs[:size, s])
-                bad |= check and suspect(rows, o, wide)
                 i += step
 """
 
@@ -227,14 +218,14 @@ def source() -> str:
         code, n = i + OFFSET, op.arity
         if n is None:
             scalar += MANY_OF_NUMBERS.format(code=code, name=name)
-            batch += MANY_OF_ROWS.format(code=code, name=name)
+            batch += OF_ROWS.format(code=code, name=name, operands="xs[:size, s]")
             continue
         scalar += ONE_OF_NUMBERS.format(
             code=code, name=name,
             call=f"op_{name}({', '.join([f'v[body[i + {k + 1}]]' for k in range(n)])})",
         )  # fmt: skip
         operands = ", ".join([f"xs[{k}, s]" for k in range(n)])
-        batch += ONE_OF_ROWS.format(code=code, name=name, operands=operands)
+        batch += OF_ROWS.format(code=code, name=name, operands=operands)
     codes = {"sum": 0, "reduce": 1}
     head = HEAD.format(names=", ".join(names), **codes)
     return head + scalar + ROWS.format(**codes) + batch + "    return bad\n"

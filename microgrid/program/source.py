@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid import ops
+from microgrid import numeric, ops
 from microgrid.errors import GraphError
 from microgrid.program.forms import Form
 from microgrid.program.tape import LAST_BIT, Tape
@@ -38,6 +38,7 @@ from microgrid.program.wengert import (
     Expression,
     Statement,
     identifier,
+    operations,
     product,
     tidy,
     wengert,
@@ -76,7 +77,7 @@ class Module:
         self.w = wengert(tape, everything if self.single else None)
         found = [op for s in [*self.w.forward, *self.w.backward]
                  for e in (s.value, *[x for pair in s.terms for x in pair])
-                 for op in operations(e)]  # fmt: skip
+                 for op in operations(e) if op not in ARITHMETIC]  # fmt: skip
         for op in sorted(dict.fromkeys(found), key=lambda op: ops.TABLE.get(op.name) is not op):
             self.helpers.call(op, ["1.0"] * (op.arity or 2))  # only to know the names
         taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
@@ -213,12 +214,12 @@ class Helpers:
         lib, arrays = self.library, self.library.arrays(operands)
         core = lib.core(op.forward)
         if lib.prefix and ops.TABLE.get(op.name) is op:
-            if op is ops.where:
+            if core is numeric.where:
                 return lib.where(f"({operands[0]}) != 0", *operands[1:])
             if core in FOLDS:
                 return lib.folded(FOLDS[core], operands)
-            if op.name in lib.own:
-                return f"{lib.prefix}.{op.name}({arrays})"
+            if (name := op.name) in lib.own:
+                return f"{lib.prefix}.{name}({arrays})"
         if isinstance(core, BuiltinFunctionType):
             return lib.builtin(core, operands)
         if not isinstance(core, FunctionType):
@@ -281,15 +282,6 @@ class Helpers:
         self.texts |= plain.texts
         self.imports |= plain.imports
         return f"@functools.partial(np.vectorize, otypes=[float])\n{text}"
-
-
-def operations(e: Expression) -> Iterator[Op]:
-    """The operations that an expression calls."""
-    if isinstance(e, Apply):
-        if e.op not in ARITHMETIC:
-            yield e.op
-        for x in e.operands:
-            yield from operations(x)
 
 
 def added(terms: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import ast
 import builtins
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from keyword import iskeyword
 from typing import NamedTuple
 
@@ -182,6 +182,14 @@ def written(
             return call(e.op, operands)
         return e.op.text.replace("^", "**").format(*[f"({x})" for x in operands])
     return names[e.number] if isinstance(e, Slot) else number(e)
+
+
+def operations(e: Expression) -> Iterator[Op]:
+    """Every operation of an expression."""
+    if isinstance(e, Apply):
+        yield e.op
+        for x in e.operands:
+            yield from operations(x)
 
 
 def tidy(text: str) -> str:
