@@ -67,6 +67,10 @@ class ExpressionError(MicrogridError, ValueError):
     """Text that is not arithmetic."""
 
 
+class ExerciseError(MicrogridError, LookupError):
+    """No exercise of that number."""
+
+
 class LayoutError(MicrogridError, RuntimeError):
     """No program that can lay out a picture."""
 

@@ -1,0 +1,213 @@
+"""An exercise: a question, its right answer, and the usual wrong ones, each with a hint.
+
+Answers are numbers, texts, lists, arrays, dicts of such, or functions, which are judged by what
+they do. Nothing is asked of the network, and no answer is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgrid.value import Value
+
+
+class Mistake(NamedTuple):
+    """A wrong answer that many give, and what helps them further without telling the right one."""
+
+    answer: Any
+    hint: str
+
+
+class Markdown(str):
+    """Text that a notebook shows with its formulas."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of an answer; it is true if the answer is right, and prints as a few lines."""
+
+    ok: bool
+    lines: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A question whose answers are checked by a call.
+
+    Numbers are right to `digits` decimals, or to as many significant digits where they are large.
+    `probe` turns an answer into what is compared (of a function, its results); `judge` says by
+    itself what it thinks of an answer, where comparing will not do. `why` is told to those who are
+    right.
+
+    >>> seven = Exercise("3 + 4?", 7, [Mistake(12, "Add, do not multiply.")], why="3 + 4 = 7.")
+    >>> seven.check(12)
+    ✗ 12 is not it. Add, do not multiply.
+    >>> seven.check(7)
+    ✓ right. 3 + 4 = 7.
+    >>> seven.check(None)
+    … no answer yet
+    """
+
+    question: str
+    right: Any
+    mistakes: Sequence[Mistake] = ()
+    why: str = ""
+    digits: int = 2
+    probe: Callable[[Any], Any] = field(default=lambda answer: answer, repr=False)
+    judge: Callable[[Any], Verdict] | None = field(default=None, repr=False)
+
+    def _repr_markdown_(self) -> str:
+        return self.question
+
+    def __repr__(self) -> str:
+        return self.question
+
+    def check(self, answer: Any) -> Verdict:
+        """Whether the answer is right; a hint where it is one of the usual mistakes."""
+        if is_missing(answer):
+            return Verdict(False, ("… no answer yet",))
+        if self.judge is not None:
+            return self.judge(answer)
+        try:
+            given = self.probe(answer)
+        except Exception as error:  # whatever a student's function raises
+            return Verdict(False, (f"✗ your answer raised {type(error).__name__}: {error}",))
+        right = self.probe(self.right)
+        mistakes = [Mistake(self.probe(m.answer), m.hint) for m in self.mistakes]
+        if isinstance(right, Mapping):
+            return self.entries(given, right, mistakes)
+        if agree(given, right, self.digits):
+            return self.praise()
+        return Verdict(False, (self.complaint("", given, right, mistakes),))
+
+    def praise(self) -> Verdict:
+        """What those who are right are told."""
+        return Verdict(True, (f"✓ right. {self.why}".strip(),))
+
+    def solution(self) -> Markdown:
+        """The right answer and why; a function is told by its `why` alone."""
+        shown = "" if callable(self.right) else f"**{text(self.right)}** "
+        return Markdown(f"{shown}{self.why}".strip())
+
+    def entries(
+        self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]
+    ) -> Verdict:
+        """The verdict on a dict of answers: a line for each entry."""
+        if not isinstance(given, Mapping):
+            return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
+        unknown = [f"✗ {key}: nobody has asked for it" for key in given if key not in right]
+        lines, good = [], not unknown
+        for key, wanted in right.items():
+            answer = given.get(key)
+            ok = not is_missing(answer) and agree(answer, wanted, self.digits)
+            good = good and ok
+            if ok:
+                lines.append(f"✓ {key}: right")
+            elif is_missing(answer):
+                lines.append(f"… {key}: no answer yet")
+            else:
+                here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
+                lines.append(self.complaint(f"{key}: ", answer, wanted, here))
+        if good and self.why:
+            lines.append(self.why)
+        return Verdict(good, (*lines, *unknown))
+
+    def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
+        """Why an answer is wrong, as far as can be told."""
+        for mistake in mistakes:
+            if agree(given, mistake.answer, self.digits):
+                break
+        else:
+            return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
+        told = "" if callable(self.right) else f"{text(given)} is not it. "
+        return f"✗ {name}{told}{mistake.hint}"
+
+
+def is_missing(answer: Any) -> bool:
+    """Whether nothing has been filled in."""
+    if answer is None or answer is ...:
+        return True
+    if isinstance(answer, Mapping):
+        return all(map(is_missing, answer.values()))
+    return isinstance(answer, list | tuple) and bool(answer) and all(map(is_missing, answer))
+
+
+def number(x: Any) -> float | None:
+    """A number or the number of a Value; None for all else."""
+    x = x.data if isinstance(x, Value) else x
+    x = x.item() if isinstance(x, np.ndarray | np.generic) and x.size == 1 and not x.ndim else x
+    return float(x) if isinstance(x, Real) else None
+
+
+def agree(given: Any, right: Any, digits: int) -> bool:
+    """Whether an answer says the same as another, numbers to so many decimals."""
+    if isinstance(right, str):
+        return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
+    if isinstance(right, bool | np.bool_):
+        return isinstance(given, bool | np.bool_) and bool(given) == bool(right)
+    if isinstance(right, set | frozenset):
+        return isinstance(given, set | frozenset | list | tuple) and set(given) == set(right)
+    a, b = number(given), number(right)
+    if b is not None:
+        if a is None or isinstance(given, bool):
+            return False
+        if not math.isfinite(b):
+            return a == b or (a != a and b != b)
+        return abs(a - b) <= 0.501 * 10**-digits * max(1.0, abs(b) / 10)
+    if isinstance(right, list | tuple | np.ndarray):
+        return (
+            isinstance(given, list | tuple | np.ndarray)
+            and len(given) == len(right)
+            and all([agree(x, y, digits) for x, y in zip(given, right)])
+        )
+    return bool(given == right)
+
+
+def misfit(given: Any, right: Any) -> str:
+    """What kind of answer is asked for, where another kind was given."""
+    if isinstance(right, str):
+        return "" if isinstance(given, str) else "the answer is a text in quotes."
+    if number(right) is not None:
+        return "" if number(given) is not None else f"the answer is a number, not {text(given)}."
+    if isinstance(right, list | tuple | np.ndarray):
+        try:
+            shapes = np.shape(given), np.shape(right)
+        except ValueError:
+            return "the rows have different lengths."
+        if shapes[0] != shapes[1]:
+            return f"the shape is {shapes[0]}; it should be {shapes[1]}."
+    return ""
+
+
+def text(x: Any) -> str:
+    """An answer as it is repeated to the student."""
+    if isinstance(x, Value):
+        x = x.data
+    if isinstance(x, float | np.floating):
+        return f"{float(x):.6g}"
+    if isinstance(x, np.ndarray):
+        return text(x.tolist())
+    if isinstance(x, list | tuple):
+        return f"[{', '.join(map(text, x))}]"
+    if isinstance(x, Mapping):
+        return ", ".join([f"{key}: {text(y)}" for key, y in x.items()])
+    return str(x)
