@@ -17,7 +17,7 @@ functions are the package `microgrid.program`, the checker of anyone's engine `m
 from typing import TYPE_CHECKING, Any
 
 from microgrid import copying as copying  # makes graphs picklable
-from microgrid import derive, examples, formulas
+from microgrid import derive, examples, formulas, nn, optim, plots
 from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, value_and_grad
 from microgrid.diagnose import first_nonfinite, gradcheck
 from microgrid.draw import draw
@@ -61,7 +61,10 @@ __all__ = [
     "jacobian",
     "latex",
     "matrix",
+    "nn",
+    "optim",
     "partials",
+    "plots",
     "record",
     "scope",
     "steps",

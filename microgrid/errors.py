@@ -47,6 +47,21 @@ class ShapeError(MicrogridError, ValueError):
     """Arrays whose shapes do not fit."""
 
 
+class ParameterError(MicrogridError, ValueError):
+    """Parameters that do not belong to the model, or a layer that cannot be made."""
+
+
+class DivergedError(MicrogridError, ArithmeticError):
+    """Training has left the finite numbers; `history` is what happened until then."""
+
+    def __init__(self, loss: float, epoch: int, step: int, history: Any) -> None:
+        super().__init__(
+            f"the loss or its gradient is not finite at step {step} (epoch {epoch + 1}, loss "
+            f"{loss}): try a smaller learning rate; first_nonfinite(loss) finds the node"
+        )
+        self.history = history
+
+
 class TargetError(MicrogridError, IndexError):
     """A class index beyond the logits."""
 

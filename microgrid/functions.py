@@ -67,12 +67,19 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     return [e / scale for e in exps]
 
 
-def cross_entropy(logits: Iterable[Any], target: int) -> Any:
-    """−log softmax(logits)[target] = logsumexp(logits) − logits[target], without overflow."""
+def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
+    """−Σ t log softmax(x) = log Σ exp(x − Σ t x), without overflow and to the last digits.
+
+    The target is the number of the right class, or a row of probabilities t that sum to 1.
+    """
     values = several("cross_entropy", (logits,))
-    if not 0 <= target < len(values):
+    if hasattr(target, "__len__"):
+        expected = dot(target, values)
+    elif 0 <= target < len(values):
+        expected = values[target]
+    else:
         raise TargetError(f"target {target} is out of range for {len(values)} logits")
-    return ops.logsumexp(*values) - values[target]
+    return ops.logsumexp(*[x - expected for x in values])
 
 
 def custom_op(

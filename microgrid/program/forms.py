@@ -55,6 +55,7 @@ class Form:
 
     def pieces(self, x: Any, name: str, into: list[Floats]) -> None:
         """Add rows of floats that make up x; ShapeError unless it has this form."""
+        x = opened(x)
         if self.is_already(x):
             into.append(x.ravel())
         elif self.kind is np.ndarray:
@@ -110,6 +111,16 @@ class Form:
         return f"a {self.kind.__name__} of {len(self.parts)}"
 
 
+def is_model(x: Any) -> bool:
+    """Whether x is made of parameters, like a Module of `nn`."""
+    return hasattr(x, "with_parameters")
+
+
+def opened(x: Any) -> Any:
+    """The numbers of a model's parameters as one row; all else as it is."""
+    return np.array([p._data for p in x.parameters()], dtype=float) if is_model(x) else x
+
+
 def like(kind: Any) -> Any:
     """What makes a list, a tuple or a named tuple of its entries."""
     return getattr(kind, "_make", kind)
@@ -158,7 +169,13 @@ def form_of(x: Any) -> Form:
 
 
 def leaves(x: Any, name: str) -> Any:
-    """New leaves in the form of numbers or Values, named like the entries of a matrix."""
+    """New leaves in the form of numbers or Values, named like the entries of a matrix.
+
+    A model is copied, with leaves that have the names of its parameters.
+    """
+    if is_model(x):
+        nodes, made = leaves(np.array(x.parameters(), dtype=object), name)
+        return x.with_parameters(nodes), made
     entries = list(paths(x, ()))
     comma = "," if max([i for path, _ in entries for i in path], default=0) > 8 else ""
     made = [leaf(y, subscripted(name, path, comma)) for path, y in entries]

@@ -16,7 +16,7 @@ from microgrid.labels import split
 from microgrid.ops import identity
 from microgrid.program import native
 from microgrid.program.batched import Batched
-from microgrid.program.forms import Form, form_of, leaves
+from microgrid.program.forms import Form, form_of, leaves, opened
 from microgrid.program.listing import Listing
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.schedule import plan
@@ -29,8 +29,8 @@ from microgrid.value import Constant, Value, node, topological
 def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:
     """The function f as a program for arguments of the shapes of the examples.
 
-    Examples are numbers, nested lists or arrays; their values do not matter. f returns one Value,
-    or an array or nested lists of them. BranchError, naming the line, where f looks at a number (an
+    Examples are numbers, nested lists, arrays, or models of `nn`, whose parameters become one row;
+    their values do not matter. f returns one Value, or an array or nested lists of them. BranchError, naming the line, where f looks at a number (an
     `if`, a comparison, `.data`): a program is right for all numbers or there is none. FrozenError
     where f uses a Value that is not among its arguments.
 
@@ -42,7 +42,7 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     made = [leaves(x, name) for x, name in zip(examples, names)]
     with watched(getattr(f, "__name__", "the function"), {v for _, nodes in made for v in nodes}):
         y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
-    return Program(y, [x for _, x in made], [form_of(x) for x in examples], names, engine)
+    return Program(y, [x for _, x in made], [form_of(opened(x)) for x in examples], names, engine)
 
 
 def argument_names(f: Any, count: int) -> list[str]:

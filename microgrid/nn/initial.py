@@ -1,0 +1,51 @@
+"""Where weights begin: distributions by name, drawn from a generator that the caller hands over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.errors import ParameterError
+
+Array = NDArray[np.float64]
+Seed = int | np.random.Generator
+Draw = Callable[[np.random.Generator, int, int], Array]  # (generator, inputs, outputs) -> weights
+
+
+def uniform(bound: Callable[[int, int], float]) -> Draw:
+    """Uniform between −bound and bound."""
+    return lambda rng, d, m: rng.uniform(-bound(d, m), bound(d, m), (d, m))
+
+
+def normal(deviation: Callable[[int, int], float]) -> Draw:
+    """Normal around 0."""
+    return lambda rng, d, m: rng.normal(0.0, deviation(d, m), (d, m))
+
+
+# Variances: LeCun et al., Efficient BackProp (1/d); Glorot and Bengio, Understanding the difficulty
+# of training deep feedforward networks (2/(d + m)); He et al., Delving Deep into Rectifiers (2/d).
+INITIAL: dict[str, Draw] = {
+    "lecun": normal(lambda d, m: math.sqrt(1 / d)),
+    "glorot": uniform(lambda d, m: math.sqrt(6 / (d + m))),
+    "he": normal(lambda d, m: math.sqrt(2 / d)),
+    "uniform": uniform(lambda d, m: 1.0),
+    "zeros": lambda rng, d, m: np.zeros((d, m)),
+}
+
+
+def weights(init: str | Draw, seed: Seed, d: int, m: int) -> Array:
+    """Weights (d, m) for d inputs and m outputs; ParameterError for a name that is not known."""
+    for size in (d, m):
+        if not isinstance(size, int) or size < 1:
+            raise ParameterError(f"a layer has whole numbers of inputs and outputs, got {size!r}")
+    if isinstance(init, str) and init not in INITIAL:
+        raise ParameterError(f"there is no initialisation {init!r}: {', '.join(INITIAL)}")
+    draw: Any = INITIAL[init] if isinstance(init, str) else init
+    drawn: Array = np.asarray(draw(np.random.default_rng(seed), d, m), dtype=float)
+    if drawn.shape != (d, m):
+        raise ParameterError(f"the initialisation gave shape {drawn.shape}, not {(d, m)}")
+    return drawn

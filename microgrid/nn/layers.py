@@ -1,0 +1,115 @@
+"""Layers: the affine layer from scalar nodes, activations, and layers behind each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from microgrid import functions, ops
+from microgrid.matrix import Array, affine, as_array, matrix
+from microgrid.nn.initial import Draw, Seed, weights
+from microgrid.nn.module import Module
+from microgrid.scope import scope
+
+
+class Affine(Module):
+    """Y = XW + b with w (D, M) and b (M,) as Values; X is (N, D), or one row (D,).
+
+    `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros", or a function (generator, D, M)
+    -> weights; b begins at zero. The same `seed` draws the same weights: hand one generator from
+    layer to layer.
+
+    >>> layer = Affine(2, 3, seed=1)
+    >>> layer([1.0, 2.0]).shape, layer([[1.0, 2.0]]).shape, list(layer.named_parameters())[:3]
+    ((3,), (1, 3), ['w_{11}', 'w_{12}', 'w_{13}'])
+    """
+
+    def __init__(self, D: int, M: int, init: str | Draw = "lecun", seed: Seed = 0) -> None:
+        self.w, self.b = matrix(weights(init, seed, D, M), "w"), matrix(np.zeros(M), "b")
+
+    def __call__(self, X: Any) -> Array:
+        X = as_array(X)
+        return affine(X[None], self.w, self.b)[0] if X.ndim == 1 else affine(X, self.w, self.b)
+
+    def __repr__(self) -> str:
+        return f"Affine({', '.join(map(str, self.w.shape))})"
+
+
+class Activation(Module):
+    """A function of one number, applied to each."""
+
+    function: ClassVar[Callable[..., Any]]
+
+    def __call__(self, X: Any) -> Array:
+        results: Array = np.frompyfunc(type(self).function, 1, 1)(as_array(X))
+        return results
+
+
+class Sigmoid(Activation):
+    function = ops.sigmoid
+
+
+class Tanh(Activation):
+    function = ops.tanh
+
+
+class ReLU(Activation):
+    function = ops.relu
+
+
+class LeakyReLU(Activation):
+    function = functions.leaky_relu
+
+
+class Softmax(Module):
+    """exp x / Σ exp x of one row, or of each row."""
+
+    def __call__(self, X: Any) -> Array:
+        X = as_array(X)
+        rows = [functions.softmax(row) for row in X.reshape(-1, X.shape[-1])]
+        return np.array(rows, dtype=object).reshape(X.shape)
+
+
+class Sequential(Module):
+    """Layers behind each other; pictures fold each into a block of its own.
+
+    A layer is a Module or any function of an array.
+
+    >>> model = Sequential(Affine(2, 3, seed=1), Tanh(), Affine(3, 1, seed=2))
+    >>> len(model.parameters()), list(model.named_parameters())[-1]
+    (13, 'layer2.b_1')
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        self.layers = list(layers)
+        self.label()
+
+    def __call__(self, X: Any) -> Any:
+        for i, layer in enumerate(self.layers):
+            with scope(f"layer{i} {name(layer)}"):
+                X = layer(X)
+        return X
+
+    def __getitem__(self, i: int) -> Any:
+        return self.layers[i]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join([repr(x) if is_module(x) else name(x) for x in self])})"
+
+
+def is_module(layer: Any) -> bool:
+    return isinstance(layer, Module)
+
+
+def name(layer: Any) -> str:
+    """What a layer is called in pictures."""
+    found = type(layer).__name__ if is_module(layer) else getattr(layer, "__name__", "")
+    return "function" if found in ("", "<lambda>") else found

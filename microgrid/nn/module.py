@@ -1,0 +1,196 @@
+"""A model: something with parameters, which have names, can be exchanged, saved and loaded."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.errors import ParameterError, ShapeError
+from microgrid.labels import subscripted
+from microgrid.matrix import values
+from microgrid.value import Value
+
+Array = NDArray[Any]
+SUFFIXES = (".json", ".npz")
+
+
+class Module:
+    """What has parameters: its attributes that are Values, arrays or lists of them, or Modules.
+
+    A subclass sets such attributes in `__init__` and has a `__call__`. Names come from attributes:
+    the entry w[0, 1] of the first of `layers` is layer0.w_{12}.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.intercept = Value(2.0), Value(1.0)
+    ...     def __call__(self, x):
+    ...         return self.slope * x + self.intercept
+    >>> {name: p.data for name, p in Line().named_parameters().items()}
+    {'slope': 2.0, 'intercept': 1.0}
+    """
+
+    def named_parameters(self) -> dict[str, Value]:
+        """Every parameter once, by name, in order."""
+        return {name: v for name, v in unshared(entries(groups(self)))}
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once."""
+        return [v for _, v in unshared(entries(groups(self)))]
+
+    def with_parameters(self, parameters: Iterable[Any]) -> Self:
+        """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
+
+        What is not a parameter is shared with the original. ShapeError for another number of them.
+        """
+        old, new = self.parameters(), list(parameters)
+        if len(old) != len(new):
+            raise ShapeError(f"the model has {len(old)} parameters, got {len(new)}")
+        exchange = dict(zip(old, new))
+        copied: Self = replaced(self, lambda v: exchange.get(v, v))
+        return copied
+
+    def set_parameters(self, numbers: Iterable[Any]) -> None:
+        """Give the parameters new numbers, in the order of `parameters()`."""
+        for p, x in zip(self.parameters(), numbers, strict=True):
+            p.data = x
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to zero."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+    def label(self) -> None:
+        """Give every parameter without a name of its own the name it has here, for pictures."""
+        for name, p in self.named_parameters().items():
+            p.label = name
+
+    def state(self) -> dict[str, Array]:
+        """The numbers of the parameters as arrays, by the names of the attributes."""
+        return {name: values(group) for name, group in groups(self)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over numbers as `state()` gives them.
+
+        ParameterError, with nothing changed, unless names and shapes are those of this model.
+        """
+        mine = dict(groups(self))
+        if missing := [name for name in mine if name not in state]:
+            raise ParameterError(f"there is no {missing[0]!r} for the model of {words(mine)}")
+        if foreign := [name for name in state if name not in mine]:
+            raise ParameterError(f"the model of {words(mine)} has no {foreign[0]!r}")
+        new: dict[Value, float] = {}
+        for name, group in mine.items():
+            numbers, nodes = np.asarray(state[name]), np.asarray(group, dtype=object)
+            if numbers.shape != nodes.shape or numbers.dtype.kind not in "fiu":
+                got = f"{numbers.dtype} of shape {numbers.shape}"
+                raise ParameterError(f"{name} has shape {nodes.shape}, got {got}")
+            new.update(zip(nodes.ravel(), numbers.astype(float).ravel().tolist()))
+        for v, x in new.items():
+            v.data = x
+
+    def save(self, path: str | Path) -> None:
+        """Write the parameters as .json or .npz (never pickle), to the last bit."""
+        path = checked(path)
+        if path.suffix == ".json":
+            state = {name: numbers.tolist() for name, numbers in self.state().items()}
+            path.write_text(json.dumps(state), encoding="utf-8")
+        else:
+            with path.open("wb") as file:
+                np.savez(file, **self.state())  # type: ignore[arg-type]
+
+    def load(self, path: str | Path) -> None:
+        """Read the parameters that `save` wrote; ParameterError if they are another model's."""
+        path = checked(path)
+        try:
+            if path.suffix == ".json":
+                state = json.loads(path.read_text(encoding="utf-8"))
+            else:
+                with np.load(path, allow_pickle=False) as file:
+                    state = dict(file)
+        except (ValueError, EOFError) as error:
+            raise ParameterError(f"{path.name} holds no parameters: {error}") from None
+        if not isinstance(state, Mapping):
+            raise ParameterError(f"{path.name} holds no parameters by name")
+        self.load_state(state)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Each Value, and each array or list of Values, that is an attribute somewhere below x."""
+    if isinstance(x, Module):
+        for attribute, y in vars(x).items():
+            yield from groups(y, f"{name}.{attribute}" if name else attribute)
+    elif isinstance(x, Value) or is_group(x):
+        yield name, x
+    elif isinstance(x, list | tuple):
+        one = name.removesuffix("s")
+        for i, y in enumerate(x):
+            yield from groups(y, f"{one}{i}")
+    elif isinstance(x, Mapping):
+        for key, y in x.items():
+            yield from groups(y, f"{name}.{key}")
+
+
+def is_group(x: Any) -> bool:
+    """Whether x is a non-empty array or list of Values."""
+    if isinstance(x, np.ndarray):
+        return x.dtype == object and x.size > 0 and isinstance(x.flat[0], Value)
+    return isinstance(x, list | tuple) and bool(x) and all(isinstance(v, Value) for v in x)
+
+
+def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
+    """Every Value with its name, like w_{12}."""
+    for name, group in found:
+        nodes = np.asarray(group, dtype=object)
+        comma = "," if max(nodes.shape, default=0) > 9 else ""
+        for index, v in np.ndenumerate(nodes):
+            yield subscripted(name, index, comma), v
+
+
+def unshared(named: Iterable[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:
+    """The same without repetitions: a weight in two places has its first name."""
+    seen: set[Value] = set()
+    for name, v in named:
+        if v not in seen:
+            seen.add(v)
+            yield name, v
+
+
+def replaced(x: Any, new: Callable[[Value], Any]) -> Any:
+    """A copy of x with other nodes in the places of its Values."""
+    if isinstance(x, Value):
+        return new(x)
+    if is_group(x) and isinstance(x, np.ndarray):
+        nodes = np.empty(x.size, dtype=object)
+        nodes[:] = [new(v) for v in x.ravel()]
+        return nodes.reshape(x.shape)
+    if isinstance(x, list | tuple):
+        return getattr(x, "_make", type(x))([replaced(y, new) for y in x])
+    if isinstance(x, dict):
+        return {key: replaced(y, new) for key, y in x.items()}
+    if isinstance(x, Module):
+        copied = copy.copy(x)
+        vars(copied).update({k: replaced(y, new) for k, y in vars(x).items()})
+        return copied
+    return x
+
+
+def checked(path: str | Path) -> Path:
+    """The path; ParameterError unless we write files of that kind."""
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ParameterError(f"{path.name}: parameters are kept as {' or '.join(SUFFIXES)}")
+    return path
+
+
+def words(names: Iterable[str], most: int = 4) -> str:
+    listed: Sequence[str] = list(names)
+    return ", ".join([*listed[:most], *["…"] * (len(listed) > most)]) or "no parameters"

@@ -1,0 +1,31 @@
+"""Optimizers, learning-rate schedules, and a training loop.
+
+>>> from microgrid import Value, optim
+>>> w = Value(2.0, "w")
+>>> optimizer = optim.Adam([w], lr=0.1)
+>>> for _ in range(100):
+...     optimizer.zero_grad()
+...     (w * w).backward()
+...     optimizer.step()
+>>> abs(w.data) < 0.1
+True
+"""
+
+from microgrid.optim import schedules
+from microgrid.optim.history import History
+from microgrid.optim.optimizers import SGD, Adam, Optimizer
+from microgrid.optim.schedules import cosine, exponential, linear, step_decay
+from microgrid.optim.training import fit
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "History",
+    "Optimizer",
+    "cosine",
+    "exponential",
+    "fit",
+    "linear",
+    "schedules",
+    "step_decay",
+]

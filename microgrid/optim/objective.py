@@ -1,0 +1,78 @@
+"""The mean loss of some samples and its gradient: by the engine, or by a recorded program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.calculus import gradients, scalar
+from microgrid.errors import ShapeError
+from microgrid.functions import total
+from microgrid.program import Program
+from microgrid.program.forms import Form, filled, form_of, is_model, opened
+from microgrid.value import Value
+
+Array = NDArray[np.float64]
+Data = Sequence[Any]  # arrays with the samples along their first axis
+
+
+class Objective:
+    """f(parameters, *sample) ↦ loss, as a function of one row of numbers and some samples.
+
+    f is an ordinary function or a Program of it; parameters are a Module, or numbers in lists or
+    arrays. Without data f(parameters) is the whole loss.
+    """
+
+    def __init__(self, f: Callable[..., Any] | Program, parameters: Any, arguments: int) -> None:
+        self.f, self.parameters = f, parameters
+        self.form: Form = form_of(opened(parameters))
+        if isinstance(f, Program):
+            if len(f.forms) != 1 + arguments or f.forms[0].size != self.form.size:
+                raise ShapeError(
+                    f"{f!r} takes {len(f.forms)} arguments, the first of {f.forms[0].size} "
+                    f"numbers; here are {self.form.size} parameters and {arguments} arrays of data"
+                )
+            self.run = f.batched((None, *[0] * arguments)) if arguments else f
+
+    def start(self) -> Array:
+        """The numbers of the parameters as they are now."""
+        return self.form.flat(self.parameters, "parameters")
+
+    def shaped(self, numbers: Array) -> Any:
+        """A row of numbers in the form of the parameters; a Module's own parameters change."""
+        if not is_model(self.parameters):
+            return self.form.filled(numbers.copy())
+        self.parameters.set_parameters(numbers.tolist())
+        return self.parameters
+
+    def both(self, numbers: Array, batch: Data) -> tuple[float, Array]:
+        """The mean loss of the batch, and its gradient."""
+        if isinstance(self.f, Program):
+            losses, found = self.run.value_and_grad(self.form.filled(numbers), *batch)
+            gradient = self.form.flat(found, "gradient")
+        else:
+            nodes = [Value(x) for x in numbers.tolist()]
+            losses = self.graphs(nodes, batch)
+            gradient = np.array(gradients(total(losses), nodes), dtype=float)
+            losses = [y.data for y in losses]
+        return float(np.mean(losses)), gradient / np.size(losses)
+
+    def loss(self, numbers: Array, batch: Data) -> float:
+        """The mean loss of the batch."""
+        if isinstance(self.f, Program):
+            return float(np.mean(self.run(self.form.filled(numbers), *batch)))
+        nodes = [Value(x) for x in numbers.tolist()]
+        return float(np.mean([y.data for y in self.graphs(nodes, batch)]))
+
+    def graphs(self, nodes: list[Value], batch: Data) -> list[Value]:
+        """The loss of each sample as a graph over the same nodes."""
+        if is_model(self.parameters):
+            parameters = self.parameters.with_parameters(nodes)
+        else:
+            parameters = filled(self.form, iter(nodes))
+        f: Any = self.f
+        samples = zip(*batch) if batch else [()]
+        return [scalar(f(parameters, *sample)) for sample in samples]

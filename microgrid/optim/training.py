@@ -1,0 +1,131 @@
+"""Training: move parameters until the loss is small."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from microgrid.errors import DivergedError, ParameterError, ShapeError
+from microgrid.optim.history import History
+from microgrid.optim.objective import Array, Data, Objective
+from microgrid.optim.optimizers import Optimizer
+from microgrid.program import Program
+
+Callback = Callable[[History], Any]  # True ends the training
+
+
+def fit(
+    f: Callable[..., Any] | Program, parameters: Any, data: Data = (), *, optimizer: Optimizer,
+    epochs: int = 10, batch_size: int | None = 32, seed: int | np.random.Generator = 0,
+    validation: Data = (), metrics: Mapping[str, Callable[[Any], float]] | None = None,
+    callbacks: Callback | list[Callback] | tuple[Callback, ...] = (), patience: int | None = None,
+    progress: bool | None = None,
+) -> History:  # fmt: skip
+    """Minimise the mean of f(parameters, *sample) over the samples; the history of the training.
+
+    `f` is an ordinary function or a Program of it, which gives the same numbers (sums over a batch
+    up to their rounding) and is hundreds of times as fast. `parameters` are a Module, which is
+    trained in place, or numbers in lists or arrays, which are not changed; the trained ones are
+    `history.parameters`. `data` is a tuple of arrays with the samples along their first axis, like
+    `(X, y)`; without data each epoch is one step on f(parameters). Batches of `batch_size` (None:
+    all) are drawn anew in each epoch from `seed`.
+
+    After each epoch: the mean loss over the samples of `validation`, if given; each of `metrics`,
+    called with the parameters; the `callbacks`, called with the history, which end the training by
+    returning True. `patience` ends it when the validation loss (else the loss) has not fallen for
+    so many epochs, and goes back to the best parameters. `progress` shows a bar: True, False, or
+    None, on a terminal and in a notebook.
+
+    DivergedError where the loss is no finite number; ShapeError where data do not fit.
+
+    >>> from microgrid.optim import SGD
+    >>> line = lambda w, x, y: (w[0] * x + w[1] - y) ** 2
+    >>> x = np.linspace(-1, 1, 20)
+    >>> history = fit(line, [0.0, 0.0], (x, 3 * x + 1), optimizer=SGD(lr=0.1), epochs=200)
+    >>> [round(w, 2) for w in history.parameters]
+    [3.0, 1.0]
+    """
+    data, validation = checked(data, "data"), checked(validation, "validation")
+    if validation and len(validation) != len(data):
+        raise ShapeError(f"{len(data)} arrays of data, but {len(validation)} for validation")
+    objective = Objective(f, parameters, len(data))
+    numbers, rng = objective.start(), np.random.default_rng(seed)
+    history = History(parameters)
+    best, watched = (math.inf, numbers, -1), "validation" if validation else "loss"
+    for epoch in bar(epochs, progress, history):
+        losses, sizes = [], []
+        for batch in batches(data, batch_size, rng):
+            loss, gradient = objective.both(numbers, batch)
+            if not math.isfinite(loss) or not np.isfinite(gradient).all():
+                objective.shaped(numbers)
+                raise DivergedError(loss, epoch, len(history.steps), history)
+            numbers = optimizer.moved(numbers, gradient)
+            losses.append(loss)
+            sizes.append(len(batch[0]) if batch else 1)
+            history.steps.append(loss)
+        row = {"loss": float(np.average(losses, weights=sizes))}
+        if validation:
+            row["validation"] = objective.loss(numbers, validation)
+        history.parameters = objective.shaped(numbers)
+        row |= {name: float(metric(history.parameters)) for name, metric in (metrics or {}).items()}
+        history.epochs.append(row)
+        if row[watched] < best[0]:
+            best = row[watched], numbers, epoch
+        asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        if any([callback(history) is True for callback in asked]):
+            history.stopped = "stopped by a callback"
+            break
+        if patience is not None and epoch - best[2] >= patience:
+            history.stopped = f"{watched} has not fallen for {patience} epochs"
+            break
+    if patience is not None:
+        history.parameters = objective.shaped(best[1])
+    return history
+
+
+def checked(data: Data, name: str) -> tuple[Array, ...]:
+    """Data as arrays of floats; ShapeError unless all have as many samples, at least one."""
+    if isinstance(data, np.ndarray):
+        raise ShapeError(f"{name} is a tuple of arrays, like (X, y); got one array")
+    arrays = tuple([np.asarray(x, dtype=float) for x in data])
+    sizes = [len(x) if x.ndim else 0 for x in arrays]
+    if arrays and (len(set(sizes)) > 1 or not sizes[0]):
+        raise ShapeError(f"{name} has arrays of {sizes} samples: as many in each, at least one")
+    return arrays
+
+
+def batches(
+    data: tuple[Array, ...], size: int | None, rng: np.random.Generator
+) -> Iterator[tuple[Array, ...]]:
+    """The samples in a new order, so many at a time; the last batch may be smaller."""
+    if size is not None and size < 1:
+        raise ParameterError(f"batch_size is a whole number from 1 on or None, got {size!r}")
+    if not data or size is None or size >= len(data[0]):
+        yield data
+        return
+    order = rng.permutation(len(data[0]))
+    for first in range(0, len(order), size):
+        chosen = order[first : first + size]
+        yield tuple([x[chosen] for x in data])
+
+
+def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
+    """The epochs, with a progress bar that tells the last loss, where there is tqdm."""
+    if progress is None:
+        progress = sys.stderr.isatty() or hasattr(sys.modules.get("builtins"), "__IPYTHON__")
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        progress = False
+    if not progress:
+        yield from range(epochs)
+        return
+    with tqdm(range(epochs), unit="epoch", leave=False) as shown:
+        for epoch in shown:
+            yield epoch
+            told = {k: f"{x:.3g}" for k, x in history.epochs[-1].items()}
+            shown.set_postfix(told, refresh=False)

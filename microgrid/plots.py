@@ -1,0 +1,233 @@
+"""Plots for lessons: losses, boundaries, the flow of gradients, and where differences go wrong.
+
+They need matplotlib (extra `course`); each shows itself in a notebook and can be saved.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from microgrid.calculus import derivative, gradients
+from microgrid.diagnose import GradientReport
+from microgrid.errors import LayoutError, ShapeError
+from microgrid.labels import GREEN, INK, RED
+from microgrid.nn.predict import predict
+from microgrid.optim.history import History
+from microgrid.scope import scope_of
+from microgrid.value import Constant, Value
+
+# The first three colours of the palette of Okabe and Ito that stand out on white, and more.
+COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
+STYLE = {
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
+    "font.size": 10, "legend.frameon": False, "svg.hashsalt": "microgrid",
+}  # fmt: skip
+SIZE = (6.4, 3.6)  # inches
+LEAST = 1e-18  # what is shown of zero on a logarithmic axis
+
+
+class Plot:
+    """A figure of matplotlib that a notebook shows as SVG and PNG, byte for byte the same again."""
+
+    def __init__(self, figure: Any) -> None:
+        self.figure = figure
+
+    def bytes(self, kind: str) -> bytes:
+        """The picture as "svg", "png" or "pdf"."""
+        import matplotlib
+
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            meta = {"Date": None} if kind == "svg" else {"Software": None} if kind == "png" else {}
+            self.figure.savefig(buffer, format=kind, dpi=110, metadata=meta)
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> None:
+        """Write it as .svg, .png or .pdf."""
+        path = Path(path)
+        if path.suffix not in (".svg", ".png", ".pdf"):
+            raise LayoutError(f"{path.name}: a plot is saved as .svg, .png or .pdf")
+        path.write_bytes(self.bytes(path.suffix[1:]))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        svg = self.bytes("svg").decode()
+        return {"image/svg+xml": svg[svg.index("<svg") :], "image/png": self.bytes("png")}
+
+    def __repr__(self) -> str:
+        return f"<Plot of {len(self.figure.axes)} axes>"
+
+
+def axes(columns: int = 1) -> tuple[Plot, Any]:
+    """An empty plot and its axes; LayoutError where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise LayoutError("plots need matplotlib: pip install matplotlib, or the extra `course`")
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        found = figure.subplots(1, columns)
+    return Plot(figure), found
+
+
+def loss_curve(history: History | Sequence[float] | Mapping[str, Any], log: bool = True) -> Plot:
+    """The loss over the steps: of one training (with all that it measured), or of several by name.
+
+    A history has the loss of each step and means over epochs; a list is taken as it is.
+    """
+    if isinstance(history, History):
+        return course_of(history, log)
+    plot, ax = axes()
+    curves = history if isinstance(history, Mapping) else {"": history}
+    for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
+        losses = curve.steps if isinstance(curve, History) else list(curve)
+        ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
+    if any(curves):
+        ax.legend()
+    finish(ax, "step", "loss", log)
+    return plot
+
+
+def course_of(history: History, log: bool) -> Plot:
+    """Losses on the left; on the right the metrics, if there are any."""
+    losses = [name for name in history.names if name in ("loss", "validation")]
+    others = [name for name in history.names if name not in losses]
+    plot, found = axes(1 + bool(others))
+    left, right = found if others else (found, None)
+    per_epoch = len(history.steps) / max(len(history), 1)
+    steps = np.arange(1, len(history.steps) + 1) / max(per_epoch, 1)
+    if per_epoch > 1:
+        left.plot(steps, history.steps, color="#b8c4d0", linewidth=0.8, label="each step")
+    epochs = range(1, len(history) + 1)
+    for name, color in zip(losses, COLORS):
+        left.plot(epochs, history[name], color=color, label=name)
+    left.legend()
+    finish(left, "epoch", "loss", log)
+    for name, color in zip(others, COLORS[2:] * len(others)):
+        right.plot(epochs, history[name], color=color, label=name)
+    if others:
+        right.legend()
+        finish(right, "epoch", "", False)
+    return plot
+
+
+def finish(ax: Any, x: str, y: str, log: bool) -> None:
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.grid(color="#e4e8ec", linewidth=0.6)
+    ax.set_axisbelow(True)
+    if log:
+        ax.set_yscale("log", nonpositive="mask")
+
+
+def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: float = 0.4) -> Plot:
+    """Points of the plane in two classes, and where the model's score changes its sign.
+
+    `model` is a Module of two inputs and one output, or a function from an array (n, 2) to n
+    scores; y are the classes, those above 0 in one colour.
+    """
+    X, y = np.asarray(X, dtype=float), np.asarray(y)
+    if X.ndim != 2 or X.shape[1] != 2 or y.shape != (len(X),):
+        raise ShapeError(f"points of shape (n, 2) and n classes, got {X.shape} and {y.shape}")
+    low, high = X.min(axis=0) - margin, X.max(axis=0) + margin
+    across, up = (np.linspace(a, b, points) for a, b in zip(low, high))
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    scores = predict(model, grid) if hasattr(model, "with_parameters") else model(grid)
+    Z = np.asarray(scores, dtype=float).reshape(points, points)
+    plot, ax = axes()
+    size = max(float(np.abs(Z).max()), 1e-9)
+    levels = np.linspace(-size, size, 13)
+    ax.contourf(across, up, Z, levels=levels, cmap="RdBu", alpha=0.55)
+    ax.contour(across, up, Z, levels=[0.0], colors=INK, linewidths=1.5)
+    for inside, color, marker in ((y > 0, COLORS[0], "o"), (y <= 0, RED, "s")):
+        ax.scatter(*X[inside].T, s=18, c=color, marker=marker, edgecolors="white", linewidths=0.5)
+    ax.set_aspect("equal")
+    finish(ax, "x₁", "x₂", False)
+    return plot
+
+
+def gradient_flow(root: Value) -> Plot:
+    """How much gradient reaches each `scope` of root's graph, and how much of it is exactly zero.
+
+    For each block (layers of a `nn.Sequential` are such) the median of |∂root/∂node| over its
+    nodes that are not zero, and the share of nodes through which nothing comes back: dead ReLUs.
+    Vanishing gradients are bars that shrink towards the first layer. Changes no node.
+    """
+    blocks: dict[str, list[float]] = {}
+    for v, g in gradients(root).items():
+        if scope_of(v) and v.op is not None and not isinstance(v, Constant):
+            blocks.setdefault(scope_of(v)[0], []).append(abs(float(g)))
+    if not blocks:
+        raise ShapeError("no node of this graph was made inside a scope: with mg.scope('layer 0'):")
+    plot, (left, right) = axes(2)
+    names = list(reversed(blocks))[::-1]
+    typical = [median([g for g in blocks[name] if g] or [0.0]) for name in names]
+    dead = [100 * blocks[name].count(0.0) / len(blocks[name]) for name in names]
+    left.barh(names, [max(t, LEAST) for t in typical], color=RED)
+    left.set_xscale("log")
+    finish(left, "typical |gradient|", "", False)
+    right.barh(names, dead, color=COLORS[0])
+    right.set_xlim(0, 100)
+    right.set_yticks([])
+    finish(right, "% of gradients exactly 0", "", False)
+    for ax in (left, right):
+        ax.invert_yaxis()
+    return plot
+
+
+def u_curve(report: GradientReport) -> Plot:
+    """The error of central differences over their step, for the first entries of a `gradcheck`.
+
+    On the left rounding, on the right truncation; the best step lies between.
+    """
+    plot, ax = axes()
+    for entry, color in zip(report.entries, COLORS):
+        steps = [h for h, _ in entry.curve]
+        errors = [max(e, LEAST) if math.isfinite(e) else math.nan for _, e in entry.curve]
+        ax.plot(steps, errors, marker="o", markersize=4, color=color, label=entry.name)
+    ax.set_xscale("log")
+    if len(report.entries) > 1:
+        ax.legend()
+    finish(ax, "step h", "|difference − gradient|", True)
+    return plot
+
+
+def functions(
+    curves: Mapping[str, Callable[[Any], Any]], start: float = -3.0, end: float = 3.0,
+    slopes: bool = True, points: int = 241,
+) -> Plot:  # fmt: skip
+    """Functions of one number, and beside them their derivatives as the engine finds them.
+
+    Where a function has no value (log of −1) there is a gap.
+    """
+    plot, found = axes(1 + slopes)
+    left, right = found if slopes else (found, None)
+    x = np.linspace(start, end, points).tolist()
+    for (name, f), color in zip(curves.items(), COLORS * len(curves)):
+        left.plot(x, [number(f, a) for a in x], color=color, label=name)
+        if slopes:
+            right.plot(x, [number(derivative(f), a) for a in x], color=color, label=name)
+    for ax, title, color in ((left, "value", GREEN), (right, "slope", RED)):
+        if ax is not None:
+            ax.set_title(title, color=color)
+            finish(ax, "x", "", False)
+    if any(curves):
+        left.legend()
+    return plot
+
+
+def number(f: Callable[[Any], Any], x: float) -> float:
+    """f(x) as a float; nan where there is none."""
+    try:
+        y = f(x)
+    except (ArithmeticError, ValueError):
+        return math.nan
+    return float(y.data if isinstance(y, Value) else y)
