@@ -22,43 +22,65 @@ LAYERS = [
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose", "derivation", "steps"},
     {"claims", "program"},
+    {"nn"},
+    {"optim"},
+    {"plots"},
     {"derive"},
     {"examples"},
     {"__init__"},
     {"check"},
+    {"course"},
     {"cli", "plugin"},
     {"__main__"},
 ]
+INSIDE = {  # the layers of the packages
+    "check": [
+        {"worker", "trial", "base"},
+        {"engine", "exhibits", "strategies"},
+        {"dialect", "museum"},
+        {"properties", "anatomy"},
+        {"diagnosis"},
+        {"findings"},
+        {"page"},
+        {"report"},
+        {"checker"},
+        {"__init__"},
+    ],
+    "program": [
+        {"watch"},
+        {"tape"},
+        {"lines", "forms"},
+        {"forward"},
+        {"adjoint"},
+        {"schedule"},
+        {"vectors", "native"},
+        {"wengert", "translate"},
+        {"listing", "source", "cluster"},
+        {"runner"},
+        {"batched"},
+        {"program"},
+        {"__init__"},
+    ],
+    "nn": [
+        {"initial", "module"},
+        {"layers", "neurons", "losses", "predict"},
+        {"__init__"},
+    ],
+    "optim": [
+        {"schedules", "history", "objective"},
+        {"optimizers"},
+        {"training"},
+        {"__init__"},
+    ],
+    "course": [
+        {"exercise", "mistakes"},
+        {"circuits", "worksheet"},
+        {f"chapter{i:02}" for i in range(1, 11)},
+        {"__init__"},
+    ],
+}
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
-CHECKER = [  # the layers inside of the package `check`
-    {"worker", "trial", "base"},
-    {"engine", "exhibits", "strategies"},
-    {"dialect", "museum"},
-    {"properties", "anatomy"},
-    {"diagnosis"},
-    {"findings"},
-    {"page"},
-    {"report"},
-    {"checker"},
-    {"__init__"},
-]
-
-
-PROGRAM = [  # and of the package `program`
-    {"watch"},
-    {"tape"},
-    {"lines", "forms"},
-    {"forward"},
-    {"adjoint"},
-    {"schedule"},
-    {"vectors", "native"},
-    {"wengert", "translate"},
-    {"listing", "source", "cluster"},
-    {"runner"},
-    {"batched"},
-    {"program"},
-    {"__init__"},
-]
+PARTS = [path for name in INSIDE for path in sorted(PACKAGE.glob(f"{name}/**/*.py"))]
 
 
 def imports(path: Path, package: str = "microgrid") -> set[str]:
@@ -73,30 +95,30 @@ def imports(path: Path, package: str = "microgrid") -> set[str]:
     return found
 
 
+def below(layers: list[set[str]], module: str) -> set[str]:
+    """What stands in the layers below a module."""
+    layer = next(i for i, names in enumerate(layers) if module in names)
+    return set().union(*layers[:layer])
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down_only(module):
-    layer = next(i for i, names in enumerate(LAYERS) if module in names)
-    below = set().union(*LAYERS[:layer])
-    assert imports(PACKAGE / f"{module}.py") & {*MODULES, "check", "program"} <= below
+    assert imports(PACKAGE / f"{module}.py") & {*MODULES, *INSIDE} <= below(LAYERS, module)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("check/**/*.py")), ids=lambda p: p.stem)
-def test_imports_of_the_checker_point_down_only(path):
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_of_packages_point_down_only(path):
+    package = path.relative_to(PACKAGE).parts[0]
+    layers = INSIDE[package]
     name = "museum" if path.match("museum/__init__.py") else path.stem
-    layer = next(i for i, names in enumerate(CHECKER) if name in names)
-    below = set().union(*CHECKER[:layer])
-    inside = imports(path, "microgrid.check.museum") | imports(path, "microgrid.check")
-    package = {"museum"} if "museum" in path.parts else set()  # its parts import it by name
-    assert inside & set().union(*CHECKER) <= below | package
-    assert not imports(path) & {"cli", "__main__"}
-
-
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("program/*.py")), ids=lambda p: p.stem)
-def test_imports_of_programs_point_down_only(path):
-    layer = next(i for i, names in enumerate(PROGRAM) if path.stem in names)
-    assert imports(path, "microgrid.program") <= set().union(*PROGRAM[:layer])
-    outside = next(i for i, names in enumerate(LAYERS) if "program" in names)
-    assert imports(path) & {*MODULES, "check"} <= set().union(*LAYERS[:outside])
+    own = imports(path, f"microgrid.{package}")
+    allowed = below(layers, name)
+    if "museum" in path.parts:
+        own |= imports(path, "microgrid.check.museum")
+        allowed = allowed | {"museum"}  # its parts import it by name
+    assert own & set().union(*layers) <= allowed
+    outside = below(LAYERS, package) | {package}
+    assert imports(path) & {*MODULES, *INSIDE} <= outside
 
 
 def test_the_checker_alone_needs_hypothesis():
@@ -116,7 +138,7 @@ def test_the_engine_needs_the_standard_library_alone(module):
 
 
 READERS = [PACKAGE / f"{name}.py" for name in MODULES if name not in ("ops", "functions")]
-READERS += sorted(PACKAGE.glob("program/*.py"))
+READERS += [path for path in PARTS if "check" not in path.parts]
 
 
 @pytest.mark.parametrize("path", READERS, ids=lambda path: path.stem)

@@ -111,5 +111,7 @@ def is_module(layer: Any) -> bool:
 
 def name(layer: Any) -> str:
     """What a layer is called in pictures."""
-    found = type(layer).__name__ if is_module(layer) else getattr(layer, "__name__", "")
-    return "function" if found in ("", "<lambda>") else found
+    if is_module(layer):
+        return type(layer).__name__
+    found = getattr(layer, "__name__", "") or getattr(layer, "name", "")  # an operation has one
+    return found if found.isidentifier() else "function"

@@ -1,0 +1,190 @@
+"""Exercises: the right answer is right, each usual mistake is recognised, nothing else passes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import microgrid as mg
+from microgrid.course import CHAPTERS, Exercise, Mistake, exercise, exercises
+from microgrid.course.circuits import gradients_of
+from microgrid.course.exercise import agree
+from microgrid.course.mistakes import SLIPS, slips
+
+ALL = [
+    pytest.param(e, id=f"{chapter}-{k}")
+    for chapter in CHAPTERS
+    for k, e in enumerate(exercises(chapter), 1)
+]
+every_exercise = pytest.mark.parametrize("task", ALL)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_notebook_has_two_to_four_exercises(chapter):
+    assert 2 <= len(exercises(chapter)) <= 4
+
+
+@every_exercise
+def test_the_right_answer_is_right_and_told_why(task):
+    verdict = task.check(task.right)
+    assert verdict, verdict
+    assert task.why
+    assert task.why in str(verdict)
+
+
+@every_exercise
+def test_each_usual_mistake_gets_its_hint(task):
+    for mistake in task.mistakes:
+        if isinstance(task.right, dict):
+            right, given = task.probe(task.right), task.probe(mistake.answer)
+            wrong = [k for k in given if not agree(given[k], right[k], task.digits)]
+            if not wrong:  # in this graph the mistake changes nothing that is asked for
+                continue
+            assert not task.check(given | {k: right[k] for k in right if k not in given})
+        else:
+            verdict = task.check(mistake.answer)
+            assert not verdict
+            assert mistake.hint in str(verdict)
+
+
+@every_exercise
+def test_there_are_mistakes_to_recognise_and_no_two_are_the_same(task):
+    if task.judge is not None:
+        return
+    assert len(task.mistakes) >= 2
+    if not isinstance(task.right, dict):
+        found = [task.probe(m.answer) for m in task.mistakes]
+        pairs = [(a, b) for i, a in enumerate(found) for b in found[:i]]
+        assert not any(agree(a, b, task.digits) for a, b in pairs)
+
+
+@every_exercise
+def test_no_answer_is_no_failure_and_nonsense_is_not_right(task):
+    assert str(task.check(None)) == "… no answer yet"
+    for nonsense in ("nonsense", -987.654, [1, 2, 3], {"?": 1}, lambda *args: None, object()):
+        verdict = task.check(nonsense)
+        assert not verdict
+        assert str(verdict).startswith("✗")
+
+
+@every_exercise
+def test_a_question_says_what_is_asked_and_hints_give_nothing_away(task):
+    assert task._repr_markdown_() == task.question
+    assert len(task.question) > 40
+    for mistake in task.mistakes:
+        assert len(mistake.hint) > 15
+        if isinstance(task.right, str):
+            assert task.right not in mistake.hint.split()
+
+
+def test_what_is_not_there_is_refused():
+    with pytest.raises(LookupError, match="the notebooks 1 to 10, not 11"):
+        exercise(11)
+    with pytest.raises(LookupError, match="notebook 3 has the exercises 1 to"):
+        exercise(3, 9)
+    with pytest.raises(mg.MicrogridError):
+        exercise(3, 0)
+
+
+# How answers are compared.
+
+TRUE = [
+    (0.2, 0.1966, 2), (0.1966, 0.1966, 2), (7, 7.0, 2), (mg.Value(7.0), 7, 2), (np.float64(7), 7, 2),
+    (np.array(7), 7, 2), (" Left ", "left", 2), ([1, 2.0], (1, 2), 2), (np.eye(2), [[1, 0], [0, 1]], 2),
+    (math.inf, math.inf, 2), (math.nan, math.nan, 2), ({1, 2}, {2, 1}, 2), ([2, 1], {1, 2}, 2),
+    (1234, 1234.4, 2), (True, True, 2),
+]  # fmt: skip
+FALSE = [
+    (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("7", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
+    (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2), (1300, 1234.4, 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "right", "digits"), TRUE)
+def test_answers_that_say_the_same_agree(given, right, digits):
+    assert agree(given, right, digits)
+
+
+@pytest.mark.parametrize(("given", "right", "digits"), FALSE)
+def test_answers_that_do_not_say_the_same_disagree(given, right, digits):
+    assert not agree(given, right, digits)
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 4))
+def test_what_is_rounded_to_as_many_digits_as_asked_is_right(x, digits):
+    assert agree(round(x, digits), x, digits)
+
+
+def test_the_verdict_says_what_kind_of_answer_is_asked_for():
+    told = [
+        (Exercise("?", 7).check("7"), "the answer is a number, not 7."),
+        (Exercise("?", "left").check(7), "the answer is a text in quotes."),
+        (Exercise("?", [[1, 2]]).check([1, 2]), "the shape is (2,); it should be (1, 2)."),
+        (Exercise("?", [[1, 2]]).check([[1], [2, 3]]), "the rows have different lengths."),
+        (Exercise("?", {"a": 1}).check(1), "a dict with the keys [a]"),
+        (Exercise("?", {"a": 1}).check({"b": 1}), "b: nobody has asked for it"),
+        (Exercise("?", {"a": 1, "b": 2}).check({"a": 1}), "b: no answer yet"),
+        (Exercise("?", 5, probe=lambda f: f(2)).check(lambda x: 1 / 0), "raised ZeroDivisionError"),
+        (Exercise("?", 5, probe=lambda f: f(2)).check(3), "raised TypeError"),
+    ]
+    for verdict, words in told:
+        assert not verdict
+        assert words in str(verdict)
+
+
+def test_a_function_is_judged_by_what_it_does():
+    task = Exercise(
+        "Square it.", lambda x: x * x, [Mistake(lambda x: 2 * x, "That doubles.")],
+        why="x times x.", probe=lambda f: [f(x) for x in (1.0, 3.0)],
+    )  # fmt: skip
+    assert task.check(lambda x: x**2)
+    assert str(task.check(lambda x: x + x)) == "✗ That doubles."
+    assert "not it" in str(task.check(lambda x: x))
+    assert task.solution() == "x times x."
+
+
+# The usual mistakes of a backward pass, each where it shows.
+
+
+def circuit():
+    """One gate of each role, a value that is used twice, and a minus."""
+    a, b, c = mg.Value(3.0, "a"), mg.Value(2.0, "b"), mg.Value(7.0, "c")
+    y = (a * b - mg.maximum(a, c)) * (a + c)
+    y.label = "y"
+    return y
+
+
+def test_every_slip_gives_another_number_somewhere():
+    root = circuit()
+    right = mg.gradients(root)
+    for hint, wrong in slips(root):
+        assert any(wrong.get(v, right[v]) != right[v] for v in right), hint
+
+
+def test_a_pass_without_a_mistake_is_the_engines():
+    from microgrid.course.mistakes import walked
+
+    root = circuit()
+    rows = mg.explain(root).rows
+    assert walked(root, rows) == {v: g for v, g in mg.gradients(root).items()}
+
+
+@pytest.mark.parametrize(("number", "slip"), list(enumerate(SLIPS)))
+def test_each_slip_is_recognised_where_no_other_gives_its_number(number, slip):
+    root = circuit()
+    task = gradients_of("…", circuit, ["a", "b", "c"])
+    found = slips(root)
+    _, wrong = found[number]
+    named = {v.label: g for v, g in wrong.items() if v.label in task.right}
+    others = [g for i, (_, g) in enumerate(found) if i < number]
+    names = {v.label: v for v in mg.gradients(root)}
+    for name, g in named.items():
+        known = any(o.get(names[name]) == g for o in others)
+        if g == task.right[name] or known:
+            continue
+        answer = task.right | {name: g}
+        if str(task.check(answer)).count("✗") == 1 and slip.hint in str(task.check(answer)):
+            return
+    pytest.fail(f"nothing in the circuit shows: {slip.hint}")

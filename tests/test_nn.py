@@ -1,0 +1,354 @@
+"""Layers, networks and losses: exact against formulas, stable at the ends, kept without pickle."""
+
+import json
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import affine_problems, hundredths
+
+import microgrid as mg
+from microgrid import nn
+from microgrid.nn.module import entries, groups
+
+mpmath.mp.dps = 60
+
+
+def network(seed=1):
+    rng = np.random.default_rng(seed)
+    return nn.Sequential(nn.Affine(2, 3, "he", rng), nn.Tanh(), nn.Affine(3, 2, "glorot", rng))
+
+
+class Residual(nn.Module):
+    """A model with every kind of attribute that can hold parameters."""
+
+    def __init__(self):
+        self.scale = mg.Value(2.0)
+        self.blocks = [network(1), network(2)]
+        self.rows = [mg.Value(0.5), mg.Value(-0.5)]
+        self.tied = self.scale  # a second place of the same weight
+        self.heads = {"left": nn.Affine(2, 1, seed=3)}
+        self.rate = 0.1
+
+    def __call__(self, x):
+        for block in self.blocks:
+            x = x + block(x) * self.scale
+        return self.heads["left"](x) * self.rows[0] + self.rows[1] * self.tied
+
+
+# The affine layer.
+
+
+@given(affine_problems())
+def test_the_affine_layer_is_the_formula_forward_and_backward(problem):
+    X, W, b, dY = map(np.array, problem)
+    layer = nn.Affine(*W.shape)
+    layer.set_parameters([*W.ravel().tolist(), *b.ravel().tolist()])
+    leaves = mg.matrix(X, "x")
+    Y = layer(leaves)
+    assert (mg.values(Y) == mg.formulas.affine_forward(X, W, b)).all()
+    (Y * dY).sum().backward()
+    dX, dW, db = mg.formulas.affine_backward(X, W, b, dY)
+    assert (mg.grads(leaves) == dX).all()
+    assert (mg.grads(layer.w) == dW).all()
+    assert (mg.grads(layer.b) == db.ravel()).all()
+
+
+def test_one_row_gives_one_row_and_a_matrix_gives_a_matrix_whatever_the_size():
+    for d, m in ((1, 1), (1, 3), (3, 1), (2, 2)):
+        layer = nn.Affine(d, m)
+        assert layer([1.0] * d).shape == (m,)
+        assert layer([[1.0] * d] * 4).shape == (4, m)
+        assert isinstance(nn.Layer(d, m)([1.0] * d), list)
+        assert len(nn.Layer(d, m)([1.0] * d)) == m
+
+
+def test_a_network_with_one_output_gives_the_value_as_micrograd_does_and_else_a_list():
+    assert isinstance(nn.MLP(2, [3, 1])([1.0, 2.0]), mg.Value)
+    assert len(nn.MLP(2, [3, 2])([1.0, 2.0])) == 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"),
+    [(nn.Sigmoid(), mg.sigmoid), (nn.Tanh(), mg.tanh), (nn.ReLU(), mg.relu),
+     (nn.LeakyReLU(), mg.leaky_relu)],
+    ids=["sigmoid", "tanh", "relu", "leaky_relu"],
+)  # fmt: skip
+def test_an_activation_is_its_function_of_each_entry(layer, function):
+    X = [[0.5, -1.0, 0.0], [2.0, -3.0, 1.0]]
+    assert mg.values(layer(mg.matrix(X))).tolist() == [[function(x) for x in row] for row in X]
+    assert layer(X[0]).tolist() == [function(x) for x in X[0]]
+
+
+def test_softmax_goes_row_by_row():
+    X = [[1.0, 2.0, 3.0], [1000.0, 1000.0, -1000.0]]
+    Y = nn.Softmax()(X)
+    assert [mg.softmax(row) for row in X] == Y.tolist()
+    assert nn.Softmax()(X[1]).tolist() == [0.5, 0.5, 0.0]
+
+
+# Where weights begin.
+
+
+def test_the_same_seed_draws_the_same_and_a_generator_goes_on():
+    assert (nn.Affine(3, 4, seed=7).state()["w"] == nn.Affine(3, 4, seed=7).state()["w"]).all()
+    rng = np.random.default_rng(7)
+    first, second = nn.Affine(3, 3, seed=rng), nn.Affine(3, 3, seed=rng)
+    assert (first.state()["w"] != second.state()["w"]).all()
+
+
+def test_nothing_draws_from_the_global_generators():
+    import random
+
+    random.seed(0)
+    np.random.seed(0)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    network()
+    nn.MLP(2, [3, 1])
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+@pytest.mark.parametrize("name", nn.INITIAL)
+def test_initial_weights_have_the_variance_of_their_paper(name):
+    d, m = 200, 300
+    w = nn.Affine(d, m, name, seed=1).state()["w"]
+    right = {"lecun": 1 / d, "glorot": 2 / (d + m), "he": 2 / d, "uniform": 1 / 3, "zeros": 0.0}
+    assert w.var() == pytest.approx(right[name], rel=0.02)
+    assert abs(w.mean()) <= 0.01 * max(right[name], 1e-9) ** 0.5 * 3
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Affine(2, 3, "xavier"), "no initialisation 'xavier': lecun, glorot, he"),
+        (lambda: nn.Affine(0, 3), "whole numbers of inputs and outputs, got 0"),
+        (lambda: nn.Affine(2.0, 3), "got 2.0"),
+        (lambda: nn.Affine(2, 3, lambda rng, d, m: np.zeros(d)), r"gave shape \(2,\)"),
+        (lambda: nn.Affine(2, 3).save("model.pkl"), r"model.pkl: parameters are kept as .json or"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_with_a_reason(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert isinstance(caught.value, mg.MicrogridError)
+
+
+# Parameters: names, exchange, files.
+
+
+def test_parameters_have_the_names_of_their_places():
+    names = list(network().named_parameters())
+    assert names[:3] == ["layer0.w_{11}", "layer0.w_{12}", "layer0.w_{13}"]
+    assert names[-1] == "layer2.b_2"
+    assert [p.label for p in network().parameters()] == names
+    named = nn.MLP(2, [3, 1]).named_parameters()
+    assert list(named)[:3] == ["layer0.neuron0.w_1", "layer0.neuron0.w_2", "layer0.neuron0.b"]
+
+
+def test_a_model_of_ones_own_has_all_its_parameters_once():
+    model = Residual()
+    names = list(model.named_parameters())
+    assert len(names) == len(set(names)) == 1 + 2 * (9 + 8) + 2 + 3
+    assert {"scale", "block0.layer0.w_{11}", "block1.layer2.b_2", "row_1", "heads.left.b_1"} <= {
+        name.replace("rows_", "row_") for name in names
+    }
+    assert not any("tied" in name for name in names)
+
+
+def test_a_copy_with_other_parameters_leaves_the_model_alone():
+    model = Residual()
+    before = [p.data for p in model.parameters()]
+    new = [mg.Value(0.25) for _ in before]
+    copied = model.with_parameters(new)
+    assert copied.parameters() == new
+    assert copied.tied is copied.scale
+    assert [p.data for p in model.parameters()] == before
+    y = copied(np.array([1.0, 2.0]))[0]
+    y.backward()
+    assert all(p.grad == 0 for p in model.parameters())
+    assert any(p.grad for p in new)
+    with pytest.raises(mg.MicrogridError, match=f"has {len(before)} parameters, got 1"):
+        model.with_parameters([mg.Value(1.0)])
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.npz"])
+def test_parameters_come_back_from_a_file_to_the_last_bit(tmp_path, name):
+    model, other = network(1), network(2)
+    model[0].w[0, 0].data = 0.1 + 0.2
+    model[2].b[0].data = -5e-324
+    model.save(tmp_path / name)
+    other.load(tmp_path / name)
+    assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]
+
+
+def test_a_file_of_another_model_changes_nothing(tmp_path):
+    small, large = nn.Sequential(nn.Affine(2, 2)), network()
+    before = [p.data for p in large.parameters()]
+    small.save(tmp_path / "small.json")
+    with pytest.raises(ValueError, match=r"there is no 'layer2.w' for the model of layer0.w"):
+        large.load(tmp_path / "small.json")
+    large.save(tmp_path / "large.npz")
+    with pytest.raises(ValueError, match=r"has no 'layer2.w'"):
+        small.load(tmp_path / "large.npz")
+    state = large.state() | {"layer2.b": np.zeros(3)}
+    with pytest.raises(ValueError, match=r"layer2.b has shape \(2,\), got float64 of shape \(3,\)"):
+        large.load_state(state)
+    (tmp_path / "broken.json").write_text("[1, 2")
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "broken.npz").write_bytes(b"PK no")
+    for name in ("broken.json", "list.json", "broken.npz"):
+        with pytest.raises(ValueError, match="holds no parameters"):
+            large.load(tmp_path / name)
+    assert [p.data for p in large.parameters()] == before
+
+
+def test_pickles_are_refused_even_under_an_honest_name(tmp_path):
+    np.savez(tmp_path / "evil.npz", **{"layer0.w": np.array([[object()]])})
+    with pytest.raises(ValueError, match="holds no parameters"):
+        network().load(tmp_path / "evil.npz")
+
+
+def test_a_file_is_plain_json(tmp_path):
+    nn.Sequential(nn.Affine(1, 2, init="zeros")).save(tmp_path / "m.json")
+    told = json.loads((tmp_path / "m.json").read_text())
+    assert told == {"layer0.w": [[0.0, 0.0]], "layer0.b": [0.0, 0.0]}
+
+
+def test_entries_count_with_commas_where_one_index_exceeds_9():
+    names = [name for name, _ in entries(groups(nn.Affine(2, 10)))]
+    assert names[0] == "w_{1,1}"
+    assert names[-1] == "b_{10}"
+
+
+# Losses, against sixty digits.
+
+
+def right_cross_entropy(x, t):
+    others = [mpmath.mpf(a) - mpmath.mpf(x[t]) for i, a in enumerate(x) if i != t]
+    return mpmath.log1p(sum(map(mpmath.exp, others)))
+
+
+def right_binary(s, t):
+    s = mpmath.mpf(s)
+    return t * mpmath.log1p(mpmath.exp(-s)) + (1 - t) * mpmath.log1p(mpmath.exp(s))
+
+
+scores = st.floats(-700, 700) | st.floats(-1e-3, 1e-3)
+
+
+@given(st.lists(scores, min_size=2, max_size=6), st.data())
+def test_cross_entropy_is_right_where_it_is_tiny_and_where_it_is_large(logits, data):
+    t = data.draw(st.integers(0, len(logits) - 1))
+    right = float(right_cross_entropy(logits, t))
+    hot = nn.one_hot([t], len(logits))[0]
+    for target in (t, hot):
+        assert nn.cross_entropy(logits, target) == pytest.approx(right, rel=1e-13, abs=1e-300)
+    nodes = mg.matrix(logits)
+    nn.cross_entropy(nodes, t).backward()
+    assert mg.grads(nodes) == pytest.approx(mg.softmax(logits) - hot, abs=1e-13)
+    assert mg.grads(nodes).sum() == pytest.approx(0, abs=1e-13)
+
+
+@given(scores, st.sampled_from([0.0, 1.0, 0.25]))
+def test_binary_cross_entropy_is_right_where_it_is_tiny_and_where_it_is_large(s, t):
+    right = float(right_binary(s, t))
+    assert nn.binary_cross_entropy(s, t) == pytest.approx(right, rel=1e-13, abs=1e-300)
+    v = mg.Value(s)
+    nn.binary_cross_entropy(v, t).backward()
+    assert v.grad == pytest.approx(mg.sigmoid(s) - t, abs=1e-15)
+
+
+def test_the_naive_formulas_fail_where_ours_do_not():
+    assert 1 / (1 + math.exp(-40.0)) == 1.0  # so −log σ(40) came out as 0
+    assert nn.binary_cross_entropy(40.0, 1) == pytest.approx(math.exp(-40), rel=1e-12)
+    assert nn.cross_entropy([0.0, 50.0], 1) == pytest.approx(math.exp(-50), rel=1e-12)
+    assert nn.cross_entropy([-1e308, 1e308], 1) == 0.0
+
+
+@given(st.lists(st.tuples(hundredths, st.sampled_from([-1, 1])), min_size=1, max_size=5))
+def test_of_several_predictions_the_mean_is_taken(pairs):
+    scores, targets = zip(*pairs)
+    for loss in (nn.squared_error, nn.hinge):
+        single = [loss(s, t) for s, t in pairs]
+        assert loss(scores, targets) == pytest.approx(np.mean(single))
+    zero_one = [(t + 1) // 2 for t in targets]
+    single = [nn.binary_cross_entropy(s, t) for s, t in zip(scores, zero_one)]
+    assert nn.binary_cross_entropy(scores, zero_one) == pytest.approx(np.mean(single))
+    rows = [[s, -s, 0.5] for s in scores]
+    single = [nn.cross_entropy(row, t) for row, t in zip(rows, zero_one)]
+    assert nn.cross_entropy(rows, zero_one) == pytest.approx(np.mean(single))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.cross_entropy([1.0, 2.0, 3.0], 5), IndexError, "5 is out of range for 3"),
+        (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), ValueError, "1 values on the left and 2"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]], [1, 0]), ValueError, r"\(1, 2\) for targets"),
+        (lambda: nn.squared_error([1.0, 2.0], [1.0]), ValueError, r"\(2,\) for targets of shape"),
+        (lambda: nn.hinge([[1.0], [2.0]], [1, -1]), ValueError, r"\(2, 1\) for targets"),
+        (lambda: nn.one_hot([3], 3), IndexError, "whole numbers from 0 to 2"),
+        (lambda: nn.one_hot([0.5], 3), IndexError, "whole numbers from 0 to 2"),
+        (lambda: nn.one_hot([-1], 3), IndexError, "whole numbers from 0 to 2"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert isinstance(caught.value, mg.MicrogridError)
+
+
+# Recorded, drawn.
+
+
+def squared(model, x, t):
+    return nn.squared_error(model(x), t)
+
+
+@pytest.mark.parametrize("make", [network, Residual, lambda: nn.MLP(2, [3, 2], seed=4)])
+def test_a_recorded_model_has_the_numbers_of_the_graph(make):
+    model, x = make(), np.array([0.5, -1.5])
+    t = np.zeros(len(model(x)))
+    program = mg.record(squared, model, x, t)
+    loss = squared(model, x, t)
+    loss.backward()
+    value, gradient = program.value_and_grad(model, x, t)
+    assert value == loss.data
+    assert gradient == pytest.approx([p.grad for p in model.parameters()], rel=1e-14, abs=1e-15)
+
+
+def test_a_recorded_model_takes_its_numbers_when_it_is_called():
+    model, x = network(), [1.0, 1.0]
+    program = mg.record(lambda model, x: model(x), model, x)
+    first = program(model, x)
+    for p in model.parameters():
+        p.data = 2 * p.data
+    assert (program(model, x) != first).any()
+    assert (program(model, x) == mg.values(model(x))).all()
+    assert (program(np.array([p.data for p in model.parameters()]), x) == program(model, x)).all()
+    assert "layer0.w_{11}" in program.tape.labels.values()
+
+
+def test_predict_gives_a_row_for_each_sample():
+    X = np.linspace(-1, 1, 10).reshape(5, 2)
+    model = network()
+    assert nn.predict(model, X) == pytest.approx(mg.values(model(X)), abs=1e-15)
+    assert nn.predict(nn.MLP(2, [3, 2]), X).shape == (5, 2)
+    single = nn.MLP(2, [3, 1])
+    assert nn.predict(single, X) == pytest.approx([single(x).data for x in X], abs=1e-15)
+
+
+def test_a_picture_folds_each_layer_into_a_block():
+    y = nn.Sequential(nn.Affine(3, 8), nn.ReLU(), np.sum)([1.0, 2.0, 3.0])
+    source = mg.draw(y, level="blocks").source
+    for block in ("layer0 Affine", "layer1 ReLU", "layer2 sum"):
+        assert block in source
+
+
+def test_models_say_what_they_are():
+    assert repr(nn.Sequential(nn.Affine(2, 3), nn.ReLU(), mg.tanh, lambda x: x)) == (
+        "Sequential(Affine(2, 3), ReLU(), tanh, function)"
+    )
