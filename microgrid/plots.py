@@ -26,7 +26,7 @@ from microgrid.value import Constant, Value
 
 # The first three colours of the palette of Okabe and Ito that stand out on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
-STYLE = {
+STYLE: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
     "font.size": 10, "legend.frameon": False, "svg.hashsalt": "microgrid",
 }  # fmt: skip
@@ -101,7 +101,7 @@ def course_of(history: History, log: bool) -> Plot:
     losses = [name for name in history.names if name in ("loss", "validation")]
     others = [name for name in history.names if name not in losses]
     plot, found = axes(1 + bool(others))
-    left, right = found if others else (found, None)
+    left, right = found if others else (found, found)
     per_epoch = len(history.steps) / max(len(history), 1)
     steps = np.arange(1, len(history.steps) + 1) / max(per_epoch, 1)
     if per_epoch > 1:
@@ -209,16 +209,15 @@ def functions(
     Where a function has no value (log of −1) there is a gap.
     """
     plot, found = axes(1 + slopes)
-    left, right = found if slopes else (found, None)
+    left, right = found if slopes else (found, found)
     x = np.linspace(start, end, points).tolist()
     for (name, f), color in zip(curves.items(), COLORS * len(curves)):
         left.plot(x, [number(f, a) for a in x], color=color, label=name)
         if slopes:
             right.plot(x, [number(derivative(f), a) for a in x], color=color, label=name)
-    for ax, title, color in ((left, "value", GREEN), (right, "slope", RED)):
-        if ax is not None:
-            ax.set_title(title, color=color)
-            finish(ax, "x", "", False)
+    for ax, title, color in ((right, "slope", RED), (left, "value", GREEN)):
+        ax.set_title(title, color=color)
+        finish(ax, "x", "", False)
     if any(curves):
         left.legend()
     return plot

@@ -66,7 +66,7 @@ def test_no_answer_is_no_failure_and_nonsense_is_not_right(task):
     for nonsense in ("nonsense", -987.654, [1, 2, 3], {"?": 1}, lambda *args: None, object()):
         verdict = task.check(nonsense)
         assert not verdict
-        assert str(verdict).startswith("✗")
+        assert "✗" in str(verdict)
 
 
 @every_exercise
@@ -91,14 +91,16 @@ def test_what_is_not_there_is_refused():
 # How answers are compared.
 
 TRUE = [
-    (0.2, 0.1966, 2), (0.1966, 0.1966, 2), (7, 7.0, 2), (mg.Value(7.0), 7, 2), (np.float64(7), 7, 2),
-    (np.array(7), 7, 2), (" Left ", "left", 2), ([1, 2.0], (1, 2), 2), (np.eye(2), [[1, 0], [0, 1]], 2),
+    (0.2, 0.1966, 2), (0.1966, 0.1966, 2), (7, 7.0, 2), (mg.Value(7.0), 7, 2),
+    (np.float64(7), 7, 2), (np.array(7), 7, 2), (" Left ", "left", 2), ([1, 2.0], (1, 2), 2),
+    (np.eye(2), [[1, 0], [0, 1]], 2),
     (math.inf, math.inf, 2), (math.nan, math.nan, 2), ({1, 2}, {2, 1}, 2), ([2, 1], {1, 2}, 2),
     (1234, 1234.4, 2), (True, True, 2),
 ]  # fmt: skip
 FALSE = [
     (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("7", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
-    (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2), (1300, 1234.4, 2),
+    (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2),
+    (1300, 1234.4, 2),
 ]  # fmt: skip
 
 
@@ -150,8 +152,8 @@ def test_a_function_is_judged_by_what_it_does():
 
 def circuit():
     """One gate of each role, a value that is used twice, and a minus."""
-    a, b, c = mg.Value(3.0, "a"), mg.Value(2.0, "b"), mg.Value(7.0, "c")
-    y = (a * b - mg.maximum(a, c)) * (a + c)
+    a, b, c, d = mg.Value(3.0, "a"), mg.Value(2.0, "b"), mg.Value(7.0, "c"), mg.Value(5.0, "d")
+    y = (a * b - mg.maximum(a, d)) * (a + c)
     y.label = "y"
     return y
 
@@ -168,13 +170,13 @@ def test_a_pass_without_a_mistake_is_the_engines():
 
     root = circuit()
     rows = mg.explain(root).rows
-    assert walked(root, rows) == {v: g for v, g in mg.gradients(root).items()}
+    assert walked(root, rows) == mg.gradients(root)
 
 
 @pytest.mark.parametrize(("number", "slip"), list(enumerate(SLIPS)))
 def test_each_slip_is_recognised_where_no_other_gives_its_number(number, slip):
     root = circuit()
-    task = gradients_of("…", circuit, ["a", "b", "c"])
+    task = gradients_of("…", circuit, "abcd")
     found = slips(root)
     _, wrong = found[number]
     named = {v.label: g for v, g in wrong.items() if v.label in task.right}

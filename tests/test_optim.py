@@ -222,9 +222,8 @@ def test_patience_ends_it_and_goes_back_to_the_best():
 
 
 def test_patience_keeps_the_best_even_if_all_epochs_run():
-    rates = [0.5, -3.0]
-    history = optim.fit(lambda w: (w[0] - 1) ** 2, [0.0], optimizer=optim.SGD(lr=lambda k: rates[k]),
-                        epochs=2, patience=5)  # fmt: skip
+    optimizer = optim.SGD(lr=lambda k: [0.5, -3.0][k])
+    history = optim.fit(lambda w: (w[0] - 1) ** 2, [0.0], optimizer=optimizer, epochs=2, patience=5)
     assert not history.stopped
     assert min(history["loss"]) == history["loss"][1] == 0.0
 
@@ -245,8 +244,14 @@ def test_a_callback_hears_each_epoch_and_can_end_it():
 
 def test_metrics_are_measured_with_the_trained_model():
     net = model()
-    history = optim.fit(hinge, net, (X, Y), optimizer=optim.SGD(lr=0.1), epochs=2,
-                        metrics={"norm": lambda m: sum(p.data**2 for p in m.parameters())})
+    history = optim.fit(
+        hinge,
+        net,
+        (X, Y),
+        optimizer=optim.SGD(lr=0.1),
+        epochs=2,
+        metrics={"norm": lambda m: sum(p.data**2 for p in m.parameters())},
+    )
     assert history.names == ["loss", "norm"]
     assert history["norm"][-1] == pytest.approx(sum(p.data**2 for p in net.parameters()))
     assert history.parameters is net
@@ -304,7 +309,7 @@ def test_what_does_not_fit_is_refused_with_a_reason(call, message):
 
 
 def test_a_bar_is_shown_where_it_is_asked_for(capsys):
-    run = dict(optimizer=optim.SGD(lr=0.1), epochs=3)
+    run = {"optimizer": optim.SGD(lr=0.1), "epochs": 3}
     optim.fit(lambda w: w[0] ** 2, [1.0], **run)
     assert capsys.readouterr().err == ""
     optim.fit(lambda w: w[0] ** 2, [1.0], progress=True, **run)

@@ -108,9 +108,7 @@ class Exercise:
         shown = "" if callable(self.right) else f"**{text(self.right)}** "
         return Markdown(f"{shown}{self.why}".strip())
 
-    def entries(
-        self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]
-    ) -> Verdict:
+    def entries(self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]) -> Verdict:
         """The verdict on a dict of answers: a line for each entry."""
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
@@ -165,19 +163,21 @@ def agree(given: Any, right: Any, digits: int) -> bool:
     if isinstance(right, bool | np.bool_):
         return isinstance(given, bool | np.bool_) and bool(given) == bool(right)
     if isinstance(right, set | frozenset):
-        return isinstance(given, set | frozenset | list | tuple) and set(given) == set(right)
-    a, b = number(given), number(right)
+        several = isinstance(given, set | frozenset | list | tuple)
+        return several and len(given) == len(right) and all(x in given for x in right)
+    b = number(right)
     if b is not None:
-        if a is None or isinstance(given, bool):
+        a = None if isinstance(given, bool) else number(given)
+        if a is None:
             return False
         if not math.isfinite(b):
             return a == b or (a != a and b != b)
-        return abs(a - b) <= 0.501 * 10**-digits * max(1.0, abs(b) / 10)
+        return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, abs(b) / 10)
     if isinstance(right, list | tuple | np.ndarray):
         return (
             isinstance(given, list | tuple | np.ndarray)
             and len(given) == len(right)
-            and all([agree(x, y, digits) for x, y in zip(given, right)])
+            and all(agree(x, y, digits) for x, y in zip(given, right))
         )
     return bool(given == right)
 

@@ -84,7 +84,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         self.layers = list(layers)
-        self.label()
+        self.name_parameters()
 
     def __call__(self, X: Any) -> Any:
         for i, layer in enumerate(self.layers):

@@ -37,7 +37,7 @@ class Module:
 
     def named_parameters(self) -> dict[str, Value]:
         """Every parameter once, by name, in order."""
-        return {name: v for name, v in unshared(entries(groups(self)))}
+        return dict(unshared(entries(groups(self))))
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
@@ -65,7 +65,7 @@ class Module:
         for p in self.parameters():
             p.grad = 0.0
 
-    def label(self) -> None:
+    def name_parameters(self) -> None:
         """Give every parameter without a name of its own the name it has here, for pictures."""
         for name, p in self.named_parameters().items():
             p.label = name

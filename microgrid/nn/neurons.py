@@ -63,7 +63,7 @@ class MLP(Module):
         rng, sizes = np.random.default_rng(seed), [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [Layer(sizes[i], m, i != last, rng) for i, m in enumerate(nouts)]
-        self.label()
+        self.name_parameters()
 
     def __call__(self, x: Sequence[Any]) -> Any:
         for i, layer in enumerate(self.layers):

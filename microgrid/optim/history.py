@@ -33,7 +33,7 @@ class History:
         return list(self.epochs[0]) if self.epochs else []
 
     def __str__(self) -> str:
-        courses = [f"{name} {short(self[name][0])} → {short(self[name][-1])}" for name in self.names]
+        courses = [f"{x} {short(self[x][0])} → {short(self[x][-1])}" for x in self.names]
         why = f" ({self.stopped})" if self.stopped else ""
         count = f"{len(self)} epoch{'s' * (len(self) != 1)}, {len(self.steps)} steps"
         return f"<{', '.join([count + why, *courses])}>"

@@ -76,7 +76,7 @@ def fit(
         if row[watched] < best[0]:
             best = row[watched], numbers, epoch
         asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-        if any([callback(history) is True for callback in asked]):
+        if [True for callback in asked if callback(history) is True]:
             history.stopped = "stopped by a callback"
             break
         if patience is not None and epoch - best[2] >= patience:
