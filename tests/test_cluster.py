@@ -1,9 +1,6 @@
 """A gradient over two worker processes, with the real scheduler of Dask."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,18 +52,6 @@ def test_sums_without_rounding_are_equal_to_the_last_bit(client):
     _, (dW, db) = spread.value_and_grad(W, b, X, Y, argnums=(0, 1))
     assert (dW == X.T @ Y).all()
     assert (db == Y.sum(axis=0)).all()
-
-
-def test_the_example_of_the_readme_runs(tmp_path):
-    readme = Path(__file__).parent.parent / "README.md"
-    block = readme.read_text(encoding="utf-8").split("from distributed import")[0]
-    start = block.rindex("```python\n") + len("```python\n")
-    text = readme.read_text(encoding="utf-8")[start:].split("```")[0]
-    (tmp_path / "example.py").write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "True"
 
 
 def test_what_does_not_fit_is_refused_before_it_travels(client):

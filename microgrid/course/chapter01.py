@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from microgrid.calculus import gradients
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise, Mistake, letters
 from microgrid.value import Value
 
 
@@ -146,6 +146,6 @@ EXERCISES = [
             Mistake("A", "More than one line has two factors that move."),
         ],
         why="In B and D one factor is a number without a past, and the gradient is 3.",
-        probe=lambda letters: "".join(sorted(letters)),
+        probe=letters,
     ),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from microgrid.calculus import gradients
 from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise, Mistake, letters
 from microgrid.examples import named
 from microgrid.ops import maximum
 from microgrid.value import Value
@@ -117,7 +117,7 @@ EXERCISES = [
             Mistake("ABCDE", "Play it through by hand: what does $b$ hold when it is asked?"),
         ],
         why="b must come after c and d, and both after y. Between c and d there is no rule.",
-        probe=lambda letters: "".join(sorted(letters)),
+        probe=letters,
     ),
     Exercise(
         "**A judge of orders.** Write a function `in_order(order)`: `order` is a list of gates. It "

@@ -140,6 +140,11 @@ class Exercise:
         return f"✗ {name}{told}{mistake.hint}"
 
 
+def letters(answer: str) -> str:
+    """The probe of questions that are answered with some letters, in any order: "c, A" is "AC"."""
+    return "".join(sorted([c for c in answer.upper() if c.isalpha()]))
+
+
 def is_missing(answer: Any) -> bool:
     """Whether nothing has been filled in."""
     if answer is None or answer is ...:

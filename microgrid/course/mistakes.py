@@ -63,6 +63,14 @@ SLIPS = [
         by_role(SWITCHER, lambda row: row.parent_node.data),
     ),
     Slip(
+        "A router hands all of its upstream to the input that won, and nothing to the others.",
+        by_role(ROUTER, lambda row: 1),
+    ),
+    Slip(
+        "A router hands its upstream to the input that *won*; you gave it to the one that lost.",
+        by_role(ROUTER, lambda row: 1 - row.local),
+    ),
+    Slip(
         "That is the local gradient alone: multiply it by the upstream, what comes from above.",
         lambda root, rows: walked(root, rows, upstream=False),
     ),
@@ -77,14 +85,6 @@ SLIPS = [
     Slip(
         "A minus is missing: where does the sign turn on the way back?",
         lambda root, rows: walked(root, rows, lambda row: abs(row.local)),
-    ),
-    Slip(
-        "A router hands all of its upstream to the input that won, and nothing to the others.",
-        by_role(ROUTER, lambda row: 1),
-    ),
-    Slip(
-        "A router hands its upstream to the input that *won*; you gave it to the one that lost.",
-        by_role(ROUTER, lambda row: 1 - row.local),
     ),
     Slip(
         "That is its value (above the wire). The gradient says how the result moves with it.",
