@@ -1,0 +1,122 @@
+"""Exercises of notebook 6: when gradients lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from microgrid.calculus import grad, gradients, value_and_grad
+from microgrid.course.exercise import Exercise, Mistake
+from microgrid.diagnose import first_nonfinite
+from microgrid.functions import FUNCTIONS, maximum
+from microgrid.value import Value, topological
+
+KINK = 1.0
+
+
+def two_kinks(x: Any) -> Any:
+    return maximum(x, x * x) + abs(x - 1)
+
+
+def chosen(shares: Sequence[float], slope: float) -> float:
+    """The slope at the kinks if the two sides of the tie get these shares, and |0| this slope."""
+    sides = [grad(lambda x: x)(KINK), grad(lambda x: x * x)(KINK)]
+    return float(sum([share * side for share, side in zip(shares, sides)]) + slope)
+
+
+KINKS = Exercise(
+    "**Two kinks at once.** $f(x) = \\max(x, x^2) + |x - 1|$ at $x = 1$. Both parts have a kink "
+    "there. Which slope does the engine answer? Answer with a number.",
+    grad(two_kinks)(KINK),
+    [
+        Mistake(chosen((1, 1), 0), "The tie is shared: the two sides do not both get all of it."),
+        Mistake(chosen((1, 0), 0), "Neither side wins a tie: they share it equally."),
+        Mistake(chosen((0, 1), 0), "The second side does not win a tie: both get the same share."),
+        Mistake(chosen((0.5, 0.5), 1), "|x| has slope 1 to the right of its kink. And *at* it?"),
+        Mistake(chosen((0.5, 0.5), -1), "|x| has slope −1 to the left of its kink. And *at* it?"),
+        Mistake(chosen((0, 0), 0), "A kink does not make the whole slope 0: a tie is shared."),
+    ],
+    why="Half of the slope 1 of x, half of the slope 2 of x², and 0 for |x| at its kink.",
+)
+
+
+def length() -> Value:
+    """y = 3 √(x·x) at x = 0: all values are finite."""
+    x = Value(0.0, "x")
+    u = x * x
+    s = FUNCTIONS["sqrt"](u)
+    y: Value = 3 * s
+    u.label, s.label, y.label = "u", "s", "y"
+    return y
+
+
+def culprit() -> str:
+    found = first_nonfinite(length())
+    return found.node.label if found else ""
+
+
+def nan_gradients() -> list[str]:
+    y = length()
+    found = zip(topological(y), gradients(y, topological(y)))
+    return [v.label for v, g in found if g != g and v.label]
+
+
+CULPRIT = Exercise(
+    "**Who was it?** $u = x \\cdot x$, $s = \\sqrt{u}$, $y = 3s$ at $x = 0$. All values are "
+    "finite, but after `y.backward()` the gradient of $x$ is nan. Walk back from $y$: which node "
+    'is the first whose gradient is not finite? Answer with a name: `"x"`, `"u"`, `"s"`, `"y"`.',
+    culprit(),
+    [
+        Mistake(
+            nan_gradients()[0],
+            "There the nan shows, but it was made of something: which upstream arrived at the "
+            "product x · x?",
+        ),
+        Mistake("s", "The root *sends* it, but what arrives at s itself is 3."),
+        Mistake("y", "The pass begins with 1 at y, which is finite."),
+    ],
+    why="The root has slope inf at 0, so inf arrives at u; and inf times x = 0 is nan.",
+)
+
+exp, log, log1p, clip = [FUNCTIONS[name] for name in ("exp", "log", "log1p", "clip")]
+
+
+def log_cosh(x: Any) -> Any:
+    return abs(x) + log1p(exp(-2 * abs(x))) - math.log(2)
+
+
+def tried(f: Callable[[Any], Any]) -> dict[str, float]:
+    """Values and slopes of a function, near and far from 0."""
+    found: dict[str, float] = {}
+    for x in (0.0, 0.5, 1000.0, -1000.0):
+        found[f"f({x:g})"], found[f"f'({x:g})"] = value_and_grad(f)(x)
+    return found
+
+
+STABLE = Exercise(
+    "**A stable function.** $f(x) = \\log\\frac{e^x + e^{-x}}{2}$ is a smooth $|x|$. "
+    "Written down as it stands, it overflows at $x = 1000$. Write it so that value and slope are "
+    "right for every $x$. Answer with a function: `answer = lambda x: …`, with functions of `mg`.",
+    log_cosh,
+    [
+        Mistake(
+            lambda x: log_cosh(x) + math.log(2),
+            "The slopes are right, the value is too large everywhere: what of the ½?",
+        ),
+        Mistake(
+            lambda x: abs(x) - math.log(2),
+            "Right far away. Near 0 the smaller of the two exponentials counts, too.",
+        ),
+        Mistake(abs, "That is what it looks like from far away; near 0 it is round."),
+        Mistake(
+            lambda x: log((exp(clip(x, -700, 700)) + exp(-clip(x, -700, 700))) / 2),
+            "clip stops the overflow, and it stops the gradient as well: beyond 700 it is 0.",
+        ),
+    ],
+    probe=tried,
+    digits=4,
+    why="|x| + log1p(exp(−2|x|)) − log 2, for instance, or logaddexp(x, −x) − log 2.",
+)
+
+EXERCISES = [KINKS, CULPRIT, STABLE]
