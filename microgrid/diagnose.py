@@ -13,7 +13,7 @@ from microgrid.errors import MicrogridError, describe
 from microgrid.explain import short, table
 from microgrid.value import Constant, Value, edges, topological
 
-STEPS = [10.0**-k for k in range(1, 12)]
+STEPS = [10.0**-k for k in range(1, 14)]
 EPSILON = 2.0**-52
 TOLERANCE = 1e-6  # relative: the best central difference of a smooth function is good to 1e-9
 

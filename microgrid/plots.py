@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,9 +29,10 @@ from microgrid.value import Constant, Value
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
 STYLE: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
-    "font.size": 10, "legend.frameon": False, "svg.hashsalt": "microgrid",
+    "font.size": 10, "svg.hashsalt": "microgrid",
 }  # fmt: skip
 SIZE = (6.4, 3.6)  # inches
+COLORS_OF_PNG = 64
 LEAST = 1e-18  # what is shown of zero on a logarithmic axis
 
 
@@ -41,13 +43,20 @@ class Plot:
         self.figure = figure
 
     def bytes(self, kind: str) -> bytes:
-        """The picture as "svg", "png" or "pdf"."""
+        """The picture as "svg", "png" or "pdf", small enough for a notebook."""
         import matplotlib
+        from PIL import Image
 
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
-            meta = {"Date": None} if kind == "svg" else {"Software": None} if kind == "png" else {}
+            meta: Any = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {}}[kind]
             self.figure.savefig(buffer, format=kind, dpi=110, metadata=meta)
+        if kind == "svg":
+            return re.sub(rb"\s+", b" ", buffer.getvalue()).replace(b"> <", b"><")
+        if kind == "png":
+            picture = Image.open(buffer).convert("RGB").quantize(COLORS_OF_PNG)
+            buffer = io.BytesIO()
+            picture.save(buffer, "png", optimize=True)
         return buffer.getvalue()
 
     def save(self, path: str | Path) -> None:
@@ -90,9 +99,8 @@ def loss_curve(history: History | Sequence[float] | Mapping[str, Any], log: bool
     for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
         losses = curve.steps if isinstance(curve, History) else list(curve)
         ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
-    if any(curves):
-        ax.legend()
     finish(ax, "step", "loss", log)
+    named(ax)
     return plot
 
 
@@ -109,13 +117,13 @@ def course_of(history: History, log: bool) -> Plot:
     epochs = range(1, len(history) + 1)
     for name, color in zip(losses, COLORS):
         left.plot(epochs, history[name], color=color, label=name)
-    left.legend()
     finish(left, "epoch", "loss", log)
+    named(left)
     for name, color in zip(others, COLORS[2:] * len(others)):
         right.plot(epochs, history[name], color=color, label=name)
     if others:
-        right.legend()
         finish(right, "epoch", "", False)
+        named(right)
     return plot
 
 
@@ -126,6 +134,12 @@ def finish(ax: Any, x: str, y: str, log: bool) -> None:
     ax.set_axisbelow(True)
     if log:
         ax.set_yscale("log", nonpositive="mask")
+
+
+def named(ax: Any) -> None:
+    """A legend, where a curve has a name."""
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False)
 
 
 def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: float = 0.4) -> Plot:
@@ -177,6 +191,8 @@ def gradient_flow(root: Value) -> Plot:
     right.barh(names, dead, color=COLORS[0])
     right.set_xlim(0, 100)
     right.set_yticks([])
+    if not any(dead):
+        right.text(50, (len(names) - 1) / 2, "none", ha="center", va="center", color=INK)
     finish(right, "% of gradients exactly 0", "", False)
     for ax in (left, right):
         ax.invert_yaxis()
@@ -194,9 +210,9 @@ def u_curve(report: GradientReport) -> Plot:
         errors = [max(e, LEAST) if math.isfinite(e) else math.nan for _, e in entry.curve]
         ax.plot(steps, errors, marker="o", markersize=4, color=color, label=entry.name)
     ax.set_xscale("log")
-    if len(report.entries) > 1:
-        ax.legend()
     finish(ax, "step h", "|difference − gradient|", True)
+    if len(report.entries) > 1:
+        named(ax)
     return plot
 
 
@@ -218,8 +234,7 @@ def functions(
     for ax, title, color in ((right, "slope", RED), (left, "value", GREEN)):
         ax.set_title(title, color=color)
         finish(ax, "x", "", False)
-    if any(curves):
-        left.legend()
+    named(left)
     return plot
 
 

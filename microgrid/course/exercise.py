@@ -113,6 +113,16 @@ class Exercise:
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
         unknown = [f"✗ {key}: nobody has asked for it" for key in given if key not in right]
+        wrong = {
+            k: x for k, x in given.items() if k in right and not agree(x, right[k], self.digits)
+        }
+
+        def explained(mistake: Mistake) -> int:
+            """How many of the wrong entries it gives."""
+            told = mistake.answer
+            return sum([k in told and agree(x, told[k], self.digits) for k, x in wrong.items()])
+
+        mistakes = sorted(mistakes, key=explained, reverse=True)
         lines, good = [], not unknown
         for key, wanted in right.items():
             answer = given.get(key)
@@ -170,6 +180,9 @@ def agree(given: Any, right: Any, digits: int) -> bool:
     if isinstance(right, set | frozenset):
         several = isinstance(given, set | frozenset | list | tuple)
         return several and len(given) == len(right) and all(x in given for x in right)
+    if isinstance(right, Mapping):
+        same = isinstance(given, Mapping) and set(given) == set(right)
+        return same and all(agree(given[key], x, digits) for key, x in right.items())
     b = number(right)
     if b is not None:
         a = None if isinstance(given, bool) else number(given)
@@ -213,6 +226,8 @@ def text(x: Any) -> str:
         return text(x.tolist())
     if isinstance(x, list | tuple):
         return f"[{', '.join(map(text, x))}]"
+    if isinstance(x, set | frozenset):
+        return f"{{{', '.join(sorted(map(text, x)))}}}"
     if isinstance(x, Mapping):
         return ", ".join([f"{key}: {text(y)}" for key, y in x.items()])
     return str(x)
