@@ -1,6 +1,7 @@
 """Exercises: the right answer is right, each usual mistake is recognised, nothing else passes."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -42,7 +43,9 @@ def test_each_usual_mistake_gets_its_hint(task):
             wrong = [k for k in given if not agree(given[k], right[k], task.digits)]
             if not wrong:  # in this graph the mistake changes nothing that is asked for
                 continue
-            assert not task.check(given | {k: right[k] for k in right if k not in given})
+            verdict = task.check(given | {k: right[k] for k in right if k not in given})
+            assert not verdict
+            assert str(verdict).count("✗") == len(wrong)
         else:
             verdict = task.check(mistake.answer)
             assert not verdict
@@ -58,6 +61,13 @@ def test_there_are_mistakes_to_recognise_and_no_two_are_the_same(task):
         found = [task.probe(m.answer) for m in task.mistakes]
         pairs = [(a, b) for i, a in enumerate(found) for b in found[:i]]
         assert not any(agree(a, b, task.digits) for a, b in pairs)
+
+
+@every_exercise
+def test_zero_does_not_pass_for_a_small_number(task):
+    for x in np.ravel(list(task.right.values()) if isinstance(task.right, dict) else task.right):
+        if isinstance(x, int | float | Fraction) and x:
+            assert not agree(0, x, task.digits)
 
 
 @every_exercise
@@ -95,12 +105,13 @@ TRUE = [
     (np.float64(7), 7, 2), (np.array(7), 7, 2), (" Left ", "left", 2), ([1, 2.0], (1, 2), 2),
     (np.eye(2), [[1, 0], [0, 1]], 2),
     (math.inf, math.inf, 2), (math.nan, math.nan, 2), ({1, 2}, {2, 1}, 2), ([2, 1], {1, 2}, 2),
-    (1234, 1234.4, 2), (True, True, 2),
+    (1234, 1234.4, 2), (True, True, 2), (range(1, 3), [1, 2], 2),
+    ({"a": [1]}, {"a": np.ones(1)}, 2),
 ]  # fmt: skip
 FALSE = [
     (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("7", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
     (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2),
-    (1300, 1234.4, 2),
+    (1300, 1234.4, 2), (10**400, 1e308, 2), ({"a": 1}, {"a": 2}, 2),
 ]  # fmt: skip
 
 
@@ -130,6 +141,9 @@ def test_the_verdict_says_what_kind_of_answer_is_asked_for():
         (Exercise("?", {"a": 1, "b": 2}).check({"a": 1}), "b: no answer yet"),
         (Exercise("?", 5, probe=lambda f: f(2)).check(lambda x: 1 / 0), "raised ZeroDivisionError"),
         (Exercise("?", 5, probe=lambda f: f(2)).check(3), "raised TypeError"),
+        (Exercise("?", 5).check("…"), "no answer yet"),
+        (Exercise("?", [1, 2]).check(np.zeros((99, 99))), "the shape is (99, 99)"),
+        (Exercise("?", 5).check([0] * 999), "0, 0…"),
     ]
     for verdict, words in told:
         assert not verdict

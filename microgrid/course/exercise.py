@@ -88,9 +88,12 @@ class Exercise:
         if self.judge is not None:
             return self.judge(answer)
         try:
-            given = self.probe(answer)
-        except Exception as error:  # whatever a student's function raises
+            return self.judged(self.probe(answer))
+        except Exception as error:  # whatever a student's function or number raises
             return Verdict(False, (f"✗ your answer raised {type(error).__name__}: {error}",))
+
+    def judged(self, given: Any) -> Verdict:
+        """The verdict on what the probe has made of an answer."""
         right = self.probe(self.right)
         mistakes = [Mistake(self.probe(m.answer), m.hint) for m in self.mistakes]
         if isinstance(right, Mapping):
@@ -157,7 +160,7 @@ def letters(answer: str) -> str:
 
 def is_missing(answer: Any) -> bool:
     """Whether nothing has been filled in."""
-    if answer is None or answer is ...:
+    if answer is None or answer is ... or (isinstance(answer, str) and answer in ("", "…")):
         return True
     if isinstance(answer, Mapping):
         return all(map(is_missing, answer.values()))
@@ -168,7 +171,10 @@ def number(x: Any) -> float | None:
     """A number or the number of a Value; None for all else."""
     x = x.data if isinstance(x, Value) else x
     x = x.item() if isinstance(x, np.ndarray | np.generic) and x.size == 1 and not x.ndim else x
-    return float(x) if isinstance(x, Real) else None
+    try:
+        return float(x) if isinstance(x, Real) else None
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
 
 
 def agree(given: Any, right: Any, digits: int) -> bool:
@@ -193,7 +199,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
         return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, abs(b) / 10)
     if isinstance(right, list | tuple | np.ndarray):
         return (
-            isinstance(given, list | tuple | np.ndarray)
+            isinstance(given, list | tuple | range | np.ndarray)
             and len(given) == len(right)
             and all(agree(x, y, digits) for x, y in zip(given, right))
         )
@@ -216,18 +222,24 @@ def misfit(given: Any, right: Any) -> str:
     return ""
 
 
-def text(x: Any) -> str:
-    """An answer as it is repeated to the student."""
+def text(x: Any, most: int = 200) -> str:
+    """An answer as it is repeated to the student, not more than a few lines of it."""
+    written = plain(x)
+    return written if len(written) <= most else f"{written[:most]}…"
+
+
+def plain(x: Any) -> str:
+    """An answer in words."""
     if isinstance(x, Value):
         x = x.data
     if isinstance(x, float | np.floating):
         return f"{float(x):.6g}"
     if isinstance(x, np.ndarray):
-        return text(x.tolist())
+        return plain(x.tolist())
     if isinstance(x, list | tuple):
-        return f"[{', '.join(map(text, x))}]"
+        return f"[{', '.join(map(plain, x))}]"
     if isinstance(x, set | frozenset):
-        return f"{{{', '.join(sorted(map(text, x)))}}}"
+        return f"{{{', '.join(sorted(map(plain, x)))}}}"
     if isinstance(x, Mapping):
-        return ", ".join([f"{key}: {text(y)}" for key, y in x.items()])
+        return ", ".join([f"{key}: {plain(y)}" for key, y in x.items()])
     return str(x)
