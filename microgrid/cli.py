@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgrid import derive, examples, formulas
+from microgrid.course.worksheet import KINDS, worksheet
 from microgrid.draw import Picture, draw
 from microgrid.errors import ExpressionError, LayoutError, MicrogridError
 from microgrid.explain import explain
@@ -41,6 +42,7 @@ EPILOG = """examples:
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
   microgrid check my_engine.py --html report.html
+  microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
 
 EXPR is ordinary arithmetic: numbers, names, + - * / **, comparisons inside where(...), and
 functions such as exp, log, sigmoid, relu, maximum(x, y). It is parsed, never run as code.
@@ -74,12 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.set_defaults(run=step_through)
     derive_command(commands)
     check_command(commands)
+    worksheet_command(commands)
     for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe that has no ∂, ᵀ or →
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     # A word like -x*y is an expression: argparse takes a word that begins with a space as it is.
-    given = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given]
+    if given[:1] != ["worksheet"]:
+        given = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given]
     options, more = parser.parse_known_args(given)
     if more and not (hasattr(options, "numbers") and all("=" in word.lstrip("-") for word in more)):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
@@ -239,6 +243,45 @@ def check_engine(options: argparse.Namespace) -> int:
 def split(names: Sequence[str]) -> list[str]:
     """Names given one by one, or several with commas between them."""
     return [name for text in names for name in map(str.strip, text.split(",")) if name]
+
+
+WORKSHEET_EPILOG = """examples:
+  microgrid worksheet -o sheet.html
+  microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
+  microgrid worksheet --seed 8 --kind mixed -o sheet.tex
+
+kinds:
+{kinds}
+
+The same seed gives the same sheet on every machine. In Python,
+microgrid.course.worksheet.worksheet(7, "forks", 6).check(answers) marks a student's answers."""
+
+
+def worksheet_command(commands: Commands) -> None:
+    kinds = "\n".join(f"  {name:10} {kind.says}" for name, kind in KINDS.items())
+    add = commands.add_parser(
+        "worksheet",
+        help="write a sheet of circuits with blanks to fill in, and its answers",
+        epilog=WORKSHEET_EPILOG.format(kinds=kinds),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another sheet")
+    add.add_argument("--kind", default="gradients", metavar="KIND",
+                     help=f"{', '.join(KINDS)} (default gradients)")  # fmt: skip
+    add.add_argument("-n", type=int, default=4, metavar="N", help="problems (default 4)")
+    add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.tex")
+    add.add_argument("--answers", type=Path, metavar="FILE.html|.tex", help="the solution, too")
+    add.set_defaults(run=write_worksheet)
+
+
+def write_worksheet(options: argparse.Namespace) -> None:
+    for path in (options.output, options.answers):
+        if path is not None:
+            checked_suffix(path, ".html", ".tex")
+    sheet = worksheet(options.seed, options.kind, options.n)
+    print(f"wrote {sheet.save(options.output)}")
+    if options.answers is not None:
+        print(f"wrote {sheet.save(options.answers, answers=True)}")
 
 
 def expression_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import graphviz  # type: ignore[import-untyped]
 
@@ -48,6 +48,7 @@ def draw(
     root: Value, digits: int = 2, engine: str | None = None, prefix: str = "", *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
     notes: Mapping[Value, str] = NO_NOTES,
+    blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
 ) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
@@ -61,24 +62,40 @@ def draw(
     of a leaf gets its own copy with its own share, each labelled inner node a box around what it
     is computed from, and a table sums up the shares; blocks share their leaves in any case.
     `notes` are words that some nodes have beneath their gradients, where gates are shown.
+    `blank_values` and `blank_gradients` are nodes with an empty box to write into instead of the
+    number: such a picture shows gates, and no share or sum that tells what is left blank.
     """
     if not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
         raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
+    blanks = Blanks(frozenset(blank_values), frozenset(blank_gradients))
+    if any(blanks) and level == "blocks":
+        raise LabelError("level 'blocks': only a picture of gates has blanks to fill in")
     picture = Picture(engine, prefix)
     order = topological(root)
     gates = sum(v.op is not None for v in order)
-    if root.op and (level == "blocks" or (level is None and gates > max_gates)):
+    folded = level == "blocks" or (level is None and gates > max_gates and not any(blanks))
+    if root.op and folded:
         draw_blocks(picture, order, foreseen(order), digits)
     else:
-        draw_gates(picture, order, share_leaves, digits, notes)
+        draw_gates(picture, order, share_leaves, digits, notes, blanks)
     return picture
+
+
+class Blanks(NamedTuple):
+    """The nodes whose value or gradient is an empty box."""
+
+    values: frozenset[Value] = frozenset()
+    gradients: frozenset[Value] = frozenset()
+
+
+NO_BLANKS = Blanks()
 
 
 def draw_gates(
     picture: Picture, order: list[Value], share_leaves: bool, digits: int,
-    notes: Mapping[Value, str] = NO_NOTES,
+    notes: Mapping[Value, str] = NO_NOTES, blanks: Blanks = NO_BLANKS,
 ) -> None:  # fmt: skip
     """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
     root, expected = order[-1], foreseen(order)
@@ -93,17 +110,19 @@ def draw_gates(
     for v, i in index.items():
         if v not in sums:
             sent = v._grad, expected.get(v, 0)
-            put_wire(picture, str(i), v, sent, digits, v is root, notes.get(v, ""))
+            put_wire(picture, str(i), v, sent, digits, v is root, notes.get(v, ""), blanks)
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
         crossing = len(operands) == 2 and (any(uses[p] > 1 for _, p in operands) or bool(sums))
         for k, p in operands:
             share = branches.get((v, k))
+            if share and p in blanks.gradients:
+                share = None, share[1]
             tail = str(index[p])
             if p in sums:
                 tail, sent = f"{index[p]}-{i}-{k}", share or (None, 0)
-                put_wire(picture, tail, p, sent, digits)
+                put_wire(picture, tail, p, sent, digits, blanks=blanks)
                 sums[p].append(sent)
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")
@@ -114,6 +133,7 @@ def draw_gates(
     picture.join(f"n{index[root]}:line:e", "out", "e_out")
     if not share_leaves:
         put_boxes(picture, order, index, sums)
+    sums = {v: sent for v, sent in sums.items() if v not in blanks.values | blanks.gradients}
     if sums:
         picture.put("sums", "sums", sum_table(sums, expected, digits))
         for i, copy in enumerate(leftmost):  # the table stands in a column of its own
@@ -122,7 +142,7 @@ def draw_gates(
 
 def put_wire(
     picture: Picture, i: str, v: Value, gradient: Share, digits: int, last: bool = False,
-    note: str = "",
+    note: str = "", blanks: Blanks = NO_BLANKS,
 ) -> None:  # fmt: skip
     """The wire that carries v, behind the gate that made it or the name of a leaf."""
     begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
@@ -130,7 +150,8 @@ def put_wire(
         picture.put(f"g{i}", "gate" if v.op else "name", **begin)
         picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", arrowhead="none", weight="10")
     name = v.label if v.op and not last else ""
-    picture.put(f"n{i}", "wire", wire(name, v.data, *gradient, digits, note))
+    boxes = v in blanks.values, v in blanks.gradients
+    picture.put(f"n{i}", "wire", wire(name, v.data, *gradient, digits, note, boxes))
 
 
 # The numbers of the backward pass. Where they cannot be had, because data was set since or a user's

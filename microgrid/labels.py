@@ -17,6 +17,7 @@ GREEN, RED, INK, NOTE = "#0a7d20", "#c62828", "#333333", "#6a3fa0"
 SUBSCRIPT = re.compile(r"(.+)_(?:\{([^{}]+)\}|([0-9]+|[^\W_]))", re.DOTALL)
 SIGNS = str.maketrans("*-", "×−", " ")
 RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
 Share = tuple[Number | None, Number]  # what came back, None before a pass, and what is expected
 WIDE = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -122,18 +123,46 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def wire(
-    name: str, value: Number, gradient: Number, expected: Number, digits: int, note: str = ""
-) -> str:
+    name: str, value: Number, gradient: Number, expected: Number, digits: int, note: str = "",
+    boxes: tuple[bool, bool] = (False, False),
+) -> str:  # fmt: skip
     """Value over line over gradient; an inner wire that has a name shows it before the value.
 
-    A note stands beneath the gradient.
+    A note stands beneath the gradient; `boxes` stand in place of the value or the gradient.
     """
+    if any(boxes):
+        return boxed(name, value, gradient, digits, note, boxes)
     above, below, later = (number(x or 0, digits) for x in (value, gradient, expected))
     width = max(40, *map(extent, (f"{name} = {above}" if name else above, below, later, note)))
     prefix = f"{named(name, 12)} = " if name else ""
     passed = below if gradient is not None else ""
     remark = colored(NOTE, text(note))
     return over_line(prefix + colored(GREEN, above), colored(RED, passed), width, remark)
+
+
+def boxed(
+    name: str, value: Number, gradient: Number | None, digits: int, note: str,
+    boxes: tuple[bool, bool],
+) -> str:  # fmt: skip
+    """A wire with a box to write into: its size tells nothing about the number."""
+    prefix = f"{named(name, 12)} = " if name else ""
+    above = number(value, digits)
+    passed = "" if gradient is None else number(gradient, digits)
+    room = extent(f"{name} = ") if name else 0
+    shown = "" if boxes[0] else above, "" if boxes[1] else passed
+    width = max(BOX + room, *(extent(words) + room for words in shown), extent(note))
+    return over_line(
+        box(prefix, room) if boxes[0] else prefix + colored(GREEN, above),
+        box("", room if boxes[0] else 0) if boxes[1] else colored(RED, passed),
+        width, colored(NOTE, text(note)),
+    )  # fmt: skip
+
+
+def box(before: str = "", room: int = 0) -> str:
+    """An empty box, behind a name that takes some room."""
+    look = f'border="1" color="#8093ab" width="{BOX}" height="{BOX // 2 + 2}" fixedsize="true"'
+    name = f'<td width="{room}" align="right">{before}</td>' if room else ""
+    return table(f"{name}<td {look}></td>")
 
 
 def gate(words: str) -> dict[str, str]:

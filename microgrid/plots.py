@@ -23,13 +23,14 @@ from microgrid.labels import GREEN, INK, RED
 from microgrid.nn.predict import predict
 from microgrid.optim.history import History
 from microgrid.scope import scope_of
-from microgrid.value import Constant, Value
+from microgrid.value import Value
 
 # The first three colours of the palette of Okabe and Ito that stand out on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
 STYLE: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
-    "font.size": 10, "svg.hashsalt": "microgrid",
+    "font.size": 10, "font.sans-serif": ["DejaVu Sans"],
+    "svg.fonttype": "none", "svg.hashsalt": "microgrid",
 }  # fmt: skip
 SIZE = (6.4, 3.6)  # inches
 COLORS_OF_PNG = 64
@@ -52,7 +53,8 @@ class Plot:
             meta: Any = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {}}[kind]
             self.figure.savefig(buffer, format=kind, dpi=110, metadata=meta)
         if kind == "svg":
-            return re.sub(rb"\s+", b" ", buffer.getvalue()).replace(b"> <", b"><")
+            svg = re.sub(rb"<metadata>.*?</metadata>|\s+", b" ", buffer.getvalue(), flags=re.DOTALL)
+            return re.sub(rb"(\d\.\d\d)\d+", rb"\1", svg.replace(b"> <", b"><"))
         if kind == "png":
             picture = Image.open(buffer).convert("RGB").quantize(COLORS_OF_PNG)
             buffer = io.BytesIO()
@@ -87,10 +89,13 @@ def axes(columns: int = 1) -> tuple[Plot, Any]:
     return Plot(figure), found
 
 
-def loss_curve(history: History | Sequence[float] | Mapping[str, Any], log: bool = True) -> Plot:
+def loss_curve(
+    history: History | Sequence[float] | Mapping[str, Any], log: bool = True, unit: str = "step"
+) -> Plot:
     """The loss over the steps: of one training (with all that it measured), or of several by name.
 
-    A history has the loss of each step and means over epochs; a list is taken as it is.
+    A history has the loss of each step and means over epochs; a list is taken as it is, a number
+    for each `unit`.
     """
     if isinstance(history, History):
         return course_of(history, log)
@@ -99,7 +104,7 @@ def loss_curve(history: History | Sequence[float] | Mapping[str, Any], log: bool
     for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
         losses = curve.steps if isinstance(curve, History) else list(curve)
         ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
-    finish(ax, "step", "loss", log)
+    finish(ax, unit, "loss", log)
     named(ax)
     return plot
 
@@ -134,6 +139,7 @@ def finish(ax: Any, x: str, y: str, log: bool) -> None:
     ax.set_axisbelow(True)
     if log:
         ax.set_yscale("log", nonpositive="mask")
+    ax.minorticks_off()
 
 
 def named(ax: Any) -> None:
@@ -168,31 +174,55 @@ def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: flo
     return plot
 
 
-def gradient_flow(root: Value) -> Plot:
-    """How much gradient reaches each `scope` of root's graph, and how much of it is exactly zero.
+def gradient_sizes(root: Value) -> dict[str, tuple[float, float]]:
+    """How much gradient reaches each `scope` of root's graph; changes no node.
 
-    For each block (layers of a `nn.Sequential` are such) the median of |∂root/∂node| over its
-    nodes that are not zero, and the share of nodes through which nothing comes back: dead ReLUs.
-    Vanishing gradients are bars that shrink towards the first layer. Changes no node.
+    For each block (layers of a `nn.Sequential` are such), in the order of the forward pass: the
+    median of |∂root/∂node| over its nodes through which something comes back, and the share of
+    those, from 0 to 1, through which nothing does. Where a relu is shut, these are the nodes of
+    the layer *before* it.
+
+    >>> from microgrid import scope
+    >>> x = Value(3.0)
+    >>> with scope("square"):
+    ...     y = x * x
+    >>> with scope("double"):
+    ...     z = 2 * y
+    >>> gradient_sizes(z)
+    {'square': (2.0, 0.0), 'double': (1.0, 0.0)}
     """
     blocks: dict[str, list[float]] = {}
     for v, g in gradients(root).items():
-        if scope_of(v) and v.op is not None and not isinstance(v, Constant):
+        if scope_of(v) and v.op is not None:
             blocks.setdefault(scope_of(v)[0], []).append(abs(float(g)))
     if not blocks:
         raise ShapeError("no node of this graph was made inside a scope: with mg.scope('layer 0'):")
+    return {
+        name: (median([g for g in sizes if g] or [0.0]), sizes.count(0.0) / len(sizes))
+        for name, sizes in blocks.items()
+    }
+
+
+def gradient_flow(root: Value) -> Plot:
+    """The `gradient_sizes` of root's graph as bars.
+
+    Vanishing gradients are bars that shrink towards the first layer. Dead relus are seen in the
+    layer before them: nothing comes back to it.
+    """
+    sizes = gradient_sizes(root)
+    typical, dead = zip(*sizes.values())
     plot, (left, right) = axes(2)
-    names = list(reversed(blocks))[::-1]
-    typical = [median([g for g in blocks[name] if g] or [0.0]) for name in names]
-    dead = [100 * blocks[name].count(0.0) / len(blocks[name]) for name in names]
-    left.barh(names, [max(t, LEAST) for t in typical], color=RED)
+    seen = [t for t in typical if t and math.isfinite(t)] or [1.0]
+    left.barh(list(sizes), [max(t, LEAST) for t in typical], color=RED)
     left.set_xscale("log")
+    low, high = math.log10(min(seen)), math.log10(max(seen))
+    left.set_xlim(10.0 ** (math.floor(low) - 1), 10.0 ** math.ceil(high + 0.1))
     finish(left, "typical |gradient|", "", False)
-    right.barh(names, dead, color=COLORS[0])
+    right.barh(list(sizes), [100 * share for share in dead], color=COLORS[0])
     right.set_xlim(0, 100)
     right.set_yticks([])
     if not any(dead):
-        right.text(50, (len(names) - 1) / 2, "none", ha="center", va="center", color=INK)
+        right.text(50, (len(sizes) - 1) / 2, "none", ha="center", va="center", color=INK)
     finish(right, "% of gradients exactly 0", "", False)
     for ax in (left, right):
         ax.invert_yaxis()

@@ -88,6 +88,23 @@ def test_a_wrong_claim_ends_with_exit_code_1_and_a_counterexample(capsys):
     assert "N = 1, D = 2, M = 2" in capsys.readouterr().err
 
 
+def test_worksheet_writes_a_sheet_and_its_answers(tmp_path, capsys):
+    sheet, answers, again = (tmp_path / "new" / name for name in ("s.html", "a.tex", "again.html"))
+    arguments = ["worksheet", "--seed", "-7", "--kind", "forks", "-n", "2"]
+    assert main([*arguments, "-o", str(sheet), "--answers", str(answers)]) == 0
+    assert capsys.readouterr().out == f"wrote {sheet}\nwrote {answers}\n"
+    assert "Name" in sheet.read_text(encoding="utf-8")
+    assert r"\begin{document}" in answers.read_text(encoding="utf-8")
+    assert main([*arguments, "-o", str(again)]) == 0
+    assert again.read_bytes() == sheet.read_bytes()
+
+
+def test_help_of_worksheet_has_examples_and_says_what_the_kinds_are():
+    done = run("worksheet", "--help")
+    assert "microgrid worksheet --seed 7 --kind forks" in done.stdout
+    assert "values that are used more than once" in done.stdout
+
+
 def test_negative_numbers_and_quotients_are_numbers(capsys):
     assert main(["explain", "w*x", "w=-2", "x=1/4"]) == 0
     assert "f = -0.5" in capsys.readouterr().out
@@ -125,6 +142,14 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["derive", "affine", "-o", "f.pdf"], ".tex"),
         (["steps", "x", "x=1", "-o", "f.gif"], ".html, .svg"),
         (["explain", "x<[y]", "x=1", "y=2"], "wrong operands"),
+        (["worksheet"], "required"),
+        (["worksheet", "--kind", "x", "-o", "f.html"], "values, gradients, forks, routers, mixed"),
+        (["worksheet", "-n", "51", "-o", "f.html"], "1 to 50"),
+        (["worksheet", "-n", "two", "-o", "f.html"], "invalid int"),
+        (["worksheet", "--seed", "1.5", "-o", "f.html"], "invalid int"),
+        (["worksheet", "-o", "f.pdf"], ".html, .tex"),
+        (["worksheet", "-o", "f.html", "--answers", "f.pdf"], ".html, .tex"),
+        (["worksheet", "-o", "f.html", "x=1"], "unrecognized"),
         (["nonsense"], "invalid choice"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),

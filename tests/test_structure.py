@@ -74,7 +74,9 @@ INSIDE = {  # the layers of the packages
     ],
     "course": [
         {"exercise", "mistakes"},
-        {"circuits", "worksheet"},
+        {"circuits", "worksheet_diagnosis"},
+        {"worksheet_circuits", "worksheet_marks", "worksheet_page"},
+        {"worksheet"},
         {f"chapter{i:02}" for i in range(1, 11)},
         {"__init__"},
     ],

@@ -11,9 +11,10 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from microgrid.course.exercise import Exercise, Markdown, Mistake, Verdict
+from microgrid.course.worksheet import worksheet
 from microgrid.errors import ExerciseError
 
-__all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises"]
+__all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]
 CHAPTERS = range(1, 11)
 
 

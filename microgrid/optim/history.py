@@ -20,6 +20,7 @@ class History:
         self.steps: list[float] = []
         self.epochs: list[dict[str, float]] = []
         self.stopped = ""  # why it ended before the last epoch
+        self.best = 0  # the epoch, from 0, with the smallest validation loss, else loss
 
     def __getitem__(self, name: str) -> list[float]:
         return [row[name] for row in self.epochs]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.errors import DivergedError, ParameterError, ShapeError
+from microgrid.errors import DivergedError, ParameterError, RangeError, ShapeError
 from microgrid.optim.history import History
 from microgrid.optim.objective import Array, Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -55,11 +55,15 @@ def fit(
     objective = Objective(f, parameters, len(data))
     numbers, rng = objective.start(), np.random.default_rng(seed)
     history = History(parameters)
-    best, watched = (math.inf, numbers, -1), "validation" if validation else "loss"
+    best, watched = (math.inf, numbers), "validation" if validation else "loss"
     for epoch in bar(epochs, progress, history):
         losses, sizes = [], []
         for batch in batches(data, batch_size, rng):
-            loss, gradient = objective.both(numbers, batch)
+            try:
+                loss, gradient = objective.both(numbers, batch)
+            except RangeError as error:  # a number beyond the floats, on the way to the loss
+                objective.shaped(numbers)
+                raise DivergedError(math.inf, epoch, len(history.steps), history) from error
             if not math.isfinite(loss) or not np.isfinite(gradient).all():
                 objective.shaped(numbers)
                 raise DivergedError(loss, epoch, len(history.steps), history)
@@ -74,12 +78,12 @@ def fit(
         row |= {name: float(metric(history.parameters)) for name, metric in (metrics or {}).items()}
         history.epochs.append(row)
         if row[watched] < best[0]:
-            best = row[watched], numbers, epoch
+            best, history.best = (row[watched], numbers), epoch
         asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
         if [True for callback in asked if callback(history) is True]:
             history.stopped = "stopped by a callback"
             break
-        if patience is not None and epoch - best[2] >= patience:
+        if patience is not None and epoch - history.best >= patience:
             history.stopped = f"{watched} has not fallen for {patience} epochs"
             break
     if patience is not None:

@@ -1,0 +1,137 @@
+"""Exercises of notebook 10: a small GPT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgrid.course.circuits import gradients_of
+from microgrid.course.exercise import Exercise, Mistake
+from microgrid.functions import FUNCTIONS
+from microgrid.value import Value
+
+Numbers = Sequence[float]
+softmax: Callable[[Any], list[float]] = FUNCTIONS["softmax"]
+
+# The scores, keys times query, are 0, 2 and 4.
+KEYS, QUERY = np.diag([0.0, 1.0, 2.0, 0.0])[:3], np.array([2.0, 2.0, 2.0, 2.0])
+
+
+def attended() -> Exercise:
+    """The weights of the second of three places."""
+    scores = KEYS @ QUERY
+    scaled, size = scores / np.sqrt(len(QUERY)), len(QUERY)
+    return Exercise(
+        "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
+        "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
+        "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
+        "the three? Answer with a list of three numbers.",
+        [*softmax(scaled[:2]), 0.0],
+        [
+            Mistake(
+                [*softmax(scores[:2]), 0.0],
+                "Before softmax the scores are divided by the square root of d, the length of a "
+                "query.",
+            ),
+            Mistake(
+                [*softmax(scores[:2] / size), 0.0],
+                "That is divided by d; the scores are divided by its square root.",
+            ),
+            Mistake(
+                softmax(scaled),
+                "The third place is in the future of the second: it must not be seen.",
+            ),
+            Mistake(
+                softmax(scores),
+                "The third place is in the future, and the scores want to be divided by √d.",
+            ),
+            Mistake(
+                [*softmax(scaled)[:2], 0.0],
+                "These do not sum to 1: leave the future out *before* softmax, not after it.",
+            ),
+            Mistake(
+                softmax([*scaled[:2], 0.0]),
+                "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.",
+            ),
+            Mistake(
+                [*(scaled[:2] / scaled[:2].sum()), 0.0],
+                "Softmax takes the exponential of each score before it divides by their sum.",
+            ),
+            Mistake(
+                [*softmax(scaled[:2])[::-1], 0.0],
+                "The other way round: the larger score gets the larger weight.",
+            ),
+            Mistake(scaled.tolist(), "Those are the scores. Softmax makes weights of them."),
+        ],
+        why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
+    )
+
+
+def stream() -> Value:
+    """y = h + v h with h = x + w x."""
+    x, w, v = Value(2.0, "x"), Value(3.0, "w"), Value(-2.5, "v")
+    h = x + w * x
+    y: Value = h + v * h
+    h.label, y.label = "h", "y"
+    return y
+
+
+def tempered(logits: Numbers, temperature: float) -> list[float]:
+    """Softmax of logits / temperature."""
+    return softmax([x / temperature for x in logits])
+
+
+def powers(logits: Numbers, exponent: float) -> list[float]:
+    return [p**exponent for p in softmax(logits)]
+
+
+TEMPERATURE = Exercise(
+    "**Temperature.** Write the function that turns the logits of one place and a temperature into "
+    "the probabilities from which a letter is drawn. Answer with a function: "
+    "`lambda logits, temperature: …`; `mg.softmax` may help.",
+    tempered,
+    [
+        Mistake(
+            lambda logits, temperature: softmax([x * temperature for x in logits]),
+            "The wrong way round: with yours a *high* temperature makes the likely letters "
+            "likelier still.",
+        ),
+        Mistake(
+            lambda logits, temperature: softmax(logits),
+            "These are the probabilities at temperature 1, whatever the temperature is.",
+        ),
+        Mistake(
+            lambda logits, temperature: [p / temperature for p in softmax(logits)],
+            "These do not sum to 1. The temperature comes in before softmax.",
+        ),
+        Mistake(
+            lambda logits, temperature: softmax([p / temperature for p in softmax(logits)]),
+            "That is softmax twice: divide the logits, not the probabilities.",
+        ),
+        Mistake(
+            lambda logits, temperature: powers(logits, 1 / temperature),
+            "A good way, but not yet the end: these powers do not sum to 1.",
+        ),
+        Mistake(
+            lambda logits, temperature: [float(x == max(logits)) for x in logits],
+            "That takes the likeliest letter for certain, as at a temperature near 0.",
+        ),
+    ],
+    why="softmax(logits / T): T < 1 stretches the differences between logits, T > 1 shrinks them.",
+    probe=lambda f: [f(np.array([0.0, 1.0, 3.0]), heat) for heat in (0.5, 1.0, 2.0)],
+)
+
+EXERCISES = [
+    attended(),
+    gradients_of(
+        "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
+        "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
+        '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
+        stream, "xwv",
+        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
+        "(1 − 2.5)(1 + 3) at x.",
+    ),
+    TEMPERATURE,
+]  # fmt: skip

@@ -1,0 +1,247 @@
+"""A worksheet as a page to print, and as a LaTeX document."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from microgrid.course.mistakes import slips
+from microgrid.course.worksheet_diagnosis import misread
+from microgrid.draw import draw
+from microgrid.errors import LayoutError
+from microgrid.explain import names_of, short, written
+from microgrid.latex import latex as formula
+from microgrid.value import topological
+
+if TYPE_CHECKING:
+    from microgrid.course.worksheet import Problem, Worksheet
+
+STYLE = """
+.microgrid-sheet{--fg:#1b1f24;--soft:#57606a;--line:#8093ab;color-scheme:light;background:#fff;
+color:var(--fg);font:16px/1.45 Arial,Helvetica,sans-serif;padding:16px;max-width:1000px;
+margin:0 auto;box-sizing:border-box}
+.microgrid-sheet *{box-sizing:border-box}
+.microgrid-sheet h1{font-size:22px;margin:0 0 10px}
+.microgrid-sheet h2{font-size:17px;margin:0 0 4px;overflow-wrap:anywhere}
+.microgrid-sheet h2 .formula{font-weight:normal;margin-left:10px}
+.microgrid-sheet h2 .told{font-weight:normal;font-size:14px;color:var(--soft);margin-left:10px}
+.microgrid-sheet h2 .points{float:right;font-weight:normal;font-size:14px;color:var(--soft)}
+.microgrid-sheet p{margin:6px 0}
+.microgrid-sheet .name{display:flex;flex-wrap:wrap;gap:8px 24px;margin:14px 0}
+.microgrid-sheet .name span{flex:1 1 140px;border-bottom:1px solid var(--fg);min-height:24px}
+.microgrid-sheet .name span:first-child{flex:3 1 260px}
+.microgrid-sheet article{border-top:1px solid #d0d7de;margin-top:16px;padding-top:12px;
+break-inside:avoid}
+.microgrid-sheet figure{margin:6px 0;overflow-x:auto}
+.microgrid-sheet figure svg{display:block;max-width:none;height:auto}
+.microgrid-sheet table{font-size:13px}
+.microgrid-sheet .small{color:var(--soft);font-size:12px;float:right;margin:6px 0 0 12px}
+.microgrid-sheet table{border-collapse:collapse;margin:6px 0}
+.microgrid-sheet .appendix{break-before:page;border-top:1px solid #d0d7de;margin-top:16px;
+padding-top:16px}
+.microgrid-sheet .appendix table{width:100%}.microgrid-sheet .appendix h2{margin-top:14px}
+.microgrid-sheet .appendix td:first-child{width:56%}.microgrid-sheet tr{break-inside:avoid}
+.microgrid-sheet .appendix h2{break-after:avoid}
+.microgrid-sheet td,.microgrid-sheet th{text-align:left;vertical-align:top;
+border-bottom:1px solid #d0d7de;padding:2px 12px 2px 0}
+.microgrid-sheet .blanks{font-size:15px}
+.microgrid-sheet .blanks td,.microgrid-sheet .blanks th{border:1px solid var(--line);
+padding:5px 12px;min-width:64px;text-align:left}
+@media (max-width:560px){.microgrid-sheet .small{float:none;margin:0 0 6px}}
+@media print{.microgrid-sheet{padding:0;max-width:none;font-size:11pt}
+.microgrid-sheet .appendix{border:0}.microgrid-sheet article{margin-top:10px;padding-top:8px}
+.microgrid-sheet figure{overflow:visible;margin:2px 0}.microgrid-sheet .name{margin:8px 0}
+.microgrid-sheet figure svg{width:auto;max-width:100%;max-height:43mm}}
+"""
+
+
+PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
+
+
+def html(sheet: Worksheet, answers: bool) -> str:
+    """A whole document."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"<title>{escape(title(sheet, answers))}</title><style>{PAPER}</style></head>"
+        f"<body>\n{body(sheet, answers)}\n</body></html>\n"
+    )
+
+
+def title(sheet: Worksheet, answers: bool) -> str:
+    return f"{'Answers to ' * answers}Worksheet {sheet.seed}: {sheet.kind}"
+
+
+def body(sheet: Worksheet, answers: bool) -> str:
+    """The sheet or its solution as one element, for a notebook, too."""
+    fields = '<p class="name"><span>Name</span><span>Date</span></p>'
+    kind = sheet.problems[0].kind
+    task = f"{fields}<p>{escape(kind.task)}</p>"
+    legend = f"<p>{SHARES}</p>" if kind.forks else ""
+    return "\n".join(
+        [
+            f'<div class="microgrid-sheet"><style>{STYLE}</style>',
+            f'<p class="small">{escape(sheet.command)}</p>',
+            f"<h1>{escape(title(sheet, answers))}</h1>{legend if answers else task}",
+            *[article(sheet, i, answers) for i in range(len(sheet.problems))],
+            f"{appendix(sheet) if answers else ''}</div>",
+        ]
+    )
+
+
+SHARES = "The small red numbers at a fork are shares: they add up to the gradient."
+
+
+def article(sheet: Worksheet, i: int, answers: bool) -> str:
+    """One problem, or its solution."""
+    problem = sheet.problems[i]
+    points = len(problem.blanks)
+    count = f"{points} points" if answers else f"… / {points}"
+    prefix = f"w{sheet.kind}{sheet.seed}-{i + 1}{'a' * answers}-"
+    drawn = picture(problem, prefix, answers)
+    return f"<article>{heading(i, problem, count)}{drawn}</article>"
+
+
+def heading(i: int, problem: Problem, count: str = "") -> str:
+    points = f'<span class="points">{count}</span>' if count else ""
+    told = ", ".join(f"{name}\u00a0=\u00a0{signed(problem.given[name])}" for name in problem.leaves)
+    formula = f'<span class="formula">{escape(problem.expression)}</span>'
+    return f'<h2>{points}{i + 1}{formula} <span class="told">{escape(told)}</span></h2>'
+
+
+def picture(problem: Problem, prefix: str, answers: bool) -> str:
+    """The circuit with boxes to write into; a table where no layout engine is installed."""
+    twin = copy.deepcopy(problem.root)  # whoever holds the problem may run it
+    twin.zero_grad()
+    if problem.kind.gradients:
+        twin.backward()
+    node = dict(zip(problem.order, topological(twin)))
+    blanks = () if answers else problem.blanks
+    values, passed = ([node[b.node] for b in blanks if b.gradient is g] for g in (False, True))
+    drawn = draw(twin, 0, prefix=prefix, level="gates", blank_values=values, blank_gradients=passed)
+    try:
+        svg = drawn.pipe("svg", encoding="utf-8")
+    except LayoutError:
+        return blanks_table(problem, answers)
+    svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
+    label = f'role="img" aria-label="{escape(problem.expression)}"'
+    return f"<figure>{svg.replace('<svg', f'<svg {label}', 1)}</figure>"
+
+
+def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | None, str | None]]:
+    """Each node: name, how it is computed, value, gradient; None is a blank, "" is not asked."""
+    blanks = {(b.node, b.gradient) for b in problem.blanks if not answers}
+    names = names_of(problem.order)
+    for v in problem.order:
+        value = None if (v, False) in blanks else signed(v.data)
+        passed = signed(problem.gradients[v]) if problem.kind.gradients else ""
+        gradient = None if (v, True) in blanks else passed
+        yield v.label, written(v, names) if v.op else "", value, gradient
+
+
+def blanks_table(problem: Problem, answers: bool) -> str:
+    """The circuit without a picture: a row for each node, empty cells for blanks."""
+    head = ["node", "gate", "value", *["gradient"] * problem.kind.gradients]
+    lines = ["".join(f"<th>{name}</th>" for name in head)]
+    for row in entries(problem, answers):
+        lines.append("".join(f"<td>{escape(x or '')}</td>" for x in row[: len(head)]))
+    return f'<table class="blanks">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
+
+
+def appendix(sheet: Worksheet) -> str:
+    """For who marks by hand: the usual mistakes, and the numbers that each gives."""
+    parts = []
+    for i, problem in enumerate(sheet.problems):
+        rows = [f"<tr><td>{escape(x)}</td><td>{escape(y)}</td></tr>" for x, y in wrong(problem)]
+        parts.append(f"<section>{heading(i, problem)}<table>{''.join(rows)}</table></section>")
+    head = "<h1>Wrong numbers and where they come from</h1>"
+    return f'<div class="appendix">{head}{"".join(parts)}</div>'
+
+
+def wrong(problem: Problem) -> list[tuple[str, str]]:
+    """The hint of each usual mistake, and its numbers where they are not the right ones."""
+    found: dict[str, list[str]] = {}
+    all_along = slips(problem.root) if problem.kind.gradients else []
+    for blank in problem.blanks:
+        v = blank.node
+        if blank.gradient:
+            numbers = [(hint, made[v]) for hint, made in all_along if v in made]
+        else:
+            numbers = list(misread(v, [p.data for p in v.parents]))
+        for hint, x in numbers:
+            if x != blank.right:
+                found.setdefault(hint, []).append(f"{blank.key}\u00a0=\u00a0{signed(x)}")
+    return [(hint.replace("*", ""), ", ".join(told)) for hint, told in found.items()]
+
+
+def signed(x: Any) -> str:
+    return short(x).replace("-", "−")
+
+
+def readable(latex: str) -> str:
+    r"""A formula of LaTeX as plain text.
+
+    >>> print(readable(r"f = 2 \cdot a^{2} (b - \max(c, d))"))
+    f = 2·a²·(b − max(c, d))
+    """
+    text = re.sub(r"\\operatorname\{(\w+)\}|\\(max)", r"\1\2", latex)
+    text = re.sub(r"\\(left|right)", "", text).replace(r" \cdot ", "·").replace("^{2}", "²")
+    text = re.sub(r"\((\w+\([^()]*\))\)²", r"\1²", text)
+    return re.sub(r"(?<=[\w)²]) (?=[\w(])", "·", text).replace("-", "−")
+
+
+# LaTeX
+
+PREAMBLE = r"""\documentclass[11pt]{article}
+\usepackage[a4paper,margin=20mm]{geometry}
+\usepackage{amsmath}
+\setlength{\parindent}{0pt}
+\renewcommand{\arraystretch}{1.4}
+\newcommand{\blank}{\framebox[16mm]{\rule{0pt}{4mm}}}
+\begin{document}
+"""
+
+
+def latex(sheet: Worksheet, answers: bool) -> str:
+    """A LaTeX document: each circuit as a formula, and a table of its nodes with blanks."""
+    name = r"Name: \hrulefill{} Date: \makebox[40mm]{\hrulefill}\par\medskip" + "\n"
+    parts = [
+        PREAMBLE + rf"\section*{{{title(sheet, answers)}}}",
+        ("" if answers else name) + tex_task(sheet.problems[0]),
+        *[tex_problem(i, problem, answers) for i, problem in enumerate(sheet.problems, 1)],
+        rf"\vfill{{\footnotesize\texttt{{{sheet.command.replace('--', '-{}-')}}}}}",
+        r"\end{document}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def tex_task(problem: Problem) -> str:
+    """What is to be done, where there are no wires."""
+    asked = ["value"] * problem.kind.values + ["gradient"] * problem.kind.gradients
+    told = "The gradient of $f$ with respect to each node; that of $f$ itself is 1."
+    return f"Fill in each {' and each '.join(asked)}. {told * problem.kind.gradients}".strip()
+
+
+def tex_problem(number: int, problem: Problem, answers: bool) -> str:
+    """One problem on one page."""
+    head = ["node", "gate", "value", *["gradient"] * problem.kind.gradients]
+    names = {v.label: v for v in problem.order}
+    rows = []
+    for label, gate, *numbers in entries(problem, answers):
+        made = f"${formula(names[label], stop_at_labels=True)}$" if gate else ""
+        cells = [r"\blank" if x is None else f"${x.replace('−', '-')}$" for x in numbers]
+        rows.append(" & ".join([f"${label}$", made, *cells][: len(head)]) + r" \\")
+    return "\n".join(
+        [
+            r"\begin{minipage}{\textwidth}\medskip",
+            rf"\textbf{{{number}}}\quad ${'$, $'.join(problem.formulas)}$\par\smallskip",
+            rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}",
+            " & ".join(head) + r" \\ \hline",
+            *rows,
+            r"\end{tabular}",
+            r"\end{minipage}",
+        ]
+    )
