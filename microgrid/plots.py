@@ -18,6 +18,7 @@ import numpy as np
 
 from microgrid.calculus import derivative, gradients
 from microgrid.diagnose import GradientReport
+from microgrid.draw import smaller
 from microgrid.errors import LayoutError, ShapeError
 from microgrid.labels import GREEN, INK, RED
 from microgrid.nn.predict import predict
@@ -33,7 +34,6 @@ STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "microgrid",
 }  # fmt: skip
 SIZE = (6.4, 3.6)  # inches
-COLORS_OF_PNG = 64
 LEAST = 1e-18  # what is shown of zero on a logarithmic axis
 
 
@@ -46,20 +46,16 @@ class Plot:
     def bytes(self, kind: str) -> bytes:
         """The picture as "svg", "png" or "pdf", small enough for a notebook."""
         import matplotlib
-        from PIL import Image
 
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
             meta: Any = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {}}[kind]
-            self.figure.savefig(buffer, format=kind, dpi=110, metadata=meta)
+            self.figure.savefig(buffer, format=kind, dpi=96, metadata=meta)
         if kind == "svg":
             svg = re.sub(rb"<metadata>.*?</metadata>|\s+", b" ", buffer.getvalue(), flags=re.DOTALL)
-            return re.sub(rb"(\d\.\d\d)\d+", rb"\1", svg.replace(b"> <", b"><"))
-        if kind == "png":
-            picture = Image.open(buffer).convert("RGB").quantize(COLORS_OF_PNG)
-            buffer = io.BytesIO()
-            picture.save(buffer, "png", optimize=True)
-        return buffer.getvalue()
+            places = rb' (?:d|x|y)="[^"]*"'  # to a tenth of a point
+            return re.sub(places, tenths, svg.replace(b"> <", b"><"))
+        return smaller(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
     def save(self, path: str | Path) -> None:
         """Write it as .svg, .png or .pdf."""
@@ -74,6 +70,10 @@ class Plot:
 
     def __repr__(self) -> str:
         return f"<Plot of {len(self.figure.axes)} axes>"
+
+
+def tenths(numbers: re.Match[bytes]) -> bytes:
+    return re.sub(rb"(\.\d)\d+", rb"\1", numbers[0])
 
 
 def axes(columns: int = 1) -> tuple[Plot, Any]:
