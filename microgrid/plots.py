@@ -90,12 +90,13 @@ def axes(columns: int = 1) -> tuple[Plot, Any]:
 
 
 def loss_curve(
-    history: History | Sequence[float] | Mapping[str, Any], log: bool = True, unit: str = "step"
-) -> Plot:
+    history: History | Sequence[float] | Mapping[str, Any], log: bool | None = None,
+    unit: str = "step",
+) -> Plot:  # fmt: skip
     """The loss over the steps: of one training (with all that it measured), or of several by name.
 
     A history has the loss of each step and means over epochs; a list is taken as it is, a number
-    for each `unit`.
+    for each `unit`. The axis is logarithmic, unless told, where the losses span a factor of 30.
     """
     if isinstance(history, History):
         return course_of(history, log)
@@ -104,12 +105,12 @@ def loss_curve(
     for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
         losses = curve.steps if isinstance(curve, History) else list(curve)
         ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
-    finish(ax, unit, "loss", log)
+    finish(ax, unit, "loss", wide(ax) if log is None else log)
     named(ax)
     return plot
 
 
-def course_of(history: History, log: bool) -> Plot:
+def course_of(history: History, log: bool | None) -> Plot:
     """Losses on the left; on the right the metrics, if there are any."""
     losses = [name for name in history.names if name in ("loss", "validation")]
     others = [name for name in history.names if name not in losses]
@@ -122,7 +123,7 @@ def course_of(history: History, log: bool) -> Plot:
     epochs = range(1, len(history) + 1)
     for name, color in zip(losses, COLORS):
         left.plot(epochs, history[name], color=color, label=name)
-    finish(left, "epoch", "loss", log)
+    finish(left, "epoch", "loss", wide(left) if log is None else log)
     named(left)
     for name, color in zip(others, COLORS[2:] * len(others)):
         right.plot(epochs, history[name], color=color, label=name)
@@ -130,6 +131,13 @@ def course_of(history: History, log: bool) -> Plot:
         finish(right, "epoch", "", False)
         named(right)
     return plot
+
+
+def wide(ax: Any) -> bool:
+    """Whether the curves span so much that only a logarithmic axis shows it."""
+    found = np.concatenate([[1.0], *[line.get_ydata() for line in ax.get_lines()]])
+    seen = found[1:][np.isfinite(found[1:]) & (found[1:] > 0)]
+    return bool(len(seen) and seen.max() > 30 * seen.min())
 
 
 def finish(ax: Any, x: str, y: str, log: bool) -> None:

@@ -23,8 +23,9 @@ SUFFIXES = (".json", ".npz")
 class Module:
     """What has parameters: its attributes that are Values, arrays or lists of them, or Modules.
 
-    A subclass sets such attributes in `__init__` and has a `__call__`. Names come from attributes:
-    the entry w[0, 1] of the first of `layers` is layer0.w_{12}.
+    Attributes whose names begin with an underscore do not count. A subclass sets its attributes in
+    `__init__` and has a `__call__`. Names come from attributes: the entry w[0, 1] of the first of
+    `layers` is layer0.w_{12}.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -37,11 +38,15 @@ class Module:
 
     def named_parameters(self) -> dict[str, Value]:
         """Every parameter once, by name, in order."""
-        return dict(unshared(entries(groups(self))))
+        names: dict[Value, str] = {}  # a weight in two places has its first name
+        for name, v in entries(groups(self)):
+            names.setdefault(v, name)
+        return {name: v for v, name in names.items()}
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
-        return [v for _, v in unshared(entries(groups(self)))]
+        found = [v for _, group in groups(self) for v in np.ravel(np.asarray(group, dtype=object))]
+        return list(dict.fromkeys(found))
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
@@ -127,7 +132,8 @@ def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Each Value, and each array or list of Values, that is an attribute somewhere below x."""
     if isinstance(x, Module):
         for attribute, y in vars(x).items():
-            yield from groups(y, f"{name}.{attribute}" if name else attribute)
+            if not attribute.startswith("_"):
+                yield from groups(y, f"{name}.{attribute}" if name else attribute)
     elif isinstance(x, Value) or is_group(x):
         yield name, x
     elif isinstance(x, list | tuple):
@@ -153,15 +159,6 @@ def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
         comma = "," if max(nodes.shape, default=0) > 9 else ""
         for index, v in np.ndenumerate(nodes):
             yield subscripted(name, index, comma), v
-
-
-def unshared(named: Iterable[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:
-    """The same without repetitions: a weight in two places has its first name."""
-    seen: set[Value] = set()
-    for name, v in named:
-        if v not in seen:
-            seen.add(v)
-            yield name, v
 
 
 def replaced(x: Any, new: Callable[[Value], Any]) -> Any:
