@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgrid import derive, examples, formulas
-from microgrid.course.worksheet import KINDS, worksheet
+from microgrid.course.worksheets import KINDS, worksheet
 from microgrid.draw import Picture, draw
 from microgrid.errors import ExpressionError, LayoutError, MicrogridError
 from microgrid.explain import explain
@@ -254,7 +254,7 @@ kinds:
 {kinds}
 
 The same seed gives the same sheet on every machine. In Python,
-microgrid.course.worksheet.worksheet(7, "forks", 6).check(answers) marks a student's answers."""
+microgrid.course.worksheet(7, "forks", 6).check(answers) marks a student's answers."""
 
 
 def worksheet_command(commands: Commands) -> None:

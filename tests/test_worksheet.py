@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import microgrid as mg
-from microgrid.course import worksheet_page
 from microgrid.course.mistakes import slips
-from microgrid.course.worksheet import KINDS, worksheet
-from microgrid.course.worksheet_diagnosis import MISREAD, NOT_KNOWN, SIGN
-from microgrid.course.worksheet_marks import Marks
+from microgrid.course.worksheets import KINDS, worksheet
+from microgrid.course.worksheets import page as worksheet_page
+from microgrid.course.worksheets.diagnosis import MISREAD, NOT_KNOWN, SIGN
+from microgrid.course.worksheets.marks import Marks
 from microgrid.errors import ExerciseError, LabelError, LayoutError, MicrogridError
 from microgrid.value import topological
 
@@ -158,7 +158,7 @@ def test_a_longer_sheet_begins_with_a_shorter_one_and_another_seed_is_another_sh
 
 def test_the_same_seed_is_the_same_sheet_in_every_process():
     program = (
-        "from microgrid.course.worksheet import *\n"
+        "from microgrid.course.worksheets import *\n"
         "for kind in KINDS:\n"
         "    s = worksheet(7, kind, 2); print(s, s.answers, s.html(), s.html(True), s.latex())"
     )
@@ -183,7 +183,7 @@ def test_the_sheet_of_a_seed_is_the_one_that_was_printed_last_year():
 def test_neither_hypothesis_nor_matplotlib_is_needed():
     program = (
         "import sys; sys.modules['hypothesis'] = sys.modules['matplotlib'] = None\n"
-        "from microgrid.course.worksheet import worksheet\n"
+        "from microgrid.course.worksheets import worksheet\n"
         "sheet = worksheet(1, 'mixed', 2); sheet.html(True); sheet.latex()\n"
         "print(bool(sheet.check(sheet.answers)))"
     )

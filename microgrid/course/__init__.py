@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from microgrid.course.exercise import Exercise, Markdown, Mistake, Verdict
-from microgrid.course.worksheet import worksheet
+from microgrid.course.worksheets import worksheet
 from microgrid.errors import ExerciseError
 
 __all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]

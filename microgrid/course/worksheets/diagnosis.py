@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from microgrid import ops
 from microgrid.course.mistakes import SLIPS, slips
+from microgrid.course.worksheets.problem import Blank, Problem
 from microgrid.explain import Row
 from microgrid.value import Op, Value, topological
-
-if TYPE_CHECKING:
-    from microgrid.course.worksheet import Blank, Problem
 
 NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
 SIGN = "The sign is wrong."

@@ -6,18 +6,16 @@ import copy
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from microgrid.course.mistakes import slips
-from microgrid.course.worksheet_diagnosis import misread
+from microgrid.course.worksheets.diagnosis import misread
+from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.draw import draw
 from microgrid.errors import LayoutError
 from microgrid.explain import names_of, short, written
 from microgrid.latex import latex as formula
 from microgrid.value import topological
-
-if TYPE_CHECKING:
-    from microgrid.course.worksheet import Problem, Worksheet
 
 STYLE = """
 .microgrid-sheet{--fg:#1b1f24;--soft:#57606a;--line:#8093ab;color-scheme:light;background:#fff;
@@ -61,7 +59,7 @@ padding:5px 12px;min-width:64px;text-align:left}
 PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
 
 
-def html(sheet: Worksheet, answers: bool) -> str:
+def html(sheet: Sheet, answers: bool) -> str:
     """A whole document."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
@@ -71,11 +69,11 @@ def html(sheet: Worksheet, answers: bool) -> str:
     )
 
 
-def title(sheet: Worksheet, answers: bool) -> str:
+def title(sheet: Sheet, answers: bool) -> str:
     return f"{'Answers to ' * answers}Worksheet {sheet.seed}: {sheet.kind}"
 
 
-def body(sheet: Worksheet, answers: bool) -> str:
+def body(sheet: Sheet, answers: bool) -> str:
     """The sheet or its solution as one element, for a notebook, too."""
     fields = '<p class="name"><span>Name</span><span>Date</span></p>'
     kind = sheet.problems[0].kind
@@ -95,7 +93,7 @@ def body(sheet: Worksheet, answers: bool) -> str:
 SHARES = "The small red numbers at a fork are shares: they add up to the gradient."
 
 
-def article(sheet: Worksheet, i: int, answers: bool) -> str:
+def article(sheet: Sheet, i: int, answers: bool) -> str:
     """One problem, or its solution."""
     problem = sheet.problems[i]
     points = len(problem.blanks)
@@ -151,7 +149,7 @@ def blanks_table(problem: Problem, answers: bool) -> str:
     return f'<table class="blanks">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
 
 
-def appendix(sheet: Worksheet) -> str:
+def appendix(sheet: Sheet) -> str:
     """For who marks by hand: the usual mistakes, and the numbers that each gives."""
     parts = []
     for i, problem in enumerate(sheet.problems):
@@ -181,18 +179,6 @@ def signed(x: Any) -> str:
     return short(x).replace("-", "−")
 
 
-def readable(latex: str) -> str:
-    r"""A formula of LaTeX as plain text.
-
-    >>> print(readable(r"f = 2 \cdot a^{2} (b - \max(c, d))"))
-    f = 2·a²·(b − max(c, d))
-    """
-    text = re.sub(r"\\operatorname\{(\w+)\}|\\(max)", r"\1\2", latex)
-    text = re.sub(r"\\(left|right)", "", text).replace(r" \cdot ", "·").replace("^{2}", "²")
-    text = re.sub(r"\((\w+\([^()]*\))\)²", r"\1²", text)
-    return re.sub(r"(?<=[\w)²]) (?=[\w(])", "·", text).replace("-", "−")
-
-
 # LaTeX
 
 PREAMBLE = r"""\documentclass[11pt]{article}
@@ -205,7 +191,7 @@ PREAMBLE = r"""\documentclass[11pt]{article}
 """
 
 
-def latex(sheet: Worksheet, answers: bool) -> str:
+def latex(sheet: Sheet, answers: bool) -> str:
     """A LaTeX document: each circuit as a formula, and a table of its nodes with blanks."""
     name = r"Name: \hrulefill{} Date: \makebox[40mm]{\hrulefill}\par\medskip" + "\n"
     parts = [

@@ -5,105 +5,27 @@ A sheet is made of a seed, so it need not be kept: the same seed is the same she
 
 from __future__ import annotations
 
-import copy
 import operator
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
-from microgrid.calculus import gradients
-from microgrid.course import worksheet_page
-from microgrid.course.worksheet_circuits import KINDS, Kind, circuit
-from microgrid.course.worksheet_marks import ClassMarks, Marks, mark, mark_all
+from microgrid.course.worksheets import page
+from microgrid.course.worksheets.kinds import KINDS
+from microgrid.course.worksheets.marks import ClassMarks, Marks, mark, mark_all
+from microgrid.course.worksheets.problem import Problem, Sheet
+from microgrid.course.worksheets.random_circuits import circuit
 from microgrid.errors import ExerciseError
-from microgrid.latex import latex
-from microgrid.value import Value, topological
 
-__all__ = ["KINDS", "Blank", "Problem", "Worksheet", "worksheet"]
 MOST = 50  # problems
 
 
-class Blank(NamedTuple):
-    """A number to fill in: the value or the gradient of a node."""
-
-    key: str  # a for node a; da for its gradient in a sheet that asks for values, too
-    node: Value
-    gradient: bool
-    right: int
-
-
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """A circuit, and which of its numbers are to be found."""
-
-    root: Value
-    kind: Kind
-
-    @cached_property
-    def order(self) -> list[Value]:
-        return topological(self.root)
-
-    @cached_property
-    def gradients(self) -> dict[Value, int]:
-        """The gradient of each node."""
-        return dict(zip(self.order, gradients(self.root, self.order)))
-
-    @cached_property
-    def expression(self) -> str:
-        """The circuit as a line of text, like f = (a·b + c)·a."""
-        return ", ".join(map(worksheet_page.readable, self.formulas))
-
-    @cached_property
-    def formulas(self) -> list[str]:
-        """The circuit in LaTeX: f, and before it each gate that is used more than once."""
-        twin = copy.deepcopy(self.root)
-        order = topological(twin)
-        uses = Counter(p for v in order for p in v.parents)
-        shown = [v for v in order if v.op and (uses[v] > 1 or v is order[-1])]
-        for v in order:
-            if v.op and v not in shown:
-                v.label = ""
-        return [f"{v.label} = {latex(v, stop_at_labels=True)}" for v in shown]
-
-    @property
-    def leaves(self) -> list[str]:
-        return [v.label for v in self.order if not v.op]
-
-    @property
-    def given(self) -> dict[str, int]:
-        """The values that are told."""
-        return {v.label: v.data for v in self.order if not (self.kind.values and v.op)}
-
-    @cached_property
-    def blanks(self) -> tuple[Blank, ...]:
-        """What is to be filled in, in an order in which it can be."""
-        values = [Blank(v.label, v, False, v.data) for v in self.order if v.op]
-        prefix = "d" if self.kind.values else ""
-        passed = [
-            Blank(prefix + v.label, v, True, self.gradients[v])
-            for v in reversed(self.order)
-            if v is not self.root
-        ]
-        return (*values * self.kind.values, *passed * self.kind.gradients)
-
-    @property
-    def answers(self) -> dict[str, int]:
-        """The right numbers."""
-        return {blank.key: blank.right for blank in self.blanks}
-
-
-@dataclass(frozen=True, eq=False)
-class Worksheet:
+class Worksheet(Sheet):
     """Problems of one kind: a page to print, its answers, and marks for the answers of others."""
-
-    seed: int
-    kind: str
-    problems: tuple[Problem, ...]
 
     @property
     def answers(self) -> dict[str, dict[str, int]]:
@@ -135,11 +57,11 @@ class Worksheet:
 
     def html(self, answers: bool = False) -> str:
         """One page without network or script, for screen and A4; with `answers`, the solution."""
-        return worksheet_page.html(self, answers)
+        return page.html(self, answers)
 
     def latex(self, answers: bool = False) -> str:
         """A LaTeX document: formulas, and tables with blanks."""
-        return worksheet_page.latex(self, answers)
+        return page.latex(self, answers)
 
     def save(self, path: str | os.PathLike[str], answers: bool = False) -> Path:
         """Write the sheet or its solution as .html or .tex, as the name says; returns the path."""
@@ -159,12 +81,7 @@ class Worksheet:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return worksheet_page.body(self, answers=False)
-
-    @property
-    def command(self) -> str:
-        """How to make this sheet again."""
-        return f"microgrid worksheet --seed {self.seed} --kind {self.kind} -n {len(self.problems)}"
+        return page.body(self, answers=False)
 
 
 def worksheet(seed: int, kind: str = "gradients", n: int = 4) -> Worksheet:

@@ -8,14 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from microgrid.course.exercise import is_missing, number, text
-from microgrid.course.worksheet_diagnosis import Pass
+from microgrid.course.worksheets.diagnosis import Pass
+from microgrid.course.worksheets.problem import Blank, Problem
 from microgrid.explain import html_table, table
-
-if TYPE_CHECKING:
-    from microgrid.course.worksheet import Blank, Problem
 
 RIGHT, CARRIED, WRONG, MISSING, UNKNOWN = "✓", "→", "✗", "…", "?"
 

@@ -1,0 +1,110 @@
+"""A circuit of a worksheet, and which of its numbers are to be found."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from microgrid.calculus import gradients
+from microgrid.course.worksheets.kinds import Kind
+from microgrid.latex import latex
+from microgrid.value import Value, topological
+
+
+class Blank(NamedTuple):
+    """A number to fill in: the value or the gradient of a node."""
+
+    key: str  # a for node a; da for its gradient in a sheet that asks for values, too
+    node: Value
+    gradient: bool
+    right: int
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A circuit, and which of its numbers are to be found."""
+
+    root: Value
+    kind: Kind
+
+    @cached_property
+    def order(self) -> list[Value]:
+        return topological(self.root)
+
+    @cached_property
+    def gradients(self) -> dict[Value, int]:
+        """The gradient of each node."""
+        return dict(zip(self.order, gradients(self.root, self.order)))
+
+    @cached_property
+    def expression(self) -> str:
+        """The circuit as a line of text, like f = (a·b + c)·a."""
+        return ", ".join(map(readable, self.formulas))
+
+    @cached_property
+    def formulas(self) -> list[str]:
+        """The circuit in LaTeX: f, and before it each gate that is used more than once."""
+        twin = copy.deepcopy(self.root)
+        order = topological(twin)
+        uses = Counter(p for v in order for p in v.parents)
+        shown = [v for v in order if v.op and (uses[v] > 1 or v is order[-1])]
+        for v in order:
+            if v.op and v not in shown:
+                v.label = ""
+        return [f"{v.label} = {latex(v, stop_at_labels=True)}" for v in shown]
+
+    @property
+    def leaves(self) -> list[str]:
+        return [v.label for v in self.order if not v.op]
+
+    @property
+    def given(self) -> dict[str, int]:
+        """The values that are told."""
+        return {v.label: v.data for v in self.order if not (self.kind.values and v.op)}
+
+    @cached_property
+    def blanks(self) -> tuple[Blank, ...]:
+        """What is to be filled in, in an order in which it can be."""
+        values = [Blank(v.label, v, False, v.data) for v in self.order if v.op]
+        prefix = "d" if self.kind.values else ""
+        passed = [
+            Blank(prefix + v.label, v, True, self.gradients[v])
+            for v in reversed(self.order)
+            if v is not self.root
+        ]
+        return (*values * self.kind.values, *passed * self.kind.gradients)
+
+    @property
+    def answers(self) -> dict[str, int]:
+        """The right numbers."""
+        return {blank.key: blank.right for blank in self.blanks}
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Problems of one kind, made from a seed."""
+
+    seed: int
+    kind: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def command(self) -> str:
+        """How to make this sheet again."""
+        return f"microgrid worksheet --seed {self.seed} --kind {self.kind} -n {len(self.problems)}"
+
+
+def readable(latex: str) -> str:
+    r"""A formula of LaTeX as plain text.
+
+    >>> print(readable(r"f = 2 \cdot a^{2} (b - \max(c, d))"))
+    f = 2·a²·(b − max(c, d))
+    """
+    text = re.sub(r"\\operatorname\{(\w+)\}|\\(max)", r"\1\2", latex)
+    text = re.sub(r"\\(left|right)", "", text).replace(r" \cdot ", "·").replace("^{2}", "²")
+    text = re.sub(r"\((\w+\([^()]*\))\)²", r"\1²", text)
+    return re.sub(r"(?<=[\w)²]) (?=[\w(])", "·", text).replace("-", "−")
