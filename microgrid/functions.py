@@ -68,18 +68,33 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
-    """−Σ t log softmax(x) = log Σ exp(x − Σ t x), without overflow and to the last digits.
+    """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow and to the last digits.
 
-    The target is the number of the right class, or a row of probabilities t that sum to 1.
+    The target is the number of the right class, or a row t, with a probability for each class.
     """
     values = several("cross_entropy", (logits,))
-    if hasattr(target, "__len__"):
-        expected = dot(target, values)
-    elif 0 <= target < len(values):
-        expected = values[target]
-    else:
-        raise TargetError(f"target {target} is out of range for {len(values)} logits")
-    return ops.logsumexp(*[x - expected for x in values])
+    if not hasattr(target, "__len__") or isinstance(target, Value):
+        expected = values[class_number(target, len(values))]
+        return ops.logsumexp(*[x - expected for x in values])
+    expected, weight = dot(target, values), total(target)
+    loss = ops.logsumexp(*[x - expected for x in values])  # log Σ exp(x) − Σ t x, digits kept
+    if not isinstance(weight, Value) and weight == 1:
+        return loss
+    return weight * loss + (weight - 1) * expected
+
+
+def class_number(target: Any, classes: int) -> int:
+    """The target as an index of a class; TargetError unless it is one."""
+    try:
+        number = operator.index(target)
+    except TypeError:
+        raise TargetError(
+            f"a target is the number of a class or a row of probabilities, got {target!r}; "
+            "nn.one_hot makes rows of class numbers, which a recorded program needs"
+        ) from None
+    if not 0 <= number < classes:
+        raise TargetError(f"target {target} is out of range for {classes} logits")
+    return number
 
 
 def custom_op(

@@ -205,6 +205,21 @@ def test_a_file_of_another_model_changes_nothing(tmp_path):
     assert [p.data for p in large.parameters()] == before
 
 
+def test_any_name_of_an_attribute_can_be_saved(tmp_path):
+    model = nn.Module()
+    model.file, model.allow_pickle = mg.Value(0.1), [mg.Value(2.0)]
+    model.save(tmp_path / "m.npz")
+    model.file.data = 5.0
+    model.load(tmp_path / "m.npz")
+    assert [p.data for p in model.parameters()] == [0.1, 2.0]
+
+
+def test_what_begins_with_an_underscore_is_no_parameter():
+    model = nn.Module()
+    model.w, model._seen = mg.Value(1.0), mg.Value(2.0)
+    assert list(model.named_parameters()) == ["w"]
+
+
 def test_pickles_are_refused_even_under_an_honest_name(tmp_path):
     np.savez(tmp_path / "evil.npz", **{"layer0.w": np.array([[object()]])})
     with pytest.raises(ValueError, match="holds no parameters"):
@@ -261,6 +276,16 @@ def test_binary_cross_entropy_is_right_where_it_is_tiny_and_where_it_is_large(s,
     assert v.grad == pytest.approx(mg.sigmoid(s) - t, abs=1e-15)
 
 
+@given(st.lists(st.tuples(hundredths, st.sampled_from([0.0, 0.25, 0.5, 2.0])), min_size=1))
+def test_cross_entropy_is_its_formula_for_any_weights(pairs):
+    logits, t = map(list, zip(*pairs))
+    log_softmax = [x - mg.logsumexp(logits) for x in logits]
+    right = -sum(a * b for a, b in zip(t, log_softmax))
+    assert nn.cross_entropy(logits, t) == pytest.approx(right, abs=1e-9)
+    nodes = mg.matrix(t)
+    assert nn.cross_entropy(logits, nodes).data == pytest.approx(right, abs=1e-9)
+
+
 def test_the_naive_formulas_fail_where_ours_do_not():
     assert 1 / (1 + math.exp(-40.0)) == 1.0  # so −log σ(40) came out as 0
     assert nn.binary_cross_entropy(40.0, 1) == pytest.approx(math.exp(-40), rel=1e-12)
@@ -290,6 +315,10 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
         (lambda: nn.cross_entropy([[1.0, 2.0]], [1, 0]), ValueError, r"\(1, 2\) for targets"),
         (lambda: nn.squared_error([1.0, 2.0], [1.0]), ValueError, r"\(2,\) for targets of shape"),
         (lambda: nn.hinge([[1.0], [2.0]], [1, -1]), ValueError, r"\(2, 1\) for targets"),
+        (lambda: nn.cross_entropy([1.0, 2.0], 1.0), IndexError, "got 1.0; nn.one_hot makes rows"),
+        (lambda: nn.cross_entropy([1.0, 2.0], -1), IndexError, "-1 is out of range for 2"),
+        (lambda: nn.MLP(2, [1])([1.0]), ValueError, "a neuron of 2 inputs got 1 numbers"),
+        (lambda: nn.predict(network(), []), ValueError, r"a row each; got shape \(0,\)"),
         (lambda: nn.one_hot([3], 3), IndexError, "whole numbers from 0 to 2"),
         (lambda: nn.one_hot([0.5], 3), IndexError, "whole numbers from 0 to 2"),
         (lambda: nn.one_hot([-1], 3), IndexError, "whole numbers from 0 to 2"),

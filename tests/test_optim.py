@@ -302,11 +302,44 @@ def test_a_loss_that_is_not_finite_names_the_step():
         (lambda: optim.SGD(lr=0), "above 0 or a schedule, got 0"),
         (lambda: optim.SGD(lr=0.1).step(), "has no parameters"),
         (lambda: optim.fit(lambda w, x: w, [1.0], (X,), optimizer=optim.SGD()), "not one number"),
+        (lambda: optim.fit(line, [0.0, 0.0], (mg.matrix(X), Y), optimizer=optim.SGD()),
+         "arrays of plain numbers"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_a_reason(call, message):
     with pytest.raises(mg.MicrogridError, match=message):
         call()
+
+
+def test_an_optimizer_goes_on_where_it_was_and_refuses_another_model():
+    def run(*epochs):
+        optimizer, w = optim.Adam(lr=0.1), [4.0]
+        for count in epochs:
+            w = optim.fit(lambda w: w[0] ** 2, w, optimizer=optimizer, epochs=count).parameters
+        return w, optimizer
+
+    assert run(3, 4)[0] == run(7)[0]
+    with pytest.raises(ValueError, match="remembers 1 parameters; make a new one for 2"):
+        optim.fit(line, [0.0, 0.0], (X[:, 0], Y), optimizer=run(1)[1])
+
+
+def test_what_was_learnt_stays_when_training_is_interrupted():
+    net, steps = model(), []
+
+    def interrupted(model, x, y):
+        steps.append(1)
+        if len(steps) > 50:
+            raise KeyboardInterrupt
+        return hinge(model, x, y)
+
+    start = [p.data for p in net.parameters()]
+    with pytest.raises(KeyboardInterrupt):
+        optim.fit(interrupted, net, (X, Y), optimizer=optim.SGD(lr=0.1), batch_size=10)
+    other = model()
+    optim.fit(hinge, other, (X, Y), optimizer=optim.SGD(lr=0.1), batch_size=10, epochs=1)
+    changed = [p.data for p in net.parameters()]
+    assert changed != start
+    assert changed != [p.data for p in other.parameters()]  # one step further than an epoch
 
 
 def test_a_bar_is_shown_where_it_is_asked_for(capsys):

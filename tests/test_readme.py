@@ -59,7 +59,8 @@ def test_every_other_command_is_one_that_is_run_elsewhere():
     known = (
         r"microgrid .*", r"python3 -m venv \.venv", r"(\.venv/bin/)?pip install .*",
         r"\.venv/bin/microgrid demo", r"\.venv/bin/pytest -q -n 2", r"jupyter lab notebooks",
-        r"\.venv/bin/python tests/benchmarks/(engine|program|training)\.py", r"\.venv/bin/mutmut .*",
+        r"\.venv/bin/python tests/benchmarks/(engine|program|training)\.py",
+        r"\.venv/bin/mutmut .*",
     )  # fmt: skip
     for command in COMMANDS:
         assert any(re.fullmatch(pattern, command) for pattern in known), command

@@ -47,7 +47,8 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     """−Σ t log softmax(x) of one row of logits x, or the mean over the rows of a matrix.
 
     The target of a row is the number of its class, or a row of probabilities t (see `one_hot`):
-    in a recorded program the latter, since no program can depend on which class it is.
+    in a recorded program the latter, since no program can depend on which class it is. TargetError
+    for a class beyond the logits or what is no class.
 
     >>> cross_entropy([0.0, 1000.0], 1), cross_entropy([[0.0, 1000.0]], [[1.0, 0.0]])
     (0.0, 1000.0)

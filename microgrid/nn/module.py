@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class Module:
             p.label = name
 
     def state(self) -> dict[str, Array]:
-        """The numbers of the parameters as arrays, by the names of the attributes."""
+        """The numbers of the parameters as arrays of floats, by the names of the attributes."""
         return {name: values(group) for name, group in groups(self)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -100,14 +101,16 @@ class Module:
             v.data = x
 
     def save(self, path: str | Path) -> None:
-        """Write the parameters as .json or .npz (never pickle), to the last bit."""
+        """Write the parameters as .json or .npz (never pickle), floats to the last bit."""
         path = checked(path)
         if path.suffix == ".json":
             state = {name: numbers.tolist() for name, numbers in self.state().items()}
             path.write_text(json.dumps(state), encoding="utf-8")
         else:
-            with path.open("wb") as file:
-                np.savez(file, **self.state())  # type: ignore[arg-type]
+            with ZipFile(path, "w") as archive:
+                for name, numbers in self.state().items():
+                    with archive.open(f"{name}.npy", "w") as file:
+                        np.lib.format.write_array(file, numbers, allow_pickle=False)
 
     def load(self, path: str | Path) -> None:
         """Read the parameters that `save` wrote; ParameterError if they are another model's."""
@@ -118,7 +121,7 @@ class Module:
             else:
                 with np.load(path, allow_pickle=False) as file:
                     state = dict(file)
-        except (ValueError, EOFError) as error:
+        except (ValueError, EOFError, BadZipFile) as error:
             raise ParameterError(f"{path.name} holds no parameters: {error}") from None
         if not isinstance(state, Mapping):
             raise ParameterError(f"{path.name} holds no parameters by name")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.errors import ShapeError
 from microgrid.matrix import matrix
 from microgrid.nn.initial import Seed, weights
 from microgrid.nn.module import Module
@@ -26,7 +27,9 @@ class Neuron(Module):
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+        if len(x) != len(self.w):
+            raise ShapeError(f"a neuron of {len(self.w)} inputs got {len(x)} numbers")
+        act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
         return act.relu() if self.nonlin else act
 
     def __repr__(self) -> str:

@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgrid.errors import ShapeError
 from microgrid.program import record
 
 
 def predict(model: Any, X: Any) -> NDArray[np.float64]:
-    """The outputs of the model for each row of X, as floats; a column for each output.
+    """The outputs of the model for each row of X, as floats: a column for each output.
 
-    The model is recorded on one sample and replayed: BranchError if it looks at a number.
+    A model that gives one Value gives one number a row. The model is recorded on one sample and
+    replayed: BranchError if it looks at a number.
 
     >>> from microgrid import nn
     >>> predict(nn.Affine(2, 3, init="zeros"), np.ones((5, 2))).shape
     (5, 3)
     """
     X = np.asarray(X, dtype=float)
+    if not X.ndim or not len(X):
+        raise ShapeError(f"predict takes one sample or more, a row each; got shape {X.shape}")
     program = record(lambda model, x: model(x), model, X[0])
     outputs = program.batched((None, 0))(model, X)
     rows = np.stack(outputs, axis=1) if isinstance(outputs, list | tuple) else outputs

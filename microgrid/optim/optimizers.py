@@ -22,7 +22,8 @@ class Optimizer(ABC):
     """Moves parameters against their gradients; `lr` is a number or a schedule.
 
     In a loop of your own it is made with parameters (a Module, or Values in lists or arrays) and
-    used through `zero_grad` and `step`; `fit` needs no parameters here.
+    used through `zero_grad` and `step`; `fit` needs no parameters here. It remembers what it has
+    done: a second `fit` goes on where the first ended.
     """
 
     def __init__(self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01):
@@ -36,6 +37,7 @@ class Optimizer(ABC):
             raise ParameterError(f"the learning rate is a number above 0 or a schedule, got {lr!r}")
         self.lr = lr
         self.steps = 0  # how often parameters have been moved
+        self.moving = 0  # how many they are
 
     @property
     def rate(self) -> float:
@@ -58,6 +60,12 @@ class Optimizer(ABC):
 
     def moved(self, numbers: Array, gradient: Array) -> Array:
         """The numbers after one step, as a new array."""
+        if self.steps and self.moving != len(numbers):
+            raise ParameterError(
+                f"this optimizer remembers {self.moving} parameters; make a new one for "
+                f"{len(numbers)}"
+            )
+        self.moving = len(numbers)
         new = numbers - self.rate * self.direction(gradient)
         self.steps += 1
         return new

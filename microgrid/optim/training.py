@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.errors import DivergedError, ParameterError, RangeError, ShapeError
+from microgrid.errors import DivergedError, NumberError, ParameterError, RangeError, ShapeError
 from microgrid.optim.history import History
 from microgrid.optim.objective import Array, Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -56,46 +56,58 @@ def fit(
     numbers, rng = objective.start(), np.random.default_rng(seed)
     history = History(parameters)
     best, watched = (math.inf, numbers), "validation" if validation else "loss"
-    for epoch in bar(epochs, progress, history):
-        losses, sizes = [], []
-        for batch in batches(data, batch_size, rng):
-            try:
-                loss, gradient = objective.both(numbers, batch)
-            except RangeError as error:  # a number beyond the floats, on the way to the loss
-                objective.shaped(numbers)
-                raise DivergedError(math.inf, epoch, len(history.steps), history) from error
-            if not math.isfinite(loss) or not np.isfinite(gradient).all():
-                objective.shaped(numbers)
-                raise DivergedError(loss, epoch, len(history.steps), history)
-            numbers = optimizer.moved(numbers, gradient)
-            losses.append(loss)
-            sizes.append(len(batch[0]) if batch else 1)
-            history.steps.append(loss)
-        row = {"loss": float(np.average(losses, weights=sizes))}
-        if validation:
-            row["validation"] = objective.loss(numbers, validation)
-        history.parameters = objective.shaped(numbers)
-        row |= {name: float(metric(history.parameters)) for name, metric in (metrics or {}).items()}
-        history.epochs.append(row)
-        if row[watched] < best[0]:
-            best, history.best = (row[watched], numbers), epoch
-        asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-        if [True for callback in asked if callback(history) is True]:
-            history.stopped = "stopped by a callback"
-            break
-        if patience is not None and epoch - history.best >= patience:
-            history.stopped = f"{watched} has not fallen for {patience} epochs"
-            break
-    if patience is not None:
-        history.parameters = objective.shaped(best[1])
+    asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    try:
+        for epoch in bar(epochs, progress, history):
+            losses, sizes = [], []
+            for batch in batches(data, batch_size, rng):
+                loss, gradient = finite(objective, numbers, batch, epoch, history)
+                numbers = optimizer.moved(numbers, gradient)
+                losses.append(loss)
+                sizes.append(len(batch[0]) if batch else 1)
+                history.steps.append(loss)
+            row = {"loss": float(np.average(losses, weights=sizes))}
+            if validation:
+                row["validation"] = objective.loss(numbers, validation)
+            history.parameters = objective.shaped(numbers)
+            measured = {
+                name: metric(history.parameters) for name, metric in (metrics or {}).items()
+            }
+            history.epochs.append(row | {name: float(x) for name, x in measured.items()})
+            if row[watched] < best[0]:
+                best, history.best = (row[watched], numbers), epoch
+            if [True for callback in asked if callback(history) is True]:
+                history.stopped = "stopped by a callback"
+                break
+            if patience is not None and epoch - history.best >= patience:
+                history.stopped = f"{watched} has not fallen for {patience} epochs"
+                break
+    finally:  # also where it is interrupted: what has been learnt so far stays
+        history.parameters = objective.shaped(numbers if patience is None else best[1])
     return history
 
 
+def finite(
+    objective: Objective, numbers: Array, batch: Data, epoch: int, history: History
+) -> tuple[float, Array]:
+    """The mean loss and its gradient; DivergedError unless they are finite numbers."""
+    try:
+        loss, gradient = objective.both(numbers, batch)
+    except RangeError as error:  # a number beyond the floats, on the way to the loss
+        raise DivergedError(math.inf, epoch, len(history.steps), history) from error
+    if not math.isfinite(loss) or not np.isfinite(gradient).all():
+        raise DivergedError(loss, epoch, len(history.steps), history)
+    return loss, gradient
+
+
 def checked(data: Data, name: str) -> tuple[Array, ...]:
-    """Data as arrays of floats; ShapeError unless all have as many samples, at least one."""
+    """Data as arrays of floats; an error unless all have as many samples, at least one."""
     if isinstance(data, np.ndarray):
         raise ShapeError(f"{name} is a tuple of arrays, like (X, y); got one array")
-    arrays = tuple([np.asarray(x, dtype=float) for x in data])
+    try:
+        arrays = tuple([np.asarray(x, dtype=float) for x in data])
+    except (TypeError, ValueError):
+        raise NumberError(f"{name} is a tuple of arrays of plain numbers, like (X, y)") from None
     sizes = [len(x) if x.ndim else 0 for x in arrays]
     if arrays and (len(set(sizes)) > 1 or not sizes[0]):
         raise ShapeError(f"{name} has arrays of {sizes} samples: as many in each, at least one")
