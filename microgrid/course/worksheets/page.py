@@ -185,7 +185,7 @@ PREAMBLE = r"""\documentclass[11pt]{article}
 \usepackage[a4paper,margin=20mm]{geometry}
 \usepackage{amsmath}
 \setlength{\parindent}{0pt}
-\renewcommand{\arraystretch}{1.4}
+\renewcommand{\arraystretch}{1.6}
 \newcommand{\blank}{\framebox[16mm]{\rule{0pt}{4mm}}}
 \begin{document}
 """
