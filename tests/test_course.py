@@ -94,8 +94,9 @@ def test_what_is_not_there_is_refused():
         exercise(11)
     with pytest.raises(LookupError, match="notebook 3 has the exercises 1 to"):
         exercise(3, 9)
-    with pytest.raises(mg.MicrogridError):
-        exercise(3, 0)
+    for wrong in ((3, 0), (3, "1"), (3, 1.0), (3.0,), ("3",), (None,)):
+        with pytest.raises(mg.MicrogridError):
+            exercise(*wrong)
 
 
 # How answers are compared.
@@ -111,7 +112,8 @@ TRUE = [
 FALSE = [
     (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("7", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
     (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2),
-    (1300, 1234.4, 2), (10**400, 1e308, 2), ({"a": 1}, {"a": 2}, 2),
+    (1300, 1234.4, 2), (2001, 2000, 2), (2411, 2410.0, 2), (10**400, 1e308, 2),
+    ({"a": 1}, {"a": 2}, 2),
 ]  # fmt: skip
 
 

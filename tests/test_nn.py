@@ -126,6 +126,10 @@ def test_initial_weights_have_the_variance_of_their_paper(name):
         (lambda: nn.Affine(2, 3, "xavier"), "no initialisation 'xavier': lecun, glorot, he"),
         (lambda: nn.Affine(0, 3), "whole numbers of inputs and outputs, got 0"),
         (lambda: nn.Affine(2.0, 3), "got 2.0"),
+        (
+            lambda: network().load_state(network().state() | {"layer2.b": [[1], [2, 3]]}),
+            "has shape .2,., got ragged rows",
+        ),
         (lambda: nn.Affine(2, 3, lambda rng, d, m: np.zeros(d)), r"gave shape \(2,\)"),
         (lambda: nn.Affine(2, 3).save("model.pkl"), r"model.pkl: parameters are kept as .json or"),
     ],
@@ -212,6 +216,49 @@ def test_any_name_of_an_attribute_can_be_saved(tmp_path):
     model.file.data = 5.0
     model.load(tmp_path / "m.npz")
     assert [p.data for p in model.parameters()] == [0.1, 2.0]
+
+
+def test_what_a_model_has_computed_and_kept_is_no_parameter():
+    model = network()
+    names = list(model.named_parameters())
+    model.last = model(np.array([1.0, 2.0]))
+    model.sum = model.last.sum()
+    assert list(model.named_parameters()) == names
+    assert list(model.state()) == list(network().state())
+
+
+def test_two_groups_of_one_name_are_refused_and_none_is_lost(tmp_path):
+    model = nn.Module()
+    model.layers, model.layer0 = [nn.Affine(1, 1)], nn.Affine(1, 1)
+    for use in (model.state, model.named_parameters, lambda: model.save(tmp_path / "m.json")):
+        with pytest.raises(ValueError, match=r"the name 'layer0.w.*': rename one"):
+            use()
+    model = nn.Module()
+    model.mixed = np.array([mg.Value(1.0), 2.0], dtype=object)
+    with pytest.raises(ValueError, match="holds Values only"):
+        model.parameters()
+
+
+def test_a_list_of_layers_is_named_in_the_singular():
+    model = nn.Module()
+    model.layers, model.bias, model.steps = [nn.Affine(1, 1)], [nn.Affine(1, 1)], (nn.Module(),)
+    assert list(model.state()) == ["layer0.w", "layer0.b", "bias0.w", "bias0.b"]
+
+
+def test_a_model_of_plain_numbers_computes_plain_numbers():
+    for model in (network(), nn.MLP(2, [3, 2]), Residual()):
+        plain = model.with_parameters([p.data for p in model.parameters()])
+        x = np.array([0.5, -1.5])
+        assert np.ravel(plain(x)).tolist() == mg.values(model(x)).tolist()
+        assert {type(y) for y in np.ravel(plain(x)).tolist()} == {float}
+
+
+def test_parameters_are_set_all_or_none():
+    model = network()
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match="has 17 parameters, got 2"):
+        model.set_parameters([7.0, 8.0])
+    assert [p.data for p in model.parameters()] == before
 
 
 def test_what_begins_with_an_underscore_is_no_parameter():
@@ -319,6 +366,8 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
         (lambda: nn.cross_entropy([1.0, 2.0], -1), IndexError, "-1 is out of range for 2"),
         (lambda: nn.MLP(2, [1])([1.0]), ValueError, "a neuron of 2 inputs got 1 numbers"),
         (lambda: nn.predict(network(), []), ValueError, r"a row each; got shape \(0,\)"),
+        (lambda: nn.binary_cross_entropy([1.0, 2.0], [1, -1]), IndexError, "from 0 to 1, got -1"),
+        (lambda: nn.hinge(0.5, 0), IndexError, "classes of hinge are −1 and 1, got 0"),
         (lambda: nn.one_hot([3], 3), IndexError, "whole numbers from 0 to 2"),
         (lambda: nn.one_hot([0.5], 3), IndexError, "whole numbers from 0 to 2"),
         (lambda: nn.one_hot([-1], 3), IndexError, "whole numbers from 0 to 2"),

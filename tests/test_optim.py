@@ -217,9 +217,50 @@ def test_the_seed_decides_the_order_and_every_sample_comes_once_an_epoch():
 def test_patience_ends_it_and_goes_back_to_the_best():
     optimizer = optim.SGD(lr=lambda k: 0.25 if k < 2 else -1.0)  # two steps down, then up
     history = optim.fit(lambda w: w[0] * w[0], [4.0], optimizer=optimizer, epochs=10, patience=2)
-    assert history["loss"] == [16.0, 4.0, 1.0, 9.0, 81.0]
+    assert history["loss"] == [16.0, 4.0, 1.0, 9.0]
+    assert history.parameters == [1.0]
     assert history.stopped == "loss has not fallen for 2 epochs"
-    assert history.best == 2
+    assert history.best == 1
+
+
+def test_a_function_may_use_the_model_itself_or_its_argument():
+    found = []
+    for net, own in ((model(), False), (model(), True)):
+        optim.fit(
+            lambda m, x, y, net=net, own=own: hinge(net if own else m, x, y), net, (X, Y),
+            optimizer=optim.SGD(lr=0.1), epochs=2,
+        )  # fmt: skip
+        found.append([p.data for p in net.parameters()])
+    assert found[0] == found[1] != [p.data for p in model().parameters()]
+
+
+def test_the_same_weight_given_twice_moves_once():
+    w = mg.Value(1.0)
+    optimizer = optim.SGD([w, w], lr=0.1)
+    (w * w).backward()
+    optimizer.step()
+    assert w.data == pytest.approx(0.8)
+
+
+def test_patience_goes_by_the_loss_of_the_parameters_that_it_keeps():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=30)
+    data, start = (x, 2 * x + rng.normal(size=30)), [5.0, 5.0]
+    seen = []
+    history = optim.fit(
+        line, start, data, optimizer=optim.SGD(lr=0.4, momentum=0.9), epochs=15, batch_size=5,
+        patience=15, callbacks=lambda history: seen.append(list(history.parameters)),
+    )  # fmt: skip
+
+    def whole(w):
+        return np.mean([line(w, *sample) for sample in zip(*data)])
+
+    assert history.parameters == min(seen, key=whole) == seen[history.best]
+
+
+def test_a_last_step_out_of_the_floats_is_told_as_well():
+    with pytest.raises(ArithmeticError, match="not finite"):
+        optim.fit(lambda w: w[0] * w[0], [1e154], optimizer=optim.SGD(lr=1e200), epochs=1)
 
 
 def test_patience_keeps_the_best_even_if_all_epochs_run():
@@ -299,6 +340,9 @@ def test_a_loss_that_is_not_finite_names_the_step():
                            optimizer=optim.SGD()), "here are 1 parameters and 2 arrays of data"),
         (lambda: optim.SGD([mg.Value(1.0) * 2]), "moves leaves"),
         (lambda: optim.SGD([1.0]), "moves leaves, got 1.0"),
+        (lambda: optim.SGD(0.1), "parameters come first: write lr=0.1"),
+        (lambda: optim.fit(lambda w, x: mg.Value(1.0) * x, [1.0], (X[:, 0],),
+                           optimizer=optim.SGD()), "does not depend on the parameters"),
         (lambda: optim.SGD(lr=0), "above 0 or a schedule, got 0"),
         (lambda: optim.SGD(lr=0.1).step(), "has no parameters"),
         (lambda: optim.fit(lambda w, x: w, [1.0], (X,), optimizer=optim.SGD()), "not one number"),

@@ -24,14 +24,17 @@ def exercise(chapter: int, number: int = 1) -> Exercise:
     It shows its question in a notebook, `.check(answer)` judges, `.solution()` tells.
     """
     found = exercises(chapter)
-    if not 1 <= number <= len(found):
-        raise ExerciseError(f"notebook {chapter} has the exercises 1 to {len(found)}, not {number}")
+    if not hasattr(number, "__index__") or not 1 <= number <= len(found):
+        raise ExerciseError(
+            f"notebook {chapter} has the exercises 1 to {len(found)}, not {number!r}"
+        )
     return found[number - 1]
 
 
 def exercises(chapter: int) -> list[Exercise]:
     """All exercises of a notebook."""
-    name = f"microgrid.course.chapter{chapter:02}" if chapter in CHAPTERS else ""
+    known = hasattr(chapter, "__index__") and chapter in CHAPTERS
+    name = f"microgrid.course.chapter{chapter:02}" if known else ""
     if not name or find_spec(name) is None:
         raise ExerciseError(f"the course has the notebooks 1 to {CHAPTERS[-1]}, not {chapter!r}")
     found: list[Exercise] = import_module(name).EXERCISES

@@ -53,7 +53,8 @@ class Verdict:
 class Exercise:
     """A question whose answers are checked by a call.
 
-    Numbers are right to `digits` decimals, or to as many significant digits where they are large.
+    Numbers are right to `digits` decimals; above 10, where they are not whole, to as good a part of
+    their size.
     `probe` turns an answer into what is compared (of a function, its results); `judge` says by
     itself what it thinks of an answer, where comparing will not do. `why` is told to those who are
     right.
@@ -196,7 +197,8 @@ def agree(given: Any, right: Any, digits: int) -> bool:
             return False
         if not math.isfinite(b):
             return a == b or (a != a and b != b)
-        return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, abs(b) / 10)
+        large = abs(b) / 10 if b % 1 else 1.0  # what counts is counted exactly
+        return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, large)
     if isinstance(right, list | tuple | np.ndarray):
         return (
             isinstance(given, list | tuple | range | np.ndarray)

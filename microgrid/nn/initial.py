@@ -40,7 +40,7 @@ INITIAL: dict[str, Draw] = {
 def weights(init: str | Draw, seed: Seed, d: int, m: int) -> Array:
     """Weights (d, m) for d inputs and m outputs; ParameterError for a name that is not known."""
     for size in (d, m):
-        if not isinstance(size, int) or size < 1:
+        if not hasattr(size, "__index__") or size < 1:
             raise ParameterError(f"a layer has whole numbers of inputs and outputs, got {size!r}")
     if isinstance(init, str) and init not in INITIAL:
         raise ParameterError(f"there is no initialisation {init!r}: {', '.join(INITIAL)}")

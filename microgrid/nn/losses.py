@@ -14,6 +14,7 @@ import numpy as np
 from microgrid import functions
 from microgrid.errors import ShapeError, TargetError
 from microgrid.functions import mean
+from microgrid.guards import is_real
 from microgrid.matrix import Array, as_array
 from microgrid.ops import relu, softplus
 
@@ -28,18 +29,21 @@ def squared_error(prediction: Any, target: Any) -> Any:
 
 
 def hinge(score: Any, target: Any) -> Any:
-    """max(0, 1 − t s) for classes t = ±1, the mean over all entries."""
+    """max(0, 1 − t s) for classes t = ±1, the mean over all entries; TargetError for others."""
+    check_targets(target, {-1, 1}, "classes of hinge are −1 and 1")
     return over_entries(lambda s, t: relu(1 - t * s), score, target)
 
 
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
     """−t log σ(s) − (1 − t) log(1 − σ(s)) from the logit s, for t from 0 to 1; the mean.
 
-    Written with log σ(s) = −softplus(−s): no digit is lost where σ(s) is near 0 or 1.
+    TargetError for a t beyond. Written with log σ(s) = −softplus(−s): no digit is lost where σ(s)
+    is near 0 or 1.
 
     >>> binary_cross_entropy(-800.0, 1), binary_cross_entropy(40.0, 1)
     (800.0, 4.248354255291589e-18)
     """
+    check_targets(target, (0, 1), "targets of binary_cross_entropy go from 0 to 1")
     return over_entries(lambda s, t: t * softplus(-s) + (1 - t) * softplus(s), logit, target)
 
 
@@ -72,6 +76,15 @@ def one_hot(labels: Any, classes: int) -> Array:
         raise TargetError(f"labels are whole numbers from 0 to {classes - 1}, got {labels!r}")
     rows: Array = np.eye(classes)[numbers]
     return rows
+
+
+def check_targets(target: Any, allowed: set[int] | tuple[int, int], said: str) -> None:
+    """TargetError unless all plain numbers are allowed: in a set, or from one to the other."""
+    for t in as_array(target).ravel():
+        if is_real(t):
+            fits = t in allowed if isinstance(allowed, set) else allowed[0] <= t <= allowed[1]
+            if not fits:
+                raise TargetError(f"{said}, got {t!r}")
 
 
 def over_entries(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -42,7 +43,7 @@ class Module:
         names: dict[Value, str] = {}  # a weight in two places has its first name
         for name, v in entries(groups(self)):
             names.setdefault(v, name)
-        return {name: v for v, name in names.items()}
+        return unique((name, v) for v, name in names.items())
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
@@ -62,8 +63,11 @@ class Module:
         return copied
 
     def set_parameters(self, numbers: Iterable[Any]) -> None:
-        """Give the parameters new numbers, in the order of `parameters()`."""
-        for p, x in zip(self.parameters(), numbers, strict=True):
+        """Give the parameters new numbers, in the order of `parameters()`, as many."""
+        mine, new = self.parameters(), list(numbers)
+        if len(mine) != len(new):
+            raise ShapeError(f"the model has {len(mine)} parameters, got {len(new)}")
+        for p, x in zip(mine, new):
             p.data = x
 
     def zero_grad(self) -> None:
@@ -78,21 +82,25 @@ class Module:
 
     def state(self) -> dict[str, Array]:
         """The numbers of the parameters as arrays of floats, by the names of the attributes."""
-        return {name: values(group) for name, group in groups(self)}
+        return {name: values(group) for name, group in unique(groups(self)).items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over numbers as `state()` gives them.
 
         ParameterError, with nothing changed, unless names and shapes are those of this model.
         """
-        mine = dict(groups(self))
+        mine = unique(groups(self))
         if missing := [name for name in mine if name not in state]:
             raise ParameterError(f"there is no {missing[0]!r} for the model of {words(mine)}")
         if foreign := [name for name in state if name not in mine]:
             raise ParameterError(f"the model of {words(mine)} has no {foreign[0]!r}")
         new: dict[Value, float] = {}
         for name, group in mine.items():
-            numbers, nodes = np.asarray(state[name]), np.asarray(group, dtype=object)
+            nodes = np.asarray(group, dtype=object)
+            try:
+                numbers = np.asarray(state[name])
+            except ValueError:
+                raise ParameterError(f"{name} has shape {nodes.shape}, got ragged rows") from None
             if numbers.shape != nodes.shape or numbers.dtype.kind not in "fiu":
                 got = f"{numbers.dtype} of shape {numbers.shape}"
                 raise ParameterError(f"{name} has shape {nodes.shape}, got {got}")
@@ -121,7 +129,7 @@ class Module:
             else:
                 with np.load(path, allow_pickle=False) as file:
                     state = dict(file)
-        except (ValueError, EOFError, BadZipFile) as error:
+        except (ValueError, EOFError, BadZipFile, TypeError) as error:
             raise ParameterError(f"{path.name} holds no parameters: {error}") from None
         if not isinstance(state, Mapping):
             raise ParameterError(f"{path.name} holds no parameters by name")
@@ -137,22 +145,42 @@ def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         for attribute, y in vars(x).items():
             if not attribute.startswith("_"):
                 yield from groups(y, f"{name}.{attribute}" if name else attribute)
-    elif isinstance(x, Value) or is_group(x):
+    elif isinstance(x, Value):
+        if x.op is None:
+            yield name, x
+    elif is_group(x):
         yield name, x
     elif isinstance(x, list | tuple):
-        one = name.removesuffix("s")
+        one = re.sub(r"(?<![aius])s$", "", name)  # of layers, not of bias or class
         for i, y in enumerate(x):
             yield from groups(y, f"{one}{i}")
-    elif isinstance(x, Mapping):
+    elif isinstance(x, dict):
         for key, y in x.items():
             yield from groups(y, f"{name}.{key}")
 
 
 def is_group(x: Any) -> bool:
-    """Whether x is a non-empty array or list of Values."""
-    if isinstance(x, np.ndarray):
-        return x.dtype == object and x.size > 0 and isinstance(x.flat[0], Value)
-    return isinstance(x, list | tuple) and bool(x) and all(isinstance(v, Value) for v in x)
+    """Whether x is a non-empty array or list of leaves; ParameterError for an array of both.
+
+    What an operation has made, like a result that is kept for later, is no parameter.
+    """
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        found = [isinstance(v, Value) for v in x.flat]
+        if any(found) and not all(found):
+            raise ParameterError("an array of parameters holds Values only")
+        return any(found) and all(v.op is None for v in x.flat)
+    listed = isinstance(x, list | tuple) and bool(x)
+    return listed and all(isinstance(v, Value) and v.op is None for v in x)
+
+
+def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The same by name; ParameterError where a name comes twice, of which one would be lost."""
+    found: dict[str, Any] = {}
+    for name, x in named:
+        if name in found:
+            raise ParameterError(f"two attributes give parameters the name {name!r}: rename one")
+        found[name] = x
+    return found
 
 
 def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:

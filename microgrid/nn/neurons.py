@@ -14,6 +14,7 @@ from microgrid.errors import ShapeError
 from microgrid.matrix import matrix
 from microgrid.nn.initial import Seed, weights
 from microgrid.nn.module import Module
+from microgrid.ops import relu
 from microgrid.scope import scope
 from microgrid.value import Value
 
@@ -30,7 +31,7 @@ class Neuron(Module):
         if len(x) != len(self.w):
             raise ShapeError(f"a neuron of {len(self.w)} inputs got {len(x)} numbers")
         act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
-        return act.relu() if self.nonlin else act
+        return relu(act) if self.nonlin else act
 
     def __repr__(self) -> str:
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.calculus import gradients, scalar
-from microgrid.errors import ShapeError
+from microgrid.errors import GraphError, ShapeError
 from microgrid.functions import total
 from microgrid.program import Program
 from microgrid.program.forms import Form, filled, form_of, is_model, opened
-from microgrid.value import Value
+from microgrid.value import Value, topological
 
 Array = NDArray[np.float64]
 Data = Sequence[Any]  # arrays with the samples along their first axis
@@ -28,6 +28,7 @@ class Objective:
 
     def __init__(self, f: Callable[..., Any] | Program, parameters: Any, arguments: int) -> None:
         self.f, self.parameters = f, parameters
+        self.depends = False  # known only after the first graph
         self.form: Form = form_of(opened(parameters))
         if isinstance(f, Program):
             if len(f.forms) != 1 + arguments or f.forms[0].size != self.form.size:
@@ -54,25 +55,30 @@ class Objective:
             losses, found = self.run.value_and_grad(self.form.filled(numbers), *batch)
             gradient = self.form.flat(found, "gradient")
         else:
-            nodes = [Value(x) for x in numbers.tolist()]
-            losses = self.graphs(nodes, batch)
-            gradient = np.array(gradients(total(losses), nodes), dtype=float)
-            losses = [y.data for y in losses]
+            nodes, graphs = self.graphs(numbers, batch)
+            root = total(graphs)
+            if not self.depends and not set(nodes) & set(topological(root)):
+                raise GraphError("the loss does not depend on the parameters: compute it with the "
+                                 "first argument of the function")  # fmt: skip
+            self.depends = True
+            gradient = np.array(gradients(root, nodes), dtype=float)
+            losses = [y.data for y in graphs]
         return float(np.mean(losses)), gradient / np.size(losses)
 
     def loss(self, numbers: Array, batch: Data) -> float:
         """The mean loss of the batch."""
         if isinstance(self.f, Program):
             return float(np.mean(self.run(self.form.filled(numbers), *batch)))
-        nodes = [Value(x) for x in numbers.tolist()]
-        return float(np.mean([y.data for y in self.graphs(nodes, batch)]))
+        return float(np.mean([y.data for y in self.graphs(numbers, batch)[1]]))
 
-    def graphs(self, nodes: list[Value], batch: Data) -> list[Value]:
-        """The loss of each sample as a graph over the same nodes."""
+    def graphs(self, numbers: Array, batch: Data) -> tuple[list[Value], list[Value]]:
+        """The parameters as nodes, a Module's its own, and the loss of each sample over them."""
         if is_model(self.parameters):
-            parameters = self.parameters.with_parameters(nodes)
+            parameters = self.shaped(numbers)
+            nodes = parameters.parameters()
         else:
+            nodes = [Value(x) for x in numbers.tolist()]
             parameters = filled(self.form, iter(nodes))
         f: Any = self.f
         samples = zip(*batch) if batch else [()]
-        return [scalar(f(parameters, *sample)) for sample in samples]
+        return nodes, [scalar(f(parameters, *sample)) for sample in samples]

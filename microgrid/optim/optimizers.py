@@ -27,9 +27,12 @@ class Optimizer(ABC):
     """
 
     def __init__(self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01):
-        self.parameters = list(
+        if isinstance(parameters, float | int):
+            raise ParameterError(f"parameters come first: write lr={parameters!r}")
+        found = (
             parameters.parameters() if isinstance(parameters, Module) else flat(list(parameters))
         )
+        self.parameters = list(dict.fromkeys(found))
         for p in self.parameters:
             if not isinstance(p, Value) or p.op is not None:
                 raise ParameterError(f"an optimizer moves leaves, got {p!r}")

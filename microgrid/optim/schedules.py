@@ -14,7 +14,7 @@ def linear(start: float, end: float, steps: int) -> Schedule:
     >>> [linear(1.0, 0.0, 4)(k) for k in (0, 1, 4, 9)]
     [1.0, 0.75, 0.0, 0.0]
     """
-    return lambda k: start + (end - start) * min(k / steps, 1.0)
+    return lambda k: start + (end - start) * min(k / max(steps, 1), 1.0)
 
 
 def exponential(start: float, factor: float) -> Schedule:
@@ -24,7 +24,7 @@ def exponential(start: float, factor: float) -> Schedule:
 
 def step_decay(start: float, factor: float, every: int) -> Schedule:
     """Multiplied by factor after every so many steps."""
-    return lambda k: start * factor ** (k // every)
+    return lambda k: start * factor ** (k // max(every, 1))
 
 
 def cosine(start: float, steps: int, end: float = 0.0, warmup: int = 0) -> Schedule:

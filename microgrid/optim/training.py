@@ -36,9 +36,9 @@ def fit(
 
     After each epoch: the mean loss over the samples of `validation`, if given; each of `metrics`,
     called with the parameters; the `callbacks`, called with the history, which end the training by
-    returning True. `patience` ends it when the validation loss (else the loss) has not fallen for
-    so many epochs, and goes back to the best parameters. `progress` shows a bar: True, False, or
-    None, on a terminal and in a notebook.
+    returning True. `patience` ends it when the validation loss (else that of all samples) has not
+    fallen for so many epochs, and goes back to the best parameters. `progress` shows a bar: True,
+    False, or None, on a terminal and in a notebook.
 
     DivergedError where the loss is no finite number; ShapeError where data do not fit.
 
@@ -62,7 +62,8 @@ def fit(
             losses, sizes = [], []
             for batch in batches(data, batch_size, rng):
                 loss, gradient = finite(objective, numbers, batch, epoch, history)
-                numbers = optimizer.moved(numbers, gradient)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    numbers = optimizer.moved(numbers, gradient)
                 losses.append(loss)
                 sizes.append(len(batch[0]) if batch else 1)
                 history.steps.append(loss)
@@ -74,14 +75,19 @@ def fit(
                 name: metric(history.parameters) for name, metric in (metrics or {}).items()
             }
             history.epochs.append(row | {name: float(x) for name, x in measured.items()})
-            if row[watched] < best[0]:
-                best, history.best = (row[watched], numbers), epoch
+            score = row[watched]
+            if patience is not None and not validation:  # of these numbers, not on the way to them
+                score = objective.loss(numbers, data)
+            if score < best[0]:
+                best, history.best = (score, numbers), epoch
             if [True for callback in asked if callback(history) is True]:
                 history.stopped = "stopped by a callback"
                 break
             if patience is not None and epoch - history.best >= patience:
                 history.stopped = f"{watched} has not fallen for {patience} epochs"
                 break
+        if not np.isfinite(numbers).all():
+            raise DivergedError(math.inf, len(history) - 1, len(history.steps), history)
     finally:  # also where it is interrupted: what has been learnt so far stays
         history.parameters = objective.shaped(numbers if patience is None else best[1])
     return history
