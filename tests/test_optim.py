@@ -77,6 +77,12 @@ def test_the_first_step_of_adam_has_the_length_of_the_learning_rate():
         assert optim.Adam(lr=0.1).moved(np.zeros(1), np.array([g])) == pytest.approx([-0.1], 1e-4)
 
 
+def test_the_defaults_are_those_of_the_papers_and_of_pytorch():
+    adam = optim.Adam()
+    assert (adam.rate, adam.betas, adam.eps) == (0.001, (0.9, 0.999), 1e-8)
+    assert (optim.SGD().rate, optim.SGD().momentum) == (0.01, 0.0)
+
+
 def test_step_moves_values_and_zero_grad_forgets():
     a, b = mg.Value(1.0), mg.Value(2.0)
     optimizer = optim.SGD([[a], np.array([b])], lr=0.5)
@@ -109,7 +115,7 @@ def test_an_optimizer_takes_a_model_and_trains_it_in_a_loop_of_ones_own():
     ("schedule", "right"),
     [
         (optim.linear(1.0, 0.5, 2), [1.0, 0.75, 0.5, 0.5]),
-        (optim.exponential(1.0, 0.5), [1.0, 0.5, 0.25, 0.125]),
+        (optim.exponential(1.0, 0.5), [1.0, 0.5, 0.25, 0.125, 0.0625]),
         (optim.step_decay(1.0, 0.1, 2), [1.0, 1.0, 0.1, 0.1]),
         (optim.cosine(1.0, 2), [1.0, 0.5, 0.0, 0.0]),
         (optim.cosine(1.0, 4, end=0.5, warmup=2), [0.5, 1.0, 1.0, 0.75, 0.5]),
@@ -234,6 +240,40 @@ def test_a_function_may_use_the_model_itself_or_its_argument():
     assert found[0] == found[1] != [p.data for p in model().parameters()]
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_validation_is_the_mean_loss_of_other_samples_and_decides(recorded):
+    f = mg.record(line, [0.0, 0.0], 0.0, 0.0) if recorded else line
+    x = np.linspace(-1, 1, 10)
+    data, other = (x, 2 * x), (x, -2 * x)  # what is learnt makes the other worse
+    history = optim.fit(f, [0.0, 0.0], data, optimizer=optim.SGD(lr=0.1), epochs=9,
+                        validation=other, patience=3)  # fmt: skip
+    assert history["loss"] == sorted(history["loss"], reverse=True)
+    assert history["validation"] == sorted(history["validation"])
+    assert len(history) == 4
+    assert history.best == 0
+    right = np.mean([line(history.parameters, *sample) for sample in zip(*other)])
+    assert history["validation"][0] == pytest.approx(right)
+
+
+def test_of_equally_good_epochs_the_first_is_kept():
+    history = optim.fit(lambda w: 0 * w[0], [1.0], optimizer=optim.SGD(), epochs=9, patience=2)
+    assert (len(history), history.best) == (3, 0)
+
+
+def test_another_seed_gives_another_order():
+    def steps(seed):
+        return optim.fit(line, [0.0, 0.0], (X[:, 0], Y), optimizer=optim.SGD(lr=0.1), epochs=1,
+                         batch_size=4, seed=seed).steps  # fmt: skip
+
+    assert steps(1) == steps(1) == steps(np.random.default_rng(1)) != steps(2)
+
+
+def test_a_gradient_that_is_not_finite_ends_the_training():
+    root = mg.custom_op("steep", lambda x: x, lambda y, x: float("inf"))
+    with pytest.raises(ArithmeticError, match=r"step 0 \(epoch 1, loss 1.0\)"):
+        optim.fit(lambda w: root(w[0]), [1.0], optimizer=optim.SGD(), epochs=2)
+
+
 def test_the_same_weight_given_twice_moves_once():
     w = mg.Value(1.0)
     optimizer = optim.SGD([w, w], lr=0.1)
@@ -278,7 +318,7 @@ def test_a_callback_hears_each_epoch_and_can_end_it():
         return len(heard) == 3
 
     history = optim.fit(line, [0.0, 0.0], (X[:, 0], X[:, 1]), optimizer=optim.SGD(lr=0.1),
-                        callbacks=[callback, lambda history: None])  # fmt: skip
+                        callbacks=[lambda history: None, callback])  # fmt: skip
     assert heard == history["loss"]
     assert len(history) == 3
     assert history.stopped == "stopped by a callback"
