@@ -31,7 +31,7 @@ class Residual(nn.Module):
         self.rows = [mg.Value(0.5), mg.Value(-0.5)]
         self.tied = self.scale  # a second place of the same weight
         self.heads = {"left": nn.Affine(2, 1, seed=3)}
-        self.rate = 0.1
+        self.rate, self.pair = 0.1, (nn.ReLU(), "kept")
 
     def __call__(self, x):
         for block in self.blocks:
@@ -90,6 +90,26 @@ def test_softmax_goes_row_by_row():
     assert nn.Softmax()(X[1]).tolist() == [0.5, 0.5, 0.0]
 
 
+def test_a_network_of_neurons_is_relu_of_sums_and_linear_at_its_end():
+    model = nn.MLP(2, [3, 2], seed=4)
+    hidden, last = model.layers
+    x = [0.5, -1.5]
+
+    def sums(layer, x):
+        return [sum(w.data * a for w, a in zip(n.w, x)) + n.b.data for n in layer.neurons]
+
+    right = sums(last, [max(s, 0.0) for s in sums(hidden, x)])
+    assert min(right) < 0  # which a relu at the end would hide
+    assert [y.data for y in model(x)] == pytest.approx(right, abs=1e-15)
+    assert all(n.b.data == 0 for layer in model.layers for n in layer.neurons)
+    weights = [w.data for n in nn.Layer(20, 20).neurons for w in n.w]
+    assert 0.95 < max(map(abs, weights)) < 1
+    assert len(set(weights)) == 400
+    assert [p.data for p in nn.MLP(2, [2], seed=1).parameters()] != [
+        p.data for p in nn.MLP(2, [2], seed=2).parameters()
+    ]
+
+
 # Where weights begin.
 
 
@@ -98,6 +118,8 @@ def test_the_same_seed_draws_the_same_and_a_generator_goes_on():
     rng = np.random.default_rng(7)
     first, second = nn.Affine(3, 3, seed=rng), nn.Affine(3, 3, seed=rng)
     assert (first.state()["w"] != second.state()["w"]).all()
+    default, lecun = nn.Affine(3, 4), nn.Affine(3, 4, "lecun", seed=0)
+    assert (default.state()["w"] == lecun.state()["w"]).all()
 
 
 def test_nothing_draws_from_the_global_generators():
@@ -169,6 +191,7 @@ def test_a_copy_with_other_parameters_leaves_the_model_alone():
     copied = model.with_parameters(new)
     assert copied.parameters() == new
     assert copied.tied is copied.scale
+    assert type(copied.pair) is tuple
     assert [p.data for p in model.parameters()] == before
     y = copied(np.array([1.0, 2.0]))[0]
     y.backward()
@@ -182,7 +205,7 @@ def test_a_copy_with_other_parameters_leaves_the_model_alone():
 def test_parameters_come_back_from_a_file_to_the_last_bit(tmp_path, name):
     model, other = network(1), network(2)
     model[0].w[0, 0].data = 0.1 + 0.2
-    model[2].b[0].data = -5e-324
+    model[2].b[0].data, model[2].b[1].data = -5e-324, 0.25
     model.save(tmp_path / name)
     other.load(tmp_path / name)
     assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]
@@ -200,6 +223,9 @@ def test_a_file_of_another_model_changes_nothing(tmp_path):
     state = large.state() | {"layer2.b": np.zeros(3)}
     with pytest.raises(ValueError, match=r"layer2.b has shape \(2,\), got float64 of shape \(3,\)"):
         large.load_state(state)
+    for row in (["1.5", "1.5"], [True, True], [None, None]):
+        with pytest.raises(ValueError, match=r"layer2.b has shape \(2,\), got"):
+            large.load_state(large.state() | {"layer2.b": row})
     (tmp_path / "broken.json").write_text("[1, 2")
     (tmp_path / "list.json").write_text("[1, 2]")
     (tmp_path / "broken.npz").write_bytes(b"PK no")
@@ -251,6 +277,14 @@ def test_a_model_of_plain_numbers_computes_plain_numbers():
         x = np.array([0.5, -1.5])
         assert np.ravel(plain(x)).tolist() == mg.values(model(x)).tolist()
         assert {type(y) for y in np.ravel(plain(x)).tolist()} == {float}
+
+
+def test_zero_grad_clears_every_parameter():
+    model = network()
+    nn.squared_error(model([1.0, 2.0]), [0.0, 0.0]).backward()
+    assert any(p.grad for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad == 0 for p in model.parameters())
 
 
 def test_parameters_are_set_all_or_none():
@@ -360,7 +394,9 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
         (lambda: nn.cross_entropy([1.0, 2.0, 3.0], 5), IndexError, "5 is out of range for 3"),
         (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), ValueError, "1 values on the left and 2"),
         (lambda: nn.cross_entropy([[1.0, 2.0]], [1, 0]), ValueError, r"\(1, 2\) for targets"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]] * 2, [1]), ValueError, r"\(2, 2\) for targets"),
         (lambda: nn.squared_error([1.0, 2.0], [1.0]), ValueError, r"\(2,\) for targets of shape"),
+        (lambda: nn.squared_error(1.0, [1.0, 2.0]), ValueError, r"\(\) for targets of shape"),
         (lambda: nn.hinge([[1.0], [2.0]], [1, -1]), ValueError, r"\(2, 1\) for targets"),
         (lambda: nn.cross_entropy([1.0, 2.0], 1.0), IndexError, "got 1.0; nn.one_hot makes rows"),
         (lambda: nn.cross_entropy([1.0, 2.0], -1), IndexError, "-1 is out of range for 2"),

@@ -1,5 +1,6 @@
 """Optimizers against their papers, fit by the engine and by programs, what ends a training."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -438,5 +439,6 @@ def test_a_history_tells_its_course_in_a_line_and_a_table():
     history = optim.fit(lambda w: w[0] ** 2, [1.0], optimizer=optim.SGD(lr=0.25), epochs=3)
     assert str(history) == "<3 epochs, 3 steps, loss 1 → 0.0625>"
     assert history._repr_html_().count("<tr>") == 4
+    assert re.findall(r">(\d+)</td><td", history._repr_html_()) == ["1", "2", "3"]
     assert str(optim.History(None)) == "<0 epochs, 0 steps>"
     assert "<table>" in optim.History(None)._repr_html_()
