@@ -68,9 +68,10 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
-    """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow and to the last digits.
+    """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow.
 
-    The target is the number of the right class, or a row t, with a probability for each class.
+    Of one class it keeps its digits where it is tiny. The target is the number of the right class,
+    or a row t, with a probability for each class.
     """
     values = several("cross_entropy", (logits,))
     if not hasattr(target, "__len__") or isinstance(target, Value):

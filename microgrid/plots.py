@@ -169,7 +169,12 @@ def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: flo
     across, up = (np.linspace(a, b, points) for a, b in zip(low, high))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     scores = predict(model, grid) if hasattr(model, "with_parameters") else model(grid)
-    Z = np.asarray(scores, dtype=float).reshape(points, points)
+    Z = np.asarray(scores, dtype=float)
+    if Z.size != len(grid) or not np.isfinite(Z).all():
+        raise ShapeError(
+            f"a boundary needs a finite score for each of {len(grid)} points, got shape {Z.shape}"
+        )
+    Z = Z.reshape(points, points)
     plot, ax = axes()
     size = max(float(np.abs(Z).max()), 1e-9)
     levels = np.linspace(-size, size, 13)
@@ -229,7 +234,7 @@ def gradient_flow(root: Value) -> Plot:
     right.barh(list(sizes), [100 * share for share in dead], color=COLORS[0])
     right.set_xlim(0, 100)
     right.set_yticks([])
-    if not any(dead):
+    if not any(dead) and len(seen) == len(typical):
         right.text(50, (len(sizes) - 1) / 2, "none", ha="center", va="center", color=INK)
     finish(right, "% of gradients exactly 0", "", False)
     for ax in (left, right):

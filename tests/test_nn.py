@@ -260,9 +260,11 @@ def test_two_groups_of_one_name_are_refused_and_none_is_lost(tmp_path):
         with pytest.raises(ValueError, match=r"the name 'layer0.w.*': rename one"):
             use()
     model = nn.Module()
-    model.mixed = np.array([mg.Value(1.0), 2.0], dtype=object)
-    with pytest.raises(ValueError, match="holds Values only"):
-        model.parameters()
+    a = mg.Value(1.0)
+    for mixed in (np.array([a, 2.0], dtype=object), np.array([a, a * 2]), [a, a * 2]):
+        model.mixed = mixed
+        with pytest.raises(ValueError, match="holds leaves only"):
+            model.parameters()
 
 
 def test_a_list_of_layers_is_named_in_the_singular():
@@ -400,6 +402,7 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
         (lambda: nn.hinge([[1.0], [2.0]], [1, -1]), ValueError, r"\(2, 1\) for targets"),
         (lambda: nn.cross_entropy([1.0, 2.0], 1.0), IndexError, "got 1.0; nn.one_hot makes rows"),
         (lambda: nn.cross_entropy([1.0, 2.0], -1), IndexError, "-1 is out of range for 2"),
+        (lambda: nn.MLP(2, [1])(np.ones((2, 2))), ValueError, "one sample at a time"),
         (lambda: nn.MLP(2, [1])([1.0]), ValueError, "a neuron of 2 inputs got 1 numbers"),
         (lambda: nn.predict(network(), []), ValueError, r"a row each; got shape \(0,\)"),
         (lambda: nn.binary_cross_entropy([1.0, 2.0], [1, -1]), IndexError, "from 0 to 1, got -1"),

@@ -21,6 +21,9 @@ def model(seed=1):
     return nn.Sequential(nn.Affine(2, 6, "he", rng), nn.Tanh(), nn.Affine(6, 1, "lecun", rng))
 
 
+net, of_its_size = model(), nn.MLP(2, [4, 2, 1])  # 25 parameters each
+
+
 def hinge(model, x, y):
     return nn.hinge(model(x), y)
 
@@ -316,7 +319,7 @@ def test_a_callback_hears_each_epoch_and_can_end_it():
 
     def callback(history):
         heard.append(history["loss"][-1])
-        return len(heard) == 3
+        return np.bool_(len(heard) == 3)
 
     history = optim.fit(line, [0.0, 0.0], (X[:, 0], X[:, 1]), optimizer=optim.SGD(lr=0.1),
                         callbacks=[lambda history: None, callback])  # fmt: skip
@@ -358,12 +361,14 @@ def test_a_training_that_explodes_says_so_and_keeps_its_history():
 
 def test_a_loss_that_is_not_finite_names_the_step():
     def f(w, x):
-        return w[0] * x
+        return w[0] * x * 1e200
 
-    data = (np.array([1.0, 1.0, np.inf]),)
+    data = (np.array([1.0, 1e200]),)
     with pytest.raises(ArithmeticError, match=r"not finite at step 0 \(epoch 1, loss") as caught:
         optim.fit(f, [1.0], data, optimizer=optim.SGD(), batch_size=None)
     assert len(caught.value.history.steps) == 0
+    with pytest.raises(ArithmeticError, match=r"not finite at step 1 \(epoch 1, loss inf"):
+        optim.fit(f, [1.0], (np.ones(1),), optimizer=optim.SGD(lr=1e-300), validation=data)
 
 
 @pytest.mark.parametrize(
@@ -381,6 +386,16 @@ def test_a_loss_that_is_not_finite_names_the_step():
                            optimizer=optim.SGD()), "here are 1 parameters and 2 arrays of data"),
         (lambda: optim.SGD([mg.Value(1.0) * 2]), "moves leaves"),
         (lambda: optim.SGD([1.0]), "moves leaves, got 1.0"),
+        (lambda: optim.fit(line, [0.0, 0.0], (X[:, 0], [*Y[:-1], np.nan]), optimizer=optim.SGD()),
+         r"data\[1\] has nan or inf in sample 39"),
+        (lambda: optim.fit(line, [0.0, 0.0], optimizer=optim.SGD), "made first, like"),
+        (lambda: optim.fit(hinge, net, (X, Y), optimizer=optim.SGD(net[0])), "made for others"),
+        (lambda: optim.fit(line, [0.0], optimizer=optim.SGD(), epochs=1.5), "epochs is a whole"),
+        (lambda: optim.fit(line, [0.0], optimizer=optim.SGD(), patience=0), "patience is a whole"),
+        (lambda: optim.fit(line, [0.0], optimizer=optim.SGD(), metrics={"loss": abs}),
+         "a name of its own, not 'loss'"),
+        (lambda: optim.fit(mg.record(hinge, net, X[0], Y[0]), of_its_size, (X, Y),
+                           optimizer=optim.SGD()), "is layer0.neuron0.w_1, but layer0"),
         (lambda: optim.SGD(0.1), "parameters come first: write lr=0.1"),
         (lambda: optim.fit(lambda w, x: mg.Value(1.0) * x, [1.0], (X[:, 0],),
                            optimizer=optim.SGD()), "does not depend on the parameters"),

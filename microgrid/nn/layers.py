@@ -18,8 +18,8 @@ class Affine(Module):
     """Y = XW + b with w (D, M) and b (M,) as Values; X is (N, D), or one row (D,).
 
     `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros", or a function (generator, D, M)
-    -> weights; b begins at zero. The same `seed` draws the same weights: hand one generator from
-    layer to layer.
+    -> weights; b begins at zero. The same `seed` draws the same weights, and the default is always
+    the same: hand one generator from layer to layer.
 
     >>> layer = Affine(2, 3, seed=1)
     >>> layer([1.0, 2.0]).shape, layer([[1.0, 2.0]]).shape, list(layer.named_parameters())[:3]

@@ -53,7 +53,8 @@ class Module:
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
 
-        What is not a parameter is shared with the original. ShapeError for another number of them.
+        Other objects than containers and Modules are shared with the original. ShapeError for
+        another number of them.
         """
         old, new = self.parameters(), list(parameters)
         if len(old) != len(new):
@@ -76,7 +77,7 @@ class Module:
             p.grad = 0.0
 
     def name_parameters(self) -> None:
-        """Give every parameter without a name of its own the name it has here, for pictures."""
+        """Give every parameter the name that it has here, for pictures."""
         for name, p in self.named_parameters().items():
             p.label = name
 
@@ -160,17 +161,19 @@ def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def is_group(x: Any) -> bool:
-    """Whether x is a non-empty array or list of leaves; ParameterError for an array of both.
+    """Whether x is a non-empty array or list of leaves; ParameterError for a mixture.
 
     What an operation has made, like a result that is kept for later, is no parameter.
     """
-    if isinstance(x, np.ndarray) and x.dtype == object:
-        found = [isinstance(v, Value) for v in x.flat]
-        if any(found) and not all(found):
-            raise ParameterError("an array of parameters holds Values only")
-        return any(found) and all(v.op is None for v in x.flat)
-    listed = isinstance(x, list | tuple) and bool(x)
-    return listed and all(isinstance(v, Value) and v.op is None for v in x)
+    several = isinstance(x, np.ndarray) and x.dtype == object
+    nodes = list(x.flat) if several else list(x) if isinstance(x, list | tuple) else []
+    kinds = {isinstance(v, Value) and (v.op is None or "result") for v in nodes}
+    if (several or False not in kinds) and True in kinds and len(kinds) > 1:
+        raise ParameterError(
+            "an array or list of parameters holds leaves only: numbers and results of operations "
+            "belong into __call__"
+        )
+    return kinds == {True}
 
 
 def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:

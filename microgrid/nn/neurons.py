@@ -20,7 +20,10 @@ from microgrid.value import Value
 
 
 class Neuron(Module):
-    """relu(b + Σ w x), or without `nonlin` the sum alone; weights are uniform from −1 to 1."""
+    """relu(b + Σ w x), or without `nonlin` the sum alone; weights are uniform from −1 to 1.
+
+    Neurons of the same seed are equal, and stay so: hand one generator from each to the next.
+    """
 
     def __init__(self, nin: int, nonlin: bool = True, seed: Seed = 0) -> None:
         self.w = list(matrix(weights("uniform", seed, nin, 1)[:, 0], "w"))
@@ -70,6 +73,8 @@ class MLP(Module):
         self.name_parameters()
 
     def __call__(self, x: Sequence[Any]) -> Any:
+        if isinstance(x, np.ndarray) and x.ndim != 1:
+            raise ShapeError(f"an MLP takes one sample at a time, got shape {x.shape}; see predict")
         for i, layer in enumerate(self.layers):
             with scope(f"layer{i}"):
                 x = layer(x)

@@ -36,7 +36,17 @@ class Objective:
                     f"{f!r} takes {len(f.forms)} arguments, the first of {f.forms[0].size} "
                     f"numbers; here are {self.form.size} parameters and {arguments} arrays of data"
                 )
+            self.check_names(f)
             self.run = f.batched((None, *[0] * arguments)) if arguments else f
+
+    def check_names(self, program: Program) -> None:
+        """ShapeError if the program was recorded with parameters of other names, in this order."""
+        mine = self.parameters.parameters() if is_model(self.parameters) else []
+        for i, p in enumerate(mine):
+            recorded = program.tape.labels.get(i, "")
+            if p.label and recorded and p.label != recorded:
+                raise ShapeError(f"parameter {i} of the model is {p.label}, but {recorded} in the "
+                                 "program: it was recorded with another model")  # fmt: skip
 
     def start(self) -> Array:
         """The numbers of the parameters as they are now."""

@@ -28,7 +28,7 @@ def step_decay(start: float, factor: float, every: int) -> Schedule:
 
 
 def cosine(start: float, steps: int, end: float = 0.0, warmup: int = 0) -> Schedule:
-    """Up from 0 to start during the warm-up, then down half a cosine to end at the last step.
+    """Up from 0 to start during the warm-up, then down half a cosine, to end after `steps`.
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts.
     """

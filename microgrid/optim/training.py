@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from microgrid.errors import DivergedError, NumberError, ParameterError, RangeError, ShapeError
+from microgrid.nn.module import Module
 from microgrid.optim.history import History
 from microgrid.optim.objective import Array, Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -40,7 +43,8 @@ def fit(
     fallen for so many epochs, and goes back to the best parameters. `progress` shows a bar: True,
     False, or None, on a terminal and in a notebook.
 
-    DivergedError where the loss is no finite number; ShapeError where data do not fit.
+    The optimizer goes on where it was, should it have moved such parameters before. DivergedError
+    where the loss is no finite number; ShapeError or NumberError where data do not fit.
 
     >>> from microgrid.optim import SGD
     >>> line = lambda w, x, y: (w[0] * x + w[1] - y) ** 2
@@ -49,6 +53,7 @@ def fit(
     >>> [round(w, 2) for w in history.parameters]
     [3.0, 1.0]
     """
+    check_settings(optimizer, parameters, epochs, patience, metrics)
     data, validation = checked(data, "data"), checked(validation, "validation")
     if validation and len(validation) != len(data):
         raise ShapeError(f"{len(data)} arrays of data, but {len(validation)} for validation")
@@ -69,18 +74,19 @@ def fit(
                 history.steps.append(loss)
             row = {"loss": float(np.average(losses, weights=sizes))}
             if validation:
-                row["validation"] = objective.loss(numbers, validation)
+                row["validation"] = score(objective, numbers, validation, epoch, history)
             history.parameters = objective.shaped(numbers)
             measured = {
                 name: metric(history.parameters) for name, metric in (metrics or {}).items()
             }
             history.epochs.append(row | {name: float(x) for name, x in measured.items()})
-            score = row[watched]
+            now = row[watched]
             if patience is not None and not validation:  # of these numbers, not on the way to them
-                score = objective.loss(numbers, data)
-            if score < best[0]:
-                best, history.best = (score, numbers), epoch
-            if [True for callback in asked if callback(history) is True]:
+                now = score(objective, numbers, data, epoch, history)
+            if now < best[0]:
+                best, history.best = (now, numbers), epoch
+            answers = [callback(history) for callback in asked]
+            if any(isinstance(x, bool | np.bool_) and x for x in answers):
                 history.stopped = "stopped by a callback"
                 break
             if patience is not None and epoch - history.best >= patience:
@@ -106,6 +112,33 @@ def finite(
     return loss, gradient
 
 
+def score(objective: Objective, numbers: Array, data: Data, epoch: int, history: History) -> float:
+    """The mean loss of data that nothing is learnt from; DivergedError unless it is finite."""
+    try:
+        loss = objective.loss(numbers, data)
+    except RangeError as error:
+        raise DivergedError(math.inf, epoch, len(history.steps), history) from error
+    if not math.isfinite(loss):
+        raise DivergedError(loss, epoch, len(history.steps), history)
+    return loss
+
+
+def check_settings(
+    optimizer: Any, parameters: Any, epochs: Any, patience: Any, metrics: Any
+) -> None:
+    """ParameterError for what no training can mean."""
+    if not isinstance(optimizer, Optimizer):
+        raise ParameterError(f"optimizer is made first, like optim.SGD(lr=0.1); got {optimizer!r}")
+    moved = parameters.parameters() if isinstance(parameters, Module) else []
+    if optimizer.parameters and optimizer.parameters != moved:
+        raise ParameterError("fit moves all parameters; this optimizer was made for others")
+    for name, x, least in (("epochs", epochs, 0), ("patience", patience, 1)):
+        if x is not None and (not hasattr(x, "__index__") or x < least):
+            raise ParameterError(f"{name} is a whole number from {least} on, got {x!r}")
+    if taken := {"loss", "validation"} & set(metrics or ()):
+        raise ParameterError(f"a metric has a name of its own, not {min(taken)!r}")
+
+
 def checked(data: Data, name: str) -> tuple[Array, ...]:
     """Data as arrays of floats; an error unless all have as many samples, at least one."""
     if isinstance(data, np.ndarray):
@@ -117,6 +150,10 @@ def checked(data: Data, name: str) -> tuple[Array, ...]:
     sizes = [len(x) if x.ndim else 0 for x in arrays]
     if arrays and (len(set(sizes)) > 1 or not sizes[0]):
         raise ShapeError(f"{name} has arrays of {sizes} samples: as many in each, at least one")
+    for k, x in enumerate(arrays):
+        bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
+        if len(bad):
+            raise NumberError(f"{name}[{k}] has nan or inf in sample {bad[0]}")
     return arrays
 
 
@@ -140,7 +177,7 @@ def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
     if progress is None:
         progress = sys.stderr.isatty() or hasattr(sys.modules.get("builtins"), "__IPYTHON__")
     try:
-        from tqdm.auto import tqdm
+        tqdm: Any = import_module("tqdm.auto" if find_spec("ipywidgets") else "tqdm").tqdm
     except ImportError:
         progress = False
     if not progress:
