@@ -26,6 +26,9 @@ class Number:
     def __mul__(self, other: Number) -> Number:
         return Number(self.data * other.data, (self, other), "*")
 
+    def __sub__(self, other: Number) -> Number:
+        raise TypeError("a Number knows only + and * so far: subtract the data")
+
     def __repr__(self) -> str:
         if not self.parents:
             return str(self.data)
@@ -42,15 +45,19 @@ def remembered(gate: Callable[[Any, Any], Any]) -> str:
     """What the result of a gate knows of its past, on the numbers 5 and 3.
 
     >>> remembered(lambda a, b: a + b)
-    "8, made by '+' from the first, the second"
+    "a Number with the data 8, the operation '+' and the parents (a, b)"
     """
+    if not callable(gate):
+        return f"{gate} (no function: give its name, without quotes or brackets)"
     a, b = Number(5), Number(3)
     made = gate(a, b)
     if not hasattr(made, "data"):
-        return f"{made}, which is no Number"
-    who = {id(a): "the first", id(b): "the second"}
-    parents = [who.get(id(p), f"{p}, another number") for p in made.parents]
-    return f"{made.data}, made by {made.op!r} from {', '.join(parents) or 'nothing'}"
+        return f"{made} (no Number)"
+    who = {id(a): "a", id(b): "b"}
+    parents = ", ".join([who.get(id(p), "another number") for p in made.parents])
+    return (
+        f"a Number with the data {made.data}, the operation {made.op!r} and the parents ({parents})"
+    )
 
 
 def subtract(a: Any, b: Any) -> Number:
@@ -76,11 +83,13 @@ EXERCISES = [
         CHAIN * STEP,
         [
             Mistake((3 - 2 + 5) * STEP, "The slopes of a chain are multiplied, not added."),
-            Mistake(-CHAIN * STEP, "How far is right. But does $y$ rise or fall?"),
-            Mistake(CHAIN, f"That is the slope, the move for a step of 1; $x$ grew by {STEP}."),
-            Mistake(3 * STEP, "So far $u$ moves. There are two more gates to go through."),
-            Mistake(-6 * STEP, "So far $v$ moves. There is one more gate to go through."),
-            Mistake(5 * STEP, "That is the last gate alone: $v$ does not move by as much as $x$."),
+            Mistake(3 - 2 + 5, "The slopes of a chain are multiplied; and a slope is no move yet."),
+            Mistake(-CHAIN, "A slope is no move yet; and does y rise or fall?"),
+            Mistake(-CHAIN * STEP, "How far is right. But does y rise or fall?"),
+            Mistake(CHAIN, f"That is the slope, the move for a step of 1; x grew by {STEP}."),
+            Mistake(3 * STEP, "So far u moves. There are two more gates to go through."),
+            Mistake(-6 * STEP, "So far v moves. There is one more gate to go through."),
+            Mistake(5 * STEP, "That is the last gate alone: v does not move by as much as x."),
         ],
         why="The slopes are multiplied: 3 · (−2) · 5 = −30, and a step of 0.01 becomes −0.3.",
         digits=3,
@@ -91,6 +100,7 @@ EXERCISES = [
         '`"-"`. Answer with the function: `answer = subtract`.',
         subtract,
         [
+            Mistake(lambda a, b: None, "It returns nothing: is there a `return`?"),
             Mistake(
                 lambda a, b: a.data - b.data,
                 "It returns a plain number, which has forgotten everything already. What does "
@@ -135,12 +145,12 @@ EXERCISES = [
         '`"AB"`.\n\n' + "\n".join([f"- {name}: `{line}`" for name, (line, _) in SQUARES.items()]),
         RIGHT_SQUARES,
         [
-            Mistake("ABCDE", "The values are all 9. But which factors move when $x$ moves?"),
-            Mistake("C", "A second name is no copy, and what is made from $x$ remembers it."),
+            Mistake("ABCDE", "The values are all 9. But which factors move when x moves?"),
+            Mistake("C", "A second name is no copy, and what is made from x remembers it."),
             Mistake("CE", "`t = x` makes no new number: it is a second name for the same one."),
             Mistake("AC", "`x + 0` is a new number, but does it not remember its parents?"),
             Mistake("ACDE", "What does `.data` give: a number that remembers, or a plain one?"),
-            Mistake("ABCE", "`Value(3)` is a leaf: does it move when $x$ moves?"),
+            Mistake("ABCE", "`Value(3)` is a leaf: does it move when x moves?"),
             Mistake("BD", "In these one factor stands still: what does that do to the slope?"),
             Mistake("E", "More than one line has two factors that move."),
             Mistake("A", "More than one line has two factors that move."),

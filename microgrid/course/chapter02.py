@@ -84,10 +84,12 @@ def accepted(judge: Callable[[Order], Any]) -> str:
     """Which of the orders a function calls right.
 
     >>> accepted(in_order)
-    'accepts A, B'
+    'a function that accepts y c d b and y d c b'
     """
-    good = [name for name, order in ORDERS.items() if judge(gates(order))]
-    return f"accepts {', '.join(good) or 'none'}"
+    if not callable(judge):
+        return f"{judge} (no function: give its name, without quotes or brackets)"
+    good = [" ".join(order) for order in ORDERS.values() if judge(gates(order))]
+    return f"a function that accepts {' and '.join(good) or 'none'}"
 
 
 EXERCISES = [
@@ -106,15 +108,15 @@ EXERCISES = [
         + "\n".join([f"- {name}: {', '.join(ORDERS[name])}" for name in "ABCDE"]),
         "".join([name for name in "ABCDE" if gives_the_gradient(ORDERS[name])]),
         [
-            Mistake("A", "Does $d$ have to wait for $c$? It does not feed it."),
-            Mistake("B", "Does $c$ have to wait for $d$? It does not feed it."),
-            Mistake("ABC", "In C, has $b$ got all of its shares when it is asked?"),
-            Mistake("ABE", "In E, has $b$ got any share when it is asked?"),
-            Mistake("ABCE", "To begin with the root is not enough: $b$ must wait for two shares."),
+            Mistake("A", "Does d have to wait for c? It does not feed it."),
+            Mistake("B", "Does c have to wait for d? It does not feed it."),
+            Mistake("ABC", "In C, has b got all of its shares when it is asked?"),
+            Mistake("ABE", "In E, has b got any share when it is asked?"),
+            Mistake("ABCE", "To begin with the root is not enough: b must wait for two shares."),
             Mistake("D", "That is the order of the forward pass. Who has a gradient at the start?"),
-            Mistake("C", "$b$ feeds two gates. Have both been asked before it?"),
-            Mistake("E", "$b$ feeds two gates. Have both been asked before it?"),
-            Mistake("ABCDE", "Play it through by hand: what does $b$ hold when it is asked?"),
+            Mistake("C", "b feeds two gates. Have both been asked before it?"),
+            Mistake("E", "b feeds two gates. Have both been asked before it?"),
+            Mistake("ABCDE", "Play it through by hand: what does b hold when it is asked?"),
         ],
         why="b must come after c and d, and both after y. Between c and d there is no rule.",
         probe=letters,

@@ -13,6 +13,25 @@ from microgrid.ops import sigmoid
 from microgrid.value import Value
 
 
+def add_multiply_max() -> Exercise:
+    """The gradients of the second example, with two slips of one gate alone."""
+    exercise = gradients_of(
+        "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
+        "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
+        'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
+        gates_circuit, "xyzw",
+        why="Upstream 2 at the sum; the product switches, the max routes.",
+    )  # fmt: skip
+    right = exercise.right
+    not_switched = {"x": right["y"], "y": right["x"]}
+    shared_out = {"z": right["z"] / 2, "w": right["z"] / 2}
+    slips = [
+        Mistake(shared_out, "A router does not share out: all of the upstream goes one way."),
+        Mistake(not_switched, "A multiply gate switches: which number is the *other* input?"),
+    ]
+    return replace(exercise, mistakes=[*slips, *exercise.mistakes])
+
+
 def score_of_one_weight() -> Value:
     """s = w x₀ + w x₁ + b, which is 0."""
     w, x0, x1, b = Value(3.0, "w"), Value(5.0, "x_0"), Value(2.0, "x_1"), Value(-21.0, "b")
@@ -129,14 +148,8 @@ def rounding() -> Exercise:
 
 
 EXERCISES = [
-    gradients_of(
-        "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
-        "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
-        'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
-        gates_circuit, "xyzw",
-        why="Upstream 2 at the sum; the product switches, the max routes.",
-    ),
+    add_multiply_max(),
     shared_weight(),
     two_passes(),
     rounding(),
-]  # fmt: skip
+]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 
 from microgrid.calculus import gradients
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise, Mistake, letters
 from microgrid.functions import FUNCTIONS
 from microgrid.matrix import Array, affine, matrix, partials
 
@@ -33,13 +33,22 @@ def lying_down(X: Array, W: Array, dY: Array) -> tuple[Array, Array]:
     return dX, dW
 
 
-def on_squares(answer: Any) -> dict[str, Any]:
+def on_squares(answer: Any) -> Any:
     """What two formulas, or one function for both, say of the square matrices."""
     if callable(answer):
         found = dict(zip(("dX", "dW"), answer(*LYING), strict=True))
+    elif isinstance(answer, Mapping):
+        found = {name: None if f is None else formula(f)(*LYING) for name, f in answer.items()}
     else:
-        found = {name: None if f is None else f(*LYING) for name, f in answer.items()}
+        return answer
     return {name: None if A is None else np.asarray(A).tolist() for name, A in found.items()}
+
+
+def formula(f: Any) -> Callable[..., Any]:
+    """f, if it is a function."""
+    if not callable(f):
+        raise TypeError(f"{type(f).__name__} is no function: write lambda X, W, dY: … (no quotes)")
+    return cast(Callable[..., Any], f)
 
 
 OTHER_SIDE = "In XWᵀ the weights stand on the right, and they keep their side."
@@ -101,12 +110,29 @@ def square(dY: Array) -> bool:
     return bool(rows == columns)
 
 
+def hides(dY: Array) -> bool:
+    return np.array_equal(dY.sum(axis=1), dY.sum(axis=0))
+
+
+SINGLE = (
+    "A single sample, as in F, hides a mean, or the first row. Here the sum over its entries is "
+    "one number, and db has two."
+)
+
+
+def as_set(answer: Any) -> Any:
+    """The set of the letters in a text, list or set; anything else as it is."""
+    several = isinstance(answer, str | list | tuple | set | frozenset)
+    found = set(letters("".join(map(str, answer)))) if several else set()
+    return found if found and found <= set(TESTS) else answer
+
+
 HIDES = Exercise(
     "**What hides it?** A student sums over the wrong axis: `db = dY.sum(axis=1)`. Right is "
     "`dY.sum(axis=0)`. A test compares shape and numbers for one of these $dY$:\n\n"
     + "\n".join([f"- {letter}: `{rows}`" for letter, rows in TESTS.items()])
     + '\n\nWith which of them does the test pass all the same? Answer with a set: `{"A", …}`.',
-    those(lambda dY: np.array_equal(dY.sum(axis=1), dY.sum(axis=0))),
+    those(hides),
     [
         Mistake(
             those(square),
@@ -123,17 +149,20 @@ HIDES = Exercise(
             "those of the columns.",
         ),
         Mistake(
-            those(lambda dY: not np.array_equal(dY.sum(axis=1), dY.sum(axis=0))),
-            "These *find* the mistake. The question is which ones hide it.",
+            those(lambda dY: square(dY) and (dY == dY.T).all() and (dY != 1).any()),
+            "That one hides it, yes. It is not the only one: compare the sums of the rows with "
+            "those of the columns.",
         ),
         Mistake(
-            those(lambda dY: len(dY) == 1),
-            "A single sample hides a mean, or the first row. Here the sum over its entries is one "
-            "number, and db has two.",
+            those(lambda dY: not hides(dY)),
+            "These *find* the mistake. The question is which ones hide it.",
         ),
+        Mistake(those(lambda dY: len(dY) == 1), SINGLE),
+        Mistake(those(hides) | those(lambda dY: len(dY) == 1), SINGLE),
     ],
     why="A symmetric dY, all ones, and E, whose rows and columns all add up to 3. Different N and "
     "M, as in D and F, find it by the shape alone.",
+    probe=as_set,
 )
 
 
@@ -159,6 +188,7 @@ def jacobian_size() -> Exercise:
             Mistake({"rows": len(X), "columns": len(W)},
                     "The matrices are written as vectors: each of their entries counts."),
             Mistake({"not zero": J.size}, "Most are zero: how many weights does one y use?"),
+            Mistake({"not zero": J.size - right["not zero"]}, "So many *are* zero."),
             Mistake({"not zero": Y.size}, "One y uses several weights."),
             Mistake({"not zero": W.size}, "Each weight stands in several rows: samples share it."),
         ],

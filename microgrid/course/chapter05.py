@@ -39,6 +39,15 @@ BENDS = Exercise(
             np.outer(SLOPE, SLOPE),
             "You multiplied two first derivatives. Differentiate the first derivative instead.",
         ),
+        Mistake(BEND[::-1, ::-1], "The first row and the first column belong to x, not to y."),
+        Mistake(
+            np.triu(BEND),
+            "A mixed entry is missing: how does ∂f/∂y move with x?",
+        ),
+        Mistake(
+            np.tril(BEND),
+            "A mixed entry is missing: how does ∂f/∂x move with y?",
+        ),
         Mistake(
             BEND + np.diag(np.diag(BEND)) * [0, -0.5],
             "Look again at the lower right: y³, differentiated twice.",
@@ -91,6 +100,8 @@ def number(x: Any) -> Any:
 
 
 def slopes(rule: Callable[[Any, Any], Any]) -> dict[str, float]:
+    if not callable(rule):
+        raise TypeError("it is no function: write lambda y, x: … without quotes")
     f = custom_op("x_exp", lambda x: x * math.exp(x), rule)
     return {f"f{chr(39) * n}(0.5)": derivative(f, n)(0.5) for n in (1, 2, 3)}
 
@@ -105,6 +116,10 @@ RULE = Exercise(
         Mistake(
             lambda y, x: (1 + number(x)) * exp(number(x)),
             "The rule makes a plain number of the node: from there on no gradient flows.",
+        ),
+        Mistake(
+            lambda y, x: (1 + y) * exp(y),
+            "A rule is given the result y first, and the input x second.",
         ),
         Mistake(lambda y, x: exp(x), "Both x and eˣ move: use the product rule."),
         Mistake(lambda y, x: y, "x eˣ is not its own derivative: use the product rule."),

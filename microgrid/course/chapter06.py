@@ -79,7 +79,9 @@ CULPRIT = Exercise(
     why="The root has slope inf at 0, so inf arrives at u; and inf times x = 0 is nan.",
 )
 
-exp, log, log1p, clip = [FUNCTIONS[name] for name in ("exp", "log", "log1p", "clip")]
+exp, log, log1p, clip, logaddexp = [
+    FUNCTIONS[name] for name in ("exp", "log", "log1p", "clip", "logaddexp")
+]
 
 
 def log_cosh(x: Any) -> Any:
@@ -108,10 +110,18 @@ STABLE = Exercise(
             lambda x: abs(x) - math.log(2),
             "Right far away. Near 0 the smaller of the two exponentials counts, too.",
         ),
-        Mistake(abs, "That is what it looks like from far away; near 0 it is round."),
+        Mistake(abs, "The slope is right far away. Near 0 the curve is round; and what of the ½?"),
+        Mistake(
+            lambda x: logaddexp(x, -x) / 2,
+            "The ½ stands inside of the logarithm. What does it become outside?",
+        ),
+        Mistake(
+            lambda x: abs(x) + log1p(exp(-abs(x))) - math.log(2),
+            "Nearly. The larger exponential is taken out of the sum: divide the smaller one by it.",
+        ),
         Mistake(
             lambda x: log((exp(clip(x, -700, 700)) + exp(-clip(x, -700, 700))) / 2),
-            "clip stops the overflow, and it stops the gradient as well: beyond 700 it is 0.",
+            "A slope of 0, so far out? `clip`, for one, stops the overflow and the gradient.",
         ),
     ],
     probe=tried,

@@ -48,6 +48,7 @@ def two_steps() -> Exercise:
         weights[-1],
         [
             Mistake(weights[1], "That is w after the first step. Take another."),
+            Mistake(round(weights[-1], 2), "Nearly: give three decimals."),
             Mistake(
                 after(lambda g: [-d for d in g[-1]]),
                 "You went up the hill: the gradient is *subtracted*.",
@@ -150,6 +151,10 @@ def how_many() -> Exercise:
                 sum(sizes), "Those are the numbers that flow through it. How many wires are there?"
             ),
             Mistake(sum(sizes[1:]), "Those are the biases. And the weights?"),
+            Mistake(
+                2 * len(pairs),
+                "Those are the matrices and rows. The list has every number in them.",
+            ),
         ],
         why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.calculus import gradients
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise, Mistake, letters
 from microgrid.errors import MicrogridError
 from microgrid.functions import FUNCTIONS
 from microgrid.matrix import Array, matrix
@@ -56,6 +56,14 @@ PER_SAMPLE = Exercise(
         Mistake(
             lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
             "Now each sample has its factor twice: once with x, and once with the upstream.",
+        ),
+        Mistake(
+            lambda X, dY, c: (c[:, None] * dY).T @ X,
+            "That is the transpose of dW: a row of W belongs to an input, not to an output.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T * c * dY,
+            "`*` multiplies entry by entry. Where is the sum over the samples?",
         ),
         Mistake(lambda X, dY, c: X.T @ (c * dY), WRONG_AXIS),
         Mistake(lambda X, dY, c: (c * X).T @ dY, WRONG_AXIS),
@@ -121,6 +129,13 @@ def accepted() -> set[str]:
     return found
 
 
+def picked(answer: Any) -> Any:
+    """Letters in a set, a list or a text, small or large, as a set; anything else as it is."""
+    if isinstance(answer, str | set | list | tuple) and all(isinstance(x, str) for x in answer):
+        return set(letters("".join(answer)))
+    return answer
+
+
 def recordable() -> Exercise:
     """Which functions look at a number?"""
     right = accepted()
@@ -136,6 +151,18 @@ def recordable() -> Exercise:
         right,
         [
             Mistake(set(FUNCTIONS_ASKED) - right, "Those are refused. Which are accepted?"),
+            Mistake(
+                right | {"A"},
+                "`if x > 0` asks for a number, also where it stands inside of an expression.",
+            ),
+            Mistake(
+                set(FUNCTIONS_ASKED),
+                "Not all. Which of them ask how large a number is, before they go on?",
+            ),
+            Mistake(
+                right - {"B"},
+                "`mg.relu` is an operation: the program can do it with any number.",
+            ),
             Mistake(
                 right | {"E"},
                 "Python's own `max` asks with `>` which of the two is larger: it looks at numbers.",
@@ -161,6 +188,7 @@ def recordable() -> Exercise:
         ],
         why="A, D and E look at a number. A loop of fixed length is written out, one line after "
         "the other, and `relu` and `maximum` are operations.",
+        probe=picked,
     )
 
 

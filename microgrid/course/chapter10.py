@@ -64,6 +64,18 @@ def attended() -> Exercise:
                 "The other way round: the larger score gets the larger weight.",
             ),
             Mistake(scaled.tolist(), "Those are the scores. Softmax makes weights of them."),
+            Mistake(
+                scores.tolist(),
+                "Those are the products. Divide them by √d; then softmax makes weights of them.",
+            ),
+            Mistake(
+                [*np.exp(scaled[:2]), 0.0],
+                "Those are the exponentials. Weights sum to 1.",
+            ),
+            Mistake(
+                [0.5, 0.5, 0.0],
+                "So it would be with equal scores. What are the scores of the two places?",
+            ),
         ],
         why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
     )
@@ -113,6 +125,14 @@ TEMPERATURE = Exercise(
         Mistake(
             lambda logits, temperature: powers(logits, 1 / temperature),
             "A good way, but not yet the end: these powers do not sum to 1.",
+        ),
+        Mistake(
+            lambda logits, temperature: [x / temperature for x in logits],
+            "Those are still logits: what makes probabilities of them?",
+        ),
+        Mistake(
+            lambda logits, temperature: np.exp(np.array(logits) / temperature),
+            "The exponentials are right; probabilities also sum to 1.",
         ),
         Mistake(
             lambda logits, temperature: [float(x == max(logits)) for x in logits],

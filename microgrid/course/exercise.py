@@ -154,9 +154,20 @@ class Exercise:
         return f"✗ {name}{told}{mistake.hint}"
 
 
-def letters(answer: str) -> str:
-    """The probe of questions that are answered with some letters, in any order: "c, A" is "AC"."""
-    return "".join(sorted([c for c in answer.upper() if c.isalpha()]))
+def letters(answer: Any) -> Any:
+    """The probe of questions that are answered with some of the letters A to H, in any order.
+
+    Of a text, or of a list or set of letters; anything else as it is.
+
+    >>> letters("c, A"), letters(["C", "A"]), letters("none"), letters(7)
+    ('AC', 'AC', 'none', 7)
+    """
+    several = isinstance(answer, list | tuple | set | frozenset)
+    joined = "".join(map(str, answer)) if several else answer
+    if not isinstance(joined, str):
+        return answer
+    found = "".join(sorted([c for c in joined.upper() if c.isalpha()]))
+    return found if found and set(found) <= set("ABCDEFGH") else answer
 
 
 def is_missing(answer: Any) -> bool:
