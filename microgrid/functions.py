@@ -68,20 +68,17 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
-    """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow.
+    """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow and to the last digits.
 
-    Of one class it keeps its digits where it is tiny. The target is the number of the right class,
-    or a row t, with a probability for each class.
+    The target is the number of the right class, or a row t, with a probability for each class.
     """
     values = several("cross_entropy", (logits,))
     if not hasattr(target, "__len__") or isinstance(target, Value):
         expected = values[class_number(target, len(values))]
         return ops.logsumexp(*[x - expected for x in values])
-    expected, weight = dot(target, values), total(target)
-    loss = ops.logsumexp(*[x - expected for x in values])  # log Σ exp(x) − Σ t x, digits kept
-    if not isinstance(weight, Value) and weight == 1:
-        return loss
-    return weight * loss + (weight - 1) * expected
+    top = ops.peak(*values)
+    behind = [top - x for x in values]  # so that no term of the sum cancels another
+    return total(target) * ops.logsumexp(*[-d for d in behind]) + dot(target, behind)
 
 
 def class_number(target: Any, classes: int) -> int:

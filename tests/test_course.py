@@ -134,7 +134,7 @@ def test_what_is_rounded_to_as_many_digits_as_asked_is_right(x, digits):
 
 def test_the_verdict_says_what_kind_of_answer_is_asked_for():
     told = [
-        (Exercise("?", 7).check("7"), "the answer is a number, not 7."),
+        (Exercise("?", 7).check("7"), "the answer is a number, not '7'."),
         (Exercise("?", "left").check(7), "the answer is a text in quotes."),
         (Exercise("?", [[1, 2]]).check([1, 2]), "the shape is (2,); it should be (1, 2)."),
         (Exercise("?", [[1, 2]]).check([[1], [2, 3]]), "the rows have different lengths."),

@@ -369,6 +369,33 @@ def test_cross_entropy_is_its_formula_for_any_weights(pairs):
     assert nn.cross_entropy(logits, nodes).data == pytest.approx(right, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("logits", "t"),
+    [([1e16, 1e16 + 4, 0.0], [0.1, 0.9, 0.0]), ([1e8, 1e8 + 1], [0.3, 0.7]),
+     ([50.0, 0.0, 0.0], [1.0, 1e-20, 0.0]), ([0.0, 60.0], [0.0, 1.0]), ([0.0, 60.0], [1.0, 0.0])],
+)  # fmt: skip
+def test_a_row_of_probabilities_loses_no_digit_either(logits, t):
+    x, p = [mpmath.mpf(a) for a in logits], [mpmath.mpf(a) for a in t]
+    total = sum(mpmath.exp(a - max(x)) for a in x)
+    lse = mpmath.log1p(total - 1)
+    right = sum(p) * lse + sum(b * (max(x) - a) for a, b in zip(x, p))
+    assert nn.cross_entropy(logits, t) == pytest.approx(float(right), rel=1e-14)
+    nodes = mg.matrix(logits)
+    nn.cross_entropy(nodes, t).backward()
+    softmax = [sum(t) * float(mpmath.exp(a - max(x)) / total) for a in x]
+    assert mg.grads(nodes) == pytest.approx(np.array(softmax) - t, abs=1e-15)
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path):
+    network().save(tmp_path / "m.npz")
+    before = (tmp_path / "m.npz").read_bytes()
+    model = nn.Module()
+    model.layers, model.layer0 = [nn.Affine(1, 1)], nn.Affine(1, 1)
+    with pytest.raises(ValueError, match="rename one"):
+        model.save(tmp_path / "m.npz")
+    assert (tmp_path / "m.npz").read_bytes() == before
+
+
 def test_the_naive_formulas_fail_where_ours_do_not():
     assert 1 / (1 + math.exp(-40.0)) == 1.0  # so −log σ(40) came out as 0
     assert nn.binary_cross_entropy(40.0, 1) == pytest.approx(math.exp(-40), rel=1e-12)

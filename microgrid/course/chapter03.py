@@ -142,6 +142,8 @@ def rounding() -> Exercise:
                 early["x_1"], "That is the rounded gradient. How far is it from the right one?"
             ),
             Mistake(right, "That is the right gradient. How far is the rounded one from it?"),
+            Mistake(-early["x_1"], "So large is the rounded gradient. How far off is it?"),
+            Mistake(-right, "So large is the right gradient. How far is the rounded one from it?"),
         ],
         why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
     )

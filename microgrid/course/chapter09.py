@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Self
 
@@ -83,6 +83,13 @@ def alibi(number: int, letter: str) -> str:
     raise LookupError(f"no experiment tells mystery {number} from {letter}")
 
 
+def numbered(given: Any) -> Any:
+    """A dict with numbers for keys, also where they were written as texts; else as it is."""
+    if not isinstance(given, Mapping):
+        return given
+    return {int(k) if isinstance(k, str) and k.isdecimal() else k: x for k, x in given.items()}
+
+
 def mysteries() -> Exercise:
     """Which of the suspects are the two engines?"""
     asked = [number for number in MYSTERIES if number > 1]
@@ -100,6 +107,7 @@ def mysteries() -> Exercise:
             if letter != MYSTERIES[number]
         ],
         why="Each suspect was cleared by one expression: a number that it would have got wrong.",
+        probe=numbered,
     )
 
 
@@ -248,8 +256,8 @@ ENGINE = Exercise(
     "**Finish your engine.** Teach `MyValue` three operators, `-a`, `a - b` and `a / b`, with a "
     "plain number on either side, too, and one function, as a method: `a.tanh()` "
     "($\\tanh' = 1 - \\tanh^2$). As before, write a function and hand it to the class, or write "
-    "the whole class anew. Answer with the class: `answer = MyValue`. The checker looks at it for "
-    "some seconds.",
+    "the whole class anew. `parents` and `local` are tuples, also with a single entry: `(self,)`. "
+    "Answer with the class: `answer = MyValue`. The checker looks at it for some seconds.",
     MyValue,
     [Mistake(engine, museum.MUSEUM[name].hint) for name, engine in PLANTED.items()],
     why="The checker found no counterexample, for any of the six operations.",

@@ -140,6 +140,7 @@ TEMPERATURE = Exercise(
         ),
     ],
     why="softmax(logits / T): T < 1 stretches the differences between logits, T > 1 shrinks them.",
+    digits=4,
     probe=lambda f: [f(np.array([0.0, 1.0, 3.0]), heat) for heat in (0.5, 1.0, 2.0)],
 )
 

@@ -224,7 +224,7 @@ def misfit(given: Any, right: Any) -> str:
     if isinstance(right, str):
         return "" if isinstance(given, str) else "the answer is a text in quotes."
     if number(right) is not None:
-        return "" if number(given) is not None else f"the answer is a number, not {text(given)}."
+        return "" if number(given) is not None else f"the answer is a number, not {quoted(given)}."
     if isinstance(right, list | tuple | np.ndarray):
         try:
             shapes = np.shape(given), np.shape(right)
@@ -233,6 +233,11 @@ def misfit(given: Any, right: Any) -> str:
         if shapes[0] != shapes[1]:
             return f"the shape is {shapes[0]}; it should be {shapes[1]}."
     return ""
+
+
+def quoted(x: Any) -> str:
+    """The same, a text with its quotes."""
+    return repr(x) if isinstance(x, str) else text(x)
 
 
 def text(x: Any, most: int = 200) -> str:

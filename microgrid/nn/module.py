@@ -116,8 +116,9 @@ class Module:
             state = {name: numbers.tolist() for name, numbers in self.state().items()}
             path.write_text(json.dumps(state), encoding="utf-8")
         else:
+            arrays = self.state()  # an error here leaves the old file as it is
             with ZipFile(path, "w") as archive:
-                for name, numbers in self.state().items():
+                for name, numbers in arrays.items():
                     with archive.open(f"{name}.npy", "w") as file:
                         np.lib.format.write_array(file, numbers, allow_pickle=False)
 

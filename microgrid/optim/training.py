@@ -95,7 +95,9 @@ def fit(
         if not np.isfinite(numbers).all():
             raise DivergedError(math.inf, len(history) - 1, len(history.steps), history)
     finally:  # also where it is interrupted: what has been learnt so far stays
-        history.parameters = objective.shaped(numbers if patience is None else best[1])
+        history.parameters = objective.shaped(
+            best[1] if patience is not None and len(history) else numbers
+        )
     return history
 
 
@@ -183,8 +185,12 @@ def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
     if not progress:
         yield from range(epochs)
         return
-    with tqdm(range(epochs), unit="epoch", leave=False) as shown:
-        for epoch in shown:
-            yield epoch
-            told = {k: f"{x:.3g}" for k, x in history.epochs[-1].items()}
-            shown.set_postfix(told, refresh=False)
+    with tqdm(total=epochs, unit="epoch", leave=False) as shown:
+        try:
+            for epoch in range(epochs):
+                yield epoch
+                told = {k: f"{x:.3g}" for k, x in history.epochs[-1].items()}
+                shown.set_postfix(told, refresh=False)
+                shown.update()
+        finally:
+            shown.total = shown.n  # a notebook keeps the bar of what ends early
