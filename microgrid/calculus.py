@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import update_wrapper
+from operator import index
 from typing import Any
 
-from microgrid.errors import GraphError, NumberError, ShapeError
+from microgrid.errors import ArgumentError, GraphError, NumberError, ShapeError
 from microgrid.functions import dot
-from microgrid.guards import is_real, seed
+from microgrid.guards import as_floats, is_real, refuse_foreign, seed
 from microgrid.ops import identity
-from microgrid.value import Constant, Value, accumulate, topological, zero
+from microgrid.rules import Gated
+from microgrid.value import Constant, Value, accumulate, blame_rules, topological, zero
 
 Function = Callable[..., Any]
 
@@ -34,7 +37,12 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
         if not isinstance(v, Value):
             raise NumberError(f"gradients are with respect to Values, got {v!r}")
         g = gradient.get(v, zero(v))
-        return Constant(g) if create_graph and not isinstance(g, Value) else g
+        if isinstance(g, Gated):
+            g = g.passed
+        if not create_graph or isinstance(g, Value):
+            return g
+        blame_rules(order, {} if is_real(g) else gradient, as_graph=True)
+        return Constant(g)
 
     if wrt is None:
         return {v: of(v) for v in order if not isinstance(v, Constant)}
@@ -42,18 +50,26 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
 
 
 def each(f: Callable[[Any], Any], xs: Any) -> Any:
-    """f of every number or Value in nested lists or an array, in the same shape."""
-    if hasattr(xs, "shape") and xs.shape:
+    """f of every number or Value in nested lists or an array, in the same shape.
+
+    What is an array elsewhere (a Series, a tensor) comes back as an array of NumPy.
+    """
+    shape = getattr(xs, "shape", None)
+    if shape:
         import numpy as np
 
-        results = np.empty(xs.size, dtype=object)
-        results[:] = [f(x) for x in xs.ravel()]
-        kinds = {type(x) for x in results}
-        plain = kinds <= {float} or (xs.dtype != object and kinds <= {float, int})
-        return (results.astype(float) if plain else results).reshape(xs.shape)
+        entries = np.asarray(refuse_foreign(xs))
+        results = np.empty(entries.size, dtype=object)
+        results[:] = [f(x) for x in entries.ravel()]
+        return as_floats(results).reshape(shape)
     if isinstance(xs, list | tuple):
         return getattr(xs, "_make", type(xs))(each(f, x) for x in xs)
-    return f(xs)
+    if isinstance(xs, Mapping):
+        raise NumberError(
+            f"arguments are numbers, nested lists and arrays, got {type(xs).__name__}: hand over "
+            "list(d.values())"
+        )
+    return f(xs.item() if shape == () and hasattr(xs, "dtype") and xs.dtype == object else xs)
 
 
 def flat(xs: Any) -> list[Any]:
@@ -61,6 +77,15 @@ def flat(xs: Any) -> list[Any]:
     found: list[Any] = []
     each(found.append, xs)
     return found
+
+
+def outline(xs: Any) -> Any:
+    """Nested lists or an array as nested lists with None for each number."""
+    if getattr(xs, "shape", None):
+        import numpy as np
+
+        return np.empty(xs.shape, dtype=object).tolist()
+    return [outline(x) for x in xs] if isinstance(xs, list | tuple) else None
 
 
 class Variable(Value):
@@ -78,10 +103,13 @@ def variables(xs: Any) -> Any:
     return each(lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs)
 
 
-def call(f: Function, inputs: Sequence[Any], own: Any) -> Any:
-    """f(*inputs), where `own` are the new variables among the inputs."""
+def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
+    """f(*args) with the new variables `own` as the k-th argument.
+
+    They come in a container that f may change in place: `own` stays as it is.
+    """
     try:
-        return f(*inputs)
+        return f(*args[:k], each(lambda v: v, own), *args[k + 1 :])
     finally:
         for x in flat(own):
             if type(x) is Variable:
@@ -92,7 +120,11 @@ def scalar(y: Any) -> Value:
     """The one Value that a function to be differentiated has to return."""
     if isinstance(y, Value):
         return y
-    if (hasattr(y, "shape") and y.shape) or isinstance(y, list | tuple):
+    if y is None:
+        raise NumberError("the function returned None: does it end in return?")
+    if hasattr(y, "dtype") and y.shape == ():  # NumPy has packed it
+        return scalar(y.item())
+    if hasattr(y, "shape") or isinstance(y, list | tuple):
         raise GraphError(f"the function returned {type(y).__name__}, not one number; see jacobian")
     return Constant(y)  # a constant function
 
@@ -103,29 +135,62 @@ def is_nested(y: Value, args: Any) -> bool:
     It depends on Values in the arguments, or on a variable of a call that is still running, like
     the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
     """
-    return any(isinstance(x, Value) for x in flat(args)) or any(
-        type(v) is Variable and v.active for v in topological(y)
-    )
+    return holds_value(args) or any(type(v) is Variable and v.active for v in topological(y))
+
+
+def holds_value(x: Any) -> bool:
+    """Whether a Value is among the arguments of a function, which may be anything."""
+    if isinstance(x, Mapping):
+        x = list(x.values())
+    elif getattr(x, "shape", None) and getattr(x.dtype, "kind", "") == "O":
+        x = x.ravel().tolist()
+    return any(map(holds_value, x)) if isinstance(x, list | tuple) else isinstance(x, Value)
+
+
+class Derived:
+    """A function made from another one, like grad(f); it pickles where f does."""
+
+    def __init__(self, rule: Function, f: Any, *options: Any) -> None:
+        name = rule.__name__.removesuffix("_of")
+        if not callable(f):
+            raise NumberError(
+                f"{name} takes a function, got {f!r:.60}; for a node there is gradients(y, [x])"
+            )
+        update_wrapper(self, f)
+        self.rule, self.name, self.f, self.options = rule, name, f, options
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        if keywords:
+            raise NumberError(
+                f"{self!r} passes no keywords on: bind them, like {self.name}(lambda x: f(x, "
+                f"{next(iter(keywords))}=…))"
+            )
+        return self.rule(self.f, *self.options, *args)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({getattr(self.f, '__name__', self.f)})"
 
 
 def value_and_grad(f: Function, argnum: int = 0) -> Function:
     """The function (*args) ↦ (f(*args), ∂f/∂args[argnum]), the latter in that argument's shape.
 
-    Arguments are numbers, nested lists or arrays; f returns one Value. On Values, and inside of
-    another derivative, the results are Values: so grad nests.
+    Arguments are numbers, nested lists or arrays; f returns one Value, and may change what it gets
+    in place. On Values, and inside of another derivative, the results are Values: so grad nests.
 
     >>> value_and_grad(lambda x, y: x * y)(2.0, 3.0)
     (6.0, 3.0)
     """
+    return Derived(value_and_grad_of, f, whole("argnum", argnum))
 
-    def both(*args: Any) -> tuple[Any, Any]:
-        inputs = list(args)
-        inputs[argnum] = variables(args[argnum])
-        y = scalar(call(f, inputs, inputs[argnum]))
-        nested = is_nested(y, args)
-        return (y if nested else y.data), gradients(y, inputs[argnum], create_graph=nested)
 
-    return both
+def value_and_grad_of(f: Function, argnum: int, *args: Any) -> tuple[Any, Any]:
+    if not -len(args) <= argnum < len(args):
+        raise ArgumentError(f"argnum {argnum}: the function has been given {len(args)} arguments")
+    k = argnum % len(args)
+    x = variables(args[k])
+    y = scalar(call(f, args, k, x))
+    nested = is_nested(y, args)
+    return (y if nested else y.data), gradients(y, x, create_graph=nested)
 
 
 def grad(f: Function, argnum: int = 0) -> Function:
@@ -134,7 +199,11 @@ def grad(f: Function, argnum: int = 0) -> Function:
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
     """
-    return lambda *args: value_and_grad(f, argnum)(*args)[1]
+    return Derived(grad_of, f, whole("argnum", argnum))
+
+
+def grad_of(f: Function, argnum: int, *args: Any) -> Any:
+    return value_and_grad_of(f, argnum, *args)[1]
 
 
 def derivative(f: Function, n: int = 1) -> Function:
@@ -143,19 +212,19 @@ def derivative(f: Function, n: int = 1) -> Function:
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
     """
-    if not isinstance(n, int) or n < 0:
+    if whole("n", n) < 0:
         raise GraphError(f"there is no derivative of order {n!r}: n is a whole number from 0 on")
+    return Derived(derivative_of, f, n)
 
-    def nth(x: Any) -> Any:
-        if not (is_real(x) or isinstance(x, Value)):
-            raise NumberError(f"derivative is of functions of one number, got {x!r}; see jacobian")
-        variable = variables(x)
-        y = scalar(call(f, [variable], variable))
-        for _ in range(n):
-            y = gradients(y, variable, create_graph=True)
-        return y if is_nested(y, x) else y.data
 
-    return nth
+def derivative_of(f: Function, n: int, x: Any, *more: Any) -> Any:
+    if more or not (is_real(x) or isinstance(x, Value)):
+        raise NumberError(f"derivative is of functions of one number, got {x!r:.60}; see jacobian")
+    variable = variables(x)
+    y = scalar(call(f, [x], 0, variable))
+    for _ in range(n):
+        y = gradients(y, variable, create_graph=True)
+    return y if is_nested(y, [x]) else y.data
 
 
 def jacobian(f: Function) -> Function:
@@ -167,16 +236,18 @@ def jacobian(f: Function) -> Function:
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0]).tolist()
     [[3.0, 2.0], [1.0, 1.0]]
     """
+    return Derived(jacobian_of, f)
+
+
+def jacobian_of(f: Function, *args: Any) -> Any:
     import numpy as np
 
-    def matrix(x: Any) -> Any:
-        inputs = variables(x)
-        outputs = [scalar(y) for y in flat(call(f, [inputs], inputs))]
-        nested = any(is_nested(y, x) for y in outputs)
-        rows = [flat(gradients(y, inputs, create_graph=nested)) for y in outputs]
-        return np.array(rows, dtype=object if nested else float).reshape(len(rows), len(flat(x)))
-
-    return matrix
+    x = only("jacobian", args)
+    inputs = variables(x)
+    outputs = [scalar(y) for y in flat(call(f, args, 0, inputs))]
+    nested = any(is_nested(y, args) for y in outputs)
+    rows = [flat(gradients(y, inputs, create_graph=nested)) for y in outputs]
+    return np.array(rows, dtype=object if nested else float).reshape(len(rows), len(flat(inputs)))
 
 
 def hessian(f: Function) -> Function:
@@ -185,7 +256,11 @@ def hessian(f: Function) -> Function:
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0]).tolist()
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    return jacobian(grad(f))
+    return Derived(hessian_of, f)
+
+
+def hessian_of(f: Function, *args: Any) -> Any:
+    return jacobian_of(grad(f), only("hessian", args))
 
 
 def hvp(f: Function) -> Function:
@@ -194,13 +269,37 @@ def hvp(f: Function) -> Function:
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
     """
+    return Derived(hvp_of, f)
 
-    def product(x: Any, v: Any) -> Any:
-        def along(x: Any) -> Any:
-            return dot(flat(grad(f)(x)), flat(v))
 
-        if len(flat(x)) != len(flat(v)):
-            raise ShapeError(f"hvp: x has {len(flat(x))} numbers, and v {len(flat(v))}")
-        return grad(along)(x)
+def hvp_of(f: Function, *args: Any) -> Any:
+    if len(args) != 2:
+        raise ShapeError(f"hvp takes a point x and a direction v, got {len(args)} arguments")
+    x, v = args
+    if outline(x) != outline(v):
+        raise ShapeError(f"hvp: v has the shape of x, got {shape_of(v)} beside {shape_of(x)}")
+    return grad(lambda x: dot(flat(grad(f)(x)), flat(v)))(x)
 
-    return product
+
+def whole(name: str, n: Any) -> int:
+    """n as an int; GraphError unless it is one whole number."""
+    if isinstance(n, bool) or not hasattr(n, "__index__") or isinstance(n, Value):
+        raise GraphError(f"{name} is one whole number, got {n!r}")
+    return index(n)
+
+
+def only(name: str, args: Sequence[Any]) -> Any:
+    """The one argument of a function; GraphError if there are others."""
+    if len(args) != 1:
+        raise GraphError(
+            f"{name} is of functions of one argument, got {len(args)}: put them into one list, "
+            f"like {name}(lambda v: f(*v))([x, y])"
+        )
+    return args[0]
+
+
+def shape_of(x: Any) -> str:
+    """The form of an argument in words."""
+    if getattr(x, "shape", None):
+        return f"shape {tuple(x.shape)}"
+    return f"a list of {len(x)}" if isinstance(x, list | tuple) else "one number"

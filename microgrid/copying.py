@@ -40,7 +40,7 @@ class Ancestors:
 
 
 def reduce_value(v: Value) -> tuple[Any, ...]:
-    state = v._data, v._grad, v._label, v._version, v._seen
+    state = v._number, v._grad, v._label, v._version, v._seen
     if v.op is None:
         return restore_leaf, (type(v), *state)
     first = None if writing.ancestors else Ancestors(v)
@@ -65,9 +65,10 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
     """An operation of the table goes by name; a user's own goes with its functions."""
     if ops.TABLE.get(op.name) is op:
         return entry, (op.name,)
-    order = op.name.removeprefix("falling")
-    if order.isdecimal() and ops.falling(int(order)) is op:
-        return ops.falling, (int(order),)
+    for family in ops.falling, ops.bending:
+        order = op.name.removeprefix(family.__name__)
+        if order.isdecimal() and family(int(order)) is op:
+            return family, (int(order),)
     looks = {
         name: getattr(op, name) for name in Op.__slots__ if name not in ("name", "forward", "rules")
     }

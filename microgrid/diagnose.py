@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.calculus import flat, gradients, scalar, variables
+from microgrid.calculus import each, flat, gradients, scalar, variables
 from microgrid.errors import MicrogridError, describe
 from microgrid.explain import short, table
-from microgrid.value import Constant, Value, edges, topological
+from microgrid.guards import seed
+from microgrid.value import SHUT, Constant, Value, accumulate, edges, topological
 
 STEPS = [10.0**-k for k in range(1, 14)]
 EPSILON = 2.0**-52
@@ -111,8 +112,8 @@ def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
     ok
     """
     inputs = [variables(arg) for arg in args]
-    root = scalar(f(*inputs))
-    leaves = [x for arg in inputs for x in flat(arg)]
+    root = scalar(f(*each(lambda v: v, inputs)))  # f may change the containers that it gets
+    leaves = flat(inputs)
     right = [float(g) for g in gradients(root, leaves)]
     entries = []
     for i, gradient in enumerate(right):
@@ -125,7 +126,7 @@ def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
 def moved(f: Callable[..., Any], args: Sequence[Any], which: int, by: float) -> float:
     """f with the which-th number of its arguments moved; nan where f has no value there."""
     inputs = [variables(arg) for arg in args]
-    leaf = [x for arg in inputs for x in flat(arg)][which]
+    leaf = flat(inputs)[which]
     leaf.data = float(leaf.data) + by
     try:
         return float(scalar(f(*inputs)).data)
@@ -182,7 +183,7 @@ def first_wrong(root: Value) -> str:
         if v.op.kink is not None and v.op.kink(*numbers) == 0:
             continue
         for i, (parent, local) in enumerate(edges(v, v.op)):
-            if isinstance(parent, Constant) or local is None:
+            if isinstance(parent, Constant) or local is SHUT:
                 continue
             found = entry("", float(local), partial(forward, v, i), parent)
             if found.verdict == "wrong":
@@ -201,38 +202,48 @@ def forward(v: Value, which: int, by: float) -> float:
 
 
 class NotFinite(NamedTuple):
-    """A node whose value or gradient is inf or nan; prints as a sentence."""
+    """Where a value or a gradient first is inf or nan; prints as a sentence."""
 
-    node: Value
+    node: Value  # whose value it is, or the gate that sent the gradient
     what: str  # "value" or "gradient"
     number: Any
+    why: str = ""  # how the gradient came about
 
     def __str__(self) -> str:
         v = self.node
         made = f"{v.op.name}({', '.join(map(describe, v.parents))})" if v.op else "the leaf"
         name = f" {v.label}" if v.label else ""
-        return f"the {self.what} of {made}{name} is {self.number}"
+        if self.what == "value":
+            return f"the value of {made}{name} is {self.number}"
+        return f"{made}{name} sends back the gradient {self.number}: {self.why}"
 
 
 def first_nonfinite(root: Value) -> NotFinite | None:
-    """The first node whose value, or else whose gradient, is inf or nan; None if all are finite.
+    """The first node whose value is inf or nan, else the first gate that sends such a gradient.
 
     Values are looked at from the leaves on, gradients from the root down: in the order in which
-    they were computed.
+    they were computed. None if all are finite.
 
     >>> x = Value(0.0, "x")
     >>> print(first_nonfinite(x.sqrt() * 2))
-    the gradient of the leaf x is inf
+    sqrt(x = 0.0) sends back the gradient inf: upstream 2 × local inf, to x = 0.0
     """
     order = topological(root)
     for v in order:
         if not finite(v.data):
             return NotFinite(v, "value", v.data)
-    gradient = gradients(root)
-    for v in reversed(order):
-        if not finite(gradient.get(v, 0)):
-            return NotFinite(v, "gradient", gradient[v])
-    return None
+    found: list[NotFinite] = []
+
+    def sent(v: Value, parent: Value, local: Any, upstream: Any, share: Any, total: Any) -> None:
+        if not (found or finite(total)):
+            factors = f"upstream {short(upstream)} × local {short(local)}"
+            added = ", added to what came before" if finite(share) else ""
+            found.append(
+                NotFinite(v, "gradient", total, f"{factors}, to {describe(parent)}{added}")
+            )
+
+    accumulate(order, seed(root, 1), trace=sent)
+    return found[0] if found else None
 
 
 def finite(x: Any) -> bool:

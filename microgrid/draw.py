@@ -13,7 +13,8 @@ import subprocess
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +37,7 @@ from microgrid.labels import (
     sum_table,
     wire,
 )
-from microgrid.value import Constant, Value, accumulate, edges, topological
+from microgrid.value import SHUT, Constant, Value, accumulate, edges, topological
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
@@ -177,7 +178,7 @@ def shares(
     gates = [(v, v.op) for v in order if v.op]
     for v, op in gates if len(gates) <= most else []:
         try:
-            locals_ = [local or 0 for _, local in edges(v, op)]  # None: a shut gate
+            locals_ = [0 if local is SHUT else local for _, local in edges(v, op)]
             sent = [None if v._grad is None else v._grad * local for local in locals_]
             later = [expected.get(v, 0) * local for local in locals_]
         except Exception:
@@ -194,7 +195,7 @@ def shares(
 class Picture(graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout engines turns into SVG or PNG.
 
-    `source` is the text; `save_svg`, `save_png`, `pipe` and `render` lay it out.
+    `source` is the text; `save`, `pipe` and `render` lay it out.
     """
 
     def __init__(self, engine: str | None = None, prefix: str = "", **options: Any) -> None:
@@ -234,7 +235,11 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     ) -> str:  # fmt: skip
         """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
         format = format or (Path(outfile).suffix[1:] if outfile else self.format)
-        source = self.save(filename or (f"{outfile}.gv" if outfile else None), directory=directory)
+        if Path(filename or "").suffix.lower() in IMAGES:
+            raise LayoutError(
+                f"render takes a name for the DOT text; for the image save({filename!r})"
+            )
+        source = super().save(filename or (f"{outfile}.gv" if outfile else None), directory)
         image = str(outfile or f"{source}.{format}")
         Path(image).write_bytes(self.pipe(format))
         if cleanup:
@@ -244,20 +249,42 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         return image
 
     def __repr__(self) -> str:
-        return "<Picture: a notebook shows it; else save_svg(path), save_png(path) or .source>"
+        return "<Picture: a notebook shows it; else save('f.svg'), save('f.png') or .source>"
+
+    def save(self, filename: Any = None, directory: Any = None, **options: Any) -> Any:
+        """Write the picture as .svg, .png or .pdf, or its DOT text as .dot or .gv; the path."""
+        path = Path(directory or "", filename or "")
+        if path.suffix.lower() in ("", ".dot", ".gv"):
+            return Path(super().save(filename, directory, **options))
+        return save_by_suffix(path, {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}, ".dot")
 
     def save_svg(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as SVG."""
-        Path(path).write_bytes(self.pipe("svg"))
+        save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
 
     def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> None:
         """Write the picture as PNG."""
-        Path(path).write_bytes(self.pipe("png", dpi=dpi))
+        save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
         # An untrusted notebook shows no SVG, but the PNG beside it.
         shown = super()._repr_mimebundle_(include or {"image/svg+xml", "image/png"}, exclude)
         return {kind: smaller(x) if kind == "image/png" else x for kind, x in shown.items()}
+
+
+IMAGES = (".svg", ".png", ".pdf")
+
+
+def save_by_suffix(
+    path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str
+) -> Path:
+    """The path, where now stands what the maker of its suffix gives; LayoutError for another."""
+    path = Path(path)
+    if path.suffix.lower() not in makers:
+        raise LayoutError(f"{path.name}: it is saved as {' or '.join([*makers, *others])}")
+    made = makers[path.suffix.lower()]()
+    path.write_bytes(made if isinstance(made, bytes) else made.encode())
+    return path
 
 
 def smaller(png: bytes) -> bytes:

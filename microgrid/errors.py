@@ -39,6 +39,10 @@ class GraphError(MicrogridError, ValueError):
     """The graph is not what the forward pass left: data changed since, or a cycle made by hand."""
 
 
+class ArgumentError(GraphError, IndexError):
+    """The number of an argument that the function does not have."""
+
+
 class LabelError(MicrogridError, ValueError):
     """A label with a character that no picture can show."""
 

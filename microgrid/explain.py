@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from microgrid.guards import seed
 from microgrid.labels import split
-from microgrid.value import Constant, Value, accumulate, edges, topological, zero
+from microgrid.value import SHUT, Constant, Value, accumulate, edges, topological, zero
 
 
 class Row(NamedTuple):
@@ -160,7 +160,7 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
         if v is of:
             count[v] = 1
         elif v.op is not None:
-            open_ = [(p, local) for p, local in edges(v, v.op) if local is not None]
+            open_ = [(p, local) for p, local in edges(v, v.op) if local is not SHUT]
             ways[v] = [(p, local) for p, local in open_ if count.get(p)]
             count[v] = sum(count[p] for p, _ in ways[v])
     found = islice(walk(root, of, ways), most) if count.get(root) else []

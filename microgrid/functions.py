@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable
 from functools import partialmethod
+from inspect import signature
+from numbers import Number
 from typing import Any
 
 from microgrid import ops
-from microgrid.errors import DomainError, ShapeError, TargetError
-from microgrid.guards import failed, is_real, look
+from microgrid.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
+from microgrid.guards import failed, in_a_graph, is_masked, is_real, look, no_number
 from microgrid.value import Constant, Op, Value, evaluate, node
 
 
@@ -21,6 +24,13 @@ def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """x above zero, alpha * (exp(x) - 1) below."""
     return ops.elu(x, alpha)
+
+
+def clip(x: Any, low: Any = None, high: Any = None, out: None = None) -> Any:
+    """x brought between two bounds, high where they cross; None for no bound (`out` is NumPy's)."""
+    if out is not None:
+        raise NumberError("clip writes into no array: it returns a Value")
+    return ops.clip(x, -math.inf if low is None else low, math.inf if high is None else high)
 
 
 def maximum(*xs: Any) -> Any:
@@ -100,8 +110,10 @@ def custom_op(
 ) -> Op:
     """A new operation: its value from numbers, and one local gradient (y, *xs) -> ∂y/∂x an operand.
 
-    Rules written with microgrid's functions work for derivatives of derivatives, too. `looks` are
-    the other fields of an Op: text, latex, role, domain, kink, hint.
+    A rule gets the value y and the operands; the chain rule multiplies with the upstream gradient.
+    Rules written with microgrid's functions work for derivatives of derivatives, too; `gradcheck`
+    tells whether they are right. `looks` are the other fields of an Op: text, latex, role, domain,
+    kink, hint. RuleError for rules that cannot be called with (y, *xs).
 
     >>> from microgrid import Value
     >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
@@ -110,7 +122,38 @@ def custom_op(
     >>> x.grad
     12.0
     """
-    return Op(name, forward, *rules, **looks)
+    op = Op(name, forward, *rules, **looks)
+    if op.joint is None and not can_take(forward, len(rules)):
+        raise RuleError(f"op {name!r} needs one rule for each operand of forward, got {len(rules)}")
+    told = f"op {name!r}: a rule is called with (y, *xs), the value and the operands"
+    for rule in rules:
+        if not can_take(rule, 1 + len(rules)):
+            raise RuleError(f"{told}; {1 + len(rules)} arguments do not fit this one")
+        if (first := first_parameter(rule).lower()) in UPSTREAM or first.startswith("grad_"):
+            raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
+    return op
+
+
+# What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
+UPSTREAM = {"g", "gy", "dy", "dout", "upstream", "cotangent", "ct", "grad", "gradient"}
+
+
+def can_take(f: Callable[..., Any], count: int) -> bool:
+    """Whether f can be called with so many arguments; true where Python cannot tell."""
+    try:
+        signature(f).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # a builtin without a signature
+        return True
+    return True
+
+
+def first_parameter(f: Callable[..., Any]) -> str:
+    try:
+        return next(iter(signature(f).parameters), "")
+    except (TypeError, ValueError):
+        return ""
 
 
 def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -132,7 +175,7 @@ def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
 
 def unary(entry: Op) -> Callable[[Value], Value]:
     def method(self: Value) -> Value:
-        return node(entry, self, None, evaluate(entry, (self._data,), (self,)), self._version)
+        return node(entry, self, None, evaluate(entry, (self._number,), (self,)), self._version)
 
     return method
 
@@ -144,28 +187,58 @@ def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any
     def method(self: Value, other: Any) -> Any:
         if not isinstance(other, Value):
             if not is_real(other):
-                return NotImplemented
+                return beside(other)
             other = Constant(other)
         try:
-            y = forward(self._data, other._data)
+            y = forward(self._number, other._number)
         except (ArithmeticError, ValueError) as error:
             y = failed(entry, (self, other), error)
         return node(entry, self, other, y, self._version + other._version)
 
     def reflected(self: Value, other: Any) -> Any:
-        return method(Constant(other), self) if is_real(other) else NotImplemented
+        return method(Constant(other), self) if is_real(other) else beside(other)
 
     return method, reflected
+
+
+def beside(other: Any) -> Any:
+    """NotImplemented for what may know what to do beside a Value; NumberError for what does not.
+
+    A list would be repeated by `*`, a masked array hides numbers, another library's graph ends.
+    """
+    if isinstance(other, list | tuple):
+        raise NumberError(
+            f"a {type(other).__name__} is no array: write np.array({other!r:.40}) beside a Value"
+        )
+    if is_masked(other) or in_a_graph(other):
+        raise no_number(other, "beside a Value stand real numbers")
+    return NotImplemented
 
 
 def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
         if isinstance(other, Value) or is_real(other):
             look(self)
-            return bool(compare(self._data, getattr(other, "_data", other)))  # not NumPy's bool
+            return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
         return NotImplemented
 
     return method
+
+
+def equal(self: Value, other: Any) -> Any:
+    """Whether a Value has this number, or is this very node.
+
+    Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is not
+    equal to itself.
+    """
+    if isinstance(other, Value):
+        if self is not other:
+            return False
+        other = self._number
+    elif not (is_real(other) or isinstance(other, Number)):
+        return NotImplemented
+    look(self)
+    return bool(self._number == other)
 
 
 OPERATORS = {
@@ -180,12 +253,15 @@ NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg"
 
 for name, entry in OPERATORS.items():
     forth, back = binary(entry)
+    forth.__qualname__, back.__qualname__ = f"Value.__{name}__", f"Value.__r{name}__"
     setattr(Value, f"__{name}__", forth)
     setattr(Value, f"__r{name}__", back)
 for name, method in {"neg": unary(ops.neg), "abs": unary(ops.absolute), "pos": lambda v: v}.items():
     setattr(Value, f"__{name}__", method)
 for name in ("lt", "le", "gt", "ge"):
     setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
+Value.__eq__ = equal  # type: ignore[assignment, method-assign]
+Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 for name in FUNCTIONS.keys() - NO_METHODS:
     entry = ops.TABLE[name]
     one_operand = unary(entry) if len(entry.rules) == 1 else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from datetime import date, timedelta
 from fractions import Fraction
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from microgrid.errors import GradientLostError, LabelError, NumberError, failure
+from microgrid.errors import GradientLostError, LabelError, NumberError, failure, shown
 
 Number = Any  # float, int, Fraction: whatever computes exactly what it says
 
@@ -21,18 +22,18 @@ def real(x: Any) -> Number:
     """
     if type(x) is float or type(x) is int or type(x) is Fraction:
         return x
+    if is_real(x):
+        if not hasattr(x, "item"):
+            return +x
+        return y if isinstance(y := x.item(), int | float) else float(y)  # a long double is itself
     if isinstance(x, Manners):
         raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
-    if isinstance(x, Real):
-        return x.item() if hasattr(x, "item") else +x
-    if getattr(x, "shape", None) == ():  # NumPy's bool is no Real, and a 0-d array holds one number
-        return real(x.item())
-    if hasattr(x, "__len__") and not isinstance(x, str | bytes):
-        size = f"of shape {x.shape}" if hasattr(x, "shape") else f"of length {len(x)}"
+    if hasattr(x, "__len__") and getattr(x, "shape", True) and not remedy(x):
         raise NumberError(
-            f"a Value holds one number, got {type(x).__name__} {size}; use matrix(...) for arrays"
+            f"a Value holds one number, got {type(x).__name__} {size(x)}; "
+            "use matrix(...) for arrays"
         )
-    raise NumberError(f"a Value needs a real number, got {type(x).__name__} {x!r}")
+    raise no_number(x, "a Value needs a real number")
 
 
 def rooted(x: Any) -> Any:
@@ -43,8 +44,79 @@ def rooted(x: Any) -> Any:
 
 
 def is_real(x: Any) -> bool:
-    """Whether x can stand beside a Value in arithmetic."""
-    return type(x) is float or type(x) is int or isinstance(x, Real)
+    """Whether x is one plain number, which can stand beside a Value in arithmetic.
+
+    So is an array without axes, of NumPy or another library, unless it is masked or in a graph.
+    """
+    if isinstance(x, float | int):
+        return True
+    if not hasattr(x, "dtype"):
+        return isinstance(x, Real)
+    if x.shape != () or is_masked(x) or in_a_graph(x):
+        return False
+    kind = getattr(x.dtype, "kind", "O")  # PyTorch's have none
+    return kind in "fiub" or (kind in "OV" and isinstance(x.item(), Real))
+
+
+def is_masked(x: Any) -> bool:
+    """Whether numbers of x are marked as missing, as in NumPy's masked arrays."""
+    mask = getattr(x, "mask", False)
+    return not callable(mask) and bool(getattr(mask, "any", lambda: mask)())
+
+
+def in_a_graph(x: Any) -> bool:
+    """Whether another library differentiates with respect to x: PyTorch, JAX, autograd."""
+    kinds = [kind.__name__ for kind in type(x).__mro__]
+    return bool(getattr(x, "requires_grad", False)) or "Tracer" in kinds or "Box" in kinds
+
+
+REMEDIES = {  # what is no real number, by NumPy's letter of its kind or the name of its type
+    "U": "read the text first, like float('0.5')",
+    "S": "read the text first, like float('0.5')",
+    "c": "take .real, .imag or abs()",
+    "M": "count from a day, like (dates - dates[0]) / np.timedelta64(1, 'D')",
+    "m": "divide by a unit, like durations / np.timedelta64(1, 'D')",
+    "NaTType": "leave out what is missing",
+    "NAType": "leave out what is missing",
+    "Decimal": "float(x), or Fraction(x) to stay exact",
+}
+
+
+def remedy(x: Any) -> str:
+    """What helps where x, alone or an array, is no real number; empty if nobody knows."""
+    if is_masked(x):
+        return "x.compressed() leaves out what is masked, x.filled(number) replaces it"
+    if in_a_graph(x):
+        return "another library's graph would be cut: take the number there first"
+    name = type(x).__name__
+    kinds = {str: "U", bytes: "S", complex: "c", date: "M", timedelta: "m"}
+    known = name if name in REMEDIES else next((kinds[k] for k in kinds if isinstance(x, k)), "")
+    return REMEDIES.get(known or getattr(getattr(x, "dtype", None), "kind", ""), "")
+
+
+def no_number(x: Any, needed: str) -> NumberError:
+    """The error of every door for what is no real number, or an array of such: what to do."""
+    got = size(x) if getattr(x, "shape", ()) else shown(x)
+    return NumberError(f"{needed}, got {type(x).__name__} {got}{': ' * bool(remedy(x))}{remedy(x)}")
+
+
+def refuse_foreign(x: Any, needed: str = "real numbers are needed") -> Any:
+    """x itself; NumberError if it is an array that holds no real numbers, or hides some."""
+    if getattr(getattr(x, "dtype", None), "kind", "O") not in "fiubOV" or (
+        hasattr(x, "dtype") and (is_masked(x) or in_a_graph(x))
+    ):
+        raise no_number(x, needed)
+    return x
+
+
+def as_floats(numbers: Any) -> Any:
+    """An object array as floats, if all entries are floats, or ints that a float holds exactly."""
+    exact = all(type(x) is float or (type(x) is int and abs(x) <= 2**53) for x in numbers.flat)
+    return numbers.astype(float) if exact else numbers
+
+
+def size(x: Any) -> str:
+    return f"of shape {tuple(x.shape)}" if hasattr(x, "shape") else f"of length {len(x)}"
 
 
 watching: ContextVar[Callable[[Any], None] | None] = ContextVar("watching", default=None)
@@ -113,27 +185,27 @@ class Manners:
     """How a Value behaves among Python's numbers: it says no where the gradient would be lost."""
 
     __slots__ = ()
-    _data: Number
+    _number: Number
     _grad: Number
     _label: str
 
     def __repr__(self) -> str:
         label = f", label={self._label!r}" if self._label else ""
         grad = "" if self._grad is None else f", grad={self._grad!r}"
-        return f"{type(self).__name__}({self._data!r}{label}{grad})"
+        return f"{type(self).__name__}({self._number!r}{label}{grad})"
 
     def __format__(self, spec: str) -> str:
         look(self)
-        return format(self._data, spec)
+        return format(self._number, spec)
 
     def __bool__(self) -> bool:
         look(self)
-        return bool(self._data)
+        return bool(self._number)
 
     def __float__(self) -> float:
         raise GradientLostError(
             f"a plain number made from {self!r} would drop the gradient: use v.exp() and the "
-            "other functions of microgrid, or v.data for the number"
+            "other functions of microgrid, or v.data for the number (values(A) for an array)"
         )
 
     def _piecewise_constant(self, *_: Any) -> Any:
@@ -145,10 +217,14 @@ class Manners:
     def _one_number(self, *_: Any) -> Any:
         raise NumberError("a Value holds one number: no length, no items; use matrix(...)")
 
+    def conjugate(self) -> Any:
+        """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
+        return self
+
     __int__ = __index__ = __complex__ = __float__
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _piecewise_constant
     __divmod__ = __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
-    __iter__ = __len__ = __getitem__ = _one_number
+    __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence instead
 
     if TYPE_CHECKING:  # functions.py attaches these, from the table of operations
 
@@ -158,7 +234,7 @@ class Manners:
 
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
         __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
-        __lt__ = __le__ = __gt__ = __ge__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _binary
         __neg__ = __pos__ = __abs__ = _unary
 
 
@@ -167,4 +243,4 @@ def seed(root: Manners, upstream: Any) -> Number:
     if not is_real(upstream):
         got = f"{type(upstream).__name__} {upstream!r}"
         raise NumberError(f"the upstream gradient must be one real number, got {got}")
-    return real(upstream) * type(root._data)(1)
+    return real(upstream) * type(root._number)(1)

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.calculus import gradients
-from microgrid.errors import GradientLostError, ShapeError
-from microgrid.functions import FUNCTIONS
+from microgrid.errors import GradientLostError, MicrogridError, NumberError, ShapeError
+from microgrid.functions import FUNCTIONS, maximum, minimum
+from microgrid.guards import real, refuse_foreign
 from microgrid.labels import subscripted
 from microgrid.value import Value
 
 Array = NDArray[Any]
+PREDICATES = {np.isnan, np.isfinite, np.isinf, np.signbit}
+IGNORING_NAN = {np.fmax: maximum, np.fmin: minimum}
 PIECEWISE_CONSTANT = {np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.fmod}
 
 
@@ -40,9 +43,13 @@ def matrix(data: Any, name: str = "") -> Array:
 
 
 def as_array(data: Any) -> Array:
-    """Nested lists or an array as an object array; ShapeError for ragged rows."""
+    """Nested lists or an array as an object array; ShapeError for ragged rows.
+
+    NumberError for an array that holds no real numbers, or hides some behind a mask.
+    """
     if isinstance(data, np.ndarray):
-        return data.astype(object)
+        return plain(data).astype(object)
+    refuse_foreign(data)
     try:
         lengths = {len(row) for row in data}
     except TypeError:  # a vector or one number
@@ -61,13 +68,22 @@ def values(A: Any) -> NDArray[np.float64]:
 
 
 def grads(A: Any) -> NDArray[np.float64]:
-    """The gradients of an array (or nested lists) of Values, as floats in its shape."""
-    return floats(A, lambda v: v.grad)
+    """The gradients of an array (or nested lists) of Values, as floats in its shape.
+
+    NumberError where an entry is a plain number, which has none.
+    """
+    return floats(A, lambda v: v.grad, gradient_of_number)
 
 
-def floats(A: Any, read: Callable[[Value], Any]) -> NDArray[np.float64]:
+def gradient_of_number(x: Any) -> Any:
+    raise NumberError(f"the plain number {x!r} has no gradient: make the array with matrix(...)")
+
+
+def floats(
+    A: Any, read: Callable[[Value], Any], plain: Callable[[Any], Any] = real
+) -> NDArray[np.float64]:
     nodes = as_array(A)
-    numbers = [float(read(v) if isinstance(v, Value) else v) for v in nodes.ravel()]
+    numbers = [float(read(v) if isinstance(v, Value) else plain(v)) for v in nodes.ravel()]
     return np.array(numbers, dtype=float).reshape(nodes.shape)
 
 
@@ -122,8 +138,30 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
         )
     if ufunc.__name__ in FUNCTIONS and method == "__call__" and not options:
         return FUNCTIONS[ufunc.__name__](*inputs)
-    boxed = [np.array(x, dtype=object) if isinstance(x, Value) else x for x in inputs]
-    return getattr(ufunc, method)(*boxed, **options)
+    if ufunc in PREDICATES and method == "__call__" and not options:
+        return ufunc(inputs[0].data)
+    needed = "beside a Value stand real numbers"
+    boxed = [
+        np.array(x, dtype=object) if isinstance(x, Value) else plain(x, needed) for x in inputs
+    ]
+    if ufunc in IGNORING_NAN and method == "__call__" and not any(x.ndim for x in boxed):
+        a, b = [x.item() for x in boxed]
+        return b if a != a else a if b != b else IGNORING_NAN[ufunc](a, b)
+    try:
+        return getattr(ufunc, method)(*boxed, **options)
+    except MicrogridError:
+        raise
+    except TypeError:
+        raise GradientLostError(
+            f"np.{ufunc.__name__} is no function of microgrid, whose derivative would be known: "
+            "write it with those that are, or use v.data for the number"
+        ) from None
+
+
+def plain(x: Any, needed: str = "real numbers are needed") -> Array:
+    """x as an array of numbers that Python has; NumberError if it holds others, or hides some."""
+    array = np.asarray(refuse_foreign(x, needed))
+    return array.astype(float) if array.dtype == np.longdouble else array
 
 
 Value.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

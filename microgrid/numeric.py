@@ -36,7 +36,7 @@ def one_by_one(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def unity(x: Any) -> Number:
     """1 of the kind of the number or Value x: among Fractions 1 / 3 of ints would be a float."""
-    return type(getattr(x, "_data", x))(1)
+    return type(getattr(x, "_number", x))(1)
 
 
 def quotient(a: Number, b: Number) -> Number:
@@ -123,6 +123,17 @@ def power(a: Number, b: Number) -> Number:
         return -INF if math.copysign(1, a) < 0 and b % 2 == 1 else INF
 
 
+def times_power(factor: Number, a: Number, b: Number) -> Number:
+    """factor · a^b, also where the power alone is beyond the floats."""
+    y = power(a, b)
+    if y == y and 0 < abs(y) < INF and factor - factor == 0:
+        return product(factor, y)
+    if factor == 0 or not 0 < a < INF:
+        return product(factor, y)
+    root = power(a, b / 2)
+    return root * product(factor, root) if root else 0.0
+
+
 def falling(k: int) -> Callable[[Number, Number], Number]:
     """(a, b) ↦ b (b−1) … (b−k+1) a^(b−k), the k-th derivative of a^b in a."""
 
@@ -133,19 +144,46 @@ def falling(k: int) -> Callable[[Number, Number], Number]:
         if factor == 0:
             return factor
         exponent, lost = difference(b, k)
-        y = power(a, exponent)
-        if lost and a > 0 and 0 < y < INF:  # shows where a is far from 1
+        y = times_power(factor, a, exponent)
+        if lost and 0 < a < INF and 0 < abs(y) < INF:  # shows where a is far from 1
             y += y * lost * math.log(a)
-        return product(factor, y)
+        return y
 
     factors = "".join([f" (b−{j})" for j in range(1, k)])
     on_floats_alone.__doc__ = f"b{factors} a^(b−{k})" if k else "a^b"
     return on_floats_alone
 
 
+def bending(k: int) -> Callable[[Number, Number], Number]:
+    """(a, b) ↦ ∂ᵏ⁺¹ a^b / ∂aᵏ ∂b = a^(b−k) (p log a + p′), where p = b (b−1) … (b−k+1).
+
+    At a = 0 the limit, but 0 for k = 0.
+    """
+
+    def on_floats_alone(a: Number, b: Number) -> Number:
+        p, slope = 1, 0  # p(b) and p′(b)
+        for j in range(k):
+            slope = slope * (b - j) + p
+            p = p * (b - j)
+        if a == 0 and (k == 0 or b > k):
+            return 0.0
+        logarithm = log(a)
+        factor = slope + product(p, logarithm) if p != 0 or logarithm != logarithm else slope
+        return times_power(factor, a, b - k)
+
+    order = f"∂/∂b of the derivative of a^b in a, of order {k}"
+    on_floats_alone.__doc__ = order if k else "a^b log a"
+    return on_floats_alone
+
+
 def sign(x: Number) -> Number:
     """−1, 0 or 1 (0 at the kink), nan for nan."""
     return x if x != x else (x > 0) - (x < 0)
+
+
+def exceeds(x: Number, y: Number) -> Number:
+    """1 where x > y, else 0; nan where one is nan."""
+    return x + y if x != x or y != y else type(x)(x > y)
 
 
 def same(x: Number, y: Number) -> Number:
@@ -333,8 +371,10 @@ def clip(x: Number, low: Number, high: Number) -> Number:
 
 
 def inside(x: Number, low: Number, high: Number) -> Number:
-    """1 from low to high, bounds included, else 0; nan for nan."""
-    return x if x != x else type(x)(low <= x <= high)
+    """1 from low to high, bounds included, else 0; nan where one is nan."""
+    if x != x or low != low or high != high:
+        return x + low + high
+    return type(x)(low <= x <= high)
 
 
 def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
@@ -390,11 +430,25 @@ def unit(a: Number, b: Number) -> Number:
     return a * scale / hypot(a * scale, b * scale)
 
 
+def cbrt_slope(x: Number) -> float:
+    """1 / (3 ∛x²), the slope of the cube root; inf at 0."""
+    if x == 0:
+        return INF
+    if abs(x) == INF:
+        return 0.0
+    return math.cbrt(x) / x / 3  # type: ignore[no-any-return]
+
+
+def square_difference(a: Number, b: Number) -> Number:
+    """a² − b², which loses no digit near a = b."""
+    return (a - b) * (a + b)
+
+
 def inversion(a: Number, b: Number) -> float:
-    """a / (a² + b²), scaled against overflow and underflow; nan at the origin."""
+    """a / (a² + b²), scaled against overflow and underflow; 0 at the origin."""
     size = largest((abs(a), abs(b)))
     if size == 0:
-        return NAN
+        return 0.0
     if a == 0 or size == INF:
         return math.copysign(0.0, a)
     k = math.frexp(size)[1]

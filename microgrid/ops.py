@@ -2,7 +2,8 @@
 
 A rule is called with (y, *xs). On numbers it gives a number; on Values it builds a graph, so that
 gradients can be differentiated. At a kink the rule is PyTorch's: the subgradient of least norm,
-else the limit. So |x| has slope 0 at 0 (JAX 1), clip 1 at its bounds (JAX ½), hypot (0, 0) at 0.
+else the limit. So |x| has slope 0 at 0 (JAX 1), clip 1 at its bounds (JAX ½), hypot and arctan2
+(0, 0) at the origin. Where nan comes in, nan comes back.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from microgrid import numeric
 from microgrid.rules import TABLE as TABLE
 from microgrid.rules import (
+    above,
     below,
     either,
     extreme,
@@ -25,8 +27,8 @@ from microgrid.rules import (
     shares,
     shut,
     tail,
-    turn,
 )
+from microgrid.rules import bending as bending
 from microgrid.rules import falling as falling
 from microgrid.value import Op
 
@@ -59,7 +61,7 @@ div = op(
     "div", operator.truediv, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE],
     hint="the divisor must not be 0")
 power = op(
-    "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: turn(y, a, b),
+    "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: bending(0)(a, b),
     text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308")
 
 # Functions of one number, under NumPy's names.
@@ -73,7 +75,7 @@ log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIV
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
     domain=[POSITIVE], hint="needs x >= 0")
-cbrt = op("cbrt", math.cbrt, lambda y, x: either(x, divide(y, x) / 3, divide(1, y * y)),
+cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x),
     latex=r"\sqrt[3]{#1}", kink=abs)
 square = op("square", numeric.square, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(
@@ -92,7 +94,7 @@ arccosh = op(
     "arccosh", math.acosh, lambda y, x: divide(1, sqrt(x - 1) * sqrt(x + 1)),
     domain=[ABOVE_ONE], hint="needs x >= 1")
 arctanh = op(
-    "arctanh", math.atanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=[UNIT],
+    "arctanh", math.atanh, lambda y, x: 1 / square_difference(1, x), domain=[UNIT],
     hint="needs -1 < x < 1")
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
@@ -104,10 +106,10 @@ silu = op("silu", numeric.silu, lambda y, x: tail(sigmoid(x), x, sigmoid_slope(x
 gelu = op("gelu", numeric.gelu, lambda y, x: tail(normal_cdf(x), x, normal_pdf(x)))
 leaky_relu = op(
     "leaky_relu", numeric.leaky_relu,
-    lambda y, x, slope: either(step(x), 1, slope), lambda y, x, slope: below(x),
+    lambda y, x, slope: above(x, slope), lambda y, x, slope: below(x),
     role=ROUTER, kink=lambda x, slope: abs(x))
 elu = op(
-    "elu", numeric.elu, lambda y, x, alpha: either(step(x), 1, alpha * exp(below(x))),
+    "elu", numeric.elu, lambda y, x, alpha: above(x, alpha * exp(below(x))),
     lambda y, x, alpha: expm1(below(x)), kink=lambda x, alpha: abs(x))
 
 # Functions of several numbers.
@@ -116,15 +118,15 @@ hypot: Op = op(
     kink=numeric.hypot)
 arctan2 = op(
     "arctan2", math.atan2, lambda y, a, b: inversion(b, a), lambda y, a, b: -inversion(a, b),
-    domain=[REAL, POSITIVE])
+    domain=[REAL, POSITIVE], kink=numeric.hypot)
 logaddexp = op(
     "logaddexp", numeric.logaddexp,
     lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a))
 clip = op(
     "clip", numeric.clip,
     lambda y, x, low, high: inside(x, low, high),
-    lambda y, x, low, high: step(low - x) * inside(low, low, high),
-    lambda y, x, low, high: step(maximum(x, low) - high),
+    lambda y, x, low, high: exceeds(low, x) * exceeds(high, low),
+    lambda y, x, low, high: exceeds(maximum(x, low), high),
     role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
 where = op("where", numeric.where, joint=gates, role=ROUTER)
 maximum: Op = op(
@@ -154,14 +156,21 @@ normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
 unit: Op = op(
     "unit", numeric.unit,
     lambda y, a, b: unit(b, a) * inversion(b, a), lambda y, a, b: -y * inversion(b, a),
-    domain=[POSITIVE, POSITIVE])
+    domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
 inversion: Op = op(
     "inversion", numeric.inversion,
-    lambda y, a, b: (inversion(b, a) - y) * (inversion(b, a) + y),
-    lambda y, a, b: -2 * y * inversion(b, a), domain=[POSITIVE, POSITIVE])
+    lambda y, a, b: square_difference(inversion(b, a), y),
+    lambda y, a, b: -2 * y * inversion(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+cbrt_slope: Op = op(  # ±inf to the right and to the left of 0
+    "cbrt_slope", numeric.cbrt_slope, lambda y, x: either(x, divide(-2 * y, 3 * x), math.nan),
+    kink=abs)
+square_difference: Op = op(
+    "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
+    latex="#1^2 - #2^2")
 step: Op = op("step", numeric.step, joint=shut, kink=abs)
 sign: Op = op("sign", numeric.sign, joint=shut, kink=abs)
 inside: Op = op("inside", numeric.inside, joint=shut, kink=clip.kink)
+exceeds: Op = op("exceeds", numeric.exceeds, joint=shut, kink=lambda a, b: abs(a - b))
 same: Op = op("same", numeric.same, joint=shut, kink=lambda a, b: abs(a - b))
 peak: Op = op("peak", numeric.maximum, joint=shut, text="max")
 exp_difference: Op = op(

@@ -9,6 +9,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -18,7 +19,7 @@ import numpy as np
 
 from microgrid.calculus import derivative, gradients
 from microgrid.diagnose import GradientReport
-from microgrid.draw import smaller
+from microgrid.draw import IMAGES, save_by_suffix, smaller
 from microgrid.errors import LayoutError, ShapeError
 from microgrid.labels import GREEN, INK, RED
 from microgrid.nn.predict import predict
@@ -59,10 +60,7 @@ class Plot:
 
     def save(self, path: str | Path) -> None:
         """Write it as .svg, .png or .pdf."""
-        path = Path(path)
-        if path.suffix not in (".svg", ".png", ".pdf"):
-            raise LayoutError(f"{path.name}: a plot is saved as .svg, .png or .pdf")
-        path.write_bytes(self.bytes(path.suffix[1:]))
+        save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         svg = self.bytes("svg").decode()

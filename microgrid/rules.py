@@ -6,12 +6,11 @@ looks at a number: so the same graph is right for all data, also where it is rec
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
 from microgrid import numeric
-from microgrid.value import Op, Value
+from microgrid.value import SHUT, Op, Shut, Value
 
 
 class Table(dict[str, Op]):
@@ -30,28 +29,64 @@ def one(y: Any, a: Any, b: Any) -> int:
     return 1
 
 
-def shut(y: Any, *xs: Any) -> tuple[None, ...]:
+def shut(y: Any, *xs: Any) -> tuple[Shut, ...]:
     """The local gradients of what is constant between kinks: no path."""
-    return (None,) * len(xs)
+    return (SHUT,) * len(xs)
 
 
-class Gate:
-    """The local gradient of a branch of where: 1, or shut: not even 0 × inf comes through."""
+def nothing(x: Any) -> Any:
+    """0 of the kind of the number or Value x."""
+    return 0 * numeric.unity(x)
 
-    def __init__(self, c: Any, *taken: bool) -> None:
+
+class Gate(Shut):
+    """The local gradient of a branch of where, as a graph: 1, or shut, as c will decide."""
+
+    __slots__ = ("c", "taken")
+
+    def __init__(self, c: Value, *taken: bool) -> None:
         self.c, self.taken = c, taken
 
+    def of(self, x: Any) -> Any:
+        """x if the gate is open, else 0."""
+        return TABLE.where(self.c, *[x if taken else nothing(x) for taken in self.taken])
+
     def __rmul__(self, upstream: Any) -> Any:
-        return TABLE.where(self.c, *[upstream if taken else 0 for taken in self.taken])
+        return Gated(self.of(upstream), self.of(1))
 
     def __pos__(self) -> Any:
-        return 1 * self
+        return self.of(1)
+
+
+class Gated:
+    """An upstream gradient as a graph, behind gates: `passed` where they are `open`, else 0.
+
+    A local gradient that is inf behind a shut gate must not meet that 0, since 0 × inf is nan.
+    """
+
+    def __init__(self, passed: Any, opened: Any) -> None:
+        self.passed, self.opened = passed, opened
+
+    def __mul__(self, local: Any) -> Gated:
+        if isinstance(local, Gate):
+            return Gated(local.of(self.passed), local.of(self.opened))
+        if isinstance(local, Value):
+            local = TABLE.where(self.opened, local, nothing(local))
+        return Gated(self.passed * local, self.opened)
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Gated):
+            return Gated(self.passed + other.passed, self.opened + other.opened)
+        return self.passed + other  # there is a path without a gate
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.passed
 
 
 def gates(y: Any, c: Any, a: Any, b: Any) -> Any:
     if isinstance(c, Value):
-        return None, Gate(c, True, False), Gate(c, False, True)
-    return (None, 1, None) if c else (None, None, 1)
+        return SHUT, Gate(c, True, False), Gate(c, False, True)
+    return (SHUT, 1, SHUT) if c else (SHUT, SHUT, 1)
 
 
 def either(c: Any, a: Any, b: Any) -> Any:
@@ -60,37 +95,50 @@ def either(c: Any, a: Any, b: Any) -> Any:
 
 
 def below(x: Any) -> Any:
-    """x up to 0 included, else 0."""
-    return either(TABLE.step(x), 0, x)
+    """x up to 0 included, else 0; nan for nan."""
+    s = TABLE.step(x)
+    return either(s, s - 1, x)
+
+
+def above(x: Any, slope: Any) -> Any:
+    """1 for x > 0, else slope; nan for nan."""
+    s = TABLE.step(x)
+    return either(s, s, slope)
 
 
 @cache
 def falling(k: int) -> Op:
     """b (b-1) … (b-k+1) a^(b-k), the k-th derivative of a^b in a, as an operation of its own."""
 
-    def along_b(y: Any, a: Any, b: Any) -> Any:
-        others = [math.prod([b - j for j in range(k) if j != i]) for i in range(k)]
-        return y * TABLE.ieee_log(a) + falling(0)(a, b - k) * sum(others)
-
-    forward = numeric.falling(k)
     factors = " ".join(["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k])
     look = f"{factors} #1^{{#2 - {k}}}" if k else "#1^{#2}"
     return Op(
-        f"falling{k}", forward, lambda y, a, b: falling(k + 1)(a, b), along_b, latex=look.strip()
-    )
+        f"falling{k}", numeric.falling(k), lambda y, a, b: falling(k + 1)(a, b),
+        lambda y, a, b: bending(k)(a, b), latex=look.strip(),
+    )  # fmt: skip
 
 
-def turn(y: Any, a: Any, b: Any) -> Any:
-    """∂a^b/∂b = y log a, and 0 at a = 0."""
-    # an int or a Fraction may lie beyond the floats, and backward never raises
-    graph = isinstance(y, Value)
-    slope = y * TABLE.ieee_log(a) if graph else numeric.product(y, numeric.log(a))
-    return either(a, slope, y * 0)
+@cache
+def bending(k: int) -> Op:
+    """∂ᵏ⁺¹ a^b / ∂aᵏ ∂b, as an operation of its own."""
+
+    def along_b(y: Any, a: Any, b: Any) -> Any:
+        p, slope, bend = 1, 0, 0  # b (b−1) … (b−k+1), its first and its second derivative
+        for j in range(k):
+            bend, slope, p = bend * (b - j) + 2 * slope, slope * (b - j) + p, p * (b - j)
+        power, logarithm = falling(0)(a, b - k), TABLE.ieee_log(a)
+        return either(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
+
+    look = rf"\frac{{\partial^{{{k + 1}}}}}{{\partial #1^{{{k}}} \partial #2}} #1^{{#2}}"
+    return Op(
+        f"bending{k}", numeric.bending(k), lambda y, a, b: bending(k + 1)(a, b), along_b,
+        latex=look if k else r"#1^{#2} \log #1",
+    )  # fmt: skip
 
 
 def half_circle(x: Any) -> Any:
     """1 / √(1 − x²), which loses no digit near ±1."""
-    return TABLE.divide(1, TABLE.sqrt((1 - x) * (1 + x)))
+    return TABLE.divide(1, TABLE.sqrt(TABLE.square_difference(1, x)))
 
 
 def tail(s: Any, x: Any, slope: Any) -> Any:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from microgrid.draw import Picture, draw
+from microgrid.draw import Picture, draw, save_by_suffix
 from microgrid.explain import Row, explain, written
 from microgrid.guards import seed
 from microgrid.labels import (
@@ -37,7 +37,7 @@ from microgrid.labels import (
     split,
     text,
 )
-from microgrid.value import Constant, Value, edges, topological, zero
+from microgrid.value import SHUT, Constant, Value, edges, topological, zero
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIT, PALE = "#ffe08a", "#f4f7fb"  # a gate in turn, and any other time
@@ -121,9 +121,13 @@ class Steps:
 
     # The page
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page that needs no server and no network."""
-        page = (
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write one .html page that needs no server and no network, or the animation as .svg."""
+        return save_by_suffix(path, {".html": self.page, ".svg": self.animated_svg})
+
+    def page(self) -> str:
+        """The page that `save` writes."""
+        return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="color-scheme" content="light dark">\n<title>{escaped(self.title)}'
@@ -131,7 +135,6 @@ class Steps:
             "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}</style>\n"
             f"</head>\n<body>\n{self._repr_html_()}</body>\n</html>\n"
         )
-        Path(path).write_text(page, encoding="utf-8", newline="\n")
 
     def _repr_html_(self) -> str:
         """The final picture and the table; where scripts run, the step-through in their place."""
@@ -315,7 +318,7 @@ class Steps:
 
     def save_animation(self, path: str | os.PathLike[str]) -> None:
         """Write `animated_svg()`, for a README."""
-        Path(path).write_text(self.animated_svg(), encoding="utf-8", newline="\n")
+        save_by_suffix(path, {".svg": self.animated_svg})
 
     # Slides: DOT again, since only a layout engine makes PNG
 
@@ -489,7 +492,7 @@ class Script:
         return [
             f"e{self.index[p]}_{self.index[v]}_{k}"
             for k, (p, local) in enumerate(edges(v, v.op))
-            if local is not None and not isinstance(p, Constant)
+            if local is not SHUT and not isinstance(p, Constant)
         ]
 
     def marks(self, v: Value) -> tuple[str, ...]:

@@ -8,13 +8,34 @@ from inspect import signature
 from typing import Any
 
 from microgrid.errors import GraphError, RuleError, describe, stale
-from microgrid.guards import Manners, Number, failed, look, real, relabelled, rooted, seed
+from microgrid.guards import (
+    Manners,
+    Number,
+    as_floats,
+    failed,
+    is_real,
+    look,
+    real,
+    refuse_foreign,
+    relabelled,
+    rooted,
+    seed,
+)
 from microgrid.numeric import float_sum, product
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
 new = object.__new__
+
+
+class Shut:
+    """The local gradient of a shut gate: nothing comes through, not even 0 × inf."""
+
+    __slots__ = ()
+
+
+SHUT = Shut()
 unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new nodes: see scope.py
 
 
@@ -23,7 +44,8 @@ class Op:
 
     `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
     called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
-    all, with None where a shut gate leaves no path. Numbers give numbers and Values give Values.
+    all, with microgrid.value.SHUT where a gate
+    leaves no path. Numbers give numbers and Values give Values.
     `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
     operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
     where it raises (without both it never does).
@@ -61,7 +83,8 @@ class Op:
         if any(getattr(x, "shape", None) for x in xs):
             import numpy as np
 
-            return np.frompyfunc(self, len(xs), 1)(*xs)
+            operands = [np.asarray(refuse_foreign(x)) for x in xs]
+            return as_floats(np.frompyfunc(self, len(xs), 1)(*operands))
         if any(isinstance(x, Value) for x in xs):
             return apply(self, *[x if isinstance(x, Value) else Constant(x) for x in xs])
         return evaluate(self, xs, xs)
@@ -79,10 +102,10 @@ class Value(Manners):
 
     # Two slots for the parents, not a tuple: more than half of the time of a forward pass went into
     # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
-    __slots__ = ("_a", "_b", "_data", "_grad", "_label", "_seen", "_version", "op")
+    __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_seen", "_version", "op")
 
     def __init__(self, data: Number, label: str = "") -> None:
-        self._data = real(data)
+        self._number = real(data)
         self._grad: Number = None  # until a backward pass comes by
         self._label = relabelled("", label)
         self.op: Op | None = None  # a leaf
@@ -95,12 +118,12 @@ class Value(Manners):
     def data(self) -> Number:
         """The number. Graphs that were built on the old one will refuse to go backward."""
         look(self)
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, data: Number) -> None:
         look(self)
-        self._data = real(data)
+        self._number = real(data)
         self._version += 1
         if self.op is not None:
             self._seen = -1  # it no longer follows from the parents
@@ -138,7 +161,7 @@ class Value(Manners):
             return self.op.rules if self.op else ()
         joint = self.op.joint
         return tuple(
-            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is None else +local
+            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is SHUT else +local
             for i in range(len(self.parents))
         )
 
@@ -162,7 +185,7 @@ class Value(Manners):
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows."""
-        return Value(self._data, str(self._label))
+        return Value(self._number, str(self._label))
 
 
 class Constant(Value):
@@ -209,7 +232,7 @@ def accumulate(
             continue
         upstream = gradient[v]
         for parent, local in edges(v, v.op, as_graph):
-            if local is None:  # a shut gate: not even 0 × inf comes through
+            if local is SHUT:
                 continue
             try:
                 share = upstream * local  # the chain rule
@@ -217,8 +240,13 @@ def accumulate(
             except OverflowError:  # a float beside an int or a Fraction beyond the floats
                 share = product(upstream, local)
                 gradient[parent] = float_sum(gradient.get(parent, 0.0), share)
+            except TypeError:
+                raise no_slope(v.op, local) from None
             if trace is not None:
                 trace(v, parent, local, upstream, share, gradient[parent])
+    if not as_graph and set(map(type, gradient.values())) != {float}:
+        blame_rules(order, gradient)
+        gradient = {v: real(g) for v, g in gradient.items()}
     return gradient
 
 
@@ -231,21 +259,49 @@ def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any
             raise stale(v)
         if as_graph:
             return (a, rule_a(v, a, b)), (b, rule_b(v, a, b))
-        y, x_a, x_b = v._data, a._data, b._data
+        y, x_a, x_b = v._number, a._number, b._number
         return (a, rule_a(y, x_a, x_b)), (b, rule_b(y, x_a, x_b))
     parents = v.parents
     if v._seen != sum([p._version for p in parents]):
         raise stale(v)
-    y, xs = (v, parents) if as_graph else (v._data, [p._data for p in parents])
-    locals_ = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
-    if len(locals_) != len(parents):
-        raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(locals_)}")
-    return zip(parents, locals_)
+    y, xs = (v, parents) if as_graph else (v._number, [p._number for p in parents])
+    return zip(parents, local_gradients(op, y, xs))
+
+
+def local_gradients(op: Op, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
+    """∂y/∂x for each x; RuleError for another number of them."""
+    found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
+    if not hasattr(found, "__len__"):
+        raise no_slope(op, found)
+    if len(found) != len(xs):
+        raise RuleError(f"op {op.name!r} has {len(xs)} parents but gave {len(found)}")
+    return found
+
+
+def blame_rules(order: list[Value], gradient: dict[Value, Any], as_graph: bool = False) -> None:
+    """RuleError for the first operation of a backward pass whose rule gave no number."""
+    for v in reversed(order):
+        if v.op is not None and v in gradient:
+            for _, local in edges(v, v.op, as_graph):
+                if not is_slope(local):
+                    raise no_slope(v.op, local)
+
+
+def is_slope(local: Any) -> bool:
+    """Whether a rule may give this."""
+    return isinstance(local, Value | Shut) or is_real(local)
+
+
+def no_slope(op: Op, local: Any) -> RuleError:
+    """The error of a rule that gives no number."""
+    got = f"{type(local).__name__} {local!r}"
+    told = "None (is a return missing?)" if local is None else got
+    return RuleError(f"a rule of op {op.name!r} gave {told:.80}: it gives ∂y/∂x as one real number")
 
 
 def apply(op: Op, *parents: Value) -> Value:
     """The node that op makes from these parents."""
-    data = real(evaluate(op, [p._data for p in parents], parents))
+    data = real(evaluate(op, [p._number for p in parents], parents))
     if op.joint is None and len(op.rules) != len(parents):
         raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(op.rules)}")
     a, b = parents if len(parents) == 2 else (parents, None)
@@ -263,11 +319,11 @@ def evaluate(op: Op, numbers: Sequence[Number], operands: Sequence[Any]) -> Numb
 def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
-    v._data, v._grad, v._label, v.op = data, None, unnamed.get(), op
+    v._number, v._grad, v._label, v.op = data, None, unnamed.get(), op
     v._a, v._b, v._version, v._seen = a, b, 0, seen
     return v
 
 
 def zero(v: Value) -> Number:
     """Zero of the kind of v's number: a Fraction's gradient is a Fraction."""
-    return type(v._data)(0)
+    return type(v._number)(0)

@@ -98,8 +98,10 @@ def test_a_function_without_a_value_beside_the_point_cannot_be_told():
 def test_the_first_node_that_is_not_finite_is_named():
     x = Value(0.0, "x")
     root = x.sqrt()
-    assert first_nonfinite(root * root + 1).node is x
-    assert str(first_nonfinite(root * 2)) == "the gradient of the leaf x is inf"
+    assert first_nonfinite(root * root + 1).node is root
+    assert str(first_nonfinite(root * 2)) == (
+        "sqrt(x = 0.0) sends back the gradient inf: upstream 2 × local inf, to x = 0.0"
+    )
     big = Value(1e308, "big")
     y = big * 10 - 1
     found = first_nonfinite(mg.tanh(y))

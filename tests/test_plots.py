@@ -57,7 +57,7 @@ def test_a_plot_is_saved(tmp_path, kind):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(mg.MicrogridError, match=r"p.gif: a plot is saved as .svg, .png or .pdf"):
+    with pytest.raises(mg.MicrogridError, match=r"p.gif: it is saved as .svg or .png or .pdf"):
         EVERY["losses"]().save(tmp_path / "p.gif")
 
 

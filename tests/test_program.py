@@ -853,7 +853,7 @@ PLANTED = {
         "microgrid.program.adjoint.guarded", lambda tape, lines, local, *_: local,
         lambda: test_behind_a_shut_gate_nothing_comes_back("numpy", GATES[1])),
     "0 and −0 as one constant": (
-        "microgrid.program.tape.number_of", lambda v: v._data,
+        "microgrid.program.tape.number_of", lambda v: v._number,
         test_zero_and_minus_zero_are_two_constants),
 }  # fmt: skip
 

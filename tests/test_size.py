@@ -204,7 +204,7 @@ def test_graphs_are_freed_by_reference_counts_alone(make):
     gc.disable()
     try:
         x = Value(1.0)
-        x._data = watched = Watched(0.5)
+        x._number = watched = Watched(0.5)
         alive = weakref.ref(watched)
         if make == "chain":
             y = chain(x, MILLION)

@@ -147,11 +147,11 @@ def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
 def test_nothing_is_changed_and_no_backward_pass_is_needed(tmp_path):
     root = fork()
     root.parents[1].grad = 7.0
-    before = [(v._data, v._grad, v._label, v._version) for v in topological(root)]
+    before = [(v._number, v._grad, v._label, v._version) for v in topological(root)]
     result = steps(root)
     result.save(tmp_path / "f.html")
     result.animated_svg()
-    assert before == [(v._data, v._grad, v._label, v._version) for v in topological(root)]
+    assert before == [(v._number, v._grad, v._label, v._version) for v in topological(root)]
     assert result.frames[-1].text.endswith("∂y/∂a = 18.00")
 
 

@@ -262,7 +262,7 @@ def test_graphs_are_freed_without_the_cyclic_collector():
     gc.disable()
     try:
         x = Value(1.0)
-        x._data = watched = Number(1.5)
+        x._number = watched = Number(1.5)
         y = (x * x).exp() / x
         y.backward()
         alive = weakref.ref(watched)

@@ -20,9 +20,9 @@ from microgrid.program.lines import BACKWARD, REDUCE, SUM, Lines, by_size, opera
 from microgrid.program.tape import Ints, Tape, tape_of
 from microgrid.program.watch import watched
 from microgrid.rules import TABLE, Gate
-from microgrid.value import Constant, Op, Value
+from microgrid.value import SHUT, Constant, Op, Value, is_slope, local_gradients, no_slope
 
-SHUT, GATED, OPEN = range(3)  # the paths from a slot to the output
+CLOSED, GATED, OPEN = range(3)  # the paths from a slot to the output
 LAST = 1 << 30  # a depth behind all others
 
 
@@ -37,21 +37,21 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
     outputs, where = [], []
     with watched(f"a rule of {op.name}"):
         try:
-            found = op.joint(y, *xs) if op.joint else [
-                rule(y, *xs) if wanted else None for rule, wanted in zip(op.rules, active)
+            found = local_gradients(op, y, xs) if op.joint else [
+                rule(y, *xs) if wanted else SHUT for rule, wanted in zip(op.rules, active)
             ]  # fmt: skip
         except GradientLostError:
             raise RuleError(
                 f"a rule of {op.name} takes plain numbers only: written with microgrid's functions "
                 "(mg.exp for math.exp) it works in programs and for higher derivatives"
             ) from None
-        if len(found) != count:
-            raise RuleError(f"op {op.name!r} has {count} parents but gave {len(found)}")
         for i, local in enumerate(found):
-            if local is None or not active[i]:
+            if local is SHUT or not active[i]:
                 continue
+            if not is_slope(local):
+                raise no_slope(op, local)
             plain = not isinstance(local, Gate)
-            share = local if plain else upstream * local
+            share = local.of(upstream) if isinstance(local, Gate) else local
             outputs.append(share if isinstance(share, Value) else Constant(share))
             where.append((i, plain))
     return tape_of(outputs, [upstream, y, *xs]), where
@@ -66,7 +66,7 @@ def adjoint(
     slot of what comes back there.
     """
     paths = open_paths(tape, [output for output, _ in seeds])
-    there = active & (paths != SHUT)
+    there = active & (paths != CLOSED)
     there[: tape.inputs] = active[: tape.inputs]
     there[tape.first :] &= alone(tape, terms)
     asked = np.flatnonzero(there)
@@ -102,12 +102,12 @@ def named(lines: Lines, slots: Ints) -> Ints:
 
 
 def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:
-    """For each slot whether a path to an output is always OPEN, GATED by where(), or always SHUT.
+    """For each slot whether a path to an output is always OPEN, GATED by where(), or always CLOSED.
 
     Behind a gate that is shut nothing comes back, not even 0: 0 × inf would be nan.
     """
     gates = [op.joint is not None and op.terms is None for op in tape.ops]
-    found = bytearray([OPEN if not any(gates) else SHUT]) * (tape.first + len(tape))
+    found = bytearray([OPEN if not any(gates) else CLOSED]) * (tape.first + len(tape))
     for output in outputs:
         found[output] = OPEN
     args, start, code = tape.args.tolist(), tape.start.tolist(), tape.code.tolist()

@@ -161,7 +161,7 @@ class Batched:
                 form.pieces(x, name, shared)
                 continue
             shape = form.rectangle(name)
-            array = x if isinstance(x, np.ndarray) and x.dtype == float else matrix_of(x, name)
+            array = x if type(x) is np.ndarray and x.dtype == float else matrix_of(x, name)
             moved = np.moveaxis(array, axis, 0) if axis and array.ndim == len(shape) + 1 else array
             if moved.ndim != len(shape) + 1 or moved.shape[1:] != shape:
                 raise ShapeError(

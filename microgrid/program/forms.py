@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.calculus import Variable
-from microgrid.errors import NumberError, RangeError, ShapeError
-from microgrid.guards import is_real, real
+from microgrid.errors import RangeError, ShapeError
+from microgrid.guards import is_real, no_number, real, refuse_foreign
 from microgrid.labels import subscripted
 from microgrid.program.tape import Floats
 from microgrid.value import Value
@@ -118,7 +118,7 @@ def is_model(x: Any) -> bool:
 
 def opened(x: Any) -> Any:
     """The numbers of a model's parameters as one row; all else as it is."""
-    return np.array([p._data for p in x.parameters()], dtype=float) if is_model(x) else x
+    return np.array([p._number for p in x.parameters()], dtype=float) if is_model(x) else x
 
 
 def like(kind: Any) -> Any:
@@ -149,14 +149,18 @@ def numbers(x: Any, name: str) -> Floats:
 
 def matrix_of(x: Any, name: str) -> Floats:
     """An array of real numbers in floats."""
-    shape_of(x, name)
+    needed = f"{name}: real numbers are needed"
+    shape_of(refuse_foreign(x, needed), name)
     array = np.asarray(x)
     try:
-        if array.dtype.kind in "fiub" or all(map(is_real, array.ravel().tolist())):
+        if array.dtype.kind in "fiub":
             return array.astype(float)
+        for y in array.ravel().tolist():
+            if not is_real(y):
+                raise no_number(y, needed)
+        return array.astype(float)
     except OverflowError:
         raise RangeError(f"{name}: a number beyond the floats, in which a program runs") from None
-    raise NumberError(f"{name}: a program takes real numbers, got {words(x)}")
 
 
 def form_of(x: Any) -> Form:
@@ -188,7 +192,7 @@ def paths(x: Any, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]
         for i, y in enumerate(x):
             yield from paths(y, (*path, i))
     elif not isinstance(x, Value) and np.shape(x):
-        for index, y in np.ndenumerate(x):
+        for index, y in np.ndenumerate(refuse_foreign(x)):
             yield (*path, *index), y
     else:
         yield path, x
@@ -196,10 +200,10 @@ def paths(x: Any, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]
 
 def leaf(x: Any, label: str) -> Value:
     """A variable, so that derivatives inside of the function are graphs as well."""
-    if not isinstance(x, Value) and not is_real(x) and np.shape(x) != ():
-        raise NumberError(f"{label}: a program takes real numbers, got {x!r}")
+    if not isinstance(x, Value) and not is_real(x):
+        raise no_number(x, f"{label}: real numbers are needed")
     try:
-        v = Variable(float(real(x._data if isinstance(x, Value) else x)))
+        v = Variable(float(real(x._number if isinstance(x, Value) else x)))
     except OverflowError:
         v = Variable(1.0)  # any number will do
     v.label = getattr(x, "_label", "") or label

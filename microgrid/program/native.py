@@ -207,6 +207,7 @@ MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
 def compiled_ops() -> dict[str, Op]:
     """The operations that are compiled: those of the table that are no sums of products."""
     powers = [rules.falling(k) for k in range(ORDERS + 1)]
+    powers += [rules.bending(k) for k in range(ORDERS)]
     return {op.name: op for op in [*ops.TABLE.values(), *powers] if op.terms is None}
 
 
@@ -339,5 +340,6 @@ class Engine:
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:
     """Those operations that are not compiled, or whose local gradients are not."""
-    known = [*compiled_ops().values()][:-1]  # the slope of the last power is not there
+    last = rules.falling(ORDERS), rules.bending(ORDERS - 1)  # their slopes are not there
+    known = {*compiled_ops().values()} - {*last}
     return [op for op in used if op.terms is None and op not in known]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.calculus import flat
-from microgrid.errors import GraphError, ShapeError
+from microgrid.errors import ArgumentError, GraphError, ShapeError
 from microgrid.labels import split
 from microgrid.ops import identity
 from microgrid.program import native
@@ -176,7 +176,7 @@ class Program:
             raise GraphError(f"argnums is an int or a tuple of ints, got {argnums!r}") from None
         for k in wanted:
             if not -len(self.forms) <= k < len(self.forms):
-                raise GraphError(f"argnums {k}: the program has {len(self.forms)} arguments")
+                raise ArgumentError(f"argnums {k}: the program has {len(self.forms)} arguments")
         if self.result.size != 1:
             raise GraphError(
                 f"the function returned {self.result}, not one number: there is no gradient of "

@@ -140,7 +140,7 @@ def tape_of(
         if here is None:
             here = known[key] = count
             count += 1
-            if moving or not (v.op is None or isfinite(v._data)):
+            if moving or not (v.op is None or isfinite(v._number)):
                 moves.append(1)
                 keys.append(key)
             else:  # what constants make is a constant
@@ -200,6 +200,6 @@ def number_of(v: Value) -> Any:
 
 def as_float(v: Value) -> float:
     try:
-        return float(v._data)
+        return float(v._number)
     except OverflowError:
         raise RangeError(f"{describe(v)} is beyond the floats, in which a program runs") from None

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from microgrid import functions, ops
+from microgrid.value import SHUT
 
 Locals = Callable[..., Sequence[Any]]  # (y, *xs) -> the local gradient of each operand
 
@@ -19,7 +20,7 @@ def rules_of(name: str) -> Locals:
     entry = ops.PUBLIC[name]
     if entry.joint is not None:
         joint = entry.joint
-        return lambda y, *xs: [0.0 if local is None else local for local in joint(y, *xs)]
+        return lambda y, *xs: [0.0 if local is SHUT else local for local in joint(y, *xs)]
     return lambda y, *xs: [rule(y, *xs) for rule in entry.rules]
 
 
