@@ -49,7 +49,7 @@ def as_array(data: Any) -> Array:
     """
     if isinstance(data, np.ndarray):
         return plain(data).astype(object)
-    refuse_foreign(data)
+    refuse_rows(data)
     try:
         lengths = {len(row) for row in data}
     except TypeError:  # a vector or one number
@@ -60,6 +60,15 @@ def as_array(data: Any) -> Array:
     if any(isinstance(x, list | tuple) for x in array.ravel()):
         raise ShapeError(f"ragged rows below shape {array.shape}")
     return array
+
+
+def refuse_rows(data: Any) -> None:
+    """NumberError for an array among nested lists that holds no real numbers, or hides some."""
+    if isinstance(data, list | tuple):
+        for row in data:
+            refuse_rows(row)
+    else:
+        refuse_foreign(data)
 
 
 def values(A: Any) -> NDArray[np.float64]:

@@ -56,6 +56,8 @@ class Form:
     def pieces(self, x: Any, name: str, into: list[Floats]) -> None:
         """Add rows of floats that make up x; ShapeError unless it has this form."""
         x = opened(x)
+        if getattr(x, "shape", ()) and not isinstance(x, np.ndarray):  # of another library
+            x = np.asarray(refuse_foreign(x, f"{name}: real numbers are needed"))
         if self.is_already(x):
             into.append(x.ravel())
         elif self.kind is np.ndarray:
