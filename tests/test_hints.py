@@ -1,4 +1,4 @@
-"""What exercises say of answers: whatever is right passes, and a hint fits the slip that was made."""
+"""What exercises say of answers: whatever is right passes, and a hint fits the slip it is for."""
 
 import itertools
 import math

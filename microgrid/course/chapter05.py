@@ -56,7 +56,10 @@ ONE_ENTRY = [  # of (∂²f/∂x², ∂²f/∂x∂y, ∂²f/∂y∂x, ∂²f/∂
 BENDS_BY_ENTRY = Exercise(
     "?",
     by_entry(BEND),
-    [Mistake(dict(zip(ENTRIES, numbers)), hint) for numbers, hint in ONE_ENTRY],
+    [
+        Mistake({k: x for k, x in zip(ENTRIES, numbers) if x is not None}, hint)
+        for numbers, hint in ONE_ENTRY
+    ],
 )
 
 
