@@ -165,6 +165,14 @@ def test_its_links_lead_to_other_notebooks_and_the_last_to_the_next(path):
 
 
 @every_notebook
+def test_it_names_its_sources_at_the_end_with_links(path):
+    _, _, sources = markdown(path)[-1].partition("## Sources\n")
+    links = re.findall(r"\]\((https://[^)\s]+)\)", sources)
+    assert len(links) >= 2
+    assert len(set(links)) == len(links)
+
+
+@every_notebook
 def test_a_notebook_has_20_to_40_cells(path):
     assert 20 <= len(committed(path).cells) <= 40
 
