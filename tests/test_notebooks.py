@@ -11,6 +11,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -222,6 +223,42 @@ def test_the_file_is_small_and_has_no_trace_of_a_machine_or_an_hour(path):
     assert notebook.metadata == METADATA
     assert not any(cell.metadata for cell in notebook.cells)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+
+KINKS = [  # the rows of notebook 6's table, at 0
+    lambda lib, x: lib.relu(x),
+    lambda lib, x: abs(x),
+    lambda lib, x: lib.maximum(x, 0 * x),
+    lambda lib, x: lib.clip(x, 0.0, 1.0),
+    lambda lib, x: lib.relu(x) - lib.relu(-x),
+]
+
+
+def microgrid_slope(f):
+    return microgrid.grad(lambda x: f(microgrid, x))(0.0)
+
+
+def torch_slope(f):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    f(torch, x).backward()
+    return x.grad.item()
+
+
+def jax_slope(f):
+    jax = pytest.importorskip("jax")
+    names = {"relu": jax.nn.relu, "maximum": jax.numpy.maximum, "clip": jax.numpy.clip}
+    return float(jax.grad(lambda x: f(SimpleNamespace(**names), x))(0.0))
+
+
+@pytest.mark.parametrize(
+    ("column", "slope"), [(1, microgrid_slope), (2, torch_slope), (3, jax_slope)]
+)
+def test_notebook_6_says_of_each_engine_what_it_answers_at_a_kink(column, slope):
+    (notebook,) = [path for path in NOTEBOOKS if chapter(path) == 6]
+    rows = re.findall(r"^\| (.* at \$0\$.*) \| (\S+) \| (\S+) \| (\S+) \|$",
+                      "\n".join(markdown(notebook)), re.MULTILINE)  # fmt: skip
+    assert [float(row[column]) for row in rows] == [slope(f) for f in KINKS]
 
 
 if __name__ == "__main__":
