@@ -9,7 +9,6 @@ from typing import Any
 from microgrid.calculus import grad, gradients, value_and_grad
 from microgrid.course.answers import NO_FUNCTION
 from microgrid.course.exercise import Exercise, Mistake, Verdict, agree
-from microgrid.diagnose import first_nonfinite
 from microgrid.functions import FUNCTIONS, maximum
 from microgrid.value import Value, topological
 
@@ -67,17 +66,15 @@ def length() -> Value:
     return y
 
 
-def culprit() -> str:
-    found = first_nonfinite(length())
-    return found.node.label if found else ""
-
-
-def nan_gradients() -> list[str]:
+def going_back() -> list[tuple[str, float]]:
+    """The named nodes in the order of the backward pass, each with its gradient."""
     y = length()
-    found = zip(topological(y), gradients(y, topological(y)))
-    return [v.label for v, g in found if g != g and v.label]
+    order = topological(y)[::-1]
+    return [(v.label, g) for v, g in zip(order, gradients(y, order)) if v.label]
 
 
+CULPRIT_NAME = next(name for name, g in going_back() if not math.isfinite(g))
+NAN_NAME = next(name for name, g in going_back() if math.isnan(g))
 WRITTEN = {"x*x": "u", "x²": "u", "x**2": "u", "sqrt": "s", "√u": "s", "3*s": "y", "3s": "y"}
 
 
@@ -97,10 +94,10 @@ CULPRIT = Exercise(
     "**Who was it?** $u = x \\cdot x$, $s = \\sqrt{u}$, $y = 3s$ at $x = 0$. All values are "
     "finite, but after `y.backward()` the gradient of $x$ is nan. Walk back from $y$: which node "
     'is the first whose gradient is not finite? Answer with a name: `"x"`, `"u"`, `"s"`, `"y"`.',
-    culprit(),
+    CULPRIT_NAME,
     [
         Mistake(
-            nan_gradients()[0],
+            NAN_NAME,
             "There the nan shows, but it was made of something: which upstream arrived at the "
             "product x · x?",
         ),
