@@ -166,14 +166,6 @@ def test_its_links_lead_to_other_notebooks_and_the_last_to_the_next(path):
 
 
 @every_notebook
-def test_it_names_its_sources_at_the_end_with_links(path):
-    _, _, sources = markdown(path)[-1].partition("## Sources\n")
-    links = re.findall(r"\]\((https://[^)\s]+)\)", sources)
-    assert len(links) >= 2
-    assert len(set(links)) == len(links)
-
-
-@every_notebook
 def test_a_notebook_has_20_to_40_cells(path):
     assert 20 <= len(committed(path).cells) <= 40
 
@@ -223,6 +215,14 @@ def test_the_file_is_small_and_has_no_trace_of_a_machine_or_an_hour(path):
     assert notebook.metadata == METADATA
     assert not any(cell.metadata for cell in notebook.cells)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+
+@every_notebook
+def test_it_names_its_sources_at_the_end_with_links(path):
+    _, _, sources = markdown(path)[-1].partition("## Sources\n")
+    links = re.findall(r"\]\((https://[^)\s]+)\)", sources)
+    assert len(links) >= 2
+    assert len(set(links)) == len(links)
 
 
 KINKS = [  # the rows of notebook 6's table, at 0
