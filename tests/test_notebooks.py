@@ -8,8 +8,10 @@ import ast
 import base64
 import os
 import re
+import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -214,6 +216,56 @@ def test_the_file_is_small_and_has_no_trace_of_a_machine_or_an_hour(path):
     assert notebook.metadata == METADATA
     assert not any(cell.metadata for cell in notebook.cells)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+
+@every_notebook
+def test_it_names_its_sources_at_the_end_with_links(path):
+    _, _, sources = markdown(path)[-1].partition("## Sources\n")
+    links = re.findall(r"\]\((https://[^)\s]+)\)", sources)
+    assert len(links) >= 2
+    assert len(set(links)) == len(links)
+
+
+KINKS = """
+kinks = [  # the rows of notebook 6's table, at 0
+    lambda x: relu(x),
+    lambda x: abs(x),
+    lambda x: maximum(x, 0 * x),
+    lambda x: clip(x, 0.0, 1.0),
+    lambda x: relu(x) - relu(-x),
+]
+"""
+SLOPES = {  # what each engine says of them, printed
+    "microgrid": """
+from microgrid import clip, grad, maximum, relu
+print([grad(f)(0.0) for f in kinks])
+""",
+    "torch": """
+from torch import clip, maximum, relu, tensor
+leaves = [tensor(0.0, requires_grad=True) for _ in kinks]
+for f, x in zip(kinks, leaves): f(x).backward()
+print([x.grad.item() for x in leaves])
+""",
+    "jax": """
+from jax import grad
+from jax.nn import relu
+from jax.numpy import clip, maximum
+print([float(grad(f)(0.0)) for f in kinks])
+""",
+}
+
+
+@pytest.mark.parametrize(("column", "engine"), list(enumerate(SLOPES, 1)))
+def test_notebook_6_says_of_each_engine_what_it_answers_at_a_kink(column, engine):
+    if find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    (notebook,) = [path for path in NOTEBOOKS if chapter(path) == 6]
+    row = r"^\| (.* at \$0\$.*) \| (\S+) \| (\S+) \| (\S+) \|$"
+    rows = re.findall(row, "\n".join(markdown(notebook)), re.MULTILINE)
+    run = [sys.executable, "-c", KINKS + SLOPES[engine]]  # apart: threads of JAX and forks clash
+    place = {**os.environ, "PYTHONPATH": str(Path(microgrid.__file__).parent.parent)}
+    found = subprocess.run(run, capture_output=True, text=True, env=place, check=True).stdout
+    assert [float(row[column]) for row in rows] == ast.literal_eval(found)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ INSIDE = {  # the layers of the packages
     ],
     "course": [
         {"exercise", "mistakes"},
-        {"circuits", "worksheets"},
+        {"answers", "circuits", "worksheets"},
         {f"chapter{i:02}" for i in range(1, 11)},
         {"__init__"},
     ],

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from microgrid.calculus import gradients
-from microgrid.course.exercise import Exercise, Mistake, letters
+from microgrid.course.answers import choice
+from microgrid.course.exercise import Exercise, Mistake
 from microgrid.value import Value
 
 
@@ -139,23 +140,22 @@ EXERCISES = [
         why="The same three things as in `__add__`: data, parents, operation.",
         probe=remembered,
     ),
-    Exercise(
+    choice(
         "**Who is still in the graph?** At $x = 3$ each of these lines gives $y = 9$. For which of "
         "them is the gradient at $x$ equal to $6$? Answer with a text of letters, such as "
         '`"AB"`.\n\n' + "\n".join([f"- {name}: `{line}`" for name, (line, _) in SQUARES.items()]),
         RIGHT_SQUARES,
+        {
+            "A": "`t = x` makes no new number: it is a second name for the same one.",
+            "B": "`Value(3)` is a leaf of its own: does it move when x moves?",
+            "C": "both factors of a square are x.",
+            "D": "what does `.data` give: a number that remembers, or a plain one?",
+            "E": "`x + 0` is a new number, but does it not remember its parents?",
+        },
         [
             Mistake("ABCDE", "The values are all 9. But which factors move when x moves?"),
-            Mistake("C", "A second name is no copy, and what is made from x remembers it."),
-            Mistake("CE", "`t = x` makes no new number: it is a second name for the same one."),
-            Mistake("AC", "`x + 0` is a new number, but does it not remember its parents?"),
-            Mistake("ACDE", "What does `.data` give: a number that remembers, or a plain one?"),
-            Mistake("ABCE", "`Value(3)` is a leaf: does it move when x moves?"),
             Mistake("BD", "In these one factor stands still: what does that do to the slope?"),
-            Mistake("E", "More than one line has two factors that move."),
-            Mistake("A", "More than one line has two factors that move."),
         ],
         why="In B and D one factor is a number without a past, and the gradient is 3.",
-        probe=letters,
     ),
 ]  # fmt: skip

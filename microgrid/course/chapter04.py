@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from microgrid.calculus import gradients
-from microgrid.course.exercise import Exercise, Mistake, letters
+from microgrid.course.answers import choice, function
+from microgrid.course.exercise import Exercise, Mistake
 from microgrid.functions import FUNCTIONS
 from microgrid.matrix import Array, affine, matrix, partials
 
@@ -38,17 +39,10 @@ def on_squares(answer: Any) -> Any:
     if callable(answer):
         found = dict(zip(("dX", "dW"), answer(*LYING), strict=True))
     elif isinstance(answer, Mapping):
-        found = {name: None if f is None else formula(f)(*LYING) for name, f in answer.items()}
+        found = {name: None if f is None else function(f)(*LYING) for name, f in answer.items()}
     else:
         return answer
     return {name: None if A is None else np.asarray(A).tolist() for name, A in found.items()}
-
-
-def formula(f: Any) -> Callable[..., Any]:
-    """f, if it is a function."""
-    if not callable(f):
-        raise TypeError(f"{type(f).__name__} is no function: write lambda X, W, dY: … (no quotes)")
-    return cast(Callable[..., Any], f)
 
 
 OTHER_SIDE = "In XWᵀ the weights stand on the right, and they keep their side."
@@ -100,69 +94,30 @@ TESTS = {
 }
 
 
-def those(condition: Callable[[Array], Any]) -> set[str]:
-    """The tests whose dY is so."""
-    return {letter for letter, rows in TESTS.items() if condition(np.array(rows))}
+def hiding() -> str:
+    """The letters of the tests that the wrong sum passes, found by computing both sums."""
+    sums = {c: (np.sum(rows, axis=0), np.sum(rows, axis=1)) for c, rows in TESTS.items()}
+    return "".join([c for c, (down, across) in sums.items() if np.array_equal(down, across)])
 
 
-def square(dY: Array) -> bool:
-    rows, columns = dY.shape
-    return bool(rows == columns)
-
-
-def hides(dY: Array) -> bool:
-    return np.array_equal(dY.sum(axis=1), dY.sum(axis=0))
-
-
-SINGLE = (
-    "A single sample, as in F, hides a mean, or the first row. Here the sum over its entries is "
-    "one number, and db has two."
-)
-
-
-def as_set(answer: Any) -> Any:
-    """The set of the letters in a text, list or set; anything else as it is."""
-    several = isinstance(answer, str | list | tuple | set | frozenset)
-    found = set(letters("".join(map(str, answer)))) if several else set()
-    return found if found and found <= set(TESTS) else answer
-
-
-HIDES = Exercise(
+HIDES = choice(
     "**What hides it?** A student sums over the wrong axis: `db = dY.sum(axis=1)`. Right is "
     "`dY.sum(axis=0)`. A test compares shape and numbers for one of these $dY$:\n\n"
     + "\n".join([f"- {letter}: `{rows}`" for letter, rows in TESTS.items()])
     + '\n\nWith which of them does the test pass all the same? Answer with a set: `{"A", …}`.',
-    those(hides),
-    [
-        Mistake(
-            those(square),
-            "These have the right *shape*. The numbers are compared, too: add up the rows, and the "
-            "columns, of each.",
-        ),
-        Mistake(
-            those(lambda dY: square(dY) and (dY == dY.T).all()),
-            "A symmetric dY hides it, yes. Another one does so without being symmetric.",
-        ),
-        Mistake(
-            those(lambda dY: (dY == 1).all()),
-            "All ones hide it, yes. They are not the only ones: compare the sums of the rows with "
-            "those of the columns.",
-        ),
-        Mistake(
-            those(lambda dY: square(dY) and (dY == dY.T).all() and (dY != 1).any()),
-            "That one hides it, yes. It is not the only one: compare the sums of the rows with "
-            "those of the columns.",
-        ),
-        Mistake(
-            those(lambda dY: not hides(dY)),
-            "These *find* the mistake. The question is which ones hide it.",
-        ),
-        Mistake(those(lambda dY: len(dY) == 1), SINGLE),
-        Mistake(those(hides) | those(lambda dY: len(dY) == 1), SINGLE),
-    ],
+    hiding(),
+    {
+        "A": "it has the right *shape*, but what are the sums of its rows, and of its columns?",
+        "B": "it is symmetric: compare the sums of its rows with those of its columns.",
+        "C": "all ones: compare the sums of its rows with those of its columns.",
+        "D": "how many entries has db, and how many has the sum over the wrong axis?",
+        "E": "it is not symmetric, but compare the sums of its rows with those of its columns.",
+        "F": "a single sample hides a mean, or the first row. Here the sum over its entries is "
+        "one number, and db has two.",
+    },
+    [Mistake("ADF", "These *find* the mistake. The question is which ones hide it.")],
     why="A symmetric dY, all ones, and E, whose rows and columns all add up to 3. Different N and "
     "M, as in D and F, find it by the shape alone.",
-    probe=as_set,
 )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.calculus import gradients
-from microgrid.course.exercise import Exercise, Mistake, letters
+from microgrid.course.answers import choice, function
+from microgrid.course.exercise import Exercise, Mistake
 from microgrid.errors import MicrogridError
 from microgrid.functions import FUNCTIONS
 from microgrid.matrix import Array, matrix
@@ -72,10 +73,29 @@ PER_SAMPLE = Exercise(
             "The factor is right. But dW is a sum of outer products: the product must add over "
             "the samples, the rows of both.",
         ),
+        Mistake(
+            lambda X, dY, c: X.T @ (c[:, None] * dY) / c.sum(),
+            "That is the gradient of the weighted *mean*: it divides by the sum of the factors. "
+            "The loss here is the sum.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T @ (c[:, None] * dY) / len(c),
+            "That is the gradient of a *mean* over the samples. The loss here is their sum.",
+        ),
+        Mistake(
+            lambda X, dY, c: c @ X.T @ dY,
+            "A vector times a matrix is a vector: `c @` has added up already what dW needs apart. "
+            "The factors stand *between* Xᵀ and dY, one for each sample.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T @ dY @ c,
+            "A matrix times a vector is a vector: `@ c` adds up what dW needs apart. The factors "
+            "stand *between* Xᵀ and dY, one for each sample.",
+        ),
     ],
     why="Sample n sends c_n times its outer product: dW = Xᵀ diag(c) dY, that is "
     "`X.T @ (c[:, None] * dY)`.",
-    probe=lambda f: f(*SAMPLES),
+    probe=lambda f: np.asarray(function(f)(*SAMPLES)),
 )
 
 
@@ -117,78 +137,47 @@ FUNCTIONS_ASKED = {
 }
 
 
-def accepted() -> set[str]:
+def accepted() -> str:
     """The letters of the functions that can be recorded, found by recording them."""
-    found = set()
+    found = ""
     for letter, (f, _) in FUNCTIONS_ASKED.items():
         try:
             record(f, 1.0, 1.0)
         except MicrogridError:
             continue
-        found.add(letter)
+        found += letter
     return found
-
-
-def picked(answer: Any) -> Any:
-    """Letters in a set, a list or a text, small or large, as a set; anything else as it is."""
-    if isinstance(answer, str | set | list | tuple) and all(isinstance(x, str) for x in answer):
-        return set(letters("".join(answer)))
-    return answer
 
 
 def recordable() -> Exercise:
     """Which functions look at a number?"""
-    right = accepted()
     bodies = "\n\n".join(
         [
             f"def {letter}(x, w):\n    " + body.replace("\n", "\n    ")
             for letter, (_, body) in FUNCTIONS_ASKED.items()
         ]
     )
-    return Exercise(
+    return choice(
         f"**Which can be recorded?**\n\n```python\n{bodies}\n```\n\n`record` accepts some of these "
-        'functions and refuses the others. Which does it accept? Answer with a set: `{"A", …}`.',
-        right,
+        "functions and refuses the others. Which does it accept? Answer with a text of letters, "
+        'such as `"AD"`.',
+        accepted(),
+        {
+            "A": "`if x > 0` asks for a number, also where it stands inside of an expression.",
+            "B": "`mg.relu` is an operation: the program can do it with any number.",
+            "C": "how often does this loop run, and does that depend on a Value?",
+            "D": "how often the loop runs depends on the number in x: it looks at it.",
+            "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
+            "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
+        },
         [
-            Mistake(set(FUNCTIONS_ASKED) - right, "Those are refused. Which are accepted?"),
+            Mistake("ADE", "Those are refused. Which are accepted?"),
             Mistake(
-                right | {"A"},
-                "`if x > 0` asks for a number, also where it stands inside of an expression.",
-            ),
-            Mistake(
-                set(FUNCTIONS_ASKED),
-                "Not all. Which of them ask how large a number is, before they go on?",
-            ),
-            Mistake(
-                right - {"B"},
-                "`mg.relu` is an operation: the program can do it with any number.",
-            ),
-            Mistake(
-                right | {"E"},
-                "Python's own `max` asks with `>` which of the two is larger: it looks at numbers.",
-            ),
-            Mistake(
-                right - {"C"},
-                "A loop is no branch. How often does the loop in C run, and does that depend on a "
-                "Value?",
-            ),
-            Mistake(
-                (right | {"E"}) - {"C"},
-                "Look at both once more: does the loop in C depend on a Value? And how does "
-                "Python's own `max` find the larger one?",
-            ),
-            Mistake(
-                right | {"D"},
-                "How often the loop in D runs depends on the number in x: it looks at it.",
-            ),
-            Mistake(
-                right - {"F"},
-                "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
+                "ABCDEF", "Not all. Which of them ask how large a number is, before they go on?"
             ),
         ],
         why="A, D and E look at a number. A loop of fixed length is written out, one line after "
         "the other, and `relu` and `maximum` are operations.",
-        probe=picked,
     )
 
 
