@@ -99,6 +99,32 @@ def test_what_is_not_there_is_refused():
             exercise(*wrong)
 
 
+# Wrong answers of readers of the notebooks 7 and 10 that got no help: each now gets its own.
+
+HELPED = [
+    (7, 1, -0.128, "That is b."), (7, 1, 12, "gradient"), (7, 1, 7.2, "gradient"),
+    (7, 1, 1.44, "loss"), (7, 1, 0.5184, "loss"), (7, 1, 0.384, "how far"),
+    (7, 3, 3, "affine layers"), (7, 3, 5, "layers"), (7, 3, 600, "add up"),
+    (7, 3, 1800, "add up"),
+    (10, 1, [1 / 3, 1 / 3, 1 / 3], "third place"), (10, 1, [0, 0.27, 0.73], "to its left"),
+    (10, 1, [26.9, 73.1, 0], "percent"), (10, 1, [27, 73, 0], "percent"),
+    (10, 1, [0.27, 0.73], "third place"),
+    (10, 2, {"v": 6}, "first layer"), (10, 2, {"x": -10, "w": -5}, "second layer"),
+    (10, 2, {"x": -7.5, "w": -5, "v": 6}, "both layers"), (10, 2, {"v": 2}, "its own layer"),
+    (10, 2, {"w": 8}, "its own layer"), (10, 2, {"w": -12}, "its own layer"),
+    (10, 3, lambda logits, t: mg.softmax(-logits / t), "minus"),
+    (10, 3, lambda logits, t: mg.softmax(logits) / t, "mg.softmax gives a list"),
+    (10, 3, lambda logits, t: mg.softmax(logits) ** (1 / t), "mg.softmax gives a list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("chapter", "number", "answer", "words"), HELPED)
+def test_what_readers_tried_in_vain_gets_a_hint_of_its_own(chapter, number, answer, words):
+    verdict = exercise(chapter, number).check(answer)
+    assert not verdict
+    assert words in str(verdict)
+
+
 # How answers are compared.
 
 TRUE = [

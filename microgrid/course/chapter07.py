@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 from microgrid.calculus import value_and_grad
 from microgrid.course.exercise import Exercise, Mistake
@@ -14,21 +15,31 @@ Gradient = list[float]
 Slip = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that is used
 
 
+class Walk(NamedTuple):
+    """A training: the parameters at the start and after each step; loss and gradients before it."""
+
+    weights: list[float]
+    biases: list[float]
+    losses: list[float]
+    gradients: list[Gradient]
+
+
 def walked(
     w: float, b: float, x: float, y: float, lr: float, steps: int,
     slip: Slip = lambda gradients: gradients[-1],
-) -> tuple[list[float], list[float]]:  # fmt: skip
-    """One neuron on one sample, trained by (w x + b − y)²: w after each step, and the losses."""
+) -> Walk:  # fmt: skip
+    """One neuron on one sample, trained by (w x + b − y)²."""
     both = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
-    weights, losses, gradients = [w], [], []
+    walk = Walk([w], [b], [], [])
     for _ in range(steps):
         loss, gradient = both([w, b])
-        losses.append(loss)
-        gradients.append([*gradient])
-        dw, db = slip(gradients)
+        walk.losses.append(loss)
+        walk.gradients.append([*gradient])
+        dw, db = slip(walk.gradients)
         w, b = w - lr * dw, b - lr * db
-        weights.append(w)
-    return weights, losses
+        walk.weights.append(w)
+        walk.biases.append(b)
+    return walk
 
 
 def two_steps() -> Exercise:
@@ -37,9 +48,10 @@ def two_steps() -> Exercise:
     x = start["x"]
 
     def after(slip: Slip) -> float:
-        return walked(**start, slip=slip)[0][-1]
+        return walked(**start, slip=slip).weights[-1]
 
-    weights, _ = walked(**start)
+    walk = walked(**{**start, "steps": 3})  # the third has the loss that is left
+    weights, biases = walk.weights[:3], walk.biases[:3]
     return Exercise(
         "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
         "$w = 1$, $b = 0$. The only sample is $x = 3$, $y = 1$. Take two steps with the learning "
@@ -75,6 +87,15 @@ def two_steps() -> Exercise:
                 "In the second step you used the gradient of the first. The loss has changed, so "
                 "compute its gradient again.",
             ),
+            *[Mistake(b, "That is b. And w?") for b in biases[1:]],
+            *[
+                Mistake(
+                    dw, "That is a gradient at w. A step takes the learning rate times it off w."
+                )
+                for dw, _ in walk.gradients[:2]
+            ],
+            *[Mistake(loss, "That is a loss. And w?") for loss in walk.losses],
+            Mistake(weights[0] - weights[-1], "That is how far w moves. Where does it arrive?"),
         ],
         why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
         digits=3,
@@ -98,7 +119,7 @@ RATE_HINTS = {
 
 def which_rate() -> Exercise:
     """Which learning rate made which losses?"""
-    courses = {name: walked(0.0, 0.0, 1.0, 1.0, rate, 4)[1] for name, rate in RATES.items()}
+    courses = {name: walked(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
     table = "\n".join(
         [f"| {name} | {' | '.join([f'{y:.2f}' for y in c])} |" for name, c in courses.items()]
     )
@@ -151,6 +172,15 @@ def how_many() -> Exercise:
                 sum(sizes), "Those are the numbers that flow through it. How many wires are there?"
             ),
             Mistake(sum(sizes[1:]), "Those are the biases. And the weights?"),
+            Mistake(len(pairs), "Those are the affine layers. How many parameters has each?"),
+            Mistake(
+                2 * len(pairs) - 1,
+                "Those are the layers. Which of them have parameters, and how many?",
+            ),
+            *[
+                Mistake(product, "The weights of layers add up; only within a layer you multiply.")
+                for product in (prod(sizes), prod(sizes[:-1]))
+            ],
             Mistake(
                 2 * len(pairs),
                 "Those are the matrices and rows. The list has every number in them.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,23 @@ def attended() -> Exercise:
                 "Those are the exponentials. Weights sum to 1.",
             ),
             Mistake(
+                [0.0, *softmax(scaled[1:])],
+                "Causal: a place sees itself and what is to its left, not what is to its right.",
+            ),
+            *[
+                Mistake(
+                    [100 * p for p in (*shares, 0.0)],
+                    "That is in percent: weights are shares of 1.",
+                )
+                for shares in (softmax(scaled[:2]), np.round(softmax(scaled[:2]), 2))
+            ],
+            Mistake(softmax(scaled[:2]), "And the third place? It gets a number, too."),
+            Mistake(
+                [1 / 3] * 3,
+                "So it would be with equal scores, and with the third place in view: what does "
+                "the second see?",
+            ),
+            Mistake(
                 [0.5, 0.5, 0.0],
                 "So it would be with equal scores. What are the scores of the two places?",
             ),
@@ -81,13 +99,44 @@ def attended() -> Exercise:
     )
 
 
+X, W, V = 2.0, 3.0, -2.5  # x, w and v of the residual stream
+
+
 def stream() -> Value:
     """y = h + v h with h = x + w x."""
-    x, w, v = Value(2.0, "x"), Value(3.0, "w"), Value(-2.5, "v")
+    x, w, v = Value(X, "x"), Value(W, "w"), Value(V, "v")
     h = x + w * x
     y: Value = h + v * h
     h.label, y.label = "h", "y"
     return y
+
+
+def down(first: int = 1, second: int = 1) -> dict[str, float]:
+    """The gradients of y = (second + v)(first + w) x: 0 where a layer's way straight on is lost."""
+    return {"x": (second + V) * (first + W), "w": (second + V) * X, "v": (first + W) * X}
+
+
+def down_the_stream() -> Exercise:
+    """What arrives at x and at the weights of two residual layers."""
+    task = gradients_of(
+        "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
+        "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
+        '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
+        stream, "xwv",
+        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
+        "(1 − 2.5)(1 + 3) at x.",
+    )  # fmt: skip
+    h = X + W * X
+    lost = "The way straight on is missing in"
+    swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
+    mistakes = [
+        Mistake(down(first=0), f"{lost} the first layer: h is x + w x."),
+        Mistake(down(second=0), f"{lost} the second layer: y is h + v h."),
+        Mistake(down(first=0, second=0), f"{lost} both layers: each adds to what comes in."),
+        Mistake({"w": (1 + V) * h, "v": X}, swapped),
+        Mistake({"w": h}, swapped),
+    ]
+    return replace(task, mistakes=[*task.mistakes, *mistakes])
 
 
 def tempered(logits: Numbers, temperature: float) -> list[float]:
@@ -95,13 +144,25 @@ def tempered(logits: Numbers, temperature: float) -> list[float]:
     return softmax([x / temperature for x in logits])
 
 
+def heated(f: Callable[..., Any]) -> list[Any]:
+    """What a function makes of three logits at three temperatures."""
+    try:
+        return [f(np.array([0.0, 1.0, 3.0]), heat) for heat in (0.5, 1.0, 2.0)]
+    except TypeError as error:
+        if "'list'" not in str(error):
+            raise
+        raise TypeError(
+            f"{error}: mg.softmax gives a list. Does the temperature divide probabilities?"
+        ) from None
+
+
 def powers(logits: Numbers, exponent: float) -> list[float]:
     return [p**exponent for p in softmax(logits)]
 
 
 TEMPERATURE = Exercise(
-    "**Temperature.** Write the function that turns the logits of one place and a temperature into "
-    "the probabilities from which a letter is drawn. Answer with a function: "
+    "**Temperature.** Write the function that turns the logits of one place, an array, and a "
+    "temperature into the probabilities from which a letter is drawn. Answer with a function: "
     "`lambda logits, temperature: …`; `mg.softmax` may help.",
     tempered,
     [
@@ -127,6 +188,10 @@ TEMPERATURE = Exercise(
             "A good way, but not yet the end: these powers do not sum to 1.",
         ),
         Mistake(
+            lambda logits, temperature: softmax([-x / temperature for x in logits]),
+            "A minus too many: with yours the letter with the highest logit is the rarest.",
+        ),
+        Mistake(
             lambda logits, temperature: [x / temperature for x in logits],
             "Those are still logits: what makes probabilities of them?",
         ),
@@ -141,18 +206,7 @@ TEMPERATURE = Exercise(
     ],
     why="softmax(logits / T): T < 1 stretches the differences between logits, T > 1 shrinks them.",
     digits=4,
-    probe=lambda f: [f(np.array([0.0, 1.0, 3.0]), heat) for heat in (0.5, 1.0, 2.0)],
+    probe=heated,
 )
 
-EXERCISES = [
-    attended(),
-    gradients_of(
-        "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
-        "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
-        '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
-        stream, "xwv",
-        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
-        "(1 − 2.5)(1 + 3) at x.",
-    ),
-    TEMPERATURE,
-]  # fmt: skip
+EXERCISES = [attended(), down_the_stream(), TEMPERATURE]
