@@ -19,7 +19,6 @@ from microgrid.rules import TABLE as TABLE
 from microgrid.rules import (
     above,
     below,
-    either,
     extreme,
     gates,
     half_circle,
@@ -161,9 +160,8 @@ inversion: Op = op(
     "inversion", numeric.inversion,
     lambda y, a, b: square_difference(inversion(b, a), y),
     lambda y, a, b: -2 * y * inversion(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
-cbrt_slope: Op = op(  # ±inf to the right and to the left of 0
-    "cbrt_slope", numeric.cbrt_slope, lambda y, x: either(x, divide(-2 * y, 3 * x), math.nan),
-    kink=abs)
+cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the right are ±inf
+    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * inversion(x, 0) / 3, kink=abs)
 square_difference: Op = op(
     "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
     latex="#1^2 - #2^2")

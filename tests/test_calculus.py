@@ -1,6 +1,7 @@
 """Derivatives as functions: closed forms, mpmath, SymPy and a forward-mode twin, all orders."""
 
 import math
+import operator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -338,6 +339,92 @@ def test_derivatives_of_x_to_the_x_go_through_base_and_exponent():
         want = [mp.diff(lambda x: x**x, mpf(1.5), k) for k in range(6)]
     found = [derivative(lambda x: x**x, k)(1.5) for k in range(6)]
     assert found == pytest.approx([float(w) for w in want], rel=1e-12)
+
+
+# Second derivatives at the far ends of the floats, where a sum of two terms would lose all digits.
+
+
+def second_difference(f, xs, i, j):
+    """∂²f/∂x_i∂x_j in hundreds of digits."""
+    with mp.workdps(900):
+        xs = [mpf(x) for x in xs]
+        steps = [abs(x) * mpf(10) ** -200 for x in xs]
+
+        def at(a, b):
+            moved = list(xs)
+            moved[i] += a * steps[i]
+            moved[j] += b * steps[j]
+            return f(*moved)
+
+        return (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * steps[i] * steps[j])
+
+
+size = st.floats(-18, 3).map(lambda e: 10.0**e)
+signed = size | size.map(operator.neg)
+
+
+def far(low, high):
+    """Numbers of every size between two ends, and some as near to these as floats come."""
+    if high == math.inf:
+        return signed if low == -math.inf else size.map(lambda x: low + x).filter(lambda x: x > low)
+    near = st.floats(-15, -1).map(lambda e: high * (1 - 10.0**e))
+    return (signed | near | near.map(operator.neg)).filter(lambda x: low < x < high)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_second_derivatives_keep_their_digits_at_the_far_ends(name):
+    op = ops.TABLE[name]
+
+    @settings(max_examples=15)
+    @given(far(*op.domain[0]) if op.domain else signed)
+    def check(x):
+        try:
+            found = derivative(op, 2)(x)
+        except OverflowError:
+            return
+        with mp.workdps(900):
+            want = second_difference(ORACLES[name], [x], 0, 0)
+            if abs(want) < 1e-100:  # such an oracle has no digit left
+                want = mpf(0)
+            assert abs(found - want) <= 1e-12 * abs(want) + 1e-100 * (want == 0)
+
+    check()
+
+
+FAR = {"power": lambda a, b: mp.exp(b * mp.log(a))} | {
+    name: ORACLES[name] for name in ("hypot", "arctan2", "logaddexp")
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_hessians_keep_their_digits_at_the_far_ends(name):
+    @settings(max_examples=15)
+    @given(signed, signed | hundredths.filter(bool))
+    def check(a, b):
+        a = abs(a) if name == "power" else a
+        assume(name != "logaddexp" or abs(a) + abs(b) < 60)
+        try:
+            found = hessian(lambda v: ops.TABLE[name](*v))([a, b])
+        except OverflowError:
+            return
+        for i, j in product(range(2), repeat=2):
+            want = second_difference(FAR[name], [a, b], i, j)
+            if 1e-100 < abs(want) < 1e300:
+                assert abs(found[i, j] - want) <= 1e-12 * abs(want), (i, j)
+
+    check()
+
+
+def test_the_third_derivative_of_arctan2_far_out_is_right():
+    y, x = Value(-218.0), Value(4.8e-15)
+    slope = gradients(mg.arctan2(y, x), y, create_graph=True)
+    bend = gradients(slope, x, create_graph=True)
+    assert gradients(bend, x) == pytest.approx(-1.27516537991735e-23, rel=1e-13)
+
+
+def test_the_second_derivative_of_a_cube_root_overflows_to_the_right_side():
+    assert derivative(mg.cbrt, 2)(1e-236) == -math.inf
+    assert derivative(mg.cbrt, 2)(-1e-236) == math.inf
 
 
 # SymPy: random expressions in two variables.

@@ -1,17 +1,19 @@
 """gradcheck finds wrong gradients and says what it cannot see; first_nonfinite names a node."""
 
 import math
+import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import hundredths
+from strategies import hundredths, programs
 
 import microgrid as mg
 from microgrid import Value, custom_op, first_nonfinite, gradcheck
 from microgrid.functions import FUNCTIONS
 from microgrid.ops import TABLE
+from microgrid.value import Op, topological
 
 UNARY = [name for name in FUNCTIONS if name in TABLE and len(TABLE[name].rules) == 1]
 
@@ -114,3 +116,24 @@ def test_the_first_node_that_is_not_finite_is_named():
 def test_a_nan_that_came_in_as_data_is_the_leafs_own():
     x = Value(math.nan, "x")
     assert str(first_nonfinite(mg.exp(x * 2))) == "the value of the leaf x is nan"
+
+
+@given(programs(), st.data())
+def test_the_gate_that_sends_what_is_not_finite_is_named(program, data):
+    _, root = program.build(Value)
+    gates = [v for v in topological(root) if v.op]
+    assume(gates)
+    steep = data.draw(st.sampled_from(gates))
+    steep.op = Op("steep", steep.op.forward, joint=lambda y, *xs: [math.inf] * len(xs))
+    found = first_nonfinite(root)
+    assert (found.node, found.what) == (steep, "gradient")
+    assert re.search(r"^steep\(.* × local inf, to ", str(found))
+
+
+def test_a_product_that_overflows_on_the_way_back_is_named():
+    x, big = Value(1.0, "x"), Value(1e200, "big")
+    y = (x * big - x * big) * 1e200
+    assert str(first_nonfinite(y)) == (
+        "mul(x = 1.0, big = 1e+200) sends back the gradient -inf: upstream -1e+200 × local 1e+200, "
+        "to x = 1.0"
+    )

@@ -398,3 +398,33 @@ def test_files_are_written(tmp_path):
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     assert picture.render(outfile=tmp_path / "g.png", cleanup=True) == str(tmp_path / "g.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.png", "f.svg", "g.png"]
+
+
+KINDS = {
+    ".svg": b"<?xml",
+    ".png": b"\x89PNG",
+    ".dot": b"digraph",
+    ".gv": b"digraph",
+    ".SVG": b"<?xml",
+}
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_a_picture_is_saved_as_its_name_says(suffix, tmp_path):
+    path = draw(Value(2.0, "x") * 3).save(tmp_path / f"f{suffix}")
+    assert path == tmp_path / f"f{suffix}"
+    assert path.read_bytes().lstrip().startswith(KINDS[suffix])
+
+
+def test_a_picture_is_no_other_kind_of_file(tmp_path):
+    picture = draw(Value(2.0, "x") * 3)
+    for save in (
+        lambda: picture.save(tmp_path / "f.jpg"),
+        lambda: picture.save(tmp_path / "f.html"),
+        lambda: picture.save_svg(tmp_path / "f.png"),
+        lambda: picture.save_png(tmp_path / "f.svg"),
+        lambda: picture.render(tmp_path / "f.svg"),
+    ):
+        with pytest.raises(LayoutError, match=r"f\.\w+"):
+            save()
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 import microgrid
 from microgrid import errors, ops
 from microgrid.calculus import gradients
-from microgrid.errors import MicrogridError
+from microgrid.errors import MicrogridError, RuleError
 from microgrid.functions import FUNCTIONS as F
-from microgrid.value import Op, Value
+from microgrid.value import SHUT, Op, Value
 
 
 def x(data=2.0, label="x"):
@@ -358,3 +359,104 @@ def test_a_fraction_beyond_the_floats_is_no_reason_to_raise():
     v = Value(Fraction(1, 10**400))
     (v**2).backward()
     assert v.grad == 2 * Fraction(1, 10**400)
+
+
+# Rules that give no number, and rules that cannot be called.
+
+NO_SLOPES = {
+    "nothing": None,
+    "an array": np.array([2.0]),
+    "a matrix": np.ones((1, 1)),
+    "a complex number": 2j,
+    "a list": [1.0],
+    "a text": "1",
+    "a Decimal": Decimal(2),
+    "a function": abs,
+}
+WAYS_BACK = {
+    "backward": lambda op: op(x()).backward(),
+    "backward of an int": lambda op: op(x(2)).backward(),
+    "gradients": lambda op: microgrid.gradients(op(x()) * 2),
+    "grad": lambda op: microgrid.grad(op)(2.0),
+    "create_graph": lambda op: microgrid.derivative(op, 1)(2.0),
+    "hessian": lambda op: microgrid.hessian(lambda v: op(v[0]))([2.0]),
+    "program": lambda op: microgrid.record(op, 1.0).value_and_grad(2.0),
+    "program of a derivative": lambda op: microgrid.record(microgrid.grad(op), 1.0)(2.0),
+    "explain": lambda op: microgrid.explain(op(x())),
+    "steps": lambda op: microgrid.steps(op(x())),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_BACK)
+@pytest.mark.parametrize("what", NO_SLOPES)
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_rule_that_gives_no_number_is_an_error_with_its_operation(what, way, joint):
+    slope = NO_SLOPES[what]
+    rules = {"joint": lambda y, a: [slope]} if joint else {}
+    op = Op("cube", lambda a: a**3, *[] if joint else [lambda y, a: slope], **rules)
+    with pytest.raises(RuleError, match="'cube'"):
+        WAYS_BACK[way](op)
+
+
+@pytest.mark.parametrize("way", ["backward", "create_graph", "program"])
+def test_a_joint_rule_that_forgets_to_return_is_an_error_with_its_operation(way):
+    with pytest.raises(RuleError, match=r"'cube' gave None .*return"):
+        WAYS_BACK[way](Op("cube", lambda a: a**3, joint=lambda y, a: None))
+
+
+@pytest.mark.parametrize("slope", [np.float32(2), np.int64(2), np.array(2.0), True, Fraction(2)])
+def test_a_slope_of_any_kind_of_number_makes_a_gradient_of_pythons(slope):
+    a = x()
+    Op("double", lambda a: 2 * a, lambda y, a: slope)(a).backward()
+    assert a.grad == float(slope)
+    assert type(a.grad) in (float, int, Fraction)
+
+
+def test_a_shut_gate_has_a_word_of_its_own():
+    a, b = x(), x()
+    op = Op("first", lambda a, b: a, joint=lambda y, a, b: (1, SHUT))
+    (op(a, b) + b / 0.5).backward()
+    assert (a.grad, b.grad) == (1.0, 2.0)
+    assert op(a, b).local_gradients[1](2.0, 2.0, 2.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("forward", "rules", "words"),
+    [
+        (lambda a: a * a, [lambda a: 2 * a], "2 arguments do not fit"),
+        (lambda a: a * a, [lambda y, a, b: 2 * a], "2 arguments do not fit"),
+        (lambda a: a * a, [lambda g, a: g * 2 * a], "without upstream: 'g'"),
+        (lambda a: a * a, [lambda grad_output, a: grad_output * 2 * a], "without upstream"),
+        (lambda a: a * a, [lambda dy, a: 2 * a], "without upstream"),
+        (lambda a, b: a * b, [lambda y, a, b: b], "one rule for each operand"),
+        (lambda a, b: a * b, [], "one rule for each operand"),
+        (lambda a: a, [lambda y, a: 1, lambda y, a: 1], "one rule for each operand"),
+    ],
+)
+def test_rules_that_cannot_be_right_are_refused_where_they_are_made(forward, rules, words):
+    with pytest.raises(RuleError, match=words):
+        microgrid.custom_op("mine", forward, *rules)
+
+
+@pytest.mark.parametrize(
+    ("forward", "rules"),
+    [
+        (lambda *xs: sum(xs), [lambda y, *xs: 1] * 3),
+        (lambda a, b=2.0: a * b, [lambda y, a, b=2.0: b, lambda y, *xs: xs[0]]),
+        (math.hypot, [lambda y, a, b: a / y, lambda y, a, b: b / y]),
+        (max, [lambda y, a, b: a >= b, lambda y, a, b: b > a]),
+        (math.exp, [lambda value, _: value]),
+    ],
+)
+def test_rules_that_fit_are_taken(forward, rules):
+    op = microgrid.custom_op("mine", forward, *rules)
+    op(*[x() for _ in rules]).backward()
+
+
+@pytest.mark.parametrize(
+    "run", [lambda: pow(x(), 3, 5), lambda: x().__mul__(1, 2), lambda: x().__rsub__()]
+)
+def test_no_message_names_a_function_inside_of_the_package(run):
+    with pytest.raises(TypeError, match=r"^Value\.__") as caught:
+        run()
+    assert "<locals>" not in str(caught.value)

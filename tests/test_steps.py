@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from strategies import labels, programs
 
 from microgrid import Value, custom_op, examples
-from microgrid.errors import LabelError
+from microgrid.errors import LabelError, LayoutError
 from microgrid.explain import explain
 from microgrid.functions import FUNCTIONS
 from microgrid.labels import number
@@ -624,3 +624,17 @@ def test_a_root_of_any_name_has_its_steps(label):
     root = Value(2.0, "x") * 3
     root.label = label
     assert steps(root).frames[-1].text.endswith("/∂x = 3.00")
+
+
+def test_a_page_is_saved_as_its_name_says(tmp_path):
+    result = steps(Value(2.0, "x") * 3)
+    assert result.save(tmp_path / "f.html").read_text().startswith("<!DOCTYPE html>")
+    assert "<svg" in result.save(tmp_path / "f.svg").read_text()[:500]
+    for save, name in (
+        (result.save, "f.gif"),
+        (result.save, "f"),
+        (result.save_animation, "f.gif"),
+    ):
+        with pytest.raises(LayoutError, match="saved as"):
+            save(tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"f.html", "f.svg"}
