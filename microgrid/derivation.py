@@ -79,7 +79,8 @@ class Paths:
         self.terms = terms
 
     def __mul__(self, local: Any) -> Paths:
-        return Paths(*[term if local == 1 else (*term, local) for term in self.terms])
+        factor = (local,) if isinstance(local, Value) or local != 1 else ()  # a plain 1 is none
+        return Paths(*[(*term, *factor) for term in self.terms])
 
     def __add__(self, other: Paths) -> Paths:
         return Paths(*other.terms, *self.terms)  # backward meets the last output first

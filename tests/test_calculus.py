@@ -366,7 +366,7 @@ signed = size | size.map(operator.neg)
 def far(low, high):
     """Numbers of every size between two ends, and some as near to these as floats come."""
     if high == math.inf:
-        return signed if low == -math.inf else size.map(lambda x: low + x).filter(lambda x: x > low)
+        return signed if low == -math.inf else size.map(lambda x: low + x).filter(lambda x: x > low and x)
     near = st.floats(-15, -1).map(lambda e: high * (1 - 10.0**e))
     return (signed | near | near.map(operator.neg)).filter(lambda x: low < x < high)
 
@@ -410,7 +410,8 @@ def test_hessians_keep_their_digits_at_the_far_ends(name):
         for i, j in product(range(2), repeat=2):
             want = second_difference(FAR[name], [a, b], i, j)
             if 1e-100 < abs(want) < 1e300:
-                assert abs(found[i, j] - want) <= 1e-12 * abs(want), (i, j)
+                lost = 1e-15 / (a * a + b * b) if name == "arctan2" else 0  # a² − b² cancels
+                assert abs(found[i, j] - want) <= 1e-12 * abs(want) + lost, (i, j)
 
     check()
 
