@@ -1,6 +1,7 @@
 """Exercises: the right answer is right, each usual mistake is recognised, nothing else passes."""
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -107,13 +108,15 @@ TRUE = [
     (np.eye(2), [[1, 0], [0, 1]], 2),
     (math.inf, math.inf, 2), (math.nan, math.nan, 2), ({1, 2}, {2, 1}, 2), ([2, 1], {1, 2}, 2),
     (1234, 1234.4, 2), (True, True, 2), (range(1, 3), [1, 2], 2),
-    ({"a": [1]}, {"a": np.ones(1)}, 2),
+    ({"a": [1]}, {"a": np.ones(1)}, 2), ("7", 7, 2), (["0,5", "½"], [0.5, 0.5], 2),
+    (Decimal("0.20"), 0.1966, 2), (" −1 / 3", Fraction(-1, 3), 6), (np.array("٣"), 3, 2),
 ]  # fmt: skip
 FALSE = [
-    (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("7", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
+    (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("8", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
     (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2),
     (1300, 1234.4, 2), (2001, 2000, 2), (2411, 2410.0, 2), (10**400, 1e308, 2),
-    ({"a": 1}, {"a": 2}, 2),
+    ({"a": 1}, {"a": 2}, 2), (np.True_, 1, 2), ("True", 1, 2), (np.ma.masked, 0, 2),
+    ("(1)", 1, 2), ("1,000", 1, 2), ("1+1", 2, 2), (None, 0, 2), (Decimal("NaN"), 0, 2),
 ]  # fmt: skip
 
 
@@ -134,7 +137,8 @@ def test_what_is_rounded_to_as_many_digits_as_asked_is_right(x, digits):
 
 def test_the_verdict_says_what_kind_of_answer_is_asked_for():
     told = [
-        (Exercise("?", 7).check("7"), "the answer is a number, not '7'."),
+        (Exercise("?", 7).check("seven"), "the answer is a number, not 'seven'."),
+        (Exercise("?", 7).check("7,000"), "'7,000' may be 7000 or 7.000: write it without a comma"),
         (Exercise("?", "left").check(7), "the answer is a text in quotes."),
         (Exercise("?", [[1, 2]]).check([1, 2]), "the shape is (2,); it should be (1, 2)."),
         (Exercise("?", [[1, 2]]).check([[1], [2, 3]]), "the rows have different lengths."),
@@ -150,6 +154,33 @@ def test_the_verdict_says_what_kind_of_answer_is_asked_for():
     for verdict, words in told:
         assert not verdict
         assert words in str(verdict)
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", " ", "–", "?", math.nan, "n/a", "nan", np.ma.masked, [None]]
+)
+def test_an_empty_cell_is_no_answer_yet(nothing):
+    assert str(Exercise("?", 5).check(nothing)) == "… no answer yet"
+    assert str(Exercise("?", {"a": 5}).check({"a": nothing})) == "… a: no answer yet"
+
+
+def test_nan_is_an_answer_where_it_is_right_or_a_mistake_or_comes_of_a_function():
+    task = Exercise("?", {"a": math.nan, "b": 5}, [Mistake({"b": math.nan}, "It is finite.")])
+    verdict = task.check({"a": math.nan, "b": math.nan})
+    assert str(verdict) == "✓ a: right\n✗ b: nan is not it. It is finite."
+    function = Exercise("?", lambda: 5.0, probe=lambda f: f())
+    assert str(function.check(lambda: math.nan)) == "✗ nan is not it."
+
+
+def test_keys_of_answers_may_be_written_in_any_way_but_none_takes_the_place_of_another():
+    task = Exercise("?", {"x_0": 1, "b": 2, 3: 4})
+    assert task.check({" X_0": 1, "B ": 2, "3.0": 4})
+    assert task.check({"x_0": 1, "ｂ": 2, 3.0: 4})
+    verdict = task.check({"x_0": 1, "X_0": 7, "b": 2, "3": 4})
+    assert str(verdict).splitlines()[-1] == "✗ X_0: nobody has asked for it"
+    letters = Exercise("?", {"w": 1, "W": 2})
+    assert letters.check({"w": 1, "W": 2})
+    assert "nobody has asked" in str(letters.check({" w": 1, "W": 2}))
 
 
 def test_a_function_is_judged_by_what_it_does():

@@ -17,7 +17,7 @@ LAYERS = [
     {"value"},
     {"rules"},
     {"ops"},
-    {"functions", "copying", "labels", "scope"},
+    {"functions", "copying", "labels", "numerals", "scope"},
     {"calculus", "blocks", "latex"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose", "derivation", "steps"},
