@@ -161,7 +161,8 @@ def test_the_verdict_says_what_kind_of_answer_is_asked_for():
 )
 def test_an_empty_cell_is_no_answer_yet(nothing):
     assert str(Exercise("?", 5).check(nothing)) == "… no answer yet"
-    assert str(Exercise("?", {"a": 5}).check({"a": nothing})) == "… a: no answer yet"
+    verdict = Exercise("?", {"a": 5, "b": 6}).check({"a": nothing, "b": 6})
+    assert str(verdict) == "… a: no answer yet\n✓ b: right"
 
 
 def test_nan_is_an_answer_where_it_is_right_or_a_mistake_or_comes_of_a_function():
