@@ -1,6 +1,7 @@
 """Exercises: the right answer is right, each usual mistake is recognised, nothing else passes."""
 
 import math
+import time
 from decimal import Decimal
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import microgrid as mg
-from microgrid.course import CHAPTERS, Exercise, Mistake, exercise, exercises
+from microgrid.course import CHAPTERS, Exercise, Mistake, chapter09, exercise, exercises
 from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import agree
 from microgrid.course.mistakes import SLIPS, slips
@@ -193,6 +194,36 @@ def test_a_function_is_judged_by_what_it_does():
     assert str(task.check(lambda x: x + x)) == "✗ That doubles."
     assert "not it" in str(task.check(lambda x: x))
     assert task.solution() == "x times x."
+
+
+# What could not be checked in time is neither right nor wrong.
+
+
+@pytest.mark.parametrize("patience", [0.001, 0.3])
+def test_a_right_engine_that_could_not_be_checked_in_time_gets_no_cross(patience, monkeypatch):
+    monkeypatch.setattr(chapter09, "PATIENCE", patience)
+    assert str(exercise(9, 1).check(chapter09.MyValue)) == chapter09.UNFINISHED
+
+
+def test_an_engine_that_hangs_is_shown_the_program_and_gets_no_cross(monkeypatch):
+    monkeypatch.setattr(chapter09, "PATIENCE", 6.0)  # so half a second for each program
+
+    class Hangs(chapter09.MyValue):
+        def backward(self):
+            while True:
+                time.sleep(0.01)
+
+    verdict = exercise(9, 1).check(Hangs)
+    assert not verdict
+    assert verdict.lines[0] == chapter09.UNFINISHED
+    assert "✗" not in str(verdict)
+    assert "backward()" in str(verdict)
+
+
+def test_what_an_engine_lacks_is_told_however_little_time_there_is(monkeypatch):
+    monkeypatch.setattr(chapter09, "PATIENCE", 0.3)
+    verdict = exercise(9, 1).check(chapter09.planted(__neg__=None))
+    assert str(verdict) in ("✗ it has no `-x` yet", chapter09.UNFINISHED)
 
 
 # The usual mistakes of a backward pass, each where it shows.
