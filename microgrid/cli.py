@@ -91,8 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("microgrid: a COMMAND is required", file=sys.stderr)
         return 2
     # A word like -x*y is an expression: argparse takes a word that begins with a space as it is.
-    if given[:1] != ["worksheet"]:
-        given = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given]
+    if given[0] != "worksheet":
+        words = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given[1:]]
+        given = [given[0], *words]
     options, more = parser.parse_known_args(given)
     if more and not (hasattr(options, "numbers") and all("=" in word.lstrip("-") for word in more)):
         parser.error(f"unrecognized arguments: {' '.join(more)}")

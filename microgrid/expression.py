@@ -8,7 +8,7 @@ import math
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any
@@ -51,6 +51,11 @@ CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"], "ln": FUNCTIONS["log"]}
 CALLS["cross_entropy"] = cross_entropy
+LISTS = {  # functions: how many lists come first, at least and at most
+    **dict.fromkeys(("total", "sum", "mean", "softmax"), (1, 1)),
+    "dot": (2, 2),
+    "cross_entropy": (1, 2),
+}
 SIGNS = str.maketrans(
     {"·": "*", "⋅": "*", "×": "*", "÷": "/", "−": "-", "^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
 )  # fmt: skip
@@ -98,12 +103,13 @@ def parse(text: str, numbers: Mapping[str, float]) -> Value:
     root = reader.read(tree, 0)
     unused = [name for name in numbers if name not in reader.used]
     if unused:
-        raise ExpressionError(f"{', '.join(unused)} has a number but is not in {text!r}")
+        has = "has a number but is" if len(unused) == 1 else "have numbers but are"
+        raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
     if isinstance(root, bool):
         raise reader.error(tree, f"the expression must give one number, not a truth: {CHOICE}")
     if isinstance(root, list):
-        comma = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
-        many = f"a list of {len(root)}{comma}"
+        point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
+        many = f"a list of {len(root)}{point}"
         raise reader.error(tree, f"the expression must give one number, not {many}")
     return root if isinstance(root, Value) else Value(root)
 
@@ -155,24 +161,45 @@ class Reader:
             case ast.Name(id=name):
                 return self.leaf(tree, name)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
-                a, b = self.read(left, depth + 1), self.read(right, depth + 1)
+                a, b = self.one(left, depth), self.one(right, depth)
                 return self.compute(tree, BINARY[type(op)], a, b)
             case ast.UnaryOp(op=sign, operand=x) if type(sign) in UNARY:
-                return self.compute(tree, UNARY[type(sign)], self.read(x, depth + 1))
+                return self.compute(tree, UNARY[type(sign)], self.one(x, depth))
             case ast.Compare(left, ops, right) if {*map(type, ops)} <= {*COMPARE}:
-                sides = [self.read(x, depth + 1) for x in (left, *right)]
-                holds = [self.compare(tree, *three) for three in zip(ops, sides, sides[1:])]
-                return all(holds)
+                sides = [self.one(x, depth) for x in (left, *right)]
+                numbers = [getattr(x, "data", x) for x in sides]
+                pairs = zip(ops, numbers, numbers[1:])
+                return all(self.compute(tree, COMPARE[type(op)], a, b) for op, a, b in pairs)
             case ast.List(elts=items) | ast.Tuple(elts=items):
-                return [self.read(x, depth + 1) for x in items]
+                return [self.one(x, depth) for x in items]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-                function = self.function(tree, name, len(args))
-                return self.compute(tree, function, *[self.read(x, depth + 1) for x in args])
+                return self.call(tree, name, args, depth)
+            case ast.Call(func=ast.Attribute(attr=name)) if name in CALLS:
+                raise self.error(tree, f"not arithmetic; write {name}(…), without a dot before it")
             case ast.Call(func=func) if not isinstance(func, ast.Name | ast.Attribute):
                 raise self.error(tree, f"not arithmetic; {PRODUCT}")
             case ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.Not()):
                 raise self.error(tree, f"not arithmetic; {CHOICE}")
         raise self.error(tree, f"not arithmetic; {ALLOWED}")
+
+    def one(self, tree: ast.expr, depth: int) -> Any:
+        """What stands for one number."""
+        x = self.read(tree, depth + 1)
+        if isinstance(x, list):
+            point = f"; {POINT}" if isinstance(tree, ast.Tuple) else ""
+            raise self.error(tree, f"wrong operands: a list where a number is needed{point}")
+        return x
+
+    def call(self, tree: ast.expr, name: str, args: Sequence[ast.expr], depth: int) -> Any:
+        """The value of a function; there are lists where it takes them."""
+        function = self.function(tree, name, len(args))
+        alone = len(args) == 1 and arity(function)[1] is None  # max([x, y]) is max(x, y)
+        least, most = LISTS.get(name, (0, int(alone)))
+        xs: list[Any] = [self.read(x, depth + 1) for x in args[:most]]
+        xs += [self.one(x, depth) for x in args[most:]]
+        if not all(isinstance(x, list) for x in xs[:least]):
+            raise self.error(tree, f"{name} takes {plural(least, 'list')} like [x, 2]")
+        return self.compute(tree, function, *xs)
 
     def number(self, tree: ast.Constant) -> float:
         try:
@@ -201,24 +228,20 @@ class Reader:
         if name in self.leaves:
             raise self.error(tree, f"{name} is a number; {PRODUCT}")
         if name not in CALLS:
-            near = get_close_matches(name, CALLS)
-            there = (
-                f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(CALLS)}"
-            )
-            raise self.error(tree, f"no function {name!r}; {there}")
+            near = get_close_matches(name.lower(), CALLS)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(CALLS)}"
+            raise self.error(tree, f"no function {name!r}; {hint}")
         least, most = arity(CALLS[name])
         if given < least or (most is not None and given > most):
-            many = "at least 1 operand" if most is None else plural(most, "operand")
-            some = f"{least} to {many}" if most and least < most else many
+            takes = "at least 1 operand" if most is None else plural(most, "operand")
+            takes = f"{least} to {takes}" if most and least < most else takes
+            were = "1 was" if given == 1 else f"{given} were"
             base = "; log(x) / log(b) has the base b" if CALLS[name] is CALLS["log"] else ""
-            raise self.error(tree, f"{name} takes {some}, but {given} were given{base}")
+            like = (
+                f"; it takes {plural(LISTS[name][0], 'list')} like [x, 2]" if name in LISTS else ""
+            )
+            raise self.error(tree, f"{name} takes {takes}, but {were} given{base}{like}")
         return CALLS[name]
-
-    def compare(self, tree: ast.expr, op: ast.cmpop, a: Any, b: Any) -> bool:
-        """Whether it holds for the numbers of both sides."""
-        if isinstance(a, list) or isinstance(b, list):
-            raise self.error(tree, "wrong operands: a comparison is between two numbers")
-        return bool(COMPARE[type(op)](getattr(a, "data", a), getattr(b, "data", b)))
 
     def compute(self, tree: ast.expr, function: Callable[..., Any], *xs: Any) -> Any:
         try:

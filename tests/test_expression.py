@@ -11,7 +11,7 @@ from strategies import hundredths
 
 from microgrid import Value
 from microgrid.errors import ExpressionError
-from microgrid.expression import parse
+from microgrid.expression import CALLS, LISTS, parse
 
 
 @given(hundredths, hundredths)
@@ -90,6 +90,19 @@ def test_functions_and_lists(text, value):
         ("cross_entropy([1, 2], 1.9)", {}, ["got 1.9"]),
         ("cross_entropy([1, 2], -0.5)", {}, ["got -0.5"]),
         ("cross_entropy([1, 2], 2)", {}, ["out of range for 2 logits"]),
+        ("(1,5)*x", {"x": 1.0}, ["a list where a number is needed", "like 1.5"]),
+        ("[x, 2]*3", {"x": 1.0}, ["a list where a number is needed"]),
+        ("-[x]", {"x": 1.0}, ["a list where a number is needed"]),
+        ("sin([x])", {"x": 1.0}, ["a list where a number is needed"]),
+        ("max([x, 2], [3])", {"x": 1.0}, ["a list where a number is needed"]),
+        ("sum([x, [2]])", {"x": 1.0}, ["a list where a number is needed"]),
+        ("sum(x, x)", {"x": 1.0}, ["takes 1 operand", "it takes 1 list like [x, 2]"]),
+        ("dot(x, x)", {"x": 1.0}, ["dot takes 2 lists like [x, 2]"]),
+        ("cross_entropy(x, 0)", {"x": 1.0}, ["cross_entropy takes 1 list like [x, 2]"]),
+        ("cross_entropy([x])", {"x": 1.0}, ["takes 2 operands, but 1 was given"]),
+        ("np.exp(x)", {"x": 1.0}, ["write exp(…), without a dot"]),
+        ("SIGMOID(x)", {"x": 1.0}, ["did you mean sigmoid"]),
+        ("x", {"x": 1.0, "y": 2.0, "z": 3.0}, ["y, z have numbers but are not in"]),
         ("2x", {"x": 1.0}, ["a product needs its *"]),
         ("2(x + 1)", {"x": 1.0}, ["a product needs its *"]),
         ("(x)(x)", {"x": 1.0}, ["a product needs its *"]),
@@ -129,6 +142,21 @@ def test_towers_of_powers_end_at_once():
     with pytest.raises(ExpressionError):
         parse("9**9**9**9", {})
     assert time.perf_counter() - start < 5  # Python's integers would compute until the machine ends
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+@pytest.mark.parametrize("count", range(5))
+def test_a_function_takes_the_operands_that_it_takes_in_python_and_no_others(name, count):
+    words = (["[x, 0.25]"] * LISTS.get(name, (0,))[0] + ["x", "0.25", "0.5", "1"])[:count]
+    x = Value(0.5)
+    try:
+        right = CALLS[name](*[eval(word, {"x": x}) for word in words])
+        assert not isinstance(right, list)  # of softmax
+    except Exception:
+        with pytest.raises(ExpressionError):
+            parse(f"{name}({', '.join(words)})", {"x": 0.5})
+    else:
+        assert parse(f"{name}({', '.join(words)})", {"x": 0.5}).data == right.data
 
 
 @given(st.text(max_size=60))
