@@ -100,7 +100,10 @@ def parse(text: str, numbers: Mapping[str, float]) -> Value:
     except (ValueError, MemoryError, RecursionError) as error:
         raise ExpressionError(f"cannot be read: {str(error) or 'nested too deeply'}") from None
     reader = Reader(text, tree, {name: Value(x, name) for name, x in numbers.items()})
-    root = reader.read(tree, 0)
+    try:
+        root = reader.read(tree, 0)
+    except RecursionError:  # the caller stands deep in calls already
+        raise ExpressionError("nested too deeply: give the parts names") from None
     unused = [name for name in numbers if name not in reader.used]
     if unused:
         has = "has a number but is" if len(unused) == 1 else "have numbers but are"
@@ -225,6 +228,7 @@ class Reader:
         raise self.error(tree, f"{', '.join(unknown)} {has}: add {add}=…")
 
     def function(self, tree: ast.expr, name: str, given: int) -> Callable[..., Any]:
+        """The function of this name, if it takes so many operands."""
         if name in self.leaves:
             raise self.error(tree, f"{name} is a number; {PRODUCT}")
         if name not in CALLS:
@@ -236,11 +240,11 @@ class Reader:
             takes = "at least 1 operand" if most is None else plural(most, "operand")
             takes = f"{least} to {takes}" if most and least < most else takes
             were = "1 was" if given == 1 else f"{given} were"
-            base = "; log(x) / log(b) has the base b" if CALLS[name] is CALLS["log"] else ""
-            like = (
-                f"; it takes {plural(LISTS[name][0], 'list')} like [x, 2]" if name in LISTS else ""
-            )
-            raise self.error(tree, f"{name} takes {takes}, but {were} given{base}{like}")
+            lists, _ = LISTS.get(name, (0, 0))
+            hint = f"; it takes {plural(lists, 'list')} like [x, 2]" if lists else ""
+            if CALLS[name] is CALLS["log"]:
+                hint = "; the logarithm to base b is log(x) / log(b)"
+            raise self.error(tree, f"{name} takes {takes}, but {were} given{hint}")
         return CALLS[name]
 
     def compute(self, tree: ast.expr, function: Callable[..., Any], *xs: Any) -> Any:

@@ -1,6 +1,7 @@
 """Arithmetic as text: parsed, never evaluated as code."""
 
 import math
+import sys
 import time
 from contextlib import suppress
 
@@ -83,7 +84,7 @@ def test_functions_and_lists(text, value):
         ("f = x", {"x": 1.0}, ["leave out the name and ="]),
         ("1,5*x", {"x": 1.0}, ["one number", "a decimal number has a point, like 1.5"]),
         ("softmax([x, 1])", {"x": 1.0}, ["not a list of 2"]),
-        ("log(x, 2)", {"x": 1.0}, ["takes 1 operand", "log(x) / log(b)"]),
+        ("log(x, 2)", {"x": 1.0}, ["takes 1 operand", "base b is log(x) / log(b)"]),
         ("where(x > 0, 1)", {"x": 1.0}, ["where takes 3 operands, but 2 were given"]),
         ("leaky_relu()", {}, ["takes 1 to 2 operands, but 0 were given"]),
         ("max()", {}, ["takes at least 1 operand"]),
@@ -135,6 +136,21 @@ def test_the_pointer_counts_characters_not_bytes():
         parse("σ + q", {"σ": 1.0})
     _, line, pointer = str(error.value).splitlines()
     assert line[pointer.index("^")] == "q"
+
+
+def test_a_caller_deep_in_calls_gets_an_error_and_no_crash():
+    def deep(calls):
+        return deep(calls - 1) if calls else parse("sin(" * 150 + "x" + ")" * 150, {"x": 1.0})
+
+    outcomes = set()
+    for calls in range(0, sys.getrecursionlimit() - 200, 50):
+        try:
+            outcomes.add(type(deep(calls)))
+        except ExpressionError as error:
+            outcomes.add(str(error))
+        except RecursionError:  # nothing was left to say it with
+            break
+    assert outcomes == {Value, "nested too deeply: give the parts names"}
 
 
 def test_towers_of_powers_end_at_once():

@@ -241,7 +241,7 @@ def test_right_answers_get_full_marks_in_any_form(sheet):
 
 @given(sheets)
 def test_an_empty_form_is_no_mistake_and_no_point(sheet):
-    for answers in (sheet.form, {}):
+    for answers in (sheet.form, {}, dict.fromkeys(sheet.form), {key: {} for key in sheet.form}):
         marks = sheet.check(answers)
         assert (bool(marks), marks.points, marks.carried) == (False, 0, 0)
         assert {m.hint for m in marks.marks} == {"no answer yet"}

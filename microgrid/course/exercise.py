@@ -7,6 +7,7 @@ are judged by what they do. Nothing is asked of the network, and no answer is ke
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -166,14 +167,15 @@ def letters(answer: Any) -> Any:
 
     Of a text, or of a list or set of letters; anything else as it is.
 
-    >>> letters("c, A"), letters(["C", "A"]), letters("none"), letters(7)
+    >>> letters("c and A"), letters(["C", "A"]), letters("none"), letters(7)
     ('AC', 'AC', 'none', 7)
     """
     several = isinstance(answer, list | tuple | set | frozenset)
     joined = "".join(map(str, answer)) if several else answer
     if not isinstance(joined, str):
         return answer
-    found = "".join(sorted([c for c in joined.upper() if c.isalpha()]))
+    named = re.sub(r"\b(and|und|et)\b", "", numerals.plain(joined), flags=re.IGNORECASE)
+    found = "".join(sorted([c for c in named.upper() if c.isalpha()]))
     return found if found and set(found) <= set("ABCDEFGH") else answer
 
 

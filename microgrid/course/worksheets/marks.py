@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -20,7 +20,8 @@ from microgrid.labels import plural
 
 RIGHT, CARRIED, WRONG, MISSING, UNKNOWN = "✓", "→", "✗", "…", "?"
 FORM = "the answers are a dict like {'1': {'a': 5}} or {'1.a': 5}"
-KEY = re.compile(r"@(\d{1,9})(?:\.0)?@([^\W\d_]\w*)?@".replace("@", r"[\s.,:;()'_/-]*"), re.ASCII)
+BETWEEN = r"[\s.,:;()'_/-]*"
+KEY = re.compile(rf"{BETWEEN}(\d+)(?:\.0)?{BETWEEN}([^\W\d_]\w*)?{BETWEEN}", re.ASCII)
 
 
 class Mark(NamedTuple):
@@ -86,29 +87,35 @@ def mark(problems: Sequence[Problem], answers: Any) -> Marks:
     total = sum(len(problem.blanks) for problem in problems)
     if (flat := flattened(answers)) is None:
         return Marks((Mark("", shown(answers), UNKNOWN, FORM),), total)
-    marks: list[Mark] = []
-    findings = {}
-    for i, problem in enumerate(problems, 1):
-        given = {b: [x for _, x in flat.pop(f"{i}.{b.key}", [])] for b in problem.blanks}
-        understood = {blank: number(xs, blank.key) for blank, xs in given.items()}
-        pass_ = Pass(problem, {blank: x for blank, (x, _) in understood.items()})
-        for blank, xs in given.items():
-            key, (x, unclear) = f"{i}.{blank.key}", understood[blank]
-            verdict, hint = (UNKNOWN, unclear) if unclear else judged(pass_, blank, xs, x)
-            marks.append(Mark(key, " or ".join(filter(None, map(shown, xs))), verdict, hint))
-            if verdict == WRONG and x is not None:
-                findings[key] = pass_.recognised(blank)
-    common = Counter(hint for hints in findings.values() for hint in hints)
+    found = [line for i, problem in enumerate(problems, 1) for line in lines(i, problem, flat)]
+    common = Counter(hint for _, hints in found for hint in hints)
     marks = [
-        m._replace(hint=max(hints, key=lambda hint: common[hint]))
-        if (hints := findings.get(m.key)) else m
-        for m in marks
-    ]  # fmt: skip
-    unknown = [
-        Mark(shown(key), shown(x), UNKNOWN, nobody_asked(problems, meant))
-        for meant, entries in flat.items() for key, x in entries
-    ]  # fmt: skip
-    return Marks((*marks, *unknown), total)
+        m._replace(hint=max(hints, key=lambda hint: common[hint])) if hints else m
+        for m, hints in found
+    ]
+    strays = [
+        Mark(clipped(key), shown(x), UNKNOWN, nobody_asked(problems, meant))
+        for meant, entries in flat.items()
+        for key, x in entries
+        if not (meant.endswith(".") and is_empty(x))  # a problem that is left out
+    ]
+    return Marks((*marks, *strays), total)
+
+
+Flat = dict[str, list[tuple[str, Any]]]  # key like 1.a: each key as it was given, and its answer
+
+
+def lines(i: int, problem: Problem, flat: Flat) -> Iterator[tuple[Mark, list[str]]]:
+    """A mark for each blank of a problem, with the usual mistakes that explain it."""
+    given = {b: [x for _, x in flat.pop(f"{i}.{b.key}", [])] for b in problem.blanks}
+    understood = {blank: number(xs, blank.key) for blank, xs in given.items()}
+    pass_ = Pass(problem, {blank: x for blank, (x, _) in understood.items()})
+    for blank, xs in given.items():
+        x, unclear = understood[blank]
+        verdict, hint = (UNKNOWN, unclear) if unclear else judged(pass_, blank, xs, x)
+        answer = " or ".join(filter(None, map(shown, xs)))
+        recognised = pass_.recognised(blank) if verdict == WRONG and x is not None else []
+        yield Mark(f"{i}.{blank.key}", answer, verdict, hint), recognised
 
 
 def judged(pass_: Pass, blank: Blank, xs: Sequence[Any], x: Fraction | None) -> tuple[str, str]:
@@ -124,13 +131,13 @@ def judged(pass_: Pass, blank: Blank, xs: Sequence[Any], x: Fraction | None) -> 
     return WRONG, "not it"
 
 
-def flattened(answers: Any) -> dict[str, list[tuple[str, Any]]] | None:
-    """By keys like 1.a the keys as they were given and the answers; None if they are no dict."""
+def flattened(answers: Any) -> Flat | None:
+    """The answers by keys like 1.a; None if they are no dict."""
     if getattr(answers, "ndim", None) == 1 and hasattr(answers, "to_dict"):  # a row of pandas
         answers = answers.to_dict()
     if not isinstance(answers, Mapping):
         return None
-    flat: dict[str, list[tuple[str, Any]]] = {}
+    flat: Flat = {}
     for key, x in answers.items():
         inside = isinstance(x, Mapping)
         for name, y in x.items() if inside else [("", x)]:
@@ -153,7 +160,7 @@ def meaning(key: str) -> str:
     ['1.a', '1.a', '1.a', '1.a', '1.a', '1.', 'a']
     """
     parts = KEY.fullmatch(numerals.plain(key).casefold())
-    return f"{int(parts[1])}.{parts[2] or ''}" if parts else key
+    return f"{parts[1].lstrip('0')}.{parts[2] or ''}" if parts else key
 
 
 def nobody_asked(problems: Sequence[Problem], key: str) -> str:
@@ -189,12 +196,16 @@ def number(xs: Sequence[Any], name: str) -> tuple[Fraction | None, str]:
 
 
 def shown(x: Any) -> str:
-    """An answer or a key as it is repeated, on one line."""
+    """An answer as it is repeated, on one line."""
     try:
-        words = "" if is_empty(x) else " ".join(text(x).split())
+        return "" if is_empty(x) else clipped(text(x))
     except ValueError:  # an int of thousands of digits
-        words = "a huge number"
-    return words if len(words) <= 20 else f"{words[:19]}…"
+        return "a huge number"
+
+
+def clipped(words: str, most: int = 20) -> str:
+    words = " ".join(words.split())
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 POINTS = ("student", "right", "carried on", "of")
