@@ -157,6 +157,8 @@ class Exercise:
         else:
             if self.is_empty(given, right):
                 return f"… {name}no answer yet"
+            if number(right) is not None and (unclear := ambiguity(given)):
+                return f"? {name}{unclear}."
             return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
         told = "" if callable(self.right) else f"{text(given)} is not it. "
         return f"✗ {name}{told}{mistake.hint}"
@@ -191,8 +193,8 @@ def is_missing(answer: Any) -> bool:
 def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, Any]:
     """The answers under the keys that are asked for, also where these are written otherwise.
 
-    >>> respelled({" X_0": 1, "2": "A", "y": 3}, {"x_0": 5, 2: "B"})
-    {'x_0': 1, 2: 'A', 'y': 3}
+    >>> respelled({" X_0": "x_0=1", "2": "A", "y": 3}, {"x_0": 5, 2: "B"})
+    {'x_0': '1', 2: 'A', 'y': 3}
     """
     asked: dict[str, list[Any]] = {}
     for key in right:
@@ -201,7 +203,9 @@ def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, A
     for key, x in given.items():
         near = asked.get(spelling(key), [])
         taken = len(near) != 1 or near[0] in given or near[0] in found
-        found[key if taken else near[0]] = x
+        name, equals, rest = x.partition("=") if isinstance(x, str) else ("", "", "")
+        again = equals and spelling(name) == spelling(key)  # "x = 3" under x
+        found[key if taken else near[0]] = rest if again else x
     return found
 
 
@@ -259,7 +263,7 @@ def misfit(given: Any, right: Any) -> str:
     if isinstance(right, str):
         return "" if isinstance(given, str) else "the answer is a text in quotes."
     if number(right) is not None:
-        return not_read(given)
+        return "" if number(given) is not None else f"the answer is a number, not {quoted(given)}."
     if isinstance(right, list | tuple | np.ndarray):
         try:
             shapes = np.shape(given), np.shape(right)
@@ -270,13 +274,13 @@ def misfit(given: Any, right: Any) -> str:
     return ""
 
 
-def not_read(given: Any) -> str:
-    """Why an answer is not read as a number; nothing if it is."""
+def ambiguity(given: Any) -> str:
+    """Why a text could be two numbers; nothing for all else."""
     try:
-        found = numerals.read(given)
+        numerals.read(given)
     except NumberError as error:
-        return f"{error}."
-    return f"the answer is a number, not {quoted(given)}." if found is None else ""
+        return str(error)
+    return ""
 
 
 def quoted(x: Any) -> str:
