@@ -19,9 +19,10 @@ LONGEST = 1000  # characters
 MINUS = "−⁻₋˗➖ー"  # beside all that Unicode calls a dash; the last one is on a Japanese keyboard
 MARKS = {"⁄": "/", "∕": "/", "÷": "/", "٫": ".", "٬": "'", "’": "'", "٪": "%", "﹢": "+", "﹪": "%"}
 NOTHING = {"", "na", "nan", "nat", "nil", "none", "null"}  # how tables write an empty cell
+DIGITS = r"\d+(_\d+)*"
 UNSIGNED = re.compile(
-    r"(?P<whole>\d+(_\d+)*|[1-9]\d{0,2}((?P<group>[,.' ])\d{3}((?P=group)\d{3})*)|)"
-    r"((?P<point>[.,])(?P<part>\d*))?(?P<power>e[+-]?\d{1,3})?",
+    rf"(?P<whole>{DIGITS}|[1-9]\d{{0,2}}((?P<group>[,.' ])\d{{3}}((?P=group)\d{{3}})*)|)"
+    rf"((?P<point>[.,])(?P<part>{DIGITS})?)?(e(?P<power>[+-]?{DIGITS}))?",
     re.ASCII | re.IGNORECASE,
 )
 FRACTION = re.compile(r"((?P<whole>\d+) )?(?P<over>\d+) ?/ ?(?P<under>\d+)", re.ASCII)
@@ -123,8 +124,11 @@ def positive(words: str) -> Fraction | float | None:
         return None
     if parts["point"] and parts["point"] == parts["group"]:
         return None
+    power = int(parts["power"] or 0)
+    if abs(power) >= LONGEST:
+        return None
     whole = re.sub(r"[,.' _]", "", parts["whole"])
-    return Fraction(f"{whole or 0}.{parts['part'] or 0}{parts['power'] or ''}")
+    return Fraction(f"{whole or 0}.{parts['part'] or 0}e{power}")
 
 
 def plain(text: str) -> str:
