@@ -411,8 +411,8 @@ def test_a_number_gets_the_same_mark_in_every_type(x, kind):
 @pytest.mark.parametrize(
     "nothing",
     [float("nan"), np.float64("nan"), Decimal("nan"), NAType(), np.datetime64("NaT", "s"),
-     np.ma.masked, None, ..., "", " ", "\u00a0", "-", "–", "--", "?", "??", "…", "...", "/", "nan", "NaN", "n/a",
-     "#N/A", "<NA>", "None", "NULL", "_", "\u200b", {}, [None]],
+     np.ma.masked, None, ..., "", " ", "\u00a0", "-", "–", "--", "?", "??", "…", "...", "/",
+     "nan", "NaN", "n/a", "#N/A", "<NA>", "None", "NULL", "_", "\u200b", {}, [None]],
     ids=repr,
 )  # fmt: skip
 def test_an_empty_cell_is_no_answer_and_no_mistake(nothing):
