@@ -30,6 +30,7 @@ from microgrid.program import Program, record
 from microgrid.scope import scope
 from microgrid.steps import steps
 from microgrid.value import Op, Value
+from microgrid.version import __version__ as __version__
 
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 

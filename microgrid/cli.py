@@ -9,7 +9,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Sequence
-from fractions import Fraction
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ import numpy as np
 from microgrid import derive, examples, formulas
 from microgrid.course.worksheets import KINDS, worksheet
 from microgrid.draw import Picture, draw
-from microgrid.errors import ExpressionError, LayoutError, MicrogridError
+from microgrid.errors import ExpressionError, LayoutError, MicrogridError, NumberError
 from microgrid.explain import explain
-from microgrid.expression import parse
+from microgrid.expression import parse, typed
 from microgrid.matrix import Array, affine, grads, matrix, values
+from microgrid.numerals import read
 from microgrid.steps import steps
 from microgrid.value import Value
+from microgrid.version import __version__
 
 Commands = Any  # argparse names no public type for its subparsers
 SIZES = {
@@ -44,20 +46,23 @@ EPILOG = """examples:
   microgrid check my_engine.py --html report.html
   microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
 
-EXPR is ordinary arithmetic: numbers, names, + - * / **, comparisons inside where(...), and
-functions such as exp, log, sigmoid, relu, maximum(x, y). It is parsed, never run as code.
-A name like w_0 or x_12 is shown with a subscript."""
+EXPR is ordinary arithmetic: numbers, names, + - * / **, functions such as
+exp, log, sigmoid, relu, maximum(x, y), and comparisons inside where(...).
+It is parsed, never run as code. A name like w_0 or x_12 is shown with a
+subscript; pi and e have their numbers, unless another is given. A number
+after a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 when the input was wrong."""
     parser = argparse.ArgumentParser(
         prog="microgrid",
-        description="Backpropagation on scalar nodes: tables and pictures of the backward pass, "
+        description="Backpropagation on scalar nodes: tables and pictures of the backward pass,\n"
         "and a checker of anyone's engine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"microgrid {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add = commands.add_parser("demo", help="run the worked examples and write their pictures")
     add.add_argument("-o", "--output", type=Path, default=Path("microgrid-demo"), metavar="FOLDER")
@@ -81,9 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
+    if not given:
+        parser.print_help()
+        print("microgrid: a COMMAND is required", file=sys.stderr)
+        return 2
     # A word like -x*y is an expression: argparse takes a word that begins with a space as it is.
-    if given[:1] != ["worksheet"]:
-        given = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given]
+    if given[0] != "worksheet":
+        words = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given[1:]]
+        given = [given[0], *words]
     options, more = parser.parse_known_args(given)
     if more and not (hasattr(options, "numbers") and all("=" in word.lstrip("-") for word in more)):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
@@ -112,7 +122,7 @@ def derive_command(commands: Commands) -> None:
     )
     add.add_argument("layer", choices=("affine", "matmul"), help="Y = XW + b, or Y = WX")
     for size, meaning in SIZES.items():
-        add.add_argument(f"--{size}", type=int, metavar=size.upper(), help=meaning)
+        add.add_argument(f"--{size}", type=whole, metavar=size.upper(), help=meaning)
     for name in ("dX", "dW", "db"):
         add.add_argument(f"--{name}", metavar="TEXT", help=f"a claim for {name}, like 'dY @ W.T'")
     add.add_argument("-o", "--output", type=Path, metavar="FILE.tex|.md")
@@ -148,13 +158,14 @@ CHECK_EPILOG = """examples:
   microgrid check micrograd.engine --only reuse --only order --examples 200
   microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
 
-The class needs Value(number), .data, .grad, .backward() and operators; functions are looked for
-as methods and as functions of the module. Findings are wrong (a wrong number), fragile (it breaks
-on depth, overflow, memory) or a convention. Exit code: 0 passes, 1 fails (something is wrong; with
---strict also if fragile), 2 could not run.
+The class needs Value(number), .data, .grad, .backward() and operators;
+functions are looked for as methods and as functions of the module. Findings
+are wrong (a wrong number), fragile (it breaks on depth, overflow, memory) or a
+convention. Exit code: 0 passes, 1 fails (something is wrong; with --strict also
+if fragile), 2 could not run.
 
-The engine's code runs with your rights, in a process of its own: to grade strangers, put the whole
-check into a container."""
+The engine's code runs with your rights, in a process of its own: to grade
+strangers, put the whole check into a container."""
 
 
 def check_command(commands: Commands) -> None:
@@ -171,7 +182,7 @@ def check_command(commands: Commands) -> None:
     add.add_argument("--strict", action="store_true", help="what is fragile fails, too")
     add.add_argument("--examples", type=count, default=20, metavar="N",
                      help="programs a property draws for each operation (default 20)")  # fmt: skip
-    add.add_argument("--seed", type=int, default=0, metavar="N", help="another one draws others")
+    add.add_argument("--seed", type=whole, default=0, metavar="N", help="another one draws others")
     add.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS",
                      help="for the whole check (default 60)")  # fmt: skip
     for name, what in REPORTS.items():
@@ -187,18 +198,27 @@ REPORTS = {
 }  # fmt: skip
 
 
+def whole(text: str) -> int:
+    """The whole number that an option is given."""
+    with suppress(NumberError):
+        number = read(text)
+        if number is not None and number % 1 == 0:
+            return int(number)
+    raise argparse.ArgumentTypeError(f"invalid int value: {text!r}")
+
+
 def count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
-    return int(text)
+    with suppress(argparse.ArgumentTypeError):
+        if 1 <= whole(text) <= 100_000:
+            return whole(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
 
 
 def seconds(text: str) -> float:
-    try:
-        if 1 <= float(text) <= 86_400:
-            return float(text)
-    except ValueError:
-        pass
+    with suppress(NumberError):
+        number = read(text)
+        if number is not None and 1 <= number <= 86_400:
+            return float(number)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
 
 
@@ -213,6 +233,8 @@ def check_engine(options: argparse.Namespace) -> int:
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
         ) from None
     files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
+    engine = Path(options.target.partition(":")[0])
+    distinct(*files.values(), *([engine] if engine.is_file() else []))
     for path in files.values():
         if path != STANDARD_OUTPUT:  # say so now if it cannot be written
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -265,10 +287,12 @@ def worksheet_command(commands: Commands) -> None:
         epilog=WORKSHEET_EPILOG.format(kinds=kinds),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another sheet")
+    add.add_argument(
+        "--seed", type=whole, default=0, metavar="N", help="another one, another sheet"
+    )
     add.add_argument("--kind", default="gradients", metavar="KIND",
                      help=f"{', '.join(KINDS)} (default gradients)")  # fmt: skip
-    add.add_argument("-n", type=int, default=4, metavar="N", help="problems (default 4)")
+    add.add_argument("-n", type=whole, default=4, metavar="N", help="problems (default 4)")
     add.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.tex")
     add.add_argument("--answers", type=Path, metavar="FILE.html|.tex", help="the solution, too")
     add.set_defaults(run=write_worksheet)
@@ -278,6 +302,7 @@ def write_worksheet(options: argparse.Namespace) -> None:
     for path in (options.output, options.answers):
         if path is not None:
             checked_suffix(path, ".html", ".tex")
+    distinct(options.output, options.answers)
     sheet = worksheet(options.seed, options.kind, options.n)
     print(f"wrote {sheet.save(options.output)}")
     if options.answers is not None:
@@ -306,14 +331,27 @@ def root_of(options: argparse.Namespace) -> Value:
 
 
 def assignment(text: str) -> tuple[str, float]:
-    name, equals, number = text.partition("=")
-    if not equals or not name.strip().isidentifier():
-        raise ExpressionError(f"{text!r} is not of the form name=number")
+    """The name and the number of a word like x=-0.5; ExpressionError if it is no such word."""
+    name, _, written = text.partition("=")
+    name = unicodedata.normalize("NFKC", typed(name))  # as Python reads the expression
+    if not name.isidentifier() or not written.strip():
+        raise ExpressionError(
+            f"{text!r} is not of the form name=number: after the expression come words like "
+            "x=-0.5, without spaces"
+        )
     try:
-        name = unicodedata.normalize("NFKC", name)  # as Python reads the expression
-        return name.strip(), float(Fraction(number)) if "/" in number else float(number)
-    except (ValueError, ArithmeticError):
-        raise ExpressionError(f"{name.strip()}={number!r} is not a number") from None
+        number = read(written)
+    except NumberError as error:
+        raise ExpressionError(f"{name}={error}") from None
+    if number is None:
+        raise ExpressionError(f"{name}={written!r} is not a number, such as 2, -0.5, 1/3 or 1e-3")
+    try:
+        near = float(number)
+    except OverflowError:
+        raise ExpressionError(f"{name}={written!r} is too large for a float") from None
+    if number and not near:
+        raise ExpressionError(f"{name}={written!r} is too small for a float")
+    return name, near
 
 
 def explain_expression(options: argparse.Namespace) -> None:
@@ -365,6 +403,16 @@ def checked_suffix(path: Path, *allowed: str) -> str:
         raise ExpressionError(f"{path}: the name must end in {', '.join(allowed)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     return suffix
+
+
+def distinct(*paths: Path | None) -> None:
+    """ExpressionError where two of these are one file, however they are spelled."""
+    given = [path for path in paths if path is not None]
+    for i, path in enumerate(given):
+        for other in given[:i]:
+            same = path.exists() and other.exists() and path.samefile(other)
+            if same or path.resolve() == other.resolve():
+                raise ExpressionError(f"{other} and {path} are one file: give two names")
 
 
 def demo(options: argparse.Namespace) -> None:

@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import microgrid
 from microgrid.cli import main
 
 
@@ -110,6 +114,97 @@ def test_negative_numbers_and_quotients_are_numbers(capsys):
     assert "f = -0.5" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("x=−2", "-2"), ("x=–2", "-2"), ("x=0,5", "0.5"), ("x=1 / 4", "0.25"), ("x=½", "0.5"),
+        ("x = 3", "3"), ("x=.5", "0.5"), ("x=25%", "0.25"), ("x=1_000", "1000"), ("x=inf", "inf"),
+        ("x=٣", "3"), ("ｘ=2", "2"),
+    ],
+)  # fmt: skip
+def test_a_number_may_be_written_as_people_write_it(word, value, capsys):
+    assert main(["explain", "x", word]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith(f"x = {value}, ")
+
+
+def test_a_name_may_be_copied_from_a_picture(capsys):
+    assert main(["explain", "x₁*x_2", "x_1=2", "x₂=3"]) == 0
+    assert "f = 6" in capsys.readouterr().out
+
+
+def test_options_read_numbers_as_the_rest_does(tmp_path, capsys):
+    sheets = [tmp_path / "a.html", tmp_path / "b.html"]
+    for seed, n, sheet in (("-7", "2", sheets[0]), ("−7", "2.0", sheets[1])):
+        assert main(["worksheet", "--seed", seed, "-n", n, "-o", str(sheet)]) == 0
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+
+
+def test_the_version_is_that_of_the_installed_distribution(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"microgrid {microgrid.__version__}\n"
+    with suppress(PackageNotFoundError):
+        assert microgrid.__version__ == version("microgrid-autodiff")
+
+
+def test_a_checkout_that_is_not_installed_has_a_version_too(tmp_path):
+    package = Path(microgrid.__file__).parent
+    (tmp_path / "microgrid").symlink_to(package, target_is_directory=True)
+    for needed in ("numpy", "graphviz"):
+        (tmp_path / needed).symlink_to(Path(find_spec(needed).origin).parent)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import microgrid as mg; "
+    program += "print(mg.__version__)"
+    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True)
+    assert done.stdout == "0+unknown\n", done.stderr
+
+
+def test_the_command_alone_prints_its_help():
+    done = run()
+    assert done.returncode == 2
+    assert "worksheet" in done.stdout
+    assert done.stderr == "microgrid: a COMMAND is required\n"
+
+
+@pytest.mark.parametrize(
+    ("answers", "links"),
+    [("s.html", {}), ("./s.html", {}), ("new/../s.html", {}), ("t.html", {"t.html": "s.html"})],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("exists", [False, True])
+def test_the_answers_do_not_overwrite_the_sheet(answers, links, exists, tmp_path, capsys):
+    sheet = tmp_path / "s.html"
+    if exists:
+        sheet.write_text("kept")
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    assert main(["worksheet", "-o", str(sheet), "--answers", f"{tmp_path}/{answers}"]) == 2
+    assert "are one file: give two names" in capsys.readouterr().err
+    assert sheet.exists() == exists
+    assert not exists or sheet.read_text() == "kept"
+
+
+def test_a_hard_link_is_the_same_file_too(tmp_path):
+    (tmp_path / "s.html").write_text("kept")
+    os.link(tmp_path / "s.html", tmp_path / "t.html")
+    paths = [str(tmp_path / name) for name in ("s.html", "t.html")]
+    assert main(["worksheet", "-o", paths[0], "--answers", paths[1]]) == 2
+    assert (tmp_path / "t.html").read_text() == "kept"
+
+
+def test_no_report_overwrites_another_or_the_engine(tmp_path, capsys):
+    engine = tmp_path / "engine.py"
+    engine.write_text("mine")
+    report = str(tmp_path / "r")
+    for target, *options in (
+        [str(engine), "--html", str(engine)], [f"{engine}:Value", "--json", str(engine)],
+        ["engine", "--html", report, "--json", report], ["engine", "--html", "-", "--json", "-"],
+    ):  # fmt: skip
+        assert main(["check", target, *options]) == 2
+        assert "are one file" in capsys.readouterr().err
+    assert engine.read_text() == "mine"
+    assert not Path(report).exists()
+
+
 @pytest.mark.parametrize("suffix", ["svg", "png", "dot"])
 def test_draw_writes_the_format_of_the_file_name(suffix, tmp_path):
     path = tmp_path / "new" / f"f.{suffix}"
@@ -130,6 +225,16 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["explain", "x +", "x=1"], "invalid syntax"),
         (["explain", "x", "x=one"], "not a number"),
         (["explain", "x", "x"], "name=number"),
+        (["explain", "x", "x", "=", "1"], "without spaces"),
+        (["explain", "x", "x="], "name=number"),
+        (["explain", "x=1", "x"], "after the expression"),
+        (["explain", "x", "x=True"], "not a number, such as 2, -0.5, 1/3"),
+        (["explain", "x", "x=1+1"], "not a number"),
+        (["explain", "x", "x=1,000"], "may be 1000 or 1.000"),
+        (["explain", "x", "x=(1)"], "leave the brackets out"),
+        (["explain", "x", "x=1e400"], "too large for a float"),
+        (["explain", "x", "x=1e-400"], "too small for a float"),
+        (["explain", "x", "x=" + "9" * 5000], "not a number"),
         (["explain", "x*y", "x=1"], "y has no number"),
         (["explain", "x", "x=1/0"], "not a number"),
         (["explain", "9**9**9"], "out of range"),
@@ -150,6 +255,9 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["worksheet", "-o", "f.pdf"], ".html, .tex"),
         (["worksheet", "-o", "f.html", "--answers", "f.pdf"], ".html, .tex"),
         (["worksheet", "-o", "f.html", "x=1"], "unrecognized"),
+        (["check", "cli.py", "--seed", "1,000"], "invalid int"),
+        (["check", "cli.py", "--timeout", "0,5"], "from 1 to 86400"),
+        (["check", "cli.py", "--examples", "2.5"], "from 1 to 100000"),
         (["nonsense"], "invalid choice"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),
@@ -204,6 +312,8 @@ def test_help_has_examples():
         done = run(*arguments)
         assert done.returncode == 0
         assert 'microgrid explain "' in done.stdout
+        text = done.stdout.partition("examples:")[0] + done.stdout.partition("EXPR is")[2]
+        assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_output_that_is_no_terminal_has_no_colours(tmp_path):

@@ -1,6 +1,8 @@
 """Exercises: the right answer is right, each usual mistake is recognised, nothing else passes."""
 
 import math
+import time
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import microgrid as mg
-from microgrid.course import CHAPTERS, Exercise, Mistake, exercise, exercises
+from microgrid.course import CHAPTERS, Exercise, Mistake, chapter09, exercise, exercises
 from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import agree
 from microgrid.course.mistakes import SLIPS, slips
@@ -133,13 +135,15 @@ TRUE = [
     (np.eye(2), [[1, 0], [0, 1]], 2),
     (math.inf, math.inf, 2), (math.nan, math.nan, 2), ({1, 2}, {2, 1}, 2), ([2, 1], {1, 2}, 2),
     (1234, 1234.4, 2), (True, True, 2), (range(1, 3), [1, 2], 2),
-    ({"a": [1]}, {"a": np.ones(1)}, 2),
+    ({"a": [1]}, {"a": np.ones(1)}, 2), ("7", 7, 2), (["0,5", "½"], [0.5, 0.5], 2),
+    (Decimal("0.20"), 0.1966, 2), (" −1 / 3", Fraction(-1, 3), 6), (np.array("٣"), 3, 2),
 ]  # fmt: skip
 FALSE = [
-    (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("7", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
+    (0.21, 0.1966, 2), (0.2, 0.1966, 3), ("8", 7, 2), (7, "7", 2), ([1], [1, 2], 2), (True, 1, 2),
     (1, True, 2), (None, 0, 2), ([[1]], [1], 2), (0, math.nan, 2), ({1}, {1, 2}, 2),
     (1300, 1234.4, 2), (2001, 2000, 2), (2411, 2410.0, 2), (10**400, 1e308, 2),
-    ({"a": 1}, {"a": 2}, 2),
+    ({"a": 1}, {"a": 2}, 2), (np.True_, 1, 2), ("True", 1, 2), (np.ma.masked, 0, 2),
+    ("(1)", 1, 2), ("1,000", 1, 2), ("1+1", 2, 2), (None, 0, 2), (Decimal("NaN"), 0, 2),
 ]  # fmt: skip
 
 
@@ -160,7 +164,9 @@ def test_what_is_rounded_to_as_many_digits_as_asked_is_right(x, digits):
 
 def test_the_verdict_says_what_kind_of_answer_is_asked_for():
     told = [
-        (Exercise("?", 7).check("7"), "the answer is a number, not '7'."),
+        (Exercise("?", 7).check("seven"), "the answer is a number, not 'seven'."),
+        (Exercise("?", 7).check("7,000"), "? '7,000' may be 7000 or 7.000: write it without"),
+        (Exercise("?", {"a": 7}).check({"a": "(7)"}), "? a: '(7)' is 7 in brackets, or −7 as"),
         (Exercise("?", "left").check(7), "the answer is a text in quotes."),
         (Exercise("?", [[1, 2]]).check([1, 2]), "the shape is (2,); it should be (1, 2)."),
         (Exercise("?", [[1, 2]]).check([[1], [2, 3]]), "the rows have different lengths."),
@@ -178,6 +184,34 @@ def test_the_verdict_says_what_kind_of_answer_is_asked_for():
         assert words in str(verdict)
 
 
+@pytest.mark.parametrize(
+    "nothing", ["", " ", "–", "?", math.nan, "n/a", "nan", np.ma.masked, [None]]
+)
+def test_an_empty_cell_is_no_answer_yet(nothing):
+    assert str(Exercise("?", 5).check(nothing)) == "… no answer yet"
+    verdict = Exercise("?", {"a": 5, "b": 6}).check({"a": nothing, "b": 6})
+    assert str(verdict) == "… a: no answer yet\n✓ b: right"
+
+
+def test_nan_is_an_answer_where_it_is_right_or_a_mistake_or_comes_of_a_function():
+    task = Exercise("?", {"a": math.nan, "b": 5}, [Mistake({"b": math.nan}, "It is finite.")])
+    verdict = task.check({"a": math.nan, "b": math.nan})
+    assert str(verdict) == "✓ a: right\n✗ b: nan is not it. It is finite."
+    function = Exercise("?", lambda: 5.0, probe=lambda f: f())
+    assert str(function.check(lambda: math.nan)) == "✗ nan is not it."
+
+
+def test_keys_of_answers_may_be_written_in_any_way_but_none_takes_the_place_of_another():
+    task = Exercise("?", {"x_0": 1, "b": 2, 3: 4})
+    assert task.check({" X_0": 1, "B ": 2, "3.0": 4})
+    assert task.check({"x_0": "X_0 = 1", "ｂ": 2, 3.0: 4})
+    verdict = task.check({"x_0": 1, "X_0": 7, "b": 2, "3": 4})
+    assert str(verdict).splitlines()[-1] == "✗ X_0: nobody has asked for it"
+    letters = Exercise("?", {"w": 1, "W": 2})
+    assert letters.check({"w": 1, "W": 2})
+    assert "nobody has asked" in str(letters.check({" w": 1, "W": 2}))
+
+
 def test_a_function_is_judged_by_what_it_does():
     task = Exercise(
         "Square it.", lambda x: x * x, [Mistake(lambda x: 2 * x, "That doubles.")],
@@ -187,6 +221,36 @@ def test_a_function_is_judged_by_what_it_does():
     assert str(task.check(lambda x: x + x)) == "✗ That doubles."
     assert "not it" in str(task.check(lambda x: x))
     assert task.solution() == "x times x."
+
+
+# What could not be checked in time is neither right nor wrong.
+
+
+@pytest.mark.parametrize("patience", [0.001, 0.3])
+def test_a_right_engine_that_could_not_be_checked_in_time_gets_no_cross(patience, monkeypatch):
+    monkeypatch.setattr(chapter09, "PATIENCE", patience)
+    assert str(exercise(9, 1).check(chapter09.MyValue)) == chapter09.UNFINISHED
+
+
+def test_an_engine_that_hangs_is_shown_the_program_and_gets_no_cross(monkeypatch):
+    monkeypatch.setattr(chapter09, "PATIENCE", 6.0)  # so half a second for each program
+
+    class Hangs(chapter09.MyValue):
+        def backward(self):
+            while True:
+                time.sleep(0.01)
+
+    verdict = exercise(9, 1).check(Hangs)
+    assert not verdict
+    assert verdict.lines[0] == chapter09.UNFINISHED
+    assert "✗" not in str(verdict)
+    assert "backward()" in str(verdict)
+
+
+def test_what_an_engine_lacks_is_told_however_little_time_there_is(monkeypatch):
+    monkeypatch.setattr(chapter09, "PATIENCE", 0.3)
+    verdict = exercise(9, 1).check(chapter09.planted(__neg__=None))
+    assert str(verdict) in ("✗ it has no `-x` yet", chapter09.UNFINISHED)
 
 
 # The usual mistakes of a backward pass, each where it shows.

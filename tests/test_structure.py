@@ -12,12 +12,12 @@ import microgrid
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
 LAYERS = [
-    {"errors", "numeric"},
+    {"errors", "numeric", "version"},
     {"guards"},
     {"value"},
     {"rules"},
     {"ops"},
-    {"functions", "copying", "labels", "scope"},
+    {"functions", "copying", "labels", "numerals", "scope"},
     {"calculus", "blocks", "latex"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose", "derivation", "steps"},

@@ -5,9 +5,11 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from decimal import Decimal
 from fractions import Fraction
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,20 @@ SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = "#c62828", "#0a7d20"
 PRINTED = ["f = a·b·c − d", "f = (a − b + c·d)²", "f = (a + b − c)·d", "f = a·(−b + c)·d"]
 ANSWERS = {"d": -12, "r": -2, "q": -12, "c": -12, "p": -12, "b": 12, "a": 4}
+
+
+class NAType:
+    """As the empty cell of pandas: it has no truth."""
+
+    __bool__ = None
+
+    def __ne__(self, other):
+        return self
+
+    def __repr__(self):
+        return "<NA>"
+
+
 kinds = st.sampled_from(sorted(KINDS))
 seeds = st.integers(-(10**9), 10**9)
 sheets = st.builds(worksheet, seeds, kinds, st.integers(1, 3))
@@ -225,7 +241,7 @@ def test_right_answers_get_full_marks_in_any_form(sheet):
 
 @given(sheets)
 def test_an_empty_form_is_no_mistake_and_no_point(sheet):
-    for answers in (sheet.form, {}):
+    for answers in (sheet.form, {}, dict.fromkeys(sheet.form), {key: {} for key in sheet.form}):
         marks = sheet.check(answers)
         assert (bool(marks), marks.points, marks.carried) == (False, 0, 0)
         assert {m.hint for m in marks.marks} == {"no answer yet"}
@@ -340,7 +356,7 @@ def honest(problem, written, blank):
     ("answer", "verdict", "hint"),
     [
         ("many", "✗", "a number"), (True, "✗", "a number"), ([1], "✗", "a number"),
-        (float("nan"), "✗", "a number"), (float("inf"), "✗", "a number"),
+        (float("nan"), "…", "no answer"), (float("inf"), "✗", "a number"),
         (10**400, "✗", "a number"), ("1e999999999", "✗", "a number"), ("1/0", "✗", "a number"),
         pytest.param("9" * 5000, "✗", "a number", id="long"),
         (3 + 0j, "✗", "a number"), ("", "…", "no answer"),
@@ -364,6 +380,135 @@ def test_what_is_no_number_is_said_to_be_none(answer, verdict, hint):
         assert marks.points == marks.total - 1
         assert "<script>" not in marks._repr_html_()
         assert all(len(line) < 140 for line in str(marks).splitlines())
+
+
+@pytest.mark.parametrize(
+    "eight",
+    ["8,0", ".8e1", "8.", "80e-1", "=8", "= 8", "b=8", "B = +8", "８", "٨", "16 / 2",
+     "7.9999999999", "8.0000000000", 7.9999999999, Decimal("8.0"), Decimal("7.9999999999"),
+     Fraction(16, 2), np.int8(8), np.float32(8), np.longdouble(8), np.array(8),
+     np.array("8"), mg.Value(8), "8\u00a0", "\ufeff8\r\n", "800 %", "0008", "8,000000"],
+    ids=repr,
+)  # fmt: skip
+def test_a_right_number_is_right_however_it_is_written(eight):
+    (mark,) = [m for m in worksheet(7, "forks", 1).check({"1.b": eight}).marks if m.key == "1.b"]
+    assert (mark.verdict, mark.hint) == ("✓", "")
+
+
+@pytest.mark.parametrize("minus", "-−–—‒‐‑―－﹣﹘⁻➖")
+def test_every_dash_is_a_minus(minus):
+    for answer in (f"{minus}19", f"{minus} 19,0", f"(\u200e{minus}19)", f"={minus}19"):
+        assert worksheet(7, "forks", 1).check({"1.a": answer}).points == 1
+
+
+@given(st.decimals(-99, 99, places=10), st.sampled_from([float, str, Fraction, np.float64]))
+def test_a_number_gets_the_same_mark_in_every_type(x, kind):
+    sheet = worksheet(7, "forks", 1)
+    decimal, other = sheet.check({"1.b": x}).marks, sheet.check({"1.b": kind(x)}).marks
+    assert [(m.verdict, m.hint) for m in decimal] == [(m.verdict, m.hint) for m in other]
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [float("nan"), np.float64("nan"), Decimal("nan"), NAType(), np.datetime64("NaT", "s"),
+     np.ma.masked, None, ..., "", " ", "\u00a0", "-", "–", "--", "?", "??", "…", "...", "/",
+     "nan", "NaN", "n/a", "#N/A", "<NA>", "None", "NULL", "_", "\u200b", {}, [None]],
+    ids=repr,
+)  # fmt: skip
+def test_an_empty_cell_is_no_answer_and_no_mistake(nothing):
+    sheet = worksheet(7, "forks", 1)
+    marks = sheet.check({"1": {**sheet.answers["1"], "b": nothing}})
+    (mark,) = [m for m in marks.marks if m.verdict != "✓"]
+    assert mark == ("1.b", "", "…", "no answer yet")
+    assert not marks.mistakes
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("8,000", "may be 8000 or 8.000"), ("(8)", "leave the brackets out"),
+        ("a=8", "is about a: here the number is that of b"),
+    ],
+)  # fmt: skip
+def test_what_could_be_two_numbers_is_asked_for_again_and_is_no_mistake(answer, words):
+    marks = worksheet(7, "forks", 1).check({"1.b": answer})
+    (mark,) = [m for m in marks.marks if m.key == "1.b"]
+    assert mark.verdict == "?"
+    assert words in mark.hint
+    assert not marks.mistakes
+    assert "1 not understood" in marks.heading
+
+
+@pytest.mark.parametrize(
+    "key", ["1.B", "1. b", " 1.b ", "01.b", "１.b", "1b", "1-b", "1_b", "(1) b", "1)b", (1, "b")]
+)
+def test_a_key_may_be_written_in_any_way(key):
+    assert worksheet(7, "forks", 1).check({key: 8}).points == 1
+
+
+def test_the_number_of_a_problem_may_come_from_a_table_and_the_blank_in_capitals():
+    sheet = worksheet(7, "mixed", 2)
+    capitals = {float(i): {k.upper(): x for k, x in xs.items()} for i, xs in sheet.answers.items()}
+    assert sheet.check(capitals)
+
+
+def test_two_answers_to_one_blank_are_told_unless_they_are_the_same():
+    sheet = worksheet(7, "forks", 1)
+    for second, points in ((8.0, 1), ("", 1), (None, 1), (9, 0), ("eight", 0)):
+        marks = sheet.check({"1.b": 8, "1": {"B": second}})
+        assert marks.points == points
+        assert ("several answers" in str(marks)) == (not points)
+
+
+def test_a_row_of_pandas_is_a_dict():
+    class Row(dict):  # what a Series offers
+        ndim, to_dict = 1, dict.copy
+        keys = property()  # it is no Mapping
+
+    assert worksheet(7, "forks", 1).check(Row({"1.b": 8})).points == 1
+
+
+def test_a_key_that_no_blank_has_is_told_with_those_there_are():
+    sheet = worksheet(7, "forks", 2)
+    told = {
+        "l.a": "keys like 1.a", "3.a": "2 problems", "a": "keys like 1.a",
+        "1.z": "problem 1 asks for s, r, q, c, p, b, a", "1": "problem 1 asks for s, r",
+    }  # fmt: skip
+    for key, words in told.items():
+        marks = sheet.check({key: 8})
+        assert not marks
+        assert [(m.key, m.verdict) for m in marks.marks if m.hint != "no answer yet"] == [
+            (key, "?")
+        ]
+        assert words in str(marks)
+        assert "1 not understood" in marks.heading
+
+
+def test_a_class_is_told_what_was_not_understood_and_of_whom():
+    sheet = worksheet(7, "forks", 1)
+    marks = sheet.mark_all(
+        {"Ada": {"l.a": 1}, "Ben": {"l.a": 2, "1.b": "8,000"}, "Cy": [1, 2], "Di": None, "<E>": {}}
+    )
+    assert [(words[:3], dict(who)) for words, who in marks.unclear] == [
+        ("l.a", {"Ada": 1, "Ben": 1}), ("1.b", {"Ben": 1}), ("the", {"Cy": 1})
+    ]  # fmt: skip
+    for shown in (str(marks), marks._repr_html_()):
+        assert "not understood" in shown
+        assert "Ada 1, Ben 1" in shown
+    assert "not understood" not in str(sheet.mark_all({"Ada": sheet.answers, "Di": None}))
+
+
+@pytest.mark.parametrize("answers", [[{"1.a": 5}], "answers.csv", None, 5, np.zeros(3), iter(())])
+def test_what_is_no_class_is_an_error_that_says_what_one_is(answers):
+    with pytest.raises(
+        ExerciseError, match=r"a dict of students like \{'Ada': \{'1.a': 5\}\}, got"
+    ):
+        worksheet(7, n=1).mark_all(answers)
+
+
+def test_two_students_of_one_name_are_not_one():
+    with pytest.raises(ExerciseError, match="two students are called 5"):
+        worksheet(7, n=1).mark_all({5: {}, "5": {}})
 
 
 def test_unknown_blanks_are_named_and_what_is_no_dict_is_told_the_form():

@@ -1,19 +1,21 @@
 """An exercise: a question, its right answer, and the usual wrong ones, each with a hint.
 
-Answers are numbers, texts, lists, arrays, dicts of such, or functions, which are judged by what
-they do. Nothing is asked of the network, and no answer is kept.
+Answers are numbers, also written as texts, texts, lists, arrays, dicts of such, or functions, which
+are judged by what they do. Nothing is asked of the network, and no answer is kept.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgrid import numerals
+from microgrid.errors import NumberError
 from microgrid.value import Value
 
 
@@ -116,6 +118,7 @@ class Exercise:
         """The verdict on a dict of answers: a line for each entry."""
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
+        given = respelled(given, right)
         unknown = [f"✗ {key}: nobody has asked for it" for key in given if key not in right]
         wrong = {
             k: x for k, x in given.items() if k in right and not agree(x, right[k], self.digits)
@@ -134,8 +137,6 @@ class Exercise:
             good = good and ok
             if ok:
                 lines.append(f"✓ {key}: right")
-            elif is_missing(answer):
-                lines.append(f"… {key}: no answer yet")
             else:
                 here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
                 lines.append(self.complaint(f"{key}: ", answer, wanted, here))
@@ -143,12 +144,21 @@ class Exercise:
             lines.append(self.why)
         return Verdict(good, (*lines, *unknown))
 
+    def is_empty(self, given: Any, right: Any) -> bool:
+        """Whether nothing stands where an answer is asked for; what a function gives is one."""
+        empty = is_missing(given) or (number(right) is not None and numerals.missing(given))
+        return empty and not callable(self.right)
+
     def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
         """Why an answer is wrong, as far as can be told."""
         for mistake in mistakes:
             if agree(given, mistake.answer, self.digits):
                 break
         else:
+            if self.is_empty(given, right):
+                return f"… {name}no answer yet"
+            if number(right) is not None and (unclear := ambiguity(given)):
+                return f"? {name}{unclear}."
             return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
         told = "" if callable(self.right) else f"{text(given)} is not it. "
         return f"✗ {name}{told}{mistake.hint}"
@@ -159,34 +169,63 @@ def letters(answer: Any) -> Any:
 
     Of a text, or of a list or set of letters; anything else as it is.
 
-    >>> letters("c, A"), letters(["C", "A"]), letters("none"), letters(7)
+    >>> letters("c and A"), letters(["C", "A"]), letters("none"), letters(7)
     ('AC', 'AC', 'none', 7)
     """
     several = isinstance(answer, list | tuple | set | frozenset)
     joined = "".join(map(str, answer)) if several else answer
     if not isinstance(joined, str):
         return answer
-    found = "".join(sorted([c for c in joined.upper() if c.isalpha()]))
+    named = re.sub(r"\b(and|und|et)\b", "", numerals.plain(joined), flags=re.IGNORECASE)
+    found = "".join(sorted([c for c in named.upper() if c.isalpha()]))
     return found if found and set(found) <= set("ABCDEFGH") else answer
 
 
 def is_missing(answer: Any) -> bool:
     """Whether nothing has been filled in."""
-    if answer is None or answer is ... or (isinstance(answer, str) and answer in ("", "…")):
-        return True
     if isinstance(answer, Mapping):
         return all(map(is_missing, answer.values()))
-    return isinstance(answer, list | tuple) and bool(answer) and all(map(is_missing, answer))
+    if isinstance(answer, list | tuple):
+        return bool(answer) and all(map(is_missing, answer))
+    return numerals.unfilled(answer)
+
+
+def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The answers under the keys that are asked for, also where these are written otherwise.
+
+    >>> respelled({" X_0": "x_0=1", "2": "A", "y": 3}, {"x_0": 5, 2: "B"})
+    {'x_0': '1', 2: 'A', 'y': 3}
+    """
+    asked: dict[str, list[Any]] = {}
+    for key in right:
+        asked.setdefault(spelling(key), []).append(key)
+    found: dict[Any, Any] = {}
+    for key, x in given.items():
+        near = asked.get(spelling(key), [])
+        taken = len(near) != 1 or near[0] in given or near[0] in found
+        name, equals, rest = x.partition("=") if isinstance(x, str) else ("", "", "")
+        again = equals and spelling(name) == spelling(key)  # "x = 3" under x
+        found[key if taken else near[0]] = rest if again else x
+    return found
+
+
+def spelling(key: Any) -> str:
+    """What counts of a key: neither case nor spaces nor the type of a number."""
+    return "".join(numerals.plain(str(key)).split()).casefold().removesuffix(".0")
 
 
 def number(x: Any) -> float | None:
-    """A number or the number of a Value; None for all else."""
-    x = x.data if isinstance(x, Value) else x
-    x = x.item() if isinstance(x, np.ndarray | np.generic) and x.size == 1 and not x.ndim else x
+    """A number, or that of a Value or a text; None for all else, and for what could be two."""
     try:
-        return float(x) if isinstance(x, Real) else None
+        found = numerals.read(x)
+    except NumberError:
+        return None
+    if found is None:
+        return None
+    try:
+        return float(found)
     except OverflowError:
-        return math.inf if x > 0 else -math.inf
+        return math.inf if found > 0 else -math.inf
 
 
 def agree(given: Any, right: Any, digits: int) -> bool:
@@ -203,7 +242,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
         return same and all(agree(given[key], x, digits) for key, x in right.items())
     b = number(right)
     if b is not None:
-        a = None if isinstance(given, bool) else number(given)
+        a = number(given)
         if a is None:
             return False
         if not math.isfinite(b):
@@ -232,6 +271,15 @@ def misfit(given: Any, right: Any) -> str:
             return "the rows have different lengths."
         if shapes[0] != shapes[1]:
             return f"the shape is {shapes[0]}; it should be {shapes[1]}."
+    return ""
+
+
+def ambiguity(given: Any) -> str:
+    """Why a text could be two numbers; nothing for all else."""
+    try:
+        numerals.read(given)
+    except NumberError as error:
+        return str(error)
     return ""
 
 

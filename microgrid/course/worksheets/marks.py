@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import is_missing, number, text
+from microgrid import numerals
+from microgrid.course.exercise import is_missing, text
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem
+from microgrid.errors import ExerciseError, NumberError
 from microgrid.explain import html_table, table
+from microgrid.labels import plural
 
 RIGHT, CARRIED, WRONG, MISSING, UNKNOWN = "✓", "→", "✗", "…", "?"
+FORM = "the answers are a dict like {'1': {'a': 5}} or {'1.a': 5}"
+BETWEEN = r"[\s.,:;()'_/-]*"
+KEY = re.compile(rf"{BETWEEN}(\d+)(?:\.0)?{BETWEEN}([^\W\d_]\w*)?{BETWEEN}", re.ASCII)
 
 
 class Mark(NamedTuple):
@@ -63,7 +69,9 @@ class Marks:
     @property
     def heading(self) -> str:
         carried = f"; {self.carried} more would be, but for an earlier blank" * bool(self.carried)
-        return f"{self.points} of {self.total} right{carried}"
+        unclear = sum(mark.verdict == UNKNOWN for mark in self.marks)
+        told = f"; {unclear} not understood" * bool(unclear)
+        return f"{self.points} of {self.total} right{carried}{told}"
 
     def __str__(self) -> str:
         return "\n".join([self.heading, *table(HEAD, self.cells(), left=4)])
@@ -76,85 +84,133 @@ class Marks:
 
 def mark(problems: Sequence[Problem], answers: Any) -> Marks:
     """The marks of answers like {"1": {"a": 5}} or {"1.a": 5}."""
-    flat, marks, findings = flattened(answers), [], {}
     total = sum(len(problem.blanks) for problem in problems)
-    if flat is None:
-        said = "the answers are a dict like {'1': {'a': 5}} or {'1.a': 5}"
-        return Marks((Mark("", shown(answers), UNKNOWN, said),), total)
-    for i, problem in enumerate(problems, 1):
-        given = {blank: flat.pop(f"{i}.{blank.key}", None) for blank in problem.blanks}
-        pass_ = Pass(problem, {blank: read(x) for blank, x in given.items()})
-        for blank, x in given.items():
-            key = f"{i}.{blank.key}"
-            marks.append(Mark(key, shown(x), *judged(pass_, blank, x)))
-            if marks[-1].verdict == WRONG and read(x) is not None:
-                findings[key] = pass_.recognised(blank)
-    common = Counter(hint for hints in findings.values() for hint in hints)
+    if (flat := flattened(answers)) is None:
+        return Marks((Mark("", shown(answers), UNKNOWN, FORM),), total)
+    found = [line for i, problem in enumerate(problems, 1) for line in lines(i, problem, flat)]
+    common = Counter(hint for _, hints in found for hint in hints)
     marks = [
-        m._replace(hint=max(hints, key=lambda hint: common[hint]))
-        if (hints := findings.get(m.key)) else m
-        for m in marks
-    ]  # fmt: skip
-    unknown = [
-        Mark(shown(key), shown(x), UNKNOWN, "nobody has asked for it") for key, x in flat.items()
+        m._replace(hint=max(hints, key=lambda hint: common[hint])) if hints else m
+        for m, hints in found
     ]
-    return Marks((*marks, *unknown), total)
+    strays = [
+        Mark(clipped(key), shown(x), UNKNOWN, nobody_asked(problems, meant))
+        for meant, entries in flat.items()
+        for key, x in entries
+        if not (meant.endswith(".") and is_empty(x))  # a problem that is left out
+    ]
+    return Marks((*marks, *strays), total)
 
 
-def judged(pass_: Pass, blank: Blank, x: Any) -> tuple[str, str]:
+Flat = dict[str, list[tuple[str, Any]]]  # key like 1.a: each key as it was given, and its answer
+
+
+def lines(i: int, problem: Problem, flat: Flat) -> Iterator[tuple[Mark, list[str]]]:
+    """A mark for each blank of a problem, with the usual mistakes that explain it."""
+    given = {b: [x for _, x in flat.pop(f"{i}.{b.key}", [])] for b in problem.blanks}
+    understood = {blank: number(xs, blank.key) for blank, xs in given.items()}
+    pass_ = Pass(problem, {blank: x for blank, (x, _) in understood.items()})
+    for blank, xs in given.items():
+        x, unclear = understood[blank]
+        verdict, hint = (UNKNOWN, unclear) if unclear else judged(pass_, blank, xs, x)
+        answer = " or ".join(filter(None, map(shown, xs)))
+        recognised = pass_.recognised(blank) if verdict == WRONG and x is not None else []
+        yield Mark(f"{i}.{blank.key}", answer, verdict, hint), recognised
+
+
+def judged(pass_: Pass, blank: Blank, xs: Sequence[Any], x: Fraction | None) -> tuple[str, str]:
     """Verdict and hint, as far as no mistake has to be recognised."""
-    if is_missing(x) or (isinstance(x, str) and not x.strip()):
+    if all(map(is_empty, xs)):
         return MISSING, "no answer yet"
-    if read(x) is None:
+    if x is None:
         return WRONG, "the answer is a number"
-    if pass_.written[blank] == blank.right:
+    if x == blank.right:
         return RIGHT, ""
     if sources := pass_.carried(blank):
         return CARRIED, f"follows from {' and '.join(sources)}: this step is right"
     return WRONG, "not it"
 
 
-def flattened(answers: Any) -> dict[str, Any] | None:
-    """Answers by keys like 1.a; None if they are no dict."""
+def flattened(answers: Any) -> Flat | None:
+    """The answers by keys like 1.a; None if they are no dict."""
+    if getattr(answers, "ndim", None) == 1 and hasattr(answers, "to_dict"):  # a row of pandas
+        answers = answers.to_dict()
     if not isinstance(answers, Mapping):
         return None
-    flat: dict[str, Any] = {}
+    flat: Flat = {}
     for key, x in answers.items():
-        if isinstance(x, Mapping):
-            flat |= {f"{key}.{name}".strip(): y for name, y in x.items()}
-        else:
-            flat[str(key).strip()] = x
+        inside = isinstance(x, Mapping)
+        for name, y in x.items() if inside else [("", x)]:
+            given = f"{named(key)}.{named(name)}" if inside else named(key)
+            flat.setdefault(meaning(given), []).append((given, y))
     return flat
 
 
-WRITTEN = re.compile(r"[+-]?(\d{1,9}(\.\d{0,9})?|\d{1,9}/[1-9]\d{0,8})", re.ASCII)
-
-
-def read(x: Any) -> Fraction | None:
-    """A number as a student or a table writes it; None for all else."""
-    if isinstance(x, str):
-        words = x.strip().replace("−", "-")
-        return Fraction(words) if WRITTEN.fullmatch(words) else None
+def named(key: Any) -> str:
     try:
-        near = None if isinstance(x, bool) else number(x)
+        return str(key).strip()
+    except ValueError:  # an int of thousands of digits
+        return "a huge number"
+
+
+def meaning(key: str) -> str:
+    """The key in the spelling of the sheet.
+
+    >>> [meaning(key) for key in ("1.A", "1. a", "01.a", "(1) a", "1.0.a", "1.0", "a")]
+    ['1.a', '1.a', '1.a', '1.a', '1.a', '1.', 'a']
+    """
+    parts = KEY.fullmatch(numerals.plain(key).casefold())
+    return f"{parts[1].lstrip('0')}.{parts[2] or ''}" if parts else key
+
+
+def nobody_asked(problems: Sequence[Problem], key: str) -> str:
+    """What is said of a key that no blank has."""
+    number, _, _ = key.partition(".")
+    if number.isdecimal() and 1 <= int(number) <= len(problems):
+        blanks = [blank.key for blank in problems[int(number) - 1].blanks]
+        return f"nobody has asked for it: problem {number} asks for {', '.join(blanks)}"
+    count = plural(len(problems), "problem")
+    return f"nobody has asked for it: the sheet has {count}, and keys like 1.a"
+
+
+def is_empty(x: Any) -> bool:
+    return is_missing(x) or numerals.missing(x)
+
+
+def number(xs: Sequence[Any], name: str) -> tuple[Fraction | None, str]:
+    """The number that the answers to one blank give, and why it is not clear."""
+    xs = [x for x in xs if not is_empty(x)]
+    try:
+        found = [numerals.read(x, name) for x in xs]
+        near = {None if x is None else float(x) for x in found}
+    except NumberError as error:
+        return None, str(error)
     except OverflowError:
-        return None
-    if near is None or not math.isfinite(near):
-        return None
-    return Fraction(near).limit_denominator(10**6)  # 2.9999999999 of a program is 3
+        return None, ""
+    if len(near) > 1:
+        return None, "these are several answers: leave one"
+    x = near.pop() if near else None
+    if x is None or not math.isfinite(x):
+        return None, ""
+    return Fraction(x).limit_denominator(10**6), ""  # 2.9999999999 of a program is 3
 
 
 def shown(x: Any) -> str:
-    """An answer or a key as it is repeated, on one line."""
+    """An answer as it is repeated, on one line."""
     try:
-        words = "" if is_missing(x) else " ".join(text(x).split())
+        return "" if is_empty(x) else clipped(text(x))
     except ValueError:  # an int of thousands of digits
-        words = "a huge number"
-    return words if len(words) <= 20 else f"{words[:19]}…"
+        return "a huge number"
+
+
+def clipped(words: str, most: int = 20) -> str:
+    words = " ".join(words.split())
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 POINTS = ("student", "right", "carried on", "of")
 COMMON = ("times", "mistake", "who")
+UNCLEAR = ("times", "not understood", "who")
 
 
 @dataclass(frozen=True)
@@ -166,11 +222,21 @@ class ClassMarks:
     @property
     def mistakes(self) -> list[tuple[str, Counter[str]]]:
         """Each mistake with who made it how often, the most common first."""
-        who: dict[str, Counter[str]] = {}
-        for student, marks in self.marks.items():
-            for hint, times in marks.mistakes.items():
-                who.setdefault(hint, Counter())[student] += times
-        return sorted(who.items(), key=lambda item: -item[1].total())
+        return ranked({student: m.mistakes for student, m in self.marks.items()})
+
+    @property
+    def unclear(self) -> list[tuple[str, Counter[str]]]:
+        """What was not understood, such as a key that no blank has, with who wrote it."""
+        return ranked(
+            {
+                student: Counter(
+                    f"{m.key}: {m.hint}" if m.key else m.hint
+                    for m in marks.marks
+                    if m.verdict == UNKNOWN
+                )
+                for student, marks in self.marks.items()
+            }
+        )
 
     def points(self) -> list[tuple[str, ...]]:
         """A row for each student."""
@@ -179,29 +245,53 @@ class ClassMarks:
             for student, m in self.marks.items()
         ]
 
-    def common(self) -> list[tuple[str, ...]]:
-        """A row for each mistake."""
-        return [
-            (
-                str(who.total()),
-                hint.replace("*", ""),
-                ", ".join([f"{student} {times}" for student, times in who.most_common()]),
-            )
-            for hint, who in self.mistakes
-        ]
+    def tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]], int]]:
+        """Head, rows, and how many columns are text, for each table that has rows."""
+        found = [(COMMON, rows(self.mistakes), 3), (UNCLEAR, rows(self.unclear), 3)]
+        return [(POINTS, self.points(), 1), *[table for table in found if table[1]]]
 
     def __str__(self) -> str:
-        points = table(POINTS, self.points(), left=1)
-        common = table(COMMON, self.common(), left=3) if self.mistakes else []
-        return "\n".join([*points, *[""] * bool(common), *common])
+        written = [table(head, rows, left=left) for head, rows, left in self.tables()]
+        return "\n\n".join(["\n".join(lines) for lines in written])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        points = html_table("", POINTS, self.points(), left=1)
-        return points + html_table("", COMMON, self.common(), left=3)
+        return "".join(html_table("", head, rows, left=left) for head, rows, left in self.tables())
+
+
+def ranked(said: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
+    """What was said of the students, with of whom how often, the most common first."""
+    who: dict[str, Counter[str]] = {}
+    for student, counts in said.items():
+        for words, times in counts.items():
+            who.setdefault(words, Counter())[student] += times
+    return sorted(who.items(), key=lambda item: -item[1].total())
+
+
+def rows(said: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
+    """A row for each thing that was said: how often, what, of whom."""
+    return [
+        (
+            str(who.total()),
+            words.replace("*", ""),
+            ", ".join([f"{student} {times}" for student, times in who.most_common()]),
+        )
+        for words, who in said
+    ]
 
 
 def mark_all(problems: Sequence[Problem], answers: Mapping[str, Any]) -> ClassMarks:
-    """The marks of a class."""
-    return ClassMarks({str(name): mark(problems, given) for name, given in answers.items()})
+    """The marks of a class; who has handed in nothing has no answers."""
+    if not isinstance(answers, Mapping):
+        frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
+        raise ExerciseError(
+            "the answers of a class are a dict of students like {'Ada': {'1.a': 5}}, got "
+            f"{type(answers).__name__}{frame}"
+        )
+    marks: dict[str, Marks] = {}
+    for name, given in answers.items():
+        if named(name) in marks:
+            raise ExerciseError(f"two students are called {named(name)}: give one another name")
+        marks[named(name)] = mark(problems, {} if is_empty(given) else given)
+    return ClassMarks(marks)

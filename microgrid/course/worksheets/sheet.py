@@ -40,9 +40,10 @@ class Worksheet(Sheet):
     def check(self, answers: Any) -> Marks:
         """The marks of answers of the form {"1": {"a": 5}} or {"1.a": 5}, like `form` filled in.
 
-        Numbers may be texts, as a table has them. Where values are asked for, too, dp is the
-        gradient of p. A wrong number gets the hint of the usual mistake that leads to it; one
-        that follows from an earlier wrong blank by a right step is told so.
+        Numbers may be texts, as people and tables write them; an empty cell is no answer. Where
+        values are asked for, too, dp is the gradient of p. A wrong number gets the hint of the
+        usual mistake that leads to it; one that follows from an earlier wrong blank by a right step
+        is told so. A key that no blank has and a text that could be two numbers are told, too.
 
         >>> sheet = worksheet(7, n=1)
         >>> marks = sheet.check({"1": {**sheet.answers["1"], "a": 5}})
@@ -52,7 +53,10 @@ class Worksheet(Sheet):
         return mark(self.problems, answers)
 
     def mark_all(self, answers: Mapping[str, Any]) -> ClassMarks:
-        """The marks of a class, from each student's answers: points, and who made which mistake."""
+        """The marks of a class, from each student's answers: points, and who made which mistake.
+
+        ExerciseError if the answers are no dict of students.
+        """
         return mark_all(self.problems, answers)
 
     def html(self, answers: bool = False) -> str:
