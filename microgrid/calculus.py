@@ -41,7 +41,8 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
             g = g.passed
         if not create_graph or isinstance(g, Value):
             return g
-        blame_rules(order, {} if is_real(g) else gradient, as_graph=True)
+        if not is_real(g):
+            blame_rules(order, gradient, as_graph=True)
         return Constant(g)
 
     if wrt is None:

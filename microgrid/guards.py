@@ -48,7 +48,7 @@ def is_real(x: Any) -> bool:
 
     So is an array without axes, of NumPy or another library, unless it is masked or in a graph.
     """
-    if isinstance(x, float | int):
+    if type(x) is float or type(x) is int or isinstance(x, float):  # so is NumPy's
         return True
     if not hasattr(x, "dtype"):
         return isinstance(x, Real)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from fractions import Fraction
 from inspect import signature
 from typing import Any
 
@@ -36,6 +37,7 @@ class Shut:
 
 
 SHUT = Shut()
+PLAIN = {float, int, Fraction}
 unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new nodes: see scope.py
 
 
@@ -244,7 +246,7 @@ def accumulate(
                 raise no_slope(v.op, local) from None
             if trace is not None:
                 trace(v, parent, local, upstream, share, gradient[parent])
-    if not as_graph and set(map(type, gradient.values())) != {float}:
+    if not as_graph and not PLAIN.issuperset(map(type, gradient.values())):
         blame_rules(order, gradient)
         gradient = {v: real(g) for v, g in gradient.items()}
     return gradient
