@@ -365,10 +365,9 @@ signed = size | size.map(operator.neg)
 
 def far(low, high):
     """Numbers of every size between two ends, and some as near to these as floats come."""
-    if high == math.inf:
-        return signed if low == -math.inf else size.map(lambda x: low + x).filter(lambda x: x > low and x)
-    near = st.floats(-15, -1).map(lambda e: high * (1 - 10.0**e))
-    return (signed | near | near.map(operator.neg)).filter(lambda x: low < x < high)
+    near = st.floats(-15, -1).map(lambda e: 1 - 10.0**e)
+    numbers = size.map(lambda x: low + x) if -math.inf < low and high == math.inf else signed
+    return (numbers | near | near.map(operator.neg)).filter(lambda x: low < x < high and x)
 
 
 @pytest.mark.parametrize("name", UNARY)

@@ -166,13 +166,6 @@ def test_its_links_lead_to_other_notebooks_and_the_last_to_the_next(path):
         assert NOTEBOOKS[NOTEBOOKS.index(path) + 1].name in markdown(path)[-1]
 
 
-@pytest.mark.parametrize("number", [7, 10])
-def test_it_names_its_sources_with_links_at_its_end(number):
-    *_, last = [text for text in markdown(NOTEBOOKS[number - 1]) if "](" in text]
-    _, sources = last.split("## Sources\n")
-    assert len(re.findall(r"\]\(https://", sources)) >= 3
-
-
 @every_notebook
 def test_a_notebook_has_20_to_40_cells(path):
     assert 20 <= len(committed(path).cells) <= 40

@@ -7,7 +7,6 @@ are judged by what they do. Nothing is asked of the network, and no answer is ke
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -162,23 +161,6 @@ class Exercise:
             return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
         told = "" if callable(self.right) else f"{text(given)} is not it. "
         return f"✗ {name}{told}{mistake.hint}"
-
-
-def letters(answer: Any) -> Any:
-    """The probe of questions that are answered with some of the letters A to H, in any order.
-
-    Of a text, or of a list or set of letters; anything else as it is.
-
-    >>> letters("c and A"), letters(["C", "A"]), letters("none"), letters(7)
-    ('AC', 'AC', 'none', 7)
-    """
-    several = isinstance(answer, list | tuple | set | frozenset)
-    joined = "".join(map(str, answer)) if several else answer
-    if not isinstance(joined, str):
-        return answer
-    named = re.sub(r"\b(and|und|et)\b", "", numerals.plain(joined), flags=re.IGNORECASE)
-    found = "".join(sorted([c for c in named.upper() if c.isalpha()]))
-    return found if found and set(found) <= set("ABCDEFGH") else answer
 
 
 def is_missing(answer: Any) -> bool:

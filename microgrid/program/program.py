@@ -31,9 +31,9 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
 
     Examples are numbers, nested lists, arrays, or models of `nn`, whose parameters become one row;
     their values do not matter. f returns one Value, or an array or nested lists of them.
-    BranchError, naming the line, where f looks at a number (an `if`, a comparison, `.data`): a
-    program is right for all numbers or there is none. FrozenError where f uses a Value that is not
-    among its arguments.
+    BranchError, naming the line, where f looks at a number (an `if`, a comparison, `.data`), since
+    other numbers might take another way. FrozenError where f uses a Value that is not among its
+    arguments. What else f reads (a random number, a global) is a constant of the program.
 
     >>> program = record(lambda x, w: (w * x).tanh(), 1.0, 1.0)
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
