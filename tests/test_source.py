@@ -447,8 +447,8 @@ OTHERS = [[[1.0, 2.0]], [[1.0, 2.0, 3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0], [5.0, 6
 def test_nested_arguments_are_taken_apart_and_no_others_are_taken(x, language):
     row = record(lambda row, s: mg.dot(flatly(row), flatly(row)) * s, x, 1.0)
     module, right = loaded(row, language), row.value_and_grad(x, 2.0, argnums=(0, 1))
-    for given in (x, tuples_of(x), arrays_of(x)):
-        assert_close(module["value_and_grad"](given, np.float64(2.0)), right)
+    for taken in (x, tuples_of(x), arrays_of(x)):
+        assert_close(module["value_and_grad"](taken, np.float64(2.0)), right)
     others = [y for y in (*NESTED, *OTHERS) if shapes(y) != shapes(x)]
     for other in others if language == "python" else [[*x, 1.0]]:  # entries may be a batch
         with pytest.raises((ValueError, TypeError, IndexError)):
