@@ -264,10 +264,10 @@ def functions() -> list[Any]:
 
 def folder() -> Path:
     """Where compiled loops are kept: MICROGRID_CACHE, or the cache of numba or of the user."""
-    own, *general = map(os.environ.get, ("MICROGRID_CACHE", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME"))
-    if own:
+    if own := os.environ.get("MICROGRID_CACHE"):
         return Path(own)
-    return Path(next(filter(None, general), Path.home() / ".cache")) / "microgrid"
+    general = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    return (Path(general) if general else Path.home() / ".cache") / "microgrid"
 
 
 @cache
@@ -277,7 +277,7 @@ def kernel() -> ModuleType:
     try:
         place = folder() / digest(text)
         return loaded(text, writable(place)) if whole(place) else made(text, place)
-    except (OSError, RuntimeError):  # numba's, too: nothing can be kept
+    except (OSError, RuntimeError):  # of pathlib or numba: nothing can be kept
         return loaded(text.replace("cache=True, ", ""), Path())
 
 
