@@ -120,6 +120,8 @@ def outline(root: Value, stop_at_labels: bool, most: int) -> list[Part]:
 
 def filled(template: Template, operands: list[tuple[str, int]]) -> tuple[str, int]:
     """The template with its operands, each in brackets where it binds less than its slot asks."""
+    if template.pieces == ("", ""):  # a sum of one is its term, and binds like it
+        return operands[0]
     texts = []
     for slot in template.slots:
         text, strength = operands[slot.operand]
@@ -128,8 +130,8 @@ def filled(template: Template, operands: list[tuple[str, int]]) -> tuple[str, in
         texts.append(bracketed(text) if loose else text)
     pieces = list(template.pieces)
     for k, piece in enumerate(pieces[1:-1], 1):
-        if piece == " ":
-            pieces[k] = times(texts[k - 1], texts[k])
+        if piece == " " or piece.startswith(" ("):
+            pieces[k] = times(texts[k - 1], piece[1:] or texts[k]) + piece[1:]
     if pieces[0].endswith("(") and any(map(TALL.search, texts)):
         pieces[0], pieces[-1] = pieces[0][:-1] + r"\left(", r"\right)" + pieces[-1][1:]
     text = pieces[0] + "".join(t + piece for t, piece in zip(texts, pieces[1:], strict=True))
@@ -172,6 +174,7 @@ def source(op: Op, n: int) -> str:
 @lru_cache
 def parsed(source: str) -> Template:
     """Where a template's operands stand, and how strongly it binds."""
+    source = re.sub(r"^\{(#\d+)\}", r"\1", source)  # braces that nobody sees
     pieces = re.split(r"(?<!\\)#\d+", source)
     operands = [int(n) - 1 for n in re.findall(r"(?<!\\)#(\d+)", source)]
     depths, depth = [], 0

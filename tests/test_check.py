@@ -1,6 +1,7 @@
 """The checker: it passes right engines, and finds, shrinks, names and reports wrong ones."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import configuration
 
 from microgrid import cli, functions
 from microgrid.check import PROPERTIES, check, museum
@@ -705,7 +707,7 @@ def test_numbers_agree_up_to_the_rounding_of_the_largest_on_the_way():
     assert Truth((float("inf"),)).agrees(Outcome((float("inf"),)))
 
 
-# The command line and pytest.
+# The command line.
 
 
 def test_the_command_writes_every_report(tmp_path, capsys):
@@ -750,26 +752,26 @@ def test_strict_counts_what_is_fragile(tmp_path, capsys):
     assert "fails (strict): 0 wrong, 1 fragile" in output
 
 
-def test_pytest_runs_the_properties_and_ones_own_tests(tmp_path):
-    (tmp_path / "engine.py").write_text(PLAIN.read_text().replace("(1 - t * t,)", "(1 - t,)"))
-    (tmp_path / "test_own.py").write_text(
-        "from hypothesis import given\nfrom pytest import approx\n"
-        "from microgrid.check.strategies import programs\n\n"
-        "@given(programs(names=('add', 'mul')))\n"
-        "def test_sums_and_products(engine_class, program):\n"
-        "    leaves, root = program.build(lambda x: engine_class(float(x)))\n"
-        "    root.backward()\n"
-        "    right = [float(g) for g in program.gradients()]\n"
-        "    assert [x.grad for x in leaves] == approx(right, abs=1e-9)\n"
-    )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--engine"]
-    done = subprocess.run(
-        [*command, "engine.py:Value"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert "your tanh forgets the square" in done.stdout.replace("the derivative of ", "")
-    assert "FAILED" in done.stdout
-    assert "1 failed" in done.stdout
-    done = subprocess.run([*command, "nothing.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 4
-    assert "there is no file nothing.py" in done.stderr
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "microgrid", "check", "engine.py", "--only", "values,reuse", "--examples", "3"],
+        ["-c", "from microgrid.check import check; check('engine.py', only=['reuse'], examples=3)"],
+    ],
+    ids=["command", "function"],
+)
+def test_a_check_leaves_no_file(command, tmp_path):
+    (tmp_path / "engine.py").write_text(PLAIN.read_text())
+    settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    settings |= {"PYTHONPATH": str(PLAIN.parents[2])}  # where what is imported counts as local
+    subprocess.run([sys.executable, *command], cwd=tmp_path, env=settings, check=True)
+    assert os.listdir(tmp_path) == ["engine.py"]
+
+
+def test_a_check_leaves_the_users_hypothesis_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(configuration, "__hypothesis_home_directory", tmp_path)
+    check(museum.engine("overwrites", "add"), only=["reuse"], examples=3)
+    with pytest.raises(EngineError):
+        check("no_such_engine")
+    assert configuration.storage_directory("examples").path == tmp_path / "examples"
+    assert not os.listdir(tmp_path)

@@ -1,35 +1,60 @@
 """Formulas: read back by an independent reader, they mean what the graph computes."""
 
+import operator
 import re
+import zlib
 from fractions import Fraction
+from functools import cache, partial
 from math import inf, nan
 
 import pytest
-from hypothesis import given, reject
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import microgrid as mg
 from microgrid import Value, examples
 from microgrid.functions import FUNCTIONS, custom_op
 from microgrid.latex import latex, name, number
-from microgrid.ops import TABLE
+from microgrid.ops import TABLE, falling
 from microgrid.value import Op, apply, topological
 
-TOKEN = re.compile(
-    r"\s*(?:\\(?:left|right|,)\s*)?(?:(?P<fraction>\\frac)|(?P<times>\\cdot)|(?P<number>\d+(?:\.\d+)?)"
-    r"|(?P<name>[a-z]_(?:\w|\{\d+\}))|(?P<sign>[-+^(){}]))"
-)
+SIGNS = [r"\frac", r"\cdot", r"\left|", r"\right|", r"\sqrt[3]", r"\sqrt", *"-+^(){},"]
+PATTERNS = {
+    "function": r"\\(?:operatorname\{[^{}]+\}|(?!left|right)\w+?(?:_2|_\{10\})?)(?=\(|\\left\()",
+    "sign": "|".join(map(re.escape, SIGNS)),
+    "number": r"\d+(?:\.\d+)?",
+}
+SPACE = r"\s*(?:\\(?:left|right)(?!\|))?"
+READ = {
+    "log_2": "log2",
+    "log_{10}": "log10",
+    "sigma": "sigmoid",
+    "max": "maximum",
+    "min": "minimum",
+}
+
+
+def power(a: Fraction, b: Fraction) -> Fraction:
+    return a ** int(b) if b.denominator == 1 and abs(b) < 400 else unknown("power", a, b)
+
+
+def unknown(name: str, *xs: Fraction) -> Fraction:
+    """A number that stands for a function of which a reader knows the name alone."""
+    return Fraction(zlib.crc32(repr((name, xs)).encode()), 1009)
 
 
 class Reader:
     """The value of a formula by the rules that a reader of mathematics knows: ^ before products
-    before signs and sums; factors side by side multiply."""
+    before signs and sums; factors side by side multiply; a name before a bracket is a function."""
 
     def __init__(self, text: str, names: dict[str, Fraction]) -> None:
         self.tokens, self.names = [], names
+        longest = sorted(map(re.escape, names), key=len, reverse=True)
+        patterns = PATTERNS | {"name": "|".join(longest) or "(?!)"}
+        token = re.compile("|".join([f"{SPACE}(?P<{k}>{x})" for k, x in patterns.items()]))
         end = 0
         while end < len(text.rstrip()):
-            match = TOKEN.match(text, end)
+            match = token.match(text, end)
             assert match, text[end:]
             self.tokens.append((match.lastgroup, match[match.lastgroup]))
             end = match.end()
@@ -56,20 +81,25 @@ class Reader:
         return result
 
     def product(self) -> Fraction:
+        alone = self.tokens[:1] and self.tokens[0][0] == "number"
         result = self.power()
-        while self.tokens and (self.next(r"\cdot") or self.tokens[0][1] not in ")}+-"):
+        while self.tokens and self.tokens[0][1] not in (")", "}", "+", "-", ",", r"\right|"):
+            times = self.next(r"\cdot")
+            number = self.tokens[0][0] == "number"
+            assert times or not (alone and number), "one number, or two?"
+            alone = number
             result *= self.power()
         return result
 
     def power(self) -> Fraction:
-        fraction = self.tokens[:1] and self.tokens[0][0] == "fraction"
+        unclear = self.tokens and (self.tokens[0][0] == "function" or self.tokens[0][1] == r"\frac")
         base = self.factor()
         if not self.next("^"):
             return base
         exponent = self.group("{", "}")
         assert not self.next("^"), "a double superscript"
-        assert not fraction, "a power of what stands above the line, or of all?"
-        return base**exponent
+        assert not unclear, "a power of all, or of a part?"
+        return power(base, exponent)
 
     def group(self, opening: str, closing: str) -> Fraction:
         assert self.next(opening), self.tokens
@@ -81,12 +111,28 @@ class Reader:
         assert self.tokens, "something is missing"
         if self.tokens[0][1] == "(":
             return self.group("(", ")")
+        if self.tokens[0][1] == r"\left|":
+            return unknown("absolute", self.group(r"\left|", r"\right|"))
         kind, text = self.tokens.pop(0)
-        if kind == "fraction":
+        if text == r"\frac":
             above = self.group("{", "}")
             return above / self.group("{", "}")
+        if text.startswith(r"\sqrt"):
+            return unknown("cbrt" if "3" in text else "sqrt", self.group("{", "}"))
+        if kind == "function":
+            name = re.sub(r"\\(operatorname)?|\{(?!10)|(?<!10)\}", "", text)
+            return unknown(READ.get(name, name), *self.operands())
         assert kind in ("number", "name"), text
+        assert self.tokens[:1] != [("sign", "(")], "a factor, or the operand of a function?"
         return Fraction(text) if kind == "number" else self.names[text]
+
+    def operands(self) -> list[Fraction]:
+        assert self.next("(")
+        found = [self.sum()]
+        while self.next(","):
+            found.append(self.sum())
+        assert self.next(")"), self.tokens
+        return found
 
 
 OPERATIONS = {
@@ -103,7 +149,9 @@ OPERATIONS = {
     "minus": lambda a, b: a * -3,
     "half": lambda a, b: a + Fraction(-1, 2),
     "total": lambda a, b: mg.total([a, b, a]),
+    "total of one": lambda a, b: mg.total([a]),
     "dot": lambda a, b: mg.dot([a, b], [b, a]),
+    "dot of one": lambda a, b: mg.dot([a], [b]),
 }
 
 
@@ -141,6 +189,73 @@ def value(text: str, root: Value, move: int = 0) -> Fraction:
 def test_a_formula_read_back_means_what_the_graph_computes(tree):
     root = graph(tree)
     assert value(latex(root), root) == root.data
+
+
+EVERY = [*TABLE.values(), *[falling(k) for k in range(4)]]
+MEANINGS = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "neg": lambda x: -x,
+    "div": lambda a, b: a / b,
+    "divide": lambda a, b: a / b,
+    "power": power,
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: 1 / x,
+    "peak": lambda *xs: unknown("maximum", *xs),
+    "total": lambda *xs: sum(xs),
+    "dot": lambda *xs: sum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
+    "falling0": power,
+    "falling1": lambda a, b: b * power(a, b - 1),
+    "falling2": lambda a, b: b * (b - 1) * power(a, b - 2),
+    "falling3": lambda a, b: b * (b - 1) * (b - 2) * power(a, b - 3),
+}
+LABELS = ["x", "y_1", "w_{12}", "sigma", "alpha_0", "learning_rate", "f", "e"]
+CONSTANTS = [0, 1, 2, -3, 12, 0.5, -0.25, 1e-7, 2.5e20, -1e9, Fraction(1, 3), Fraction(-2, 3)]
+
+
+@cache
+def formal(op: Op) -> Op:
+    """The operation as far as it is written, with operands from any domain."""
+    return Op(op.name, lambda *xs: 0.0, *op.rules, joint=op.joint, latex=op.latex, text=op.text)
+
+
+@st.composite
+def nodes(draw, inner):
+    op = draw(st.sampled_from(EVERY))
+    count = op.arity or draw(st.sampled_from([2, 4] if op.name == "dot" else [1, 2, 3]))
+    return apply(formal(op), *[draw(inner) for _ in range(count)])
+
+
+formulas = st.recursive(
+    st.sampled_from(LABELS).map(lambda x: Value(0.0, x)) | st.sampled_from(CONSTANTS).map(Value),
+    nodes, max_leaves=8,
+)  # fmt: skip
+
+
+def meaning(root: Value, names: dict[str, Fraction]) -> Fraction:
+    """What the graph means, where a function gives a number that stands for it."""
+    found: dict[Value, Fraction] = {}
+    for v in topological(root):
+        if v.op is None:
+            found[v] = names[v.label] if v.label else Fraction(str(v.data))
+        else:
+            means = MEANINGS.get(v.op.name, partial(unknown, v.op.name))
+            found[v] = means(*[found[p] for p in v.parents])
+    return found[root]
+
+
+@settings(max_examples=500)
+@given(formulas)
+def test_a_formula_of_the_whole_table_read_back_means_what_the_graph_means(root):
+    primes = (Fraction(1, p) for p in (101, 103, 107, 109, 113, 127, 131, 137))
+    names = dict(zip(LABELS, primes, strict=True))
+    try:
+        right = meaning(root, names)
+    except (ZeroDivisionError, OverflowError):
+        reject()
+    text = latex(root)
+    assert Reader(text, {name(x): number for x, number in names.items()}).read() == right, text
 
 
 @given(trees)
@@ -213,6 +328,12 @@ w, x = Value(2.0, "w_0"), Value(-1.0, "x_0")
         (mg.reciprocal(a), r"\frac{1}{a}"),
         (mg.square(a + b), "(a + b)^{2}"),
         (mg.total([a, b * c]), "a + b c"),
+        (c - mg.total([a - b]), "c - (a - b)"),
+        (mg.total([a + b]) * c, "(a + b) c"),
+        (mg.total([mg.total([a * b])]) ** 2, "(a b)^{2}"),
+        (-mg.total([-a]), "-(-a)"),
+        (mg.dot([a + b], [c]), "(a + b) c"),
+        (apply(falling(2), a, b), r"b \cdot (b - 1) a^{b - 2}"),
         (mg.dot([a, b + c], [b, a]), "a b + (b + c) a"),
         (Value(1, "learning_rate") * a, r"\mathit{learning\_rate} \cdot a"),
         (w * x, "w_0 x_0"),
@@ -286,6 +407,8 @@ def test_a_users_operation_is_written_by_its_name_or_by_its_own_template():
     assert latex(apply(choose, a + b, c)) == r"\binom{a + b}{c}"
     strange = Op("strange", lambda x, y: x, None, None, text="{} % {}")
     assert latex(apply(strange, a + b, c) * c) == r"((a + b) \% c) c"
+    itself = Op("itself", lambda x: x, None, latex="{#1}")
+    assert latex(apply(itself, a + b) * c) == "(a + b) c"
     beside_one = Op("complement", lambda x: 1 - x, None, latex="1 - #1")
     assert latex(apply(beside_one, a - b) * c) == "(1 - (a - b)) c"
 

@@ -5,6 +5,7 @@ import functools
 import itertools
 import math
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -122,6 +123,51 @@ def test_in_python_every_operation_has_the_bits_of_the_program(name):
             assert_bits(module["value"](*xs), want[0])
 
     check()
+
+
+WHOLE = [tuple, np.array, lambda xs: np.array(xs, dtype=object)]  # kinds of sequences of numbers
+EACH = [np.float64, np.array, lambda x: Fraction(x) if x and math.isfinite(x) else x]  # of numbers
+
+
+@functools.cache
+def of_one_list(name, count):
+    return loaded(record(lambda xs: EVERY[name](*xs), [0.7] * count), "python")
+
+
+def result(f, *xs):
+    """The bits of what f returns, or the kind of its error; a warning of NumPy is an error."""
+    with np.errstate(all="raise"):
+        try:
+            return [x.hex() for x in flat(f(*xs))]
+        except (ArithmeticError, ValueError, TypeError) as error:
+            return type(error)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_in_python_numbers_of_every_kind_give_the_same_bits_and_errors(name):
+    @settings(max_examples=10, deadline=None)
+    @given(tuples(name, SPECIAL) | operands(name if name in TABLE else "power", anywhere))
+    def check(xs):
+        xs = [float(x) for x in xs]
+        one, many = of_one_list(name, len(xs)), compiled(name, len(xs), "python")  # arguments
+        right = result(one["value_and_grad"], xs)
+        for sequence in WHOLE:
+            assert result(one["value_and_grad"], sequence(xs)) == right
+        for number in EACH:
+            each = [*map(number, xs)]
+            assert result(one["value_and_grad"], each) == right
+            assert result(many["value_and_grad"], *each) == right
+
+    check()
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u8", "f2", "f4", "g", "?", ">f8", object])
+@pytest.mark.parametrize("name", ["mul", "power", "relu", "elu", "absolute", "div", "dot", "clip"])
+def test_in_python_arrays_of_every_dtype_are_computed_as_floats(name, dtype):
+    xs = np.array([100, 7, 1, 3][: EVERY[name].arity or 4]).astype(dtype)
+    module = of_one_list(name, len(xs))
+    right = result(module["value_and_grad"], [float(x) for x in xs])
+    assert result(module["value_and_grad"], xs) == result(module["value_and_grad"], [*xs]) == right
 
 
 def ordinary(xs):
@@ -356,8 +402,8 @@ def test_the_text_for_python_reads_like_the_lecture():
     assert (
         text(program, "python").split("def value_and_grad")[1]
         == """(x, w):
-    (x_1,) = x
-    w_1, w_2 = w
+    (x_1,) = map(float, x)
+    w_1, w_2 = map(float, w)
     # forward
     v_1 = w_1 * x_1
     v_2 = v_1 + w_2
@@ -389,6 +435,43 @@ def test_labels_may_be_anything(language):
         program = Program.of(y, inputs)
         module, want = loaded(program, language), every_argument(program)(*xs)
         assert_close(module["value_and_grad"](*xs), want, rtol=0 if language == "python" else 1e-12)
+
+
+NESTED = [[1.0, 2.0, 3.0]], [[1.0, 2.0], [3.0, 4.0]], [[[1.0], [2.0]], [[3.0], [4.0]]]
+NESTED += ([1.0, [2.0, [3.0, 4.0]]], [[1.0, 2.0], [3.0]], [[], [1.0]], [[1.0, 2.0], 3.0])
+OTHERS = [[[1.0, 2.0]], [[1.0, 2.0, 3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [], 1.0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("x", NESTED, ids=str)
+def test_nested_arguments_are_taken_apart_and_no_others_are_taken(x, language):
+    row = record(lambda row, s: mg.dot(flatly(row), flatly(row)) * s, x, 1.0)
+    module, right = loaded(row, language), row.value_and_grad(x, 2.0, argnums=(0, 1))
+    for taken in (x, tuples_of(x), arrays_of(x)):
+        assert_close(module["value_and_grad"](taken, np.float64(2.0)), right)
+    others = [y for y in (*NESTED, *OTHERS) if shapes(y) != shapes(x)]
+    for other in others if language == "python" else [[*x, 1.0]]:  # entries may be a batch
+        with pytest.raises((ValueError, TypeError, IndexError)):
+            module["value"](other, 2.0)
+
+
+def flatly(x):
+    """The numbers or nodes in nested lists and arrays."""
+    return [y for z in x for y in flatly(z)] if isinstance(x, list | tuple | np.ndarray) else [x]
+
+
+def tuples_of(x):
+    return tuple(map(tuples_of, x)) if isinstance(x, list) else x
+
+
+def arrays_of(x):
+    """Nested lists with arrays in the place of lists of numbers."""
+    plain = not any(isinstance(y, list) for y in x)
+    return np.array(x) if plain else [arrays_of(y) if isinstance(y, list) else y for y in x]
+
+
+def shapes(x):
+    return [*map(shapes, x)] if isinstance(x, list) else 0
 
 
 def test_arguments_may_be_called_like_each_others_entries():

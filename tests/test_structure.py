@@ -62,6 +62,7 @@ INSIDE = {  # the layers of the packages
         {"program"},
         {"__init__"},
     ],
+    "plugin": [{"_microgrid_pytest"}],
     "nn": [
         {"initial", "module"},
         {"layers", "neurons", "losses", "predict"},

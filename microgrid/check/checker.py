@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import HealthCheck, Phase, configuration, find, settings
 from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
@@ -46,7 +47,7 @@ def check(
     your `+` overwrites `.grad` where it must add to it: a.grad came 1, right 2
     """
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
-    with Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
+    with no_files(), Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
         checker = Checker(engine, examples, seed, time.monotonic() + timeout)
         for prop in PROPERTIES.values():
             if progress is not None:
@@ -64,6 +65,18 @@ def check(
             single=checker.digits == SINGLE,
             options={"seed": seed, "examples": examples},
         )
+
+
+@contextmanager
+def no_files() -> Iterator[None]:
+    """hypothesis keeps its files in a folder that goes afterwards, not in the user's."""
+    kept = vars(configuration).get("__hypothesis_home_directory")
+    with TemporaryDirectory(prefix="microgrid-") as folder:
+        configuration.set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(kept)
 
 
 def known(names: Iterable[str], table: Any, what: str) -> list[str]:

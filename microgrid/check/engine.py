@@ -185,7 +185,7 @@ def spawn(target: Any, lifetime: float) -> Child:
     if not isinstance(target, str | os.PathLike):
         return fork(target, int(lifetime) + 30)
     place, kind, name = parse(target)
-    command = [sys.executable, worker.__file__, place, kind, name, str(int(lifetime) + 30)]
+    command = [sys.executable, "-B", worker.__file__, place, kind, name, str(int(lifetime) + 30)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -2,14 +2,14 @@
 
 The text of the loop is generated, an `elif` for each operation, and kept with its machine code in a
 folder of the user's cache under the hash of everything it depends on: so the next process does not
-compile. Arithmetic is IEEE's (1/0 is inf, nothing raises), in the same order as the engine's.
+compile. A folder with a damaged file is made anew: its own list has the hash of every file.
+Arithmetic is IEEE's (1/0 is inf, nothing raises), in the same order as the engine's.
 """
 
 from __future__ import annotations
 
 import atexit
 import hashlib
-import importlib.util
 import inspect
 import math
 import os
@@ -17,11 +17,13 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+from uuid import uuid4
 
 from microgrid import numeric, ops, rules
 from microgrid.program.lines import REDUCE, SUM
@@ -33,6 +35,8 @@ NAME = "numba"
 ORDERS = 5  # of the derivatives of a^b that are compiled
 LOADING = threading.Lock()
 OFFSET = 2  # codes below are SUM and REDUCE
+TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a folder of the cache
+PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
 
 HEAD = '''"""Made by microgrid from its table of operations; do not edit."""
 import numpy as np
@@ -41,7 +45,10 @@ from microgrid.program.native import functions
 {names} = functions()
 
 
-@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+@njit(
+    "boolean(int64[:, ::1], uint32[::1], float64[::1])",
+    cache=True, nogil=True, error_model="numpy", boundscheck=False,
+)
 def numbers(runs, body, v):
     bad = False
     for r in range(runs.shape[0]):
@@ -119,7 +126,10 @@ def suspect(rows, o, wide):
     return not y == 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+@njit(
+    "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64, int64)",
+    cache=True, nogil=True, error_model="numpy", boundscheck=False,
+)
 def samples(runs, body, v, rows, n, wide):
     # n samples; the idle columns up to wide, a multiple of 8, repeat the last one
     bad, most = False, 1
@@ -254,55 +264,116 @@ def functions() -> list[Any]:
 
 
 def folder() -> Path:
-    """Where compiled loops are kept: MICROGRID_CACHE, or the user's cache."""
-    own = os.environ.get("MICROGRID_CACHE")
-    general = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(own) if own else Path(general) / "microgrid"
+    """Where compiled loops are kept: MICROGRID_CACHE, or the cache of numba or of the user."""
+    if own := os.environ.get("MICROGRID_CACHE"):
+        return Path(own)
+    general = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    return (Path(general) if general else Path.home() / ".cache") / "microgrid"
 
 
 @cache
 def kernel() -> ModuleType:
     """The compiled loops; compiled where this is the first process that needs them."""
-    import numba
-
     text = source()
-    parts = [text, numba.__version__, sys.version]
+    try:
+        place = folder() / digest(text)
+        return loaded(text, writable(place)) if whole(place) else made(text, place)
+    except (OSError, RuntimeError):  # of pathlib or numba: nothing can be kept
+        return loaded(text.replace("cache=True, ", ""), Path())
+
+
+def digest(text: str) -> str:
+    """The name of a text's folder: a hash of all that the machine code depends on."""
+    import numba
+    from numba.core.registry import cpu_target
+
+    host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
+    parts = [text, numba.__version__, sys.version, str(host), str(settings()["DISABLE_JIT"])]
     files = [str(m.__file__) for m in (numeric, ops, rules)] + [__file__]
     parts += [Path(file).read_text(encoding="utf-8") for file in files]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    place = folder() / digest
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        return loaded(place, text)
-    except (OSError, RuntimeError):  # it cannot be written: compile for this process alone
-        alone = Path(tempfile.mkdtemp(prefix="microgrid-"))
-        atexit.register(shutil.rmtree, alone, ignore_errors=True)
-        return loaded(alone, text)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def loaded(place: Path, text: str) -> ModuleType:
-    """The module of a text in a folder; RuntimeError where numba cannot keep what it makes."""
-    write(place / "kernel.py", text)
-    if not any(place.glob("__pycache__/*.nbi")):
-        said = "microgrid compiles its engine, once on this machine: about 20 seconds …"
-        print(said, file=sys.stderr, flush=True)
-    name = f"microgrid_kernel_{place.name}"
-    spec = importlib.util.spec_from_file_location(name, place / "kernel.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+def loaded(text: str, place: Path) -> ModuleType:
+    """The module of a text; numba reads its machine code in the folder, or puts it there."""
+    module = ModuleType("microgrid_kernel")
+    sys.modules[module.__name__] = module  # numba looks for it by its name
+    with beside_the_text():
+        exec(compile(text, str(place / TEXT), "exec"), vars(module))
     return module
 
 
-def write(path: Path, text: str) -> None:
-    """Write the file unless it is there; other processes never see half of it."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+@contextmanager
+def beside_the_text() -> Iterator[None]:
+    """numba keeps its files beside the text, whatever else it is set to: they are looked after."""
+    kept = {k: settings()[k] for k in PLACES if k in settings()}
+    try:
+        settings().update(dict.fromkeys(kept, ""))
+        yield
+    finally:
+        settings().update(kept)
+
+
+def settings() -> dict[str, Any]:
+    """The settings of numba, by the names of its documentation without NUMBA_."""
+    import numba
+
+    return vars(numba.config)
+
+
+def made(text: str, place: Path) -> ModuleType:
+    """Compile in a folder of this process, then put it in its place: nobody sees half of it."""
+    said = "microgrid compiles its engine, once on this machine: about 20 seconds …"
+    print(said, file=sys.stderr, flush=True)
+    draft, old = [place.with_name(f"{place.name}-{uuid4().hex}") for _ in range(2)]
+    try:
+        draft.mkdir(parents=True)
+        (draft / TEXT).write_text(text, encoding="utf-8")
+        module = loaded(text, draft)
+        (draft / SUMS).write_text(sums(draft), encoding="utf-8")
+        with suppress(OSError):  # another process was quicker
+            if not whole(place):
+                with suppress(FileNotFoundError):
+                    place.rename(old)
+                draft.rename(place)
+        return module
+    finally:
+        remove(draft)
+        remove(old)
+
+
+def whole(place: Path) -> bool:
+    """Whether the files of a folder are what they were when it was made, to the last bit."""
+    try:
+        return (place / SUMS).read_text(encoding="utf-8") == sums(place)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def sums(place: Path) -> str:
+    """The hashes of the text and of the machine code in a folder."""
+    files = [place / TEXT, *sorted((place / MADE).glob("*.nb[ci]"))]
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files]
+    return "".join(lines)
+
+
+def writable(place: Path) -> Path:
+    """The folder, or a copy for this process alone: numba reads only where it can write."""
+    if os.access(place / MADE, os.W_OK):
+        return place
+    copy = Path(tempfile.mkdtemp(prefix="microgrid-"))
+    atexit.register(remove, copy)
+    shutil.copytree(place, copy, dirs_exist_ok=True)
+    for path in (copy, copy / MADE):
+        path.chmod(0o700)
+    return copy
+
+
+def remove(path: Path) -> None:
+    """Delete a folder or a file, if it can be done."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
 
 
 class Engine:

@@ -310,16 +310,27 @@ def bracketed(texts: Any) -> str:
 
 
 def unpack(names: Any, value: str, array: str) -> list[str]:
-    """Statements that give the entries of a value their names, by rows where that is long."""
+    """Statements that give the entries of a value their names, as floats or arrays of samples."""
     if isinstance(names, str):
-        text = f"{array}({value})" if array else value
-        return [f"{names} = {text}"] * (names != text)
-    deep = any(isinstance(x, list) for x in names)
-    whole = f"{tupled(names)} = {value}"
-    if deep and (array or len(whole) > WIDTH - len(INDENT)):
-        return [s for i, row in enumerate(names) for s in unpack(row, f"{value}[{i}]", array)]
-    value = f"map({array}, {value})" if array else value
-    return [f"{tupled(names)} = {value}"] * bool(names)
+        return [f"{names} = {array}({value})"]
+    if numbers := entries(names, value, array):
+        return [f"{tupled(names)} = {numbers}"] * bool(names)
+    flat = leaves(names)
+    return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
+
+
+def entries(names: Sequence[Any], value: str, array: str) -> str:
+    """The entries of a value as numbers, row by row; no text where its rows are not alike."""
+    if all(isinstance(x, str) for x in names):
+        return f"map({array}, {value})"
+    each = "entries" if value == "row" else "row"
+    rows = {"" if isinstance(x, str) else entries(x, each, array) for x in names}
+    return f"[{rows.pop()} for {each} in {value}]" if len(rows) == 1 and all(rows) else ""
+
+
+def leaves(names: Any) -> list[str]:
+    """The names in nested lists, in order."""
+    return [names] if isinstance(names, str) else [y for x in names for y in leaves(x)]
 
 
 def tupled(names: Any) -> str:

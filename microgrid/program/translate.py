@@ -42,7 +42,7 @@ class Library:
 
     imports: str
     prefix: str  # empty for plain Python
-    array: str = ""  # what makes a number or an array of samples an array
+    array: str  # what makes a float of a number, or an array of samples an array
     helpers: dict[str, str] = field(default_factory=dict)  # functions that stand ready
     functions: dict[str, str] = field(default_factory=dict)
     own: frozenset[str] = frozenset()  # operations of the table that it has under their names
@@ -108,7 +108,7 @@ def functions_of(prefix: str, **others: str) -> dict[str, str]:
 
 
 LIBRARIES = {
-    "python": Library("", ""),
+    "python": Library("", "", "float"),
     "numpy": Library(
         "import numpy as np", "np", "array",
         {"array": "def array(x):\n    return np.asarray(x, dtype=float)"},

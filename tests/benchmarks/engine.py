@@ -20,6 +20,7 @@ import platform
 import random
 import statistics
 import sys
+import textwrap
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -402,7 +403,7 @@ def report_memory(quick: bool) -> None:
 
 
 def machine() -> str:
-    """The interpreter and the processor, and the collector's thresholds."""
+    """The interpreter and the processor, and the collector's thresholds, in lines of 80."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -410,7 +411,8 @@ def machine() -> str:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         cpu = models[0] if models else cpu
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{python}, {cpu}, {os.cpu_count()} cores, gc thresholds {gc.get_threshold()}"
+    said = f"{python}, {cpu}, {os.cpu_count()} cores, gc thresholds {gc.get_threshold()}"
+    return textwrap.fill(said, 80)
 
 
 def progress(xs: Any, label: str) -> Any:

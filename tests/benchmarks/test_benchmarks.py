@@ -191,6 +191,7 @@ def test_the_script_says_what_it_could_not_compare(
 def test_the_script_ends_with_an_error_where_the_engines_differ(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bench.platform, "python_version", lambda: "3.15.0rc2+of-a-long-name" * 2)
     wrong = bench.Race(theirs=2.0, ours=1.0, ratio=2.0, apart=1e-6)
     monkeypatch.setattr(bench, "race_demo", lambda pairs, steps: (wrong, 10))
     assert bench.main(["demo", "--quick"]) == 1

@@ -1,13 +1,16 @@
-"""A pytest plugin: `pytest --engine my_engine.py:Value` runs the properties as tests.
+"""A pytest plugin: `pytest --microgrid-engine my_engine.py:Value` runs the properties as tests.
 
-Each property is one test item; its failure shows the smallest program. The fixture `engine_class`
-is the class itself, for property tests of one's own:
+Each property is one test item; its failure shows the smallest program. The fixture
+`microgrid_engine` is the class itself, for property tests of one's own:
 
     @given(programs())
-    def test_my_engine(engine_class, program):
-        leaves, root = program.build(engine_class)
+    def test_my_engine(microgrid_engine, program):
+        leaves, root = program.build(microgrid_engine)
         root.backward()
         assert [x.grad for x in leaves] == approx([float(g) for g in program.gradients()])
+
+pytest loads this file in every project of the environment. So it is installed as a module of its
+own, which imports microgrid only where an engine is given, and all its names begin with microgrid.
 """
 
 from __future__ import annotations
@@ -16,41 +19,47 @@ from typing import Any
 
 import pytest
 
-from microgrid.errors import EngineError
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgrid")
-    group.addoption("--engine", metavar="PATH[:CLASS]", help="check this autodiff engine")
-    group.addoption("--engine-seed", type=int, default=0, metavar="N", help="draw other programs")
-    group.addoption("--engine-strict", action="store_true", help="what is fragile fails, too")
+    group.addoption("--microgrid-engine", metavar="PATH[:CLASS]", help="check this autodiff engine")
+    group.addoption(
+        "--microgrid-engine-seed", type=int, default=0, metavar="N", help="draw other programs"
+    )
+    group.addoption(
+        "--microgrid-engine-strict", action="store_true", help="what is fragile fails, too"
+    )
 
 
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    target = config.getoption("--engine")
-    if target:
-        try:
-            from microgrid.check.properties import PROPERTIES
-        except ModuleNotFoundError as error:
-            message = f'--engine needs {error.name}: pip install "microgrid-autodiff[check]"'
-            raise pytest.UsageError(message) from None
+    target = config.getoption("--microgrid-engine")
+    if not target:
+        return
+    try:
         from microgrid.check.engine import parse
-
-        try:
-            parse(target)
-        except EngineError as error:
-            raise pytest.UsageError(str(error)) from None
-        engine = EngineUnderTest.from_parent(session, name=str(target))
-        items += [PropertyItem.from_parent(engine, name=name) for name in PROPERTIES]
+        from microgrid.check.properties import PROPERTIES
+        from microgrid.errors import EngineError
+    except ModuleNotFoundError as error:
+        message = f'--microgrid-engine needs {error.name}: pip install "microgrid-autodiff[check]"'
+        raise pytest.UsageError(message) from None
+    try:
+        parse(target)
+    except EngineError as error:
+        raise pytest.UsageError(str(error)) from None
+    engine = EngineUnderTest.from_parent(session, name=str(target))
+    found = [PropertyItem.from_parent(engine, name=name) for name in PROPERTIES]
+    items += found
+    report = pytest.CollectReport(engine.nodeid, "passed", None, [*found])  # they are counted, too
+    config.hook.pytest_collectreport(report=report)
 
 
 class EngineUnderTest(pytest.Collector):
     """The engine; its report is made once, when the first property asks for it."""
 
     made: Any = None
-    refused: Exception | None = None
+    refused: NotSo | None = None
 
     def collect(self) -> list[pytest.Item]:
         return []
@@ -64,13 +73,14 @@ class EngineUnderTest(pytest.Collector):
             raise self.refused
         if self.made is None:
             from microgrid.check import check
+            from microgrid.errors import EngineError
 
             try:
-                seed = self.config.getoption("--engine-seed")
+                seed = self.config.getoption("--microgrid-engine-seed")
                 self.made = check(self.name, only=self.chosen(), seed=seed)
             except EngineError as error:
-                self.refused = error
-                raise
+                self.refused = NotSo(str(error))
+                raise self.refused from None
         return self.made
 
 
@@ -81,7 +91,7 @@ class PropertyItem(pytest.Item):
         engine = self.parent
         assert isinstance(engine, EngineUnderTest)
         result = next(r for r in engine.report().results if r.prop.name == self.name)
-        strict = self.config.getoption("--engine-strict")
+        strict = self.config.getoption("--microgrid-engine-strict")
         kinds = {"wrong", "fragile"} if strict else {"wrong"}
         failed = [f for f in result.findings if f.kind in kinds]
         if failed:
@@ -92,7 +102,7 @@ class PropertyItem(pytest.Item):
             pytest.skip(f"{result.state}: {result.detail}")
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, NotSo | EngineError):
+        if isinstance(excinfo.value, NotSo):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -106,11 +116,11 @@ class NotSo(AssertionError):
 
 
 @pytest.fixture(scope="session")
-def engine_class(request: pytest.FixtureRequest) -> Any:
-    """The class that `--engine` names, loaded into this process."""
-    target = request.config.getoption("--engine")
+def microgrid_engine(request: pytest.FixtureRequest) -> Any:
+    """The class that `--microgrid-engine` names, loaded into this process."""
+    target = request.config.getoption("--microgrid-engine")
     if not target:
-        pytest.skip("no --engine given")
+        pytest.skip("no --microgrid-engine given")
     from microgrid.check.engine import parse
     from microgrid.check.worker import find, load
 
