@@ -62,8 +62,8 @@ class DivergedError(MicrogridError, ArithmeticError):
         self.history = history
 
 
-class TargetError(MicrogridError, IndexError):
-    """A class index beyond the logits."""
+class TargetError(MicrogridError, IndexError, ValueError):
+    """A target that the loss cannot mean: a class beyond the logits, or what is no probability."""
 
 
 class FrozenError(MicrogridError, ValueError):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import mpmath
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import affine_problems, hundredths
 
 import microgrid as mg
-from microgrid import nn
+from microgrid import nn, optim
 from microgrid.nn.module import entries, groups
 
 mpmath.mp.dps = 60
@@ -359,9 +360,10 @@ def test_binary_cross_entropy_is_right_where_it_is_tiny_and_where_it_is_large(s,
     assert v.grad == pytest.approx(mg.sigmoid(s) - t, abs=1e-15)
 
 
-@given(st.lists(st.tuples(hundredths, st.sampled_from([0.0, 0.25, 0.5, 2.0])), min_size=1))
-def test_cross_entropy_is_its_formula_for_any_weights(pairs):
-    logits, t = map(list, zip(*pairs))
+@given(st.lists(st.tuples(hundredths, st.integers(1, 9)), min_size=2))
+def test_cross_entropy_is_its_formula_for_any_probabilities(pairs):
+    logits, counts = map(list, zip(*pairs))
+    t = [k / sum(counts) for k in counts]
     log_softmax = [x - mg.logsumexp(logits) for x in logits]
     right = -sum(a * b for a, b in zip(t, log_softmax))
     assert nn.cross_entropy(logits, t) == pytest.approx(right, abs=1e-9)
@@ -427,7 +429,13 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
         (lambda: nn.squared_error([1.0, 2.0], [1.0]), ValueError, r"\(2,\) for targets of shape"),
         (lambda: nn.squared_error(1.0, [1.0, 2.0]), ValueError, r"\(\) for targets of shape"),
         (lambda: nn.hinge([[1.0], [2.0]], [1, -1]), ValueError, r"\(2, 1\) for targets"),
-        (lambda: nn.cross_entropy([1.0, 2.0], 1.0), IndexError, "got 1.0; nn.one_hot makes rows"),
+        (lambda: nn.cross_entropy([1.0, 2.0], 0.5), IndexError, "got 0.5; nn.one_hot makes rows"),
+        (lambda: nn.cross_entropy([[1.0], [2.0]], [[1], [0]]), ValueError, "one logit; use binary"),
+        (lambda: nn.cross_entropy([1.0], [1]), ValueError, "one logit; use binary"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]] * 2, [[1], [0]]), ValueError, r"y.ravel\(\) for a"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]], 1), ValueError, r"targets of shape \(\): to each"),
+        (lambda: nn.hinge(0.5, None), TypeError, "a real number, got NoneType"),
+        (lambda: nn.one_hot(["a"], 3), TypeError, "real numbers"),
         (lambda: nn.cross_entropy([1.0, 2.0], -1), IndexError, "-1 is out of range for 2"),
         (lambda: nn.MLP(2, [1])(np.ones((2, 2))), ValueError, "one sample at a time"),
         (lambda: nn.MLP(2, [1])([1.0]), ValueError, "a neuron of 2 inputs got 1 numbers"),
@@ -443,6 +451,78 @@ def test_targets_that_do_not_fit_are_refused(call, error, message):
     with pytest.raises(error, match=message) as caught:
         call()
     assert isinstance(caught.value, mg.MicrogridError)
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True, np.True_, np.int8(1), np.float32(1), np.array(1)])
+def test_a_class_number_is_a_whole_number_of_any_kind(one):
+    assert nn.cross_entropy([0.5, 2.0], one) == nn.cross_entropy([0.5, 2.0], [0, 1])
+    assert nn.cross_entropy([[0.5, 2.0]], [one]) == nn.cross_entropy([0.5, 2.0], [0, 1])
+    assert nn.one_hot([one], 2).tolist() == [[0.0, 1.0]]
+
+
+# Of each loss: targets that it means, and targets that it cannot mean.
+TARGETS = {
+    nn.hinge: ([-1, 1, -1.0, True], [0, 0.5, -2, math.inf, math.nan, False]),
+    nn.binary_cross_entropy: ([0, 1, 0.25, False], [-1, 1.0001, 2, -math.inf, math.nan]),
+    nn.cross_entropy: (
+        [[0, 1, 0], [0.25, 0.25, 0.5], [1 / 3] * 3, np.float32([0.1, 0.2, 0.7])],
+        [[2, 0, 1], [-1, 1, 1], [0.5, 0.5, 0.1], [0, 0, 0], [0.5, 0.5, math.nan], [1e-4, 0, 1]],
+    ),
+}
+
+
+def doors(loss, t):
+    """Every way to a loss at a target t, among a hundred of which the others are right."""
+    x = 0.75 if np.ndim(t) == 0 else np.array([0.75, -0.5, 0.1])
+    good = TARGETS[loss][0][0]
+
+    def plain(w, x, t):
+        return loss(w * x, t)
+
+    def hidden(w, x, t):
+        return mg.where(t * 0 if np.ndim(t) == 0 else t[0] * 0, plain(w, x, t), 0.0)
+
+    yield lambda: loss(x, t)
+    yield lambda: loss(mg.matrix(x) if np.ndim(x) else mg.Value(x), t)
+    yield lambda: loss(x, mg.matrix(t) if np.ndim(t) else mg.Value(t))
+    xs, ts = np.array([x] * 100), np.array([good] * 99 + [t], dtype=float)
+    for f in (plain, hidden):
+        for engine in ("numpy", "numba"):
+            program = mg.record(f, 1.0, x, x * 0, engine=engine)
+            batched = program.batched((None, 0, 0))
+            yield lambda program=program: program(1.0, x, t)
+            yield lambda program=program: program.value_and_grad(1.0, x, t)
+            yield lambda batched=batched: batched(1.0, xs, ts)
+            yield lambda batched=batched: batched.value_and_grad(1.0, xs, ts)
+            for g in (program, f):
+                fit = partial(optim.fit, g, 1.0, optimizer=optim.SGD(lr=0.01), epochs=1)
+                yield lambda fit=fit: fit((xs, ts))
+                yield lambda fit=fit: fit((xs[:2], ts[:2]), validation=(xs, ts))
+
+
+@pytest.mark.parametrize(("loss", "t"), [(f, t) for f in TARGETS for t in TARGETS[f][1]])
+def test_a_target_that_a_loss_cannot_mean_is_refused_at_every_door(loss, t):
+    missing = not np.isfinite(t).all()
+    for i, door in enumerate(doors(loss, t)):
+        with pytest.raises(mg.MicrogridError) as caught:
+            door()
+        assert isinstance(caught.value, mg.errors.TargetError) or missing, i
+
+
+@pytest.mark.parametrize(("loss", "t"), [(f, t) for f in TARGETS for t in TARGETS[f][0]])
+def test_a_target_that_a_loss_means_is_taken_at_every_door(loss, t):
+    for door in doors(loss, t):
+        door()
+
+
+def test_a_recorded_gradient_refuses_the_targets_of_its_loss():
+    for loss, (good, bad) in TARGETS.items():
+        x = 0.75 if np.ndim(good[0]) == 0 else np.array([0.75, -0.5, 0.1])
+        slope = mg.grad(lambda x, t, loss=loss: loss(x, t))
+        program = mg.record(slope, x, x * 0)
+        assert program(x, good[0]) == pytest.approx(slope(x, good[0]))
+        with pytest.raises(mg.errors.TargetError):
+            program(x, bad[0])
 
 
 # Recorded, drawn.

