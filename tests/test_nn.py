@@ -147,7 +147,7 @@ def test_initial_weights_have_the_variance_of_their_paper(name):
     ("make", "message"),
     [
         (lambda: nn.Affine(2, 3, "xavier"), "no initialisation 'xavier': lecun, glorot, he"),
-        (lambda: nn.Affine(0, 3), "whole numbers of inputs and outputs, got 0"),
+        (lambda: nn.Affine(0, 3), "each size of a layer is a whole number from 1 on, got 0"),
         (lambda: nn.Affine(2.0, 3), "got 2.0"),
         (
             lambda: network().load_state(network().state() | {"layer2.b": [[1], [2, 3]]}),

@@ -18,7 +18,7 @@ LAYERS = [
     {"value"},
     {"rules"},
     {"ops"},
-    {"functions", "copying", "labels", "scope"},
+    {"functions", "copying", "labels", "scope", "settings"},
     {"calculus", "blocks", "latex"},
     {"matrix", "explain", "draw", "expression"},
     {"formulas", "diagnose", "derivation", "steps"},
@@ -69,7 +69,7 @@ INSIDE = {  # the layers of the packages
         {"__init__"},
     ],
     "optim": [
-        {"schedules", "history", "objective"},
+        {"schedules", "history", "objective", "data"},
         {"optimizers"},
         {"training"},
         {"__init__"},

@@ -74,7 +74,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
         for p in self.parameters():
-            p.grad = 0.0
+            p._grad = None
 
     def name_parameters(self) -> None:
         """Give every parameter the name that it has here, for pictures."""
