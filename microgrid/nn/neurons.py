@@ -5,7 +5,7 @@ Unlike there a Layer gives a list whatever its size, and weights come from a see
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class MLP(Module):
     """  # noqa: E501
 
     def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = None) -> None:
-        if not isinstance(nouts, Iterable) or not nouts:
+        if not hasattr(nouts, "__len__") or not len(nouts):
             raise ParameterError(f"nouts are the sizes of the layers, like [4, 1], got {nouts!r}")
         rng, sizes = generator(seed), [nin, *nouts]
         last = len(nouts) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,9 @@ def columns(data: Any, name: str) -> tuple[Any, ...]:
     """
     if isinstance(data, tuple):
         return data
-    listed = isinstance(data, Iterable) and not isinstance(data, str | bytes | Mapping | Set)
+    listed = isinstance(data, Iterable) and not isinstance(
+        data, str | bytes | Mapping | set | frozenset
+    )
     if not listed or hasattr(data, "shape"):
         raise ShapeError(f"{name} is {MEANT}; got one {type(data).__name__}")
     samples = list(data)

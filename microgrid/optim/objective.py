@@ -58,10 +58,10 @@ class Objective:
             for form, name, x in zip(self.f.forms[1:], self.f.names[1:], data):
                 shape = form.rectangle(name)
                 if x.shape[1:] != shape:
-                    numbers = len(shape) == 1 and x.shape[1:] == () and (x % 1 == 0).all()
-                    hint = f": nn.one_hot({name}, {shape[0]}) makes rows of class numbers"
-                    raise ShapeError(f"{name}: the program takes samples of shape {shape}, got "
-                                     f"{x.shape[1:]}{hint * numbers}")  # fmt: skip
+                    said = f"{name}: the program takes samples of shape {shape}, got {x.shape[1:]}"
+                    if len(shape) == x.ndim == 1 and (x % 1 == 0).all():
+                        said += f"; nn.one_hot({name}, {shape[0]}) makes rows of class numbers"
+                    raise ShapeError(said)
 
     def start(self) -> Array:
         """The numbers of the parameters as they are now."""
