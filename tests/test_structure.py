@@ -12,7 +12,7 @@ import microgrid
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
 LAYERS = [
-    {"errors"},
+    {"errors", "files"},
     {"numeric"},
     {"guards"},
     {"value"},

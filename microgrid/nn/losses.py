@@ -18,6 +18,7 @@ from microgrid.guards import real
 from microgrid.matrix import Array, as_array
 from microgrid.ops import binary_target, hinge_target, relu, softplus
 from microgrid.program.forms import matrix_of
+from microgrid.settings import whole
 from microgrid.value import Value
 
 
@@ -84,7 +85,7 @@ def one_hot(labels: Any, classes: int) -> Array:
     >>> one_hot([2, 0], 3).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    numbers = matrix_of(labels, "labels")
+    numbers, classes = matrix_of(labels, "labels"), whole("classes", classes, 1)
     if not ((numbers % 1 == 0) & (numbers >= 0) & (numbers < classes)).all():
         raise TargetError(f"labels are whole numbers from 0 to {classes - 1}, got {labels!r}")
     rows: Array = np.eye(classes)[numbers.astype(int)]
