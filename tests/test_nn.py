@@ -133,7 +133,9 @@ def test_the_same_seed_draws_the_same_and_a_generator_goes_on():
 
 UNSEEDED = """
 from microgrid import nn
-make = [lambda: nn.Affine(3, 3), lambda: nn.Neuron(9), lambda: nn.Layer(3, 3), lambda: nn.MLP(3, [3])]
+make = [
+    lambda: nn.Affine(3, 3), lambda: nn.Neuron(9), lambda: nn.Layer(3, 3), lambda: nn.MLP(3, [3])
+]
 models = [f() for f in make * 2] + [nn.Sequential(nn.Affine(3, 3), nn.Tanh(), nn.Affine(3, 3))]
 weights = [tuple(p.data for p in m.parameters() if p.data) for m in models]
 weights += [weights[-1][:9], weights[-1][9:]]
@@ -447,60 +449,63 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path):
 
 CHILDREN = '''
 import os, random, resource, signal, sys, time
-import numpy as np
 from microgrid import nn
 
 name, seen = sys.argv[1], set()
 model = nn.Affine(64, 40)
 size = len(model.parameters())
-model.set_parameters([0.5] * size)
+model.set_parameters([-1.0] * size)
 model.save(name)
 
 
-def child():
-    for k in range(10**6):
-        model.set_parameters([k % 7 + 0.125] * size)
-        try:
+def saving(out, before):
+    """Save again and again, and tell of the first time."""
+    try:
+        before()
+        for k in range(10**6):
+            model.set_parameters([k % 7 + 0.125] * size)
             model.save(name)
-        except OSError:
-            os._exit(3)
+            if k == 0:
+                os.write(out, b"x")
+    except OSError:
+        os._exit(3)
+    except KeyboardInterrupt:
+        os._exit(4)
 
 
-def ended(how, wait):
-    """The exit status of a child that saves until the end."""
+def ended(how=None, before=lambda: None):
+    """The exit status of a child that saves until a signal ends it at any moment."""
+    read, out = os.pipe()
     pid = os.fork()
     if pid == 0:
-        try:
-            how()
-            child()
-        except KeyboardInterrupt:
-            os._exit(4)
-    time.sleep(random.random() * wait)
-    return pid
+        saving(out, before)
+    os.close(out)
+    os.read(read, 1)
+    os.close(read)
+    if how is not None:
+        time.sleep(random.random() * 0.03)
+        os.kill(pid, how)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def check(litter):
+def check():
     model.load(name)
     numbers = {p.data for p in model.parameters()}
     assert len(numbers) == 1, "half of a file"
-    assert litter or os.listdir(".") == [name], os.listdir(".")
     seen.update(numbers)
 
 
-for _ in range(40):  # killed
-    pid = ended(lambda: None, 0.06)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    check(litter=True)
-assert len(seen) > 3, "the children save indeed"
+for _ in range(40):
+    assert ended(signal.SIGKILL) == -signal.SIGKILL
+    check()
+assert -1.0 not in seen, "the children save indeed"
 for draft in os.listdir("."):
     if draft != name:
         os.unlink(draft)
-for _ in range(20):  # interrupted
-    pid = ended(lambda: None, 0.06)
-    os.kill(pid, signal.SIGINT)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 4
-    check(litter=False)
+for _ in range(20):
+    assert ended(signal.SIGINT) == 4
+    check()
+    assert os.listdir(".") == [name]
 
 
 def full():
@@ -509,9 +514,9 @@ def full():
 
 
 before = open(name, "rb").read()
-assert os.waitstatus_to_exitcode(os.waitpid(ended(full, 0), 0)[1]) == 3
+assert ended(before=full) == 3
 assert open(name, "rb").read() == before
-check(litter=False)
+assert os.listdir(".") == [name]
 '''
 
 
