@@ -87,8 +87,8 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
         )
     top = ops.peak(*values)
     behind = [top - x for x in values]  # so that no term of the sum cancels another
-    scale = ops.logsumexp(*[-d for d in behind])
-    return ops.row_target(*row) * scale + dot(row, behind)
+    weighted, scale = dot(row, behind), ops.logsumexp(*[-d for d in behind])
+    return ops.row_target(*row) * scale + weighted
 
 
 def class_number(target: Any, classes: int) -> int:

@@ -671,6 +671,7 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
     [
         (lambda: nn.cross_entropy([1.0, 2.0, 3.0], 5), IndexError, "5 is out of range for 3"),
         (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), ValueError, "1 values on the left and 2"),
+        (lambda: nn.cross_entropy([1.0, 2.0], []), ValueError, "0 values on the left and 2"),
         (lambda: nn.cross_entropy([[1.0, 2.0]], [1, 0]), ValueError, r"\(1, 2\) for targets"),
         (lambda: nn.cross_entropy([[1.0, 2.0]] * 2, [1]), ValueError, r"\(2, 2\) for targets"),
         (lambda: nn.squared_error([1.0, 2.0], [1.0]), ValueError, r"\(2,\) for targets of shape"),

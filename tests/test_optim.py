@@ -412,7 +412,7 @@ def test_a_loss_that_is_not_finite_names_the_step():
         (lambda: optim.SGD(lr=0.1).step(), "has no parameters"),
         (lambda: optim.fit(lambda w, x: w, [1.0], (X,), optimizer=optim.SGD()), "not one number"),
         (lambda: optim.fit(line, [0.0, 0.0], (mg.matrix(X), Y), optimizer=optim.SGD()),
-         r"data\[0\]: .* real numbers"),
+         r"data\[0\]: .*real numbers"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_a_reason(call, message):
@@ -858,6 +858,9 @@ def test_fit_and_predict_refuse_what_a_program_refuses_in_the_same_words(x):
         assert said(lambda g=g: optim.fit(g, 1.0, (x,), **how)) == expected
         assert said(lambda g=g: optim.fit(g, 1.0, ([1.0],), validation=(x,), **how)) == expected
     assert said(lambda: nn.predict(Double(), x)) == expected
+    if isinstance(x, np.ndarray):  # as one sample of a list
+        one = partial(optim.fit, lambda w, x: mg.total((w - x) ** 2), 1.0, **how)
+        assert said(lambda: one([(x,)])) == said(lambda: one(([x, x],))) == expected
     assert expected or isinstance(x, np.ma.MaskedArray)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,9 @@ class Optimizer(ABC):
         _ = self.rate  # a schedule that gives no rates is told here
 
     def __repr__(self) -> str:
-        done = f"{self.steps} step{'s' * (self.steps != 1)} done"
-        return f"<{type(self).__name__} of {len(self.parameters)} parameters, lr={self.lr}, {done}>"
+        counts = {"parameter": len(self.parameters), "step": self.steps}
+        of, done = [f"{n} {name}{'s' * (n != 1)}" for name, n in counts.items()]
+        return f"<{type(self).__name__} of {of}, lr={self.lr}, {done} done>"
 
     @property
     def rate(self) -> float:
@@ -210,7 +211,8 @@ def leaves(parameters: Any) -> list[Value]:
     if isinstance(parameters, Module):
         return parameters.parameters()
     several = isinstance(parameters, Iterable) and not isinstance(parameters, Value)
-    found = flat(list(parameters) if several else parameters)
+    given = list(parameters) if several else [parameters]
+    found = [p for x in given for p in ([x] if isinstance(x, Mapping) else flat(x))]
     for p in found:
         if not isinstance(p, Value) or p.op is not None:
             raise ParameterError(f"an optimizer moves leaves, got {p!r}")
