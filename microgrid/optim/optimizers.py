@@ -212,7 +212,7 @@ def leaves(parameters: Any) -> list[Value]:
         return parameters.parameters()
     several = isinstance(parameters, Iterable) and not isinstance(parameters, Value)
     given = list(parameters) if several else [parameters]
-    found = [p for x in given for p in ([x] if isinstance(x, Mapping) else flat(x))]
+    found: list[Any] = [p for x in given for p in ([x] if isinstance(x, Mapping) else flat(x))]
     for p in found:
         if not isinstance(p, Value) or p.op is not None:
             raise ParameterError(f"an optimizer moves leaves, got {p!r}")
