@@ -460,6 +460,7 @@ model.save(name)
 
 def saving(out, before):
     """Save again and again, and tell of the first time."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
     try:
         before()
         for k in range(10**6):
@@ -473,6 +474,10 @@ def saving(out, before):
         os._exit(4)
 
 
+def exited(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
 def ended(how=None, before=lambda: None):
     """The exit status of a child that saves until a signal ends it at any moment."""
     read, out = os.pipe()
@@ -482,9 +487,12 @@ def ended(how=None, before=lambda: None):
     os.close(out)
     os.read(read, 1)
     os.close(read)
-    if how is not None:
+    while how and not exited(pid):
         time.sleep(random.random() * 0.03)
         os.kill(pid, how)
+        again = time.monotonic() + 10  # Python drops an interrupt that falls into a __del__
+        while not exited(pid) and time.monotonic() < again:
+            time.sleep(0.001)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 

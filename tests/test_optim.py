@@ -787,8 +787,8 @@ class Frame:
         (X, "got one ndarray"), (Frame(), "got one Frame"), ({"x": [1.0], "y": [2.0]}, "one dict"),
         ({1.0, 2.0}, "got one set"), ("ab", "got one str"), (None, "one NoneType"), (5, "one int"),
         ((1.0, 2.0), r"arrays of \[0, 0\] samples"),
-        (([1.0], [2.0], [3.0]), "gets 3 numbers or arrays of data here: too many positional"),
-        (([1.0],), "gets 1 numbers or arrays of data here: missing a required argument"),
+        (([1.0], [2.0], [3.0]), "is called with 4 arguments here, .*: too many positional"),
+        (([1.0],), "is called with 2 arguments here, .*: missing a required"),
     ],
 )  # fmt: skip
 def test_data_that_could_be_read_otherwise_are_refused(data, said):

@@ -127,5 +127,7 @@ def check_arguments(f: Any, count: int) -> None:
     try:
         parameters.bind(*[None] * count)
     except TypeError as error:
-        raise ShapeError(f"f(parameters, *sample) gets {count - 1} numbers or arrays of data here: "
-                         f"{error}") from None  # fmt: skip
+        raise ShapeError(
+            f"f(parameters, *sample) is called with {count} arguments here, the parameters and one "
+            f"from each array of data: {error}"
+        ) from None
