@@ -63,11 +63,15 @@ class DivergedError(MicrogridError, ArithmeticError):
             f"the loss or its gradient is not finite at step {step} (epoch {epoch + 1}, loss "
             f"{loss}): try a smaller learning rate; first_nonfinite(loss) finds the node"
         )
-        self.history = history
+        self.loss, self.epoch, self.step, self.history = loss, epoch, step, history
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made_from = self.loss, self.epoch, self.step, self.history
+        return type(self), made_from, vars(self)  # with the notes
 
 
-class TargetError(MicrogridError, IndexError):
-    """A class index beyond the logits."""
+class TargetError(MicrogridError, IndexError, ValueError):
+    """A target that the loss cannot mean: a class beyond the logits, or what is no probability."""
 
 
 class FrozenError(MicrogridError, ValueError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from microgrid import ops
 from microgrid.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
-from microgrid.guards import failed, in_a_graph, is_masked, is_real, look, no_number
+from microgrid.guards import failed, in_a_graph, is_masked, is_real, look, no_number, real
 from microgrid.value import Constant, Op, Value, evaluate, node
 
 
@@ -80,29 +80,41 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
     """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow and to the last digits.
 
-    The target is the number of the right class, or a row t, with a probability for each class.
+    The target is the number of the right class, counted from 0, or a row t, with a probability for
+    each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
+    TargetError for others, like a row of class numbers: the formula would be smallest where the
+    softmax is not t, or nowhere.
     """
     values = several("cross_entropy", (logits,))
-    if not hasattr(target, "__len__") or isinstance(target, Value):
+    if isinstance(target, Value) or not getattr(target, "shape", hasattr(target, "__len__")):
         expected = values[class_number(target, len(values))]
         return ops.logsumexp(*[x - expected for x in values])
+    row = [t if isinstance(t, Value) else real(t) for t in one_row("cross_entropy", target)]
+    if len(values) == 1:
+        raise ShapeError(
+            "a row of probabilities is for two logits or more, got one logit; use "
+            "binary_cross_entropy"
+        )
     top = ops.peak(*values)
     behind = [top - x for x in values]  # so that no term of the sum cancels another
-    return total(target) * ops.logsumexp(*[-d for d in behind]) + dot(target, behind)
+    weighted, scale = dot(row, behind), ops.logsumexp(*[-d for d in behind])
+    return ops.row_target(*row) * scale + weighted
 
 
 def class_number(target: Any, classes: int) -> int:
-    """The target as an index of a class; TargetError unless it is one."""
+    """The target, a whole number of any kind, as an index of a class; TargetError for others."""
     try:
-        number = operator.index(target)
-    except TypeError:
+        number = real(target)
+    except NumberError:
+        number = None
+    if number is None or number % 1 != 0:  # nan and inf, too
         raise TargetError(
             f"a target is the number of a class or a row of probabilities, got {target!r}; "
             "nn.one_hot makes rows of class numbers, which a recorded program needs"
-        ) from None
+        )
     if not 0 <= number < classes:
         raise TargetError(f"target {target} is out of range for {classes} logits")
-    return number
+    return int(number)
 
 
 def custom_op(

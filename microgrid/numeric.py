@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
+from microgrid.errors import TargetError
+
 Number = Any
 INF, NAN = math.inf, math.nan
 
@@ -494,3 +496,54 @@ def gelu(x: Number) -> float:
     """x Φ(x), and its limit −0 at −inf."""
     p = normal_cdf(x)
     return x * p if p else -0.0
+
+
+# What a loss can mean by a target; nan is what a compiled program has for everything else.
+
+
+def target(core: Callable[..., Any], allowed: str, advice: str) -> Callable[..., Any]:
+    """`core` of one target or of a row; TargetError where it gives nan."""
+
+    @on_floats(core)
+    def checked(*ts: Number) -> Number:
+        y = core(*ts)
+        if y != y:
+            got = list(ts) if len(ts) > 1 else ts[0]
+            raise TargetError(f"{allowed}, got {got!r}; {advice}")
+        return y
+
+    return checked
+
+
+def hinge_or_nan(t: Number) -> Number:
+    """t where it is −1 or 1."""
+    return t if t * t == 1 else NAN
+
+
+def binary_or_nan(t: Number) -> Number:
+    """t from 0 to 1."""
+    return t if 0 <= t <= 1 else NAN
+
+
+def row_or_nan(ts: Sequence[Number]) -> Number:
+    """Σ t, added up from the left, where it is 1 but for rounding, and no t is below 0."""
+    total = ts[0]
+    for t in ts[1:]:
+        total = total + t
+    return total if smallest(ts) >= 0 and abs(total - 1) <= OF_FLOAT32 else NAN
+
+
+OF_FLOAT32 = 1e-5  # what rounding may take from the sum of thousands of float32
+hinge_target = target(
+    hinge_or_nan, "classes of hinge are −1 and 1", "2 * t - 1 makes them of 0 and 1"
+)
+binary_target = target(
+    binary_or_nan,
+    "targets of binary_cross_entropy go from 0 to 1",
+    "(t + 1) / 2 makes them of −1 and 1",
+)
+row_target = target(
+    one_by_one(row_or_nan),
+    "a row of probabilities has no number below 0, and their sum is 1",
+    "nn.one_hot makes rows of class numbers",
+)

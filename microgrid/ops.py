@@ -179,4 +179,8 @@ exp_sum: Op = op(
 sigmoid_difference: Op = op(
     "sigmoid_difference", numeric.sigmoid_difference,
     lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a))
+# A target as it is, or the sum of a row; TargetError for what the loss cannot mean.
+hinge_target: Op = op("hinge_target", numeric.hinge_target, lambda y, t: 1, hint="−1 or 1")
+binary_target: Op = op("binary_target", numeric.binary_target, lambda y, t: 1, hint="0 to 1")
+row_target: Op = op("row_target", numeric.row_target, joint=total.joint, hint="the sum is 1")
 # fmt: on

@@ -1,12 +1,13 @@
 """Graphs survive pickle and deepcopy at any depth, with what they share."""
 
 import copy
+import math
 import pickle
 
 import pytest
 
 import microgrid as mg
-from microgrid import Value
+from microgrid import Value, errors, optim
 from microgrid.errors import GraphError
 from microgrid.scope import scope_of
 from microgrid.value import topological
@@ -110,3 +111,41 @@ def test_scopes_and_labels_are_copied(through):
     copied = through(y)
     assert scope_of(copied) == scope_of(y) == ("layer",)
     assert copied.label == "y"
+
+
+# Errors.
+
+
+def every_error(base=errors.MicrogridError):
+    for kind in base.__subclasses__():
+        yield kind
+        yield from every_error(kind)
+
+
+ERRORS = list(dict.fromkeys([errors.MicrogridError, *every_error()]))
+
+
+@through
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_survives_with_all_that_it_holds(kind, through):
+    history = optim.History([1.0])
+    history.steps.append(0.5)
+    diverged = kind is errors.DivergedError
+    error = kind(math.inf, 2, 7, history) if diverged else kind("a sentence")
+    error.add_note("in sample 3 of the batch")
+    error.found = [1, 2]
+    for way in (through, copy.copy):
+        again = way(error)
+        assert type(again) is kind
+        assert str(again) == str(error)
+        assert again.__notes__ == error.__notes__
+        assert again.found == [1, 2]
+        if diverged:
+            assert (again.loss, again.epoch, again.step) == (math.inf, 2, 7)
+            assert again.history.steps == [0.5]
+
+
+def test_no_error_is_left_out():
+    kinds = [x for x in vars(errors).values() if isinstance(x, type) and issubclass(x, Exception)]
+    assert set(kinds) <= set(ERRORS)
+    assert len(kinds) > 15

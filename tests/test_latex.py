@@ -382,7 +382,8 @@ def test_a_deep_a_wide_and_a_much_shared_graph_are_cut_off():
 def test_every_operation_has_a_formula_with_all_its_operands(entry: Op):
     count = entry.arity or 4
     above_one = entry.domain[:1] == [(1.0, inf)]
-    parents = [Value(1.5 if above_one else 0.5, f"x_{i}") for i in range(count)]
+    at = {"hinge_target": 1.0, "row_target": 0.25}.get(entry.name, 1.5 if above_one else 0.5)
+    parents = [Value(at, f"x_{i}") for i in range(count)]
     text = latex(apply(entry, *parents))
     assert all(f"x_{i}" in text for i in range(len(parents)))
     balanced(text)

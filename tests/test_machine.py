@@ -308,7 +308,7 @@ def test_random_programs_on_floats_agree_with_the_twin_to_rounding():
 def test_the_machine_reaches_every_operation(name):
     """At some ordinary point the engine gives a node that the twin can follow."""
     machine = FloatMachine()
-    for x in (0.5, 1.5):
+    for x in (0.5, 1.0, 1.5):
         xs = [x, x / 4][: min(arity(name)[-1], 2)] if TABLE[name].arity else [x, x]
         xs = [x, 0.0, 1.0] if name in ("clip", "inside") else xs
         try:

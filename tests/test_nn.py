@@ -1,7 +1,16 @@
 """Layers, networks and losses: exact against formulas, stable at the ends, kept without pickle."""
 
+import io
 import json
 import math
+import os
+import subprocess
+import sys
+import warnings
+import zipfile
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -11,7 +20,7 @@ from hypothesis import strategies as st
 from strategies import affine_problems, hundredths
 
 import microgrid as mg
-from microgrid import nn
+from microgrid import nn, optim
 from microgrid.nn.module import entries, groups
 
 mpmath.mp.dps = 60
@@ -118,8 +127,33 @@ def test_the_same_seed_draws_the_same_and_a_generator_goes_on():
     rng = np.random.default_rng(7)
     first, second = nn.Affine(3, 3, seed=rng), nn.Affine(3, 3, seed=rng)
     assert (first.state()["w"] != second.state()["w"]).all()
-    default, lecun = nn.Affine(3, 4), nn.Affine(3, 4, "lecun", seed=0)
-    assert (default.state()["w"] == lecun.state()["w"]).all()
+    zero, rng = nn.Affine(3, 4, "lecun", 0), np.random.default_rng(0)
+    assert (zero.state()["w"] == rng.normal(0.0, math.sqrt(1 / 3), (3, 4))).all()
+
+
+UNSEEDED = """
+from microgrid import nn
+make = [
+    lambda: nn.Affine(3, 3), lambda: nn.Neuron(9), lambda: nn.Layer(3, 3), lambda: nn.MLP(3, [3])
+]
+models = [f() for f in make * 2] + [nn.Sequential(nn.Affine(3, 3), nn.Tanh(), nn.Affine(3, 3))]
+weights = [tuple(p.data for p in m.parameters() if p.data) for m in models]
+weights += [weights[-1][:9], weights[-1][9:]]
+assert len(set(weights)) == len(weights)
+assert nn.Affine(3, 3, seed=0).w[0, 0].data == nn.Affine(3, 3, seed=0).w[0, 0].data
+print(weights)
+"""
+
+
+def test_layers_without_a_seed_differ_and_are_the_same_in_each_process():
+    root = str(Path(mg.__file__).parents[1])
+    run = [sys.executable, "-c", UNSEEDED]
+    found = [
+        subprocess.run(run, env=os.environ | {"PYTHONPATH": root}, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert [x.stderr for x in found] == ["", ""]
+    assert found[0].stdout == found[1].stdout
 
 
 def test_nothing_draws_from_the_global_generators():
@@ -146,13 +180,29 @@ def test_initial_weights_have_the_variance_of_their_paper(name):
     ("make", "message"),
     [
         (lambda: nn.Affine(2, 3, "xavier"), "no initialisation 'xavier': lecun, glorot, he"),
-        (lambda: nn.Affine(0, 3), "whole numbers of inputs and outputs, got 0"),
+        (lambda: nn.Affine(0, 3), "each size of a layer is a whole number from 1 on, got 0"),
         (lambda: nn.Affine(2.0, 3), "got 2.0"),
         (
             lambda: network().load_state(network().state() | {"layer2.b": [[1], [2, 3]]}),
             "has shape .2,., got ragged rows",
         ),
         (lambda: nn.Affine(2, 3, lambda rng, d, m: np.zeros(d)), r"gave shape \(2,\)"),
+        (lambda: nn.Affine(3, 2, 0), r"no initialisation 0: .* a seed is written seed=0"),
+        (lambda: nn.Affine(3, 2, None), "no initialisation None"),
+        (lambda: nn.Affine(3, True), "each size of a layer is a whole number from 1 on, got True"),
+        (lambda: nn.Affine("3", 2), "each size of a layer is a whole number from 1 on, got '3'"),
+        (lambda: nn.Affine(3, 2, seed="a"), "seed is a whole number from 0 on or a NumPy"),
+        (lambda: nn.Neuron(2, seed=-1), "seed is a whole number from 0 on or a NumPy"),
+        (lambda: nn.MLP(2, [4, 1], seed=0.5), "seed is a whole number from 0 on or a NumPy"),
+        (lambda: nn.MLP(2, 4), r"nouts are the sizes of the layers, like \[4, 1\], got 4"),
+        (lambda: nn.MLP(2, []), "nouts are the sizes of the layers"),
+        (lambda: nn.MLP(2, [4, 0]), "nout is a whole number from 1 on, got 0"),
+        (lambda: nn.Layer(2, 1.5), "nout is a whole number from 1 on, got 1.5"),
+        (lambda: nn.Sequential([nn.ReLU()]), r"layers one by one, .*: layer 0 is \[ReLU\(\)\]"),
+        (lambda: nn.Sequential(nn.ReLU(), nn.ReLU), "layer 1 is the class ReLU"),
+        (lambda: nn.Sequential(nn.ReLU(), 3), "layer 1 is 3"),
+        (lambda: nn.Softmax()(3.0), "Softmax takes a row of numbers or several, got 3.0"),
+        (lambda: nn.one_hot([0], 2.5), "classes is a whole number from 1 on, got 2.5"),
         (lambda: nn.Affine(2, 3).save("model.pkl"), r"model.pkl: parameters are kept as .json or"),
     ],
 )
@@ -359,9 +409,10 @@ def test_binary_cross_entropy_is_right_where_it_is_tiny_and_where_it_is_large(s,
     assert v.grad == pytest.approx(mg.sigmoid(s) - t, abs=1e-15)
 
 
-@given(st.lists(st.tuples(hundredths, st.sampled_from([0.0, 0.25, 0.5, 2.0])), min_size=1))
-def test_cross_entropy_is_its_formula_for_any_weights(pairs):
-    logits, t = map(list, zip(*pairs))
+@given(st.lists(st.tuples(hundredths, st.integers(1, 9)), min_size=2))
+def test_cross_entropy_is_its_formula_for_any_probabilities(pairs):
+    logits, counts = map(list, zip(*pairs))
+    t = [k / sum(counts) for k in counts]
     log_softmax = [x - mg.logsumexp(logits) for x in logits]
     right = -sum(a * b for a, b in zip(t, log_softmax))
     assert nn.cross_entropy(logits, t) == pytest.approx(right, abs=1e-9)
@@ -396,6 +447,212 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path):
     assert (tmp_path / "m.npz").read_bytes() == before
 
 
+CHILDREN = '''
+import os, random, resource, signal, sys, time
+from microgrid import nn
+
+name, seen = sys.argv[1], set()
+model = nn.Affine(64, 40)
+size = len(model.parameters())
+model.set_parameters([-1.0] * size)
+model.save(name)
+
+
+def saving(out, before):
+    """Save again and again, and tell of the first time."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
+    try:
+        before()
+        for k in range(10**6):
+            model.set_parameters([k % 7 + 0.125] * size)
+            model.save(name)
+            if k == 0:
+                os.write(out, b"x")
+    except OSError:
+        os._exit(3)
+    except KeyboardInterrupt:
+        os._exit(4)
+
+
+def exited(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
+def ended(how=None, before=lambda: None):
+    """The exit status of a child that saves until a signal ends it at any moment."""
+    read, out = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        saving(out, before)
+    os.close(out)
+    os.read(read, 1)
+    os.close(read)
+    while how and not exited(pid):
+        time.sleep(random.random() * 0.03)
+        os.kill(pid, how)
+        again = time.monotonic() + 10  # Python drops an interrupt that falls into a __del__
+        while not exited(pid) and time.monotonic() < again:
+            time.sleep(0.001)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def check():
+    model.load(name)
+    numbers = {p.data for p in model.parameters()}
+    assert len(numbers) == 1, "half of a file"
+    seen.update(numbers)
+
+
+for _ in range(40):
+    assert ended(signal.SIGKILL) == -signal.SIGKILL
+    check()
+assert -1.0 not in seen, "the children save indeed"
+for draft in os.listdir("."):
+    if draft != name:
+        os.unlink(draft)
+for _ in range(20):
+    assert ended(signal.SIGINT) == 4
+    check()
+    assert os.listdir(".") == [name]
+
+
+def full():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+
+before = open(name, "rb").read()
+assert ended(before=full) == 3
+assert open(name, "rb").read() == before
+assert os.listdir(".") == [name]
+'''
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="children are made by fork")
+@pytest.mark.parametrize("name", ["model.json", "model.npz"])
+def test_a_kill_an_interrupt_or_a_full_disk_leaves_the_old_file_or_the_new_one(tmp_path, name):
+    run = [sys.executable, "-c", CHILDREN, name]
+    root = Path(mg.__file__).parents[1]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(root)})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_save_follows_links_and_keeps_permissions(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    file, link = tmp_path / "elsewhere" / "m.json", tmp_path / "link.json"
+    link.symlink_to(file)
+    nn.Affine(1, 1).save(link)  # a link to what is not there yet
+    assert link.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o666 & ~umask()
+    file.chmod(0o640)
+    network().save(link)
+    assert link.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o640
+    network().load(link)
+    assert [x.name for x in tmp_path.rglob("*.*")] == ["link.json", "m.json"]
+
+
+def umask():
+    old = os.umask(0)
+    os.umask(old)
+    return old
+
+
+def test_a_file_that_cannot_be_written_is_named_as_the_caller_names_it(tmp_path):
+    for path in (tmp_path / "nowhere" / "m.json", tmp_path / "folder.npz"):
+        (tmp_path / "folder.npz").mkdir(exist_ok=True)
+        with pytest.raises(OSError, match=str(path)):
+            network().save(path)
+    assert [x.name for x in tmp_path.iterdir()] == ["folder.npz"]
+
+
+@pytest.mark.parametrize("name", ["m.JSON", "m.Npz"])
+def test_a_suffix_may_be_written_in_any_case(tmp_path, name):
+    network(1).save(tmp_path / name)
+    other = network(2)
+    other.load(tmp_path / name)
+    assert other.state()["layer0.w"].tolist() == network(1).state()["layer0.w"].tolist()
+
+
+def archive(*members, flag=None, method=None):
+    """A .npz of these names, each a number; flags or method of the last one are changed."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a name that comes twice
+        for name in members:
+            array = io.BytesIO()
+            np.save(array, np.ones(()))
+            file.writestr(f"{name}.npy", array.getvalue())
+    data = bytearray(made.getvalue())
+    for at in (data.rindex(b"PK\x01\x02") + 8, data.rindex(b"PK\x03\x04") + 6):
+        if flag is not None:
+            data[at] |= flag
+        if method is not None:
+            data[at + 2] = method
+    return bytes(data)
+
+
+BROKEN = {
+    "nan.json": (b'{"a": NaN, "b": 1}', "a has nan or inf"),
+    "inf.json": (b'{"a": 1, "b": 1e999}', "b has nan or inf"),
+    "minus.json": (b'{"a": -Infinity, "b": 1}', "a has nan or inf"),
+    "twice.json": (b'{"a": 1, "b": 1, "a": 2}', "have the name 'a'"),
+    "deep.json": (b"[" * 100_000 + b"]" * 100_000, "holds no parameters: maximum recursion"),
+    "huge.json": (b'{"a": 1' + b"0" * 400 + b', "b": 1}', "a has shape"),
+    "digits.json": (b'{"a": 1' + b"0" * 9000 + b', "b": 1}', "holds no parameters: Exceeds"),
+    "latin.json": ('{"a": 1, "b": "é"}'.encode("latin-1"), "holds no parameters"),
+    "text.json": (b'"a"', "holds no parameters by name"),
+    "twice.npz": (archive("a", "b", "a"), "have the name 'a'"),
+    "locked.npz": (archive("a", "b", flag=1), "holds no parameters"),
+    "method.npz": (archive("a", "b", method=99), "holds no parameters"),
+    "patch.npz": (archive("a", "b", flag=32), "holds no parameters"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_with_what_is_no_parameter_changes_nothing(tmp_path, name):
+    data, said = BROKEN[name]
+    (tmp_path / name).write_bytes(data)
+    model = nn.Module()
+    model.a, model.b = mg.Value(3.0), mg.Value(4.0)
+    with pytest.raises(mg.errors.ParameterError, match=said) as caught:
+        model.load(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert [p.data for p in model.parameters()] == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf, 10**400, -(Fraction(10) ** 400)])
+def test_numbers_that_are_no_floats_are_neither_saved_nor_loaded(tmp_path, x):
+    model = nn.Module()
+    model.w = mg.matrix([1.0, 2.0])
+    for name in ("m.json", "m.npz"):
+        model.save(tmp_path / name)
+        before = (tmp_path / name).read_bytes()
+        model.w[1].data = x
+        with pytest.raises(mg.errors.ParameterError, match=r"w has (nan or inf|a number beyond)"):
+            model.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+        model.w[1].data = 2.0
+        for state in ([1.0, x], np.array([1.0, x]), np.longdouble([1.0, "1e400"])):
+            with pytest.raises(mg.errors.ParameterError, match=r"w has (nan or inf|shape)"):
+                model.load_state({"w": state})
+    masked = np.ma.masked_array([1.0, 2.0], mask=[0, 1])
+    with pytest.raises(mg.errors.ParameterError, match="w has nan or inf"):
+        model.load_state({"w": masked})
+    assert [p.data for p in model.parameters()] == [1.0, 2.0]
+
+
+def test_a_weight_in_two_places_cannot_have_two_numbers():
+    model = nn.Module()
+    model.a = model.b = mg.Value(1.0)
+    with pytest.raises(mg.errors.ParameterError, match="b is a weight that has another number"):
+        model.load_state({"a": 2.0, "b": 3.0})
+    assert model.a.data == 1.0
+    model.load_state({"a": 2.0, "b": 2.0})
+    assert model.b.data == 2.0
+
+
 def test_the_naive_formulas_fail_where_ours_do_not():
     assert 1 / (1 + math.exp(-40.0)) == 1.0  # so −log σ(40) came out as 0
     assert nn.binary_cross_entropy(40.0, 1) == pytest.approx(math.exp(-40), rel=1e-12)
@@ -422,12 +679,19 @@ def test_of_several_predictions_the_mean_is_taken(pairs):
     [
         (lambda: nn.cross_entropy([1.0, 2.0, 3.0], 5), IndexError, "5 is out of range for 3"),
         (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), ValueError, "1 values on the left and 2"),
+        (lambda: nn.cross_entropy([1.0, 2.0], []), ValueError, "0 values on the left and 2"),
         (lambda: nn.cross_entropy([[1.0, 2.0]], [1, 0]), ValueError, r"\(1, 2\) for targets"),
         (lambda: nn.cross_entropy([[1.0, 2.0]] * 2, [1]), ValueError, r"\(2, 2\) for targets"),
         (lambda: nn.squared_error([1.0, 2.0], [1.0]), ValueError, r"\(2,\) for targets of shape"),
         (lambda: nn.squared_error(1.0, [1.0, 2.0]), ValueError, r"\(\) for targets of shape"),
         (lambda: nn.hinge([[1.0], [2.0]], [1, -1]), ValueError, r"\(2, 1\) for targets"),
-        (lambda: nn.cross_entropy([1.0, 2.0], 1.0), IndexError, "got 1.0; nn.one_hot makes rows"),
+        (lambda: nn.cross_entropy([1.0, 2.0], 0.5), IndexError, "got 0.5; nn.one_hot makes rows"),
+        (lambda: nn.cross_entropy([[1.0], [2.0]], [[1], [0]]), ValueError, "one logit; use binary"),
+        (lambda: nn.cross_entropy([1.0], [1]), ValueError, "one logit; use binary"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]] * 2, [[1], [0]]), ValueError, r"y.ravel\(\) for a"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]], 1), ValueError, r"targets of shape \(\): to each"),
+        (lambda: nn.hinge(0.5, None), TypeError, "a real number, got NoneType"),
+        (lambda: nn.one_hot(["a"], 3), TypeError, "real numbers"),
         (lambda: nn.cross_entropy([1.0, 2.0], -1), IndexError, "-1 is out of range for 2"),
         (lambda: nn.MLP(2, [1])(np.ones((2, 2))), ValueError, "one sample at a time"),
         (lambda: nn.MLP(2, [1])([1.0]), ValueError, "a neuron of 2 inputs got 1 numbers"),
@@ -443,6 +707,78 @@ def test_targets_that_do_not_fit_are_refused(call, error, message):
     with pytest.raises(error, match=message) as caught:
         call()
     assert isinstance(caught.value, mg.MicrogridError)
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True, np.True_, np.int8(1), np.float32(1), np.array(1)])
+def test_a_class_number_is_a_whole_number_of_any_kind(one):
+    assert nn.cross_entropy([0.5, 2.0], one) == nn.cross_entropy([0.5, 2.0], [0, 1])
+    assert nn.cross_entropy([[0.5, 2.0]], [one]) == nn.cross_entropy([0.5, 2.0], [0, 1])
+    assert nn.one_hot([one], 2).tolist() == [[0.0, 1.0]]
+
+
+# Of each loss: targets that it means, and targets that it cannot mean.
+TARGETS = {
+    nn.hinge: ([-1, 1, -1.0, True], [0, 0.5, -2, math.inf, math.nan, False]),
+    nn.binary_cross_entropy: ([0, 1, 0.25, False], [-1, 1.0001, 2, -math.inf, math.nan]),
+    nn.cross_entropy: (
+        [[0, 1, 0], [0.25, 0.25, 0.5], [1 / 3] * 3, np.float32([0.1, 0.2, 0.7])],
+        [[2, 0, 1], [-1, 1, 1], [0.5, 0.5, 0.1], [0, 0, 0], [0.5, 0.5, math.nan], [1e-4, 0, 1]],
+    ),
+}
+
+
+def doors(loss, t):
+    """Every way to a loss at a target t, among a hundred of which the others are right."""
+    x = 0.75 if np.ndim(t) == 0 else np.array([0.75, -0.5, 0.1])
+    good = TARGETS[loss][0][0]
+
+    def plain(w, x, t):
+        return loss(w * x, t)
+
+    def hidden(w, x, t):
+        return mg.where(t * 0 if np.ndim(t) == 0 else t[0] * 0, plain(w, x, t), 0.0)
+
+    yield lambda: loss(x, t)
+    yield lambda: loss(mg.matrix(x) if np.ndim(x) else mg.Value(x), t)
+    yield lambda: loss(x, mg.matrix(t) if np.ndim(t) else mg.Value(t))
+    xs, ts = np.array([x] * 100), np.array([good] * 99 + [t], dtype=float)
+    for f in (plain, hidden):
+        for engine in ("numpy", "numba"):
+            program = mg.record(f, 1.0, x, x * 0, engine=engine)
+            batched = program.batched((None, 0, 0))
+            yield lambda program=program: program(1.0, x, t)
+            yield lambda program=program: program.value_and_grad(1.0, x, t)
+            yield lambda batched=batched: batched(1.0, xs, ts)
+            yield lambda batched=batched: batched.value_and_grad(1.0, xs, ts)
+            for g in (program, f):
+                fit = partial(optim.fit, g, 1.0, optimizer=optim.SGD(lr=0.01), epochs=1)
+                yield lambda fit=fit: fit((xs, ts))
+                yield lambda fit=fit: fit((xs[:2], ts[:2]), validation=(xs, ts))
+
+
+@pytest.mark.parametrize(("loss", "t"), [(f, t) for f in TARGETS for t in TARGETS[f][1]])
+def test_a_target_that_a_loss_cannot_mean_is_refused_at_every_door(loss, t):
+    missing = not np.isfinite(t).all()
+    for i, door in enumerate(doors(loss, t)):
+        with pytest.raises(mg.MicrogridError) as caught:
+            door()
+        assert isinstance(caught.value, mg.errors.TargetError) or missing, i
+
+
+@pytest.mark.parametrize(("loss", "t"), [(f, t) for f in TARGETS for t in TARGETS[f][0]])
+def test_a_target_that_a_loss_means_is_taken_at_every_door(loss, t):
+    for door in doors(loss, t):
+        door()
+
+
+def test_a_recorded_gradient_refuses_the_targets_of_its_loss():
+    for loss, (good, bad) in TARGETS.items():
+        x = 0.75 if np.ndim(good[0]) == 0 else np.array([0.75, -0.5, 0.1])
+        slope = mg.grad(lambda x, t, loss=loss: loss(x, t))
+        program = mg.record(slope, x, x * 0)
+        assert program(x, good[0]) == pytest.approx(slope(x, good[0]))
+        with pytest.raises(mg.errors.TargetError):
+            program(x, bad[0])
 
 
 # Recorded, drawn.

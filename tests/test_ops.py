@@ -103,9 +103,20 @@ ORACLES = {
     "peak": lambda *xs: max(xs),
     "exp_difference": lambda a, b: mp.exp(a - b),
     "exp_sum": lambda top, *xs: sum([mp.exp(x - top) for x in xs]),
+    "hinge_target": lambda t: t,
+    "binary_target": lambda t: t,
+    "row_target": lambda *ts: sum(ts),
 }
-# The condition is true or false; the peak is taken off as a constant.
-NO_DERIVATIVE = {("where", 0), *[("peak", i) for i in range(4)]}
+# The condition is true or false; the peak is taken off as a constant; a target has no neighbours.
+NO_DERIVATIVE = {("where", 0), ("hinge_target", 0)}
+NO_DERIVATIVE |= {(name, i) for name in ("peak", "row_target") for i in range(4)}
+TARGETS = {  # the operands of what looks at its operands
+    "hinge_target": st.sampled_from([[-1.0], [1.0]]),
+    "binary_target": st.integers(1, 9).map(lambda k: [k / 10]),
+    "row_target": st.lists(st.integers(1, 9), min_size=1, max_size=4).map(
+        lambda ks: [k / sum(ks) for k in ks]
+    ),
+}
 PLAIN = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
     "neg": operator.neg, "absolute": abs, "power": operator.pow,
@@ -138,6 +149,8 @@ def arity(name):
 @st.composite
 def operands(draw, name, numbers):
     """Operands of an operation inside its domain, away from its kinks."""
+    if name in TARGETS:
+        return draw(TARGETS[name])
     n, op = draw(st.sampled_from(arity(name))), TABLE[name]
     domain = [*op.domain, *[(-INF, INF)] * n][:n]
     xs = [draw(numbers.filter(lambda x, a=a, b=b: a < x < b)) for a, b in domain]

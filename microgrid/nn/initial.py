@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.errors import ParameterError
+from microgrid.settings import is_bool, whole
 
 Array = NDArray[np.float64]
-Seed = int | np.random.Generator
+Seed = int | np.random.Generator | None
 Draw = Callable[[np.random.Generator, int, int], Array]  # (generator, inputs, outputs) -> weights
 
 
@@ -37,15 +38,33 @@ INITIAL: dict[str, Draw] = {
 }
 
 
+# What layers without a seed draw from, one after the other: the same numbers in each process.
+UNSEEDED = np.random.default_rng(0)
+
+
+def generator(seed: Seed) -> np.random.Generator:
+    """The generator of a seed, or a generator as it is; that of all layers without a seed."""
+    if seed is None:
+        return UNSEEDED
+    try:
+        if not is_bool(seed):
+            return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        pass
+    raise ParameterError(f"seed is a whole number from 0 on or a NumPy generator, got {seed!r}")
+
+
 def weights(init: str | Draw, seed: Seed, d: int, m: int) -> Array:
     """Weights (d, m) for d inputs and m outputs; ParameterError for a name that is not known."""
     for size in (d, m):
-        if not hasattr(size, "__index__") or size < 1:
-            raise ParameterError(f"a layer has whole numbers of inputs and outputs, got {size!r}")
-    if isinstance(init, str) and init not in INITIAL:
-        raise ParameterError(f"there is no initialisation {init!r}: {', '.join(INITIAL)}")
+        whole("each size of a layer", size, 1)
+    if not callable(init) and (not isinstance(init, str) or init not in INITIAL):
+        raise ParameterError(
+            f"there is no initialisation {init!r}: {', '.join(INITIAL)}, or a function (generator, "
+            "D, M) -> weights; a seed is written seed=0"
+        )
     draw: Any = INITIAL[init] if isinstance(init, str) else init
-    drawn: Array = np.asarray(draw(np.random.default_rng(seed), d, m), dtype=float)
+    drawn: Array = np.asarray(draw(generator(seed), d, m), dtype=float)
     if drawn.shape != (d, m):
         raise ParameterError(f"the initialisation gave shape {drawn.shape}, not {(d, m)}")
     return drawn

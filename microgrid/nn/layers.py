@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from microgrid import functions, ops
+from microgrid.errors import ParameterError, ShapeError
 from microgrid.matrix import Array, affine, as_array, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module
@@ -18,15 +19,16 @@ class Affine(Module):
     """Y = XW + b with w (D, M) and b (M,) as Values; X is (N, D), or one row (D,).
 
     `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros", or a function (generator, D, M)
-    -> weights; b begins at zero. The same `seed` draws the same weights, and the default is always
-    the same: hand one generator from layer to layer.
+    -> weights; b begins at zero. The same `seed` draws the same weights; hand one generator from
+    layer to layer for a model that is always the same. Layers without a seed all differ: what they
+    draw depends on how many there were before in this process.
 
     >>> layer = Affine(2, 3, seed=1)
     >>> layer([1.0, 2.0]).shape, layer([[1.0, 2.0]]).shape, list(layer.named_parameters())[:3]
     ((3,), (1, 3), ['w_{11}', 'w_{12}', 'w_{13}'])
     """
 
-    def __init__(self, D: int, M: int, init: str | Draw = "lecun", seed: Seed = 0) -> None:
+    def __init__(self, D: int, M: int, init: str | Draw = "lecun", seed: Seed = None) -> None:
         self.w, self.b = matrix(weights(init, seed, D, M), "w"), matrix(np.zeros(M), "b")
 
     def __call__(self, X: Any) -> Array:
@@ -68,6 +70,8 @@ class Softmax(Module):
 
     def __call__(self, X: Any) -> Array:
         X = as_array(X)
+        if not X.ndim:
+            raise ShapeError(f"Softmax takes a row of numbers or several, got {X.item()!r}")
         rows = [functions.softmax(row) for row in X.reshape(-1, X.shape[-1])]
         return np.array(rows, dtype=object).reshape(X.shape)
 
@@ -83,6 +87,14 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for i, layer in enumerate(layers):
+            made = isinstance(layer, type) and issubclass(layer, Module)
+            if made or not callable(layer):
+                got = f"the class {layer.__name__}" if made else repr(layer)
+                raise ParameterError(
+                    f"Sequential takes layers one by one, like Sequential(Affine(2, 3), ReLU()): "
+                    f"layer {i} is {got}"
+                )
         self.layers = list(layers)
         self.name_parameters()
 

@@ -14,9 +14,12 @@ import numpy as np
 from microgrid import functions
 from microgrid.errors import ShapeError, TargetError
 from microgrid.functions import mean
-from microgrid.guards import is_real
+from microgrid.guards import real
 from microgrid.matrix import Array, as_array
-from microgrid.ops import relu, softplus
+from microgrid.ops import binary_target, hinge_target, relu, softplus
+from microgrid.program.forms import matrix_of
+from microgrid.settings import whole
+from microgrid.value import Value
 
 
 def squared_error(prediction: Any, target: Any) -> Any:
@@ -30,8 +33,7 @@ def squared_error(prediction: Any, target: Any) -> Any:
 
 def hinge(score: Any, target: Any) -> Any:
     """max(0, 1 − t s) for classes t = ±1, the mean over all entries; TargetError for others."""
-    check_targets(target, {-1, 1}, "classes of hinge are −1 and 1")
-    return over_entries(lambda s, t: relu(1 - t * s), score, target)
+    return over_entries(lambda s, t: relu(1 - hinge_target(t) * s), score, target)
 
 
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
@@ -43,16 +45,21 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     >>> binary_cross_entropy(-800.0, 1), binary_cross_entropy(40.0, 1)
     (800.0, 4.248354255291589e-18)
     """
-    check_targets(target, (0, 1), "targets of binary_cross_entropy go from 0 to 1")
-    return over_entries(lambda s, t: t * softplus(-s) + (1 - t) * softplus(s), logit, target)
+
+    def loss(s: Any, t: Any) -> Any:
+        t = binary_target(t)
+        return t * softplus(-s) + (1 - t) * softplus(s)
+
+    return over_entries(loss, logit, target)
 
 
 def cross_entropy(logits: Any, target: Any) -> Any:
     """−Σ t log softmax(x) of one row of logits x, or the mean over the rows of a matrix.
 
-    The target of a row is the number of its class, or a row of probabilities t (see `one_hot`):
-    in a recorded program the latter, since no program can depend on which class it is. TargetError
-    for a class beyond the logits or what is no class.
+    The target of a row is the number of its class, counted from 0 (a whole number of any kind, so
+    1.0 and True are class 1), or a row of probabilities t, none below 0, with the sum 1 up to the
+    rounding of float32 (see `one_hot`): in a recorded program the latter, since no program can
+    depend on which class it is. TargetError for others.
 
     >>> cross_entropy([0.0, 1000.0], 1), cross_entropy([[0.0, 1000.0]], [[1.0, 0.0]])
     (0.0, 1000.0)
@@ -60,38 +67,41 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     logits = as_array(logits)
     if logits.ndim == 1:
         return functions.cross_entropy(logits, target)
-    if logits.ndim != 2 or len(logits) != len(target):
-        raise ShapeError(f"logits of shape {logits.shape} for targets of shape {np.shape(target)}")
-    return mean([functions.cross_entropy(row, t) for row, t in zip(logits, target)])
+    targets = as_array(target)
+    if logits.ndim != 2 or targets.shape not in (logits.shape[:1], logits.shape):
+        raise ShapeError(
+            f"logits of shape {logits.shape} for targets of shape {targets.shape}: to each row of "
+            "logits belongs the number of a class (y.ravel() for a column y) or a row of "
+            "probabilities"
+        )
+    return mean([functions.cross_entropy(row, t) for row, t in zip(logits, targets)])
 
 
 def one_hot(labels: Any, classes: int) -> Array:
     """For each class number a row with a 1 in its place: labels of any shape, (…) → (…, classes).
 
+    TargetError unless they are whole numbers, of any kind, from 0 to classes − 1.
+
     >>> one_hot([2, 0], 3).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    numbers = np.asarray(labels)
-    if numbers.dtype.kind not in "iu" or (numbers < 0).any() or (numbers >= classes).any():
+    numbers, classes = matrix_of(labels, "labels"), whole("classes", classes, 1)
+    if not ((numbers % 1 == 0) & (numbers >= 0) & (numbers < classes)).all():
         raise TargetError(f"labels are whole numbers from 0 to {classes - 1}, got {labels!r}")
-    rows: Array = np.eye(classes)[numbers]
+    rows: Array = np.eye(classes)[numbers.astype(int)]
     return rows
-
-
-def check_targets(target: Any, allowed: set[int] | tuple[int, int], said: str) -> None:
-    """TargetError unless all plain numbers are allowed: in a set, or from one to the other."""
-    for t in as_array(target).ravel():
-        if is_real(t):
-            fits = t in allowed if isinstance(allowed, set) else allowed[0] <= t <= allowed[1]
-            if not fits:
-                raise TargetError(f"{said}, got {t!r}")
 
 
 def over_entries(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Any:
     """The mean of a loss over entries; ShapeError unless there is a target for each."""
     y, t = as_array(prediction), as_array(target)
-    if y.size == t.size == 1:
-        return loss(y.item(), t.item())
-    if y.shape != t.shape:
+    if y.shape != t.shape and not y.size == t.size == 1:
         raise ShapeError(f"predictions of shape {y.shape} for targets of shape {t.shape}")
-    return mean([loss(a, b) for a, b in zip(y.ravel(), t.ravel())])
+    pairs = zip(map(entry, y.ravel()), map(entry, t.ravel()))
+    losses = [loss(a, b) for a, b in pairs]
+    return losses[0] if len(losses) == 1 else mean(losses)
+
+
+def entry(x: Any) -> Any:
+    """A Value as it is, or a real number; NumberError for all else."""
+    return x if isinstance(x, Value) else real(x)

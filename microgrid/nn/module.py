@@ -6,13 +6,15 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from microgrid import files
 from microgrid.errors import ParameterError, ShapeError
 from microgrid.labels import subscripted
 from microgrid.matrix import values
@@ -74,7 +76,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
         for p in self.parameters():
-            p.grad = 0.0
+            p._grad = None
 
     def name_parameters(self) -> None:
         """Give every parameter the name that it has here, for pictures."""
@@ -83,12 +85,13 @@ class Module:
 
     def state(self) -> dict[str, Array]:
         """The numbers of the parameters as arrays of floats, by the names of the attributes."""
-        return {name: values(group) for name, group in unique(groups(self)).items()}
+        return {name: floats(name, group) for name, group in unique(groups(self)).items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over numbers as `state()` gives them.
 
-        ParameterError, with nothing changed, unless names and shapes are those of this model.
+        ParameterError, with nothing changed, unless names and shapes are those of this model, and
+        the numbers finite.
         """
         mine = unique(groups(self))
         if missing := [name for name in mine if name not in state]:
@@ -105,33 +108,39 @@ class Module:
             if numbers.shape != nodes.shape or numbers.dtype.kind not in "fiu":
                 got = f"{numbers.dtype} of shape {numbers.shape}"
                 raise ParameterError(f"{name} has shape {nodes.shape}, got {got}")
-            new.update(zip(nodes.ravel(), numbers.astype(float).ravel().tolist()))
+            for v, x in zip(nodes.ravel(), finite(name, state[name]).ravel().tolist()):
+                if new.setdefault(v, x) != x:
+                    raise ParameterError(f"{name} is a weight that has another number elsewhere")
         for v, x in new.items():
             v.data = x
 
     def save(self, path: str | Path) -> None:
-        """Write the parameters as .json or .npz (never pickle), floats to the last bit."""
-        path = checked(path)
-        if path.suffix == ".json":
-            state = {name: numbers.tolist() for name, numbers in self.state().items()}
-            path.write_text(json.dumps(state), encoding="utf-8")
-        else:
-            arrays = self.state()  # an error here leaves the old file as it is
-            with ZipFile(path, "w") as archive:
-                for name, numbers in arrays.items():
-                    with archive.open(f"{name}.npy", "w") as file:
-                        np.lib.format.write_array(file, numbers, allow_pickle=False)
+        """Write the parameters as .json or .npz (never pickle), floats to the last bit.
+
+        The old file stays as it is until the new one is complete, whatever happens. ParameterError
+        where a number is not finite.
+        """
+        path, state = checked(path), self.state()
+        for name, numbers in state.items():
+            finite(name, numbers)
+        if path.suffix.lower() == ".json":
+            text = json.dumps({name: numbers.tolist() for name, numbers in state.items()})
+            files.write(path, text.encode())
+            return
+        made = BytesIO()
+        with ZipFile(made, "w") as archive:
+            for name, numbers in state.items():
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array(file, numbers, allow_pickle=False)
+        files.write(path, made.getvalue())
 
     def load(self, path: str | Path) -> None:
         """Read the parameters that `save` wrote; ParameterError if they are another model's."""
         path = checked(path)
+        data = path.read_bytes()
         try:
-            if path.suffix == ".json":
-                state = json.loads(path.read_text(encoding="utf-8"))
-            else:
-                with np.load(path, allow_pickle=False) as file:
-                    state = dict(file)
-        except (ValueError, EOFError, BadZipFile, TypeError) as error:
+            state = read_json(data) if path.suffix.lower() == ".json" else read_npz(data)
+        except Exception as error:  # a broken file makes its reader raise anything
             raise ParameterError(f"{path.name} holds no parameters: {error}") from None
         if not isinstance(state, Mapping):
             raise ParameterError(f"{path.name} holds no parameters by name")
@@ -182,7 +191,7 @@ def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, x in named:
         if name in found:
-            raise ParameterError(f"two attributes give parameters the name {name!r}: rename one")
+            raise ParameterError(f"two groups of parameters have the name {name!r}: rename one")
         found[name] = x
     return found
 
@@ -215,10 +224,38 @@ def replaced(x: Any, new: Callable[[Value], Any]) -> Any:
     return x
 
 
+def floats(name: str, group: Any) -> Array:
+    """The numbers of a group; ParameterError for an int beyond the floats."""
+    try:
+        return values(group)
+    except OverflowError:
+        raise ParameterError(
+            f"{name} has a number beyond the floats, the largest is 1.8e308"
+        ) from None
+
+
+def finite(name: str, numbers: Any) -> Array:
+    """Numbers as floats; ParameterError unless all are finite."""
+    with np.errstate(over="ignore"):
+        found: Array = np.ma.filled(np.ma.asarray(numbers).astype(float), np.nan)
+    if not np.isfinite(found).all():
+        raise ParameterError(f"{name} has nan or inf: parameters that are kept are finite numbers")
+    return found
+
+
+def read_json(data: bytes) -> Any:
+    return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+
+
+def read_npz(data: bytes) -> dict[str, Array]:
+    with np.load(BytesIO(data), allow_pickle=False) as file:
+        return unique((name, file[name]) for name in file.files)
+
+
 def checked(path: str | Path) -> Path:
     """The path; ParameterError unless we write files of that kind."""
     path = Path(path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise ParameterError(f"{path.name}: parameters are kept as {' or '.join(SUFFIXES)}")
     return path
 

@@ -10,22 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.errors import ShapeError
+from microgrid.errors import ParameterError, ShapeError
 from microgrid.matrix import matrix
-from microgrid.nn.initial import Seed, weights
+from microgrid.nn.initial import Seed, generator, weights
 from microgrid.nn.module import Module
 from microgrid.ops import relu
 from microgrid.scope import scope
+from microgrid.settings import whole
 from microgrid.value import Value
 
 
 class Neuron(Module):
     """relu(b + Σ w x), or without `nonlin` the sum alone; weights are uniform from −1 to 1.
 
-    Neurons of the same seed are equal, and stay so: hand one generator from each to the next.
+    Neurons of the same seed are equal, and stay so: hand one generator from each to the next, or
+    give none.
     """
 
-    def __init__(self, nin: int, nonlin: bool = True, seed: Seed = 0) -> None:
+    def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
         self.w = list(matrix(weights("uniform", seed, nin, 1)[:, 0], "w"))
         self.b = Value(0.0, "b")
         self.nonlin = nonlin
@@ -43,8 +45,9 @@ class Neuron(Module):
 class Layer(Module):
     """Neurons side by side: a list of their outputs, also where there is only one."""
 
-    def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = 0) -> None:
-        rng = np.random.default_rng(seed)
+    def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
+        rng = generator(seed)
+        whole("nout", nout, 1)
         self.neurons = [Neuron(nin, nonlin, rng) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Any]) -> list[Any]:
@@ -66,8 +69,10 @@ class MLP(Module):
     'Value'
     """  # noqa: E501
 
-    def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = 0) -> None:
-        rng, sizes = np.random.default_rng(seed), [nin, *nouts]
+    def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = None) -> None:
+        if not hasattr(nouts, "__len__") or not len(nouts):
+            raise ParameterError(f"nouts are the sizes of the layers, like [4, 1], got {nouts!r}")
+        rng, sizes = generator(seed), [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [Layer(sizes[i], m, i != last, rng) for i, m in enumerate(nouts)]
         self.name_parameters()

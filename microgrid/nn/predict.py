@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from microgrid.errors import ShapeError
 from microgrid.program import record
+from microgrid.program.forms import matrix_of
 
 
 def predict(model: Any, X: Any) -> NDArray[np.float64]:
@@ -21,7 +22,7 @@ def predict(model: Any, X: Any) -> NDArray[np.float64]:
     >>> predict(nn.Affine(2, 3, init="zeros"), np.ones((5, 2))).shape
     (5, 3)
     """
-    X = np.asarray(X, dtype=float)
+    X = matrix_of(X, "X")
     if not X.ndim or not len(X):
         raise ShapeError(f"predict takes one sample or more, a row each; got shape {X.shape}")
     program = record(lambda model, x: model(x), model, X[0])

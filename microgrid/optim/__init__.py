@@ -13,13 +13,14 @@ True
 
 from microgrid.optim import schedules
 from microgrid.optim.history import History
-from microgrid.optim.optimizers import SGD, Adam, Optimizer
+from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
 from microgrid.optim.schedules import cosine, exponential, linear, step_decay
 from microgrid.optim.training import fit
 
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "History",
     "Optimizer",
     "cosine",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.calculus import gradients, scalar
-from microgrid.errors import GraphError, ShapeError
+from microgrid.errors import GraphError, ParameterError, ShapeError
 from microgrid.functions import total
 from microgrid.program import Program
 from microgrid.program.forms import Form, filled, form_of, is_model, opened
@@ -38,6 +40,8 @@ class Objective:
                 )
             self.check_names(f)
             self.run = f.batched((None, *[0] * arguments)) if arguments else f
+        else:
+            check_arguments(f, 1 + arguments)
 
     def check_names(self, program: Program) -> None:
         """ShapeError if the program was recorded with parameters of other names, in this order."""
@@ -47,6 +51,17 @@ class Objective:
             if p.label and recorded and p.label != recorded:
                 raise ShapeError(f"parameter {i} of the model is {p.label}, but {recorded} in the "
                                  "program: it was recorded with another model")  # fmt: skip
+
+    def check_shapes(self, data: Data) -> None:
+        """ShapeError unless the samples have the shapes that the program was recorded with."""
+        if isinstance(self.f, Program):
+            for form, name, x in zip(self.f.forms[1:], self.f.names[1:], data):
+                shape = form.rectangle(name)
+                if x.shape[1:] != shape:
+                    said = f"{name}: the program takes samples of shape {shape}, got {x.shape[1:]}"
+                    if len(shape) == x.ndim == 1 and (x % 1 == 0).all():
+                        said += f"; nn.one_hot({name}, {shape[0]}) makes rows of class numbers"
+                    raise ShapeError(said)
 
     def start(self) -> Array:
         """The numbers of the parameters as they are now."""
@@ -82,13 +97,37 @@ class Objective:
         return float(np.mean([y.data for y in self.graphs(numbers, batch)[1]]))
 
     def graphs(self, numbers: Array, batch: Data) -> tuple[list[Value], list[Value]]:
-        """The parameters as nodes, a Module's its own, and the loss of each sample over them."""
+        """The parameters as nodes, a Module's its own, and the loss of each sample over them.
+
+        Each call gets containers and a row of its own: what f does to them, no other call sees.
+        """
         if is_model(self.parameters):
-            parameters = self.shaped(numbers)
-            nodes = parameters.parameters()
+            nodes = self.shaped(numbers).parameters()
         else:
             nodes = [Value(x) for x in numbers.tolist()]
-            parameters = filled(self.form, iter(nodes))
         f: Any = self.f
         samples = zip(*batch) if batch else [()]
-        return nodes, [scalar(f(parameters, *sample)) for sample in samples]
+        return nodes, [scalar(f(self.holding(nodes), *map(copy, row))) for row in samples]
+
+    def holding(self, nodes: list[Value]) -> Any:
+        """These nodes in the form of the parameters."""
+        if is_model(self.parameters):
+            return self.parameters.with_parameters(nodes)
+        return filled(self.form, iter(nodes))
+
+
+def check_arguments(f: Any, count: int) -> None:
+    """An error unless f is a function that can be called with so many arguments."""
+    if not callable(f):
+        raise ParameterError(f"fit takes a function or a program of it, got {f!r}")
+    try:
+        parameters = inspect.signature(f)
+    except (TypeError, ValueError):  # a builtin
+        return
+    try:
+        parameters.bind(*[None] * count)
+    except TypeError as error:
+        raise ShapeError(
+            f"f(parameters, *sample) is called with {count} arguments here, the parameters and one "
+            f"from each array of data: {error}"
+        ) from None

@@ -2,63 +2,99 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.calculus import flat
-from microgrid.errors import ParameterError
+from microgrid.errors import ParameterError, ShapeError
+from microgrid.guards import real
 from microgrid.nn.module import Module
 from microgrid.optim.schedules import Schedule
+from microgrid.settings import number
 from microgrid.value import Value
 
 Array = NDArray[np.float64]
 
 
 class Optimizer(ABC):
-    """Moves parameters against their gradients; `lr` is a number or a schedule.
+    """Moves parameters against their gradients; `lr` is a number above 0 or a schedule.
 
     In a loop of your own it is made with parameters (a Module, or Values in lists or arrays) and
     used through `zero_grad` and `step`; `fit` needs no parameters here. It remembers what it has
     done: a second `fit` goes on where the first ended.
+
+    A gradient that is longer than `clip_norm` (Euclidean, over all parameters) is scaled to that
+    length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both are
+    PyTorch's, and so is their order. ParameterError for settings that no training can mean.
     """
 
-    def __init__(self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01):
-        if isinstance(parameters, float | int):
-            raise ParameterError(f"parameters come first: write lr={parameters!r}")
-        found = (
-            parameters.parameters() if isinstance(parameters, Module) else flat(list(parameters))
-        )
-        self.parameters = list(dict.fromkeys(found))
-        for p in self.parameters:
-            if not isinstance(p, Value) or p.op is not None:
-                raise ParameterError(f"an optimizer moves leaves, got {p!r}")
-        if not callable(lr) and not lr > 0:
-            raise ParameterError(f"the learning rate is a number above 0 or a schedule, got {lr!r}")
-        self.lr = lr
+    def __init__(
+        self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
+        weight_decay: float = 0.0, clip_norm: float | None = None,
+    ) -> None:  # fmt: skip
+        self.parameters = leaves(parameters)
         self.steps = 0  # how often parameters have been moved
         self.moving = 0  # how many they are
+        if not callable(lr):
+            lr = number("the learning rate", lr, "above 0 or a schedule", positive)
+        self.lr = lr
+        self.weight_decay = number("weight_decay", weight_decay, "from 0 on", not_negative)
+        self.clip_norm = clip_norm
+        if clip_norm is not None:
+            self.clip_norm = number("clip_norm", clip_norm, "above 0", positive)
+        _ = self.rate  # a schedule that gives no rates is told here
+
+    def __repr__(self) -> str:
+        counts = {"parameter": len(self.parameters), "step": self.steps}
+        of, done = [f"{n} {name}{'s' * (n != 1)}" for name, n in counts.items()]
+        return f"<{type(self).__name__} of {of}, lr={self.lr}, {done} done>"
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
-        return self.lr(self.steps) if callable(self.lr) else self.lr
+        """The learning rate of the next step; ParameterError where a schedule gives none."""
+        if not callable(self.lr):
+            return self.lr
+        name = f"the learning rate of step {self.steps}"
+        return number(name, self.lr(self.steps), "from 0 on", not_negative)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
         for p in self.parameters:
-            p.grad = 0.0
+            p._grad = None
 
-    def step(self) -> None:
-        """Move every parameter once, by the gradient that it holds."""
+    def step(self, gradient: Any = None) -> None:
+        """Move every parameter once: by the gradient that it holds, or by that of a program.
+
+        A program leaves no gradient behind; hand over what its `value_and_grad` gives, a number for
+        each parameter. ParameterError where there is no gradient at all.
+
+        >>> import microgrid as mg
+        >>> w = Value(3.0)
+        >>> program = mg.record(lambda w: w * w, 0.0)
+        >>> loss, gradient = program.value_and_grad(w.data)
+        >>> SGD([w], lr=0.5).step(gradient)
+        >>> w.data
+        0.0
+        """
         if not self.parameters:
             raise ParameterError("this optimizer has no parameters: hand it those of your model")
+        if gradient is None and all(p._grad is None for p in self.parameters):
+            raise ParameterError(
+                "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
+                "gradient of a program, step(gradient)"
+            )
+        found = [p.grad for p in self.parameters] if gradient is None else flat(gradient)
+        if len(found) != len(self.parameters):
+            raise ShapeError(f"{len(found)} numbers as a gradient of {len(self.parameters)} "
+                             "parameters: there is one for each")  # fmt: skip
         numbers = np.array([p.data for p in self.parameters], dtype=float)
-        gradient = np.array([p.grad for p in self.parameters], dtype=float)
-        for p, x in zip(self.parameters, self.moved(numbers, gradient).tolist()):
+        moved = self.moved(numbers, np.array([real(g) for g in found], dtype=float))
+        for p, x in zip(self.parameters, moved.tolist()):
             p.data = x
 
     def moved(self, numbers: Array, gradient: Array) -> Array:
@@ -68,10 +104,22 @@ class Optimizer(ABC):
                 f"this optimizer remembers {self.moving} parameters; make a new one for "
                 f"{len(numbers)}"
             )
-        self.moving = len(numbers)
-        new = numbers - self.rate * self.direction(gradient)
+        rate, self.moving = self.rate, len(numbers)
+        numbers, gradient = self.decayed(numbers, self.clipped(gradient), rate)
+        new = numbers - rate * self.direction(gradient)
         self.steps += 1
         return new
+
+    def clipped(self, gradient: Array) -> Array:
+        """The gradient, not longer than `clip_norm`."""
+        if self.clip_norm is None:
+            return gradient
+        length = math.hypot(*gradient)  # which neither over- nor underflows on the way
+        return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # as PyTorch divides
+
+    def decayed(self, numbers: Array, gradient: Array, rate: float) -> tuple[Array, Array]:
+        """What a step starts from, and the gradient that it takes."""
+        return numbers, gradient + self.weight_decay * numbers if self.weight_decay else gradient
 
     @abstractmethod
     def direction(self, gradient: Array) -> Array:
@@ -80,6 +128,10 @@ class Optimizer(ABC):
 
 class SGD(Optimizer):
     """w ← w − η v with v ← μ v + ∂L/∂w; without momentum μ plain gradient descent.
+
+    With `nesterov` w ← w − η (∂L/∂w + μ v), the gradient as if it were taken one step ahead:
+    Sutskever et al., On the importance of initialization and momentum in deep learning, in
+    PyTorch's form.
 
     >>> w = Value(3.0)
     >>> optimizer = SGD([w], lr=0.5)
@@ -91,15 +143,20 @@ class SGD(Optimizer):
 
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
-        momentum: float = 0.0,
+        momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
+        clip_norm: float | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(parameters, lr)
-        self.momentum = momentum
+        super().__init__(parameters, lr, weight_decay, clip_norm)
+        self.momentum = number("momentum", momentum, "from 0 to below 1", below_one)
+        if nesterov and not self.momentum:
+            raise ParameterError("nesterov needs a momentum above 0, got 0: write momentum=0.9")
+        self.nesterov = bool(nesterov)
         self.velocity: Any = 0.0
 
     def direction(self, gradient: Array) -> Array:
         self.velocity = self.momentum * self.velocity + gradient
-        return np.asarray(self.velocity)
+        ahead = gradient + self.momentum * self.velocity if self.nesterov else self.velocity
+        return np.asarray(ahead)
 
 
 class Adam(Optimizer):
@@ -111,10 +168,14 @@ class Adam(Optimizer):
 
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
+        clip_norm: float | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(parameters, lr)
-        self.betas, self.eps = betas, eps
+        super().__init__(parameters, lr, weight_decay, clip_norm)
+        if not isinstance(betas, list | tuple | np.ndarray) or len(betas) != 2:
+            raise ParameterError(f"betas are two numbers, like (0.9, 0.999), got {betas!r}")
+        a, b = [number("each of betas", x, "from 0 to below 1", below_one) for x in betas]
+        self.betas, self.eps = (a, b), number("eps", eps, "above 0", positive)
         self.first: Any = 0.0
         self.second: Any = 0.0
 
@@ -124,3 +185,47 @@ class Adam(Optimizer):
         self.second = b * self.second + (1 - b) * gradient * gradient
         first, second = self.first / (1 - a**t), self.second / (1 - b**t)
         return np.asarray(first / (np.sqrt(second) + self.eps))
+
+
+class AdamW(Adam):
+    """Adam with w ← w − η λ w beside each step: the weights decay, and no gradient knows of it.
+
+    Loshchilov and Hutter, Decoupled Weight Decay Regularization, in PyTorch's form.
+    """
+
+    def __init__(
+        self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(parameters, lr, betas, eps, weight_decay, clip_norm)
+
+    def decayed(self, numbers: Array, gradient: Array, rate: float) -> tuple[Array, Array]:
+        return numbers * (1 - rate * self.weight_decay), gradient
+
+
+def leaves(parameters: Any) -> list[Value]:
+    """The parameters of a model, or those in lists or arrays, each once."""
+    if isinstance(parameters, float | int):
+        raise ParameterError(f"parameters come first: write lr={parameters!r}")
+    if isinstance(parameters, Module):
+        return parameters.parameters()
+    several = isinstance(parameters, Iterable) and not isinstance(parameters, Value)
+    given = list(parameters) if several else [parameters]
+    found: list[Any] = [p for x in given for p in ([x] if isinstance(x, Mapping) else flat(x))]
+    for p in found:
+        if not isinstance(p, Value) or p.op is not None:
+            raise ParameterError(f"an optimizer moves leaves, got {p!r}")
+    return list(dict.fromkeys(found))
+
+
+def positive(x: float) -> bool:
+    return 0 < x < math.inf
+
+
+def not_negative(x: float) -> bool:
+    return 0 <= x < math.inf
+
+
+def below_one(x: float) -> bool:
+    return 0 <= x < 1

@@ -4,39 +4,102 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from microgrid.settings import number, whole
 
 Schedule = Callable[[int], float]
 
 
-def linear(start: float, end: float, steps: int) -> Schedule:
+def check_rates(**rates: float) -> None:
+    """ParameterError unless all are finite and none is negative."""
+    for name, x in rates.items():
+        number(name, x, "from 0 on", lambda x: 0 <= x < math.inf)
+
+
+def check_factor(factor: float) -> None:
+    number("factor", factor, "above 0", lambda x: 0 < x < math.inf)
+
+
+def raised(factor: float, n: int) -> float:
+    """factorⁿ; inf beyond the floats."""
+    try:
+        return float(factor**n)
+    except OverflowError:
+        return math.inf
+
+
+@dataclass(frozen=True)
+class linear:
     """From start to end in so many steps, and then end.
 
-    >>> [linear(1.0, 0.0, 4)(k) for k in (0, 1, 4, 9)]
+    >>> [linear(1.0, 0.0, steps=4)(k) for k in (0, 1, 4, 9)]
     [1.0, 0.75, 0.0, 0.0]
     """
-    return lambda k: start + (end - start) * min(k / max(steps, 1), 1.0)
+
+    start: float
+    end: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        check_rates(start=self.start, end=self.end)
+        whole("steps", self.steps, 0)
+
+    def __call__(self, k: int) -> float:
+        return self.start + (self.end - self.start) * min(k / max(self.steps, 1), 1.0)
 
 
-def exponential(start: float, factor: float) -> Schedule:
+@dataclass(frozen=True)
+class exponential:
     """start · factorᵏ."""
-    return lambda k: start * factor**k
+
+    start: float
+    factor: float
+
+    def __post_init__(self) -> None:
+        check_rates(start=self.start)
+        check_factor(self.factor)
+
+    def __call__(self, k: int) -> float:
+        return self.start * raised(self.factor, k)
 
 
-def step_decay(start: float, factor: float, every: int) -> Schedule:
+@dataclass(frozen=True)
+class step_decay:
     """Multiplied by factor after every so many steps."""
-    return lambda k: start * factor ** (k // max(every, 1))
+
+    start: float
+    factor: float
+    every: int
+
+    def __post_init__(self) -> None:
+        check_rates(start=self.start)
+        check_factor(self.factor)
+        whole("every", self.every, 1)
+
+    def __call__(self, k: int) -> float:
+        return self.start * raised(self.factor, k // self.every)
 
 
-def cosine(start: float, steps: int, end: float = 0.0, warmup: int = 0) -> Schedule:
+@dataclass(frozen=True)
+class cosine:
     """Up from 0 to start during the warm-up, then down half a cosine, to end after `steps`.
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts.
     """
 
-    def rate(k: int) -> float:
-        if k < warmup:
-            return start * (k + 1) / warmup
-        done = min((k - warmup) / max(steps - warmup, 1), 1.0)
-        return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+    start: float
+    steps: int
+    end: float = 0.0
+    warmup: int = 0
 
-    return rate
+    def __post_init__(self) -> None:
+        check_rates(start=self.start, end=self.end)
+        whole("steps", self.steps, 0)
+        whole("warmup", self.warmup, 0)
+
+    def __call__(self, k: int) -> float:
+        if k < self.warmup:
+            return self.start * (k + 1) / self.warmup
+        done = min((k - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
+        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * done)) / 2

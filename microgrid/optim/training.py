@@ -11,20 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.errors import DivergedError, NumberError, ParameterError, RangeError, ShapeError
+from microgrid.errors import DivergedError, ParameterError, RangeError, ShapeError
+from microgrid.nn.initial import generator
 from microgrid.nn.module import Module
+from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
 from microgrid.optim.objective import Array, Data, Objective
 from microgrid.optim.optimizers import Optimizer
 from microgrid.program import Program
+from microgrid.settings import whole
 
 Callback = Callable[[History], Any]  # True ends the training
 
 
 def fit(
-    f: Callable[..., Any] | Program, parameters: Any, data: Data = (), *, optimizer: Optimizer,
+    f: Callable[..., Any] | Program, parameters: Any, data: Any = (), *, optimizer: Optimizer,
     epochs: int = 10, batch_size: int | None = 32, seed: int | np.random.Generator = 0,
-    validation: Data = (), metrics: Mapping[str, Callable[[Any], float]] | None = None,
+    validation: Any = (), metrics: Mapping[str, Callable[[Any], float]] | None = None,
     callbacks: Callback | list[Callback] | tuple[Callback, ...] = (), patience: int | None = None,
     progress: bool | None = None,
 ) -> History:  # fmt: skip
@@ -34,8 +37,10 @@ def fit(
     up to their rounding) and is hundreds of times as fast. `parameters` are a Module, which is
     trained in place, or numbers in lists or arrays, which are not changed; the trained ones are
     `history.parameters`. `data` is a tuple of arrays with the samples along their first axis, like
-    `(X, y)`; without data each epoch is one step on f(parameters). Batches of `batch_size` (None:
-    all) are drawn anew in each epoch from `seed`.
+    `(X, y)`, or a list of samples that are tuples, `[(x, y), …]`; without data each epoch is one
+    step on f(parameters). It is copied: f gets floats, and of an array with one integer for each
+    sample, like class numbers, that integer. Batches of `batch_size` (None: all) are drawn anew in
+    each epoch from `seed`.
 
     After each epoch: the mean loss over the samples of `validation`, if given; each of `metrics`,
     called with the parameters; the `callbacks`, called with the history, which end the training by
@@ -53,15 +58,19 @@ def fit(
     >>> [round(w, 2) for w in history.parameters]
     [3.0, 1.0]
     """
-    check_settings(optimizer, parameters, epochs, patience, metrics)
+    asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    counts = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
+    check_settings(optimizer, parameters, counts, metrics, asked)
+    rng = generator(seed)
     data, validation = checked(data, "data"), checked(validation, "validation")
     if validation and len(validation) != len(data):
         raise ShapeError(f"{len(data)} arrays of data, but {len(validation)} for validation")
     objective = Objective(f, parameters, len(data))
-    numbers, rng = objective.start(), np.random.default_rng(seed)
+    objective.check_shapes(data)
+    objective.check_shapes(validation)
+    numbers = objective.start()
     history = History(parameters)
     best, watched = (math.inf, numbers), "validation" if validation else "loss"
-    asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     try:
         for epoch in bar(epochs, progress, history):
             losses, sizes = [], []
@@ -126,52 +135,24 @@ def score(objective: Objective, numbers: Array, data: Data, epoch: int, history:
 
 
 def check_settings(
-    optimizer: Any, parameters: Any, epochs: Any, patience: Any, metrics: Any
+    optimizer: Any, parameters: Any, counts: Mapping[str, Any], metrics: Any, callbacks: Any
 ) -> None:
-    """ParameterError for what no training can mean."""
+    """ParameterError for what no training can mean; of the counts any but epochs may be None."""
     if not isinstance(optimizer, Optimizer):
         raise ParameterError(f"optimizer is made first, like optim.SGD(lr=0.1); got {optimizer!r}")
     moved = parameters.parameters() if isinstance(parameters, Module) else []
     if optimizer.parameters and optimizer.parameters != moved:
         raise ParameterError("fit moves all parameters; this optimizer was made for others")
-    for name, x, least in (("epochs", epochs, 0), ("patience", patience, 1)):
-        if x is not None and (not hasattr(x, "__index__") or x < least):
-            raise ParameterError(f"{name} is a whole number from {least} on, got {x!r}")
+    for name, x in counts.items():
+        if x is not None or name == "epochs":
+            whole(name, x, 0 if name == "epochs" else 1)
+    if metrics is not None and not isinstance(metrics, Mapping):
+        raise ParameterError(f"metrics are functions by name, like {{'norm': f}}, got {metrics!r}")
     if taken := {"loss", "validation"} & set(metrics or ()):
         raise ParameterError(f"a metric has a name of its own, not {min(taken)!r}")
-
-
-def checked(data: Data, name: str) -> tuple[Array, ...]:
-    """Data as arrays of floats; an error unless all have as many samples, at least one."""
-    if isinstance(data, np.ndarray):
-        raise ShapeError(f"{name} is a tuple of arrays, like (X, y); got one array")
-    try:
-        arrays = tuple([np.asarray(x, dtype=float) for x in data])
-    except (TypeError, ValueError):
-        raise NumberError(f"{name} is a tuple of arrays of plain numbers, like (X, y)") from None
-    sizes = [len(x) if x.ndim else 0 for x in arrays]
-    if arrays and (len(set(sizes)) > 1 or not sizes[0]):
-        raise ShapeError(f"{name} has arrays of {sizes} samples: as many in each, at least one")
-    for k, x in enumerate(arrays):
-        bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
-        if len(bad):
-            raise NumberError(f"{name}[{k}] has nan or inf in sample {bad[0]}")
-    return arrays
-
-
-def batches(
-    data: tuple[Array, ...], size: int | None, rng: np.random.Generator
-) -> Iterator[tuple[Array, ...]]:
-    """The samples in a new order, so many at a time; the last batch may be smaller."""
-    if size is not None and size < 1:
-        raise ParameterError(f"batch_size is a whole number from 1 on or None, got {size!r}")
-    if not data or size is None or size >= len(data[0]):
-        yield data
-        return
-    order = rng.permutation(len(data[0]))
-    for first in range(0, len(order), size):
-        chosen = order[first : first + size]
-        yield tuple([x[chosen] for x in data])
+    for f in [*(metrics or {}).values(), *callbacks]:
+        if not callable(f):
+            raise ParameterError(f"metrics and callbacks are functions, got {f!r}")
 
 
 def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:

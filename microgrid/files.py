@@ -1,0 +1,33 @@
+"""Files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write(path: str | Path, data: bytes) -> None:
+    """Write a file: whatever happens on the way, it is the old one or the new one, each whole.
+
+    It is written beside the old one and put in its place, where links lead, with the permissions
+    that it had. Only a process that is killed leaves its draft behind, `.microgrid-…`.
+    """
+    target = Path(os.path.realpath(path))
+    mode = None
+    if target.exists():
+        target.open("r+b").close()  # an error where the old one must not be written
+        mode = target.stat().st_mode
+    draft = target.with_name(f".microgrid-{secrets.token_hex(8)}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            draft.chmod(mode)
+        draft.replace(target)
+    except OSError as error:  # names the file that the caller knows
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        draft.unlink(missing_ok=True)
