@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from operator import index
+from types import MethodType
 from typing import Any
 
 from microgrid.errors import ArgumentError, GraphError, NumberError, ShapeError
@@ -12,7 +13,8 @@ from microgrid.functions import dot
 from microgrid.guards import as_floats, is_real, refuse_foreign, seed
 from microgrid.ops import identity
 from microgrid.rules import Gated
-from microgrid.value import Constant, Value, accumulate, blame_rules, topological, zero
+from microgrid.slopes import check_slopes
+from microgrid.value import Constant, Value, accumulate, sent, topological, zero
 
 Function = Callable[..., Any]
 
@@ -42,7 +44,7 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
         if not create_graph or isinstance(g, Value):
             return g
         if not is_real(g):
-            blame_rules(order, gradient, as_graph=True)
+            check_slopes(sent(order, gradient, as_graph=True), as_graph=True)
         return Constant(g)
 
     if wrt is None:
@@ -110,11 +112,15 @@ def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
     They come in a container that f may change in place: `own` stays as it is.
     """
     try:
-        return f(*args[:k], each(lambda v: v, own), *args[k + 1 :])
+        y = f(*args[:k], each(lambda v: v, own), *args[k + 1 :])
     finally:
         for x in flat(own):
             if type(x) is Variable:
                 x.active = False
+    if any(x._version for x in flat(own)):
+        raise GraphError("the function sets the data of its argument, which has no derivative: "
+                         "return another value, or change a list or an array of them")  # fmt: skip
+    return y
 
 
 def scalar(y: Any) -> Value:
@@ -143,8 +149,11 @@ def holds_value(x: Any) -> bool:
     """Whether a Value is among the arguments of a function, which may be anything."""
     if isinstance(x, Mapping):
         x = list(x.values())
-    elif getattr(x, "shape", None) and getattr(x.dtype, "kind", "") == "O":
-        x = x.ravel().tolist()
+    elif getattr(x, "shape", None) and hasattr(x, "__array_ufunc__"):
+        import numpy as np
+
+        array = np.asarray(x)
+        x = array.ravel().tolist() if array.dtype.kind == "O" else []
     return any(map(holds_value, x)) if isinstance(x, list | tuple) else isinstance(x, Value)
 
 
@@ -157,6 +166,7 @@ class Derived:
             raise NumberError(
                 f"{name} takes a function, got {f!r:.60}; for a node there is gradients(y, [x])"
             )
+        self.__name__ = name
         update_wrapper(self, f)
         self.rule, self.name, self.f, self.options = rule, name, f, options
 
@@ -167,6 +177,9 @@ class Derived:
                 f"{next(iter(keywords))}=…))"
             )
         return self.rule(self.f, *self.options, *args)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else MethodType(self, owner)
 
     def __repr__(self) -> str:
         return f"{self.name}({getattr(self.f, '__name__', self.f)})"
@@ -218,8 +231,9 @@ def derivative(f: Function, n: int = 1) -> Function:
     return Derived(derivative_of, f, n)
 
 
-def derivative_of(f: Function, n: int, x: Any, *more: Any) -> Any:
-    if more or not (is_real(x) or isinstance(x, Value)):
+def derivative_of(f: Function, n: int, *args: Any) -> Any:
+    x = only("derivative", args)
+    if not (is_real(x) or isinstance(x, Value)):
         raise NumberError(f"derivative is of functions of one number, got {x!r:.60}; see jacobian")
     variable = variables(x)
     y = scalar(call(f, [x], 0, variable))
@@ -279,7 +293,7 @@ def hvp_of(f: Function, *args: Any) -> Any:
     x, v = args
     if outline(x) != outline(v):
         raise ShapeError(f"hvp: v has the shape of x, got {shape_of(v)} beside {shape_of(x)}")
-    return grad(lambda x: dot(flat(grad(f)(x)), flat(v)))(x)
+    return grad(lambda x, v: dot(flat(grad(f)(x)), flat(v)))(x, v)
 
 
 def whole(name: str, n: Any) -> int:
@@ -292,15 +306,13 @@ def whole(name: str, n: Any) -> int:
 def only(name: str, args: Sequence[Any]) -> Any:
     """The one argument of a function; GraphError if there are others."""
     if len(args) != 1:
-        raise GraphError(
-            f"{name} is of functions of one argument, got {len(args)}: put them into one list, "
-            f"like {name}(lambda v: f(*v))([x, y])"
-        )
+        listed = f": put them into one list, like {name}(lambda v: f(*v))([x, y])" if args else ""
+        raise GraphError(f"{name} is of functions of one argument, got {len(args)}{listed}")
     return args[0]
 
 
 def shape_of(x: Any) -> str:
     """The form of an argument in words."""
-    if getattr(x, "shape", None):
-        return f"shape {tuple(x.shape)}"
-    return f"a list of {len(x)}" if isinstance(x, list | tuple) else "one number"
+    if isinstance(x, list | tuple):
+        return f"[{', '.join(map(shape_of, x))}]"
+    return f"shape {tuple(x.shape)}" if getattr(x, "shape", None) else "a number"

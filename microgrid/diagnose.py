@@ -12,7 +12,8 @@ from microgrid.calculus import each, flat, gradients, scalar, variables
 from microgrid.errors import MicrogridError, describe
 from microgrid.explain import short, table
 from microgrid.guards import seed
-from microgrid.value import SHUT, Constant, Value, accumulate, edges, topological
+from microgrid.slopes import SHUT
+from microgrid.value import Constant, Value, accumulate, edges, topological
 
 STEPS = [10.0**-k for k in range(1, 14)]
 EPSILON = 2.0**-52
@@ -242,6 +243,7 @@ def first_nonfinite(root: Value) -> NotFinite | None:
                 NotFinite(v, "gradient", total, f"{factors}, to {describe(parent)}{added}")
             )
 
+    gradients(root)  # RuleError for a rule that gives no number
     accumulate(order, seed(root, 1), trace=sent)
     return found[0] if found else None
 

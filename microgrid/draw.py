@@ -37,7 +37,8 @@ from microgrid.labels import (
     sum_table,
     wire,
 )
-from microgrid.value import SHUT, Constant, Value, accumulate, edges, topological
+from microgrid.slopes import SHUT
+from microgrid.value import Constant, Value, accumulate, edges, topological
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect

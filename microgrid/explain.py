@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from microgrid.guards import seed
 from microgrid.labels import split
-from microgrid.value import SHUT, Constant, Value, accumulate, edges, topological, zero
+from microgrid.slopes import SHUT
+from microgrid.value import Constant, Value, accumulate, edges, topological, zero
 
 
 class Row(NamedTuple):

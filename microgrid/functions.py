@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterable
 from functools import partialmethod
 from inspect import signature
@@ -12,7 +13,16 @@ from typing import Any
 
 from microgrid import ops
 from microgrid.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
-from microgrid.guards import failed, in_a_graph, is_masked, is_real, look, no_number, real
+from microgrid.guards import (
+    failed,
+    in_a_graph,
+    is_masked,
+    is_real,
+    look,
+    no_number,
+    real,
+    refuse_foreign,
+)
 from microgrid.value import Constant, Op, Value, evaluate, node
 
 
@@ -137,23 +147,25 @@ def custom_op(
     op = Op(name, forward, *rules, **looks)
     if op.joint is None and not can_take(forward, len(rules)):
         raise RuleError(f"op {name!r} needs one rule for each operand of forward, got {len(rules)}")
+    if op.joint is not None and rules:
+        raise RuleError(f"op {name!r} has a joint rule: the {len(rules)} others would not be used")
     told = f"op {name!r}: a rule is called with (y, *xs), the value and the operands"
-    for rule in rules:
-        if not can_take(rule, 1 + len(rules)):
-            raise RuleError(f"{told}; {1 + len(rules)} arguments do not fit this one")
-        if (first := first_parameter(rule).lower()) in UPSTREAM or first.startswith("grad_"):
+    for rule in [op.joint] if op.joint else rules:
+        if op.arity is not None and not can_take(rule, 1 + op.arity):
+            raise RuleError(f"{told}; {1 + op.arity} arguments do not fit this one")
+        if UPSTREAM.fullmatch(first := first_parameter(rule)):
             raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
     return op
 
 
 # What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
-UPSTREAM = {"g", "gy", "dy", "dout", "upstream", "cotangent", "ct", "grad", "gradient"}
+UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?(y|out|L(_?d.*)?)|.*(grad|upstream).*", re.I)
 
 
 def can_take(f: Callable[..., Any], count: int) -> bool:
     """Whether f can be called with so many arguments; true where Python cannot tell."""
     try:
-        signature(f).bind(*range(count))
+        signature(f, follow_wrapped=False).bind(*range(count))
     except TypeError:
         return False
     except ValueError:  # a builtin without a signature
@@ -163,7 +175,7 @@ def can_take(f: Callable[..., Any], count: int) -> bool:
 
 def first_parameter(f: Callable[..., Any]) -> str:
     try:
-        return next(iter(signature(f).parameters), "")
+        return next(iter(signature(f, follow_wrapped=False).parameters), "")
     except (TypeError, ValueError):
         return ""
 
@@ -179,7 +191,7 @@ def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     """The values of a list or a vector; ShapeError for a matrix, whose rows would be added up."""
-    values = tuple(xs)
+    values = tuple(refuse_foreign(xs, f"{name} takes real numbers"))
     if any(getattr(x, "shape", ()) for x in values):
         raise ShapeError(f"{name} takes one row of values: use A.ravel(), or one row at a time")
     return values
@@ -247,8 +259,14 @@ def equal(self: Value, other: Any) -> Any:
         if self is not other:
             return False
         other = self._number
+    elif is_masked(other) or in_a_graph(other):
+        raise no_number(other, "a Value compares with real numbers")
+    elif getattr(other, "shape", ()) and not hasattr(other, "__array_ufunc__"):  # a tensor
+        import numpy as np
+
+        return np.asarray(other) == self
     elif not (is_real(other) or isinstance(other, Number)):
-        return NotImplemented
+        return False if getattr(other, "shape", None) == () else NotImplemented
     look(self)
     return bool(self._number == other)
 

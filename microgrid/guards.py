@@ -10,7 +10,7 @@ from fractions import Fraction
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from microgrid.errors import GradientLostError, LabelError, NumberError, failure, shown
+from microgrid.errors import GradientLostError, LabelError, NumberError, RangeError, failure, shown
 
 Number = Any  # float, int, Fraction: whatever computes exactly what it says
 
@@ -25,10 +25,15 @@ def real(x: Any) -> Number:
     if is_real(x):
         if not hasattr(x, "item"):
             return +x
-        return y if isinstance(y := x.item(), int | float) else float(y)  # a long double is itself
+        y = x.item()
+        if isinstance(y, int | float):
+            return y
+        if abs(float(y)) == float("inf") != abs(y):  # a long double, whose item is itself
+            raise RangeError(f"{y} is beyond the floats, the largest is 1.8e308")
+        return float(y)
     if isinstance(x, Manners):
         raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
-    if hasattr(x, "__len__") and getattr(x, "shape", True) and not remedy(x):
+    if hasattr(x, "__len__") and getattr(x, "shape", True) and not (remedy(x) or type(x) is type):
         raise NumberError(
             f"a Value holds one number, got {type(x).__name__} {size(x)}; "
             "use matrix(...) for arrays"
@@ -59,8 +64,8 @@ def is_real(x: Any) -> bool:
 
 
 def is_masked(x: Any) -> bool:
-    """Whether numbers of x are marked as missing, as in NumPy's masked arrays."""
-    mask = getattr(x, "mask", False)
+    """Whether numbers of x are marked as missing: by NumPy's mask, or by pandas as NA."""
+    mask = x.isna() if hasattr(getattr(x, "dtype", None), "na_value") else getattr(x, "mask", False)
     return not callable(mask) and bool(getattr(mask, "any", lambda: mask)())
 
 
@@ -85,7 +90,8 @@ REMEDIES = {  # what is no real number, by NumPy's letter of its kind or the nam
 def remedy(x: Any) -> str:
     """What helps where x, alone or an array, is no real number; empty if nobody knows."""
     if is_masked(x):
-        return "x.compressed() leaves out what is masked, x.filled(number) replaces it"
+        out, anew = ("dropna", "fillna") if hasattr(x, "isna") else ("compressed", "filled")
+        return f"x.{out}() leaves out what is missing, x.{anew}(number) replaces it"
     if in_a_graph(x):
         return "another library's graph would be cut: take the number there first"
     name = type(x).__name__
@@ -101,12 +107,26 @@ def no_number(x: Any, needed: str) -> NumberError:
 
 
 def refuse_foreign(x: Any, needed: str = "real numbers are needed") -> Any:
-    """x itself; NumberError if it is an array that holds no real numbers, or hides some."""
-    if getattr(getattr(x, "dtype", None), "kind", "O") not in "fiubOV" or (
+    """x itself; NumberError if it is an array that holds no real numbers, or hides some.
+
+    So for every array in nested lists.
+    """
+    if isinstance(x, list | tuple):
+        for y in x:
+            if hasattr(y, "__len__"):
+                refuse_foreign(y, needed)
+    elif getattr(getattr(x, "dtype", None), "kind", "O") not in "fiubOV" or (
         hasattr(x, "dtype") and (is_masked(x) or in_a_graph(x))
     ):
         raise no_number(x, needed)
     return x
+
+
+def elementwise(f: Callable[..., Any], xs: Sequence[Any]) -> Any:
+    """f of the entries of arrays, in floats if all results are."""
+    import numpy as np
+
+    return as_floats(np.frompyfunc(f, len(xs), 1)(*[np.asarray(refuse_foreign(x)) for x in xs]))
 
 
 def as_floats(numbers: Any) -> Any:

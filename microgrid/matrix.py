@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.calculus import gradients
-from microgrid.errors import GradientLostError, MicrogridError, NumberError, ShapeError
+from microgrid.errors import GradientLostError, NumberError, ShapeError
 from microgrid.functions import FUNCTIONS, maximum, minimum
 from microgrid.guards import real, refuse_foreign
 from microgrid.labels import subscripted
@@ -49,7 +49,7 @@ def as_array(data: Any) -> Array:
     """
     if isinstance(data, np.ndarray):
         return plain(data).astype(object)
-    refuse_rows(data)
+    refuse_foreign(data)
     try:
         lengths = {len(row) for row in data}
     except TypeError:  # a vector or one number
@@ -60,15 +60,6 @@ def as_array(data: Any) -> Array:
     if any(isinstance(x, list | tuple) for x in array.ravel()):
         raise ShapeError(f"ragged rows below shape {array.shape}")
     return array
-
-
-def refuse_rows(data: Any) -> None:
-    """NumberError for an array among nested lists that holds no real numbers, or hides some."""
-    if isinstance(data, list | tuple):
-        for row in data:
-            refuse_rows(row)
-    else:
-        refuse_foreign(data)
 
 
 def values(A: Any) -> NDArray[np.float64]:
@@ -158,13 +149,15 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
         return b if a != a else a if b != b else IGNORING_NAN[ufunc](a, b)
     try:
         return getattr(ufunc, method)(*boxed, **options)
-    except MicrogridError:
+    except TypeError as error:
+        if "no callable" in str(error) or "not supported for the input types" in str(error):
+            raise GradientLostError(
+                f"np.{ufunc.__name__} is no function of microgrid, whose derivative would be "
+                "known: write it with those that are, or use v.data for the number"
+            ) from None
+        if "out" in options or "dtype" in options:  # an array of floats, into which no Value fits
+            return [float(x) for x in inputs if isinstance(x, Value)]
         raise
-    except TypeError:
-        raise GradientLostError(
-            f"np.{ufunc.__name__} is no function of microgrid, whose derivative would be known: "
-            "write it with those that are, or use v.data for the number"
-        ) from None
 
 
 def plain(x: Any, needed: str = "real numbers are needed") -> Array:

@@ -167,7 +167,7 @@ def bending(k: int) -> Callable[[Number, Number], Number]:
         for j in range(k):
             slope = slope * (b - j) + p
             p = p * (b - j)
-        if a == 0 and (k == 0 or b > k):
+        if a == 0 and (b > k or (k == 0 and b == b)):
             return 0.0
         logarithm = log(a)
         factor = slope + product(p, logarithm) if p != 0 or logarithm != logarithm else slope
@@ -449,8 +449,8 @@ def square_difference(a: Number, b: Number) -> Number:
 def inversion(a: Number, b: Number) -> float:
     """a / (a² + b²), scaled against overflow and underflow; 0 at the origin."""
     size = largest((abs(a), abs(b)))
-    if size == 0:
-        return 0.0
+    if size == 0 or size != size:
+        return float(size)
     if a == 0 or size == INF:
         return math.copysign(0.0, a)
     k = math.frexp(size)[1]

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from microgrid import numeric
-from microgrid.value import SHUT, Op, Shut, Value
+from microgrid.slopes import SHUT, Shut
+from microgrid.value import Op, Value
 
 
 class Table(dict[str, Op]):
@@ -43,6 +44,7 @@ class Gate(Shut):
     """The local gradient of a branch of where, as a graph: 1, or shut, as c will decide."""
 
     __slots__ = ("c", "taken")
+    __reduce__ = object.__reduce__
 
     def __init__(self, c: Value, *taken: bool) -> None:
         self.c, self.taken = c, taken
@@ -129,7 +131,9 @@ def bending(k: int) -> Op:
         power, logarithm = falling(0)(a, b - k), TABLE.ieee_log(a)
         return either(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
 
-    look = rf"\frac{{\partial^{{{k + 1}}}}}{{\partial #1^{{{k}}} \partial #2}} #1^{{#2}}"
+    factors = ["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k]
+    others = [" ".join(factors[:j] + factors[j + 1 :]) or "1" for j in range(k)]
+    look = rf"#1^{{#2 - {k}}} ({' '.join(factors)} \log (#1) + {' + '.join(others)})"
     return Op(
         f"bending{k}", numeric.bending(k), lambda y, a, b: bending(k + 1)(a, b), along_b,
         latex=look if k else r"#1^{#2} \log #1",

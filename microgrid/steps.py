@@ -37,7 +37,8 @@ from microgrid.labels import (
     split,
     text,
 )
-from microgrid.value import SHUT, Constant, Value, edges, topological, zero
+from microgrid.slopes import SHUT
+from microgrid.value import Constant, Value, edges, topological, zero
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIT, PALE = "#ffe08a", "#f4f7fb"  # a gate in turn, and any other time

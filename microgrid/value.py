@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from fractions import Fraction
 from inspect import signature
@@ -12,31 +12,23 @@ from microgrid.errors import GraphError, RuleError, describe, stale
 from microgrid.guards import (
     Manners,
     Number,
-    as_floats,
+    elementwise,
     failed,
     is_real,
     look,
+    no_number,
     real,
-    refuse_foreign,
     relabelled,
     rooted,
     seed,
 )
 from microgrid.numeric import float_sum, product
+from microgrid.slopes import SHUT, check_slopes, slopes
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
 new = object.__new__
-
-
-class Shut:
-    """The local gradient of a shut gate: nothing comes through, not even 0 × inf."""
-
-    __slots__ = ()
-
-
-SHUT = Shut()
 PLAIN = {float, int, Fraction}
 unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new nodes: see scope.py
 
@@ -46,8 +38,7 @@ class Op:
 
     `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
     called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
-    all, with microgrid.value.SHUT where a gate
-    leaves no path. Numbers give numbers and Values give Values.
+    all, with slopes.SHUT where a gate leaves no path. Numbers give numbers and Values give Values.
     `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
     operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
     where it raises (without both it never does).
@@ -83,13 +74,10 @@ class Op:
         if all(type(x) is float for x in xs):
             return evaluate(self, xs, xs)
         if any(getattr(x, "shape", None) for x in xs):
-            import numpy as np
-
-            operands = [np.asarray(refuse_foreign(x)) for x in xs]
-            return as_floats(np.frompyfunc(self, len(xs), 1)(*operands))
+            return elementwise(self, xs)
         if any(isinstance(x, Value) for x in xs):
             return apply(self, *[x if isinstance(x, Value) else Constant(x) for x in xs])
-        return evaluate(self, xs, xs)
+        return evaluate(self, list(map(real, xs)), xs)
 
 
 class Value(Manners):
@@ -242,12 +230,13 @@ def accumulate(
             except OverflowError:  # a float beside an int or a Fraction beyond the floats
                 share = product(upstream, local)
                 gradient[parent] = float_sum(gradient.get(parent, 0.0), share)
-            except TypeError:
-                raise no_slope(v.op, local) from None
+            except TypeError:  # what a rule gave is no number: this one or one before
+                check_slopes(sent(order, gradient, as_graph), as_graph)
+                raise
             if trace is not None:
                 trace(v, parent, local, upstream, share, gradient[parent])
     if not as_graph and not PLAIN.issuperset(map(type, gradient.values())):
-        blame_rules(order, gradient)
+        check_slopes(sent(order, gradient))
         gradient = {v: real(g) for v, g in gradient.items()}
     return gradient
 
@@ -267,47 +256,27 @@ def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any
     if v._seen != sum([p._version for p in parents]):
         raise stale(v)
     y, xs = (v, parents) if as_graph else (v._number, [p._number for p in parents])
-    return zip(parents, local_gradients(op, y, xs))
+    return zip(parents, slopes(op, y, xs))
 
 
-def local_gradients(op: Op, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
-    """∂y/∂x for each x; RuleError for another number of them."""
-    found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
-    if not hasattr(found, "__len__"):
-        raise no_slope(op, found)
-    if len(found) != len(xs):
-        raise RuleError(f"op {op.name!r} has {len(xs)} parents but gave {len(found)}")
-    return found
-
-
-def blame_rules(order: list[Value], gradient: dict[Value, Any], as_graph: bool = False) -> None:
-    """RuleError for the first operation of a backward pass whose rule gave no number."""
+def sent(
+    order: list[Value], gradient: dict[Value, Any], as_graph: bool = False
+) -> Iterator[tuple[Op, Any]]:
+    """(operation, local gradient) of every edge along which a backward pass came."""
     for v in reversed(order):
         if v.op is not None and v in gradient:
-            for _, local in edges(v, v.op, as_graph):
-                if not is_slope(local):
-                    raise no_slope(v.op, local)
-
-
-def is_slope(local: Any) -> bool:
-    """Whether a rule may give this."""
-    return isinstance(local, Value | Shut) or is_real(local)
-
-
-def no_slope(op: Op, local: Any) -> RuleError:
-    """The error of a rule that gives no number."""
-    got = f"{type(local).__name__} {local!r}"
-    told = "None (is a return missing?)" if local is None else got
-    return RuleError(f"a rule of op {op.name!r} gave {told:.80}: it gives ∂y/∂x as one real number")
+            yield from [(v.op, local) for _, local in edges(v, v.op, as_graph)]
 
 
 def apply(op: Op, *parents: Value) -> Value:
     """The node that op makes from these parents."""
-    data = real(evaluate(op, [p._number for p in parents], parents))
+    data = evaluate(op, [p._number for p in parents], parents)
+    if not is_real(data):
+        raise no_number(data, f"op {op.name!r} gives one real number")
     if op.joint is None and len(op.rules) != len(parents):
         raise RuleError(f"op {op.name!r} has {len(parents)} parents but gave {len(op.rules)}")
     a, b = parents if len(parents) == 2 else (parents, None)
-    return node(op, a, b, data, sum([p._version for p in parents]))
+    return node(op, a, b, real(data), sum([p._version for p in parents]))
 
 
 def evaluate(op: Op, numbers: Sequence[Number], operands: Sequence[Any]) -> Number:

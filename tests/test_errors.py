@@ -17,7 +17,8 @@ from microgrid import errors, ops
 from microgrid.calculus import gradients
 from microgrid.errors import MicrogridError, RuleError
 from microgrid.functions import FUNCTIONS as F
-from microgrid.value import SHUT, Op, Value
+from microgrid.slopes import SHUT
+from microgrid.value import Op, Value
 
 
 def x(data=2.0, label="x"):

@@ -26,7 +26,8 @@ import microgrid.value
 from microgrid import Value, gradients
 from microgrid.errors import GraphError, MicrogridError
 from microgrid.ops import TABLE
-from microgrid.value import SHUT, Constant, topological
+from microgrid.slopes import SHUT
+from microgrid.value import Constant, topological
 
 
 def winners(xs: list[Any], best: Any) -> list[Any]:

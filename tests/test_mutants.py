@@ -27,7 +27,8 @@ from microgrid import (
     values,
 )
 from microgrid.errors import GraphError, RuleError, ShapeError
-from microgrid.value import SHUT, Op, edges, topological
+from microgrid.slopes import SHUT
+from microgrid.value import Op, edges, topological
 
 # The node and its versions.
 

@@ -18,7 +18,8 @@ from microgrid import ops
 from microgrid.functions import FUNCTIONS as F
 from microgrid.functions import NO_METHODS
 from microgrid.ops import TABLE
-from microgrid.value import SHUT, Op, Value
+from microgrid.slopes import SHUT
+from microgrid.value import Op, Value
 
 INF = math.inf
 

@@ -720,6 +720,32 @@ def test_a_model_that_changes_itself_is_the_same_for_every_sample(batch_size):
             assert actual == pytest.approx(expected, rel=1e-9)
 
 
+class Normalized(nn.Module):
+    """A model with state that is no parameter: a running mean, and how often it was called."""
+
+    def __init__(self):
+        self.w, self.mean, self.log, self.calls = mg.matrix([0.5, -0.5]), 0.0, [], [0]
+
+    def __call__(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * float(x.mean())
+        self.calls[0] += 1
+        self.log.append(float(x[0]))
+        self.w[0] = self.w[0] * 2
+        return mg.dot(self.w, x - self.mean)
+
+
+def test_what_a_model_remembers_besides_its_parameters_stays():
+    net, by_hand = Normalized(), Normalized()
+    loss = lambda model, x, y: (model(x) - y) ** 2  # noqa: E731
+    optim.fit(loss, net, (X, Y), optimizer=optim.SGD(lr=1e-6), epochs=1, batch_size=None)
+    for x, y in zip(X, Y):
+        loss(by_hand, x, y)
+    assert net.calls == [len(X)]
+    assert net.mean == pytest.approx(by_hand.mean)
+    assert net.log == by_hand.log
+    assert all(v.op is None for v in net.w)
+
+
 # Data: what is understood, and what is refused.
 
 

@@ -15,6 +15,7 @@ LAYERS = [
     {"errors", "files", "version"},
     {"numeric"},
     {"guards"},
+    {"slopes"},
     {"value"},
     {"rules"},
     {"ops"},

@@ -224,6 +224,32 @@ def replaced(x: Any, new: Callable[[Value], Any]) -> Any:
     return x
 
 
+def keeper(x: Any) -> Callable[[], None]:
+    """What puts the parameters of x back where they are now, with the containers that hold them.
+
+    All else that x remembers, like a counter or a running mean, stays as it has become.
+    """
+    held: Any = {k: y for k, y in vars(x).items() if any(groups(y))} if isinstance(x, Module) else x
+    parts = list(held.values()) if isinstance(held, dict) else held
+    inner = [keeper(y) for y in parts] if isinstance(parts, list | tuple) else []
+    held = copy.copy(held)
+
+    def put_back() -> None:
+        if isinstance(x, Module):
+            vars(x).update(held)
+        elif isinstance(x, dict):
+            x.clear()
+            x.update(held)
+        elif isinstance(x, list):
+            x[:] = held
+        elif isinstance(x, np.ndarray):
+            x[...] = held
+        for put_part_back in inner:
+            put_part_back()
+
+    return put_back
+
+
 def floats(name: str, group: Any) -> Array:
     """The numbers of a group; ParameterError for an int beyond the floats."""
     try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from microgrid.calculus import gradients, scalar
 from microgrid.errors import GraphError, ParameterError, ShapeError
 from microgrid.functions import total
+from microgrid.nn.module import keeper
 from microgrid.program import Program
 from microgrid.program.forms import Form, filled, form_of, is_model, opened
 from microgrid.value import Value, topological
@@ -99,21 +100,21 @@ class Objective:
     def graphs(self, numbers: Array, batch: Data) -> tuple[list[Value], list[Value]]:
         """The parameters as nodes, a Module's its own, and the loss of each sample over them.
 
-        Each call gets containers and a row of its own: what f does to them, no other call sees.
+        What f does to their containers or to a sample, no other call sees.
         """
-        if is_model(self.parameters):
-            nodes = self.shaped(numbers).parameters()
-        else:
-            nodes = [Value(x) for x in numbers.tolist()]
         f: Any = self.f
-        samples = zip(*batch) if batch else [()]
-        return nodes, [scalar(f(self.holding(nodes), *map(copy, row))) for row in samples]
-
-    def holding(self, nodes: list[Value]) -> Any:
-        """These nodes in the form of the parameters."""
-        if is_model(self.parameters):
-            return self.parameters.with_parameters(nodes)
-        return filled(self.form, iter(nodes))
+        samples = [tuple(map(copy, row)) for row in zip(*batch)] if batch else [()]
+        if not is_model(self.parameters):
+            nodes = [Value(x) for x in numbers.tolist()]
+            return nodes, [scalar(f(filled(self.form, iter(nodes)), *row)) for row in samples]
+        model = self.shaped(numbers)
+        nodes, put_back, losses = model.parameters(), keeper(model), []
+        for row in samples:
+            try:
+                losses.append(scalar(f(model, *row)))
+            finally:
+                put_back()
+        return nodes, losses
 
 
 def check_arguments(f: Any, count: int) -> None:

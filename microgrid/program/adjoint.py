@@ -20,7 +20,8 @@ from microgrid.program.lines import BACKWARD, REDUCE, SUM, Lines, by_size, opera
 from microgrid.program.tape import Ints, Tape, tape_of
 from microgrid.program.watch import watched
 from microgrid.rules import TABLE, Gate
-from microgrid.value import SHUT, Constant, Op, Value, is_slope, local_gradients, no_slope
+from microgrid.slopes import SHUT, check_slopes, slopes
+from microgrid.value import Constant, Op, Value
 
 CLOSED, GATED, OPEN = range(3)  # the paths from a slot to the output
 LAST = 1 << 30  # a depth behind all others
@@ -37,7 +38,7 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
     outputs, where = [], []
     with watched(f"a rule of {op.name}"):
         try:
-            found = local_gradients(op, y, xs) if op.joint else [
+            found = slopes(op, y, xs) if op.joint else [
                 rule(y, *xs) if wanted else SHUT for rule, wanted in zip(op.rules, active)
             ]  # fmt: skip
         except GradientLostError:
@@ -48,8 +49,7 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
         for i, local in enumerate(found):
             if local is SHUT or not active[i]:
                 continue
-            if not is_slope(local):
-                raise no_slope(op, local)
+            check_slopes([(op, local)], as_graph=True)
             plain = not isinstance(local, Gate)
             share = local.of(upstream) if isinstance(local, Gate) else local
             outputs.append(share if isinstance(share, Value) else Constant(share))

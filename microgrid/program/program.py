@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.calculus import flat
+from microgrid.calculus import flat, scalar
 from microgrid.errors import ArgumentError, GraphError, ShapeError
 from microgrid.labels import split
 from microgrid.ops import identity
@@ -23,7 +23,7 @@ from microgrid.program.schedule import plan
 from microgrid.program.source import source
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.watch import watched
-from microgrid.value import Constant, Value, node, topological
+from microgrid.value import Value, node, topological
 
 
 def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:
@@ -70,7 +70,7 @@ class Program:
         self.forms, self.names = tuple(forms), tuple(names)
         self.result = form_of(y)
         argument = [k for k, x in enumerate(inputs) for _ in x]
-        outputs = [v if isinstance(v, Value) else Constant(v) for v in flat(y)]
+        outputs = [scalar(v) for v in flat(y)]
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
         self.engine = chosen(engine, self.tape)
         self.ready()

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from microgrid import functions, ops
-from microgrid.value import SHUT
+from microgrid.slopes import SHUT
 
 Locals = Callable[..., Sequence[Any]]  # (y, *xs) -> the local gradient of each operand
 
