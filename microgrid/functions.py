@@ -271,6 +271,14 @@ def equal(self: Value, other: Any) -> Any:
     return bool(self._number == other)
 
 
+def different(self: Value, other: Any) -> Any:
+    """The opposite of `==`, entry by entry beside an array."""
+    same = equal(self, other)
+    if same is NotImplemented:
+        return same
+    return not same if isinstance(same, bool) else ~same
+
+
 OPERATORS = {
     "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
 }  # fmt: skip
@@ -291,6 +299,7 @@ for name, method in {"neg": unary(ops.neg), "abs": unary(ops.absolute), "pos": l
 for name in ("lt", "le", "gt", "ge"):
     setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
 Value.__eq__ = equal  # type: ignore[assignment, method-assign]
+Value.__ne__ = different  # type: ignore[assignment, method-assign]
 Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 for name in FUNCTIONS.keys() - NO_METHODS:
     entry = ops.TABLE[name]

@@ -164,7 +164,7 @@ cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the ri
     "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * inversion(x, 0) / 3, kink=abs)
 square_difference: Op = op(
     "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
-    latex="#1^2 - #2^2")
+    latex="#1^{2} - #2^{2}")
 step: Op = op("step", numeric.step, joint=shut, kink=abs)
 sign: Op = op("sign", numeric.sign, joint=shut, kink=abs)
 inside: Op = op("inside", numeric.inside, joint=shut, kink=clip.kink)

@@ -131,12 +131,14 @@ def bending(k: int) -> Op:
         power, logarithm = falling(0)(a, b - k), TABLE.ieee_log(a)
         return either(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
 
-    factors = ["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k]
-    others = [" ".join(factors[:j] + factors[j + 1 :]) or "1" for j in range(k)]
-    look = rf"#1^{{#2 - {k}}} ({' '.join(factors)} \log (#1) + {' + '.join(others)})"
+    factors = ["(#2)", *[f"(#2 - {j})" for j in range(1, k)]][:k]
+    slope = " + ".join([" ".join(factors[:j] + factors[j + 1 :]) for j in range(k)])
+    power = f"#1^{{#2 - {k}}}"
+    look = rf"{power} \cdot {' '.join(['#2', *factors[1:]])} \log(#1) + {power} ({slope})"
+    looks = {0: r"#1^{#2} \log(#1)", 1: rf"{power} \cdot #2 \log(#1) + {power}"}
     return Op(
         f"bending{k}", numeric.bending(k), lambda y, a, b: bending(k + 1)(a, b), along_b,
-        latex=look if k else r"#1^{#2} \log #1",
+        latex=looks.get(k, look),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Bad input and the error it gives: the type, the base of all errors, and the words that help."""
 
 import copy
+import functools
 import math
 import pickle
 import re
@@ -432,6 +433,8 @@ def test_a_shut_gate_has_a_word_of_its_own():
         (lambda a, b: a * b, [lambda y, a, b: b], "one rule for each operand"),
         (lambda a, b: a * b, [], "one rule for each operand"),
         (lambda a: a, [lambda y, a: 1, lambda y, a: 1], "one rule for each operand"),
+        (lambda a: a * a, [lambda dL_dy, a: 2 * a], "without upstream"),
+        (lambda a: a * a, [lambda upstream_grad, a: 2 * a], "without upstream"),
     ],
 )
 def test_rules_that_cannot_be_right_are_refused_where_they_are_made(forward, rules, words):
@@ -461,3 +464,63 @@ def test_no_message_names_a_function_inside_of_the_package(run):
     with pytest.raises(TypeError, match=r"^Value\.__") as caught:
         run()
     assert "<locals>" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("joint", "words"),
+    [
+        (lambda g, a, b: (g * b, g * a), "without upstream"),
+        (lambda a, b: (b, a), "3 arguments do not fit"),
+    ],
+)
+def test_a_joint_rule_is_looked_at_as_single_ones_are(joint, words):
+    with pytest.raises(RuleError, match=words):
+        microgrid.custom_op("area", lambda a, b: a * b, joint=joint)
+    with pytest.raises(RuleError, match="would not be used"):
+        microgrid.custom_op("area", lambda a, b: a * b, lambda y, a, b: b, joint=lambda y, *xs: xs)
+
+
+@pytest.mark.parametrize("found", [{0: 3.0, 1: 2.0}, {3.0, 2.0}, iter([3.0, 2.0]), 3.0])
+def test_a_joint_rule_gives_a_sequence(found):
+    op = microgrid.custom_op("area", lambda a, b: a * b, joint=lambda y, a, b: found)
+    with pytest.raises(RuleError, match="'area'"):
+        op(x(), x()).backward()
+
+
+def test_the_rule_that_gave_no_number_is_named_wherever_it_stands():
+    good = Op("good", lambda a: a, lambda y, a: 3)
+    bad = Op("bad", lambda a: a, lambda y, a: [1.0])
+    for kind in (float, int):
+        for terms in ((good, bad), (bad, good)):
+            a = x(kind(2))
+            with pytest.raises(RuleError, match="'bad'"):
+                (terms[0](a) + terms[1](a)).backward()
+            with pytest.raises(RuleError, match="'bad'"):
+                microgrid.first_nonfinite(terms[0](a) + terms[1](a))
+
+
+def test_a_rule_on_numbers_gives_no_node():
+    outside = x(3.0)
+    op = Op("cut", lambda a: a, lambda y, a: outside)
+    with pytest.raises(RuleError, match="'cut' gave Value"):
+        op(x()).backward()
+
+
+@pytest.mark.parametrize("result", [None, [1.0], 2j, "1", np.ones(2)])
+def test_an_operation_that_gives_no_number_is_named(result):
+    op = microgrid.custom_op("mine", lambda a: result, lambda y, a: 1)
+    with pytest.raises(MicrogridError, match="'mine' gives one real number"):
+        op(x())
+
+
+def test_a_rule_behind_a_decorator_is_taken():
+    def whole(f):
+        return functools.wraps(f)(lambda *args: f(*args[1:]))
+
+    op = microgrid.custom_op("cube", lambda a: a**3, whole(lambda a: 3 * a * a))
+    assert microgrid.grad(op)(2.0) == 12.0
+
+
+def test_the_word_for_a_shut_gate_is_the_same_everywhere():
+    assert pickle.loads(pickle.dumps(SHUT)) is SHUT
+    assert copy.deepcopy(SHUT) is copy.copy(SHUT) is SHUT

@@ -22,11 +22,11 @@ import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
-from microgrid.ops import falling
+from microgrid.ops import bending, falling
 from microgrid.program import adjoint, native
 
 ENGINES = ["numba", "numpy"]
-POWERS = {f"falling{k}": falling(k) for k in range(3)}
+POWERS = {f.__name__ + str(k): f(k) for f in (falling, bending) for k in range(3)}
 EVERY = TABLE | POWERS
 
 

@@ -16,13 +16,13 @@ from test_ops import TABLE, anywhere, operands, roomy
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.errors import GraphError
-from microgrid.ops import falling
+from microgrid.ops import bending, falling
 from microgrid.program.adjoint import template
 from microgrid.program.source import source
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]
 LIBRARIES = LANGUAGES[1:]
-EVERY = TABLE | {f"falling{k}": falling(k) for k in range(3)}
+EVERY = TABLE | {f.__name__ + str(k): f(k) for f in (falling, bending) for k in range(3)}
 TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 

@@ -165,7 +165,7 @@ def test_the_chain_rule_stands_in_one_line_of_one_file():
 
 def test_the_engine_can_be_read_in_one_sitting():
     count = sum(len((PACKAGE / name).read_text().splitlines()) for name in ("value.py", "ops.py"))
-    assert count < 460
+    assert count < 490
 
 
 def tracked() -> list[str]:
