@@ -313,6 +313,9 @@ def only(name: str, args: Sequence[Any]) -> Any:
 
 def shape_of(x: Any) -> str:
     """The form of an argument in words."""
-    if isinstance(x, list | tuple):
-        return f"[{', '.join(map(shape_of, x))}]"
-    return f"shape {tuple(x.shape)}" if getattr(x, "shape", None) else "a number"
+    if getattr(x, "shape", None):
+        return f"shape {tuple(x.shape)}"
+    if not isinstance(x, list | tuple):
+        return "a number"
+    nested = any(isinstance(y, list | tuple) or getattr(y, "shape", None) for y in x)
+    return f"[{', '.join(map(shape_of, x))}]" if nested else f"a list of {len(x)}"

@@ -240,7 +240,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             raise LayoutError(
                 f"render takes a name for the DOT text; for the image save({filename!r})"
             )
-        source = super().save(filename or (f"{outfile}.gv" if outfile else None), directory)
+        source = super().save(
+            filename or (f"{outfile}.gv" if outfile else None), directory=directory
+        )
         image = str(outfile or f"{source}.{format}")
         Path(image).write_bytes(self.pipe(format))
         if cleanup:
@@ -256,7 +258,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """Write the picture as .svg, .png or .pdf, or its DOT text as .dot or .gv; the path."""
         path = Path(directory or "", filename or "")
         if path.suffix.lower() in ("", ".dot", ".gv"):
-            return Path(super().save(filename, directory, **options))
+            return Path(super().save(filename, directory=directory, **options))
         return save_by_suffix(path, {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}, ".dot")
 
     def save_svg(self, path: str | os.PathLike[str]) -> None:

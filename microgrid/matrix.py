@@ -56,7 +56,7 @@ def as_array(data: Any) -> Array:
         lengths = set()
     if len(lengths) > 1:
         raise ShapeError(f"ragged rows: their lengths are {[len(row) for row in data]}")
-    array = np.array(data, dtype=object)
+    array = np.asarray(data, dtype=object)
     if any(isinstance(x, list | tuple) for x in array.ravel()):
         raise ShapeError(f"ragged rows below shape {array.shape}")
     return array

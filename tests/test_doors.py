@@ -713,7 +713,7 @@ WRONG_CALLS = {
     "hvp without direction": (lambda f: mg.hvp(f)(1.0), "direction"),
     "hvp transposed": (lambda f: mg.hvp(f)(np.ones((2, 3)), np.ones((3, 2))), r"\(3, 2\)"),
     "hvp raveled": (lambda f: mg.hvp(f)(np.ones((2, 3)), np.ones(6)), r"\(6,\)"),
-    "hvp nested": (lambda f: mg.hvp(f)([[1.0, 2.0]], [1.0, 2.0]), r"\[\[a number"),
+    "hvp nested": (lambda f: mg.hvp(f)([[1.0, 2.0]], [1.0, 2.0]), r"\[a list of 2\]"),
     "nothing returned": (lambda f: mg.grad(lambda x: None)(1.0), "end in return"),
     "a node": (lambda f: mg.grad(Value(2.0))(1.0), "takes a function"),
     "a node of hessian": (lambda f: mg.hessian(Value(2.0)), "takes a function"),

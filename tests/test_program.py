@@ -789,15 +789,6 @@ def test_the_next_process_does_not_compile():
     assert "compiles" not in done.stderr
 
 
-def test_where_the_cache_cannot_be_written_the_engine_is_made_elsewhere(
-    monkeypatch, tmp_path, capsys
-):
-    (tmp_path / "a file").write_text("")
-    monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path / "a file" / "folder"))
-    assert callable(native.kernel.__wrapped__().samples)
-    assert "compiles its engine" in capsys.readouterr().err
-
-
 def test_the_text_of_the_engine_has_every_operation_once():
     text = native.source()
     for name, op in native.compiled_ops().items():

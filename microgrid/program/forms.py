@@ -131,7 +131,7 @@ def like(kind: Any) -> Any:
 def shape_of(x: Any, name: str) -> tuple[int, ...]:
     """The shape of numbers; ShapeError for ragged lists."""
     try:
-        return np.shape(x)
+        return np.shape(refuse_foreign(x, f"{name}: real numbers are needed"))
     except ValueError:
         raise ShapeError(f"{name}: ragged lists, got {x!r}") from None
 
@@ -152,7 +152,7 @@ def numbers(x: Any, name: str) -> Floats:
 def matrix_of(x: Any, name: str) -> Floats:
     """An array of real numbers in floats."""
     needed = f"{name}: real numbers are needed"
-    shape_of(refuse_foreign(x, needed), name)
+    shape_of(x, name)
     array = np.asarray(x)
     try:
         if array.dtype.kind in "fiub":
