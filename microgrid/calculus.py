@@ -112,15 +112,25 @@ def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
     They come in a container that f may change in place: `own` stays as it is.
     """
     try:
-        y = f(*args[:k], each(lambda v: v, own), *args[k + 1 :])
+        y = f(*args[:k], copied(own), *args[k + 1 :])
     finally:
         for x in flat(own):
             if type(x) is Variable:
                 x.active = False
+    refuse_set(own)
+    return y
+
+
+def refuse_set(own: Any) -> None:
+    """GraphError if somebody has set the data of these new variables."""
     if any(x._version for x in flat(own)):
         raise GraphError("the function sets the data of its argument, which has no derivative: "
                          "return another value, or change a list or an array of them")  # fmt: skip
-    return y
+
+
+def copied(xs: Any) -> Any:
+    """The same numbers or nodes in lists and arrays of their own."""
+    return each(lambda x: x, xs)
 
 
 def scalar(y: Any) -> Value:
@@ -194,7 +204,7 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
     >>> value_and_grad(lambda x, y: x * y)(2.0, 3.0)
     (6.0, 3.0)
     """
-    return Derived(value_and_grad_of, f, whole("argnum", argnum))
+    return Derived(value_and_grad_of, f, one_whole("argnum", argnum))
 
 
 def value_and_grad_of(f: Function, argnum: int, *args: Any) -> tuple[Any, Any]:
@@ -213,7 +223,7 @@ def grad(f: Function, argnum: int = 0) -> Function:
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
     """
-    return Derived(grad_of, f, whole("argnum", argnum))
+    return Derived(grad_of, f, one_whole("argnum", argnum))
 
 
 def grad_of(f: Function, argnum: int, *args: Any) -> Any:
@@ -226,7 +236,7 @@ def derivative(f: Function, n: int = 1) -> Function:
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
     """
-    if whole("n", n) < 0:
+    if one_whole("n", n) < 0:
         raise GraphError(f"there is no derivative of order {n!r}: n is a whole number from 0 on")
     return Derived(derivative_of, f, n)
 
@@ -296,18 +306,18 @@ def hvp_of(f: Function, *args: Any) -> Any:
     return grad(lambda x, v: dot(flat(grad(f)(x)), flat(v)))(x, v)
 
 
-def whole(name: str, n: Any) -> int:
-    """n as an int; GraphError unless it is one whole number."""
-    if isinstance(n, bool) or not hasattr(n, "__index__") or isinstance(n, Value):
-        raise GraphError(f"{name} is one whole number, got {n!r}")
+def one_whole(name: str, n: Any) -> int:
+    """n as an int; ArgumentError unless it is one whole number."""
+    if isinstance(n, bool | Value) or not hasattr(n, "__index__"):
+        raise ArgumentError(f"{name} is one whole number, got {n!r}")
     return index(n)
 
 
 def only(name: str, args: Sequence[Any]) -> Any:
-    """The one argument of a function; GraphError if there are others."""
+    """The one argument of a function; ArgumentError if there are others."""
     if len(args) != 1:
         listed = f": put them into one list, like {name}(lambda v: f(*v))([x, y])" if args else ""
-        raise GraphError(f"{name} is of functions of one argument, got {len(args)}{listed}")
+        raise ArgumentError(f"{name} is of functions of one argument, got {len(args)}{listed}")
     return args[0]
 
 

@@ -200,11 +200,13 @@ REPORTS = {
 
 def whole(text: str) -> int:
     """The whole number that an option is given."""
-    with suppress(NumberError):
+    try:
         number = read(text)
-        if number is not None and number % 1 == 0:
-            return int(number)
-    raise argparse.ArgumentTypeError(f"invalid int value: {text!r}")
+    except NumberError as error:
+        raise argparse.ArgumentTypeError(f"invalid int value: {error}") from None
+    if number is None or number % 1 != 0:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}")
+    return int(number)
 
 
 def count(text: str) -> int:
@@ -228,12 +230,13 @@ def check_engine(options: argparse.Namespace) -> int:
         from tqdm import tqdm
 
         from microgrid.check import PROPERTIES, check  # needs hypothesis
+        from microgrid.check.engine import parse as parse_target
     except ModuleNotFoundError as error:
         raise ImportError(
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
         ) from None
     files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
-    engine = Path(options.target.partition(":")[0])
+    engine = Path(parse_target(options.target)[0])
     distinct(*files.values(), *([engine] if engine.is_file() else []))
     for path in files.values():
         if path != STANDARD_OUTPUT:  # say so now if it cannot be written
@@ -374,26 +377,14 @@ def draw_expression(options: argparse.Namespace) -> None:
 
 
 def step_through(options: argparse.Namespace) -> None:
-    suffix = checked_suffix(options.output, ".html", ".svg")
-    pages = steps(root_of(options))
-    match suffix:
-        case ".html":
-            pages.save(options.output)
-        case ".svg":
-            pages.save_animation(options.output)
-    print(f"wrote {options.output}")
+    checked_suffix(options.output, ".html", ".svg")
+    print(f"wrote {steps(root_of(options)).save(options.output)}")
 
 
 def save(picture: Picture, path: Path) -> Path:
     """Write the picture in the format that the file's name asks for."""
-    match checked_suffix(path, ".svg", ".png", ".dot"):
-        case ".svg":
-            picture.save_svg(path)
-        case ".png":
-            picture.save_png(path)
-        case ".dot":
-            path.write_text(picture.source, encoding="utf-8")
-    return path
+    checked_suffix(path, ".svg", ".png", ".dot")
+    return Path(picture.save(path))
 
 
 def checked_suffix(path: Path, *allowed: str) -> str:

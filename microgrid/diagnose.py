@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.calculus import each, flat, gradients, scalar, variables
+from microgrid.calculus import copied, flat, gradients, refuse_set, scalar, variables
 from microgrid.errors import MicrogridError, describe
 from microgrid.explain import short, table
 from microgrid.guards import seed
@@ -113,7 +113,8 @@ def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
     ok
     """
     inputs = [variables(arg) for arg in args]
-    root = scalar(f(*each(lambda v: v, inputs)))  # f may change the containers that it gets
+    root = scalar(f(*copied(inputs)))  # f may change the containers that it gets
+    refuse_set(inputs)
     leaves = flat(inputs)
     right = [float(g) for g in gradients(root, leaves)]
     entries = []

@@ -32,7 +32,7 @@ class RangeError(MicrogridError, OverflowError):
 
 
 class RuleError(MicrogridError, ValueError):
-    """An operation gives another number of local gradients than it has parents."""
+    """The rules of an operation give no number, or another number of them than it has parents."""
 
 
 class GraphError(MicrogridError, ValueError):
@@ -40,7 +40,7 @@ class GraphError(MicrogridError, ValueError):
 
 
 class ArgumentError(GraphError, IndexError):
-    """The number of an argument that the function does not have."""
+    """A derivative in an argument that the function does not have, or of no order."""
 
 
 class LabelError(MicrogridError, ValueError):
@@ -52,7 +52,7 @@ class ShapeError(MicrogridError, ValueError):
 
 
 class ParameterError(MicrogridError, ValueError):
-    """Parameters that do not belong to the model, or a layer that cannot be made."""
+    """Parameters that do not belong to the model, or a setting that nothing can mean."""
 
 
 class DivergedError(MicrogridError, ArithmeticError):
@@ -95,7 +95,7 @@ class ExerciseError(MicrogridError, LookupError):
 
 
 class LayoutError(MicrogridError, RuntimeError):
-    """No program that can lay out a picture."""
+    """No program that can lay out a picture, or none that writes such files."""
 
 
 def describe(v: Any) -> str:

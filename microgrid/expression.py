@@ -41,16 +41,9 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
-def cross_entropy(logits: Any, target: Any) -> Any:
-    """The function, with the number of a class as it is written here: a float."""
-    number = int(target) if isinstance(target, float) and target.is_integer() else target
-    return FUNCTIONS["cross_entropy"](logits, number)
-
-
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"], "ln": FUNCTIONS["log"]}
-CALLS["cross_entropy"] = cross_entropy
 LISTS = {  # functions: how many lists come first, at least and at most
     **dict.fromkeys(("total", "sum", "mean", "softmax"), (1, 1)),
     "dot": (2, 2),

@@ -232,7 +232,7 @@ def beside(other: Any) -> Any:
     """
     if isinstance(other, list | tuple):
         raise NumberError(
-            f"a {type(other).__name__} is no array: write np.array({other!r:.40}) beside a Value"
+            f"a {type(other).__name__} is no array: beside a Value write np.array(…) of its numbers"
         )
     if is_masked(other) or in_a_graph(other):
         raise no_number(other, "beside a Value stand real numbers")
@@ -255,7 +255,9 @@ def equal(self: Value, other: Any) -> Any:
     Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is not
     equal to itself.
     """
-    if isinstance(other, Value):
+    if type(other) is float or type(other) is int:  # nearly always
+        pass
+    elif isinstance(other, Value):
         if self is not other:
             return False
         other = self._number

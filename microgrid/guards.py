@@ -28,7 +28,7 @@ def real(x: Any) -> Number:
         y = x.item()
         if isinstance(y, int | float):
             return y
-        if abs(float(y)) == float("inf") != abs(y):  # a long double, whose item is itself
+        if y - y == 0 and float(y) - float(y) != 0:  # a long double, whose item is itself
             raise RangeError(f"{y} is beyond the floats, the largest is 1.8e308")
         return float(y)
     if isinstance(x, Manners):
@@ -65,14 +65,17 @@ def is_real(x: Any) -> bool:
 
 def is_masked(x: Any) -> bool:
     """Whether numbers of x are marked as missing: by NumPy's mask, or by pandas as NA."""
-    mask = x.isna() if hasattr(getattr(x, "dtype", None), "na_value") else getattr(x, "mask", False)
+    if not hasattr(x, "dtype"):
+        return False
+    mask = x.isna() if hasattr(x.dtype, "na_value") else getattr(x, "mask", False)
     return not callable(mask) and bool(getattr(mask, "any", lambda: mask)())
 
 
 def in_a_graph(x: Any) -> bool:
     """Whether another library differentiates with respect to x: PyTorch, JAX, autograd."""
-    kinds = [kind.__name__ for kind in type(x).__mro__]
-    return bool(getattr(x, "requires_grad", False)) or "Tracer" in kinds or "Box" in kinds
+    kinds = {(kind.__module__.split(".")[0], kind.__name__) for kind in type(x).__mro__}
+    traced = kinds & {("jax", "Tracer"), ("autograd", "Box")}
+    return bool(traced) or (hasattr(x, "dtype") and bool(getattr(x, "requires_grad", False)))
 
 
 REMEDIES = {  # what is no real number, by NumPy's letter of its kind or the name of its type
@@ -91,7 +94,7 @@ def remedy(x: Any) -> str:
     """What helps where x, alone or an array, is no real number; empty if nobody knows."""
     if is_masked(x):
         out, anew = ("dropna", "fillna") if hasattr(x, "isna") else ("compressed", "filled")
-        return f"x.{out}() leaves out what is missing, x.{anew}(number) replaces it"
+        return f"leave out what is missing, like x.{out}(), or replace it, like x.{anew}(0.0)"
     if in_a_graph(x):
         return "another library's graph would be cut: take the number there first"
     name = type(x).__name__
@@ -101,7 +104,7 @@ def remedy(x: Any) -> str:
 
 
 def no_number(x: Any, needed: str) -> NumberError:
-    """The error of every door for what is no real number, or an array of such: what to do."""
+    """The error for what is no real number, or an array of such, wherever it comes in."""
     got = size(x) if getattr(x, "shape", ()) else shown(x)
     return NumberError(f"{needed}, got {type(x).__name__} {got}{': ' * bool(remedy(x))}{remedy(x)}")
 

@@ -47,7 +47,7 @@ def as_array(data: Any) -> Array:
 
     NumberError for an array that holds no real numbers, or hides some behind a mask.
     """
-    if isinstance(data, np.ndarray):
+    if hasattr(data, "__array__"):  # of any library: a frame's rows are not its names
         return plain(data).astype(object)
     refuse_foreign(data)
     try:
@@ -140,6 +140,8 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
         return FUNCTIONS[ufunc.__name__](*inputs)
     if ufunc in PREDICATES and method == "__call__" and not options:
         return ufunc(inputs[0].data)
+    if any(isinstance(x, Value) for x in options.get("out", ())):
+        raise GradientLostError(f"np.{ufunc.__name__} writes into arrays, not into a Value")
     needed = "beside a Value stand real numbers"
     boxed = [
         np.array(x, dtype=object) if isinstance(x, Value) else plain(x, needed) for x in inputs
@@ -155,8 +157,8 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
                 f"np.{ufunc.__name__} is no function of microgrid, whose derivative would be "
                 "known: write it with those that are, or use v.data for the number"
             ) from None
-        if "out" in options or "dtype" in options:  # an array of floats, into which no Value fits
-            return [float(x) for x in inputs if isinstance(x, Value)]
+        if "out" in options or "dtype" in options:  # floats, among which no Value stands
+            float(next(x for x in inputs if isinstance(x, Value)))  # GradientLostError
         raise
 
 

@@ -1,6 +1,7 @@
 """Numbers as people write them: −18, 0,5, 1½, 1 / 3, =1, 50 %. They are read, never run.
 
-What could be two numbers is refused, so that nobody is marked for another number than they wrote.
+What could be two numbers is refused, so that nobody is marked for another number than they wrote:
+so 1,000, but not 1.000, which is 1, as Python prints it.
 """
 
 from __future__ import annotations

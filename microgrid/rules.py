@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from microgrid import numeric
-from microgrid.slopes import SHUT, Shut
+from microgrid.slopes import SHUT, Way
 from microgrid.value import Op, Value
 
 
@@ -30,7 +30,7 @@ def one(y: Any, a: Any, b: Any) -> int:
     return 1
 
 
-def shut(y: Any, *xs: Any) -> tuple[Shut, ...]:
+def shut(y: Any, *xs: Any) -> tuple[Way, ...]:
     """The local gradients of what is constant between kinks: no path."""
     return (SHUT,) * len(xs)
 
@@ -40,11 +40,10 @@ def nothing(x: Any) -> Any:
     return 0 * numeric.unity(x)
 
 
-class Gate(Shut):
+class Gate(Way):
     """The local gradient of a branch of where, as a graph: 1, or shut, as c will decide."""
 
     __slots__ = ("c", "taken")
-    __reduce__ = object.__reduce__
 
     def __init__(self, c: Value, *taken: bool) -> None:
         self.c, self.taken = c, taken
@@ -72,7 +71,7 @@ class Gated:
     def __mul__(self, local: Any) -> Gated:
         if isinstance(local, Gate):
             return Gated(local.of(self.passed), local.of(self.opened))
-        if isinstance(local, Value):
+        if isinstance(local, Value) or local - local != 0:  # a node, or inf
             local = TABLE.where(self.opened, local, nothing(local))
         return Gated(self.passed * local, self.opened)
 

@@ -9,7 +9,13 @@ from microgrid.errors import RuleError
 from microgrid.guards import Manners, is_real
 
 
-class Shut:
+class Way:
+    """A local gradient that is no number: a gate that is shut, or that may be."""
+
+    __slots__ = ()
+
+
+class Shut(Way):
     """The local gradient of a shut gate: nothing comes through, not even 0 × inf."""
 
     __slots__ = ()
@@ -35,7 +41,7 @@ def slopes(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
 def check_slopes(found: Iterable[tuple[Any, Any]], as_graph: bool = False) -> None:
     """RuleError for the first of (operation, local gradient) that no rule may give."""
     for op, local in found:
-        if not (isinstance(local, Shut) or is_real(local) or (as_graph and is_node(local))):
+        if not (isinstance(local, Way) or is_real(local) or (as_graph and is_node(local))):
             raise no_slope(op, local)
 
 

@@ -47,12 +47,11 @@ def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(
     from microgrid.errors import LayoutError
 
     class NoEngine:
-        source = "digraph {}"
-
-        def save_svg(self, path):
-            raise LayoutError('pip install "microgrid-autodiff[viz]"')
-
-        save_png = save_svg
+        def save(self, path):
+            if path.suffix != ".dot":
+                raise LayoutError('pip install "microgrid-autodiff[viz]"')
+            path.write_text("digraph {}")
+            return path
 
     monkeypatch.setattr("microgrid.cli.draw", lambda root, **_: NoEngine())
     assert main(["demo", "-o", str(tmp_path)]) == 0

@@ -1,12 +1,14 @@
 """Optimizers against their papers, fit by the engine and by programs, what ends a training."""
 
 import copy
+import json
 import math
 import pickle
 import re
 from fractions import Fraction
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -534,24 +536,44 @@ def test_every_step_is_the_formula_written_out(kind, how, gradients, start):
     assert actual == pytest.approx(by_hand(kind, gradients, start, lr, **how), rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize(("kind", "how"), SETTINGS)
-def test_every_step_is_pytorchs(kind, how):
-    torch = pytest.importorskip("torch", reason="each step is compared with PyTorch's")
-    rng = np.random.default_rng(1)
-    start, rest = rng.normal(size=50), {k: x for k, x in how.items() if k != "clip_norm"}
-    theirs = torch.nn.Parameter(torch.tensor(start))
-    optimizer = getattr(torch.optim, kind)([theirs], lr=0.05, **rest)
-    ours = [mg.Value(x) for x in start]
-    mine = getattr(optim, kind)(ours, lr=0.05, **how)
-    for k in range(60):
-        g = rng.normal(size=50) * 10.0 ** (k % 4 - 2)
-        theirs.grad = torch.tensor(g)
+# PyTorch 2.13's parameters after each step, by setting. Where PyTorch is installed, the file is
+# compared with it; `json.dumps([pytorch_steps(torch, *row) for row in SETTINGS])` made it.
+PYTORCH = json.loads(Path(__file__).with_name("pytorch_steps.json").read_text())
+START = [0.5, -1.25, 3.0, -0.01]
+GRADIENTS = [
+    [math.sin((k + 1) * (i + 2)) * 10.0 ** (k % 4 - 2) for i in range(4)] for k in range(30)
+]
+
+
+def pytorch_steps(torch, kind, how):
+    rest = {k: x for k, x in how.items() if k != "clip_norm"}
+    parameter = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64))
+    optimizer, found = getattr(torch.optim, kind)([parameter], lr=0.05, **rest), []
+    for g in GRADIENTS:
+        parameter.grad = torch.tensor(g, dtype=torch.float64)
         if "clip_norm" in how:
-            torch.nn.utils.clip_grad_norm_([theirs], how["clip_norm"])
+            torch.nn.utils.clip_grad_norm_([parameter], how["clip_norm"])
         optimizer.step()
-        mine.step(g)
-        actual = np.array([v.data for v in ours])
-        np.testing.assert_allclose(actual, theirs.detach().numpy(), rtol=1e-12, atol=1e-12)
+        found.append(parameter.tolist())
+    return found
+
+
+@pytest.mark.parametrize("row", range(len(SETTINGS)))
+def test_every_step_is_pytorchs(row):
+    kind, how = SETTINGS[row]
+    values = [mg.Value(x) for x in START]
+    optimizer = getattr(optim, kind)(values, lr=0.05, **how)
+    for g, expected in zip(GRADIENTS, PYTORCH[row], strict=True):
+        optimizer.step(g)
+        assert [v.data for v in values] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("row", range(len(SETTINGS)))
+def test_what_the_file_says_of_pytorch_is_what_pytorch_does(row):
+    torch = pytest.importorskip("torch", reason="the file of its steps is compared with PyTorch")
+    expected = pytorch_steps(torch, *SETTINGS[row])
+    for stored, found in zip(PYTORCH[row], expected, strict=True):
+        assert stored == pytest.approx(found, rel=1e-12, abs=1e-12)
 
 
 def test_a_gradient_of_any_length_is_clipped():

@@ -24,6 +24,7 @@ LONGEST_ANSWER = 1_000_000  # characters
 STRIKES = 3  # so many programs may hang or kill the process before it is given up
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
+UNENDED, NO_ANSWER = "did not end", "no answer within"  # by which its errors are known
 
 
 class Engine:
@@ -55,7 +56,7 @@ class Engine:
             about = self.process.read(min(self.loading, max(1.0, self.end - time.monotonic())))
             refusal = refused(about, name)
         except TimeoutError:
-            refusal = f"loading {name} did not end"
+            refusal = f"loading {name} {UNENDED}"
         except EOFError as error:
             refusal = f"loading {name} ended the process ({error})"
         except (ValueError, RecursionError):
@@ -90,7 +91,7 @@ class Engine:
             if left < limit:
                 self.close()
                 return NOT_RUN
-            ended = f"no answer within {limit:g} s"
+            ended = f"{NO_ANSWER} {limit:g} s"
         except (EOFError, EngineError) as error:
             ended = f"the process ended ({error})"
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Self
 
 from microgrid.check import PROPERTIES, check, museum
+from microgrid.check.engine import NO_ANSWER, UNENDED
 from microgrid.check.findings import Finding, shown
 from microgrid.check.properties import FRAGILE, WRONG
 from microgrid.check.trial import Trial, answer
@@ -217,7 +218,6 @@ PLANTED = {  # exhibit: an engine with its mistake
 ASKED = ("neg", "sub", "div", "tanh")
 SLOW = ("great depth", "diamonds")  # where they do not hold
 PATIENCE = 30.0  # seconds, on a machine that may be busy with other things
-LATE = ("did not end", "no answer within")  # the checker's words for loading and for a program
 UNFINISHED = "… not finished: the time was over before all was checked. Try again."
 
 
@@ -231,11 +231,11 @@ def judge_engine(given: Any) -> Verdict:
         properties = [name for name in PROPERTIES if name not in SLOW]
         report = check(given, only=properties, examples=10, require=ASKED, timeout=PATIENCE)
     except EngineError as error:
-        return Verdict(False, (f"✗ {error}",) if LATE[0] not in str(error) else (UNFINISHED,))
+        return Verdict(False, (f"✗ {error}",) if UNENDED not in str(error) else (UNFINISHED,))
     if report.ok:
         fragile = [f"! fragile: {f.sentence}" for f in report.findings if f.kind == FRAGILE]
         return Verdict(True, (*ENGINE.praise().lines, *fragile))
-    late = [f for f in report.findings if f.failure.came.error.startswith(LATE)]
+    late = [f for f in report.findings if f.failure.came.error.startswith(NO_ANSWER)]
     wrong = [f for f in report.findings if f.kind == WRONG and f not in late]
     lines = [line for f in wrong[:1] for line in told(f)]
     lines += [f"✗ it has no {shown(name)} yet" for name in report.lacking]

@@ -140,8 +140,12 @@ class Module:
         data = path.read_bytes()
         try:
             state = read_json(data) if path.suffix.lower() == ".json" else read_npz(data)
+        except ParameterError as error:
+            raise ParameterError(f"{path.name}: {error}") from None
         except Exception as error:  # a broken file makes its reader raise anything
-            raise ParameterError(f"{path.name} holds no parameters: {error}") from None
+            raise ParameterError(
+                f"{path.name} holds no parameters: it is damaged, or no file that save wrote"
+            ) from error
         if not isinstance(state, Mapping):
             raise ParameterError(f"{path.name} holds no parameters by name")
         self.load_state(state)

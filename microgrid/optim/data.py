@@ -56,15 +56,10 @@ def columns(data: Any, name: str) -> tuple[Any, ...]:
 
 def array_of(x: Any, name: str) -> Array:
     """Real numbers as floats; where each sample is one integer, as a label is, it stays one."""
-    apart = [matrix_of(y, name) if hasattr(y, "dtype") else y for y in x] if is_list(x) else x
-    array = matrix_of(apart, name)  # of arrays in a list each was looked at
+    array = matrix_of(x, name)
     if array.ndim == 1 and np.asarray(x).dtype.kind in "iu" and (abs(array) < 2**53).all():
         return array.astype(np.int64)
     return array
-
-
-def is_list(x: Any) -> bool:
-    return isinstance(x, list | tuple)
 
 
 def batches(

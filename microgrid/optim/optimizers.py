@@ -40,14 +40,14 @@ class Optimizer(ABC):
         self.parameters = leaves(parameters)
         self.steps = 0  # how often parameters have been moved
         self.moving = 0  # how many they are
-        if not callable(lr):
-            lr = number("the learning rate", lr, "above 0 or a schedule", positive)
         self.lr = lr
+        if not callable(lr):
+            number("the learning rate", lr, "above 0 or a schedule", positive)
         self.weight_decay = number("weight_decay", weight_decay, "from 0 on", not_negative)
         self.clip_norm = clip_norm
         if clip_norm is not None:
             self.clip_norm = number("clip_norm", clip_norm, "above 0", positive)
-        _ = self.rate  # a schedule that gives no rates is told here
+        _ = self.rate  # asked once, so that a schedule without rates is told where it is made
 
     def __repr__(self) -> str:
         counts = {"parameter": len(self.parameters), "step": self.steps}
@@ -56,11 +56,9 @@ class Optimizer(ABC):
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step; ParameterError where a schedule gives none."""
-        if not callable(self.lr):
-            return self.lr
-        name = f"the learning rate of step {self.steps}"
-        return number(name, self.lr(self.steps), "from 0 on", not_negative)
+        """The learning rate of the next step; ParameterError where it is none."""
+        rate = self.lr(self.steps) if callable(self.lr) else self.lr
+        return number(f"the learning rate of step {self.steps}", rate, "from 0 on", not_negative)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""

@@ -277,7 +277,7 @@ def kernel() -> ModuleType:
     text = source()
     try:
         place = folder() / digest(text)
-        return loaded(text, writable(place)) if whole(place) else made(text, place)
+        return loaded(text, writable(place)) if intact(place) else made(text, place)
     except (OSError, RuntimeError):  # of pathlib or numba: nothing can be kept
         return loaded(text.replace("cache=True, ", ""), Path())
 
@@ -332,7 +332,7 @@ def made(text: str, place: Path) -> ModuleType:
         module = loaded(text, draft)
         (draft / SUMS).write_text(sums(draft), encoding="utf-8")
         with suppress(OSError):  # another process was quicker
-            if not whole(place):
+            if not intact(place):
                 with suppress(FileNotFoundError):
                     place.rename(old)
                 draft.rename(place)
@@ -342,7 +342,7 @@ def made(text: str, place: Path) -> ModuleType:
         remove(old)
 
 
-def whole(place: Path) -> bool:
+def intact(place: Path) -> bool:
     """Whether the files of a folder are what they were when it was made, to the last bit."""
     try:
         return (place / SUMS).read_text(encoding="utf-8") == sums(place)
