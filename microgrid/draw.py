@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from microgrid.blocks import draw_blocks, put_boxes
 from microgrid.errors import LabelError, LayoutError
+from microgrid.files import save_by_suffix
 from microgrid.guards import Number, seed
 from microgrid.labels import (
     INK,
@@ -276,18 +277,6 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
 
 IMAGES = (".svg", ".png", ".pdf")
-
-
-def save_by_suffix(
-    path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str
-) -> Path:
-    """The path, where now stands what the maker of its suffix gives; LayoutError for another."""
-    path = Path(path)
-    if path.suffix.lower() not in makers:
-        raise LayoutError(f"{path.name}: it is saved as {' or '.join([*makers, *others])}")
-    made = makers[path.suffix.lower()]()
-    path.write_bytes(made if isinstance(made, bytes) else made.encode())
-    return path
 
 
 def smaller(png: bytes) -> bytes:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from microgrid.errors import LayoutError
 
 
 def write(path: str | Path, data: bytes) -> None:
@@ -31,3 +34,15 @@ def write(path: str | Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def save_by_suffix(
+    path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str
+) -> Path:
+    """The path, where now stands what the maker of its suffix gives; LayoutError for another."""
+    path = Path(path)
+    if path.suffix.lower() not in makers:
+        raise LayoutError(f"{path.name}: it is saved as {' or '.join([*makers, *others])}")
+    made = makers[path.suffix.lower()]()
+    write(path, made if isinstance(made, bytes) else made.encode())
+    return path

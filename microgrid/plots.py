@@ -19,8 +19,9 @@ import numpy as np
 
 from microgrid.calculus import derivative, gradients
 from microgrid.diagnose import GradientReport
-from microgrid.draw import IMAGES, save_by_suffix, smaller
+from microgrid.draw import IMAGES, smaller
 from microgrid.errors import LayoutError, ShapeError
+from microgrid.files import save_by_suffix
 from microgrid.labels import GREEN, INK, RED
 from microgrid.nn.predict import predict
 from microgrid.optim.history import History

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from microgrid.draw import Picture, draw, save_by_suffix
+from microgrid.draw import Picture, draw
 from microgrid.explain import Row, explain, written
+from microgrid.files import save_by_suffix
 from microgrid.guards import seed
 from microgrid.labels import (
     GREEN,

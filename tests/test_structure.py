@@ -12,8 +12,8 @@ import microgrid
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
 LAYERS = [
-    {"errors", "files", "version"},
-    {"numeric"},
+    {"errors", "version"},
+    {"files", "numeric"},
     {"guards"},
     {"slopes"},
     {"value"},
