@@ -236,7 +236,8 @@ def check_engine(options: argparse.Namespace) -> int:
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
         ) from None
     files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
-    engine = Path(parse_target(options.target)[0])
+    place, kind, _ = parse_target(options.target)
+    engine = Path(place if kind == "path" else place.replace(".", os.sep) + ".py")
     distinct(*files.values(), *([engine] if engine.is_file() else []))
     for path in files.values():
         if path != STANDARD_OUTPUT:  # say so now if it cannot be written

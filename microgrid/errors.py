@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -66,8 +68,14 @@ class DivergedError(MicrogridError, ArithmeticError):
         self.loss, self.epoch, self.step, self.history = loss, epoch, step, history
 
     def __reduce__(self) -> tuple[Any, ...]:
-        made_from = self.loss, self.epoch, self.step, self.history
-        return type(self), made_from, vars(self)  # with the notes
+        history = self.history
+        try:
+            pickle.dumps(history)
+        except Exception:  # a model made of lambdas: the losses travel without it
+            history = copy.copy(history)
+            history.parameters = None
+        held = vars(self) | {"history": history}  # with the notes
+        return type(self), (self.loss, self.epoch, self.step, history), held
 
 
 class TargetError(MicrogridError, IndexError, ValueError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from microgrid.errors import LayoutError
@@ -14,26 +17,53 @@ def write(path: str | Path, data: bytes) -> None:
     """Write a file: whatever happens on the way, it is the old one or the new one, each whole.
 
     It is written beside the old one and put in its place, where links lead, with the permissions
-    that it had. Only a process that is killed leaves its draft behind, `.microgrid-…`.
+    and the owner that it had. Only a process that is killed leaves its draft behind,
+    `.microgrid-…`. What is no regular file, or cannot be replaced, is written to as it stands.
     """
     target = Path(os.path.realpath(path))
-    mode = None
-    if target.exists():
-        target.open("r+b").close()  # an error where the old one must not be written
-        mode = target.stat().st_mode
+    old = target.stat() if target.exists() else None
+    try:
+        if old is not None and not stat.S_ISREG(old.st_mode):
+            target.write_bytes(data)
+            return
+        if old is not None:
+            target.open("r+b").close()  # an error where the old one must not be written
+        draft = drafted(target, data)
+        try:
+            if old is not None:
+                draft.chmod(old.st_mode)
+                if hasattr(os, "chown") and (old.st_uid, old.st_gid) != owner(draft):
+                    os.chown(draft, old.st_uid, old.st_gid)
+            draft.replace(target)
+        except OSError as error:  # another's file, or one that is mounted alone
+            if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
+                raise
+            target.write_bytes(data)
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+    except OSError as error:  # names the file that the caller knows
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def drafted(target: Path, data: bytes) -> Path:
+    """A new file beside the target, which holds the data for good."""
     draft = target.with_name(f".microgrid-{secrets.token_hex(8)}")
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            draft.chmod(mode)
-        draft.replace(target)
-    except OSError as error:  # names the file that the caller knows
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        draft.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    return draft
+
+
+def owner(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
 
 
 def save_by_suffix(

@@ -159,7 +159,7 @@ def custom_op(
 
 
 # What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
-UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?(y|out|L(_?d.*)?)|.*(grad|upstream).*", re.I)
+UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*", re.I)
 
 
 def can_take(f: Callable[..., Any], count: int) -> bool:

@@ -27,7 +27,7 @@ UNSIGNED = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 FRACTION = re.compile(r"((?P<whole>\d+) )?(?P<over>\d+) ?/ ?(?P<under>\d+)", re.ASCII)
-THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+THOUSANDS = re.compile(r"(?P<whole>[1-9]\d{0,2}),(?P<thousands>\d{3})(e[+-]?\d+)?", re.ASCII | re.I)
 NAMED = re.compile(r"(?P<name>[^=≈]*)[=≈]", re.DOTALL)
 
 
@@ -111,12 +111,14 @@ def positive(words: str) -> Fraction | float | None:
     if words.casefold() == "nan":
         return float("nan")
     if parts := FRACTION.fullmatch(words):
+        if parts["whole"] and len(parts["over"]) == 3 and parts["over"].startswith("0"):
+            raise NumberError(f"{words!r} may be a fraction of thousands: write it without a space")
         over, under = int(parts["over"]), int(parts["under"])
         if not under or (parts["whole"] and over >= under):
             return None
         return int(parts["whole"] or 0) + Fraction(over, under)
-    if THOUSANDS.fullmatch(words):
-        whole, thousands = words.split(",")
+    if found := THOUSANDS.fullmatch(words):
+        whole, thousands = found["whole"], found["thousands"]
         raise NumberError(
             f"{words!r} may be {whole}{thousands} or {whole}.{thousands}: write it without a comma"
         )
@@ -136,7 +138,7 @@ def plain(text: str) -> str:
     """The text with ASCII digits, minus signs, spaces, slashes and marks; nothing is left out.
 
     >>> plain("x − ３½")
-    'x - 3 1/2'
+    'x - 3 1/2 '
     """
     return text if text.isascii() else "".join(map(letter, text))
 
@@ -150,7 +152,7 @@ def letter(c: str) -> str:
     if "！" <= c <= "～":
         return unicodedata.normalize("NFKC", c)
     if kind == "No" and "⁄" in (written := unicodedata.normalize("NFKC", c)):
-        return " " + written.replace("⁄", "/")
+        return f" {written.replace('⁄', '/')} "  # what stands behind is no part of it
     if c.isspace():
         return " "
     if kind == "Cf" and c != "\u00ad":  # marks without a width; but a soft hyphen may be a minus

@@ -128,8 +128,9 @@ def power(a: Number, b: Number) -> Number:
 def times_power(factor: Number, a: Number, b: Number) -> Number:
     """factor · a^b, also where the power alone is beyond the floats."""
     y = power(a, b)
-    within = y == y and 0 < abs(y) < INF and factor - factor == 0
-    if within or factor == 0 or not 0 < a < INF:
+    if y == y and 0 < abs(y) < INF and factor - factor == 0:
+        return product(factor, y)
+    if factor == 0 or not 0 < a < INF:
         return product(factor, y)
     root = power(a, b / 2)
     return root * product(factor, root) if root else 0.0

@@ -190,13 +190,15 @@ def test_a_hard_link_is_the_same_file_too(tmp_path):
     assert (tmp_path / "t.html").read_text() == "kept"
 
 
-def test_no_report_overwrites_another_or_the_engine(tmp_path, capsys):
+def test_no_report_overwrites_another_or_the_engine(tmp_path, monkeypatch, capsys):
     engine = tmp_path / "engine.py"
     engine.write_text("mine")
+    monkeypatch.chdir(tmp_path)
     report = str(tmp_path / "r")
     for target, *options in (
         [str(engine), "--html", str(engine)], [f"{engine}:Value", "--json", str(engine)],
         ["engine", "--html", report, "--json", report], ["engine", "--html", "-", "--json", "-"],
+        ["engine", "--json", "engine.py"], ["engine:Value", "--junit", str(engine)],
     ):  # fmt: skip
         assert main(["check", target, *options]) == 2
         assert "are one file" in capsys.readouterr().err

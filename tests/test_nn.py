@@ -1,11 +1,13 @@
 """Layers, networks and losses: exact against formulas, stable at the ends, kept without pickle."""
 
+import errno
 import io
 import json
 import math
 import os
 import subprocess
 import sys
+import threading
 import warnings
 import zipfile
 from fractions import Fraction
@@ -21,6 +23,7 @@ from strategies import affine_problems, hundredths
 
 import microgrid as mg
 from microgrid import nn, optim
+from microgrid.errors import NumberError
 from microgrid.nn.module import entries, groups
 
 mpmath.mp.dps = 60
@@ -832,3 +835,53 @@ def test_models_say_what_they_are():
     assert repr(nn.Sequential(nn.Affine(2, 3), nn.ReLU(), mg.tanh, lambda x: x)) == (
         "Sequential(Affine(2, 3), ReLU(), tanh, function)"
     )
+
+
+# Files that are no ordinary ones.
+
+
+def test_a_save_through_a_link_to_a_pipe_writes_into_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "m.json").symlink_to("pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    nn.Affine(1, 1, seed=1).save(tmp_path / "m.json")
+    reader.join(30)
+    assert b'"w"' in read[0]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_save_keeps_the_owner(tmp_path):
+    model = nn.Affine(1, 1, seed=1)
+    model.save(tmp_path / "m.json")
+    os.chown(tmp_path / "m.json", 1000, 1000)
+    model.save(tmp_path / "m.json")
+    found = (tmp_path / "m.json").stat()
+    assert (found.st_uid, found.st_gid) == (1000, 1000)
+
+
+def test_what_cannot_be_replaced_is_written_to_and_leaves_no_draft(tmp_path, monkeypatch):
+    """As a file that is mounted alone into a container."""
+
+    def busy(self, target):
+        raise OSError(errno.EBUSY, "busy")
+
+    model = nn.Affine(1, 1, seed=1)
+    model.save(tmp_path / "m.json")
+    monkeypatch.setattr(Path, "replace", busy)
+    model.b[0].data = 5.0
+    model.save(tmp_path / "m.json")
+    monkeypatch.undo()
+    other = nn.Affine(1, 1)
+    other.load(tmp_path / "m.json")
+    assert other.b[0].data == 5.0
+    assert os.listdir(tmp_path) == ["m.json"]
+
+
+def test_parameters_are_all_set_or_none():
+    model = nn.Affine(2, 1, init="zeros")
+    with pytest.raises(NumberError):
+        model.set_parameters([1.0, 2.0, "x"])
+    assert [p.data for p in model.parameters()] == [0.0] * 3

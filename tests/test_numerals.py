@@ -143,7 +143,8 @@ def test_what_holds_no_number_is_none(x):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1,000", "may be 1000 or 1.000"), ("-18,000", "may be 18000 or 18.000"),
+        ("1,000", "may be 1000 or 1.000"), ("1,000e3", "may be 1000 or 1.000"),
+        ("1 000/3", "a fraction of thousands"), ("-18,000", "may be 18000 or 18.000"),
         ("123,456 %", "may be 123456 or 123.456"), ("(1)", "is 1 in brackets, or −1"),
         ("(0,5)", "leave the brackets out"), ("y=1", "is about y: here the number is that of x"),
         ("x=1,000", "may be"), ("=(1)", "in brackets"),

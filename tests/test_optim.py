@@ -18,6 +18,7 @@ from strategies import hundredths
 
 import microgrid as mg
 from microgrid import calculus, nn, optim
+from microgrid.errors import DivergedError, GraphError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] * X[:, 1] > 0) * 2.0 - 1.0
@@ -1056,3 +1057,64 @@ def test_a_search_in_several_processes_ends_with_the_error_of_the_one_that_diver
         with pytest.raises(mg.errors.DivergedError, match="try a smaller learning rate") as caught:
             search.get(timeout=120)
     assert len(caught.value.history.steps) == caught.value.step > 0
+
+
+# What a tester found.
+
+
+def test_whole_numbers_in_data_do_not_wrap_around():
+    loss = lambda w, x, y: (w[0] - y + x**6 * 1e-20 + x**-1) ** 2  # noqa: E731
+    data = np.array([2000, 2010, 2020]), np.array([1.0, 2.0, 3.0])
+    for f in (loss, mg.record(loss, [0.0], 1.0, 1.0, engine="numpy")):
+        found = optim.fit(f, [0.0], data, optimizer=optim.SGD(lr=1e-3), epochs=1, batch_size=None)
+        expected = np.mean([(-y + float(x) ** 6 * 1e-20 + 1 / x) ** 2 for x, y in zip(*data)])
+        assert found["loss"] == pytest.approx([expected])
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        self.a = self.b = mg.matrix([1.0])
+        self.parts = {"a": self.a}
+
+
+def test_what_a_model_holds_twice_stays_one_in_a_copy():
+    def loss(model, x):
+        model.a[0] = model.a[0] * 2
+        return (model.b[0] * x + model.parts["a"][0] - 3.0) ** 2
+
+    copied = Tied().with_parameters([mg.Value(1.0)])
+    assert copied.a is copied.b is copied.parts["a"]
+    found = []
+    for f in (loss, mg.record(loss, Tied(), 1.0, engine="numpy")):
+        net = Tied()
+        history = optim.fit(f, net, ([1.0, 2.0],), optimizer=optim.SGD(lr=0.01), epochs=2)
+        found.append([*history["loss"], net.a[0].data])
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_a_model_with_a_parameter_that_cannot_be_written_trains():
+    net = Tied()
+    net.a.flags.writeable = False
+    loss = lambda model, x: (model.a[0] * x - 1) ** 2  # noqa: E731
+    assert optim.fit(loss, net, ([1.0, 2.0],), optimizer=optim.SGD(lr=0.1), epochs=1)["loss"]
+
+
+def test_a_sample_may_have_a_loss_without_parameters_but_not_every_one():
+    hinge_by_max = lambda w, x, y: max(0.0, 1 - y * w[0] * x)  # noqa: E731
+    data = np.array([3.0, -2.0, 0.1, -0.1]), np.array([1.0, -1.0, 1.0, -1.0])
+    for seed in range(4):
+        optim.fit(hinge_by_max, [1.0], data, optimizer=optim.SGD(lr=0.1), epochs=1, batch_size=1,
+                  seed=seed)  # fmt: skip
+    with pytest.raises(GraphError, match="does not depend on the parameters"):
+        optim.fit(lambda w, x, y: 0.0, [1.0], data, optimizer=optim.SGD(lr=0.1), batch_size=1)
+
+
+def test_divergence_of_a_model_that_cannot_be_pickled_is_told_in_another_process():
+    net = nn.Sequential(nn.Affine(1, 1, seed=1), lambda h: h[0])
+    loss = lambda model, x: (model([x]) * 1e200) ** 2 * 1e200  # noqa: E731
+    with pytest.raises(DivergedError) as caught:
+        optim.fit(loss, net, ([1.0, 2.0],), optimizer=optim.SGD(lr=1.0), epochs=3)
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copied), str(copied)) == (DivergedError, str(caught.value))
+    assert copied.history.parameters is None
+    assert caught.value.history.parameters is net

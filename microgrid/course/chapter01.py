@@ -43,10 +43,10 @@ def slope(f: Callable[[Value], Value], x: float) -> Any:
 
 
 def remembered(gate: Callable[[Any, Any], Any]) -> str:
-    """What the result of a gate knows of its past, on the numbers 5 and 3.
+    """What the result of a gate knows of its past, on the numbers 5 and 3, and what 2 and 7 give.
 
     >>> remembered(lambda a, b: a + b)
-    "a Number with the data 8, the operation '+' and the parents (a, b)"
+    "a Number with the data 8 (of 2 and 7: 9), the operation '+' and the parents (a, b)"
     """
     if not callable(gate):
         return f"{gate} (no function: give its name, without quotes or brackets)"
@@ -56,8 +56,12 @@ def remembered(gate: Callable[[Any, Any], Any]) -> str:
         return f"{made} (no Number)"
     who = {id(a): "a", id(b): "b"}
     parents = ", ".join([who.get(id(p), "another number") for p in made.parents])
+    if not isinstance(made.parents, list | tuple):
+        parents += " in no order"
+    other = getattr(gate(Number(2), Number(7)), "data", "no Number")
     return (
-        f"a Number with the data {made.data}, the operation {made.op!r} and the parents ({parents})"
+        f"a Number with the data {made.data} (of 2 and 7: {other}), the operation {made.op!r} and "
+        f"the parents ({parents})"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from microgrid import files
 from microgrid.errors import ParameterError, ShapeError
+from microgrid.guards import real
 from microgrid.labels import subscripted
 from microgrid.matrix import values
 from microgrid.value import Value
@@ -67,7 +69,7 @@ class Module:
 
     def set_parameters(self, numbers: Iterable[Any]) -> None:
         """Give the parameters new numbers, in the order of `parameters()`, as many."""
-        mine, new = self.parameters(), list(numbers)
+        mine, new = self.parameters(), [real(x) for x in numbers]  # all, or none is changed
         if len(mine) != len(new):
             raise ShapeError(f"the model has {len(mine)} parameters, got {len(new)}")
         for p, x in zip(mine, new):
@@ -209,23 +211,27 @@ def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
             yield subscripted(name, index, comma), v
 
 
-def replaced(x: Any, new: Callable[[Value], Any]) -> Any:
-    """A copy of x with other nodes in the places of its Values."""
+def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = None) -> Any:
+    """A copy of x with other nodes in the places of its Values; shared parts stay shared."""
+    made = {} if made is None else made
     if isinstance(x, Value):
         return new(x)
+    if id(x) in made:
+        return made[id(x)]
+    copied: Any = x
     if is_group(x) and isinstance(x, np.ndarray):
-        nodes = np.empty(x.size, dtype=object)
-        nodes[:] = [new(v) for v in x.ravel()]
-        return nodes.reshape(x.shape)
-    if isinstance(x, list | tuple):
-        return getattr(x, "_make", type(x))([replaced(y, new) for y in x])
-    if isinstance(x, dict):
-        return {key: replaced(y, new) for key, y in x.items()}
-    if isinstance(x, Module):
+        copied = np.empty(x.size, dtype=object)
+        copied[:] = [new(v) for v in x.ravel()]
+        copied = copied.reshape(x.shape)
+    elif isinstance(x, list | tuple):
+        copied = getattr(x, "_make", type(x))([replaced(y, new, made) for y in x])
+    elif isinstance(x, dict):
+        copied = {key: replaced(y, new, made) for key, y in x.items()}
+    elif isinstance(x, Module):
         copied = copy.copy(x)
-        vars(copied).update({k: replaced(y, new) for k, y in vars(x).items()})
-        return copied
-    return x
+        vars(copied).update({k: replaced(y, new, made) for k, y in vars(x).items()})
+    made[id(x)] = copied
+    return copied
 
 
 def keeper(x: Any) -> Callable[[], None]:
@@ -246,7 +252,7 @@ def keeper(x: Any) -> Callable[[], None]:
             x.update(held)
         elif isinstance(x, list):
             x[:] = held
-        elif isinstance(x, np.ndarray):
+        elif isinstance(x, np.ndarray) and any(map(operator.is_not, x.flat, held.flat)):
             x[...] = held
         for put_part_back in inner:
             put_part_back()

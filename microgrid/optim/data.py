@@ -31,7 +31,7 @@ def checked(data: Any, name: str) -> tuple[Array, ...]:
 def columns(data: Any, name: str) -> tuple[Any, ...]:
     """The arrays: those of a tuple, or what the samples of a list have in each place.
 
-    A list of lists could be either, and is refused.
+    A list of lists could be either, and is refused; a tuple always means arrays.
     """
     if isinstance(data, tuple):
         return data

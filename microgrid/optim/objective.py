@@ -83,13 +83,16 @@ class Objective:
         else:
             nodes, graphs = self.graphs(numbers, batch)
             root = total(graphs)
-            if not self.depends and not set(nodes) & set(topological(root)):
-                raise GraphError("the loss does not depend on the parameters: compute it with the "
-                                 "first argument of the function")  # fmt: skip
-            self.depends = True
+            self.depends = self.depends or bool(set(nodes) & set(topological(root)))
             gradient = np.array(gradients(root, nodes), dtype=float)
             losses = [y.data for y in graphs]
         return float(np.mean(losses)), gradient / np.size(losses)
+
+    def check_dependence(self) -> None:
+        """GraphError if no loss so far came from the parameters: not even one of an epoch."""
+        if not (self.depends or isinstance(self.f, Program)):
+            raise GraphError("the loss does not depend on the parameters: compute it with the "
+                             "first argument of the function")  # fmt: skip
 
     def loss(self, numbers: Array, batch: Data) -> float:
         """The mean loss of the batch."""
@@ -103,7 +106,7 @@ class Objective:
         What f does to their containers or to a sample, no other call sees.
         """
         f: Any = self.f
-        samples = [tuple(map(copy, row)) for row in zip(*batch)] if batch else [()]
+        samples = [tuple(map(own, row)) for row in zip(*batch)] if batch else [()]
         if not is_model(self.parameters):
             nodes = [Value(x) for x in numbers.tolist()]
             return nodes, [scalar(f(filled(self.form, iter(nodes)), *row)) for row in samples]
@@ -115,6 +118,11 @@ class Objective:
             finally:
                 put_back()
         return nodes, losses
+
+
+def own(x: Any) -> Any:
+    """A sample that f may change; a whole number as Python's, which does not wrap around."""
+    return x.item() if isinstance(x, np.integer) else copy(x)
 
 
 def check_arguments(f: Any, count: int) -> None:

@@ -30,7 +30,8 @@ class Optimizer(ABC):
 
     A gradient that is longer than `clip_norm` (Euclidean, over all parameters) is scaled to that
     length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both are
-    PyTorch's, and so is their order. ParameterError for settings that no training can mean.
+    PyTorch's, and so is their order; but what holds no gradient counts as having gradient 0.
+    ParameterError for settings that no training can mean.
     """
 
     def __init__(
@@ -148,6 +149,8 @@ class SGD(Optimizer):
         self.momentum = number("momentum", momentum, "from 0 to below 1", below_one)
         if nesterov and not self.momentum:
             raise ParameterError("nesterov needs a momentum above 0, got 0: write momentum=0.9")
+        if not isinstance(nesterov, bool | np.bool_):
+            raise ParameterError(f"nesterov is True or False, got {nesterov!r}")
         self.nesterov = bool(nesterov)
         self.velocity: Any = 0.0
 

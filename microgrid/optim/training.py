@@ -81,6 +81,7 @@ def fit(
                 losses.append(loss)
                 sizes.append(len(batch[0]) if batch else 1)
                 history.steps.append(loss)
+            objective.check_dependence()
             row = {"loss": float(np.average(losses, weights=sizes))}
             if validation:
                 row["validation"] = score(objective, numbers, validation, epoch, history)

@@ -299,7 +299,7 @@ def added(terms: Sequence[str]) -> str:
 
 def nested(form: Form, entries: Iterator[Any]) -> Any:
     """Texts as nested lists in a form."""
-    if form.kind in (list, tuple):
+    if issubclass(form.kind, list | tuple):
         return [nested(part, entries) for part in form.parts]
     rows = [Form(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
     return [nested(row, entries) for row in rows] if form.shape else next(entries)
