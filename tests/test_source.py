@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -685,3 +686,17 @@ def test_a_wrong_sign_in_a_rule_is_seen(monkeypatch):
     with pytest.raises(AssertionError):
         assert_bits(module["value_and_grad"](*xs), want)
     assert_bits(module["value"](*xs), want[0])
+
+
+class Both(NamedTuple):
+    loss: Any
+    accuracy: Any
+
+
+@pytest.mark.parametrize("language", ["python", "numpy"])
+def test_named_tuples_come_and_go_as_rows(language):
+    program = record(lambda p: Both(p.loss * p.loss, p.accuracy + 1), Both(1.0, 2.0))
+    space: dict[str, Any] = {}
+    exec(program.source(language), space)
+    assert [float(y) for y in space["value"](Both(3.0, 4.0))] == [9.0, 5.0]
+    assert program(Both(3.0, 4.0)) == Both(9.0, 5.0)
