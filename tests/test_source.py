@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_ops import TABLE, anywhere, operands, roomy
 
@@ -98,7 +98,10 @@ def drawn(strategy, count):
     """So many examples of a strategy."""
     found = []
 
+    few = [HealthCheck.filter_too_much, HealthCheck.too_slow]
+
     @settings(max_examples=count, deadline=None, phases=[Phase.generate], database=None)
+    @settings(suppress_health_check=few)
     @given(strategy)
     def collect(x):
         found.append([float(y) for y in x])
@@ -187,11 +190,13 @@ def worst(got, want, xs):
 def samples_of(name):
     """A batch of 32 operands inside the domain, with what the program makes of them."""
     base = name if name in TABLE else "power"
-    xs = drawn(operands(base, anywhere), 25) + drawn(roomy(base), 25)
     n = EVERY[name].arity or {"dot": 4}.get(name, 3)
+    strategies = [
+        xs.filter(lambda x: len(x) == n) for xs in (operands(base, anywhere), roomy(base))
+    ]
     rows, want = [], []
-    for x in xs:
-        if len(x) == n and len(rows) < 32:
+    for x in [x for xs in strategies for x in drawn(xs, 25)]:
+        if len(rows) < 32:
             try:
                 y, g = recorded(name, n).value_and_grad(*x, argnums=range(n))
             except mg.MicrogridError:
@@ -204,6 +209,7 @@ def samples_of(name):
 @functools.cache
 def samples(name):
     rows, want = samples_of(name)
+    assert rows
     while len(rows) < 32:  # always of one size: a library compiles once
         rows, want = (rows * 2)[:32], (want * 2)[:32]
     return rows, want
