@@ -98,10 +98,9 @@ def drawn(strategy, count):
     """So many examples of a strategy."""
     found = []
 
-    few = [HealthCheck.filter_too_much, HealthCheck.too_slow]
+    how = {"phases": [Phase.generate], "suppress_health_check": [*HealthCheck]}
 
-    @settings(max_examples=count, deadline=None, phases=[Phase.generate], database=None)
-    @settings(suppress_health_check=few)
+    @settings(max_examples=count, deadline=None, database=None, **how)
     @given(strategy)
     def collect(x):
         found.append([float(y) for y in x])
