@@ -231,6 +231,12 @@ class Manners:
             "other functions of microgrid, or v.data for the number (values(A) for an array)"
         )
 
+    def __index__(self) -> int:
+        raise GradientLostError(
+            f"to count, index or repeat with {self!r} would drop the gradient: use v.data for the "
+            "number"
+        )
+
     def _piecewise_constant(self, *_: Any) -> Any:
         raise GradientLostError(
             "//, %, divmod, round, floor, ceil, trunc and sign are piecewise constant: their "
@@ -244,7 +250,7 @@ class Manners:
         """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
         return self
 
-    __int__ = __index__ = __complex__ = __float__
+    __int__ = __complex__ = __float__
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _piecewise_constant
     __divmod__ = __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
     __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence instead

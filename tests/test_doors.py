@@ -532,6 +532,12 @@ def test_a_list_beside_a_value_is_told_to_be_an_array(other):
             run()
 
 
+@pytest.mark.parametrize("run", [lambda v: "2" * v, lambda v: v * b"2", range, lambda v: [1][v]])
+def test_what_counts_or_repeats_asks_for_the_number(run):
+    with pytest.raises(MicrogridError, match=r"to count, index or repeat .* v\.data"):
+        run(Value(2.0))
+
+
 # What is a number, though it does not look like one.
 
 
