@@ -21,44 +21,38 @@ def write(path: str | Path, data: bytes) -> None:
     `.microgrid-…`. What is no regular file, or cannot be replaced, is written to as it stands.
     """
     target = Path(os.path.realpath(path))
-    old = target.stat() if target.exists() else None
+    draft = target.with_name(f".microgrid-{secrets.token_hex(8)}")
     try:
+        old = target.stat() if target.exists() else None
         if old is not None and not stat.S_ISREG(old.st_mode):
             target.write_bytes(data)
             return
         if old is not None:
             target.open("r+b").close()  # an error where the old one must not be written
-        draft = drafted(target, data)
-        try:
-            if old is not None:
-                draft.chmod(old.st_mode)
-                if hasattr(os, "chown") and (old.st_uid, old.st_gid) != owner(draft):
-                    os.chown(draft, old.st_uid, old.st_gid)
-            draft.replace(target)
-        except OSError as error:  # another's file, or one that is mounted alone
-            if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
-                raise
-            target.write_bytes(data)
-        finally:
-            with suppress(OSError):
-                draft.unlink()
-    except OSError as error:  # names the file that the caller knows
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def drafted(target: Path, data: bytes) -> Path:
-    """A new file beside the target, which holds the data for good."""
-    draft = target.with_name(f".microgrid-{secrets.token_hex(8)}")
-    try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
+        replace(target, draft, data, old)
+    except OSError as error:  # names the file that the caller knows
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
         with suppress(OSError):
             draft.unlink()
-        raise
-    return draft
+
+
+def replace(target: Path, draft: Path, data: bytes, old: os.stat_result | None) -> None:
+    """Put the draft in the place of the old file, as whose it was."""
+    try:
+        if old is not None:
+            draft.chmod(old.st_mode)
+            if hasattr(os, "chown") and (old.st_uid, old.st_gid) != owner(draft):
+                os.chown(draft, old.st_uid, old.st_gid)
+        draft.replace(target)
+    except OSError as error:  # another's file, or one that is mounted alone
+        if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
+            raise
+        target.write_bytes(data)
 
 
 def owner(path: Path) -> tuple[int, int]:

@@ -130,10 +130,12 @@ class Module:
             files.write(path, text.encode())
             return
         made = BytesIO()
-        with ZipFile(made, "w") as archive:
-            for name, numbers in state.items():
-                with archive.open(f"{name}.npy", "w") as file:
-                    np.lib.format.write_array(file, numbers, allow_pickle=False)
+        archive = ZipFile(made, "w")  # no `with`: its end would hide an interrupt
+        for name, numbers in state.items():
+            entry = BytesIO()
+            np.lib.format.write_array(entry, numbers, allow_pickle=False)
+            archive.writestr(f"{name}.npy", entry.getvalue())
+        archive.close()
         files.write(path, made.getvalue())
 
     def load(self, path: str | Path) -> None:
