@@ -7,37 +7,50 @@
 >>> round(x.grad, 4), round(w.grad, 4)
 (0.21, -0.105)
 
-Read the code in this order: value.py (the node, the backward pass), ops.py (the table of
-operations), calculus.py (derivatives of functions), explain.py and draw.py (views of the backward
-pass), matrix.py and formulas.py (from scalars to the matrix formulas), examples.py (the lecture
-notes); then steps.py, blocks.py, latex.py, derive.py and diagnose.py as you need them. Recorded
-functions are the package `microgrid.program`, the checker of anyone's engine `microgrid.check`.
+The folders are the order in which to read the code, and each imports only what stands before it:
+`engine` (the node, the table of operations, the backward pass), `views` (a graph as table, picture,
+film, formula), `matrices` (from scalars to the matrix formulas), `program` (record and replay),
+`nn`, `optim` and plots.py (layers, losses, training), `check` (anyone's engine, anyone's gradient),
+`course` (exercises and worksheets), `cli` (the command line).
 """
 
 from typing import TYPE_CHECKING, Any
 
-from microgrid import copying as copying  # makes graphs picklable
-from microgrid import derive, examples, formulas, nn, optim, plots
-from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, value_and_grad
-from microgrid.diagnose import first_nonfinite, gradcheck
-from microgrid.draw import draw
-from microgrid.errors import MicrogridError
-from microgrid.explain import explain
-from microgrid.functions import FUNCTIONS, custom_op
-from microgrid.latex import latex
-from microgrid.matrix import affine, grads, matrix, partials, values
-from microgrid.program import Program, record
-from microgrid.scope import scope
-from microgrid.steps import steps
-from microgrid.value import Op, Value
-from microgrid.version import __version__ as __version__
+from microgrid.engine.calculus import (
+    derivative,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    value_and_grad,
+)
+from microgrid.engine.errors import MicrogridError
+from microgrid.engine.functions import FUNCTIONS, custom_op
+from microgrid.engine.lazy import lazily
+from microgrid.engine.scopes import scope
+from microgrid.engine.value import Op, Value
 
+LATER = {  # imported where they are asked for: an engine alone needs no NumPy
+    "version": "__version__",
+    "views.explanation": "explain",
+    "views.drawing": "draw",
+    "views.stepper": "steps",
+    "views.formula": "latex",
+    "matrices": "derive examples formulas",
+    "matrices.arrays": "affine grads matrix partials values",
+    "program": "Program record",
+    "": "nn optim plots",
+    "check.gradient_check": "first_nonfinite gradcheck",
+}
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
 if TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any: ...
 
+else:
+    __getattr__ = lazily(__name__, LATER)
 
 __all__ = [
     "MicrogridError",
@@ -73,3 +86,7 @@ __all__ = [
     "values",
     *FUNCTIONS,
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.calculus import derivative, gradients
-from microgrid.diagnose import GradientReport
-from microgrid.draw import IMAGES, smaller
-from microgrid.errors import LayoutError, ShapeError
-from microgrid.files import save_by_suffix
-from microgrid.labels import GREEN, INK, RED
+from microgrid.check.gradient_check import GradientReport
+from microgrid.engine.calculus import derivative, gradients
+from microgrid.engine.errors import LayoutError, ShapeError
+from microgrid.engine.scopes import scope_of
+from microgrid.engine.value import Value
 from microgrid.nn.predict import predict
-from microgrid.optim.history import History
-from microgrid.scope import scope_of
-from microgrid.value import Value
+from microgrid.views.files import save_by_suffix
+from microgrid.views.picture import IMAGES, smaller
+from microgrid.views.wording import GREEN, INK, RED
 
 # The first three colours of the palette of Okabe and Ito that stand out on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
@@ -89,27 +88,28 @@ def axes(columns: int = 1) -> tuple[Plot, Any]:
 
 
 def loss_curve(
-    history: History | Sequence[float] | Mapping[str, Any], log: bool | None = None,
+    history: Any, log: bool | None = None,
     unit: str = "step",
 ) -> Plot:  # fmt: skip
     """The loss over the steps: of one training (with all that it measured), or of several by name.
 
-    A history has the loss of each step and means over epochs; a list is taken as it is, a number
-    for each `unit`. The axis is logarithmic, unless told, where the losses span a factor of 30.
+    An `optim.History` has the loss of each step and means over epochs; a list is taken as it is, a
+    number for each `unit`. The axis is logarithmic, unless told, where the losses span a factor
+    of 30.
     """
-    if isinstance(history, History):
-        return course_of(history, log)
+    if hasattr(history, "epochs"):
+        return plot_history(history, log)
     plot, ax = axes()
     curves = history if isinstance(history, Mapping) else {"": history}
     for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
-        losses = curve.steps if isinstance(curve, History) else list(curve)
+        losses = curve.steps if hasattr(curve, "epochs") else list(curve)
         ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
     finish(ax, unit, "loss", wide(ax) if log is None else log)
     named(ax)
     return plot
 
 
-def course_of(history: History, log: bool | None) -> Plot:
+def plot_history(history: Any, log: bool | None) -> Plot:
     """Losses on the left; on the right the metrics, if there are any."""
     losses = [name for name in history.names if name in ("loss", "validation")]
     others = [name for name in history.names if name not in losses]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import affine_problems
+from shared.strategies import affine_problems
 
 import microgrid as mg
 
@@ -33,7 +33,7 @@ def test_the_demo_of_micrograd_runs_here_and_trains_with_the_same_numbers():
         ("from micrograd.engine import Value", "from microgrid import Value"),
         ("from micrograd.nn import MLP", "from microgrid.nn import MLP"),
     ], **free)  # fmt: skip
-    assert type(ours["model"]).__module__ == "microgrid.nn.neurons"
+    assert type(ours["model"]).__module__ == "microgrid.nn.micrograd"
     assert ours["losses"] == pytest.approx(theirs["losses"], rel=1e-9)
     assert ours["accuracies"] == theirs["accuracies"]
     assert (ours["signs"] == theirs["signs"]).all()
@@ -46,7 +46,7 @@ def test_the_demo_of_micrograd_runs_here_and_trains_with_the_same_numbers():
 def test_the_training_loop_of_microgpt_runs_here_with_the_numbers_of_a_plain_engine():
     old = "from engine import Value"
     ours = run("letters.py", [(old, "from microgrid import Value")], STEPS=12)
-    plain = run("letters.py", [(old, "from engines.plain import Value")], STEPS=12)
+    plain = run("letters.py", [(old, "from check.engines.plain import Value")], STEPS=12)
     assert ours["losses"] == pytest.approx(plain["losses"], rel=1e-9)
     assert ours["losses"][0] == pytest.approx(np.log(len(ours["LETTERS"]) + 1), rel=0.05)
     assert ours["losses"][-1] < ours["losses"][0]

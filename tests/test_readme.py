@@ -28,7 +28,7 @@ def test_there_are_blocks_of_known_kinds_only():
 
 @pytest.mark.parametrize("command", sorted({c for c in COMMANDS if c.startswith("microgrid ")}))
 def test_every_command_works_as_it_stands(command, tmp_path):
-    engine = ROOT / "tests" / "engines" / "plain.py"
+    engine = ROOT / "tests" / "check" / "engines" / "plain.py"
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)], cwd=tmp_path, capture_output=True, text=True,

@@ -1,8 +1,9 @@
-"""The shape of the project: layers, the table as the only place of operations, clean files."""
+"""The shape of the project: folders as floors, the table as the only place of operations."""
 
 import ast
 import re
 import subprocess
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,160 +12,90 @@ import microgrid
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
-LAYERS = [
-    {"errors", "version"},
-    {"files", "numeric"},
-    {"guards"},
-    {"slopes"},
-    {"value"},
-    {"rules"},
-    {"ops"},
-    {"functions", "copying", "labels", "numerals", "scope", "settings"},
-    {"calculus", "blocks", "latex"},
-    {"matrix", "explain", "draw", "expression"},
-    {"formulas", "diagnose", "derivation", "steps"},
-    {"claims", "program"},
-    {"nn"},
-    {"optim"},
-    {"plots"},
-    {"derive"},
-    {"examples"},
-    {"__init__"},
-    {"check"},
-    {"course"},
-    {"cli", "plugin"},
-    {"__main__"},
-]
-INSIDE = {  # the layers of the packages
-    "check": [
-        {"worker", "trial"},
-        {"engine", "strategies"},
-        {"dialect", "museum"},
-        {"properties", "anatomy"},
-        {"diagnosis"},
-        {"findings"},
-        {"page"},
-        {"report"},
-        {"checker"},
-        {"__init__"},
-    ],
-    "check/museum": [{"base"}, {"exhibits"}, {"__init__"}],
-    "program": [
-        {"watch"},
-        {"tape"},
-        {"lines", "forms"},
-        {"forward"},
-        {"adjoint"},
-        {"schedule"},
-        {"vectors", "native"},
-        {"wengert", "translate"},
-        {"listing", "source", "cluster"},
-        {"runner"},
-        {"batched"},
-        {"program"},
-        {"__init__"},
-    ],
-    "plugin": [{"_microgrid_pytest"}],
-    "nn": [
-        {"initial", "module"},
-        {"layers", "neurons", "losses", "predict"},
-        {"__init__"},
-    ],
-    "optim": [
-        {"schedules", "history", "objective", "data"},
-        {"optimizers"},
-        {"training"},
-        {"__init__"},
-    ],
-    "course": [
-        {"exercise", "mistakes"},
-        {"answers", "circuits", "worksheets"},
-        {f"chapter{i:02}" for i in range(1, 11)},
-        {"__init__"},
-    ],
-    "course/worksheets": [
-        {"kinds"},
-        {"problem"},
-        {"diagnosis"},
-        {"random_circuits", "marks", "page"},
-        {"sheet"},
-        {"__init__"},
-    ],
-}
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
-PARTS = [(name, path) for name in INSIDE for path in sorted(PACKAGE.glob(f"{name}/**/*.py"))]
+FLOORS = [  # from the bottom to the top, as one reads; each imports only what stands before it
+    "version", "engine", "views", "matrices", "program", "nn", "check", "plots", "optim", "course",
+    "cli", "plugin", "__main__",
+]  # fmt: skip
+FILES = sorted(PACKAGE.rglob("*.py"))
+name = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 
 
-def imports(path: Path, package: str = "microgrid") -> set[str]:
-    """The modules of the package that a file imports when it is imported itself."""
+def dotted(path: Path) -> tuple[str, ...]:
+    """The module of a file: ("engine", "value")."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+MODULES = {dotted(path): path for path in FILES}
+
+
+def imports(path: Path, everywhere: bool = False) -> set[tuple[str, ...]]:
+    """The modules of the package that a file imports: at the top, or also inside of functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     found = set()
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-        module = getattr(statement, "module", None) or ""
-        if isinstance(statement, ast.ImportFrom) and f"{module}.".startswith(f"{package}."):
-            inside = module.removeprefix(package).strip(".")
-            names = [inside] if inside else [alias.name for alias in statement.names]
-            found |= {name.split(".")[0] for name in names}
+    for statement in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            for alias in statement.names:
+                parts = (*statement.module.split("."), alias.name)
+                if parts[0] == "microgrid":
+                    found.add(prefixes(parts[1:])[-1])
     return found
 
 
-def below(layers: list[set[str]], module: str) -> set[str]:
-    """What stands in the layers below a module."""
-    layer = next(i for i, names in enumerate(layers) if module in names)
-    return set().union(*layers[:layer])
+def prefixes(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The modules along a dotted name: of ("engine", "ops", "exp") the package and its module."""
+    return [parts[:n] for n in range(len(parts) + 1) if parts[:n] in MODULES]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_down_only(module):
-    assert imports(PACKAGE / f"{module}.py") & {*MODULES, *INSIDE} <= below(LAYERS, module)
+@name
+def test_imports_point_down_only(path):
+    """Also those inside of functions, which only put off a weight."""
+    if path != PACKAGE / "__init__.py":
+        floor = FLOORS.index(dotted(path)[0])
+        for module in imports(path, everywhere=True) - {()}:
+            assert FLOORS.index(module[0]) <= floor, module
 
 
-@pytest.mark.parametrize(("package", "path"), PARTS, ids=lambda x: Path(x).stem)
-def test_imports_of_packages_point_down_only(package, path):
-    part = path.relative_to(PACKAGE / package).parts[0].removesuffix(".py")
-    layers = INSIDE[package]
-    own = imports(path, f"microgrid.{package.replace('/', '.')}") & set().union(*layers)
-    inner = {part} if part != path.stem else set()  # parts of a package in the package
-    assert own <= below(layers, part) | inner
-    if "/" not in package:
-        assert imports(path) & {*MODULES, *INSIDE} <= below(LAYERS, package) | {package}
+def test_there_are_no_circles():
+    graph = {m: imports(path) - {m} for m, path in MODULES.items() if path.name != "__init__.py"}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_every_floor_is_known_and_says_what_it_is():
+    assert {m[0] for m in MODULES if m} == {*FLOORS}
+    for path in FILES:
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_no_module_has_the_name_of_a_public_function():
+    public = {n for n in microgrid.__all__ if callable(getattr(microgrid, n))}
+    assert {m[-1] for m in MODULES if m} & public == set()
 
 
 def test_the_checker_alone_needs_hypothesis():
-    for path in PACKAGE.rglob("*.py"):
+    for path in FILES:
         if "check" not in path.parts:
             assert not re.search(r"^(from|import) hypothesis", path.read_text(), re.MULTILINE), path
 
 
-@pytest.mark.parametrize(
-    "module", ["errors", "guards", "value", "numeric", "rules", "ops", "calculus"]
-)
-def test_the_engine_needs_the_standard_library_alone(module):
-    for statement in ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            names = [getattr(statement, "module", None) or statement.names[0].name]
-            assert not {name.split(".")[0] for name in names} & {"numpy", "graphviz"}
+def test_the_engine_needs_the_standard_library_alone():
+    for path in (PACKAGE / "engine").glob("*.py"):
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                names = [getattr(statement, "module", None) or statement.names[0].name]
+                assert not {n.split(".")[0] for n in names} & {"numpy", "graphviz"}
 
 
-READERS = [PACKAGE / f"{name}.py" for name in MODULES if name not in ("ops", "functions")]
-READERS += [path for _, path in PARTS if "check" not in path.parts]
-
-
-@pytest.mark.parametrize("path", READERS, ids=lambda path: path.stem)
+@name
 def test_no_module_branches_on_the_name_of_an_operation(path):
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"\bop\.name\s*(==|!=|in\b)|op is ops\.|case .*op\.name", text)
-
-
-def test_the_chain_rule_stands_in_one_line_of_one_file():
-    lines = [
-        line for path in PACKAGE.glob("*.py") for line in path.read_text().splitlines()
-        if re.search(r"upstream \* local\b(?!s)", line) and "=" in line and '"""' not in line
-    ]  # fmt: skip
-    assert [line.strip() for line in lines] == ["share = upstream * local  # the chain rule"]
+    if path.stem not in ("ops", "functions") and "check" not in path.parts:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\bop\.name\s*(==|!=|in\b)|op is ops\.|case .*op\.name", text)
 
 
 def test_the_engine_can_be_read_in_one_sitting():
-    count = sum(len((PACKAGE / name).read_text().splitlines()) for name in ("value.py", "ops.py"))
+    names = ("value.py", "ops.py")
+    count = sum(len((PACKAGE / "engine" / name).read_text().splitlines()) for name in names)
     assert count < 490
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from microgrid.check.dialect import OPERATIONS
 from microgrid.check.trial import Trial, close, run, short, told_apart, written
-from microgrid.draw import Picture, draw
-from microgrid.functions import FUNCTIONS
-from microgrid.labels import caption
-from microgrid.value import Constant, Value, topological
+from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.value import Constant, Value, topological
+from microgrid.views.drawing import draw
+from microgrid.views.picture import Picture
+from microgrid.views.wording import caption
 
 LARGEST = 12  # gates of a picture as text
 

@@ -22,7 +22,7 @@ from microgrid.check.findings import Finding, Result, in_one_line
 from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Offer, Property
 from microgrid.check.report import Report
 from microgrid.check.trial import DIGITS, SINGLE, Failure, Outcome, Trial, truth
-from microgrid.errors import EngineError
+from microgrid.engine.errors import EngineError
 
 Progress = Callable[[Property], None]
 

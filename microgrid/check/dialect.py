@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from microgrid import functions, ops
 from microgrid.check.engine import Engine
 from microgrid.check.trial import Outcome, Trial, equal, sensible, truth, written
-from microgrid.value import Op
+from microgrid.engine import functions, ops
+from microgrid.engine.value import Op
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from microgrid.check import worker
 from microgrid.check.trial import Outcome
-from microgrid.errors import EngineError
+from microgrid.engine.errors import EngineError
 
 LONGEST_ANSWER = 1_000_000  # characters
 STRIKES = 3  # so many programs may hang or kill the process before it is given up

@@ -22,7 +22,7 @@ from microgrid.check import strategies
 from microgrid.check.dialect import OPERATIONS, Dialect, Operation
 from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.check.trial import Failure, Judge, Outcome, Trial, Truth, equal, sensible
-from microgrid.formulas import affine_backward
+from microgrid.matrices.formulas import affine_backward
 
 WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
 Trials = Any  # a strategy of trials, or a list of them

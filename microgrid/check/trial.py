@@ -14,8 +14,8 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from microgrid.functions import FUNCTIONS
-from microgrid.value import Value, topological
+from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.value import Value, topological
 
 Numbers = tuple[float, ...]
 DIGITS = 1e-8  # relative; a single-precision engine gets SINGLE

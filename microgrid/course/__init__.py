@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from microgrid.course.exercise import Exercise, Markdown, Mistake, Verdict
 from microgrid.course.worksheets import worksheet
-from microgrid.errors import ExerciseError
+from microgrid.engine.errors import ExerciseError
 
 __all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]
 CHAPTERS = range(1, 11)
@@ -34,7 +34,7 @@ def exercise(chapter: int, number: int = 1) -> Exercise:
 def exercises(chapter: int) -> list[Exercise]:
     """All exercises of a notebook."""
     known = hasattr(chapter, "__index__") and chapter in CHAPTERS
-    name = f"microgrid.course.chapter{chapter:02}" if known else ""
+    name = f"microgrid.course.chapters.chapter{chapter:02}" if known else ""
     if not name or find_spec(name) is None:
         raise ExerciseError(f"the course has the notebooks 1 to {CHAPTERS[-1]}, not {chapter!r}")
     found: list[Exercise] = import_module(name).EXERCISES

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from microgrid.calculus import gradients
 from microgrid.course.exercise import Exercise, Mistake
 from microgrid.course.mistakes import slips
-from microgrid.examples import named
-from microgrid.value import Value
+from microgrid.engine.calculus import gradients
+from microgrid.engine.value import Value
+from microgrid.matrices.examples import named
 
 
 def gradients_of(

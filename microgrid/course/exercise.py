@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid import numerals
-from microgrid.errors import NumberError
-from microgrid.value import Value
+from microgrid.engine.errors import NumberError
+from microgrid.engine.value import Value
+from microgrid.views import numerals
 
 
 class Mistake(NamedTuple):

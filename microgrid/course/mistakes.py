@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from microgrid.explain import Row, explain
-from microgrid.ops import DISTRIBUTOR, ROUTER, SWITCHER
-from microgrid.value import Constant, Value, topological
+from microgrid.engine.ops import DISTRIBUTOR, ROUTER, SWITCHER
+from microgrid.engine.value import Constant, Value, topological
+from microgrid.views.explanation import Row, explain
 
 Gradients = dict[Value, Any]
 Local = Callable[[Row], Any]  # the local gradient as somebody takes it

@@ -19,15 +19,9 @@ from microgrid.nn.layers import (
     Softmax,
     Tanh,
 )
-from microgrid.nn.losses import (
-    binary_cross_entropy,
-    cross_entropy,
-    hinge,
-    one_hot,
-    squared_error,
-)
+from microgrid.nn.losses import binary_cross_entropy, cross_entropy, hinge, one_hot, squared_error
+from microgrid.nn.micrograd import MLP, Layer, Neuron
 from microgrid.nn.module import Module
-from microgrid.nn.neurons import MLP, Layer, Neuron
 from microgrid.nn.predict import predict
 
 __all__ = [

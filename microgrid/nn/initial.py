@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.errors import ParameterError
-from microgrid.settings import is_bool, whole
+from microgrid.engine.errors import ParameterError
+from microgrid.engine.settings import is_bool, whole
 
 Array = NDArray[np.float64]
 Seed = int | np.random.Generator | None

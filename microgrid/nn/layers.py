@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from microgrid import functions, ops
-from microgrid.errors import ParameterError, ShapeError
-from microgrid.matrix import Array, affine, as_array, matrix
+from microgrid.engine import functions, ops
+from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.scopes import scope
+from microgrid.matrices.arrays import Array, affine, as_array, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module
-from microgrid.scope import scope
 
 
 class Affine(Module):

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from microgrid import functions
-from microgrid.errors import ShapeError, TargetError
-from microgrid.functions import mean
-from microgrid.guards import real
-from microgrid.matrix import Array, as_array
-from microgrid.ops import binary_target, hinge_target, relu, softplus
+from microgrid.engine import functions
+from microgrid.engine.errors import ShapeError, TargetError
+from microgrid.engine.functions import mean
+from microgrid.engine.guards import real
+from microgrid.engine.ops import binary_target, hinge_target, relu, softplus
+from microgrid.engine.settings import whole
+from microgrid.engine.value import Value
+from microgrid.matrices.arrays import Array, as_array
 from microgrid.program.forms import matrix_of
-from microgrid.settings import whole
-from microgrid.value import Value
 
 
 def squared_error(prediction: Any, target: Any) -> Any:

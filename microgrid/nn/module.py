@@ -15,12 +15,12 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid import files
-from microgrid.errors import ParameterError, ShapeError
-from microgrid.guards import real
-from microgrid.labels import subscripted
-from microgrid.matrix import values
-from microgrid.value import Value
+from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.guards import real
+from microgrid.engine.value import Value
+from microgrid.matrices.arrays import values
+from microgrid.views import files
+from microgrid.views.wording import subscripted
 
 Array = NDArray[Any]
 SUFFIXES = (".json", ".npz")

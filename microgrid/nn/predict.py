@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.errors import ShapeError
+from microgrid.engine.errors import ShapeError
 from microgrid.program import record
 from microgrid.program.forms import matrix_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.errors import NumberError, ShapeError
+from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.program.forms import matrix_of
 
 Array = NDArray[Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from microgrid.explain import html_table, short
+from microgrid.views.tables import html_table, short
 
 
 class History:

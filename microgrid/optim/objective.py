@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.calculus import gradients, scalar
-from microgrid.errors import GraphError, ParameterError, ShapeError
-from microgrid.functions import total
+from microgrid.engine.calculus import gradients, scalar
+from microgrid.engine.errors import GraphError, ParameterError, ShapeError
+from microgrid.engine.functions import total
+from microgrid.engine.value import Value, topological
 from microgrid.nn.module import keeper
 from microgrid.program import Program
 from microgrid.program.forms import Form, filled, form_of, is_model, opened
-from microgrid.value import Value, topological
 
 Array = NDArray[np.float64]
 Data = Sequence[Any]  # arrays with the samples along their first axis

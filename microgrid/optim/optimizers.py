@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.calculus import flat
-from microgrid.errors import ParameterError, ShapeError
-from microgrid.guards import real
+from microgrid.engine.calculus import flat
+from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.guards import real
+from microgrid.engine.settings import number
+from microgrid.engine.value import Value
 from microgrid.nn.module import Module
 from microgrid.optim.schedules import Schedule
-from microgrid.settings import number
-from microgrid.value import Value
 
 Array = NDArray[np.float64]
 

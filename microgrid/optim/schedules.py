@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from microgrid.settings import number, whole
+from microgrid.engine.settings import number, whole
 
 Schedule = Callable[[int], float]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.errors import DivergedError, ParameterError, RangeError, ShapeError
+from microgrid.engine.errors import DivergedError, ParameterError, RangeError, ShapeError
+from microgrid.engine.settings import whole
 from microgrid.nn.initial import generator
 from microgrid.nn.module import Module
 from microgrid.optim.data import batches, checked
@@ -19,7 +20,6 @@ from microgrid.optim.history import History
 from microgrid.optim.objective import Array, Data, Objective
 from microgrid.optim.optimizers import Optimizer
 from microgrid.program import Program
-from microgrid.settings import whole
 
 Callback = Callable[[History], Any]  # True ends the training
 

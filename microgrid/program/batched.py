@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microgrid.errors import MicrogridError, ShapeError
-from microgrid.program import vectors
+from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.program.cluster import Spread
+from microgrid.program.engines import numpy_engine as vectors
 from microgrid.program.forms import Form, like, matrix_of
 from microgrid.program.runner import Runner, Scratch, explain_failure
 from microgrid.program.tape import LAST_BIT, Floats

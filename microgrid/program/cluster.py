@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microgrid.errors import MicrogridError
+from microgrid.engine.errors import MicrogridError
 
 if TYPE_CHECKING:
     from microgrid.program.batched import Batched

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.calculus import Variable
-from microgrid.errors import RangeError, ShapeError
-from microgrid.guards import is_real, no_number, real, refuse_foreign
-from microgrid.labels import subscripted
+from microgrid.engine.calculus import Variable
+from microgrid.engine.errors import RangeError, ShapeError
+from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
+from microgrid.engine.value import Value
 from microgrid.program.tape import Floats
-from microgrid.value import Value
+from microgrid.views.wording import subscripted
 
 FLOAT = np.dtype(float)
 

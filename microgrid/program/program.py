@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.calculus import flat, scalar
-from microgrid.errors import ArgumentError, GraphError, ShapeError
-from microgrid.labels import split
-from microgrid.ops import identity
-from microgrid.program import native
+from microgrid.engine.calculus import flat, scalar
+from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
+from microgrid.engine.ops import identity
+from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
+from microgrid.program.engines import numba_engine as native
 from microgrid.program.forms import Form, form_of, leaves, opened
-from microgrid.program.listing import Listing
+from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
-from microgrid.program.schedule import plan
-from microgrid.program.source import source
 from microgrid.program.tape import Floats, tape_of
-from microgrid.program.watch import watched
-from microgrid.value import Value, node, topological
+from microgrid.program.text.listing import Listing
+from microgrid.program.text.source import source
+from microgrid.program.tracing import watched
+from microgrid.views.wording import split
 
 
 def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:

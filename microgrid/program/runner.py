@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.errors import GraphError
-from microgrid.guards import failed
-from microgrid.program import native, vectors
-from microgrid.program.schedule import Plan
+from microgrid.engine.errors import GraphError
+from microgrid.engine.guards import failed
+from microgrid.engine.value import Op
+from microgrid.program.engines import numba_engine as native
+from microgrid.program.engines import numpy_engine as vectors
+from microgrid.program.plan.schedule import Plan
 from microgrid.program.tape import Floats, Ints, Tape
-from microgrid.value import Op
 
 ENGINES: dict[str, Any] = {e.NAME: e for e in (native, vectors)}
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.errors import FrozenError, GraphError, RangeError, describe, stale
-from microgrid.program.watch import is_plain
-from microgrid.value import Op, Value
+from microgrid.engine.errors import FrozenError, GraphError, RangeError, describe, stale
+from microgrid.engine.value import Op, Value
+from microgrid.program.tracing import is_plain
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

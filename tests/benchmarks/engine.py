@@ -31,7 +31,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import microgrid
-from microgrid.value import topological
+from microgrid.engine.value import topological
 
 try:
     from tqdm import tqdm

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar, Self
 
-from microgrid import functions, ops
-from microgrid.slopes import SHUT
+from microgrid.engine import functions, ops
+from microgrid.engine.slopes import SHUT
 
 Locals = Callable[..., Sequence[Any]]  # (y, *xs) -> the local gradient of each operand
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from microgrid import ops
 from microgrid.check.museum.base import Value, rules_of
+from microgrid.engine import ops
 
 
 @dataclass(frozen=True)

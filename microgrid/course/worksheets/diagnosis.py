@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from microgrid import ops
 from microgrid.course.mistakes import SLIPS, slips
 from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.explain import Row
-from microgrid.value import Op, Value, topological
+from microgrid.engine import ops
+from microgrid.engine.value import Op, Value, topological
+from microgrid.views.explanation import Row
 
 NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
 SIGN = "The sign is wrong."

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgrid import numerals
 from microgrid.course.exercise import is_missing, text
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.errors import ExerciseError, NumberError
-from microgrid.explain import html_table, table
-from microgrid.labels import plural
+from microgrid.engine.errors import ExerciseError, NumberError
+from microgrid.views import numerals
+from microgrid.views.tables import html_table, table
+from microgrid.views.wording import plural
 
 RIGHT, CARRIED, WRONG, MISSING, UNKNOWN = "✓", "→", "✗", "…", "?"
 FORM = "the answers are a dict like {'1': {'a': 5}} or {'1.a': 5}"

@@ -11,11 +11,12 @@ from typing import Any
 from microgrid.course.mistakes import slips
 from microgrid.course.worksheets.diagnosis import misread
 from microgrid.course.worksheets.problem import Problem, Sheet
-from microgrid.draw import draw
-from microgrid.errors import LayoutError
-from microgrid.explain import names_of, short, written
-from microgrid.latex import latex as formula
-from microgrid.value import topological
+from microgrid.engine.errors import LayoutError
+from microgrid.engine.value import topological
+from microgrid.views.drawing import draw
+from microgrid.views.explanation import names_of, written
+from microgrid.views.formula import latex as formula
+from microgrid.views.tables import short
 
 STYLE = """
 .microgrid-sheet{--fg:#1b1f24;--soft:#57606a;--line:#8093ab;color-scheme:light;background:#fff;

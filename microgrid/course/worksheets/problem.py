@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from microgrid.calculus import gradients
 from microgrid.course.worksheets.kinds import Kind
-from microgrid.latex import latex
-from microgrid.value import Value, topological
+from microgrid.engine.calculus import gradients
+from microgrid.engine.value import Value, topological
+from microgrid.views.formula import latex
 
 
 class Blank(NamedTuple):

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from microgrid import ops
-from microgrid.calculus import gradients
 from microgrid.course.mistakes import slips
 from microgrid.course.worksheets.diagnosis import misread
 from microgrid.course.worksheets.kinds import Kind
-from microgrid.explain import explain
-from microgrid.value import Value, topological
+from microgrid.engine import ops
+from microgrid.engine.calculus import gradients
+from microgrid.engine.value import Value, topological
+from microgrid.views.explanation import explain
 
 LEAVES, INNER, ROOT = "abcde", "pqrst", "f"
 NUMBERS = (*range(1, 7), *range(1, 7), *range(-6, 0))  # twice as many are positive

@@ -18,7 +18,7 @@ from microgrid.course.worksheets.kinds import KINDS
 from microgrid.course.worksheets.marks import ClassMarks, Marks, mark, mark_all
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.course.worksheets.random_circuits import circuit
-from microgrid.errors import ExerciseError
+from microgrid.engine.errors import ExerciseError
 
 MOST = 50  # problems
 

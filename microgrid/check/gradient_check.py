@@ -1,0 +1,253 @@
+"""Is this gradient right, and where does it stop being a number?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+from microgrid.engine.calculus import copied, flat, gradients, refuse_set, scalar, variables
+from microgrid.engine.errors import MicrogridError, describe
+from microgrid.engine.guards import seed
+from microgrid.engine.slopes import SHUT
+from microgrid.engine.value import Constant, Value, accumulate, edges, topological
+from microgrid.views.tables import short, table
+
+STEPS = [10.0**-k for k in range(1, 14)]
+EPSILON = 2.0**-52
+TOLERANCE = 1e-6  # relative: the best central difference of a smooth function is good to 1e-9
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of the arguments: its gradient, and what central differences say."""
+
+    name: str
+    gradient: float
+    difference: float  # at the best step
+    step: float
+    noise: float  # what rounding may add to that difference
+    curve: list[tuple[float, float]]  # (step, |difference - gradient|): falls, then rises
+
+    @property
+    def error(self) -> float:
+        return abs(self.gradient - self.difference)
+
+    @property
+    def verdict(self) -> str:
+        """ "ok", "wrong", or "cannot tell" where rounding hides the answer.
+
+        The error is held against the size of the gradient alone. Only where gradient and
+        difference are both within the noise, so both zero as far as can be seen, noise excuses.
+        """
+        size = max(abs(self.gradient), abs(self.difference))
+        if not math.isfinite(size):
+            same = self.gradient == self.difference
+            return "ok" if same else "cannot tell" if math.isinf(self.gradient) else "wrong"
+        if size <= self.noise or (self.error <= TOLERANCE * size and self.noise <= 1e-3 * size):
+            return "ok"
+        return "wrong" if self.error > TOLERANCE * size + self.noise else "cannot tell"
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What `gradcheck` found; prints as a table."""
+
+    entries: list[Entry]
+    kinks: list[str] = field(default_factory=list)  # operations with a kink within the step
+    first_wrong: str = ""  # the first node whose local gradient disagrees
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient agrees, every local gradient too, and no kink is in the way."""
+        right = all(e.verdict == "ok" for e in self.entries)
+        return right and not self.first_wrong and not self.kinks
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def worst(self) -> Entry | None:
+        """The entry with the largest error relative to its size."""
+        order = {"ok": 0, "cannot tell": 1, "wrong": 2}
+
+        def badness(e: Entry) -> tuple[int, float]:
+            size = max(abs(e.gradient), abs(e.difference), e.noise, 5e-324)
+            return order[e.verdict], e.error / size
+
+        return max(self.entries, key=badness, default=None)
+
+    def __str__(self) -> str:
+        head = ("entry", "verdict", "gradient", "difference", "error", "step", "noise")
+        rows = [
+            (e.name, e.verdict, *map(short, (e.gradient, e.difference, e.error, e.step, e.noise)))
+            for e in self.entries
+        ]
+        lines = table(head, rows, left=2)
+        lines += [f"a kink lies within the step: {kink}" for kink in self.kinks]
+        if self.first_wrong:
+            lines.append(f"the first wrong local gradient: {self.first_wrong}")
+        if self.worst:
+            lines.append(f"error of {self.worst.name} by step:")
+            lines += [f"  {h:.0e}  {error:.0e}  {bar(error)}" for h, error in self.worst.curve]
+        return "\n".join([*lines, "ok" if self.ok else "NOT ok"])
+
+    __repr__ = __str__
+
+
+def bar(error: float) -> str:
+    """The magnitude of an error as a bar: a column for each power of ten above 1e-16."""
+    return "" if not error > 0 else "#" * max(0, min(30, 17 + round(math.log10(error))))
+
+
+def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
+    """Compare ∂f/∂(every number of args) with central differences over a range of steps.
+
+    Arguments are numbers, nested lists or arrays, and f returns one Value. The report has `ok`,
+    `worst`, one entry per number with the curve of errors over the steps, the operations with a
+    kink within the step, and the first node whose own local gradient is wrong.
+
+    >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
+    ok
+    """
+    inputs = [variables(arg) for arg in args]
+    root = scalar(f(*copied(inputs)))  # f may change the containers that it gets
+    refuse_set(inputs)
+    leaves = flat(inputs)
+    right = [float(g) for g in gradients(root, leaves)]
+    entries = []
+    for i, gradient in enumerate(right):
+        name = f"argument {i + 1}" if len(leaves) > 1 else "argument"
+        entries.append(entry(name, gradient, partial(moved, f, args, i), leaves[i]))
+    step = max((e.step * max(1.0, abs(x.data)) for e, x in zip(entries, leaves)), default=0.0)
+    return GradientReport(entries, kinks_within(root, leaves, step), first_wrong(root))
+
+
+def moved(f: Callable[..., Any], args: Sequence[Any], which: int, by: float) -> float:
+    """f with the which-th number of its arguments moved; nan where f has no value there."""
+    inputs = [variables(arg) for arg in args]
+    leaf = flat(inputs)[which]
+    leaf.data = float(leaf.data) + by
+    try:
+        return float(scalar(f(*inputs)).data)
+    except (MicrogridError, ArithmeticError, ValueError):
+        return math.nan
+
+
+def entry(name: str, gradient: float, f: Callable[[float], float], x: Value) -> Entry:
+    """The best central difference by Richardson's extrapolation, and the curve of plain ones."""
+    scale = max(1.0, abs(float(x.data)))
+    best = (math.inf, math.nan, STEPS[0], math.inf)  # (doubt, difference, step, noise)
+    curve = []
+    for step in STEPS:
+        h = step * scale
+        h = (float(x.data) + h) - float(x.data)  # what the sum really moves
+        plain, size = central(f, h)
+        finer, _ = central(f, h / 2)
+        curve.append((step, abs(plain - gradient)))
+        noise = 4 * EPSILON * size / h if size else 0.0
+        difference = finer + (finer - plain) / 3
+        doubt = abs(finer - plain) / 3 + noise
+        if doubt < best[0]:
+            best = (doubt, difference, step, noise)
+    return Entry(name, gradient, best[1], best[2], best[3], curve)
+
+
+def central(f: Callable[[float], float], h: float) -> tuple[float, float]:
+    """(f(x+h) − f(x−h)) / 2h, and the size of the numbers that were subtracted."""
+    above, below = f(h), f(-h)
+    return (above - below) / (2 * h), max(abs(above), abs(below))
+
+
+def kinks_within(root: Value, leaves: list[Value], step: float) -> list[str]:
+    """The operations that have a kink nearer than a step can carry their operands."""
+    found = []
+    for v in topological(root):
+        if v.op is None or v.op.kink is None:
+            continue
+        moving = [p for p in v.parents if not isinstance(p, Constant)]
+        speed = max((abs(float(g)) for p in moving for g in gradients(p, leaves)), default=0.0)
+        distance = v.op.kink(*[p.data for p in v.parents])
+        if distance <= step * speed and speed:
+            operands = ", ".join(describe(p) for p in v.parents)
+            found.append(f"{v.op.name}({operands}) at a distance of {short(float(distance))}")
+    return found
+
+
+def first_wrong(root: Value) -> str:
+    """The first node, parents first, one of whose local gradients is wrong by itself."""
+    for v in topological(root):
+        if v.op is None:
+            continue
+        numbers = [p.data for p in v.parents]
+        if v.op.kink is not None and v.op.kink(*numbers) == 0:
+            continue
+        for i, (parent, local) in enumerate(edges(v, v.op)):
+            if isinstance(parent, Constant) or local is SHUT:
+                continue
+            found = entry("", float(local), partial(forward, v, i), parent)
+            if found.verdict == "wrong":
+                return f"{describe(v)}: ∂/∂{describe(parent)} is {local}, not {found.difference}"
+    return ""
+
+
+def forward(v: Value, which: int, by: float) -> float:
+    """The operation of v with one operand moved; nan where it has no value there."""
+    assert v.op is not None
+    numbers = [float(p.data) + by * (i == which) for i, p in enumerate(v.parents)]
+    try:
+        return float(v.op.forward(*numbers))
+    except (ArithmeticError, ValueError):
+        return math.nan
+
+
+class NotFinite(NamedTuple):
+    """Where a value or a gradient first is inf or nan; prints as a sentence."""
+
+    node: Value  # whose value it is, or the gate that sent the gradient
+    what: str  # "value" or "gradient"
+    number: Any
+    why: str = ""  # how the gradient came about
+
+    def __str__(self) -> str:
+        v = self.node
+        made = f"{v.op.name}({', '.join(map(describe, v.parents))})" if v.op else "the leaf"
+        name = f" {v.label}" if v.label else ""
+        if self.what == "value":
+            return f"the value of {made}{name} is {self.number}"
+        return f"{made}{name} sends back the gradient {self.number}: {self.why}"
+
+
+def first_nonfinite(root: Value) -> NotFinite | None:
+    """The first node whose value is inf or nan, else the first gate that sends such a gradient.
+
+    Values are looked at from the leaves on, gradients from the root down: in the order in which
+    they were computed. None if all are finite.
+
+    >>> x = Value(0.0, "x")
+    >>> print(first_nonfinite(x.sqrt() * 2))
+    sqrt(x = 0.0) sends back the gradient inf: upstream 2 × local inf, to x = 0.0
+    """
+    order = topological(root)
+    for v in order:
+        if not finite(v.data):
+            return NotFinite(v, "value", v.data)
+    found: list[NotFinite] = []
+
+    def sent(v: Value, parent: Value, local: Any, upstream: Any, share: Any, total: Any) -> None:
+        if not (found or finite(total)):
+            factors = f"upstream {short(upstream)} × local {short(local)}"
+            added = ", added to what came before" if finite(share) else ""
+            found.append(
+                NotFinite(v, "gradient", total, f"{factors}, to {describe(parent)}{added}")
+            )
+
+    gradients(root)  # RuleError for a rule that gives no number
+    accumulate(order, seed(root, 1), trace=sent)
+    return found[0] if found else None
+
+
+def finite(x: Any) -> bool:
+    return bool(x - x == 0)  # for ints beyond the floats, too

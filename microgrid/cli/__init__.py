@@ -1,0 +1,3 @@
+"""The command line `microgrid`: commands.py."""
+
+from microgrid.cli.commands import main as main

@@ -1,0 +1,230 @@
+"""Exercises of notebook 5: gradients of gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from microgrid.course.answers import NO_FUNCTION
+from microgrid.course.exercise import Exercise, Mistake, Verdict, agree
+from microgrid.engine.calculus import derivative, grad, hessian
+from microgrid.engine.functions import custom_op
+from microgrid.engine.ops import exp
+from microgrid.engine.value import Value
+
+POINT = [1.0, 2.0]
+
+
+def surface(p: Any) -> Any:
+    return p[0] ** 2 * p[1] + p[1] ** 3
+
+
+SLOPE, BEND = np.array(grad(surface)(POINT)), hessian(surface)(POINT)
+ENTRIES = ("row 1, column 1", "row 1, column 2", "row 2, column 1", "row 2, column 2")
+
+
+def by_entry(rows: Any) -> dict[str, Any]:
+    """The entries of two rows of two numbers by their places."""
+    return dict(zip(ENTRIES, [x for row in np.asarray(rows, dtype=object) for x in np.ravel(row)]))
+
+
+WHOLE = [
+    Mistake(SLOPE, "That is the gradient, two numbers. Differentiate each of them again."),
+    Mistake(hessian(surface)(POINT[::-1]), "Which of the two numbers is x? You have them swapped."),
+    Mistake(
+        np.outer(SLOPE, SLOPE),
+        "You multiplied two first derivatives. Differentiate the first derivative instead.",
+    ),
+    Mistake(BEND[::-1, ::-1], "The first row and the first column belong to x, not to y."),
+]
+ONE_ENTRY = [  # of (∂²f/∂x², ∂²f/∂x∂y, ∂²f/∂y∂x, ∂²f/∂y²): numbers that a slip gives there
+    Mistake((None, SLOPE[1], SLOPE[0], SLOPE[1]), "That is a first derivative. Once more."),
+    Mistake((2, None, None, None), "Twice by x: does the factor y go away, when x moves?"),
+    Mistake((0, None, None, None), "x² bends: its slope is no constant."),
+    Mistake((None, 0, 0, None), "A mixed entry is not 0: how does ∂f/∂x move with y?"),
+    Mistake((None, 1, 1, None), "x² is the slope by y alone; differentiate it by x as well."),
+    Mistake((None, 4, None, None), "Once by x and once by y; you took x twice."),
+    Mistake((None, None, 4, None), "Once by y and once by x; you took x twice."),
+    Mistake((None, 12, 12, None), "Once by x and once by y; you took y twice."),
+    Mistake((None, None, None, 6), "y³ twice: the second time, one factor y is left."),
+    Mistake((None, None, None, 14), "x²y has no y in its slope by y: it does not bend along y."),
+    Mistake((None, None, None, 24), "y³ twice by y: 3 · 2 is 6, and one factor y is left, not y²."),
+]
+BENDS_BY_ENTRY = Exercise(
+    "?",
+    by_entry(BEND),
+    [
+        Mistake({k: x for k, x in zip(ENTRIES, numbers) if x is not None}, hint)
+        for numbers, hint in ONE_ENTRY
+    ],
+)
+
+
+def bends(answer: Any) -> Verdict:
+    """The verdict on a Hessian: of a slip that changes all of it, else entry by entry."""
+    for mistake in BENDS.mistakes:
+        if agree(answer, mistake.answer, BENDS.digits):
+            return Verdict(False, (f"✗ {mistake.hint}",))
+    try:
+        square = np.shape(answer) == (2, 2)
+    except ValueError:  # rows of different lengths
+        square = False
+    if not square:
+        return Verdict(False, ("✗ the answer has two rows of two numbers: [[…, …], […, …]].",))
+    verdict = BENDS_BY_ENTRY.check(by_entry(answer))
+    return BENDS.praise() if verdict else verdict
+
+
+BENDS = Exercise(
+    "**Four bends.** $f(x, y) = x^2 y + y^3$ at $(x, y) = (1, 2)$. What is its Hessian? "
+    "Answer with two rows of two numbers: `[[…, …], […, …]]`, $x$ before $y$.",
+    BEND,
+    WHOLE,
+    why="∂f/∂x = 2xy and ∂f/∂y = x² + 3y²; the mixed entries are both 2x.",
+    judge=bends,
+)
+
+START, RATE = 6.0, 0.2
+
+
+def loss(w: Any) -> Any:
+    return (w - 1) ** 2
+
+
+def stepped(rate: Any, w: Any = START) -> Any:
+    return w - rate * grad(loss)(w)
+
+
+def after(rate: Any, w: Any = START) -> Any:
+    return loss(stepped(rate, w))
+
+
+BEFORE, BEHIND = grad(loss)(START), grad(loss)(stepped(RATE))
+LEARNING_RATE = Exercise(
+    "**The slope of a learning rate.** The loss is $L(w) = (w - 1)^2$, the weight stands at "
+    "$w = 6$, and one step $w' = w - \\eta\\,L'(w)$ is taken with $\\eta = 0.2$. What is the "
+    "derivative of the new loss $L(w')$ with respect to $\\eta$? Answer with a number.",
+    derivative(after)(RATE),
+    [
+        Mistake(-derivative(after)(RATE), "Would a larger rate make the new loss larger here?"),
+        Mistake(
+            -BEFORE * BEFORE,
+            "The slope at the old place stands there twice: the loss is taken at the *new* one.",
+        ),
+        Mistake(
+            -BEFORE * BEHIND / 2,
+            "Nearly: a factor of 2 is missing. Both slopes have one, from the square.",
+        ),
+        Mistake(
+            -BEFORE * BEHIND / 4,
+            "Nearly: both slopes are those of a square, and each has a factor of 2.",
+        ),
+        Mistake(
+            -BEFORE * stepped(RATE),
+            "That is minus the slope before the step times the new *weight*. How fast does the "
+            "loss rise there?",
+        ),
+        Mistake(
+            -BEFORE * 2 * stepped(RATE),
+            "The slope after the step is that of (w − 1)², not of w².",
+        ),
+        Mistake(BEFORE, "That is the slope at the old place. What of the loss at the new one?"),
+        Mistake(
+            -BEHIND * BEHIND,
+            "The slope at the new place stands there twice: the weight moves by the *old* one.",
+        ),
+        Mistake(-BEHIND, "So far the loss moves with the weight. How fast does w′ move with η?"),
+        Mistake(-BEFORE, "So far the *weight* moves with the rate. How does the loss follow it?"),
+        Mistake(BEHIND, "That is the slope at the new place. How fast does w′ move with the rate?"),
+        Mistake(after(RATE), "That is the new loss itself, not how it moves."),
+        Mistake(
+            grad(after, 1)(RATE, START),
+            "That is the derivative with respect to the weight; the question turns the rate.",
+        ),
+    ],
+    why="It is minus the slope before the step times the slope after it: −10 · 6.",
+)
+
+
+def number(x: Any) -> Any:
+    return x.data if isinstance(x, Value) else x
+
+
+PLACES = (0.5, -1.0, 2.0)
+
+
+def slopes(rule: Callable[..., Any], order: int) -> list[float]:
+    """The derivatives of this order that a gate with such a rule has."""
+    f = custom_op("x_exp", lambda x: x * math.exp(x), rule)
+    return [derivative(f, order)(x) for x in PLACES]
+
+
+def true_rule(y: Any, x: Any) -> Any:
+    return y + exp(x)
+
+
+CUT_OFF = "The rule makes a plain number of a node: from there on no gradient flows."
+
+
+def of_any_order(rule: Any) -> Verdict:
+    """The verdict on a rule: a line for each order, and the slip in the first that is wrong."""
+    if not callable(rule):
+        return Verdict(False, (f"✗ {NO_FUNCTION}",))
+    lines, ok = list[str](), True
+    for order in (1, 2, 3):
+        name = f"f{chr(39) * order}({PLACES[0]})"
+        try:
+            found, right = slopes(rule, order), slopes(true_rule, order)
+        except Exception as error:  # whatever a student's rule raises
+            told = f"✗ {name}: your answer raised {type(error).__name__}: {error}"
+            return Verdict(False, (*lines, told))
+        if agree(found, right, 4):
+            lines.append(f"✓ {name}: right")
+        else:
+            hint = slip(found) if order == 1 else CUT_OFF if ok else ""
+            lines.append(f"✗ {name}: {found[0]:.6g} is not it. {hint}".rstrip())
+            ok = False
+    return Verdict(ok, (*lines, RULE.why) if ok else tuple(lines))
+
+
+def slip(found: list[float]) -> str:
+    """The hint of the usual mistake that gives these first derivatives."""
+    for mistake in RULE.mistakes:
+        if mistake.hint != CUT_OFF and agree(found, slopes(mistake.answer, 1), 4):
+            return mistake.hint
+    return "What does the product rule say of x · eˣ?"
+
+
+RULE = Exercise(
+    "**A rule for any order.** $f(x) = x\\,e^x$ is to be one gate, with "
+    '`mg.custom_op("x_exp", lambda x: x * math.exp(x), rule)`. Write its `rule(y, x)` so that the '
+    "first, second and third derivative are right. Answer with the function: "
+    "`answer = lambda y, x: …`.",
+    true_rule,
+    [
+        Mistake(lambda y, x: (1 + number(x)) * exp(number(x)), CUT_OFF),
+        Mistake(lambda y, x: number(y) + exp(x), CUT_OFF),
+        Mistake(
+            lambda y, x: (1 + y) * exp(y),
+            "A rule is given the result y first, and the input x second.",
+        ),
+        Mistake(lambda y, x: exp(x), "Both x and eˣ move: use the product rule."),
+        Mistake(lambda y, x: y, "x eˣ is not its own derivative: use the product rule."),
+        Mistake(lambda y, x: x * y, "A factor comes down for a power, not for eˣ."),
+        Mistake(lambda y, x: x * exp(x - 1), "A factor comes down for a power, not for eˣ."),
+        Mistake(lambda y, x: 1 + exp(x), "The product rule: each factor moves, the *other* stays."),
+        Mistake(lambda y, x: y * exp(x), "y has a factor eˣ already: which two terms are added?"),
+        Mistake(
+            lambda y, x: y * (y + exp(x)),
+            "The rule gives the local gradient alone; the engine multiplies by the upstream.",
+        ),
+        Mistake(lambda y, x: y - exp(x), "The product rule adds its two terms."),
+    ],
+    why="(1 + x) eˣ or y + eˣ, in the functions of microgrid: on a node it builds nodes.",
+    judge=of_any_order,
+)
+
+EXERCISES = [BENDS, LEARNING_RATE, RULE]

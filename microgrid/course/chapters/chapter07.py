@@ -1,0 +1,193 @@
+"""Exercises of notebook 7: train something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import prod
+from typing import Any, NamedTuple
+
+from microgrid.course.exercise import Exercise, Mistake
+from microgrid.engine.calculus import value_and_grad
+from microgrid.nn import Affine, Sequential, Tanh
+
+Gradient = list[float]
+Slip = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that is used
+
+
+class Walk(NamedTuple):
+    """A training: the parameters at the start and after each step; loss and gradients before it."""
+
+    weights: list[float]
+    biases: list[float]
+    losses: list[float]
+    gradients: list[Gradient]
+
+
+def walked(
+    w: float, b: float, x: float, y: float, lr: float, steps: int,
+    slip: Slip = lambda gradients: gradients[-1],
+) -> Walk:  # fmt: skip
+    """One neuron on one sample, trained by (w x + b − y)²."""
+    both = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
+    walk = Walk([w], [b], [], [])
+    for _ in range(steps):
+        loss, gradient = both([w, b])
+        walk.losses.append(loss)
+        walk.gradients.append([*gradient])
+        dw, db = slip(walk.gradients)
+        w, b = w - lr * dw, b - lr * db
+        walk.weights.append(w)
+        walk.biases.append(b)
+    return walk
+
+
+def two_steps() -> Exercise:
+    """The weight after two steps by hand."""
+    start: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
+    x = start["x"]
+
+    def after(slip: Slip) -> float:
+        return walked(**start, slip=slip).weights[-1]
+
+    walk = walked(**{**start, "steps": 3})  # the third has the loss that is left
+    weights, biases = walk.weights[:3], walk.biases[:3]
+    return Exercise(
+        "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
+        "$w = 1$, $b = 0$. The only sample is $x = 3$, $y = 1$. Take two steps with the learning "
+        "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
+        "Answer with a number, to three decimals.",
+        weights[-1],
+        [
+            Mistake(weights[1], "That is w after the first step. Take another."),
+            Mistake(round(weights[-1], 2), "Nearly: give three decimals."),
+            Mistake(
+                after(lambda g: [-d for d in g[-1]]),
+                "You went up the hill: the gradient is *subtracted*.",
+            ),
+            Mistake(
+                after(lambda g: [d / 2 for d in g[-1]]),
+                "What is the derivative of a square? A factor is missing.",
+            ),
+            Mistake(
+                after(lambda g: [sum(d) for d in zip(*g)]),
+                "You have used the sum of both gradients in the second step: that is what happens "
+                "where `zero_grad` is forgotten.",
+            ),
+            Mistake(
+                after(lambda g: [g[-1][0] / x, g[-1][1]]),
+                "The multiply gate sends w the upstream times the *other* input.",
+            ),
+            Mistake(
+                after(lambda g: [g[-1][0], 0.0]),
+                "The bias is a parameter, too: it moves in the first step.",
+            ),
+            Mistake(
+                after(lambda g: g[0]),
+                "In the second step you used the gradient of the first. The loss has changed, so "
+                "compute its gradient again.",
+            ),
+            *[Mistake(b, "That is b. And w?") for b in biases[1:]],
+            *[
+                Mistake(
+                    dw, "That is a gradient at w. A step takes the learning rate times it off w."
+                )
+                for dw, _ in walk.gradients[:2]
+            ],
+            *[Mistake(loss, "That is a loss. And w?") for loss in walk.losses],
+            Mistake(weights[0] - weights[-1], "That is how far w moves. Where does it arrive?"),
+        ],
+        why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
+        digits=3,
+    )
+
+
+RATES = {"A": 0.4, "B": 0.6, "C": 0.05}
+RATE_HINTS = {
+    ("A", "C"): "That rate moves little and always in the same direction: look for the loss that "
+    "falls slowly.",
+    ("A", "B"): "With that rate the error grows. Does this loss?",
+    (
+        "B",
+        "A",
+    ): "With that rate the step jumps over the bottom, but lands nearer to it than before.",
+    ("B", "C"): "A rate that is too small makes training slow. It never makes the loss grow.",
+    ("C", "A"): "That rate jumps over the bottom in each step and is there quickly.",
+    ("C", "B"): "With that rate the error grows. Does this loss?",
+}
+
+
+def which_rate() -> Exercise:
+    """Which learning rate made which losses?"""
+    courses = {name: walked(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
+    table = "\n".join(
+        [f"| {name} | {' | '.join([f'{y:.2f}' for y in c])} |" for name, c in courses.items()]
+    )
+    rates = ", ".join([f"${rate}$" for rate in sorted(RATES.values())])
+    return Exercise(
+        "**Which learning rate?** The same neuron begins at $w = 0$, $b = 0$; the only sample is "
+        "$x = 1$, $y = 1$. Three trainings with the learning rates "
+        f"{rates} had these losses:\n\n| | at the start | step 1 | step 2 | step 3 |\n"
+        f"| --- | --- | --- | --- | --- |\n{table}\n\nWhich rate belongs to which? "
+        'Answer with a dict: `{"A": …, "B": …, "C": …}`.',
+        RATES,
+        [Mistake({mine: RATES[given]}, hint) for (mine, given), hint in RATE_HINTS.items()],
+        why="Each step multiplies the error by 1 − 2 (x² + 1) · rate = 1 − 4 · rate: by −0.6, by "
+        "−1.4 and by 0.8; the loss by the square of that.",
+    )
+
+
+def count(*sizes: int) -> int:
+    """How many parameters a network of such layers has."""
+    layers = [Affine(d, m, "zeros") for d, m in pairwise(sizes)]
+    return len(Sequential(*[part for layer in layers for part in (layer, Tanh())]).parameters())
+
+
+def how_many() -> Exercise:
+    """Weights and biases of three layers."""
+    sizes = (6, 10, 10, 3)
+    right, pairs = count(*sizes), list(pairwise(sizes))
+    return Exercise(
+        "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
+        "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
+        right,
+        [
+            Mistake(
+                sum(d * m for d, m in pairs), "Those are the weights. What else does XW + b have?"
+            ),
+            Mistake(right - sizes[-1], "The last layer has biases, too."),
+            Mistake(
+                sum(d * m + d for d, m in pairs),
+                "A layer has one bias for each *output*.",
+            ),
+            Mistake(
+                sum(d * m + 1 for d, m in pairs),
+                "A layer has more than one bias: one for each output.",
+            ),
+            Mistake(
+                right + sum(sizes[1:-1]),
+                "An activation has no parameters: it does the same with every number.",
+            ),
+            Mistake(
+                sum(sizes), "Those are the numbers that flow through it. How many wires are there?"
+            ),
+            Mistake(sum(sizes[1:]), "Those are the biases. And the weights?"),
+            Mistake(len(pairs), "Those are the affine layers. How many parameters has each?"),
+            Mistake(
+                2 * len(pairs) - 1,
+                "Those are the layers. Which of them have parameters, and how many?",
+            ),
+            *[
+                Mistake(product, "The weights of layers add up; only within a layer you multiply.")
+                for product in (prod(sizes), prod(sizes[:-1]))
+            ],
+            Mistake(
+                2 * len(pairs),
+                "Those are the matrices and rows. The list has every number in them.",
+            ),
+        ],
+        why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
+    )
+
+
+EXERCISES = [two_steps(), which_rate(), how_many()]

@@ -1,0 +1,216 @@
+"""Exercises of notebook 8: record and replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microgrid.course.answers import choice, function
+from microgrid.course.exercise import Exercise, Mistake
+from microgrid.engine.calculus import gradients
+from microgrid.engine.errors import MicrogridError
+from microgrid.engine.functions import FUNCTIONS
+from microgrid.matrices.arrays import Array, matrix
+from microgrid.program import record
+
+total, dot = FUNCTIONS["total"], FUNCTIONS["dot"]
+
+# Square, so that a factor fits on every side; nothing symmetric, so that no two formulas agree.
+SAMPLES = tuple(
+    np.array(rows)
+    for rows in (
+        [[1, 2, 0], [3, -1, 2], [-2, 4, 5]],
+        [[1, -2, 3], [4, 6, -2], [0, 1, 7]],
+        [2, -1, 3],
+    )
+)
+
+
+def weighted(X: Array, dY: Array, c: Array) -> Array:
+    """dW where sample n counts c_n times, from the graph."""
+    W = matrix(np.zeros((X.shape[1], dY.shape[1])))
+    losses = [factor * ((x @ W) @ u) for x, u, factor in zip(X, dY, c)]
+    (dW,) = gradients(total(losses), [W])
+    return np.array(dW, dtype=float)
+
+
+WRONG_AXIS = (
+    "c_n belongs to sample n, which is a *row* of X and a row of dY; your factor goes along the "
+    "other axis. A column `c[:, None]` multiplies rows."
+)
+PER_SAMPLE = Exercise(
+    "**Some samples count more.** Each sample gets a factor $c_n$: the loss of the batch is "
+    "$\\sum_n c_n\\,\\ell_n$. What is $dW$ in matrices, with `X`, `dY` and `c`? Answer with a "
+    "function: `lambda X, dY, c: …`.",
+    weighted,
+    [
+        Mistake(lambda X, dY, c: X.T @ dY, "Here all samples count the same: where is `c`?"),
+        Mistake(
+            lambda X, dY, c: c.sum() * X.T @ dY,
+            "Each sample has its own factor, which has to be there *before* the samples are added.",
+        ),
+        Mistake(
+            lambda X, dY, c: c.mean() * X.T @ dY,
+            "Each sample has its own factor, which has to be there *before* the samples are added.",
+        ),
+        Mistake(
+            lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
+            "Now each sample has its factor twice: once with x, and once with the upstream.",
+        ),
+        Mistake(
+            lambda X, dY, c: (c[:, None] * dY).T @ X,
+            "That is the transpose of dW: a row of W belongs to an input, not to an output.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T * c * dY,
+            "`*` multiplies entry by entry. Where is the sum over the samples?",
+        ),
+        Mistake(lambda X, dY, c: X.T @ (c * dY), WRONG_AXIS),
+        Mistake(lambda X, dY, c: (c * X).T @ dY, WRONG_AXIS),
+        Mistake(
+            lambda X, dY, c: X @ (c[:, None] * dY),
+            "The factor is right. But dW is a sum of outer products: the product must add over "
+            "the samples, the rows of both.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T @ (c[:, None] * dY) / c.sum(),
+            "That is the gradient of the weighted *mean*: it divides by the sum of the factors. "
+            "The loss here is the sum.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T @ (c[:, None] * dY) / len(c),
+            "That is the gradient of a *mean* over the samples. The loss here is their sum.",
+        ),
+        Mistake(
+            lambda X, dY, c: c @ X.T @ dY,
+            "A vector times a matrix is a vector: `c @` has added up already what dW needs apart. "
+            "The factors stand *between* Xᵀ and dY, one for each sample.",
+        ),
+        Mistake(
+            lambda X, dY, c: X.T @ dY @ c,
+            "A matrix times a vector is a vector: `@ c` adds up what dW needs apart. The factors "
+            "stand *between* Xᵀ and dY, one for each sample.",
+        ),
+    ],
+    why="Sample n sends c_n times its outer product: dW = Xᵀ diag(c) dY, that is "
+    "`X.T @ (c[:, None] * dY)`.",
+    probe=lambda f: np.asarray(function(f)(*SAMPLES)),
+)
+
+
+def branch(x: Any, w: Any) -> Any:
+    return w * x if x > 0 else w
+
+
+def switch(x: Any, w: Any) -> Any:
+    return FUNCTIONS["relu"](w * x)
+
+
+def loop(x: Any, w: Any) -> Any:
+    for _ in range(3):
+        x = w * x
+    return x
+
+
+def until(x: Any, w: Any) -> Any:
+    while x < 10:
+        x = x + w
+    return x
+
+
+def larger(x: Any, w: Any) -> Any:
+    return max(x, w) * w
+
+
+def maximum(x: Any, w: Any) -> Any:
+    return FUNCTIONS["maximum"](x, w) * w
+
+
+FUNCTIONS_ASKED = {
+    "A": (branch, "return w * x if x > 0 else w"),
+    "B": (switch, "return mg.relu(w * x)"),
+    "C": (loop, "for _ in range(3): x = w * x\nreturn x"),
+    "D": (until, "while x < 10: x = x + w\nreturn x"),
+    "E": (larger, "return max(x, w) * w"),
+    "F": (maximum, "return mg.maximum(x, w) * w"),
+}
+
+
+def accepted() -> str:
+    """The letters of the functions that can be recorded, found by recording them."""
+    found = ""
+    for letter, (f, _) in FUNCTIONS_ASKED.items():
+        try:
+            record(f, 1.0, 1.0)
+        except MicrogridError:
+            continue
+        found += letter
+    return found
+
+
+def recordable() -> Exercise:
+    """Which functions look at a number?"""
+    bodies = "\n\n".join(
+        [
+            f"def {letter}(x, w):\n    " + body.replace("\n", "\n    ")
+            for letter, (_, body) in FUNCTIONS_ASKED.items()
+        ]
+    )
+    return choice(
+        f"**Which can be recorded?**\n\n```python\n{bodies}\n```\n\n`record` accepts some of these "
+        "functions and refuses the others. Which does it accept? Answer with a text of letters, "
+        'such as `"AD"`.',
+        accepted(),
+        {
+            "A": "`if x > 0` asks for a number, also where it stands inside of an expression.",
+            "B": "`mg.relu` is an operation: the program can do it with any number.",
+            "C": "how often does this loop run, and does that depend on a Value?",
+            "D": "how often the loop runs depends on the number in x: it looks at it.",
+            "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
+            "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
+        },
+        [
+            Mistake("ADE", "Those are refused. Which are accepted?"),
+            Mistake(
+                "ABCDEF", "Not all. Which of them ask how large a number is, before they go on?"
+            ),
+        ],
+        why="A, D and E look at a number. A loop of fixed length is written out, one line after "
+        "the other, and `relu` and `maximum` are operations.",
+    )
+
+
+def sizes() -> Exercise:
+    """How many numbers gradients have, counted in the gradients of a program."""
+    X, W, dY = np.ones((100, 4)), np.ones((4, 3)), np.ones((100, 3))
+    layer = record(lambda x, W, u: dot(x @ W, u), X[0], W, dY[0])
+    _, (dX, dW) = layer.batched((0, None, 0)).value_and_grad(X, W, dY, argnums=(0, 1))
+    copies = np.broadcast_to(W, (100, 4, 3))
+    _, each = layer.batched((0, 0, 0)).value_and_grad(X, copies, dY, argnums=1)
+    return Exercise(
+        "**How many numbers?** 100 samples with 4 inputs and 3 outputs each; the layer of this "
+        "notebook. How many numbers are in `dX` and in `dW` with `batched((0, None, None, 0))`, "
+        "and how many in the gradient of the copies of $W$ with `batched((0, 0, None, 0))`? "
+        'Answer with a dict: `{"dX": …, "dW": …, "copies": …}`.',
+        {"dX": dX.size, "dW": dW.size, "copies": each.size},
+        [
+            Mistake(
+                {"dX": X[0].size, "dW": each.size, "copies": dW.size},
+                "What is shared gets one gradient, the sum over the samples; what has a batch axis "
+                "gets one for each sample. Which of the two is it?",
+            ),
+            Mistake(
+                {"dX": dY.size, "dW": X.size, "copies": dX.size + dW.size},
+                "A gradient has the shape of what it belongs to.",
+            ),
+            Mistake(
+                {"dW": 1, "dX": 1, "copies": 100},
+                "There is a number for each *entry*: how does the loss move with it?",
+            ),
+        ],
+        why="X and the copies have a part for each sample, so their gradients do; W is shared.",
+    )
+
+
+EXERCISES = [PER_SAMPLE, recordable(), sizes()]

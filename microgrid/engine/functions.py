@@ -1,0 +1,309 @@
+"""The operations as functions, as methods and as operators of Value."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable
+from functools import partialmethod
+from inspect import signature
+from numbers import Number
+from typing import Any
+
+from microgrid.engine import ops
+from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
+from microgrid.engine.guards import (
+    failed,
+    in_a_graph,
+    is_masked,
+    is_real,
+    look,
+    no_number,
+    real,
+    refuse_foreign,
+)
+from microgrid.engine.value import Constant, Op, Value, evaluate, node
+
+
+def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """x above zero, slope * x below."""
+    return ops.leaky_relu(x, slope)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """x above zero, alpha * (exp(x) - 1) below."""
+    return ops.elu(x, alpha)
+
+
+def clip(x: Any, low: Any = None, high: Any = None, out: None = None) -> Any:
+    """x brought between two bounds, high where they cross; None for no bound (`out` is NumPy's)."""
+    if out is not None:
+        raise NumberError("clip writes into no array: it returns a Value")
+    return ops.clip(x, -math.inf if low is None else low, math.inf if high is None else high)
+
+
+def maximum(*xs: Any) -> Any:
+    """The largest of any number of values, one by one or as a list; ties share the gradient."""
+    return ops.maximum(*several("maximum", xs))
+
+
+def minimum(*xs: Any) -> Any:
+    """The smallest of any number of values, one by one or as a list; ties share the gradient."""
+    return ops.minimum(*several("minimum", xs))
+
+
+def logsumexp(*xs: Any) -> Any:
+    """log Σ exp(x) of any number of values, one by one or as a list, without overflow."""
+    return ops.logsumexp(*several("logsumexp", xs))
+
+
+def total(xs: Iterable[Any]) -> Any:
+    """Σ x as one node, added up from the left; 0 for none."""
+    values = one_row("total", xs)
+    return ops.total(*values) if values else 0
+
+
+def mean(xs: Iterable[Any]) -> Any:
+    """Σ x / n."""
+    values = several("mean", (xs,))
+    return ops.total(*values) / len(values)
+
+
+def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
+    """Σ x y as one node, added up from the left; ShapeError unless both are equally long."""
+    a, b = one_row("dot", xs), one_row("dot", ys)
+    if len(a) != len(b):
+        raise ShapeError(f"dot: {len(a)} values on the left and {len(b)} on the right")
+    return ops.dot(*a, *b) if a else 0
+
+
+def softmax(xs: Iterable[Any]) -> list[Any]:
+    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
+    values = several("softmax", (xs,))
+    top = ops.peak(*values)
+    exps = [ops.exp(x - top) for x in values]
+    scale = total(exps)
+    return [e / scale for e in exps]
+
+
+def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
+    """−Σ t log softmax(x) = Σ t · log Σ exp(x) − Σ t x, without overflow and to the last digits.
+
+    The target is the number of the right class, counted from 0, or a row t, with a probability for
+    each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
+    TargetError for others, like a row of class numbers: the formula would be smallest where the
+    softmax is not t, or nowhere.
+    """
+    values = several("cross_entropy", (logits,))
+    if isinstance(target, Value) or not getattr(target, "shape", hasattr(target, "__len__")):
+        expected = values[class_number(target, len(values))]
+        return ops.logsumexp(*[x - expected for x in values])
+    row = [t if isinstance(t, Value) else real(t) for t in one_row("cross_entropy", target)]
+    if len(values) == 1:
+        raise ShapeError(
+            "a row of probabilities is for two logits or more, got one logit; use "
+            "binary_cross_entropy"
+        )
+    top = ops.peak(*values)
+    behind = [top - x for x in values]  # so that no term of the sum cancels another
+    weighted, scale = dot(row, behind), ops.logsumexp(*[-d for d in behind])
+    return ops.row_target(*row) * scale + weighted
+
+
+def class_number(target: Any, classes: int) -> int:
+    """The target, a whole number of any kind, as an index of a class; TargetError for others."""
+    try:
+        number = real(target)
+    except NumberError:
+        number = None
+    if number is None or number % 1 != 0:  # nan and inf, too
+        raise TargetError(
+            f"a target is the number of a class or a row of probabilities, got {target!r}; "
+            "nn.one_hot makes rows of class numbers, which a recorded program needs"
+        )
+    if not 0 <= number < classes:
+        raise TargetError(f"target {target} is out of range for {classes} logits")
+    return int(number)
+
+
+def custom_op(
+    name: str, forward: Callable[..., Any], *rules: Callable[..., Any], **looks: Any
+) -> Op:
+    """A new operation: its value from numbers, and one local gradient (y, *xs) -> ∂y/∂x an operand.
+
+    A rule gets the value y and the operands; the chain rule multiplies with the upstream gradient.
+    Rules written with microgrid's functions work for derivatives of derivatives, too; `gradcheck`
+    tells whether they are right. `looks` are the other fields of an Op: text, latex, role, domain,
+    kink, hint. RuleError for rules that cannot be called with (y, *xs).
+
+    >>> from microgrid import Value
+    >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    >>> x = Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad
+    12.0
+    """
+    op = Op(name, forward, *rules, **looks)
+    if op.joint is None and not can_take(forward, len(rules)):
+        raise RuleError(f"op {name!r} needs one rule for each operand of forward, got {len(rules)}")
+    if op.joint is not None and rules:
+        raise RuleError(f"op {name!r} has a joint rule: the {len(rules)} others would not be used")
+    told = f"op {name!r}: a rule is called with (y, *xs), the value and the operands"
+    for rule in [op.joint] if op.joint else rules:
+        if op.arity is not None and not can_take(rule, 1 + op.arity):
+            raise RuleError(f"{told}; {1 + op.arity} arguments do not fit this one")
+        if UPSTREAM.fullmatch(first := first_parameter(rule)):
+            raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
+    return op
+
+
+# What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
+UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*", re.I)
+
+
+def can_take(f: Callable[..., Any], count: int) -> bool:
+    """Whether f can be called with so many arguments; true where Python cannot tell."""
+    try:
+        signature(f, follow_wrapped=False).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # a builtin without a signature
+        return True
+    return True
+
+
+def first_parameter(f: Callable[..., Any]) -> str:
+    try:
+        return next(iter(signature(f, follow_wrapped=False).parameters), "")
+    except (TypeError, ValueError):
+        return ""
+
+
+def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values given one by one, or as one list."""
+    one_list = len(xs) == 1 and not isinstance(xs[0], Value) and hasattr(xs[0], "__iter__")
+    values = one_row(name, xs[0]) if one_list else xs
+    if not values:
+        raise DomainError(f"{name}() of nothing: give at least one value")
+    return values
+
+
+def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
+    """The values of a list or a vector; ShapeError for a matrix, whose rows would be added up."""
+    values = tuple(refuse_foreign(xs, f"{name} takes real numbers"))
+    if any(getattr(x, "shape", ()) for x in values):
+        raise ShapeError(f"{name} takes one row of values: use A.ravel(), or one row at a time")
+    return values
+
+
+def unary(entry: Op) -> Callable[[Value], Value]:
+    def method(self: Value) -> Value:
+        return node(entry, self, None, evaluate(entry, (self._number,), (self,)), self._version)
+
+    return method
+
+
+def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
+    """a ∘ b with a Value on the left, and with a plain number on the left."""
+    forward = entry.forward
+
+    def method(self: Value, other: Any) -> Any:
+        if not isinstance(other, Value):
+            if not is_real(other):
+                return beside(other)
+            other = Constant(other)
+        try:
+            y = forward(self._number, other._number)
+        except (ArithmeticError, ValueError) as error:
+            y = failed(entry, (self, other), error)
+        return node(entry, self, other, y, self._version + other._version)
+
+    def reflected(self: Value, other: Any) -> Any:
+        return method(Constant(other), self) if is_real(other) else beside(other)
+
+    return method, reflected
+
+
+def beside(other: Any) -> Any:
+    """NotImplemented for what may know what to do beside a Value; NumberError for what does not.
+
+    A list would be repeated by `*`, a masked array hides numbers, another library's graph ends.
+    """
+    if isinstance(other, list | tuple):
+        raise NumberError(
+            f"a {type(other).__name__} is no array: beside a Value write np.array(…) of its numbers"
+        )
+    if is_masked(other) or in_a_graph(other):
+        raise no_number(other, "beside a Value stand real numbers")
+    return NotImplemented
+
+
+def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
+    def method(self: Value, other: Any) -> Any:
+        if isinstance(other, Value) or is_real(other):
+            look(self)
+            return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
+        return NotImplemented
+
+    return method
+
+
+def equal(self: Value, other: Any) -> Any:
+    """Whether a Value has this number, or is this very node.
+
+    Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is not
+    equal to itself.
+    """
+    if type(other) is float or type(other) is int:  # nearly always
+        pass
+    elif isinstance(other, Value):
+        if self is not other:
+            return False
+        other = self._number
+    elif is_masked(other) or in_a_graph(other):
+        raise no_number(other, "a Value compares with real numbers")
+    elif getattr(other, "shape", ()) and not hasattr(other, "__array_ufunc__"):  # a tensor
+        import numpy as np
+
+        return np.asarray(other) == self
+    elif not (is_real(other) or isinstance(other, Number)):
+        return False if getattr(other, "shape", None) == () else NotImplemented
+    look(self)
+    return bool(self._number == other)
+
+
+def different(self: Value, other: Any) -> Any:
+    """The opposite of `==`, entry by entry beside an array."""
+    same = equal(self, other)
+    if same is NotImplemented:
+        return same
+    return not same if isinstance(same, bool) else ~same
+
+
+OPERATORS = {
+    "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: globals().get(name, entry)
+    for name, entry in ops.PUBLIC.items()
+    if entry not in OPERATORS.values()
+} | {"mean": mean, "softmax": softmax, "cross_entropy": cross_entropy}
+NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
+
+for name, entry in OPERATORS.items():
+    forth, back = binary(entry)
+    forth.__qualname__, back.__qualname__ = f"Value.__{name}__", f"Value.__r{name}__"
+    setattr(Value, f"__{name}__", forth)
+    setattr(Value, f"__r{name}__", back)
+for name, method in {"neg": unary(ops.neg), "abs": unary(ops.absolute), "pos": lambda v: v}.items():
+    setattr(Value, f"__{name}__", method)
+for name in ("lt", "le", "gt", "ge"):
+    setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
+Value.__eq__ = equal  # type: ignore[assignment, method-assign]
+Value.__ne__ = different  # type: ignore[assignment, method-assign]
+Value.__hash__ = object.__hash__  # type: ignore[method-assign]
+for name in FUNCTIONS.keys() - NO_METHODS:
+    entry = ops.TABLE[name]
+    one_operand = unary(entry) if len(entry.rules) == 1 else None
+    setattr(Value, name, one_operand or partialmethod(FUNCTIONS[name]))

@@ -1,0 +1,549 @@
+"""Functions of plain numbers that lose no digits and, where backward needs them, never raise.
+
+The limits are those of IEEE 754: 1/0 is inf, 0/0 is nan.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+from microgrid.engine.errors import TargetError
+
+Number = Any
+INF, NAN = math.inf, math.nan
+
+
+def on_floats(core: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Marks a function that does to floats what `core` does, and knows exact numbers, too.
+
+    `inspect.unwrap` finds the core, which is what program/native.py compiles: there 1/0 is inf.
+    """
+
+    def mark(f: Callable[..., Any]) -> Callable[..., Any]:
+        f.__wrapped__ = core  # type: ignore[attr-defined]
+        return f
+
+    return mark
+
+
+def one_by_one(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f(xs) as a function of any number of operands."""
+    return on_floats(f)(lambda *xs: f(xs))
+
+
+def unity(x: Any) -> Number:
+    """1 of the kind of the number or Value x: among Fractions 1 / 3 of ints would be a float."""
+    return type(getattr(x, "_number", x))(1)
+
+
+def quotient(a: Number, b: Number) -> Number:
+    """a / b, and the limit for b → 0⁺."""
+    if b == 0:
+        return NAN if a == 0 or a != a else math.copysign(INF, a)
+    return a / b
+
+
+@on_floats(quotient)
+def divide(a: Number, b: Number) -> Number:
+    """a / b, and the limit where Python raises: for b → 0⁺, or an int beyond the floats."""
+    try:
+        return quotient(a, b)
+    except OverflowError:
+        size = INF if abs(a) > abs(b) else 0.0
+        return size if (a < 0) == (b < 0) else -size
+
+
+def float_log(x: Number) -> float:
+    """log x, with log 0 = −inf and nan below zero."""
+    if not x > 0:
+        return -INF if x == 0 else NAN
+    return math.log(x)
+
+
+@on_floats(float_log)
+def log(x: Number) -> float:
+    """log x, with log 0 = −inf and nan below zero."""
+    if isinstance(x, Fraction) and x > 0 and not 1e-300 < x < 1e300:  # float(x) would overflow
+        return math.log(x.numerator) - math.log(x.denominator)
+    return float_log(x)
+
+
+@on_floats(operator.mul)
+def product(a: Number, b: Number) -> Number:
+    """a b, and its limit where one factor is exact and beyond the floats."""
+    try:
+        return a * b
+    except OverflowError:
+        if not isinstance(a, int | float | Fraction) or not isinstance(b, int | float | Fraction):
+            raise  # nodes of a derivative's graph: its forward pass says what is wrong
+        exact, factor = (b, a) if isinstance(a, float) else (a, b)
+    if factor - factor != 0:  # inf or nan
+        return factor * sign(exact)
+    y = Fraction(exact) * Fraction(factor)
+    try:
+        return float(y)
+    except OverflowError:
+        return INF if y > 0 else -INF
+
+
+def float_sum(a: Number, b: Number) -> float:
+    """a + b as floats, also where one of them is exact and beyond the floats."""
+    return float(product(a, 1.0) + product(b, 1.0))
+
+
+def float_power(a: float, b: float) -> float:
+    """a ** b as IEEE has it."""
+    return a**b  # type: ignore[no-any-return]
+
+
+@on_floats(float_power)
+def real_power(a: Number, b: Number) -> Number:
+    """a ** b, with an error where Python goes complex."""
+    y = a**b
+    if isinstance(y, complex):
+        raise ValueError(
+            "a negative base with a fractional exponent has no real value; cbrt(x) for a cube root"
+        )
+    return y
+
+
+@on_floats(float_power)
+def power(a: Number, b: Number) -> Number:
+    """a ** b, with the limit where Python raises."""
+    try:
+        return real_power(a, b)
+    except ValueError:
+        return NAN
+    except (OverflowError, ZeroDivisionError):
+        if a < 0 and b % 1:
+            return NAN
+        return -INF if math.copysign(1, a) < 0 and b % 2 == 1 else INF
+
+
+def times_power(factor: Number, a: Number, b: Number) -> Number:
+    """factor · a^b, also where the power alone is beyond the floats."""
+    y = power(a, b)
+    if y == y and 0 < abs(y) < INF and factor - factor == 0:
+        return product(factor, y)
+    if factor == 0 or not 0 < a < INF:
+        return product(factor, y)
+    root = power(a, b / 2)
+    return root * product(factor, root) if root else 0.0
+
+
+def falling(k: int) -> Callable[[Number, Number], Number]:
+    """(a, b) ↦ b (b−1) … (b−k+1) a^(b−k), the k-th derivative of a^b in a."""
+
+    def on_floats_alone(a: Number, b: Number) -> Number:
+        factor = 1
+        for j in range(k):
+            factor = factor * (b - j)
+        if factor == 0:
+            return factor
+        exponent, lost = difference(b, k)
+        y = times_power(factor, a, exponent)
+        if lost and 0 < a < INF and 0 < abs(y) < INF:  # shows where a is far from 1
+            y += y * lost * math.log(a)
+        return y
+
+    factors = "".join([f" (b−{j})" for j in range(1, k)])
+    on_floats_alone.__doc__ = f"b{factors} a^(b−{k})" if k else "a^b"
+    return on_floats_alone
+
+
+def bending(k: int) -> Callable[[Number, Number], Number]:
+    """(a, b) ↦ ∂ᵏ⁺¹ a^b / ∂aᵏ ∂b = a^(b−k) (p log a + p′), where p = b (b−1) … (b−k+1).
+
+    At a = 0 the limit, but 0 for k = 0.
+    """
+
+    def on_floats_alone(a: Number, b: Number) -> Number:
+        p, slope = 1, 0  # p(b) and p′(b)
+        for j in range(k):
+            slope = slope * (b - j) + p
+            p = p * (b - j)
+        if a == 0 and (b > k or (k == 0 and b == b)):
+            return 0.0
+        logarithm = log(a)
+        factor = slope + product(p, logarithm) if p != 0 or logarithm != logarithm else slope
+        return times_power(factor, a, b - k)
+
+    order = f"∂/∂b of the derivative of a^b in a, of order {k}"
+    on_floats_alone.__doc__ = order if k else "a^b log a"
+    return on_floats_alone
+
+
+def sign(x: Number) -> Number:
+    """−1, 0 or 1 (0 at the kink), nan for nan."""
+    return x if x != x else (x > 0) - (x < 0)
+
+
+def exceeds(x: Number, y: Number) -> Number:
+    """1 where x > y, else 0; nan where one is nan."""
+    return x + y if x != x or y != y else type(x)(x > y)
+
+
+def same(x: Number, y: Number) -> Number:
+    """1 where x = y, else 0; nan where one is nan."""
+    return x + y if x != x or y != y else type(x)(x == y)
+
+
+def step(x: Number) -> Number:
+    """1 for x > 0, else 0; nan for nan."""
+    return x if x != x else +(x > 0)
+
+
+def identity(x: Number) -> Number:
+    return x
+
+
+def square(x: Number) -> Number:
+    return x * x
+
+
+def reciprocal(x: Number) -> Number:
+    return 1 / x
+
+
+def where(condition: Number, a: Number, b: Number) -> Number:
+    """a where the condition is not 0, else b."""
+    return a if condition else b
+
+
+def leaky_relu(x: Number, slope: Number) -> Number:
+    return slope * x if x <= 0 else x
+
+
+def elu(x: Number, alpha: Number) -> Number:
+    return alpha * math.expm1(x) if x <= 0 else x
+
+
+def sigmoid(x: Number) -> float:
+    """1 / (1 + exp(−x)) without overflow."""
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1 + e)
+
+
+def sigmoid_slope(x: Number) -> float:
+    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|).
+
+    s * (1 - s) has no digit left at 37.
+    """
+    e = math.exp(-abs(x))
+    return e / ((1 + e) * (1 + e))
+
+
+def tanh_slope(x: Number) -> float:
+    """1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|).
+
+    1 - t * t has no digit left at 20.
+    """
+    e = math.exp(-2 * abs(x))
+    return 4 * e / ((1 + e) * (1 + e))
+
+
+def difference(a: Number, b: Number) -> tuple[Number, Number]:
+    """a − b as rounded, and what rounding lost (Knuth's TwoSum)."""
+    d = a - b
+    back = d - a
+    lost = (a - (d - back)) - (b + back)
+    return d, lost if lost == lost else 0.0
+
+
+def exp_difference(a: Number, b: Number) -> Number:
+    """exp(a − b) for a ≤ b, to the last digits even where a − b is rounded."""
+    d, lost = difference(a, b)
+    return math.exp(d) * (1 + lost)
+
+
+def sigmoid_difference(a: Number, b: Number) -> Number:
+    """σ(a − b), to the last digits even where a − b is rounded."""
+    d, lost = difference(a, b)
+    return sigmoid(d) + lost * sigmoid_slope(d)
+
+
+def softplus(x: Number) -> float:
+    """log(1 + exp x) without overflow."""
+    return (x if x > 0 else 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def log_sigmoid(x: Number) -> float:
+    """log σ(x) without overflow."""
+    return -softplus(-x)
+
+
+def careful(total: float, lost: float, x: float) -> tuple[float, float]:
+    """total + x as rounded, and `lost` with what rounding lost (Neumaier's sum)."""
+    y = total + x
+    small, large = (x, total) if abs(total) >= abs(x) else (total, x)
+    return y, lost + (large - y + small)
+
+
+def log_sum_exp(xs: Sequence[Number]) -> Number:
+    """log Σ exp x without overflow; log1p keeps what lies far below the largest."""
+    top = largest(xs)
+    if top - top != 0:  # inf or nan
+        return float(top)
+    rest, lost, tops = 0.0, 0.0, 0
+    for x in xs:
+        tops += x == top
+        if x != top or tops > 1:
+            rest, lost = careful(rest, lost, exp_difference(x, top))
+    return top + math.log1p(rest + lost)
+
+
+def exp_total(xs: Sequence[Number]) -> float:
+    """Σ exp(x − top) of the top and the x that follow it."""
+    top, total, lost = xs[0], 0.0, 0.0
+    for x in xs[1:]:
+        total, lost = careful(total, lost, 1.0 if x == top else exp_difference(x, top))
+    return total + lost
+
+
+def softmax(xs: Sequence[Number]) -> list[float]:
+    """exp x / Σ exp x, the gradient of logsumexp."""
+    top = largest(xs)
+    scale = exp_total([top, *xs])
+    return [exp_difference(x, top) / scale for x in xs]
+
+
+def largest(xs: Sequence[Number]) -> Number:
+    """The largest; nan if any is nan."""
+    top = xs[0]
+    for x in xs:
+        if x != x:
+            return x
+        if x > top:
+            top = x
+    return top
+
+
+def smallest(xs: Sequence[Number]) -> Number:
+    """The smallest; nan if any is nan."""
+    low = xs[0]
+    for x in xs:
+        if x != x:
+            return x
+        if x < low:
+            low = x
+    return low
+
+
+maximum, minimum = one_by_one(largest), one_by_one(smallest)
+logsumexp, exp_sum = one_by_one(log_sum_exp), one_by_one(exp_total)
+
+
+def logaddexp(a: Number, b: Number) -> Number:
+    """log(exp a + exp b)."""
+    return log_sum_exp((a, b))
+
+
+def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
+    """An equal share for each x that equals y, zero for the others (nan for all if y is nan)."""
+    if y != y:
+        return [y] * len(xs)
+    winners = [x == y for x in xs]
+    count = sum(winners)
+    exact = any(isinstance(x, Fraction) for x in xs)  # an int 1 / 2 would leave the Fractions
+    share = 1 if count == 1 else (Fraction(1, count) if exact else 1 / count)
+    return [share if won else type(x)(0) for won, x in zip(winners, xs)]
+
+
+def lead(*xs: Number) -> Number:
+    """How far the largest is ahead of the next: the distance of a maximum from its kink."""
+    top, second = sorted(xs, reverse=True)[:2] if len(xs) > 1 else (INF, 0)
+    return top - second
+
+
+def trail(*xs: Number) -> Number:
+    """How far the smallest is below the next."""
+    return lead(*[-x for x in xs])
+
+
+def clip(x: Number, low: Number, high: Number) -> Number:
+    """x brought between the bounds; like NumPy's, high where low > high."""
+    return smallest((largest((x, low)), high))
+
+
+def inside(x: Number, low: Number, high: Number) -> Number:
+    """1 from low to high, bounds included, else 0; nan where one is nan."""
+    if x != x or low != low or high != high:
+        return x + low + high
+    return type(x)(low <= x <= high)
+
+
+def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
+    """Σ x y, added up from the left."""
+    products = [x * y for x, y in zip(xs, ys)]
+    return reduce(operator.add, products)
+
+
+def relu(x: Number) -> Number:
+    return type(x)(0) if x <= 0 else x  # nan stays nan
+
+
+def silu(x: Number) -> float:
+    """x σ(x); far below zero as x exp(x/2)², where σ(x) itself has few digits or none."""
+    if x < -700:
+        half = math.exp(x / 2)
+        return x * half * half if half else -0.0
+    return float(x * sigmoid(x))
+
+
+def hypot(a: Number, b: Number) -> float:
+    """√(a² + b²) to the last digit, scaled against overflow and underflow.
+
+    What the root has lost is put back as by C. F. Borges, An Improved Algorithm for hypot(a, b).
+    """
+    x, y = abs(float(a)), abs(float(b))
+    if x < y or x == INF:
+        x, y = y, x
+    if y == INF or x == INF:
+        return INF
+    if not y > x * 1e-9:  # y² is nothing beside x²; nan stays nan
+        return x + 0 * y
+    scale = 2.0**-600 if x > 1e150 else 2.0**600 if y < 1e-150 else 1.0
+    x, y = x * scale, y * scale
+    h = math.sqrt(x * x + y * y)
+    if h <= 2 * y:
+        d = h - y
+        lost = x * (2 * d - x) + (d - 2 * (x - y)) * d
+    else:
+        d = h - x
+        lost = 2 * d * (x - 2 * y) + (4 * d - y) * y + d * d
+    return (h - lost / (2 * h)) / scale
+
+
+def unit(a: Number, b: Number) -> Number:
+    """a / √(a² + b²), scaled against overflow and underflow; 0 at the origin."""
+    h = hypot(a, b)
+    if h == 0:
+        return 0.0
+    if 1e-290 < h < 1e300:
+        return a / h
+    scale = 2.0**600 if h < 1 else 2.0**-600
+    return a * scale / hypot(a * scale, b * scale)
+
+
+def cbrt_slope(x: Number) -> float:
+    """1 / (3 ∛x²), the slope of the cube root; inf at 0."""
+    if x == 0:
+        return INF
+    if abs(x) == INF:
+        return 0.0
+    return math.cbrt(x) / x / 3  # type: ignore[no-any-return]
+
+
+def square_difference(a: Number, b: Number) -> Number:
+    """a² − b², which loses no digit near a = b."""
+    return (a - b) * (a + b)
+
+
+def inversion(a: Number, b: Number) -> float:
+    """a / (a² + b²), scaled against overflow and underflow; 0 at the origin."""
+    size = largest((abs(a), abs(b)))
+    if size == 0 or size != size:
+        return float(size)
+    if a == 0 or size == INF:
+        return math.copysign(0.0, a)
+    k = math.frexp(size)[1]
+    s, t = math.ldexp(a, -k), math.ldexp(b, -k)
+    m, e = math.frexp(a)
+    n = e - 2 * k
+    # in two factors: ldexp raises where the product is inf
+    return math.ldexp(m / (s * s + t * t), n // 2) * math.ldexp(1.0, n - n // 2)
+
+
+def normal_pdf(x: Number) -> float:
+    """exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP."""
+    if abs(x) > 40:
+        return x * 0.0 if x != x else 0.0
+    high = round(x * 65536) / 65536 if x == x else x
+    rest = (x - high) * (x + high)
+    return math.exp(-high * high / 2) * math.exp(-rest / 2) / math.sqrt(2 * math.pi)
+
+
+def normal_cdf(x: Number) -> float:
+    """Φ(x) = erfc(−x/√2) / 2, corrected for the rounding of x/√2."""
+    z = -x / math.sqrt(2)
+    if abs(z) > 28 or z != z:
+        return math.erfc(z) / 2
+    # z √2 + x is what the division lost, times √2; erfc'(z) = −2 exp(−z²) / √π
+    high, low = product_of_floats(z, SQRT2)
+    lost = (high + x) + (low + z * SQRT2_REST)
+    return float(math.erfc(z) / 2 + lost * normal_pdf(x))
+
+
+def product_of_floats(a: float, b: float) -> tuple[float, float]:
+    """a b as rounded, and what rounding lost (Dekker's product)."""
+    p, s, t = a * b, 134217729 * a, 134217729 * b  # 2^27 + 1
+    a_high, b_high = s - (s - a), t - (t - b)
+    a_low, b_low = a - a_high, b - b_high
+    return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+SQRT2, SQRT2_REST = math.sqrt(2), -9.667293313452913e-17  # their sum has 107 bits
+
+
+def gelu(x: Number) -> float:
+    """x Φ(x), and its limit −0 at −inf."""
+    p = normal_cdf(x)
+    return x * p if p else -0.0
+
+
+# What a loss can mean by a target; nan is what a compiled program has for everything else.
+
+
+def target(core: Callable[..., Any], allowed: str, advice: str) -> Callable[..., Any]:
+    """`core` of one target or of a row; TargetError where it gives nan."""
+
+    @on_floats(core)
+    def checked(*ts: Number) -> Number:
+        y = core(*ts)
+        if y != y:
+            got = list(ts) if len(ts) > 1 else ts[0]
+            raise TargetError(f"{allowed}, got {got!r}; {advice}")
+        return y
+
+    return checked
+
+
+def hinge_or_nan(t: Number) -> Number:
+    """t where it is −1 or 1."""
+    return t if t * t == 1 else NAN
+
+
+def binary_or_nan(t: Number) -> Number:
+    """t from 0 to 1."""
+    return t if 0 <= t <= 1 else NAN
+
+
+def row_or_nan(ts: Sequence[Number]) -> Number:
+    """Σ t, added up from the left, where it is 1 but for rounding, and no t is below 0."""
+    total = ts[0]
+    for t in ts[1:]:
+        total = total + t
+    return total if smallest(ts) >= 0 and abs(total - 1) <= OF_FLOAT32 else NAN
+
+
+OF_FLOAT32 = 1e-5  # what rounding may take from the sum of thousands of float32
+hinge_target = target(
+    hinge_or_nan, "classes of hinge are −1 and 1", "2 * t - 1 makes them of 0 and 1"
+)
+binary_target = target(
+    binary_or_nan,
+    "targets of binary_cross_entropy go from 0 to 1",
+    "(t + 1) / 2 makes them of −1 and 1",
+)
+row_target = target(
+    one_by_one(row_or_nan),
+    "a row of probabilities has no number below 0, and their sum is 1",
+    "nn.one_hot makes rows of class numbers",
+)

@@ -1,0 +1,186 @@
+"""The table of operations: one entry each, with its value, its local gradients and its looks.
+
+A rule is called with (y, *xs). On numbers it gives a number; on Values it builds a graph, so that
+gradients can be differentiated. At a kink the rule is PyTorch's: the subgradient of least norm,
+else the limit. So |x| has slope 0 at 0 (JAX 1), clip 1 at its bounds (JAX ½), hypot and arctan2
+(0, 0) at the origin. Where nan comes in, nan comes back.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+from microgrid.engine import numeric
+from microgrid.engine.rules import TABLE as TABLE
+from microgrid.engine.rules import (
+    above,
+    below,
+    extreme,
+    gates,
+    half_circle,
+    one,
+    shares,
+    shut,
+    tail,
+)
+from microgrid.engine.rules import bending as bending
+from microgrid.engine.rules import falling as falling
+from microgrid.engine.value import Op
+
+DISTRIBUTOR, SWITCHER, ROUTER = "distributor", "switcher", "router"
+INF, LOG2_E, LOG10_E = math.inf, 1 / math.log(2), 1 / math.log(10)
+REAL, POSITIVE, UNIT, ABOVE_ONE = (-INF, INF), (0.0, INF), (-1.0, 1.0), (1.0, INF)
+
+
+def op(name: str, forward: Callable[..., Any], *rules: Callable[..., Any], **looks: Any) -> Op:
+    """Enter an operation into the table."""
+    TABLE[name] = entry = Op(name, forward, *rules, **looks)
+    return entry
+
+
+# fmt: off
+# Arithmetic. A quotient is no product: a * b**-1 rounds differently for a quarter of all pairs.
+add = op(
+    "add", operator.add, one, one, text="{} + {}", role=DISTRIBUTOR,
+    terms=lambda a, b: [(a, 1.0), (b, 1.0)])
+sub = op(
+    "sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR,
+    terms=lambda a, b: [(a, 1.0), (b, -1.0)])
+mul = op(
+    "mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER,
+    terms=lambda a, b: [(a, b)])
+neg = op("neg", operator.neg, lambda y, x: -1, text="-{}", terms=lambda x: [(x, -1.0)])
+absolute = op("absolute", abs, lambda y, x: sign(x), text="|{}|", kink=abs)
+QUOTIENT = (lambda y, a, b: divide(numeric.unity(y), b), lambda y, a, b: -divide(y, b))
+div = op(
+    "div", operator.truediv, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE],
+    hint="the divisor must not be 0")
+power = op(
+    "power", numeric.real_power, lambda y, a, b: falling(1)(a, b), lambda y, a, b: bending(0)(a, b),
+    text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308")
+
+# Functions of one number, under NumPy's names.
+exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp")
+expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float")
+log = op(
+    "log", math.log, lambda y, x: 1 / x, domain=[POSITIVE],
+    hint="needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp for the log of a sum")
+log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="x > 0")
+log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="x > 0")
+log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
+sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
+    domain=[POSITIVE], hint="needs x >= 0")
+cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x),
+    latex=r"\sqrt[3]{#1}", kink=abs)
+square = op("square", numeric.square, lambda y, x: 2 * x, text="{}^2")
+reciprocal = op(
+    "reciprocal", numeric.reciprocal, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
+sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle")
+cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
+tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle")
+arcsin = op("arcsin", math.asin, lambda y, x: half_circle(x), domain=[UNIT], hint="needs |x| <= 1")
+arccos = op("arccos", math.acos, lambda y, x: -half_circle(x), domain=[UNIT], hint="needs |x| <= 1")
+arctan = op("arctan", math.atan, lambda y, x: 1 / hypot(1, x) / hypot(1, x))
+sinh = op("sinh", math.sinh, lambda y, x: hypot(1, y), hint="above 710.47 there is no float")
+cosh = op("cosh", math.cosh, lambda y, x: sinh(x), hint="above 710.47 there is no float")
+tanh = op("tanh", math.tanh, lambda y, x: tanh_slope(x))
+arcsinh = op("arcsinh", math.asinh, lambda y, x: 1 / hypot(1, x))
+arccosh = op(
+    "arccosh", math.acosh, lambda y, x: divide(1, sqrt(x - 1) * sqrt(x + 1)),
+    domain=[ABOVE_ONE], hint="needs x >= 1")
+arctanh = op(
+    "arctanh", math.atanh, lambda y, x: 1 / square_difference(1, x), domain=[UNIT],
+    hint="needs -1 < x < 1")
+
+# Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
+sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)")
+softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x))
+log_sigmoid = op("log_sigmoid", numeric.log_sigmoid, lambda y, x: sigmoid(-x))
+relu = op("relu", numeric.relu, lambda y, x: step(x), role=ROUTER, kink=abs)
+silu = op("silu", numeric.silu, lambda y, x: tail(sigmoid(x), x, sigmoid_slope(x)))
+gelu = op("gelu", numeric.gelu, lambda y, x: tail(normal_cdf(x), x, normal_pdf(x)))
+leaky_relu = op(
+    "leaky_relu", numeric.leaky_relu,
+    lambda y, x, slope: above(x, slope), lambda y, x, slope: below(x),
+    role=ROUTER, kink=lambda x, slope: abs(x))
+elu = op(
+    "elu", numeric.elu, lambda y, x, alpha: above(x, alpha * exp(below(x))),
+    lambda y, x, alpha: expm1(below(x)), kink=lambda x, alpha: abs(x))
+
+# Functions of several numbers.
+hypot: Op = op(
+    "hypot", numeric.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a),
+    kink=numeric.hypot)
+arctan2 = op(
+    "arctan2", math.atan2, lambda y, a, b: inversion(b, a), lambda y, a, b: -inversion(a, b),
+    domain=[REAL, POSITIVE], kink=numeric.hypot)
+logaddexp = op(
+    "logaddexp", numeric.logaddexp,
+    lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a))
+clip = op(
+    "clip", numeric.clip,
+    lambda y, x, low, high: inside(x, low, high),
+    lambda y, x, low, high: exceeds(low, x) * exceeds(high, low),
+    lambda y, x, low, high: exceeds(maximum(x, low), high),
+    role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
+where = op("where", numeric.where, joint=gates, role=ROUTER)
+maximum: Op = op(
+    "maximum", numeric.maximum, joint=extreme, text="max", role=ROUTER, kink=numeric.lead)
+minimum = op("minimum", numeric.minimum, joint=extreme, text="min", role=ROUTER, kink=numeric.trail)
+logsumexp = op("logsumexp", numeric.logsumexp, joint=shares)
+total = op(
+    "total", lambda *xs: reduce(operator.add, xs), joint=lambda y, *xs: (1,) * len(xs),
+    text="sum", latex=lambda n: " + ".join(f"#{i + 1}" for i in range(n)), role=DISTRIBUTOR,
+    terms=lambda *xs: [(x, 1.0) for x in xs])
+dot = op(
+    "dot", lambda *xs: numeric.dot(xs[: len(xs) // 2], xs[len(xs) // 2 :]),
+    joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER,
+    latex=lambda n: " + ".join(f"#{i + 1} #{i + 1 + n // 2}" for i in range(n // 2)),
+    terms=lambda *xs: list(zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])))
+
+PUBLIC = dict(TABLE)  # what stands above is for everyone
+# What the rules above need. These follow IEEE arithmetic, so that no backward pass raises.
+identity: Op = op("identity", numeric.identity, lambda y, x: 1)
+divide: Op = op(
+    "divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE])
+ieee_log: Op = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
+sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
+tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
+normal_cdf: Op = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x))
+normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
+unit: Op = op(
+    "unit", numeric.unit,
+    lambda y, a, b: unit(b, a) * inversion(b, a), lambda y, a, b: -y * inversion(b, a),
+    domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+inversion: Op = op(
+    "inversion", numeric.inversion,
+    lambda y, a, b: square_difference(inversion(b, a), y),
+    lambda y, a, b: -2 * y * inversion(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the right are ±inf
+    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * inversion(x, 0) / 3, kink=abs)
+square_difference: Op = op(
+    "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
+    latex="#1^{2} - #2^{2}")
+step: Op = op("step", numeric.step, joint=shut, kink=abs)
+sign: Op = op("sign", numeric.sign, joint=shut, kink=abs)
+inside: Op = op("inside", numeric.inside, joint=shut, kink=clip.kink)
+exceeds: Op = op("exceeds", numeric.exceeds, joint=shut, kink=lambda a, b: abs(a - b))
+same: Op = op("same", numeric.same, joint=shut, kink=lambda a, b: abs(a - b))
+peak: Op = op("peak", numeric.maximum, joint=shut, text="max")
+exp_difference: Op = op(
+    "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b")
+exp_sum: Op = op(
+    "exp_sum", numeric.exp_sum,
+    joint=lambda y, top, *xs: (-y, *[exp_difference(x, top) for x in xs]), hint="x <= top")
+sigmoid_difference: Op = op(
+    "sigmoid_difference", numeric.sigmoid_difference,
+    lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a))
+# A target as it is, or the sum of a row; TargetError for what the loss cannot mean.
+hinge_target: Op = op("hinge_target", numeric.hinge_target, lambda y, t: 1, hint="−1 or 1")
+binary_target: Op = op("binary_target", numeric.binary_target, lambda y, t: 1, hint="0 to 1")
+row_target: Op = op("row_target", numeric.row_target, joint=total.joint, hint="the sum is 1")
+# fmt: on

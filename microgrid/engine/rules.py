@@ -1,0 +1,169 @@
+"""What the rules of the table are made of: gates that shut, slopes that lose no digit.
+
+A rule is called with (y, *xs). On numbers it gives a number; on Values it builds nodes, and never
+looks at a number: so the same graph is right for all data, also where it is recorded.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from microgrid.engine import numeric
+from microgrid.engine.slopes import SHUT, Way
+from microgrid.engine.value import Op, Value
+
+
+class Table(dict[str, Op]):
+    """Operations by name; TABLE.exp is TABLE["exp"]."""
+
+    def __getattr__(self, name: str) -> Op:
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
+
+
+TABLE = Table()
+
+
+def one(y: Any, a: Any, b: Any) -> int:
+    return 1
+
+
+def shut(y: Any, *xs: Any) -> tuple[Way, ...]:
+    """The local gradients of what is constant between kinks: no path."""
+    return (SHUT,) * len(xs)
+
+
+def nothing(x: Any) -> Any:
+    """0 of the kind of the number or Value x."""
+    return 0 * numeric.unity(x)
+
+
+class Gate(Way):
+    """The local gradient of a branch of where, as a graph: 1, or shut, as c will decide."""
+
+    __slots__ = ("c", "taken")
+
+    def __init__(self, c: Value, *taken: bool) -> None:
+        self.c, self.taken = c, taken
+
+    def of(self, x: Any) -> Any:
+        """x if the gate is open, else 0."""
+        return TABLE.where(self.c, *[x if taken else nothing(x) for taken in self.taken])
+
+    def __rmul__(self, upstream: Any) -> Any:
+        return Gated(self.of(upstream), self.of(1))
+
+    def __pos__(self) -> Any:
+        return self.of(1)
+
+
+class Gated:
+    """An upstream gradient as a graph, behind gates: `passed` where they are `open`, else 0.
+
+    A local gradient that is inf behind a shut gate must not meet that 0, since 0 × inf is nan.
+    """
+
+    def __init__(self, passed: Any, opened: Any) -> None:
+        self.passed, self.opened = passed, opened
+
+    def __mul__(self, local: Any) -> Gated:
+        if isinstance(local, Gate):
+            return Gated(local.of(self.passed), local.of(self.opened))
+        if isinstance(local, Value) or local - local != 0:  # a node, or inf
+            local = TABLE.where(self.opened, local, nothing(local))
+        return Gated(self.passed * local, self.opened)
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Gated):
+            return Gated(self.passed + other.passed, self.opened + other.opened)
+        return self.passed + other  # there is a path without a gate
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.passed
+
+
+def gates(y: Any, c: Any, a: Any, b: Any) -> Any:
+    if isinstance(c, Value):
+        return SHUT, Gate(c, True, False), Gate(c, False, True)
+    return (SHUT, 1, SHUT) if c else (SHUT, SHUT, 1)
+
+
+def either(c: Any, a: Any, b: Any) -> Any:
+    """a if c else b; a node where c is one, so that no rule depends on a number it has seen."""
+    return TABLE.where(c, a, b) if isinstance(c, Value) else a if c else b
+
+
+def below(x: Any) -> Any:
+    """x up to 0 included, else 0; nan for nan."""
+    s = TABLE.step(x)
+    return either(s, s - 1, x)
+
+
+def above(x: Any, slope: Any) -> Any:
+    """1 for x > 0, else slope; nan for nan."""
+    s = TABLE.step(x)
+    return either(s, s, slope)
+
+
+@cache
+def falling(k: int) -> Op:
+    """b (b-1) … (b-k+1) a^(b-k), the k-th derivative of a^b in a, as an operation of its own."""
+
+    factors = " ".join(["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k])
+    look = f"{factors} #1^{{#2 - {k}}}" if k else "#1^{#2}"
+    return Op(
+        f"falling{k}", numeric.falling(k), lambda y, a, b: falling(k + 1)(a, b),
+        lambda y, a, b: bending(k)(a, b), latex=look.strip(),
+    )  # fmt: skip
+
+
+@cache
+def bending(k: int) -> Op:
+    """∂ᵏ⁺¹ a^b / ∂aᵏ ∂b, as an operation of its own."""
+
+    def along_b(y: Any, a: Any, b: Any) -> Any:
+        p, slope, bend = 1, 0, 0  # b (b−1) … (b−k+1), its first and its second derivative
+        for j in range(k):
+            bend, slope, p = bend * (b - j) + 2 * slope, slope * (b - j) + p, p * (b - j)
+        power, logarithm = falling(0)(a, b - k), TABLE.ieee_log(a)
+        return either(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
+
+    factors = ["(#2)", *[f"(#2 - {j})" for j in range(1, k)]][:k]
+    slope = " + ".join([" ".join(factors[:j] + factors[j + 1 :]) for j in range(k)])
+    power = f"#1^{{#2 - {k}}}"
+    look = rf"{power} \cdot {' '.join(['#2', *factors[1:]])} \log(#1) + {power} ({slope})"
+    looks = {0: r"#1^{#2} \log(#1)", 1: rf"{power} \cdot #2 \log(#1) + {power}"}
+    return Op(
+        f"bending{k}", numeric.bending(k), lambda y, a, b: bending(k + 1)(a, b), along_b,
+        latex=looks.get(k, look),
+    )  # fmt: skip
+
+
+def half_circle(x: Any) -> Any:
+    """1 / √(1 − x²), which loses no digit near ±1."""
+    return TABLE.divide(1, TABLE.sqrt(TABLE.square_difference(1, x)))
+
+
+def tail(s: Any, x: Any, slope: Any) -> Any:
+    """(x s)' = s + x s', where s' may have underflown at x = ±inf."""
+    return s + either(slope, x * slope, 0)
+
+
+def extreme(y: Any, *xs: Any) -> list[Any]:
+    """An equal share for each operand that is the extreme one."""
+    if not isinstance(y, Value):
+        return numeric.ties(y, xs)
+    winners = [TABLE.same(x, y) for x in xs]
+    count = TABLE.total(*winners)
+    return [won / count for won in winners]
+
+
+def shares(y: Any, *xs: Any) -> list[Any]:
+    """exp x / Σ exp x, with the largest taken off first."""
+    if not isinstance(y, Value):
+        return numeric.softmax(xs)
+    top = TABLE.peak(*xs)
+    scale = TABLE.exp_sum(top, *xs)
+    return [TABLE.exp_difference(x, top) / scale for x in xs]

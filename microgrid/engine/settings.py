@@ -1,0 +1,36 @@
+"""Settings, looked at where they are made: ParameterError with what was expected and what came."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.engine.errors import MicrogridError, ParameterError
+from microgrid.engine.guards import real
+
+
+def whole(name: str, x: Any, least: int) -> int:
+    """x as an int, which must be a whole number from `least` on."""
+    try:
+        number = least - 1 if is_bool(x) else operator.index(x)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ParameterError(f"{name} is a whole number from {least} on, got {x!r}")
+    return number
+
+
+def number(name: str, x: Any, said: str, fits: Callable[[float], bool]) -> float:
+    """x as a float, which must be one real number that fits; `said` tells which do."""
+    try:
+        found = None if is_bool(x) else float(real(x))
+    except (MicrogridError, OverflowError):
+        found = None
+    if found is None or not fits(found):
+        raise ParameterError(f"{name} is a number {said}, got {x!r}")
+    return found
+
+
+def is_bool(x: Any) -> bool:
+    return type(x).__name__ in ("bool", "bool_")  # NumPy's, too, without NumPy

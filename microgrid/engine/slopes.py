@@ -1,0 +1,56 @@
+"""What a rule may give: ∂y/∂x, a number or a node, or the word that a gate is shut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from microgrid.engine.errors import RuleError
+from microgrid.engine.guards import Manners, is_real
+
+
+class Way:
+    """A local gradient that is no number: a gate that is shut, or that may be."""
+
+    __slots__ = ()
+
+
+class Shut(Way):
+    """The local gradient of a shut gate: nothing comes through, not even 0 × inf."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> Any:
+        return "SHUT"  # there is one, also after a copy or in another process
+
+
+SHUT = Shut()
+
+
+def slopes(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
+    """∂y/∂x for each x, as the rules of op give them; RuleError for another number of them."""
+    found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
+    if not isinstance(found, Sequence) and not hasattr(found, "dtype"):  # a set has no order
+        raise no_slope(op, found)
+    if len(found) != len(xs):
+        raise RuleError(f"op {op.name!r} has {len(xs)} parents but gave {len(found)}")
+    checked: Sequence[Any] = found
+    return checked
+
+
+def check_slopes(found: Iterable[tuple[Any, Any]], as_graph: bool = False) -> None:
+    """RuleError for the first of (operation, local gradient) that no rule may give."""
+    for op, local in found:
+        if not (isinstance(local, Way) or is_real(local) or (as_graph and is_node(local))):
+            raise no_slope(op, local)
+
+
+def is_node(local: Any) -> bool:
+    return isinstance(local, Manners)
+
+
+def no_slope(op: Any, local: Any) -> RuleError:
+    """The error of a rule that gives no number."""
+    got = f"{type(local).__name__} {local!r}"
+    told = "None (is a return missing?)" if local is None else got
+    return RuleError(f"a rule of op {op.name!r} gave {told:.80}: it gives ∂y/∂x as one real number")

@@ -1,0 +1,171 @@
+"""Arrays of Values: NumPy object arrays, so that @, .T, slices and broadcasting are NumPy's own.
+
+NumPy compares the elements itself in np.maximum, np.minimum, np.max, np.min, np.clip and np.sign of
+an array: nan may vanish, ties are not shared, signs are plain numbers. Use microgrid's maximum,
+minimum and clip there. On a single Value these functions are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.engine.calculus import gradients
+from microgrid.engine.errors import GradientLostError, NumberError, ShapeError
+from microgrid.engine.functions import FUNCTIONS, maximum, minimum
+from microgrid.engine.guards import real, refuse_foreign
+from microgrid.engine.value import Value
+from microgrid.views.wording import subscripted
+
+Array = NDArray[Any]
+PREDICATES = {np.isnan, np.isfinite, np.isinf, np.signbit}
+IGNORING_NAN = {np.fmax: maximum, np.fmin: minimum}
+PIECEWISE_CONSTANT = {np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.fmod}
+
+
+def matrix(data: Any, name: str = "") -> Array:
+    """An array of new leaves in the shape of `data`, labelled name_{11}, name_{12}, … row by row.
+
+    A vector gives name_1, name_2, …; indices count from 1, with a comma where one exceeds 9.
+
+    >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]
+    Value(2.0, label='x_{12}')
+    """
+    numbers = as_array(data)
+    leaves = np.empty(numbers.shape, dtype=object)
+    comma = "," if max(numbers.shape, default=0) > 9 else ""
+    for index, number in np.ndenumerate(numbers):
+        leaves[index] = Value(number, subscripted(name, index, comma))
+    return leaves
+
+
+def as_array(data: Any) -> Array:
+    """Nested lists or an array as an object array; ShapeError for ragged rows.
+
+    NumberError for an array that holds no real numbers, or hides some behind a mask.
+    """
+    if hasattr(data, "__array__"):  # of any library: a frame's rows are not its names
+        return plain(data).astype(object)
+    refuse_foreign(data)
+    try:
+        lengths = {len(row) for row in data}
+    except TypeError:  # a vector or one number
+        lengths = set()
+    if len(lengths) > 1:
+        raise ShapeError(f"ragged rows: their lengths are {[len(row) for row in data]}")
+    array = np.asarray(data, dtype=object)
+    if any(isinstance(x, list | tuple) for x in array.ravel()):
+        raise ShapeError(f"ragged rows below shape {array.shape}")
+    return array
+
+
+def values(A: Any) -> NDArray[np.float64]:
+    """The numbers of an array (or nested lists) of Values, as floats in its shape."""
+    return floats(A, lambda v: v.data)
+
+
+def grads(A: Any) -> NDArray[np.float64]:
+    """The gradients of an array (or nested lists) of Values, as floats in its shape.
+
+    NumberError where an entry is a plain number, which has none.
+    """
+    return floats(A, lambda v: v.grad, gradient_of_number)
+
+
+def gradient_of_number(x: Any) -> Any:
+    raise NumberError(f"the plain number {x!r} has no gradient: make the array with matrix(...)")
+
+
+def floats(
+    A: Any, read: Callable[[Value], Any], plain: Callable[[Any], Any] = real
+) -> NDArray[np.float64]:
+    nodes = as_array(A)
+    numbers = [float(read(v) if isinstance(v, Value) else plain(v)) for v in nodes.ravel()]
+    return np.array(numbers, dtype=float).reshape(nodes.shape)
+
+
+def affine(X: Any, W: Any, b: Any) -> Array:
+    """Y = XW + b from scalar nodes: y_{nm} = x_{n1} w_{1m} + … + x_{nD} w_{Dm} + b_m.
+
+    X is (N, D), W (D, M), b (M,) or (1, M), each an array or nested lists of Values or numbers;
+    Y is (N, M). ShapeError where they do not fit. Its gradients: `formulas.affine_backward`.
+    """
+    X, W, b = as_array(X), as_array(W), as_array(b)
+    check_affine(X, W, b)
+    bias = b.ravel()
+    Y = np.empty((len(X), len(bias)), dtype=object)
+    for n, m in np.ndindex(Y.shape):
+        y = X[n, 0] * W[0, m]
+        for d in range(1, len(W)):
+            y = y + X[n, d] * W[d, m]
+        Y[n, m] = y + bias[m]
+    return Y
+
+
+def check_affine(X: Array, W: Array, b: Array) -> None:
+    """ShapeError unless XW + b makes sense."""
+    if X.ndim != 2 or W.ndim != 2 or X.shape[1] != W.shape[0] or not len(W):
+        raise ShapeError(
+            f"XW + b: X has shape {X.shape} and W {W.shape}; the columns of X must be as many as "
+            "the rows of W, and at least one"
+        )
+    if b.shape not in ((W.shape[1],), (1, W.shape[1])):
+        raise ShapeError(
+            f"XW + b: b has shape {b.shape} and W {W.shape}; b needs one entry per column of W"
+        )
+
+
+def partials(outputs: Any, inputs: Any) -> Array:
+    """The Jacobian of existing nodes: ∂output/∂input, one row per output, one column per input.
+
+    Both are flattened row by row. Floats, or exact Fractions where the data are.
+    """
+    wrt = list(as_array(inputs).ravel())
+    rows = [gradients(y, wrt) for y in as_array(outputs).ravel()]
+    table = np.array(rows).reshape(len(rows), len(wrt))
+    return table.astype(float) if table.dtype.kind in "iub" else table
+
+
+def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy's functions on a Value: exp, maximum, … are ours; the rest goes element by element."""
+    if ufunc in PIECEWISE_CONSTANT:
+        raise GradientLostError(
+            f"{ufunc.__name__} is piecewise constant: its derivative is 0 almost everywhere; "
+            "use v.data for the number"
+        )
+    if ufunc.__name__ in FUNCTIONS and method == "__call__" and not options:
+        return FUNCTIONS[ufunc.__name__](*inputs)
+    if ufunc in PREDICATES and method == "__call__" and not options:
+        return ufunc(inputs[0].data)
+    if any(isinstance(x, Value) for x in options.get("out", ())):
+        raise GradientLostError(f"np.{ufunc.__name__} writes into arrays, not into a Value")
+    needed = "beside a Value stand real numbers"
+    boxed = [
+        np.array(x, dtype=object) if isinstance(x, Value) else plain(x, needed) for x in inputs
+    ]
+    if ufunc in IGNORING_NAN and method == "__call__" and not any(x.ndim for x in boxed):
+        a, b = [x.item() for x in boxed]
+        return b if a != a else a if b != b else IGNORING_NAN[ufunc](a, b)
+    try:
+        return getattr(ufunc, method)(*boxed, **options)
+    except TypeError as error:
+        if "no callable" in str(error) or "not supported for the input types" in str(error):
+            raise GradientLostError(
+                f"np.{ufunc.__name__} is no function of microgrid, whose derivative would be "
+                "known: write it with those that are, or use v.data for the number"
+            ) from None
+        if "out" in options or "dtype" in options:  # floats, among which no Value stands
+            float(next(x for x in inputs if isinstance(x, Value)))  # GradientLostError
+        raise
+
+
+def plain(x: Any, needed: str = "real numbers are needed") -> Array:
+    """x as an array of numbers that Python has; NumberError if it holds others, or hides some."""
+    array = np.asarray(refuse_foreign(x, needed))
+    return array.astype(float) if array.dtype == np.longdouble else array
+
+
+Value.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

@@ -1,0 +1,66 @@
+"""The closed forms that the scalar graph must agree with, in plain NumPy.
+
+Sources: the lecture notes on Y = XW + B (row convention) and Y = WX (column convention).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.engine.errors import ShapeError
+from microgrid.matrices.arrays import check_affine
+
+Array = NDArray[Any]
+
+
+def affine_forward(X: Any, W: Any, b: Any) -> Array:
+    """Y = XW + b, with b added to every row: (N, D)·(D, M) + (M,) → (N, M)."""
+    X, W, b = np.asarray(X), np.asarray(W), np.asarray(b)
+    check_affine(X, W, b)
+    Y: Array = X @ W + b
+    return Y
+
+
+def affine_backward(X: Any, W: Any, b: Any, dY: Any) -> tuple[Array, Array, Array]:
+    """dX = dY Wᵀ (N, D), dW = Xᵀ dY (D, M) and db = 1ᵀ dY in the shape of b.
+
+    >>> dX, dW, db = affine_backward([[1, 2]], [[3, 4, 5], [6, 7, 8]], [0, 0, 0], [[1, 10, 100]])
+    >>> dX.tolist(), dW.tolist(), db.tolist()
+    ([[543, 876]], [[1, 10, 100], [2, 20, 200]], [1, 10, 100])
+    """
+    X, W, b, dY = np.asarray(X), np.asarray(W), np.asarray(b), np.asarray(dY)
+    check_affine(X, W, b)
+    check_upstream(dY, (X.shape[0], W.shape[1]))
+    ones = np.ones(len(dY), dtype=dY.dtype)
+    return dY @ W.T, X.T @ dY, (ones @ dY).reshape(b.shape)
+
+
+def matmul_backward(W: Any, X: Any, dY: Any) -> tuple[Array, Array]:
+    """For Y = WX: dW = dY Xᵀ (M, N) and dX = Wᵀ dY (N, K).
+
+    To remember it: swap the operand with its gradient, transpose the other, keep it on its side.
+    """
+    W, X, dY = np.asarray(W), np.asarray(X), np.asarray(dY)
+    if W.ndim != 2 or X.ndim != 2 or W.shape[1] != X.shape[0]:
+        raise ShapeError(
+            f"WX: W has shape {W.shape} and X {X.shape}; the columns of W must be as many as the "
+            "rows of X"
+        )
+    check_upstream(dY, (W.shape[0], X.shape[1]))
+    return dY @ X.T, W.T @ dY
+
+
+def append_ones(X: Any) -> Array:
+    """[X 1]: with [W; b] below each other, [X 1]·[W; b] = XW + b, so db is the last row of dW."""
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise ShapeError(f"append_ones needs a matrix with a row per sample, got shape {X.shape}")
+    return np.hstack([X, np.ones((len(X), 1), dtype=X.dtype)])
+
+
+def check_upstream(dY: Array, shape: tuple[int, int]) -> None:
+    if dY.shape != shape:
+        raise ShapeError(f"dY has shape {dY.shape}; it must have the shape of Y, {shape}")

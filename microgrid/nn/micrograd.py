@@ -1,0 +1,89 @@
+"""Networks neuron by neuron, with the call shapes of micrograd, whose demo runs on them.
+
+Unlike there a Layer gives a list whatever its size, and weights come from a seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.ops import relu
+from microgrid.engine.scopes import scope
+from microgrid.engine.settings import whole
+from microgrid.engine.value import Value
+from microgrid.matrices.arrays import matrix
+from microgrid.nn.initial import Seed, generator, weights
+from microgrid.nn.module import Module
+
+
+class Neuron(Module):
+    """relu(b + Σ w x), or without `nonlin` the sum alone; weights are uniform from −1 to 1.
+
+    Neurons of the same seed are equal, and stay so: hand one generator from each to the next, or
+    give none.
+    """
+
+    def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
+        self.w = list(matrix(weights("uniform", seed, nin, 1)[:, 0], "w"))
+        self.b = Value(0.0, "b")
+        self.nonlin = nonlin
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        if len(x) != len(self.w):
+            raise ShapeError(f"a neuron of {len(self.w)} inputs got {len(x)} numbers")
+        act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
+        return relu(act) if self.nonlin else act
+
+    def __repr__(self) -> str:
+        return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """Neurons side by side: a list of their outputs, also where there is only one."""
+
+    def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
+        rng = generator(seed)
+        whole("nout", nout, 1)
+        self.neurons = [Neuron(nin, nonlin, rng) for _ in range(nout)]
+
+    def __call__(self, x: Sequence[Any]) -> list[Any]:
+        return [neuron(x) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """Layers behind each other, all but the last with relu.
+
+    Declared with one output it gives that Value, else a list.
+
+    >>> model = MLP(2, [4, 1], seed=1)
+    >>> model
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(4)]]
+    >>> type(model([1.0, 2.0])).__name__
+    'Value'
+    """  # noqa: E501
+
+    def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = None) -> None:
+        if not hasattr(nouts, "__len__") or not len(nouts):
+            raise ParameterError(f"nouts are the sizes of the layers, like [4, 1], got {nouts!r}")
+        rng, sizes = generator(seed), [nin, *nouts]
+        last = len(nouts) - 1
+        self.layers = [Layer(sizes[i], m, i != last, rng) for i, m in enumerate(nouts)]
+        self.name_parameters()
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        if isinstance(x, np.ndarray) and x.ndim != 1:
+            raise ShapeError(f"an MLP takes one sample at a time, got shape {x.shape}; see predict")
+        for i, layer in enumerate(self.layers):
+            with scope(f"layer{i}"):
+                x = layer(x)
+        return x[0] if len(self.layers[-1].neurons) == 1 else x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"

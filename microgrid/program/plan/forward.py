@@ -1,0 +1,95 @@
+"""The forward pass of a tape: every sum of products in one piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from microgrid.program.plan.lines import (
+    FORWARD,
+    SUM,
+    Lines,
+    by_size,
+    followed,
+    operands,
+    side,
+    window,
+)
+from microgrid.program.tape import Ints, Tape
+
+
+@dataclass
+class Terms:
+    """Products of two slots: row r adds p[r]·q[r] to the slot of line `root`, in this order.
+
+    `origin` is the line of the tape that the product comes from, `place` its operand there.
+    """
+
+    root: Ints
+    p: Ints
+    q: Ints
+    origin: Ints
+    place_p: Ints
+    place_q: Ints
+
+
+def forward(tape: Tape, lines: Lines) -> Terms:
+    """Add the lines of the forward pass; the terms of its sums.
+
+    A product that is used once, and a sum that is used once as the first operand of another, go
+    into that sum: so a neuron is one line. The order of the additions stays.
+    """
+    for k, op in enumerate(tape.ops):
+        if op.terms is None:
+            for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
+                out, xs = tape.first + group, operands(tape, group, m)
+                lines.add(out, k, m, xs, FORWARD, window(group), tape.level[out])
+    terms = gathered(tape, lines, products(tape, lines))
+    roots, counts = np.unique(terms.root, return_counts=True)
+    out, pairs = tape.first + roots, np.stack([terms.p, terms.q], axis=1)
+    lines.add(out, SUM, 2 * counts, pairs, FORWARD, window(roots), tape.level[out])
+    return terms
+
+
+def products(tape: Tape, lines: Lines) -> list[Ints]:
+    """One row per product of every sum: its line, its position there, its factors, their places."""
+    rows: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] * 6]
+    for k, op in enumerate(tape.ops):
+        if op.terms is None:
+            continue
+        for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
+            xs, pairs = operands(tape, group, m), op.terms(*range(m))
+            p, q = [side(lines, xs, factors).ravel() for factors in zip(*pairs)]
+            places = [[x if isinstance(x, int) else m for x in factors] for factors in zip(*pairs)]
+            line = np.repeat(group, len(pairs))
+            position, *both = [np.tile(x, len(group)) for x in (range(len(pairs)), *places)]
+            rows.append([line, position, p, q, *both])
+    return [np.concatenate(column) for column in zip(*rows)]
+
+
+def gathered(tape: Tape, lines: Lines, rows: list[Ints]) -> Terms:
+    """The products of sums, in the order in which they are added, each in its outermost sum."""
+    line, position, p, q, place_p, place_q = rows
+    uses = np.bincount(tape.args, minlength=tape.first + len(tape))
+    np.add.at(uses, tape.outputs, 1)
+    length = np.bincount(line, minlength=len(tape))
+    source = np.maximum(p - tape.first, 0)
+    inside = (q == lines.constant(1.0)) & (p >= tape.first) & (uses[p] == 1)
+    inside &= length[source] > 0
+    receives = np.zeros(len(tape), dtype=bool)  # its products do not stand together with a move
+    receives[line[inside]] = True
+    inside &= (position == 0) | ((length[source] == 1) & ~receives[source])
+    into = np.arange(len(tape))
+    into[source[inside]] = line[inside]
+    # A line stands before those that it goes into, and so do its products: unless it is a single
+    # product that goes to a later place than the first.
+    late = inside & (position > 0)
+    moved = np.full((2, len(tape)), -1)
+    moved[:, source[late]] = line[late], position[late]
+    has_moved = moved[0, line] >= 0
+    key, at = [np.where(has_moved, m[line], x) for m, x in zip(moved, (line, position))]
+    root = followed(into)[line]
+    kept = np.flatnonzero(~inside)
+    kept = kept[np.lexsort((at[kept], key[kept], root[kept]))]
+    return Terms(*[x[kept] for x in (root, p, q, line, place_p, place_q)])

@@ -1,0 +1,4 @@
+"""A program to be read: its statements, a listing of them, source code in four languages.
+
+Read statements.py, listing.py, source.py, branchless.py (Python functions without branches).
+"""

@@ -1,0 +1,511 @@
+"""What each language calls things, and functions of Python written in it, where needed branchless.
+
+Arrays compute many samples at once, where no `if` can choose: both sides are computed, and where()
+chooses. A function that has no such text raises Untranslatable.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import math
+import operator
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+from microgrid.engine import numeric
+
+INDENT = "    "
+LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
+SIGNS = {
+    operator.add: "({}) + ({})", operator.sub: "({}) - ({})", operator.mul: "({}) * ({})",
+    operator.truediv: "({}) / ({})", operator.pow: "({}) ** ({})", operator.neg: "-({})",
+    operator.pos: "({})", operator.abs: "abs({})",
+}  # fmt: skip
+FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum", min: "minimum"}
+SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
+
+
+class Untranslatable(Exception):
+    """A function for which there is no text in another language."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """What a language calls things; the functions of math that it has, by their names there."""
+
+    imports: str
+    prefix: str  # empty for plain Python
+    array: str  # what makes a float of a number, or an array of samples an array
+    helpers: dict[str, str] = field(default_factory=dict)  # functions that stand ready
+    functions: dict[str, str] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()  # operations of the table that it has under their names
+    note: str = ""
+
+    def core(self, f: Any) -> Any:
+        """What a function of numeric.py does to floats; another function as it is.
+
+        The core of a power leaves it to IEEE arithmetic what Python would raise.
+        """
+        core = inspect.unwrap(f) if getattr(f, "__module__", "") == numeric.__name__ else f
+        return f if core is numeric.float_power and not self.prefix else core
+
+    def arrays(self, operands: Sequence[str]) -> str:
+        """Operands of a function; PyTorch's take tensors only."""
+        torch = self.prefix == "torch"
+        return ", ".join(
+            [f"tensor({x})" if torch and LITERAL.fullmatch(x) else x for x in operands]
+        )
+
+    def where(self, condition: str, a: str, b: str) -> str:
+        own = "" if "where" in self.helpers else f"{self.prefix}."
+        return f"{own}where({condition}, {a}, {b})"
+
+    def folded(self, name: str, operands: Sequence[str]) -> str:
+        """The largest or smallest of several, two at a time."""
+        if len(operands) > 4:
+            return f"functools.reduce({self.prefix}.{name}, ({self.arrays(operands)}))"
+        return reduce(lambda a, b: f"{self.prefix}.{name}({self.arrays([a, b])})", operands)
+
+    def builtin(self, f: Any, operands: Sequence[str]) -> str:
+        """The call of a function of math, operator or Python itself."""
+        if f in SIGNS:
+            return SIGNS[f].format(*operands)
+        name, plain = f.__name__, ", ".join(operands)
+        if f is abs or (f.__module__ == "builtins" and not self.prefix):
+            return f"{name}({plain})"
+        if f.__module__ == "math":
+            if not self.prefix:
+                return f"math.{name}({plain})"
+            if name in self.functions and (name != "log" or len(operands) == 1):
+                return f"{self.functions[name]}({self.arrays(operands)})"
+            if self.prefix == "np":  # one sample after the other
+                return f"np.vectorize(math.{name}, otypes=[float])({plain})"
+        raise Untranslatable(f"{f.__module__}.{name} has no counterpart")
+
+
+FAR_OUT = """ works, too; but where a branch
+overflows that is not taken, it may give nan, and value_and_grad does not."""
+BATCH = """
+An entry may also be an array, with a number for each sample of a batch; then the gradients, too,
+have a number for each sample: add up those of entries that the samples share."""
+OWN = frozenset({"hypot", "logaddexp", "square", "reciprocal"})
+SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
+SAME += "trunc isnan isinf isfinite frexp ldexp"
+NAMES = {f: f for f in SAME.split()} | {"fabs": "abs"}
+NAMES |= {"a" + f: "arc" + f for f in ["sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2"]}
+
+
+def functions_of(prefix: str, **others: str) -> dict[str, str]:
+    """The functions of math in a library, by their names in math."""
+    return {f: f"{prefix}.{name}" for f, name in NAMES.items()} | others
+
+
+LIBRARIES = {
+    "python": Library("", "", "float"),
+    "numpy": Library(
+        "import numpy as np", "np", "array",
+        {"array": "def array(x):\n    return np.asarray(x, dtype=float)"},
+        functions_of("np", cbrt="np.cbrt"), OWN, BATCH,
+    ),
+    "jax": Library(
+        "import jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
+        {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)"},
+        functions_of(
+            "jnp", cbrt="jnp.cbrt", erf="jax.scipy.special.erf", erfc="jax.scipy.special.erfc",
+            lgamma="jax.scipy.special.gammaln",
+        ), OWN,
+        BATCH + '\nNumbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes '
+        "first.\njax.jit works. jax.grad of value" + FAR_OUT,
+    ),
+    "torch": Library(
+        "import torch", "torch", "tensor",
+        {
+            "tensor": "def tensor(x):\n    return torch.as_tensor(x, dtype=torch.float64)",
+            "where": "def where(c, a, b):\n"
+            '    """torch.where, also for plain numbers."""\n'
+            "    return torch.where(torch.as_tensor(c), tensor(a), tensor(b))",
+            "cbrt": "def cbrt(x):\n    return torch.sign(x) * torch.abs(x) ** (1 / 3)",
+            "ldexp": "def ldexp(x, n):\n"
+            '    """x 2^n in two factors: 2^n itself may be beyond the floats."""\n'
+            "    half = n // 2\n"
+            "    two = tensor(2.0)\n"
+            "    return x * two ** half * two ** (n - half)",
+        },
+        functions_of(
+            "torch", cbrt="cbrt", ldexp="ldexp", erf="torch.special.erf",
+            erfc="torch.special.erfc", lgamma="torch.special.gammaln",
+        ), OWN | {"sigmoid", "relu"},
+        BATCH + "\nAll is computed in float64. torch.autograd of value" + FAR_OUT,
+    ),
+}  # fmt: skip
+MODULES = {"math", "functools", "operator", "jax", "jnp", "np", "torch"}
+Take = Callable[[str, Any], None]  # sees to it that a name means this thing where the text stands
+
+
+class Function:
+    """A function of Python that stands as a plain `def` in a file."""
+
+    def __init__(self, f: FunctionType) -> None:
+        if f.__name__ == "<lambda>":
+            raise Untranslatable("its function is a lambda: write a def")
+        try:
+            self.lines = textwrap.dedent(inspect.getsource(f.__code__)).splitlines()
+            tree = ast.parse("\n".join(self.lines)).body[0]
+        except (OSError, SyntaxError):
+            tree = ast.Pass()
+        if not isinstance(tree, ast.FunctionDef):
+            raise Untranslatable(f"the text of {f.__name__} is in no file")
+        if f.__module__ != numeric.__name__ and tree.decorator_list:
+            raise Untranslatable(f"{f.__name__} is decorated")
+        self.f, self.tree = f, tree
+        self.arguments = [n for n in ast.walk(tree) if isinstance(n, ast.arg)]
+        for a in self.arguments:
+            a.annotation = None
+        self.local = {a.arg for a in self.arguments} | {*stored(tree.body)}
+        self.local |= {n.name for s in tree.body for n in ast.walk(s)
+                       if isinstance(n, ast.FunctionDef)}  # fmt: skip
+        self.cells = {k: c.cell_contents
+                      for k, c in zip(f.__code__.co_freevars, f.__closure__ or ())}  # fmt: skip
+
+    def meaning(self, name: str) -> Any:
+        """What a name stands for that is not local."""
+        for space in (self.cells, self.f.__globals__, vars(builtins)):
+            if name in space:
+                return space[name]
+        raise Untranslatable(f"{self.f.__name__} uses {name}, which is not there")
+
+    def copied(self, name: str, take: Take) -> str:
+        """The text as it stands, under another name; takes in what it uses.
+
+        Annotations are left out, and the numbers of a closure are set at the top.
+        """
+        body, numbers = self.tree.body, {}
+        for n in names_in([*body, self.tree.args]):
+            if n.id in self.local or (n.id, meaning := self.meaning(n.id)) == ("math", math):
+                continue
+            if n.id in self.cells and isinstance(meaning, int | float):
+                numbers[n.id] = number_text(meaning)
+            elif meaning is not vars(builtins).get(n.id, self):
+                take(n.id, meaning)
+        lines = self.lines[body[0].lineno - 1 : self.tree.end_lineno]
+        margin = " " * body[0].col_offset
+        if body[0].lineno == self.tree.lineno:  # def and body in one line
+            lines, margin = [INDENT + ast.unparse(s) for s in body], INDENT
+        lines = [f"{margin}{k} = {x}" for k, x in numbers.items()] + lines
+        head = f"def {name}({ast.unparse(self.tree.args)}):\n"
+        return head + re.sub(r"  # type: ignore.*", "", "\n".join(lines))
+
+
+class Branchless:
+    """Translates a function of numbers into one of arrays: where() takes the place of `if`.
+
+    `number` and `condition` give expressions as text, `block` statements and what they return.
+    """
+
+    def __init__(self, function: Function, library: Library, take: Take) -> None:
+        self.function, self.library, self.take = function, library, take
+        self.now = {a.arg: a.arg for a in function.arguments}  # what names are called by now
+        self.own: dict[str, str] = {}  # what a branch calls the names that it sets
+        self.taken = set(function.local)
+        self.loose = plain_numbers(function.tree)
+
+    def text(self, name: str) -> str:
+        """The function under this name."""
+        args = self.function.tree.args
+        if clash := {*MODULES, *self.library.helpers} & self.function.local:
+            raise Untranslatable(f"{name} has a local {min(clash)}")
+        if any(x and not isinstance(x, ast.Constant) for x in [*args.defaults, *args.kw_defaults]):
+            raise Untranslatable(f"{name} has defaults that are no numbers")
+        lines, result = self.block(self.function.tree.body)
+        if result is None:
+            raise Untranslatable(f"{name} may return nothing")
+        body = textwrap.indent("\n".join([*lines, f"return {result}"]), INDENT)
+        return ast.unparse(ast.parse(f"def {name}({ast.unparse(args)}):\n{body}"))
+
+    # Statements.
+
+    def block(self, stmts: Sequence[ast.stmt]) -> tuple[list[str], str | None]:
+        """Lines without branches, and the text of what is returned, if anything is."""
+        lines: list[str] = []
+        for i, s in enumerate(stmts):
+            match s:
+                case ast.Return(value=ast.expr() as value):
+                    return lines, self.number(value)
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    lines.append(repr(text.partition("\n")[0]))
+                case ast.Assign(targets=[target]):
+                    lines.append(self.assigned(target, s.value))
+                case ast.AugAssign(target=ast.Name() as target):  # not in place: arrays are shared
+                    lines.append(self.assigned(target, ast.BinOp(target, s.op, s.value)))
+                case ast.For(orelse=[]) if not leaves(s):
+                    lines += self.loop(s)
+                case ast.If() if leaves(s):
+                    more, result = self.early(s, stmts[i + 1 :])
+                    return lines + more, result
+                case ast.If():
+                    lines += self.merged(s)
+                case ast.Pass():
+                    pass
+                case _:
+                    raise refused(s)
+        return lines, None
+
+    def assigned(self, target: ast.expr, value: ast.expr) -> str:
+        text = self.number(value)  # first: the target changes what names mean
+        return f"{self.target(target)} = {text}"
+
+    def target(self, node: ast.expr) -> str:
+        """The text of what is set; its names have this meaning from now on."""
+        match node:
+            case ast.Name(id=name):
+                self.now[name] = self.own.get(name, name)
+                return self.now[name]
+            case ast.Tuple(elts=elts):
+                return f"({''.join([self.target(x) + ', ' for x in elts])})"
+        raise Untranslatable(f"{ast.unparse(node)} is set")
+
+    def loop(self, s: ast.For) -> list[str]:
+        """A loop; a name that it sets is called the same in every round, and before the first."""
+        over, before = self.number(s.iter), dict(self.now)
+        names = [n for n in stored(s.body) if n in before]
+        lines = [f"{self.target(ast.Name(n))} = {before[n]}" for n in names]
+        lines = [line for n, line in zip(names, lines) if self.now[n] != before[n]]
+        head = f"for {self.target(s.target)} in {over}:"
+        body = self.block(s.body)[0] or ["pass"]
+        return [*lines, head, *[INDENT + x for x in body]]
+
+    def early(self, s: ast.If, rest: Sequence[ast.stmt]) -> tuple[list[str], str]:
+        """`if c: return a` and the rest: where(c, a, rest)."""
+        condition = self.condition(s.test)
+        then, other = [x if ends(x) else [*x, *rest] for x in (s.body, s.orelse)]
+        lines, a, _ = self.branch(then, stored(then))
+        used = re.findall(r"\w+", f"{condition} {a}")  # must still be what they are
+        more, b, _ = self.branch(other, [n for n in stored(other) if self.now.get(n) in used])
+        if a is None or b is None:
+            raise Untranslatable(f"nothing is returned beside `{first_line(s)}`")
+        return lines + more, self.library.where(condition, a, b)
+
+    def merged(self, s: ast.If) -> list[str]:
+        """`if c: x = a`: x = where(c, a, x)."""
+        condition = self.condition(s.test)
+        lines, _, then = self.branch(s.body, stored(s.body))
+        more, _, other = self.branch(s.orelse, stored(s.orelse))
+        then, other = self.now | then, self.now | other
+        names = [n for n in dict.fromkeys(stored([s])) if n in then and n in other]
+        chosen = [self.library.where(condition, then[n], other[n]) for n in names]
+        targets = [self.target(ast.Name(n)) for n in names]
+        return [*lines, *more, f"{', '.join(targets)} = {', '.join(chosen)}"] if names else []
+
+    def branch(
+        self, stmts: Sequence[ast.stmt], names: Sequence[str]
+    ) -> tuple[list[str], str | None, dict[str, str]]:
+        """A block that calls these names its own way; with it, what they are at its end."""
+        before = self.now, self.own
+        self.now, self.own = dict(self.now), self.own | {n: self.fresh(n) for n in names}
+        lines, result = self.block(stmts)
+        found = {n: self.now[n] for n in names if n in self.now}
+        self.now, self.own = before
+        if result is None and len(lines) == len(found) == 1:  # one expression needs no line
+            return [], None, dict.fromkeys(found, lines[0].partition(" = ")[2])
+        return lines, result, found
+
+    def fresh(self, name: str) -> str:
+        """A name that is not yet there."""
+        count = 1
+        while f"{name}_{count}" in self.taken:
+            count += 1
+        self.taken.add(f"{name}_{count}")
+        return f"{name}_{count}"
+
+    # Expressions.
+
+    def number(self, node: ast.expr) -> str:
+        """The text of a number, or of a sequence of numbers."""
+        match node:
+            case ast.Constant(value=int() | float() as x):
+                return f"({number_text(float(x) if isinstance(x, bool) else x)})"
+            case ast.Name(id=name):
+                return self.name(name)
+            case ast.Attribute(value=ast.Name(id="math"), attr=name):
+                return f"math.{name}"
+            case ast.Compare() | ast.UnaryOp(op=ast.Not()):
+                return self.library.where(self.condition(node), "1.0", "0.0")
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+                sign = "-" if isinstance(node.op, ast.USub) else ""
+                return f"({sign}{self.number(node.operand)})"
+            case ast.BinOp():
+                sign = ast.unparse(ast.BinOp(ast.Name("a"), node.op, ast.Name("b")))[1:-1]
+                return f"({self.number(node.left)}{sign}{self.number(node.right)})"
+            case ast.IfExp():
+                return self.conditional(node)
+            case ast.Tuple(elts=elts):
+                return f"({''.join([self.number(x) + ', ' for x in elts])})"
+            case ast.List(elts=elts):
+                return f"[{', '.join(map(self.number, elts))}]"
+            case ast.Subscript(slice=index):
+                return f"{self.number(node.value)}[{ast.unparse(index)}]"
+            case ast.ListComp(generators=[ast.comprehension(ifs=[]) as g]):
+                return self.comprehension(node.elt, g)
+            case ast.Call(keywords=[]):
+                return self.call(node)
+        raise refused(node)
+
+    def condition(self, node: ast.expr) -> str:
+        """The text of something true or false."""
+        match node:
+            case ast.BoolOp():
+                sign = " & " if isinstance(node.op, ast.And) else " | "
+                return f"({sign.join(map(self.condition, node.values))})"
+            case ast.UnaryOp(op=ast.Not()):
+                return f"({self.condition(node.operand)} ^ True)"  # ~ does not invert Python's True
+            case ast.Compare():
+                terms = [self.number(x) for x in (node.left, *node.comparators)]
+                signs = [ast.unparse(ast.Compare(ast.Name("a"), [x], [ast.Name("b")]))[1:-1]
+                         for x in node.ops]  # fmt: skip
+                if {x.strip() for x in signs} - {"<", "<=", ">", ">=", "==", "!="}:
+                    raise refused(node)
+                links = [f"({a}{x}{b})" for a, x, b in zip(terms, signs, terms[1:])]
+                return f"({' & '.join(links)})"
+        return f"({self.number(node)} != 0)"
+
+    def conditional(self, node: ast.IfExp) -> str:
+        """a if c else b, also of two tuples."""
+        condition, a, b = self.condition(node.test), node.body, node.orelse
+        if isinstance(a, ast.Tuple) and isinstance(b, ast.Tuple) and len(a.elts) == len(b.elts):
+            pairs = [(self.number(x), self.number(y)) for x, y in zip(a.elts, b.elts)]
+            return f"({''.join([self.library.where(condition, *p) + ', ' for p in pairs])})"
+        return self.library.where(condition, self.number(a), self.number(b))
+
+    def comprehension(self, each: ast.expr, g: ast.comprehension) -> str:
+        over, before = self.number(g.iter), self.now
+        self.now = dict(before)  # its names end with it
+        head = f"for {self.target(g.target)} in {over}"
+        text = f"[{self.number(each)} {head}]"
+        self.now = before
+        return text
+
+    def name(self, name: str) -> str:
+        """A name as it is now; takes in what is not local."""
+        if name in self.function.local:
+            if name not in self.now:
+                raise Untranslatable(f"{name} may not be set")
+            return self.now[name]
+        meaning = self.function.meaning(name)
+        if not isinstance(meaning, int | float):
+            raise Untranslatable(f"{name} is no number")
+        if name in self.function.cells:
+            return f"({number_text(meaning)})"
+        self.take(name, meaning)
+        return name
+
+    def call(self, node: ast.Call) -> str:
+        """A call, as the library writes it."""
+        library, args = self.library, node.args
+        match node.func:
+            case ast.Call(func=ast.Name(id="type")):
+                return self.number(args[0])
+            case ast.Attribute(value=ast.Name(id="math"), attr=name):
+                meaning: Any = getattr(math, name)
+            case ast.Name(id=name) if name not in self.function.local:
+                meaning = self.function.meaning(name)
+            case _:
+                raise refused(node)
+        core = library.core(meaning)
+        if core is numeric.where:
+            return self.conditional(ast.IfExp(*args))
+        if core in FOLDS:
+            return self.folded(FOLDS[core], args)
+        operands = ", ".join(map(self.number, args))
+        if core is float:
+            return operands
+        if core is round and len(args) == 1:
+            return f"{library.prefix}.round({operands})"
+        if core in SEQUENCES:
+            return f"{name}({operands})"
+        if isinstance(core, BuiltinFunctionType):
+            if core.__module__ != "math":
+                return library.builtin(core, list(map(self.number, args)))
+            if any(map(self.loads, args)):
+                return library.builtin(core, list(map(self.operand, args)))
+            return f"math.{core.__name__}({operands})"  # of constants it stays
+        if not isinstance(core, FunctionType):
+            raise refused(node)
+        self.take(name, meaning)
+        return f"{name}({operands})"
+
+    def folded(self, name: str, args: Sequence[ast.expr]) -> str:
+        """The largest or smallest of several numbers, or of one sequence."""
+        if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List):
+            args = args[0].elts
+        if len(args) > 1:
+            return self.library.folded(name, list(map(self.operand, args)))
+        return f"functools.reduce({self.library.prefix}.{name}, {self.number(args[0])})"
+
+    def operand(self, node: ast.expr) -> str:
+        """An operand of a library's function; PyTorch's take no plain numbers."""
+        plain = self.library.prefix == "torch" and self.loads(node) <= self.loose
+        return f"tensor({self.number(node)})" if plain else self.number(node)
+
+    def loads(self, node: ast.expr) -> set[str]:
+        """The local names that an expression depends on."""
+        return {n.id for n in names_in([node])} & self.function.local
+
+
+def plain_numbers(tree: ast.FunctionDef) -> set[str]:
+    """Local names that may stand for plain numbers: from defaults, literals or a range."""
+    args = tree.args
+    names = {a.arg for a in [*args.args[len(args.args) - len(args.defaults) :], *args.kwonlyargs]}
+    for n in ast.walk(tree):
+        if isinstance(n, ast.For):
+            names |= {x.id for x in names_in([n.target], ast.Store)}
+        elif isinstance(n, ast.Assign) and not any(names_in([n.value])):
+            names |= {x.id for x in names_in(n.targets, ast.Store)}
+    return names
+
+
+def names_in(nodes: Iterable[ast.AST], context: type = ast.Load) -> Iterator[ast.Name]:
+    """The names that are read, or with ast.Store set."""
+    for node in nodes:
+        for n in ast.walk(node):
+            if isinstance(n, ast.Name) and isinstance(n.ctx, context):
+                yield n
+
+
+def stored(stmts: Sequence[ast.stmt]) -> list[str]:
+    """The names that statements set, in order."""
+    return list(dict.fromkeys([n.id for n in names_in(stmts, ast.Store)]))
+
+
+def ends(stmts: Sequence[ast.stmt]) -> bool:
+    """Whether a block always returns."""
+    match stmts:
+        case [*_, ast.If(body=body, orelse=orelse)]:
+            return ends(body) and ends(orelse)
+        case [*_, ast.Return()]:
+            return True
+    return False
+
+
+def leaves(s: ast.stmt) -> bool:
+    """Whether a statement may leave what it stands in."""
+    return any(isinstance(n, ast.Return | ast.Break | ast.Continue) for n in ast.walk(s))
+
+
+def first_line(node: ast.AST) -> str:
+    return ast.unparse(node).partition("\n")[0]
+
+
+def refused(node: ast.AST) -> Untranslatable:
+    return Untranslatable(f"no array can follow `{first_line(node)}`")
+
+
+def number_text(x: float) -> str:
+    """A number as Python writes it."""
+    return repr(x) if math.isfinite(x) else f"{'-' * (x < 0)}math.{abs(x)}"

@@ -1,0 +1,376 @@
+"""A recorded program as text that runs on its own: in plain Python, NumPy, JAX or PyTorch.
+
+Plain Python gets the functions of numeric.py as they stand there, and so the bits of the program;
+the libraries get them translated (translate.py). So a new operation needs no line here.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from microgrid.engine import numeric, ops
+from microgrid.engine.errors import GraphError
+from microgrid.engine.value import Op
+from microgrid.program.forms import Form
+from microgrid.program.tape import LAST_BIT, Tape
+from microgrid.program.text.branchless import (
+    FOLDS,
+    INDENT,
+    LIBRARIES,
+    LITERAL,
+    MODULES,
+    Branchless,
+    Function,
+    Untranslatable,
+    number_text,
+)
+from microgrid.program.text.statements import (
+    ARITHMETIC,
+    RESERVED,
+    Apply,
+    Expression,
+    Statement,
+    identifier,
+    operations,
+    product,
+    tidy,
+    wengert,
+    written,
+)
+
+WIDTH, STANDARD = 100, ("functools", "math", "operator")
+PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
+
+
+def source(
+    tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
+    result: Form | None = None,
+) -> str:  # fmt: skip
+    """A program as a module of its own, with `value` and, for one output, `value_and_grad`.
+
+    `result` is the form in which `value` returns several outputs; a flat list without it.
+    """
+    if language not in LIBRARIES:
+        raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
+    return Module(tape, forms, names, language, result).text()
+
+
+class Module:
+    """The text of one program in one language."""
+
+    def __init__(
+        self, tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
+        result: Form | None,
+    ) -> None:  # fmt: skip
+        self.tape, self.forms, self.result = tape, forms, result
+        self.library, self.helpers = LIBRARIES[language], Helpers(language)
+        self.single = len(tape.outputs) == 1
+        everything = (1 << min(len(forms), LAST_BIT + 1)) - 1
+        self.w = wengert(tape, everything if self.single else None)
+        found = [op for s in [*self.w.forward, *self.w.backward]
+                 for e in (s.value, *[x for pair in s.terms for x in pair])
+                 for op in operations(e) if op not in ARITHMETIC]  # fmt: skip
+        for op in sorted(dict.fromkeys(found), key=lambda op: ops.TABLE.get(op.name) is not op):
+            self.helpers.call(op, ["1.0"] * (op.arity or 2))  # only to know the names
+        taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
+        self.names = {slot: identifier(label, taken) for slot, label in self.w.labels.items()}
+        self.parameters, begin = [], 0
+        for form, name in zip(forms, names):  # one number is called like its argument
+            own = self.names.get(begin, "") if form.kind is float else ""
+            alike = own == identifier(name, set())
+            self.parameters.append(own if alike else identifier(name, taken))
+            begin += form.size
+
+    def text(self) -> str:
+        """The whole module; the helpers and imports that it needs, and only those."""
+        functions = [self.function("value")]
+        functions += [self.function("value_and_grad")] if self.single else []
+        texts = list(self.helpers.texts.values())
+        functions = [x for x in texts if "\n" in x] + functions
+        constants = "\n".join([x for x in texts if "\n" not in x])
+        for name, helper in reversed(self.library.helpers.items()):
+            if any(uses(x, rf"{name}[(,]") for x in functions):
+                functions.insert(0, helper)
+        used = "\n".join([constants, *functions])
+        imports = {f"import {m}" for m in STANDARD if uses(used, rf"{m}\.")}
+        libraries = self.library.imports.splitlines()
+        libraries = [x for x in libraries if uses(used, re.escape(f"{x.split()[-1]}."))]
+        head = [self.header(), "\n".join(sorted(imports | self.helpers.imports)),
+                "\n".join(libraries), constants]  # fmt: skip
+        return "\n\n\n".join(["\n\n".join(filter(None, head)), *functions]) + "\n"
+
+    def header(self) -> str:
+        """What the functions are, what they take and what else is to know."""
+        arguments = ", ".join(self.parameters)
+        also = f" and value_and_grad({arguments})" if self.single else ""
+        said = f"value({arguments}){also}: made by microgrid from a recorded program."
+        shapes = "; ".join([f"{p} is {form}" for p, form in zip(self.parameters, self.forms)])
+        note = f"{shapes or 'There are no arguments'}."
+        if any(form.kind is not float for form in self.forms):
+            note += " Lists may also be arrays."
+            note += " Gradients come as (nested) lists." * self.single
+        text = "\n\n".join(["\n".join(filled(x, WIDTH - 3)) for x in (said, note)])
+        return f'"""{text}\n{self.library.note.lstrip()}'.rstrip() + '\n"""'
+
+    def function(self, name: str) -> str:
+        """`value`, or `value_and_grad` with the statements of the backward pass."""
+        forward = [line for s in self.w.forward for line in self.statement(s)]
+        lines = [*self.unpacked(), *forward]
+        if name != "value":
+            backward = [line for s in self.w.backward for line in self.statement(s)]
+            lines = [*self.unpacked(), *["# forward"] * bool(backward), *forward,
+                     "", "# backward: upstream × local", *backward]  # fmt: skip
+        lines.append(f"return {self.returned(name)}")
+        body = fitted("\n".join([f"{INDENT}{x}".rstrip() for x in lines]))
+        text = f"def {name}({', '.join(self.parameters)}):\n{body}"
+        if "np.where" in "".join([text, *self.helpers.texts.values()]).replace("jnp.where", ""):
+            text = (
+                '@np.errstate(all="ignore")  # all branches are computed, where one is needed\n'
+                + text
+            )
+        return text
+
+    def unpacked(self) -> list[str]:
+        """The entries of the arguments get their names."""
+        entries = map(self.names.__getitem__, range(self.tape.inputs))
+        pairs = [(nested(form, entries), p) for form, p in zip(self.forms, self.parameters)]
+        return [line for names, p in pairs for line in unpack(names, p, self.library.array)]
+
+    def statement(self, s: Statement) -> list[str]:
+        """One statement, or several where a sum is very long."""
+        name, pairs = self.names[s.slot], s.terms
+        if isinstance(s.value, Apply) and s.value.op.terms and s.value.op.arity is None:
+            pairs = tuple(s.value.op.terms(*s.value.operands))
+        terms = [self.term(product(p, q, ops.mul)) for p, q in pairs] or [self.term(s.value)]
+        if len(terms) == 1 and LITERAL.fullmatch(terms[0]):
+            of = next(slot for slot, made in self.w.gradient.items() if made == s.slot)
+            terms = [self.everywhere(of, terms[0])]
+        lines = [f"{name} = {added(terms[:PIECE])}"]
+        for i in range(PIECE, len(terms), PIECE):
+            lines.append(f"{name} = {added([name, *terms[i : i + PIECE]])}")
+        return lines
+
+    def everywhere(self, slot: int, number: str) -> str:
+        """The gradient of a slot that is a mere number, for each sample of a batch."""
+        if not (prefix := self.library.prefix):
+            return number
+        like = {"1.0": "ones_like({})", "0.0": "zeros_like({})"}
+        call = like.get(number, f"full_like({{}}, {number})")
+        return f"{prefix}.{call.format(self.names[slot])}"
+
+    def term(self, e: Expression) -> str:
+        """An expression without needless brackets."""
+        return tidy(written(e, self.names, self.helpers.call, number_text))
+
+    def returned(self, name: str) -> str:
+        """What a function returns."""
+        constants = map(number_text, self.tape.constants.tolist())
+        names = self.names | dict(enumerate(constants, self.tape.inputs))
+        outputs = [names[s] for s in self.tape.outputs.tolist()]
+        if name == "value":
+            form = self.result or Form(list, (), (Form(float),) * len(outputs))
+            return outputs[0] if self.single else bracketed(nested(form, iter(outputs)))
+        gradients = map(self.gradient, range(self.tape.inputs))
+        found = [bracketed(nested(form, gradients)) for form in self.forms]
+        together = ", ".join(found)
+        return f"{outputs[0]}, {together if len(found) == 1 else f'({together})'}"
+
+    def gradient(self, slot: int) -> str:
+        """The name of the gradient of an input, or the 0 of one that leads nowhere."""
+        made = self.w.gradient.get(slot)
+        return self.everywhere(slot, "0.0") if made is None else self.names[made]
+
+
+class Helpers:
+    """The functions, constants and imports that the text needs beside its statements."""
+
+    def __init__(self, language: str) -> None:
+        self.language, self.library = language, LIBRARIES[language]
+        self.reserved = {"value", "value_and_grad", *MODULES, *self.library.helpers}
+        self.objects: dict[str, Any] = {}
+        self.texts: dict[str, str] = {}
+        self.imports: set[str] = set()
+
+    def call(self, op: Op, operands: list[str]) -> str:
+        """The call of an operation, as text; adds the function that it needs."""
+        try:
+            return self.called(op, operands)
+        except Untranslatable as why:
+            raise GraphError(
+                f"the operation {op.name} has no text in {self.language}: {why}"
+            ) from None
+
+    def called(self, op: Op, operands: list[str]) -> str:
+        if op.terms is not None:
+            return added([f"({p}) * ({q})" if q != 1.0 else p for p, q in op.terms(*operands)])
+        lib, arrays = self.library, self.library.arrays(operands)
+        core = lib.core(op.forward)
+        if lib.prefix and ops.TABLE.get(op.name) is op:
+            if core is numeric.where:
+                return lib.where(f"({operands[0]}) != 0", *operands[1:])
+            if core in FOLDS:
+                return lib.folded(FOLDS[core], operands)
+            if (name := op.name) in lib.own:
+                return f"{lib.prefix}.{name}({arrays})"
+        if isinstance(core, BuiltinFunctionType):
+            return lib.builtin(core, operands)
+        if not isinstance(core, FunctionType):
+            raise Untranslatable("its forward is no function of Python's")
+        others = {name for name, f in self.objects.items() if f is not core}
+        known = op.name if core.__closure__ else core.__name__  # those of a closure are alike
+        name = identifier(known, {*self.reserved, *dir(builtins), *others})
+        self.take(name, core)
+        sequence = op.arity is None and core is not op.forward
+        return f"{name}(({arrays},))" if sequence else f"{name}({arrays})"
+
+    def take(self, name: str, f: Any) -> None:
+        """Take in a function or a constant under this name."""
+        own = {*self.reserved, *dir(builtins)}
+        if self.objects.get(name, f) is not f or (name in own and not isinstance(f, ModuleType)):
+            raise Untranslatable(f"two things are called {name}")
+        if name in self.objects:
+            if self.library.prefix and isinstance(f, FunctionType) and name not in self.texts:
+                raise Untranslatable(f"{name} calls itself")  # without a branch for ever
+            return
+        before = {**self.objects, name: f}, dict(self.texts)
+        self.objects[name] = f
+        try:
+            text = self.text_of(name, f)
+        except Untranslatable:
+            if self.language != "numpy" or not isinstance(f, FunctionType):
+                raise
+            self.objects, self.texts = before
+            text = self.vectorized(name, f)
+        if text:
+            self.texts[name] = text
+
+    def text_of(self, name: str, f: Any) -> str:
+        """The text that makes `name` this constant or function."""
+        if isinstance(f, ModuleType):
+            if f.__name__.split(".")[0] == "microgrid":
+                raise Untranslatable(f"it uses {f.__name__}")
+            self.imports.add(f"import {f.__name__}" + f" as {name}" * (f.__name__ != name))
+            return ""
+        if isinstance(f, int | float | str | None):
+            return f"{name} = {number_text(f) if isinstance(f, float) else repr(f)}"
+        core = self.library.core(f)
+        if isinstance(core, BuiltinFunctionType):
+            return f"{name} = {core.__module__.lstrip('_')}.{core.__name__}"
+        if not isinstance(core, FunctionType):
+            raise Untranslatable(f"{name} is no function and no number")
+        if not self.library.prefix:
+            return Function(core).copied(name, self.take)
+        return fitted(Branchless(Function(core), self.library, self.take).text(name))
+
+    def vectorized(self, name: str, f: FunctionType) -> str:
+        """The function in plain Python, which NumPy calls for one sample after the other."""
+        plain = Helpers("python")
+        plain.objects[name] = f
+        text = Function(f).copied(name, plain.take)
+        for key, other in plain.texts.items():
+            if key in self.objects and self.texts.get(key) != other:
+                raise Untranslatable(f"two things are called {key}")
+        self.objects |= plain.objects
+        self.texts |= plain.texts
+        self.imports |= plain.imports
+        return f"@functools.partial(np.vectorize, otypes=[float])\n{text}"
+
+
+def added(terms: Sequence[str]) -> str:
+    """The sum of texts without needless brackets, from the left; a + -b is a - b."""
+    text = terms[0]
+    for term in terms[1:]:
+        tree = ast.parse(term, mode="eval").body
+        loose = isinstance(tree, ast.IfExp) or (
+            isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
+        )
+        term = f"({term})" if loose else term
+        text += f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+    return text
+
+
+def nested(form: Form, entries: Iterator[Any]) -> Any:
+    """Texts as nested lists in a form."""
+    if issubclass(form.kind, list | tuple):
+        return [nested(part, entries) for part in form.parts]
+    rows = [Form(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
+    return [nested(row, entries) for row in rows] if form.shape else next(entries)
+
+
+def bracketed(texts: Any) -> str:
+    return texts if isinstance(texts, str) else f"[{', '.join(map(bracketed, texts))}]"
+
+
+def unpack(names: Any, value: str, array: str) -> list[str]:
+    """Statements that give the entries of a value their names, as floats or arrays of samples."""
+    if isinstance(names, str):
+        return [f"{names} = {array}({value})"]
+    if numbers := entries(names, value, array):
+        return [f"{tupled(names)} = {numbers}"] * bool(names)
+    flat = leaves(names)
+    return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
+
+
+def entries(names: Sequence[Any], value: str, array: str) -> str:
+    """The entries of a value as numbers, row by row; no text where its rows are not alike."""
+    if all(isinstance(x, str) for x in names):
+        return f"map({array}, {value})"
+    each = "entries" if value == "row" else "row"
+    rows = {"" if isinstance(x, str) else entries(x, each, array) for x in names}
+    return f"[{rows.pop()} for {each} in {value}]" if len(rows) == 1 and all(rows) else ""
+
+
+def leaves(names: Any) -> list[str]:
+    """The names in nested lists, in order."""
+    return [names] if isinstance(names, str) else [y for x in names for y in leaves(x)]
+
+
+def tupled(names: Any) -> str:
+    """Names as the target of an assignment."""
+    each = [x if isinstance(x, str) else f"({tupled(x)})" for x in names]
+    return f"({each[0]},)" if len(each) == 1 else ", ".join(each)
+
+
+def fitted(text: str) -> str:
+    """A text in lines that are not too long."""
+    return "\n".join([y for x in text.splitlines() for y in wrapped(x)])
+
+
+def wrapped(line: str) -> list[str]:
+    """A statement in lines that are not too long."""
+    bare = line.lstrip()
+    if len(line) <= WIDTH or bare.startswith(('"""', "for ", "def ")):
+        return [line]
+    margin = line[: len(line) - len(bare)]
+    head, gap, value = bare.partition(" = ")
+    if not gap:
+        head, gap, value = bare.partition(" ")  # return
+    unpacking = len(head) > len(value)
+    rows = filled(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
+    rows = [margin + INDENT + x for x in rows]
+    if unpacking:
+        return [f"{margin}(", *rows, f"{margin}) = {value}"]
+    return [f"{margin}{head}{gap}(", *rows, f"{margin})"]
+
+
+def filled(text: str, width: int) -> list[str]:
+    """Lines of this width; products stay in one piece, and a sign stands before its term."""
+    for sign in "*/":
+        text = text.replace(f" {sign} ", f"\0{sign}\0")
+    for sign in "+-":
+        text = text.replace(f" {sign} ", f" {sign}\0")
+    rows = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return [row.replace("\0", " ") for row in rows]
+
+
+def uses(text: str, pattern: str) -> bool:
+    """Whether a text has this word, not as an attribute."""
+    return re.search(rf"(?<![\w.]){pattern}", text) is not None

@@ -1,0 +1,72 @@
+"""Files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from microgrid.engine.errors import LayoutError
+
+
+def write(path: str | Path, data: bytes) -> None:
+    """Write a file: whatever happens on the way, it is the old one or the new one, each whole.
+
+    It is written beside the old one and put in its place, where links lead, with the permissions
+    and the owner that it had. Only a process that is killed leaves its draft behind,
+    `.microgrid-…`. What is no regular file, or cannot be replaced, is written to as it stands.
+    """
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".microgrid-{secrets.token_hex(8)}")
+    try:
+        old = target.stat() if target.exists() else None
+        if old is not None and not stat.S_ISREG(old.st_mode):
+            target.write_bytes(data)
+            return
+        if old is not None:
+            target.open("r+b").close()  # an error where the old one must not be written
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(target, draft, data, old)
+    except OSError as error:  # names the file that the caller knows
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def replace(target: Path, draft: Path, data: bytes, old: os.stat_result | None) -> None:
+    """Put the draft in the place of the old file, as whose it was."""
+    try:
+        if old is not None:
+            draft.chmod(old.st_mode)
+            if hasattr(os, "chown") and (old.st_uid, old.st_gid) != owner(draft):
+                os.chown(draft, old.st_uid, old.st_gid)
+        draft.replace(target)
+    except OSError as error:  # another's file, or one that is mounted alone
+        if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
+            raise
+        target.write_bytes(data)
+
+
+def owner(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
+def save_by_suffix(
+    path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str
+) -> Path:
+    """The path, where now stands what the maker of its suffix gives; LayoutError for another."""
+    path = Path(path)
+    if path.suffix.lower() not in makers:
+        raise LayoutError(f"{path.name}: it is saved as {' or '.join([*makers, *others])}")
+    made = makers[path.suffix.lower()]()
+    write(path, made if isinstance(made, bytes) else made.encode())
+    return path

@@ -1,0 +1,149 @@
+"""From DOT to an image: the picture that a notebook shows, laid out by one of three engines."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import graphviz  # type: ignore[import-untyped]
+
+from microgrid.engine.errors import LayoutError
+from microgrid.views.dot_labels import html_like
+from microgrid.views.files import save_by_suffix
+from microgrid.views.wording import INK
+
+ENGINES = ("dot", "graphviz-pure", "pygraphviz")
+SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
+
+
+# From DOT to an image.
+
+
+class Picture(graphviz.Digraph):  # type: ignore[misc]
+    """DOT text that any of three layout engines turns into SVG or PNG.
+
+    `source` is the text; `save`, `pipe` and `render` lay it out.
+    """
+
+    def __init__(self, engine: str | None = None, prefix: str = "", **options: Any) -> None:
+        super().__init__(**{"format": "svg"} | options)
+        self.layout_engine, self.prefix = engine, prefix
+        self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
+        self.attr(id=f"{prefix}graph")
+        self.attr("node", shape="plain", fontname="Arial", fontsize="12")
+        self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
+
+    def put(self, name: str, kind: str, label: str, **look: str) -> None:
+        look |= {"class": kind, "id": self.prefix + name}
+        self.node(name, html_like(label), **look)
+
+    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
+        self.edge(tail, head, html_like(label) or None, id=self.prefix + name, **look)
+
+    def frame(self, name: str, label: str, members: Iterable[str]) -> None:
+        """A box around nodes that are there already."""
+        look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="#8093ab" '
+        look += f'fillcolor="#f7f9fc" fontname=Arial labeljust=l label=<{label or " "}>'
+        self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
+
+    def pipe(
+        self, format: str | None = None, *, engine: str | None = None,
+        encoding: str | None = None, dpi: int | None = None,
+    ) -> Any:  # fmt: skip
+        """The image as bytes, or as text where an encoding is given."""
+        kind = format or self.format
+        dpi = dpi or (72 if kind == "svg" else 96)  # an SVG says points, a PNG shows pixels
+        data = lay_out(self.source, kind, engine or self.layout_engine, dpi)
+        return data.decode(encoding) if encoding else data
+
+    def render(
+        self, filename: Any = None, directory: Any = None, view: bool = False,
+        cleanup: bool = False, format: str | None = None, *, outfile: Any = None, **_: Any,
+    ) -> str:  # fmt: skip
+        """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
+        format = format or (Path(outfile).suffix[1:] if outfile else self.format)
+        if Path(filename or "").suffix.lower() in IMAGES:
+            raise LayoutError(
+                f"render takes a name for the DOT text; for the image save({filename!r})"
+            )
+        source = super().save(
+            filename or (f"{outfile}.gv" if outfile else None), directory=directory
+        )
+        image = str(outfile or f"{source}.{format}")
+        Path(image).write_bytes(self.pipe(format))
+        if cleanup:
+            os.remove(source)
+        if view:
+            graphviz.view(image)
+        return image
+
+    def __repr__(self) -> str:
+        return "<Picture: a notebook shows it; else save('f.svg'), save('f.png') or .source>"
+
+    def save(self, filename: Any = None, directory: Any = None, **options: Any) -> Any:
+        """Write the picture as .svg, .png or .pdf, or its DOT text as .dot or .gv; the path."""
+        path = Path(directory or "", filename or "")
+        if path.suffix.lower() in ("", ".dot", ".gv"):
+            return Path(super().save(filename, directory=directory, **options))
+        return save_by_suffix(path, {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}, ".dot")
+
+    def save_svg(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture as SVG."""
+        save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
+
+    def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> None:
+        """Write the picture as PNG."""
+        save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
+        # An untrusted notebook shows no SVG, but the PNG beside it.
+        shown = super()._repr_mimebundle_(include or {"image/svg+xml", "image/png"}, exclude)
+        return {kind: smaller(x) if kind == "image/png" else x for kind, x in shown.items()}
+
+
+IMAGES = (".svg", ".png", ".pdf")
+
+
+def smaller(png: bytes) -> bytes:
+    """The PNG in 64 colours, a third of the size; as it is where Pillow is not installed."""
+    if find_spec("PIL") is None:
+        return png
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def lay_out(source: str, format: str, engine: str | None = None, dpi: int = 96) -> bytes:
+    """DOT text as an image of this format, by `engine` or else the first of ENGINES that is there.
+
+    An engine is a program that takes the options of Graphviz's `dot`, by name or path, or the
+    package pygraphviz. LayoutError if there is none, or if it fails.
+    """
+    for name in [engine] if engine else ENGINES:
+        if name == "pygraphviz" and find_spec(name):
+            import pygraphviz  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+            graph, options = pygraphviz.AGraph(string=source), f"-Gdpi={dpi}"
+            return bytes(graph.draw(format=format, prog="dot", args=options))
+        places = os.pathsep.join([os.environ.get("PATH", os.defpath), *SCRIPTS])
+        if program := shutil.which(name, path=places):
+            command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]
+            done = subprocess.run(command, input=source.encode(), capture_output=True)
+            if done.returncode:
+                raise LayoutError(f"{program}: {done.stderr.decode(errors='replace').strip()}")
+            return done.stdout
+    raise LayoutError(
+        f"no layout engine ({engine or ', '.join(ENGINES)}): pip install "
+        '"microgrid-autodiff[viz]"; the DOT text is in .source'
+    )

@@ -1,0 +1,75 @@
+"""Tables of text as aligned lines, as HTML and as LaTeX; numbers in short."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from microgrid.views.wording import split
+
+
+def shortened(items: list[str], most: int = 9) -> list[str]:
+    """The beginning and the end of a long list."""
+    return items if len(items) <= most else [*items[:4], "…", *items[-3:]]
+
+
+def short(x: Any) -> str:
+    """A number with four significant digits, for display only."""
+    text = str(x) if not isinstance(x, float) else f"{x:.4g}"
+    return "0" if text == "-0" else text
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Lines of aligned columns: the first `left` of them to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (head, *rows)
+    ]
+
+
+STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
+
+
+def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """The same as HTML; nothing in it survives as markup that was not ours."""
+
+    def line(kind: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f'<{kind} style="{STYLE[i < left]}">{escape(cell)}</{kind}>'
+            for i, cell in enumerate(cells)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    top = f"<caption>{escape(caption)}</caption><thead><tr>{line('th', head)}</tr></thead>"
+    return f"<table>{top}<tbody>{body}</tbody></table>"
+
+
+def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """The same as a LaTeX array, for a formula of its own."""
+    columns = "".join("l" if i < left else "r" for i in range(len(head)))
+    top = " & ".join(rf"\text{{{name}}}" for name in head) + r" \\ \hline"
+    body = " \\\\\n".join(" & ".join(map(latex_cell, row)) for row in rows)
+    return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
+
+
+NAME = re.compile(r"[^\W\d]\w*(?:_\{[^{}]*\})?")
+SIGNS = str.maketrans({"→": r"\to", "·": r"\cdot", "*": r"\cdot", "…": r"\dots"})
+
+
+def latex_cell(cell: str) -> str:
+    """Names with their subscripts in math; words and anything TeX would act on as escaped text."""
+
+    def name(match: re.Match[str]) -> str:
+        base, subscript = split(match[0])
+        word = base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
+        return f"{word}_{{{subscript}}}" if subscript else word
+
+    if set(NAME.sub("", cell)) & set("\\#$%&~{}_^'`") or cell.startswith("…"):
+        return r"\text{" + re.sub(r"([#$%&_{}])", r"\\\1", cell.replace("\\", "/")) + "}"
+    return NAME.sub(name, cell).translate(SIGNS)

@@ -1,0 +1,331 @@
+"""The command line, as its user meets it."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import microgrid
+from microgrid.cli.commands import main
+
+
+def run(*arguments, **environment):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "microgrid", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        timeout=60,
+    )
+
+
+def test_demo_prints_tables_shows_that_graph_and_formulas_agree_and_writes_pictures(
+    tmp_path, capsys
+):
+    assert main(["demo", "-o", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "w_0 * x_0" in text
+    assert text.count("equal to the last bit") == 3
+    assert "DIFFERENT" not in text
+    assert all(len(line) <= 80 for line in text.splitlines() if not line.startswith("wrote"))
+    for name in ("sigmoid_circuit", "affine_layer"):
+        for suffix, start in ((".svg", b"<"), (".png", b"\x89PNG")):
+            path = tmp_path / "out" / (name + suffix)
+            assert path.read_bytes().startswith(start)
+            assert f"wrote {path}" in text
+
+
+def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(
+    tmp_path, monkeypatch, capsys
+):
+    from microgrid.engine.errors import LayoutError
+
+    class NoEngine:
+        def save(self, path):
+            if path.suffix != ".dot":
+                raise LayoutError('pip install "microgrid-autodiff[viz]"')
+            path.write_text("digraph {}")
+            return path
+
+    monkeypatch.setattr("microgrid.cli.commands.draw", lambda root, **_: NoEngine())
+    assert main(["demo", "-o", str(tmp_path)]) == 0
+    assert (tmp_path / "sigmoid_circuit.dot").read_text() == "digraph {}"
+    assert "microgrid-autodiff[viz]" in capsys.readouterr().out
+
+
+def test_explain_prints_the_table(capsys):
+    assert main(["explain", "(a*b + a) * a", "a=3", "b=2"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "f = 27, upstream 1"
+    assert "router" not in out
+
+
+def test_explain_of_a_name_lists_its_paths(capsys):
+    assert main(["explain", "(a*b + a) * a", "a=3", "b=2", "--of", "a"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "3 paths, ∂f/∂a = 18"
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("html", "<!DOCTYPE"), ("svg", "<svg")])
+def test_steps_writes_a_page_or_an_animation(suffix, start, tmp_path):
+    path = tmp_path / f"steps.{suffix}"
+    assert main(["steps", "x*x", "x=3", "-o", str(path)]) == 0
+    assert start.lower() in path.read_text(encoding="utf-8")[:300].lower()
+
+
+@pytest.mark.parametrize("suffix", ["tex", "md"])
+def test_derive_writes_a_document(suffix, tmp_path):
+    path = tmp_path / f"affine.{suffix}"
+    assert main(["derive", "affine", "--n", "1", "--d", "2", "--m", "2", "-o", str(path)]) == 0
+    assert "x_{12}" in path.read_text(encoding="utf-8")
+    assert main(["derive", "matmul", "--k", "1"]) == 0
+
+
+def test_a_wrong_claim_ends_with_exit_code_1_and_a_counterexample(capsys):
+    assert main(["derive", "affine", "--dX", "dY @ W"]) == 1
+    assert "N = 1, D = 2, M = 2" in capsys.readouterr().err
+
+
+def test_worksheet_writes_a_sheet_and_its_answers(tmp_path, capsys):
+    sheet, answers, again = (tmp_path / "new" / name for name in ("s.html", "a.tex", "again.html"))
+    arguments = ["worksheet", "--seed", "-7", "--kind", "forks", "-n", "2"]
+    assert main([*arguments, "-o", str(sheet), "--answers", str(answers)]) == 0
+    assert capsys.readouterr().out == f"wrote {sheet}\nwrote {answers}\n"
+    assert "Name" in sheet.read_text(encoding="utf-8")
+    assert r"\begin{document}" in answers.read_text(encoding="utf-8")
+    assert main([*arguments, "-o", str(again)]) == 0
+    assert again.read_bytes() == sheet.read_bytes()
+
+
+def test_help_of_worksheet_has_examples_and_says_what_the_kinds_are():
+    done = run("worksheet", "--help")
+    assert "microgrid worksheet --seed 7 --kind forks" in done.stdout
+    assert "values that are used more than once" in done.stdout
+
+
+def test_negative_numbers_and_quotients_are_numbers(capsys):
+    assert main(["explain", "w*x", "w=-2", "x=1/4"]) == 0
+    assert "f = -0.5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("x=−2", "-2"), ("x=–2", "-2"), ("x=0,5", "0.5"), ("x=1 / 4", "0.25"), ("x=½", "0.5"),
+        ("x = 3", "3"), ("x=.5", "0.5"), ("x=25%", "0.25"), ("x=1_000", "1000"), ("x=inf", "inf"),
+        ("x=٣", "3"), ("ｘ=2", "2"),
+    ],
+)  # fmt: skip
+def test_a_number_may_be_written_as_people_write_it(word, value, capsys):
+    assert main(["explain", "x", word]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith(f"x = {value}, ")
+
+
+def test_a_name_may_be_copied_from_a_picture(capsys):
+    assert main(["explain", "x₁*x_2", "x_1=2", "x₂=3"]) == 0
+    assert "f = 6" in capsys.readouterr().out
+
+
+def test_options_read_numbers_as_the_rest_does(tmp_path, capsys):
+    sheets = [tmp_path / "a.html", tmp_path / "b.html"]
+    for seed, n, sheet in (("-7", "2", sheets[0]), ("−7", "2.0", sheets[1])):
+        assert main(["worksheet", "--seed", seed, "-n", n, "-o", str(sheet)]) == 0
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+
+
+def test_the_version_is_that_of_the_installed_distribution(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"microgrid {microgrid.__version__}\n"
+    with suppress(PackageNotFoundError):
+        assert microgrid.__version__ == version("microgrid-autodiff")
+
+
+def test_a_checkout_that_is_not_installed_has_a_version_too(tmp_path):
+    package = Path(microgrid.__file__).parent
+    (tmp_path / "microgrid").symlink_to(package, target_is_directory=True)
+    for needed in ("numpy", "graphviz"):
+        (tmp_path / needed).symlink_to(Path(find_spec(needed).origin).parent)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import microgrid as mg; "
+    program += "print(mg.__version__)"
+    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True)
+    assert done.stdout == "0+unknown\n", done.stderr
+
+
+def test_the_command_alone_prints_its_help():
+    done = run()
+    assert done.returncode == 2
+    assert "worksheet" in done.stdout
+    assert done.stderr == "microgrid: a COMMAND is required\n"
+
+
+@pytest.mark.parametrize(
+    ("answers", "links"),
+    [("s.html", {}), ("./s.html", {}), ("new/../s.html", {}), ("t.html", {"t.html": "s.html"})],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("exists", [False, True])
+def test_the_answers_do_not_overwrite_the_sheet(answers, links, exists, tmp_path, capsys):
+    sheet = tmp_path / "s.html"
+    if exists:
+        sheet.write_text("kept")
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    assert main(["worksheet", "-o", str(sheet), "--answers", f"{tmp_path}/{answers}"]) == 2
+    assert "are one file: give two names" in capsys.readouterr().err
+    assert sheet.exists() == exists
+    assert not exists or sheet.read_text() == "kept"
+
+
+def test_a_hard_link_is_the_same_file_too(tmp_path):
+    (tmp_path / "s.html").write_text("kept")
+    os.link(tmp_path / "s.html", tmp_path / "t.html")
+    paths = [str(tmp_path / name) for name in ("s.html", "t.html")]
+    assert main(["worksheet", "-o", paths[0], "--answers", paths[1]]) == 2
+    assert (tmp_path / "t.html").read_text() == "kept"
+
+
+def test_no_report_overwrites_another_or_the_engine(tmp_path, monkeypatch, capsys):
+    engine = tmp_path / "engine.py"
+    engine.write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    report = str(tmp_path / "r")
+    for target, *options in (
+        [str(engine), "--html", str(engine)], [f"{engine}:Value", "--json", str(engine)],
+        ["engine", "--html", report, "--json", report], ["engine", "--html", "-", "--json", "-"],
+        ["engine", "--json", "engine.py"], ["engine:Value", "--junit", str(engine)],
+    ):  # fmt: skip
+        assert main(["check", target, *options]) == 2
+        assert "are one file" in capsys.readouterr().err
+    assert engine.read_text() == "mine"
+    assert not Path(report).exists()
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "dot"])
+def test_draw_writes_the_format_of_the_file_name(suffix, tmp_path):
+    path = tmp_path / "new" / f"f.{suffix}"
+    assert main(["draw", "x*x", "x=3", "-o", str(path)]) == 0
+    assert path.stat().st_size > 200
+
+
+def test_draw_forward_has_no_gradients(tmp_path):
+    for name, extra in (("after", []), ("before", ["--forward"])):
+        assert main(["draw", "x*x", "x=3", "-o", str(tmp_path / f"{name}.dot"), *extra]) == 0
+    assert "6.00" in (tmp_path / "after.dot").read_text()
+    assert "6.00" not in (tmp_path / "before.dot").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["explain", "x +", "x=1"], "invalid syntax"),
+        (["explain", "x", "x=one"], "not a number"),
+        (["explain", "x", "x"], "name=number"),
+        (["explain", "x", "x", "=", "1"], "without spaces"),
+        (["explain", "x", "x="], "name=number"),
+        (["explain", "x=1", "x"], "after the expression"),
+        (["explain", "x", "x=True"], "not a number, such as 2, -0.5, 1/3"),
+        (["explain", "x", "x=1+1"], "not a number"),
+        (["explain", "x", "x=1,000"], "may be 1000 or 1.000"),
+        (["explain", "x", "x=(1)"], "leave the brackets out"),
+        (["explain", "x", "x=1e400"], "too large for a float"),
+        (["explain", "x", "x=1e-400"], "too small for a float"),
+        (["explain", "x", "x=" + "9" * 5000], "not a number"),
+        (["explain", "x*y", "x=1"], "y has no number"),
+        (["explain", "x", "x=1/0"], "not a number"),
+        (["explain", "9**9**9"], "out of range"),
+        (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png, .dot"),
+        (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
+        (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
+        (["derive", "matmul", "--d", "3"], "matmul has no --d"),
+        (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),
+        (["derive", "affine", "--n", "0"], "1"),
+        (["derive", "affine", "-o", "f.pdf"], ".tex"),
+        (["steps", "x", "x=1", "-o", "f.gif"], ".html, .svg"),
+        (["explain", "x<[y]", "x=1", "y=2"], "wrong operands"),
+        (["worksheet"], "required"),
+        (["worksheet", "--kind", "x", "-o", "f.html"], "values, gradients, forks, routers, mixed"),
+        (["worksheet", "-n", "51", "-o", "f.html"], "1 to 50"),
+        (["worksheet", "-n", "two", "-o", "f.html"], "invalid int"),
+        (["worksheet", "--seed", "1.5", "-o", "f.html"], "invalid int"),
+        (["worksheet", "-o", "f.pdf"], ".html, .tex"),
+        (["worksheet", "-o", "f.html", "--answers", "f.pdf"], ".html, .tex"),
+        (["worksheet", "-o", "f.html", "x=1"], "unrecognized"),
+        (["check", "cli.py", "--seed", "1,000"], "invalid int"),
+        (["check", "cli.py", "--timeout", "0,5"], "from 1 to 86400"),
+        (["check", "cli.py", "--examples", "2.5"], "from 1 to 100000"),
+        (["nonsense"], "invalid choice"),
+        (["draw", "x", "x=1"], "required"),
+        ([], "required"),
+    ],
+    ids=str,
+)
+def test_wrong_input_ends_with_exit_code_2_and_one_clear_message(arguments, words):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_input_called_f_is_not_mistaken_for_the_result(capsys):
+    assert main(["explain", "f*2", "f=3", "--of", "f"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "1 path, ∂y/∂f = 2"
+    assert main(["explain", "n1*n2+n1", "n1=3", "n2=4"]) == 0
+    assert "f = node2 + n1" in capsys.readouterr().out
+    assert main(["explain", "x", "x=1", "x=2"]) == 2
+    assert "two numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "-x", "x=2"],
+        ["explain", "-3*x", "x=2"],
+        ["explain", "x*2", "--of", "x", "x=3"],
+        ["explain", "µ*2", "µ=3"],
+    ],
+    ids=str,
+)
+def test_natural_command_lines_are_understood(arguments, capsys):
+    assert main(arguments) == 0
+
+
+def test_output_that_cannot_show_every_letter_is_no_reason_to_stop(tmp_path):
+    done = run("demo", "-o", str(tmp_path), PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert (tmp_path / "affine_layer.svg").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = f"{sys.executable} -m microgrid derive affine --n 3 --d 3 --m 3 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("Backpropagation")
+
+
+def test_help_has_examples():
+    for arguments in (["--help"], ["explain", "--help"], ["draw", "--help"], ["derive", "--help"]):
+        done = run(*arguments)
+        assert done.returncode == 0
+        assert 'microgrid explain "' in done.stdout
+        text = done.stdout.partition("examples:")[0] + done.stdout.partition("EXPR is")[2]
+        assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_output_that_is_no_terminal_has_no_colours(tmp_path):
+    done = run("demo", "-o", str(tmp_path))
+    assert done.returncode == 0
+    assert "\033" not in done.stdout
+
+
+def test_the_installed_command_is_the_same_program():
+    command = Path(sys.executable).parent / "microgrid"
+    if not command.exists():
+        pytest.skip("microgrid is not installed beside this python")
+    done = subprocess.run([command, "explain", "x*x", "x=2"], capture_output=True, text=True)
+    assert "switcher" in done.stdout

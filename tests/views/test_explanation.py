@@ -1,0 +1,153 @@
+"""The table of the backward pass."""
+
+import re
+from fractions import Fraction
+from math import prod
+from xml.etree import ElementTree
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from shared.strategies import affine_problems, fractions, programs
+
+import microgrid as mg
+from microgrid import Value, examples, explain, gradients, matrix
+from microgrid.engine.value import topological
+
+
+@given(programs())
+def test_every_row_is_one_share_and_the_last_total_is_the_gradient(program):
+    nodes = program.nodes(Value)
+    rows = explain(nodes[-1]).rows
+    nodes[-1].backward()
+    last = {}
+    for r in rows:
+        assert r.share == r.local * r.upstream
+        assert r.total == last.get(r.parent_node, 0) + r.share
+        assert r.upstream == r.child_node.grad
+        last[r.parent_node] = r.total
+    for v in topological(nodes[-1])[:-1]:
+        assert last[v] == v.grad
+    assert len(rows) == sum(len(v.parents) for v in topological(nodes[-1]))
+
+
+def test_the_table_of_the_sigmoid_circuit_reads_as_on_the_slides():
+    text = str(explain(examples.sigmoid_circuit()))
+    lines = text.splitlines()
+    assert lines[0] == "f = 0.7311, upstream 1"
+    rows = [" ".join(line.split()) for line in lines]
+    assert rows[1] == "gate role to local upstream share total"
+    assert rows[2] == "f = 1 / n14 n14 -0.5344 1 -0.5344 -0.5344"
+    assert rows[-1] == "n3 = w_0 * x_0 switcher x_0 2 0.1966 0.3932 0.3932"
+    assert len(lines) == 2 + 12
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_value_used_twice_shows_its_partial_sums():
+    a, b = Value(3.0, "a"), Value(2.0, "b")
+    rows = [r for r in explain((a * b + a) * a).rows if r.parent == "a"]
+    assert [(r.share, r.total) for r in rows] == [(9, 9), (3, 12), (6, 18)]
+
+
+def test_constants_have_no_rows_and_no_node_is_changed():
+    x = Value(3.0, "x")
+    y = 2 * x + 1
+    assert [r.parent for r in explain(y).rows] == ["n2", "x"]
+    assert y._grad is None
+    assert x._grad is None
+
+
+def test_many_operands_are_cut_short():
+    y = mg.total([Value(float(i), f"x_{i}") for i in range(9)])
+    assert explain(y).rows[0].gate == "n9 = sum(x_0, x_1, x_2, …, x_8)"
+
+
+def test_a_leaf_has_an_empty_table():
+    assert str(explain(Value(2.0, "x"))).splitlines()[0] == "x = 2, upstream 1"
+
+
+@given(programs())
+def test_the_paths_sum_up_to_the_gradient(program):
+    nodes = program.nodes(Value)
+    root = nodes[-1]
+    for leaf in nodes[: len(program.leaves)]:
+        paths = explain(root, of=leaf, most=10**6)
+        assert sum(path.product for path in paths.paths) == paths.gradient == gradients(root, leaf)
+        assert paths.count == len(paths.paths)
+        for path in paths.paths:
+            assert path.nodes[0] is leaf
+            assert path.nodes[-1] is root
+            assert len(path.locals) == len(path.nodes) - 1
+            assert path.product == prod(path.locals)
+            assert all(a in b.parents for a, b in zip(path.nodes, path.nodes[1:], strict=False))
+
+
+@given(programs(), st.integers(0, 3))
+def test_paths_are_counted_without_being_listed(program, most):
+    nodes = program.nodes(Value)
+    all_of_them = explain(nodes[-1], of=nodes[0], most=10**6)
+    few = explain(nodes[-1], of=nodes[0], most=most)
+    assert few.count == all_of_them.count
+    assert few.gradient == all_of_them.gradient
+    assert few.paths == all_of_them.paths[:most]
+
+
+def test_a_trillion_paths_are_counted_at_once():
+    x = y = Value(1.0, "x")
+    for _ in range(40):
+        y = y + y
+    paths = explain(y, of=x)
+    assert paths.count == 2**40
+    assert paths.gradient == 2.0**40
+    assert len(paths.paths) == 20
+    assert f"… and {2**40 - 20} more" in str(paths)
+
+
+@given(affine_problems(fractions))
+def test_influence_paths_of_the_product_are_one_per_row(problem):
+    """dX[i][j] = Σ_a W[a][i] · dY[a][j]: one path X[i][j] → Y[a][j] → L for every row a of W."""
+    W, X, _, dY = problem
+    nodes = matrix(X, "x")
+    L = examples.matmul_circuit(matrix(W, "w"), nodes, dY)
+    for (i, j), x in np.ndenumerate(nodes):
+        paths = explain(L, of=x)
+        assert [path.product for path in paths.paths] == [W[a, i] * dY[a, j] for a in range(len(W))]
+
+
+def test_a_node_without_influence_has_no_path():
+    x, y = Value(1.0, "x"), Value(2.0, "y")
+    assert explain(y * 2, of=x).count == 0
+    assert str(explain(y * 2, of=x)).splitlines()[0] == "0 paths, ∂n2/∂x = 0"
+    assert explain(y, of=y).paths[0].nodes == (y,)
+    shut = mg.where(x > 5, x, y)
+    assert explain(shut, of=x).count == 0
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20))
+def test_no_label_gets_out_of_the_html_table(label):
+    try:
+        x = Value(2.0, label)
+    except ValueError:  # a character that no picture can show
+        return
+    for table in (explain(x * x), explain(x * x, of=x)):
+        tree = ElementTree.fromstring(table._repr_html_())
+        assert {e.tag for e in tree.iter()} <= {
+            "table", "caption", "thead", "tbody", "tr", "th", "td",
+        }  # fmt: skip
+        assert label in "".join(tree.itertext())
+
+
+def test_the_latex_table_keeps_subscripts_and_balances():
+    root = examples.sigmoid_circuit()
+    text = explain(root).latex()
+    assert r"n3 = w_{0} \cdot x_{0}".replace("n3", r"\mathrm{n3}") in text
+    assert text.count("{") == text.count("}")
+    assert len(re.findall(r"\\\\", text)) == 12
+    paths = explain(root, of=examples.named(root)["x_0"]).latex()
+    assert r"x_{0} \to \mathrm{n3}" in paths
+    assert r"\text{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2).latex()
+
+
+def test_fractions_are_shown_whole():
+    x = Value(Fraction(1, 3), "x")
+    assert "1/3" in str(explain(x * x))

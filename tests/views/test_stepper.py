@@ -1,0 +1,640 @@
+"""The step-through: what each frame says and shows, and how the page behaves in a real browser."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from fractions import Fraction
+from html.parser import HTMLParser
+from itertools import groupby
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from shared.strategies import labels, programs
+
+from microgrid import Value, custom_op, examples
+from microgrid.engine.errors import LabelError, LayoutError
+from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.value import topological
+from microgrid.views.explanation import explain
+from microgrid.views.stepper import steps
+from microgrid.views.wording import number
+
+SVG = "{http://www.w3.org/2000/svg}"
+TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
+OURS = TABLE | {"html", "head", "meta", "title", "style", "body", "div", "figure", "img", "script"}
+OURS |= {"details", "summary"}
+DRAWN = {"svg", "g", "text", "polygon", "path", "ellipse"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def fork() -> Value:
+    a, b = Value(3.0, "a"), Value(2.0, "b")
+    y = (b * a + a) * a
+    y.label = "y"
+    return y
+
+
+def shown(x) -> str:
+    return number(x).replace("-", "−")
+
+
+def page(root, tmp_path, **options) -> str:
+    steps(root, **options).save(tmp_path / "page.html")
+    return (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def picture_of(html: str) -> ElementTree.Element:
+    return ElementTree.fromstring(base64.b64decode(re.search('base64,([^"]+)', html)[1]))
+
+
+def data_of(html: str) -> dict:
+    return json.loads(re.search(r"^const data = (.*);$", html, re.MULTILINE)[1])
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute of a page, and whether each tag is closed in turn."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.seen, self.attributes, self.open, self.script = [], [], [], ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append(tag)
+        self.attributes += attributes
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+# Frames
+
+
+def test_the_sigmoid_circuit_goes_forward_gate_by_gate_and_back_again():
+    frames = steps(examples.sigmoid_circuit()).frames
+    phases = ["start", *["forward"] * 8, "seed", *["backward"] * 8, "done"]
+    assert [f.phase for f in frames] == phases
+    assert frames[1].text == "× computes 2.00 × (−1.00) = −2.00"
+    assert frames[8].text == "1/x computes f = 1 / 1.37 = 0.73"
+    assert frames[14].lines == (
+        "+ is a distributor: local 1.00 × upstream 0.20 = share 0.20 to the output of + (4.00)",
+        "+ is a distributor: local 1.00 × upstream 0.20 = share 0.20 to w₂",
+    )
+    assert frames[-1].text == (
+        "Every gradient is there: ∂f/∂w₀ = −0.20, ∂f/∂x₀ = 0.39, ∂f/∂w₁ = −0.39, "
+        "∂f/∂x₁ = −0.59, ∂f/∂w₂ = 0.20"
+    )
+
+
+def test_at_a_fork_the_sum_so_far_is_told():
+    told = [line for f in steps(fork()).frames for line in f.lines if " to a" in line]
+    assert [line.split(" to a")[1] for line in told] == [
+        ", the first of 3 shares", "; 9.00 + 3.00 so far 12.00", "; 12.00 + 6.00 = 18.00 in all",
+    ]  # fmt: skip
+
+
+@settings(max_examples=30)
+@given(programs())
+def test_the_numbers_of_the_frames_are_those_of_explain(program):
+    root = program.nodes(Value)[-1]
+    rows, result = explain(root).rows, steps(root)
+    back = [f for f in result.frames if f.phase == "backward"]
+    assert [row for f in back for row in f.rows] == rows
+    assert [list(f.rows) for f in back] == [
+        list(group) for _, group in groupby(rows, lambda row: row.child_node)
+    ]
+    received = Counter()
+    for frame in back:
+        for line, row in zip(frame.lines, frame.rows, strict=True):
+            said = re.search(r": local (\S+) × upstream (\S+) = share (\S+) to ", line).groups()
+            assert said == (shown(row.local), shown(row.upstream), shown(row.share))
+            if received[row.parent_node]:
+                so_far = re.search(r"; (\S+) \+ (\S+) (?:so far|=) (\S+)(?: in all)?$", line)
+                total = Fraction(row.total) - Fraction(row.share)
+                assert so_far.groups() == (shown(total), shown(row.share), shown(row.total))
+            received[row.parent_node] += 1
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(programs())
+def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
+    root = program.nodes(Value)[-1]
+    result, order = steps(root, prefix="p-"), topological(root)
+    ids = {id: e for e in result.canvas().iter() if (id := e.get("id"))}
+    totals = {root: type(root.data)(1)}
+    for k, frame in enumerate(result.frames):
+        totals |= {row.parent_node: row.total for row in frame.rows}
+        if frame.phase == "backward":
+            red = {
+                id.split("_")[0]: ids[id].text for id, span in result.placed()
+                if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
+            }  # fmt: skip
+            assert red == {f"p-n{order.index(v)}": number(x) for v, x in totals.items()}
+            assert frame.marks[0] == f"g{order.index(frame.rows[0].child_node)}"
+
+
+def test_nothing_is_changed_and_no_backward_pass_is_needed(tmp_path):
+    root = fork()
+    root.parents[1].grad = 7.0
+    before = [(v._number, v._grad, v._label, v._version) for v in topological(root)]
+    result = steps(root)
+    result.save(tmp_path / "f.html")
+    result.animated_svg()
+    assert before == [(v._number, v._grad, v._label, v._version) for v in topological(root)]
+    assert result.frames[-1].text.endswith("∂y/∂a = 18.00")
+
+
+def test_a_lone_leaf_and_an_exact_fraction_have_frames():
+    assert [f.phase for f in steps(Value(2.0, "x")).frames] == ["start", "seed", "done"]
+    x = Value(Fraction(1, 3), "x")
+    assert steps(x * x).frames[-1].text == "Every gradient is there: x = 2/3"
+
+
+def test_what_no_path_reaches_ends_with_a_gradient_of_zero():
+    a, b = Value(1.0, "a"), Value(2.0, "b")
+    result = steps(FUNCTIONS["where"](True, a, b))
+    assert result.frames[-1].text == "Every gradient is there: a = 1.00, b = 0.00"
+    assert [s.first for s in result.spans if s.shown == "0.00"] == [len(result.frames) - 1] * 2
+
+
+def test_a_sum_of_two_hundred_terms_and_a_deep_chain_have_frames():
+    assert len(steps(FUNCTIONS["total"]([Value(float(i)) for i in range(200)])).frames) == 5
+    y = Value(1.0, "x")
+    for _ in range(3000):
+        y = -y
+    assert len(steps(y).frames) == 6003
+
+
+# The page
+
+
+def test_the_page_of_the_sigmoid_circuit_is_small(tmp_path):
+    assert len(page(examples.sigmoid_circuit(), tmp_path).encode()) < 100_000
+
+
+def test_the_page_is_the_same_in_every_process(tmp_path):
+    program = (
+        "from microgrid import examples; from microgrid.steps import steps; import sys\n"
+        "s = steps(examples.parallel_branches())\n"
+        "sys.stdout.write(s._repr_html_() + s.animated_svg())"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
+            capture_output=True, check=True,
+        ).stdout
+        for seed in ("0", "1")
+    ]  # fmt: skip
+    assert runs[0] == runs[1]
+    assert b"relu" in runs[0]
+
+
+@settings(max_examples=25)
+@given(labels, labels)
+@example("</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>")
+@example("-->", "<!--")
+@example("@@data@@", "xmlns:ns0=")
+@example('"', "' id=n1 ]")
+@example("\u2028\\u003c", "${x}`")
+@example("</style>", "]]>&amp;")
+def test_any_label_is_text_and_nothing_else(tmp_path_factory, outer, middle):
+    x = Value(1.0, outer)
+    h = x.exp()
+    h.label = middle
+    html = page(h * x, tmp_path_factory.mktemp("page"))
+    tags = Tags(html)
+    assert set(tags.seen) <= OURS
+    assert tags.seen.count("script") == tags.seen.count("img") == 1
+    assert not [a for a, _ in tags.attributes if a.startswith("on") or a == "href"]
+    picture = picture_of(html)
+    assert {e.tag.removeprefix(SVG) for e in picture.iter()} <= DRAWN
+    assert any(
+        outer in line or len(outer) < 30 for f in data_of(html)["frames"] for line in f["lines"]
+    )
+    assert "<" not in re.search("^const data = (.*);$", html, re.MULTILINE)[1]
+    moving = ElementTree.fromstring(steps(h * x).animated_svg())
+    assert {e.tag.removeprefix(SVG) for e in moving.iter()} <= DRAWN | {"style", "rect"}
+    steps(h * x).picture(2).pipe("svg")
+
+
+def test_the_name_of_a_users_operation_is_text_too(tmp_path):
+    odd = custom_op("<b>\x07{", lambda x: x, lambda y, x: 1)
+    html = page(odd(Value(1.0, "x")), tmp_path)
+    assert "b" not in Tags(html).seen
+    assert "<b>\ufffd{" in data_of(html)["frames"][1]["lines"][0]
+
+
+def test_without_scripts_there_are_the_final_picture_and_the_table(tmp_path):
+    root = examples.sigmoid_circuit()
+    html = page(root, tmp_path)
+    visible = [
+        t.text for t in picture_of(html).iter(f"{SVG}text")
+        if t.get("visibility") != "hidden" and t.get("fill") == "#c62828"
+    ]  # fmt: skip
+    red = "-0.20 0.39 -0.39 -0.59 0.20 0.20 0.20 0.20 0.20 -0.20 -0.53 -0.53 1.00"
+    assert sorted(visible) == sorted(red.split())
+    for row in explain(root).rows:
+        cells = "".join(
+            f"<td>{shown(x)}</td>" for x in (row.local, row.upstream, row.share, row.total)
+        )
+        assert cells in html
+
+
+def test_at_a_fork_only_the_total_is_visible_in_the_final_picture(tmp_path):
+    picture = picture_of(page(fork(), tmp_path, prefix="p-"))
+    wire = next(g for g in picture.iter(f"{SVG}g") if g.get("id") == "p-n1")
+    red = [t for t in wire if t.get("fill") == "#c62828"]
+    assert [t.text for t in red if not t.get("visibility")] == ["18.00"]
+    assert [t.text for t in red if t.get("visibility")] == ["9.00", "12.00"]
+
+
+def test_every_id_begins_with_the_prefix_and_must_be_a_word(tmp_path):
+    picture = picture_of(page(fork(), tmp_path, prefix="left-"))
+    ids = [e.get("id") for e in picture.iter() if e.get("id")]
+    assert len(ids) == len(set(ids)) > 20
+    assert all(id.startswith("left-") for id in ids)
+    assert steps(fork()).prefix == steps(fork()).prefix != steps(Value(1.0)).prefix
+    with pytest.raises(LabelError, match="letters"):
+        steps(fork(), prefix='"]')
+
+
+def test_colours_have_a_contrast_of_at_least_4_5(tmp_path):
+    html = page(fork(), tmp_path)
+
+    def light(color: str) -> float:
+        color = "".join(c * 2 for c in color[1:]) if len(color) == 4 else color[1:]
+        parts = [int(color[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) + 0.05
+
+    def contrast(a: str, b: str) -> float:
+        return max(light(a), light(b)) / min(light(a), light(b))
+
+    day, night = (
+        dict(re.findall(r"--(\w+):(#\w+)", part))
+        for part in html.split("@media screen and (prefers")[-2:]
+    )
+    green_at_night = re.search(r'\[fill="#0a7d20"\]\{fill:(#\w+)', html)[1]
+    for scheme, others in ((day, ["#0a7d20", "#c62828"]), (night, [green_at_night])):
+        for ink in (*(scheme[k] for k in ("fg", "soft", "ink", "back", "focus")), *others):
+            assert contrast(ink, scheme["bg"]) >= 4.5
+        assert contrast(scheme["line"], scheme["bg"]) >= 3  # borders of controls
+    assert contrast("#1b1f24", "#ffe08a") >= 4.5  # in a lit gate
+
+
+def test_a_notebook_gets_html_and_a_line_of_text():
+    bundle = steps(fork())._repr_mimebundle_()
+    assert bundle["text/html"] == steps(fork())._repr_html_()
+    assert bundle["text/plain"] == "<Steps: 9 frames; a notebook shows them, else save(path)>"
+
+
+# Slides and the animation
+
+
+def test_slides_are_one_svg_and_one_png_of_one_size_for_each_frame(tmp_path):
+    result = steps(fork())
+    paths = result.save_frames(tmp_path / "new", dpi=72)
+    assert sorted(p.name for p in paths) == [
+        f"frame-{k:02}.{kind}" for k in range(1, 10) for kind in ("png", "svg")
+    ]
+    sizes, places = set(), set()
+    for path in paths:
+        data = path.read_bytes()
+        if path.suffix == ".png":
+            sizes.add(data[16:24])
+            continue
+        root = ElementTree.fromstring(data)
+        places.add(tuple(e.get("cx") for e in root.iter(f"{SVG}ellipse")))
+        words = " ".join("".join(t.itertext()) for t in root.iter(f"{SVG}text")).replace(
+            "\xa0", " "
+        )
+        assert all(line in words for line in result.frames[int(path.stem[-2:]) - 1].lines)
+    assert len(sizes) == len(places) == 1
+
+
+def test_a_slide_marks_its_gate_and_shows_only_what_is_known():
+    result = steps(fork())
+    svg = ElementTree.fromstring(result.picture(6).pipe("svg"))  # the + sends back
+    lit = [e for e in svg.iter(f"{SVG}ellipse") if e.get("stroke-width") == "3"]
+    assert [e.get("fill") for e in lit] == ["#ffe08a"]
+    red = [t for t in svg.iter(f"{SVG}text") if t.get("fill") == "#c62828"]
+    assert sorted(t.text for t in red) == ["1.00", "12.00", "3.00", "3.00", "3.00", "9.00"]
+    assert sorted(t.text for t in red if t.get("font-weight") == "bold") == [
+        "12.00",
+        "3.00",
+        "3.00",
+    ]
+
+
+def test_the_animation_has_no_script_and_every_selector_finds_its_element():
+    result = steps(fork())
+    text = result.animated_svg()
+    svg = ElementTree.fromstring(text)
+    ids = {e.get("id") for e in svg.iter()}
+    style = next(svg.iter(f"{SVG}style")).text
+    assert "script" not in text
+    assert "prefers-reduced-motion" in style
+    assert set(re.findall(r"animation:(\S+) ", style)) == set(
+        re.findall(r"@keyframes (\S+?)\{", style)
+    )
+    assert set(re.findall(r"#(s[\w-]+)", style)) <= ids
+    assert {id for id, _ in result.placed()} <= set(re.findall(r"#(s[\w-]+)", style))
+    words = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text")]
+    assert all(line in words for f in result.frames for line in f.lines)
+
+
+# In a real browser
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A running Chromium; where there is none, a warning that cannot be overlooked."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        path = None
+    if path is None:
+        loud = "NOT TESTED IN A BROWSER: apt-get install chromium, pip install playwright"
+        warnings.warn(loud, stacklevel=1)
+        pytest.skip(loud)
+    unwanted = ("gpu", "background-networking", "component-update", "sync")
+    options = ["--no-sandbox", "--no-first-run", *(f"--disable-{x}" for x in unwanted)]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Opens HTML as a file; fails at the end if anything was requested or complained of."""
+    contexts, requests, complaints = [], [], []
+
+    def opened(html: str, **options):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto(path.as_uri())
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
+    other = [r for r in requests if not r.startswith(("file:", "data:image/svg+xml;base64,"))]
+    assert other == complaints == []
+    assert len({r for r in requests if r.startswith("file:")}) == 1
+
+
+def step_of(tab, which: int = 0) -> int:
+    return int(tab.locator(".microgrid-steps").nth(which).get_attribute("data-step"))
+
+
+def words_on(tab) -> list[str]:
+    return tab.locator(".now .words p").all_text_contents()
+
+
+def test_every_button_goes_where_it_says(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path))
+    at = []
+    for name in ("Next", "Next", "Previous", "Last", "Next", "First", "Previous"):
+        tab.get_by_role("button", name=f"{name} step").click()
+        at.append(step_of(tab))
+    assert at == [1, 2, 1, 8, 8, 0, 0]
+
+
+def test_every_key_goes_where_it_says_and_only_with_the_focus(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path))
+    tab.keyboard.press("ArrowRight")
+    assert step_of(tab) == 0
+    tab.keyboard.press("Tab")
+    outline = tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    at = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowLeft"):
+        tab.keyboard.press(key)
+        at.append(step_of(tab))
+    assert at == [1, 2, 1, 8, 8, 0, 0]
+    tab.keyboard.press("Control+ArrowRight")
+    assert step_of(tab) == 0
+    tab.keyboard.press("Space")
+    assert tab.get_by_role("button", name="Pause").is_visible()
+    tab.keyboard.press("Space")
+    assert tab.get_by_role("button", name="Play").is_visible()
+    tab.get_by_role("button", name="Next step").focus()
+    tab.keyboard.press("Space")  # presses the button, once
+    assert step_of(tab) == 1
+    tab.get_by_role("slider").focus()
+    tab.keyboard.press("ArrowRight")
+    assert step_of(tab) == 2
+    tab.get_by_role("combobox").focus()
+    tab.keyboard.press("ArrowRight")  # belongs to the select
+    assert step_of(tab) == 2
+
+
+def test_each_frame_shows_what_the_frames_of_python_say(visit, tmp_path):
+    root = fork()
+    result = steps(root)
+    tab = visit(page(root, tmp_path))
+    slider = tab.get_by_role("slider")
+    for k, frame in enumerate(result.frames):
+        slider.fill(str(k))
+        assert step_of(tab) == k
+        assert words_on(tab) == list(frame.lines)
+        assert f"Step {k + 1} of 9: {frame.phase}" == slider.get_attribute("aria-valuetext")
+        seen = tab.evaluate(
+            "[...document.querySelectorAll('.view svg text[id]')].map(e => [e.id, e.textContent,"
+            "getComputedStyle(e).visibility, getComputedStyle(e).fontWeight])"
+        )
+        spans = dict(result.placed())
+        assert {id for id, *_ in seen} == set(spans)
+        for id, text, visibility, weight in seen:
+            span = spans[id]
+            assert text == span.shown
+            assert (visibility == "visible") == (span.first <= k < span.end)
+            assert (weight == "700") == (span.first == k and 0 < k < 8)
+        lit = tab.locator(".view .lit")
+        assert lit.count() == (frame.phase in ("forward", "backward"))
+        if lit.count():
+            assert lit.get_attribute("id") == result.prefix + frame.marks[0]
+            assert tab.locator(".view .lit .pointer").is_visible()
+        assert tab.locator(".view .flow").count() == max(0, len(frame.marks) - 1)
+
+
+def test_it_plays_to_the_end_at_the_chosen_speed_and_stops(visit, tmp_path):
+    html = page(fork(), tmp_path)
+    tab = visit("<p>")
+    tab.clock.install()
+    tab.set_content(html)
+    tab.get_by_role("button", name="Play").click()
+    tab.clock.run_for(4100)
+    assert step_of(tab) == 2
+    tab.get_by_role("button", name="Pause").click()
+    tab.clock.run_for(9000)
+    assert step_of(tab) == 2
+    tab.get_by_role("combobox").select_option("4")
+    tab.get_by_role("button", name="Play").click()
+    tab.clock.run_for(1100)
+    assert step_of(tab) == 4
+    tab.get_by_role("combobox").select_option("0.5")
+    tab.clock.run_for(4100)
+    assert step_of(tab) == 5
+    tab.clock.run_for(60_000)
+    assert step_of(tab) == 8
+    tab.get_by_role("button", name="Play").click()  # from the end it begins again
+    assert step_of(tab) == 0
+    tab.get_by_role("button", name="Next step").click()  # to step by hand is to pause
+    tab.clock.run_for(9000)
+    assert step_of(tab) == 1
+
+
+def test_two_on_one_page_are_independent_even_with_the_same_prefix(visit, tmp_path):
+    same, other = steps(fork())._repr_html_(), steps(examples.sigmoid_circuit())._repr_html_()
+    tab = visit(f"<!DOCTYPE html><title>three</title>{same}{other}{same}")
+    third = tab.locator(".microgrid-steps").nth(2)
+    third.get_by_role("button", name="Last step").click()
+    tab.locator(".microgrid-steps").nth(1).focus()
+    tab.keyboard.press("ArrowRight")
+    assert [step_of(tab, i) for i in range(3)] == [0, 1, 8]
+    assert third.locator("text.new").count() == 0
+    assert third.locator(".view").get_by_text("18.00", exact=True).is_visible()
+    first = tab.locator(".microgrid-steps").nth(0)
+    assert not first.locator(".view").get_by_text("18.00", exact=True).is_visible()
+
+
+def test_all_frames_are_shown_on_demand_and_on_paper(visit, tmp_path):
+    result = steps(fork())
+    tab = visit(page(fork(), tmp_path))
+    frames = tab.locator(".all figure")
+    assert frames.count() == 0
+    button = tab.get_by_role("button", name="All frames")
+    button.click()
+    assert (frames.count(), button.get_attribute("aria-pressed")) == (9, "true")
+    for k, frame in enumerate(result.frames):
+        assert frames.nth(k).locator("p").all_text_contents() == list(frame.lines)
+    assert frames.nth(8).get_by_text("18.00", exact=True).is_visible()
+    assert not frames.nth(7).get_by_text("9.00", exact=True).first.is_hidden()
+    button.click()
+    assert not frames.first.is_visible()
+    assert tab.evaluate("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size") == (
+        tab.locator("[id]").count()
+    )
+
+
+def test_printing_gives_every_frame_and_no_buttons(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path), color_scheme="dark")
+    tab.emulate_media(media="print", color_scheme="dark")
+    tab.wait_for_function("document.querySelectorAll('.all figure').length == 9")
+    assert tab.locator(".all figure").last.is_visible()
+    assert not tab.get_by_role("button", name="Play").is_visible()
+    ground = "getComputedStyle(document.querySelector('.microgrid-steps')).backgroundColor"
+    assert tab.evaluate(ground) == "rgb(255, 255, 255)"
+    assert tab.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_the_picture_scrolls_to_the_gate_and_the_page_does_not(visit, tmp_path, scheme):
+    size = {"width": 400, "height": 700}
+    tab = visit(page(examples.sigmoid_circuit(), tmp_path), viewport=size, color_scheme=scheme)
+    for k in range(19):
+        tab.get_by_role("slider").fill(str(k))
+        if box := tab.locator(".view .lit").count() and tab.locator(".view .lit").bounding_box():
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 400
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+    ground = "getComputedStyle(document.querySelector('.microgrid-steps')).backgroundColor"
+    assert (
+        tab.evaluate(ground) == {"light": "rgb(255, 255, 255)", "dark": "rgb(27, 31, 36)"}[scheme]
+    )
+
+
+def test_a_screen_reader_hears_the_words_and_knows_every_control(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path))
+    assert tab.locator("[aria-live=polite] p").all_text_contents() == words_on(tab)
+    assert tab.get_by_role("region", name="The backward pass of y").count() == 1
+    assert tab.get_by_role("slider", name="Step").count() == 1
+    assert tab.get_by_role("combobox", name="Speed").count() == 1
+    names = ["First step", "Previous step", "Play", "Next step", "Last step", "All frames"]
+    assert [tab.get_by_role("button", name=name).count() for name in names] == [1] * 6
+    assert tab.get_by_role("img", name="The backward pass of y; the step is").count() == 1
+
+
+def test_without_scripts_the_browser_shows_the_picture_and_the_table(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path), java_script_enabled=False)
+    assert tab.locator("img").bounding_box()["width"] > 300
+    assert tab.get_by_role("button").count() == 0
+    tab.locator("summary").click()
+    assert tab.locator("tbody tr").count() == 6
+
+
+def test_hostile_labels_stay_words_in_the_browser(visit, tmp_path):
+    x = Value(1.0, "</script><script>document.title='bad'</script>")
+    h = x.exp()
+    h.label = "<img src=x onerror=\"document.title='bad'\">"
+    tab = visit(page(h * x, tmp_path))
+    tab.get_by_role("button", name="All frames").click()
+    assert tab.locator("img, a, script").count() == 1
+    assert "bad" not in tab.title()
+
+
+def test_the_animation_moves_in_the_browser(visit):
+    result = steps(fork())
+    tab = visit(f"<!DOCTYPE html><title>a</title>{result.animated_svg()}")
+    assert tab.locator("script").count() == 0
+    seconds = 2000
+    for k, frame in enumerate(result.frames):
+        now = k * seconds + seconds / 2
+        tab.evaluate(f"document.getAnimations().forEach(a => (a.pause(), a.currentTime = {now}))")
+        visible = tab.evaluate(
+            "[...document.querySelectorAll('text')].filter(e => "
+            "getComputedStyle(e).visibility == 'visible').map(e => e.id || e.textContent)"
+        )
+        spans = {id for id, span in result.placed() if span.first <= k < span.end}
+        assert spans == {id for id in visible if id in dict(result.placed())}
+        assert set(frame.lines) <= set(visible)
+
+
+def test_who_wants_no_motion_sees_the_end(visit):
+    tab = visit(f"<!DOCTYPE html><title>a</title>{steps(fork()).animated_svg()}",
+                reduced_motion="reduce")  # fmt: skip
+    assert tab.evaluate("document.getAnimations().length") == 0
+    assert tab.get_by_text("18.00", exact=True).is_visible()
+    assert not tab.get_by_text("12.00", exact=True).is_visible()
+
+
+@pytest.mark.parametrize("label", ["L_{reg}", "y_{i,j}", "x_{}", "{", "{}", "{0}", "%s"])
+def test_a_root_of_any_name_has_its_steps(label):
+    root = Value(2.0, "x") * 3
+    root.label = label
+    assert steps(root).frames[-1].text.endswith("/∂x = 3.00")
+
+
+def test_a_page_is_saved_as_its_name_says(tmp_path):
+    result = steps(Value(2.0, "x") * 3)
+    assert result.save(tmp_path / "f.html").read_text().startswith("<!DOCTYPE html>")
+    assert "<svg" in result.save(tmp_path / "f.svg").read_text()[:500]
+    for save, name in (
+        (result.save, "f.gif"),
+        (result.save, "f"),
+        (result.save_animation, "f.gif"),
+    ):
+        with pytest.raises(LayoutError, match="saved as"):
+            save(tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"f.html", "f.svg"}
