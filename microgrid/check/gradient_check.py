@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.engine.calculus import copied, flat, gradients, refuse_set, scalar, variables
+from microgrid.engine.calculus import copied, gradients, refuse_set, scalar, tree_leaves, variables
 from microgrid.engine.errors import MicrogridError, describe
 from microgrid.engine.guards import seed
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological
 from microgrid.views.tables import short, table
 
@@ -115,7 +115,7 @@ def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
     inputs = [variables(arg) for arg in args]
     root = scalar(f(*copied(inputs)))  # f may change the containers that it gets
     refuse_set(inputs)
-    leaves = flat(inputs)
+    leaves = tree_leaves(inputs)
     right = [float(g) for g in gradients(root, leaves)]
     entries = []
     for i, gradient in enumerate(right):
@@ -128,7 +128,7 @@ def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
 def moved(f: Callable[..., Any], args: Sequence[Any], which: int, by: float) -> float:
     """f with the which-th number of its arguments moved; nan where f has no value there."""
     inputs = [variables(arg) for arg in args]
-    leaf = flat(inputs)[which]
+    leaf = tree_leaves(inputs)[which]
     leaf.data = float(leaf.data) + by
     try:
         return float(scalar(f(*inputs)).data)
@@ -185,7 +185,7 @@ def first_wrong(root: Value) -> str:
         if v.op.kink is not None and v.op.kink(*numbers) == 0:
             continue
         for i, (parent, local) in enumerate(edges(v, v.op)):
-            if isinstance(parent, Constant) or local is SHUT:
+            if isinstance(parent, Constant) or local is NO_PATH:
                 continue
             found = entry("", float(local), partial(forward, v, i), parent)
             if found.verdict == "wrong":

@@ -12,7 +12,7 @@ from microgrid.engine.errors import ArgumentError, GraphError, NumberError, Shap
 from microgrid.engine.functions import dot
 from microgrid.engine.guards import as_floats, is_real, refuse_foreign, seed
 from microgrid.engine.ops import identity
-from microgrid.engine.rules import Gated
+from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.slopes import check_slopes
 from microgrid.engine.value import Constant, Value, accumulate, sent, topological, zero
 
@@ -39,7 +39,7 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
         if not isinstance(v, Value):
             raise NumberError(f"gradients are with respect to Values, got {v!r}")
         g = gradient.get(v, zero(v))
-        if isinstance(g, Gated):
+        if isinstance(g, MaskedUpstream):
             g = g.passed
         if not create_graph or isinstance(g, Value):
             return g
@@ -49,10 +49,10 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
 
     if wrt is None:
         return {v: of(v) for v in order if not isinstance(v, Constant)}
-    return each(of, wrt)
+    return tree_map(of, wrt)
 
 
-def each(f: Callable[[Any], Any], xs: Any) -> Any:
+def tree_map(f: Callable[[Any], Any], xs: Any) -> Any:
     """f of every number or Value in nested lists or an array, in the same shape.
 
     What is an array elsewhere (a Series, a tensor) comes back as an array of NumPy.
@@ -66,7 +66,7 @@ def each(f: Callable[[Any], Any], xs: Any) -> Any:
         results[:] = [f(x) for x in entries.ravel()]
         return as_floats(results).reshape(shape)
     if isinstance(xs, list | tuple):
-        return getattr(xs, "_make", type(xs))(each(f, x) for x in xs)
+        return getattr(xs, "_make", type(xs))(tree_map(f, x) for x in xs)
     if isinstance(xs, Mapping):
         raise NumberError(
             f"arguments are numbers, nested lists and arrays, got {type(xs).__name__}: hand over "
@@ -75,10 +75,10 @@ def each(f: Callable[[Any], Any], xs: Any) -> Any:
     return f(xs.item() if shape == () and hasattr(xs, "dtype") and xs.dtype == object else xs)
 
 
-def flat(xs: Any) -> list[Any]:
+def tree_leaves(xs: Any) -> list[Any]:
     """The numbers or Values of nested lists or an array, row by row."""
     found: list[Any] = []
-    each(found.append, xs)
+    tree_map(found.append, xs)
     return found
 
 
@@ -103,7 +103,7 @@ class Variable(Value):
 
 def variables(xs: Any) -> Any:
     """New nodes with the numbers of xs: leaves, or copies that stay connected to given Values."""
-    return each(lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs)
+    return tree_map(lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs)
 
 
 def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
@@ -114,7 +114,7 @@ def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
     try:
         y = f(*args[:k], copied(own), *args[k + 1 :])
     finally:
-        for x in flat(own):
+        for x in tree_leaves(own):
             if type(x) is Variable:
                 x.active = False
     refuse_set(own)
@@ -123,14 +123,14 @@ def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
 
 def refuse_set(own: Any) -> None:
     """GraphError if somebody has set the data of these new variables."""
-    if any(x._version for x in flat(own)):
+    if any(x._version for x in tree_leaves(own)):
         raise GraphError("the function sets the data of its argument, which has no derivative: "
                          "return another value, or change a list or an array of them")  # fmt: skip
 
 
 def copied(xs: Any) -> Any:
     """The same numbers or nodes in lists and arrays of their own."""
-    return each(lambda x: x, xs)
+    return tree_map(lambda x: x, xs)
 
 
 def scalar(y: Any) -> Value:
@@ -269,10 +269,12 @@ def jacobian_of(f: Function, *args: Any) -> Any:
 
     x = only("jacobian", args)
     inputs = variables(x)
-    outputs = [scalar(y) for y in flat(call(f, args, 0, inputs))]
+    outputs = [scalar(y) for y in tree_leaves(call(f, args, 0, inputs))]
     nested = any(is_nested(y, args) for y in outputs)
-    rows = [flat(gradients(y, inputs, create_graph=nested)) for y in outputs]
-    return np.array(rows, dtype=object if nested else float).reshape(len(rows), len(flat(inputs)))
+    rows = [tree_leaves(gradients(y, inputs, create_graph=nested)) for y in outputs]
+    return np.array(rows, dtype=object if nested else float).reshape(
+        len(rows), len(tree_leaves(inputs))
+    )
 
 
 def hessian(f: Function) -> Function:
@@ -303,7 +305,7 @@ def hvp_of(f: Function, *args: Any) -> Any:
     x, v = args
     if outline(x) != outline(v):
         raise ShapeError(f"hvp: v has the shape of x, got {shape_of(v)} beside {shape_of(x)}")
-    return grad(lambda x, v: dot(flat(grad(f)(x)), flat(v)))(x, v)
+    return grad(lambda x, v: dot(tree_leaves(grad(f)(x)), tree_leaves(v)))(x, v)
 
 
 def one_whole(name: str, n: Any) -> int:

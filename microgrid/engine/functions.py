@@ -18,8 +18,8 @@ from microgrid.engine.guards import (
     in_a_graph,
     is_masked,
     is_real,
-    look,
     no_number,
+    on_read,
     real,
     refuse_foreign,
 )
@@ -81,7 +81,7 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
 def softmax(xs: Iterable[Any]) -> list[Any]:
     """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
     values = several("softmax", (xs,))
-    top = ops.peak(*values)
+    top = ops.stop_gradient_max(*values)
     exps = [ops.exp(x - top) for x in values]
     scale = total(exps)
     return [e / scale for e in exps]
@@ -105,7 +105,7 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
             "a row of probabilities is for two logits or more, got one logit; use "
             "binary_cross_entropy"
         )
-    top = ops.peak(*values)
+    top = ops.stop_gradient_max(*values)
     behind = [top - x for x in values]  # so that no term of the sum cancels another
     weighted, scale = dot(row, behind), ops.logsumexp(*[-d for d in behind])
     return ops.row_target(*row) * scale + weighted
@@ -242,7 +242,7 @@ def beside(other: Any) -> Any:
 def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
         if isinstance(other, Value) or is_real(other):
-            look(self)
+            on_read(self)
             return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
         return NotImplemented
 
@@ -269,7 +269,7 @@ def equal(self: Value, other: Any) -> Any:
         return np.asarray(other) == self
     elif not (is_real(other) or isinstance(other, Number)):
         return False if getattr(other, "shape", None) == () else NotImplemented
-    look(self)
+    on_read(self)
     return bool(self._number == other)
 
 
@@ -284,6 +284,7 @@ def different(self: Value, other: Any) -> Any:
 OPERATORS = {
     "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
 }  # fmt: skip
+SIGNS = {entry.text.format("", "").strip().replace("^", "**"): entry for entry in OPERATORS.values()}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: globals().get(name, entry)
     for name, entry in ops.PUBLIC.items()

@@ -38,7 +38,7 @@ def real(x: Any) -> Number:
         if y - y == 0 and float(y) - float(y) != 0:  # a long double, whose item is itself
             raise RangeError(f"{y} is beyond the floats, the largest is 1.8e308")
         return float(y)
-    if isinstance(x, Manners):
+    if isinstance(x, RefusedOperators):
         raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
     if hasattr(x, "__len__") and getattr(x, "shape", True) and not (remedy(x) or type(x) is type):
         raise NumberError(
@@ -50,7 +50,7 @@ def real(x: Any) -> Number:
 
 def rooted(x: Any) -> Any:
     """x itself; NumberError unless a graph can start there."""
-    if not isinstance(x, Manners):
+    if not isinstance(x, RefusedOperators):
         raise NumberError(f"a graph starts at a Value, got {type(x).__name__} {x!r}")
     return x
 
@@ -149,25 +149,27 @@ def size(x: Any) -> str:
     return f"of shape {tuple(x.shape)}" if hasattr(x, "shape") else f"of length {len(x)}"
 
 
-watching: ContextVar[Callable[[Any], None] | None] = ContextVar("watching", default=None)
+recorder: ContextVar[Callable[[Any], None] | None] = ContextVar("recorder", default=None)
 
 
-elsewhere: list[Callable[[Any], None]] = []  # while functions are recorded: hear other threads
+other_thread_recorders: list[
+    Callable[[Any], None]
+] = []  # while functions are recorded: hear other threads
 
 
-def look(v: Any) -> None:
-    """Somebody wants the number of a node: while a function is recorded, `watching` hears of it."""
-    watcher = watching.get()
+def on_read(v: Any) -> None:
+    """Somebody wants the number of a node: while a function is recorded, `recorder` hears of it."""
+    watcher = recorder.get()
     if watcher is not None:
         watcher(v)
     else:
-        for watcher in tuple(elsewhere):
+        for watcher in tuple(other_thread_recorders):
             watcher(v)
 
 
 def failed(op: Any, operands: Sequence[Any], error: Exception) -> Number:
     """Raises what op has to say; nan while a function is recorded, where numbers do not matter."""
-    if watching.get() is None or not any(isinstance(x, Manners) for x in operands):
+    if recorder.get() is None or not any(isinstance(x, RefusedOperators) for x in operands):
         raise failure(op, operands, error) from None
     return float("nan")
 
@@ -211,7 +213,7 @@ def checked_label(label: str) -> str:
     return label
 
 
-class Manners:
+class RefusedOperators:
     """How a Value behaves among Python's numbers: it says no where the gradient would be lost."""
 
     __slots__ = ()
@@ -225,11 +227,11 @@ class Manners:
         return f"{type(self).__name__}({self._number!r}{label}{grad})"
 
     def __format__(self, spec: str) -> str:
-        look(self)
+        on_read(self)
         return format(self._number, spec)
 
     def __bool__(self) -> bool:
-        look(self)
+        on_read(self)
         return bool(self._number)
 
     def __float__(self) -> float:
@@ -274,7 +276,7 @@ class Manners:
         __neg__ = __pos__ = __abs__ = _unary
 
 
-def seed(root: Manners, upstream: Any) -> Number:
+def seed(root: RefusedOperators, upstream: Any) -> Number:
     """The upstream gradient in the kind of root's number; NumberError unless it is a number."""
     if not is_real(upstream):
         got = f"{type(upstream).__name__} {upstream!r}"

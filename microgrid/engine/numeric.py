@@ -421,7 +421,7 @@ def hypot(a: Number, b: Number) -> float:
     return (h - lost / (2 * h)) / scale
 
 
-def unit(a: Number, b: Number) -> Number:
+def direction(a: Number, b: Number) -> Number:
     """a / √(a² + b²), scaled against overflow and underflow; 0 at the origin."""
     h = hypot(a, b)
     if h == 0:
@@ -446,7 +446,7 @@ def square_difference(a: Number, b: Number) -> Number:
     return (a - b) * (a + b)
 
 
-def inversion(a: Number, b: Number) -> float:
+def over_squares(a: Number, b: Number) -> float:
     """a / (a² + b²), scaled against overflow and underflow; 0 at the origin."""
     size = largest((abs(a), abs(b)))
     if size == 0 or size != size:

@@ -20,11 +20,11 @@ from microgrid.engine.rules import (
     above,
     below,
     extreme,
-    gates,
     half_circle,
+    no_path,
     one,
+    select_rule,
     shares,
-    shut,
     tail,
 )
 from microgrid.engine.rules import bending as bending
@@ -113,10 +113,10 @@ elu = op(
 
 # Functions of several numbers.
 hypot: Op = op(
-    "hypot", numeric.hypot, lambda y, a, b: unit(a, b), lambda y, a, b: unit(b, a),
+    "hypot", numeric.hypot, lambda y, a, b: direction(a, b), lambda y, a, b: direction(b, a),
     kink=numeric.hypot)
 arctan2 = op(
-    "arctan2", math.atan2, lambda y, a, b: inversion(b, a), lambda y, a, b: -inversion(a, b),
+    "arctan2", math.atan2, lambda y, a, b: over_squares(b, a), lambda y, a, b: -over_squares(a, b),
     domain=[REAL, POSITIVE], kink=numeric.hypot)
 logaddexp = op(
     "logaddexp", numeric.logaddexp,
@@ -127,7 +127,7 @@ clip = op(
     lambda y, x, low, high: exceeds(low, x) * exceeds(high, low),
     lambda y, x, low, high: exceeds(maximum(x, low), high),
     role=ROUTER, kink=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
-where = op("where", numeric.where, joint=gates, role=ROUTER)
+where = op("where", numeric.where, joint=select_rule, role=ROUTER)
 maximum: Op = op(
     "maximum", numeric.maximum, joint=extreme, text="max", role=ROUTER, kink=numeric.lead)
 minimum = op("minimum", numeric.minimum, joint=extreme, text="min", role=ROUTER, kink=numeric.trail)
@@ -152,25 +152,25 @@ sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y *
 tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
 normal_cdf: Op = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x))
 normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
-unit: Op = op(
-    "unit", numeric.unit,
-    lambda y, a, b: unit(b, a) * inversion(b, a), lambda y, a, b: -y * inversion(b, a),
+direction: Op = op(
+    "direction", numeric.direction,
+    lambda y, a, b: direction(b, a) * over_squares(b, a), lambda y, a, b: -y * over_squares(b, a),
     domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
-inversion: Op = op(
-    "inversion", numeric.inversion,
-    lambda y, a, b: square_difference(inversion(b, a), y),
-    lambda y, a, b: -2 * y * inversion(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+over_squares: Op = op(
+    "over_squares", numeric.over_squares,
+    lambda y, a, b: square_difference(over_squares(b, a), y),
+    lambda y, a, b: -2 * y * over_squares(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
 cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the right are ±inf
-    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * inversion(x, 0) / 3, kink=abs)
+    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * over_squares(x, 0) / 3, kink=abs)
 square_difference: Op = op(
     "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
     latex="#1^{2} - #2^{2}")
-step: Op = op("step", numeric.step, joint=shut, kink=abs)
-sign: Op = op("sign", numeric.sign, joint=shut, kink=abs)
-inside: Op = op("inside", numeric.inside, joint=shut, kink=clip.kink)
-exceeds: Op = op("exceeds", numeric.exceeds, joint=shut, kink=lambda a, b: abs(a - b))
-same: Op = op("same", numeric.same, joint=shut, kink=lambda a, b: abs(a - b))
-peak: Op = op("peak", numeric.maximum, joint=shut, text="max")
+step: Op = op("step", numeric.step, joint=no_path, kink=abs)
+sign: Op = op("sign", numeric.sign, joint=no_path, kink=abs)
+inside: Op = op("inside", numeric.inside, joint=no_path, kink=clip.kink)
+exceeds: Op = op("exceeds", numeric.exceeds, joint=no_path, kink=lambda a, b: abs(a - b))
+same: Op = op("same", numeric.same, joint=no_path, kink=lambda a, b: abs(a - b))
+stop_gradient_max: Op = op("stop_gradient_max", numeric.maximum, joint=no_path, text="max")
 exp_difference: Op = op(
     "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b")
 exp_sum: Op = op(

@@ -40,7 +40,7 @@ class Ancestors:
 
 
 def reduce_value(v: Value) -> tuple[Any, ...]:
-    state = v._number, v._grad, v._label, v._version, v._seen
+    state = v._number, v._grad, v._label, v._version, v._parent_versions
     if v.op is None:
         return restore_leaf, (type(v), *state)
     first = None if writing.ancestors else Ancestors(v)
@@ -49,7 +49,7 @@ def reduce_value(v: Value) -> tuple[Any, ...]:
 
 def restore_leaf(kind: type[Value], data: Any, grad: Any, label: str, *versions: int) -> Value:
     v = kind(data)
-    v._grad, v._label, (v._version, v._seen) = grad, label, versions
+    v._grad, v._label, (v._version, v._parent_versions) = grad, label, versions
     return v
 
 

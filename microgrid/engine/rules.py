@@ -1,4 +1,4 @@
-"""What the rules of the table are made of: gates that shut, slopes that lose no digit.
+"""What the rules of the table are made of: gates that no_path, slopes that lose no digit.
 
 A rule is called with (y, *xs). On numbers it gives a number; on Values it builds nodes, and never
 looks at a number: so the same graph is right for all data, also where it is recorded.
@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from microgrid.engine import numeric
-from microgrid.engine.slopes import SHUT, Way
+from microgrid.engine.slopes import NO_PATH, Way
 from microgrid.engine.value import Op, Value
 
 
@@ -30,9 +30,9 @@ def one(y: Any, a: Any, b: Any) -> int:
     return 1
 
 
-def shut(y: Any, *xs: Any) -> tuple[Way, ...]:
+def no_path(y: Any, *xs: Any) -> tuple[Way, ...]:
     """The local gradients of what is constant between kinks: no path."""
-    return (SHUT,) * len(xs)
+    return (NO_PATH,) * len(xs)
 
 
 def nothing(x: Any) -> Any:
@@ -40,8 +40,8 @@ def nothing(x: Any) -> Any:
     return 0 * numeric.unity(x)
 
 
-class Gate(Way):
-    """The local gradient of a branch of where, as a graph: 1, or shut, as c will decide."""
+class Masked(Way):
+    """The local gradient of a branch of where, as a graph: 1, or no_path, as c will decide."""
 
     __slots__ = ("c", "taken")
 
@@ -53,13 +53,13 @@ class Gate(Way):
         return TABLE.where(self.c, *[x if taken else nothing(x) for taken in self.taken])
 
     def __rmul__(self, upstream: Any) -> Any:
-        return Gated(self.of(upstream), self.of(1))
+        return MaskedUpstream(self.of(upstream), self.of(1))
 
     def __pos__(self) -> Any:
         return self.of(1)
 
 
-class Gated:
+class MaskedUpstream:
     """An upstream gradient as a graph, behind gates: `passed` where they are `open`, else 0.
 
     A local gradient that is inf behind a shut gate must not meet that 0, since 0 × inf is nan.
@@ -68,26 +68,26 @@ class Gated:
     def __init__(self, passed: Any, opened: Any) -> None:
         self.passed, self.opened = passed, opened
 
-    def __mul__(self, local: Any) -> Gated:
-        if isinstance(local, Gate):
-            return Gated(local.of(self.passed), local.of(self.opened))
+    def __mul__(self, local: Any) -> MaskedUpstream:
+        if isinstance(local, Masked):
+            return MaskedUpstream(local.of(self.passed), local.of(self.opened))
         if isinstance(local, Value) or local - local != 0:  # a node, or inf
             local = TABLE.where(self.opened, local, nothing(local))
-        return Gated(self.passed * local, self.opened)
+        return MaskedUpstream(self.passed * local, self.opened)
 
     def __add__(self, other: Any) -> Any:
-        if isinstance(other, Gated):
-            return Gated(self.passed + other.passed, self.opened + other.opened)
+        if isinstance(other, MaskedUpstream):
+            return MaskedUpstream(self.passed + other.passed, self.opened + other.opened)
         return self.passed + other  # there is a path without a gate
 
     def __radd__(self, other: Any) -> Any:
         return other + self.passed
 
 
-def gates(y: Any, c: Any, a: Any, b: Any) -> Any:
+def select_rule(y: Any, c: Any, a: Any, b: Any) -> Any:
     if isinstance(c, Value):
-        return SHUT, Gate(c, True, False), Gate(c, False, True)
-    return (SHUT, 1, SHUT) if c else (SHUT, SHUT, 1)
+        return NO_PATH, Masked(c, True, False), Masked(c, False, True)
+    return (NO_PATH, 1, NO_PATH) if c else (NO_PATH, NO_PATH, 1)
 
 
 def either(c: Any, a: Any, b: Any) -> Any:
@@ -164,6 +164,6 @@ def shares(y: Any, *xs: Any) -> list[Any]:
     """exp x / Σ exp x, with the largest taken off first."""
     if not isinstance(y, Value):
         return numeric.softmax(xs)
-    top = TABLE.peak(*xs)
+    top = TABLE.stop_gradient_max(*xs)
     scale = TABLE.exp_sum(top, *xs)
     return [TABLE.exp_difference(x, top) / scale for x in xs]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from microgrid.engine.errors import RuleError
-from microgrid.engine.guards import Manners, is_real
+from microgrid.engine.guards import RefusedOperators, is_real
 
 
 class Way:
@@ -15,16 +15,16 @@ class Way:
     __slots__ = ()
 
 
-class Shut(Way):
+class NoPath(Way):
     """The local gradient of a shut gate: nothing comes through, not even 0 × inf."""
 
     __slots__ = ()
 
     def __reduce__(self) -> Any:
-        return "SHUT"  # there is one, also after a copy or in another process
+        return "NO_PATH"  # there is one, also after a copy or in another process
 
 
-SHUT = Shut()
+NO_PATH = NoPath()
 
 
 def slopes(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
@@ -46,7 +46,7 @@ def check_slopes(found: Iterable[tuple[Any, Any]], as_graph: bool = False) -> No
 
 
 def is_node(local: Any) -> bool:
-    return isinstance(local, Manners)
+    return isinstance(local, RefusedOperators)
 
 
 def no_slope(op: Any, local: Any) -> RuleError:

@@ -10,20 +10,20 @@ from typing import Any
 
 from microgrid.engine.errors import GraphError, RuleError, describe, stale
 from microgrid.engine.guards import (
-    Manners,
     Number,
+    RefusedOperators,
     elementwise,
     failed,
     is_real,
-    look,
     no_number,
+    on_read,
     real,
     relabelled,
     rooted,
     seed,
 )
 from microgrid.engine.numeric import float_sum, product
-from microgrid.engine.slopes import SHUT, check_slopes, slopes
+from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 
 Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
 JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
@@ -38,7 +38,7 @@ class Op:
 
     `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
     called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
-    all, with slopes.SHUT where a gate leaves no path. Numbers give numbers and Values give Values.
+    all, with slopes.NO_PATH where nothing flows back. Numbers give numbers and Values give Values.
     `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
     operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
     where it raises (without both it never does).
@@ -80,7 +80,7 @@ class Op:
         return evaluate(self, list(map(real, xs)), xs)
 
 
-class Value(Manners):
+class Value(RefusedOperators):
     """A node of a computation graph: an exact number, the operation that made it, its parents.
 
     >>> x = Value(3.0, "x")
@@ -92,7 +92,7 @@ class Value(Manners):
 
     # Two slots for the parents, not a tuple: more than half of the time of a forward pass went into
     # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
-    __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_seen", "_version", "op")
+    __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_parent_versions", "_version", "op")
 
     def __init__(self, data: Number, label: str = "") -> None:
         self._number = real(data)
@@ -102,26 +102,26 @@ class Value(Manners):
         self._a: Any = ()
         self._b: Value | None = None
         self._version = 0  # how often `data` was set
-        self._seen = 0  # the parents' versions, summed, when the data was computed
+        self._parent_versions = 0  # the parents' versions, summed, when the data was computed
 
     @property
     def data(self) -> Number:
         """The number. Graphs that were built on the old one will refuse to go backward."""
-        look(self)
+        on_read(self)
         return self._number
 
     @data.setter
     def data(self, data: Number) -> None:
-        look(self)
+        on_read(self)
         self._number = real(data)
         self._version += 1
         if self.op is not None:
-            self._seen = -1  # it no longer follows from the parents
+            self._parent_versions = -1  # it no longer follows from the parents
 
     @property
     def grad(self) -> Number:
         """∂(roots of the backward passes)/∂(this node); zero before any."""
-        look(self)
+        on_read(self)
         return zero(self) if self._grad is None else self._grad
 
     @grad.setter
@@ -151,7 +151,7 @@ class Value(Manners):
             return self.op.rules if self.op else ()
         joint = self.op.joint
         return tuple(
-            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is SHUT else +local
+            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is NO_PATH else +local
             for i in range(len(self.parents))
         )
 
@@ -216,13 +216,13 @@ def accumulate(
     """
     gradient = {order[-1]: upstream}
     if not as_graph:
-        look(order[-1])
+        on_read(order[-1])
     for v in reversed(order):
         if v.op is None or v not in gradient:
             continue
         upstream = gradient[v]
         for parent, local in edges(v, v.op, as_graph):
-            if local is SHUT:
+            if local is NO_PATH:
                 continue
             try:
                 share = upstream * local  # the chain rule
@@ -246,14 +246,14 @@ def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any
     a, b = v._a, v._b
     if b is not None and op.joint is None:  # nearly every node: written out for speed
         rule_a, rule_b = op.rules
-        if v._seen != a._version + b._version:
+        if v._parent_versions != a._version + b._version:
             raise stale(v)
         if as_graph:
             return (a, rule_a(v, a, b)), (b, rule_b(v, a, b))
         y, x_a, x_b = v._number, a._number, b._number
         return (a, rule_a(y, x_a, x_b)), (b, rule_b(y, x_a, x_b))
     parents = v.parents
-    if v._seen != sum([p._version for p in parents]):
+    if v._parent_versions != sum([p._version for p in parents]):
         raise stale(v)
     y, xs = (v, parents) if as_graph else (v._number, [p._number for p in parents])
     return zip(parents, slopes(op, y, xs))
@@ -291,7 +291,7 @@ def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
     v._number, v._grad, v._label, v.op = data, None, unnamed.get(), op
-    v._a, v._b, v._version, v._seen = a, b, 0, seen
+    v._a, v._b, v._version, v._parent_versions = a, b, 0, seen
     return v
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.engine.calculus import flat
+from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.settings import number
@@ -87,7 +87,7 @@ class Optimizer(ABC):
                 "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
                 "gradient of a program, step(gradient)"
             )
-        found = [p.grad for p in self.parameters] if gradient is None else flat(gradient)
+        found = [p.grad for p in self.parameters] if gradient is None else tree_leaves(gradient)
         if len(found) != len(self.parameters):
             raise ShapeError(f"{len(found)} numbers as a gradient of {len(self.parameters)} "
                              "parameters: there is one for each")  # fmt: skip
@@ -213,7 +213,9 @@ def leaves(parameters: Any) -> list[Value]:
         return parameters.parameters()
     several = isinstance(parameters, Iterable) and not isinstance(parameters, Value)
     given = list(parameters) if several else [parameters]
-    found: list[Any] = [p for x in given for p in ([x] if isinstance(x, Mapping) else flat(x))]
+    found: list[Any] = [
+        p for x in given for p in ([x] if isinstance(x, Mapping) else tree_leaves(x))
+    ]
     for p in found:
         if not isinstance(p, Value) or p.op is not None:
             raise ParameterError(f"an optimizer moves leaves, got {p!r}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import flat, scalar
+from microgrid.engine.calculus import scalar, tree_leaves
 from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
 from microgrid.engine.ops import identity
 from microgrid.engine.value import Value, node, topological
@@ -22,7 +22,7 @@ from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import source
-from microgrid.program.tracing import watched
+from microgrid.program.tracing import no_concrete_reads
 from microgrid.views.wording import split
 
 
@@ -41,7 +41,9 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     """
     names = argument_names(f, len(examples))
     made = [leaves(x, name) for x, name in zip(examples, names)]
-    with watched(getattr(f, "__name__", "the function"), {v for _, nodes in made for v in nodes}):
+    with no_concrete_reads(
+        getattr(f, "__name__", "the function"), {v for _, nodes in made for v in nodes}
+    ):
         y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
     return Program(y, [x for _, x in made], [form_of(opened(x)) for x in examples], names, engine)
 
@@ -70,7 +72,7 @@ class Program:
         self.forms, self.names = tuple(forms), tuple(names)
         self.result = form_of(y)
         argument = [k for k, x in enumerate(inputs) for _ in x]
-        outputs = [scalar(v) for v in flat(y)]
+        outputs = [scalar(v) for v in tree_leaves(y)]
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
         self.engine = chosen(engine, self.tape)
         self.ready()
@@ -81,13 +83,13 @@ class Program:
 
         Each is a leaf, nested lists or an array of leaves. All other leaves must be plain numbers.
         """
-        rows = [flat(x) for x in inputs]
+        rows = [tree_leaves(x) for x in inputs]
         for v in [v for row in rows for v in row]:
             if not isinstance(v, Value) or v.op is not None:
                 raise GraphError(f"the inputs of a program are leaves, got {v!r}")
         if len({v for row in rows for v in row}) < sum(map(len, rows)):
             raise GraphError("the inputs of a program are all different leaves")
-        ends = tuple([v for v in flat(root) if isinstance(v, Value)])
+        ends = tuple([v for v in tree_leaves(root) if isinstance(v, Value)])
         topological(node(identity, ends, None, 0.0, 0))  # GraphError for a cycle made by hand
         names = [name_of(row, i) for i, row in enumerate(rows)]
         if len(set(names)) < len(names):

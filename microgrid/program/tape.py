@@ -118,13 +118,13 @@ def tape_of(
                     raise GraphError(f"a program has at most {len(number) - 1:,} operations")
             if b is not None:
                 a = v._a
-                if v._seen != a._version + b._version:
+                if v._parent_versions != a._version + b._version:
                     raise stale(v)
                 i, j = slot[a], slot[b]
                 key, moving = key | i << BITS | j, moves[i] | moves[j]
             else:
                 operands = tuple([slot[p] for p in v.parents])
-                if v._seen != sum([p._version for p in v.parents]):
+                if v._parent_versions != sum([p._version for p in v.parents]):
                     raise stale(v)
                 key |= several.setdefault(operands, len(several)) << BITS | SEVERAL
                 moving = max([moves[s] for s in operands])

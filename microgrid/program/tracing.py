@@ -14,7 +14,7 @@ import numpy as np
 
 from microgrid.engine.calculus import Variable
 from microgrid.engine.errors import BranchError
-from microgrid.engine.guards import elsewhere, watching
+from microgrid.engine.guards import other_thread_recorders, recorder
 from microgrid.engine.value import Constant, Value, topological
 
 LIBRARIES = tuple(
@@ -23,7 +23,7 @@ LIBRARIES = tuple(
 
 
 @contextmanager
-def watched(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
+def no_concrete_reads(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
     """BranchError, which names the line, where anything inside asks for the number of a node.
 
     It comes at the end again if somebody on the way has caught it. Another thread may only not look
@@ -43,15 +43,15 @@ def watched(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
         if any(u in leaves for u in topological(v)):
             looked(v)
 
-    token = watching.set(looked)
+    token = recorder.set(looked)
     if leaves:  # a rule runs in one thread
-        elsewhere.append(overheard)
+        other_thread_recorders.append(overheard)
     try:
         yield
     finally:
-        watching.reset(token)
+        recorder.reset(token)
         if leaves:
-            elsewhere.remove(overheard)
+            other_thread_recorders.remove(overheard)
     if seen:
         raise seen[0]
 

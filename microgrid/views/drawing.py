@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from microgrid.engine.errors import LabelError
 from microgrid.engine.guards import Number, seed
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.dot_labels import NOWHERE, Share, end, gate, small, sum_table, wire
@@ -157,7 +157,7 @@ def shares(
     gates = [(v, v.op) for v in order if v.op]
     for v, op in gates if len(gates) <= most else []:
         try:
-            locals_ = [0 if local is SHUT else local for _, local in edges(v, op)]
+            locals_ = [0 if local is NO_PATH else local for _, local in edges(v, op)]
             sent = [None if v._grad is None else v._grad * local for local in locals_]
             later = [expected.get(v, 0) * local for local in locals_]
         except Exception:

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from microgrid.engine.guards import seed
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
 from microgrid.views.tables import html_table, latex_table, short, shortened, table
 
@@ -160,7 +160,7 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
         if v is of:
             count[v] = 1
         elif v.op is not None:
-            open_ = [(p, local) for p, local in edges(v, v.op) if local is not SHUT]
+            open_ = [(p, local) for p, local in edges(v, v.op) if local is not NO_PATH]
             ways[v] = [(p, local) for p, local in open_ if count.get(p)]
             count[v] = sum(count[p] for p, _ in ways[v])
     found = islice(walk(root, of, ways), most) if count.get(root) else []

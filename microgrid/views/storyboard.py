@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from microgrid.engine.guards import seed
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, topological, zero
 from microgrid.views.dot_labels import extent
 from microgrid.views.explanation import Row, explain, written
@@ -170,7 +170,7 @@ class Script:
         return [
             f"e{self.index[p]}_{self.index[v]}_{k}"
             for k, (p, local) in enumerate(edges(v, v.op))
-            if local is not SHUT and not isinstance(p, Constant)
+            if local is not NO_PATH and not isinstance(p, Constant)
         ]
 
     def marks(self, v: Value) -> tuple[str, ...]:

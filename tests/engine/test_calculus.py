@@ -562,7 +562,7 @@ def test_a_derivative_of_a_derivative_is_the_derivative_of_the_summed_order(m, n
 def test_gradients_change_no_node_even_as_a_graph(program: Program):
     nodes = program.nodes(Value)
     nodes[-1].backward(third)
-    slots = ("_number", "_grad", "_label", "op", "_a", "_b", "_version", "_seen")
+    slots = ("_number", "_grad", "_label", "op", "_a", "_b", "_version", "_parent_versions")
     before = [[getattr(v, s) for s in slots] for v in nodes]
     numbers = gradients(nodes[-1], nodes)
     graph = gradients(nodes[-1], nodes, create_graph=True)

@@ -18,7 +18,7 @@ from microgrid.engine import errors, ops
 from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import MicrogridError, RuleError
 from microgrid.engine.functions import FUNCTIONS as F
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Op, Value
 
 
@@ -416,7 +416,7 @@ def test_a_slope_of_any_kind_of_number_makes_a_gradient_of_pythons(slope):
 
 def test_a_shut_gate_has_a_word_of_its_own():
     a, b = x(), x()
-    op = Op("first", lambda a, b: a, joint=lambda y, a, b: (1, SHUT))
+    op = Op("first", lambda a, b: a, joint=lambda y, a, b: (1, NO_PATH))
     (op(a, b) + b / 0.5).backward()
     assert (a.grad, b.grad) == (1.0, 2.0)
     assert op(a, b).local_gradients[1](2.0, 2.0, 2.0) == 0
@@ -522,5 +522,5 @@ def test_a_rule_behind_a_decorator_is_taken():
 
 
 def test_the_word_for_a_shut_gate_is_the_same_everywhere():
-    assert pickle.loads(pickle.dumps(SHUT)) is SHUT
-    assert copy.deepcopy(SHUT) is copy.copy(SHUT) is SHUT
+    assert pickle.loads(pickle.dumps(NO_PATH)) is NO_PATH
+    assert copy.deepcopy(NO_PATH) is copy.copy(NO_PATH) is NO_PATH

@@ -26,7 +26,7 @@ import microgrid.engine.value
 from microgrid import Value, gradients
 from microgrid.engine.errors import GraphError, MicrogridError
 from microgrid.engine.ops import TABLE
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, topological
 
 
@@ -276,7 +276,7 @@ class FloatMachine(Machine):
         joint = TABLE[name].joint
         if joint is None:
             return locals_at(TABLE[name], y, xs)
-        return [None if local is SHUT else local for local in joint(y, *xs)]
+        return [None if local is NO_PATH else local for local in joint(y, *xs)]
 
     def small(self, x: Any) -> bool:
         return math.isfinite(x) and abs(x) < 1e6

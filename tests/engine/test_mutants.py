@@ -17,7 +17,7 @@ import microgrid as mg
 from microgrid import Value, affine, formulas, gradients, grads, matrix, partials, values
 from microgrid.engine import numeric, ops
 from microgrid.engine.errors import GraphError, RuleError, ShapeError
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Op, edges, topological
 
 # The node and its versions.
@@ -227,12 +227,12 @@ def test_numpys_functions_with_options_and_their_other_methods_go_element_by_ele
 # Gates and rules.
 
 
-@given(st.lists(st.just(SHUT) | st.integers(-3, 3), min_size=1, max_size=4), st.integers(1, 3))
+@given(st.lists(st.just(NO_PATH) | st.integers(-3, 3), min_size=1, max_size=4), st.integers(1, 3))
 def test_open_gates_pass_upstream_times_local_wherever_shut_ones_stand(locals_, upstream):
     gate = Op("gate", lambda *xs: xs[0], joint=lambda y, *xs: locals_)
     leaves = [Value(i) for i in range(len(locals_))]
     gate(*leaves).backward(upstream)
-    assert [x.grad for x in leaves] == [0 if g is SHUT else upstream * g for g in locals_]
+    assert [x.grad for x in leaves] == [0 if g is NO_PATH else upstream * g for g in locals_]
 
 
 def test_edges_are_numbers_and_where_a_graph_is_asked_for_nodes():
@@ -265,7 +265,7 @@ def singular(op, xs):
     except (ArithmeticError, ValueError):
         return True
     locals_ = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
-    return not all(g is SHUT or math.isfinite(g) for g in [y, *locals_])
+    return not all(g is NO_PATH or math.isfinite(g) for g in [y, *locals_])
 
 
 @pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.domain])

@@ -18,7 +18,7 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS as F
 from microgrid.engine.functions import NO_METHODS
 from microgrid.engine.ops import TABLE
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Op, Value
 
 INF = math.inf
@@ -91,8 +91,8 @@ ORACLES = {
     "tanh_slope": lambda x: mp.sech(x) ** 2,
     "normal_cdf": mp_normal_cdf,
     "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
-    "unit": lambda a, b: a / mp.sqrt(a * a + b * b),
-    "inversion": lambda a, b: a / (a * a + b * b),
+    "direction": lambda a, b: a / mp.sqrt(a * a + b * b),
+    "over_squares": lambda a, b: a / (a * a + b * b),
     "sigmoid_difference": lambda a, b: mp_sigmoid(a - b),
     "step": lambda x: mpf(x > 0),
     "sign": mp.sign,
@@ -101,7 +101,7 @@ ORACLES = {
     "exceeds": lambda a, b: mpf(a > b),
     "same": lambda a, b: mpf(a == b),
     "square_difference": lambda a, b: a * a - b * b,
-    "peak": lambda *xs: max(xs),
+    "stop_gradient_max": lambda *xs: max(xs),
     "exp_difference": lambda a, b: mp.exp(a - b),
     "exp_sum": lambda top, *xs: sum([mp.exp(x - top) for x in xs]),
     "hinge_target": lambda t: t,
@@ -110,7 +110,7 @@ ORACLES = {
 }
 # The condition is true or false; the peak is taken off as a constant; a target has no neighbours.
 NO_DERIVATIVE = {("where", 0), ("hinge_target", 0)}
-NO_DERIVATIVE |= {(name, i) for name in ("peak", "row_target") for i in range(4)}
+NO_DERIVATIVE |= {(name, i) for name in ("stop_gradient_max", "row_target") for i in range(4)}
 TARGETS = {  # the operands of what looks at its operands
     "hinge_target": st.sampled_from([[-1.0], [1.0]]),
     "binary_target": st.integers(1, 9).map(lambda k: [k / 10]),
@@ -164,7 +164,7 @@ def operands(draw, name, numbers):
 def locals_at(op, y, xs):
     """Every local gradient of op, as numbers."""
     found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
-    return [0 if g is SHUT else g for g in found]
+    return [0 if g is NO_PATH else g for g in found]
 
 
 def smooth(name, xs):
@@ -268,7 +268,7 @@ def larger_term(name, xs):
         return math.ulp(s) + abs(xs[0]) * math.ulp(slope)
     if name == "elu":  # alpha exp(x)
         return abs(xs[1]) * math.ulp(math.exp(min(xs[0], 0)))
-    if name == "inversion":  # (b² − a²) / (a² + b²)²
+    if name == "over_squares":  # (b² − a²) / (a² + b²)²
         return math.ulp(2 * max(xs) ** 2 / math.hypot(*xs) ** 4)
     return 0.0
 

@@ -352,7 +352,7 @@ def test_parameters_are_set_all_or_none():
 
 def test_what_begins_with_an_underscore_is_no_parameter():
     model = nn.Module()
-    model.w, model._seen = mg.Value(1.0), mg.Value(2.0)
+    model.w, model._parent_versions = mg.Value(1.0), mg.Value(2.0)
     assert list(model.named_parameters()) == ["w"]
 
 

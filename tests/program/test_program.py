@@ -836,7 +836,7 @@ PLANTED = {
         lambda: test_a_domain_error_names_the_operation_and_the_label(
             "numba", lambda x: mg.log(x), [-1.0], ValueError, "log(x = -1.0)")),
     "numbers that nobody watches": (
-        "microgrid.program.program.watched", lambda *_: nullcontext(),
+        "microgrid.no_concrete_reads", lambda *_: nullcontext(),
         lambda: test_a_function_that_looks_at_a_number_is_not_recorded(if_positive)),
     "pieces of sums that are forgotten": (
         "microgrid.program.plan.backward.add_pieces", last_piece_alone,
@@ -858,7 +858,7 @@ def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
         test()
 
 
-# Shut gates: where nothing comes back, not even 0 × inf does.
+# NoPath gates: where nothing comes back, not even 0 × inf does.
 
 GATES = [
     lambda x, y: mg.where(mg.sqrt(x), x, 2 * x) + y,

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from microgrid.engine import functions, ops
-from microgrid.engine.slopes import SHUT
+from microgrid.engine.slopes import NO_PATH
 
 Locals = Callable[..., Sequence[Any]]  # (y, *xs) -> the local gradient of each operand
 
@@ -20,7 +20,7 @@ def rules_of(name: str) -> Locals:
     entry = ops.PUBLIC[name]
     if entry.joint is not None:
         joint = entry.joint
-        return lambda y, *xs: [0.0 if local is SHUT else local for local in joint(y, *xs)]
+        return lambda y, *xs: [0.0 if local is NO_PATH else local for local in joint(y, *xs)]
     return lambda y, *xs: [rule(y, *xs) for rule in entry.rules]
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import GradientLostError, RuleError
-from microgrid.engine.rules import TABLE, Gate
-from microgrid.engine.slopes import SHUT, check_slopes, slopes
+from microgrid.engine.rules import TABLE, Masked
+from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 from microgrid.engine.value import Constant, Op, Value
 from microgrid.program.plan.forward import Terms
 from microgrid.program.plan.lines import (
@@ -30,9 +30,9 @@ from microgrid.program.plan.lines import (
     window,
 )
 from microgrid.program.tape import Ints, Tape, tape_of
-from microgrid.program.tracing import watched
+from microgrid.program.tracing import no_concrete_reads
 
-CLOSED, GATED, OPEN = range(3)  # the paths from a slot to the output
+CLOSED, MASKED, OPEN = range(3)  # the paths from a slot to the output
 LAST = 1 << 30  # a depth behind all others
 
 
@@ -45,10 +45,10 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
     """
     upstream, y, *xs = [Value(0.5) for _ in range(count + 2)]
     outputs, where = [], []
-    with watched(f"a rule of {op.name}"):
+    with no_concrete_reads(f"a rule of {op.name}"):
         try:
             found = slopes(op, y, xs) if op.joint else [
-                rule(y, *xs) if wanted else SHUT for rule, wanted in zip(op.rules, active)
+                rule(y, *xs) if wanted else NO_PATH for rule, wanted in zip(op.rules, active)
             ]  # fmt: skip
         except GradientLostError:
             raise RuleError(
@@ -56,11 +56,11 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
                 "(mg.exp for math.exp) it works in programs and for higher derivatives"
             ) from None
         for i, local in enumerate(found):
-            if local is SHUT or not active[i]:
+            if local is NO_PATH or not active[i]:
                 continue
             check_slopes([(op, local)], as_graph=True)
-            plain = not isinstance(local, Gate)
-            share = local.of(upstream) if isinstance(local, Gate) else local
+            plain = not isinstance(local, Masked)
+            share = local.of(upstream) if isinstance(local, Masked) else local
             outputs.append(share if isinstance(share, Value) else Constant(share))
             where.append((i, plain))
     return tape_of(outputs, [upstream, y, *xs]), where
@@ -80,7 +80,7 @@ def adjoint(
     there[tape.first :] &= alone(tape, terms)
     asked = np.flatnonzero(there)
     grad = named(lines, asked)
-    inner = np.flatnonzero(there & (paths == GATED))
+    inner = np.flatnonzero(there & (paths == MASKED))
     opened = named(lines, inner[inner >= tape.first])
     parent, up, local, origin, place, child, through = [
         np.concatenate(column) for column in zip(*edges_of(tape, lines, terms, seeds, grad, opened))
@@ -111,7 +111,7 @@ def named(lines: Lines, slots: Ints) -> Ints:
 
 
 def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:
-    """For each slot whether a path to an output is always OPEN, GATED by where(), or always CLOSED.
+    """For each slot whether a path to an output is always OPEN, MASKED by where() or always CLOSED.
 
     Behind a gate that is shut nothing comes back, not even 0: 0 × inf would be nan.
     """
@@ -124,7 +124,7 @@ def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:
         here, xs = found[tape.first + line], args[start[line] : start[line + 1]]
         if here and gates[code[line]]:
             for i, plain in template(tape.ops[code[line]], len(xs), (True,) * len(xs))[1]:
-                found[xs[i]] = max(found[xs[i]], here if plain else GATED)
+                found[xs[i]] = max(found[xs[i]], here if plain else MASKED)
         elif here:
             for x in xs:
                 if found[x] < here:

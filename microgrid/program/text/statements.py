@@ -19,7 +19,7 @@ import numpy as np
 from microgrid.engine import ops
 from microgrid.engine.functions import OPERATORS
 from microgrid.engine.value import Op
-from microgrid.program.plan.backward import GATED, open_paths, template
+from microgrid.program.plan.backward import MASKED, open_paths, template
 from microgrid.program.tape import Tape
 from microgrid.views.wording import subscripted
 
@@ -115,7 +115,7 @@ def wengert(tape: Tape, wanted: int | None = None) -> Wengert:
         if not active[slot] or slot not in terms:
             continue
         upstream, is_open = w.gradient_of(slot, terms[slot]), Slot(-1)
-        if paths[slot] == GATED:
+        if paths[slot] == MASKED:
             is_open = Slot(w.new(f"open_{w.labels[slot]}"))
             w.backward.append(Statement(is_open.number, 0.0, tuple(gates[slot])))
         xs = tape.operands(line)
