@@ -284,7 +284,7 @@ def different(self: Value, other: Any) -> Any:
 OPERATORS = {
     "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
 }  # fmt: skip
-SIGNS = {entry.text.format("", "").strip().replace("^", "**"): entry for entry in OPERATORS.values()}
+SIGNS = {e.text.format("", "").strip().replace("^", "**"): e for e in OPERATORS.values()}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: globals().get(name, entry)
     for name, entry in ops.PUBLIC.items()
