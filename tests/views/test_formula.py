@@ -202,7 +202,7 @@ MEANINGS = {
     "power": power,
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
-    "peak": lambda *xs: unknown("maximum", *xs),
+    "stop_gradient_max": lambda *xs: unknown("maximum", *xs),
     "total": lambda *xs: sum(xs),
     "dot": lambda *xs: sum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     "falling0": power,
