@@ -16,9 +16,9 @@ from microgrid.engine.guards import Number, seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
+from microgrid.views.captions import caption
 from microgrid.views.dot_labels import NOWHERE, Share, end, gate, small, sum_table, wire
 from microgrid.views.picture import Picture
-from microgrid.views.wording import caption
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect

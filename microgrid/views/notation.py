@@ -20,11 +20,12 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Op, Value
-from microgrid.views.wording import RAISED, constant, lowered
+from microgrid.views.wording import constant, lowered, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, FRACTION, UNARY, POWER, ATOM = range(9)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
+MINUS = "-", "−"
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
 
@@ -153,7 +154,7 @@ def filled(
     texts = []
     for slot in template.slots:
         text, strength = operands[slot.operand]
-        signed = text.startswith(("-", "−")) and not (slot.first or notation.signs_meet)
+        signed = text.startswith(MINUS) and not (slot.first or notation.signs_meet)
         loose = strength < slot.least or (signed and slot.least > ANY)
         texts.append(notation.brackets(text) if loose else text)
     text, dots = notation.join(template.pieces, texts), re.escape(notation.dots)
@@ -165,7 +166,8 @@ def filled(
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
     """The name of a node, else its number, and how strongly it binds."""
     if v in names:
-        return names[v], SIGN if names[v].startswith(("-", "−")) else ATOM
+        negative = UNARY if notation.signs_meet else SIGN
+        return names[v], negative if names[v].startswith(MINUS) else ATOM
     if v.label and type(v) is not Constant:
         return notation.name(v.label), ATOM
     return notation.number(v.data)
@@ -233,13 +235,13 @@ def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]]
     def respelled(piece: str) -> str:
         for sign, spelling in signs.items():
             piece = piece.replace(sign, spelling)
-        return re.sub(r"\^(−?\d+)$", lambda found: found[1].translate(RAISED), piece)
+        return re.sub(r"\^(−?\d+)$", lambda found: raised(found[1]), piece)
 
     def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
         text = respelled(pieces[0])
         for operand, piece in zip(operands, pieces[1:], strict=True):
             if text.endswith("^") and (whole := INTEGER.fullmatch(operand)):
-                text, operand = text[:-1], whole[1].translate(RAISED)
+                text, operand = text[:-1], raised(whole[1])
             text += operand + respelled(piece)
         return text
 
@@ -254,12 +256,12 @@ def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
 
 def text_number(x: Number) -> tuple[str, int]:
     text = constant(x)
-    return text, SIGN if text.startswith("−") else QUOTIENT if "/" in text else ATOM
+    return text, SIGN if text.startswith(MINUS) else QUOTIENT if "/" in text else ATOM
 
 
 def python_number(x: Number) -> tuple[str, int]:
     text = repr(x) if x - x == 0 else f"float({str(x)!r})"
-    return text, UNARY if text.startswith("-") else ATOM
+    return text, UNARY if text.startswith(MINUS) else ATOM
 
 
 def python_call(op: Op, operands: Sequence[str]) -> str:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, topological, zero
+from microgrid.views.captions import caption, with_numbers
 from microgrid.views.dot_labels import extent
-from microgrid.views.explanation import Row, explain, written
-from microgrid.views.wording import GREEN, INK, RED, caption, constant, lowered, number
+from microgrid.views.explanation import Row, explain
+from microgrid.views.wording import GREEN, INK, RED, lowered, number, signed
 
 HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
 Move = tuple[str, dict[int, str]]  # a selector, and from which frame on it looks how
@@ -80,26 +81,13 @@ class Script:
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
         for v in order:
             if v.op is not None:
-                told = f"{caption(v)} computes {lowered(v.label)} = {self.formula(v)}".replace(
-                    "  = ", " "
-                )
+                numbers = {p: self.number(p.data) for p in v.parents if p in self.index}
+                name = f"{lowered(v.label)} = " if v.label else ""
+                told = f"{caption(v)} computes {name}{with_numbers(v, numbers)}"
                 said = (f"{told} = {self.number(v.data)}",)
                 self.frames.append(Frame("forward", said, marks=self.marks(v)))
             if v in self.index:
                 self.see(f"n{self.index[v]}", GREEN, v.data, len(self.frames) - 1 if v.op else 0)
-
-    def formula(self, v: Value) -> str:
-        """The operation with its operands' numbers: 0.37 + 1."""
-        assert v.op is not None
-        infix = "{}" in v.op.text
-        shown = {
-            p: constant(p.data) if isinstance(p, Constant) else self.number(p.data)
-            for p in v.parents
-        }
-        if infix:
-            shown = {p: f"({x})" if x.startswith("−") else x for p, x in shown.items()}
-            return written(v, shown).replace(" * ", " × ").replace(" - ", " − ").replace("-", "−")
-        return written(v, shown)
 
     def backward(self, root: Value, name: str) -> None:
         self.totals: dict[Value, Any] = {root: seed(root, 1)}
@@ -191,11 +179,6 @@ class Script:
 
 
 # Words
-
-
-def signed(shown: str) -> str:
-    """A number with a real minus sign, which screen readers speak."""
-    return shown.replace("-", "−")
 
 
 def clean(words: str) -> str:
