@@ -12,7 +12,7 @@ from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
 from microgrid.views.captions import with_names
-from microgrid.views.tables import html_table, latex_table, short, shortened, table
+from microgrid.views.tables import Table, short, shortened
 
 
 class Row(NamedTuple):
@@ -29,11 +29,10 @@ class Row(NamedTuple):
     parent_node: Value
 
 
-HEAD = ("gate", "role", "to", "local", "upstream", "share", "total")
-
-
-class Explanation:
+class Explanation(Table):
     """The rows of one backward pass; prints as a table, and shows as one in a notebook."""
+
+    head, left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
 
     def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
         self.root, self.rows, self.names = root, rows, names
@@ -41,18 +40,6 @@ class Explanation:
 
     def cells(self) -> list[tuple[str, ...]]:
         return [(r.gate, r.role, r.parent, *map(short, r[3:7])) for r in self.rows]
-
-    def __str__(self) -> str:
-        return "\n".join([self.start, *table(HEAD, self.cells(), left=3)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(self.start, HEAD, self.cells(), left=3)
-
-    def latex(self) -> str:
-        """The table as a LaTeX array."""
-        return latex_table(HEAD, self.cells(), left=3)
 
 
 class Path(NamedTuple):
@@ -63,8 +50,10 @@ class Path(NamedTuple):
     product: Any
 
 
-class Paths:
+class Paths(Table):
     """The influence paths from a node to the root; the sum of their products is the gradient."""
+
+    head, left = ("path", "local gradients", "product"), 2
 
     def __init__(
         self, paths: Sequence[Path], count: int, gradient: Any, names: dict[Value, str], end: str
@@ -72,8 +61,7 @@ class Paths:
         self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
         many = "1 path" if count == 1 else f"{count} paths"
         self.start = f"{many}, {end} = {short(gradient)}"
-
-    head = ("path", "local gradients", "product")
+        self.foot = (("sum over all paths", "", short(gradient)),)
 
     def cells(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
@@ -86,19 +74,6 @@ class Paths:
         ]
         left_out = self.count - len(rows)
         return rows + [(f"… and {left_out} more", "", "")] * bool(left_out)
-
-    def __str__(self) -> str:
-        sum_ = ("sum over all paths", "", short(self.gradient))
-        return "\n".join([self.start, *table(self.head, [*self.cells(), sum_], left=2)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(self.start, self.head, self.cells(), left=2)
-
-    def latex(self) -> str:
-        """The table as a LaTeX array."""
-        return latex_table(self.head, self.cells(), left=2)
 
 
 def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
@@ -135,18 +110,8 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
             assert child.op is not None
             if child not in gates:  # once a gate, not once a share: a sum may have many operands
                 gates[child] = f"{names[child]} = {with_names(child, names)}"
-            row = (
-                gates[child],
-                child.op.role,
-                names[parent],
-                local,
-                upstream,
-                share,
-                sum_,
-                child,
-                parent,
-            )
-            rows.append(Row(*row))
+            operands = names[parent], local, upstream, share, sum_, child, parent
+            rows.append(Row(gates[child], child.op.role, *operands))
 
     accumulate(order, seed(root, 1), trace=trace)
     return Explanation(root, rows, names)

@@ -33,6 +33,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list
     ]
 
 
+class Table:
+    """Rows under a line and a head: prints as aligned text, and shows as HTML in a notebook."""
+
+    start: str
+    head: tuple[str, ...]
+    left: int  # columns of words, before those of numbers
+    foot: tuple[tuple[str, ...], ...] = ()
+
+    def cells(self) -> list[tuple[str, ...]]:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "\n".join([self.start, *table(self.head, [*self.cells(), *self.foot], self.left)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self.start, self.head, self.cells(), self.left)
+
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        return latex_table(self.head, self.cells(), self.left)
+
+
 STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
 
 
