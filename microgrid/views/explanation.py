@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
-from microgrid.views.captions import with_names
-from microgrid.views.tables import Table, short, shortened
+from microgrid.views.captions import NAMES
+from microgrid.views.formula import LATEX
+from microgrid.views.notation import write
+from microgrid.views.tables import Table, latex_table, short, shortened
 
 
 class Row(NamedTuple):
@@ -41,6 +43,22 @@ class Explanation(Table):
     def cells(self) -> list[tuple[str, ...]]:
         return [(r.gate, r.role, r.parent, *map(short, r[3:7])) for r in self.rows]
 
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        names = latex_names(self.names)
+        children = dict.fromkeys(r.child_node for r in self.rows)
+        gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in children}
+        cells = [
+            (
+                gates[r.child_node],
+                rf"\text{{{r.role}}}" * bool(r.role),
+                names[r.parent_node],
+                *map(short, r[3:7]),
+            )
+            for r in self.rows
+        ]
+        return latex_table(self.head, cells, self.left)
+
 
 class Path(NamedTuple):
     """One way from a node to the root: its nodes, and the local gradient of each step."""
@@ -64,16 +82,26 @@ class Paths(Table):
         self.foot = (("sum over all paths", "", short(gradient)),)
 
     def cells(self) -> list[tuple[str, ...]]:
+        return self.chains(self.names, " → ", " · ", "{}")
+
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        cells = self.chains(latex_names(self.names), r" \to ", r" \cdot ", r"\text{{{}}}")
+        return latex_table(self.head, cells, self.left)
+
+    def chains(
+        self, names: dict[Value, str], to: str, times: str, words: str
+    ) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
             (
-                " → ".join(shortened([self.names[v] for v in path.nodes])),
-                " · ".join(shortened(list(map(short, path.locals)))) or "1",
+                to.join(shortened([names[v] for v in path.nodes])),
+                times.join(shortened(list(map(short, path.locals)))) or "1",
                 short(path.product),
             )
             for path in self.paths
         ]
         left_out = self.count - len(rows)
-        return rows + [(f"… and {left_out} more", "", "")] * bool(left_out)
+        return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
 
 
 def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
@@ -109,7 +137,7 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
         if not isinstance(parent, Constant):
             assert child.op is not None
             if child not in gates:  # once a gate, not once a share: a sum may have many operands
-                gates[child] = f"{names[child]} = {with_names(child, names)}"
+                gates[child] = f"{names[child]} = {write(child, NAMES, names)}"
             operands = names[parent], local, upstream, share, sum_, child, parent
             rows.append(Row(gates[child], child.op.role, *operands))
 
@@ -167,4 +195,14 @@ def names_of(order: Iterable[Value]) -> dict[Value, str]:
     return {
         v: short(v.data) if isinstance(v, Constant) else v.label or f"{auto}{i}"
         for i, v in enumerate(nodes)
+    }
+
+
+def latex_names(names: dict[Value, str]) -> dict[Value, str]:
+    """The names in LaTeX, n_{5} for n5, and of constants the numbers."""
+    return {
+        v: LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
+        if not isinstance(v, Constant)
+        else LATEX.number(v.data)[0]
+        for v, name in names.items()
     }
