@@ -14,7 +14,7 @@ from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, Value
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, INK, RED, number, plural, split, unique
+from microgrid.views.wording import GREEN, INK, RED, decimals, plural, split, unique
 
 MOST_BLOCKS = 40  # more boxes than that say no more than gates do
 MOST_BANDS = 5
@@ -205,9 +205,9 @@ def summary(title: str, nodes: list[Value], expected: dict[Value, Number], digit
     """A block's name, its numbers of gates and leaves, and its largest |gradient| after a pass."""
     gates = sum(v.op is not None for v in nodes)
     lines = [plural(gates, "gate"), plural(len(nodes) - gates, "leaf", "leaves")]
-    before = [f"max |grad| {number(largest(expected.get(v, 0) for v in nodes), digits)}"]
+    before = [f"max |grad| {decimals(largest(expected.get(v, 0) for v in nodes), digits)}"]
     shown = [g for g in (v._grad for v in nodes) if g is not None]
-    after = [f"max |grad| {number(largest(shown), digits)}"] if shown else []
+    after = [f"max |grad| {decimals(largest(shown), digits)}"] if shown else []
     width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, *before, *after)))
     rows = [
         f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
@@ -226,10 +226,10 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     """The values of several wires over their gradients, cut short."""
     some = nodes[:MOST_NUMBERS]
     more = f", … ({len(nodes)})" if len(nodes) > len(some) else ""
-    values = ", ".join(number(v.data, digits) for v in some) + more
-    passed = ["–" if v._grad is None else number(v._grad, digits) for v in some]
+    values = ", ".join(decimals(v.data, digits) for v in some) + more
+    passed = ["–" if v._grad is None else decimals(v._grad, digits) for v in some]
     below = ", ".join(passed) + more[:3] if any(v._grad is not None for v in some) else ""
-    later = ", ".join(number(expected.get(v, 0), digits) for v in some) + more[:3]
+    later = ", ".join(decimals(expected.get(v, 0), digits) for v in some) + more[:3]
     return wire(name, inked(GREEN, values), inked(RED, below, later))
 
 

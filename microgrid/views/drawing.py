@@ -20,7 +20,7 @@ from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, RED, number
+from microgrid.views.wording import GREEN, RED, decimals
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
@@ -94,7 +94,7 @@ class Numbers:
             return {}
 
     def value(self, v: Value) -> Text | None:
-        return None if v in self.blanks.values else inked(GREEN, number(v.data, self.digits))
+        return None if v in self.blanks.values else inked(GREEN, decimals(v.data, self.digits))
 
     def gradient(self, v: Value) -> Text | None:
         blank = v in self.blanks.gradients
@@ -118,8 +118,8 @@ class Numbers:
 
     def passed(self, gradient: Number | None, expected: Number) -> Text:
         """A gradient in red; before there is one, as much empty room."""
-        words = "" if gradient is None else number(gradient, self.digits)
-        return inked(RED, words, number(expected, self.digits))
+        words = "" if gradient is None else decimals(gradient, self.digits)
+        return inked(RED, words, decimals(expected, self.digits))
 
     def sum(self, v: Value, shares: list[Share]) -> Text:
         """The shares of a leaf's copies, added up."""

@@ -49,12 +49,7 @@ class Explanation(Table):
         children = dict.fromkeys(r.child_node for r in self.rows)
         gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in children}
         cells = [
-            (
-                gates[r.child_node],
-                rf"\text{{{r.role}}}" * bool(r.role),
-                names[r.parent_node],
-                *map(short, r[3:7]),
-            )
+            (gates[r.child_node], rf"\text{{{r.role}}}", names[r.parent_node], *map(short, r[3:7]))
             for r in self.rows
         ]
         return latex_table(self.head, cells, self.left)

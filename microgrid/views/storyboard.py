@@ -13,7 +13,7 @@ from microgrid.engine.value import Constant, Value, edges, topological, zero
 from microgrid.views.captions import NUMBERS, caption
 from microgrid.views.explanation import Row, explain
 from microgrid.views.notation import write
-from microgrid.views.wording import GREEN, INK, RED, lowered, number, signed
+from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
 
@@ -85,27 +85,27 @@ class Storyboard:
 
     def add_number(self, place: str, color: str, x: Any) -> None:
         """A number that is seen from the next frame on, in place of an earlier one."""
-        self.numbers.setdefault((place, color), {})[len(self.frames)] = number(x, self.digits)
+        self.numbers.setdefault((place, color), {})[len(self.frames)] = decimals(x, self.digits)
 
-    def number(self, x: Any) -> str:
-        return signed(number(x, self.digits))
+    def spoken(self, x: Any) -> str:
+        return signed(decimals(x, self.digits))
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
-        output = f"the output of {caption(v)} ({self.number(v.data)})"
+        output = f"the output of {caption(v)} ({self.spoken(v.data)})"
         return lowered(v.label) if v.label else output
 
     def forward(self, order: list[Value]) -> None:
         for v in self.index:
             if v.op is None:
                 self.add_number(f"n{self.index[v]}", GREEN, v.data)
-        given = listed(f"{lowered(v.label)} = {self.number(v.data)}" for v in self.leaves)
+        given = listed(f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves)
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
         for v in order:
             if v.op is not None:
-                numbers = {p: self.number(p.data) for p in v.parents if p in self.index}
+                numbers = {p: self.spoken(p.data) for p in v.parents if p in self.index}
                 name = f"{lowered(v.label)} = " if v.label else ""
-                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.number(v.data)}"
+                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
                 line = f"{caption(v)} computes {formula}"
                 self.add_number(f"n{self.index[v]}", GREEN, v.data)
                 marks = (f"g{self.index[v]}", *[wire for _, wire in self.wires(v)])
@@ -113,7 +113,7 @@ class Storyboard:
 
     def backward(self, root: Value) -> None:
         name = lowered(root.label) or "the result"
-        one = self.number(self.totals[root])
+        one = self.spoken(self.totals[root])
         line = f"Backward from {name}: its gradient with respect to itself is {one}"
         self.add_number(f"n{self.index[root]}", RED, self.totals[root])
         self.frames.append(Frame("seed", (line,)))
@@ -134,7 +134,7 @@ class Storyboard:
     def sentence(self, row: Row, rank: int, among: int) -> str:
         """One += in words; at a fork with the sum so far."""
         local, upstream, share, total = map(
-            self.number, (row.local, row.upstream, row.share, row.total)
+            self.spoken, (row.local, row.upstream, row.share, row.total)
         )
         role = f" is a {row.role}" if row.role else ""
         line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
@@ -143,7 +143,7 @@ class Storyboard:
             return line
         if rank == 1:
             return f"{line}, the first of {among} shares"
-        before = self.number(self.totals[row.parent_node])
+        before = self.spoken(self.totals[row.parent_node])
         if rank < among:
             return f"{line}; {before} + {share} so far {total}"
         return f"{line}; {before} + {share} = {total} in all"
@@ -156,7 +156,7 @@ class Storyboard:
                 if (place, RED) not in self.numbers:
                     self.add_number(place, RED, zero(p))
         found = listed(
-            f"{before}{lowered(v.label)} = {self.number(self.totals.get(v, zero(v)))}"
+            f"{before}{lowered(v.label)} = {self.spoken(self.totals.get(v, zero(v)))}"
             for v in self.leaves
         )
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
