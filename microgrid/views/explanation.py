@@ -100,7 +100,7 @@ class Paths(Table):
 
 
 def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
-    """Every `+=` of root's backward pass in order, or the paths to root `of` one of its nodes.
+    """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `most` are
