@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import operator
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.engine.errors import MicrogridError
-from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.value import Value, accumulate, topological
-from microgrid.matrices.arrays import Array
-from microgrid.views.formula import latex
+from microgrid.engine.errors import MicrogridError, ShapeError
+from microgrid.engine.value import Constant, Value, accumulate, topological
+from microgrid.matrices.arrays import Array, matrix
+from microgrid.views.files import save_by_suffix
+from microgrid.views.formula import name
+from microgrid.views.notation import LATEX, write
 
 DRAWS = 3  # of numbers at which every side of every equation is compared
 WIDEST = 30  # columns of a Jacobian: more can be computed but not read
-Point = Mapping[str, Array]  # numbers, or symbols, for X, W, b and dY
+Numbers = dict[Value, Any]  # of the leaves, and of the nodes that were computed from them
 Claim = Callable[..., Any] | str
 
 
@@ -27,24 +32,24 @@ class DerivationError(MicrogridError, ValueError):
     """A displayed step does not hold."""
 
 
-# How matrices and derivatives are written.
-
-
-def bmatrix(entries: Array) -> str:
-    """Rows and columns; a row of more than three sums stands upright, transposed, to fit a page."""
-    table = np.atleast_2d(entries)
-    upright = len(table) == 1 and table.shape[1] > 3 and any("+" in entry for entry in table[0])
-    rows = [" & ".join(row) for row in (table.T if upright else table)]
-    apart = r" \\[5pt] " if any(r"\frac" in row for row in rows) else r" \\ "
-    return rf"\begin{{bmatrix}} {apart.join(rows)} \end{{bmatrix}}{'^T' if upright else ''}"
-
-
-def each(f: Callable[[Any], Any], A: Array) -> Array:
+def entrywise(f: Callable[[Any], Any], A: Array) -> Array:
     """f of every entry, in A's shape."""
     result = np.empty(A.shape, dtype=object)
     for index, entry in np.ndenumerate(A):
         result[index] = f(entry)
     return result
+
+
+# How matrices and derivatives are written.
+
+
+def bmatrix(texts: Any) -> str:
+    """Rows and columns; a row of more than three sums stands upright, transposed, to fit a page."""
+    table = np.atleast_2d(texts)
+    upright = len(table) == 1 and table.shape[1] > 3 and any("+" in text for text in table[0])
+    rows = [" & ".join(row) for row in (table.T if upright else table)]
+    apart = r" \\[5pt] " if any(r"\frac" in row for row in rows) else r" \\ "
+    return rf"\begin{{bmatrix}} {apart.join(rows)} \end{{bmatrix}}{'^T' if upright else ''}"
 
 
 def partial(above: str, below: str) -> str:
@@ -55,14 +60,40 @@ def bold(letter: str) -> str:
     return rf"\mathbf{{{letter}}}"
 
 
-# One side of an equation, and what its symbolic entries are made of.
+# One side of an equation, and the numbers of its entries.
+
+
+def replay(v: Any, numbers: Numbers) -> Any:
+    """A node at other numbers of its leaves, or at symbols, or at arrays; a plain number is itself.
+
+    `numbers` keeps what is computed on the way, so that no node is computed twice.
+    """
+    if not isinstance(v, Value):
+        return v
+    for node in topological(v) if v not in numbers else ():
+        if node not in numbers:
+            operands = [numbers[parent] for parent in node.parents]
+            numbers[node] = node.op.forward(*operands) if node.op else node.data
+    return numbers[v]
+
+
+def replayed(A: Array, numbers: Numbers) -> Array:
+    """An array of nodes at other numbers of their leaves."""
+    return entrywise(lambda v: replay(v, numbers), A)
 
 
 class Side(NamedTuple):
-    """How one side of an equation is written, and its entries at given numbers."""
+    """How one side of an equation is written, and its entries: nodes over the layer's leaves.
+
+    A formula that the user gives is a function of the numbers instead.
+    """
 
     latex: str
-    at: Callable[[Point], Array]
+    entries: Array | Callable[[Numbers], Any]
+
+    def at(self, numbers: Numbers) -> Array:
+        made = self.entries(numbers) if callable(self.entries) else replayed(self.entries, numbers)
+        return np.asarray(made, dtype=object)
 
 
 Equation = tuple[Side, ...]
@@ -75,116 +106,113 @@ class Paths:
     and adds without knowing that these are no numbers. So symbolic entries come from the graph.
     """
 
-    def __init__(self, *terms: tuple[Any, ...]) -> None:
-        self.terms = terms
+    def __init__(self, *products: tuple[Any, ...]) -> None:
+        self.products = products
 
     def __mul__(self, local: Any) -> Paths:
-        factor = (local,) if isinstance(local, Value) or local != 1 else ()  # a plain 1 is none
-        return Paths(*[(*term, *factor) for term in self.terms])
+        is_variable = isinstance(local, Value) and type(local) is not Constant
+        factor = (local,) if is_variable or local != 1 else ()  # a plain 1 is no factor
+        return Paths(*[(*product, *factor) for product in self.products])
 
     def __add__(self, other: Paths) -> Paths:
-        return Paths(*other.terms, *self.terms)  # backward meets the last output first
+        return Paths(*other.products, *self.products)  # backward meets the last output first
+
+    def entry(self) -> Any:
+        """The sum as a node."""
+        products = [reduce(operator.mul, factors or (1,)) for factors in self.products]
+        return reduce(operator.add, products or [0])
 
 
-def paths(root: Value, leaves: Array) -> Array:
-    """∂root/∂leaf for each leaf as a sum over paths."""
+def paths(root: Value, A: Array) -> Array:
+    """∂root/∂leaf for each leaf of an array as a sum over paths."""
     found = accumulate(topological(root), Paths(()), as_graph=True)
-    return each(lambda leaf: found.get(leaf, Paths()), leaves)
+    return entrywise(lambda leaf: found.get(leaf, Paths()).entry(), A)
 
 
-@dataclass(frozen=True)
+def leaves(shape: tuple[int, ...], label: str) -> Array:
+    return matrix(np.ones(shape, dtype=int), label)
+
+
 class Layer:
-    """A layer as a formula on arrays and as a graph of scalars, with L = Σ dY · Y above it."""
+    """A layer's formula on arrays of leaves, and the upstream gradient dY = ∂L/∂Y as leaves, too.
 
-    sizes: dict[str, int]  # N, D, M
-    forward: Callable[[Point], Array]
-    leaves: dict[str, Array]  # X, W, b and dY
-    Y: Array
-    y: Array  # how the entries of Y are written
-    other_sizes: Callable[..., Layer]
+    `build` makes the same layer of other sizes; `forward` maps arrays by name, like X and W, to Y
+    in this shape.
+    ShapeError for sizes below 1 or too large to read.
+    """
+
+    def __init__(
+        self, build: Callable[..., Layer], sizes: dict[str, int], forward: Callable[..., Array],
+        shape: tuple[int, ...], **shapes: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        for letter, size in sizes.items():
+            if not isinstance(size, int) or size < 1:
+                raise ShapeError(f"{letter} = {size!r}: the sizes of a layer are 1 or more")
+        if max(map(math.prod, (shape, *shapes.values()))) > WIDEST:
+            raise ShapeError(f"{sizes}: Jacobians of more than {WIDEST} rows or columns, take less")
+        self.build, self.sizes, self.forward = build, sizes, forward
+        self.inputs = {k: leaves(shapes[k], k.lower()) for k in shapes}
+        self.Y, self.dY = forward(**self.inputs), leaves(shape, "g")
+        self.leaves = {**self.inputs, "dY": self.dY}
+        self.names = {v: name(v.label) for v in self.variables}
+        for y, g, v in zip(self.Y.flat, self.dY.flat, leaves(shape, "y").flat, strict=True):
+            self.names[y] = name(v.label)
+            self.names[g] = partial("L", self.names[y])
 
     @property
-    def L(self) -> Value:
-        products = self.Y.ravel() * self.leaves["dY"].ravel()
-        root: Value = FUNCTIONS["total"](products)
-        return root
+    def variables(self) -> list[Value]:
+        """Every leaf, array by array."""
+        return list(itertools.chain.from_iterable([A.flat for A in self.leaves.values()]))
 
-    def written(self, v: Value) -> str:
-        """A leaf's name; that of an entry of dY says what it is, ∂L/∂y."""
-        for g, y in zip(self.leaves["dY"].ravel(), self.y.ravel(), strict=True):
-            if v is g:
-                return partial("L", y)
-        return str(latex(v))
+    def named(self, A: Array) -> Array:
+        """The names of leaves or of entries of Y; that of an entry of dY says what it is, ∂L/∂y."""
+        return entrywise(self.names.__getitem__, A)
 
-    def names(self, letter: str) -> Array:
-        return each(self.written, self.leaves[letter])
+    def spelled(self, A: Array) -> str:
+        """A matrix whose entries are written as formulas of the leaves."""
 
-    def replay(self, v: Value, p: Point) -> Any:
-        """What the graph of v gives at other numbers than its own, or at symbols."""
-        found: dict[Value, Any] = {}
-        for letter, leaves in self.leaves.items():
-            found |= zip(leaves.ravel(), p[letter].ravel(), strict=True)
-        for node in topological(v):
-            if node.op:
-                found[node] = node.op.forward(*[found[parent] for parent in node.parents])
-            else:
-                found.setdefault(node, node.data)
-        return found[v]
+        def text(v: Any) -> str:
+            if not isinstance(v, Value):
+                return str(v)
+            return write(v, LATEX, self.names, 2000) if v.op else self.names[v]
 
-    def symbolic(self, entries: Array) -> Side:
-        """An array of sums over paths."""
+        return bmatrix(entrywise(text, A))
 
-        def product(term: tuple[Any, ...]) -> str:
-            return " ".join([self.written(v) for v in term if v.label]) or "1"
-
-        def value(s: Paths, p: Point) -> Any:
-            products = [
-                np.prod([self.replay(v, p) for v in term], dtype=object) for term in s.terms
-            ]
-            return sum(products[1:], products[0]) if products else 0
-
-        written = each(lambda s: " + ".join(map(product, s.terms)) or "0", entries)
-        return Side(bmatrix(written), lambda p: each(lambda s: value(s, p), entries))
+    def side(self, A: Array) -> Side:
+        """An array that is written entry by entry."""
+        return Side(self.spelled(A), A)
 
     # What the graph is compared with. Y is affine in X, in W and in b, so a difference quotient
     # is no approximation: with step 1 it is the derivative.
 
-    def jacobian(self, letter: str) -> Callable[[Point], Array]:
-        """∂Y/∂letter by differences of the formula on arrays: one row per output, flattened."""
-
-        def at(p: Point) -> Array:
-            Y = self.forward(p).ravel()
+    @cached_property
+    def jacobians(self) -> dict[str, Array]:
+        """∂Y/∂A by differences of the formula on arrays: one row per output, flattened."""
+        found = {}
+        for letter, A in self.inputs.items():
             columns = []
-            for k in range(p[letter].size):
-                moved = p[letter].copy()
+            for k in range(A.size):
+                moved = A.copy()
                 moved.flat[k] += 1
-                columns.append(self.forward({**p, letter: moved}).ravel() - Y)
-            return np.array(columns, dtype=object).T
+                columns.append((self.forward(**{**self.inputs, letter: moved}) - self.Y).ravel())
+            found[letter] = np.array(columns, dtype=object).T
+        return found
 
-        return at
-
-    def gradient(self, letter: str) -> Callable[[Point], Array]:
-        """∂L/∂letter in the shape of the letter, by differences of L."""
-        J = self.jacobian(letter)
-        return lambda p: (p["dY"].ravel() @ J(p)).reshape(p[letter].shape)
-
-    def point(self, number: Callable[[str], Any]) -> Point:
-        """Numbers or symbols for every leaf, from its label."""
-        return {
-            letter: each(lambda v: number(v.label), leaves)
-            for letter, leaves in self.leaves.items()
-        }
+    @cached_property
+    def gradients(self) -> dict[str, Array]:
+        """∂L/∂A in the shape of A, by differences of L."""
+        dY, A = self.dY.ravel(), self.inputs
+        return {letter: (dY @ J).reshape(A[letter].shape) for letter, J in self.jacobians.items()}
 
 
-def drawn(layer: Layer) -> Iterator[Point]:
+def drawn(layer: Layer) -> Iterator[Numbers]:
     """The same small fractions for every run, none of them zero."""
     source = random.Random(1)
     for _ in range(DRAWS):
-        yield layer.point(
-            lambda label: Fraction(
-                source.choice((-1, 1)) * source.randint(1, 9), source.randint(1, 4)
-            )
-        )
+        yield {
+            v: Fraction(source.choice((-1, 1)) * source.randint(1, 9), source.randint(1, 4))
+            for v in layer.variables
+        }
 
 
 # Steps.
@@ -206,28 +234,34 @@ class Step:
         """The equations, aligned at their = signs, for display."""
         lines = []
         for first, *others in self.equations:
-            sign = "=" if self.holds else r"\overset{?}{=}"
-            signs = ["="] * (len(others) - 1) + [sign] if others else []
+            signs = ["="] * len(others)
+            signs[-1:] = ["=" if self.holds else r"\overset{?}{=}"]
             rest = [f"&{sign} {side.latex}" for sign, side in zip(signs, others, strict=True)]
-            lines += [f"{first.latex} {rest[0] if rest else ''}".strip(), *rest[1:]]
+            lines += [f"{first.latex} {rest[0]}", *rest[1:]]
         lines += [self.example] if self.example else []
         body = " \\\\[4pt]\n".join(lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
+    @property
+    def verdict(self) -> str:
+        """What the check found, in words."""
+        sides = sum(map(len, self.equations))
+        return self.note or f"Checked: {sides} sides compared exactly at {DRAWS} draws of fractions."
+
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
 
-    def check(self, points: Sequence[Point], same: Callable[[Any, Any], bool]) -> None:
+    def check(self, points: Sequence[Numbers], same: Callable[[Any, Any], bool]) -> None:
         """DerivationError unless the sides of each equation are the same, entry by entry."""
-        for equation in self.equations:
-            for p in points:
-                sides = [np.asarray(side.at(p), dtype=object) for side in equation]
-                for side, A in zip(equation[1:], sides[1:], strict=True):
-                    if A.shape != sides[0].shape or not all(map(same, sides[0].ravel(), A.ravel())):
-                        raise DerivationError(
-                            f"{self.title}: {equation[0].latex} = {sides[0].tolist()}, but "
-                            f"{side.latex} = {A.tolist()}"
-                        )
+        for (left, *others), numbers in itertools.product(self.equations, points):
+            expected = left.at(numbers)
+            for side in others:
+                A = side.at(numbers)
+                if A.shape != expected.shape or not all(map(same, expected.flat, A.flat)):
+                    raise DerivationError(
+                        f"{self.title}: {left.latex} = {expected.tolist()}, but "
+                        f"{side.latex} = {A.tolist()}"
+                    )
 
 
 class Counterexample(NamedTuple):
@@ -249,6 +283,7 @@ class Derivation:
 
     def __init__(self, title: str, layer: Layer) -> None:
         self.title, self.layer = title, layer
+        self.points = list(drawn(layer))
         self.steps: list[Step] = []
         self.counterexamples: list[Counterexample] = []
 
@@ -264,14 +299,15 @@ class Derivation:
     def step(self, title: str, words: str, *equations: Equation) -> None:
         """Add a step; DerivationError if it does not hold."""
         step = Step(title, words, equations)
-        step.check(list(drawn(self.layer)), lambda a, b: bool(a == b))
+        step.check(self.points, lambda a, b: bool(a == b))
         self.steps.append(step)
 
     def __str__(self) -> str:
-        lines = [self.title, "=" * len(self.title)]
-        for k, step in enumerate(self.steps, 1):
-            lines += ["", f"{k}. {step.title}", "", step.words, "", step.latex, "", verdict(step)]
-        return "\n".join(lines)
+        steps = [
+            f"{k}. {step.title}\n\n{step.words}\n\n{step.latex}\n\n{step.verdict}"
+            for k, step in enumerate(self.steps, 1)
+        ]
+        return "\n\n".join([f"{self.title}\n{'=' * len(self.title)}", *steps])
 
     def __repr__(self) -> str:
         state = "all checked" if self.ok else f"fails at {self.steps[-1].title!r}"
@@ -282,30 +318,28 @@ class Derivation:
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas between dollar signs."""
-        parts = [f"# {self.title}"]
-        for k, step in enumerate(self.steps, 1):
-            parts += [f"## {k}. {step.title}", step.words, f"$$\n{step.latex}\n$$"]
-            parts.append(f"*{verdict(step)}*")
-        return "\n\n".join(parts) + "\n"
+        steps = [
+            f"## {k}. {step.title}\n\n{step.words}\n\n$$\n{step.latex}\n$$\n\n*{step.verdict}*\n"
+            for k, step in enumerate(self.steps, 1)
+        ]
+        return "\n".join([f"# {self.title}\n", *steps])
 
     def tex(self) -> str:
         """The derivation as a complete LaTeX document; wide formulas are shrunk to the page."""
-        body = []
-        for step in self.steps:
-            formula = f"\\fitted{{{step.latex}}}"
-            body += [f"\\section{{{step.title}}}", step.words, formula]
-            body.append(f"\\emph{{{verdict(step)}}}")
-        return PREAMBLE.replace("TITLE", self.title) + "\n\n".join(body) + "\n\n\\end{document}\n"
+        steps = [
+            f"\\section{{{step.title}}}\n\n{step.words}\n\n\\fitted{{{step.latex}}}\n\n"
+            f"\\emph{{{step.verdict}}}\n\n"
+            for step in self.steps
+        ]
+        return f"{PREAMBLE.replace('TITLE', self.title)}{''.join(steps)}\\end{{document}}\n"
 
     def save(self, path: str | Path) -> Path:
         """Write a .tex document or a .md text, as the name says; returns the path."""
-        path = Path(path)
-        makers = {".tex": self.tex, ".md": self.markdown}
-        if path.suffix not in makers:
+        path, makers = Path(path), {".tex": self.tex, ".md": self.markdown}
+        if path.suffix.lower() not in makers:
             raise DerivationError(f"{path}: a derivation is written as .tex or .md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(makers[path.suffix](), encoding="utf-8")
-        return path
+        return save_by_suffix(path, makers)
 
 
 PREAMBLE = r"""\documentclass{article}
@@ -326,9 +360,3 @@ PREAMBLE = r"""\documentclass{article}
 \maketitle
 
 """
-
-
-def verdict(step: Step) -> str:
-    """What the check of a step found, in words."""
-    sides = sum(map(len, step.equations))
-    return step.note or f"Checked: {sides} sides compared exactly at {DRAWS} draws of fractions."
