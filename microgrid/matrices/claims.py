@@ -32,7 +32,8 @@ from microgrid.matrices.derivation import (
     replayed,
 )
 from microgrid.views.expression import Reader
-from microgrid.views.notation import LATEX, write
+from microgrid.views.formula import LATEX
+from microgrid.views.notation import write
 
 SYMBOLS = {"X": bold("X"), "W": bold("W"), "dY": partial("L", bold("Y")), "ones": r"\mathbf{1}"}
 ALLOWED = (

@@ -19,8 +19,8 @@ from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.engine.value import Constant, Value, accumulate, topological
 from microgrid.matrices.arrays import Array, matrix
 from microgrid.views.files import save_by_suffix
-from microgrid.views.formula import name
-from microgrid.views.notation import LATEX, write
+from microgrid.views.formula import LATEX, name
+from microgrid.views.notation import write
 
 DRAWS = 3  # of numbers at which every side of every equation is compared
 WIDEST = 30  # columns of a Jacobian: more can be computed but not read

@@ -7,12 +7,25 @@ from collections.abc import Container, Iterable
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from math import isqrt
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, Value
-from microgrid.views.dot_labels import NOWHERE, colored, end, extent, named, over_line, table, text
+from microgrid.views.dot_labels import (
+    EDGE,
+    NOWHERE,
+    PALE,
+    Text,
+    colored,
+    end,
+    extent,
+    named,
+    table,
+    text,
+    wire,
+)
+from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, INK, RED, number, plural, split, unique
 
 MOST_BLOCKS = 40  # more boxes than that say no more than gates do
@@ -29,15 +42,6 @@ class Block(NamedTuple):
 
 
 Fold = dict[Value, Block]  # every gate's block
-
-
-class Canvas(Protocol):
-    """What is needed of `draw.Picture`."""
-
-    def attr(self, kw: str | None = None, **look: str) -> None: ...
-    def put(self, name: str, kind: str, label: str, **look: str) -> None: ...
-    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None: ...
-    def frame(self, name: str, label: str, members: Iterable[str]) -> None: ...
 
 
 # Which gates make up a block. However it is done, no wire leaves a block and comes back.
@@ -150,7 +154,7 @@ def by_depth(order: list[Value]) -> Fold:
 
 
 def draw_blocks(
-    picture: Canvas, order: list[Value], expected: dict[Value, Number], digits: int
+    picture: Picture, order: list[Value], expected: dict[Value, Number], digits: int
 ) -> None:
     """A box for each block with its gates, its leaves and the largest |gradient| among them.
 
@@ -177,7 +181,7 @@ def draw_blocks(
     for i, (title, nodes) in enumerate(zip(titles, content)):
         box = summary(title, nodes, expected, digits)
         look = {"shape": "box", "style": "rounded,filled", "margin": "0.08,0.04"}
-        picture.put(f"b{i}", "block", box, **look, fillcolor="#f4f7fb", color="#34495e")
+        picture.put(f"b{i}", "block", box, **look, fillcolor=PALE, color=EDGE)
     for i, ((name, into), nodes) in enumerate(bundles(users).items()):
         label = bundle("", nodes, expected, digits)
         picture.put(f"name{i}", "name", end(name, "right"))
@@ -238,16 +242,15 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     passed = ["–" if v._grad is None else number(v._grad, digits) for v in some]
     below = ", ".join(passed) + more[:3] if any(v._grad is not None for v in some) else ""
     later = ", ".join(number(expected.get(v, 0), digits) for v in some) + more[:3]
-    width = max(40, *map(extent, (f"{name} = {values}" if name else values, below, later)))
-    prefix = f"{named(name, 12)} = " if name else ""
-    return over_line(prefix + colored(GREEN, values), colored(RED, below), width)
+    gradients = Text(colored(RED, below), max(below, later, key=extent))
+    return wire(name, Text(colored(GREEN, values), values), gradients)
 
 
 # Leaves repeated at each use: a box for each labelled node.
 
 
 def put_boxes(
-    picture: Canvas, order: list[Value], index: dict[Value, int], repeated: Container[Value]
+    picture: Picture, order: list[Value], index: dict[Value, int], repeated: Container[Value]
 ) -> None:
     """A frame around each labelled inner node and what leads to it alone, leaves included."""
     blocks = by_label(order)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
+from microgrid.views.captions import with_names
 from microgrid.views.tables import html_table, latex_table, short, shortened, table
 
 
@@ -133,7 +134,7 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
         if not isinstance(parent, Constant):
             assert child.op is not None
             if child not in gates:  # once a gate, not once a share: a sum may have many operands
-                gates[child] = f"{names[child]} = {written(child, names)}"
+                gates[child] = f"{names[child]} = {with_names(child, names)}"
             row = (
                 gates[child],
                 child.op.role,
@@ -202,14 +203,3 @@ def names_of(order: Iterable[Value]) -> dict[Value, str]:
         v: short(v.data) if isinstance(v, Constant) else v.label or f"{auto}{i}"
         for i, v in enumerate(nodes)
     }
-
-
-def written(v: Value, names: dict[Value, str], most: int = 4) -> str:
-    """The operation with the names of its operands, like w_0 * x_0 or exp(n7)."""
-    assert v.op is not None
-    operands = [names[p] for p in v.parents]
-    if "{}" in v.op.text:
-        return v.op.text.format(*operands)
-    if len(operands) > most:
-        operands = [*operands[: most - 1], "…", operands[-1]]
-    return f"{v.op.text}({', '.join(operands)})"

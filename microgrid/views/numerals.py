@@ -17,7 +17,7 @@ from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 
 LONGEST = 1000  # characters
-MINUS = "−⁻₋˗➖ー"  # beside all that Unicode calls a dash; the last one is on a Japanese keyboard
+MINUS = "−⁻₋˗➖"  # beside all that Unicode calls a dash
 MARKS = {"⁄": "/", "∕": "/", "÷": "/", "٫": ".", "٬": "'", "’": "'", "٪": "%", "﹢": "+", "﹪": "%"}
 NOTHING = {"", "na", "nan", "nat", "nil", "none", "null"}  # how tables write an empty cell
 DIGITS = r"\d+(_\d+)*"
@@ -143,9 +143,13 @@ def plain(text: str) -> str:
     return text if text.isascii() else "".join(map(letter, text))
 
 
+def is_dash(c: str) -> bool:
+    return c in MINUS or unicodedata.category(c) == "Pd"
+
+
 def letter(c: str) -> str:
     kind = unicodedata.category(c)
-    if kind == "Pd" or c in MINUS:
+    if is_dash(c) or c == "ー":  # on a Japanese keyboard; in a name it is a letter
         return "-"
     if kind == "Nd":
         return str(unicodedata.decimal(c))

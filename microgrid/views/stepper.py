@@ -21,6 +21,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from microgrid.engine.value import Value, topological, zero
+from microgrid.views.captions import caption
 from microgrid.views.dot_labels import colored, extent, text
 from microgrid.views.drawing import draw
 from microgrid.views.files import save_by_suffix
@@ -34,9 +35,8 @@ from microgrid.views.storyboard import (
     Span,
     clean,
     escaped,
-    signed,
 )
-from microgrid.views.wording import GREEN, INK, RED, caption, number
+from microgrid.views.wording import GREEN, INK, RED, number, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIT, PALE = "#ffe08a", "#f4f7fb"  # a gate in turn, and any other time

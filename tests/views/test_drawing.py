@@ -20,9 +20,10 @@ from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.ops import TABLE
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views import picture as module
+from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
 from microgrid.views.picture import ENGINES, Picture, lay_out
-from microgrid.views.wording import caption, number, split
+from microgrid.views.wording import number, split
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -324,7 +325,7 @@ def test_a_deep_graph_has_a_source():
 
 def test_the_text_is_the_same_in_every_process():
     program = (
-        "from microgrid import Value; from microgrid.draw import draw\n"
+        "from microgrid import Value, draw\n"
         "a, b = Value(3.0, 'a'), Value(2.0, 'b'); y = (b*a + a)*a + 2*b; y.backward()\n"
         "print(draw(y).source)"
     )

@@ -185,7 +185,7 @@ def test_the_page_of_the_sigmoid_circuit_is_small(tmp_path):
 
 def test_the_page_is_the_same_in_every_process(tmp_path):
     program = (
-        "from microgrid import examples; from microgrid.steps import steps; import sys\n"
+        "from microgrid import examples, steps; import sys\n"
         "s = steps(examples.parallel_branches())\n"
         "sys.stdout.write(s._repr_html_() + s.animated_svg())"
     )
