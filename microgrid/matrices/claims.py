@@ -1,4 +1,4 @@
-"""Formulas on arrays, read from text; those that a user claims, and the numbers that refute them."""
+"""Formulas on arrays: read from text, and refuted by small numbers where a user's is wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import operator
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,6 @@ from microgrid.matrices.derivation import (
     entrywise,
     partial,
     replay,
-    replayed,
 )
 from microgrid.views.expression import Reader
 from microgrid.views.formula import LATEX
@@ -43,40 +43,38 @@ ALLOWED = (
 MATRICES = replace(LATEX, signs={**LATEX.signs, r"\,": LATEX.signs["*"]})
 
 # Operations on arrays. Of 1 × 1 matrices, which are numbers, these are the local gradients.
+SAME = ops.identity.rules
 MATMUL = Op("matmul", np.dot, *ops.mul.rules, latex=r"#1 \, #2")
 ENTRYWISE = Op("entrywise", operator.mul, *ops.mul.rules, latex=r"#1 \odot #2")
-TRANSPOSE = Op("transpose", lambda A: getattr(A, "T", A), lambda y, A: 1, latex="#1^T")
-SUM_0 = Op(
-    "sum_0", lambda A: np.sum(A, 0), lambda y, A: 1, latex=r"\mathbf{1}^T \, #1")
-SUM_1 = Op(
-    "sum_1", lambda A: np.sum(A, 1) if np.ndim(A) else A, lambda y, A: 1, latex=r"#1 \, \mathbf{1}")
+TRANSPOSE = Op("transpose", lambda A: getattr(A, "T", A), *SAME, latex="#1^T")
+SUMS = [  # over the rows, and over the columns
+    Op("sum", lambda A: np.sum(A, 0), *SAME, latex=r"\mathbf{1}^T \, #1"),
+    Op("sum", lambda A: np.sum(A, 1) if np.ndim(A) else A, *SAME, latex=r"#1 \, \mathbf{1}"),
+]
 
 
 class ArrayReader(Reader):
     """Reads arithmetic on arrays: products with @ and *, sums, and transposes."""
 
     longest, allowed = 200, ALLOWED
-    hints = [(r"\w +\w", "a product of matrices needs its @, like dY @ W.T")]
-    binary = {
+    hints = ((r"\w +\w", "a product of matrices needs its @, like dY @ W.T"),)
+    binary = MappingProxyType({
         ast.MatMult: MATMUL, ast.Mult: ENTRYWISE, ast.Add: operator.add, ast.Sub: operator.sub,
-    }  # fmt: skip
-    attributes = {"T": TRANSPOSE}
+    })  # fmt: skip
+    attributes = MappingProxyType({"T": TRANSPOSE})
 
     def read(self, tree: ast.expr, depth: int) -> Any:
         match tree:
-            case ast.Name() | ast.Attribute() | ast.BinOp() | ast.UnaryOp(op=ast.USub()):
+            case ast.Name(id=name) if name in self.leaves:
+                return super().read(tree, depth)
+            case ast.Attribute() | ast.BinOp() | ast.UnaryOp(op=ast.USub()):
                 return super().read(tree, depth)
             case ast.Call(
                 func=ast.Attribute(value=A, attr="sum"), args=[],
-                keywords=[ast.keyword(arg="axis", value=ast.Constant(value=0 | 1 as axis))],
-            ):  # fmt: skip
-                return self.compute(tree, (SUM_0, SUM_1)[axis], self.one(A, depth))
+                keywords=[ast.keyword(arg="axis", value=ast.Constant(value=int() as axis))],
+            ) if axis in (0, 1):  # fmt: skip
+                return self.compute(tree, SUMS[axis], self.one(A, depth))
         raise self.error(tree, ALLOWED)
-
-    def leaf(self, tree: ast.expr, name: str) -> Any:
-        if name in self.leaves:
-            return super().leaf(tree, name)
-        raise self.error(tree, f"no array {name!r}: {ALLOWED}")
 
 
 class Formula(NamedTuple):
@@ -85,20 +83,22 @@ class Formula(NamedTuple):
     latex: str
     function: Callable[[Array, Array, Array], Any]
 
+    def of(self, layer: Layer) -> Array:
+        """Its entries as nodes over the layer's leaves."""
+        return np.asarray(self.function(*layer.arguments), dtype=object)
+
     def side(self, layer: Layer) -> Side:
-        """The formula of the layer's own leaves."""
-        entries = self.function(*[layer.leaves[k] for k in ("X", "W", "dY")])
-        return Side(self.latex, np.asarray(entries, dtype=object))
+        return Side(self.latex, self.of(layer))
 
     def fitted(self, layer: Layer, letter: str, numbers: Numbers) -> Array | None:
         """Its value in the shape of the letter, or None where it has none in it."""
         shape = layer.leaves[letter].shape
         try:
-            arrays = [replayed(layer.leaves[k], numbers) for k in ("X", "W", "dY")]
-            A = np.asarray(self.function(*arrays), dtype=object)
+            value = self.function(*[replay(A, numbers) for A in layer.arguments])
+            entries = np.asarray(value, dtype=object)
         except (ValueError, IndexError, TypeError):
             return None
-        return A.reshape(shape) if A.shape in (shape, (1, *shape)) else None
+        return entries.reshape(shape) if entries.shape in (shape, (1, *shape)) else None
 
 
 def read_formula(text: str) -> Formula:
@@ -141,7 +141,7 @@ def counterexamples(layer: Layer, letter: str, formula: Formula) -> list[Counter
             got = formula.fitted(other, letter, numbers)
             if got is None:
                 misfit = misfit or Counterexample(sizes, {}, list(gradient.shape), None)
-            elif wrong is None and (got != replayed(gradient, numbers)).any():
+            elif wrong is None and (got != replay(gradient, numbers)).any():
                 wrong = smallest(other, letter, formula, numbers)
     return [c for c in (misfit, wrong) if c]
 
@@ -154,13 +154,10 @@ def smallest(layer: Layer, letter: str, formula: Formula, wrong: Numbers) -> Cou
     rich = ([source.randint(-2, 3) for _ in variables] for _ in range(200))
     drawn_small = (dict(zip(variables, xs, strict=True)) for xs in itertools.chain(simple, rich))
     for numbers in itertools.chain(drawn_small, [wrong]):  # small integers may hide the mistake
-        right, got = replayed(gradient, numbers), formula.fitted(layer, letter, numbers)
+        right, got = replay(gradient, numbers), formula.fitted(layer, letter, numbers)
         if got is not None and (got != right).any():
-            given = {
-                k: replayed(A, numbers).tolist()
-                for k, A in layer.leaves.items()
-                if k not in ("b", letter)
-            }
+            shown = {k: A for k, A in layer.leaves.items() if k not in ("b", letter)}
+            given = {k: replay(A, numbers).tolist() for k, A in shown.items()}
             return Counterexample(tuple(layer.sizes.values()), given, right.tolist(), got.tolist())
     raise AssertionError("the last of these numbers are a counterexample")
 
@@ -169,13 +166,12 @@ def in_latex(formula: str, c: Counterexample) -> str:
     """The counterexample as an aligned line; nothing where there is only a shape."""
     if c.got is None:
         return ""
-    *numbers, got, right = [
-        bmatrix(np.array(A, dtype=object).astype(str))
-        for A in (*c.numbers.values(), c.got, c.right)
-    ]
-    pairs = [f"{SYMBOLS[k]} = {A}" for k, A in zip(c.numbers, numbers, strict=True)]
-    given = r",\quad ".join(pairs)
-    return rf"\text{{but at }} {given}: \quad {formula} &= {got} \neq {right}"
+
+    def numbers(entries: list[Any]) -> str:
+        return bmatrix(np.array(entries, dtype=object).astype(str))
+
+    given = r",\quad ".join([f"{SYMBOLS[k]} = {numbers(A)}" for k, A in c.numbers.items()])
+    return rf"\text{{but at }} {given}: \quad {formula} &= {numbers(c.got)} \neq {numbers(c.right)}"
 
 
 def in_words(layer: Layer, letter: str, c: Counterexample) -> str:

@@ -6,7 +6,7 @@ import itertools
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
@@ -18,6 +18,7 @@ import numpy as np
 from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.engine.value import Constant, Value, accumulate, topological
 from microgrid.matrices.arrays import Array, matrix
+from microgrid.matrices.examples import label_entries
 from microgrid.views.files import save_by_suffix
 from microgrid.views.formula import LATEX, name
 from microgrid.views.notation import write
@@ -34,9 +35,7 @@ class DerivationError(MicrogridError, ValueError):
 
 def entrywise(f: Callable[[Any], Any], A: Array) -> Array:
     """f of every entry, in A's shape."""
-    result = np.empty(A.shape, dtype=object)
-    for index, entry in np.ndenumerate(A):
-        result[index] = f(entry)
+    result: Array = np.frompyfunc(f, 1, 1)(A)
     return result
 
 
@@ -63,23 +62,19 @@ def bold(letter: str) -> str:
 # One side of an equation, and the numbers of its entries.
 
 
-def replay(v: Any, numbers: Numbers) -> Any:
-    """A node at other numbers of its leaves, or at symbols, or at arrays; a plain number is itself.
+def replay(entries: Any, numbers: Numbers) -> Any:
+    """A node or an array of nodes at other numbers of the leaves, or at symbols, or at arrays.
 
     `numbers` keeps what is computed on the way, so that no node is computed twice.
     """
-    if not isinstance(v, Value):
-        return v
-    for node in topological(v) if v not in numbers else ():
-        if node not in numbers:
-            operands = [numbers[parent] for parent in node.parents]
-            numbers[node] = node.op.forward(*operands) if node.op else node.data
-    return numbers[v]
-
-
-def replayed(A: Array, numbers: Numbers) -> Array:
-    """An array of nodes at other numbers of their leaves."""
-    return entrywise(lambda v: replay(v, numbers), A)
+    if isinstance(entries, np.ndarray):
+        return entrywise(lambda v: replay(v, numbers), entries)
+    if not isinstance(entries, Value):
+        return entries
+    for v in topological(entries) if entries not in numbers else ():
+        if v not in numbers:
+            numbers[v] = v.op.forward(*[numbers[p] for p in v.parents]) if v.op else v.data
+    return numbers[entries]
 
 
 class Side(NamedTuple):
@@ -89,11 +84,11 @@ class Side(NamedTuple):
     """
 
     latex: str
-    entries: Array | Callable[[Numbers], Any]
+    entries: Any
 
     def at(self, numbers: Numbers) -> Array:
-        made = self.entries(numbers) if callable(self.entries) else replayed(self.entries, numbers)
-        return np.asarray(made, dtype=object)
+        given = self.entries(numbers) if callable(self.entries) else replay(self.entries, numbers)
+        return np.asarray(given, dtype=object)
 
 
 Equation = tuple[Side, ...]
@@ -106,31 +101,26 @@ class Paths:
     and adds without knowing that these are no numbers. So symbolic entries come from the graph.
     """
 
-    def __init__(self, *products: tuple[Any, ...]) -> None:
+    def __init__(self, *products: Any) -> None:
         self.products = products
 
     def __mul__(self, local: Any) -> Paths:
-        is_variable = isinstance(local, Value) and type(local) is not Constant
-        factor = (local,) if is_variable or local != 1 else ()  # a plain 1 is no factor
-        return Paths(*[(*product, *factor) for product in self.products])
+        if local == 1 and (not isinstance(local, Value) or type(local) is Constant):
+            return self
+        return Paths(*[local if product is None else product * local for product in self.products])
 
     def __add__(self, other: Paths) -> Paths:
         return Paths(*other.products, *self.products)  # backward meets the last output first
 
     def entry(self) -> Any:
-        """The sum as a node."""
-        products = [reduce(operator.mul, factors or (1,)) for factors in self.products]
-        return reduce(operator.add, products or [0])
+        """The sum as a node; without factors a product is 1, without products the sum is 0."""
+        return reduce(operator.add, [1 if p is None else p for p in self.products] or [0])
 
 
 def paths(root: Value, A: Array) -> Array:
     """∂root/∂leaf for each leaf of an array as a sum over paths."""
-    found = accumulate(topological(root), Paths(()), as_graph=True)
+    found = accumulate(topological(root), Paths(None), as_graph=True)
     return entrywise(lambda leaf: found.get(leaf, Paths()).entry(), A)
-
-
-def leaves(shape: tuple[int, ...], label: str) -> Array:
-    return matrix(np.ones(shape, dtype=int), label)
 
 
 class Layer:
@@ -151,36 +141,42 @@ class Layer:
         if max(map(math.prod, (shape, *shapes.values()))) > WIDEST:
             raise ShapeError(f"{sizes}: Jacobians of more than {WIDEST} rows or columns, take less")
         self.build, self.sizes, self.forward = build, sizes, forward
-        self.inputs = {k: leaves(shapes[k], k.lower()) for k in shapes}
-        self.Y, self.dY = forward(**self.inputs), leaves(shape, "g")
-        self.leaves = {**self.inputs, "dY": self.dY}
-        self.names = {v: name(v.label) for v in self.variables}
-        for y, g, v in zip(self.Y.flat, self.dY.flat, leaves(shape, "y").flat, strict=True):
-            self.names[y] = name(v.label)
-            self.names[g] = partial("L", self.names[y])
+        arrays = {k: matrix(np.ones(shapes[k], dtype=int), k.lower()) for k in shapes}
+        self.Y, self.dY = label_entries(forward(**arrays)), matrix(np.ones(shape, dtype=int), "g")
+        self.inputs, self.leaves = arrays, {**arrays, "dY": self.dY}
+        self.arguments = [self.leaves[letter] for letter in ("X", "W", "dY")]  # of a claim
+        self.names = {v: name(v.label) for v in [*self.variables, *self.Y.flat]}
+        self.names |= {g: partial("L", self.names[y]) for y, g in zip(self.Y.flat, self.dY.flat)}
 
     @property
     def variables(self) -> list[Value]:
         """Every leaf, array by array."""
         return list(itertools.chain.from_iterable([A.flat for A in self.leaves.values()]))
 
-    def named(self, A: Array) -> Array:
+    def names_of(self, A: Array) -> Array:
         """The names of leaves or of entries of Y; that of an entry of dY says what it is, ∂L/∂y."""
         return entrywise(self.names.__getitem__, A)
 
-    def spelled(self, A: Array) -> str:
+    def latex(self, A: Array) -> str:
         """A matrix whose entries are written as formulas of the leaves."""
 
-        def text(v: Any) -> str:
+        def entry(v: Any) -> str:
             if not isinstance(v, Value):
                 return str(v)
             return write(v, LATEX, self.names, 2000) if v.op else self.names[v]
 
-        return bmatrix(entrywise(text, A))
+        return bmatrix(entrywise(entry, A))
 
     def side(self, A: Array) -> Side:
         """An array that is written entry by entry."""
-        return Side(self.spelled(A), A)
+        return Side(self.latex(A), A)
+
+    def product(self, A: Array, B: Array) -> Side:
+        """The product of two arrays that are written entry by entry."""
+        return Side(f"{self.latex(A)} {self.latex(B)}", A @ B)
+
+    def gradient(self, letter: str) -> Side:
+        return Side(partial("L", bold(letter)), self.gradients[letter])
 
     # What the graph is compared with. Y is affine in X, in W and in b, so a difference quotient
     # is no approximation: with step 1 it is the derivative.
@@ -220,48 +216,39 @@ def drawn(layer: Layer) -> Iterator[Numbers]:
 
 @dataclass(frozen=True)
 class Step:
-    """A title, some words, and equations; `check` compares all their sides."""
+    """A title, some words, and equations."""
 
     title: str
     words: str
     equations: tuple[Equation, ...]
-    holds: bool = True
     note: str = ""  # why it does not hold
     example: str = ""  # numbers at which it does not
+
+    @property
+    def holds(self) -> bool:
+        return not self.note
 
     @property
     def latex(self) -> str:
         """The equations, aligned at their = signs, for display."""
         lines = []
-        for first, *others in self.equations:
-            signs = ["="] * len(others)
-            signs[-1:] = ["=" if self.holds else r"\overset{?}{=}"]
-            rest = [f"&{sign} {side.latex}" for sign, side in zip(signs, others, strict=True)]
-            lines += [f"{first.latex} {rest[0]}", *rest[1:]]
-        lines += [self.example] if self.example else []
-        body = " \\\\[4pt]\n".join(lines)
+        for left, *others in self.equations:
+            right = [f"&= {side.latex}" for side in others]
+            if not self.holds:
+                right[-1] = right[-1].replace("=", r"\overset{?}{=}", 1)
+            lines += [f"{left.latex} {right[0]}", *right[1:]]
+        body = " \\\\[4pt]\n".join([*lines, self.example] if self.example else lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
     @property
     def verdict(self) -> str:
         """What the check found, in words."""
-        sides = sum(map(len, self.equations))
-        return self.note or f"Checked: {sides} sides compared exactly at {DRAWS} draws of fractions."
+        count = sum(map(len, self.equations))
+        checked = f"Checked: {count} sides compared exactly at {DRAWS} draws of fractions."
+        return self.note or checked
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
-
-    def check(self, points: Sequence[Numbers], same: Callable[[Any, Any], bool]) -> None:
-        """DerivationError unless the sides of each equation are the same, entry by entry."""
-        for (left, *others), numbers in itertools.product(self.equations, points):
-            expected = left.at(numbers)
-            for side in others:
-                A = side.at(numbers)
-                if A.shape != expected.shape or not all(map(same, expected.flat, A.flat)):
-                    raise DerivationError(
-                        f"{self.title}: {left.latex} = {expected.tolist()}, but "
-                        f"{side.latex} = {A.tolist()}"
-                    )
 
 
 class Counterexample(NamedTuple):
@@ -289,7 +276,7 @@ class Derivation:
 
     @property
     def ok(self) -> bool:
-        return all(step.holds for step in self.steps)
+        return self.failed is None
 
     @property
     def failed(self) -> Step | None:
@@ -297,10 +284,17 @@ class Derivation:
         return next((step for step in self.steps if not step.holds), None)
 
     def step(self, title: str, words: str, *equations: Equation) -> None:
-        """Add a step; DerivationError if it does not hold."""
-        step = Step(title, words, equations)
-        step.check(self.points, lambda a, b: bool(a == b))
-        self.steps.append(step)
+        """Add a step; DerivationError unless the sides of each equation are the same."""
+        for (left, *others), numbers in itertools.product(equations, self.points):
+            expected = left.at(numbers)
+            for side in others:
+                actual = side.at(numbers)
+                if actual.shape != expected.shape or (actual != expected).any():
+                    raise DerivationError(
+                        f"{title}: {left.latex} = {expected.tolist()}, but "
+                        f"{side.latex} = {actual.tolist()}"
+                    )
+        self.steps.append(Step(title, words, equations))
 
     def __str__(self) -> str:
         steps = [
@@ -313,9 +307,6 @@ class Derivation:
         state = "all checked" if self.ok else f"fails at {self.steps[-1].title!r}"
         return f"<Derivation {self.title!r}: {len(self.steps)} steps, {state}>"
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
     def markdown(self) -> str:
         """The derivation as Markdown with formulas between dollar signs."""
         steps = [
@@ -323,6 +314,8 @@ class Derivation:
             for k, step in enumerate(self.steps, 1)
         ]
         return "\n".join([f"# {self.title}\n", *steps])
+
+    _repr_markdown_ = markdown
 
     def tex(self) -> str:
         """The derivation as a complete LaTeX document; wide formulas are shrunk to the page."""

@@ -18,7 +18,6 @@ from microgrid.matrices.claims import claimed, counterexamples, in_latex, in_wor
 from microgrid.matrices.derivation import (
     Claim,
     Derivation,
-    Equation,
     Layer,
     Side,
     Step,
@@ -37,34 +36,34 @@ class Letter(NamedTuple):
     """An array that the layer takes in, and what the derivation has to say about it."""
 
     letter: str  # X
-    own: str  # its indices, nd
-    same: tuple[str, str]  # the index of y_{ij} that has to equal one of its own: i = n
-    other: tuple[str, str]  # what ∂y/∂x then is: w_{dj}; for the bias nothing, so 1
-    product: tuple[str, str]  # the formula: dY Wᵀ
+    indices: str  # of one of its entries, nd
+    surviving: tuple[str, str]  # ∂y_{ij}/∂x_{nd} is zero unless i = n
+    local: tuple[str, str]  # what it then is: w_{dj}; for the bias nothing, so 1
+    factors: tuple[str, str]  # of the gradient: dY Wᵀ
     claim: Claim | None
 
 
 def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool:
     """The derivation for one letter; False if the given formula does not hold."""
     layer, letter, x = d.layer, spec.letter, spec.letter.lower()
-    leaves, Y, dY = layer.leaves[letter], layer.Y, layer.dY
-    names, outputs = layer.named(leaves), layer.named(column(Y))
-    local = np.array([paths(y, leaves.ravel()) for y in Y.flat], dtype=object)
-    products = paths(weighted(Y, dY), leaves)
+    A, Y, dY = layer.inputs[letter], layer.Y, layer.dY
+    names, outputs = layer.names_of(A), layer.names_of(column(Y))
+    local = np.array([paths(y, A.ravel()) for y in Y.flat], dtype=object)
     jacobian, gradient = layer.jacobians[letter], layer.gradients[letter]
-    flat = f"With respect to {letter}"
+    dL = entrywise(lambda entry: partial("L", entry), names)
+    products = paths(weighted(Y, dY), A)
     d.step(
-        f"{flat}: the layer as a function of a vector",
+        f"With respect to {letter}: the layer as a function of a vector",
         f"Flatten row by row and hold everything else constant: $y\\colon "
-        f"\\mathbb{{R}}^{{{leaves.size}}} \\to \\mathbb{{R}}^{{{Y.size}}}$ maps ${x}$ to the "
-        "entries of $\\mathbf{Y}$.",
+        f"\\mathbb{{R}}^{{{A.size}}} \\to \\mathbb{{R}}^{{{Y.size}}}$ maps ${x}$ to the entries of "
+        "$\\mathbf{Y}$.",
         (
             Side(rf"{x} = {bmatrix(column(names))} \mapsto {bmatrix(outputs)}", column(Y)),
             layer.side(column(Y)),
         ),
     )
     d.step(
-        f"{flat}: the Jacobian",
+        f"With respect to {letter}: the Jacobian",
         "One row per output, one column per input. Each entry is the sum, over the paths from the "
         "input to the output in the graph, of the product of the local gradients; 0 where there is "
         "no path.",
@@ -74,43 +73,21 @@ def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool
             layer.side(local),
         ),
     )
-    dL = entrywise(lambda v: partial("L", v), names)
     d.step(
-        f"{flat}: the chain rule",
+        f"With respect to {letter}: the chain rule",
         f"$L = h(y({x}))$, so $J_L({x}) = J_h(y({x})) \\cdot J_y({x})$: a row vector, "
         "whose entries are the upstream gradients, times the Jacobian.",
         (
             Side(f"J_L({x})", row(gradient)),
             Side(bmatrix(row(dL)), row(gradient)),
-            Side(rf"{layer.spelled(row(dY))} \cdot {layer.spelled(local)}", row(dY) @ local),
+            Side(rf"{layer.latex(row(dY))} \cdot {layer.latex(local)}", row(dY) @ local),
             layer.side(row(products)),
         ),
     )
-    title = f"{flat}: the rearrangement"
-    words = (
-        f"The same numbers in the shape of ${bold(letter)}$. This is a rearrangement of the "
-        "components of the gradient, which itself is a vector; and it is a product of matrices."
-    )
-    sides = (
-        Side(partial("L", bold(letter)), gradient),
-        Side(bmatrix(dL), gradient),
-        layer.side(products),
-    )
-    formula = read_formula(" @ ".join(spec.product)).side(layer)
-    given = formula
-    if spec.claim is not None:
-        claim = claimed(spec.claim, letter)
-        given = Side(claim.latex, lambda numbers: claim.fitted(layer, letter, numbers))
-        if found := counterexamples(layer, letter, claim):
-            note = "It fails " + "; and ".join([in_words(layer, letter, c) for c in found]) + "."
-            example = in_latex(claim.latex, found[-1])
-            d.counterexamples = found
-            d.steps.append(Step(title, words, ((*sides, given),), False, note, example))
-            return False
-    factors = [layer.spelled(read_formula(f).side(layer).entries) for f in spec.product]
-    d.step(title, words, (*sides, Side(" ".join(factors), formula.entries), given))
-    one_element(d, spec, indices, sizes, formula)
-    return True
+    if rearranged(d, spec, Side(bmatrix(dL), gradient), layer.side(products)):
+        one_element(d, spec, indices, sizes)
+        return True
+    return False
 
 
 def row(A: Array) -> Array:
@@ -121,26 +98,48 @@ def column(A: Array) -> Array:
     return A.reshape(-1, 1)
 
 
-def one_element(d: Derivation, spec: Letter, indices: str, sizes: str, formula: Side) -> None:
+def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
+    """The step from the row vector to the formula on matrices; False if a claim does not hold."""
+    layer, letter = d.layer, spec.letter
+    title = f"With respect to {letter}: the rearrangement"
+    words = (
+        f"The same numbers in the shape of ${bold(letter)}$. This is a rearrangement of the "
+        "components of the gradient, which itself is a vector; and it is a product of matrices."
+    )
+    start, formula = layer.gradient(letter), read_formula(" @ ".join(spec.factors)).side(layer)
+    product = layer.product(*[read_formula(factor).of(layer) for factor in spec.factors])
+    if spec.claim is not None:
+        claim = claimed(spec.claim, letter)
+        formula = Side(claim.latex, lambda numbers: claim.fitted(layer, letter, numbers))
+        if found := counterexamples(layer, letter, claim):
+            note = "It fails " + "; and ".join([in_words(layer, letter, c) for c in found]) + "."
+            example, d.counterexamples = in_latex(claim.latex, found[-1]), found
+            d.steps.append(Step(title, words, ((start, *entries, formula),), note, example))
+            return False
+    d.step(title, words, (start, *entries, product, formula))
+    return True
+
+
+def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
     """The derivation for one entry, with the index that survives the double sum."""
     layer, letter = d.layer, spec.letter
-    (i, j), (survivor, own), (other, at) = indices, spec.same, spec.other
+    (i, j), (survivor, own), (other, at) = tuple(indices), spec.surviving, spec.local
     rest, rest_size = (j, sizes[1]) if survivor == i else (i, sizes[0])
-    entry, y = f"{letter.lower()}_{{{spec.own}}}", f"y_{{{i}{j}}}"
+    entry, y = f"{letter.lower()}_{{{spec.indices}}}", f"y_{{{i}{j}}}"
     kept = y.replace(survivor, own)
     factor = f"{other.lower()}_{{{at}}}" if other else "1"
+    formula = read_formula(" @ ".join(spec.factors))
 
-    jacobian, gradient = layer.jacobians[letter], layer.gradients[letter]
-    dY, shape = layer.dY, (*layer.Y.shape, *gradient.shape)  # of ∂y_ij/∂x_nd
-    index = dict(zip((i, j, *spec.own), np.indices(shape), strict=True))
+    jacobian, shape = layer.jacobians[letter], (*layer.Y.shape, *layer.inputs[letter].shape)
+    index = dict(zip((i, j, *spec.indices), np.indices(shape), strict=True))
     survives = (index[survivor] == index[own]).astype(int).astype(object)
-    local = survives * (layer.leaves[other][tuple(index[k] for k in at)] if other else 1)
-
-    def double_sum(terms: Array) -> Array:
-        return np.tensordot(dY, terms.reshape(shape), 2)
-
-    sum_all = rf"\sum_{{{i}=1}}^{{{sizes[0]}}} \sum_{{{j}=1}}^{{{sizes[1]}}}"
+    local = survives * (layer.inputs[other][tuple(index[k] for k in at)] if other else 1)
+    sum_all = rf"\sum_{{{i}=1}}^{{{sizes[0]}}} \sum_{{{j}=1}}^{{{sizes[1]}}} {partial('L', y)}"
     sum_rest = rf"\sum_{{{rest}=1}}^{{{rest_size}}} {partial('L', kept)}"
+
+    def summed(latex: str, partials: Array) -> Side:
+        return Side(latex, np.tensordot(layer.dY, partials.reshape(shape), 2))
+
     d.step(
         f"With respect to {letter}: one element",
         f"Of the double sum over all influence paths ${entry} \\to {y} \\to L$ only the terms with "
@@ -154,14 +153,11 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str, formula: 
             ),
         ),
         (
-            Side(partial("L", entry), gradient),
-            Side(f"{sum_all} {partial('L', y)} {partial(y, entry)}", double_sum(jacobian)),
-            Side(
-                f"{sum_rest} {partial(kept, entry)}",
-                double_sum(jacobian.reshape(shape) * survives),
-            ),
-            Side(f"{sum_rest} {factor if other else ''}".rstrip(), double_sum(local)),
-            Side(rf"\left({formula.latex}\right)_{{{spec.own}}}", formula.entries),
+            Side(partial("L", entry), layer.gradients[letter]),
+            summed(f"{sum_all} {partial(y, entry)}", jacobian),
+            summed(f"{sum_rest} {partial(kept, entry)}", jacobian.reshape(shape) * survives),
+            summed(f"{sum_rest} {factor}" if other else sum_rest, local),
+            Side(rf"\left({formula.latex}\right)_{{{spec.indices}}}", formula.of(layer)),
         ),
     )
 
@@ -199,14 +195,14 @@ def affine(
     {'W': [[0, 0], [1, 0]], 'dY': [[0, 1]]}
     """
     d = Derivation("Backpropagation through an affine layer", affine_of(N, D, M))
-    X, W, b = (d.layer.leaves[letter] for letter in "XWb")
-    d.step(
+    X, W, b, _ = d.layer.leaves.values()
+    define(
+        d,
         "The layer",
         f"$\\mathbf{{X}}$ has a row for each of {N} samples, and every sample gets the same bias. "
         "From the upstream $\\frac{\\partial L}{\\partial \\mathbf{Y}}$, which has the shape of "
         "$\\mathbf{Y}$, three gradients are wanted, each in the shape of its array.",
-        *definitions(d.layer, "XWb"),
-        output(d.layer, r"\mathbf{X} \mathbf{W} + \mathbf{1} \mathbf{b}", X @ W + ones(N) @ row(b)),
+        Side(r"\mathbf{X} \mathbf{W} + \mathbf{1} \mathbf{b}", X @ W + ones(N) @ row(b)),
     )
     letters = (
         Letter("X", "nd", ("i", "n"), ("W", "dj"), ("dY", "W.T"), dX),
@@ -229,13 +225,13 @@ def matmul(
     From the lecture note on the gradient of a matrix product.
     """
     d = Derivation("Backpropagation through a matrix product", matmul_of(M, N, K))
-    W, X = (d.layer.leaves[letter] for letter in "WX")
-    d.step(
+    W, X, _ = d.layer.leaves.values()
+    define(
+        d,
         "The product",
         "An entry of $\\frac{\\partial L}{\\partial \\mathbf{Y}}$ says how much the loss changes "
         "when that entry of $\\mathbf{Y}$ increases slightly.",
-        *definitions(d.layer, "WX"),
-        output(d.layer, r"\mathbf{W} \mathbf{X}", np.dot(W, X)),
+        Side(r"\mathbf{W} \mathbf{X}", np.dot(W, X)),
     )
     letters = (
         Letter("X", "ij", ("b", "j"), ("W", "ai"), ("W.T", "dY"), dX),
@@ -246,15 +242,12 @@ def matmul(
     return d
 
 
-def definitions(layer: Layer, letters: str) -> list[Equation]:
-    """Each array and its entries."""
-    return [(Side(bold(k), layer.leaves[k]), layer.side(layer.leaves[k])) for k in letters]
-
-
-def output(layer: Layer, formula: str, entries: Array) -> Equation:
-    """Y, its formula, the names of its entries, and the formulas that its graph gives for them."""
-    Y = layer.Y
-    return Side(bold("Y"), Y), Side(formula, entries), Side(bmatrix(layer.named(Y)), Y), layer.side(Y)
+def define(d: Derivation, title: str, words: str, formula: Side) -> None:
+    """The entries of every array, and of Y by their names and as formulas that the graph gives."""
+    layer, Y = d.layer, d.layer.Y
+    inputs = [(Side(bold(letter), A), layer.side(A)) for letter, A in layer.inputs.items()]
+    names = Side(bmatrix(layer.names_of(Y)), Y)
+    d.step(title, words, *inputs, (Side(bold("Y"), Y), formula, names, layer.side(Y)))
 
 
 def ones(N: int) -> Array:
@@ -265,21 +258,21 @@ def ones(N: int) -> Array:
 def outer_products(d: Derivation) -> None:
     """∂L/∂W of one sample, and the sum over the batch."""
     layer = d.layer
-    X, W, dY = (layer.leaves[letter] for letter in ("X", "W", "dY"))
-    samples = [(column(x), row(g)) for x, g in zip(X, dY, strict=True)]
+    X, W, _, dY = layer.leaves.values()
+    samples = [layer.product(column(x), row(g)) for x, g in zip(X, dY, strict=True)]
     d.step(
         "One sample, and the sum over the batch",
         "Of one sample, the gradient of the weights is the outer product of its input and its "
         "upstream; of a batch it is the sum of these.",
         (
-            Side(partial("L", bold("W")), layer.gradients["W"]),
+            layer.gradient("W"),
             Side(
                 r"\sum_{n=1}^{N} \mathbf{x}_n^T \, " + partial("L", r"\mathbf{y}_n"),
-                sum(map(np.multiply.outer, X, dY)),
+                np.tensordot(X, dY, (0, 0)),
             ),
             Side(
-                " + ".join([f"{layer.spelled(x)} {layer.spelled(g)}" for x, g in samples]),
-                sum([x @ g for x, g in samples]),
+                " + ".join([sample.latex for sample in samples]),
+                sum([sample.entries for sample in samples]),
             ),
             layer.side(paths(weighted(layer.Y, dY), W)),
             read_formula("X.T @ dY").side(layer),
@@ -292,24 +285,24 @@ def appended_one(d: Derivation) -> None:
     layer = d.layer
     X, W, b, dY = layer.leaves.values()
     X1, Wb = np.hstack([X, ones(len(X))]), np.vstack([W, b])
-    shown = r"\begin{bmatrix} \mathbf{X} & \mathbf{1} \end{bmatrix}"
+    with_ones = bmatrix([[bold("X"), bold("1")]])
+    gradients = [layer.gradient(letter) for letter in "Wb"]
     d.step(
         "The bias by an appended 1",
         "With a column of ones beside the inputs the bias is one more row of weights, and its "
         "gradient is the last row of theirs: the same as above.",
         (
-            Side(r"\mathbf{Y}", layer.Y),
-            Side(rf"{shown} \begin{{bmatrix}} \mathbf{{W}} \\ \mathbf{{b}} \end{{bmatrix}}", X1 @ Wb),
-            Side(f"{layer.spelled(X1)} {layer.spelled(Wb)}", X1 @ Wb),
+            Side(bold("Y"), layer.Y),
+            Side(f"{with_ones} {bmatrix([[bold('W')], [bold('b')]])}", X1 @ Wb),
+            layer.product(X1, Wb),
         ),
         (
             Side(
-                r"\begin{bmatrix} \frac{\partial L}{\partial \mathbf{W}} \\ "
-                r"\frac{\partial L}{\partial \mathbf{b}} \end{bmatrix}",
-                np.vstack([layer.gradients["W"], layer.gradients["b"]]),
+                bmatrix([[side.latex] for side in gradients]),
+                np.vstack([side.entries for side in gradients]),
             ),
-            Side(f"{shown}^T {partial('L', bold('Y'))}", X1.T @ dY),
-            Side(f"{layer.spelled(X1.T)} {layer.spelled(dY)}", X1.T @ dY),
+            Side(f"{with_ones}^T {partial('L', bold('Y'))}", X1.T @ dY),
+            layer.product(X1.T, dY),
             layer.side(paths(weighted(X1 @ Wb, dY), Wb)),
         ),
     )
@@ -317,14 +310,11 @@ def appended_one(d: Derivation) -> None:
 
 def summary(d: Derivation, letters: Sequence[Letter]) -> None:
     """All formulas, each beside what the graph gives."""
-    equations = []
-    for spec in letters:
-        gradient = Side(partial("L", bold(spec.letter)), d.layer.gradients[spec.letter])
-        equations.append((gradient, read_formula(" @ ".join(spec.product)).side(d.layer)))
+    formulas = [(spec.letter, read_formula(" @ ".join(spec.factors))) for spec in letters]
     d.step(
         "The formulas",
         "To remember them: swap the operand with its gradient, transpose the other, keep it on its "
         "side. The gradient of the input is passed on to the layer before; the others update this "
         "layer.",
-        *equations,
+        *[(d.layer.gradient(letter), formula.side(d.layer)) for letter, formula in formulas],
     )

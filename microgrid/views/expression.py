@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from types import MappingProxyType
 from typing import Any
 
 from microgrid.engine.errors import ExpressionError, MicrogridError
@@ -121,8 +122,10 @@ class Reader:
     ExpressionError, with the place, for what is not allowed.
     """
 
-    longest, allowed, hints, binary = LONGEST, ALLOWED, HINTS, BINARY
-    attributes: Mapping[str, Callable[[Any], Any]] = {}
+    longest, allowed = LONGEST, ALLOWED
+    hints: Sequence[tuple[str, str]] = HINTS
+    binary: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = BINARY
+    attributes: Mapping[str, Callable[[Any], Any]] = MappingProxyType({})
 
     def __init__(self, text: str, leaves: Mapping[str, Value]) -> None:
         if len(text) > self.longest:
