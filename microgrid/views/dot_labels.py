@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.views.wording import INK, NOTE, number, split
+from microgrid.views.wording import INK, NOTE, number, printable, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
@@ -134,8 +133,7 @@ def html_like(label: str) -> str:
 
 def text(words: str) -> str:
     """The user's words as text of an HTML-like label: no tag, no entity, no backslash escape."""
-    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
-    return html.escape(printable).replace("\\", "\\\\")
+    return html.escape(printable(words)).replace("\\", "\\\\")
 
 
 # An end without a name, from which dot does not draw the arrow back to the number.

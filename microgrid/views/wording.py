@@ -84,6 +84,11 @@ def constant(x: Number) -> str:
         return signed(number(x))
 
 
+def printable(words: str) -> str:
+    """The words without the characters that XML forbids."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
+
+
 def unique(names: Sequence[str]) -> list[str]:
     """The names, with (1), (2), … where one comes several times."""
     times, seen, found = Counter(names), Counter[str](), []

@@ -131,7 +131,7 @@ def test_the_numbers_of_the_frames_are_those_of_explain(program):
 def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
     root = program.nodes(Value)[-1]
     result, order = steps(root, prefix="p-"), topological(root)
-    ids = {id: e for e in result.canvas().iter() if (id := e.get("id"))}
+    ids = {id: e for e in result.canvas.iter() if (id := e.get("id"))}
     totals = {root: type(root.data)(1)}
     for k, frame in enumerate(result.frames):
         totals |= {row.parent_node: row.total for row in frame.rows}
