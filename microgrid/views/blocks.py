@@ -12,19 +12,7 @@ from typing import NamedTuple
 from microgrid.engine.guards import Number
 from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, Value
-from microgrid.views.dot_labels import (
-    EDGE,
-    NOWHERE,
-    PALE,
-    Text,
-    colored,
-    end,
-    extent,
-    named,
-    table,
-    text,
-    wire,
-)
+from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, INK, RED, number, plural, split, unique
 
@@ -41,13 +29,13 @@ class Block(NamedTuple):
     turn: int = 0
 
 
-Fold = dict[Value, Block]  # every gate's block
+Blocks = dict[Value, Block]  # every gate's block
 
 
 # Which gates make up a block. However it is done, no wire leaves a block and comes back.
 
 
-def fold(order: list[Value]) -> tuple[Fold, str]:
+def group_gates(order: list[Value]) -> tuple[Blocks, str]:
     """Each gate's block, and how the blocks were found: the first way that gives 2 to 40 of them.
 
     1. One block for each scope, the outermost that tells gates apart.
@@ -61,7 +49,7 @@ def fold(order: list[Value]) -> tuple[Fold, str]:
     return by_depth(order), " by depth"
 
 
-def by_scope(order: list[Value]) -> Fold:
+def by_scope(order: list[Value]) -> Blocks:
     """The gates of one outermost scope are a block; a scope that all of them share is left out.
 
     Where wires leave scopes and come back, as in "cell", "output", "cell" again, these scopes
@@ -89,7 +77,7 @@ def by_scope(order: list[Value]) -> Fold:
             returning |= {block.name for block in error.args[1]}
 
 
-def wires_between(blocks: Fold) -> dict[Block, set[Block]]:
+def wires_between(blocks: Blocks) -> dict[Block, set[Block]]:
     """The blocks whose values each block uses."""
     sources: dict[Block, set[Block]] = {block: set() for block in blocks.values()}
     for v, block in blocks.items():
@@ -97,12 +85,12 @@ def wires_between(blocks: Fold) -> dict[Block, set[Block]]:
     return sources
 
 
-def by_label(order: list[Value]) -> Fold:
+def by_label(order: list[Value]) -> Blocks:
     """A labelled node is a block with the gates from which every way leads into that block.
 
     So a block has one output. A gate that two blocks use begins a block without a label.
     """
-    blocks: Fold = {}
+    blocks: Blocks = {}
     into: dict[Value, Block | None] = {}  # the block of all children so far; None: of several
     for i, v in reversed(list(enumerate(order))):
         if v.op:
@@ -114,7 +102,7 @@ def by_label(order: list[Value]) -> Fold:
     return {v: blocks[v] for v in order if v.op} if named_inside else {}
 
 
-def by_depth(order: list[Value]) -> Fold:
+def by_depth(order: list[Value]) -> Blocks:
     """Bands of about as many gates each, whose borders shift to where the fewest wires cross.
 
     The depth of a gate is the largest number of gates on the way from a leaf to it.
@@ -163,7 +151,7 @@ def draw_blocks(
     bundle of wires, unless more than four names go into one block. What a block computes for others
     leaves it as one bundle; an arrow to another block means that this uses some of it.
     """
-    blocks, way = fold(order)
+    blocks, way = group_gates(order)
     ids = {block: i for i, block in enumerate(dict.fromkeys(blocks.values()))}
     users: dict[Value, set[int]] = {}  # the blocks to which a node goes
     for v, block in blocks.items():
@@ -195,7 +183,7 @@ def draw_blocks(
         picture.join(f"b{i}", f"out{i}:line:w", f"e_b{i}", arrowhead="none", weight="10")
         for j in sorted({j for v in nodes for j in users.get(v, ())}):
             picture.join(f"out{i}:line:e", f"b{j}", f"e{i}_{j}")
-    picture.put("out", "name", end(order[-1].label, "left") or NOWHERE)
+    picture.put("out", "name", end(order[-1].label, "left"))
     picture.join(f"out{ids[blocks[order[-1]]]}:line:e", "out", "e_out")
     counts = f"{plural(len(blocks), 'gate')} in {plural(len(ids), 'block')}"
     said = f"{counts}{way}; level='gates' shows them all"
@@ -242,8 +230,7 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     passed = ["–" if v._grad is None else number(v._grad, digits) for v in some]
     below = ", ".join(passed) + more[:3] if any(v._grad is not None for v in some) else ""
     later = ", ".join(number(expected.get(v, 0), digits) for v in some) + more[:3]
-    gradients = Text(colored(RED, below), max(below, later, key=extent))
-    return wire(name, Text(colored(GREEN, values), values), gradients)
+    return wire(name, inked(GREEN, values), inked(RED, below, later))
 
 
 # Leaves repeated at each use: a box for each labelled node.
@@ -268,7 +255,7 @@ def put_boxes(
             members[several.pop()] += ids_of(p, str(index[p]))
     for i, (block, ids) in enumerate(members.items()):
         if block.name and block != blocks[order[-1]]:
-            picture.frame(f"box{i}", named(block.name, 12), ids)
+            picture.frame(f"box{i}", name_html(block.name, 12), ids)
 
 
 def ids_of(v: Value, i: str) -> list[str]:

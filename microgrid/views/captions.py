@@ -1,9 +1,8 @@
-"""One operation in a line: as the caption of its gate, and with names or numbers as operands."""
+"""How one operation is written: as a caption, and with names or numbers as operands."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from microgrid.engine.value import Constant, Value
@@ -13,7 +12,7 @@ NARROW = {" + ": "+", " - ": "−", " * ": "×", " / ": "/", "-": "−"}
 CAPTION = replace(
     TEXT, join=spelled(NARROW), signs=FOR_PEOPLE | {"*": (ANY, ANY, PRODUCT)}, shown=(4, 3, 0)
 )
-NAMES = replace(TEXT, join=joined, signs_meet=True, shown=(4, 3, 1))
+NAMES = replace(TEXT, join=joined, signs_meet=True, shown=(4, 3, 1))  # w_0 * x_0 or exp(n7)
 NUMBERS = replace(TEXT, join=spelled({"*": "×", "-": "−"}), shown=(4, 3, 1))
 
 
@@ -33,13 +32,3 @@ def caption(v: Value) -> str:
     wire = "x" if len(wires) == 1 else "" if infix else "·"
     text = write(v, CAPTION, dict.fromkeys(wires, wire))
     return re.sub("^x(?=[+×−/])|(?<=[+×])x$", "", text)  # where the place of the wire is plain
-
-
-def with_names(v: Value, names: Mapping[Value, str]) -> str:
-    """The operation with the names of its operands, like w_0 * x_0 or exp(n7)."""
-    return write(v, NAMES, names)
-
-
-def with_numbers(v: Value, numbers: Mapping[Value, str]) -> str:
-    """The operation with the numbers of its operands: 0.37 × (−2)."""
-    return write(v, NUMBERS, numbers)

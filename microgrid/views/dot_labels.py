@@ -26,12 +26,16 @@ class Text(NamedTuple):
     widest: str
 
 
+def inked(color: str, words: str, *later: str) -> Text:
+    return Text(colored(color, words), max((words, *later), key=extent))
+
+
 def wire(name: str, value: Text | None, gradient: Text | None, note: str = "") -> str:
     """Value over line over gradient; an inner wire that has a name shows it before the value.
 
     A note stands beneath the gradient. None is an empty box: its size tells nothing of a number.
     """
-    before, prefix = (f"{name} = ", f"{named(name, 12)} = ") if name else ("", "")
+    before, prefix = (f"{name} = ", f"{name_html(name, 12)} = ") if name else ("", "")
     room = extent(before) if name and value is None else 0
     above = room + BOX if value is None else extent(before + value.widest)
     below = room + BOX if gradient is None else extent(gradient.widest)
@@ -61,8 +65,10 @@ def gate(words: str) -> dict[str, str]:
 
 def end(label: str, side: str) -> str:
     """A name where a wire begins or ends, aligned to the wire."""
+    if not label:  # dot does not draw the arrow back to the number
+        return table('<td width="2" height="2"></td>')
     look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
-    return table(f"<td {look}>{named(label)}</td>") if label else ""
+    return table(f"<td {look}>{name_html(label)}</td>")
 
 
 def small(share: Text) -> str:
@@ -74,20 +80,20 @@ def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str
     """Each repeated leaf with its value, its gradient, and the shares of its uses."""
     head = ["leaf", "value", "gradient", "= sum over its uses"]
     lines = [[Text(f"<b>{words}</b>", words) for words in head]]
-    lines += [[Text(named(label), label), *filter(None, cells)] for label, *cells in rows]
+    lines += [[Text(name_html(label), label), *filter(None, cells)] for label, *cells in rows]
     cell = '<td width="{}" height="19">{}</td>'.format
     rows_ = ["".join([cell(extent(x.widest) + 6, x.html) for x in line]) for line in lines]
     return table(*rows_, lines=1)
 
 
-def sum_of_shares(shares: Sequence[Number], earlier: Number, digits: int) -> str:
+def terms(shares: Sequence[Number], earlier: Number, digits: int) -> str:
     """+ 0.15 − 1.21, cut short; and what passes before the last have left."""
-    terms = [f"{'−' if x < 0 else '+'} {number(abs(x), digits)}" for x in shares[:MOST_TERMS]]
+    found = [f"{'−' if x < 0 else '+'} {number(abs(x), digits)}" for x in shares[:MOST_TERMS]]
     if len(shares) > MOST_TERMS:
-        terms.append(f"+ … ({len(shares)} uses)")
+        found.append(f"+ … ({len(shares)} uses)")
     if abs(earlier) > 1e-9 * sum(map(abs, shares)):
-        terms.append(f"and {number(earlier, digits)} from earlier passes")
-    return " ".join(terms)
+        found.append(f"and {number(earlier, digits)} from earlier passes")
+    return " ".join(found)
 
 
 def over_line(above: str, below: str, width: int, note: str = "") -> str:
@@ -116,7 +122,7 @@ def extent(words: str, size: int = 12) -> int:
     return 2 * math.ceil(size * sum(em) / 2) + 2
 
 
-def named(label: str, size: int = 14) -> str:
+def name_html(label: str, size: int = 14) -> str:
     """A name in italics, with its subscript."""
     base, below = split(label)
     sub = f'<sub><font point-size="9">{text(below)}</font></sub>' if below else ""
@@ -134,7 +140,3 @@ def html_like(label: str) -> str:
 def text(words: str) -> str:
     """The user's words as text of an HTML-like label: no tag, no entity, no backslash escape."""
     return html.escape(printable(words)).replace("\\", "\\\\")
-
-
-# An end without a name, from which dot does not draw the arrow back to the number.
-NOWHERE = table('<td width="2" height="2"></td>')

@@ -18,19 +18,7 @@ from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.captions import caption
-from microgrid.views.dot_labels import (
-    NOWHERE,
-    Share,
-    Text,
-    colored,
-    end,
-    extent,
-    gate,
-    small,
-    sum_of_shares,
-    sum_table,
-    wire,
-)
+from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, RED, number
 
@@ -62,7 +50,7 @@ def draw(
     the decimals shown; `engine` is a layout program (see `lay_out`); `prefix` begins every id of
     the SVG, so that several can stand on one page.
 
-    `level="gates"` shows every gate, `level="blocks"` folds them (see `blocks.fold`: `scope` names
+    `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
     of a leaf gets its own copy with its own share, each labelled inner node a box around what it
     is computed from, and a table sums up the shares; blocks share their leaves in any case.
@@ -106,24 +94,22 @@ class Numbers:
             return {}
 
     def value(self, v: Value) -> Text | None:
-        words = number(v.data, self.digits)
-        return None if v in self.blanks.values else Text(colored(GREEN, words), words)
+        return None if v in self.blanks.values else inked(GREEN, number(v.data, self.digits))
 
     def gradient(self, v: Value) -> Text | None:
         blank = v in self.blanks.gradients
         return None if blank else self.passed(v._grad, self.expected.get(v, 0))
 
-    def share(self, v: Value, k: int) -> Text | None:
-        """What gate v sends back to its operand k; None where a rule raises."""
-        for sent, expected in self.sent(v)[k : k + 1]:
-            blank = v.parents[k] in self.blanks.gradients
-            return self.passed(None if blank else sent, expected)
-        return None
+    def share(self, v: Value, k: int) -> Text:
+        """What gate v sent back to its operand k."""
+        sent, expected = self.sent(v)[k]
+        return self.passed(None if v.parents[k] in self.blanks.gradients else sent, expected)
 
     def sent(self, v: Value) -> list[Share]:
-        """What gate v sends back to each operand; nothing where a rule raises."""
-        if v not in self.shares and v.op:
-            self.shares[v], later = [], self.expected.get(v, 0)
+        """What gate v sent back to each operand."""
+        assert v.op is not None
+        if v not in self.shares:
+            self.shares[v], later = [(None, 0)] * len(v.parents), self.expected.get(v, 0)
             with suppress(Exception):
                 locals_ = [0 if local is NO_PATH else local for _, local in edges(v, v.op)]
                 passed = [None if v._grad is None else v._grad * local for local in locals_]
@@ -133,15 +119,14 @@ class Numbers:
     def passed(self, gradient: Number | None, expected: Number) -> Text:
         """A gradient in red; before there is one, as much empty room."""
         words = "" if gradient is None else number(gradient, self.digits)
-        return Text(colored(RED, words), max(words, number(expected, self.digits), key=extent))
+        return inked(RED, words, number(expected, self.digits))
 
-    def terms(self, v: Value, shares: list[Share]) -> Text:
-        """The sum of the shares of a leaf's copies."""
+    def sum(self, v: Value, shares: list[Share]) -> Text:
+        """The shares of a leaf's copies, added up."""
         sent = [share for share, _ in shares if share is not None]
         earlier = v._grad - sum(sent) if v._grad is not None and sent else 0
-        words = sum_of_shares(sent, earlier, self.digits)
-        later = sum_of_shares([share for _, share in shares], 0, self.digits)
-        return Text(colored(RED, words), words or later)
+        later = terms([share for _, share in shares], 0, self.digits)
+        return inked(RED, terms(sent, earlier, self.digits), later)
 
 
 def draw_gates(
@@ -168,25 +153,24 @@ def draw_gates(
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
         crossing = len(operands) == 2 and (any(uses[p] > 1 for _, p in operands) or bool(sums))
         for k, p in operands:
-            tail = str(index[p])
-            share = numbers.share(v, k) if with_shares and uses[p] > 1 else None
+            tail, label = str(index[p]), ""
             if p in sums:
                 tail = f"{index[p]}-{i}-{k}"
-                sums[p] += numbers.sent(v)[k : k + 1] or [(None, 0)]
-                below = share or numbers.passed(None, 0)
-                hidden = p in numbers.blanks.gradients
-                put_wire(picture, tail, p, wire("", numbers.value(p), None if hidden else below))
+                sums[p].append(numbers.sent(v)[k])
+                share = None if p in numbers.blanks.gradients else numbers.share(v, k)
+                put_wire(picture, tail, p, wire("", numbers.value(p), share))
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")
-            label = small(share) if share and p not in sums else ""
+            elif uses[p] > 1 and with_shares:
+                label = small(numbers.share(v, k))
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
             picture.join(f"n{tail}:line:e", f"g{i}{port}", f"e{index[p]}_{i}_{k}", label)
-    picture.put("out", "name", end(root.label if root.op else "", "left") or NOWHERE)
+    picture.put("out", "name", end(root.label if root.op else "", "left"))
     picture.join(f"n{index[root]}:line:e", "out", "e_out")
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
-        (v.label, numbers.value(v), numbers.gradient(v), numbers.terms(v, sent))
+        (v.label, numbers.value(v), numbers.gradient(v), numbers.sum(v, sent))
         for v, sent in sums.items()
         if v not in blank
     ]

@@ -136,7 +136,7 @@ class Steps:
         return with_all_numbers(image, self.prefix, self.spans, len(self.frames))
 
     def placed(self) -> list[tuple[str, Lifetime]]:
-        """The numbers that have a place in the picture, with their ids: in large ones shares have none."""
+        """The numbers that have a place in the picture, with their ids; some shares have none."""
         ids = {element.get("id") for element in self.canvas.iter()}
         found = [(self.prefix + life.id, life) for life in self.spans]
         return [(id, life) for id, life in found if id in ids]

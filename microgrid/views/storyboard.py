@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, topological, zero
-from microgrid.views.captions import caption, with_numbers
+from microgrid.views.captions import NUMBERS, caption
 from microgrid.views.explanation import Row, explain
+from microgrid.views.notation import write
 from microgrid.views.wording import GREEN, INK, RED, lowered, number, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
@@ -104,7 +105,7 @@ class Storyboard:
             if v.op is not None:
                 numbers = {p: self.number(p.data) for p in v.parents if p in self.index}
                 name = f"{lowered(v.label)} = " if v.label else ""
-                formula = f"{name}{with_numbers(v, numbers)} = {self.number(v.data)}"
+                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.number(v.data)}"
                 line = f"{caption(v)} computes {formula}"
                 self.add_number(f"n{self.index[v]}", GREEN, v.data)
                 marks = (f"g{self.index[v]}", *[wire for _, wire in self.wires(v)])

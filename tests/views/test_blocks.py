@@ -20,7 +20,14 @@ from microgrid.engine.errors import LabelError
 from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, topological
 from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
-from microgrid.views.blocks import MOST_BLOCKS, by_depth, by_label, by_scope, fold, wires_between
+from microgrid.views.blocks import (
+    MOST_BLOCKS,
+    by_depth,
+    by_label,
+    by_scope,
+    group_gates,
+    wires_between,
+)
 from microgrid.views.drawing import draw
 from microgrid.views.wording import number
 
@@ -67,7 +74,7 @@ def test_every_gate_is_in_exactly_one_block_and_no_wire_comes_back_to_a_block(ro
     order = topological(root)
     gates = [v for v in order if v.op]
     for blocks in (
-        fold(order)[0],
+        group_gates(order)[0],
         by_scope(order),
         by_label(order),
         by_depth(order) if gates else {},
@@ -132,7 +139,7 @@ def test_nested_scopes_fold_at_the_outermost_level_that_tells_gates_apart():
 
 def test_without_scopes_labelled_nodes_are_blocks_with_one_output():
     root = squared_affine()
-    blocks, way = fold(topological(root))
+    blocks, way = group_gates(topological(root))
     assert way == " by labelled node"
     sizes = {
         name: sum(b.name == name for b in blocks.values()) for name in ("y_{11}", "y_{23}", "L")
@@ -167,7 +174,7 @@ def test_more_scopes_than_anyone_can_look_at_are_not_blocks():
     for i in range(MOST_BLOCKS + 1):
         with mg.scope(f"step {i}"):
             y = y.tanh()
-    assert fold(topological(y))[1] == " by depth"
+    assert group_gates(topological(y))[1] == " by depth"
 
 
 # What the picture of blocks shows
@@ -206,7 +213,7 @@ def test_the_numbers_between_blocks_are_those_of_the_nodes(root):
         return
     root.backward()
     order = topological(root)
-    blocks, _ = fold(order)
+    blocks, _ = group_gates(order)
     drawn = svg(draw(root, level="blocks"))
     ids = list(dict.fromkeys(blocks.values()))
     for i, block in enumerate(ids):
