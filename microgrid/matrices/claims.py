@@ -140,8 +140,9 @@ def counterexamples(layer: Layer, letter: str, formula: Formula) -> list[Counter
         for numbers in drawn(other):
             got = formula.fitted(other, letter, numbers)
             if got is None:
-                misfit = misfit or Counterexample(sizes, {}, list(gradient.shape), None)
-            elif wrong is None and (got != replay(gradient, numbers)).any():
+                shape = other.leaves[letter].shape
+                misfit = misfit or Counterexample(sizes, {}, list(shape), None)
+            elif wrong is None and (got != gradient.at(numbers)).any():
                 wrong = smallest(other, letter, formula, numbers)
     return [c for c in (misfit, wrong) if c]
 
@@ -154,7 +155,7 @@ def smallest(layer: Layer, letter: str, formula: Formula, wrong: Numbers) -> Cou
     rich = ([source.randint(-2, 3) for _ in variables] for _ in range(200))
     drawn_small = (dict(zip(variables, xs, strict=True)) for xs in itertools.chain(simple, rich))
     for numbers in itertools.chain(drawn_small, [wrong]):  # small integers may hide the mistake
-        right, got = replay(gradient, numbers), formula.fitted(layer, letter, numbers)
+        right, got = gradient.at(numbers), formula.fitted(layer, letter, numbers)
         if got is not None and (got != right).any():
             shown = {k: A for k, A in layer.leaves.items() if k not in ("b", letter)}
             given = {k: replay(A, numbers).tolist() for k, A in shown.items()}

@@ -97,8 +97,8 @@ Equation = tuple[Side, ...]
 class Paths:
     """A sum of products of local gradients: one product for every path from a root to a leaf.
 
-    It takes the place of the upstream gradient in the engine's own backward pass, which multiplies
-    and adds without knowing that these are no numbers. So symbolic entries come from the graph.
+    It takes the place of the upstream gradient in the engine's own backward pass, which only
+    multiplies it and adds it up. So symbolic entries come from the graph.
     """
 
     def __init__(self, *products: Any) -> None:
@@ -126,9 +126,8 @@ def paths(root: Value, A: Array) -> Array:
 class Layer:
     """A layer's formula on arrays of leaves, and the upstream gradient dY = ∂L/∂Y as leaves, too.
 
-    `build` makes the same layer of other sizes; `forward` maps arrays by name, like X and W, to Y
-    in this shape.
-    ShapeError for sizes below 1 or too large to read.
+    `build` makes the same layer of other sizes; `forward` maps arrays by name, like X and W, to Y,
+    which has this shape. ShapeError for sizes below 1 or too large to read.
     """
 
     def __init__(
@@ -175,30 +174,27 @@ class Layer:
         """The product of two arrays that are written entry by entry."""
         return Side(f"{self.latex(A)} {self.latex(B)}", A @ B)
 
-    def gradient(self, letter: str) -> Side:
-        return Side(partial("L", bold(letter)), self.gradients[letter])
-
-    # What the graph is compared with. Y is affine in X, in W and in b, so a difference quotient
-    # is no approximation: with step 1 it is the derivative.
+    # The graph is compared with differences. Y is affine in X, in W and in b, so a difference
+    # quotient is no approximation: with step 1 it is the derivative.
 
     @cached_property
     def jacobians(self) -> dict[str, Array]:
         """∂Y/∂A by differences of the formula on arrays: one row per output, flattened."""
         found = {}
         for letter, A in self.inputs.items():
-            columns = []
-            for k in range(A.size):
-                moved = A.copy()
-                moved.flat[k] += 1
-                columns.append((self.forward(**{**self.inputs, letter: moved}) - self.Y).ravel())
-            found[letter] = np.array(columns, dtype=object).T
+            steps = np.eye(A.size, dtype=object).reshape(A.size, *A.shape)
+            moved = [self.forward(**{**self.inputs, letter: A + step}) for step in steps]
+            found[letter] = np.array([(Y - self.Y).ravel() for Y in moved], dtype=object).T
         return found
 
     @cached_property
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self) -> dict[str, Side]:
         """∂L/∂A in the shape of A, by differences of L."""
-        dY, A = self.dY.ravel(), self.inputs
-        return {letter: (dY @ J).reshape(A[letter].shape) for letter, J in self.jacobians.items()}
+        flat = {letter: self.dY.ravel() @ J for letter, J in self.jacobians.items()}
+        return {
+            letter: Side(partial("L", bold(letter)), flat[letter].reshape(A.shape))
+            for letter, A in self.inputs.items()
+        }
 
 
 def drawn(layer: Layer) -> Iterator[Numbers]:

@@ -49,7 +49,7 @@ def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool
     A, Y, dY = layer.inputs[letter], layer.Y, layer.dY
     names, outputs = layer.names_of(A), layer.names_of(column(Y))
     local = np.array([paths(y, A.ravel()) for y in Y.flat], dtype=object)
-    jacobian, gradient = layer.jacobians[letter], layer.gradients[letter]
+    jacobian, gradient = layer.jacobians[letter], layer.gradients[letter].entries
     dL = entrywise(lambda entry: partial("L", entry), names)
     products = paths(weighted(Y, dY), A)
     d.step(
@@ -106,7 +106,7 @@ def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
         f"The same numbers in the shape of ${bold(letter)}$. This is a rearrangement of the "
         "components of the gradient, which itself is a vector; and it is a product of matrices."
     )
-    start, formula = layer.gradient(letter), read_formula(" @ ".join(spec.factors)).side(layer)
+    start, formula = layer.gradients[letter], read_formula(" @ ".join(spec.factors)).side(layer)
     product = layer.product(*[read_formula(factor).of(layer) for factor in spec.factors])
     if spec.claim is not None:
         claim = claimed(spec.claim, letter)
@@ -153,7 +153,7 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
             ),
         ),
         (
-            Side(partial("L", entry), layer.gradients[letter]),
+            Side(partial("L", entry), layer.gradients[letter].entries),
             summed(f"{sum_all} {partial(y, entry)}", jacobian),
             summed(f"{sum_rest} {partial(kept, entry)}", jacobian.reshape(shape) * survives),
             summed(f"{sum_rest} {factor}" if other else sum_rest, local),
@@ -265,7 +265,7 @@ def outer_products(d: Derivation) -> None:
         "Of one sample, the gradient of the weights is the outer product of its input and its "
         "upstream; of a batch it is the sum of these.",
         (
-            layer.gradient("W"),
+            layer.gradients["W"],
             Side(
                 r"\sum_{n=1}^{N} \mathbf{x}_n^T \, " + partial("L", r"\mathbf{y}_n"),
                 np.tensordot(X, dY, (0, 0)),
@@ -286,7 +286,7 @@ def appended_one(d: Derivation) -> None:
     X, W, b, dY = layer.leaves.values()
     X1, Wb = np.hstack([X, ones(len(X))]), np.vstack([W, b])
     with_ones = bmatrix([[bold("X"), bold("1")]])
-    gradients = [layer.gradient(letter) for letter in "Wb"]
+    gradients = [layer.gradients[letter] for letter in "Wb"]
     d.step(
         "The bias by an appended 1",
         "With a column of ones beside the inputs the bias is one more row of weights, and its "
@@ -316,5 +316,5 @@ def summary(d: Derivation, letters: Sequence[Letter]) -> None:
         "To remember them: swap the operand with its gradient, transpose the other, keep it on its "
         "side. The gradient of the input is passed on to the layer before; the others update this "
         "layer.",
-        *[(d.layer.gradient(letter), formula.side(d.layer)) for letter, formula in formulas],
+        *[(d.layer.gradients[letter], formula.side(d.layer)) for letter, formula in formulas],
     )
