@@ -14,7 +14,7 @@ from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, Value
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, INK, RED, number, plural, split, unique
+from microgrid.views.wording import GREEN, INK, RED, decimals, plural, split, unique
 
 MOST_BLOCKS = 40  # more boxes than that say no more than gates do
 MOST_BANDS = 5
@@ -32,11 +32,11 @@ class Block(NamedTuple):
 Blocks = dict[Value, Block]  # every gate's block
 
 
-# Which gates make up a block. However it is done, no wire leaves a block and comes back.
+# Which gates make up a block. In each way of grouping, no wire leaves a block and comes back.
 
 
 def group_gates(order: list[Value]) -> tuple[Blocks, str]:
-    """Each gate's block, and how the blocks were found: the first way that gives 2 to 40 of them.
+    """Each gate's block, and the way of grouping: the first that gives 2 to 40 blocks.
 
     1. One block for each scope, the outermost that tells gates apart.
     2. One for each labelled inner node and the gates that lead to it alone.
@@ -171,9 +171,8 @@ def draw_blocks(
         look = {"shape": "box", "style": "rounded,filled", "margin": "0.08,0.04"}
         picture.put(f"b{i}", "block", box, **look, fillcolor=PALE, color=EDGE)
     for i, ((name, into), nodes) in enumerate(bundles(users).items()):
-        label = bundle("", nodes, expected, digits)
         picture.put(f"name{i}", "name", end(name, "right"))
-        picture.put(f"leaves{i}", "wire", label)
+        picture.put(f"leaves{i}", "wire", bundle("", nodes, expected, digits))
         picture.join(f"name{i}", f"leaves{i}:line:w", f"e_name{i}", arrowhead="none", weight="10")
         for j in into:
             picture.join(f"leaves{i}:line:e", f"b{j}", f"e_leaves{i}_{j}")
@@ -205,16 +204,14 @@ def summary(title: str, nodes: list[Value], expected: dict[Value, Number], digit
     """A block's name, its numbers of gates and leaves, and its largest |gradient| after a pass."""
     gates = sum(v.op is not None for v in nodes)
     lines = [plural(gates, "gate"), plural(len(nodes) - gates, "leaf", "leaves")]
-    before = [f"max |grad| {number(largest(expected.get(v, 0) for v in nodes), digits)}"]
-    shown = [g for g in (v._grad for v in nodes) if g is not None]
-    after = [f"max |grad| {number(largest(shown), digits)}"] if shown else []
-    width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, *before, *after)))
-    rows = [
-        f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
-    ]
-    for line in (*lines, *(after or [" "])):
-        rows.append(f'<td height="15"><font point-size="11">{text(line)}</font></td>')
-    return table(*rows)
+    grads = [v._grad for v in nodes if v._grad is not None]
+    expected_grads = [expected.get(v, 0) for v in nodes]
+    now, later = (f"max |grad| {decimals(largest(g), digits)}" for g in (grads, expected_grads))
+    lines.append(now if grads else " ")
+    width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, later)))
+    top = f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
+    rows = [f'<td height="15"><font point-size="11">{text(line)}</font></td>' for line in lines]
+    return table(top, *rows)
 
 
 def largest(numbers: Iterable[Number]) -> Number:
@@ -226,10 +223,10 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     """The values of several wires over their gradients, cut short."""
     some = nodes[:MOST_NUMBERS]
     more = f", … ({len(nodes)})" if len(nodes) > len(some) else ""
-    values = ", ".join(number(v.data, digits) for v in some) + more
-    passed = ["–" if v._grad is None else number(v._grad, digits) for v in some]
+    values = ", ".join(decimals(v.data, digits) for v in some) + more
+    passed = ["–" if v._grad is None else decimals(v._grad, digits) for v in some]
     below = ", ".join(passed) + more[:3] if any(v._grad is not None for v in some) else ""
-    later = ", ".join(number(expected.get(v, 0), digits) for v in some) + more[:3]
+    later = ", ".join(decimals(expected.get(v, 0), digits) for v in some) + more[:3]
     return wire(name, inked(GREEN, values), inked(RED, below, later))
 
 

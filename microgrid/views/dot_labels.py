@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.views.wording import INK, NOTE, number, printable, split
+from microgrid.views.wording import INK, NOTE, decimals, printable, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
@@ -87,12 +87,12 @@ def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str
 
 
 def terms(shares: Sequence[Number], earlier: Number, digits: int) -> str:
-    """+ 0.15 − 1.21, cut short; and what passes before the last have left."""
-    found = [f"{'−' if x < 0 else '+'} {number(abs(x), digits)}" for x in shares[:MOST_TERMS]]
+    """+ 0.15 − 1.21, cut short, and what earlier passes left."""
+    found = [f"{'−' if x < 0 else '+'} {decimals(abs(x), digits)}" for x in shares[:MOST_TERMS]]
     if len(shares) > MOST_TERMS:
         found.append(f"+ … ({len(shares)} uses)")
     if abs(earlier) > 1e-9 * sum(map(abs, shares)):
-        found.append(f"and {number(earlier, digits)} from earlier passes")
+        found.append(f"and {decimals(earlier, digits)} from earlier passes")
     return " ".join(found)
 
 

@@ -20,7 +20,7 @@ from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, RED, number
+from microgrid.views.wording import GREEN, RED, decimals
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
@@ -45,15 +45,15 @@ def draw(
 ) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
-    Gradients appear once a backward pass has come by; before, the layout is the same. The small
+    Gradients appear after a backward pass; before it, the layout is the same. The small
     red numbers at a fork are the shares that its branches sent back in the last pass. `digits` are
     the decimals shown; `engine` is a layout program (see `lay_out`); `prefix` begins every id of
     the SVG, so that several can stand on one page.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
-    of a leaf gets its own copy with its own share, each labelled inner node a box around what it
-    is computed from, and a table sums up the shares; blocks share their leaves in any case.
+    of a leaf gets its own copy with its own share, each labelled inner node gets a box around what
+    it is computed from, and a table sums up the shares; blocks always share their leaves.
     `notes` are words that some nodes have beneath their gradients, where gates are shown.
     `blank_values` and `blank_gradients` are nodes with an empty box to write into instead of the
     number: such a picture shows gates, and no share or sum that tells what is left blank.
@@ -94,7 +94,7 @@ class Numbers:
             return {}
 
     def value(self, v: Value) -> Text | None:
-        return None if v in self.blanks.values else inked(GREEN, number(v.data, self.digits))
+        return None if v in self.blanks.values else inked(GREEN, decimals(v.data, self.digits))
 
     def gradient(self, v: Value) -> Text | None:
         blank = v in self.blanks.gradients
@@ -118,8 +118,8 @@ class Numbers:
 
     def passed(self, gradient: Number | None, expected: Number) -> Text:
         """A gradient in red; before there is one, as much empty room."""
-        words = "" if gradient is None else number(gradient, self.digits)
-        return inked(RED, words, number(expected, self.digits))
+        words = "" if gradient is None else decimals(gradient, self.digits)
+        return inked(RED, words, decimals(expected, self.digits))
 
     def sum(self, v: Value, shares: list[Share]) -> Text:
         """The shares of a leaf's copies, added up."""

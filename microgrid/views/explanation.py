@@ -49,12 +49,7 @@ class Explanation(Table):
         children = dict.fromkeys(r.child_node for r in self.rows)
         gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in children}
         cells = [
-            (
-                gates[r.child_node],
-                rf"\text{{{r.role}}}" * bool(r.role),
-                names[r.parent_node],
-                *map(short, r[3:7]),
-            )
+            (gates[r.child_node], rf"\text{{{r.role}}}", names[r.parent_node], *map(short, r[3:7]))
             for r in self.rows
         ]
         return latex_table(self.head, cells, self.left)
@@ -105,7 +100,7 @@ class Paths(Table):
 
 
 def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
-    """Every `+=` of root's backward pass in order, or the paths to root `of` one of its nodes.
+    """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `most` are

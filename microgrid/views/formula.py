@@ -13,8 +13,7 @@ from fractions import Fraction
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Op, Value, topological
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
-from microgrid.views.wording import constant, split
-from microgrid.views.wording import number as decimals
+from microgrid.views.wording import constant, decimals, split
 
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
 STANDARD = {name: "\\" + name for name in NAMES.split()} | {"log2": r"\log_2"}

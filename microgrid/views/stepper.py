@@ -123,7 +123,7 @@ class Steps:
         head = ("gate", "role", "to", "local", "upstream", "share", "total so far")
         body = ""
         for row in self.board.rows:
-            numbers = map(self.board.number, row[3:7])
+            numbers = map(self.board.spoken, row[3:7])
             line = caption(row.child_node), row.role, self.board.words(row.parent_node), *numbers
             body += f"<tr>{''.join([f'<td>{escape(cell)}</td>' for cell in line])}</tr>\n"
         top = "".join([f'<th scope="col">{name}</th>' for name in head])

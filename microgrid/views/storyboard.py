@@ -13,7 +13,7 @@ from microgrid.engine.value import Constant, Value, edges, topological, zero
 from microgrid.views.captions import NUMBERS, caption
 from microgrid.views.explanation import Row, explain
 from microgrid.views.notation import write
-from microgrid.views.wording import GREEN, INK, RED, lowered, number, signed
+from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
 
@@ -34,8 +34,9 @@ class Frame(NamedTuple):
     @property
     def few_lines(self) -> list[str]:
         """The lines that fit beneath a picture."""
-        lines, many = list(self.lines), len(self.lines)
-        return lines if many <= MOST else [*lines[: MOST - 1], f"… {many} lines in all"]
+        many = len(self.lines)
+        some = self.lines if many <= MOST else self.lines[: MOST - 1]
+        return [*some, *[f"… {many} lines in all"] * (many > MOST)]
 
     @property
     def ink(self) -> str:
@@ -65,9 +66,8 @@ class Storyboard:
         order = topological(root)
         self.index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
         self.leaves = [v for v in self.index if v.op is None and v.label]
-        self.title = (
-            f"The backward pass of {lowered(root.label)}" if root.label else "A backward pass"
-        )
+        name = lowered(root.label)
+        self.title = f"The backward pass of {name}" if name else "A backward pass"
         self.frames: list[Frame] = []
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals = {root: seed(root, 1)}
@@ -85,27 +85,27 @@ class Storyboard:
 
     def add_number(self, place: str, color: str, x: Any) -> None:
         """A number that is seen from the next frame on, in place of an earlier one."""
-        self.numbers.setdefault((place, color), {})[len(self.frames)] = number(x, self.digits)
+        self.numbers.setdefault((place, color), {})[len(self.frames)] = decimals(x, self.digits)
 
-    def number(self, x: Any) -> str:
-        return signed(number(x, self.digits))
+    def spoken(self, x: Any) -> str:
+        return signed(decimals(x, self.digits))
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
-        output = f"the output of {caption(v)} ({self.number(v.data)})"
+        output = f"the output of {caption(v)} ({self.spoken(v.data)})"
         return lowered(v.label) if v.label else output
 
     def forward(self, order: list[Value]) -> None:
         for v in self.index:
             if v.op is None:
                 self.add_number(f"n{self.index[v]}", GREEN, v.data)
-        given = listed(f"{lowered(v.label)} = {self.number(v.data)}" for v in self.leaves)
+        given = listed(f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves)
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
         for v in order:
             if v.op is not None:
-                numbers = {p: self.number(p.data) for p in v.parents if p in self.index}
+                numbers = {p: self.spoken(p.data) for p in v.parents if p in self.index}
                 name = f"{lowered(v.label)} = " if v.label else ""
-                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.number(v.data)}"
+                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
                 line = f"{caption(v)} computes {formula}"
                 self.add_number(f"n{self.index[v]}", GREEN, v.data)
                 marks = (f"g{self.index[v]}", *[wire for _, wire in self.wires(v)])
@@ -113,7 +113,7 @@ class Storyboard:
 
     def backward(self, root: Value) -> None:
         name = lowered(root.label) or "the result"
-        one = self.number(self.totals[root])
+        one = self.spoken(self.totals[root])
         line = f"Backward from {name}: its gradient with respect to itself is {one}"
         self.add_number(f"n{self.index[root]}", RED, self.totals[root])
         self.frames.append(Frame("seed", (line,)))
@@ -133,9 +133,7 @@ class Storyboard:
 
     def sentence(self, row: Row, rank: int, among: int) -> str:
         """One += in words; at a fork with the sum so far."""
-        local, upstream, share, total = map(
-            self.number, (row.local, row.upstream, row.share, row.total)
-        )
+        local, upstream, share, total = map(self.spoken, row[3:7])
         role = f" is a {row.role}" if row.role else ""
         line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
         line += f" = share {share} to {self.words(row.parent_node)}"
@@ -143,22 +141,20 @@ class Storyboard:
             return line
         if rank == 1:
             return f"{line}, the first of {among} shares"
-        before = self.number(self.totals[row.parent_node])
+        before = self.spoken(self.totals[row.parent_node])
         if rank < among:
             return f"{line}; {before} + {share} so far {total}"
         return f"{line}; {before} + {share} = {total} in all"
 
     def finish(self, root: Value) -> None:
-        """The last frame, in which also those have a gradient that no path reaches: zero."""
+        """The last frame: nodes that no path reaches get a gradient of zero."""
         before = f"∂{lowered(root.label)}/∂" if root.label else ""
         for v, i in self.index.items():
             for p, place in [(v, f"n{i}"), *self.wires(v)]:
                 if (place, RED) not in self.numbers:
                     self.add_number(place, RED, zero(p))
-        found = listed(
-            f"{before}{lowered(v.label)} = {self.number(self.totals.get(v, zero(v)))}"
-            for v in self.leaves
-        )
+        ends = [(lowered(v.label), self.totals.get(v, zero(v))) for v in self.leaves]
+        found = listed(f"{before}{name} = {self.spoken(x)}" for name, x in ends)
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
 
     def wires(self, v: Value) -> list[tuple[Value, str]]:

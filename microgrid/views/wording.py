@@ -57,10 +57,10 @@ def subscripted(name: str, index: Sequence[int], comma: str = "") -> str:
     return f"{name}_{braced}" if name and subscript else name
 
 
-def number(x: Number, digits: int = 2) -> str:
+def decimals(x: Number, digits: int = 2) -> str:
     """x with so many decimals; what would be too long or look like zero gets an exponent.
 
-    >>> [number(x) for x in (0.731, -0.0, 1.2e-5, 123456789, Fraction(-2, 3))]
+    >>> [decimals(x) for x in (0.731, -0.0, 1.2e-5, 123456789, Fraction(-2, 3))]
     ['0.73', '0.00', '1.2e-05', '1.2e+08', '-2/3']
     """
     scientific = f".{max(digits - 1, 0)}e"
@@ -81,7 +81,7 @@ def constant(x: Number) -> str:
     try:
         return signed(str(x) if isinstance(x, Fraction) else f"{x:.6g}")
     except (OverflowError, ValueError):  # an int of hundreds of digits
-        return signed(number(x))
+        return signed(decimals(x))
 
 
 def printable(words: str) -> str:

@@ -29,7 +29,7 @@ from microgrid.views.blocks import (
     wires_between,
 )
 from microgrid.views.drawing import draw
-from microgrid.views.wording import number
+from microgrid.views.wording import decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = "#c62828", "#0a7d20"
@@ -201,7 +201,7 @@ def test_blocks_of_scopes_show_name_gates_leaves_and_the_largest_gradient():
         gates = [v for v in order if scope_of(v) == (name,)]
         leaves = {p for v in gates for p in v.parents if not p.op and not isinstance(p, Constant)}
         most = max(abs(v.grad) for v in {*gates, *leaves})
-        lines = [f"{len(gates)} gates", f"{len(leaves)} leaves", f"max |grad| {number(most)}"]
+        lines = [f"{len(gates)} gates", f"{len(leaves)} leaves", f"max |grad| {decimals(most)}"]
         assert texts(box) == [name, *lines]
     assert "644 gates in 4 blocks; level='gates' shows them all" in texts(drawn)
 
@@ -222,8 +222,8 @@ def test_the_numbers_between_blocks_are_those_of_the_nodes(root):
         bundle = inside(drawn, f"out{i}")
         cut = ", …" if len(out) > 4 else ""
         count = f"{cut} ({len(out)})" if cut else ""
-        assert "".join(texts(bundle, GREEN)) == ", ".join(number(v.data) for v in out[:4]) + count
-        assert "".join(texts(bundle, RED)) == ", ".join(number(v.grad) for v in out[:4]) + cut
+        assert "".join(texts(bundle, GREEN)) == ", ".join(decimals(v.data) for v in out[:4]) + count
+        assert "".join(texts(bundle, RED)) == ", ".join(decimals(v.grad) for v in out[:4]) + cut
 
 
 def test_leaves_of_one_name_are_one_bundle_and_a_shared_one_goes_to_all_its_blocks():
@@ -341,7 +341,7 @@ def test_the_affine_layer_has_a_box_for_each_entry_and_a_table_of_sums():
     shown = texts(inside(drawn, "sums"))
     x11 = next(v for v in topological(root) if v.label == "x_{11}")
     at = shown.index("x")
-    assert shown[at : at + 4] == ["x", "11", number(x11.data), number(x11.grad)]
+    assert shown[at : at + 4] == ["x", "11", decimals(x11.data), decimals(x11.grad)]
     assert re.fullmatch(r"[+−] \S+ [+−] \S+ [+−] \S+", shown[at + 4])
     terms = shown[at + 4].replace("−", "-").replace("+ ", "").replace("- ", "-").split()
     assert sum(map(float, terms)) == pytest.approx(x11.grad, abs=0.02)

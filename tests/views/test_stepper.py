@@ -24,7 +24,7 @@ from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import topological
 from microgrid.views.explanation import explain
 from microgrid.views.stepper import steps
-from microgrid.views.wording import number
+from microgrid.views.wording import decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -42,7 +42,7 @@ def fork() -> Value:
 
 
 def shown(x) -> str:
-    return number(x).replace("-", "−")
+    return decimals(x).replace("-", "−")
 
 
 def page(root, tmp_path, **options) -> str:
@@ -140,7 +140,7 @@ def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
                 id.split("_")[0]: ids[id].text for id, span in result.placed()
                 if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
             }  # fmt: skip
-            assert red == {f"p-n{order.index(v)}": number(x) for v, x in totals.items()}
+            assert red == {f"p-n{order.index(v)}": decimals(x) for v, x in totals.items()}
             assert frame.marks[0] == f"g{order.index(frame.rows[0].child_node)}"
 
 
