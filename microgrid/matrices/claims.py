@@ -102,11 +102,12 @@ class Formula(NamedTuple):
 
 
 def read_formula(text: str) -> Formula:
-    """A formula like "dY @ W.T": parsed, never evaluated as code.
+    """A formula like "dY @ W.T" or "1ᵀ @ dY": parsed, never evaluated as code.
 
     It is read as a graph on numbers, which are 1 × 1 matrices; arrays are what it is replayed at.
     """
     symbols = {letter: Value(1, letter) for letter in SYMBOLS}
+    text = text.replace("1ᵀ", "ones.T").replace("ᵀ", ".T")
     root = ArrayReader(text, symbols).root()
 
     def function(X: Array, W: Array, dY: Array) -> Any:

@@ -179,7 +179,8 @@ def test_a_wrong_formula_fails_at_its_step_with_the_smallest_counterexample(
     [
         ("dX", "dY @ W.T"), ("dX", "(W @ dY.T).T"), ("dW", lambda X, W, dY: X.T @ dY),
         ("db", lambda X, W, dY: dY.sum(axis=0, keepdims=True)), ("db", "dY.T @ ones"),
-        ("db", "dY.sum(axis=0)"), ("db", "-(X @ W - dY - X @ W).sum(axis=0)"),
+        ("db", "dY.sum(axis=0)"), ("db", "1ᵀ @ dY"), ("dX", "dY @ Wᵀ"), ("dW", "(dYᵀ @ X)ᵀ"),
+        ("db", "-(X @ W - dY - X @ W).sum(axis=0)"),
     ],
 )  # fmt: skip
 def test_a_right_formula_of_another_form_passes(which, formula):
