@@ -184,7 +184,8 @@ def affine(
     X is (N, D), W (D, M) and b (M,). Instead of a right formula another can be given, as text of
     X, W, dY and ones like "dY @ W.T", or as a function of (X, W, dY): where it is wrong, the
     derivation ends at the step that fails, with the smallest counterexample. ShapeError for sizes
-    below 1 or too large to read. From the lecture notes on the affine layer and on the linear layer with batches.
+    below 1 or too large to read. From the lecture notes on the affine layer and on the linear layer
+    with batches.
 
     >>> affine(2, 2, 3)
     <Derivation 'Backpropagation through an affine layer': 19 steps, all checked>
