@@ -17,14 +17,14 @@ from types import TracebackType
 from typing import Any
 
 from microgrid.check import worker
-from microgrid.check.trial import Outcome
+from microgrid.check.example import Outcome
 from microgrid.engine.errors import EngineError
 
 LONGEST_ANSWER = 1_000_000  # characters
 STRIKES = 3  # so many programs may hang or kill the process before it is given up
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
-UNENDED, NO_ANSWER = "did not end", "no answer within"  # by which its errors are known
+UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
 
 
 class Engine:
@@ -51,7 +51,7 @@ class Engine:
     def start(self) -> dict[str, Any]:
         """A fresh process, and what it says of the class."""
         self.process = spawn(self.target, self.lifetime)
-        name, about = shown(self.target), {}
+        name, about = name_of(self.target), {}
         try:
             about = self.process.read(min(self.loading, max(1.0, self.end - time.monotonic())))
             refusal = refused(about, name)
@@ -269,7 +269,7 @@ def sane(about: dict[str, Any]) -> bool:
     return all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
 
 
-def shown(target: Any) -> str:
+def name_of(target: Any) -> str:
     return str(target) if isinstance(target, str | os.PathLike) else str(target.__name__)
 
 

@@ -20,7 +20,7 @@ LEGEND = "✓ holds  ✗ wrong  ! fragile  ~ convention  ↳ because of another 
 
 @dataclass
 class Report:
-    """All that was found; prints as text, shows as a page in a notebook."""
+    """The results of a check; prints as text, shows as a page in a notebook."""
 
     target: str
     about: dict[str, Any]
@@ -77,7 +77,10 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return body(self)
+        options = [f"{name} {value}" for name, value in self.options.items()]
+        about = "; ".join([*self.heading, ", ".join(options)])
+        return body(self.target, about, self.verdict, self.ok, self.findings, self.results,
+                    self.remarks)  # fmt: skip
 
     @property
     def heading(self) -> list[str]:
@@ -114,7 +117,7 @@ class Report:
 
     def html(self) -> str:
         """One page that needs nothing else, with the graph of each counterexample."""
-        return page(self)
+        return page(self.target, self._repr_html_())
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""
@@ -206,11 +209,11 @@ def described(finding: Finding) -> dict[str, Any]:
     diagnosis = finding.diagnosis
     return {
         "kind": finding.kind, "property": finding.prop.name, "operations": finding.subjects,
-        "mistake": diagnosis.exhibit.name if diagnosis else None, "sentence": finding.sentence,
+        "mistake": diagnosis.mistake.name if diagnosis else None, "sentence": finding.sentence,
         "hint": finding.hint, "program": list(finding.program.lines),
         "compared": [
-            {"look": look, "came": came, "right": right}
-            for look, came, right in finding.comparison
+            {"look": look, "actual": actual, "expected": expected}
+            for look, actual, expected in finding.comparison
         ],
         "note": finding.failure.note,
     }  # fmt: skip

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from microgrid.check.trial import written
+from microgrid.check.example import in_one_line
+from microgrid.engine.functions import SIGNS
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {
@@ -144,12 +145,12 @@ def affine_problems(draw: Any, numbers: Any = integer_floats, least: int = 1) ->
 
 
 Write = Callable[[str, list[str]], str]
-SYMBOL = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 LEAVES, INNER = "abcdxyz", "hknpqrs"
 
 
 def rational(name: str, operands: list[str]) -> str:
-    return f" {SYMBOL[name]} ".join(f"({x})" for x in operands)
+    sign = next(sign for sign, entry in SIGNS.items() if entry.name == name)
+    return f" {sign} ".join(f"({x})" for x in operands)
 
 
 def source(
@@ -179,5 +180,5 @@ def source(
         texts[k] = write(name, [texts[i] for i in operands])
         if uses[k] > 1:
             line, texts[k] = texts[k], "f" if k == max(roots) else next(inner)
-            lines.append(written(ast.parse(f"{texts[k]} = {line}")))
+            lines.append(in_one_line(ast.parse(f"{texts[k]} = {line}")))
     return lines, texts

@@ -15,9 +15,9 @@ from hypothesis import configuration
 from microgrid import cli
 from microgrid.check import PROPERTIES, check, museum
 from microgrid.check.anatomy import anatomy, unnested
-from microgrid.check.dialect import OPERATIONS, Dialect, function, method
+from microgrid.check.capabilities import OPERATIONS, Capabilities, function, method
 from microgrid.check.engine import Engine, parse
-from microgrid.check.trial import Outcome, Trial, Truth, truth
+from microgrid.check.example import Example, Outcome, expected
 from microgrid.engine import functions
 from microgrid.engine.errors import EngineError
 
@@ -28,7 +28,7 @@ SUBJECTS = ("add", "mul", "sub", "div", "power", "exp", "tanh", "relu", "log", "
             "mean", "hypot", "absolute")  # fmt: skip
 
 
-def exhibit_of(name, op=""):
+def mistaken(name, op=""):
     """An engine of the museum that offers few functions, so that it is checked quickly."""
     cls = museum.engine(name, op)
     hidden = functions.FUNCTIONS.keys() - FEW - {op, museum.MUSEUM[name].shows.partition("(")[0]}
@@ -74,34 +74,34 @@ def test_the_base_of_the_museum_is_right_with_operators_of_its_own_and_composed_
 
 # The museum.
 
-EXHIBITS = [
+MISTAKES = [
     (name, op)
-    for name, exhibit in museum.MUSEUM.items()
+    for name, mistake in museum.MUSEUM.items()
     for op in (
-        [op for op in SUBJECTS if exhibit.operations(op)][:3] if exhibit.operations else [""]
+        [op for op in SUBJECTS if mistake.operations(op)][:3] if mistake.operations else [""]
     )
 ]
 
 
-@pytest.mark.parametrize(("name", "op"), EXHIBITS, ids=lambda x: x or "engine")
-def test_each_exhibit_is_caught_by_its_property_and_named(name, op):
-    exhibit = museum.MUSEUM[name]
-    found = check(exhibit_of(name, op), only=[exhibit.caught], examples=25).findings
-    named = [f for f in found if f.diagnosis and f.diagnosis.exhibit.name == name]
+@pytest.mark.parametrize(("name", "op"), MISTAKES, ids=lambda x: x or "engine")
+def test_each_mistake_is_caught_by_its_property_and_named(name, op):
+    mistake = museum.MUSEUM[name]
+    found = check(mistaken(name, op), only=[mistake.caught], examples=25).findings
+    named = [f for f in found if f.diagnosis and f.diagnosis.mistake.name == name]
     assert named, "\n".join(map(str, found)) or "nothing was found"
-    assert named[0].prop.name == exhibit.caught
+    assert named[0].prop.name == mistake.caught
     assert len(named[0].program.lines) <= 4
     assert {f.kind for f in found} == {named[0].kind}
 
 
 def wrong_sums():
     forward = museum.Value.forward | {"add": lambda a, b: a + b + 1}
-    return type("Value", (exhibit_of("leaks"),), {"forward": forward})
+    return type("Value", (mistaken("leaks"),), {"forward": forward})
 
 
 PLANTED = {
-    exhibit.caught: (name, next(filter(exhibit.operations or "".__eq__, ("", *SUBJECTS))))
-    for name, exhibit in museum.MUSEUM.items()
+    mistake.caught: (name, next(filter(mistake.operations or "".__eq__, ("", *SUBJECTS))))
+    for name, mistake in museum.MUSEUM.items()
 } | {
     "identity": ("equal_nodes_merged", ""), "several": ("late_binding", ""),
     "great depth": ("recursive_sort", ""), "diamonds": ("recursion_for_sort", ""),
@@ -113,37 +113,37 @@ PLANTED = {
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_every_property_fails_on_a_planted_bug(name):
     planted = PLANTED[name]
-    engine = planted() if callable(planted) else exhibit_of(*planted)
+    engine = planted() if callable(planted) else mistaken(*planted)
     found = check(engine, only=[name], timeout=12).findings
     assert name in {f.prop.name for f in found}
 
 
 @pytest.mark.parametrize("name", ["inner_keep", "not_reversed", "recursion_for_sort", "leaks"])
 def test_one_mistake_is_one_finding_of_the_whole_check(name):
-    report = check(exhibit_of(name), examples=10)
+    report = check(mistaken(name), examples=10)
     kinds = [f.kind for f in report.findings if f.prop.name != "depth"]
     assert kinds == [PROPERTIES[museum.MUSEUM[name].caught].kind], str(report)
 
 
 def test_what_follows_from_a_mistake_is_not_counted_as_another():
-    report = check(exhibit_of("overwrites", "mul"), examples=10)
+    report = check(mistaken("overwrites", "mul"), examples=10)
     assert [(f.prop.name, f.subjects) for f in report.findings] == [("reuse", ["mul"])]
     states = {r.prop.name: r.state for r in report.results}
     assert states["reuse"] == "wrong"
     assert states["zeroing"] == states["training step"] == "waits"
 
 
-def test_there_are_more_exhibits_than_classic_mistakes_each_with_words_and_a_program():
+def test_there_are_more_mistakes_than_classic_mistakes_each_with_words_and_a_program():
     assert len(museum.MUSEUM) >= 24
-    for name, exhibit in museum.MUSEUM.items():
-        op = next((x for x in OPERATIONS if exhibit.operations and exhibit.operations(x)), "")
-        assert exhibit.sentence(op)
-        assert "{" not in exhibit.sentence(op)
-        assert exhibit.hint.endswith(".")
-        assert exhibit.caught in PROPERTIES, name
+    for name, mistake in museum.MUSEUM.items():
+        op = next((x for x in OPERATIONS if mistake.operations and mistake.operations(x)), "")
+        assert mistake.sentence(op)
+        assert "{" not in mistake.sentence(op)
+        assert mistake.hint.endswith(".")
+        assert mistake.caught in PROPERTIES, name
 
 
-CLASSIC = [  # of the list of students' mistakes: exhibit, operation, program, look, wrong number
+CLASSIC = [  # of the list of students' mistakes: mistake, operation, program, look, wrong number
     ("overwrites", "add", "a = Value(3); f = a + a; f.backward()", "a.grad", 1),
     ("overwrites", "relu", "x = Value(1); f = relu(x) + relu(x); f.backward()", "x.grad", 1),
     ("parents_in_a_set", "", "a = Value(3); f = a * a; f.backward()", "a.grad", 3),
@@ -177,7 +177,7 @@ CLASSIC = [  # of the list of students' mistakes: exhibit, operation, program, l
 
 
 @pytest.mark.parametrize(("name", "op", "program", "look", "wrong"), CLASSIC)
-def test_the_exhibits_give_the_wrong_numbers_of_the_classic_mistakes(
+def test_the_mistakes_give_the_wrong_numbers_of_the_classic_mistakes(
     name, op, program, look, wrong
 ):
     space = museum.namespace(museum.engine(name, op))
@@ -187,7 +187,7 @@ def test_the_exhibits_give_the_wrong_numbers_of_the_classic_mistakes(
     else:
         exec(program, space)
         assert eval(look, space) == wrong
-        assert truth(Trial((program,), (look,))).numbers[0] != wrong
+        assert expected(Example((program,), (look,))).numbers[0] != wrong
 
 
 # Mistakes that no museum has.
@@ -289,8 +289,8 @@ def test_a_difference_in_the_last_digits_is_shown(tmp_path):
         "        return Value(math.sin(self.data), (self,), (s,))",
     )  # fmt: skip
     [finding] = check(path, only=["one operation"]).findings
-    [(look, came, right)] = finding.comparison
-    assert (look, came != right) == ("a.grad", True)
+    [(look, actual, expected_)] = finding.comparison
+    assert (look, actual != expected_) == ("a.grad", True)
     assert "✗" in "".join(finding.anatomy.text())
 
 
@@ -324,7 +324,7 @@ def test_helpers_for_plain_numbers_are_not_taken_for_operations(tmp_path):
 
 
 def test_what_is_built_on_a_broken_operation_is_not_taken_for_sound():
-    cls = museum.composed(exhibit_of("forgets_upstream", "mul"))
+    cls = museum.composed(mistaken("forgets_upstream", "mul"))
     report = check(cls, examples=10)
     assert {f.prop.name for f in report.findings if f.kind == "wrong"} == {"upstream"}, str(report)
 
@@ -345,9 +345,9 @@ def test_numbers_and_programs_have_no_corner_that_fails():
 
 
 def test_trials_are_written_in_the_names_of_the_engine():
-    dialect = Dialect("Scalar", {"exp": method("exp"), "log": function("ln")})
-    trial = Trial(("a = Value(2); f = exp(a + 1) * log(a)",), ("a.grad",))
-    assert dialect.translate(trial).lines == ("a = Scalar(2); f = (a + 1).exp() * ln(a)",)
+    can = Capabilities("Scalar", {"exp": method("exp"), "log": function("ln")})
+    example = Example(("a = Value(2); f = exp(a + 1) * log(a)",), ("a.grad",))
+    assert can.translate(example).lines == ("a = Scalar(2); f = (a + 1).exp() * ln(a)",)
 
 
 BROKEN_LISTS = {
@@ -406,7 +406,7 @@ def test_what_is_not_offered_is_no_failure_unless_it_is_required():
 
 
 def test_the_same_seed_draws_the_same_programs():
-    engine = exhibit_of("divides_once", "div")
+    engine = mistaken("divides_once", "div")
     reports = [check(engine, only=["one operation"], seed=seed, examples=10) for seed in (5, 5)]
     assert str(reports[0]) == str(reports[1])
 
@@ -633,7 +633,7 @@ def test_a_file_inside_of_a_package_is_imported_as_its_part(tmp_path):
 
 @pytest.fixture(scope="module")
 def report():
-    return check(exhibit_of("inner_keep"), examples=5)
+    return check(mistaken("inner_keep"), examples=5)
 
 
 def test_the_text_says_what_holds_what_fails_and_what_to_do(report):
@@ -652,8 +652,8 @@ def test_the_program_of_a_report_can_be_pasted(report):
     finding = report.findings[0]
     space = {"Value": museum.engine("inner_keep")}
     exec("\n".join(finding.program.lines), space)
-    for look, came, right in finding.comparison:
-        assert f"{eval(look, space):g}" == came != right
+    for look, actual, right in finding.comparison:
+        assert f"{eval(look, space):g}" == actual != right
 
 
 def test_the_reports_for_machines_are_well_formed(report):
@@ -691,21 +691,23 @@ def test_words_of_the_engine_are_no_markup(tmp_path):
 
 
 def test_the_anatomy_names_every_node_once():
-    trial = unnested(Trial(("a = Value(2); f = exp(a * a + 1) * -a; f.backward()",), ("a.grad",)))
-    assert trial.look == ("a.grad", "n1.grad", "n2.grad", "n3.grad", "n4.grad", "f.grad")
-    right = anatomy(trial, {"a.grad": 5.0}, 1e-8)
+    example = unnested(
+        Example(("a = Value(2); f = exp(a * a + 1) * -a; f.backward()",), ("a.grad",))
+    )
+    assert example.look == ("a.grad", "n1.grad", "n2.grad", "n3.grad", "n4.grad", "f.grad")
+    right = anatomy(example, {"a.grad": 5.0}, 1e-8)
     assert [right.names[v] for v in right.names if right.wrong(v)] == ["a"]
-    assert unnested(Trial(("x = Value(1); f = x", "for _ in range(3): f = f + 1"), ())) is None
-    assert unnested(Trial(("x = Value(1); x.data = 2",), ())) is None
+    assert unnested(Example(("x = Value(1); f = x", "for _ in range(3): f = f + 1"), ())) is None
+    assert unnested(Example(("x = Value(1); x.data = 2",), ())) is None
 
 
 def test_numbers_agree_up_to_the_rounding_of_the_largest_on_the_way():
-    right = Truth((0.0, 1.0), scale=1e3)
+    right = Outcome((0.0, 1.0), scale=1e3)
     assert right.agrees(Outcome((1e-6, 1.0)))
     assert not right.agrees(Outcome((1e-4, 1.0)))
     assert not right.agrees(Outcome((float("nan"), 1.0)))
     assert not right.agrees(Outcome(error="ValueError: no"))
-    assert Truth((float("inf"),)).agrees(Outcome((float("inf"),)))
+    assert Outcome((float("inf"),)).agrees(Outcome((float("inf"),)))
 
 
 # The command line.
@@ -764,7 +766,7 @@ def test_strict_counts_what_is_fragile(tmp_path, capsys):
 def test_a_check_leaves_no_file(command, tmp_path):
     (tmp_path / "engine.py").write_text(PLAIN.read_text())
     settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    settings |= {"PYTHONPATH": str(PLAIN.parents[2])}  # where what is imported counts as local
+    settings |= {"PYTHONPATH": str(PLAIN.parents[3])}  # where what is imported counts as local
     subprocess.run([sys.executable, *command], cwd=tmp_path, env=settings, check=True)
     assert os.listdir(tmp_path) == ["engine.py"]
 
