@@ -21,7 +21,8 @@ def rules_of(name: str) -> Locals:
     if entry.joint is not None:
         joint = entry.joint
         return lambda y, *xs: [0 if local is NO_PATH else local for local in joint(y, *xs)]
-    return lambda y, *xs: [rule(y, *xs) for rule in entry.rules]
+    rules = entry.rules
+    return lambda y, *xs: [rule(y, *xs) for rule in rules]
 
 
 class Value:

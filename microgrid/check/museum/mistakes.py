@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from microgrid.check.museum.base import Value, rules_of
+from microgrid.check.museum.base import Value
 from microgrid.engine import ops
 
 
@@ -148,7 +148,7 @@ def cuts_the_graph(op: str) -> type[Value]:
     lambda op: binary(op) and op != "add",
 )  # fmt: skip
 def swapped(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: list(rules_of(op)(y, *xs))[::-1])
+    return with_rule(op, lambda y, *xs: list(Value.rules[op](y, *xs))[::-1])
 
 
 @mistake(
@@ -158,7 +158,7 @@ def swapped(op: str) -> type[Value]:
 )  # fmt: skip
 def right_sign(op: str) -> type[Value]:
     def rule(y: Any, *xs: Any) -> Any:
-        left, right = rules_of(op)(y, *xs)
+        left, right = Value.rules[op](y, *xs)
         return left, -right
 
     return with_rule(op, rule)
@@ -170,7 +170,7 @@ def right_sign(op: str) -> type[Value]:
     "An operation of two values has two local gradients: send a share to each parent.", binary,
 )  # fmt: skip
 def left_only(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [rules_of(op)(y, *xs)[0], 0])
+    return with_rule(op, lambda y, *xs: [Value.rules[op](y, *xs)[0], 0])
 
 
 @mistake(
@@ -179,7 +179,7 @@ def left_only(op: str) -> type[Value]:
     "An operation of two values has two local gradients: send a share to each parent.", binary,
 )  # fmt: skip
 def right_only(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [0, rules_of(op)(y, *xs)[1]])
+    return with_rule(op, lambda y, *xs: [0, Value.rules[op](y, *xs)[1]])
 
 
 @mistake(
@@ -188,7 +188,7 @@ def right_only(op: str) -> type[Value]:
     "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.", unary,
 )  # fmt: skip
 def wrong_sign(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [-rules_of(op)(y, x)[0]])
+    return with_rule(op, lambda y, x: [-Value.rules[op](y, x)[0]])
 
 
 @mistake(
@@ -230,7 +230,7 @@ def input_for_output(op: str) -> type[Value]:
     among("tanh", "sigmoid", "exp"),
 )  # fmt: skip
 def output_for_input(op: str) -> type[Value]:
-    slope, forward = rules_of(op), ops.PUBLIC[op].forward
+    slope, forward = Value.rules[op], ops.PUBLIC[op].forward
     return with_rule(op, lambda y, x: slope(forward(y), y))
 
 
@@ -249,7 +249,7 @@ def unsquared(op: str) -> type[Value]:
     "(log x)′ = 1/x.", among("log", "log2", "log10", "log1p", "sqrt", "reciprocal"),
 )  # fmt: skip
 def upside_down(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [1 / rules_of(op)(y, x)[0]])
+    return with_rule(op, lambda y, x: [1 / Value.rules[op](y, x)[0]])
 
 
 @mistake(
@@ -285,7 +285,7 @@ def power_without_factor(op: str) -> type[Value]:
     "∂aᵇ/∂b = aᵇ log a; or refuse a Value as an exponent.", among("power"),
 )  # fmt: skip
 def exponent_ignored(op: str) -> type[Value]:
-    return with_rule(op, lambda y, a, n: [rules_of(op)(y, a, n)[0], 0])
+    return with_rule(op, lambda y, a, n: [Value.rules[op](y, a, n)[0], 0])
 
 
 @mistake(
@@ -294,7 +294,9 @@ def exponent_ignored(op: str) -> type[Value]:
     "Where the factor n is 0 the slope is 0; x ** (n - 1) must not be computed.", among("power"),
 )  # fmt: skip
 def zero_to_minus_one(op: str) -> type[Value]:
-    return with_rule(op, lambda y, a, n: [n * a ** (n - 1), rules_of(op)(y, a, n)[1] if a else 0])
+    return with_rule(
+        op, lambda y, a, n: [n * a ** (n - 1), Value.rules[op](y, a, n)[1] if a else 0]
+    )
 
 
 @mistake(
