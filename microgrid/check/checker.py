@@ -95,7 +95,6 @@ class Checker:
         self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
-        self.failed: dict[str, Finding] = {}  # property: its first finding
         self.ask = cache(self.outcome)
         tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
@@ -120,17 +119,18 @@ class Checker:
                 result.not_run = self.stopped
                 break
             self.case(prop, case, result)
-        for finding in result.findings:
-            self.failed.setdefault(prop.name, finding)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for result in self.results for finding in result.findings]
 
     def case(self, prop: Property, case: Case, result: Result) -> None:
         cause = next((self.can.broken[n] for n in case.needs if n in self.can.broken), None)
         missing = [name for name in case.needs if name in OPERATIONS and not self.can.has(name)]
         if cause is not None:
             result.waits.setdefault(case.subject, cause)
-            self.can.broken = (
-                dict.fromkeys(case.breaks, cause) | self.can.broken
-            )  # not sound, either
+            for name in case.breaks:  # it may be broken, too
+                self.can.broken.setdefault(name, cause)
             return
         if missing:
             result.absent.append(case.subject or ", ".join(missing))
@@ -152,7 +152,7 @@ class Checker:
         if cause is None:
             diagnosis = diagnose(failure, case.subject, prop, self.ask) if prop.small else None
             if diagnosis is None or diagnosis.mistake.caught != prop.name:
-                cause = next((self.failed[p] for p in prop.after if p in self.failed), None)
+                cause = next((f for f in self.findings if f.prop.name in prop.after), None)
         if cause is not None:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)
@@ -170,9 +170,11 @@ class Checker:
 
     def cause(self, failure: Failure, kind: str) -> Finding | None:
         """An earlier finding whose mistake alone gives these wrong numbers, too."""
-        findings = [f for result in self.results for f in result.findings
-                    if f.kind in (WRONG, kind)]  # fmt: skip
-        return next((f for f in findings if f.diagnosis and f.diagnosis.explains(failure)), None)
+        explaining = (
+            f for f in self.findings
+            if f.kind in (WRONG, kind) and f.diagnosis and f.diagnosis.explains(failure)
+        )  # fmt: skip
+        return next(explaining, None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
@@ -203,18 +205,14 @@ class Checker:
         if isinstance(case.examples, list):
             any(fails(example) for example in case.examples)
         else:
+            effort = settings(
+                max_examples=self.examples * prop.draws, database=None, deadline=None,
+                suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+            )  # fmt: skip
+            draws = random.Random(f"{self.seed} {prop.name} {case.subject}")
             with suppress(NoSuchExample, HypothesisException):
-                find(
-                    case.examples, fails, settings=self.settings(prop.draws),
-                    random=random.Random(f"{self.seed} {prop.name} {case.subject}"),
-                )  # fmt: skip
+                find(case.examples, fails, settings=effort, random=draws)
         return programs, best[0] if best else None
-
-    def settings(self, times: int) -> settings:
-        return settings(
-            max_examples=self.examples * times, database=None, deadline=None,
-            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
-        )  # fmt: skip
 
 
 def kind_of(prop: Property, failure: Failure) -> str:

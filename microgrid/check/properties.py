@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from microgrid.check import strategies
 from microgrid.check.capabilities import OPERATIONS, Capabilities, Operation
-from microgrid.check.example import Example, Failure, Judge, Outcome, equal, sensible
+from microgrid.check.example import Example, Failure, Judge, Numbers, Outcome, equal, sensible
 from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.matrices.formulas import affine_backward
 
@@ -82,24 +82,32 @@ def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:
 
 
 @cache
-def operands(operation: Operation) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
-    return operands_of(operation)
-
-
-@cache
-def operands_inside(operation: Operation) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
-    return operands_of(operation).filter(lambda pair: inside(operation, pair[0]))
+def operands(
+    operation: Operation, edges: bool = True
+) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
+    """Numbers for the leaves and the operands as text, with or without the edges of the domain."""
+    found = operands_of(operation)
+    return found if edges else found.filter(lambda pair: inside(operation, pair[0]))
 
 
 @st.composite
 def operands_of(draw: Any, operation: Operation) -> tuple[list[Any], list[str]]:
-    """Numbers for the leaves, and the operands as text: the exponent of a power is a number."""
     count = operation.arity or draw(st.integers(*operation.counts))
     if operation.plain:
         return [draw(any_number)], [LEAVES[0], repr(draw(st.sampled_from(operation.plain)))]
     xs = [draw(any_number) for _ in range(count)]
     assume(smooth_at(operation, xs))
     return xs, list(LEAVES[:count])
+
+
+def one_pass(
+    text: str, xs: Sequence[Any], names: Sequence[str] = LEAVES, value: bool = False,
+    expected: Numbers | None = None,
+) -> Example:  # fmt: skip
+    """The example that computes f, goes backward, and looks at the gradients of the leaves."""
+    look = tuple(f"{name}.grad" for name, _ in zip(names, xs))
+    lines = (leaves(xs, names), f"f = {text}; f.backward()")
+    return Example(lines, ("f.data", *look) if value else look, expected)
 
 
 def leaves(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> str:
@@ -124,15 +132,9 @@ def drawn(make: Any, *arguments: Any) -> Any:
 
 @st.composite
 def once(draw: Any, operation: Operation, backward: bool) -> Example:
-    xs, texts = draw(operands_inside(operation))
-    line = f"f = {operation.write(*texts)}"
-    if not backward:
-        return Example((leaves(xs), line), ("f.data",))
-    return Example((leaves(xs), f"{line}; f.backward()"), gradients(xs))
-
-
-def gradients(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> tuple[str, ...]:
-    return tuple(f"{name}.grad" for name, _ in zip(names, xs))
+    xs, texts = draw(operands(operation, edges=False))
+    text = operation.write(*texts)
+    return one_pass(text, xs) if backward else Example((leaves(xs), f"f = {text}"), ("f.data",))
 
 
 @holds("contract", "a Value keeps its number; its own gradient is 1")
@@ -157,8 +159,7 @@ def one_operation(can: Capabilities) -> Iterator[Case]:
 
 @st.composite
 def variable_exponent(draw: Any) -> Example:
-    xs = draw(numbers(1)), draw(any_number)
-    return Example((leaves(xs), "f = a ** b; f.backward()"), ("f.data", *gradients(xs)))
+    return one_pass("a ** b", (draw(numbers(1)), draw(any_number)), value=True)
 
 
 @holds("exponents", "where a ** b takes a Value as its exponent, b gets its gradient, too")
@@ -173,7 +174,7 @@ def with_constant(draw: Any, operation: Operation, left: bool) -> Example:
     c = draw(st.sampled_from(operation.plain) if operation.plain and not left else any_number)
     line = operation.write(*((repr(c), "x") if left else ("x", repr(c))))
     assume(inside(operation, (c, x) if left else (x, c)))
-    return Example((f"x = Value({x!r})", f"f = {line}; f.backward()"), ("f.data", "x.grad"))
+    return one_pass(line, [x], "x", value=True)
 
 
 @holds("constants", "a plain number may stand on either side: x - 2, 2 - x")
@@ -209,9 +210,7 @@ def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Example:
         text = factor.write(text, "w")
         names, all_leaves = [*names, "w"], [*all_leaves, w]
     assume(inside(operation, xs) and smooth_at(operation, xs))
-    return Example(
-        (leaves(all_leaves, names), f"f = {text}; f.backward()"), gradients(names, names)
-    )
+    return one_pass(text, all_leaves, names)
 
 
 @holds("upstream", "an operation multiplies by the gradient that comes from behind it")
@@ -231,8 +230,7 @@ def equal_numbers(draw: Any, first: str, second: str) -> Example:
     x, w = draw(numbers(1)), draw(numbers(2))
     inner, outer = OPERATIONS[first], OPERATIONS[second]
     line = outer.write(inner.write("x", "w"), inner.write("y", "v"))
-    lines = (leaves((x, w, x, w), "xwyv"), f"f = {line}; f.backward()")
-    return Example(lines, gradients("xwyv", "xwyv"))
+    return one_pass(line, (x, w, x, w), "xwyv")
 
 
 @holds("identity", "two nodes with equal numbers stay two nodes")
@@ -256,9 +254,8 @@ def used_twice(draw: Any, operation: Operation, join: str) -> Example:
     for at_point in (xs, point):
         assume(inside(operation, at_point) and smooth_at(operation, at_point))
     used = {*first, *(second if twice else ())}
-    names = [name for name in LEAVES[: len(xs)] if name in used]
-    line = leaves([x for name, x in zip(LEAVES, xs) if name in used], names)
-    return Example((line, f"f = {text}; f.backward()"), gradients(names, names))
+    given = {name: x for name, x in zip(LEAVES, xs) if name in used}
+    return one_pass(text, list(given.values()), list(given))
 
 
 @holds("reuse", "a value that is used twice receives both shares")
@@ -272,9 +269,8 @@ def reuse(can: Capabilities) -> Iterator[Case]:
 
 @st.composite
 def in_place_example(draw: Any, symbol: str) -> Example:
-    x, c = draw(numbers(1)), draw(numbers(1))
-    lines = (leaves((x, c), "xw"), f"f = x * w; f {symbol}= x; f.backward()")
-    return Example(lines, ("f.data", "x.grad", "w.grad"))
+    xs = draw(numbers(1)), draw(numbers(1))
+    return one_pass(f"x * w; f {symbol}= x", xs, "xw", value=True)
 
 
 @holds("in place", "f += x makes a new node of f and x")
@@ -354,17 +350,14 @@ def zeroing(can: Capabilities) -> Iterator[Case]:
 @st.composite
 def built_in_sum(draw: Any) -> Example:
     xs = draw(st.lists(numbers(), min_size=1, max_size=4))
-    names = list(LEAVES[: len(xs)])
-    text = f"f = sum([{', '.join(names)}]); f.backward()"
-    return Example((leaves(xs), text), ("f.data", *gradients(xs)))
+    return one_pass(f"sum([{', '.join(LEAVES[: len(xs)])}])", xs, value=True)
 
 
 @st.composite
 def listed(draw: Any, operation: Operation) -> Example:
     xs, names = draw(operands(operation))
     w = draw(numbers(2, 5))
-    lines = (leaves([*xs, w], [*names, "w"]), f"f = w * {operation.write(*names)}; f.backward()")
-    return Example(lines, ("f.data", *gradients(names, names)))
+    return one_pass(f"w * {operation.write(*names)}", [*xs, w], [*names, "w"], value=True)
 
 
 @holds("several", "sums and other functions of any number of values reach each of them")
@@ -438,14 +431,10 @@ def limits(can: Capabilities) -> Iterator[Case]:
             points = [(1000, 999), (-1000, -1000)]
         else:
             continue
-        examples = [example for xs in points if sensible(example := at(x, xs), math.inf)]
+        programs = [one_pass(x.write(*LEAVES[: len(xs)]), xs, value=True) for xs in points]
+        examples = [example for example in programs if sensible(example, math.inf)]
         if examples:
             yield Case(x.name, examples, needs=(x.name,))
-
-
-def at(operation: Operation, xs: Sequence[Any]) -> Example:
-    line = f"{leaves(xs)}; f = {operation.write(*LEAVES[: len(xs)])}; f.backward()"
-    return Example((line,), ("f.data", *gradients(xs)))
 
 
 def chain(depth: int) -> Example:
@@ -474,7 +463,7 @@ def diamonds(can: Capabilities) -> Iterator[Case]:
 
 @st.composite
 def operands_kept(draw: Any, operation: Operation) -> Example:
-    xs, texts = draw(operands_inside(operation))
+    xs, texts = draw(operands(operation, edges=False))
     line = f"f = {operation.write(*texts)}; f.backward()"
     look = tuple(f"{name}.data" for name, _ in zip(LEAVES, xs))
     return Example((leaves(xs), line), look)
@@ -584,8 +573,7 @@ def circuit(draw: Any, gates: bool) -> Example:
     names = ("w0", "x0", "w1", "x1", "w2")
     s = 1 / (1 + math.exp(-(w0 * x0 + w1 * x1 + w2)))
     right = tuple(s * (1 - s) * factor for factor in (x0, w0, x1, w1, 1))
-    lines = (leaves((w0, x0, w1, x1, w2), names), f"f = {text}; f.backward()")
-    return Example(lines, gradients(names, names), right)
+    return one_pass(text, (w0, x0, w1, x1, w2), names, expected=right)
 
 
 @holds("sigmoid circuit", "f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))) gets f (1 - f) times ...")
