@@ -27,12 +27,14 @@ from microgrid.engine.calculus import (
 )
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, custom_op
+from microgrid.engine.labels import scope
 from microgrid.engine.lazy import lazily
-from microgrid.engine.scopes import scope
-from microgrid.engine.value import Op, Value
+from microgrid.engine.op import Op
+from microgrid.engine.value import Value
 
 LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "version": "__version__",
+    "engine": "errors",
     "views.explanation": "explain",
     "views.drawing": "draw",
     "views.stepper": "steps",

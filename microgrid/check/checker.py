@@ -17,12 +17,11 @@ from hypothesis.errors import HypothesisException, NoSuchExample
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.diagnosis import diagnose
 from microgrid.check.dialect import OPERATIONS, Dialect, learn, run
-from microgrid.check.engine import NOT_RUN, Engine, shown
+from microgrid.check.engine import NOT_RUN, Engine, EngineError, shown
 from microgrid.check.findings import Finding, Result, in_one_line
 from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Offer, Property
 from microgrid.check.report import Report
 from microgrid.check.trial import DIGITS, SINGLE, Failure, Outcome, Trial, truth
-from microgrid.engine.errors import EngineError
 
 Progress = Callable[[Property], None]
 

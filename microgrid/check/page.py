@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, TypeAlias
 
 from microgrid.check.findings import Finding
-from microgrid.engine.errors import LayoutError
+from microgrid.views.files import LayoutError
 
 Report: TypeAlias = Any  # of report.py, which makes its pages here
 

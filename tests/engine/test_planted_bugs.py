@@ -13,8 +13,8 @@ from shared.strategies import QUICK
 import microgrid.engine.value
 from microgrid import Value, formulas
 from microgrid.engine import ops
-from microgrid.engine.guards import seed
-from microgrid.engine.value import edges, topological, zero
+from microgrid.engine.numeric import like
+from microgrid.engine.value import edges, seed, topological
 
 engine = microgrid.engine.value
 
@@ -77,7 +77,7 @@ def wrong_backward(inner_keep: bool = False, leaves_forget: bool = False) -> Any
         order = topological(self)
         gradient = engine.accumulate(order, seed(self, upstream))
         for v in order:
-            passed = gradient.get(v, zero(v))
+            passed = gradient.get(v, like(v, 0))
             keep = inner_keep or (v.op is None and not leaves_forget)
             v._grad = v._grad + passed if keep and v._grad is not None else passed
 

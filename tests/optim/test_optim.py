@@ -19,7 +19,8 @@ from shared.strategies import hundredths
 import microgrid as mg
 from microgrid import nn, optim
 from microgrid.engine import calculus
-from microgrid.engine.errors import DivergedError, GraphError
+from microgrid.engine.errors import GraphError
+from microgrid.optim.training import DivergedError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] * X[:, 1] > 0) * 2.0 - 1.0
@@ -1055,7 +1056,7 @@ def test_a_search_in_several_processes_ends_with_the_error_of_the_one_that_diver
     with get_context("spawn").Pool(2) as pool:
         assert pool.apply(diverges, (0.01,)) < 1.0
         search = pool.map_async(diverges, [0.01, 10.0, 0.02])
-        with pytest.raises(mg.errors.DivergedError, match="try a smaller learning rate") as caught:
+        with pytest.raises(optim.DivergedError, match="try a smaller learning rate") as caught:
             search.get(timeout=120)
     assert len(caught.value.history.steps) == caught.value.step > 0
 

@@ -21,13 +21,15 @@ from test_ops import TABLE, anywhere, operands
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
-from microgrid.engine.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
-from microgrid.engine.ops import bending, falling
+from microgrid.engine.errors import GraphError, MicrogridError, ShapeError
+from microgrid.engine.ops import falling, slope_in_exponent
 from microgrid.program.engines import numba_engine as native
 from microgrid.program.plan import backward as adjoint
+from microgrid.program.tape import FrozenError
+from microgrid.program.tracing import BranchError
 
 ENGINES = ["numba", "numpy"]
-POWERS = {f.__name__ + str(k): f(k) for f in (falling, bending) for k in range(3)}
+POWERS = {f.__name__ + str(k): f(k) for f in (falling, slope_in_exponent) for k in range(3)}
 EVERY = TABLE | POWERS
 
 

@@ -8,12 +8,11 @@ from functools import cache
 from typing import Any, Self
 
 from microgrid.check import PROPERTIES, check, museum
-from microgrid.check.engine import NO_ANSWER, UNENDED
+from microgrid.check.engine import NO_ANSWER, UNENDED, EngineError
 from microgrid.check.findings import Finding, shown
 from microgrid.check.properties import FRAGILE, WRONG
 from microgrid.check.trial import Trial, answer
-from microgrid.course.exercise import Exercise, Mistake, Verdict
-from microgrid.engine.errors import EngineError, ExerciseError
+from microgrid.course.exercise import Exercise, ExerciseError, Mistake, Verdict
 from microgrid.engine.value import Value
 
 SUSPECTS = {  # letter: (exhibit of the museum, the operation that has the mistake)
