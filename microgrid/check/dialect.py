@@ -73,8 +73,7 @@ def operations() -> dict[str, Operation]:
         elif entry is not None and len(entry.rules) == 2 and functions.FUNCTIONS[name] is entry:
             found.append(Operation(name, f"{name}({{0}}, {{1}})", 2, entry))
     for name in ("maximum", "minimum", "logsumexp", "total", "mean"):
-        entry = ops.PUBLIC.get(name) or Op(name, functions.FUNCTIONS[name])  # mean has none
-        found.append(Operation(name, f"{name}({{0}})", 0, entry))
+        found.append(Operation(name, f"{name}({{0}})", 0, ops.PUBLIC[name]))
     order = list(functions.OPERATORS) + list(ops.PUBLIC)
     return {x.name: x for x in sorted(found, key=lambda x: (not x.method, place(order, x.name)))}
 

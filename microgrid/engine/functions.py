@@ -57,9 +57,8 @@ def total(xs: Iterable[Any]) -> Any:
 
 
 def mean(xs: Iterable[Any]) -> Any:
-    """Σ x / n."""
-    values = several("mean", (xs,))
-    return ops.total(*values) / len(values)
+    """Σ x / n as one node, added up from the left."""
+    return ops.mean(*several("mean", (xs,)))
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
@@ -197,7 +196,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: globals().get(name, entry)
     for name, entry in ops.PUBLIC.items()
     if entry not in OPERATORS.values()
-} | {"mean": mean, "softmax": softmax, "cross_entropy": cross_entropy}
+} | {"softmax": softmax, "cross_entropy": cross_entropy}
 NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
 
 for name in FUNCTIONS.keys() - NO_METHODS:

@@ -336,7 +336,15 @@ def smallest(xs: Sequence[Number]) -> Number:
     return low
 
 
-maximum, minimum = one_by_one(largest), one_by_one(smallest)
+def average(xs: Sequence[Number]) -> Number:
+    """Σ x / n, added up from the left."""
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x
+    return total / len(xs)
+
+
+maximum, minimum, mean = one_by_one(largest), one_by_one(smallest), one_by_one(average)
 logsumexp, exp_sum = one_by_one(log_sum_exp), one_by_one(exp_total)
 
 

@@ -16,6 +16,7 @@ import operator
 from functools import reduce
 
 from microgrid.engine import numeric
+from microgrid.engine.numeric import like
 from microgrid.engine.op import INF, POSITIVE, REAL, Op, op
 from microgrid.engine.op import TABLE as TABLE
 from microgrid.engine.rule_ops import (
@@ -152,6 +153,10 @@ total = op(
     "total", lambda *xs: reduce(operator.add, xs), joint=lambda y, *xs: (1,) * len(xs),
     text="sum", latex=lambda n: " + ".join(f"#{i + 1}" for i in range(n)), role=DISTRIBUTOR,
     terms=lambda *xs: [(x, 1.0) for x in xs])
+mean = op(
+    "mean", numeric.mean, joint=lambda y, *xs: (divide(like(y, 1), len(xs)),) * len(xs),
+    latex=lambda n: rf"\frac{{{' + '.join(f'#{i + 1}' for i in range(n))}}}{{{n}}}",
+    role=DISTRIBUTOR)
 dot = op(
     "dot", lambda *xs: numeric.dot(xs[: len(xs) // 2], xs[len(xs) // 2 :]),
     joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER,

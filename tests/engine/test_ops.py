@@ -83,6 +83,7 @@ ORACLES = {
     "minimum": lambda *xs: min(xs),
     "logsumexp": lambda *xs: mp.log(sum(map(mp.exp, xs))),
     "total": lambda *xs: sum(xs),
+    "mean": lambda *xs: sum(xs) / len(xs),
     "dot": mp_dot,
     "divide": lambda a, b: a / b,
     "identity": lambda x: x,

@@ -31,8 +31,6 @@ class Value:
         k: op.forward for k, op in ops.PUBLIC.items()
     }
     rules: ClassVar[dict[str, Locals]] = {name: rules_of(name) for name in ops.PUBLIC}
-    forward["mean"] = lambda *xs: sum(xs) / len(xs)
-    rules["mean"] = lambda y, *xs: [1 / len(xs)] * len(xs)
 
     def __init__(self, data: Any, op: str = "", parents: Any = (), locals_: Any = ()) -> None:
         self.data, self.grad = data, 0.0
@@ -134,7 +132,6 @@ def fill() -> None:
         entry = ops.PUBLIC.get(name)
         if entry is not None and name not in ("absolute", "neg", "where", "dot"):
             setattr(Value, name, of_one(name) if entry.joint is None else of_list(name))
-    Value.mean = of_list("mean")  # type: ignore[attr-defined]
 
 
 fill()
