@@ -694,7 +694,9 @@ def test_what_a_loss_changes_in_place_leaks_nowhere(kind, change, data):
     for f in (pure, dirty, mg.record(dirty, start, np.zeros(2), engine="numpy")):
         history = optim.fit(f, start, arrays, optimizer=optim.SGD(lr=0.01),
                             validation=arrays, **how)  # fmt: skip
-        found.append([history.steps, history["validation"], calculus.flat(history.parameters)])
+        found.append(
+            [history.steps, history["validation"], calculus.tree_leaves(history.parameters)]
+        )
         assert repr((start, arrays)) == repr(before)
     for other in found[1:]:
         for actual, expected in zip(other, found[0]):
@@ -1056,7 +1058,7 @@ def test_a_search_in_several_processes_ends_with_the_error_of_the_one_that_diver
     with get_context("spawn").Pool(2) as pool:
         assert pool.apply(diverges, (0.01,)) < 1.0
         search = pool.map_async(diverges, [0.01, 10.0, 0.02])
-        with pytest.raises(optim.DivergedError, match="try a smaller learning rate") as caught:
+        with pytest.raises(mg.errors.DivergedError, match="try a smaller learning rate") as caught:
             search.get(timeout=120)
     assert len(caught.value.history.steps) == caught.value.step > 0
 

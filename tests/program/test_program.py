@@ -16,26 +16,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ops import TABLE, anywhere, operands
+from shared.operations import EVERY, anywhere, operands, same
 
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.engine.errors import GraphError, MicrogridError, ShapeError
-from microgrid.engine.ops import falling, slope_in_exponent
+from microgrid.engine.ops import TABLE, falling
 from microgrid.program.engines import numba_engine as native
 from microgrid.program.plan import backward as adjoint
 from microgrid.program.tape import FrozenError
 from microgrid.program.tracing import BranchError
 
 ENGINES = ["numba", "numpy"]
-POWERS = {f.__name__ + str(k): f(k) for f in (falling, slope_in_exponent) for k in range(3)}
-EVERY = TABLE | POWERS
-
-
-def same(a, b):
-    """Equal to the last bit; 0 and −0 are equal, and so are nan and nan."""
-    return a == b or (a != a and b != b)
 
 
 def outcome(f, leaves):
