@@ -27,9 +27,10 @@ from microgrid.engine.calculus import (
 )
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, custom_op
+from microgrid.engine.labels import scope
 from microgrid.engine.lazy import lazily
-from microgrid.engine.scopes import scope
-from microgrid.engine.value import Op, Value
+from microgrid.engine.op import Op
+from microgrid.engine.value import Value
 
 LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "version": "__version__",
@@ -40,7 +41,7 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "matrices": "derive examples formulas",
     "matrices.arrays": "affine grads matrix partials values",
     "program": "Program record",
-    "": "nn optim plots",
+    "": "errors nn optim plots",
     "check.gradient_check": "first_nonfinite gradcheck",
 }
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table

@@ -51,7 +51,8 @@ class Operation:
 
 EXPONENTS = (2, 3, 1, 0, -1, -2, 0.5, 1.5)
 NO_OPERATIONS = {"backward", "zero_grad", "item", "detach"}
-TWO_DEFINITIONS = {"gelu"}  # exact, or by tanh: engines that differ are both right
+OF_A_LIST = {"maximum", "minimum", "logsumexp", "total", "mean"}
+OTHERWISE = {"neg", "absolute", "gelu"}  # operators; gelu has two definitions, and both are right
 ALIASES = {
     "log": ("ln",), "arcsin": ("asin",), "arccos": ("acos",), "arctan": ("atan",),
     "arcsinh": ("asinh",), "arccosh": ("acosh",), "arctanh": ("atanh",), "arctan2": ("atan2",),
@@ -70,17 +71,13 @@ def operations() -> dict[str, Operation]:
     ]  # fmt: skip
     found.append(Operation("neg", "-{0}", 1, ops.neg, "__neg__"))
     found.append(Operation("abs", "abs({0})", 1, ops.absolute, "__abs__"))
-    for name in functions.FUNCTIONS.keys() - {"absolute", "neg"} - TWO_DEFINITIONS:
-        entry = ops.PUBLIC.get(name)
-        if entry is not None and len(entry.rules) == 1:
-            found.append(Operation(name, f"{name}({{0}})", 1, entry))
-        elif entry is not None and len(entry.rules) == 2 and functions.FUNCTIONS[name] is entry:
-            found.append(Operation(name, f"{name}({{0}}, {{1}})", 2, entry))
-    for name in ("maximum", "minimum", "logsumexp", "total", "mean"):
-        entry = ops.PUBLIC.get(name) or Op(name, functions.FUNCTIONS[name])  # mean has none
-        found.append(Operation(name, f"{name}({{0}})", 0, entry))
-    order = [*functions.OPERATORS, *ops.PUBLIC, "abs", "mean"]
-    return {x.name: x for x in sorted(found, key=lambda x: (not x.method, order.index(x.name)))}
+    for name, entry in ops.PUBLIC.items():
+        operands = {1: "{0}", 2: "{0}, {1}"}.get(len(entry.rules))
+        if name in OF_A_LIST:
+            found.append(Operation(name, f"{name}({{0}})", 0, entry))
+        elif operands and name not in OTHERWISE and functions.FUNCTIONS.get(name) is entry:
+            found.append(Operation(name, f"{name}({operands})", len(entry.rules), entry))
+    return {x.name: x for x in found}
 
 
 OPERATIONS = operations()

@@ -19,13 +19,17 @@ from typing import Any
 
 from microgrid.check import worker
 from microgrid.check.example import Outcome
-from microgrid.engine.errors import EngineError
+from microgrid.engine.errors import MicrogridError
 
 LONGEST_ANSWER = 1_000_000  # characters
 STRIKES = 3  # so many programs may hang or kill the process before it is given up
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
+
+
+class EngineError(MicrogridError, RuntimeError):
+    """An engine that is to be checked does not load."""
 
 
 class Engine:

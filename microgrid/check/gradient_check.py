@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from microgrid.engine.calculus import copied, gradients, refuse_set, scalar, tree_leaves, variables
 from microgrid.engine.errors import MicrogridError, describe
-from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, topological
+from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import short, table
 
 STEPS = [10.0**-k for k in range(1, 14)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from microgrid.check.findings import Finding, Result
-from microgrid.engine.errors import LayoutError
+from microgrid.views.files import LayoutError
 
 STYLE = """
 .microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.errors import ExpressionError
 from microgrid.matrices.arrays import Array
 from microgrid.matrices.derivation import (
     Claim,
@@ -25,6 +24,7 @@ from microgrid.matrices.derivation import (
     drawn,
     partial,
 )
+from microgrid.views.expression import ExpressionError
 
 
 def claimed(claim: Claim, letter: str) -> Side:

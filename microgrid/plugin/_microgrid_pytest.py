@@ -38,9 +38,8 @@ def pytest_collection_modifyitems(
     if not target:
         return
     try:
-        from microgrid.check.engine import parse
+        from microgrid.check.engine import EngineError, parse
         from microgrid.check.properties import PROPERTIES
-        from microgrid.engine.errors import EngineError
     except ModuleNotFoundError as error:
         message = f'--microgrid-engine needs {error.name}: pip install "microgrid-autodiff[check]"'
         raise pytest.UsageError(message) from None
@@ -73,7 +72,7 @@ class EngineUnderTest(pytest.Collector):
             raise self.refused
         if self.made is None:
             from microgrid.check import check
-            from microgrid.engine.errors import EngineError
+            from microgrid.check.engine import EngineError
 
             try:
                 seed = self.config.getoption("--microgrid-engine-seed")

@@ -10,7 +10,7 @@ from math import isqrt
 from typing import NamedTuple, Protocol
 
 from microgrid.engine.guards import Number
-from microgrid.engine.scopes import scope_of
+from microgrid.engine.labels import scope_of
 from microgrid.engine.value import Constant, Value
 from microgrid.views.dot_labels import NOWHERE, colored, end, extent, named, over_line, table, text
 from microgrid.views.wording import GREEN, INK, RED, number, plural, split, unique

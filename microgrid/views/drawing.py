@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from microgrid.engine.errors import LabelError
-from microgrid.engine.guards import Number, seed
+from microgrid.engine.guards import Number
+from microgrid.engine.labels import LabelError
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, topological
+from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.dot_labels import NOWHERE, Share, end, gate, small, sum_table, wire
 from microgrid.views.picture import Picture

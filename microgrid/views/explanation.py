@@ -8,9 +8,9 @@ from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
-from microgrid.engine.guards import seed
+from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
+from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import html_table, latex_table, short, shortened, table
 
 
@@ -165,7 +165,7 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
             count[v] = sum(count[p] for p, _ in ways[v])
     found = islice(walk(root, of, ways), most) if count.get(root) else []
     listed = [Path(nodes, locals_, prod(locals_)) for nodes, locals_ in found]
-    gradient = accumulate(order, seed(root, 1)).get(of, zero(of))
+    gradient = accumulate(order, seed(root, 1)).get(of, like(of, 0))
     name = names.get(of, of.label or "a node outside the graph")
     return Paths(listed, count.get(root, 0), gradient, names, f"∂{names[root]}/∂{name}")
 

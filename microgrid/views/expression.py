@@ -14,7 +14,7 @@ from inspect import Parameter, signature
 from typing import Any
 
 from microgrid.engine import ops
-from microgrid.engine.errors import ExpressionError, MicrogridError
+from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Op, Value
 from microgrid.views.wording import plural
@@ -67,6 +67,10 @@ HINTS = [  # what is found in a text that cannot be read, and what helps
     (r"(?<![=<>!])=(?!=)", "leave out the name and = before an expression; == compares"),
     (r"\b\d+ *[^\W\d]|[\w)] +\w|\) *\w", PRODUCT),
 ]
+
+
+class ExpressionError(MicrogridError, ValueError):
+    """Text that is not arithmetic."""
 
 
 def parse(text: str, numbers: Mapping[str, float]) -> Value:

@@ -16,9 +16,8 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from microgrid.engine.errors import LayoutError
 from microgrid.views.dot_labels import html_like
-from microgrid.views.files import save_by_suffix
+from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.wording import INK
 
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")

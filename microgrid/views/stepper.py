@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from microgrid.engine.value import Value, topological, zero
+from microgrid.engine.numeric import like
+from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import colored, extent, text
 from microgrid.views.drawing import draw
 from microgrid.views.files import save_by_suffix
@@ -79,7 +80,7 @@ class Steps:
         # The private copy holds the widest number that will stand at each place: nothing moves.
         twin = copy.deepcopy(root)
         for i, v in enumerate(topological(twin)):
-            v._grad = script.widest.get(i, zero(v))
+            v._grad = script.widest.get(i, like(v, 0))
         self.prefix, self.layout = prefix, draw(twin, digits, engine, prefix, level="gates")
         self._canvas: ElementTree.Element | None = None
 

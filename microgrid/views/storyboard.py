@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from microgrid.engine.guards import seed
+from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, edges, topological, zero
+from microgrid.engine.value import Constant, Value, edges, seed, topological
 from microgrid.views.dot_labels import extent
 from microgrid.views.explanation import Row, explain, written
 from microgrid.views.wording import GREEN, INK, RED, caption, constant, number, split
@@ -144,12 +144,12 @@ class Script:
         leaves = [v for v in self.index if v.op is None and v.label]
         before = f"∂{named(root)}/∂" if root.label else ""
         found = self.listed(
-            f"{before}{named(v)} = {self.number(self.totals.get(v, zero(v)))}" for v in leaves
+            f"{before}{named(v)} = {self.number(self.totals.get(v, like(v, 0)))}" for v in leaves
         )
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
         self.widest: dict[int, Any] = {}
         for v, i in self.index.items():
-            stages = dict(self.stages.get(v, [(last, zero(v))]))  # of one frame the last holds
+            stages = dict(self.stages.get(v, [(last, like(v, 0))]))  # of one frame the last holds
             ends = [*list(stages)[1:], last + 1]
             for (first, total), end in zip(stages.items(), ends, strict=True):
                 self.see(f"n{i}", RED, total, first, end)
@@ -157,7 +157,7 @@ class Script:
             for k, p in enumerate(v.parents):
                 if p in self.index:
                     branch = f"e{self.index[p]}_{i}_{k}"
-                    first, share = sent.get(branch, (last, zero(p)))
+                    first, share = sent.get(branch, (last, like(p, 0)))
                     self.see(branch, RED, share, first)
         self.spans = [s._replace(end=last + 1) if s.end < 0 else s for s in self.spans]
 

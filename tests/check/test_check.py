@@ -16,10 +16,9 @@ from microgrid import cli
 from microgrid.check import PROPERTIES, check, museum
 from microgrid.check.anatomy import anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS, Capabilities, function, method
-from microgrid.check.engine import Engine, parse
+from microgrid.check.engine import Engine, EngineError, parse
 from microgrid.check.example import Example, Outcome, expected, outcome_here
 from microgrid.engine import functions
-from microgrid.engine.errors import EngineError
 
 ENGINES = Path(__file__).parent / "engines"
 PLAIN = ENGINES / "plain.py"

@@ -32,8 +32,6 @@ class Value:
         k: op.forward for k, op in ops.PUBLIC.items()
     }
     rules: ClassVar[dict[str, Locals]] = {name: rules_of(name) for name in ops.PUBLIC}
-    forward["mean"] = lambda *xs: sum(xs) / len(xs)
-    rules["mean"] = lambda y, *xs: [1 / len(xs)] * len(xs)
 
     def __init__(self, data: Any, parents: Any = (), local: Any = (), op: str = "") -> None:
         self.data, self.grad = data, 0
@@ -95,7 +93,6 @@ def fill() -> None:
         if name in ops.PUBLIC:
             joint = ops.PUBLIC[name].joint is not None
             setattr(Value, name, of_list(name) if joint else of_operands(name))
-    Value.mean = of_list("mean")  # type: ignore[attr-defined]
 
 
 def of_operands(name: str) -> Any:

@@ -34,7 +34,6 @@ class Mistake:
 MUSEUM: dict[str, Mistake] = {}
 Made = TypeVar("Made", bound=Callable[..., Any])
 ARITY = {name: len(entry.rules) for name, entry in ops.PUBLIC.items()}  # 0: any number
-ARITY["mean"] = 0
 anywhere = ARITY.__contains__
 
 

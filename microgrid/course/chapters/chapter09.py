@@ -7,12 +7,11 @@ from functools import cache
 from typing import Any
 
 from microgrid.check import PROPERTIES, check, museum
-from microgrid.check.engine import NO_ANSWER, UNENDED
+from microgrid.check.engine import NO_ANSWER, UNENDED, EngineError
 from microgrid.check.example import Example, outcome_here
 from microgrid.check.findings import Finding, difference, sign
 from microgrid.check.properties import FRAGILE, WRONG
-from microgrid.course.exercise import Exercise, Mistake, Verdict
-from microgrid.engine.errors import EngineError, ExerciseError
+from microgrid.course.exercise import Exercise, ExerciseError, Mistake, Verdict
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 

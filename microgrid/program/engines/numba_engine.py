@@ -217,7 +217,7 @@ MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
 def compiled_ops() -> dict[str, Op]:
     """The operations that are compiled: those of the table that are no sums of products."""
     powers = [rules.falling(k) for k in range(ORDERS + 1)]
-    powers += [rules.bending(k) for k in range(ORDERS)]
+    powers += [rules.slope_in_exponent(k) for k in range(ORDERS)]
     return {op.name: op for op in [*ops.TABLE.values(), *powers] if op.terms is None}
 
 
@@ -411,6 +411,6 @@ class Engine:
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:
     """Those operations that are not compiled, or whose local gradients are not."""
-    last = rules.falling(ORDERS), rules.bending(ORDERS - 1)  # their slopes are not there
+    last = rules.falling(ORDERS), rules.slope_in_exponent(ORDERS - 1)  # their slopes are not there
     known = {*compiled_ops().values()} - {*last}
     return [op for op in used if op.terms is None and op not in known]

@@ -1,0 +1,22 @@
+"""Every error that microgrid raises, whichever room raises it: `except mg.errors.ShapeError`."""
+
+from microgrid.engine.lazy import lazily
+
+ROOMS = {
+    "engine.errors": (
+        "ArgumentError DivisionError DomainError GradientLostError GraphError MicrogridError "
+        "NumberError ParameterError RangeError RuleError ShapeError TargetError"
+    ),
+    "engine.labels": "LabelError",
+    "views.expression": "ExpressionError",
+    "views.files": "LayoutError",
+    "matrices.derivation": "DerivationError",
+    "program.tape": "FrozenError",
+    "program.tracing": "BranchError",
+    "program.text.branchless": "Untranslatable",
+    "check.engine": "EngineError",
+    "optim.training": "DivergedError",
+    "course.exercise": "ExerciseError",
+}
+__getattr__ = lazily("microgrid", ROOMS)
+__all__ = [name for names in ROOMS.values() for name in names.split()]
