@@ -18,7 +18,7 @@ LARGEST = 12  # gates of a picture as text
 
 
 class Unnest(ast.NodeTransformer):
-    """Give every operation inside of an expression a name of its own."""
+    """Give every operation inside an expression a name of its own."""
 
     def __init__(self) -> None:
         self.before: list[ast.stmt] = []

@@ -72,10 +72,11 @@ def operations() -> dict[str, Operation]:
     found.append(Operation("neg", "-{0}", 1, ops.neg, "__neg__"))
     found.append(Operation("abs", "abs({0})", 1, ops.absolute, "__abs__"))
     for name, entry in ops.PUBLIC.items():
+        is_function = functions.FUNCTIONS.get(name) is entry  # no other arguments, as a slope
         operands = {1: "{0}", 2: "{0}, {1}"}.get(len(entry.rules))
         if name in OF_A_LIST:
             found.append(Operation(name, f"{name}({{0}})", 0, entry))
-        elif operands and name not in OTHERWISE and functions.FUNCTIONS.get(name) is entry:
+        elif operands and name not in OTHERWISE and is_function:
             found.append(Operation(name, f"{name}({operands})", len(entry.rules), entry))
     return {x.name: x for x in found}
 

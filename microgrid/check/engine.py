@@ -22,7 +22,7 @@ from microgrid.check.example import Outcome
 from microgrid.engine.errors import MicrogridError
 
 LONGEST_ANSWER = 1_000_000  # characters
-STRIKES = 3  # so many programs may hang or kill the process before it is given up
+STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
@@ -33,10 +33,10 @@ class EngineError(MicrogridError, RuntimeError):
 
 
 class Engine:
-    """A child process that evaluates programs; it is started again when it dies.
+    """A child process that evaluates programs, started again when it dies.
 
-    The child has a session of its own, so that what it starts ends with it. `EngineError` where it
-    cannot be loaded at all.
+    The child has a session of its own, so that the processes it starts end with it. EngineError if
+    it cannot load the engine.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Engine:
         return self.strikes >= STRIKES
 
     def start(self) -> dict[str, Any]:
-        """A fresh process, and what it says of the class."""
+        """Start a process, and return what it says of the class."""
         self.child = spawn(self.target, self.lifetime)
         name, about = name_of(self.target), {}
         try:
@@ -72,7 +72,7 @@ class Engine:
         return about
 
     def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
-        """The numbers that these expressions have after these lines, or how it ended."""
+        """The outcome of these lines: the numbers that the expressions have after them."""
         left = self.end - time.monotonic()
         if left <= 0 or self.given_up:
             return NOT_RUN
@@ -84,7 +84,7 @@ class Engine:
             self.count += 1
             request = {"id": self.count, "text": text, "look": look}
             answer = self.child.ask(request, min(limit, left))
-            if answer.get("id") != self.count:  # of another process that the engine made
+            if answer.get("id") != self.count:  # another process answered, which the engine started
                 raise ValueError
             if "error" in answer:
                 return Outcome(error=printable(str(answer["error"])))
@@ -176,7 +176,7 @@ class Child:
 
 
 def exit_code(process: Any) -> int | None:
-    """Of a process that ends within a second; it may have closed its output and live on."""
+    """None if the process does not end within a second: it may close its output and live on."""
     if not isinstance(process, subprocess.Popen):
         process.join(1.0)
         return process.exitcode  # type: ignore[no-any-return]
@@ -214,7 +214,7 @@ def fork(cls: Any, seconds: int) -> Child:
 
 
 def serve(cls: type, requests: int, answers: int, seconds: int) -> None:
-    """What the copy does: it never returns to what this process was doing."""
+    """The work of the copy, which never returns to its caller."""
     try:
         os.setsid()
         os.dup2(requests, 0)
@@ -264,7 +264,7 @@ def refused(about: dict[str, Any], name: str) -> str:
 
 
 def sane(about: dict[str, Any]) -> bool:
-    """Whether it is what the child says of a class, not what an engine wrote in its place."""
+    """Whether the child said it of a class, not an engine in the child's place."""
     texts = [about.get("class"), about.get("module")]
     for key in ("methods", "functions"):
         texts += about[key] if isinstance(about.get(key), list) else [None]
@@ -276,5 +276,5 @@ def name_of(target: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Without control characters, which a terminal would obey and XML forbids."""
+    """Text without control characters: a terminal would obey them, and XML forbids them."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)

@@ -111,7 +111,7 @@ class PropertyItem(pytest.Item):
 
 
 class PropertyFailed(AssertionError):
-    """A property that the engine does not have."""
+    """A property does not hold for the engine."""
 
 
 @pytest.fixture(scope="session")

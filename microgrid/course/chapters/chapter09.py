@@ -45,7 +45,7 @@ def suspect(letter: str) -> type[museum.Value]:
 
 
 def mystery(number: int) -> type[museum.Value]:
-    """An engine with a mistake in it; ExerciseError where there is none of this number.
+    """An engine with a mistake in it; ExerciseError if there is none of this number.
 
     >>> Mystery = mystery(1)
     >>> a, b = Mystery(3), Mystery(2)
@@ -84,7 +84,7 @@ def alibi(number: int, letter: str) -> str:
 
 
 def mysteries() -> Exercise:
-    """Which of the suspects are the two engines?"""
+    """The exercise to find the mistakes of two engines."""
     asked = [number for number in MYSTERIES if number > 1]
     return Exercise(
         "**Find the bug.** `mystery(2)` and `mystery(3)` are two more engines. What is wrong with "
@@ -106,7 +106,7 @@ def mysteries() -> Exercise:
 # A class as an answer.
 
 
-OTHERS = {*FUNCTIONS, "__pow__", "__rpow__", "__abs__"} - {"tanh"}  # which nobody asks for
+OTHERS = {*FUNCTIONS, "__pow__", "__rpow__", "__abs__"} - {"tanh"}  # not part of the exercise
 MyValue = type("MyValue", (museum.Value,), dict.fromkeys(OTHERS))
 
 
@@ -120,13 +120,13 @@ PLANTED = {  # mistake: the operation that has it
     "input_for_output": "tanh", "cuts_the_graph": "tanh", "overwrites": "add", "inner_keep": "",
 }  # fmt: skip
 ASKED = ("neg", "sub", "div", "tanh")
-SLOW = ("great depth", "diamonds")  # where they do not hold
-PATIENCE = 30.0  # seconds, on a machine that may be busy with other things
+SLOW = ("great depth", "diamonds")  # if they do not hold
+PATIENCE = 30.0  # seconds; the machine may be busy
 UNFINISHED = "… not finished: the time was over before all was checked. Try again."
 
 
 def judge_engine(given: Any) -> Verdict:
-    """What the checker finds first in a class."""
+    """The verdict on a class: the first finding of the checker."""
     if not isinstance(given, type):
         return Verdict(False, ("✗ the answer is the class itself: `answer = MyValue`",))
     if issubclass(given, Value | museum.Value) and not issubclass(given, MyValue):
@@ -181,7 +181,7 @@ ENGINE = Exercise(
 
 
 def judge_test(given: Any) -> Verdict:
-    """Whether a test passes the right engines, and fails all suspects."""
+    """The verdict on a test: it must pass the right engines and fail all suspects."""
     if not callable(given):
         return Verdict(False, ("✗ the answer is a function of a class: `answer = my_test`",))
     try:
@@ -198,7 +198,7 @@ def judge_test(given: Any) -> Verdict:
 
 
 def passes(test: Callable[[Any], Any], engine: Any) -> bool:
-    """Whether a test finds nothing; an assertion that fails has found something."""
+    """Whether a test finds nothing; a failed assertion or any error is a find."""
     try:
         return bool(test(engine))
     except Exception:
@@ -206,7 +206,7 @@ def passes(test: Callable[[Any], Any], engine: Any) -> bool:
 
 
 def overlooked(letter: str) -> str:
-    """What a test that misses a suspect did not look at."""
+    """The property that a test overlooks if this suspect passes it."""
     return f"Not tested: {PROPERTIES[museum.MUSEUM[SUSPECTS[letter][0]].caught].says}."
 
 
