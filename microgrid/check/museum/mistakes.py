@@ -71,10 +71,19 @@ def engine(name: str, op: str = "") -> type[Value]:
     return made
 
 
+def variant(**pieces: Any) -> type[Value]:
+    """The right engine with some of its pieces replaced."""
+    return type("Engine", (Value,), pieces)
+
+
 def with_rule(op: str, rule: Callable[..., Any]) -> type[Value]:
     """An engine whose local gradients of one operation are these."""
+    return variant(rules=Value.rules | {op: rule})
 
-    return type("Engine", (Value,), {"rules": Value.rules | {op: rule}})
+
+def with_send(op: str, send: Callable[[Any], None]) -> type[Value]:
+    """An engine in which the nodes of one operation send their shares in this way."""
+    return variant(send=lambda v: send(v) if v.op == op else Value.send(v))
 
 
 # The chain rule, in one operation.
@@ -86,14 +95,11 @@ def with_rule(op: str, rule: Callable[..., Any]) -> type[Value]:
     "Every use of a node sends a share: use `+=` where you wrote `=`.", anywhere,
 )  # fmt: skip
 def overwrites(op: str) -> type[Value]:
-    class Engine(Value):
-        def send(self) -> None:
-            if self.op != op:
-                return super().send()
-            for parent, local in zip(self.parents, self.local):
-                parent.grad = local * self.grad
+    def send(self: Value) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad = local * self.grad
 
-    return Engine
+    return with_send(op, send)
 
 
 @mistake(
@@ -103,14 +109,11 @@ def overwrites(op: str) -> type[Value]:
     "so it only shows further inside.", anywhere,
 )  # fmt: skip
 def forgets_upstream(op: str) -> type[Value]:
-    class Engine(Value):
-        def send(self) -> None:
-            if self.op != op:
-                return super().send()
-            for parent, local in zip(self.parents, self.local):
-                parent.grad += local
+    def send(self: Value) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad += local
 
-    return Engine
+    return with_send(op, send)
 
 
 @mistake(
@@ -120,11 +123,7 @@ def forgets_upstream(op: str) -> type[Value]:
     "behind it.", anywhere,
 )  # fmt: skip
 def without_parents(op: str) -> type[Value]:
-    class Engine(Value):
-        def known(self) -> tuple[Value, ...]:
-            return () if self.op == op else self.parents
-
-    return Engine
+    return variant(known=lambda v: () if v.op == op else v.parents)
 
 
 @mistake(
@@ -328,11 +327,6 @@ def mean_not_divided(op: str) -> type[Value]:
 # Plain numbers, several operands, names.
 
 
-def without(*methods: str) -> type[Value]:
-    """An engine in which these methods do not exist."""
-    return type("Engine", (Value,), dict.fromkeys(methods))
-
-
 RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
 
 
@@ -343,7 +337,7 @@ RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": 
     "`__rsub__`, `__rmul__`, `__rtruediv__`.", among(*RIGHT_HANDED),
 )  # fmt: skip
 def not_reflected(op: str) -> type[Value]:
-    return without(RIGHT_HANDED[op])
+    return variant(**{RIGHT_HANDED[op]: None})
 
 
 @mistake(
@@ -352,10 +346,7 @@ def not_reflected(op: str) -> type[Value]:
     "`x.__rsub__(5)` means 5 − x: the other one stands on the left.", among("sub", "div"),
 )  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
-    def reflected(self: Value, other: Any) -> Any:
-        return self.make(op, self, other)
-
-    return type("Engine", (Value,), {RIGHT_HANDED[op]: reflected})
+    return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
 
 
 @mistake(
@@ -365,10 +356,8 @@ def reflected_swapped(op: str) -> type[Value]:
     among(*RIGHT_HANDED),
 )  # fmt: skip
 def reflected_for_ever(op: str) -> type[Value]:
-    def reflected(self: Value, other: Any) -> Any:
-        return getattr(self, RIGHT_HANDED[op])(other)
-
-    return type("Engine", (Value,), {RIGHT_HANDED[op]: reflected})
+    name = RIGHT_HANDED[op]
+    return variant(**{name: lambda v, other: getattr(v, name)(other)})
 
 
 @mistake(
@@ -649,10 +638,6 @@ class reads_late(Value):
         super().send()
 
 
-def fragile_value(op: str, forward: Callable[[float], float]) -> type[Value]:
-    return type("Engine", (Value,), {"forward": Value.forward | {op: forward}})
-
-
 @mistake(
     "limits", "x = Value(1000); f = tanh(x); f.backward()",
     "your {op} computes exp of a large number, which overflows, though the result is small",
@@ -667,7 +652,7 @@ def overflows(op: str) -> type[Value]:
         "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
         "silu": lambda x: x / (1 + math.exp(-x)),
     }[op]  # fmt: skip
-    return fragile_value(op, naive)
+    return variant(forward=Value.forward | {op: naive})
 
 
 @mistake(
