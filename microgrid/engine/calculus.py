@@ -39,7 +39,7 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     def of(v: Value) -> Any:
         if not isinstance(v, Value):
             raise NumberError(f"gradients are with respect to Values, got {v!r}")
-        g = gradient.get(v, like(v, 0))
+        g: Any = gradient.get(v, like(v, 0))
         if isinstance(g, MaskedUpstream):
             g = g.passed
         if not create_graph or isinstance(g, Value):
