@@ -26,7 +26,7 @@ else:
     Methods = object  # exp, relu, …: functions.py attaches them, from the table
 
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
-new = object.__new__
+new, unnamed_label = object.__new__, unnamed.get
 PLAIN = {float, int, Fraction}
 
 
@@ -52,7 +52,10 @@ def binary(op: Op) -> tuple[Operator, Operator]:
             y = forward(self._number, other._number)
         except (ArithmeticError, ValueError) as error:
             y = failed(op, (self, other), error)
-        return node(op, self, other, y, self._version + other._version)
+        v: Value = new(Value)  # node(op, self, other, …), written out for speed
+        v._number, v._grad, v._label, v.op = y, None, unnamed_label(), op
+        v._a, v._b, v._version, v._parent_versions = self, other, 0, self._version + other._version
+        return v
 
     def reflected(self: Value, other: Any) -> Any:
         return method(Constant(other), self) if is_real(other) else not_beside(other)
@@ -358,7 +361,7 @@ def apply(op: Op, *parents: Value) -> Value:
 def node(op: Op, a: Any, b: Value | None, data: Number, parent_versions: int) -> Value:
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
-    v._number, v._grad, v._label, v.op = data, None, unnamed.get(), op
+    v._number, v._grad, v._label, v.op = data, None, unnamed_label(), op
     v._a, v._b, v._version, v._parent_versions = a, b, 0, parent_versions
     return v
 
