@@ -114,6 +114,10 @@ class Value(RefusedOperators, Methods):
     def __pos__(self) -> Value:
         return self
 
+    def conjugate(self) -> Value:
+        """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
+        return self
+
     def __eq__(self, other: object) -> bool:
         """Whether a Value has this number, or is this very node; beside an array, of each entry.
 
@@ -381,5 +385,10 @@ def not_beside(other: Any) -> Any:
 
 
 def peek(v: Value) -> Number:
-    """The number of a node, for readers of which the recorder is not told."""
+    """The number of a node; the recorder is not told."""
     return v._number
+
+
+def peek_grad(v: Value) -> Number:
+    """The gradient of a node, None before the first backward pass; the recorder is not told."""
+    return v._grad
