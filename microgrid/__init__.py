@@ -14,8 +14,6 @@ film, formula), `matrices` (from scalars to the matrix formulas), `program` (rec
 `course` (exercises and worksheets), `cli` (the command line).
 """
 
-from typing import TYPE_CHECKING, Any
-
 from microgrid.engine.calculus import (
     derivative,
     grad,
@@ -46,12 +44,7 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
 }
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any: ...
-
-else:
-    __getattr__ = lazily(__name__, LATER)
+__getattr__ = lazily(__name__, LATER)
 
 __all__ = [
     "MicrogridError",

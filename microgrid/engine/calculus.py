@@ -39,7 +39,7 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     def of(v: Value) -> Any:
         if not isinstance(v, Value):
             raise NumberError(f"gradients are with respect to Values, got {v!r}")
-        g = gradient.get(v, like(v, 0))
+        g: Any = gradient.get(v, like(v, 0))
         if isinstance(g, MaskedUpstream):
             g = g.passed
         if not create_graph or isinstance(g, Value):
@@ -123,7 +123,7 @@ def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
 
 
 def refuse_set(own: Any) -> None:
-    """GraphError if somebody has set the data of these new variables."""
+    """GraphError if the function has set the data of these new variables."""
     if any(x._version for x in tree_leaves(own)):
         raise GraphError("the function sets the data of its argument, which has no derivative: "
                          "return another value, or change a list or an array of them")  # fmt: skip
@@ -140,7 +140,7 @@ def scalar(y: Any) -> Value:
         return y
     if y is None:
         raise NumberError("the function returned None: does it end in return?")
-    if hasattr(y, "dtype") and y.shape == ():  # NumPy has packed it
+    if hasattr(y, "dtype") and y.shape == ():  # an array without axes
         return scalar(y.item())
     if hasattr(y, "shape") or isinstance(y, list | tuple):
         raise GraphError(f"the function returned {type(y).__name__}, not one number; see jacobian")

@@ -466,6 +466,8 @@ def over_squares(a: Number, b: Number) -> float:
         return float(size)
     if a == 0 or size == INF:
         return math.copysign(0.0, a)
+    if b == 0:
+        return 1 / a
     k = math.frexp(size)[1]
     s, t = math.ldexp(a, -k), math.ldexp(b, -k)
     m, e = math.frexp(a)

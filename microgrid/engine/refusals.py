@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microgrid.engine.errors import GradientLostError, NumberError
 
@@ -12,13 +12,13 @@ class RefusedOperators:
 
     __slots__ = ()
 
-    def __float__(self) -> float:
+    def _plain_number(self) -> float:
         raise GradientLostError(
             f"a plain number made from {self!r} would drop the gradient: use v.exp() and the "
             "other functions of microgrid, or v.data for the number (values(A) for an array)"
         )
 
-    def __index__(self) -> int:
+    def _count(self) -> int:
         raise GradientLostError(
             f"to count, index or repeat with {self!r} would drop the gradient: use v.data for the "
             "number"
@@ -33,10 +33,12 @@ class RefusedOperators:
     def _one_number(self, *_: Any) -> Any:
         raise NumberError("a Value holds one number: no length, no items; use matrix(...)")
 
-    __int__ = __complex__ = __float__
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _piecewise_constant
-    __divmod__ = __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
-    __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence instead
+    if not TYPE_CHECKING:  # a type checker refuses float(x), x // 2 and len(x) itself
+        __float__ = __int__ = __complex__ = _plain_number
+        __index__ = _count
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _piecewise_constant
+        __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
+        __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence
 
 
 def is_value(x: Any) -> bool:

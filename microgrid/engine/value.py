@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microgrid.engine import ops
 from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
@@ -20,8 +20,13 @@ from microgrid.engine.recorder import failed, on_read
 from microgrid.engine.refusals import RefusedOperators
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 
+if TYPE_CHECKING:
+    from microgrid.engine.signatures import Comparison, Methods, Operator, PlainNumber
+else:
+    Methods = object  # exp, relu, …: functions.py attaches them, from the table
+
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
-new = object.__new__
+new, unnamed_label = object.__new__, unnamed.get
 PLAIN = {float, int, Fraction}
 
 
@@ -34,7 +39,7 @@ def unary(op: Op) -> Callable[[Value], Value]:
     return method
 
 
-def binary(op: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
+def binary(op: Op) -> tuple[Operator, Operator]:
     """The methods for a ∘ b and for b ∘ a, where b may be a plain number."""
     forward = op.forward
 
@@ -47,15 +52,18 @@ def binary(op: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], 
             y = forward(self._number, other._number)
         except (ArithmeticError, ValueError) as error:
             y = failed(op, (self, other), error)
-        return node(op, self, other, y, self._version + other._version)
+        v: Value = new(Value)  # node(op, self, other, …), written out for speed
+        v._number, v._grad, v._label, v.op = y, None, unnamed_label(), op
+        v._a, v._b, v._version, v._parent_versions = self, other, 0, self._version + other._version
+        return v
 
     def reflected(self: Value, other: Any) -> Any:
         return method(Constant(other), self) if is_real(other) else not_beside(other)
 
-    return method, reflected
+    return method, reflected  # type: ignore[return-value]
 
 
-def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
+def comparison(compare: Callable[[Any, Any], bool]) -> Comparison:
     """The method that compares the number with another one."""
 
     def method(self: Value, other: Any) -> Any:
@@ -64,10 +72,10 @@ def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], An
             return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
         return NotImplemented
 
-    return method
+    return method  # type: ignore[return-value]
 
 
-class Value(RefusedOperators):
+class Value(RefusedOperators, Methods):
     """A node of a computation graph: an exact number, the operation that made it, its parents.
 
     >>> x = Value(3.0, "x")
@@ -81,7 +89,7 @@ class Value(RefusedOperators):
     # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
     __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_parent_versions", "_version", "op")
 
-    def __init__(self, data: Number, label: str = "") -> None:
+    def __init__(self, data: PlainNumber, label: str = "") -> None:
         self._number = real(data)
         self._grad: Number = None  # before the first backward pass
         self._label = checked_label(label)
@@ -106,7 +114,11 @@ class Value(RefusedOperators):
     def __pos__(self) -> Value:
         return self
 
-    def __eq__(self, other: object) -> Any:
+    def conjugate(self) -> Value:
+        """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
         """Whether a Value has this number, or is this very node; beside an array, of each entry.
 
         Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is
@@ -123,16 +135,16 @@ class Value(RefusedOperators):
         elif getattr(other, "shape", ()) and not hasattr(other, "__array_ufunc__"):  # a tensor
             import numpy as np
 
-            return np.asarray(other) == self
+            return np.asarray(other) == self  # type: ignore[no-any-return]
         elif not (is_real(other) or isinstance(other, numbers.Number)):
             return False if getattr(other, "shape", None) == () else NotImplemented
         on_read(self)
         return bool(self._number == other)
 
-    def __ne__(self, other: object) -> Any:
+    def __ne__(self, other: object) -> bool:
         same = Value.__eq__(self, other)
         if same is NotImplemented:
-            return same
+            return NotImplemented
         return not same if isinstance(same, bool) else ~same
 
     def __bool__(self) -> bool:
@@ -353,7 +365,7 @@ def apply(op: Op, *parents: Value) -> Value:
 def node(op: Op, a: Any, b: Value | None, data: Number, parent_versions: int) -> Value:
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
-    v._number, v._grad, v._label, v.op = data, None, unnamed.get(), op
+    v._number, v._grad, v._label, v.op = data, None, unnamed_label(), op
     v._a, v._b, v._version, v._parent_versions = a, b, 0, parent_versions
     return v
 
@@ -373,5 +385,10 @@ def not_beside(other: Any) -> Any:
 
 
 def peek(v: Value) -> Number:
-    """The number of a node, for readers of which the recorder is not told."""
+    """The number of a node; the recorder is not told."""
     return v._number
+
+
+def peek_grad(v: Value) -> Number:
+    """The gradient of a node, None before the first backward pass; the recorder is not told."""
+    return v._grad

@@ -158,7 +158,7 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
                 "known: write it with those that are, or use v.data for the number"
             ) from None
         if "out" in options or "dtype" in options:  # floats, among which no Value stands
-            float(next(x for x in inputs if isinstance(x, Value)))  # GradientLostError
+            next(x for x in inputs if isinstance(x, Value))._plain_number()  # GradientLostError
         raise
 
 

@@ -56,6 +56,7 @@ BY_HAND: dict[str, Any] = {
     "maximum": lambda *xs: winners(xs, max(xs)),
     "minimum": lambda *xs: winners(xs, min(xs)),
     "total": lambda *xs: [1] * len(xs),
+    "mean": lambda *xs: [Fraction(1, len(xs))] * len(xs),
     "dot": lambda *xs: [*xs[len(xs) // 2 :], *xs[: len(xs) // 2]],
 }
 

@@ -209,6 +209,7 @@ MEANINGS = {
     "reciprocal": lambda x: 1 / x,
     "stop_gradient_max": lambda *xs: unknown("maximum", *xs),
     "total": lambda *xs: sum(xs),
+    "mean": lambda *xs: sum(xs) / len(xs),
     "dot": lambda *xs: sum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     "falling0": power,
     "falling1": lambda a, b: b * power(a, b - 1),

@@ -25,7 +25,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
-from microgrid.engine import numeric, ops, rules
+from microgrid.engine import numeric, ops, rule_ops, rules
 from microgrid.engine.value import Op
 from microgrid.program.plan.lines import REDUCE, SUM
 from microgrid.program.plan.schedule import Part, Plan
@@ -289,7 +289,7 @@ def digest(text: str) -> str:
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     parts = [text, numba.__version__, sys.version, str(host), str(settings()["DISABLE_JIT"])]
-    files = [str(m.__file__) for m in (numeric, ops, rules)] + [__file__]
+    files = [str(m.__file__) for m in (numeric, ops, rule_ops, rules)] + [__file__]
     parts += [Path(file).read_text(encoding="utf-8") for file in files]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
