@@ -58,7 +58,7 @@ class EngineUnderTest(pytest.Collector):
     """The engine; its report is made once, when the first property asks for it."""
 
     made: Any = None
-    refused: NotSo | None = None
+    refused: PropertyFailed | None = None
 
     def collect(self) -> list[pytest.Item]:
         return []
@@ -78,7 +78,7 @@ class EngineUnderTest(pytest.Collector):
                 seed = self.config.getoption("--microgrid-engine-seed")
                 self.made = check(self.name, only=self.chosen(), seed=seed)
             except EngineError as error:
-                self.refused = NotSo(str(error))
+                self.refused = PropertyFailed(str(error))
                 raise self.refused from None
         return self.made
 
@@ -94,14 +94,14 @@ class PropertyItem(pytest.Item):
         kinds = {"wrong", "fragile"} if strict else {"wrong"}
         failed = [f for f in result.findings if f.kind in kinds]
         if failed:
-            raise NotSo("\n\n".join(map(str, failed)))
+            raise PropertyFailed("\n\n".join(map(str, failed)))
         if result.not_run:
-            raise NotSo(f"not run to its end: {result.not_run}")
+            raise PropertyFailed(f"not run to its end: {result.not_run}")
         if result.state in ("absent", "follows", "waits"):
             pytest.skip(f"{result.state}: {result.detail}")
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, NotSo):
+        if isinstance(excinfo.value, PropertyFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -110,8 +110,8 @@ class PropertyItem(pytest.Item):
         return self.path, 0, f"{parent}: {self.name}"
 
 
-class NotSo(AssertionError):
-    """A property that the engine does not have."""
+class PropertyFailed(AssertionError):
+    """A property does not hold for the engine."""
 
 
 @pytest.fixture(scope="session")
