@@ -81,18 +81,12 @@ def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
     """The error of a forward pass: the operation, its operands, and what to do instead."""
     if isinstance(error, MicrogridError):
         return error
-    kind = (
-        DivisionError
-        if isinstance(error, ZeroDivisionError)
-        else RangeError
-        if isinstance(error, OverflowError)
-        else DomainError
-    )
-    told = "real value" in str(error)  # a root of a negative number: says enough
-    advice = f": {op.hint}" if op.hint and not told else ""
-    return kind(
-        f"{op.name}({several(operands)}): {error.args[-1] if error.args else error}{advice}"
-    )
+    kinds = {ZeroDivisionError: DivisionError, OverflowError: RangeError, Exception: DomainError}
+    kind = next(kinds[raised] for raised in kinds if isinstance(error, raised))
+    said = str(error.args[-1]) if error.args else ""
+    if op.hint and "real value" not in said:  # a root of a negative number: says enough
+        said += f": {op.hint}"
+    return kind(f"{op.name}({several(operands)}): {said}")
 
 
 def stale(v: Any) -> GraphError:

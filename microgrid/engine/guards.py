@@ -83,7 +83,7 @@ REMEDIES = {  # what is no real number, by NumPy's letter of its kind or the nam
 
 
 def remedy(x: Any) -> str:
-    """What helps where x, alone or an array, is no real number; empty if nobody knows."""
+    """What helps where x, alone or an array, is no real number; empty where nothing is known."""
     if is_masked(x):
         out, anew = ("dropna", "fillna") if hasattr(x, "isna") else ("compressed", "filled")
         return f"leave out what is missing, like x.{out}(), or replace it, like x.{anew}(0.0)"

@@ -21,7 +21,7 @@ INF, NAN = math.inf, math.nan
 def on_floats(core: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Marks a function that does to floats what `core` does, and knows exact numbers, too.
 
-    `inspect.unwrap` finds the core, which is what program/native.py compiles: there 1/0 is inf.
+    `inspect.unwrap` finds the core, which the compiled engine runs: there 1/0 is inf.
     """
 
     def mark(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -467,7 +467,7 @@ def over_squares(a: Number, b: Number) -> float:
     if a == 0 or size == INF:
         return math.copysign(0.0, a)
     if b == 0:
-        return 1 / a
+        return 1 / float(a)
     k = math.frexp(size)[1]
     s, t = math.ldexp(a, -k), math.ldexp(b, -k)
     m, e = math.frexp(a)

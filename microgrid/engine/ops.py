@@ -37,6 +37,7 @@ from microgrid.engine.rule_ops import (
     step,
     tanh_slope,
 )  # fmt: skip
+from microgrid.engine.rule_ops import identity as identity
 from microgrid.engine.rules import (
     arcsin_slope,
     falling,

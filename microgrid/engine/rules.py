@@ -28,10 +28,10 @@ def no_path(y: Any, *xs: Any) -> tuple[NoPath, ...]:
 class Masked(NoPath):
     """The local gradient of a branch of where(c, a, b) in a graph: 1, or NO_PATH, as c decides.
 
-    In a graph c is a node, so nobody knows yet whether the branch is selected, and a number 0 for
+    In a graph c is a node, so it is not known yet whether the branch is selected. A number 0 for
     "not selected" would be wrong: where(x > 0, log(x), 0) at x = 0 gives log the upstream 0, the
     local gradient of log there is inf, and 0 × inf is nan. So the engine's `upstream * local` gets
-    a `local` that multiplies in its own way. Python asks the upstream node first, which does not
+    a `local` that multiplies in its own way. Python asks the upstream first, which does not
     know a Masked; then it calls `Masked.__rmul__`, which gives a MaskedUpstream: it remembers the
     node `opened` (1 where the branch is selected, else 0), and replaces each further local
     gradient by where(opened, local, 0) before it multiplies.
