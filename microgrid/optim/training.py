@@ -108,7 +108,7 @@ class Training:
         return float(np.average(losses, weights=sizes))
 
     def measure(self, loss: float, metrics: Mapping[str, Callable[[Any], float]]) -> None:
-        """Add the numbers of this epoch to the history, and keep the parameters if they are best."""
+        """Add this epoch to the history, and keep the parameters if they are the best so far."""
         row, history = {"loss": loss}, self.history
         if self.validation:
             row["validation"] = self.finite(self.objective.loss, self.validation)

@@ -206,7 +206,7 @@ def test_initial_weights_have_the_variance_of_their_paper(name):
         (lambda: nn.Sequential(nn.ReLU(), 3), "layer 1 is 3"),
         (lambda: nn.Softmax()(3.0), "Softmax takes a row of numbers or several, got 3.0"),
         (lambda: nn.one_hot([0], 2.5), "classes is a whole number from 1 on, got 2.5"),
-        (lambda: nn.Affine(2, 3).save("model.pkl"), r"model.pkl: parameters are kept as .json or"),
+        (lambda: nn.Affine(2, 3).save("model.pkl"), r"model.pkl: it is saved as .json or"),
     ],
 )
 def test_what_cannot_be_made_is_refused_with_a_reason(make, message):
