@@ -1,7 +1,7 @@
 """An exercise: a question, its right answer, and the usual wrong ones, each with a hint.
 
-Answers are numbers, also written as texts, texts, lists, arrays, dicts of such, or functions, which
-are judged by what they do. Nothing is asked of the network, and no answer is kept.
+Answers are numbers (also written as texts), texts, lists, arrays, dicts of these, or functions,
+which are judged by their results. Exercises send nothing anywhere and keep no answer.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from microgrid.views import numerals
 
 
 class Mistake(NamedTuple):
-    """A wrong answer that many give, and what helps them further without telling the right one."""
+    """A wrong answer that many give, and a hint that does not tell the right one."""
 
     answer: Any
     hint: str
 
 
 class Markdown(str):
-    """Text that a notebook shows with its formulas."""
+    """A text that a notebook shows as Markdown, with its formulas."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class Markdown(str):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of an answer; it is true if the answer is right, and prints as a few lines."""
+    """The verdict on an answer: true if the answer is right; prints as a few lines."""
 
     ok: bool
     lines: tuple[str, ...]
@@ -52,13 +52,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A question whose answers are checked by a call.
+    """A question, and `check`, which gives a verdict on an answer.
 
-    Numbers are right to `digits` decimals; above 10, where they are not whole, to as good a part of
-    their size.
-    `probe` turns an answer into what is compared (of a function, its results); `judge` says by
-    itself what it thinks of an answer, where comparing will not do. `why` is told to those who are
-    right.
+    Numbers are right if they agree to `digits` decimals; numbers above 10 that are not whole, if
+    they agree to the same part of their size. Answers are compared after `probe`, which turns a
+    function into its results; where comparing will not do, `judge` gives the verdict. `why` is
+    shown with a right answer.
 
     >>> seven = Exercise("3 + 4?", 7, [Mistake(12, "Add, do not multiply.")], why="3 + 4 = 7.")
     >>> seven.check(12)
@@ -87,15 +86,17 @@ class Exercise:
         """Whether the answer is right; a hint where it is one of the usual mistakes."""
         if is_missing(answer):
             return Verdict(False, ("… no answer yet",))
+        if callable(self.right) and not isinstance(self.right, type) and not is_function(answer):
+            return Verdict(False, (f"✗ {NO_FUNCTION}",))
         if self.judge is not None:
             return self.judge(answer)
         try:
-            return self.judged(self.probe(answer))
-        except Exception as error:  # whatever a student's function or number raises
-            return Verdict(False, (f"✗ your answer raised {type(error).__name__}: {error}",))
+            return self.compared(self.probe(answer))
+        except Exception as error:  # a student's function or number may raise anything
+            return Verdict(False, (f"✗ {raised(error)}",))
 
-    def judged(self, given: Any) -> Verdict:
-        """The verdict on what the probe has made of an answer."""
+    def compared(self, given: Any) -> Verdict:
+        """The verdict on an answer after `probe`."""
         right = self.probe(self.right)
         mistakes = [Mistake(self.probe(m.answer), m.hint) for m in self.mistakes]
         if isinstance(right, Mapping):
@@ -105,11 +106,11 @@ class Exercise:
         return Verdict(False, (self.complaint("", given, right, mistakes),))
 
     def praise(self) -> Verdict:
-        """What those who are right are told."""
+        """The verdict on a right answer."""
         return Verdict(True, (f"✓ right. {self.why}".strip(),))
 
     def solution(self) -> Markdown:
-        """The right answer and why; a function is told by its `why` alone."""
+        """The right answer and why; for a function `why` alone."""
         shown = "" if callable(self.right) else f"**{text(self.right)}** "
         return Markdown(f"{shown}{self.why}".strip())
 
@@ -118,38 +119,37 @@ class Exercise:
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
         given = respelled(given, right)
-        unknown = [f"✗ {key}: nobody has asked for it" for key in given if key not in right]
+        unknown = [f"✗ {key}: is not part of this question" for key in given if key not in right]
         wrong = {
-            k: x for k, x in given.items() if k in right and not agree(x, right[k], self.digits)
+            key: given.get(key)
+            for key, x in right.items()
+            if is_missing(given.get(key)) or not agree(given[key], x, self.digits)
         }
 
         def explained(mistake: Mistake) -> int:
-            """How many of the wrong entries it gives."""
-            told = mistake.answer
-            return sum([k in told and agree(x, told[k], self.digits) for k, x in wrong.items()])
+            """How many of the wrong entries this mistake gives."""
+            found = mistake.answer
+            return sum([k in found and agree(x, found[k], self.digits) for k, x in wrong.items()])
 
         mistakes = sorted(mistakes, key=explained, reverse=True)
-        lines, good = [], not unknown
-        for key, wanted in right.items():
-            answer = given.get(key)
-            ok = not is_missing(answer) and agree(answer, wanted, self.digits)
-            good = good and ok
-            if ok:
-                lines.append(f"✓ {key}: right")
-            else:
-                here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
-                lines.append(self.complaint(f"{key}: ", answer, wanted, here))
-        if good and self.why:
-            lines.append(self.why)
-        return Verdict(good, (*lines, *unknown))
+        lines = []
+        for key, x in right.items():
+            here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
+            lines.append(
+                self.complaint(f"{key}: ", wrong[key], x, here)
+                if key in wrong
+                else f"✓ {key}: right"
+            )
+        good = not (wrong or unknown)
+        return Verdict(good, (*lines, *unknown, *[self.why] * bool(good and self.why)))
 
     def is_empty(self, given: Any, right: Any) -> bool:
-        """Whether nothing stands where an answer is asked for; what a function gives is one."""
+        """Whether no answer is given; whatever a function returns is an answer."""
         empty = is_missing(given) or (number(right) is not None and numerals.missing(given))
         return empty and not callable(self.right)
 
     def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
-        """Why an answer is wrong, as far as can be told."""
+        """What is wrong with an answer: a mistake, a missing or unclear number, a wrong kind."""
         for mistake in mistakes:
             if agree(given, mistake.answer, self.digits):
                 break
@@ -163,8 +163,21 @@ class Exercise:
         return f"✗ {name}{told}{mistake.hint}"
 
 
+NO_FUNCTION = "a function is asked for: give its name, or lambda …: …, without quotes"
+
+
+def is_function(answer: Any) -> bool:
+    """Whether an answer is a function, or a dict of functions and missing answers."""
+    parts = answer.values() if isinstance(answer, Mapping) else [answer]
+    return all(callable(f) or is_missing(f) for f in parts)
+
+
+def raised(error: Exception) -> str:
+    return f"your answer raised {type(error).__name__}: {error}"
+
+
 def is_missing(answer: Any) -> bool:
-    """Whether nothing has been filled in."""
+    """Whether an answer has not been filled in."""
     if isinstance(answer, Mapping):
         return all(map(is_missing, answer.values()))
     if isinstance(answer, list | tuple):
@@ -173,7 +186,7 @@ def is_missing(answer: Any) -> bool:
 
 
 def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The answers under the keys that are asked for, also where these are written otherwise.
+    """The answers under the keys of the question, for keys in other case, spacing or type, too.
 
     >>> respelled({" X_0": "x_0=1", "2": "A", "y": 3}, {"x_0": 5, 2: "B"})
     {'x_0': '1', 2: 'A', 'y': 3}
@@ -192,12 +205,12 @@ def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, A
 
 
 def spelling(key: Any) -> str:
-    """What counts of a key: neither case nor spaces nor the type of a number."""
+    """A key without case, spaces and the type of a number."""
     return "".join(numerals.plain(str(key)).split()).casefold().removesuffix(".0")
 
 
 def number(x: Any) -> float | None:
-    """A number, or that of a Value or a text; None for all else, and for what could be two."""
+    """The number that x is or says; None for anything else, and for a text that may mean two."""
     try:
         found = numerals.read(x)
     except NumberError:
@@ -211,7 +224,7 @@ def number(x: Any) -> float | None:
 
 
 def agree(given: Any, right: Any, digits: int) -> bool:
-    """Whether an answer says the same as another, numbers to so many decimals."""
+    """Whether an answer equals the right one, numbers to so many decimals."""
     if isinstance(right, str):
         return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
     if isinstance(right, bool | np.bool_):
@@ -229,7 +242,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
             return False
         if not math.isfinite(b):
             return a == b or (a != a and b != b)
-        large = abs(b) / 10 if b % 1 else 1.0  # what counts is counted exactly
+        large = abs(b) / 10 if b % 1 else 1.0  # whole numbers count something: they are exact
         return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, large)
     if isinstance(right, list | tuple | np.ndarray):
         return (
@@ -241,7 +254,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
 
 
 def misfit(given: Any, right: Any) -> str:
-    """What kind of answer is asked for, where another kind was given."""
+    """The kind of answer that the question wants, where the given one is of another kind."""
     if isinstance(right, str):
         return "" if isinstance(given, str) else "the answer is a text in quotes."
     if number(right) is not None:
@@ -257,7 +270,7 @@ def misfit(given: Any, right: Any) -> str:
 
 
 def ambiguity(given: Any) -> str:
-    """Why a text could be two numbers; nothing for all else."""
+    """Why a text could be two numbers; empty for anything else."""
     try:
         numerals.read(given)
     except NumberError as error:
@@ -266,12 +279,12 @@ def ambiguity(given: Any) -> str:
 
 
 def quoted(x: Any) -> str:
-    """The same, a text with its quotes."""
+    """An answer in words, a text with its quotes."""
     return repr(x) if isinstance(x, str) else text(x)
 
 
 def text(x: Any, most: int = 200) -> str:
-    """An answer as it is repeated to the student, not more than a few lines of it."""
+    """An answer as the verdict repeats it, cut after a few lines."""
     written = plain(x)
     return written if len(written) <= most else f"{written[:most]}…"
 

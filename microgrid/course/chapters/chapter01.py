@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.course.answers import choice
+from microgrid.course.choices import choice
 from microgrid.course.exercise import Exercise, Mistake
 from microgrid.engine.calculus import gradients
 from microgrid.engine.value import Value
@@ -43,13 +43,11 @@ def slope(f: Callable[[Value], Value], x: float) -> Any:
 
 
 def remembered(gate: Callable[[Any, Any], Any]) -> str:
-    """What the result of a gate knows of its past, on the numbers 5 and 3, and what 2 and 7 give.
+    """What the result of a gate on 5 and 3 remembers, and its number on 2 and 7.
 
     >>> remembered(lambda a, b: a + b)
     "a Number with the data 8 (of 2 and 7: 9), the operation '+' and the parents (a, b)"
     """
-    if not callable(gate):
-        return f"{gate} (no function: give its name, without quotes or brackets)"
     a, b = Number(5), Number(3)
     made = gate(a, b)
     if not hasattr(made, "data"):

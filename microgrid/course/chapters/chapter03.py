@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import Exercise, Mistake
 from microgrid.engine.calculus import gradients
@@ -14,22 +12,20 @@ from microgrid.views.explanation import explain
 
 
 def add_multiply_max() -> Exercise:
-    """The gradients of the second example, with two slips of one gate alone."""
-    exercise = gradients_of(
+    """The gradients of the second example, with two mistakes at one gate alone."""
+    return gradients_of(
         "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
         "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
         'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
         gates_circuit, "xyzw",
         why="Upstream 2 at the sum; the product switches, the max routes.",
+        before=[
+            Mistake({"z": 1, "w": 1},
+                    "A router does not share out: all of the upstream goes one way."),
+            Mistake({"x": 6, "y": -8},
+                    "A multiply gate switches: which number is the *other* input?"),
+        ],
     )  # fmt: skip
-    right = exercise.right
-    not_switched = {"x": right["y"], "y": right["x"]}
-    shared_out = {"z": right["z"] / 2, "w": right["z"] / 2}
-    slips = [
-        Mistake(shared_out, "A router does not share out: all of the upstream goes one way."),
-        Mistake(not_switched, "A multiply gate switches: which number is the *other* input?"),
-    ]
-    return replace(exercise, mistakes=[*slips, *exercise.mistakes])
 
 
 def score_of_one_weight() -> Value:
@@ -48,19 +44,19 @@ def one_weight_twice() -> Value:
 
 def shared_weight() -> Exercise:
     """The gradients of a circuit with one weight in two places."""
-    exercise = gradients_of(
+    root = score_of_one_weight()
+    half = root.sigmoid().data
+    leaves = [named(root)[name] for name in ("w", "x_0", "b")]
+    undamped = {v.label: half * g for v, g in zip(leaves, gradients(root, leaves))}
+    hint = "0.5 is the *value* of the sigmoid gate; its local gradient is σ (1 − σ)."
+    return gradients_of(
         "**One weight in two places.** $f = \\sigma(w\\,x_0 + w\\,x_1 + b)$ at $w = 3$, $x_0 = 5$, "
         "$x_1 = 2$, $b = -21$; the score is $0$. By hand: which gradients arrive at $w$, $x_0$ "
         'and $b$? Answer with a dict: `{"w": …, "x_0": …, "b": …}`.',
         one_weight_twice, ["w", "x_0", "b"],
         why="The sigmoid gate sends 0.5 · 0.5 = 0.25 back; w is used twice and gets both shares.",
+        after=[Mistake(undamped, hint)],
     )  # fmt: skip
-    root = score_of_one_weight()
-    half = root.sigmoid().data
-    leaves = [named(root)[name] for name in exercise.right]
-    undamped = {v.label: half * g for v, g in zip(leaves, gradients(root, leaves))}
-    hint = "0.5 is the *value* of the sigmoid gate; its local gradient is σ (1 − σ)."
-    return replace(exercise, mistakes=[*exercise.mistakes, Mistake(undamped, hint)])
 
 
 def two_passes() -> Exercise:
@@ -94,7 +90,7 @@ def two_passes() -> Exercise:
 
 
 def rounded_at_every_gate(root: Value) -> dict[str, float]:
-    """The gradients of somebody who keeps two decimals of each share."""
+    """The gradients of a student who rounds each share to two decimals."""
     gradient = {root: 1.0}
     for row in explain(root).rows:
         share = round(row.local * gradient[row.child_node], 2)
@@ -103,7 +99,7 @@ def rounded_at_every_gate(root: Value) -> dict[str, float]:
 
 
 def rounding() -> Exercise:
-    """How far rounding too early goes wrong where a large number follows."""
+    """The error of early rounding where a large number follows."""
     circuit = sigmoid_circuit(w=(2.0, -300.0, -3.0), x=(-1.0, -0.02))
     early, usual = rounded_at_every_gate(circuit), rounded_at_every_gate(sigmoid_circuit())
     circuit.backward()

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.answers import choice, function
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.choices import choice
+from microgrid.course.exercise import Exercise, Mistake, is_missing
 from microgrid.engine.calculus import gradients
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.matrices.arrays import Array, affine, matrix, partials
@@ -35,11 +35,11 @@ def lying_down(X: Array, W: Array, dY: Array) -> tuple[Array, Array]:
 
 
 def on_squares(answer: Any) -> Any:
-    """What two formulas, or one function for both, say of the square matrices."""
+    """The results of two formulas, or of one function for both, for the square matrices."""
     if callable(answer):
         found = dict(zip(("dX", "dW"), answer(*LYING), strict=True))
     elif isinstance(answer, Mapping):
-        found = {name: None if f is None else function(f)(*LYING) for name, f in answer.items()}
+        found = {name: None if is_missing(f) else f(*LYING) for name, f in answer.items()}
     else:
         return answer
     return {name: None if A is None else np.asarray(A).tolist() for name, A in found.items()}

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.answers import NO_FUNCTION
-from microgrid.course.exercise import Exercise, Mistake, Verdict, agree
+from microgrid.course.exercise import Exercise, Mistake, Verdict, agree, raised
 from microgrid.engine.calculus import derivative, grad, hessian
 from microgrid.engine.functions import custom_op
 from microgrid.engine.ops import exp
@@ -40,7 +39,7 @@ WHOLE = [
     ),
     Mistake(BEND[::-1, ::-1], "The first row and the first column belong to x, not to y."),
 ]
-ONE_ENTRY = [  # of (∂²f/∂x², ∂²f/∂x∂y, ∂²f/∂y∂x, ∂²f/∂y²): numbers that a slip gives there
+ONE_ENTRY = [  # (∂²f/∂x², ∂²f/∂x∂y, ∂²f/∂y∂x, ∂²f/∂y²): the numbers that a mistake gives there
     Mistake((None, SLOPE[1], SLOPE[0], SLOPE[1]), "That is a first derivative. Once more."),
     Mistake((2, None, None, None), "Twice by x: does the factor y go away, when x moves?"),
     Mistake((0, None, None, None), "x² bends: its slope is no constant."),
@@ -64,7 +63,7 @@ BENDS_BY_ENTRY = Exercise(
 
 
 def bends(answer: Any) -> Verdict:
-    """The verdict on a Hessian: of a slip that changes all of it, else entry by entry."""
+    """The verdict on a Hessian: a mistake that changes all of it, else entry by entry."""
     for mistake in BENDS.mistakes:
         if agree(answer, mistake.answer, BENDS.digits):
             return Verdict(False, (f"✗ {mistake.hint}",))
@@ -170,28 +169,25 @@ CUT_OFF = "The rule makes a plain number of a node: from there on no gradient fl
 
 
 def of_any_order(rule: Any) -> Verdict:
-    """The verdict on a rule: a line for each order, and the slip in the first that is wrong."""
-    if not callable(rule):
-        return Verdict(False, (f"✗ {NO_FUNCTION}",))
+    """The verdict on a rule: a line for each order, and a hint for the first that is wrong."""
     lines, ok = list[str](), True
     for order in (1, 2, 3):
         name = f"f{chr(39) * order}({PLACES[0]})"
         try:
             found, right = slopes(rule, order), slopes(true_rule, order)
-        except Exception as error:  # whatever a student's rule raises
-            told = f"✗ {name}: your answer raised {type(error).__name__}: {error}"
-            return Verdict(False, (*lines, told))
+        except Exception as error:  # a student's rule may raise anything
+            return Verdict(False, (*lines, f"✗ {name}: {raised(error)}"))
         if agree(found, right, 4):
             lines.append(f"✓ {name}: right")
         else:
-            hint = slip(found) if order == 1 else CUT_OFF if ok else ""
+            hint = hint_for(found) if order == 1 else CUT_OFF if ok else ""
             lines.append(f"✗ {name}: {found[0]:.6g} is not it. {hint}".rstrip())
             ok = False
     return Verdict(ok, (*lines, RULE.why) if ok else tuple(lines))
 
 
-def slip(found: list[float]) -> str:
-    """The hint of the usual mistake that gives these first derivatives."""
+def hint_for(found: list[float]) -> str:
+    """The hint of the mistake that gives these first derivatives."""
     for mistake in RULE.mistakes:
         if mistake.hint != CUT_OFF and agree(found, slopes(mistake.answer, 1), 4):
             return mistake.hint

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from microgrid.course.answers import NO_FUNCTION
-from microgrid.course.exercise import Exercise, Mistake, Verdict, agree
+from microgrid.course.exercise import Exercise, Mistake, Verdict, agree, raised
 from microgrid.engine.calculus import grad, gradients, value_and_grad
 from microgrid.engine.functions import FUNCTIONS, maximum
 from microgrid.engine.value import Value, topological
@@ -20,12 +19,12 @@ def two_kinks(x: Any) -> Any:
 
 
 def chosen(shares: Sequence[float], slope: float) -> float:
-    """The slope at the kinks if the two sides of the tie get these shares, and |0| this slope."""
+    """The slope at the kinks if the sides of the tie get these shares, and |0| has this slope."""
     sides = [grad(lambda x: x)(KINK), grad(lambda x: x**3)(KINK)]
     return float(sum([share * side for share, side in zip(shares, sides)]) + 5 * slope)
 
 
-# The numbers 1, 3 and 5 are such that no two of these slips give the same slope.
+# With the numbers 1, 3 and 5 no two of these mistakes give the same slope.
 KINKS = Exercise(
     "**Two kinks at once.** $f(x) = \\max(x, x^3) + 5\\,|x - 1|$ at $x = 1$. Both parts have a "
     "kink there. Which slope does the engine answer? Answer with a number.",
@@ -79,7 +78,7 @@ WRITTEN = {"x*x": "u", "x²": "u", "x**2": "u", "sqrt": "s", "√u": "s", "3*s":
 
 
 def node_name(answer: Any) -> Any:
-    """The name of a node that is given as a name, an expression, a node, or a list of one."""
+    """The name of the node that an answer means: a name, an expression, a node, a list of one."""
     if isinstance(answer, list | tuple | set) and len(answer) == 1:
         (answer,) = answer
     if isinstance(answer, Value):
@@ -131,26 +130,24 @@ def tried(f: Any) -> dict[str, float]:
 
 
 def stable(answer: Any) -> Verdict:
-    """The verdict on a function: a line for each number, and the slip that explains them all."""
-    if not callable(answer):
-        return Verdict(False, (f"✗ {NO_FUNCTION}",))
+    """The verdict on a function: a line for each number, and the mistake that explains them all."""
     lines, found, right = list[str](), dict[str, float](), tried(log_cosh)
     for x in PLACES:
         try:
             found |= (here := at(answer, x))
-        except Exception as error:  # whatever a student's function raises
-            lines.append(f"✗ f({x:g}): your answer raised {type(error).__name__}: {error}")
+        except Exception as error:  # a student's function may raise anything
+            lines.append(f"✗ f({x:g}): {raised(error)}")
             continue
         for name, number in here.items():
             ok = agree(number, right[name], STABLE.digits)
             lines.append(f"✓ {name}: right" if ok else f"✗ {name}: {number:.6g} is not it.")
     if agree(found, right, STABLE.digits):
         return Verdict(True, (*lines, STABLE.why))
-    return Verdict(False, (*lines, *slip(found, right)))
+    return Verdict(False, (*lines, *hint_for(found, right)))
 
 
-def slip(found: dict[str, float], right: dict[str, float]) -> list[str]:
-    """What is said of all numbers together, where their pattern is a known one."""
+def hint_for(found: dict[str, float], right: dict[str, float]) -> list[str]:
+    """The hint for all numbers together, where their pattern is a known one."""
     for mistake in STABLE.mistakes:
         if agree(found, tried(mistake.answer), STABLE.digits):
             return [mistake.hint]

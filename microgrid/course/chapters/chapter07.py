@@ -12,7 +12,7 @@ from microgrid.engine.calculus import value_and_grad
 from microgrid.nn import Affine, Sequential, Tanh
 
 Gradient = list[float]
-Slip = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that is used
+Choose = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that a step uses
 
 
 class Walk(NamedTuple):
@@ -24,18 +24,18 @@ class Walk(NamedTuple):
     gradients: list[Gradient]
 
 
-def walked(
+def trained(
     w: float, b: float, x: float, y: float, lr: float, steps: int,
-    slip: Slip = lambda gradients: gradients[-1],
+    choose: Choose = lambda gradients: gradients[-1],
 ) -> Walk:  # fmt: skip
-    """One neuron on one sample, trained by (w x + b − y)²."""
-    both = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
+    """One neuron on one sample, trained with the loss (w x + b − y)²."""
+    loss_and_gradient = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
     walk = Walk([w], [b], [], [])
     for _ in range(steps):
-        loss, gradient = both([w, b])
+        loss, gradient = loss_and_gradient([w, b])
         walk.losses.append(loss)
         walk.gradients.append([*gradient])
-        dw, db = slip(walk.gradients)
+        dw, db = choose(walk.gradients)
         w, b = w - lr * dw, b - lr * db
         walk.weights.append(w)
         walk.biases.append(b)
@@ -47,10 +47,10 @@ def two_steps() -> Exercise:
     start: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
     x = start["x"]
 
-    def after(slip: Slip) -> float:
-        return walked(**start, slip=slip).weights[-1]
+    def after(choose: Choose) -> float:
+        return trained(**start, choose=choose).weights[-1]
 
-    walk = walked(**{**start, "steps": 3})  # the third has the loss that is left
+    walk = trained(**{**start, "steps": 3})  # the third step has the loss after two
     weights, biases = walk.weights[:3], walk.biases[:3]
     return Exercise(
         "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
@@ -119,7 +119,7 @@ RATE_HINTS = {
 
 def which_rate() -> Exercise:
     """Which learning rate made which losses?"""
-    courses = {name: walked(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
+    courses = {name: trained(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
     table = "\n".join(
         [f"| {name} | {' | '.join([f'{y:.2f}' for y in c])} |" for name, c in courses.items()]
     )
@@ -138,7 +138,7 @@ def which_rate() -> Exercise:
 
 
 def count(*sizes: int) -> int:
-    """How many parameters a network of such layers has."""
+    """The number of parameters of a network with layers of these sizes."""
     layers = [Affine(d, m, "zeros") for d, m in pairwise(sizes)]
     return len(Sequential(*[part for layer in layers for part in (layer, Tanh())]).parameters())
 

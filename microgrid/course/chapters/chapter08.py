@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.answers import choice, function
+from microgrid.course.choices import choice
 from microgrid.course.exercise import Exercise, Mistake
 from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import MicrogridError
@@ -16,7 +16,7 @@ from microgrid.program import record
 
 total, dot = FUNCTIONS["total"], FUNCTIONS["dot"]
 
-# Square, so that a factor fits on every side; nothing symmetric, so that no two formulas agree.
+# Square, so that a factor fits on each side; not symmetric, so that no two formulas agree.
 SAMPLES = tuple(
     np.array(rows)
     for rows in (
@@ -95,7 +95,7 @@ PER_SAMPLE = Exercise(
     ],
     why="Sample n sends c_n times its outer product: dW = Xᵀ diag(c) dY, that is "
     "`X.T @ (c[:, None] * dY)`.",
-    probe=lambda f: np.asarray(function(f)(*SAMPLES)),
+    probe=lambda f: np.asarray(f(*SAMPLES)),
 )
 
 
@@ -182,7 +182,7 @@ def recordable() -> Exercise:
 
 
 def sizes() -> Exercise:
-    """How many numbers gradients have, counted in the gradients of a program."""
+    """The sizes of gradients, counted in those of a program."""
     X, W, dY = np.ones((100, 4)), np.ones((4, 3)), np.ones((100, 3))
     layer = record(lambda x, W, u: dot(x @ W, u), X[0], W, dY[0])
     _, (dX, dW) = layer.batched((0, None, 0)).value_and_grad(X, W, dY, argnums=(0, 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,31 +111,30 @@ def stream() -> Value:
 
 
 def down(first: int = 1, second: int = 1) -> dict[str, float]:
-    """The gradients of y = (second + v)(first + w) x: 0 where a layer's way straight on is lost."""
+    """The gradients of y = (second + v)(first + w) x; 0 leaves out a layer's way straight on."""
     return {"x": (second + V) * (first + W), "w": (second + V) * X, "v": (first + W) * X}
 
 
 def down_the_stream() -> Exercise:
-    """What arrives at x and at the weights of two residual layers."""
-    task = gradients_of(
+    """The gradients of x and of the weights of two residual layers."""
+    h = X + W * X
+    lost = "The way straight on is missing in"
+    swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
+    return gradients_of(
         "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
         "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
         '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
         stream, "xwv",
         why="Each layer multiplies by 1 for the way straight on plus its own slope: "
         "(1 − 2.5)(1 + 3) at x.",
+        after=[
+            Mistake(down(first=0), f"{lost} the first layer: h is x + w x."),
+            Mistake(down(second=0), f"{lost} the second layer: y is h + v h."),
+            Mistake(down(first=0, second=0), f"{lost} both layers: each adds to what comes in."),
+            Mistake({"w": (1 + V) * h, "v": X}, swapped),
+            Mistake({"w": h}, swapped),
+        ],
     )  # fmt: skip
-    h = X + W * X
-    lost = "The way straight on is missing in"
-    swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
-    mistakes = [
-        Mistake(down(first=0), f"{lost} the first layer: h is x + w x."),
-        Mistake(down(second=0), f"{lost} the second layer: y is h + v h."),
-        Mistake(down(first=0, second=0), f"{lost} both layers: each adds to what comes in."),
-        Mistake({"w": (1 + V) * h, "v": X}, swapped),
-        Mistake({"w": h}, swapped),
-    ]
-    return replace(task, mistakes=[*task.mistakes, *mistakes])
 
 
 def tempered(logits: Numbers, temperature: float) -> list[float]:

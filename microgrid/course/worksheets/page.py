@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from microgrid.course.mistakes import slips
-from microgrid.course.worksheets.diagnosis import misread
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.engine.errors import LayoutError
 from microgrid.engine.value import topological
@@ -91,7 +89,7 @@ def body(sheet: Sheet, answers: bool) -> str:
     )
 
 
-SHARES = "The small red numbers at a fork are shares: they add up to the gradient."
+SHARES = "The small red numbers at a fork are shares: their sum is the gradient."
 
 
 def article(sheet: Sheet, i: int, answers: bool) -> str:
@@ -113,7 +111,7 @@ def heading(i: int, problem: Problem, count: str = "") -> str:
 
 def picture(problem: Problem, prefix: str, answers: bool) -> str:
     """The circuit with boxes to write into; a table where no layout engine is installed."""
-    twin = copy.deepcopy(problem.root)  # whoever holds the problem may run it
+    twin = copy.deepcopy(problem.root)  # the owner of the problem may have run its graph
     twin.zero_grad()
     if problem.kind.gradients:
         twin.backward()
@@ -131,7 +129,7 @@ def picture(problem: Problem, prefix: str, answers: bool) -> str:
 
 
 def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | None, str | None]]:
-    """Each node: name, how it is computed, value, gradient; None is a blank, "" is not asked."""
+    """Of each node its name, formula, value, gradient; None is a blank, "" is not on the sheet."""
     blanks = {(b.node, b.gradient) for b in problem.blanks if not answers}
     names = names_of(problem.order)
     for v in problem.order:
@@ -151,7 +149,7 @@ def blanks_table(problem: Problem, answers: bool) -> str:
 
 
 def appendix(sheet: Sheet) -> str:
-    """For who marks by hand: the usual mistakes, and the numbers that each gives."""
+    """For teachers who mark by hand: the usual mistakes, and the numbers that each gives."""
     parts = []
     for i, problem in enumerate(sheet.problems):
         rows = [f"<tr><td>{escape(x)}</td><td>{escape(y)}</td></tr>" for x, y in wrong(problem)]
@@ -163,14 +161,8 @@ def appendix(sheet: Sheet) -> str:
 def wrong(problem: Problem) -> list[tuple[str, str]]:
     """The hint of each usual mistake, and its numbers where they are not the right ones."""
     found: dict[str, list[str]] = {}
-    all_along = slips(problem.root) if problem.kind.gradients else []
     for blank in problem.blanks:
-        v = blank.node
-        if blank.gradient:
-            numbers = [(hint, made[v]) for hint, made in all_along if v in made]
-        else:
-            numbers = list(misread(v, [p.data for p in v.parents]))
-        for hint, x in numbers:
+        for hint, x in problem.mistakes(blank):
             if x != blank.right:
                 found.setdefault(hint, []).append(f"{blank.key}\u00a0=\u00a0{signed(x)}")
     return [(hint.replace("*", ""), ", ".join(told)) for hint, told in found.items()]
@@ -206,7 +198,7 @@ def latex(sheet: Sheet, answers: bool) -> str:
 
 
 def tex_task(problem: Problem) -> str:
-    """What is to be done, where there are no wires."""
+    """The task, in words for a table without wires."""
     asked = ["value"] * problem.kind.values + ["gradient"] * problem.kind.gradients
     told = "The gradient of $f$ with respect to each node; that of $f$ itself is 1."
     return f"Fill in each {' and each '.join(asked)}. {told * problem.kind.gradients}".strip()
