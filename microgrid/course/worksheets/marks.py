@@ -269,11 +269,11 @@ def ranked(remarks: Iterable[tuple[str, str]]) -> list[tuple[str, Counter[str]]]
 
 def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
     """A row for each remark: how often, the remark, on whom."""
-    return [
-        (str(who.total()), remark.replace("*", ""),
-         ", ".join([f"{student} {times}" for student, times in who.most_common()]))
-        for remark, who in ranking
-    ]  # fmt: skip
+    found = []
+    for remark, who in ranking:
+        students = ", ".join([f"{student} {times}" for student, times in who.most_common()])
+        found.append((str(who.total()), remark.replace("*", ""), students))
+    return found
 
 
 def mark_all(problems: Sequence[Problem], answers: Mapping[str, Any]) -> ClassMarks:
