@@ -150,6 +150,11 @@ class Module:
         return f"{type(self).__name__}()"
 
 
+def modules_in(names: Mapping[str, Any]) -> list[str]:
+    """The names that stand for Module classes."""
+    return [name for name, x in names.items() if isinstance(x, type) and issubclass(x, Module)]
+
+
 def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Each Value, and each array or list of Values, in the attributes of x or of its parts."""
     if isinstance(x, Module):

@@ -11,22 +11,14 @@
 True
 """
 
-from microgrid.optim import schedules
-from microgrid.optim.history import History
-from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
-from microgrid.optim.schedules import cosine, exponential, linear, step_decay
-from microgrid.optim.training import fit
-
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "History",
-    "Optimizer",
-    "cosine",
-    "exponential",
-    "fit",
-    "linear",
-    "schedules",
-    "step_decay",
-]
+from microgrid.optim import schedules as schedules
+from microgrid.optim.history import History as History
+from microgrid.optim.optimizers import SGD as SGD
+from microgrid.optim.optimizers import Adam as Adam
+from microgrid.optim.optimizers import AdamW as AdamW
+from microgrid.optim.optimizers import Optimizer as Optimizer
+from microgrid.optim.schedules import cosine as cosine
+from microgrid.optim.schedules import exponential as exponential
+from microgrid.optim.schedules import linear as linear
+from microgrid.optim.schedules import step_decay as step_decay
+from microgrid.optim.training import fit as fit

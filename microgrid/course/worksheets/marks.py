@@ -269,7 +269,7 @@ def ranked(remarks: Iterable[tuple[str, str]]) -> list[tuple[str, Counter[str]]]
 
 def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
     """A row for each remark: how often, the remark, on whom."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for remark, who in ranking:
         students = ", ".join([f"{student} {times}" for student, times in who.most_common()])
         found.append((str(who.total()), remark.replace("*", ""), students))
