@@ -7,7 +7,7 @@ from typing import Any
 
 from microgrid.course.choices import choice
 from microgrid.course.exercise import Exercise, Mistake
-from microgrid.engine.calculus import gradients
+from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.value import Value
 
 
@@ -34,12 +34,6 @@ class Number:
         if not self.parents:
             return str(self.data)
         return f"({self.parents[0]} {self.op} {self.parents[1]})"
-
-
-def slope(f: Callable[[Value], Value], x: float) -> Any:
-    """The gradient of f at x."""
-    leaf = Value(x)
-    return gradients(f(leaf), leaf)
 
 
 def remembered(gate: Callable[[Any, Any], Any]) -> str:
@@ -69,15 +63,22 @@ def subtract(a: Any, b: Any) -> Number:
 
 
 STEP = 0.01
-CHAIN = slope(lambda x: -2 * (3 * x) * 5, 1.0)
-SQUARES: dict[str, tuple[str, Callable[[Value], Value]]] = {
-    "A": ("t = x; y = t * x", lambda x: x * x),
-    "B": ("y = x * Value(3)", lambda x: x * Value(3)),
-    "C": ("y = x ** 2", lambda x: x**2),
-    "D": ("y = x.data * x", lambda x: x.data * x),
-    "E": ("y = (x + 0) * x", lambda x: (x + 0) * x),
+CHAIN = derivative(lambda x: -2 * (3 * x) * 5)(1.0)
+SQUARES = {
+    "A": "t = x; y = t * x",
+    "B": "y = x * Value(3)",
+    "C": "y = x ** 2",
+    "D": "y = x.data * x",
+    "E": "y = (x + 0) * x",
 }
-RIGHT_SQUARES = "".join([name for name, (_, f) in SQUARES.items() if slope(f, 3) == 6])
+
+
+def gradient_after(line: str) -> Any:
+    """The gradient at x = 3 of the y that a line of Python makes."""
+    names: dict[str, Any] = {"Value": Value, "x": Value(3)}
+    exec(line, names)
+    return gradients(names["y"], names["x"])
+
 
 EXERCISES = [
     Exercise(
@@ -145,8 +146,8 @@ EXERCISES = [
     choice(
         "**Who is still in the graph?** At $x = 3$ each of these lines gives $y = 9$. For which of "
         "them is the gradient at $x$ equal to $6$? Answer with a text of letters, such as "
-        '`"AB"`.\n\n' + "\n".join([f"- {name}: `{line}`" for name, (line, _) in SQUARES.items()]),
-        RIGHT_SQUARES,
+        '`"AB"`.\n\n' + "\n".join([f"- {name}: `{line}`" for name, line in SQUARES.items()]),
+        "".join([name for name, line in SQUARES.items() if gradient_after(line) == 6]),
         {
             "A": "`t = x` makes no new number: it is a second name for the same one.",
             "B": "`Value(3)` is a leaf of its own: does it move when x moves?",

@@ -102,14 +102,6 @@ def in_order(order: Order) -> bool:
     return True
 
 
-def parents_first(order: Order) -> bool:
-    return in_order(order[::-1])
-
-
-def repeats_allowed(order: Order) -> bool:
-    return in_order(list(dict.fromkeys(order)))
-
-
 def each_once(order: Order) -> bool:
     return len(set(order)) == len(order)
 
@@ -224,10 +216,13 @@ def recognised(judge: Judge) -> list[str]:
 
 MISTAKES = [
     Mistake(
-        parents_first,
+        lambda order: in_order(order[::-1]),
         "That is the order of the forward pass: parents first. Who is first going back?",
     ),
-    Mistake(repeats_allowed, "You let a gate be asked twice; then it sends its shares twice."),
+    Mistake(
+        lambda order: in_order(list(dict.fromkeys(order))),
+        "You let a gate be asked twice; then it sends its shares twice.",
+    ),
     Mistake(
         each_once,
         "Each gate once is not enough, pre-order does that. How long must a parent wait?",

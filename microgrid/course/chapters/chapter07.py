@@ -103,17 +103,14 @@ def two_steps() -> Exercise:
 
 
 RATES = {"A": 0.4, "B": 0.6, "C": 0.05}
-RATE_HINTS = {
-    ("A", "C"): "That rate moves little and always in the same direction: look for the loss that "
-    "falls slowly.",
-    ("A", "B"): "With that rate the error grows. Does this loss?",
-    (
-        "B",
-        "A",
-    ): "With that rate the step jumps over the bottom, but lands nearer to it than before.",
-    ("B", "C"): "A rate that is too small makes training slow. It never makes the loss grow.",
-    ("C", "A"): "That rate jumps over the bottom in each step and is there quickly.",
-    ("C", "B"): "With that rate the error grows. Does this loss?",
+RATE_HINTS = {  # the letter of a training and that of the rate that somebody gives it
+    "AC": "That rate moves little and always in the same direction: look for the loss that falls "
+    "slowly.",
+    "AB": "With that rate the error grows. Does this loss?",
+    "BA": "With that rate the step jumps over the bottom, but lands nearer to it than before.",
+    "BC": "A rate that is too small makes training slow. It never makes the loss grow.",
+    "CA": "That rate jumps over the bottom in each step and is there quickly.",
+    "CB": "With that rate the error grows. Does this loss?",
 }
 
 

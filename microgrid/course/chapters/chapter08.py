@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+import microgrid
 from microgrid.course.choices import choice
 from microgrid.course.exercise import Exercise, Mistake
 from microgrid.engine.calculus import gradients
@@ -99,66 +101,45 @@ PER_SAMPLE = Exercise(
 )
 
 
-def branch(x: Any, w: Any) -> Any:
+CANDIDATES = """
+def A(x, w):
     return w * x if x > 0 else w
 
+def B(x, w):
+    return mg.relu(w * x)
 
-def switch(x: Any, w: Any) -> Any:
-    return FUNCTIONS["relu"](w * x)
-
-
-def loop(x: Any, w: Any) -> Any:
-    for _ in range(3):
-        x = w * x
+def C(x, w):
+    for _ in range(3): x = w * x
     return x
 
-
-def until(x: Any, w: Any) -> Any:
-    while x < 10:
-        x = x + w
+def D(x, w):
+    while x < 10: x = x + w
     return x
 
-
-def larger(x: Any, w: Any) -> Any:
+def E(x, w):
     return max(x, w) * w
 
-
-def maximum(x: Any, w: Any) -> Any:
-    return FUNCTIONS["maximum"](x, w) * w
-
-
-FUNCTIONS_ASKED = {
-    "A": (branch, "return w * x if x > 0 else w"),
-    "B": (switch, "return mg.relu(w * x)"),
-    "C": (loop, "for _ in range(3): x = w * x\nreturn x"),
-    "D": (until, "while x < 10: x = x + w\nreturn x"),
-    "E": (larger, "return max(x, w) * w"),
-    "F": (maximum, "return mg.maximum(x, w) * w"),
-}
+def F(x, w):
+    return mg.maximum(x, w) * w
+"""
 
 
 def accepted() -> str:
     """The letters of the functions that can be recorded, found by recording them."""
+    functions: dict[str, Any] = {"mg": microgrid}
+    exec(CANDIDATES, functions)
     found = ""
-    for letter, (f, _) in FUNCTIONS_ASKED.items():
-        try:
-            record(f, 1.0, 1.0)
-        except MicrogridError:
-            continue
-        found += letter
+    for letter in "ABCDEF":
+        with suppress(MicrogridError):
+            record(functions[letter], 1.0, 1.0)
+            found += letter
     return found
 
 
 def recordable() -> Exercise:
     """Which functions look at a number?"""
-    bodies = "\n\n".join(
-        [
-            f"def {letter}(x, w):\n    " + body.replace("\n", "\n    ")
-            for letter, (_, body) in FUNCTIONS_ASKED.items()
-        ]
-    )
     return choice(
-        f"**Which can be recorded?**\n\n```python\n{bodies}\n```\n\n`record` accepts some of these "
+        f"**Which can be recorded?**\n\n```python{CANDIDATES}```\n\n`record` accepts some of these "
         "functions and refuses the others. Which does it accept? Answer with a text of letters, "
         'such as `"AD"`.',
         accepted(),

@@ -10,9 +10,7 @@ class Kind(NamedTuple):
 
     says: str
     task: str  # for the student
-    gates: (
-        str  # of GATES in random_circuits.py; one that stands twice is drawn twice as often
-    )
+    gates: str  # of GATES in random_circuits.py; one that stands twice is drawn twice as often
     values: bool = False  # whether the values are blank
     gradients: bool = True  # whether the gradients are blank
     forks: int = 0  # the least number of values that are used more than once
