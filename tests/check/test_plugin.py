@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAIN = ROOT / "tests" / "engines" / "plain.py"
+PLAIN = ROOT / "tests" / "check" / "engines" / "plain.py"
 PLUGIN = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
     "entry-points"
 ]["pytest11"]
@@ -31,7 +31,7 @@ def project(tmp_path):
 
 def run(project, *arguments):
     """What pytest says in a project; Python itself leaves no files there."""
-    path = [project.parent / "site", ROOT, ROOT / "microgrid" / "plugin"]
+    path = [project.parent / "site", ROOT, ROOT / "microgrid" / "check" / "pytest_plugin"]
     settings = {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(

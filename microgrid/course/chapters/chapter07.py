@@ -128,7 +128,7 @@ def which_rate() -> Exercise:
         f"| --- | --- | --- | --- | --- |\n{table}\n\nWhich rate belongs to which? "
         'Answer with a dict: `{"A": …, "B": …, "C": …}`.',
         RATES,
-        [Mistake({mine: RATES[given]}, hint) for (mine, given), hint in RATE_HINTS.items()],
+        [Mistake({pair[0]: RATES[pair[1]]}, hint) for pair, hint in RATE_HINTS.items()],
         why="Each step multiplies the error by 1 − 2 (x² + 1) · rate = 1 − 4 · rate: by −0.6, by "
         "−1.4 and by 0.8; the loss by the square of that.",
     )
