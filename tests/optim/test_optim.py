@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.foreign import FOREIGN_ARRAYS, Tensor
 from shared.strategies import hundredths
 
 import microgrid as mg
 from microgrid import nn, optim
-from microgrid.engine import calculus
+from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import DivergedError, GraphError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -693,7 +694,9 @@ def test_what_a_loss_changes_in_place_leaks_nowhere(kind, change, data):
     for f in (pure, dirty, mg.record(dirty, start, np.zeros(2), engine="numpy")):
         history = optim.fit(f, start, arrays, optimizer=optim.SGD(lr=0.01),
                             validation=arrays, **how)  # fmt: skip
-        found.append([history.steps, history["validation"], calculus.tree_leaves(history.parameters)])
+        found.append(
+            [history.steps, history["validation"], calculus.tree_leaves(history.parameters)]
+        )
         assert repr((start, arrays)) == repr(before)
     for other in found[1:]:
         for actual, expected in zip(other, found[0]):
@@ -814,15 +817,6 @@ def test_a_tuple_of_arrays_stays_what_it_is():
     assert trained(([1.0, 3.0], np.array([2.0, 6.0]))) == pytest.approx(2.0)
 
 
-class Frame:
-    """Has a shape, as a Series and a tensor have."""
-
-    shape = (2,)
-
-    def __iter__(self):
-        return iter([1.0, 2.0])
-
-
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -834,7 +828,8 @@ class Frame:
         ([(1.0, 2.0), (3.0,)], "sample 0 has 2 entries, but sample 1 has 1"),
         ([(1.0, [2.0]), (3.0, [6.0, 7.0])], "ragged"),
         ([], "has no samples"), (iter([]), "has no samples"),
-        (X, "got one ndarray"), (Frame(), "got one Frame"), ({"x": [1.0], "y": [2.0]}, "one dict"),
+        (X, "got one ndarray"), (Tensor([1.0, 2.0]), "got one Tensor"),
+        ({"x": [1.0], "y": [2.0]}, "one dict"),
         ({1.0, 2.0}, "got one set"), ("ab", "got one str"), (None, "one NoneType"), (5, "one int"),
         ((1.0, 2.0), r"arrays of \[0, 0\] samples"),
         (([1.0], [2.0], [3.0]), "is called with 4 arguments here, .*: too many positional"),
@@ -919,21 +914,9 @@ class Double(nn.Module):
         return 2 * x
 
 
-class Array:
-    """An array of another library: it knows how to become NumPy's."""
-
-    def __init__(self, numbers):
-        self.numbers, self.shape = np.asarray(numbers), np.shape(numbers)
-
-    def __array__(self, dtype=None, copy=None):
-        return self.numbers.astype(dtype or self.numbers.dtype)
-
-
-@pytest.mark.parametrize("name", ["", "torch.tensor", "jax.numpy.array", "pandas.Series"])
-def test_arrays_of_other_libraries_are_plain_numbers(name):
-    library, _, made = name.rpartition(".")
-    needed = "its arrays are data, too"
-    kind = getattr(pytest.importorskip(library, reason=needed), made) if name else Array
+@pytest.mark.parametrize("library", FOREIGN_ARRAYS)
+def test_arrays_of_other_libraries_are_plain_numbers(library):
+    kind = FOREIGN_ARRAYS[library]()
     data = kind([1.0, 3.0]), kind([2.0, 6.0])
     for f in (product, mg.record(product, [0.0], 0.0, 0.0)):
         assert trained(data, f, validation=data) == pytest.approx(2.0)
