@@ -1,4 +1,4 @@
-"""What arguments of several commands have in common: numbers, and files to write."""
+"""Arguments that several commands have: numbers, and files to write."""
 
 from __future__ import annotations
 

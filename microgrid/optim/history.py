@@ -1,4 +1,4 @@
-"""What happened during training."""
+"""The history of a training: its losses and other numbers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def check_rates(**rates: float) -> None:
 
 
 def power(factor: float, n: int) -> float:
-    """factorⁿ; inf where that is beyond the floats."""
+    """factorⁿ; inf for an overflow."""
     try:
         return float(factor**n)
     except OverflowError:

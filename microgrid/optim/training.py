@@ -174,7 +174,7 @@ def check_settings(
 
 
 def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
-    """The epochs, with a progress bar that tells the last loss, where there is tqdm."""
+    """The epochs, with a progress bar that shows their numbers, if tqdm is installed."""
     if progress is None:
         progress = sys.stderr.isatty() or hasattr(sys.modules.get("builtins"), "__IPYTHON__")
     try:
@@ -192,4 +192,4 @@ def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
                 shown.set_postfix(told, refresh=False)
                 shown.update()
         finally:
-            shown.total = shown.n  # a notebook keeps the bar of what ends early
+            shown.total = shown.n  # a training that ends early leaves a full bar in a notebook

@@ -12,7 +12,7 @@ from microgrid.engine.value import Value
 
 
 class Number:
-    """The number of the notebook, which knows what it was made from.
+    """The number of the notebook, which remembers its parents and its operation.
 
     >>> Number(2) * Number(3) + Number(1)
     ((2 * 3) + 1)
@@ -89,10 +89,10 @@ EXERCISES = [
             Mistake((3 - 2 + 5) * STEP, "The slopes of a chain are multiplied, not added."),
             Mistake(3 - 2 + 5, "The slopes of a chain are multiplied; and a slope is no move yet."),
             Mistake(-CHAIN, "A slope is no move yet; and does y rise or fall?"),
-            Mistake(-CHAIN * STEP, "How far is right. But does y rise or fall?"),
+            Mistake(-CHAIN * STEP, "The distance is right. But does y rise or fall?"),
             Mistake(CHAIN, f"That is the slope, the move for a step of 1; x grew by {STEP}."),
-            Mistake(3 * STEP, "So far u moves. There are two more gates to go through."),
-            Mistake(-6 * STEP, "So far v moves. There is one more gate to go through."),
+            Mistake(3 * STEP, "That is how far u moves. Two more gates follow."),
+            Mistake(-6 * STEP, "That is how far v moves. One more gate follows."),
             Mistake(5 * STEP, "That is the last gate alone: v does not move by as much as x."),
         ],
         why="The slopes are multiplied: 3 · (−2) · 5 = −30, and a step of 0.01 becomes −0.3.",
@@ -132,8 +132,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda a, b: Number(a.data - b.data, (a.data, b.data), "-"),
-                "It remembers the data of its parents, not the parents: from a plain 5 nobody can "
-                "walk on.",
+                "It remembers the data of its parents, not the parents: a plain 5 leads no further.",
             ),
             Mistake(
                 lambda a, b: a + Number(-1) * b,

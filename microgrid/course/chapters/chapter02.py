@@ -151,7 +151,7 @@ class Trial(NamedTuple):
 
 
 def drawn(random: Random, size: int) -> Value:
-    """A graph of at most so many gates, each with a name of one letter."""
+    """A random graph of at most `size` gates, each with a name of one letter."""
     made = [Value(1, "a"), Value(3, "x")]
     for name in "bcdefg"[:size]:
         left, right = random.choice(made[-3:]), random.choice([*made, 2])
@@ -206,7 +206,7 @@ def judged(judge: Any) -> Verdict:
 
 
 def recognised(judge: Judge) -> list[str]:
-    """The hint of the usual mistake that says the same of every order, if there is one."""
+    """The hint of the usual mistake that judges all orders alike, if there is one."""
     try:
         said = [trial.asked(judge) for trial in trials()]
     except Exception:  # the verdict says already where the function errs
@@ -231,13 +231,13 @@ MISTAKES = [
         neighbours_only,
         "You compare each gate with the next one only. Who else may still have to send?",
     ),
-    Mistake(last_is_last, "You look at the last gate only. All the others have to wait, too."),
+    Mistake(last_is_last, "You look at the last gate only. All others have to wait, too."),
     Mistake(lambda order: True, "It calls every order right."),
     Mistake(lambda order: False, "It calls every order wrong."),
 ]
 WHY = (
-    "Keep the set of those that were asked: when a gate comes, neither itself nor any of its "
-    "parents may be in it."
+    "Keep the set of gates that were asked. When a gate comes, neither the gate nor any of its "
+    "parents may be in the set."
 )
 EXERCISES = [
     fork_and_roles(),
@@ -248,15 +248,15 @@ EXERCISES = [
         + "\n".join([f"- {name}: {', '.join(order)}" for name, order in ORDERS.items()]),
         "".join([name for name, order in ORDERS.items() if gives_the_gradient(order)]),
         {
-            "A": "does d have to wait for c? It does not feed it.",
-            "B": "does c have to wait for d? It does not feed it.",
+            "A": "does d have to wait for c? d does not feed c.",
+            "B": "does c have to wait for d? c does not feed d.",
             "C": "b feeds two gates. Have both been asked before it?",
             "D": "who has a gradient at the start?",
             "E": "b feeds two gates. Has one of them been asked before it?",
         },
         [
             Mistake("D", "That is the order of the forward pass. Who has a gradient at the start?"),
-            Mistake("ABCE", "To begin with the root is not enough: b must wait for two shares."),
+            Mistake("ABCE", "It is not enough to begin with the root: b must wait for two shares."),
             Mistake("ABCDE", "Play it through by hand: what does b hold when it is asked?"),
         ],
         why="b must come after c and d, and both after y. Between c and d there is no rule.",

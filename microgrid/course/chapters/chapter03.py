@@ -60,7 +60,7 @@ def shared_weight() -> Exercise:
 
 
 def two_passes() -> Exercise:
-    """What a leaf holds after two backward passes through one inner node."""
+    """The gradient of a leaf after two backward passes through one inner node."""
     x = Value(2.0, "x")
     h = x * 3
     first, second = h * h, h * x
@@ -118,11 +118,11 @@ def rounding() -> Exercise:
             Mistake(-off, "How *far*: a positive number."),
             Mistake(
                 abs(usual["x_1"] - named(plain)["x_1"].grad),
-                "So far off it was with w_1 = −3. The last gate multiplies the error, too.",
+                "That was the error with w_1 = −3. The last gate multiplies the error, too.",
             ),
             Mistake(
                 abs(at_score - early["w_2"]),
-                "That is how far off it is at the score. One more gate follows.",
+                "That is the error at the score. One more gate follows.",
             ),
             Mistake(
                 abs(round(at_score, 2) * -300 - right),
@@ -132,14 +132,16 @@ def rounding() -> Exercise:
             Mistake(
                 abs(round(right) - early["x_1"]),
                 "Now you have rounded too early yourself: keep the digits of the right gradient "
-                "until you have taken the difference.",
+                "until you take the difference.",
             ),
             Mistake(
                 early["x_1"], "That is the rounded gradient. How far is it from the right one?"
             ),
             Mistake(right, "That is the right gradient. How far is the rounded one from it?"),
-            Mistake(-early["x_1"], "So large is the rounded gradient. How far off is it?"),
-            Mistake(-right, "So large is the right gradient. How far is the rounded one from it?"),
+            Mistake(-early["x_1"], "That is the size of the rounded gradient. How far off is it?"),
+            Mistake(
+                -right, "That is the size of the right gradient. How far off is the rounded one?"
+            ),
         ],
         why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
     )

@@ -108,10 +108,10 @@ LEARNING_RATE = Exercise(
     "derivative of the new loss $L(w')$ with respect to $\\eta$? Answer with a number.",
     derivative(after)(RATE),
     [
-        Mistake(-derivative(after)(RATE), "Would a larger rate make the new loss larger here?"),
+        Mistake(-derivative(after)(RATE), "Does a larger rate make the new loss larger here?"),
         Mistake(
             -BEFORE * BEFORE,
-            "The slope at the old place stands there twice: the loss is taken at the *new* one.",
+            "You use the slope at the old place twice: the loss is that of the *new* place.",
         ),
         Mistake(
             -BEFORE * BEHIND / 2,
@@ -133,15 +133,15 @@ LEARNING_RATE = Exercise(
         Mistake(BEFORE, "That is the slope at the old place. What of the loss at the new one?"),
         Mistake(
             -BEHIND * BEHIND,
-            "The slope at the new place stands there twice: the weight moves by the *old* one.",
+            "You use the slope at the new place twice: the weight moves by the *old* slope.",
         ),
-        Mistake(-BEHIND, "So far the loss moves with the weight. How fast does w′ move with η?"),
-        Mistake(-BEFORE, "So far the *weight* moves with the rate. How does the loss follow it?"),
+        Mistake(-BEHIND, "That is how the loss moves with the weight. How does w′ move with η?"),
+        Mistake(-BEFORE, "That is how the *weight* moves with the rate. How does the loss move?"),
         Mistake(BEHIND, "That is the slope at the new place. How fast does w′ move with the rate?"),
         Mistake(after(RATE), "That is the new loss itself, not how it moves."),
         Mistake(
             grad(after, 1)(RATE, START),
-            "That is the derivative with respect to the weight; the question turns the rate.",
+            "That is the derivative with respect to the weight; the question is about the rate.",
         ),
     ],
     why="It is minus the slope before the step times the slope after it: −10 · 6.",
@@ -156,7 +156,7 @@ PLACES = (0.5, -1.0, 2.0)
 
 
 def slopes(rule: Callable[..., Any], order: int) -> list[float]:
-    """The derivatives of this order that a gate with such a rule has."""
+    """The derivatives of this order of a gate with this rule."""
     f = custom_op("x_exp", lambda x: x * math.exp(x), rule)
     return [derivative(f, order)(x) for x in PLACES]
 

@@ -50,11 +50,11 @@ PER_SAMPLE = Exercise(
         Mistake(lambda X, dY, c: X.T @ dY, "Here all samples count the same: where is `c`?"),
         Mistake(
             lambda X, dY, c: c.sum() * X.T @ dY,
-            "Each sample has its own factor, which has to be there *before* the samples are added.",
+            "Each sample has its own factor: multiply by it *before* you add the samples.",
         ),
         Mistake(
             lambda X, dY, c: c.mean() * X.T @ dY,
-            "Each sample has its own factor, which has to be there *before* the samples are added.",
+            "Each sample has its own factor: multiply by it *before* you add the samples.",
         ),
         Mistake(
             lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
@@ -86,13 +86,13 @@ PER_SAMPLE = Exercise(
         ),
         Mistake(
             lambda X, dY, c: c @ X.T @ dY,
-            "A vector times a matrix is a vector: `c @` has added up already what dW needs apart. "
+            "A vector times a matrix is a vector: `c @` has added up numbers that dW keeps apart. "
             "The factors stand *between* Xᵀ and dY, one for each sample.",
         ),
         Mistake(
             lambda X, dY, c: X.T @ dY @ c,
-            "A matrix times a vector is a vector: `@ c` adds up what dW needs apart. The factors "
-            "stand *between* Xᵀ and dY, one for each sample.",
+            "A matrix times a vector is a vector: `@ c` adds up numbers that dW keeps apart. The "
+            "factors stand *between* Xᵀ and dY, one for each sample.",
         ),
     ],
     why="Sample n sends c_n times its outer product: dW = Xᵀ diag(c) dY, that is "

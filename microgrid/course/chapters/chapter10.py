@@ -45,7 +45,7 @@ def attended() -> Exercise:
             ),
             Mistake(
                 softmax(scores),
-                "The third place is in the future, and the scores want to be divided by √d.",
+                "The third place is in the future, and the scores must be divided by √d.",
             ),
             Mistake(
                 [*softmax(scaled)[:2], 0.0],
@@ -86,12 +86,12 @@ def attended() -> Exercise:
             Mistake(softmax(scaled[:2]), "And the third place? It gets a number, too."),
             Mistake(
                 [1 / 3] * 3,
-                "So it would be with equal scores, and with the third place in view: what does "
-                "the second see?",
+                "That is right for equal scores and with the third place in view: what does the "
+                "second place see?",
             ),
             Mistake(
                 [0.5, 0.5, 0.0],
-                "So it would be with equal scores. What are the scores of the two places?",
+                "That is right for equal scores. What are the scores of the two places?",
             ),
         ],
         why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
@@ -143,7 +143,7 @@ def tempered(logits: Numbers, temperature: float) -> list[float]:
 
 
 def heated(f: Callable[..., Any]) -> list[Any]:
-    """What a function makes of three logits at three temperatures."""
+    """The results of a function for three logits at three temperatures."""
     try:
         return [f(np.array([0.0, 1.0, 3.0]), heat) for heat in (0.5, 1.0, 2.0)]
     except TypeError as error:

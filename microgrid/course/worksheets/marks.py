@@ -67,7 +67,7 @@ class Marks:
 
     @property
     def heading(self) -> str:
-        carried = f"; {self.carried} more would be, but for an earlier blank" * bool(self.carried)
+        carried = f"; {self.carried} wrong only through an earlier blank" * bool(self.carried)
         count = sum(mark.verdict == UNKNOWN for mark in self.marks)
         unclear = f"; {count} not understood" * bool(count)
         return f"{self.points} of {self.total} right{carried}{unclear}"

@@ -77,7 +77,7 @@ def name(root: Value) -> None:
 
 
 def fits(problem: Problem) -> bool:
-    """Whether the circuit is about what its kind is about."""
+    """Whether the circuit has the forks and routers of its kind, and is not too deep."""
     kind, order = problem.kind, problem.order
     uses = Counter(p for v in order for p in v.parents)
     forks = sum(count > 1 for count in uses.values())
