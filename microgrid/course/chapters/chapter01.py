@@ -132,7 +132,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda a, b: Number(a.data - b.data, (a.data, b.data), "-"),
-                "It remembers the data of its parents, not the parents: a plain 5 leads no further.",
+                "It remembers the data of its parents, not the parents. A plain 5 has no past.",
             ),
             Mistake(
                 lambda a, b: a + Number(-1) * b,

@@ -137,7 +137,7 @@ def jacobian_size() -> Exercise:
         'Answer with a dict: `{"rows": …, "columns": …, "not zero": …}`.',
         right,
         [
-            Mistake({"columns": of_x["columns"]}, "X has this many entries. The question is J_y(w)."),
+            Mistake({"columns": of_x["columns"]}, "X has so many entries. The question is J_y(w)."),
             Mistake({"rows": W.size, "columns": Y.size},
                     "A row for each *output*, a column for each *input*."),
             Mistake({"rows": len(X), "columns": len(W)},
