@@ -156,7 +156,7 @@ class Exercise:
         else:
             if self.is_empty(given, right):
                 return f"… {name}no answer yet"
-            if number(right) is not None and (unclear := ambiguity(given)):
+            if number(right) is not None and (unclear := reading(given)[1]):
                 return f"? {name}{unclear}."
             return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
         told = "" if callable(self.right) else f"{text(given)} is not it. "
@@ -209,18 +209,19 @@ def spelling(key: Any) -> str:
     return "".join(numerals.plain(str(key)).split()).casefold().removesuffix(".0")
 
 
-def number(x: Any) -> float | None:
-    """The number that x is or says; None for anything else, and for a text that may mean two."""
+def reading(x: Any, name: str = "") -> tuple[float | None, str]:
+    """The number that x is or says, if any; and why x is unclear, if it may mean two numbers."""
     try:
-        found = numerals.read(x)
-    except NumberError:
-        return None
-    if found is None:
-        return None
-    try:
-        return float(found)
+        found = numerals.read(x, name)
+        return None if found is None else float(found), ""
+    except NumberError as error:
+        return None, str(error)
     except OverflowError:
-        return math.inf if found > 0 else -math.inf
+        return math.inf if x > 0 else -math.inf, ""
+
+
+def number(x: Any) -> float | None:
+    return reading(x)[0]
 
 
 def agree(given: Any, right: Any, digits: int) -> bool:
@@ -266,15 +267,6 @@ def misfit(given: Any, right: Any) -> str:
             return "the rows have different lengths."
         if shapes[0] != shapes[1]:
             return f"the shape is {shapes[0]}; it should be {shapes[1]}."
-    return ""
-
-
-def ambiguity(given: Any) -> str:
-    """Why a text could be two numbers; empty for anything else."""
-    try:
-        numerals.read(given)
-    except NumberError as error:
-        return str(error)
     return ""
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from microgrid.engine.errors import MicrogridError, ParameterError
 from microgrid.engine.guards import real
 
-
 BOUNDS: dict[str, Callable[[float], bool]] = {
     "above 0": lambda x: 0 < x < math.inf,
     "from 0 on": lambda x: 0 <= x < math.inf,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import is_missing, text
+from microgrid.course.exercise import is_missing, reading, text
 from microgrid.course.worksheets.diagnosis import Pass
-from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.engine.errors import ExerciseError, NumberError
+from microgrid.course.worksheets.problem import Blank, Problem, Sheet
+from microgrid.engine.errors import ExerciseError
 from microgrid.views import numerals
 from microgrid.views.tables import html_table, table
 from microgrid.views.wording import plural
@@ -81,8 +81,21 @@ class Marks:
         return html_table(self.heading, HEAD, self.cells(), left=4)
 
 
-def mark(problems: Sequence[Problem], answers: Any) -> Marks:
-    """The marks of answers like {"1": {"a": 5}} or {"1.a": 5}."""
+def mark(sheet: Sheet, answers: Any) -> Marks:
+    """The marks of answers of the form {"1": {"a": 5}} or {"1.a": 5}, like `form` filled in.
+
+    Numbers may be texts, as people and tables write them; an empty cell is no answer. On a sheet
+    that asks for values, too, dp is the gradient of p. A wrong number gets the hint of the usual
+    mistake that gives it, or the blank from which it follows by a right step. The marks also name
+    keys that no blank has, and texts that could be two numbers.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, n=1)
+    >>> marks = sheet.check({"1": {**sheet.answers["1"], "a": 5}})
+    >>> marks.points, marks.total, marks.marks[-1].hint[:32]
+    (5, 6, 'That is the local gradient alone')
+    """
+    problems = sheet.problems
     total = sum(len(problem.blanks) for problem in problems)
     if (flat := flattened(answers)) is None:
         return Marks((Mark("", shown(answers), UNKNOWN, FORM),), total)
@@ -178,17 +191,12 @@ def is_empty(x: Any) -> bool:
 
 def number(xs: Sequence[Any], name: str) -> tuple[Fraction | None, str]:
     """The number that the answers to one blank give, or why it is not clear."""
-    xs = [x for x in xs if not is_empty(x)]
-    try:
-        found = [numerals.read(x, name) for x in xs]
-        near = {None if x is None else float(x) for x in found}
-    except NumberError as error:
-        return None, str(error)
-    except OverflowError:
-        return None, ""
-    if len(near) > 1:
+    readings = {reading(x, name) for x in xs if not is_empty(x)}
+    if unclear := [why for _, why in readings if why]:
+        return None, unclear[0]
+    if len(readings) > 1:
         return None, "these are several answers: leave one"
-    x = near.pop() if near else None
+    x = readings.pop()[0] if readings else None
     if x is None or not math.isfinite(x):
         return None, ""
     return Fraction(x).limit_denominator(10**6), ""  # 2.9999999999 of a program is 3
@@ -276,8 +284,12 @@ def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
     return found
 
 
-def mark_all(problems: Sequence[Problem], answers: Mapping[str, Any]) -> ClassMarks:
-    """The marks of a class; empty answers stand for a student who handed in nothing."""
+def mark_all(sheet: Sheet, answers: Mapping[str, Any]) -> ClassMarks:
+    """The marks of a class, from each student's answers: points, and who made which mistake.
+
+    Empty answers stand for a student who handed in nothing. ExerciseError if the answers are no
+    dict of students.
+    """
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
         raise ExerciseError(
@@ -288,5 +300,5 @@ def mark_all(problems: Sequence[Problem], answers: Mapping[str, Any]) -> ClassMa
     for name, given in answers.items():
         if named(name) in marks:
             raise ExerciseError(f"two students are called {named(name)}: give one another name")
-        marks[named(name)] = mark(problems, {} if is_empty(given) else given)
+        marks[named(name)] = mark(sheet, {} if is_empty(given) else given)
     return ClassMarks(marks)

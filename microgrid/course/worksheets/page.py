@@ -58,8 +58,8 @@ padding:5px 12px;min-width:64px;text-align:left}
 PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
 
 
-def html(sheet: Sheet, answers: bool) -> str:
-    """A whole document."""
+def html(sheet: Sheet, answers: bool = False) -> str:
+    """One page without network or script, for screen and A4; with `answers`, the solution."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
@@ -184,7 +184,7 @@ PREAMBLE = r"""\documentclass[11pt]{article}
 """
 
 
-def latex(sheet: Sheet, answers: bool) -> str:
+def latex(sheet: Sheet, answers: bool = False) -> str:
     """A LaTeX document: each circuit as a formula, and a table of its nodes with blanks."""
     name = r"Name: \hrulefill{} Date: \makebox[40mm]{\hrulefill}\par\medskip" + "\n"
     parts = [

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from microgrid.course.worksheets import page
+from microgrid.course.worksheets import marks, page
 from microgrid.course.worksheets.kinds import KINDS
-from microgrid.course.worksheets.marks import ClassMarks, Marks, mark, mark_all
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.course.worksheets.random_circuits import random_problem
 from microgrid.engine.errors import ExerciseError
@@ -29,6 +26,9 @@ MOST = 50  # problems
 class Worksheet(Sheet):
     """Problems of one kind: a page to print, its answers, and marks for the answers of others."""
 
+    html, latex = page.html, page.latex
+    check, mark_all = marks.mark, marks.mark_all
+
     @property
     def answers(self) -> dict[str, dict[str, int]]:
         """The right answers: for each problem, counted from "1", a number for each blank."""
@@ -38,36 +38,6 @@ class Worksheet(Sheet):
     def form(self) -> dict[str, dict[str, int | None]]:
         """The answers with None instead of each number, to be filled in."""
         return {i: dict.fromkeys(answers) for i, answers in self.answers.items()}
-
-    def check(self, answers: Any) -> Marks:
-        """The marks of answers of the form {"1": {"a": 5}} or {"1.a": 5}, like `form` filled in.
-
-        Numbers may be texts, as people and tables write them; an empty cell is no answer. On a
-        sheet that asks for values, too, dp is the gradient of p. A wrong number gets the hint of
-        the usual mistake that gives it, or the blank from which it follows by a right step. The
-        marks also name keys that no blank has, and texts that could be two numbers.
-
-        >>> sheet = worksheet(7, n=1)
-        >>> marks = sheet.check({"1": {**sheet.answers["1"], "a": 5}})
-        >>> marks.points, marks.total, marks.marks[-1].hint[:32]
-        (5, 6, 'That is the local gradient alone')
-        """
-        return mark(self.problems, answers)
-
-    def mark_all(self, answers: Mapping[str, Any]) -> ClassMarks:
-        """The marks of a class, from each student's answers: points, and who made which mistake.
-
-        ExerciseError if the answers are no dict of students.
-        """
-        return mark_all(self.problems, answers)
-
-    def html(self, answers: bool = False) -> str:
-        """One page without network or script, for screen and A4; with `answers`, the solution."""
-        return page.html(self, answers)
-
-    def latex(self, answers: bool = False) -> str:
-        """A LaTeX document: formulas, and tables with blanks."""
-        return page.latex(self, answers)
 
     def save(self, path: str | os.PathLike[str], answers: bool = False) -> Path:
         """Write the sheet or its solution as .html or .tex, as the name says; returns the path."""
