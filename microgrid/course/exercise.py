@@ -7,6 +7,7 @@ which are judged by their results. Exercises send nothing anywhere and keep no a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -132,16 +133,12 @@ class Exercise:
             return sum([k in found and agree(x, found[k], self.digits) for k, x in wrong.items()])
 
         mistakes = sorted(mistakes, key=explained, reverse=True)
-        lines = []
-        for key, x in right.items():
+        lines = {key: f"✓ {key}: right" for key in right}
+        for key, x in wrong.items():
             here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
-            lines.append(
-                self.complaint(f"{key}: ", wrong[key], x, here)
-                if key in wrong
-                else f"✓ {key}: right"
-            )
+            lines[key] = self.complaint(f"{key}: ", x, right[key], here)
         good = not (wrong or unknown)
-        return Verdict(good, (*lines, *unknown, *[self.why] * bool(good and self.why)))
+        return Verdict(good, (*lines.values(), *unknown, *[self.why] * bool(good and self.why)))
 
     def is_empty(self, given: Any, right: Any) -> bool:
         """Whether no answer is given; whatever a function returns is an answer."""
@@ -213,11 +210,11 @@ def reading(x: Any, name: str = "") -> tuple[float | None, str]:
     """The number that x is or says, if any; and why x is unclear, if it may mean two numbers."""
     try:
         found = numerals.read(x, name)
-        return None if found is None else float(found), ""
     except NumberError as error:
         return None, str(error)
-    except OverflowError:
-        return math.inf if x > 0 else -math.inf, ""
+    if found is not None and abs(found) > sys.float_info.max:
+        return math.inf if found > 0 else -math.inf, ""
+    return None if found is None else float(found), ""
 
 
 def number(x: Any) -> float | None:
