@@ -7,7 +7,6 @@ which are judged by their results. Exercises send nothing anywhere and keep no a
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -212,9 +211,12 @@ def reading(x: Any, name: str = "") -> tuple[float | None, str]:
         found = numerals.read(x, name)
     except NumberError as error:
         return None, str(error)
-    if found is not None and abs(found) > sys.float_info.max:
+    if found is None:
+        return None, ""
+    try:
+        return float(found), ""
+    except OverflowError:
         return math.inf if found > 0 else -math.inf, ""
-    return None if found is None else float(found), ""
 
 
 def number(x: Any) -> float | None:
