@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise, Mistake, Mistakes, listed
 
 CONNECTING = {"AND", "OR", "UND"}
 
@@ -34,7 +34,7 @@ def chosen(letters: Iterable[str], answer: Any) -> Any:
 
 
 def choice(
-    question: str, right: str, hints: Mapping[str, str], mistakes: Sequence[Mistake] = (),
+    question: str, right: str, hints: Mapping[str, str], mistakes: Mistakes = (),
     why: str = "",
 ) -> Exercise:  # fmt: skip
     """The exercise to choose some of the letters of `hints`.
@@ -42,11 +42,12 @@ def choice(
     A wrong choice that is not among the `mistakes` gets the hint of a letter that is wrong in it:
     a chosen one if there is one, else a missing one.
     """
-    known = [mistake.answer for mistake in mistakes]
+    known = [mistake.answer for mistake in listed(mistakes)]
     others = []
     for size in range(1, len(hints) + 1):
         for letters in map("".join, combinations(hints, size)):
             wrong = [c for c in letters if c not in right] + [c for c in right if c not in letters]
             if wrong and letters not in known:
                 others.append(Mistake(letters, f"Look again at {wrong[0]}: {hints[wrong[0]]}"))
-    return Exercise(question, right, [*mistakes, *others], why, probe=partial(chosen, hints))
+    mistakes = [*listed(mistakes), *others]
+    return Exercise(question, right, mistakes, why, probe=partial(chosen, hints))

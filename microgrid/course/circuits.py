@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise, Mistake, Mistakes, listed
 from microgrid.course.mistakes import gradient_mistakes
 from microgrid.engine.calculus import gradients
 from microgrid.engine.value import Value
@@ -13,7 +13,7 @@ from microgrid.matrices.examples import named
 
 def gradients_of(
     question: str, build: Callable[[], Value], names: Sequence[str], why: str = "",
-    before: Sequence[Mistake] = (), after: Sequence[Mistake] = (),
+    before: Mistakes = (), after: Mistakes = (),
 ) -> Exercise:  # fmt: skip
     """The exercise to give the gradients of the named nodes, as a dict.
 
@@ -26,4 +26,4 @@ def gradients_of(
         Mistake({name: wrong[v] for name, v in nodes.items() if v in wrong}, hint)
         for hint, wrong in gradient_mistakes(root)
     ]
-    return Exercise(question, right, [*before, *usual, *after], why)
+    return Exercise(question, right, [*listed(before), *usual, *listed(after)], why)

@@ -25,6 +25,24 @@ class Mistake(NamedTuple):
     hint: str
 
 
+class Either:
+    """Several wrong answers that get one hint."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = answers
+
+
+Mistakes = Mapping[str, Any] | Sequence[Mistake]
+
+
+def listed(mistakes: Mistakes) -> list[Mistake]:
+    """The mistakes of a table {hint: wrong answer}, one by one; or those of a list."""
+    if not isinstance(mistakes, Mapping):
+        return [*mistakes]
+    tables = {hint: x.answers if isinstance(x, Either) else (x,) for hint, x in mistakes.items()}
+    return [Mistake(answer, hint) for hint, answers in tables.items() for answer in answers]
+
+
 class Markdown(str):
     """A text that a notebook shows as Markdown, with its formulas."""
 
@@ -56,10 +74,10 @@ class Exercise:
 
     Numbers are right if they agree to `digits` decimals; numbers above 10 that are not whole, if
     they agree to the same part of their size. Answers are compared after `probe`, which turns a
-    function into its results; where comparing will not do, `judge` gives the verdict. `why` is
-    shown with a right answer.
+    function into its results; where comparing will not do, `judge` gives the verdict. `mistakes`
+    are a table {hint: wrong answer}, or a list of Mistakes. `why` is shown with a right answer.
 
-    >>> seven = Exercise("3 + 4?", 7, [Mistake(12, "Add, do not multiply.")], why="3 + 4 = 7.")
+    >>> seven = Exercise("3 + 4?", 7, {"Add, do not multiply.": 12}, why="3 + 4 = 7.")
     >>> seven.check(12)
     ✗ 12 is not it. Add, do not multiply.
     >>> seven.check(7)
@@ -70,11 +88,14 @@ class Exercise:
 
     question: str
     right: Any
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Mistakes = ()
     why: str = ""
     digits: int = 2
     probe: Callable[[Any], Any] = field(default=lambda answer: answer, repr=False)
     judge: Callable[[Any], Verdict] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mistakes", listed(self.mistakes))
 
     def _repr_markdown_(self) -> str:
         return self.question
@@ -98,7 +119,7 @@ class Exercise:
     def compared(self, given: Any) -> Verdict:
         """The verdict on an answer after `probe`."""
         right = self.probe(self.right)
-        mistakes = [Mistake(self.probe(m.answer), m.hint) for m in self.mistakes]
+        mistakes = [Mistake(self.probe(m.answer), m.hint) for m in listed(self.mistakes)]
         if isinstance(right, Mapping):
             return self.entries(given, right, mistakes)
         if agree(given, right, self.digits):

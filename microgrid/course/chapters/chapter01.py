@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise
 from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.value import Value
 
@@ -85,16 +85,16 @@ EXERCISES = [
         "**Three gates in a row.** $u = 3x$, then $v = -2u$, then $y = 5v$. Now $x$ grows by "
         f"${STEP}$. How far does $y$ move? Answer with a number.",
         CHAIN * STEP,
-        [
-            Mistake((3 - 2 + 5) * STEP, "The slopes of a chain are multiplied, not added."),
-            Mistake(3 - 2 + 5, "The slopes of a chain are multiplied; and a slope is no move yet."),
-            Mistake(-CHAIN, "A slope is no move yet; and does y rise or fall?"),
-            Mistake(-CHAIN * STEP, "The distance is right. But does y rise or fall?"),
-            Mistake(CHAIN, f"That is the slope, the move for a step of 1; x grew by {STEP}."),
-            Mistake(3 * STEP, "That is how far u moves. Two more gates follow."),
-            Mistake(-6 * STEP, "That is how far v moves. One more gate follows."),
-            Mistake(5 * STEP, "That is the last gate alone: v does not move by as much as x."),
-        ],
+        {
+            "The slopes of a chain are multiplied, not added.": (3 - 2 + 5) * STEP,
+            "The slopes of a chain are multiplied; and a slope is no move yet.": 3 - 2 + 5,
+            "A slope is no move yet; and does y rise or fall?": -CHAIN,
+            "The distance is right. But does y rise or fall?": -CHAIN * STEP,
+            f"That is the slope, the move for a step of 1; x grew by {STEP}.": CHAIN,
+            "That is how far u moves. Two more gates follow.": 3 * STEP,
+            "That is how far v moves. One more gate follows.": -6 * STEP,
+            "That is the last gate alone: v does not move by as much as x.": 5 * STEP,
+        },
         why="The slopes are multiplied: 3 · (−2) · 5 = −30, and a step of 0.01 becomes −0.3.",
         digits=3,
     ),
@@ -103,42 +103,25 @@ EXERCISES = [
         "above). It returns the `Number` a − b, which remembers both parents and the operation "
         '`"-"`. Answer with the function: `answer = subtract`.',
         subtract,
-        [
-            Mistake(lambda a, b: None, "It returns nothing: is there a `return`?"),
-            Mistake(
-                lambda a, b: a.data - b.data,
-                "It returns a plain number, which has forgotten everything already. What does "
-                "`__add__` return?",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data),
-                "The value is right, but the result has no past: who are its parents?",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (a, b)),
-                "Value and parents are right. What made it? It does not say.",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (a, b), "+"),
-                "It says that it is a sum: did you copy `__add__`?",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (b, a), "-"),
-                "The parents are there, in the wrong order: it would print as b − a.",
-            ),
-            Mistake(
-                lambda a, b: Number(b.data - a.data, (a, b), "-"),
-                "Try it on 5 and 3: the value should be 2.",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (a.data, b.data), "-"),
-                "It remembers the data of its parents, not the parents. A plain 5 has no past.",
-            ),
-            Mistake(
-                lambda a, b: a + Number(-1) * b,
-                "The value is right, but these are two gates, × and +. One gate `-` is asked for.",
-            ),
-        ],
+        {
+            "It returns nothing: is there a `return`?": lambda a, b: None,
+            "It returns a plain number, which has forgotten everything already. "
+            "What does `__add__` return?": lambda a, b: a.data - b.data,
+            "The value is right, but "
+            "the result has no past: who are its parents?": lambda a, b: Number(a.data - b.data),
+            "Value and parents are right. "
+            "What made it? It does not say.": lambda a, b: Number(a.data - b.data, (a, b)),
+            "It says that it is a sum: "
+            "did you copy `__add__`?": lambda a, b: Number(a.data - b.data, (a, b), "+"),
+            "The parents are there, in the wrong order: "
+            "it would print as b − a.": lambda a, b: Number(a.data - b.data, (b, a), "-"),
+            "Try it on 5 and 3: "
+            "the value should be 2.": lambda a, b: Number(b.data - a.data, (a, b), "-"),
+            "It remembers the data of its parents, not the parents. "
+            "A plain 5 has no past.": lambda a, b: Number(a.data - b.data, (a.data, b.data), "-"),
+            "The value is right, but these are two gates, "
+            "× and +. One gate `-` is asked for.": lambda a, b: a + Number(-1) * b,
+        },
         why="The same three things as in `__add__`: data, parents, operation.",
         probe=remembered,
     ),
@@ -154,10 +137,10 @@ EXERCISES = [
             "D": "what does `.data` give: a number that remembers, or a plain one?",
             "E": "`x + 0` is a new number, but does it not remember its parents?",
         },
-        [
-            Mistake("ABCDE", "The values are all 9. But which factors move when x moves?"),
-            Mistake("BD", "In these one factor stands still: what does that do to the slope?"),
-        ],
+        {
+            "The values are all 9. But which factors move when x moves?": "ABCDE",
+            "In these one factor stands still: what does that do to the slope?": "BD",
+        },
         why="In B and D one factor is a number without a past, and the gradient is 3.",
     ),
 ]  # fmt: skip

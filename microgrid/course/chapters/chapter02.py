@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from microgrid.course.choices import choice
 from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake, Verdict, raised
+from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
 from microgrid.course.mistakes import by_role
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import ROUTER, maximum
@@ -57,7 +57,7 @@ def fork_and_roles() -> Exercise:
     # Which share is the first depends on the order, and a student's need not be the engine's.
     mistakes = [
         Mistake(m.answer, m.hint.replace("the last share", "one share").replace("the first", "one"))
-        for m in exercise.mistakes
+        for m in listed(exercise.mistakes)
     ]
     return replace(exercise, mistakes=mistakes)
 
@@ -211,30 +211,25 @@ def recognised(judge: Judge) -> list[str]:
         said = [trial.asked(judge) for trial in trials()]
     except Exception:  # the verdict says already where the function errs
         return []
-    return [m.hint for m in MISTAKES if said == [trial.asked(m.answer) for trial in trials()]][:1]
+    for hint, mistake in MISTAKES.items():
+        if said == [trial.asked(mistake) for trial in trials()]:
+            return [hint]
+    return []
 
 
-MISTAKES = [
-    Mistake(
-        lambda order: in_order(order[::-1]),
-        "That is the order of the forward pass: parents first. Who is first going back?",
+MISTAKES = {
+    "That is the order of the forward pass: "
+    "parents first. Who is first going back?": lambda order: in_order(order[::-1]),
+    "You let a gate be asked twice; then it sends its shares twice.": lambda order: in_order(
+        list(dict.fromkeys(order))
     ),
-    Mistake(
-        lambda order: in_order(list(dict.fromkeys(order))),
-        "You let a gate be asked twice; then it sends its shares twice.",
-    ),
-    Mistake(
-        each_once,
-        "Each gate once is not enough, pre-order does that. How long must a parent wait?",
-    ),
-    Mistake(
-        neighbours_only,
-        "You compare each gate with the next one only. Who else may still have to send?",
-    ),
-    Mistake(last_is_last, "You look at the last gate only. All others have to wait, too."),
-    Mistake(lambda order: True, "It calls every order right."),
-    Mistake(lambda order: False, "It calls every order wrong."),
-]
+    "Each gate once is not enough, pre-order does that. How long must a parent wait?": each_once,
+    "You compare each gate with the next one only. "
+    "Who else may still have to send?": neighbours_only,
+    "You look at the last gate only. All others have to wait, too.": last_is_last,
+    "It calls every order right.": lambda order: True,
+    "It calls every order wrong.": lambda order: False,
+}
 WHY = (
     "Keep the set of gates that were asked. When a gate comes, neither the gate nor any of its "
     "parents may be in the set."
@@ -254,11 +249,11 @@ EXERCISES = [
             "D": "who has a gradient at the start?",
             "E": "b feeds two gates. Has one of them been asked before it?",
         },
-        [
-            Mistake("D", "That is the order of the forward pass. Who has a gradient at the start?"),
-            Mistake("ABCE", "It is not enough to begin with the root: b must wait for two shares."),
-            Mistake("ABCDE", "Play it through by hand: what does b hold when it is asked?"),
-        ],
+        {
+            "That is the order of the forward pass. Who has a gradient at the start?": "D",
+            "It is not enough to begin with the root: b must wait for two shares.": "ABCE",
+            "Play it through by hand: what does b hold when it is asked?": "ABCDE",
+        },
         why="b must come after c and d, and both after y. Between c and d there is no rule.",
     ),
     Exercise(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import sigmoid
 from microgrid.engine.value import Value
@@ -19,12 +19,10 @@ def add_multiply_max() -> Exercise:
         'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
         gates_circuit, "xyzw",
         why="Upstream 2 at the sum; the product switches, the max routes.",
-        before=[
-            Mistake({"z": 1, "w": 1},
-                    "A router does not share out: all of the upstream goes one way."),
-            Mistake({"x": 6, "y": -8},
-                    "A multiply gate switches: which number is the *other* input?"),
-        ],
+        before={
+            "A router does not share out: all of the upstream goes one way.": {"z": 1, "w": 1},
+            "A multiply gate switches: which number is the *other* input?": {"x": 6, "y": -8},
+        },
     )  # fmt: skip
 
 
@@ -55,7 +53,9 @@ def shared_weight() -> Exercise:
         'and $b$? Answer with a dict: `{"w": …, "x_0": …, "b": …}`.',
         one_weight_twice, ["w", "x_0", "b"],
         why="The sigmoid gate sends 0.5 · 0.5 = 0.25 back; w is used twice and gets both shares.",
-        after=[Mistake(undamped, hint)],
+        after={
+            hint: undamped,
+        },
     )  # fmt: skip
 
 
@@ -72,19 +72,13 @@ def two_passes() -> Exercise:
         "**Two losses.** $x = 2$ and $h = 3x$. First $h \\cdot h$ goes backward, then "
         "$h \\cdot x$. Nothing is set to zero. What is `x.grad` now? Answer with a number.",
         x.grad,
-        [
-            Mistake(again, "That is the second pass alone. A leaf keeps adding."),
-            Mistake(once, "That is the first pass alone. The second one adds to it."),
-            Mistake(
-                x.grad + held * slope,
-                "You sent the gradient that h held after the first pass down a second time. "
-                "An inner node starts anew in each pass.",
-            ),
-            Mistake(
-                once + x.data * slope,
-                "In h · x there are two ways to x: through h, and directly.",
-            ),
-        ],
+        {
+            "That is the second pass alone. A leaf keeps adding.": again,
+            "That is the first pass alone. The second one adds to it.": once,
+            "You sent the gradient that h held after the first pass down a second time. "
+            "An inner node starts anew in each pass.": x.grad + held * slope,
+            "In h · x there are two ways to x: through h, and directly.": once + x.data * slope,
+        },
         why="9x² gives 18x = 36, and 3x² gives 6x = 12.",
     )
 
@@ -114,35 +108,21 @@ def rounding() -> Exercise:
         "Somebody rounds the gradient to two decimals at *every* gate. How far from the right "
         "gradient at $x_1$ is the result? Answer with a positive number, to two decimals.",
         off,
-        [
-            Mistake(-off, "How *far*: a positive number."),
-            Mistake(
-                abs(usual["x_1"] - named(plain)["x_1"].grad),
-                "That was the error with w_1 = −3. The last gate multiplies the error, too.",
+        {
+            "How *far*: a positive number.": -off,
+            "That was the error with w_1 = −3. The last gate multiplies the error, too.": abs(
+                usual["x_1"] - named(plain)["x_1"].grad
             ),
-            Mistake(
-                abs(at_score - early["w_2"]),
-                "That is the error at the score. One more gate follows.",
-            ),
-            Mistake(
-                abs(round(at_score, 2) * -300 - right),
-                "That is for one rounding, at the score. Here every gate rounds: see the "
-                "section *Break it*.",
-            ),
-            Mistake(
-                abs(round(right) - early["x_1"]),
-                "Now you have rounded too early yourself: keep the digits of the right gradient "
-                "until you take the difference.",
-            ),
-            Mistake(
-                early["x_1"], "That is the rounded gradient. How far is it from the right one?"
-            ),
-            Mistake(right, "That is the right gradient. How far is the rounded one from it?"),
-            Mistake(-early["x_1"], "That is the size of the rounded gradient. How far off is it?"),
-            Mistake(
-                -right, "That is the size of the right gradient. How far off is the rounded one?"
-            ),
-        ],
+            "That is the error at the score. One more gate follows.": abs(at_score - early["w_2"]),
+            "That is for one rounding, at the score. Here every gate rounds: "
+            "see the section *Break it*.": abs(round(at_score, 2) * -300 - right),
+            "Now you have rounded too early yourself: keep the digits of "
+            "the right gradient until you take the difference.": abs(round(right) - early["x_1"]),
+            "That is the rounded gradient. How far is it from the right one?": early["x_1"],
+            "That is the right gradient. How far is the rounded one from it?": right,
+            "That is the size of the rounded gradient. How far off is it?": -early["x_1"],
+            "That is the size of the right gradient. How far off is the rounded one?": -right,
+        },
         why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
     )
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Either, Exercise, Mistake
 from microgrid.engine.calculus import value_and_grad
 from microgrid.nn import Affine, Sequential, Tanh
 
@@ -58,45 +58,32 @@ def two_steps() -> Exercise:
         "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
         "Answer with a number, to three decimals.",
         weights[-1],
-        [
-            Mistake(weights[1], "That is w after the first step. Take another."),
-            Mistake(round(weights[-1], 2), "Nearly: give three decimals."),
-            Mistake(
-                after(lambda g: [-d for d in g[-1]]),
-                "You went up the hill: the gradient is *subtracted*.",
+        {
+            "That is w after the first step. Take another.": weights[1],
+            "Nearly: give three decimals.": round(weights[-1], 2),
+            "You went up the hill: the gradient is *subtracted*.": after(
+                lambda g: [-d for d in g[-1]]
             ),
-            Mistake(
-                after(lambda g: [d / 2 for d in g[-1]]),
-                "What is the derivative of a square? A factor is missing.",
+            "What is the derivative of a square? A factor is missing.": after(
+                lambda g: [d / 2 for d in g[-1]]
             ),
-            Mistake(
-                after(lambda g: [sum(d) for d in zip(*g)]),
-                "You have used the sum of both gradients in the second step: that is what happens "
-                "where `zero_grad` is forgotten.",
+            "You have used the sum of both gradients in the second step: that is what "
+            "happens where `zero_grad` is forgotten.": after(lambda g: [sum(d) for d in zip(*g)]),
+            "The multiply gate sends w the upstream times the *other* input.": after(
+                lambda g: [g[-1][0] / x, g[-1][1]]
             ),
-            Mistake(
-                after(lambda g: [g[-1][0] / x, g[-1][1]]),
-                "The multiply gate sends w the upstream times the *other* input.",
+            "The bias is a parameter, too: it moves in the first step.": after(
+                lambda g: [g[-1][0], 0.0]
             ),
-            Mistake(
-                after(lambda g: [g[-1][0], 0.0]),
-                "The bias is a parameter, too: it moves in the first step.",
+            "In the second step you used the gradient of the first. "
+            "The loss has changed, so compute its gradient again.": after(lambda g: g[0]),
+            "That is b. And w?": Either(*biases[1:]),
+            "That is a gradient at w. A step takes the learning rate times it off w.": Either(
+                *[dw for dw, _ in walk.gradients[:2]]
             ),
-            Mistake(
-                after(lambda g: g[0]),
-                "In the second step you used the gradient of the first. The loss has changed, so "
-                "compute its gradient again.",
-            ),
-            *[Mistake(b, "That is b. And w?") for b in biases[1:]],
-            *[
-                Mistake(
-                    dw, "That is a gradient at w. A step takes the learning rate times it off w."
-                )
-                for dw, _ in walk.gradients[:2]
-            ],
-            *[Mistake(loss, "That is a loss. And w?") for loss in walk.losses],
-            Mistake(weights[0] - weights[-1], "That is how far w moves. Where does it arrive?"),
-        ],
+            "That is a loss. And w?": Either(*walk.losses),
+            "That is how far w moves. Where does it arrive?": weights[0] - weights[-1],
+        },
         why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
         digits=3,
     )
@@ -148,41 +135,25 @@ def how_many() -> Exercise:
         "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
         "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
         right,
-        [
-            Mistake(
-                sum(d * m for d, m in pairs), "Those are the weights. What else does XW + b have?"
+        {
+            "Those are the weights. What else does XW + b have?": sum(d * m for d, m in pairs),
+            "The last layer has biases, too.": right - sizes[-1],
+            "A layer has one bias for each *output*.": sum(d * m + d for d, m in pairs),
+            "A layer has more than one bias: one for each output.": sum(
+                d * m + 1 for d, m in pairs
             ),
-            Mistake(right - sizes[-1], "The last layer has biases, too."),
-            Mistake(
-                sum(d * m + d for d, m in pairs),
-                "A layer has one bias for each *output*.",
+            "An activation has no parameters: it does the same with every number.": right
+            + sum(sizes[1:-1]),
+            "Those are the numbers that flow through it. How many wires are there?": sum(sizes),
+            "Those are the biases. And the weights?": sum(sizes[1:]),
+            "Those are the affine layers. How many parameters has each?": len(pairs),
+            "Those are the layers. Which of them have parameters, and how many?": 2 * len(pairs)
+            - 1,
+            "The weights of layers add up; only within a layer you multiply.": Either(
+                prod(sizes), prod(sizes[:-1])
             ),
-            Mistake(
-                sum(d * m + 1 for d, m in pairs),
-                "A layer has more than one bias: one for each output.",
-            ),
-            Mistake(
-                right + sum(sizes[1:-1]),
-                "An activation has no parameters: it does the same with every number.",
-            ),
-            Mistake(
-                sum(sizes), "Those are the numbers that flow through it. How many wires are there?"
-            ),
-            Mistake(sum(sizes[1:]), "Those are the biases. And the weights?"),
-            Mistake(len(pairs), "Those are the affine layers. How many parameters has each?"),
-            Mistake(
-                2 * len(pairs) - 1,
-                "Those are the layers. Which of them have parameters, and how many?",
-            ),
-            *[
-                Mistake(product, "The weights of layers add up; only within a layer you multiply.")
-                for product in (prod(sizes), prod(sizes[:-1]))
-            ],
-            Mistake(
-                2 * len(pairs),
-                "Those are the matrices and rows. The list has every number in them.",
-            ),
-        ],
+            "Those are the matrices and rows. The list has every number in them.": 2 * len(pairs),
+        },
         why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
     )
 
