@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import add, mul
 from typing import Any
 
 from microgrid.engine import ops
@@ -18,7 +20,7 @@ Combine = Callable[[Any, Any], Any]  # (gradient so far, share that arrives) -> 
 
 def backward_pass(
     root: Value, rows: Sequence[Row], local: Local = lambda row: row.local,
-    combine: Combine = lambda held, share: held + share, upstream: bool = True,
+    combine: Combine = add, upstream: bool = True,
 ) -> Gradients:  # fmt: skip
     """A backward pass, right or with another local gradient or another way to combine shares."""
     gradient: Gradients = {root: 1}
@@ -31,9 +33,7 @@ def backward_pass(
 
 def by_role(role: str, local: Local) -> Pass:
     """A pass in which the gates of one role have another local gradient."""
-    return lambda root, rows: backward_pass(
-        root, rows, lambda row: local(row) if row.role == role else row.local
-    )
+    return partial(backward_pass, local=lambda row: local(row) if row.role == role else row.local)
 
 
 def operands(v: Value) -> int:
@@ -41,31 +41,35 @@ def operands(v: Value) -> int:
 
 
 GRADIENT_MISTAKES: dict[str, Pass] = {  # hint: the backward pass with this mistake
-    "You have the last share only: a value that is used several times gets the sum of all.":
-        lambda root, rows: backward_pass(root, rows, combine=lambda held, share: share),
-    "You have the first share only: a value that is used several times gets the sum of all.":
-        lambda root, rows: backward_pass(root, rows, combine=lambda held, share: held),
-    "The shares of several uses are added, not multiplied.":
-        lambda root, rows: backward_pass(root, rows, combine=lambda held, share: held * share),
-    "A multiply gate switches: each input gets the upstream times the *other* input.":
-        by_role(SWITCHER, lambda row: row.parent_node.data),
-    "A router hands all of its upstream to the input that won, and nothing to the others.":
-        by_role(ROUTER, lambda row: 1),
-    "A router hands its upstream to the input that *won*; you gave it to the one that lost.":
-        by_role(ROUTER, lambda row: 1 - row.local),
-    "That is the local gradient alone: multiply it by the upstream, what comes from above.":
-        lambda root, rows: backward_pass(root, rows, upstream=False),
-    "That is the upstream of the gate: multiply it by the local gradient.":
-        lambda root, rows: {row.parent_node: row.upstream for row in rows},
-    "An add gate hands its whole upstream to every input; it does not divide it.":
-        by_role(DISTRIBUTOR, lambda row: row.local / operands(row.child_node)),
-    "A minus is missing: where does the sign turn on the way back?":
-        lambda root, rows: backward_pass(root, rows, lambda row: abs(row.local)),
-    "That is its value (above the wire). The gradient says how the result moves with it.":
-        lambda root, rows: {v: v.data for v in topological(root)},
-    "The sign is wrong: if this number grows a little, does the result rise or fall?":
-        lambda root, rows: {v: -g for v, g in backward_pass(root, rows).items()},
-}  # fmt: skip
+    "You have the last share only: a value that is used several "
+    "times gets the sum of all.": partial(backward_pass, combine=lambda held, share: share),
+    "You have the first share only: a value that is used "
+    "several times gets the sum of all.": partial(backward_pass, combine=lambda held, share: held),
+    "The shares of several uses are added, not multiplied.": partial(backward_pass, combine=mul),
+    "A multiply gate switches: each input gets the upstream times the *other* input.": by_role(
+        SWITCHER, lambda row: row.parent_node.data
+    ),
+    "A router hands all of its upstream to the input that won, and nothing to the others.": by_role(
+        ROUTER, lambda row: 1
+    ),
+    "A router hands its upstream to the input that *won*; "
+    "you gave it to the one that lost.": by_role(ROUTER, lambda row: 1 - row.local),
+    "That is the local gradient alone: "
+    "multiply it by the upstream, what comes from above.": partial(backward_pass, upstream=False),
+    "That is the upstream of the gate: multiply it by the local gradient.": lambda root, rows: {
+        row.parent_node: row.upstream for row in rows
+    },
+    "An add gate hands its whole upstream to every input; it does not divide it.": by_role(
+        DISTRIBUTOR, lambda row: row.local / operands(row.child_node)
+    ),
+    "A minus is missing: where does the sign turn on the way back?": partial(
+        backward_pass, local=lambda row: abs(row.local)
+    ),
+    "That is its value (above the wire). The gradient says "
+    "how the result moves with it.": lambda root, rows: {v: v.data for v in topological(root)},
+    "The sign is wrong: if this number grows a little, does the result "
+    "rise or fall?": lambda root, rows: {v: -g for v, g in backward_pass(root, rows).items()},
+}
 
 
 def gradient_mistakes(root: Value, rows: Sequence[Row] = ()) -> list[tuple[str, Gradients]]:

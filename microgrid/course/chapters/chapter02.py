@@ -35,13 +35,15 @@ def fork_and_roles() -> Exercise:
     root = difference_and_router()
     rows = explain(root).rows
     wrong = {
-        "A router does not share out: all of the upstream goes to the larger input.":
-            by_role(ROUTER, lambda row: 0.5),
-        "A router hands its upstream on as it is: it does not multiply it by the value that won.":
-            by_role(ROUTER, lambda row: row.local * row.parent_node.data),
-        "1 is the local gradient of the max alone: multiply it by what comes from above.":
-            by_role(ROUTER, lambda row: row.local / row.upstream),
-    }  # fmt: skip
+        "A router does not share out: all of the upstream goes to the larger input.": by_role(
+            ROUTER, lambda row: 0.5
+        ),
+        "A router hands its upstream on as it is: it does not multiply "
+        "it by the value that won.": by_role(ROUTER, lambda row: row.local * row.parent_node.data),
+        "1 is the local gradient of the max alone: multiply it by what comes from above.": by_role(
+            ROUTER, lambda row: row.local / row.upstream
+        ),
+    }
     exercise = gradients_of(
         "**A fork and three roles.** $y = (a - b) \\cdot \\max(b, c)$ at $a = 9$, $b = 4$, "
         "$c = 2$. Which gradients arrive at the leaves? Answer with a dict: "

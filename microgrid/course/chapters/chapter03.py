@@ -17,13 +17,14 @@ def add_multiply_max() -> Exercise:
         "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
         "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
         'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
-        gates_circuit, "xyzw",
+        gates_circuit,
+        "xyzw",
         why="Upstream 2 at the sum; the product switches, the max routes.",
         before={
             "A router does not share out: all of the upstream goes one way.": {"z": 1, "w": 1},
             "A multiply gate switches: which number is the *other* input?": {"x": 6, "y": -8},
         },
-    )  # fmt: skip
+    )
 
 
 def score_of_one_weight() -> Value:
@@ -51,12 +52,13 @@ def shared_weight() -> Exercise:
         "**One weight in two places.** $f = \\sigma(w\\,x_0 + w\\,x_1 + b)$ at $w = 3$, $x_0 = 5$, "
         "$x_1 = 2$, $b = -21$; the score is $0$. By hand: which gradients arrive at $w$, $x_0$ "
         'and $b$? Answer with a dict: `{"w": …, "x_0": …, "b": …}`.',
-        one_weight_twice, ["w", "x_0", "b"],
+        one_weight_twice,
+        ["w", "x_0", "b"],
         why="The sigmoid gate sends 0.5 · 0.5 = 0.25 back; w is used twice and gets both shares.",
         after={
             hint: undamped,
         },
-    )  # fmt: skip
+    )
 
 
 def two_passes() -> Exercise:

@@ -103,7 +103,8 @@ def down_the_stream() -> Exercise:
         "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
         "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
         '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
-        stream, "xwv",
+        stream,
+        "xwv",
         why="Each layer multiplies by 1 for the way straight on plus its own slope: "
         "(1 − 2.5)(1 + 3) at x.",
         after={
@@ -112,7 +113,7 @@ def down_the_stream() -> Exercise:
             f"{lost} both layers: each adds to what comes in.": down(first=0, second=0),
             swapped: Either({"w": (1 + V) * h, "v": X}, {"w": h}),
         },
-    )  # fmt: skip
+    )
 
 
 def tempered(logits: Numbers, temperature: float) -> list[float]:
