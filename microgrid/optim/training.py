@@ -96,7 +96,7 @@ class Training:
 
     def learn(self, optimizer: Optimizer, batches: Iterable[Data]) -> float:
         """Move the parameters once for each batch; the mean loss of the samples on the way."""
-        losses, sizes = [], []
+        losses, sizes, self.epoch = [], [], len(self.history)
         for batch in batches:
             loss, gradient = self.finite(self.objective.value_and_grad, batch)
             with np.errstate(over="ignore", invalid="ignore"):
@@ -128,7 +128,6 @@ class Training:
             self.history.stopped = "stopped by a callback"
         elif self.patience is not None and self.epoch - self.history.best >= self.patience:
             self.history.stopped = f"{self.watched} has not fallen for {self.patience} epochs"
-        self.epoch += 1
         return bool(self.history.stopped)
 
     def restore(self) -> None:

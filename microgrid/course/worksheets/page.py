@@ -34,9 +34,8 @@ margin:0 auto;box-sizing:border-box}
 break-inside:avoid}
 .microgrid-sheet figure{margin:6px 0;overflow-x:auto}
 .microgrid-sheet figure svg{display:block;max-width:none;height:auto}
-.microgrid-sheet table{font-size:13px}
 .microgrid-sheet .small{color:var(--soft);font-size:12px;float:right;margin:6px 0 0 12px}
-.microgrid-sheet table{border-collapse:collapse;margin:6px 0}
+.microgrid-sheet table{border-collapse:collapse;font-size:13px;margin:6px 0}
 .microgrid-sheet .appendix{break-before:page;border-top:1px solid #d0d7de;margin-top:16px;
 padding-top:16px}
 .microgrid-sheet .appendix table{width:100%}.microgrid-sheet .appendix h2{margin-top:14px}

@@ -66,12 +66,10 @@ def proposal(kind: Kind, rng: Random) -> Value | None:
 
 
 def name(root: Value) -> None:
-    """Letters in the order of the forward pass."""
+    """Label the nodes with letters, in the order of the forward pass."""
     order = topological(root)
     leaves, gates = ([v for v in order if bool(v.op) is inner] for inner in (False, True))
-    for v, label in zip(leaves, LEAVES):
-        v.label = label
-    for v, label in zip(gates, INNER):
+    for v, label in [*zip(leaves, LEAVES), *zip(gates, INNER)]:
         v.label = label
     root.label = ROOT
 
