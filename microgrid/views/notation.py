@@ -188,12 +188,14 @@ def parsed(op: Op, n: int, notation: Notation) -> Template:
         depth += len(re.findall(r"(?<!\\)[{(\[]", pieces[k]))
         depth -= len(re.findall(r"(?<!\\)[})\]]", pieces[k]))
         bars += pieces[k].count("|")
-        least = ANY
-        if not depth and not bars % 2:
-            signs = ["^" if s.startswith("^") else s for s in (beside[k][-1], beside[k + 1][0])]
-            before, after = (notation.signs.get(sign, UNKNOWN) for sign in signs)
-            least, strength = max(before[1], after[0]), min(strength, before[2], after[2])
-        slots.append(Slot(int(operand) - 1, least, first=k == 0 and not pieces[0]))
+        signs = ["^" if s.startswith("^") else s for s in (beside[k][-1], beside[k + 1][0])]
+        if inside := bool(depth or bars % 2):  # of brackets, where only a sum needs more of them
+            signs = [sign if sign in ("+", "-") else "" for sign in signs]
+        before, after = (notation.signs.get(sign, UNKNOWN) for sign in signs)
+        if not inside:
+            strength = min(strength, before[2], after[2])
+        first = pieces[k].endswith(("{", "(", "[")) if inside else k == 0 and not pieces[0]
+        slots.append(Slot(int(operand) - 1, max(before[1], after[0]), first))
     return Template(tuple(pieces), tuple(slots), strength)
 
 
