@@ -14,7 +14,7 @@ from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.settings import number
-from microgrid.engine.value import Value
+from microgrid.engine.value import Value, peek_grad
 from microgrid.nn.module import Module
 from microgrid.optim.schedules import Schedule
 
@@ -82,7 +82,7 @@ class Optimizer(ABC):
         """
         if not self.parameters:
             raise ParameterError("this optimizer has no parameters: hand it those of your model")
-        if gradient is None and all(p._grad is None for p in self.parameters):
+        if gradient is None and all(peek_grad(p) is None for p in self.parameters):
             raise ParameterError(
                 "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
                 "gradient of a program, step(gradient)"

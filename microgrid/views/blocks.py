@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import scope_of
-from microgrid.engine.value import Constant, Value
+from microgrid.engine.value import Constant, Value, peek_grad
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, INK, RED, decimals, plural, split, unique
@@ -204,7 +204,7 @@ def summary(title: str, nodes: list[Value], expected: dict[Value, Number], digit
     """A block's name, its numbers of gates and leaves, and its largest |gradient| after a pass."""
     gates = sum(v.op is not None for v in nodes)
     lines = [plural(gates, "gate"), plural(len(nodes) - gates, "leaf", "leaves")]
-    grads = [v._grad for v in nodes if v._grad is not None]
+    grads = [g for g in map(peek_grad, nodes) if g is not None]
     expected_grads = [expected.get(v, 0) for v in nodes]
     now, later = (f"max |grad| {decimals(largest(g), digits)}" for g in (grads, expected_grads))
     lines.append(now if grads else " ")
@@ -224,8 +224,9 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     some = nodes[:MOST_NUMBERS]
     more = f", … ({len(nodes)})" if len(nodes) > len(some) else ""
     values = ", ".join(decimals(v.data, digits) for v in some) + more
-    passed = ["–" if v._grad is None else decimals(v._grad, digits) for v in some]
-    below = ", ".join(passed) + more[:3] if any(v._grad is not None for v in some) else ""
+    grads = [peek_grad(v) for v in some]
+    passed = ["–" if g is None else decimals(g, digits) for g in grads]
+    below = "" if grads.count(None) == len(grads) else ", ".join(passed) + more[:3]
     later = ", ".join(decimals(expected.get(v, 0), digits) for v in some) + more[:3]
     return wire(name, inked(GREEN, values), inked(RED, below, later))
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import LabelError
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
+from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
@@ -98,7 +98,7 @@ class Numbers:
 
     def gradient(self, v: Value) -> Text | None:
         blank = v in self.blanks.gradients
-        return None if blank else self.passed(v._grad, self.expected.get(v, 0))
+        return None if blank else self.passed(peek_grad(v), self.expected.get(v, 0))
 
     def share(self, v: Value, k: int) -> Text:
         """What gate v sent back to its operand k."""
@@ -112,7 +112,8 @@ class Numbers:
             self.shares[v], later = [(None, 0)] * len(v.parents), self.expected.get(v, 0)
             with suppress(Exception):
                 locals_ = [0 if local is NO_PATH else local for _, local in edges(v, v.op)]
-                passed = [None if v._grad is None else v._grad * local for local in locals_]
+                grad = peek_grad(v)
+                passed = [None if grad is None else grad * local for local in locals_]
                 self.shares[v] = list(zip(passed, [later * local for local in locals_]))
         return self.shares[v]
 
@@ -124,7 +125,8 @@ class Numbers:
     def sum(self, v: Value, shares: list[Share]) -> Text:
         """The shares of a leaf's copies, added up."""
         sent = [share for share, _ in shares if share is not None]
-        earlier = v._grad - sum(sent) if v._grad is not None and sent else 0
+        grad = peek_grad(v)
+        earlier = grad - sum(sent) if grad is not None and sent else 0
         later = terms([share for _, share in shares], 0, self.digits)
         return inked(RED, terms(sent, earlier, self.digits), later)
 
