@@ -14,8 +14,6 @@ film, formula), `matrices` (from scalars to the matrix formulas), `program` (rec
 `course` (exercises and worksheets), `cli` (the command line).
 """
 
-from typing import TYPE_CHECKING, Any
-
 from microgrid.engine.calculus import (
     derivative,
     grad,
@@ -27,9 +25,10 @@ from microgrid.engine.calculus import (
 )
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, custom_op
+from microgrid.engine.labels import scope
 from microgrid.engine.lazy import lazily
-from microgrid.engine.scopes import scope
-from microgrid.engine.value import Op, Value
+from microgrid.engine.op import Op
+from microgrid.engine.value import Value
 
 LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "version": "__version__",
@@ -45,12 +44,7 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
 }
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any: ...
-
-else:
-    __getattr__ = lazily(__name__, LATER)
+__getattr__ = lazily(__name__, LATER)
 
 __all__ = [
     "MicrogridError",

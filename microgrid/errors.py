@@ -4,12 +4,19 @@ from microgrid.engine.lazy import lazily
 
 ROOMS = {
     "engine.errors": (
-        "ArgumentError BranchError DivergedError DivisionError "
-        "DomainError EngineError ExerciseError ExpressionError "
-        "FrozenError GradientLostError GraphError LabelError "
-        "LayoutError MicrogridError NumberError ParameterError "
-        "RangeError RuleError ShapeError TargetError"
+        "ArgumentError DivisionError DomainError GradientLostError GraphError MicrogridError "
+        "NumberError ParameterError RangeError RuleError ShapeError TargetError"
     ),
+    "engine.labels": "LabelError",
+    "views.expression": "ExpressionError",
+    "views.files": "LayoutError",
+    "matrices.derivation": "DerivationError",
+    "program.tape": "FrozenError",
+    "program.tracing": "BranchError",
+    "program.text.branchless": "Untranslatable",
+    "check.engine": "EngineError",
+    "optim.training": "DivergedError",
+    "course.exercise": "ExerciseError",
 }
 __getattr__ = lazily("microgrid", ROOMS)
 __all__ = [name for names in ROOMS.values() for name in names.split()]

@@ -19,11 +19,11 @@ import numpy as np
 
 from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients
-from microgrid.engine.errors import LayoutError, ShapeError
-from microgrid.engine.scopes import scope_of
+from microgrid.engine.errors import ShapeError
+from microgrid.engine.labels import scope_of
 from microgrid.engine.value import Value
 from microgrid.nn.predict import predict
-from microgrid.views.files import save_by_suffix
+from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED
 

@@ -1,7 +1,11 @@
-"""Check anyone's engine: what is wrong with a `Value`, the smallest program for it, its name.
+"""Check anyone's engine: its mistakes, each with the smallest program that shows it and a name.
 
-It runs the engine's code with your rights, in a process of its own: to grade strangers, put the
-whole check into a container.
+In reading order: `example` (what an engine runs), `engine` and `worker` (its process),
+`capabilities` (what it offers), `properties`, `museum` (broken engines), `diagnosis`, `checker`,
+`findings`, `report`. Beside them stands `gradient_check`, for the gradients of your own functions.
+
+The checker runs the engine's code with your rights, in a process of its own: to grade strangers,
+put the whole check into a container.
 
 >>> from microgrid.check import check, museum
 >>> report = check(museum.engine("swapped", "mul"), only=["one operation"])

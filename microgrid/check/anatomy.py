@@ -6,8 +6,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from microgrid.check.dialect import OPERATIONS
-from microgrid.check.trial import Trial, close, run, short, told_apart, written
+from microgrid.check.capabilities import OPERATIONS
+from microgrid.check.example import Example, close, in_one_line, run, short, told_apart
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Constant, Value, topological
 from microgrid.views.captions import caption
@@ -18,7 +18,7 @@ LARGEST = 12  # gates of a picture as text
 
 
 class Unnest(ast.NodeTransformer):
-    """Give every operation inside of an expression a name of its own."""
+    """Give every operation inside an expression a name of its own."""
 
     def __init__(self) -> None:
         self.before: list[ast.stmt] = []
@@ -53,13 +53,13 @@ class Unnest(ast.NodeTransformer):
         return ast.Name(name, ast.Load())
 
 
-def unnested(trial: Trial) -> Trial | None:
+def unnested(example: Example) -> Example | None:
     """The same program with a name for every node, looking at every gradient.
 
-    None where there is more to it than names and calls: loops, lists, attributes that are set.
+    None if it has more than names and calls: a loop, a list, an attribute that is set.
     """
-    tree = ast.parse(trial.text)
-    if "[" in trial.text or not all(
+    tree = ast.parse(example.text)
+    if "[" in example.text or not all(
         isinstance(line, ast.Expr)
         or (isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name))
         for line in tree.body
@@ -70,7 +70,7 @@ def unnested(trial: Trial) -> Trial | None:
         target.id for statement in tree.body if isinstance(statement, ast.Assign)
         for target in statement.targets if isinstance(target, ast.Name)
     ]  # fmt: skip
-    return Trial((written(tree),), tuple(f"{name}.grad" for name in dict.fromkeys(names)))
+    return Example((in_one_line(tree),), tuple(f"{name}.grad" for name in dict.fromkeys(names)))
 
 
 @dataclass(frozen=True)
@@ -79,18 +79,18 @@ class Anatomy:
 
     root: Value
     names: dict[Value, str]
-    came: dict[Value, float]
+    actual: dict[Value, float]
     tolerance: float
 
     def wrong(self, v: Value) -> bool:
-        return v in self.came and not close(self.came[v], float(v.grad), self.tolerance)
+        return v in self.actual and not close(self.actual[v], float(v.grad), self.tolerance)
 
     def yours(self, v: Value) -> str:
-        """The gradient that came, if it is wrong."""
-        return f"yours {told_apart(self.came[v], float(v.grad))[0]}" if self.wrong(v) else ""
+        """The engine's gradient, if it is wrong."""
+        return f"yours {told_apart(self.actual[v], float(v.grad))[0]}" if self.wrong(v) else ""
 
     def suspect(self) -> str:
-        """The first operation from the result whose own gradient is right, and a parent's wrong."""
+        """The operation nearest to the result with a right gradient and a parent's wrong one."""
         for v in reversed(topological(self.root)):
             parent = next((self.names[p] for p in v.parents if self.wrong(p)), None)
             if v.op and parent and not self.wrong(v):
@@ -102,10 +102,10 @@ class Anatomy:
         return ""
 
     def picture(self, prefix: str = "") -> Picture:
-        """The graph; nodes with another gradient than the right one say so."""
+        """The graph; a node whose gradient is wrong says so."""
         for v, name in self.names.items():
             v.label = name
-        notes = {v: self.yours(v) for v in self.came}
+        notes = {v: self.yours(v) for v in self.actual}
         return draw(self.root, level="gates", notes=notes, prefix=prefix)
 
     def text(self) -> list[str]:
@@ -137,14 +137,14 @@ class Anatomy:
         return f"{line}, {self.yours(v)}  ✗" if self.wrong(v) else line
 
 
-def anatomy(trial: Trial, came: Mapping[str, float], tolerance: float) -> Anatomy | None:
-    """The right graph of an unnested program, with the gradients that came ("a.grad": 1.0)."""
-    space = run(trial, {"Value": Value, **FUNCTIONS})
+def anatomy(example: Example, actual: Mapping[str, float], tolerance: float) -> Anatomy | None:
+    """The right graph of an unnested program, with the engine's gradients ("a.grad": 1.0)."""
+    space = run(example, {"Value": Value, **FUNCTIONS})
     nodes = {name: v for name, v in space.items() if isinstance(v, Value)}
     if not nodes:
         return None
     root = list(nodes.values())[-1]
     inside = set(topological(root))
     names = {v: name for name, v in nodes.items() if v in inside}
-    grads = {nodes[k.removesuffix(".grad")]: x for k, x in came.items()}
+    grads = {nodes[k.removesuffix(".grad")]: x for k, x in actual.items()}
     return Anatomy(root, names, grads, tolerance)

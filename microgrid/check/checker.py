@@ -15,14 +15,13 @@ from hypothesis import HealthCheck, Phase, configuration, find, settings
 from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
+from microgrid.check.capabilities import OPERATIONS, learn, run
 from microgrid.check.diagnosis import diagnose
-from microgrid.check.dialect import OPERATIONS, Dialect, learn, run
-from microgrid.check.engine import NOT_RUN, Engine, shown
-from microgrid.check.findings import Finding, Result, in_one_line
-from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Offer, Property
+from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
+from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
+from microgrid.check.findings import Finding, Result, example_in_one_line
+from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Property
 from microgrid.check.report import Report
-from microgrid.check.trial import DIGITS, SINGLE, Failure, Outcome, Trial, truth
-from microgrid.engine.errors import EngineError
 
 Progress = Callable[[Property], None]
 
@@ -37,14 +36,14 @@ def check(
     `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
     own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
     `examples` is how many programs each property draws for each operation, and the same `seed`
-    draws the same programs. An operation that is not offered is no failure, unless `require` names
-    it; what is fragile is one if `strict`. EngineError if the engine does not load, or for an
-    unknown name.
+    draws the same programs. An operation that is not offered fails only if `require` names it, a
+    fragile finding only if `strict`. EngineError if the engine does not load, or for an unknown
+    name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.engine("overwrites", "add"), only=["values", "reuse"])
     >>> print(report.findings[0].headline)
-    your `+` overwrites `.grad` where it must add to it: a.grad came 1, right 2
+    your `+` overwrites `.grad` where it must add to it: a.grad = 1, expected 2
     """
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
     with no_files(), Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
@@ -55,11 +54,11 @@ def check(
             if not chosen or prop.name in chosen or prop.name == "contract":
                 checker.examine(prop)
         return Report(
-            target=shown(target),
+            target=name_of(target),
             about=engine.about,
             results=checker.results,
-            missing=checker.dialect.missing,
-            unknown=checker.dialect.unknown,
+            missing=checker.can.missing,
+            unknown=checker.can.unknown,
             required=required,
             strict=strict,
             single=checker.digits == SINGLE,
@@ -69,7 +68,7 @@ def check(
 
 @contextmanager
 def no_files() -> Iterator[None]:
-    """hypothesis keeps its files in a folder that goes afterwards, not in the user's."""
+    """hypothesis keeps its files in a temporary folder, not in the user's."""
     kept = vars(configuration).get("__hypothesis_home_directory")
     with TemporaryDirectory(prefix="microgrid-") as folder:
         configuration.set_hypothesis_home_dir(folder)
@@ -88,22 +87,20 @@ def known(names: Iterable[str], table: Any, what: str) -> list[str]:
 
 
 class Checker:
-    """One run: what has been found so far, and what still works."""
+    """One run: the results so far, and what the engine can still do."""
 
     def __init__(self, engine: Engine, examples: int, seed: int, end: float) -> None:
         self.engine, self.examples, self.seed, self.end = engine, examples, seed, end
-        self.dialect: Dialect = learn(engine)
-        self.offer = Offer(self.dialect)
+        self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
-        self.failed: dict[str, Finding] = {}  # property: its first finding
         self.ask = cache(self.outcome)
-        tenth = self.outcome(Trial(("x = Value(0.1)",), ("x.data",)))
+        tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
             self.digits = SINGLE
 
-    def outcome(self, trial: Trial, patience: float = 1.0) -> Outcome:
-        return run(self.engine, self.dialect, trial, self.engine.limit * patience)
+    def outcome(self, example: Example, patience: float = 1.0) -> Outcome:
+        return run(self.engine, self.can, example, self.engine.limit * patience)
 
     @property
     def stopped(self) -> str:
@@ -116,21 +113,23 @@ class Checker:
         """All cases of one property."""
         result = Result(prop)
         self.results.append(result)
-        for case in prop.cases(self.offer):
+        for case in prop.cases(self.can):
             if self.stopped:
                 result.not_run = self.stopped
                 break
             self.case(prop, case, result)
-        for finding in result.findings:
-            self.failed.setdefault(prop.name, finding)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for result in self.results for finding in result.findings]
 
     def case(self, prop: Property, case: Case, result: Result) -> None:
-        cause = next((self.offer.broken[n] for n in case.needs if n in self.offer.broken), None)
-        missing = [name for name in case.needs if name in OPERATIONS and not self.offer.has(name)]
+        cause = next((self.can.broken[n] for n in case.needs if n in self.can.broken), None)
+        missing = [name for name in case.needs if name in OPERATIONS and not self.can.has(name)]
         if cause is not None:
             result.waits.setdefault(case.subject, cause)
-            for name in case.breaks:  # it has not been found sound, either
-                self.offer.broken.setdefault(name, cause)
+            for name in case.breaks:  # it may be broken, too
+                self.can.broken.setdefault(name, cause)
             return
         if missing:
             result.absent.append(case.subject or ", ".join(missing))
@@ -140,7 +139,7 @@ class Checker:
             result.not_run = self.stopped
         elif failure is None:
             (result.held if programs else result.absent).append(case.subject)
-        elif case.optional and failure.came.error and not failure.came.stopped:
+        elif case.optional and failure.actual.error and not failure.actual.stopped:
             result.absent.append(case.optional)
         else:
             self.report(prop, case, failure, result)
@@ -151,79 +150,77 @@ class Checker:
         cause = self.cause(failure, prop.kind) if prop.small else None
         if cause is None:
             diagnosis = diagnose(failure, case.subject, prop, self.ask) if prop.small else None
-            if diagnosis is None or diagnosis.exhibit.caught != prop.name:
-                cause = next((self.failed[p] for p in prop.after if p in self.failed), None)
+            if diagnosis is None or diagnosis.mistake.caught != prop.name:
+                cause = next((f for f in self.findings if f.prop.name in prop.after), None)
         if cause is not None:
             result.follows[case.subject] = cause
-            self.offer.broken |= dict.fromkeys(case.breaks, cause)
+            self.can.broken |= dict.fromkeys(case.breaks, cause)
             return
-        own = self.dialect.translate(failure.trial)
+        own = self.can.translate(failure.example)
         finding = next((f for f in result.findings if f.shares(kind, diagnosis)), None)
         if finding is None:
             finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
             result.findings.append(finding)
         elif diagnosis is None:
-            finding.more.append(in_one_line(own, failure))
+            finding.more.append(example_in_one_line(own, failure))
         finding.subjects.append(case.subject)
         if kind != CONVENTION:
-            self.offer.broken |= dict.fromkeys(case.breaks, finding)
+            self.can.broken |= dict.fromkeys(case.breaks, finding)
 
     def cause(self, failure: Failure, kind: str) -> Finding | None:
         """An earlier finding whose mistake alone gives these wrong numbers, too."""
-        findings = [f for result in self.results for f in result.findings
-                    if f.kind in (WRONG, kind)]  # fmt: skip
-        return next((f for f in findings if f.diagnosis and f.diagnosis.explains(failure)), None)
+        explaining = (
+            f for f in self.findings
+            if f.kind in (WRONG, kind) and f.diagnosis and f.diagnosis.explains(failure)
+        )  # fmt: skip
+        return next(explaining, None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
-        trial = unnested(failure.trial)
-        if trial is None or failure.came.error:
+        example = unnested(failure.example)
+        if example is None or failure.actual.error:
             return None
-        came = self.ask(trial)
-        tolerance = failure.right.tolerance(self.digits)
-        found = dict(zip(trial.look, came.numbers))
-        return None if came.error else anatomy(trial, found, tolerance)
+        actual = self.ask(example)
+        gradients = dict(zip(example.look, actual.numbers))
+        tolerance = failure.expected.tolerance(self.digits)
+        return None if actual.error else anatomy(example, gradients, tolerance)
 
     def search(self, prop: Property, case: Case) -> tuple[int, Failure | None]:
         """How many programs were run, and the smallest failure that hypothesis finds."""
         best: list[Failure] = []
         programs = 0
 
-        def fails(trial: Trial) -> bool:
+        def fails(example: Example) -> bool:
             nonlocal programs
-            came = NOT_RUN if self.stopped else self.outcome(trial, prop.patience)
-            if came is NOT_RUN:
+            actual = NOT_RUN if self.stopped else self.outcome(example, prop.patience)
+            if actual is NOT_RUN:
                 return False
             programs += 1
-            failure = prop.judge(trial, came, truth(trial), self.digits)
-            if failure is not None and (not best or size(trial) <= size(best[0].trial)):
+            failure = prop.judge(example, actual, expected(example), self.digits)
+            if failure is not None and (not best or size(example) <= size(best[0].example)):
                 best[:] = [failure]
             return failure is not None
 
-        if isinstance(case.trials, list):
-            any(fails(trial) for trial in case.trials)
+        if isinstance(case.examples, list):
+            any(fails(example) for example in case.examples)
         else:
+            effort = settings(
+                max_examples=self.examples * prop.draws, database=None, deadline=None,
+                suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+            )  # fmt: skip
+            draws = random.Random(f"{self.seed} {prop.name} {case.subject}")
             with suppress(NoSuchExample, HypothesisException):
-                find(
-                    case.trials, fails, settings=self.settings(prop.draws),
-                    random=random.Random(f"{self.seed} {prop.name} {case.subject}"),
-                )  # fmt: skip
+                find(case.examples, fails, settings=effort, random=draws)
         return programs, best[0] if best else None
-
-    def settings(self, times: int) -> settings:
-        return settings(
-            max_examples=self.examples * times, database=None, deadline=None,
-            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
-        )  # fmt: skip
 
 
 def kind_of(prop: Property, failure: Failure) -> str:
-    """A finite wrong number is wrong, however large or deep the program was."""
+    """WRONG for a finite wrong number, however large or deep the program was."""
     if failure.convention:
         return CONVENTION
-    finite = not failure.came.error and all(map(math.isfinite, failure.came.numbers))
+    finite = not failure.actual.error and all(map(math.isfinite, failure.actual.numbers))
     return WRONG if finite and prop.numbers else prop.kind
 
 
-def size(trial: Trial) -> tuple[int, int]:
-    return len(trial.look), len(trial.text)
+def size(example: Example) -> tuple[int, int]:
+    return len(example.look), len(example.text)

@@ -1,55 +1,56 @@
-"""The name of a mistake: the engines of the museum that give the same wrong numbers.
+"""The name of a mistake: the engine of the museum that gives the same wrong numbers.
 
-An exhibit is a candidate if it answers the failing program as the engine did. Then both answer a
-handful of probes; what speaks for an exhibit is that the engine shows its symptoms, the probes that
-the exhibit gets wrong.
+A mistake is a candidate if the museum's engine with it gives the same outcome of the failing
+program. Then both run a handful of probes. The probes that the mistake gets wrong are its symptoms:
+the more of them the checked engine shows, the likelier is the mistake.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from microgrid.check.dialect import OPERATIONS
-from microgrid.check.museum import MUSEUM, Exhibit, composed, namespace
+from microgrid.check.capabilities import OPERATIONS
+from microgrid.check.example import Example, Failure, Outcome, expected, outcome_here, sensible
+from microgrid.check.museum import MUSEUM, Mistake, composed, namespace
 from microgrid.check.properties import PROPERTIES, Property, leaves
 from microgrid.check.strategies import LEAVES
-from microgrid.check.trial import Failure, Outcome, Trial, Truth, answer, sensible, truth
 
-ENOUGH = 0.8  # of an exhibit's symptoms
-Ask = Callable[[Trial], Outcome]
+ENOUGH = 0.8  # of the symptoms of a mistake
+Ask = Callable[[Example], Outcome]
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """A likely mistake, and the engine of the museum that has it in the same operation."""
 
-    exhibit: Exhibit
+    mistake: Mistake
     engine: Any
 
     def explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
-        return same(museum_answer(self.engine, failure.trial), failure.came, failure.right)
+        museum = museum_outcome(self.engine, failure.example)
+        return same(failure.actual, museum, failure.expected)
 
 
 def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Diagnosis | None:
     """The most likely mistake, or None for one that the museum does not have.
 
-    Between exhibits that agree as often, the one that this property is there to find comes first.
+    Of mistakes that agree as often, the one that this property is made to find comes first.
     """
-    if failure.came.stopped:
+    if failure.actual.stopped:
         return None
     ranked: list[tuple[tuple[float, float, bool], Diagnosis]] = []
     probes = [*GENERAL, *probes_of(subject)] if subject in OPERATIONS else list(GENERAL)
-    for exhibit, engine in candidates(subject, found_by.kind):
-        diagnosis = Diagnosis(exhibit, engine)
-        if failure.convention and exhibit.caught != found_by.name:
+    for mistake, engine in candidates(subject, found_by.kind):
+        diagnosis = Diagnosis(mistake, engine)
+        if failure.convention and mistake.caught != found_by.name:
             continue
         if diagnosis.explains(failure):
-            likely = (*likeness(engine, probes, ask), exhibit.caught == found_by.name)
+            likely = (*likeness(engine, probes, ask), mistake.caught == found_by.name)
             ranked.append((likely, diagnosis))
     if not ranked:
         return None
@@ -57,45 +58,45 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     return best if symptoms >= ENOUGH else None
 
 
-def candidates(subject: str, kind: str) -> Iterator[tuple[Exhibit, Any]]:
-    """The exhibits that this operation can have, with operators of their own or composed ones."""
+def candidates(subject: str, kind: str) -> Iterator[tuple[Mistake, Any]]:
+    """The mistakes that this operation can have, each on an engine of both kinds of operators."""
     op = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
-    for exhibit in MUSEUM.values():
-        if PROPERTIES[exhibit.caught].kind != kind:
+    for mistake in MUSEUM.values():
+        if PROPERTIES[mistake.caught].kind != kind:
             continue
-        if exhibit.operations is None or exhibit.operations(op):
-            engine: Any = exhibit.make(op) if exhibit.operations else exhibit.make()
-            yield exhibit, engine
-            yield exhibit, composed(engine)
+        if mistake.operations is None or mistake.operations(op):
+            engine: Any = mistake.make(op) if mistake.operations else mistake.make()
+            yield mistake, engine
+            yield mistake, composed(engine)
 
 
-def likeness(engine: Any, probes: list[Trial], ask: Ask) -> tuple[float, float]:
-    """How many of an exhibit's symptoms the checked one shows, and how often they agree at all."""
+def likeness(engine: Any, probes: list[Example], ask: Ask) -> tuple[float, float]:
+    """Which part of the symptoms the checked engine shows, and how often both agree at all."""
     shown, symptoms, agreed = 1, 1, 0  # the failing program is one
     for probe in probes:
-        right = truth(probe)
-        ours = museum_answer(engine, probe)
-        alike = same(ask(probe), ours, right)
+        museum = museum_outcome(engine, probe)
+        alike = same(ask(probe), museum, expected(probe))
         agreed += alike
-        if not right.agrees(ours):
+        if not expected(probe).agrees(museum):
             symptoms += 1
             shown += alike
     return shown / symptoms, agreed / len(probes)
 
 
-def same(came: Outcome, other: Outcome, right: Truth) -> bool:
-    if came.error or other.error:
-        return came.kind == other.kind
-    return Truth(other.numbers, right.scale).agrees(came)
+def same(actual: Outcome, museum: Outcome, expected: Outcome) -> bool:
+    """Whether two outcomes agree, up to the rounding of the expected one."""
+    if actual.error or museum.error:
+        return actual.kind == museum.kind
+    return replace(expected, numbers=museum.numbers).agrees(actual)
 
 
 @lru_cache(maxsize=8192)
-def museum_answer(engine: Any, trial: Trial) -> Outcome:
-    return answer(trial, namespace(engine))
+def museum_outcome(engine: Any, example: Example) -> Outcome:
+    return outcome_here(example, namespace(engine))
 
 
-def probe(lines: str, names: str = "x") -> Trial:
-    return Trial(tuple(lines.split("\n")), tuple(f"{name}.grad" for name in names))
+def probe(lines: str, names: str = "x") -> Example:
+    return Example(tuple(lines.split("\n")), tuple(f"{name}.grad" for name in names))
 
 
 POINTS = ((0.3, 0.5), (1.2, 0.5), (2.0, -0.5), (-0.8, -0.3), (-3.0, 0.5))
@@ -122,8 +123,8 @@ GENERAL = (
 
 
 @lru_cache(maxsize=256)
-def probes_of(subject: str) -> tuple[Trial, ...]:
-    """One use of an operation, first, last and in the middle, once and twice, at several points."""
+def probes_of(subject: str) -> tuple[Example, ...]:
+    """One use of an operation as the first, last and inner gate, once and twice, at five points."""
     operation = OPERATIONS[subject]
     found = []
     for (start, step), exponent in zip(POINTS, ("3", "2", "0.5", "-1", "2")):
@@ -137,4 +138,4 @@ def probes_of(subject: str) -> tuple[Trial, ...]:
             found.append(
                 probe(f"{leaves(list(xs.values()))}; f = {text}; f.backward()", "".join(xs))
             )
-    return tuple(trial for trial in found if sensible(trial, math.inf))
+    return tuple(example for example in found if sensible(example, math.inf))

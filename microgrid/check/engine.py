@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import queue
 import signal
@@ -11,27 +10,33 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from json import dumps, loads
+from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from microgrid.check import worker
-from microgrid.check.trial import Outcome
-from microgrid.engine.errors import EngineError
+from microgrid.check.example import Outcome
+from microgrid.engine.errors import MicrogridError
 
 LONGEST_ANSWER = 1_000_000  # characters
-STRIKES = 3  # so many programs may hang or kill the process before it is given up
+STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
-UNENDED, NO_ANSWER = "did not end", "no answer within"  # by which its errors are known
+UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
+
+
+class EngineError(MicrogridError, RuntimeError):
+    """An engine that is to be checked does not load."""
 
 
 class Engine:
-    """A child process that evaluates programs; it is started again when it dies.
+    """A child process that evaluates programs, started again when it dies.
 
-    The child has a session of its own, so that what it starts ends with it. `EngineError` where it
-    cannot be loaded at all.
+    The child has a session of its own, so that the processes it starts end with it. EngineError if
+    it cannot load the engine.
     """
 
     def __init__(
@@ -40,7 +45,7 @@ class Engine:
         self.target, self.limit, self.lifetime, self.loading = target, limit, lifetime, loading
         self.strikes = self.count = 0
         self.end = time.monotonic() + lifetime
-        self.process: Child | None = None
+        self.child: Child | None = None
         self.about = self.start()
         self.cls = self.about["class"]
 
@@ -49,11 +54,11 @@ class Engine:
         return self.strikes >= STRIKES
 
     def start(self) -> dict[str, Any]:
-        """A fresh process, and what it says of the class."""
-        self.process = spawn(self.target, self.lifetime)
-        name, about = shown(self.target), {}
+        """Start a process, and return what it says of the class."""
+        self.child = spawn(self.target, self.lifetime)
+        name, about = name_of(self.target), {}
         try:
-            about = self.process.read(min(self.loading, max(1.0, self.end - time.monotonic())))
+            about = self.child.read(min(self.loading, max(1.0, self.end - time.monotonic())))
             refusal = refused(about, name)
         except TimeoutError:
             refusal = f"loading {name} {UNENDED}"
@@ -67,19 +72,19 @@ class Engine:
         return about
 
     def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
-        """The numbers that these expressions have after these lines, or how it ended."""
+        """The outcome of these lines: the numbers that the expressions have after them."""
         left = self.end - time.monotonic()
         if left <= 0 or self.given_up:
             return NOT_RUN
         limit = limit or self.limit
         try:
-            if self.process is None:
+            if self.child is None:
                 self.start()
-            assert self.process is not None
+            assert self.child is not None
             self.count += 1
             request = {"id": self.count, "text": text, "look": look}
-            answer = self.process.ask(request, min(limit, left))
-            if answer.get("id") != self.count:  # of another process that the engine made
+            answer = self.child.ask(request, min(limit, left))
+            if answer.get("id") != self.count:  # another process answered, which the engine started
                 raise ValueError
             if "error" in answer:
                 return Outcome(error=printable(str(answer["error"])))
@@ -101,9 +106,9 @@ class Engine:
         return Outcome(error=ended, stopped=True)
 
     def close(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process = None
+        if self.child is not None:
+            self.child.kill()
+            self.child = None
 
     def __enter__(self) -> Engine:
         return self
@@ -116,16 +121,16 @@ class Engine:
 
 
 class Child:
-    """Lines of JSON to and from a process; a thread reads, so that no answer can be waited for."""
+    """Lines of JSON to and from a process; a thread reads, so that waiting can end in time."""
 
-    def __init__(self, pid: int, requests: Any, answers: Any, popen: Any = None) -> None:
-        self.pid, self.requests, self.answers, self.popen = pid, requests, answers, popen
+    def __init__(self, process: Any, requests: Any, answers: Any) -> None:
+        self.process, self.requests, self.answers = process, requests, answers
         self.lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self.listen, daemon=True).start()
         atexit.register(self.kill)
 
     def listen(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             while line := self.answers.readline(LONGEST_ANSWER):
                 self.lines.put(line)
         self.lines.put("")
@@ -153,32 +158,31 @@ class Child:
 
     def ending(self) -> str:
         """How the process ended, in words."""
-        if self.popen is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = self.popen.wait(1.0)
-                return signalled(-code) if code < 0 else f"exit code {code}"
-        elif (status := reaped(self.pid, 1.0)) is not None:
-            code = os.waitstatus_to_exitcode(status)
-            self.pid = 0
-            return signalled(-code) if code < 0 else f"exit code {code}"
-        return "it closed its output"
+        code = exit_code(self.process)
+        if code is None:
+            return "it closed its output"
+        names = {-s.value: s.name for s in signal.Signals}
+        return f"killed by {names.get(code, -code)}" if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
         """End the process and its session."""
         atexit.unregister(self.kill)
-        if self.pid and (self.popen is None or hasattr(os, "killpg")):
-            with contextlib.suppress(OSError):
-                os.killpg(self.pid, signal.SIGKILL)
-        if self.popen is not None:
-            self.popen.kill()
-            self.popen.wait()
-        elif self.pid:
-            with contextlib.suppress(OSError):
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-            self.pid = 0
-        with contextlib.suppress(OSError):
+        with suppress(OSError, AttributeError):  # Windows has no killpg
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        exit_code(self.process)
+        with suppress(OSError):
             self.requests.close()
+
+
+def exit_code(process: Any) -> int | None:
+    """None if the process does not end within a second: it may close its output and live on."""
+    if not isinstance(process, subprocess.Popen):
+        process.join(1.0)
+        return process.exitcode  # type: ignore[no-any-return]
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(1.0)
+    return None
 
 
 def spawn(target: Any, lifetime: float) -> Child:
@@ -188,15 +192,10 @@ def spawn(target: Any, lifetime: float) -> Child:
     place, kind, name = parse(target)
     command = [sys.executable, "-B", worker.__file__, place, kind, name, str(int(lifetime) + 30)]
     process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-        env=os.environ | {"PYTHONHASHSEED": "0"},
-    )
-    return Child(process.pid, process.stdin, process.stdout, process)
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        start_new_session=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    return Child(process, process.stdin, process.stdout)
 
 
 def fork(cls: Any, seconds: int) -> Child:
@@ -207,21 +206,24 @@ def fork(cls: Any, seconds: int) -> Child:
         raise EngineError("this system cannot fork: write the class to a file, and check the file")
     sys.stdout.flush()
     down, up = os.pipe(), os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setsid()
-            os.dup2(down[0], 0)
-            os.dup2(up[1], 1)
-            os.closerange(3, 256)
-            worker.limited(seconds)
-            requests, answers = worker.silence()
-            worker.serve(requests, answers, lambda: (None, cls))
-        finally:
-            os._exit(0)
+    process = get_context("fork").Process(target=serve, args=(cls, down[0], up[1], seconds))
+    process.start()
     os.close(down[0])
     os.close(up[1])
-    return Child(pid, os.fdopen(down[1], "w"), os.fdopen(up[0]))
+    return Child(process, os.fdopen(down[1], "w"), os.fdopen(up[0]))
+
+
+def serve(cls: type, requests: int, answers: int, seconds: int) -> None:
+    """The work of the copy, which never returns to its caller."""
+    try:
+        os.setsid()
+        os.dup2(requests, 0)
+        os.dup2(answers, 1)
+        os.closerange(3, 256)
+        worker.limited(seconds)
+        worker.serve(*worker.silence(), lambda: (None, cls))
+    finally:
+        os._exit(0)
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
@@ -262,36 +264,17 @@ def refused(about: dict[str, Any], name: str) -> str:
 
 
 def sane(about: dict[str, Any]) -> bool:
-    """Whether it is what the child says of a class, not what an engine wrote in its place."""
+    """Whether the child said it of a class, not an engine in the child's place."""
     texts = [about.get("class"), about.get("module")]
     for key in ("methods", "functions"):
         texts += about[key] if isinstance(about.get(key), list) else [None]
     return all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
 
 
-def shown(target: Any) -> str:
+def name_of(target: Any) -> str:
     return str(target) if isinstance(target, str | os.PathLike) else str(target.__name__)
 
 
 def printable(text: str) -> str:
-    """Without control characters, which a terminal would obey and XML forbids."""
+    """Text without control characters: a terminal would obey them, and XML forbids them."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
-
-
-def reaped(pid: int, seconds: float) -> int | None:
-    """The status of a child that has ended; it may have closed its output and live on."""
-    end = time.monotonic() + seconds
-    with contextlib.suppress(OSError):
-        while pid:
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                return status
-            if time.monotonic() > end:
-                return None
-            time.sleep(0.01)
-    return None
-
-
-def signalled(number: int) -> str:
-    names = {s.value: s.name for s in signal.Signals}
-    return f"killed by {names.get(number, number)}"

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from microgrid.engine.calculus import copied, gradients, refuse_set, scalar, tree_leaves, variables
 from microgrid.engine.errors import MicrogridError, describe
-from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, topological
+from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import short, table
 
 STEPS = [10.0**-k for k in range(1, 14)]
@@ -39,8 +38,8 @@ class Entry:
     def verdict(self) -> str:
         """ "ok", "wrong", or "cannot tell" where rounding hides the answer.
 
-        The error is held against the size of the gradient alone. Only where gradient and
-        difference are both within the noise, so both zero as far as can be seen, noise excuses.
+        The error is compared with the size of the gradient. Only if gradient and difference both
+        lie within the noise are they accepted as equal.
         """
         size = max(abs(self.gradient), abs(self.difference))
         if not math.isfinite(size):
@@ -53,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What `gradcheck` found; prints as a table."""
+    """The result of `gradcheck`; prints as a table."""
 
     entries: list[Entry]
     kinks: list[str] = field(default_factory=list)  # operations with a kink within the step
@@ -61,7 +60,7 @@ class GradientReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every gradient agrees, every local gradient too, and no kink is in the way."""
+        """Whether every gradient and local gradient agrees, and no kink lies within the step."""
         right = all(e.verdict == "ok" for e in self.entries)
         return right and not self.first_wrong and not self.kinks
 
@@ -162,7 +161,7 @@ def central(f: Callable[[float], float], h: float) -> tuple[float, float]:
 
 
 def kinks_within(root: Value, leaves: list[Value], step: float) -> list[str]:
-    """The operations that have a kink nearer than a step can carry their operands."""
+    """The operations whose kink is so near that a step may cross it."""
     found = []
     for v in topological(root):
         if v.op is None or v.op.kink is None:
@@ -177,7 +176,7 @@ def kinks_within(root: Value, leaves: list[Value], step: float) -> list[str]:
 
 
 def first_wrong(root: Value) -> str:
-    """The first node, parents first, one of whose local gradients is wrong by itself."""
+    """The first node, parents first, that has a wrong local gradient."""
     for v in topological(root):
         if v.op is None:
             continue
@@ -204,7 +203,7 @@ def forward(v: Value, which: int, by: float) -> float:
 
 
 class NotFinite(NamedTuple):
-    """Where a value or a gradient first is inf or nan; prints as a sentence."""
+    """The place where a value or a gradient first is inf or nan; prints as a sentence."""
 
     node: Value  # whose value it is, or the gate that sent the gradient
     what: str  # "value" or "gradient"
@@ -223,8 +222,8 @@ class NotFinite(NamedTuple):
 def first_nonfinite(root: Value) -> NotFinite | None:
     """The first node whose value is inf or nan, else the first gate that sends such a gradient.
 
-    Values are looked at from the leaves on, gradients from the root down: in the order in which
-    they were computed. None if all are finite.
+    The order is that of the computation: values from the leaves to the root, then gradients from
+    the root to the leaves. None if all are finite.
 
     >>> x = Value(0.0, "x")
     >>> print(first_nonfinite(x.sqrt() * 2))

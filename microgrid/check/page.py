@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
-from typing import Any, TypeAlias
 
-from microgrid.check.findings import Finding
-from microgrid.engine.errors import LayoutError
-
-Report: TypeAlias = Any  # of report.py, which makes its pages here
+from microgrid.check.findings import Finding, Result
+from microgrid.views.files import LayoutError
 
 STYLE = """
 .microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;
@@ -43,60 +41,61 @@ text-align:left;vertical-align:top;overflow-wrap:anywhere}
 WORDS = {"absent": "not offered"}  # other states are words themselves
 
 
-def page(report: Report) -> str:
+def page(target: str, body: str) -> str:
     """A whole document."""
-    title = escape(f"microgrid check {report.target}")
+    title = escape(f"microgrid check {target}")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>body{{margin:0}}</style></head><body>\n{body(report)}\n"
+        f"<title>{title}</title><style>body{{margin:0}}</style></head><body>\n{body}\n"
         "</body></html>\n"
     )
 
 
-def body(report: Report) -> str:
-    """The report as one element, for a notebook, too."""
-    about = "; ".join(report.heading)
-    options = ", ".join(f"{name} {value}" for name, value in report.options.items())
-    mood = "holds" if report.ok else "wrong"
+def body(
+    target: str, about: str, verdict: str, ok: bool, findings: Iterable[Finding],
+    results: Iterable[Result], remarks: Iterable[str],
+) -> str:  # fmt: skip
+    """A report as one element, for a notebook, too."""
+    mood = "holds" if ok else "wrong"
     rows = "".join(
         f'<tr><td class="{kind(r.state)}">{WORDS.get(r.state, r.state)}</td>'
         f'<td class="name">{escape(r.prop.name)}</td>'
         f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{prose(r.detail)}</td></tr>'
-        for r in report.results
+        for r in results
     )
     return "\n".join(
         [
             f'<div class="microgrid-check"><style>{STYLE}</style>',
-            f"<h1>{escape(report.target)}</h1>",
-            f'<p class="soft">{escape(about)}; {escape(options)}</p>',
-            f'<p class="verdict {mood}">{escape(report.verdict)}</p>',
-            *(shown(f, i) for i, f in enumerate(report.findings)),
+            f"<h1>{escape(target)}</h1>",
+            f'<p class="soft">{escape(about)}</p>',
+            f'<p class="verdict {mood}">{escape(verdict)}</p>',
+            *(article(f, i) for i, f in enumerate(findings)),
             "<article><h2>All properties</h2>",
             '<table><tr><th></th><th>property</th><th class="says">says</th><th></th></tr>',
             f"{rows}</table>",
-            *(f'<p class="soft">{escape(remark)}</p>' for remark in report.remarks),
+            *(f'<p class="soft">{escape(remark)}</p>' for remark in remarks),
             "</article></div>",
         ]
     )
 
 
-def shown(finding: Finding, number: int) -> str:
+def article(finding: Finding, number: int) -> str:
     """One finding."""
     program = escape("\n".join(finding.program.lines))
     notes = [*([finding.failure.note] if finding.failure.note else []), *finding.more]
     note = "".join(f'<p class="number">{escape(note)}</p>' for note in notes)
     rows = "".join(
         f'<tr><td class="number">{escape(look)}</td><td class="number {finding.kind}">'
-        f'{escape(came)}</td><td class="number holds">{escape(right)}</td></tr>'
-        for look, came, right in finding.comparison
+        f'{escape(actual)}</td><td class="number holds">{escape(expected)}</td></tr>'
+        for look, actual, expected in finding.comparison
     )
     return (
         f'<article><h2><span class="kind {finding.kind}">{finding.kind}</span>'
         f"{prose(finding.sentence)}</h2>"
         f'<p class="soft">{escape(finding.prop.name)}: {escape(finding.prop.says)}</p>'
         f"<pre>{program}</pre>"
-        f"<table><tr><th></th><th>came</th><th>right</th></tr>{rows}</table>{note}"
+        f"<table><tr><th></th><th>actual</th><th>expected</th></tr>{rows}</table>{note}"
         f"{picture(finding, number)}<p><b>Hint.</b> {prose(finding.hint)}</p></article>"
     )
 

@@ -1,8 +1,8 @@
 """What a right engine does: one entry a property, in the order in which they build on each other.
 
-A property gives cases, a case draws trials. A case that fails breaks what it was about (its
-`breaks`), and a later case that needs it (its `needs`) is not run, but named as a consequence: so
-that each finding stands on its own.
+A property gives cases, and a case draws examples. Where a case fails, its `breaks` are broken: the
+checker does not run a later case that `needs` one of them, but reports it as a consequence. So each
+finding stands on its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,13 +19,13 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from microgrid.check import strategies
-from microgrid.check.dialect import OPERATIONS, Dialect, Operation
+from microgrid.check.capabilities import OPERATIONS, Capabilities, Operation
+from microgrid.check.example import Example, Failure, Judge, Numbers, Outcome, equal, sensible
 from microgrid.check.strategies import LEAVES, numbers, source
-from microgrid.check.trial import Failure, Judge, Outcome, Trial, Truth, equal, sensible
 from microgrid.matrices.formulas import affine_backward
 
 WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
-Trials = Any  # a strategy of trials, or a list of them
+Examples = Any  # a strategy of examples, or a list of them
 WEIGHTS = "pqrs"
 OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": operator.truediv}
 PLAIN = ("add", "sub", "mul", "div")
@@ -40,43 +40,28 @@ class Case:
     """One thing to find out; `subject` names the operation, "" the engine as a whole."""
 
     subject: str
-    trials: Trials
+    examples: Examples
     needs: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
-    optional: str = ""  # what an engine does not offer that raises an error here
+    optional: str = ""  # what an engine does not offer if it raises an error here
 
 
-@dataclass
-class Offer:
-    """What the engine offers, and what of it has not been found broken."""
-
-    dialect: Dialect
-    broken: dict[str, Any] = field(default_factory=dict)  # what: the finding that says so
-
-    @property
-    def operations(self) -> list[Operation]:
-        return list(self.dialect.offered.values())
-
-    def has(self, *names: str) -> bool:
-        return all(name in self.dialect.offered for name in names)
-
-    def sound(self, name: str) -> bool:
-        return self.has(name) and name not in self.broken
+Cases = Callable[[Capabilities], Iterable[Case]]
 
 
 @dataclass(frozen=True)
 class Property:
-    """A sentence about every right engine, and how to look for a counterexample."""
+    """A sentence about every right engine, and where to look for a counterexample."""
 
     name: str
     says: str
-    cases: Callable[[Offer], Iterable[Case]]
+    cases: Cases
     kind: str = WRONG
-    after: tuple[str, ...] = ()  # properties without which this one hardly can hold
+    after: tuple[str, ...] = ()  # where these properties fail, this one hardly can hold
     judge: Judge = equal
     patience: float = 1.0  # times the usual limit for one program
     draws: int = 1  # times the usual number of examples
-    small: bool = True  # so that the museum's slowest engine can run it, too
+    small: bool = True  # the museum's slowest engine can run its examples, too
     numbers: bool = False  # fragile, but a finite wrong number is wrong
 
 
@@ -86,7 +71,7 @@ PROPERTIES: dict[str, Property] = {}
 def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:
     """Enter the cases of a property into the table."""
 
-    def enter(cases: Callable[[Offer], Iterable[Case]]) -> Callable[[Offer], Iterable[Case]]:
+    def enter(cases: Cases) -> Cases:
         PROPERTIES[name] = Property(name, says, cases, **more)
         return cases
 
@@ -97,24 +82,32 @@ def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:
 
 
 @cache
-def operands(operation: Operation) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
-    return operands_of(operation)
-
-
-@cache
-def operands_inside(operation: Operation) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
-    return operands_of(operation).filter(lambda pair: inside(operation, pair[0]))
+def operands(
+    operation: Operation, edges: bool = True
+) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
+    """Numbers for the leaves and the operands as text, with or without the edges of the domain."""
+    found = operands_of(operation)
+    return found if edges else found.filter(lambda pair: inside(operation, pair[0]))
 
 
 @st.composite
 def operands_of(draw: Any, operation: Operation) -> tuple[list[Any], list[str]]:
-    """Numbers for the leaves, and the operands as text: the exponent of a power is a number."""
     count = operation.arity or draw(st.integers(*operation.counts))
     if operation.plain:
         return [draw(any_number)], [LEAVES[0], repr(draw(st.sampled_from(operation.plain)))]
     xs = [draw(any_number) for _ in range(count)]
     assume(smooth_at(operation, xs))
     return xs, list(LEAVES[:count])
+
+
+def one_pass(
+    text: str, xs: Sequence[Any], names: Sequence[str] = LEAVES, value: bool = False,
+    expected: Numbers | None = None,
+) -> Example:  # fmt: skip
+    """The example that computes f, goes backward, and looks at the gradients of the leaves."""
+    look = tuple(f"{name}.grad" for name, _ in zip(names, xs))
+    lines = (leaves(xs, names), f"f = {text}; f.backward()")
+    return Example(lines, ("f.data", *look) if value else look, expected)
 
 
 def leaves(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> str:
@@ -133,69 +126,64 @@ def inside(operation: Operation, xs: Sequence[Any]) -> bool:
 
 
 def drawn(make: Any, *arguments: Any) -> Any:
-    """Trials that have a right answer of moderate size."""
+    """Examples that have a right answer of moderate size."""
     return make(*arguments).filter(sensible)
 
 
 @st.composite
-def once(draw: Any, operation: Operation, backward: bool) -> Trial:
-    xs, texts = draw(operands_inside(operation))
-    line = f"f = {operation.write(*texts)}"
-    if not backward:
-        return Trial((leaves(xs), line), ("f.data",))
-    return Trial((leaves(xs), f"{line}; f.backward()"), gradients(xs))
-
-
-def gradients(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> tuple[str, ...]:
-    return tuple(f"{name}.grad" for name, _ in zip(names, xs))
+def once(draw: Any, operation: Operation, backward: bool) -> Example:
+    xs, texts = draw(operands(operation, edges=False))
+    text = operation.write(*texts)
+    return one_pass(text, xs) if backward else Example((leaves(xs), f"f = {text}"), ("f.data",))
 
 
 @holds("contract", "a Value keeps its number; its own gradient is 1")
-def contract(offer: Offer) -> Iterator[Case]:
-    trials = [Trial((f"x = Value({x}); x.backward()",), ("x.data", "x.grad")) for x in (2, 0.5, -3)]
-    yield Case("", trials, breaks=tuple(offer.dialect.offered))
+def contract(can: Capabilities) -> Iterator[Case]:
+    examples = [
+        Example((f"x = Value({x}); x.backward()",), ("x.data", "x.grad")) for x in (2, 0.5, -3)
+    ]
+    yield Case("", examples, breaks=tuple(can.offered))
 
 
 @holds("values", "f.data is what Python computes with plain numbers")
-def values(offer: Offer) -> Iterator[Case]:
-    for x in offer.operations:
+def values(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations:
         yield Case(x.name, drawn(once, x, False), breaks=(x.name,))
 
 
 @holds("one operation", "the gradient of a single operation is its derivative")
-def one_operation(offer: Offer) -> Iterator[Case]:
-    for x in offer.operations:
+def one_operation(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations:
         yield Case(x.name, drawn(once, x, True), needs=(x.name,), breaks=(x.name,))
 
 
 @st.composite
-def variable_exponent(draw: Any) -> Trial:
-    xs = draw(numbers(1)), draw(any_number)
-    return Trial((leaves(xs), "f = a ** b; f.backward()"), ("f.data", *gradients(xs)))
+def variable_exponent(draw: Any) -> Example:
+    return one_pass("a ** b", (draw(numbers(1)), draw(any_number)), value=True)
 
 
 @holds("exponents", "where a ** b takes a Value as its exponent, b gets its gradient, too")
-def exponents(offer: Offer) -> Iterator[Case]:
+def exponents(can: Capabilities) -> Iterator[Case]:
     yield Case("power", drawn(variable_exponent), needs=("power",),
                optional="a Value as exponent")  # fmt: skip
 
 
 @st.composite
-def with_constant(draw: Any, operation: Operation, left: bool) -> Trial:
+def with_constant(draw: Any, operation: Operation, left: bool) -> Example:
     x = draw(any_number)
     c = draw(st.sampled_from(operation.plain) if operation.plain and not left else any_number)
     line = operation.write(*((repr(c), "x") if left else ("x", repr(c))))
     assume(inside(operation, (c, x) if left else (x, c)))
-    return Trial((f"x = Value({x!r})", f"f = {line}; f.backward()"), ("f.data", "x.grad"))
+    return one_pass(line, [x], "x", value=True)
 
 
 @holds("constants", "a plain number may stand on either side: x - 2, 2 - x")
-def constants(offer: Offer) -> Iterator[Case]:
-    for x in offer.operations:
+def constants(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations:
         if not x.reflected:
             continue
         for left in (False, True):
-            if left and x.name not in PLAIN and x.name not in offer.dialect.reflected:
+            if left and x.name not in PLAIN and x.name not in can.reflected:
                 continue  # 2 ** x is an extra
             side = f"{'2 ' if left else ''}{x.template.split()[1]}{'' if left else ' 2'}"
             yield Case(
@@ -205,7 +193,7 @@ def constants(offer: Offer) -> Iterator[Case]:
 
 
 @st.composite
-def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Trial:
+def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Example:
     """g(f(h(x))): the operation is not the first, or not the last, or neither."""
     xs, texts = draw(operands(operation))
     before, behind = draw(places)
@@ -222,15 +210,15 @@ def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Trial:
         text = factor.write(text, "w")
         names, all_leaves = [*names, "w"], [*all_leaves, w]
     assume(inside(operation, xs) and smooth_at(operation, xs))
-    return Trial((leaves(all_leaves, names), f"f = {text}; f.backward()"), gradients(names, names))
+    return one_pass(text, all_leaves, names)
 
 
 @holds("upstream", "an operation multiplies by the gradient that comes from behind it")
-def upstream(offer: Offer) -> Iterator[Case]:
-    for x in sorted(offer.operations, key=lambda x: x.name not in OF_NUMBERS):
-        factor = next((name for name in OF_NUMBERS if offer.sound(name)), "mul")
-        trials = drawn(sandwiched, x, OPERATIONS[factor])
-        yield Case(x.name, trials, needs=distinct(factor, x.name), breaks=(x.name,))
+def upstream(can: Capabilities) -> Iterator[Case]:
+    for x in sorted(can.operations, key=lambda x: x.name not in OF_NUMBERS):
+        factor = next((name for name in OF_NUMBERS if can.sound(name)), "mul")
+        examples = drawn(sandwiched, x, OPERATIONS[factor])
+        yield Case(x.name, examples, needs=distinct(factor, x.name), breaks=(x.name,))
 
 
 def distinct(*names: str) -> tuple[str, ...]:
@@ -238,22 +226,21 @@ def distinct(*names: str) -> tuple[str, ...]:
 
 
 @st.composite
-def equal_numbers(draw: Any, first: str, second: str) -> Trial:
+def equal_numbers(draw: Any, first: str, second: str) -> Example:
     x, w = draw(numbers(1)), draw(numbers(2))
     inner, outer = OPERATIONS[first], OPERATIONS[second]
     line = outer.write(inner.write("x", "w"), inner.write("y", "v"))
-    lines = (leaves((x, w, x, w), "xwyv"), f"f = {line}; f.backward()")
-    return Trial(lines, gradients("xwyv", "xwyv"))
+    return one_pass(line, (x, w, x, w), "xwyv")
 
 
 @holds("identity", "two nodes with equal numbers stay two nodes")
-def identity(offer: Offer) -> Iterator[Case]:
+def identity(can: Capabilities) -> Iterator[Case]:
     for first, second in (("add", "mul"), ("mul", "add"), ("mul", "sub")):
         yield Case("", drawn(equal_numbers, first, second), needs=(first, second))
 
 
 @st.composite
-def used_twice(draw: Any, operation: Operation, join: str) -> Trial:
+def used_twice(draw: Any, operation: Operation, join: str) -> Example:
     """f(x) + f(x), f(x, x), f(x, y) + f(z, x), ...: leaves alone are used more than once."""
     xs, texts = draw(operands(operation))
     many = len(xs) > 1  # f(x, x) comes first, as the smallest
@@ -267,40 +254,38 @@ def used_twice(draw: Any, operation: Operation, join: str) -> Trial:
     for at_point in (xs, point):
         assume(inside(operation, at_point) and smooth_at(operation, at_point))
     used = {*first, *(second if twice else ())}
-    names = [name for name in LEAVES[: len(xs)] if name in used]
-    line = leaves([x for name, x in zip(LEAVES, xs) if name in used], names)
-    return Trial((line, f"f = {text}; f.backward()"), gradients(names, names))
+    given = {name: x for name, x in zip(LEAVES, xs) if name in used}
+    return one_pass(text, list(given.values()), list(given))
 
 
 @holds("reuse", "a value that is used twice receives both shares")
-def reuse(offer: Offer) -> Iterator[Case]:
-    for x in offer.operations:
-        join = next((j for j in ("add", "sub", "mul") if offer.sound(j)), "add")
+def reuse(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations:
+        join = next((j for j in ("add", "sub", "mul") if can.sound(j)), "add")
         yield Case(
             x.name, drawn(used_twice, x, join), needs=distinct(join, x.name), breaks=(x.name,)
         )  # fmt: skip
 
 
 @st.composite
-def in_place_trial(draw: Any, symbol: str) -> Trial:
-    x, c = draw(numbers(1)), draw(numbers(1))
-    lines = (leaves((x, c), "xw"), f"f = x * w; f {symbol}= x; f.backward()")
-    return Trial(lines, ("f.data", "x.grad", "w.grad"))
+def in_place_example(draw: Any, symbol: str) -> Example:
+    xs = draw(numbers(1)), draw(numbers(1))
+    return one_pass(f"x * w; f {symbol}= x", xs, "xw", value=True)
 
 
 @holds("in place", "f += x makes a new node of f and x")
-def in_place(offer: Offer) -> Iterator[Case]:
-    for x in offer.operations:
+def in_place(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations:
         if x.name in PLAIN:
-            trials = drawn(in_place_trial, x.template.split()[1])
-            yield Case(x.name, trials, needs=("mul", x.name))
+            examples = drawn(in_place_example, x.template.split()[1])
+            yield Case(x.name, examples, needs=("mul", x.name))
 
 
 # Graphs.
 
 
 @st.composite
-def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Trial:
+def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Example:
     """Random graphs whose inner nodes are shared, with one or several backward passes."""
     xs = draw(st.lists(numbers(), min_size=1, max_size=3))
     binary = [name for name in names if OPERATIONS[name].arity == 2]
@@ -319,77 +304,76 @@ def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Trial:
     roots = [last] if passes == 1 else draw(st.lists(inner, min_size=2, max_size=passes))
     lines, texts = source(xs, steps, roots, lambda name, text: OPERATIONS[name].write(*text))
     calls = "; ".join(f"{texts[root]}.backward()" for root in roots)
-    return Trial((*lines, calls), tuple(f"{texts[i]}.grad" for i in range(len(xs)) if i in texts))
+    return Example((*lines, calls), tuple(f"{texts[i]}.grad" for i in range(len(xs)) if i in texts))
 
 
-def smooth(offer: Offer) -> list[str]:
+def smooth(can: Capabilities) -> list[str]:
     """Operations that are defined and smooth everywhere, as far as they are sound."""
     names = [
-        x.name for x in offer.operations
-        if x.arity and x.entry.kink is None and not x.entry.domain and offer.sound(x.name)
+        x.name for x in can.operations
+        if x.arity and x.entry.kink is None and not x.entry.domain and can.sound(x.name)
     ]  # fmt: skip
     return sorted(names, key=lambda name: OPERATIONS[name].arity != 2)
 
 
-def on_graphs(offer: Offer, passes: int) -> Iterator[Case]:
-    names = smooth(offer)
+def on_graphs(can: Capabilities, passes: int) -> Iterator[Case]:
+    names = smooth(can)
     binary = [name for name in names if OPERATIONS[name].arity == 2]
     yield Case("", drawn(graphs, names, passes) if binary else [], needs=(() if binary else PLAIN))
 
 
 @holds("order", "a node waits until all its uses have sent their shares", draws=8)
-def order(offer: Offer) -> Iterator[Case]:
-    yield from on_graphs(offer, 1)
+def order(can: Capabilities) -> Iterator[Case]:
+    yield from on_graphs(can, 1)
 
 
 @holds("accumulation", "several passes add up on the leaves; inner nodes start afresh",
        after=("order",), draws=5)  # fmt: skip
-def accumulation(offer: Offer) -> Iterator[Case]:
-    yield from on_graphs(offer, 3)
+def accumulation(can: Capabilities) -> Iterator[Case]:
+    yield from on_graphs(can, 3)
 
 
 @st.composite
-def zeroed(draw: Any, how: str) -> Trial:
+def zeroed(draw: Any, how: str) -> Example:
     x, c, d = draw(numbers(1)), draw(numbers(2)), draw(numbers(2))
     lines = (leaves((x, c, d), "xcd"), f"(x * c).backward(); {how}; (x * d).backward()")
-    return Trial(lines, ("x.grad",), (float(d),))
+    return Example(lines, ("x.grad",), (float(d),))
 
 
 @holds("zeroing", "after x.grad = 0 the next pass starts afresh")
-def zeroing(offer: Offer) -> Iterator[Case]:
+def zeroing(can: Capabilities) -> Iterator[Case]:
     yield Case("", zeroed("x.grad = 0"), needs=("mul",), optional="x.grad = 0")
-    if "zero_grad" in offer.dialect.methods:
+    if "zero_grad" in can.methods:
         yield Case("zero_grad", zeroed("x.zero_grad()"), needs=("mul",))
 
 
 @st.composite
-def built_in_sum(draw: Any) -> Trial:
+def built_in_sum(draw: Any) -> Example:
     xs = draw(st.lists(numbers(), min_size=1, max_size=4))
-    names = list(LEAVES[: len(xs)])
-    text = f"f = sum([{', '.join(names)}]); f.backward()"
-    return Trial((leaves(xs), text), ("f.data", *gradients(xs)))
+    return one_pass(f"sum([{', '.join(LEAVES[: len(xs)])}])", xs, value=True)
 
 
 @st.composite
-def listed(draw: Any, operation: Operation) -> Trial:
+def listed(draw: Any, operation: Operation) -> Example:
     xs, names = draw(operands(operation))
     w = draw(numbers(2, 5))
-    lines = (leaves([*xs, w], [*names, "w"]), f"f = w * {operation.write(*names)}; f.backward()")
-    return Trial(lines, ("f.data", *gradients(names, names)))
+    return one_pass(f"w * {operation.write(*names)}", [*xs, w], [*names, "w"], value=True)
 
 
 @holds("several", "sums and other functions of any number of values reach each of them")
-def several(offer: Offer) -> Iterator[Case]:
+def several(can: Capabilities) -> Iterator[Case]:
     yield Case("sum", built_in_sum(), needs=("add", "2 +"))
-    for x in offer.operations:
+    for x in can.operations:
         if x.arity == 0:
             yield Case(x.name, drawn(listed, x), needs=(x.name, "mul"), breaks=(x.name,))
 
 
 @holds("powers of zero", "x ** 0, x ** 1 and x ** 2 have a slope at x = 0")
-def powers_of_zero(offer: Offer) -> Iterator[Case]:
+def powers_of_zero(can: Capabilities) -> Iterator[Case]:
     lines = [f"x = Value(0); f = x ** {n}; f.backward()" for n in (2, 1, 0)]
-    yield Case("power", [Trial((line,), ("f.data", "x.grad")) for line in lines], needs=("power",))
+    yield Case(
+        "power", [Example((line,), ("f.data", "x.grad")) for line in lines], needs=("power",)
+    )
 
 
 # Where there is more than one right answer.
@@ -407,31 +391,31 @@ KINKS: Any = {  # operation: programs, bounds of each gradient, and who chose wh
 }
 
 
-def subgradient(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
-    """Any slope between those of both sides will do; another choice than PyTorch's is told."""
-    name = next(name for name in KINKS if f"{name}(" in trial.text)
+def subgradient(
+    example: Example, actual: Outcome, expected: Outcome, digits: float
+) -> Failure | None:
+    """Any slope between those of both sides will do; another choice than PyTorch's is reported."""
+    name = next(name for name in KINKS if f"{name}(" in example.text)
     _, (low, high), choices = KINKS[name]
-    if right.agrees(came, digits):
+    if expected.agrees(actual, digits):
         return None
-    between = not came.error and all(low - digits <= g <= high + digits for g in came.numbers)
-    if not between or (len(trial.look) > 1 and abs(sum(came.numbers) - 1) > digits):
-        return Failure(trial, came, right, "no subgradient lies there", digits=digits)
-    chosen = choices.get(came.numbers, "another subgradient")
-    who = ", ".join(f"{say(point)}: {whose}" for point, whose in choices.items())
-    return Failure(trial, came, right, f"{chosen} ({who})", convention=True)
-
-
-def say(point: tuple[float, ...]) -> str:
-    return " and ".join(f"{x:g}" for x in point)
+    between = not actual.error and all(low - digits <= g <= high + digits for g in actual.numbers)
+    if not between or (len(example.look) > 1 and abs(sum(actual.numbers) - 1) > digits):
+        return Failure(example, actual, expected, "no subgradient lies there", digits=digits)
+    chosen = choices.get(actual.numbers, "another subgradient")
+    who = ", ".join(
+        f"{' and '.join(f'{x:g}' for x in point)}: {whose}" for point, whose in choices.items()
+    )
+    return Failure(example, actual, expected, f"{chosen} ({who})", convention=True)
 
 
 @holds("kinks", "where there is no derivative, a slope between those of both sides",
        judge=subgradient)  # fmt: skip
-def kinks(offer: Offer) -> Iterator[Case]:
+def kinks(can: Capabilities) -> Iterator[Case]:
     for name, (programs, _, choices) in KINKS.items():
         look = ("x.grad", "y.grad")[: len(next(iter(choices)))]
-        trials = [Trial((f"{text}; f.backward()",), look) for text in programs]
-        yield Case(name, trials, needs=(name,))
+        examples = [Example((f"{text}; f.backward()",), look) for text in programs]
+        yield Case(name, examples, needs=(name,))
 
 
 # What breaks an engine before its mathematics does.
@@ -439,106 +423,104 @@ def kinks(offer: Offer) -> Iterator[Case]:
 
 @holds("limits", "large numbers give the limit, not an overflow", kind=FRAGILE,
        numbers=True)  # fmt: skip
-def limits(offer: Offer) -> Iterator[Case]:
-    for x in offer.operations:
+def limits(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations:
         if x.arity == 1:
             points: list[tuple[int, ...]] = [(s * size,) for size in (30, 1000) for s in (1, -1)]
         elif x.arity == 0 and x.entry.kink is None:
             points = [(1000, 999), (-1000, -1000)]
         else:
             continue
-        trials = [trial for xs in points if sensible(trial := at(x, xs), math.inf)]
-        if trials:
-            yield Case(x.name, trials, needs=(x.name,))
+        programs = [one_pass(x.write(*LEAVES[: len(xs)]), xs, value=True) for xs in points]
+        examples = [example for example in programs if sensible(example, math.inf)]
+        if examples:
+            yield Case(x.name, examples, needs=(x.name,))
 
 
-def at(operation: Operation, xs: Sequence[Any]) -> Trial:
-    line = f"{leaves(xs)}; f = {operation.write(*LEAVES[: len(xs)])}; f.backward()"
-    return Trial((line,), ("f.data", *gradients(xs)))
-
-
-def chain(depth: int) -> Trial:
+def chain(depth: int) -> Example:
     lines = ("x = Value(1); f = x", f"for _ in range({depth}): f = f + 1", "f.backward()")
-    return Trial(lines, ("f.data", "x.grad"), (depth + 1.0, 1.0))
+    return Example(lines, ("f.data", "x.grad"), (depth + 1.0, 1.0))
 
 
 @holds("depth", "a chain of 1,500 operations, as a small GPT has it", kind=FRAGILE,
        numbers=True)  # fmt: skip
-def depth(offer: Offer) -> Iterator[Case]:
+def depth(can: Capabilities) -> Iterator[Case]:
     yield Case("", [chain(1500)], needs=("add", "+ 2"), breaks=("deep",))
 
 
 @holds("great depth", "a chain of 100,000 operations", kind=FRAGILE,
        patience=2, small=False, numbers=True)  # fmt: skip
-def great_depth(offer: Offer) -> Iterator[Case]:
+def great_depth(can: Capabilities) -> Iterator[Case]:
     yield Case("", [chain(100_000)], needs=("add", "+ 2", "deep"))
 
 
 @holds("diamonds", "a node is visited once, not once for each path to it", kind=FRAGILE,
        after=("order",), small=False, numbers=True)  # fmt: skip
-def diamonds(offer: Offer) -> Iterator[Case]:
+def diamonds(can: Capabilities) -> Iterator[Case]:
     lines = ("x = Value(1); f = x", "for _ in range(40): f = f + f", "f.backward()")
-    yield Case("", [Trial(lines, ("x.grad",), (2.0**40,))], needs=("add",))
+    yield Case("", [Example(lines, ("x.grad",), (2.0**40,))], needs=("add",))
 
 
 @st.composite
-def operands_kept(draw: Any, operation: Operation) -> Trial:
-    xs, texts = draw(operands_inside(operation))
+def operands_kept(draw: Any, operation: Operation) -> Example:
+    xs, texts = draw(operands(operation, edges=False))
     line = f"f = {operation.write(*texts)}; f.backward()"
     look = tuple(f"{name}.data" for name, _ in zip(LEAVES, xs))
-    return Trial((leaves(xs), line), look)
+    return Example((leaves(xs), line), look)
 
 
 @holds("operands", "an operation and its backward pass leave the operands' data alone",
        kind=FRAGILE)  # fmt: skip
-def operands_alone(offer: Offer) -> Iterator[Case]:
-    sound = [x for x in offer.operations if offer.sound(x.name)]
-    trials = [operands_kept(x).filter(sensible) for x in sound]
-    yield Case("", st.one_of(trials) if sound else [], needs=(() if sound else PLAIN))
+def operands_alone(can: Capabilities) -> Iterator[Case]:
+    sound = [x for x in can.operations if can.sound(x.name)]
+    examples = [operands_kept(x).filter(sensible) for x in sound]
+    yield Case("", st.one_of(examples) if sound else [], needs=(() if sound else PLAIN))
 
 
-def freed(uses: str) -> Trial:
+def freed(uses: str) -> Example:
     lines = (
         "import gc; gc.collect(); gc.disable()",
         "alive = lambda: len([v for v in gc.get_objects() if type(v) is Value]); before = alive()",
         f"x = Value(2); f = x * x; {uses}del x, f",
         "left = alive() - before; gc.collect(); kept = alive() - before; gc.enable()",
     )
-    return Trial(lines, ("left", "kept"), (0.0, 0.0))
+    return Example(lines, ("left", "kept"), (0.0, 0.0))
 
 
 @holds("leak", "a graph is freed when its last name goes, without the garbage collector",
        kind=FRAGILE)  # fmt: skip
-def leak(offer: Offer) -> Iterator[Case]:
+def leak(can: Capabilities) -> Iterator[Case]:
     yield Case("", [freed(""), freed("f.backward(); ")], needs=("mul",))
 
 
-def old_or_new(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
+def old_or_new(
+    example: Example, actual: Outcome, expected: Outcome, digits: float
+) -> Failure | None:
     """The gradient at the old point, at the new one, or an error; not a mixture."""
-    if came.error and not came.stopped:
+    if actual.error and not actual.stopped:
         return None
-    old, new = right.numbers
-    if any(Truth((x,), right.scale).agrees(came, digits) for x in (old, new)):
+    old, new = expected.numbers
+    if any(replace(expected, numbers=(x,)).agrees(actual, digits) for x in (old, new)):
         return None
     note = f"neither {old:g}, where the forward pass ran, nor {new:g}, nor an error"
-    return Failure(trial, came, Truth((old,), right.scale), note)
+    return Failure(example, actual, replace(expected, numbers=(old,)), note)
 
 
 @st.composite
-def moved(draw: Any) -> Trial:
+def moved(draw: Any) -> Example:
     a, b = draw(numbers(2)), draw(numbers(-3, -2))
     lines = (f"x = Value({a!r}); h = x * x; f = h * x", f"x.data = {b!r}; f.backward()")
-    return Trial(lines, ("x.grad",), (3.0 * a * a, 3.0 * b * b))
+    return Example(lines, ("x.grad",), (3.0 * a * a, 3.0 * b * b))
 
 
 @holds("changed data", "data changed between forward and backward gives no mixture of both",
        kind=FRAGILE, judge=old_or_new)  # fmt: skip
-def changed_data(offer: Offer) -> Iterator[Case]:
+def changed_data(can: Capabilities) -> Iterator[Case]:
     yield Case("", moved(), needs=("mul",))
 
 
 @st.composite
-def one_step(draw: Any) -> Trial:
+def one_step(draw: Any) -> Example:
     x, w = draw(numbers(1)), draw(numbers(1))
     lines = (
         leaves((x, w), "xw"),
@@ -547,11 +529,11 @@ def one_step(draw: Any) -> Trial:
         "f = x * w; f.backward()",
     )
     new = w - 0.5 * x
-    return Trial(lines, ("f.data", "x.grad", "w.grad"), (x * new, new, float(x)))
+    return Example(lines, ("f.data", "x.grad", "w.grad"), (x * new, new, float(x)))
 
 
 @holds("training step", "after w.data was set, a new forward and backward pass use it")
-def training_step(offer: Offer) -> Iterator[Case]:
+def training_step(can: Capabilities) -> Iterator[Case]:
     yield Case("", one_step(), needs=("mul",), optional="w.data = ... and w.grad = 0")
 
 
@@ -559,7 +541,7 @@ def training_step(offer: Offer) -> Iterator[Case]:
 
 
 @st.composite
-def affine_trial(draw: Any) -> Trial:
+def affine_example(draw: Any) -> Example:
     X, W, b, dY = draw(strategies.affine_problems(st.integers(-3, 3).map(float)))
     lines = (
         f"X, W = [[[Value(v) for v in row] for row in A] for A in ({whole(X)}, {whole(W)})]",
@@ -571,7 +553,7 @@ def affine_trial(draw: Any) -> Trial:
     right = affine_backward(X, W, b, dY)
     look = [f"{name}{''.join(f'[{i}]' for i in index)}.grad"
             for name, A in zip("XWb", (X, W, b)) for index in np.ndindex(A.shape)]  # fmt: skip
-    return Trial(lines, tuple(look), tuple(float(x) for A in right for x in A.ravel()))
+    return Example(lines, tuple(look), tuple(float(x) for A in right for x in A.ravel()))
 
 
 def whole(A: Any) -> Any:
@@ -579,26 +561,25 @@ def whole(A: Any) -> Any:
 
 
 @holds("affine layer", "Y = XW + b gets dX = dY Wᵀ, dW = Xᵀ dY, db = 1ᵀ dY", after=("order",))
-def affine_layer(offer: Offer) -> Iterator[Case]:
-    yield Case("", affine_trial(), needs=("add", "mul", "* 2"))
+def affine_layer(can: Capabilities) -> Iterator[Case]:
+    yield Case("", affine_example(), needs=("add", "mul", "* 2"))
 
 
 @st.composite
-def circuit(draw: Any, gates: bool) -> Trial:
+def circuit(draw: Any, gates: bool) -> Example:
     w0, x0, w1, x1, w2 = (draw(numbers(-2, 2)) for _ in range(5))
     sum_ = "w0 * x0 + w1 * x1 + w2"
     text = f"1 / (1 + exp(-({sum_})))" if gates else f"sigmoid({sum_})"
     names = ("w0", "x0", "w1", "x1", "w2")
     s = 1 / (1 + math.exp(-(w0 * x0 + w1 * x1 + w2)))
     right = tuple(s * (1 - s) * factor for factor in (x0, w0, x1, w1, 1))
-    lines = (leaves((w0, x0, w1, x1, w2), names), f"f = {text}; f.backward()")
-    return Trial(lines, gradients(names, names), right)
+    return one_pass(text, (w0, x0, w1, x1, w2), names, expected=right)
 
 
 @holds("sigmoid circuit", "f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))) gets f (1 - f) times ...")
-def sigmoid_circuit(offer: Offer) -> Iterator[Case]:
-    if offer.has("exp"):
+def sigmoid_circuit(can: Capabilities) -> Iterator[Case]:
+    if can.has("exp"):
         needs = ("add", "mul", "div", "neg", "exp", "2 +", "2 /")
         yield Case("gate by gate", circuit(True), needs=needs)
-    if offer.has("sigmoid"):
+    if can.has("sigmoid"):
         yield Case("as one gate", circuit(False), needs=("add", "mul", "sigmoid"))

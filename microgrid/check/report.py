@@ -20,7 +20,7 @@ LEGEND = "✓ holds  ✗ wrong  ! fragile  ~ convention  ↳ because of another 
 
 @dataclass
 class Report:
-    """All that was found; prints as text, shows as a page in a notebook."""
+    """The results of a check; prints as text, shows as a page in a notebook."""
 
     target: str
     about: dict[str, Any]
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def lacking(self) -> list[str]:
-        """What is required and not offered."""
+        """Operations that are required and not offered."""
         return [name for name in self.required if name in self.missing]
 
     @property
@@ -52,14 +52,14 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 passes, 1 fails, 2 could not run to the end; strict counts what is fragile, too."""
+        """0 if it passes, 1 if it fails (if strict, also by a fragile finding), 2 if cut short."""
         if self.count(WRONG) or self.lacking or (self.strict and self.count(FRAGILE)):
             return 1
         return 0 if self.complete else 2
 
     @property
     def ok(self) -> bool:
-        """No wrong number, nothing lacking that is required, and all was run."""
+        """Whether no number is wrong, no required operation is lacking, and all was run."""
         return self.exit_code == 0
 
     @property
@@ -77,7 +77,10 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return body(self)
+        options = [f"{name} {value}" for name, value in self.options.items()]
+        about = "; ".join([*self.heading, ", ".join(options)])
+        return body(self.target, about, self.verdict, self.ok, self.findings, self.results,
+                    self.remarks)  # fmt: skip
 
     @property
     def heading(self) -> list[str]:
@@ -88,7 +91,7 @@ class Report:
 
     @property
     def remarks(self) -> list[str]:
-        """What was not checked, and how exactly the rest."""
+        """What was not offered or not checked, and whether in single precision."""
         remarks = [f"not offered: {', '.join(self.missing)}"] if self.missing else []
         if self.unknown:
             remarks.append(f"NOT CHECKED, as the checker does not know: {', '.join(self.unknown)}")
@@ -113,8 +116,8 @@ class Report:
         yield self.verdict
 
     def html(self) -> str:
-        """One page that needs nothing else, with the graph of each counterexample."""
-        return page(self)
+        """One page that loads nothing else, with the graph of each counterexample."""
+        return page(self.target, self._repr_html_())
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""
@@ -195,7 +198,7 @@ class Report:
 
 
 def graded(report: Report) -> Iterator[tuple[Result, bool | None]]:
-    """Each property, and whether it passed; None where nothing can be said."""
+    """Each property, and whether it passed; None if that is not known."""
     failing = (WRONG, FRAGILE) if report.strict else (WRONG,)
     for result in report.results:
         silent = result.state in ("absent", "follows", "waits", "not run")
@@ -206,11 +209,11 @@ def described(finding: Finding) -> dict[str, Any]:
     diagnosis = finding.diagnosis
     return {
         "kind": finding.kind, "property": finding.prop.name, "operations": finding.subjects,
-        "mistake": diagnosis.exhibit.name if diagnosis else None, "sentence": finding.sentence,
+        "mistake": diagnosis.mistake.name if diagnosis else None, "sentence": finding.sentence,
         "hint": finding.hint, "program": list(finding.program.lines),
         "compared": [
-            {"look": look, "came": came, "right": right}
-            for look, came, right in finding.comparison
+            {"look": look, "actual": actual, "expected": expected}
+            for look, actual, expected in finding.comparison
         ],
         "note": finding.failure.note,
     }  # fmt: skip

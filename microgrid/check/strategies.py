@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from microgrid.check.trial import written
+from microgrid.check.example import in_one_line
+from microgrid.engine.functions import SIGNS
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {
@@ -43,8 +44,9 @@ hundredths = st.integers(-300, 300).map(lambda n: n / 100)
 def numbers(least: float = -3, most: float = 3) -> st.SearchStrategy[float]:
     """Integers first, then hundredths: numbers that a person can follow, in a small range.
 
-    Multiples of 1/100: at a kink, or not so near that a finite difference straddles it. They shrink
-    to 2 rather than 0 or 1, at which too many wrong formulas agree with the right one.
+    A multiple of 1/100 lies at a kink, or too far from it for a finite difference to straddle it.
+    The numbers shrink to 2 rather than 0 or 1, where too many wrong formulas agree with the right
+    one.
     """
     low, high = math.ceil(round(least * 100, 6)), math.floor(round(most * 100, 6))
     parts = st.integers(low, high).map(lambda n: n / 100)
@@ -144,12 +146,12 @@ def affine_problems(draw: Any, numbers: Any = integer_floats, least: int = 1) ->
 
 
 Write = Callable[[str, list[str]], str]
-SYMBOL = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 LEAVES, INNER = "abcdxyz", "hknpqrs"
 
 
 def rational(name: str, operands: list[str]) -> str:
-    return f" {SYMBOL[name]} ".join(f"({x})" for x in operands)
+    sign = next(sign for sign, entry in SIGNS.items() if entry.name == name)
+    return f" {sign} ".join(f"({x})" for x in operands)
 
 
 def source(
@@ -157,7 +159,7 @@ def source(
 ) -> tuple[list[str], dict[int, str]]:
     """Lines of Python for the nodes that the roots need, and their names or texts.
 
-    What is used once is written where it is used.
+    A node that is used once is written where it is used.
 
     >>> source([3, 2, 5], [("mul", 0, 1), ("add", 3, 0)])[0]
     ['a = Value(3); b = Value(2)', 'f = a * b + a']
@@ -179,5 +181,5 @@ def source(
         texts[k] = write(name, [texts[i] for i in operands])
         if uses[k] > 1:
             line, texts[k] = texts[k], "f" if k == max(roots) else next(inner)
-            lines.append(written(ast.parse(f"{texts[k]} = {line}")))
+            lines.append(in_one_line(ast.parse(f"{texts[k]} = {line}")))
     return lines, texts

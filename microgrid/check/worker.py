@@ -1,8 +1,8 @@
 """The child process: it loads one engine and evaluates the programs that it is sent.
 
-It knows no right answer. The engine's own output goes nowhere; the answers go through a copy of the
-standard output that was made before the engine was loaded. Only the standard library is imported,
-and what is used later is bound here, where the engine has not yet had a chance to replace it.
+It knows no right answer. It throws the engine's own output away, and answers through a copy of the
+standard output that it made before it loaded the engine. It imports the standard library alone, and
+binds here what it uses later, before the engine can replace it.
 """
 
 import builtins
@@ -20,7 +20,7 @@ MEMORY = 4 << 30  # bytes of data
 QUIET, ODD = os.devnull, "checked_engine"  # the name of a module whose file cannot be imported
 _compile, _exec, _eval, _float, _str, _type = compile, exec, eval, float, str, type
 _isinstance = isinstance
-BUILT_IN = frozenset(dir(builtins))  # programs mean Python's own sum and range
+BUILT_IN = frozenset(dir(builtins))  # in programs these are Python's own, as sum and range
 
 
 def load(target: str, path: bool) -> ModuleType:
@@ -78,7 +78,7 @@ def introduce(module: ModuleType | None, cls: Any) -> dict[str, Any]:
 
 
 def methods(cls: Any) -> list[str]:
-    """The names of its methods; of what it makes, where it is a function."""
+    """The names of its methods, or if it is a function, of the methods of its result."""
     owner = cls if isinstance(cls, _type) else _type(cls(1.0))
     names = {name for base in _type.__dict__["__mro__"].__get__(owner) for name in vars(base)}
     return [x for x in sorted(names) if len(x) < 40 and callable(getattr(owner, x, None))][:2000]
@@ -109,7 +109,7 @@ def evaluate(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
 
 
 def number(look: str, x: Any) -> float:
-    """A plain float of whatever the engine keeps; no gradient yet counts as zero."""
+    """The engine's number as a plain float; a gradient that is still None counts as zero."""
     if x is None and look.endswith(".grad"):
         return 0.0
     if _isinstance(x, (_str, bytes, bytearray)):

@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from microgrid.course.worksheets import KINDS, worksheet
-from microgrid.engine.errors import ExpressionError, LayoutError, MicrogridError, NumberError
+from microgrid.engine.errors import MicrogridError, NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices import derive, examples, formulas
 from microgrid.matrices.arrays import Array, affine, grads, matrix, values
 from microgrid.version import __version__
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
-from microgrid.views.expression import parse, typed
+from microgrid.views.expression import ExpressionError, parse, typed
+from microgrid.views.files import LayoutError
 from microgrid.views.numerals import read
 from microgrid.views.picture import Picture
 from microgrid.views.stepper import steps

@@ -10,9 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-from microgrid.course.exercise import Exercise, Markdown, Mistake, Verdict
+from microgrid.course.exercise import Exercise, ExerciseError, Markdown, Mistake, Verdict
 from microgrid.course.worksheets import worksheet
-from microgrid.engine.errors import ExerciseError
 
 __all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]
 CHAPTERS = range(1, 11)

@@ -13,9 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.engine.errors import NumberError
+from microgrid.engine.errors import MicrogridError, NumberError
 from microgrid.engine.value import Value
 from microgrid.views import numerals
+
+
+class ExerciseError(MicrogridError, LookupError):
+    """No exercise of that number."""
 
 
 class Mistake(NamedTuple):

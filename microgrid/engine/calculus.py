@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
-from operator import index
 from types import MethodType
 from typing import Any
 
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
 from microgrid.engine.functions import dot
-from microgrid.engine.guards import as_floats, is_real, refuse_foreign, seed
-from microgrid.engine.ops import identity
+from microgrid.engine.guards import as_floats, is_real, refuse_foreign
+from microgrid.engine.numeric import like
+from microgrid.engine.rule_ops import identity
 from microgrid.engine.rules import MaskedUpstream
+from microgrid.engine.settings import whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.value import Constant, Value, accumulate, sent, topological, zero
+from microgrid.engine.value import Constant, Value, accumulate, seed, sent, topological
 
 Function = Callable[..., Any]
 
@@ -38,7 +39,7 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     def of(v: Value) -> Any:
         if not isinstance(v, Value):
             raise NumberError(f"gradients are with respect to Values, got {v!r}")
-        g = gradient.get(v, zero(v))
+        g: Any = gradient.get(v, like(v, 0))
         if isinstance(g, MaskedUpstream):
             g = g.passed
         if not create_graph or isinstance(g, Value):
@@ -122,7 +123,7 @@ def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
 
 
 def refuse_set(own: Any) -> None:
-    """GraphError if somebody has set the data of these new variables."""
+    """GraphError if the function has set the data of these new variables."""
     if any(x._version for x in tree_leaves(own)):
         raise GraphError("the function sets the data of its argument, which has no derivative: "
                          "return another value, or change a list or an array of them")  # fmt: skip
@@ -139,7 +140,7 @@ def scalar(y: Any) -> Value:
         return y
     if y is None:
         raise NumberError("the function returned None: does it end in return?")
-    if hasattr(y, "dtype") and y.shape == ():  # NumPy has packed it
+    if hasattr(y, "dtype") and y.shape == ():  # an array without axes
         return scalar(y.item())
     if hasattr(y, "shape") or isinstance(y, list | tuple):
         raise GraphError(f"the function returned {type(y).__name__}, not one number; see jacobian")
@@ -204,7 +205,7 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
     >>> value_and_grad(lambda x, y: x * y)(2.0, 3.0)
     (6.0, 3.0)
     """
-    return Derived(value_and_grad_of, f, one_whole("argnum", argnum))
+    return Derived(value_and_grad_of, f, whole("argnum", argnum, error=ArgumentError))
 
 
 def value_and_grad_of(f: Function, argnum: int, *args: Any) -> tuple[Any, Any]:
@@ -223,7 +224,7 @@ def grad(f: Function, argnum: int = 0) -> Function:
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
     """
-    return Derived(grad_of, f, one_whole("argnum", argnum))
+    return Derived(grad_of, f, whole("argnum", argnum, error=ArgumentError))
 
 
 def grad_of(f: Function, argnum: int, *args: Any) -> Any:
@@ -236,7 +237,7 @@ def derivative(f: Function, n: int = 1) -> Function:
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
     """
-    if one_whole("n", n) < 0:
+    if whole("n", n, error=ArgumentError) < 0:
         raise GraphError(f"there is no derivative of order {n!r}: n is a whole number from 0 on")
     return Derived(derivative_of, f, n)
 
@@ -306,13 +307,6 @@ def hvp_of(f: Function, *args: Any) -> Any:
     if outline(x) != outline(v):
         raise ShapeError(f"hvp: v has the shape of x, got {shape_of(v)} beside {shape_of(x)}")
     return grad(lambda x, v: dot(tree_leaves(grad(f)(x)), tree_leaves(v)))(x, v)
-
-
-def one_whole(name: str, n: Any) -> int:
-    """n as an int; ArgumentError unless it is one whole number."""
-    if isinstance(n, bool | Value) or not hasattr(n, "__index__"):
-        raise ArgumentError(f"{name} is one whole number, got {n!r}")
-    return index(n)
 
 
 def only(name: str, args: Sequence[Any]) -> Any:

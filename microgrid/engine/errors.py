@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -45,10 +43,6 @@ class ArgumentError(GraphError, IndexError):
     """A derivative in an argument that the function does not have, or of no order."""
 
 
-class LabelError(MicrogridError, ValueError):
-    """A label with a character that no picture can show."""
-
-
 class ShapeError(MicrogridError, ValueError):
     """Arrays whose shapes do not fit."""
 
@@ -57,53 +51,8 @@ class ParameterError(MicrogridError, ValueError):
     """Parameters that do not belong to the model, or a setting that nothing can mean."""
 
 
-class DivergedError(MicrogridError, ArithmeticError):
-    """Training has left the finite numbers; `history` is what happened until then."""
-
-    def __init__(self, loss: float, epoch: int, step: int, history: Any) -> None:
-        super().__init__(
-            f"the loss or its gradient is not finite at step {step} (epoch {epoch + 1}, loss "
-            f"{loss}): try a smaller learning rate; first_nonfinite(loss) finds the node"
-        )
-        self.loss, self.epoch, self.step, self.history = loss, epoch, step, history
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        history = self.history
-        try:
-            pickle.dumps(history)
-        except Exception:  # a model made of lambdas: the losses travel without it
-            history = copy.copy(history)
-            history.parameters = None
-        held = vars(self) | {"history": history}  # with the notes
-        return type(self), (self.loss, self.epoch, self.step, history), held
-
-
 class TargetError(MicrogridError, IndexError, ValueError):
     """A target that the loss cannot mean: a class beyond the logits, or what is no probability."""
-
-
-class FrozenError(MicrogridError, ValueError):
-    """A number that may change would be fixed for ever in a recorded program."""
-
-
-class BranchError(MicrogridError, RuntimeError):
-    """A function that is recorded looks at a number: other numbers might take another way."""
-
-
-class EngineError(MicrogridError, RuntimeError):
-    """An engine that is to be checked does not load."""
-
-
-class ExpressionError(MicrogridError, ValueError):
-    """Text that is not arithmetic."""
-
-
-class ExerciseError(MicrogridError, LookupError):
-    """No exercise of that number."""
-
-
-class LayoutError(MicrogridError, RuntimeError):
-    """No program that can lay out a picture, or none that writes such files."""
 
 
 def describe(v: Any) -> str:
@@ -132,18 +81,12 @@ def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
     """The error of a forward pass: the operation, its operands, and what to do instead."""
     if isinstance(error, MicrogridError):
         return error
-    kind = (
-        DivisionError
-        if isinstance(error, ZeroDivisionError)
-        else RangeError
-        if isinstance(error, OverflowError)
-        else DomainError
-    )
-    told = "real value" in str(error)  # a root of a negative number: says enough
-    advice = f": {op.hint}" if op.hint and not told else ""
-    return kind(
-        f"{op.name}({several(operands)}): {error.args[-1] if error.args else error}{advice}"
-    )
+    kinds = {ZeroDivisionError: DivisionError, OverflowError: RangeError, Exception: DomainError}
+    kind = next(kinds[raised] for raised in kinds if isinstance(error, raised))
+    said = str(error.args[-1]) if error.args else ""
+    if op.hint and "real value" not in said:  # a root of a negative number: says enough
+        said += f": {op.hint}"
+    return kind(f"{op.name}({several(operands)}): {said}")
 
 
 def stale(v: Any) -> GraphError:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Callable, Iterable
 from functools import partialmethod
 from inspect import signature
-from numbers import Number
+from types import FunctionType
 from typing import Any
 
 from microgrid.engine import ops
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
-from microgrid.engine.guards import (
-    failed,
-    in_a_graph,
-    is_masked,
-    is_real,
-    no_number,
-    on_read,
-    real,
-    refuse_foreign,
-)
-from microgrid.engine.value import Constant, Op, Value, evaluate, node
+from microgrid.engine.guards import real, refuse_foreign
+from microgrid.engine.op import Op
+from microgrid.engine.rule_ops import row_target, stop_gradient_max
+from microgrid.engine.value import Value, unary
 
 
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
@@ -65,9 +57,8 @@ def total(xs: Iterable[Any]) -> Any:
 
 
 def mean(xs: Iterable[Any]) -> Any:
-    """Σ x / n."""
-    values = several("mean", (xs,))
-    return ops.total(*values) / len(values)
+    """Σ x / n as one node, added up from the left."""
+    return ops.mean(*several("mean", (xs,)))
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
@@ -81,7 +72,7 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
 def softmax(xs: Iterable[Any]) -> list[Any]:
     """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
     values = several("softmax", (xs,))
-    top = ops.stop_gradient_max(*values)
+    top = stop_gradient_max(*values)
     exps = [ops.exp(x - top) for x in values]
     scale = total(exps)
     return [e / scale for e in exps]
@@ -105,10 +96,10 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
             "a row of probabilities is for two logits or more, got one logit; use "
             "binary_cross_entropy"
         )
-    top = ops.stop_gradient_max(*values)
+    top = stop_gradient_max(*values)
     behind = [top - x for x in values]  # so that no term of the sum cancels another
     weighted, scale = dot(row, behind), ops.logsumexp(*[-d for d in behind])
-    return ops.row_target(*row) * scale + weighted
+    return row_target(*row) * scale + weighted
 
 
 def class_number(target: Any, classes: int) -> int:
@@ -197,90 +188,6 @@ def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     return values
 
 
-def unary(entry: Op) -> Callable[[Value], Value]:
-    def method(self: Value) -> Value:
-        return node(entry, self, None, evaluate(entry, (self._number,), (self,)), self._version)
-
-    return method
-
-
-def binary(entry: Op) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
-    """a ∘ b with a Value on the left, and with a plain number on the left."""
-    forward = entry.forward
-
-    def method(self: Value, other: Any) -> Any:
-        if not isinstance(other, Value):
-            if not is_real(other):
-                return beside(other)
-            other = Constant(other)
-        try:
-            y = forward(self._number, other._number)
-        except (ArithmeticError, ValueError) as error:
-            y = failed(entry, (self, other), error)
-        return node(entry, self, other, y, self._version + other._version)
-
-    def reflected(self: Value, other: Any) -> Any:
-        return method(Constant(other), self) if is_real(other) else beside(other)
-
-    return method, reflected
-
-
-def beside(other: Any) -> Any:
-    """NotImplemented for what may know what to do beside a Value; NumberError for what does not.
-
-    A list would be repeated by `*`, a masked array hides numbers, another library's graph ends.
-    """
-    if isinstance(other, list | tuple):
-        raise NumberError(
-            f"a {type(other).__name__} is no array: beside a Value write np.array(…) of its numbers"
-        )
-    if is_masked(other) or in_a_graph(other):
-        raise no_number(other, "beside a Value stand real numbers")
-    return NotImplemented
-
-
-def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], Any]:
-    def method(self: Value, other: Any) -> Any:
-        if isinstance(other, Value) or is_real(other):
-            on_read(self)
-            return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
-        return NotImplemented
-
-    return method
-
-
-def equal(self: Value, other: Any) -> Any:
-    """Whether a Value has this number, or is this very node.
-
-    Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is not
-    equal to itself.
-    """
-    if type(other) is float or type(other) is int:  # nearly always
-        pass
-    elif isinstance(other, Value):
-        if self is not other:
-            return False
-        other = self._number
-    elif is_masked(other) or in_a_graph(other):
-        raise no_number(other, "a Value compares with real numbers")
-    elif getattr(other, "shape", ()) and not hasattr(other, "__array_ufunc__"):  # a tensor
-        import numpy as np
-
-        return np.asarray(other) == self
-    elif not (is_real(other) or isinstance(other, Number)):
-        return False if getattr(other, "shape", None) == () else NotImplemented
-    on_read(self)
-    return bool(self._number == other)
-
-
-def different(self: Value, other: Any) -> Any:
-    """The opposite of `==`, entry by entry beside an array."""
-    same = equal(self, other)
-    if same is NotImplemented:
-        return same
-    return not same if isinstance(same, bool) else ~same
-
-
 OPERATORS = {
     "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
 }  # fmt: skip
@@ -289,22 +196,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: globals().get(name, entry)
     for name, entry in ops.PUBLIC.items()
     if entry not in OPERATORS.values()
-} | {"mean": mean, "softmax": softmax, "cross_entropy": cross_entropy}
+} | {"softmax": softmax, "cross_entropy": cross_entropy}
 NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
 
-for name, entry in OPERATORS.items():
-    forth, back = binary(entry)
-    forth.__qualname__, back.__qualname__ = f"Value.__{name}__", f"Value.__r{name}__"
-    setattr(Value, f"__{name}__", forth)
-    setattr(Value, f"__r{name}__", back)
-for name, method in {"neg": unary(ops.neg), "abs": unary(ops.absolute), "pos": lambda v: v}.items():
-    setattr(Value, f"__{name}__", method)
-for name in ("lt", "le", "gt", "ge"):
-    setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
-Value.__eq__ = equal  # type: ignore[assignment, method-assign]
-Value.__ne__ = different  # type: ignore[assignment, method-assign]
-Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 for name in FUNCTIONS.keys() - NO_METHODS:
     entry = ops.TABLE[name]
-    one_operand = unary(entry) if len(entry.rules) == 1 else None
-    setattr(Value, name, one_operand or partialmethod(FUNCTIONS[name]))
+    setattr(Value, name, unary(entry) if entry.arity == 1 else partialmethod(FUNCTIONS[name]))
+for name, method in vars(Value).items():
+    if isinstance(method, FunctionType):
+        method.__qualname__ = f"Value.{name}"  # as messages call it

@@ -21,7 +21,7 @@ INF, NAN = math.inf, math.nan
 def on_floats(core: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Marks a function that does to floats what `core` does, and knows exact numbers, too.
 
-    `inspect.unwrap` finds the core, which is what program/native.py compiles: there 1/0 is inf.
+    `inspect.unwrap` finds the core, which the compiled engine runs: there 1/0 is inf.
     """
 
     def mark(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,9 +36,9 @@ def one_by_one(f: Callable[..., Any]) -> Callable[..., Any]:
     return on_floats(f)(lambda *xs: f(xs))
 
 
-def unity(x: Any) -> Number:
-    """1 of the kind of the number or Value x: among Fractions 1 / 3 of ints would be a float."""
-    return type(getattr(x, "_number", x))(1)
+def like(x: Any, n: int) -> Number:
+    """n in the kind of the number or Value x: among Fractions 1 / 3 of ints would be a float."""
+    return type(getattr(x, "_number", x))(n)
 
 
 def quotient(a: Number, b: Number) -> Number:
@@ -145,7 +145,7 @@ def falling(k: int) -> Callable[[Number, Number], Number]:
             factor = factor * (b - j)
         if factor == 0:
             return factor
-        exponent, lost = difference(b, k)
+        exponent, lost = two_diff(b, k)
         y = times_power(factor, a, exponent)
         if lost and 0 < a < INF and 0 < abs(y) < INF:  # shows where a is far from 1
             y += y * lost * math.log(a)
@@ -156,7 +156,7 @@ def falling(k: int) -> Callable[[Number, Number], Number]:
     return on_floats_alone
 
 
-def bending(k: int) -> Callable[[Number, Number], Number]:
+def slope_in_exponent(k: int) -> Callable[[Number, Number], Number]:
     """(a, b) ↦ ∂ᵏ⁺¹ a^b / ∂aᵏ ∂b = a^(b−k) (p log a + p′), where p = b (b−1) … (b−k+1).
 
     At a = 0 the limit, but 0 for k = 0.
@@ -249,7 +249,7 @@ def tanh_slope(x: Number) -> float:
     return 4 * e / ((1 + e) * (1 + e))
 
 
-def difference(a: Number, b: Number) -> tuple[Number, Number]:
+def two_diff(a: Number, b: Number) -> tuple[Number, Number]:
     """a − b as rounded, and what rounding lost (Knuth's TwoSum)."""
     d = a - b
     back = d - a
@@ -259,13 +259,13 @@ def difference(a: Number, b: Number) -> tuple[Number, Number]:
 
 def exp_difference(a: Number, b: Number) -> Number:
     """exp(a − b) for a ≤ b, to the last digits even where a − b is rounded."""
-    d, lost = difference(a, b)
+    d, lost = two_diff(a, b)
     return math.exp(d) * (1 + lost)
 
 
 def sigmoid_difference(a: Number, b: Number) -> Number:
     """σ(a − b), to the last digits even where a − b is rounded."""
-    d, lost = difference(a, b)
+    d, lost = two_diff(a, b)
     return sigmoid(d) + lost * sigmoid_slope(d)
 
 
@@ -279,7 +279,7 @@ def log_sigmoid(x: Number) -> float:
     return -softplus(-x)
 
 
-def careful(total: float, lost: float, x: float) -> tuple[float, float]:
+def neumaier_add(total: float, lost: float, x: float) -> tuple[float, float]:
     """total + x as rounded, and `lost` with what rounding lost (Neumaier's sum)."""
     y = total + x
     small, large = (x, total) if abs(total) >= abs(x) else (total, x)
@@ -295,7 +295,7 @@ def log_sum_exp(xs: Sequence[Number]) -> Number:
     for x in xs:
         tops += x == top
         if x != top or tops > 1:
-            rest, lost = careful(rest, lost, exp_difference(x, top))
+            rest, lost = neumaier_add(rest, lost, exp_difference(x, top))
     return top + math.log1p(rest + lost)
 
 
@@ -303,7 +303,7 @@ def exp_total(xs: Sequence[Number]) -> float:
     """Σ exp(x − top) of the top and the x that follow it."""
     top, total, lost = xs[0], 0.0, 0.0
     for x in xs[1:]:
-        total, lost = careful(total, lost, 1.0 if x == top else exp_difference(x, top))
+        total, lost = neumaier_add(total, lost, 1.0 if x == top else exp_difference(x, top))
     return total + lost
 
 
@@ -336,7 +336,15 @@ def smallest(xs: Sequence[Number]) -> Number:
     return low
 
 
-maximum, minimum = one_by_one(largest), one_by_one(smallest)
+def average(xs: Sequence[Number]) -> Number:
+    """Σ x / n, added up from the left."""
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x
+    return total / len(xs)
+
+
+maximum, minimum, mean = one_by_one(largest), one_by_one(smallest), one_by_one(average)
 logsumexp, exp_sum = one_by_one(log_sum_exp), one_by_one(exp_total)
 
 
@@ -356,15 +364,20 @@ def ties(y: Number, xs: Sequence[Number]) -> list[Number]:
     return [share if won else type(x)(0) for won, x in zip(winners, xs)]
 
 
-def lead(*xs: Number) -> Number:
+def gap_of_maximum(*xs: Number) -> Number:
     """How far the largest is ahead of the next: the distance of a maximum from its kink."""
     top, second = sorted(xs, reverse=True)[:2] if len(xs) > 1 else (INF, 0)
     return top - second
 
 
-def trail(*xs: Number) -> Number:
+def gap_of_minimum(*xs: Number) -> Number:
     """How far the smallest is below the next."""
-    return lead(*[-x for x in xs])
+    return gap_of_maximum(*[-x for x in xs])
+
+
+def gap_of_bounds(x: Number, low: Number, high: Number) -> Number:
+    """How far x is from the nearer bound, or the bounds from each other."""
+    return min(abs(x - low), abs(x - high), abs(high - low))
 
 
 def clip(x: Number, low: Number, high: Number) -> Number:
@@ -453,6 +466,8 @@ def over_squares(a: Number, b: Number) -> float:
         return float(size)
     if a == 0 or size == INF:
         return math.copysign(0.0, a)
+    if b == 0:
+        return 1 / float(a)
     k = math.frexp(size)[1]
     s, t = math.ldexp(a, -k), math.ldexp(b, -k)
     m, e = math.frexp(a)
@@ -476,12 +491,12 @@ def normal_cdf(x: Number) -> float:
     if abs(z) > 28 or z != z:
         return math.erfc(z) / 2
     # z √2 + x is what the division lost, times √2; erfc'(z) = −2 exp(−z²) / √π
-    high, low = product_of_floats(z, SQRT2)
+    high, low = two_product(z, SQRT2)
     lost = (high + x) + (low + z * SQRT2_REST)
     return float(math.erfc(z) / 2 + lost * normal_pdf(x))
 
 
-def product_of_floats(a: float, b: float) -> tuple[float, float]:
+def two_product(a: float, b: float) -> tuple[float, float]:
     """a b as rounded, and what rounding lost (Dekker's product)."""
     p, s, t = a * b, 134217729 * a, 134217729 * b  # 2^27 + 1
     a_high, b_high = s - (s - a), t - (t - b)

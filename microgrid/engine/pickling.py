@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from microgrid.engine import ops
+from microgrid.engine import ops, rules
 from microgrid.engine.value import Op, Value, node, topological
 
 
@@ -65,7 +65,7 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
     """An operation of the table goes by name; a user's own goes with its functions."""
     if ops.TABLE.get(op.name) is op:
         return entry, (op.name,)
-    for family in ops.falling, ops.bending:
+    for family in rules.falling, rules.slope_in_exponent:
         order = op.name.removeprefix(family.__name__)
         if order.isdecimal() and family(int(order)) is op:
             return family, (int(order),)

@@ -1,4 +1,4 @@
-"""What the rules of the table are made of: gates that no_path, slopes that lose no digit.
+"""What the rules of the table are made of: branches not taken, slopes that lose no digit.
 
 A rule is called with (y, *xs). On numbers it gives a number; on Values it builds nodes, and never
 looks at a number: so the same graph is right for all data, also where it is recorded.
@@ -10,47 +10,41 @@ from functools import cache
 from typing import Any
 
 from microgrid.engine import numeric
-from microgrid.engine.slopes import NO_PATH, Way
-from microgrid.engine.value import Op, Value
-
-
-class Table(dict[str, Op]):
-    """Operations by name; TABLE.exp is TABLE["exp"]."""
-
-    def __getattr__(self, name: str) -> Op:
-        if name not in self:
-            raise AttributeError(name)
-        return self[name]
-
-
-TABLE = Table()
+from microgrid.engine.numeric import like
+from microgrid.engine.op import TABLE, Op
+from microgrid.engine.refusals import is_value
+from microgrid.engine.slopes import NO_PATH, NoPath
 
 
 def one(y: Any, a: Any, b: Any) -> int:
     return 1
 
 
-def no_path(y: Any, *xs: Any) -> tuple[Way, ...]:
+def no_path(y: Any, *xs: Any) -> tuple[NoPath, ...]:
     """The local gradients of what is constant between kinks: no path."""
     return (NO_PATH,) * len(xs)
 
 
-def nothing(x: Any) -> Any:
-    """0 of the kind of the number or Value x."""
-    return 0 * numeric.unity(x)
+class Masked(NoPath):
+    """The local gradient of a branch of where(c, a, b) in a graph: 1, or NO_PATH, as c decides.
 
-
-class Masked(Way):
-    """The local gradient of a branch of where, as a graph: 1, or no_path, as c will decide."""
+    In a graph c is a node, so it is not known yet whether the branch is selected. A number 0 for
+    "not selected" would be wrong: where(x > 0, log(x), 0) at x = 0 gives log the upstream 0, the
+    local gradient of log there is inf, and 0 × inf is nan. So the engine's `upstream * local` gets
+    a `local` that multiplies in its own way. Python asks the upstream first, which does not
+    know a Masked; then it calls `Masked.__rmul__`, which gives a MaskedUpstream: it remembers the
+    node `opened` (1 where the branch is selected, else 0), and replaces each further local
+    gradient by where(opened, local, 0) before it multiplies.
+    """
 
     __slots__ = ("c", "taken")
 
-    def __init__(self, c: Value, *taken: bool) -> None:
+    def __init__(self, c: Any, *taken: bool) -> None:
         self.c, self.taken = c, taken
 
     def of(self, x: Any) -> Any:
-        """x if the gate is open, else 0."""
-        return TABLE.where(self.c, *[x if taken else nothing(x) for taken in self.taken])
+        """x if the branch is selected, else 0."""
+        return TABLE.where(self.c, *[x if taken else like(x, 0) for taken in self.taken])
 
     def __rmul__(self, upstream: Any) -> Any:
         return MaskedUpstream(self.of(upstream), self.of(1))
@@ -60,10 +54,7 @@ class Masked(Way):
 
 
 class MaskedUpstream:
-    """An upstream gradient as a graph, behind gates: `passed` where they are `open`, else 0.
-
-    A local gradient that is inf behind a shut gate must not meet that 0, since 0 × inf is nan.
-    """
+    """An upstream gradient in a graph behind branches: `passed` where they are `opened`."""
 
     def __init__(self, passed: Any, opened: Any) -> None:
         self.passed, self.opened = passed, opened
@@ -71,56 +62,55 @@ class MaskedUpstream:
     def __mul__(self, local: Any) -> MaskedUpstream:
         if isinstance(local, Masked):
             return MaskedUpstream(local.of(self.passed), local.of(self.opened))
-        if isinstance(local, Value) or local - local != 0:  # a node, or inf
-            local = TABLE.where(self.opened, local, nothing(local))
+        if is_value(local) or local - local != 0:  # a node, or inf
+            local = TABLE.where(self.opened, local, like(local, 0))
         return MaskedUpstream(self.passed * local, self.opened)
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, MaskedUpstream):
             return MaskedUpstream(self.passed + other.passed, self.opened + other.opened)
-        return self.passed + other  # there is a path without a gate
+        return self.passed + other  # there is a path that no branch can close
 
     def __radd__(self, other: Any) -> Any:
         return other + self.passed
 
 
 def select_rule(y: Any, c: Any, a: Any, b: Any) -> Any:
-    if isinstance(c, Value):
+    if is_value(c):
         return NO_PATH, Masked(c, True, False), Masked(c, False, True)
     return (NO_PATH, 1, NO_PATH) if c else (NO_PATH, NO_PATH, 1)
 
 
-def either(c: Any, a: Any, b: Any) -> Any:
+def select(c: Any, a: Any, b: Any) -> Any:
     """a if c else b; a node where c is one, so that no rule depends on a number it has seen."""
-    return TABLE.where(c, a, b) if isinstance(c, Value) else a if c else b
+    return TABLE.where(c, a, b) if is_value(c) else a if c else b
 
 
-def below(x: Any) -> Any:
+def negative_part(x: Any) -> Any:
     """x up to 0 included, else 0; nan for nan."""
     s = TABLE.step(x)
-    return either(s, s - 1, x)
+    return select(s, s - 1, x)
 
 
-def above(x: Any, slope: Any) -> Any:
+def one_or(x: Any, slope: Any) -> Any:
     """1 for x > 0, else slope; nan for nan."""
     s = TABLE.step(x)
-    return either(s, s, slope)
+    return select(s, s, slope)
 
 
 @cache
 def falling(k: int) -> Op:
     """b (b-1) … (b-k+1) a^(b-k), the k-th derivative of a^b in a, as an operation of its own."""
-
     factors = " ".join(["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k])
     look = f"{factors} #1^{{#2 - {k}}}" if k else "#1^{#2}"
     return Op(
         f"falling{k}", numeric.falling(k), lambda y, a, b: falling(k + 1)(a, b),
-        lambda y, a, b: bending(k)(a, b), latex=look.strip(),
+        lambda y, a, b: slope_in_exponent(k)(a, b), latex=look.strip(),
     )  # fmt: skip
 
 
 @cache
-def bending(k: int) -> Op:
+def slope_in_exponent(k: int) -> Op:
     """∂ᵏ⁺¹ a^b / ∂aᵏ ∂b, as an operation of its own."""
 
     def along_b(y: Any, a: Any, b: Any) -> Any:
@@ -128,7 +118,7 @@ def bending(k: int) -> Op:
         for j in range(k):
             bend, slope, p = bend * (b - j) + 2 * slope, slope * (b - j) + p, p * (b - j)
         power, logarithm = falling(0)(a, b - k), TABLE.ieee_log(a)
-        return either(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
+        return select(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
 
     factors = ["(#2)", *[f"(#2 - {j})" for j in range(1, k)]][:k]
     slope = " + ".join([" ".join(factors[:j] + factors[j + 1 :]) for j in range(k)])
@@ -136,33 +126,33 @@ def bending(k: int) -> Op:
     look = rf"{power} \cdot {' '.join(['#2', *factors[1:]])} \log(#1) + {power} ({slope})"
     looks = {0: r"#1^{#2} \log(#1)", 1: rf"{power} \cdot #2 \log(#1) + {power}"}
     return Op(
-        f"bending{k}", numeric.bending(k), lambda y, a, b: bending(k + 1)(a, b), along_b,
-        latex=looks.get(k, look),
+        f"slope_in_exponent{k}", numeric.slope_in_exponent(k),
+        lambda y, a, b: slope_in_exponent(k + 1)(a, b), along_b, latex=looks.get(k, look),
     )  # fmt: skip
 
 
-def half_circle(x: Any) -> Any:
+def arcsin_slope(x: Any) -> Any:
     """1 / √(1 − x²), which loses no digit near ±1."""
     return TABLE.divide(1, TABLE.sqrt(TABLE.square_difference(1, x)))
 
 
-def tail(s: Any, x: Any, slope: Any) -> Any:
+def product_rule(s: Any, x: Any, slope: Any) -> Any:
     """(x s)' = s + x s', where s' may have underflown at x = ±inf."""
-    return s + either(slope, x * slope, 0)
+    return s + select(slope, x * slope, 0)
 
 
-def extreme(y: Any, *xs: Any) -> list[Any]:
+def tie_rule(y: Any, *xs: Any) -> list[Any]:
     """An equal share for each operand that is the extreme one."""
-    if not isinstance(y, Value):
+    if not is_value(y):
         return numeric.ties(y, xs)
     winners = [TABLE.same(x, y) for x in xs]
     count = TABLE.total(*winners)
     return [won / count for won in winners]
 
 
-def shares(y: Any, *xs: Any) -> list[Any]:
+def softmax_rule(y: Any, *xs: Any) -> list[Any]:
     """exp x / Σ exp x, with the largest taken off first."""
-    if not isinstance(y, Value):
+    if not is_value(y):
         return numeric.softmax(xs)
     top = TABLE.stop_gradient_max(*xs)
     scale = TABLE.exp_sum(top, *xs)

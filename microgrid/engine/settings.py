@@ -10,14 +10,17 @@ from microgrid.engine.errors import MicrogridError, ParameterError
 from microgrid.engine.guards import real
 
 
-def whole(name: str, x: Any, least: int) -> int:
-    """x as an int, which must be a whole number from `least` on."""
+def whole(
+    name: str, x: Any, least: int | None = None, error: type[Exception] = ParameterError
+) -> int:
+    """x as an int; `error` unless it is one whole number, from `least` on."""
     try:
-        number = least - 1 if is_bool(x) else operator.index(x)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise ParameterError(f"{name} is a whole number from {least} on, got {x!r}")
+        number = None if is_bool(x) else operator.index(x)
+    except TypeError:  # also from a Value
+        number = None
+    if number is None or (least is not None and number < least):
+        kind = "one whole number" if least is None else f"a whole number from {least} on"
+        raise error(f"{name} is {kind}, got {x!r}")
     return number
 
 

@@ -1,4 +1,4 @@
-"""What a rule may give: ∂y/∂x, a number or a node, or the word that a gate is shut."""
+"""What a rule may give: ∂y/∂x as a number or a node, or NO_PATH where nothing flows back."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from microgrid.engine.errors import RuleError
-from microgrid.engine.guards import RefusedOperators, is_real
+from microgrid.engine.guards import is_real
+from microgrid.engine.refusals import is_value
 
 
-class Way:
-    """A local gradient that is no number: a gate that is shut, or that may be."""
-
-    __slots__ = ()
-
-
-class NoPath(Way):
-    """The local gradient of a shut gate: nothing comes through, not even 0 × inf."""
+class NoPath:
+    """The local gradient of an operand that is not selected: not even 0 × inf comes through."""
 
     __slots__ = ()
 
@@ -31,7 +26,7 @@ def slopes(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
     """∂y/∂x for each x, as the rules of op give them; RuleError for another number of them."""
     found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
     if not isinstance(found, Sequence) and not hasattr(found, "dtype"):  # a set has no order
-        raise no_slope(op, found)
+        raise bad_slope(op, found)
     if len(found) != len(xs):
         raise RuleError(f"op {op.name!r} has {len(xs)} parents but gave {len(found)}")
     checked: Sequence[Any] = found
@@ -41,15 +36,11 @@ def slopes(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
 def check_slopes(found: Iterable[tuple[Any, Any]], as_graph: bool = False) -> None:
     """RuleError for the first of (operation, local gradient) that no rule may give."""
     for op, local in found:
-        if not (isinstance(local, Way) or is_real(local) or (as_graph and is_node(local))):
-            raise no_slope(op, local)
+        if not (isinstance(local, NoPath) or is_real(local) or (as_graph and is_value(local))):
+            raise bad_slope(op, local)
 
 
-def is_node(local: Any) -> bool:
-    return isinstance(local, RefusedOperators)
-
-
-def no_slope(op: Any, local: Any) -> RuleError:
+def bad_slope(op: Any, local: Any) -> RuleError:
     """The error of a rule that gives no number."""
     got = f"{type(local).__name__} {local!r}"
     told = "None (is a return missing?)" if local is None else got

@@ -2,85 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
+import numbers
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from inspect import signature
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from microgrid.engine.errors import GraphError, RuleError, describe, stale
-from microgrid.engine.guards import (
-    Number,
-    RefusedOperators,
-    elementwise,
-    failed,
-    is_real,
-    no_number,
-    on_read,
-    real,
-    relabelled,
-    rooted,
-    seed,
-)
-from microgrid.engine.numeric import float_sum, product
+from microgrid.engine import ops
+from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
+from microgrid.engine.guards import Number, in_a_graph, is_masked, is_real, no_number, real
+from microgrid.engine.labels import checked_label, relabelled, unnamed
+from microgrid.engine.numeric import float_sum, like, product
+from microgrid.engine.op import Op as Op
+from microgrid.engine.op import Rule, evaluate
+from microgrid.engine.recorder import failed, on_read
+from microgrid.engine.refusals import RefusedOperators
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 
-Rule = Callable[..., Any]  # (y, *xs) -> ∂y/∂x of one parent
-JointRule = Callable[..., Sequence[Any]]  # (y, *xs) -> ∂y/∂x of every parent
+if TYPE_CHECKING:
+    from microgrid.engine.signatures import Comparison, Methods, Operator, PlainNumber
+else:
+    Methods = object  # exp, relu, …: functions.py attaches them, from the table
+
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
-new = object.__new__
+new, unnamed_label = object.__new__, unnamed.get
 PLAIN = {float, int, Fraction}
-unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new nodes: see scope.py
 
 
-class Op:
-    """One operation: its value, its local gradients, and what readers of graphs want to know.
+def unary(op: Op) -> Callable[[Value], Value]:
+    """The method of Value that applies op to it."""
 
-    `forward(*xs)` maps numbers to a number. `rules` holds one local-gradient closure per parent,
-    called with `(y, *xs)`; for any number of parents there is one `joint` rule that returns them
-    all, with slopes.NO_PATH where nothing flows back. Numbers give numbers and Values give Values.
-    `text` and `latex` are how it is written, `role` what it does to a gradient, `domain` what each
-    operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
-    where it raises (without both it never does).
-    What is a sum of products says so: `terms(*xs)` are its pairs of factors, in order.
-    """
+    def method(self: Value) -> Value:
+        return node(op, self, None, evaluate(op, (self._number,), (self,)), self._version)
 
-    __slots__ = ("domain", "forward", "hint", "joint", "kink", "latex", "name", "role", "rules",
-                 "terms", "text")  # fmt: skip
-
-    def __init__(
-        self, name: str, forward: Callable[..., Number], *rules: Rule, text: str = "",
-        joint: JointRule | None = None, latex: Any = "", role: str = "", hint: str = "",
-        domain: Sequence[tuple[float, float]] = (), kink: Callable[..., Number] | None = None,
-        terms: Callable[..., list[tuple[Any, Any]]] | None = None,
-    ) -> None:  # fmt: skip
-        self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
-        self.text, self.latex, self.role, self.hint = text or name, latex, role, hint
-        self.domain, self.kink, self.terms = domain, kink, terms
-
-    def __repr__(self) -> str:
-        return f"<Op {self.name}>"
-
-    @property
-    def arity(self) -> int | None:
-        """How many operands it takes; None for any number."""
-        if self.joint is None:
-            return len(self.rules)
-        takes = signature(self.forward, follow_wrapped=False).parameters.values()
-        return None if any(p.kind is p.VAR_POSITIONAL for p in takes) else len(takes)
-
-    def __call__(self, *xs: Any) -> Any:
-        """A Value where an operand is one, else a plain number; arrays go element by element."""
-        if all(type(x) is float for x in xs):
-            return evaluate(self, xs, xs)
-        if any(getattr(x, "shape", None) for x in xs):
-            return elementwise(self, xs)
-        if any(isinstance(x, Value) for x in xs):
-            return apply(self, *[x if isinstance(x, Value) else Constant(x) for x in xs])
-        return evaluate(self, list(map(real, xs)), xs)
+    return method
 
 
-class Value(RefusedOperators):
+def binary(op: Op) -> tuple[Operator, Operator]:
+    """The methods for a ∘ b and for b ∘ a, where b may be a plain number."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Any:
+        if not isinstance(other, Value):
+            if not is_real(other):
+                return not_beside(other)
+            other = Constant(other)
+        try:
+            y = forward(self._number, other._number)
+        except (ArithmeticError, ValueError) as error:
+            y = failed(op, (self, other), error)
+        v: Value = new(Value)  # node(op, self, other, …), written out for speed
+        v._number, v._grad, v._label, v.op = y, None, unnamed_label(), op
+        v._a, v._b, v._version, v._parent_versions = self, other, 0, self._version + other._version
+        return v
+
+    def reflected(self: Value, other: Any) -> Any:
+        return method(Constant(other), self) if is_real(other) else not_beside(other)
+
+    return method, reflected  # type: ignore[return-value]
+
+
+def comparison(compare: Callable[[Any, Any], bool]) -> Comparison:
+    """The method that compares the number with another one."""
+
+    def method(self: Value, other: Any) -> Any:
+        if isinstance(other, Value) or is_real(other):
+            on_read(self)
+            return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
+        return NotImplemented
+
+    return method  # type: ignore[return-value]
+
+
+class Value(RefusedOperators, Methods):
     """A node of a computation graph: an exact number, the operation that made it, its parents.
 
     >>> x = Value(3.0, "x")
@@ -94,15 +89,74 @@ class Value(RefusedOperators):
     # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
     __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_parent_versions", "_version", "op")
 
-    def __init__(self, data: Number, label: str = "") -> None:
+    def __init__(self, data: PlainNumber, label: str = "") -> None:
         self._number = real(data)
-        self._grad: Number = None  # until a backward pass comes by
-        self._label = relabelled("", label)
+        self._grad: Number = None  # before the first backward pass
+        self._label = checked_label(label)
         self.op: Op | None = None  # a leaf
         self._a: Any = ()
         self._b: Value | None = None
+        # No gradient is taken of old numbers: _parent_versions is the sum of the parents' _version
+        # when the data was computed, and a backward pass compares it with their sum now.
         self._version = 0  # how often `data` was set
-        self._parent_versions = 0  # the parents' versions, summed, when the data was computed
+        self._parent_versions = 0
+
+    __add__, __radd__ = binary(ops.add)
+    __sub__, __rsub__ = binary(ops.sub)
+    __mul__, __rmul__ = binary(ops.mul)
+    __truediv__, __rtruediv__ = binary(ops.div)
+    __pow__, __rpow__ = binary(ops.power)
+    __neg__, __abs__ = unary(ops.neg), unary(ops.absolute)
+    __lt__, __le__ = comparison(operator.lt), comparison(operator.le)
+    __gt__, __ge__ = comparison(operator.gt), comparison(operator.ge)
+    __hash__ = object.__hash__
+
+    def __pos__(self) -> Value:
+        return self
+
+    def conjugate(self) -> Value:
+        """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Whether a Value has this number, or is this very node; beside an array, of each entry.
+
+        Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is
+        not equal to itself.
+        """
+        if type(other) is float or type(other) is int:  # nearly always
+            pass
+        elif isinstance(other, Value):
+            if self is not other:
+                return False
+            other = self._number
+        elif is_masked(other) or in_a_graph(other):
+            raise no_number(other, "a Value compares with real numbers")
+        elif getattr(other, "shape", ()) and not hasattr(other, "__array_ufunc__"):  # a tensor
+            import numpy as np
+
+            return np.asarray(other) == self  # type: ignore[no-any-return]
+        elif not (is_real(other) or isinstance(other, numbers.Number)):
+            return False if getattr(other, "shape", None) == () else NotImplemented
+        on_read(self)
+        return bool(self._number == other)
+
+    def __ne__(self, other: object) -> bool:
+        same = Value.__eq__(self, other)
+        if same is NotImplemented:
+            return NotImplemented
+        return not same if isinstance(same, bool) else ~same
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec)
+
+    def __repr__(self) -> str:
+        label = f", label={self._label!r}" if self._label else ""
+        grad = "" if self._grad is None else f", grad={self._grad!r}"
+        return f"{type(self).__name__}({self._number!r}{label}{grad})"
 
     @property
     def data(self) -> Number:
@@ -122,7 +176,7 @@ class Value(RefusedOperators):
     def grad(self) -> Number:
         """∂(roots of the backward passes)/∂(this node); zero before any."""
         on_read(self)
-        return zero(self) if self._grad is None else self._grad
+        return like(self, 0) if self._grad is None else self._grad
 
     @grad.setter
     def grad(self, grad: Number) -> None:
@@ -149,11 +203,7 @@ class Value(RefusedOperators):
         """One closure per parent: called with (y, *xs) it gives ∂y/∂parent."""
         if self.op is None or self.op.joint is None:
             return self.op.rules if self.op else ()
-        joint = self.op.joint
-        return tuple(
-            lambda y, *xs, i=i: 0 if (local := joint(y, *xs)[i]) is NO_PATH else +local
-            for i in range(len(self.parents))
-        )
+        return tuple(partial(one_slope, self.op, i) for i in range(len(self.parents)))
 
     def backward(self, upstream: Number = 1) -> None:
         """Accumulate ∂(upstream · self)/∂v into v.grad for every node v of the graph.
@@ -163,8 +213,8 @@ class Value(RefusedOperators):
         """
         order = topological(self)
         gradient = accumulate(order, seed(self, upstream))
-        if len(gradient) < len(order):  # nodes behind a shut gate
-            gradient |= {v: zero(v) for v in order if v not in gradient}
+        if len(gradient) < len(order):  # no path reaches some nodes
+            gradient |= {v: like(v, 0) for v in order if v not in gradient}
         for v, passed in gradient.items():
             v._grad = passed if v._grad is None or v.op is not None else v._grad + passed
 
@@ -177,18 +227,23 @@ class Value(RefusedOperators):
         """A new leaf with the same number, through which no gradient flows."""
         return Value(self._number, str(self._label))
 
+    def _made_by(self, op: Op, operands: Iterable[Any]) -> Value:
+        return apply(op, *[x if isinstance(x, Value) else Constant(x) for x in operands])
+
 
 class Constant(Value):
-    """A plain number inside an expression, like the 2 of 2 * x: a leaf that nobody asks about."""
+    """A plain number inside an expression, like the 2 of 2 * x: its gradient is never shown."""
 
     __slots__ = ()
 
 
 def topological(root: Value) -> list[Value]:
     """Every node of root's graph once, parents before children; no recursion."""
+    if not isinstance(root, Value):
+        raise NumberError(f"a graph starts at a Value, got {type(root).__name__} {root!r}")
     order: list[Value] = []
     finished: dict[Value, bool] = {}
-    stack: list[Any] = [rooted(root)]
+    stack: list[Any] = [root]
     while stack:
         v = stack.pop()
         if v is None:  # the parents of the next node are done
@@ -212,11 +267,27 @@ def accumulate(
     """∂(upstream · root)/∂v for the nodes v of a topological order; changes no node.
 
     With `as_graph` the local gradients are built from the nodes themselves, so that the results
-    can be differentiated in turn. A node that no path reaches has no entry.
+    can be differentiated in turn. A node that no path reaches has no entry. `trace` is called for
+    each += with (child, parent, local, upstream, share, total).
     """
     gradient = {order[-1]: upstream}
     if not as_graph:
         on_read(order[-1])
+    try:
+        send_back(order, gradient, as_graph, trace)
+    except TypeError:  # what a rule gave is no number: this one or one before
+        check_slopes(sent(order, gradient, as_graph), as_graph)
+        raise
+    if not as_graph and not PLAIN.issuperset(map(type, gradient.values())):
+        check_slopes(sent(order, gradient))
+        gradient = {v: real(g) for v, g in gradient.items()}
+    return gradient
+
+
+def send_back(
+    order: list[Value], gradient: dict[Value, Any], as_graph: bool, trace: Trace | None
+) -> None:
+    """The backward pass: each node sends upstream × local to its parents, where shares add up."""
     for v in reversed(order):
         if v.op is None or v not in gradient:
             continue
@@ -227,18 +298,16 @@ def accumulate(
             try:
                 share = upstream * local  # the chain rule
                 gradient[parent] = gradient[parent] + share if parent in gradient else share
-            except OverflowError:  # a float beside an int or a Fraction beyond the floats
-                share = product(upstream, local)
-                gradient[parent] = float_sum(gradient.get(parent, 0.0), share)
-            except TypeError:  # what a rule gave is no number: this one or one before
-                check_slopes(sent(order, gradient, as_graph), as_graph)
-                raise
+            except OverflowError:
+                share, gradient[parent] = in_floats(upstream, local, gradient.get(parent, 0.0))
             if trace is not None:
                 trace(v, parent, local, upstream, share, gradient[parent])
-    if not as_graph and not PLAIN.issuperset(map(type, gradient.values())):
-        check_slopes(sent(order, gradient))
-        gradient = {v: real(g) for v, g in gradient.items()}
-    return gradient
+
+
+def in_floats(upstream: Number, local: Number, before: Number) -> tuple[Number, float]:
+    """The share and the sum where a float meets an int or a Fraction beyond the floats."""
+    share = product(upstream, local)
+    return share, float_sum(before, share)
 
 
 def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any]]:
@@ -268,6 +337,20 @@ def sent(
             yield from [(v.op, local) for _, local in edges(v, v.op, as_graph)]
 
 
+def seed(root: Value, upstream: Any) -> Number:
+    """The upstream gradient in the kind of root's number; NumberError unless it is a number."""
+    if not is_real(upstream):
+        got = f"{type(upstream).__name__} {upstream!r}"
+        raise NumberError(f"the upstream gradient must be one real number, got {got}")
+    return real(upstream) * like(root, 1)
+
+
+def one_slope(op: Op, i: int, y: Any, *xs: Any) -> Any:
+    """The i-th local gradient of a joint rule; 0 for no path, a node for a masked one."""
+    local = slopes(op, y, xs)[i]
+    return 0 if local is NO_PATH else +local
+
+
 def apply(op: Op, *parents: Value) -> Value:
     """The node that op makes from these parents."""
     data = evaluate(op, [p._number for p in parents], parents)
@@ -279,22 +362,33 @@ def apply(op: Op, *parents: Value) -> Value:
     return node(op, a, b, real(data), sum([p._version for p in parents]))
 
 
-def evaluate(op: Op, numbers: Sequence[Number], operands: Sequence[Any]) -> Number:
-    """The number that op gives; an error names the operands."""
-    try:
-        return op.forward(*numbers)
-    except (ArithmeticError, ValueError) as error:
-        return failed(op, operands, error)
-
-
-def node(op: Op, a: Any, b: Value | None, data: Number, seen: int) -> Value:
+def node(op: Op, a: Any, b: Value | None, data: Number, parent_versions: int) -> Value:
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
-    v._number, v._grad, v._label, v.op = data, None, unnamed.get(), op
-    v._a, v._b, v._version, v._parent_versions = a, b, 0, seen
+    v._number, v._grad, v._label, v.op = data, None, unnamed_label(), op
+    v._a, v._b, v._version, v._parent_versions = a, b, 0, parent_versions
     return v
 
 
-def zero(v: Value) -> Number:
-    """Zero of the kind of v's number: a Fraction's gradient is a Fraction."""
-    return type(v._number)(0)
+def not_beside(other: Any) -> Any:
+    """NotImplemented for what may know what to do beside a Value; NumberError for what does not.
+
+    A list would be repeated by `*`, a masked array hides numbers, another library's graph ends.
+    """
+    if isinstance(other, list | tuple):
+        raise NumberError(
+            f"a {type(other).__name__} is no array: beside a Value write np.array(…) of its numbers"
+        )
+    if is_masked(other) or in_a_graph(other):
+        raise no_number(other, "beside a Value stand real numbers")
+    return NotImplemented
+
+
+def peek(v: Value) -> Number:
+    """The number of a node; the recorder is not told."""
+    return v._number
+
+
+def peek_grad(v: Value) -> Number:
+    """The gradient of a node, None before the first backward pass; the recorder is not told."""
+    return v._grad

@@ -151,8 +151,8 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
                 f"microgrid knows no derivative of np.{ufunc.__name__}: write it with microgrid's "
                 "functions, or use v.data for the number"
             ) from None
-        if "out" in options or "dtype" in options:  # of floats: then say that the gradient is lost
-            float(next(x for x in inputs if isinstance(x, Value)))  # GradientLostError
+        if "out" in options or "dtype" in options:  # floats, among which no Value stands
+            next(x for x in inputs if isinstance(x, Value))._plain_number()  # GradientLostError
         raise
 
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgrid.engine import ops
-from microgrid.engine.errors import ExpressionError
 from microgrid.engine.value import Op, Value
 from microgrid.matrices.arrays import Array
 from microgrid.matrices.derivation import (
@@ -31,7 +30,7 @@ from microgrid.matrices.derivation import (
     partial,
     replay,
 )
-from microgrid.views.expression import Reader
+from microgrid.views.expression import ExpressionError, Reader
 from microgrid.views.formula import LATEX
 from microgrid.views.notation import write
 

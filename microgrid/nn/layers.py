@@ -9,7 +9,7 @@ import numpy as np
 
 from microgrid.engine import functions, ops
 from microgrid.engine.errors import ParameterError, ShapeError
-from microgrid.engine.scopes import scope
+from microgrid.engine.labels import scope
 from microgrid.matrices.arrays import Array, affine, as_array, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.labels import scope
 from microgrid.engine.ops import relu
-from microgrid.engine.scopes import scope
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import matrix

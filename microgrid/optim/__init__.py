@@ -18,12 +18,13 @@ from microgrid.optim import schedules
 from microgrid.optim.history import History
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
 from microgrid.optim.schedules import cosine, exponential, linear, step_decay
-from microgrid.optim.training import fit
+from microgrid.optim.training import DivergedError, fit
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "DivergedError",
     "History",
     "Optimizer",
     "cosine",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -11,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.errors import DivergedError, ParameterError, RangeError, ShapeError
+from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
 from microgrid.engine.settings import whole
 from microgrid.nn.initial import generator
 from microgrid.nn.module import Module
@@ -22,6 +24,27 @@ from microgrid.optim.optimizers import Optimizer
 from microgrid.program import Program
 
 Callback = Callable[[History], Any]  # True ends the training
+
+
+class DivergedError(MicrogridError, ArithmeticError):
+    """Training has left the finite numbers; `history` is what happened until then."""
+
+    def __init__(self, loss: float, epoch: int, step: int, history: Any) -> None:
+        super().__init__(
+            f"the loss or its gradient is not finite at step {step} (epoch {epoch + 1}, loss "
+            f"{loss}): try a smaller learning rate; first_nonfinite(loss) finds the node"
+        )
+        self.loss, self.epoch, self.step, self.history = loss, epoch, step, history
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        history = self.history
+        try:
+            pickle.dumps(history)
+        except Exception:  # a model made of lambdas: the losses travel without it
+            history = copy.copy(history)
+            history.parameters = None
+        held = vars(self) | {"history": history}  # with the notes
+        return type(self), (self.loss, self.epoch, self.step, history), held
 
 
 def fit(

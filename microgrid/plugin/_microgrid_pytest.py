@@ -38,9 +38,8 @@ def pytest_collection_modifyitems(
     if not target:
         return
     try:
-        from microgrid.check.engine import parse
+        from microgrid.check.engine import EngineError, parse
         from microgrid.check.properties import PROPERTIES
-        from microgrid.engine.errors import EngineError
     except ModuleNotFoundError as error:
         message = f'--microgrid-engine needs {error.name}: pip install "microgrid-autodiff[check]"'
         raise pytest.UsageError(message) from None
@@ -59,7 +58,7 @@ class EngineUnderTest(pytest.Collector):
     """The engine; its report is made once, when the first property asks for it."""
 
     made: Any = None
-    refused: NotSo | None = None
+    refused: PropertyFailed | None = None
 
     def collect(self) -> list[pytest.Item]:
         return []
@@ -73,13 +72,13 @@ class EngineUnderTest(pytest.Collector):
             raise self.refused
         if self.made is None:
             from microgrid.check import check
-            from microgrid.engine.errors import EngineError
+            from microgrid.check.engine import EngineError
 
             try:
                 seed = self.config.getoption("--microgrid-engine-seed")
                 self.made = check(self.name, only=self.chosen(), seed=seed)
             except EngineError as error:
-                self.refused = NotSo(str(error))
+                self.refused = PropertyFailed(str(error))
                 raise self.refused from None
         return self.made
 
@@ -95,14 +94,14 @@ class PropertyItem(pytest.Item):
         kinds = {"wrong", "fragile"} if strict else {"wrong"}
         failed = [f for f in result.findings if f.kind in kinds]
         if failed:
-            raise NotSo("\n\n".join(map(str, failed)))
+            raise PropertyFailed("\n\n".join(map(str, failed)))
         if result.not_run:
-            raise NotSo(f"not run to its end: {result.not_run}")
+            raise PropertyFailed(f"not run to its end: {result.not_run}")
         if result.state in ("absent", "follows", "waits"):
             pytest.skip(f"{result.state}: {result.detail}")
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, NotSo):
+        if isinstance(excinfo.value, PropertyFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -111,8 +110,8 @@ class PropertyItem(pytest.Item):
         return self.path, 0, f"{parent}: {self.name}"
 
 
-class NotSo(AssertionError):
-    """A property that the engine does not have."""
+class PropertyFailed(AssertionError):
+    """A property does not hold for the engine."""
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 
 from microgrid.engine.calculus import scalar, tree_leaves
 from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
-from microgrid.engine.ops import identity
+from microgrid.engine.rule_ops import identity
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine as native

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import GraphError
-from microgrid.engine.guards import failed
+from microgrid.engine.recorder import failed
 from microgrid.engine.value import Op
 from microgrid.program.engines import numba_engine as native
 from microgrid.program.engines import numpy_engine as vectors

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.engine.errors import FrozenError, GraphError, RangeError, describe, stale
+from microgrid.engine.errors import GraphError, MicrogridError, RangeError, describe, stale
 from microgrid.engine.value import Op, Value
 from microgrid.program.tracing import is_plain
 
@@ -22,6 +22,10 @@ LAST_BIT = 62  # of an int64: arguments beyond share it
 # The key of a line: its operation << 52 | first operand << 26 | second operand.
 BITS = 26
 SEVERAL = (1 << BITS) - 1  # as the second: the first is the number of a tuple of operands
+
+
+class FrozenError(MicrogridError, ValueError):
+    """A number that may change would be fixed for ever in a recorded program."""
 
 
 @dataclass(frozen=True, eq=False)

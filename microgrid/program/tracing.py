@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.calculus import Variable
-from microgrid.engine.errors import BranchError
-from microgrid.engine.guards import other_thread_recorders, recorder
+from microgrid.engine.errors import MicrogridError
+from microgrid.engine.recorder import other_thread_recorders, recorder
 from microgrid.engine.value import Constant, Value, topological
 
 LIBRARIES = tuple(
     [str(path) + os.sep for path in (Path(__file__).parents[1], Path(np.__file__).parent)]
 )
+
+
+class BranchError(MicrogridError, RuntimeError):
+    """A function that is recorded looks at a number: other numbers might take another way."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from math import isqrt
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.engine.scopes import scope_of
+from microgrid.engine.labels import scope_of
 from microgrid.engine.value import Constant, Value
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture

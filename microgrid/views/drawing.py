@@ -12,10 +12,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from microgrid.engine.errors import LabelError
-from microgrid.engine.guards import Number, seed
+from microgrid.engine.guards import Number
+from microgrid.engine.labels import LabelError
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, topological
+from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire

@@ -8,9 +8,9 @@ from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
-from microgrid.engine.guards import seed
+from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
+from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.captions import NAMES
 from microgrid.views.formula import LATEX
 from microgrid.views.notation import write
@@ -153,7 +153,7 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
             ways[v] = [(p, local) for p, local in open_ if count.get(p)]
             count[v] = sum(count[p] for p, _ in ways[v])
     listed = list(islice(walk(root, of, ways), most)) if count.get(root) else []
-    gradient = accumulate(order, seed(root, 1)).get(of, zero(of))
+    gradient = accumulate(order, seed(root, 1)).get(of, like(of, 0))
     name = names.get(of, of.label or "a node outside the graph")
     return Paths(listed, count.get(root, 0), gradient, names, f"∂{names[root]}/∂{name}")
 

@@ -13,7 +13,7 @@ from inspect import Parameter, signature
 from types import MappingProxyType
 from typing import Any
 
-from microgrid.engine.errors import ExpressionError, MicrogridError
+from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.value import Op, Value
 from microgrid.views.notation import lists_of
@@ -75,6 +75,10 @@ HINTS = [  # what is found in a text that cannot be read, and what helps
     (r"(?<![=<>!])=(?!=)", "leave out the name and = before an expression; == compares"),
     (r"\b\d+ *[^\W\d]|[\w)] +\w|\) *\w", PRODUCT),
 ]
+
+
+class ExpressionError(MicrogridError, ValueError):
+    """Text that is not arithmetic."""
 
 
 def parse(text: str, numbers: Mapping[str, float]) -> Value:

@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from microgrid.engine.errors import LayoutError
+from microgrid.engine.errors import MicrogridError
+
+
+class LayoutError(MicrogridError, RuntimeError):
+    """No program that can lay out a picture, or none that writes such files."""
 
 
 def write(path: str | Path, data: bytes) -> None:

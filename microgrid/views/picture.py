@@ -17,9 +17,9 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from microgrid.engine.errors import LabelError, LayoutError
+from microgrid.engine.labels import LabelError
 from microgrid.views.dot_labels import FRAME, html_like
-from microgrid.views.files import save_by_suffix
+from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.wording import INK
 
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from microgrid.engine.guards import seed
+from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.value import Constant, Value, edges, topological, zero
+from microgrid.engine.value import Constant, Value, edges, seed, topological
 from microgrid.views.captions import NUMBERS, caption
 from microgrid.views.explanation import Row, explain
 from microgrid.views.notation import write
@@ -152,8 +152,8 @@ class Storyboard:
         for v, i in self.index.items():
             for p, place in [(v, f"n{i}"), *self.wires(v)]:
                 if (place, RED) not in self.numbers:
-                    self.add_number(place, RED, zero(p))
-        ends = [(lowered(v.label), self.totals.get(v, zero(v))) for v in self.leaves]
+                    self.add_number(place, RED, like(p, 0))
+        ends = [(lowered(v.label), self.totals.get(v, like(v, 0))) for v in self.leaves]
         found = listed(f"{before}{name} = {self.spoken(x)}" for name, x in ends)
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAIN = ROOT / "tests" / "engines" / "plain.py"
+PLAIN = ROOT / "tests" / "check" / "engines" / "plain.py"
 PLUGIN = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
     "entry-points"
 ]["pytest11"]

@@ -44,7 +44,7 @@ def test_demo_prints_tables_shows_that_graph_and_formulas_agree_and_writes_pictu
 def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(
     tmp_path, monkeypatch, capsys
 ):
-    from microgrid.engine.errors import LayoutError
+    from microgrid.views.files import LayoutError
 
     class NoEngine:
         def save(self, path):

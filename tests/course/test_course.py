@@ -250,7 +250,7 @@ def test_an_engine_that_hangs_is_shown_the_program_and_gets_no_cross(monkeypatch
 
 def test_what_an_engine_lacks_is_told_however_little_time_there_is(monkeypatch):
     monkeypatch.setattr(chapter09, "PATIENCE", 0.3)
-    verdict = exercise(9, 1).check(chapter09.planted(__neg__=None))
+    verdict = exercise(9, 1).check(type("MyValue", (chapter09.MyValue,), {"__neg__": None}))
     assert str(verdict) in ("✗ it has no `-x` yet", chapter09.UNFINISHED)
 
 

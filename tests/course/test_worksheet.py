@@ -15,13 +15,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import microgrid as mg
+from microgrid.course.exercise import ExerciseError
 from microgrid.course.mistakes import slips
 from microgrid.course.worksheets import KINDS, worksheet
 from microgrid.course.worksheets import page as worksheet_page
 from microgrid.course.worksheets.diagnosis import MISREAD, NOT_KNOWN, SIGN
 from microgrid.course.worksheets.marks import Marks
-from microgrid.engine.errors import ExerciseError, LabelError, LayoutError, MicrogridError
+from microgrid.engine.errors import MicrogridError
+from microgrid.engine.labels import LabelError
 from microgrid.engine.value import topological
+from microgrid.views.files import LayoutError
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = "#c62828", "#0a7d20"

@@ -16,7 +16,8 @@ from shared.strategies import fractions, hundredths
 
 import microgrid as mg
 from microgrid import Value, nn, optim
-from microgrid.engine.errors import BranchError, GraphError, MicrogridError, NumberError, ShapeError
+from microgrid.engine.errors import GraphError, MicrogridError, NumberError, ShapeError
+from microgrid.program.tracing import BranchError
 
 ENGINES = ["numpy", "numba"]
 

@@ -5,16 +5,19 @@ import math
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.planting import assert_caught, plant_rule
 from shared.strategies import Program, fractions, programs, small_integers
 
 import microgrid as mg
 from microgrid import Value, gradients
+from microgrid.check import museum
 from microgrid.engine import numeric
 from microgrid.engine.errors import GraphError
 from microgrid.engine.value import topological
@@ -24,15 +27,16 @@ def grads(nodes):
     return [v.grad for v in nodes]
 
 
-@given(programs())
-def test_backward_sums_over_every_path(program: Program):
+of_two_engines = pytest.mark.parametrize("Value", [Value, museum.Value], ids=["ours", "museum"])
+
+
+@of_two_engines
+@given(program=programs())
+def test_backward_sums_over_every_path(program: Program, Value):
     nodes = program.nodes(Value)
     nodes[-1].backward()
-    reached = set(topological(nodes[-1]))
     for i, v in enumerate(nodes):
-        if v in reached:
-            assert v.grad == program.sum_over_paths(i)
-            assert type(v.grad) is Fraction
+        assert v.grad == program.sum_over_paths(i)
 
 
 @given(programs())
@@ -41,6 +45,7 @@ def test_gradients_equals_backward_and_changes_nothing(program):
     pure = gradients(nodes[-1])
     assert all(v._grad is None for v in nodes)
     nodes[-1].backward()
+    assert all(type(v.grad) is Fraction for v in nodes)
     assert all(pure[v] == v.grad for v in topological(nodes[-1]))
 
 
@@ -70,17 +75,20 @@ def test_the_gradient_of_a_sum_is_the_sum_of_the_gradients(left, right):
     assert gradients(f + g, shared) == separately
 
 
-@given(st.lists(st.tuples(programs(), fractions), min_size=1, max_size=3))
-def test_leaves_sum_up_several_passes_and_inner_nodes_hold_the_last(passes):
+polynomials = programs(names=("add", "sub", "mul"))
+
+
+@of_two_engines
+@given(passes=st.lists(st.tuples(polynomials, fractions), min_size=1, max_size=3))
+def test_leaves_sum_up_several_passes_and_inner_nodes_hold_the_last(passes, Value):
     x = Value(Fraction(2, 3))
     expected = 0
     h = x * x - 1
     for program, upstream in passes:
-        nodes = [h for _ in program.leaves]
-        for name, i, j in program.steps:
-            nodes.append(nodes[i] - nodes[j] if name in ("sub", "div") else nodes[i] * nodes[j])
-        nodes[-1].backward(upstream)
-        dh = gradients(nodes[-1], h) * upstream
+        same_leaves = replace(program, leaves=[h.data] * len(program.leaves))
+        root = program.compute([h] * len(program.leaves))[-1] * upstream
+        root.backward()
+        dh = sum(same_leaves.gradients()) * upstream
         assert h.grad == dh
         expected += dh * 2 * x.data
         assert x.grad == expected
@@ -370,3 +378,31 @@ def test_a_representation_shows_what_is_there():
     (x * x).backward()
     assert repr(x) == "Value(2.0, label='x', grad=4.0)"
     assert f"{x:.3f}" == "2.000"
+
+
+# Tests of the tests.
+
+PATHS = test_backward_sums_over_every_path
+PASSES = test_leaves_sum_up_several_passes_and_inner_nodes_hold_the_last
+BROKEN = [
+    (PATHS, "overwrites", "mul"), (PATHS, "forgets_upstream", "mul"), (PATHS, "swapped", "mul"),
+    (PATHS, "right_sign", "sub"), (PATHS, "divides_once", "div"), (PATHS, "parents_in_a_set", ""),
+    (PATHS, "level_by_level", ""), (PATHS, "pre_order", ""), (PATHS, "recursion_for_sort", ""),
+    (PATHS, "equal_nodes_merged", ""), (PASSES, "inner_keep", ""), (PASSES, "leaves_forget", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("test", "name", "op"), BROKEN)
+def test_a_broken_engine_is_caught(test, name, op, monkeypatch):
+    assert_caught(test, monkeypatch, Value=museum.engine(name, op))
+
+
+def test_a_backward_pass_that_forgets_its_upstream_is_caught(monkeypatch):
+    right = Value.backward
+    monkeypatch.setattr(Value, "backward", lambda v, upstream=1: right(v))
+    assert_caught(test_backward_is_linear_in_the_upstream, monkeypatch)
+
+
+def test_a_sum_that_forgets_its_right_side_is_caught(monkeypatch):
+    plant_rule(monkeypatch, "left_only", "add")
+    assert_caught(test_the_gradient_of_a_sum_is_the_sum_of_the_gradients, monkeypatch)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.planting import assert_caught, plant_rule
 from shared.strategies import affine_problems, floats, fractions, integer_floats
 
 import microgrid as mg
@@ -237,3 +238,44 @@ def test_shapes_that_do_not_fit_are_named(call, words):
     assert isinstance(error.value, ValueError)
     for word in words:
         assert word in str(error.value)
+
+
+# Tests of the tests.
+
+AFFINE = test_affine_gradients_equal_the_matrix_formulas
+JACOBIANS = test_full_jacobians_of_the_affine_layer
+
+
+def square(A):
+    return A.shape[0] == A.shape[1]
+
+
+WRONG_FORMULAS = {
+    "dX = dY · W where shapes allow": ("dX", lambda X, W, dY: dY @ (W if square(W) else W.T)),
+    "dX twice": ("dX", lambda X, W, dY: 2 * (dY @ W.T)),
+    "dW = dYᵀ · X where shapes allow": (
+        "dW", lambda X, W, dY: dY.T @ X if square(W) else X.T @ dY),
+    "db = the first row of dY": ("db", lambda X, W, dY: dY[0]),
+    "db = the mean of the rows": ("db", lambda X, W, dY: dY.sum(axis=0) / len(dY)),
+    "db over the wrong axis where shapes allow": (
+        "db", lambda X, W, dY: dY.sum(axis=int(square(dY)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("test", [AFFINE, JACOBIANS])
+@pytest.mark.parametrize("name", WRONG_FORMULAS)
+def test_a_wrong_formula_is_caught(test, name, monkeypatch):
+    right, (result, wrong) = formulas.affine_backward, WRONG_FORMULAS[name]
+
+    def affine_backward(X, W, b, dY):
+        results = dict(zip(("dX", "dW", "db"), right(X, W, b, dY), strict=True))
+        return tuple((results | {result: wrong(*map(np.asarray, (X, W, dY)))}).values())
+
+    monkeypatch.setattr(formulas, "affine_backward", affine_backward)
+    assert_caught(test, monkeypatch)
+
+
+@pytest.mark.parametrize(("name", "op"), [("left_only", "add"), ("swapped", "mul")])
+def test_a_wrong_rule_is_caught(name, op, monkeypatch):
+    plant_rule(monkeypatch, name, op)
+    assert_caught(AFFINE, monkeypatch)

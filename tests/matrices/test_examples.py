@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.planting import assert_caught, plant_rule
 from shared.strategies import floats, hundredths
 
 from microgrid import Value, examples, gradients, grads, matrix, partials
@@ -177,3 +178,19 @@ def test_every_example_runs_without_arguments_and_names_its_leaves(name):
         root.backward()
         for v in topological(root):
             assert v.label or v.op or isinstance(v, Constant) or v.data == 1
+
+
+# Tests of the tests.
+
+WRONG_RULES = [
+    ("slope_one", "exp", test_gate_by_gate_equals_the_sigmoid_gate_equals_the_closed_form),
+    ("value_for_slope", "sigmoid",
+     test_gate_by_gate_equals_the_sigmoid_gate_equals_the_closed_form),
+    ("slope_one", "relu", test_the_jacobian_of_an_elementwise_relu_is_diagonal),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "op", "test"), WRONG_RULES)
+def test_a_wrong_rule_is_caught(name, op, test, monkeypatch):
+    plant_rule(monkeypatch, name, op)
+    assert_caught(test, monkeypatch)

@@ -19,7 +19,8 @@ from shared.strategies import hundredths
 import microgrid as mg
 from microgrid import nn, optim
 from microgrid.engine import calculus
-from microgrid.engine.errors import DivergedError, GraphError
+from microgrid.engine.errors import GraphError
+from microgrid.optim.training import DivergedError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] * X[:, 1] > 0) * 2.0 - 1.0
@@ -693,7 +694,9 @@ def test_what_a_loss_changes_in_place_leaks_nowhere(kind, change, data):
     for f in (pure, dirty, mg.record(dirty, start, np.zeros(2), engine="numpy")):
         history = optim.fit(f, start, arrays, optimizer=optim.SGD(lr=0.01),
                             validation=arrays, **how)  # fmt: skip
-        found.append([history.steps, history["validation"], calculus.tree_leaves(history.parameters)])
+        found.append(
+            [history.steps, history["validation"], calculus.tree_leaves(history.parameters)]
+        )
         assert repr((start, arrays)) == repr(before)
     for other in found[1:]:
         for actual, expected in zip(other, found[0]):

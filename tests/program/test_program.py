@@ -21,10 +21,12 @@ from shared.operations import EVERY, anywhere, operands, same
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
-from microgrid.engine.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
+from microgrid.engine.errors import GraphError, MicrogridError, ShapeError
 from microgrid.engine.ops import TABLE, falling
 from microgrid.program.engines import numba_engine as native
 from microgrid.program.plan import backward as adjoint
+from microgrid.program.tape import FrozenError
+from microgrid.program.tracing import BranchError
 
 ENGINES = ["numba", "numpy"]
 

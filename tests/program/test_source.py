@@ -17,13 +17,13 @@ from shared.operations import anywhere, operands, roomy
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.engine.errors import GraphError
-from microgrid.engine.ops import TABLE, bending, falling
+from microgrid.engine.ops import TABLE, falling, slope_in_exponent
 from microgrid.program.plan.backward import template
 from microgrid.program.text.source import source
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]
 LIBRARIES = LANGUAGES[1:]
-EVERY = TABLE | {f.__name__ + str(k): f(k) for f in (falling, bending) for k in range(3)}
+EVERY = TABLE | {f.__name__ + str(k): f(k) for f in (falling, slope_in_exponent) for k in range(3)}
 TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 

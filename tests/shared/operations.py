@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from microgrid.engine import ops
-from microgrid.engine.ops import TABLE, bending, falling
+from microgrid.engine.ops import TABLE, falling, slope_in_exponent
 from microgrid.engine.slopes import NO_PATH
 
 INF = math.inf
@@ -75,6 +75,7 @@ ORACLES = {
     "minimum": lambda *xs: min(xs),
     "logsumexp": lambda *xs: mp.log(sum(map(mp.exp, xs))),
     "total": lambda *xs: sum(xs),
+    "mean": lambda *xs: sum(xs) / len(xs),
     "dot": mp_dot,
     "divide": lambda a, b: a / b,
     "identity": lambda x: x,
@@ -163,7 +164,7 @@ def roomy(name):
 
 UNARY = [n for n, op in ops.PUBLIC.items() if op.joint is None and len(op.rules) == 1]
 
-POWERS = {f.__name__ + str(k): f(k) for f in (falling, bending) for k in range(3)}
+POWERS = {f.__name__ + str(k): f(k) for f in (falling, slope_in_exponent) for k in range(3)}
 EVERY = TABLE | POWERS
 
 

@@ -16,8 +16,7 @@ from shared.graphs import chain, mlp, squared_affine
 
 import microgrid as mg
 from microgrid import Value
-from microgrid.engine.errors import LabelError
-from microgrid.engine.scopes import scope_of
+from microgrid.engine.labels import LabelError, scope_of
 from microgrid.engine.value import Constant, topological
 from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
 from microgrid.views.blocks import (

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from shared.strategies import labels
 
 from microgrid import Value
-from microgrid.engine.errors import LabelError, LayoutError
 from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.labels import LabelError
 from microgrid.engine.ops import TABLE
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views import picture as module
 from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
+from microgrid.views.files import LayoutError
 from microgrid.views.picture import ENGINES, Picture, lay_out
 from microgrid.views.wording import decimals, split
 

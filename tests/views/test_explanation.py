@@ -8,11 +8,13 @@ from xml.etree import ElementTree
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.planting import assert_caught
 from shared.strategies import affine_problems, fractions, programs
 
 import microgrid as mg
 from microgrid import Value, examples, explain, gradients, matrix
 from microgrid.engine.value import topological
+from microgrid.views import explanation
 
 
 @given(programs())
@@ -154,3 +156,17 @@ def test_the_latex_table_keeps_subscripts_and_balances():
 def test_fractions_are_shown_whole():
     x = Value(Fraction(1, 3), "x")
     assert "1/3" in str(explain(x * x))
+
+
+def test_a_table_whose_totals_forget_earlier_shares_is_caught(monkeypatch):
+    """A test of the first test."""
+    right = explanation.accumulate
+
+    def accumulate(order, upstream, trace):
+        forgetful = lambda v, p, local, upstream, share, total: trace(  # noqa: E731
+            v, p, local, upstream, share, share
+        )
+        return right(order, upstream, trace=forgetful)
+
+    monkeypatch.setattr(explanation, "accumulate", accumulate)
+    assert_caught(test_every_row_is_one_share_and_the_last_total_is_the_gradient, monkeypatch)

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from shared.strategies import hundredths
 
 from microgrid import Value
-from microgrid.engine.errors import ExpressionError
-from microgrid.views.expression import CALLS, LISTS, parse
+from microgrid.views.expression import CALLS, LISTS, ExpressionError, parse
 
 
 @given(hundredths, hundredths)

@@ -15,7 +15,7 @@ from shared.tex import balanced
 import microgrid as mg
 from microgrid import Value, examples
 from microgrid.engine.functions import FUNCTIONS, custom_op
-from microgrid.engine.ops import TABLE, bending, falling
+from microgrid.engine.ops import TABLE, falling, slope_in_exponent
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views.formula import latex, name, number
 
@@ -192,7 +192,11 @@ def test_a_formula_read_back_means_what_the_graph_computes(tree):
     assert value(latex(root), root) == root.data
 
 
-EVERY = [*TABLE.values(), *[falling(k) for k in range(4)], *[bending(k) for k in range(3)]]
+EVERY = [
+    *TABLE.values(),
+    *[falling(k) for k in range(4)],
+    *[slope_in_exponent(k) for k in range(3)],
+]
 MEANINGS = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -205,15 +209,18 @@ MEANINGS = {
     "reciprocal": lambda x: 1 / x,
     "stop_gradient_max": lambda *xs: unknown("maximum", *xs),
     "total": lambda *xs: sum(xs),
+    "mean": lambda *xs: sum(xs) / len(xs),
     "dot": lambda *xs: sum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     "falling0": power,
     "falling1": lambda a, b: b * power(a, b - 1),
     "falling2": lambda a, b: b * (b - 1) * power(a, b - 2),
     "falling3": lambda a, b: b * (b - 1) * (b - 2) * power(a, b - 3),
     "square_difference": lambda a, b: a * a - b * b,
-    "bending0": lambda a, b: power(a, b) * unknown("log", a),
-    "bending1": lambda a, b: power(a, b - 1) * (b * unknown("log", a) + 1),
-    "bending2": lambda a, b: power(a, b - 2) * (b * (b - 1) * unknown("log", a) + b - 1 + b),
+    "slope_in_exponent0": lambda a, b: power(a, b) * unknown("log", a),
+    "slope_in_exponent1": lambda a, b: power(a, b - 1) * (b * unknown("log", a) + 1),
+    "slope_in_exponent2": lambda a, b: (
+        power(a, b - 2) * (b * (b - 1) * unknown("log", a) + b - 1 + b)
+    ),
 }
 LABELS = ["x", "y_1", "w_{12}", "sigma", "alpha_0", "learning_rate", "f", "e"]
 CONSTANTS = [0, 1, 2, -3, 12, 0.5, -0.25, 1e-7, 2.5e20, -1e9, Fraction(1, 3), Fraction(-2, 3)]

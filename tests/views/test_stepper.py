@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, example, given, settings
 from shared.strategies import labels, programs
 
 from microgrid import Value, custom_op, examples
-from microgrid.engine.errors import LabelError, LayoutError
 from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.labels import LabelError
 from microgrid.engine.value import topological
 from microgrid.views.explanation import explain
+from microgrid.views.files import LayoutError
 from microgrid.views.stepper import steps
 from microgrid.views.wording import decimals
 

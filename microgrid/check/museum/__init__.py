@@ -6,12 +6,14 @@
 >>> f = a + a
 >>> f.backward()
 >>> a.grad
-1.0
+1
 >>> print(museum.MUSEUM["overwrites"].hint)
 Every use of a node sends a share: use `+=` where you wrote `=`.
 """
 
 from microgrid.check.museum.base import Value, composed, namespace
-from microgrid.check.museum.exhibits import MUSEUM, Exhibit, engine
+from microgrid.check.museum.mistakes import MUSEUM, Mistake, engine
 
-__all__ = ["MUSEUM", "Exhibit", "Value", "composed", "engine", "namespace"]
+Exhibit = Mistake  # its older name
+
+__all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "composed", "engine", "namespace"]

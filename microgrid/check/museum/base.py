@@ -1,7 +1,7 @@
 """A right engine as a student writes one: the common base of the broken ones.
 
 Each operation stores its local gradients as numbers when it is computed; `backward` sorts the
-nodes, and each node pushes upstream × local to its parents. The exhibits override one piece each.
+nodes, and each node sends upstream × local to its parents. A broken engine overrides one piece.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ def rules_of(name: str) -> Locals:
     entry = ops.PUBLIC[name]
     if entry.joint is not None:
         joint = entry.joint
-        return lambda y, *xs: [0.0 if local is NO_PATH else local for local in joint(y, *xs)]
-    return lambda y, *xs: [rule(y, *xs) for rule in entry.rules]
+        return lambda y, *xs: [0 if local is NO_PATH else local for local in joint(y, *xs)]
+    rules = entry.rules
+    return lambda y, *xs: [rule(y, *xs) for rule in rules]
 
 
 class Value:
@@ -31,12 +32,10 @@ class Value:
         k: op.forward for k, op in ops.PUBLIC.items()
     }
     rules: ClassVar[dict[str, Locals]] = {name: rules_of(name) for name in ops.PUBLIC}
-    forward["mean"] = lambda *xs: sum(xs) / len(xs)
-    rules["mean"] = lambda y, *xs: [1 / len(xs)] * len(xs)
 
-    def __init__(self, data: Any, op: str = "", parents: Any = (), locals_: Any = ()) -> None:
-        self.data, self.grad = data, 0.0
-        self.op, self.parents, self.locals = op, tuple(parents), tuple(locals_)
+    def __init__(self, data: Any, parents: Any = (), local: Any = (), op: str = "") -> None:
+        self.data, self.grad = data, 0
+        self.parents, self.local, self.op = tuple(parents), tuple(local), op
 
     @classmethod
     def make(cls, op: str, *operands: Any) -> Self:
@@ -44,7 +43,7 @@ class Value:
         parents = [x if isinstance(x, Value) else cls(x) for x in operands]
         xs = [p.data for p in parents]
         y = cls.forward[op](*xs)
-        return cls(y, op, parents, cls.rules[op](y, *xs))
+        return cls(y, parents, cls.rules[op](y, *xs), op)
 
     def order(self) -> list[Value]:
         """Every node once, parents first."""
@@ -69,79 +68,50 @@ class Value:
         """Inner nodes hold one pass; leaves add up."""
         for v in order:
             if v.parents:
-                v.grad = 0.0
-        self.grad += 1.0
+                v.grad = 0
+        self.grad += 1
 
-    def push(self) -> None:
+    def send(self) -> None:
         """Send upstream × local to each parent."""
-        for parent, local in zip(self.parents, self.locals):
+        for parent, local in zip(self.parents, self.local):
             parent.grad += local * self.grad
 
     def backward(self) -> None:
         order = self.order()
         self.start(order)
         for v in reversed(order):
-            v.push()
-
-    def __add__(self, other: Any) -> Self:
-        return self.make("add", self, other)
-
-    def __sub__(self, other: Any) -> Self:
-        return self.make("sub", self, other)
-
-    def __mul__(self, other: Any) -> Self:
-        return self.make("mul", self, other)
-
-    def __truediv__(self, other: Any) -> Self:
-        return self.make("div", self, other)
-
-    def __pow__(self, other: Any) -> Self:
-        return self.make("power", self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        return self.make("add", other, self)
-
-    def __rsub__(self, other: Any) -> Self:
-        return self.make("sub", other, self)
-
-    def __rmul__(self, other: Any) -> Self:
-        return self.make("mul", other, self)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return self.make("div", other, self)
-
-    def __rpow__(self, other: Any) -> Self:
-        return self.make("power", other, self)
-
-    def __neg__(self) -> Self:
-        return self.make("neg", self)
-
-    def __abs__(self) -> Self:
-        return self.make("absolute", self)
+            v.send()
 
 
-def of_one(name: str) -> Any:
+def fill() -> None:
+    """Methods for the operators and the functions of the table."""
+    for name, entry in {**functions.OPERATORS, "neg": ops.neg, "abs": ops.absolute}.items():
+        setattr(Value, f"__{name}__", of_operands(entry.name))
+    for name, entry in functions.OPERATORS.items():
+        setattr(Value, f"__r{name}__", reflected(entry.name))
+    for name in functions.FUNCTIONS.keys() - {"absolute", "neg", "where", "dot"}:
+        if name in ops.PUBLIC:
+            joint = ops.PUBLIC[name].joint is not None
+            setattr(Value, name, of_list(name) if joint else of_operands(name))
+
+
+def of_operands(name: str) -> Any:
     return lambda self, *others: self.make(name, self, *others)
+
+
+def reflected(name: str) -> Any:
+    return lambda self, other: self.make(name, other, self)
 
 
 def of_list(name: str) -> Any:
     return classmethod(lambda cls, xs: cls.make(name, *xs))
 
 
-def fill() -> None:
-    """Methods for the functions of the table."""
-    for name in functions.FUNCTIONS:
-        entry = ops.PUBLIC.get(name)
-        if entry is not None and name not in ("absolute", "neg", "where", "dot"):
-            setattr(Value, name, of_one(name) if entry.joint is None else of_list(name))
-    Value.mean = of_list("mean")  # type: ignore[attr-defined]
-
-
 fill()
 
 
 class Composed:
-    """a - b is a + (-b), a / b is a * b**-1, -a is a * -1: as most small engines have it."""
+    """a - b is a + (-b), a / b is a * b**-1, -a is a * -1, as in most small engines."""
 
     def __neg__(self: Any) -> Any:
         return self * -1
@@ -168,6 +138,6 @@ def composed(cls: Any) -> Any:
 
 
 def namespace(cls: Any) -> dict[str, Any]:
-    """What the language of trials needs, for an engine of the museum."""
+    """The names that examples use, for an engine of the museum."""
     names = {name: getattr(cls, name) for name in functions.FUNCTIONS if hasattr(cls, name)}
     return names | {"Value": cls}

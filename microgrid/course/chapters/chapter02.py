@@ -167,7 +167,8 @@ def drawn(random: Random, size: int) -> Value:
     """A graph of at most so many gates, each with a name of one letter."""
     made = [Value(1, "a"), Value(3, "x")]
     for name in "bcdefg"[:size]:
-        left, right = random.choice(made[-3:]), random.choice([*made, 2])
+        operands: list[Value | int] = [*made, 2]
+        left, right = random.choice(made[-3:]), random.choice(operands)
         v = left * right if random.random() < 0.5 else left + right
         v.label = name
         made.append(v)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 from microgrid.check import PROPERTIES, check, museum
-from microgrid.check.engine import NO_ANSWER, UNENDED
-from microgrid.check.findings import Finding, shown
+from microgrid.check.engine import NO_ANSWER, UNENDED, EngineError
+from microgrid.check.example import Example, outcome_here
+from microgrid.check.findings import Finding, difference, sign
 from microgrid.check.properties import FRAGILE, WRONG
-from microgrid.check.trial import Trial, answer
-from microgrid.course.exercise import Exercise, Mistake, Verdict
-from microgrid.engine.errors import EngineError, ExerciseError
+from microgrid.course.exercise import Exercise, ExerciseError, Mistake, Verdict
+from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 
-SUSPECTS = {  # letter: (exhibit of the museum, the operation that has the mistake)
+SUSPECTS = {  # letter: (mistake of the museum, the operation that has the mistake)
     "A": ("overwrites", "add"),
     "B": ("parents_in_a_set", ""),
     "C": ("forgets_upstream", "add"),
@@ -46,13 +45,13 @@ def suspect(letter: str) -> type[museum.Value]:
 
 
 def mystery(number: int) -> type[museum.Value]:
-    """An engine with a mistake in it; ExerciseError where there is none of this number.
+    """An engine with a mistake in it; ExerciseError if there is none of this number.
 
     >>> Mystery = mystery(1)
     >>> a, b = Mystery(3), Mystery(2)
     >>> (a * b).backward()
     >>> a.grad, b.grad
-    (2.0, 3.0)
+    (2, 3)
     """
     if number not in MYSTERIES:
         raise ExerciseError(f"there are the mysteries {', '.join(map(str, MYSTERIES))}")
@@ -62,7 +61,7 @@ def mystery(number: int) -> type[museum.Value]:
 def accusation(letter: str) -> str:
     """What is wrong with a suspect, in a sentence."""
     name, op = SUSPECTS[letter]
-    return museum.MUSEUM[name].sentence(f"`{shown(op).strip('`')}`").replace("your", "its")
+    return museum.MUSEUM[name].sentence(f"`{sign(op).strip('`')}`").replace("your", "its")
 
 
 def gradient(engine: Any, program: str) -> float:
@@ -71,8 +70,8 @@ def gradient(engine: Any, program: str) -> float:
     >>> gradient(Value, "(x * x).backward()")
     6.0
     """
-    trial = Trial(("x = Value(3)", program), ("x.grad",))
-    return answer(trial, {"Value": engine}).numbers[0]
+    example = Example(("x = Value(3)", program), ("x.grad",))
+    return outcome_here(example, {"Value": engine}).numbers[0]
 
 
 def alibi(number: int, letter: str) -> str:
@@ -85,7 +84,7 @@ def alibi(number: int, letter: str) -> str:
 
 
 def mysteries() -> Exercise:
-    """Which of the suspects are the two engines?"""
+    """The exercise to find the mistakes of two engines."""
     asked = [number for number in MYSTERIES if number > 1]
     return Exercise(
         "**Find the bug.** `mystery(2)` and `mystery(3)` are two more engines. What is wrong with "
@@ -107,125 +106,30 @@ def mysteries() -> Exercise:
 # A class as an answer.
 
 
-class MyValue:
-    """The engine of the notebook, with what the exercise asks for."""
-
-    def __init__(self, data: Any, parents: tuple[Any, ...] = (), local: Any = ()) -> None:
-        self.data, self.grad, self.parents, self.local = data, 0.0, parents, local
-
-    def wrap(self, other: Any) -> Any:
-        return other if isinstance(other, MyValue) else type(self)(other)
-
-    def __add__(self, other: Any) -> Self:
-        other = self.wrap(other)
-        return type(self)(self.data + other.data, (self, other), (1, 1))
-
-    def __mul__(self, other: Any) -> Self:
-        other = self.wrap(other)
-        return type(self)(self.data * other.data, (self, other), (other.data, self.data))
-
-    def __neg__(self) -> Self:
-        return type(self)(-self.data, (self,), (-1,))
-
-    def __sub__(self, other: Any) -> Self:
-        other = self.wrap(other)
-        return type(self)(self.data - other.data, (self, other), (1, -1))
-
-    def __truediv__(self, other: Any) -> Self:
-        a, b = self.data, self.wrap(other).data
-        return type(self)(a / b, (self, self.wrap(other)), (1 / b, -a / b**2))
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.wrap(other) - self
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.wrap(other) / self
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def tanh(self) -> Self:
-        t = math.tanh(self.data)
-        return type(self)(t, (self,), (1 - t * t,))
-
-    def order(self) -> list[Any]:
-        done: dict[Any, None] = {}
-        stack: list[Any] = [self]
-        while stack:
-            waiting = [p for p in stack[-1].parents if p not in done]
-            stack += waiting
-            if not waiting:
-                done[stack.pop()] = None
-        return list(done)
-
-    def backward(self) -> None:
-        order = self.order()
-        for v in order:
-            v.grad = 0.0 if v.parents else v.grad
-        self.grad = 1.0
-        for v in reversed(order):
-            v.send()
-
-    def send(self) -> None:
-        for parent, slope in zip(self.parents, self.local):
-            parent.grad += self.grad * slope
+OTHERS = {*FUNCTIONS, "__pow__", "__rpow__", "__abs__"} - {"tanh"}  # not part of the exercise
+MyValue = type("MyValue", (museum.Value,), dict.fromkeys(OTHERS))
 
 
-def planted(**methods: Callable[..., Any] | None) -> type[MyValue]:
-    """The same engine with other methods, or without some."""
-    return type("MyValue", (MyValue,), methods)
+def planted(name: str, op: str = "") -> type[museum.Value]:
+    """The same engine with a mistake of the museum."""
+    return type("MyValue", (museum.engine(name, op), MyValue), {})
 
 
-def plus_on_both_sides(self: Any, other: Any) -> Any:
-    other = self.wrap(other)
-    return type(self)(self.data - other.data, (self, other), (1, 1))
-
-
-def divided_once(self: Any, other: Any) -> Any:
-    other = self.wrap(other)
-    a, b = self.data, other.data
-    return type(self)(a / b, (self, other), (1 / b, -a / b))
-
-
-def tanh_of_the_input(self: Any) -> Any:
-    return type(self)(math.tanh(self.data), (self,), (1 - self.data**2,))
-
-
-def tanh_alone(self: Any) -> Any:
-    return type(self)(math.tanh(self.data))
-
-
-def overwriting(self: Any) -> None:
-    for parent, slope in zip(self.parents, self.local):
-        parent.grad = self.grad * slope
-
-
-def without_zeroing(self: Any) -> None:
-    self.grad = 1.0
-    for v in reversed(self.order()):
-        v.send()
-
-
-PLANTED = {  # exhibit: an engine with its mistake
-    "right_sign": planted(__sub__=plus_on_both_sides),
-    "not_reflected": planted(__rtruediv__=None),
-    "reflected_swapped": planted(__rsub__=MyValue.__sub__),
-    "divides_once": planted(__truediv__=divided_once),
-    "input_for_output": planted(tanh=tanh_of_the_input),
-    "cuts_the_graph": planted(tanh=tanh_alone),
-    "overwrites": planted(send=overwriting),
-    "inner_keep": planted(backward=without_zeroing),
-}
+PLANTED = {  # mistake: the operation that has it
+    "right_sign": "sub", "not_reflected": "div", "reflected_swapped": "sub", "divides_once": "div",
+    "input_for_output": "tanh", "cuts_the_graph": "tanh", "overwrites": "add", "inner_keep": "",
+}  # fmt: skip
 ASKED = ("neg", "sub", "div", "tanh")
-SLOW = ("great depth", "diamonds")  # where they do not hold
-PATIENCE = 30.0  # seconds, on a machine that may be busy with other things
+SLOW = ("great depth", "diamonds")  # if they do not hold
+PATIENCE = 30.0  # seconds; the machine may be busy
 UNFINISHED = "… not finished: the time was over before all was checked. Try again."
 
 
 def judge_engine(given: Any) -> Verdict:
-    """What the checker finds first in a class."""
+    """The verdict on a class: the first finding of the checker."""
     if not isinstance(given, type):
         return Verdict(False, ("✗ the answer is the class itself: `answer = MyValue`",))
-    if issubclass(given, Value | museum.Value):
+    if issubclass(given, Value | museum.Value) and not issubclass(given, MyValue):
         return Verdict(False, ("✗ that is an engine of this package: answer with your own",))
     try:
         properties = [name for name in PROPERTIES if name not in SLOW]
@@ -235,10 +139,10 @@ def judge_engine(given: Any) -> Verdict:
     if report.ok:
         fragile = [f"! fragile: {f.sentence}" for f in report.findings if f.kind == FRAGILE]
         return Verdict(True, (*ENGINE.praise().lines, *fragile))
-    late = [f for f in report.findings if f.failure.came.error.startswith(NO_ANSWER)]
+    late = [f for f in report.findings if f.failure.actual.error.startswith(NO_ANSWER)]
     wrong = [f for f in report.findings if f.kind == WRONG and f not in late]
     lines = [line for f in wrong[:1] for line in told(f)]
-    lines += [f"✗ it has no {shown(name)} yet" for name in report.lacking]
+    lines += [f"✗ it has no {sign(name)} yet" for name in report.lacking]
     if not lines:
         lines = [UNFINISHED]
         if late:
@@ -251,12 +155,11 @@ def program(finding: Finding) -> list[str]:
 
 
 def told(finding: Finding) -> list[str]:
-    """A finding as a few lines: the mistake, the program, what came, the hint."""
-    came = [f"    # {look} came {came}, right {right}" for look, came, right in finding.comparison]
+    """A finding as a few lines: the mistake, the program, what differs, the hint."""
     return [
         f"✗ {finding.prop.name}: {finding.sentence}",
         *program(finding),
-        *came,
+        *(f"    # {difference(*entry)}" for entry in finding.comparison),
         f"Hint: {finding.hint}",
     ]
 
@@ -268,7 +171,7 @@ ENGINE = Exercise(
     "the whole class anew. `parents` and `local` are tuples, also with a single entry: `(self,)`. "
     "Answer with the class: `answer = MyValue`. The checker looks at it for some seconds.",
     MyValue,
-    [Mistake(engine, museum.MUSEUM[name].hint) for name, engine in PLANTED.items()],
+    [Mistake(planted(name, op), museum.MUSEUM[name].hint) for name, op in PLANTED.items()],
     why="The checker found no counterexample, for any of the six operations.",
     judge=judge_engine,
 )
@@ -278,7 +181,7 @@ ENGINE = Exercise(
 
 
 def judge_test(given: Any) -> Verdict:
-    """Whether a test passes the right engines, and fails all suspects."""
+    """The verdict on a test: it must pass the right engines and fail all suspects."""
     if not callable(given):
         return Verdict(False, ("✗ the answer is a function of a class: `answer = my_test`",))
     try:
@@ -295,7 +198,7 @@ def judge_test(given: Any) -> Verdict:
 
 
 def passes(test: Callable[[Any], Any], engine: Any) -> bool:
-    """Whether a test finds nothing; an assertion that fails has found something."""
+    """Whether a test finds nothing; a failed assertion or any error is a find."""
     try:
         return bool(test(engine))
     except Exception:
@@ -303,7 +206,7 @@ def passes(test: Callable[[Any], Any], engine: Any) -> bool:
 
 
 def overlooked(letter: str) -> str:
-    """What a test that misses a suspect did not look at."""
+    """The property that a test overlooks if this suspect passes it."""
     return f"Not tested: {PROPERTIES[museum.MUSEUM[SUSPECTS[letter][0]].caught].says}."
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import is_missing, text
+from microgrid.course.exercise import ExerciseError, is_missing, text
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.engine.errors import ExerciseError, NumberError
+from microgrid.engine.errors import NumberError
 from microgrid.views import numerals
 from microgrid.views.tables import html_table, table
 from microgrid.views.wording import plural

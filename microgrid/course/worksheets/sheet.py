@@ -13,12 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from microgrid.course.exercise import ExerciseError
 from microgrid.course.worksheets import page
 from microgrid.course.worksheets.kinds import KINDS
 from microgrid.course.worksheets.marks import ClassMarks, Marks, mark, mark_all
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.course.worksheets.random_circuits import circuit
-from microgrid.engine.errors import ExerciseError
 
 MOST = 50  # problems
 

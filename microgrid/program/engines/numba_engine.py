@@ -25,7 +25,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
-from microgrid.engine import numeric, ops, rules
+from microgrid.engine import numeric, ops, rule_ops, rules
 from microgrid.engine.value import Op
 from microgrid.program.plan.lines import REDUCE, SUM
 from microgrid.program.plan.schedule import Part, Plan
@@ -217,7 +217,7 @@ MANY_OF_NUMBERS = """        elif code == {code}:  # {name}
 def compiled_ops() -> dict[str, Op]:
     """The operations that are compiled: those of the table that are no sums of products."""
     powers = [rules.falling(k) for k in range(ORDERS + 1)]
-    powers += [rules.bending(k) for k in range(ORDERS)]
+    powers += [rules.slope_in_exponent(k) for k in range(ORDERS)]
     return {op.name: op for op in [*ops.TABLE.values(), *powers] if op.terms is None}
 
 
@@ -289,7 +289,7 @@ def digest(text: str) -> str:
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     parts = [text, numba.__version__, sys.version, str(host), str(settings()["DISABLE_JIT"])]
-    files = [str(m.__file__) for m in (numeric, ops, rules)] + [__file__]
+    files = [str(m.__file__) for m in (numeric, ops, rule_ops, rules)] + [__file__]
     parts += [Path(file).read_text(encoding="utf-8") for file in files]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -411,6 +411,6 @@ class Engine:
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:
     """Those operations that are not compiled, or whose local gradients are not."""
-    last = rules.falling(ORDERS), rules.bending(ORDERS - 1)  # their slopes are not there
+    last = rules.falling(ORDERS), rules.slope_in_exponent(ORDERS - 1)  # their slopes are not there
     known = {*compiled_ops().values()} - {*last}
     return [op for op in used if op.terms is None and op not in known]

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import GradientLostError, RuleError
-from microgrid.engine.rules import TABLE, Masked
+from microgrid.engine.op import TABLE
+from microgrid.engine.rules import Masked
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 from microgrid.engine.value import Constant, Op, Value
 from microgrid.program.plan.forward import Terms

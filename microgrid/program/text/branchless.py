@@ -20,6 +20,7 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from microgrid.engine import numeric
+from microgrid.engine.errors import MicrogridError
 
 INDENT = "    "
 LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
@@ -32,7 +33,7 @@ FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum"
 SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
 
 
-class Untranslatable(Exception):
+class Untranslatable(MicrogridError, ValueError):
     """A function for which there is no text in another language."""
 
 

@@ -1,7 +1,7 @@
-"""A trial: a few lines of Python that use `Value`, what to look at after them, and the truth.
+"""An example: a few lines of Python that use `Value`, what to look at after them, what to expect.
 
-The lines are written in one language, microgrid's own function names, so that the parent can run
-them on our engine; `dialect` translates them into the names of the engine that is checked.
+The lines use microgrid's own function names, so that our engine can run them, too; `Capabilities`
+translates them into the names of the engine that is checked.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ TOO_LARGE = 1e3  # numbers beyond this say more about rounding than about rules
 
 
 @dataclass(frozen=True)
-class Trial:
+class Example:
     """Lines of Python, and the expressions to look at when they have run.
 
-    `right` are the right numbers where a closed form says them; else our engine does.
+    `expected` are the right numbers where a closed form gives them; else our engine does.
     """
 
     lines: tuple[str, ...]
     look: tuple[str, ...]
-    right: Numbers | None = None
+    expected: Numbers | None = None
 
     @property
     def text(self) -> str:
@@ -41,54 +41,48 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came: the numbers looked at, or how it ended without them."""
+    """The numbers that an engine gave, or how it ended without them."""
 
     numbers: Numbers = ()
     error: str = ""  # "ZeroDivisionError: division by zero"
     stopped: bool = False  # the process died or did not answer in time
+    scale: float = 1.0  # the largest number on the way, which bounds the rounding
 
     @property
     def kind(self) -> str:
         """The type of the error, which is what two engines with one mistake have in common."""
         return self.error.partition(":")[0]
 
-
-@dataclass(frozen=True)
-class Truth:
-    """The right numbers, and how large the numbers were on the way."""
-
-    numbers: Numbers
-    scale: float = 1.0
-
     def tolerance(self, digits: float = DIGITS) -> float:
         return digits * max(1.0, self.scale)
 
-    def agrees(self, came: Outcome, digits: float = DIGITS) -> bool:
-        return not came.error and all(
+    def agrees(self, actual: Outcome, digits: float = DIGITS) -> bool:
+        """Whether the actual numbers are these expected ones, up to rounding."""
+        return not actual.error and all(
             close(a, b, self.tolerance(digits))
-            for a, b in zip(came.numbers, self.numbers, strict=True)
+            for a, b in zip(actual.numbers, self.numbers, strict=True)
         )
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A trial whose numbers are not right."""
+    """An example whose actual numbers are not the expected ones."""
 
-    trial: Trial
-    came: Outcome
-    right: Truth
+    example: Example
+    actual: Outcome
+    expected: Outcome
     note: str = ""  # what a special judge has to say
     convention: bool = False  # another choice, not an error
     digits: float = DIGITS
 
 
-Judge = Callable[[Trial, Outcome, Truth, float], Failure | None]
+Judge = Callable[[Example, Outcome, Outcome, float], Failure | None]
 
 
-def equal(trial: Trial, came: Outcome, right: Truth, digits: float) -> Failure | None:
-    """The usual judge: the numbers must be the right ones."""
-    agrees = right.agrees(came, digits)
-    return None if agrees else Failure(trial, came, right, digits=digits)
+def equal(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Failure | None:
+    """The usual judge: the actual numbers must be the expected ones."""
+    agrees = expected.agrees(actual, digits)
+    return None if agrees else Failure(example, actual, expected, digits=digits)
 
 
 def close(a: float, b: float, tolerance: float) -> bool:
@@ -114,44 +108,47 @@ def compiled(text: str, mode: str = "exec") -> CodeType:
 
 
 @lru_cache(maxsize=4096)
-def truth(trial: Trial) -> Truth:
+def expected(example: Example) -> Outcome:
     """The right numbers; our engine raises what plain Python raises."""
-    if trial.right is not None:
-        return Truth(trial.right, max(map(abs, trial.right), default=1.0))
-    space = run(trial, {"Value": Value, **FUNCTIONS})
-    numbers = tuple(float(eval(compiled(look, "eval"), space)) for look in trial.look)
-    seen: dict[Value, None] = {}
-    for root in [v for v in space.values() if isinstance(v, Value) and v not in seen]:
-        seen |= dict.fromkeys(topological(root))
-    sizes = [abs(float(x)) for v in seen for x in (v.data, v.grad)]
-    return Truth(numbers, max([x for x in sizes if math.isfinite(x)], default=1.0))
+    if example.expected is not None:
+        return Outcome(example.expected, scale=max(map(abs, example.expected), default=1.0))
+    space = run(example, {"Value": Value, **FUNCTIONS})
+    nodes: dict[Value, None] = {}
+    for root in [v for v in space.values() if isinstance(v, Value) and v not in nodes]:
+        nodes |= dict.fromkeys(topological(root))
+    sizes = [abs(float(x)) for v in nodes for x in (v.data, v.grad)]
+    scale = max([x for x in sizes if math.isfinite(x)], default=1.0)
+    return Outcome(looked_at(example, space), scale=scale)
 
 
-def sensible(trial: Trial, largest: float = TOO_LARGE) -> bool:
+def sensible(example: Example, largest: float = TOO_LARGE) -> bool:
     """Whether it has a finite right answer, with numbers of moderate size on the way."""
     try:
-        right = truth(trial)
+        outcome = expected(example)
     except (ArithmeticError, ValueError):
         return False
-    return all(map(math.isfinite, right.numbers)) and right.scale <= largest
+    return all(map(math.isfinite, outcome.numbers)) and outcome.scale <= largest
 
 
-def run(trial: Trial, names: Mapping[str, Any]) -> dict[str, Any]:
+def run(example: Example, names: Mapping[str, Any]) -> dict[str, Any]:
     """The names after the lines have run in this process."""
     space = dict(names)
-    exec(compiled(trial.text), space)
+    exec(compiled(example.text), space)
     return space
 
 
-def answer(trial: Trial, names: Mapping[str, Any]) -> Outcome:
-    """What engines of our own make of a trial, in this process."""
+def looked_at(example: Example, space: dict[str, Any]) -> Numbers:
+    return tuple(float(eval(compiled(look, "eval"), space)) for look in example.look)
+
+
+def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:
+    """The outcome of an engine of our own, in this process."""
     try:
-        space = run(trial, names)
-        return Outcome(tuple(float(eval(compiled(e, "eval"), space)) for e in trial.look))
+        return Outcome(looked_at(example, run(example, names)))
     except Exception as error:
         return Outcome(error=f"{type(error).__name__}: {error}")
 
 
-def written(tree: ast.Module) -> str:
-    """One line of a trial as people write it."""
+def in_one_line(tree: ast.Module) -> str:
+    """The statements of a line as people write them."""
     return "; ".join(ast.unparse(statement).replace(":\n    ", ": ") for statement in tree.body)

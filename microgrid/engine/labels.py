@@ -1,0 +1,80 @@
+"""Labels of nodes, and the scopes in which nodes are made: pictures fold a scope into a block."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from microgrid.engine.errors import MicrogridError, NumberError
+
+unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new nodes
+
+
+class LabelError(MicrogridError, ValueError):
+    """A label with a character that no picture can show."""
+
+
+class ScopedLabel(str):
+    """A label that knows the `scope` in which its node was made."""
+
+    __slots__ = ("scope",)
+    scope: tuple[str, ...]
+
+
+def scoped(label: str, scope: tuple[str, ...]) -> str:
+    """The label with a scope, or as it is without one."""
+    if not scope:
+        return label
+    named = ScopedLabel(label)
+    named.scope = scope
+    return named
+
+
+def scope_of_label(label: str) -> tuple[str, ...]:
+    return label.scope if isinstance(label, ScopedLabel) else ()
+
+
+def relabelled(old: str, new: str) -> str:
+    """The new label of a node, in the scope of the old one."""
+    return scoped(checked_label(new), scope_of_label(old))
+
+
+def checked_label(label: str) -> str:
+    """The label itself; LabelError if it holds a character that no picture can show."""
+    if not isinstance(label, str):
+        raise NumberError(f"a label is text, got {type(label).__name__} {label!r}")
+    if not label.isprintable():
+        for i, c in enumerate(label):
+            if unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff":
+                raise LabelError(
+                    f"label {label!r}: character {i} is the control character U+{ord(c):04X}; "
+                    "leave it out"
+                )
+    return label
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Within the `with` block every new operation belongs to the block `name`; scopes nest.
+
+    >>> from microgrid import Value
+    >>> x = Value(2.0)
+    >>> with scope("layer 0"):
+    ...     h = x * x
+    >>> scope_of(h), scope_of(h + 1)
+    (('layer 0',), ())
+    """
+    outer = scope_of_label(unnamed.get())
+    token = unnamed.set(scoped("", (*outer, checked_label(name))))
+    try:
+        yield
+    finally:
+        unnamed.reset(token)
+
+
+def scope_of(v: Any) -> tuple[str, ...]:
+    """The names of the scopes in which a node was made, outermost first."""
+    return scope_of_label(v._label)

@@ -1,0 +1,46 @@
+"""What a Value refuses, since the gradient would be lost; `is_value` for files below value.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from microgrid.engine.errors import GradientLostError, NumberError
+
+
+class RefusedOperators:
+    """The base of Value: operations of Python's numbers that would drop the gradient raise."""
+
+    __slots__ = ()
+
+    def _plain_number(self) -> float:
+        raise GradientLostError(
+            f"a plain number made from {self!r} would drop the gradient: use v.exp() and the "
+            "other functions of microgrid, or v.data for the number (values(A) for an array)"
+        )
+
+    def _count(self) -> int:
+        raise GradientLostError(
+            f"to count, index or repeat with {self!r} would drop the gradient: use v.data for the "
+            "number"
+        )
+
+    def _piecewise_constant(self, *_: Any) -> Any:
+        raise GradientLostError(
+            "//, %, divmod, round, floor, ceil, trunc and sign are piecewise constant: their "
+            "derivative is 0 almost everywhere; use v.data for the number"
+        )
+
+    def _one_number(self, *_: Any) -> Any:
+        raise NumberError("a Value holds one number: no length, no items; use matrix(...)")
+
+    if not TYPE_CHECKING:  # a type checker refuses float(x), x // 2 and len(x) itself
+        __float__ = __int__ = __complex__ = _plain_number
+        __index__ = _count
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _piecewise_constant
+        __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
+        __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence
+
+
+def is_value(x: Any) -> bool:
+    """Whether x is a Value."""
+    return isinstance(x, RefusedOperators)

@@ -1,0 +1,90 @@
+"""What a type checker knows of user code: slips are found, results have a type."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shared.stubs import stubs
+
+import microgrid
+
+USER = """
+from fractions import Fraction
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import microgrid as mg
+
+x, A = mg.Value(2.0, "x"), mg.matrix([[1.0, 2.0]])
+assert_type(x * x, mg.Value)
+assert_type(2 * x - x / 3 + (-x) ** Fraction(1, 2), mg.Value)
+assert_type(abs(x) + np.float64(2.0), mg.Value)
+assert_type(x * A, NDArray[Any])
+assert_type(x < 3, bool)
+assert_type(x == 3, bool)
+assert_type(mg.exp(x), mg.Value)
+assert_type(x.sigmoid().clip(0, 1), mg.Value)
+assert_type(x.hypot(2), mg.Value)
+assert_type(mg.exp(2.0), float)
+assert_type(mg.hypot(2, x), mg.Value)
+assert_type(mg.where(x > 1, x, 0.0), mg.Value)
+assert_type(mg.leaky_relu(x), mg.Value)
+assert_type(mg.maximum(x, 2, 3), mg.Value)
+assert_type(mg.maximum([x, x]), mg.Value)
+assert_type(mg.maximum(1.0, 2.0), float)
+assert_type(mg.total([x, 1]), mg.Value)
+assert_type(mg.total([1.0, 2.0]), float)
+assert_type(mg.mean([x]), mg.Value)
+assert_type(mg.softmax([x, 2.0]), list[mg.Value])
+assert_type(mg.dot([x], [2.0]), mg.Value)
+assert_type(mg.exp.hint, str)
+mg.exp(A).sum()
+mg.hypot(A, x).sum()
+(x * A).sum()
+mg.sigmod(x)  # wrong: sigmoid
+x.sigmod()  # wrong: sigmoid
+x.sigmoid(2)  # wrong: one operand
+mg.hypot(x)  # wrong: two operands
+mg.exp([1, 2])  # wrong: a list is no array
+mg.Value("3")  # wrong: text
+x * "3"  # wrong: text
+x + [1.0]  # wrong: a list
+float(x)  # wrong: the gradient would be lost
+x // 2  # wrong: so would this
+len(x)  # wrong: one number
+for y in x:  # wrong: one number
+    pass
+mg.errors.ShapeErorr  # wrong: ShapeError
+mg.nn.Liner  # wrong: Linear
+total: float = mg.total([x])  # wrong: a Value is no float
+"""
+
+
+def test_the_stubs_are_those_of_the_table():
+    for path, text in stubs().items():
+        assert path.read_text(encoding="utf-8") == text, "run python tests/shared/stubs.py"
+
+
+def test_a_users_slips_are_found_by_the_type_checker(tmp_path):
+    pytest.importorskip("mypy")
+    file = tmp_path / "user.py"
+    file.write_text(USER, encoding="utf-8")
+    root = Path(microgrid.__file__).parents[1]
+    path = {} if root.name == "site-packages" else {"MYPYPATH": str(root)}
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    done = subprocess.run([*command, str(file)], capture_output=True, text=True, env=path,
+                          cwd=tmp_path)  # fmt: skip
+    found = {int(n) for n in re.findall(r"^user\.py:(\d+): error", done.stdout, re.MULTILINE)}
+    wrong = {n for n, line in enumerate(USER.splitlines(), 1) if "# wrong" in line}
+    assert found == wrong, done.stdout + done.stderr
+
+
+def test_every_public_function_has_a_type():
+    text = (Path(microgrid.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
+    for name in microgrid.__all__:
+        assert re.search(rf"^(def {name}\(|{name}: |from \S+ import {name} as)", text, re.MULTILINE)
+    assert set(dir(microgrid)) >= set(microgrid.__all__)
