@@ -1,6 +1,6 @@
-"""Plots for lessons: losses, boundaries, the flow of gradients, and where differences go wrong.
+"""Plots for lessons: losses, boundaries, the flow of gradients, the errors of differences.
 
-They need matplotlib (extra `course`); each shows itself in a notebook and can be saved.
+They need matplotlib (extra `course`). A notebook shows each plot; `save` writes it to a file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED
 
-# The first three colours of the palette of Okabe and Ito that stand out on white, and more.
+# Okabe and Ito's first three colours that are legible on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
 STYLE: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
@@ -35,11 +35,11 @@ STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "microgrid",
 }  # fmt: skip
 SIZE = (6.4, 3.6)  # inches
-LEAST = 1e-18  # what is shown of zero on a logarithmic axis
+LEAST = 1e-18  # stands for zero on a logarithmic axis
 
 
 class Plot:
-    """A figure of matplotlib that a notebook shows as SVG and PNG, byte for byte the same again."""
+    """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time."""
 
     def __init__(self, figure: Any) -> None:
         self.figure = figure
@@ -59,7 +59,7 @@ class Plot:
         return smaller(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
     def save(self, path: str | Path) -> None:
-        """Write it as .svg, .png or .pdf."""
+        """Write the plot as .svg, .png or .pdf; LayoutError for other suffixes."""
         save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -87,15 +87,11 @@ def axes(columns: int = 1) -> tuple[Plot, Any]:
     return Plot(figure), found
 
 
-def loss_curve(
-    history: Any, log: bool | None = None,
-    unit: str = "step",
-) -> Plot:  # fmt: skip
-    """The loss over the steps: of one training (with all that it measured), or of several by name.
+def loss_curve(history: Any, log: bool | None = None, unit: str = "step") -> Plot:
+    """The losses of one training, with its other curves, or of several trainings by name.
 
-    An `optim.History` has the loss of each step and means over epochs; a list is taken as it is, a
-    number for each `unit`. The axis is logarithmic, unless told, where the losses span a factor
-    of 30.
+    An `optim.History` has the loss of each step and the numbers of each epoch; a list has a loss
+    for each `unit`. With `log=None` the axis is logarithmic where the losses span a factor of 30.
     """
     if hasattr(history, "epochs"):
         return plot_history(history, log)
@@ -104,13 +100,13 @@ def loss_curve(
     for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
         losses = curve.steps if hasattr(curve, "epochs") else list(curve)
         ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
-    finish(ax, unit, "loss", wide(ax) if log is None else log)
+    finish(ax, unit, "loss", log)
     named(ax)
     return plot
 
 
 def plot_history(history: Any, log: bool | None) -> Plot:
-    """Losses on the left; on the right the metrics, if there are any."""
+    """Losses on the left; metrics on the right, if there are any."""
     losses = [name for name in history.names if name in ("loss", "validation")]
     others = [name for name in history.names if name not in losses]
     plot, found = axes(1 + bool(others))
@@ -122,44 +118,45 @@ def plot_history(history: Any, log: bool | None) -> Plot:
     epochs = range(1, len(history) + 1)
     for name, color in zip(losses, COLORS):
         left.plot(epochs, history[name], color=color, label=name)
-    finish(left, "epoch", "loss", wide(left) if log is None else log)
+    finish(left, "epoch", "loss", log)
     named(left)
     for name, color in zip(others, COLORS[2:] * len(others)):
         right.plot(epochs, history[name], color=color, label=name)
     if others:
-        finish(right, "epoch", "", False)
+        finish(right, "epoch")
         named(right)
     return plot
 
 
 def wide(ax: Any) -> bool:
-    """Whether the curves span so much that only a logarithmic axis shows it."""
+    """Whether the curves span a factor of 30, so that only a logarithmic axis shows them."""
     found = np.concatenate([[1.0], *[line.get_ydata() for line in ax.get_lines()]])
     seen = found[1:][np.isfinite(found[1:]) & (found[1:] > 0)]
     return bool(len(seen) and seen.max() > 30 * seen.min())
 
 
-def finish(ax: Any, x: str, y: str, log: bool) -> None:
+def finish(ax: Any, x: str, y: str = "", log: bool | None = False) -> None:
+    """Label the axes and draw a grid; with `log=None` the span of the curves decides."""
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     ax.grid(color="#e4e8ec", linewidth=0.6)
     ax.set_axisbelow(True)
-    if log:
+    if wide(ax) if log is None else log:
         ax.set_yscale("log", nonpositive="mask")
     ax.minorticks_off()
 
 
 def named(ax: Any) -> None:
-    """A legend, where a curve has a name."""
+    """Draw a legend where a curve has a name."""
     if ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
 
 
 def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: float = 0.4) -> Plot:
-    """Points of the plane in two classes, and where the model's score changes its sign.
+    """Points of the plane in two classes, and the line where the model's score changes its sign.
 
-    `model` is a Module of two inputs and one output, or a function from an array (n, 2) to n
-    scores; y are the classes, those above 0 in one colour.
+    X has shape (n, 2); y are n classes, those above 0 in one colour. `model` is a Module of two
+    inputs and one output, or a function from an array (n, 2) to n scores. ShapeError for others.
     """
     X, y = np.asarray(X, dtype=float), np.asarray(y)
     if X.ndim != 2 or X.shape[1] != 2 or y.shape != (len(X),):
@@ -182,17 +179,16 @@ def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: flo
     for inside, color, marker in ((y > 0, COLORS[0], "o"), (y <= 0, RED, "s")):
         ax.scatter(*X[inside].T, s=18, c=color, marker=marker, edgecolors="white", linewidths=0.5)
     ax.set_aspect("equal")
-    finish(ax, "x₁", "x₂", False)
+    finish(ax, "x₁", "x₂")
     return plot
 
 
 def gradient_sizes(root: Value) -> dict[str, tuple[float, float]]:
     """How much gradient reaches each `scope` of root's graph; changes no node.
 
-    For each block (layers of a `nn.Sequential` are such), in the order of the forward pass: the
-    median of |∂root/∂node| over its nodes through which something comes back, and the share of
-    those, from 0 to 1, through which nothing does. Where a relu is shut, these are the nodes of
-    the layer *before* it.
+    For each block (each layer of a `nn.Sequential` is one), in the order of the forward pass: the
+    median of |∂root/∂node| over its nodes whose gradient is not zero, and the share of nodes, from
+    0 to 1, whose gradient is zero. Behind a shut relu these are nodes of the layer *before* it.
 
     >>> from microgrid import scope
     >>> x = Value(3.0)
@@ -218,8 +214,8 @@ def gradient_sizes(root: Value) -> dict[str, tuple[float, float]]:
 def gradient_flow(root: Value) -> Plot:
     """The `gradient_sizes` of root's graph as bars.
 
-    Vanishing gradients are bars that shrink towards the first layer. Dead relus are seen in the
-    layer before them: nothing comes back to it.
+    Where gradients vanish, the bars shrink towards the first layer. Dead relus show in the layer
+    before them, which no gradient reaches.
     """
     sizes = gradient_sizes(root)
     typical, dead = zip(*sizes.values())
@@ -229,13 +225,13 @@ def gradient_flow(root: Value) -> Plot:
     left.set_xscale("log")
     low, high = math.log10(min(seen)), math.log10(max(seen))
     left.set_xlim(10.0 ** (math.floor(low) - 1), 10.0 ** math.ceil(high + 0.1))
-    finish(left, "typical |gradient|", "", False)
+    finish(left, "typical |gradient|")
     right.barh(list(sizes), [100 * share for share in dead], color=COLORS[0])
     right.set_xlim(0, 100)
     right.set_yticks([])
     if not any(dead) and len(seen) == len(typical):
         right.text(50, (len(sizes) - 1) / 2, "none", ha="center", va="center", color=INK)
-    finish(right, "% of gradients exactly 0", "", False)
+    finish(right, "% of gradients exactly 0")
     for ax in (left, right):
         ax.invert_yaxis()
     return plot
@@ -262,9 +258,9 @@ def functions(
     curves: Mapping[str, Callable[[Any], Any]], start: float = -3.0, end: float = 3.0,
     slopes: bool = True, points: int = 241,
 ) -> Plot:  # fmt: skip
-    """Functions of one number, and beside them their derivatives as the engine finds them.
+    """Functions of one number, and beside them their derivatives by the engine.
 
-    Where a function has no value (log of −1) there is a gap.
+    The curve has a gap where a function has no value, like log of −1.
     """
     plot, found = axes(1 + slopes)
     left, right = found if slopes else (found, found)
@@ -275,13 +271,13 @@ def functions(
             right.plot(x, [number(derivative(f), a) for a in x], color=color, label=name)
     for ax, title, color in ((right, "slope", RED), (left, "value", GREEN)):
         ax.set_title(title, color=color)
-        finish(ax, "x", "", False)
+        finish(ax, "x")
     named(left)
     return plot
 
 
 def number(f: Callable[[Any], Any], x: float) -> float:
-    """f(x) as a float; nan where there is none."""
+    """f(x) as a float; nan where f has no value."""
     try:
         y = f(x)
     except (ArithmeticError, ValueError):

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from microgrid.course.exercise import Exercise, ExerciseError, Markdown, Mistake, Verdict
 from microgrid.course.worksheets import worksheet
@@ -18,9 +17,9 @@ CHAPTERS = range(1, 11)
 
 
 def exercise(chapter: int, number: int = 1) -> Exercise:
-    """An exercise of a notebook of the course; ExerciseError where there is none.
+    """An exercise of a notebook of the course; ExerciseError for a number that it does not have.
 
-    It shows its question in a notebook, `.check(answer)` judges, `.solution()` tells.
+    A notebook shows its question; `.check(answer)` gives a verdict, `.solution()` the right answer.
     """
     found = exercises(chapter)
     if not hasattr(number, "__index__") or not 1 <= number <= len(found):
@@ -32,9 +31,7 @@ def exercise(chapter: int, number: int = 1) -> Exercise:
 
 def exercises(chapter: int) -> list[Exercise]:
     """All exercises of a notebook."""
-    known = hasattr(chapter, "__index__") and chapter in CHAPTERS
-    name = f"microgrid.course.chapters.chapter{chapter:02}" if known else ""
-    if not name or find_spec(name) is None:
+    if not hasattr(chapter, "__index__") or chapter not in CHAPTERS:
         raise ExerciseError(f"the course has the notebooks 1 to {CHAPTERS[-1]}, not {chapter!r}")
-    found: list[Exercise] = import_module(name).EXERCISES
+    found: list[Exercise] = import_module(f"{__name__}.chapters.chapter{chapter:02}").EXERCISES
     return found

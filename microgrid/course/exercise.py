@@ -1,7 +1,7 @@
 """An exercise: a question, its right answer, and the usual wrong ones, each with a hint.
 
-Answers are numbers, also written as texts, texts, lists, arrays, dicts of such, or functions, which
-are judged by what they do. Nothing is asked of the network, and no answer is kept.
+Answers are numbers (also written as texts), texts, lists, arrays, dicts of these, or functions,
+which are judged by their results. Exercises send nothing anywhere and keep no answer.
 """
 
 from __future__ import annotations
@@ -23,14 +23,32 @@ class ExerciseError(MicrogridError, LookupError):
 
 
 class Mistake(NamedTuple):
-    """A wrong answer that many give, and what helps them further without telling the right one."""
+    """A wrong answer that many give, and a hint that does not tell the right one."""
 
     answer: Any
     hint: str
 
 
+class Either:
+    """Several wrong answers that get one hint."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = answers
+
+
+Mistakes = Mapping[str, Any] | Sequence[Mistake]
+
+
+def listed(mistakes: Mistakes) -> list[Mistake]:
+    """The mistakes of a table {hint: wrong answer}, one by one; or those of a list."""
+    if not isinstance(mistakes, Mapping):
+        return [*mistakes]
+    tables = {hint: x.answers if isinstance(x, Either) else (x,) for hint, x in mistakes.items()}
+    return [Mistake(answer, hint) for hint, answers in tables.items() for answer in answers]
+
+
 class Markdown(str):
-    """Text that a notebook shows with its formulas."""
+    """A text that a notebook shows as Markdown, with its formulas."""
 
     __slots__ = ()
 
@@ -40,7 +58,7 @@ class Markdown(str):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of an answer; it is true if the answer is right, and prints as a few lines."""
+    """The verdict on an answer: true if the answer is right; prints as a few lines."""
 
     ok: bool
     lines: tuple[str, ...]
@@ -56,15 +74,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A question whose answers are checked by a call.
+    """A question, and `check`, which gives a verdict on an answer.
 
-    Numbers are right to `digits` decimals; above 10, where they are not whole, to as good a part of
-    their size.
-    `probe` turns an answer into what is compared (of a function, its results); `judge` says by
-    itself what it thinks of an answer, where comparing will not do. `why` is told to those who are
-    right.
+    Numbers are right if they agree to `digits` decimals; numbers above 10 that are not whole, if
+    they agree to the same part of their size. Answers are compared after `probe`, which turns a
+    function into its results; where comparing will not do, `judge` gives the verdict. `mistakes`
+    are a table {hint: wrong answer}, or a list of Mistakes. `why` is shown with a right answer.
 
-    >>> seven = Exercise("3 + 4?", 7, [Mistake(12, "Add, do not multiply.")], why="3 + 4 = 7.")
+    >>> seven = Exercise("3 + 4?", 7, {"Add, do not multiply.": 12}, why="3 + 4 = 7.")
     >>> seven.check(12)
     ✗ 12 is not it. Add, do not multiply.
     >>> seven.check(7)
@@ -75,11 +92,14 @@ class Exercise:
 
     question: str
     right: Any
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Mistakes = ()
     why: str = ""
     digits: int = 2
     probe: Callable[[Any], Any] = field(default=lambda answer: answer, repr=False)
     judge: Callable[[Any], Verdict] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mistakes", listed(self.mistakes))
 
     def _repr_markdown_(self) -> str:
         return self.question
@@ -91,17 +111,19 @@ class Exercise:
         """Whether the answer is right; a hint where it is one of the usual mistakes."""
         if is_missing(answer):
             return Verdict(False, ("… no answer yet",))
+        if callable(self.right) and not isinstance(self.right, type) and not is_function(answer):
+            return Verdict(False, (f"✗ {NO_FUNCTION}",))
         if self.judge is not None:
             return self.judge(answer)
         try:
-            return self.judged(self.probe(answer))
-        except Exception as error:  # whatever a student's function or number raises
-            return Verdict(False, (f"✗ your answer raised {type(error).__name__}: {error}",))
+            return self.compared(self.probe(answer))
+        except Exception as error:  # a student's function or number may raise anything
+            return Verdict(False, (f"✗ {raised(error)}",))
 
-    def judged(self, given: Any) -> Verdict:
-        """The verdict on what the probe has made of an answer."""
+    def compared(self, given: Any) -> Verdict:
+        """The verdict on an answer after `probe`."""
         right = self.probe(self.right)
-        mistakes = [Mistake(self.probe(m.answer), m.hint) for m in self.mistakes]
+        mistakes = [Mistake(self.probe(m.answer), m.hint) for m in listed(self.mistakes)]
         if isinstance(right, Mapping):
             return self.entries(given, right, mistakes)
         if agree(given, right, self.digits):
@@ -109,11 +131,11 @@ class Exercise:
         return Verdict(False, (self.complaint("", given, right, mistakes),))
 
     def praise(self) -> Verdict:
-        """What those who are right are told."""
+        """The verdict on a right answer."""
         return Verdict(True, (f"✓ right. {self.why}".strip(),))
 
     def solution(self) -> Markdown:
-        """The right answer and why; a function is told by its `why` alone."""
+        """The right answer and why; for a function `why` alone."""
         shown = "" if callable(self.right) else f"**{text(self.right)}** "
         return Markdown(f"{shown}{self.why}".strip())
 
@@ -122,53 +144,61 @@ class Exercise:
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
         given = respelled(given, right)
-        unknown = [f"✗ {key}: nobody has asked for it" for key in given if key not in right]
+        unknown = [f"✗ {key}: is not part of this question" for key in given if key not in right]
         wrong = {
-            k: x for k, x in given.items() if k in right and not agree(x, right[k], self.digits)
+            key: given.get(key)
+            for key, x in right.items()
+            if is_missing(given.get(key)) or not agree(given[key], x, self.digits)
         }
 
         def explained(mistake: Mistake) -> int:
-            """How many of the wrong entries it gives."""
-            told = mistake.answer
-            return sum([k in told and agree(x, told[k], self.digits) for k, x in wrong.items()])
+            """How many of the wrong entries this mistake gives."""
+            found = mistake.answer
+            return sum([k in found and agree(x, found[k], self.digits) for k, x in wrong.items()])
 
         mistakes = sorted(mistakes, key=explained, reverse=True)
-        lines, good = [], not unknown
-        for key, wanted in right.items():
-            answer = given.get(key)
-            ok = not is_missing(answer) and agree(answer, wanted, self.digits)
-            good = good and ok
-            if ok:
-                lines.append(f"✓ {key}: right")
-            else:
-                here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
-                lines.append(self.complaint(f"{key}: ", answer, wanted, here))
-        if good and self.why:
-            lines.append(self.why)
-        return Verdict(good, (*lines, *unknown))
+        lines = {key: f"✓ {key}: right" for key in right}
+        for key, x in wrong.items():
+            here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
+            lines[key] = self.complaint(f"{key}: ", x, right[key], here)
+        good = not (wrong or unknown)
+        return Verdict(good, (*lines.values(), *unknown, *[self.why] * bool(good and self.why)))
 
     def is_empty(self, given: Any, right: Any) -> bool:
-        """Whether nothing stands where an answer is asked for; what a function gives is one."""
+        """Whether no answer is given; whatever a function returns is an answer."""
         empty = is_missing(given) or (number(right) is not None and numerals.missing(given))
         return empty and not callable(self.right)
 
     def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
-        """Why an answer is wrong, as far as can be told."""
+        """What is wrong with an answer: a mistake, a missing or unclear number, a wrong kind."""
         for mistake in mistakes:
             if agree(given, mistake.answer, self.digits):
                 break
         else:
             if self.is_empty(given, right):
                 return f"… {name}no answer yet"
-            if number(right) is not None and (unclear := ambiguity(given)):
+            if number(right) is not None and (unclear := reading(given)[1]):
                 return f"? {name}{unclear}."
             return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
         told = "" if callable(self.right) else f"{text(given)} is not it. "
         return f"✗ {name}{told}{mistake.hint}"
 
 
+NO_FUNCTION = "a function is asked for: give its name, or lambda …: …, without quotes"
+
+
+def is_function(answer: Any) -> bool:
+    """Whether an answer is a function, or a dict of functions and missing answers."""
+    parts = answer.values() if isinstance(answer, Mapping) else [answer]
+    return all(callable(f) or is_missing(f) for f in parts)
+
+
+def raised(error: Exception) -> str:
+    return f"your answer raised {type(error).__name__}: {error}"
+
+
 def is_missing(answer: Any) -> bool:
-    """Whether nothing has been filled in."""
+    """Whether an answer has not been filled in."""
     if isinstance(answer, Mapping):
         return all(map(is_missing, answer.values()))
     if isinstance(answer, list | tuple):
@@ -177,7 +207,7 @@ def is_missing(answer: Any) -> bool:
 
 
 def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The answers under the keys that are asked for, also where these are written otherwise.
+    """The answers under the keys of the question, for keys in other case, spacing or type, too.
 
     >>> respelled({" X_0": "x_0=1", "2": "A", "y": 3}, {"x_0": 5, 2: "B"})
     {'x_0': '1', 2: 'A', 'y': 3}
@@ -196,26 +226,30 @@ def respelled(given: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, A
 
 
 def spelling(key: Any) -> str:
-    """What counts of a key: neither case nor spaces nor the type of a number."""
+    """A key without case, spaces and the type of a number."""
     return "".join(numerals.plain(str(key)).split()).casefold().removesuffix(".0")
 
 
-def number(x: Any) -> float | None:
-    """A number, or that of a Value or a text; None for all else, and for what could be two."""
+def reading(x: Any, name: str = "") -> tuple[float | None, str]:
+    """The number that x is or says, if any; and why x is unclear, if it may mean two numbers."""
     try:
-        found = numerals.read(x)
-    except NumberError:
-        return None
+        found = numerals.read(x, name)
+    except NumberError as error:
+        return None, str(error)
     if found is None:
-        return None
+        return None, ""
     try:
-        return float(found)
+        return float(found), ""
     except OverflowError:
-        return math.inf if found > 0 else -math.inf
+        return math.inf if found > 0 else -math.inf, ""
+
+
+def number(x: Any) -> float | None:
+    return reading(x)[0]
 
 
 def agree(given: Any, right: Any, digits: int) -> bool:
-    """Whether an answer says the same as another, numbers to so many decimals."""
+    """Whether an answer equals the right one, numbers to so many decimals."""
     if isinstance(right, str):
         return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
     if isinstance(right, bool | np.bool_):
@@ -233,7 +267,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
             return False
         if not math.isfinite(b):
             return a == b or (a != a and b != b)
-        large = abs(b) / 10 if b % 1 else 1.0  # what counts is counted exactly
+        large = abs(b) / 10 if b % 1 else 1.0  # whole numbers count something: they are exact
         return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, large)
     if isinstance(right, list | tuple | np.ndarray):
         return (
@@ -245,7 +279,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
 
 
 def misfit(given: Any, right: Any) -> str:
-    """What kind of answer is asked for, where another kind was given."""
+    """The kind of answer that the question wants, where the given one is of another kind."""
     if isinstance(right, str):
         return "" if isinstance(given, str) else "the answer is a text in quotes."
     if number(right) is not None:
@@ -260,22 +294,13 @@ def misfit(given: Any, right: Any) -> str:
     return ""
 
 
-def ambiguity(given: Any) -> str:
-    """Why a text could be two numbers; nothing for all else."""
-    try:
-        numerals.read(given)
-    except NumberError as error:
-        return str(error)
-    return ""
-
-
 def quoted(x: Any) -> str:
-    """The same, a text with its quotes."""
+    """An answer in words, a text with its quotes."""
     return repr(x) if isinstance(x, str) else text(x)
 
 
 def text(x: Any, most: int = 200) -> str:
-    """An answer as it is repeated to the student, not more than a few lines of it."""
+    """An answer as the verdict repeats it, cut after a few lines."""
     written = plain(x)
     return written if len(written) <= most else f"{written[:most]}…"
 

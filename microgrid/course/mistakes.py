@@ -1,31 +1,28 @@
-"""The usual mistakes of a backward pass by hand: each is such a pass, and gives its own numbers."""
+"""The usual mistakes by hand: of a backward pass, and of the value of a gate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import add, mul
+from typing import Any
 
+from microgrid.engine import ops
 from microgrid.engine.ops import DISTRIBUTOR, ROUTER, SWITCHER
-from microgrid.engine.value import Constant, Value, topological
+from microgrid.engine.value import Constant, Op, Value, topological
 from microgrid.views.explanation import Row, explain
 
 Gradients = dict[Value, Any]
-Local = Callable[[Row], Any]  # the local gradient as somebody takes it
-Combine = Callable[[Any, Any], Any]  # what a node holds, and the share that arrives
+Pass = Callable[[Value, Sequence[Row]], Gradients]
+Local = Callable[[Row], Any]  # the local gradient that the student takes
+Combine = Callable[[Any, Any], Any]  # (gradient so far, share that arrives) -> new gradient
 
 
-class Slip(NamedTuple):
-    """A way to go wrong, and what helps."""
-
-    hint: str
-    run: Callable[[Value, Sequence[Row]], Gradients]
-
-
-def walked(
+def backward_pass(
     root: Value, rows: Sequence[Row], local: Local = lambda row: row.local,
-    combine: Combine = lambda held, share: held + share, upstream: bool = True,
+    combine: Combine = add, upstream: bool = True,
 ) -> Gradients:  # fmt: skip
-    """The backward pass with another local gradient, or another way to put shares together."""
+    """A backward pass, right or with another local gradient or another way to combine shares."""
     gradient: Gradients = {root: 1}
     for row in rows:
         share = local(row) * (gradient[row.child_node] if upstream else 1)
@@ -34,75 +31,94 @@ def walked(
     return gradient
 
 
-def by_role(role: str, local: Local) -> Callable[[Value, Sequence[Row]], Gradients]:
+def by_role(role: str, local: Local) -> Pass:
     """A pass in which the gates of one role have another local gradient."""
-    return lambda root, rows: walked(
-        root, rows, lambda row: local(row) if row.role == role else row.local
-    )
+    return partial(backward_pass, local=lambda row: local(row) if row.role == role else row.local)
 
 
 def operands(v: Value) -> int:
     return sum(not isinstance(p, Constant) for p in v.parents)
 
 
-SLIPS = [
-    Slip(
-        "You have the last share only: a value that is used several times gets the sum of all.",
-        lambda root, rows: walked(root, rows, combine=lambda held, share: share),
+GRADIENT_MISTAKES: dict[str, Pass] = {  # hint: the backward pass with this mistake
+    "You have the last share only: a value that is used several "
+    "times gets the sum of all.": partial(backward_pass, combine=lambda held, share: share),
+    "You have the first share only: a value that is used "
+    "several times gets the sum of all.": partial(backward_pass, combine=lambda held, share: held),
+    "The shares of several uses are added, not multiplied.": partial(backward_pass, combine=mul),
+    "A multiply gate switches: each input gets the upstream times the *other* input.": by_role(
+        SWITCHER, lambda row: row.parent_node.data
     ),
-    Slip(
-        "You have the first share only: a value that is used several times gets the sum of all.",
-        lambda root, rows: walked(root, rows, combine=lambda held, share: held),
+    "A router hands all of its upstream to the input that won, and nothing to the others.": by_role(
+        ROUTER, lambda row: 1
     ),
-    Slip(
-        "The shares of several uses are added, not multiplied.",
-        lambda root, rows: walked(root, rows, combine=lambda held, share: held * share),
+    "A router hands its upstream to the input that *won*; "
+    "you gave it to the one that lost.": by_role(ROUTER, lambda row: 1 - row.local),
+    "That is the local gradient alone: "
+    "multiply it by the upstream, what comes from above.": partial(backward_pass, upstream=False),
+    "That is the upstream of the gate: multiply it by the local gradient.": lambda root, rows: {
+        row.parent_node: row.upstream for row in rows
+    },
+    "An add gate hands its whole upstream to every input; it does not divide it.": by_role(
+        DISTRIBUTOR, lambda row: row.local / operands(row.child_node)
     ),
-    Slip(
-        "A multiply gate switches: each input gets the upstream times the *other* input.",
-        by_role(SWITCHER, lambda row: row.parent_node.data),
+    "A minus is missing: where does the sign turn on the way back?": partial(
+        backward_pass, local=lambda row: abs(row.local)
     ),
-    Slip(
-        "A router hands all of its upstream to the input that won, and nothing to the others.",
-        by_role(ROUTER, lambda row: 1),
-    ),
-    Slip(
-        "A router hands its upstream to the input that *won*; you gave it to the one that lost.",
-        by_role(ROUTER, lambda row: 1 - row.local),
-    ),
-    Slip(
-        "That is the local gradient alone: multiply it by the upstream, what comes from above.",
-        lambda root, rows: walked(root, rows, upstream=False),
-    ),
-    Slip(
-        "That is the upstream of the gate: multiply it by the local gradient.",
-        lambda root, rows: {row.parent_node: row.upstream for row in rows},
-    ),
-    Slip(
-        "An add gate hands its whole upstream to every input; it does not divide it.",
-        by_role(DISTRIBUTOR, lambda row: row.local / operands(row.child_node)),
-    ),
-    Slip(
-        "A minus is missing: where does the sign turn on the way back?",
-        lambda root, rows: walked(root, rows, lambda row: abs(row.local)),
-    ),
-    Slip(
-        "That is its value (above the wire). The gradient says how the result moves with it.",
-        lambda root, rows: {v: v.data for v in topological(root)},
-    ),
-    Slip(
-        "The sign is wrong: if this number grows a little, does the result rise or fall?",
-        lambda root, rows: {v: -g for v, g in walked(root, rows).items()},
-    ),
-]
+    "That is its value (above the wire). The gradient says "
+    "how the result moves with it.": lambda root, rows: {v: v.data for v in topological(root)},
+    "The sign is wrong: if this number grows a little, does the result "
+    "rise or fall?": lambda root, rows: {v: -g for v, g in backward_pass(root, rows).items()},
+}
 
 
-def slips(root: Value) -> list[tuple[str, Gradients]]:
-    """The numbers that each usual mistake gives in this graph, with its hint; changes no node.
+def gradient_mistakes(root: Value, rows: Sequence[Row] = ()) -> list[tuple[str, Gradients]]:
+    """The hint of each usual mistake, and the numbers that it gives in this graph.
+
+    The rows are those of `explain(root)`, unless others are given. No node changes.
 
     >>> x = Value(3.0)
-    >>> {hint[:31]: g[x] for hint, g in slips(x + x)}["You have the last share only: a"]
+    >>> {hint[:31]: g[x] for hint, g in gradient_mistakes(x + x)}["You have the last share only: a"]
     1
     """
-    rows = explain(root).rows
-    return [(slip.hint, slip.run(root, rows)) for slip in SLIPS]
+    rows = rows or explain(root).rows
+    return [(hint, run(root, rows)) for hint, run in GRADIENT_MISTAKES.items()]
+
+
+SIGN = "The sign is wrong."
+VALUE_MISTAKES: dict[Op, dict[str, Callable[..., Any]]] = {  # gate: hint: the wrong value
+    ops.add: {
+        "An add gate adds; you multiplied.": lambda a, b: a * b,
+        "Add with the signs: a negative number makes the sum smaller.": lambda a, b: a - b,
+    },
+    ops.sub: {
+        "First minus second: the upper wire is the first.": lambda a, b: b - a,
+        "This gate takes the second number away; you added it.": lambda a, b: a + b,
+    },
+    ops.mul: {
+        "A multiply gate multiplies; you added.": lambda a, b: a + b,
+        "The sign of a product: minus times minus is plus.": lambda a, b: -a * b,
+    },
+    ops.maximum: {
+        "max hands on the larger of the two; you took the smaller.": min,
+        "max hands on one of the two numbers; it does not add them.": lambda a, b: a + b,
+    },
+    ops.relu: {
+        "relu hands on what is above 0, and gives 0 for what is below.": lambda x: x,
+        "relu gives 0 only for what is below 0.": lambda x: 0 * x,
+        "relu is not |x|: what is below 0 becomes 0.": abs,
+    },
+    ops.square: {
+        "x² is x · x, not 2 · x.": lambda x: 2 * x,
+        "The square of a negative number is positive.": lambda x: -x * x,
+    },
+    ops.neg: {"This gate turns the sign.": lambda x: x},
+}
+
+
+def value_mistakes(v: Value, operands: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """The hint of each usual mistake, and the value that it gives at v with these operands."""
+    if v.op:
+        for hint, wrong in VALUE_MISTAKES.get(v.op, {}).items():
+            yield hint, wrong(*operands)
+        yield SIGN, -v.op.forward(*operands)

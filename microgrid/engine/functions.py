@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partialmethod
 from inspect import signature
 from types import FunctionType
@@ -155,13 +156,17 @@ UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|u
 
 def can_take(f: Callable[..., Any], count: int) -> bool:
     """Whether f can be called with so many arguments; true where Python cannot tell."""
-    try:
-        signature(f, follow_wrapped=False).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:  # a builtin without a signature
-        return True
-    return True
+    return not refusal(f, count)
+
+
+def refusal(f: Callable[..., Any], count: int) -> str:
+    """Why f cannot be called with so many arguments, in Python's words; empty where it can be."""
+    with suppress(ValueError):  # a builtin without a signature
+        try:
+            signature(f, follow_wrapped=False).bind(*range(count))
+        except TypeError as error:
+            return str(error)
+    return ""
 
 
 def first_parameter(f: Callable[..., Any]) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 from microgrid.engine.errors import MicrogridError, ParameterError
 from microgrid.engine.guards import real
+
+BOUNDS: dict[str, Callable[[float], bool]] = {
+    "above 0": lambda x: 0 < x < math.inf,
+    "from 0 on": lambda x: 0 <= x < math.inf,
+    "from 0 to below 1": lambda x: 0 <= x < 1,
+}
 
 
 def whole(
@@ -24,14 +31,17 @@ def whole(
     return number
 
 
-def number(name: str, x: Any, said: str, fits: Callable[[float], bool]) -> float:
-    """x as a float, which must be one real number that fits; `said` tells which do."""
+def number(name: str, x: Any, bound: str, instead: str = "") -> float:
+    """x as a float, which must be one real number within a bound of BOUNDS.
+
+    The error names `instead`, what else may be given, too.
+    """
     try:
         found = None if is_bool(x) else float(real(x))
     except (MicrogridError, OverflowError):
         found = None
-    if found is None or not fits(found):
-        raise ParameterError(f"{name} is a number {said}, got {x!r}")
+    if found is None or not BOUNDS[bound](found):
+        raise ParameterError(f"{name} is a number {bound}{instead}, got {x!r}")
     return found
 
 

@@ -8,40 +8,15 @@
 'layer0.w_{11}'
 """
 
-from microgrid.nn.initial import INITIAL
-from microgrid.nn.layers import (
-    Activation,
-    Affine,
-    LeakyReLU,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
-from microgrid.nn.losses import binary_cross_entropy, cross_entropy, hinge, one_hot, squared_error
-from microgrid.nn.micrograd import MLP, Layer, Neuron
-from microgrid.nn.module import Module
-from microgrid.nn.predict import predict
-
-__all__ = [
-    "INITIAL",
-    "MLP",
-    "Activation",
-    "Affine",
-    "Layer",
-    "LeakyReLU",
-    "Module",
-    "Neuron",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Tanh",
-    "binary_cross_entropy",
-    "cross_entropy",
-    "hinge",
-    "one_hot",
-    "predict",
-    "squared_error",
-]
+from microgrid.nn.initial import INITIAL as INITIAL
+from microgrid.nn.layers import *  # noqa: F403
+from microgrid.nn.losses import binary_cross_entropy as binary_cross_entropy
+from microgrid.nn.losses import cross_entropy as cross_entropy
+from microgrid.nn.losses import hinge as hinge
+from microgrid.nn.losses import one_hot as one_hot
+from microgrid.nn.losses import squared_error as squared_error
+from microgrid.nn.micrograd import MLP as MLP
+from microgrid.nn.micrograd import Layer as Layer
+from microgrid.nn.micrograd import Neuron as Neuron
+from microgrid.nn.module import Module as Module
+from microgrid.nn.predict import predict as predict

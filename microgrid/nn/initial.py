@@ -1,4 +1,4 @@
-"""Where weights begin: distributions by name, drawn from a generator that the caller hands over."""
+"""Initial weights: distributions by name, drawn from a seed or from the caller's generator."""
 
 from __future__ import annotations
 
@@ -38,12 +38,15 @@ INITIAL: dict[str, Draw] = {
 }
 
 
-# What layers without a seed draw from, one after the other: the same numbers in each process.
+# Layers without a seed draw from this, one after the other: the same numbers in each process.
 UNSEEDED = np.random.default_rng(0)
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """The generator of a seed, or a generator as it is; that of all layers without a seed."""
+    """The generator of a seed; a generator is returned as it is, for None the shared one.
+
+    ParameterError for anything else.
+    """
     if seed is None:
         return UNSEEDED
     try:
@@ -55,7 +58,7 @@ def generator(seed: Seed) -> np.random.Generator:
 
 
 def weights(init: str | Draw, seed: Seed, d: int, m: int) -> Array:
-    """Weights (d, m) for d inputs and m outputs; ParameterError for a name that is not known."""
+    """Weights (d, m) for d inputs and m outputs; ParameterError for an unknown initialisation."""
     for size in (d, m):
         whole("each size of a layer", size, 1)
     if not callable(init) and (not isinstance(init, str) or init not in INITIAL):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,16 +12,16 @@ from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.labels import scope
 from microgrid.matrices.arrays import Array, affine, as_array, matrix
 from microgrid.nn.initial import Draw, Seed, weights
-from microgrid.nn.module import Module
+from microgrid.nn.module import Module, modules_in
 
 
 class Affine(Module):
     """Y = XW + b with w (D, M) and b (M,) as Values; X is (N, D), or one row (D,).
 
     `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros", or a function (generator, D, M)
-    -> weights; b begins at zero. The same `seed` draws the same weights; hand one generator from
-    layer to layer for a model that is always the same. Layers without a seed all differ: what they
-    draw depends on how many there were before in this process.
+    -> weights; b begins at zero. The same `seed` draws the same weights; give all layers of a model
+    one generator, and it is always the same. Layers without a seed all differ: their weights depend
+    on how many layers the process has made before.
 
     >>> layer = Affine(2, 3, seed=1)
     >>> layer([1.0, 2.0]).shape, layer([[1.0, 2.0]]).shape, list(layer.named_parameters())[:3]
@@ -40,7 +40,7 @@ class Affine(Module):
 
 
 class Activation(Module):
-    """A function of one number, applied to each."""
+    """A function of one number, applied to each entry."""
 
     function: ClassVar[Callable[..., Any]]
 
@@ -66,7 +66,7 @@ class LeakyReLU(Activation):
 
 
 class Softmax(Module):
-    """exp x / Σ exp x of one row, or of each row."""
+    """exp x / Σ exp x of a row of numbers, or of each row of an array."""
 
     def __call__(self, X: Any) -> Array:
         X = as_array(X)
@@ -77,9 +77,7 @@ class Softmax(Module):
 
 
 class Sequential(Module):
-    """Layers behind each other; pictures fold each into a block of its own.
-
-    A layer is a Module or any function of an array.
+    """Layers behind each other: Modules, or any functions of an array. Pictures fold each layer.
 
     >>> model = Sequential(Affine(2, 3, seed=1), Tanh(), Affine(3, 1, seed=2))
     >>> len(model.parameters()), list(model.named_parameters())[-1]
@@ -88,9 +86,9 @@ class Sequential(Module):
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         for i, layer in enumerate(layers):
-            made = isinstance(layer, type) and issubclass(layer, Module)
-            if made or not callable(layer):
-                got = f"the class {layer.__name__}" if made else repr(layer)
+            is_class = isinstance(layer, type) and issubclass(layer, Module)
+            if is_class or not callable(layer):
+                got = f"the class {layer.__name__}" if is_class else repr(layer)
                 raise ParameterError(
                     f"Sequential takes layers one by one, like Sequential(Affine(2, 3), ReLU()): "
                     f"layer {i} is {got}"
@@ -100,9 +98,17 @@ class Sequential(Module):
 
     def __call__(self, X: Any) -> Any:
         for i, layer in enumerate(self.layers):
-            with scope(f"layer{i} {name(layer)}"):
+            with scope(f"layer{i} {self.name_of(layer)}"):
                 X = layer(X)
         return X
+
+    @staticmethod
+    def name_of(layer: Any) -> str:
+        """The name of a layer in pictures."""
+        if isinstance(layer, Module):
+            return type(layer).__name__
+        name = getattr(layer, "__name__", "") or getattr(layer, "name", "")  # that of an operation
+        return name if name.isidentifier() else "function"
 
     def __getitem__(self, i: int) -> Any:
         return self.layers[i]
@@ -114,16 +120,9 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join([repr(x) if is_module(x) else name(x) for x in self])})"
+        parts = [repr(x) if isinstance(x, Module) else self.name_of(x) for x in self]
+        return f"Sequential({', '.join(parts)})"
 
 
-def is_module(layer: Any) -> bool:
-    return isinstance(layer, Module)
-
-
-def name(layer: Any) -> str:
-    """What a layer is called in pictures."""
-    if is_module(layer):
-        return type(layer).__name__
-    found = getattr(layer, "__name__", "") or getattr(layer, "name", "")  # an operation has one
-    return found if found.isidentifier() else "function"
+if not TYPE_CHECKING:
+    __all__ = modules_in(globals())  # a new layer is one class: `nn` needs no second list

@@ -1,7 +1,7 @@
-"""Losses: how wrong a prediction is, in a form that neither overflows nor loses its digits.
+"""Losses: how wrong a prediction is, written so that they neither overflow nor lose digits.
 
-Predictions are Values or numbers, alone or in lists or arrays; of several the mean is taken, as by
-PyTorch's losses.
+Predictions are Values or numbers, alone or in lists or arrays. The loss of several is their mean,
+as in PyTorch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def hinge(score: Any, target: Any) -> Any:
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
     """−t log σ(s) − (1 − t) log(1 − σ(s)) from the logit s, for t from 0 to 1; the mean.
 
-    TargetError for a t beyond. Written with log σ(s) = −softplus(−s): no digit is lost where σ(s)
+    TargetError for other t. log σ(s) is computed as −softplus(−s), which loses no digit where σ(s)
     is near 0 or 1.
 
     >>> binary_cross_entropy(-800.0, 1), binary_cross_entropy(40.0, 1)
@@ -59,8 +59,8 @@ def cross_entropy(logits: Any, target: Any) -> Any:
 
     The target of a row is the number of its class, counted from 0 (a whole number of any kind, so
     1.0 and True are class 1), or a row of probabilities t, none below 0, with the sum 1 up to the
-    rounding of float32 (see `one_hot`): in a recorded program the latter, since no program can
-    depend on which class it is. TargetError for others.
+    rounding of float32. A recorded program takes rows only (see `one_hot`), since a program cannot
+    choose a logit by its class number. TargetError for others.
 
     >>> cross_entropy([0.0, 1000.0], 1), cross_entropy([[0.0, 1000.0]], [[1.0, 0.0]])
     (0.0, 1000.0)
@@ -79,9 +79,9 @@ def cross_entropy(logits: Any, target: Any) -> Any:
 
 
 def one_hot(labels: Any, classes: int) -> Array:
-    """For each class number a row with a 1 in its place: labels of any shape, (…) → (…, classes).
+    """A row for each class number, with a 1 in its place: labels of shape (…) → (…, classes).
 
-    TargetError unless they are whole numbers, of any kind, from 0 to classes − 1.
+    TargetError unless the labels are whole numbers, of any kind, from 0 to classes − 1.
 
     >>> one_hot([2, 0], 3).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
@@ -98,11 +98,10 @@ def over_entries(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) 
     y, t = as_array(prediction), as_array(target)
     if y.shape != t.shape and not y.size == t.size == 1:
         raise ShapeError(f"predictions of shape {y.shape} for targets of shape {t.shape}")
-    pairs = zip(map(entry, y.ravel()), map(entry, t.ravel()))
-    losses = [loss(a, b) for a, b in pairs]
+    losses = [loss(entry(a), entry(b)) for a, b in zip(y.ravel(), t.ravel())]
     return losses[0] if len(losses) == 1 else mean(losses)
 
 
 def entry(x: Any) -> Any:
-    """A Value as it is, or a real number; NumberError for all else."""
+    """A Value as it is, or the real number that x is; NumberError for all else."""
     return x if isinstance(x, Value) else real(x)

@@ -1,6 +1,6 @@
-"""Networks neuron by neuron, with the call shapes of micrograd, whose demo runs on them.
+"""Micrograd's Neuron, Layer and MLP: networks neuron by neuron, on which micrograd's demo runs.
 
-Unlike there a Layer gives a list whatever its size, and weights come from a seed.
+Unlike in micrograd, a Layer always returns a list, and weights come from a seed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from microgrid.nn.module import Module
 class Neuron(Module):
     """relu(b + Σ w x), or without `nonlin` the sum alone; weights are uniform from −1 to 1.
 
-    Neurons of the same seed are equal, and stay so: hand one generator from each to the next, or
-    give none.
+    Neurons of the same seed are equal, and stay equal in training: give all of them one generator,
+    or no seed.
     """
 
     def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
@@ -43,7 +43,7 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """Neurons side by side: a list of their outputs, also where there is only one."""
+    """Neurons side by side: returns a list of their outputs, also of a single one."""
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
         rng = generator(seed)
@@ -60,7 +60,7 @@ class Layer(Module):
 class MLP(Module):
     """Layers behind each other, all but the last with relu.
 
-    Declared with one output it gives that Value, else a list.
+    It returns a list of outputs; made for one output, it returns that Value.
 
     >>> model = MLP(2, [4, 1], seed=1)
     >>> model

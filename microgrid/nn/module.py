@@ -1,4 +1,4 @@
-"""A model: something with parameters, which have names, can be exchanged, saved and loaded."""
+"""Module, the base of every model: its parameters have names, and are replaced, saved, loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
@@ -19,18 +20,17 @@ from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
-from microgrid.views import files
+from microgrid.views.files import save_by_suffix, suffix_of
 from microgrid.views.wording import subscripted
 
 Array = NDArray[Any]
-SUFFIXES = (".json", ".npz")
 
 
 class Module:
-    """What has parameters: its attributes that are Values, arrays or lists of them, or Modules.
+    """A model. Its parameters are its attributes that are Values, arrays or lists of them, Modules.
 
-    Attributes whose names begin with an underscore do not count. A subclass sets its attributes in
-    `__init__` and has a `__call__`. Names come from attributes: the entry w[0, 1] of the first of
+    A subclass sets its attributes in `__init__` and has a `__call__`. Attributes with a leading
+    underscore are no parameters. Names come from attributes: the entry w[0, 1] of the first of
     `layers` is layer0.w_{12}.
 
     >>> class Line(Module):
@@ -43,8 +43,8 @@ class Module:
     """
 
     def named_parameters(self) -> dict[str, Value]:
-        """Every parameter once, by name, in order."""
-        names: dict[Value, str] = {}  # a weight in two places has its first name
+        """Every parameter once, by name, in order; a weight in two places has its first name."""
+        names: dict[Value, str] = {}
         for name, v in entries(groups(self)):
             names.setdefault(v, name)
         return unique((name, v) for v, name in names.items())
@@ -57,23 +57,27 @@ class Module:
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
 
-        Other objects than containers and Modules are shared with the original. ShapeError for
-        another number of them.
+        Containers and Modules are copied, all other objects are shared with the original.
+        ShapeError for another number of parameters.
         """
-        old, new = self.parameters(), list(parameters)
-        if len(old) != len(new):
-            raise ShapeError(f"the model has {len(old)} parameters, got {len(new)}")
-        exchange = dict(zip(old, new))
+        exchange = dict(self.pairs(parameters))
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
         return copied
 
     def set_parameters(self, numbers: Iterable[Any]) -> None:
-        """Give the parameters new numbers, in the order of `parameters()`, as many."""
-        mine, new = self.parameters(), [real(x) for x in numbers]  # all, or none is changed
+        """Give the parameters new numbers, in the order of `parameters()`: all of them, or none.
+
+        ShapeError for another number of parameters; NumberError for what is no real number.
+        """
+        for p, x in self.pairs(map(real, numbers)):
+            p.data = x
+
+    def pairs(self, new: Iterable[Any]) -> list[tuple[Value, Any]]:
+        """Each parameter with its replacement; ShapeError unless there is one for each."""
+        mine, new = self.parameters(), list(new)
         if len(mine) != len(new):
             raise ShapeError(f"the model has {len(mine)} parameters, got {len(new)}")
-        for p, x in zip(mine, new):
-            p.data = x
+        return list(zip(mine, new))
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -81,19 +85,19 @@ class Module:
             p._grad = None
 
     def name_parameters(self) -> None:
-        """Give every parameter the name that it has here, for pictures."""
+        """Label every parameter with its name in this model, for pictures."""
         for name, p in self.named_parameters().items():
             p.label = name
 
     def state(self) -> dict[str, Array]:
-        """The numbers of the parameters as arrays of floats, by the names of the attributes."""
+        """The numbers of the parameters as arrays of floats, by the names of their attributes."""
         return {name: floats(name, group) for name, group in unique(groups(self)).items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over numbers as `state()` gives them.
+        """Set the parameters to the numbers that `state()` of such a model returned.
 
-        ParameterError, with nothing changed, unless names and shapes are those of this model, and
-        the numbers finite.
+        ParameterError unless names and shapes are those of this model and all numbers are finite;
+        then no parameter changes.
         """
         mine = unique(groups(self))
         if missing := [name for name in mine if name not in state]:
@@ -120,46 +124,39 @@ class Module:
         """Write the parameters as .json or .npz (never pickle), floats to the last bit.
 
         The old file stays as it is until the new one is complete, whatever happens. ParameterError
-        where a number is not finite.
+        for another suffix, and where a number is not finite.
         """
-        path, state = checked(path), self.state()
-        for name, numbers in state.items():
-            finite(name, numbers)
-        if path.suffix.lower() == ".json":
-            text = json.dumps({name: numbers.tolist() for name, numbers in state.items()})
-            files.write(path, text.encode())
-            return
-        made = BytesIO()
-        archive = ZipFile(made, "w")  # no `with`: its end would hide an interrupt
-        for name, numbers in state.items():
-            entry = BytesIO()
-            np.lib.format.write_array(entry, numbers, allow_pickle=False)
-            archive.writestr(f"{name}.npy", entry.getvalue())
-        archive.close()
-        files.write(path, made.getvalue())
+        state = {name: finite(name, numbers) for name, numbers in self.state().items()}
+        writers = {kind: partial(write, state) for kind, (write, _) in FORMATS.items()}
+        save_by_suffix(path, writers, error=ParameterError)
 
     def load(self, path: str | Path) -> None:
         """Read the parameters that `save` wrote; ParameterError if they are another model's."""
-        path = checked(path)
-        data = path.read_bytes()
+        _, read = FORMATS[suffix_of(path, FORMATS, ParameterError)]
+        name, data = Path(path).name, Path(path).read_bytes()
         try:
-            state = read_json(data) if path.suffix.lower() == ".json" else read_npz(data)
+            state = read(data)
         except ParameterError as error:
-            raise ParameterError(f"{path.name}: {error}") from None
+            raise ParameterError(f"{name}: {error}") from None
         except Exception as error:  # a broken file makes its reader raise anything
             raise ParameterError(
-                f"{path.name} holds no parameters: it is damaged, or no file that save wrote"
+                f"{name} holds no parameters: it is damaged, or no file that save wrote"
             ) from error
         if not isinstance(state, Mapping):
-            raise ParameterError(f"{path.name} holds no parameters by name")
+            raise ParameterError(f"{name} holds no parameters by name")
         self.load_state(state)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
+def modules_in(names: Mapping[str, Any]) -> list[str]:
+    """The names that stand for Module classes."""
+    return [name for name, x in names.items() if isinstance(x, type) and issubclass(x, Module)]
+
+
 def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Each Value, and each array or list of Values, that is an attribute somewhere below x."""
+    """Each Value, and each array or list of Values, in the attributes of x or of its parts."""
     if isinstance(x, Module):
         for attribute, y in vars(x).items():
             if not attribute.startswith("_"):
@@ -170,7 +167,9 @@ def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     elif is_group(x):
         yield name, x
     elif isinstance(x, list | tuple):
-        one = re.sub(r"(?<![aius])s$", "", name)  # of layers, not of bias or class
+        one = re.sub(
+            r"(?<![aius])s$", "", name
+        )  # layers become layer0; bias and class keep their s
         for i, y in enumerate(x):
             yield from groups(y, f"{one}{i}")
     elif isinstance(x, dict):
@@ -181,7 +180,7 @@ def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def is_group(x: Any) -> bool:
     """Whether x is a non-empty array or list of leaves; ParameterError for a mixture.
 
-    What an operation has made, like a result that is kept for later, is no parameter.
+    A result of an operation, which a model may keep for later, is no parameter.
     """
     several = isinstance(x, np.ndarray) and x.dtype == object
     nodes = list(x.flat) if several else list(x) if isinstance(x, list | tuple) else []
@@ -195,7 +194,7 @@ def is_group(x: Any) -> bool:
 
 
 def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The same by name; ParameterError where a name comes twice, of which one would be lost."""
+    """A dict of named objects; ParameterError where two have one name."""
     found: dict[str, Any] = {}
     for name, x in named:
         if name in found:
@@ -214,7 +213,7 @@ def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
 
 
 def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = None) -> Any:
-    """A copy of x with other nodes in the places of its Values; shared parts stay shared."""
+    """A copy of x with `new(v)` in the place of each Value v; shared parts stay shared."""
     made = {} if made is None else made
     if isinstance(x, Value):
         return new(x)
@@ -237,9 +236,9 @@ def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = 
 
 
 def keeper(x: Any) -> Callable[[], None]:
-    """What puts the parameters of x back where they are now, with the containers that hold them.
+    """A function that restores the parameters of x, and their containers, to what they are now.
 
-    All else that x remembers, like a counter or a running mean, stays as it has become.
+    It leaves alone what else x remembers, like a counter or a running mean.
     """
     held: Any = {k: y for k, y in vars(x).items() if any(groups(y))} if isinstance(x, Module) else x
     parts = list(held.values()) if isinstance(held, dict) else held
@@ -267,9 +266,7 @@ def floats(name: str, group: Any) -> Array:
     try:
         return values(group)
     except OverflowError:
-        raise ParameterError(
-            f"{name} has a number beyond the floats, the largest is 1.8e308"
-        ) from None
+        raise ParameterError(f"{name} has a number beyond the floats") from None
 
 
 def finite(name: str, numbers: Any) -> Array:
@@ -277,12 +274,27 @@ def finite(name: str, numbers: Any) -> Array:
     with np.errstate(over="ignore"):
         found: Array = np.ma.filled(np.ma.asarray(numbers).astype(float), np.nan)
     if not np.isfinite(found).all():
-        raise ParameterError(f"{name} has nan or inf: parameters that are kept are finite numbers")
+        raise ParameterError(f"{name} has nan or inf: saved parameters are finite numbers")
     return found
+
+
+def write_json(state: Mapping[str, Array]) -> str:
+    return json.dumps({name: numbers.tolist() for name, numbers in state.items()})
 
 
 def read_json(data: bytes) -> Any:
     return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+
+
+def write_npz(state: Mapping[str, Array]) -> bytes:
+    made = BytesIO()
+    archive = ZipFile(made, "w")  # no `with`: its end would hide an interrupt
+    for name, numbers in state.items():
+        entry = BytesIO()
+        np.lib.format.write_array(entry, numbers, allow_pickle=False)
+        archive.writestr(f"{name}.npy", entry.getvalue())
+    archive.close()
+    return made.getvalue()
 
 
 def read_npz(data: bytes) -> dict[str, Array]:
@@ -290,12 +302,9 @@ def read_npz(data: bytes) -> dict[str, Array]:
         return unique((name, file[name]) for name in file.files)
 
 
-def checked(path: str | Path) -> Path:
-    """The path; ParameterError unless we write files of that kind."""
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ParameterError(f"{path.name}: parameters are kept as {' or '.join(SUFFIXES)}")
-    return path
+FORMATS: dict[str, tuple[Callable[[Mapping[str, Array]], bytes | str], Callable[[bytes], Any]]] = {
+    ".json": (write_json, read_json), ".npz": (write_npz, read_npz)
+}  # fmt: skip
 
 
 def words(names: Iterable[str], most: int = 4) -> str:

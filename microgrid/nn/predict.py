@@ -1,4 +1,4 @@
-"""What a model says of many samples, without nodes."""
+"""The outputs of a model for many samples, as numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from microgrid.program.forms import matrix_of
 def predict(model: Any, X: Any) -> NDArray[np.float64]:
     """The outputs of the model for each row of X, as floats: a column for each output.
 
-    A model that gives one Value gives one number a row. The model is recorded on one sample and
-    replayed: BranchError if it looks at a number.
+    A model that returns one Value gives one number for each row. The model is recorded on the first
+    row and replayed on all: BranchError if it decides by a number.
 
     >>> from microgrid import nn
     >>> predict(nn.Affine(2, 3, init="zeros"), np.ones((5, 2))).shape

@@ -12,15 +12,18 @@ from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.program.forms import matrix_of
 
 Array = NDArray[Any]
-MEANT = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"
+EXPECTED = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"
 
 
 def checked(data: Any, name: str) -> tuple[Array, ...]:
-    """Data as arrays; an error unless all have as many samples, at least one, of finite numbers."""
+    """Data as arrays: equally many samples in each, at least one, of finite numbers.
+
+    ShapeError or NumberError for all else; `name` is what the error calls the data.
+    """
     arrays = tuple([array_of(x, f"{name}[{k}]") for k, x in enumerate(columns(data, name))])
     sizes = [len(x) if x.ndim else 0 for x in arrays]
     if arrays and (len(set(sizes)) > 1 or not sizes[0]):
-        raise ShapeError(f"{name} has arrays of {sizes} samples: as many in each, at least one")
+        raise ShapeError(f"{name} has arrays of {sizes} samples: give equally many, at least one")
     for k, x in enumerate(arrays):
         bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
         if len(bad):
@@ -29,33 +32,30 @@ def checked(data: Any, name: str) -> tuple[Array, ...]:
 
 
 def columns(data: Any, name: str) -> tuple[Any, ...]:
-    """The arrays: those of a tuple, or what the samples of a list have in each place.
+    """The arrays of a tuple; or of a list of samples, one array for each place of a sample.
 
-    A list of lists could be either, and is refused; a tuple always means arrays.
+    A list of lists could mean either: ShapeError.
     """
     if isinstance(data, tuple):
         return data
-    listed = isinstance(data, Iterable) and not isinstance(
-        data, str | bytes | Mapping | set | frozenset
-    )
-    if not listed or hasattr(data, "shape"):
-        raise ShapeError(f"{name} is {MEANT}; got one {type(data).__name__}")
+    unordered = isinstance(data, str | bytes | Mapping | set | frozenset)
+    if unordered or not isinstance(data, Iterable) or hasattr(data, "shape"):
+        raise ShapeError(f"{name} is {EXPECTED}; got one {type(data).__name__}")
     samples = list(data)
     for i, sample in enumerate(samples):
         if not isinstance(sample, tuple):
-            raise ShapeError(
-                f"{name} is {MEANT}; item {i} of it is of type {type(sample).__name__}"
-            )
+            kind = type(sample).__name__
+            raise ShapeError(f"{name} is {EXPECTED}; item {i} of it is of type {kind}")
         if len(sample) != len(samples[0]):
-            raise ShapeError(f"{name}: sample 0 has {len(samples[0])} entries, but sample {i} has "
-                             f"{len(sample)}")  # fmt: skip
+            sizes = f"sample 0 has {len(samples[0])} entries, but sample {i} has {len(sample)}"
+            raise ShapeError(f"{name}: {sizes}")
     if not samples:
         raise ShapeError(f"{name} has no samples: at least one, or leave it out")
     return tuple(map(list, zip(*samples)))
 
 
 def array_of(x: Any, name: str) -> Array:
-    """Real numbers as floats; where each sample is one integer, as a label is, it stays one."""
+    """Real numbers as floats; but samples that are single integers, like labels, stay integers."""
     array = matrix_of(x, name)
     if array.ndim == 1 and np.asarray(x).dtype.kind in "iu" and (abs(array) < 2**53).all():
         return array.astype(np.int64)
@@ -65,7 +65,7 @@ def array_of(x: Any, name: str) -> Array:
 def batches(
     data: tuple[Array, ...], size: int | None, rng: np.random.Generator
 ) -> Iterator[tuple[Array, ...]]:
-    """The samples in a new order, so many at a time; the last batch may be smaller."""
+    """The samples in a random order, `size` at a time; the last batch may be smaller."""
     if not data or size is None or size >= len(data[0]):
         yield data
         return

@@ -1,4 +1,4 @@
-"""What happened during training."""
+"""The history of a training: its losses and other numbers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from microgrid.views.tables import html_table, short
 
 
 class History:
-    """The losses of all steps, and of each epoch the mean loss and whatever was asked for besides.
+    """The loss of each step; and of each epoch the mean loss, the validation loss, the metrics.
 
-    `history["loss"]` is a list with a number for each epoch, so are "validation" and the names of
-    the metrics; `steps` has the loss of every step, `parameters` what has been learnt.
-    `plot()` draws it (extra `course`).
+    `history["loss"]` is a list with a number for each epoch, and so are `history["validation"]` and
+    `history[name]` of a metric. `steps` has the loss of each step; `parameters` are the trained
+    ones. `plot()` draws the curves (extra `course`).
     """
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.steps: list[float] = []
         self.epochs: list[dict[str, float]] = []
-        self.stopped = ""  # why it ended before the last epoch
-        self.best = 0  # the epoch, from 0, with the smallest validation loss, else loss
+        self.stopped = ""  # why the training ended before its last epoch
+        self.best = 0  # the epoch, counted from 0, with the smallest validation loss (else loss)
 
     def __getitem__(self, name: str) -> list[float]:
         return [row[name] for row in self.epochs]
@@ -30,14 +30,14 @@ class History:
 
     @property
     def names(self) -> list[str]:
-        """What is known of each epoch."""
+        """The names of the numbers of each epoch: "loss", "validation", those of the metrics."""
         return list(self.epochs[0]) if self.epochs else []
 
     def __str__(self) -> str:
-        courses = [f"{x} {short(self[x][0])} → {short(self[x][-1])}" for x in self.names]
+        curves = [f"{x} {short(self[x][0])} → {short(self[x][-1])}" for x in self.names]
         why = f" ({self.stopped})" if self.stopped else ""
         count = f"{len(self)} epoch{'s' * (len(self) != 1)}, {len(self.steps)} steps"
-        return f"<{', '.join([count + why, *courses])}>"
+        return f"<{', '.join([count + why, *curves])}>"
 
     __repr__ = __str__
 
@@ -49,7 +49,7 @@ class History:
         return html_table(str(self)[1:-1], ["epoch", *self.names], rows, left=1)
 
     def plot(self) -> Any:
-        """The curves of the loss and of all that was measured."""
+        """The curves of the losses and of the metrics."""
         from microgrid.plots import loss_curve
 
         return loss_curve(self)

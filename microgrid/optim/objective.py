@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from microgrid.engine.calculus import gradients, scalar
 from microgrid.engine.errors import GraphError, ParameterError, ShapeError
-from microgrid.engine.functions import total
+from microgrid.engine.functions import refusal, total
 from microgrid.engine.value import Value, topological
 from microgrid.nn.module import keeper
 from microgrid.program import Program
@@ -31,7 +30,7 @@ class Objective:
 
     def __init__(self, f: Callable[..., Any] | Program, parameters: Any, arguments: int) -> None:
         self.f, self.parameters = f, parameters
-        self.depends = False  # known only after the first graph
+        self.depends = False  # whether some loss came from the parameters: known after a graph
         self.form: Form = form_of(opened(parameters))
         if isinstance(f, Program):
             if len(f.forms) != 1 + arguments or f.forms[0].size != self.form.size:
@@ -75,7 +74,7 @@ class Objective:
         self.parameters.set_parameters(numbers.tolist())
         return self.parameters
 
-    def both(self, numbers: Array, batch: Data) -> tuple[float, Array]:
+    def value_and_grad(self, numbers: Array, batch: Data) -> tuple[float, Array]:
         """The mean loss of the batch, and its gradient."""
         if isinstance(self.f, Program):
             losses, found = self.run.value_and_grad(self.form.filled(numbers), *batch)
@@ -89,7 +88,7 @@ class Objective:
         return float(np.mean(losses)), gradient / np.size(losses)
 
     def check_dependence(self) -> None:
-        """GraphError if no loss so far came from the parameters: not even one of an epoch."""
+        """GraphError if no loss so far came from the parameters."""
         if not (self.depends or isinstance(self.f, Program)):
             raise GraphError("the loss does not depend on the parameters: compute it with the "
                              "first argument of the function")  # fmt: skip
@@ -101,9 +100,9 @@ class Objective:
         return float(np.mean([y.data for y in self.graphs(numbers, batch)[1]]))
 
     def graphs(self, numbers: Array, batch: Data) -> tuple[list[Value], list[Value]]:
-        """The parameters as nodes, a Module's its own, and the loss of each sample over them.
+        """The parameters as nodes (a Module's own), and the loss of each sample as a graph of them.
 
-        What f does to their containers or to a sample, no other call sees.
+        f may change the containers of parameters and samples: each call gets them unchanged.
         """
         f: Any = self.f
         samples = [tuple(map(own, row)) for row in zip(*batch)] if batch else [()]
@@ -129,14 +128,8 @@ def check_arguments(f: Any, count: int) -> None:
     """An error unless f is a function that can be called with so many arguments."""
     if not callable(f):
         raise ParameterError(f"fit takes a function or a program of it, got {f!r}")
-    try:
-        parameters = inspect.signature(f)
-    except (TypeError, ValueError):  # a builtin
-        return
-    try:
-        parameters.bind(*[None] * count)
-    except TypeError as error:
+    if reason := refusal(f, count):
         raise ShapeError(
             f"f(parameters, *sample) is called with {count} arguments here, the parameters and one "
-            f"from each array of data: {error}"
-        ) from None
+            f"from each array of data: {reason}"
+        )

@@ -24,14 +24,14 @@ Array = NDArray[np.float64]
 class Optimizer(ABC):
     """Moves parameters against their gradients; `lr` is a number above 0 or a schedule.
 
-    In a loop of your own it is made with parameters (a Module, or Values in lists or arrays) and
-    used through `zero_grad` and `step`; `fit` needs no parameters here. It remembers what it has
-    done: a second `fit` goes on where the first ended.
+    In a loop of your own, give it the parameters (a Module, or Values in lists or arrays) and call
+    `zero_grad` and `step`; for `fit` it needs none. It keeps its state: a second `fit` continues
+    from where the first ended.
 
     A gradient that is longer than `clip_norm` (Euclidean, over all parameters) is scaled to that
-    length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both are
-    PyTorch's, and so is their order; but what holds no gradient counts as having gradient 0.
-    ParameterError for settings that no training can mean.
+    length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both work as
+    in PyTorch, and in the same order; but a parameter that holds no gradient has gradient 0.
+    ParameterError for settings that no training can use.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Optimizer(ABC):
         weight_decay: float = 0.0, clip_norm: float | None = None,
     ) -> None:  # fmt: skip
         self.parameters = leaves(parameters)
-        self.steps = 0  # how often parameters have been moved
-        self.moving = 0  # how many they are
+        self.steps = 0  # steps done
+        self.size = 0  # how many parameters they moved
         self.lr = lr
         if not callable(lr):
-            number("the learning rate", lr, "above 0 or a schedule", positive)
-        self.weight_decay = number("weight_decay", weight_decay, "from 0 on", not_negative)
+            number("the learning rate", lr, "above 0", " or a schedule")
+        self.weight_decay = number("weight_decay", weight_decay, "from 0 on")
         self.clip_norm = clip_norm
         if clip_norm is not None:
-            self.clip_norm = number("clip_norm", clip_norm, "above 0", positive)
-        _ = self.rate  # asked once, so that a schedule without rates is told where it is made
+            self.clip_norm = number("clip_norm", clip_norm, "above 0")
+        _ = self.rate  # a schedule that gives no rates fails here, not in the first step
 
     def __repr__(self) -> str:
         counts = {"parameter": len(self.parameters), "step": self.steps}
@@ -59,7 +59,7 @@ class Optimizer(ABC):
     def rate(self) -> float:
         """The learning rate of the next step; ParameterError where it is none."""
         rate = self.lr(self.steps) if callable(self.lr) else self.lr
-        return number(f"the learning rate of step {self.steps}", rate, "from 0 on", not_negative)
+        return number(f"the learning rate of step {self.steps}", rate, "from 0 on")
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -67,10 +67,10 @@ class Optimizer(ABC):
             p._grad = None
 
     def step(self, gradient: Any = None) -> None:
-        """Move every parameter once: by the gradient that it holds, or by that of a program.
+        """Move every parameter once: by the gradient that it holds, or by this one.
 
-        A program leaves no gradient behind; hand over what its `value_and_grad` gives, a number for
-        each parameter. ParameterError where there is no gradient at all.
+        A program leaves no gradients in the parameters: hand over the one that its `value_and_grad`
+        returns, a number for each parameter. ParameterError where there is no gradient at all.
 
         >>> import microgrid as mg
         >>> w = Value(3.0)
@@ -92,45 +92,44 @@ class Optimizer(ABC):
             raise ShapeError(f"{len(found)} numbers as a gradient of {len(self.parameters)} "
                              "parameters: there is one for each")  # fmt: skip
         numbers = np.array([p.data for p in self.parameters], dtype=float)
-        moved = self.moved(numbers, np.array([real(g) for g in found], dtype=float))
-        for p, x in zip(self.parameters, moved.tolist()):
+        new = self.updated(numbers, np.array([real(g) for g in found], dtype=float))
+        for p, x in zip(self.parameters, new.tolist()):
             p.data = x
 
-    def moved(self, numbers: Array, gradient: Array) -> Array:
+    def updated(self, numbers: Array, gradient: Array) -> Array:
         """The numbers after one step, as a new array."""
-        if self.steps and self.moving != len(numbers):
+        if self.steps and self.size != len(numbers):
             raise ParameterError(
-                f"this optimizer remembers {self.moving} parameters; make a new one for "
+                f"this optimizer remembers {self.size} parameters; make a new one for "
                 f"{len(numbers)}"
             )
-        rate, self.moving = self.rate, len(numbers)
+        rate, self.size = self.rate, len(numbers)
         numbers, gradient = self.decayed(numbers, self.clipped(gradient), rate)
-        new = numbers - rate * self.direction(gradient)
+        new = numbers - rate * self.update_direction(gradient)
         self.steps += 1
         return new
 
     def clipped(self, gradient: Array) -> Array:
-        """The gradient, not longer than `clip_norm`."""
+        """The gradient, scaled to the length `clip_norm` where it is longer."""
         if self.clip_norm is None:
             return gradient
-        length = math.hypot(*gradient)  # which neither over- nor underflows on the way
-        return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # as PyTorch divides
+        length = math.hypot(*gradient)  # a sum of squares would over- or underflow
+        return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # PyTorch adds 1e-6, too
 
     def decayed(self, numbers: Array, gradient: Array, rate: float) -> tuple[Array, Array]:
-        """What a step starts from, and the gradient that it takes."""
+        """The numbers and the gradient, one of them changed by the weight decay."""
         return numbers, gradient + self.weight_decay * numbers if self.weight_decay else gradient
 
     @abstractmethod
-    def direction(self, gradient: Array) -> Array:
-        """What is subtracted, but for the learning rate."""
+    def update_direction(self, gradient: Array) -> Array:
+        """The update, before it is multiplied by the learning rate."""
 
 
 class SGD(Optimizer):
     """w ← w − η v with v ← μ v + ∂L/∂w; without momentum μ plain gradient descent.
 
-    With `nesterov` w ← w − η (∂L/∂w + μ v), the gradient as if it were taken one step ahead:
-    Sutskever et al., On the importance of initialization and momentum in deep learning, in
-    PyTorch's form.
+    With `nesterov` w ← w − η (∂L/∂w + μ v), as if the gradient were taken one step ahead: Sutskever
+    et al., On the importance of initialization and momentum in deep learning, in PyTorch's form.
 
     >>> w = Value(3.0)
     >>> optimizer = SGD([w], lr=0.5)
@@ -146,7 +145,7 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, weight_decay, clip_norm)
-        self.momentum = number("momentum", momentum, "from 0 to below 1", below_one)
+        self.momentum = number("momentum", momentum, "from 0 to below 1")
         if nesterov and not self.momentum:
             raise ParameterError("nesterov needs a momentum above 0, got 0: write momentum=0.9")
         if not isinstance(nesterov, bool | np.bool_):
@@ -154,7 +153,7 @@ class SGD(Optimizer):
         self.nesterov = bool(nesterov)
         self.velocity: Any = 0.0
 
-    def direction(self, gradient: Array) -> Array:
+    def update_direction(self, gradient: Array) -> Array:
         self.velocity = self.momentum * self.velocity + gradient
         ahead = gradient + self.momentum * self.velocity if self.nesterov else self.velocity
         return np.asarray(ahead)
@@ -175,12 +174,12 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay, clip_norm)
         if not isinstance(betas, list | tuple | np.ndarray) or len(betas) != 2:
             raise ParameterError(f"betas are two numbers, like (0.9, 0.999), got {betas!r}")
-        a, b = [number("each of betas", x, "from 0 to below 1", below_one) for x in betas]
-        self.betas, self.eps = (a, b), number("eps", eps, "above 0", positive)
+        a, b = [number("each of betas", x, "from 0 to below 1") for x in betas]
+        self.betas, self.eps = (a, b), number("eps", eps, "above 0")
         self.first: Any = 0.0
         self.second: Any = 0.0
 
-    def direction(self, gradient: Array) -> Array:
+    def update_direction(self, gradient: Array) -> Array:
         (a, b), t = self.betas, self.steps + 1
         self.first = a * self.first + (1 - a) * gradient
         self.second = b * self.second + (1 - b) * gradient * gradient
@@ -189,7 +188,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with w ← w − η λ w beside each step: the weights decay, and no gradient knows of it.
+    """Adam with w ← w − η λ w in each step: the weights decay, and the running means do not see it.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, in PyTorch's form.
     """
@@ -220,15 +219,3 @@ def leaves(parameters: Any) -> list[Value]:
         if not isinstance(p, Value) or p.op is not None:
             raise ParameterError(f"an optimizer moves leaves, got {p!r}")
     return list(dict.fromkeys(found))
-
-
-def positive(x: float) -> bool:
-    return 0 < x < math.inf
-
-
-def not_negative(x: float) -> bool:
-    return 0 <= x < math.inf
-
-
-def below_one(x: float) -> bool:
-    return 0 <= x < 1

@@ -1,4 +1,4 @@
-"""Learning rates that change: functions from the number of the step, counted from 0, to a rate."""
+"""Learning rates that change: functions from the number of a step, counted from 0, to its rate."""
 
 from __future__ import annotations
 
@@ -14,15 +14,11 @@ Schedule = Callable[[int], float]
 def check_rates(**rates: float) -> None:
     """ParameterError unless all are finite and none is negative."""
     for name, x in rates.items():
-        number(name, x, "from 0 on", lambda x: 0 <= x < math.inf)
+        number(name, x, "from 0 on")
 
 
-def check_factor(factor: float) -> None:
-    number("factor", factor, "above 0", lambda x: 0 < x < math.inf)
-
-
-def raised(factor: float, n: int) -> float:
-    """factorⁿ; inf beyond the floats."""
+def power(factor: float, n: int) -> float:
+    """factorⁿ; inf for an overflow."""
     try:
         return float(factor**n)
     except OverflowError:
@@ -31,7 +27,7 @@ def raised(factor: float, n: int) -> float:
 
 @dataclass(frozen=True)
 class linear:
-    """From start to end in so many steps, and then end.
+    """From start to end in this many steps; then it stays at end.
 
     >>> [linear(1.0, 0.0, steps=4)(k) for k in (0, 1, 4, 9)]
     [1.0, 0.75, 0.0, 0.0]
@@ -58,15 +54,15 @@ class exponential:
 
     def __post_init__(self) -> None:
         check_rates(start=self.start)
-        check_factor(self.factor)
+        number("factor", self.factor, "above 0")
 
     def __call__(self, k: int) -> float:
-        return self.start * raised(self.factor, k)
+        return self.start * power(self.factor, k)
 
 
 @dataclass(frozen=True)
 class step_decay:
-    """Multiplied by factor after every so many steps."""
+    """start, multiplied by factor after every `every` steps."""
 
     start: float
     factor: float
@@ -74,16 +70,16 @@ class step_decay:
 
     def __post_init__(self) -> None:
         check_rates(start=self.start)
-        check_factor(self.factor)
+        number("factor", self.factor, "above 0")
         whole("every", self.every, 1)
 
     def __call__(self, k: int) -> float:
-        return self.start * raised(self.factor, k // self.every)
+        return self.start * power(self.factor, k // self.every)
 
 
 @dataclass(frozen=True)
 class cosine:
-    """Up from 0 to start during the warm-up, then down half a cosine, to end after `steps`.
+    """Up from 0 to start in `warmup` steps, then down along half a cosine, to end after `steps`.
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts.
     """

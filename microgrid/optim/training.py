@@ -6,10 +6,10 @@ import copy
 import math
 import pickle
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from microgrid.optim.optimizers import Optimizer
 from microgrid.program import Program
 
 Callback = Callable[[History], Any]  # True ends the training
+Found = TypeVar("Found", float, tuple[float, Array])
 
 
 class DivergedError(MicrogridError, ArithmeticError):
@@ -56,23 +57,23 @@ def fit(
 ) -> History:  # fmt: skip
     """Minimise the mean of f(parameters, *sample) over the samples; the history of the training.
 
-    `f` is an ordinary function or a Program of it, which gives the same numbers (sums over a batch
-    up to their rounding) and is hundreds of times as fast. `parameters` are a Module, which is
-    trained in place, or numbers in lists or arrays, which are not changed; the trained ones are
-    `history.parameters`. `data` is a tuple of arrays with the samples along their first axis, like
-    `(X, y)`, or a list of samples that are tuples, `[(x, y), …]`; without data each epoch is one
-    step on f(parameters). It is copied: f gets floats, and of an array with one integer for each
-    sample, like class numbers, that integer. Batches of `batch_size` (None: all) are drawn anew in
-    each epoch from `seed`.
+    `f` is an ordinary function, or a Program of it, which gives the same numbers (sums over a batch
+    up to their rounding) hundreds of times as fast. `parameters` are a Module, which is trained in
+    place, or numbers in lists or arrays, which do not change: `history.parameters` are the trained
+    ones. `data` is a tuple of arrays with the samples along their first axis, like `(X, y)`, or a
+    list of samples that are tuples, `[(x, y), …]`; without data each epoch is one step on
+    f(parameters). f gets copies of the samples, as floats; of an array with one integer for each
+    sample, like class numbers, it gets that integer. Each epoch draws batches of `batch_size`
+    (None: all) from `seed`.
 
-    After each epoch: the mean loss over the samples of `validation`, if given; each of `metrics`,
-    called with the parameters; the `callbacks`, called with the history, which end the training by
-    returning True. `patience` ends it when the validation loss (else that of all samples) has not
-    fallen for so many epochs, and goes back to the best parameters. `progress` shows a bar: True,
-    False, or None, on a terminal and in a notebook.
+    After each epoch `fit` computes the mean loss over the samples of `validation`, if there are
+    any, and each of `metrics`, which it calls with the parameters; then it calls the `callbacks`
+    with the history: one that returns True ends the training. `patience` ends it when the
+    validation loss (else that of all samples) has not fallen for so many epochs, and restores the
+    best parameters. `progress` shows a bar: True, False, or None, on a terminal and in a notebook.
 
-    The optimizer goes on where it was, should it have moved such parameters before. DivergedError
-    where the loss is no finite number; ShapeError or NumberError where data do not fit.
+    A used optimizer continues from its saved state. DivergedError where the loss is no finite
+    number; ShapeError or NumberError where data do not fit.
 
     >>> from microgrid.optim import SGD
     >>> line = lambda w, x, y: (w[0] * x + w[1] - y) ** 2
@@ -81,87 +82,102 @@ def fit(
     >>> [round(w, 2) for w in history.parameters]
     [3.0, 1.0]
     """
-    asked = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    called = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     counts = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
-    check_settings(optimizer, parameters, counts, metrics, asked)
-    rng = generator(seed)
-    data, validation = checked(data, "data"), checked(validation, "validation")
-    if validation and len(validation) != len(data):
-        raise ShapeError(f"{len(data)} arrays of data, but {len(validation)} for validation")
-    objective = Objective(f, parameters, len(data))
-    objective.check_shapes(data)
-    objective.check_shapes(validation)
-    numbers = objective.start()
-    history = History(parameters)
-    best, watched = (math.inf, numbers), "validation" if validation else "loss"
+    check_settings(optimizer, parameters, counts, metrics, called)
+    rng, data = generator(seed), checked(data, "data")
+    training = Training(f, parameters, data, checked(validation, "validation"), patience)
     try:
-        for epoch in bar(epochs, progress, history):
-            losses, sizes = [], []
-            for batch in batches(data, batch_size, rng):
-                loss, gradient = finite(objective, numbers, batch, epoch, history)
-                with np.errstate(over="ignore", invalid="ignore"):
-                    numbers = optimizer.moved(numbers, gradient)
-                losses.append(loss)
-                sizes.append(len(batch[0]) if batch else 1)
-                history.steps.append(loss)
-            objective.check_dependence()
-            row = {"loss": float(np.average(losses, weights=sizes))}
-            if validation:
-                row["validation"] = score(objective, numbers, validation, epoch, history)
-            history.parameters = objective.shaped(numbers)
-            measured = {
-                name: metric(history.parameters) for name, metric in (metrics or {}).items()
-            }
-            history.epochs.append(row | {name: float(x) for name, x in measured.items()})
-            now = row[watched]
-            if patience is not None and not validation:  # of these numbers, not on the way to them
-                now = score(objective, numbers, data, epoch, history)
-            if now < best[0]:
-                best, history.best = (now, numbers), epoch
-            answers = [callback(history) for callback in asked]
-            if any(isinstance(x, bool | np.bool_) and x for x in answers):
-                history.stopped = "stopped by a callback"
+        for _ in bar(epochs, progress, training.history):
+            loss = training.learn(optimizer, batches(data, batch_size, rng))
+            training.measure(loss, metrics or {})
+            if training.ends(called):
                 break
-            if patience is not None and epoch - history.best >= patience:
-                history.stopped = f"{watched} has not fallen for {patience} epochs"
-                break
-        if not np.isfinite(numbers).all():
-            raise DivergedError(math.inf, len(history) - 1, len(history.steps), history)
-    finally:  # also where it is interrupted: what has been learnt so far stays
-        history.parameters = objective.shaped(
-            best[1] if patience is not None and len(history) else numbers
-        )
-    return history
+        if not np.isfinite(training.numbers).all():
+            raise training.diverged(math.inf)
+    finally:  # an interrupted training keeps what it has learnt
+        training.restore()
+    return training.history
 
 
-def finite(
-    objective: Objective, numbers: Array, batch: Data, epoch: int, history: History
-) -> tuple[float, Array]:
-    """The mean loss and its gradient; DivergedError unless they are finite numbers."""
-    try:
-        loss, gradient = objective.both(numbers, batch)
-    except RangeError as error:  # a number beyond the floats, on the way to the loss
-        raise DivergedError(math.inf, epoch, len(history.steps), history) from error
-    if not math.isfinite(loss) or not np.isfinite(gradient).all():
-        raise DivergedError(loss, epoch, len(history.steps), history)
-    return loss, gradient
+class Training:
+    """One call of `fit`: the parameters as a row of numbers, the best ones so far, the history."""
 
+    def __init__(
+        self, f: Any, parameters: Any, data: Data, validation: Data, patience: int | None
+    ) -> None:
+        if validation and len(validation) != len(data):
+            raise ShapeError(f"{len(data)} arrays of data, but {len(validation)} for validation")
+        self.objective = Objective(f, parameters, len(data))
+        self.objective.check_shapes(data)
+        self.objective.check_shapes(validation)
+        self.data, self.validation, self.patience = data, validation, patience
+        self.watched = "validation" if validation else "loss"
+        self.history, self.epoch = History(parameters), 0
+        self.numbers = self.best_numbers = self.objective.start()
+        self.best_loss = math.inf
 
-def score(objective: Objective, numbers: Array, data: Data, epoch: int, history: History) -> float:
-    """The mean loss of data that nothing is learnt from; DivergedError unless it is finite."""
-    try:
-        loss = objective.loss(numbers, data)
-    except RangeError as error:
-        raise DivergedError(math.inf, epoch, len(history.steps), history) from error
-    if not math.isfinite(loss):
-        raise DivergedError(loss, epoch, len(history.steps), history)
-    return loss
+    def learn(self, optimizer: Optimizer, batches: Iterable[Data]) -> float:
+        """Move the parameters once for each batch; the mean loss of the samples on the way."""
+        losses, sizes, self.epoch = [], [], len(self.history)
+        for batch in batches:
+            loss, gradient = self.finite(self.objective.value_and_grad, batch)
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.numbers = optimizer.updated(self.numbers, gradient)
+            losses.append(loss)
+            sizes.append(len(batch[0]) if batch else 1)
+            self.history.steps.append(loss)
+        self.objective.check_dependence()
+        return float(np.average(losses, weights=sizes))
+
+    def measure(self, loss: float, metrics: Mapping[str, Callable[[Any], float]]) -> None:
+        """Add this epoch to the history, and keep the parameters if they are the best so far."""
+        row, history = {"loss": loss}, self.history
+        if self.validation:
+            row["validation"] = self.finite(self.objective.loss, self.validation)
+        history.parameters = self.objective.shaped(self.numbers)
+        measured = {name: metric(history.parameters) for name, metric in metrics.items()}
+        history.epochs.append(row | {name: float(x) for name, x in measured.items()})
+        now = row[self.watched]
+        if self.patience is not None and not self.validation:  # of the last numbers of the epoch
+            now = self.finite(self.objective.loss, self.data)
+        if now < self.best_loss:
+            self.best_loss, self.best_numbers, history.best = now, self.numbers, self.epoch
+
+    def ends(self, callbacks: Sequence[Callback]) -> bool:
+        """Whether this epoch is the last, because of a callback or of `patience`."""
+        answers = [callback(self.history) for callback in callbacks]
+        if any(isinstance(x, bool | np.bool_) and x for x in answers):
+            self.history.stopped = "stopped by a callback"
+        elif self.patience is not None and self.epoch - self.history.best >= self.patience:
+            self.history.stopped = f"{self.watched} has not fallen for {self.patience} epochs"
+        return bool(self.history.stopped)
+
+    def restore(self) -> None:
+        """Put the last numbers into the parameters, or with `patience` the best ones."""
+        best = self.patience is not None and len(self.history)
+        chosen = self.best_numbers if best else self.numbers
+        self.history.parameters = self.objective.shaped(chosen)
+
+    def finite(self, measure: Callable[[Array, Data], Found], batch: Data) -> Found:
+        """The loss of a batch, or loss and gradient; DivergedError unless they are finite."""
+        try:
+            found = measure(self.numbers, batch)
+        except RangeError as error:  # a number beyond the floats, on the way to the loss
+            raise self.diverged(math.inf) from error
+        loss, gradient = found if isinstance(found, tuple) else (found, np.zeros(0))
+        if not math.isfinite(loss) or not np.isfinite(gradient).all():
+            raise self.diverged(loss)
+        return found
+
+    def diverged(self, loss: float) -> DivergedError:
+        return DivergedError(loss, self.epoch, len(self.history.steps), self.history)
 
 
 def check_settings(
     optimizer: Any, parameters: Any, counts: Mapping[str, Any], metrics: Any, callbacks: Any
 ) -> None:
-    """ParameterError for what no training can mean; of the counts any but epochs may be None."""
+    """ParameterError for settings that no training can use; all counts but epochs may be None."""
     if not isinstance(optimizer, Optimizer):
         raise ParameterError(f"optimizer is made first, like optim.SGD(lr=0.1); got {optimizer!r}")
     moved = parameters.parameters() if isinstance(parameters, Module) else []
@@ -180,7 +196,7 @@ def check_settings(
 
 
 def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
-    """The epochs, with a progress bar that tells the last loss, where there is tqdm."""
+    """The epochs, with a progress bar that shows their numbers, if tqdm is installed."""
     if progress is None:
         progress = sys.stderr.isatty() or hasattr(sys.modules.get("builtins"), "__IPYTHON__")
     try:
@@ -198,4 +214,4 @@ def bar(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
                 shown.set_postfix(told, refresh=False)
                 shown.update()
         finally:
-            shown.total = shown.n  # a notebook keeps the bar of what ends early
+            shown.total = shown.n  # a training that ends early leaves a full bar in a notebook

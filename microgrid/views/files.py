@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,13 +64,22 @@ def owner(path: Path) -> tuple[int, int]:
     return found.st_uid, found.st_gid
 
 
+def suffix_of(
+    path: str | os.PathLike[str], kinds: Iterable[str], error: type[MicrogridError] = LayoutError
+) -> str:
+    """The suffix of a path in small letters; an error unless it is one of these kinds."""
+    path, kinds = Path(path), list(kinds)
+    if path.suffix.lower() not in kinds:
+        raise error(f"{path.name}: it is saved as {' or '.join(kinds)}")
+    return path.suffix.lower()
+
+
 def save_by_suffix(
-    path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str
-) -> Path:
-    """The path, where now stands what the maker of its suffix gives; LayoutError for another."""
-    path = Path(path)
-    if path.suffix.lower() not in makers:
-        raise LayoutError(f"{path.name}: it is saved as {' or '.join([*makers, *others])}")
-    made = makers[path.suffix.lower()]()
+    path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str,
+    error: type[MicrogridError] = LayoutError,
+) -> Path:  # fmt: skip
+    """Write what the maker of the path's suffix returns; the path. An error for other suffixes."""
+    path, suffix = Path(path), suffix_of(path, [*makers, *others], error)
+    made = makers[suffix]()
     write(path, made if isinstance(made, bytes) else made.encode())
     return path

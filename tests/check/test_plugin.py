@@ -31,7 +31,7 @@ def project(tmp_path):
 
 def run(project, *arguments):
     """What pytest says in a project; Python itself leaves no files there."""
-    path = [project.parent / "site", ROOT, ROOT / "microgrid" / "plugin"]
+    path = [project.parent / "site", ROOT, ROOT / "microgrid" / "check" / "pytest_plugin"]
     settings = {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(

@@ -1,6 +1,7 @@
 """The command line, as its user meets it."""
 
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import microgrid
-from microgrid.cli.commands import main
+from microgrid.cli.commands import COMMANDS, main, parser_of
 
 
 def run(*arguments, **environment):
@@ -53,7 +54,7 @@ def test_demo_without_a_layout_engine_writes_dot_and_says_what_to_install(
             path.write_text("digraph {}")
             return path
 
-    monkeypatch.setattr("microgrid.cli.commands.draw", lambda root, **_: NoEngine())
+    monkeypatch.setattr("microgrid.cli.demo.draw", lambda root, **_: NoEngine())
     assert main(["demo", "-o", str(tmp_path)]) == 0
     assert (tmp_path / "sigmoid_circuit.dot").read_text() == "digraph {}"
     assert "microgrid-autodiff[viz]" in capsys.readouterr().out
@@ -239,22 +240,22 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["explain", "x*y", "x=1"], "y has no number"),
         (["explain", "x", "x=1/0"], "not a number"),
         (["explain", "9**9**9"], "out of range"),
-        (["draw", "x", "x=1", "-o", "f.gif"], ".svg, .png, .dot"),
+        (["draw", "x", "x=1", "-o", "f.gif"], ".svg or .png or .dot"),
         (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
         (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
         (["derive", "matmul", "--d", "3"], "matmul has no --d"),
         (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),
         (["derive", "affine", "--n", "0"], "1"),
         (["derive", "affine", "-o", "f.pdf"], ".tex"),
-        (["steps", "x", "x=1", "-o", "f.gif"], ".html, .svg"),
+        (["steps", "x", "x=1", "-o", "f.gif"], ".html or .svg"),
         (["explain", "x<[y]", "x=1", "y=2"], "wrong operands"),
         (["worksheet"], "required"),
         (["worksheet", "--kind", "x", "-o", "f.html"], "values, gradients, forks, routers, mixed"),
         (["worksheet", "-n", "51", "-o", "f.html"], "1 to 50"),
         (["worksheet", "-n", "two", "-o", "f.html"], "invalid int"),
         (["worksheet", "--seed", "1.5", "-o", "f.html"], "invalid int"),
-        (["worksheet", "-o", "f.pdf"], ".html, .tex"),
-        (["worksheet", "-o", "f.html", "--answers", "f.pdf"], ".html, .tex"),
+        (["worksheet", "-o", "f.pdf"], ".html or .tex"),
+        (["worksheet", "-o", "f.html", "--answers", "f.pdf"], ".html or .tex"),
         (["worksheet", "-o", "f.html", "x=1"], "unrecognized"),
         (["check", "cli.py", "--seed", "1,000"], "invalid int"),
         (["check", "cli.py", "--timeout", "0,5"], "from 1 to 86400"),
@@ -308,13 +309,30 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert done.stdout.startswith("Backpropagation")
 
 
-def test_help_has_examples():
-    for arguments in (["--help"], ["explain", "--help"], ["draw", "--help"], ["derive", "--help"]):
-        done = run(*arguments)
-        assert done.returncode == 0
-        assert 'microgrid explain "' in done.stdout
-        text = done.stdout.partition("examples:")[0] + done.stdout.partition("EXPR is")[2]
-        assert all(len(line) <= 80 for line in text.splitlines())
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_help_of_each_command_has_examples_of_it_that_parse(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*command.split(), "--help"])
+    text = capsys.readouterr().out
+    examples = [line for line in text.splitlines() if line.startswith("  microgrid ")]
+    assert {line.split()[1] for line in examples} == {command or name for name in COMMANDS}
+    for line in examples:
+        words = shlex.split(line)[1:]
+        assert parser_of(words).parse_args(words).command == words[0]
+    assert all(len(line) <= 100 for line in examples)
+    others = [line for line in text.splitlines() if line not in examples and "check(a" not in line]
+    assert all(len(line) <= 80 for line in others)
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_help_and_version_wait_for_no_other_module(word):
+    program = "import sys; from microgrid.cli import main\n"
+    program += f"try: main([{word!r}])\n"
+    program += "finally: print([*sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = set(eval(done.stdout.splitlines()[-1]))
+    assert "microgrid.engine.value" in loaded
+    assert not loaded & {"numpy", "graphviz", "microgrid.views.drawing", "microgrid.course"}
 
 
 def test_output_that_is_no_terminal_has_no_colours(tmp_path):

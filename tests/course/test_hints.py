@@ -1,4 +1,4 @@
-"""What exercises say of answers: whatever is right passes, and a hint fits the slip it is for."""
+"""What exercises say of answers: whatever is right passes, and a hint fits its mistake."""
 
 import itertools
 import math
@@ -160,10 +160,10 @@ def test_a_wrong_judge_of_orders_is_shown_an_order_where_it_errs(judge, words):
     assert re.search(words, str(verdict)), verdict
 
 
-# A hint tells of the slip that was made: no two slips look alike, no hint explains half an answer.
+# A hint is about the mistake that was made; no two mistakes look alike.
 
 
-def test_a_slip_in_all_of_a_circuit_is_told_as_that_slip():
+def test_a_mistake_in_all_of_a_circuit_gets_its_hint():
     task = exercise(2)
     for mistake in task.mistakes:
         wrong = [k for k, g in mistake.answer.items() if g != task.right[k]]
@@ -244,7 +244,7 @@ def test_a_rule_may_be_written_in_any_way_that_keeps_its_nodes():
         assert exercise(5, 3).check(rule)
 
 
-def test_no_two_slips_at_the_kinks_give_the_same_slope():
+def test_no_two_mistakes_at_the_kinks_give_the_same_slope():
     from microgrid.course.chapters.chapter06 import chosen
 
     ties = [(1, 1), (1, 0), (0, 1), (0.5, 0.5), (0, 0)]

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from shared.foreign import FOREIGN_ARRAYS, Tensor
 from shared.strategies import fractions, hundredths
 
 import microgrid as mg
@@ -587,31 +588,6 @@ def test_a_result_that_numpy_has_packed_is_a_result():
         assert mg.jacobian(f)(x).tolist() == [[4.0, 6.0]]
         assert mg.record(f, x)(x) == 13.0
         assert mg.gradcheck(f, x)
-
-
-class Tensor:
-    """An array of another library, as far as NumPy can tell."""
-
-    def __init__(self, numbers, requires_grad=False):
-        self.numbers, self.shape = np.array(numbers), np.shape(numbers)
-        self.dtype, self.requires_grad = "float64 of its own", requires_grad
-
-    def __array__(self, dtype=None, copy=None):
-        return self.numbers.astype(dtype or float)
-
-    def __len__(self):
-        return len(self.numbers)
-
-    def item(self):
-        return self.numbers.item()
-
-
-FOREIGN_ARRAYS = {
-    "a stand-in": lambda: Tensor,
-    "torch": lambda: pytest.importorskip("torch").tensor,
-    "jax": lambda: pytest.importorskip("jax.numpy").array,
-    "pandas": lambda: pd.Series,
-}
 
 
 @pytest.mark.parametrize("library", FOREIGN_ARRAYS)

@@ -1,1 +1,1 @@
-"""The exercises of the notebooks, a module for each."""
+"""The exercises of the notebooks, one module for each notebook."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.course.answers import choice
-from microgrid.course.exercise import Exercise, Mistake
-from microgrid.engine.calculus import gradients
+from microgrid.course.choices import choice
+from microgrid.course.exercise import Exercise
+from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.value import Value
 
 
 class Number:
-    """The number of the notebook, which knows what it was made from.
+    """The number of the notebook, which remembers its parents and its operation.
 
     >>> Number(2) * Number(3) + Number(1)
     ((2 * 3) + 1)
@@ -36,20 +36,12 @@ class Number:
         return f"({self.parents[0]} {self.op} {self.parents[1]})"
 
 
-def slope(f: Callable[[Value], Value], x: float) -> Any:
-    """The gradient of f at x."""
-    leaf = Value(x)
-    return gradients(f(leaf), leaf)
-
-
 def remembered(gate: Callable[[Any, Any], Any]) -> str:
-    """What the result of a gate knows of its past, on the numbers 5 and 3, and what 2 and 7 give.
+    """What the result of a gate on 5 and 3 remembers, and its number on 2 and 7.
 
     >>> remembered(lambda a, b: a + b)
     "a Number with the data 8 (of 2 and 7: 9), the operation '+' and the parents (a, b)"
     """
-    if not callable(gate):
-        return f"{gate} (no function: give its name, without quotes or brackets)"
     a, b = Number(5), Number(3)
     made = gate(a, b)
     if not hasattr(made, "data"):
@@ -71,31 +63,38 @@ def subtract(a: Any, b: Any) -> Number:
 
 
 STEP = 0.01
-CHAIN = slope(lambda x: -2 * (3 * x) * 5, 1.0)
-SQUARES: dict[str, tuple[str, Callable[[Value], Value]]] = {
-    "A": ("t = x; y = t * x", lambda x: x * x),
-    "B": ("y = x * Value(3)", lambda x: x * Value(3)),
-    "C": ("y = x ** 2", lambda x: x**2),
-    "D": ("y = x.data * x", lambda x: x.data * x),
-    "E": ("y = (x + 0) * x", lambda x: (x + 0) * x),
+CHAIN = derivative(lambda x: -2 * (3 * x) * 5)(1.0)
+SQUARES = {
+    "A": "t = x; y = t * x",
+    "B": "y = x * Value(3)",
+    "C": "y = x ** 2",
+    "D": "y = x.data * x",
+    "E": "y = (x + 0) * x",
 }
-RIGHT_SQUARES = "".join([name for name, (_, f) in SQUARES.items() if slope(f, 3) == 6])
+
+
+def gradient_after(line: str) -> Any:
+    """The gradient at x = 3 of the y that a line of Python makes."""
+    names: dict[str, Any] = {"Value": Value, "x": Value(3)}
+    exec(line, names)
+    return gradients(names["y"], names["x"])
+
 
 EXERCISES = [
     Exercise(
         "**Three gates in a row.** $u = 3x$, then $v = -2u$, then $y = 5v$. Now $x$ grows by "
         f"${STEP}$. How far does $y$ move? Answer with a number.",
         CHAIN * STEP,
-        [
-            Mistake((3 - 2 + 5) * STEP, "The slopes of a chain are multiplied, not added."),
-            Mistake(3 - 2 + 5, "The slopes of a chain are multiplied; and a slope is no move yet."),
-            Mistake(-CHAIN, "A slope is no move yet; and does y rise or fall?"),
-            Mistake(-CHAIN * STEP, "How far is right. But does y rise or fall?"),
-            Mistake(CHAIN, f"That is the slope, the move for a step of 1; x grew by {STEP}."),
-            Mistake(3 * STEP, "So far u moves. There are two more gates to go through."),
-            Mistake(-6 * STEP, "So far v moves. There is one more gate to go through."),
-            Mistake(5 * STEP, "That is the last gate alone: v does not move by as much as x."),
-        ],
+        {
+            "The slopes of a chain are multiplied, not added.": (3 - 2 + 5) * STEP,
+            "The slopes of a chain are multiplied; and a slope is no move yet.": 3 - 2 + 5,
+            "A slope is no move yet; and does y rise or fall?": -CHAIN,
+            "The distance is right. But does y rise or fall?": -CHAIN * STEP,
+            f"That is the slope, the move for a step of 1; x grew by {STEP}.": CHAIN,
+            "That is how far u moves. Two more gates follow.": 3 * STEP,
+            "That is how far v moves. One more gate follows.": -6 * STEP,
+            "That is the last gate alone: v does not move by as much as x.": 5 * STEP,
+        },
         why="The slopes are multiplied: 3 · (−2) · 5 = −30, and a step of 0.01 becomes −0.3.",
         digits=3,
     ),
@@ -104,51 +103,33 @@ EXERCISES = [
         "above). It returns the `Number` a − b, which remembers both parents and the operation "
         '`"-"`. Answer with the function: `answer = subtract`.',
         subtract,
-        [
-            Mistake(lambda a, b: None, "It returns nothing: is there a `return`?"),
-            Mistake(
-                lambda a, b: a.data - b.data,
-                "It returns a plain number, which has forgotten everything already. What does "
-                "`__add__` return?",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data),
-                "The value is right, but the result has no past: who are its parents?",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (a, b)),
-                "Value and parents are right. What made it? It does not say.",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (a, b), "+"),
-                "It says that it is a sum: did you copy `__add__`?",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (b, a), "-"),
-                "The parents are there, in the wrong order: it would print as b − a.",
-            ),
-            Mistake(
-                lambda a, b: Number(b.data - a.data, (a, b), "-"),
-                "Try it on 5 and 3: the value should be 2.",
-            ),
-            Mistake(
-                lambda a, b: Number(a.data - b.data, (a.data, b.data), "-"),
-                "It remembers the data of its parents, not the parents: from a plain 5 nobody can "
-                "walk on.",
-            ),
-            Mistake(
-                lambda a, b: a + Number(-1) * b,
-                "The value is right, but these are two gates, × and +. One gate `-` is asked for.",
-            ),
-        ],
+        {
+            "It returns nothing: is there a `return`?": lambda a, b: None,
+            "It returns a plain number, which has forgotten everything already. "
+            "What does `__add__` return?": lambda a, b: a.data - b.data,
+            "The value is right, but "
+            "the result has no past: who are its parents?": lambda a, b: Number(a.data - b.data),
+            "Value and parents are right. "
+            "What made it? It does not say.": lambda a, b: Number(a.data - b.data, (a, b)),
+            "It says that it is a sum: "
+            "did you copy `__add__`?": lambda a, b: Number(a.data - b.data, (a, b), "+"),
+            "The parents are there, in the wrong order: "
+            "it would print as b − a.": lambda a, b: Number(a.data - b.data, (b, a), "-"),
+            "Try it on 5 and 3: "
+            "the value should be 2.": lambda a, b: Number(b.data - a.data, (a, b), "-"),
+            "It remembers the data of its parents, not the parents. "
+            "A plain 5 has no past.": lambda a, b: Number(a.data - b.data, (a.data, b.data), "-"),
+            "The value is right, but these are two gates, "
+            "× and +. One gate `-` is asked for.": lambda a, b: a + Number(-1) * b,
+        },
         why="The same three things as in `__add__`: data, parents, operation.",
         probe=remembered,
     ),
     choice(
         "**Who is still in the graph?** At $x = 3$ each of these lines gives $y = 9$. For which of "
         "them is the gradient at $x$ equal to $6$? Answer with a text of letters, such as "
-        '`"AB"`.\n\n' + "\n".join([f"- {name}: `{line}`" for name, (line, _) in SQUARES.items()]),
-        RIGHT_SQUARES,
+        '`"AB"`.\n\n' + "\n".join([f"- {name}: `{line}`" for name, line in SQUARES.items()]),
+        "".join([name for name, line in SQUARES.items() if gradient_after(line) == 6]),
         {
             "A": "`t = x` makes no new number: it is a second name for the same one.",
             "B": "`Value(3)` is a leaf of its own: does it move when x moves?",
@@ -156,10 +137,10 @@ EXERCISES = [
             "D": "what does `.data` give: a number that remembers, or a plain one?",
             "E": "`x + 0` is a new number, but does it not remember its parents?",
         },
-        [
-            Mistake("ABCDE", "The values are all 9. But which factors move when x moves?"),
-            Mistake("BD", "In these one factor stands still: what does that do to the slope?"),
-        ],
+        {
+            "The values are all 9. But which factors move when x moves?": "ABCDE",
+            "In these one factor stands still: what does that do to the slope?": "BD",
+        },
         why="In B and D one factor is a number without a past, and the gradient is 3.",
     ),
 ]  # fmt: skip

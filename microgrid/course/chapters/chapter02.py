@@ -9,15 +9,15 @@ from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 
-from microgrid.course.answers import NO_FUNCTION, choice
+from microgrid.course.choices import choice
 from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake, Verdict
-from microgrid.course.mistakes import by_role, walked
+from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
+from microgrid.course.mistakes import by_role
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import ROUTER, maximum
 from microgrid.engine.value import Value, topological
 from microgrid.matrices.examples import named
-from microgrid.views.explanation import Row, explain
+from microgrid.views.explanation import explain
 
 Order = Sequence[Value]
 Judge = Callable[[Order], Any]
@@ -31,7 +31,19 @@ def difference_and_router() -> Value:
 
 
 def fork_and_roles() -> Exercise:
-    """The gradients of this circuit, with the slips of a router that other circuits do not ask."""
+    """The gradients of this circuit, with the mistakes at a router that only this one shows."""
+    root = difference_and_router()
+    rows = explain(root).rows
+    wrong = {
+        "A router does not share out: all of the upstream goes to the larger input.": by_role(
+            ROUTER, lambda row: 0.5
+        ),
+        "A router hands its upstream on as it is: it does not multiply "
+        "it by the value that won.": by_role(ROUTER, lambda row: row.local * row.parent_node.data),
+        "1 is the local gradient of the max alone: multiply it by what comes from above.": by_role(
+            ROUTER, lambda row: row.local / row.upstream
+        ),
+    }
     exercise = gradients_of(
         "**A fork and three roles.** $y = (a - b) \\cdot \\max(b, c)$ at $a = 9$, $b = 4$, "
         "$c = 2$. Which gradients arrive at the leaves? Answer with a dict: "
@@ -39,32 +51,17 @@ def fork_and_roles() -> Exercise:
         difference_and_router, "abc",
         why="The product sends 4 to the difference and 5 to the max; b gets −4 from the one and "
         "5 from the other; c lost the max.",
+        before=[
+            Mistake({v.label: g for v, g in run(root, rows).items() if v.label in [*"abc"]}, hint)
+            for hint, run in wrong.items()
+        ],
     )  # fmt: skip
-    root = difference_and_router()
-    rows = explain(root).rows
-
-    def alone(row: Row) -> Any:
-        return row.local / row.upstream if row.role == ROUTER else row.local
-
-    slips = {
-        "A router does not share out: all of the upstream goes to the larger input.": by_role(
-            ROUTER, lambda row: 0.5
-        )(root, rows),
-        "A router hands its upstream on as it is: it does not multiply it by the value that won.":
-            by_role(ROUTER, lambda row: row.local * row.parent_node.data)(root, rows),
-        "1 is the local gradient of the max alone: multiply it by what comes from above.":
-            walked(root, rows, alone),
-    }  # fmt: skip
-    found = [
-        Mistake({v.label: g for v, g in wrong.items() if v.label in exercise.right}, hint)
-        for hint, wrong in slips.items()
-    ]
     # Which share is the first depends on the order, and a student's need not be the engine's.
-    usual = [
+    mistakes = [
         Mistake(m.answer, m.hint.replace("the last share", "one share").replace("the first", "one"))
-        for m in exercise.mistakes
+        for m in listed(exercise.mistakes)
     ]
-    return replace(exercise, mistakes=[*found, *usual])
+    return replace(exercise, mistakes=mistakes)
 
 
 def diamond() -> Value:
@@ -81,7 +78,7 @@ ORDERS = {"A": "ycdb", "B": "ydcb", "C": "ycbd", "D": "bcdy", "E": "ybcd"}
 
 
 def asked(root: Value, order: Order) -> dict[Value, Any]:
-    """The gradients of a backward pass that asks the gates in this order, right or not."""
+    """The gradients of a backward pass that asks the gates in this order, right or wrong."""
     gradient: dict[Value, Any] = {root: 1}
     for v in order:
         for parent, local in zip(v.parents, v.local_gradients):
@@ -98,21 +95,13 @@ def gives_the_gradient(order: str) -> bool:
 
 
 def in_order(order: Order) -> bool:
-    """Whether no gate comes twice, and none before a gate that it feeds."""
+    """Whether each gate comes once, and after all gates that it feeds."""
     done: set[Value] = set()
     for v in order:
         if v in done or not done.isdisjoint(v.parents):
             return False
         done.add(v)
     return True
-
-
-def parents_first(order: Order) -> bool:
-    return in_order(order[::-1])
-
-
-def repeats_allowed(order: Order) -> bool:
-    return in_order(list(dict.fromkeys(order)))
 
 
 def each_once(order: Order) -> bool:
@@ -129,13 +118,13 @@ def last_is_last(order: Order) -> bool:
 
 
 class Trial(NamedTuple):
-    """An order of the nodes of a graph that is tried on a student's function."""
+    """An order of the nodes of a graph, to be judged by a student's function."""
 
     order: list[Value]
     right: bool
 
     def asked(self, judge: Judge) -> bool | None:
-        """What the function says of it; None where it says nothing."""
+        """The answer of the function; None where it returns nothing."""
         said = judge(list(self.order))
         return None if said is None else bool(said)
 
@@ -164,7 +153,7 @@ class Trial(NamedTuple):
 
 
 def drawn(random: Random, size: int) -> Value:
-    """A graph of at most so many gates, each with a name of one letter."""
+    """A random graph of at most `size` gates, each with a name of one letter."""
     made = [Value(1, "a"), Value(3, "x")]
     for name in "bcdefg"[:size]:
         operands: list[Value | int] = [*made, 2]
@@ -176,9 +165,9 @@ def drawn(random: Random, size: int) -> Value:
 
 
 def orders(random: Random, root: Value) -> Iterator[list[Value]]:
-    """Orders of the nodes of a graph: right ones, and ones with a single fault or with many.
+    """Orders of the nodes of a graph: right ones, ones with a single fault, ones with many.
 
-    Whether one is right depends on its gates alone; only the last has the leaves in front.
+    Only the gates decide whether one is right; only the last has the leaves in front.
     """
     nodes = topological(root)
     gates, leaves = [v for v in nodes[::-1] if v.parents], [v for v in nodes if not v.parents]
@@ -193,7 +182,7 @@ def orders(random: Random, root: Value) -> Iterator[list[Value]]:
 
 @cache
 def trials() -> list[Trial]:
-    """Some thousand orders of 200 random graphs, the same each time, small graphs first."""
+    """Thousands of orders of 200 random graphs, always the same ones, small graphs first."""
     random, graphs = Random(2), list[Value]()
     while len(graphs) < 200:
         root = drawn(random, 3 + len(graphs) // 50)
@@ -204,54 +193,49 @@ def trials() -> list[Trial]:
 
 
 def judged(judge: Any) -> Verdict:
-    """Whether a function calls the right orders right; else the smallest where it errs, and why."""
-    if not callable(judge):
-        return Verdict(False, (f"✗ {NO_FUNCTION}",))
+    """The verdict on a student's function: where it errs, the smallest such order, and why."""
     for trial in trials():
         try:
             said = trial.asked(judge)
-        except Exception as error:  # whatever a student's function raises
-            told = f"✗ your function raised {type(error).__name__}: {error}. It got {trial}."
-            return Verdict(False, (told,))
+        except Exception as error:  # a student's function may raise anything
+            return Verdict(False, (f"✗ {raised(error)}. It got {trial}.",))
         if said is None:
-            told = f"✗ It returns nothing for {trial}. Does each way through it end in a `return`?"
-            return Verdict(False, (told,))
+            why = "Does each way through it end in a `return`?"
+            return Verdict(False, (f"✗ It returns nothing for {trial}. {why}",))
         if said != trial.right:
-            told = f"✗ It says {said} to {trial}. {trial.reason}"
-            return Verdict(False, (told, *recognised(judge)))
+            why = f"✗ It says {said} to {trial}. {trial.reason}"
+            return Verdict(False, (why, *recognised(judge)))
     return Verdict(True, (f"✓ right. {WHY}",))
 
 
 def recognised(judge: Judge) -> list[str]:
-    """The hint of the usual mistake that says the same of every order, if there is one."""
+    """The hint of the usual mistake that judges all orders alike, if there is one."""
     try:
         said = [trial.asked(judge) for trial in trials()]
-    except Exception:  # it has been told already where the function errs
+    except Exception:  # the verdict says already where the function errs
         return []
-    return [m.hint for m in MISTAKES if said == [trial.asked(m.answer) for trial in trials()]][:1]
+    for hint, mistake in MISTAKES.items():
+        if said == [trial.asked(mistake) for trial in trials()]:
+            return [hint]
+    return []
 
 
-MISTAKES = [
-    Mistake(
-        parents_first,
-        "That is the order of the forward pass: parents first. Who is first going back?",
+MISTAKES = {
+    "That is the order of the forward pass: "
+    "parents first. Who is first going back?": lambda order: in_order(order[::-1]),
+    "You let a gate be asked twice; then it sends its shares twice.": lambda order: in_order(
+        list(dict.fromkeys(order))
     ),
-    Mistake(repeats_allowed, "You let a gate be asked twice; then it sends its shares twice."),
-    Mistake(
-        each_once,
-        "Each gate once is not enough, pre-order does that. How long must a parent wait?",
-    ),
-    Mistake(
-        neighbours_only,
-        "You compare each gate with the next one only. Who else may still have to send?",
-    ),
-    Mistake(last_is_last, "You look at the last gate only. All the others have to wait, too."),
-    Mistake(lambda order: True, "It calls every order right."),
-    Mistake(lambda order: False, "It calls every order wrong."),
-]
+    "Each gate once is not enough, pre-order does that. How long must a parent wait?": each_once,
+    "You compare each gate with the next one only. "
+    "Who else may still have to send?": neighbours_only,
+    "You look at the last gate only. All others have to wait, too.": last_is_last,
+    "It calls every order right.": lambda order: True,
+    "It calls every order wrong.": lambda order: False,
+}
 WHY = (
-    "Keep the set of those that were asked: when a gate comes, neither itself nor any of its "
-    "parents may be in it."
+    "Keep the set of gates that were asked. When a gate comes, neither the gate nor any of its "
+    "parents may be in the set."
 )
 EXERCISES = [
     fork_and_roles(),
@@ -262,17 +246,17 @@ EXERCISES = [
         + "\n".join([f"- {name}: {', '.join(order)}" for name, order in ORDERS.items()]),
         "".join([name for name, order in ORDERS.items() if gives_the_gradient(order)]),
         {
-            "A": "does d have to wait for c? It does not feed it.",
-            "B": "does c have to wait for d? It does not feed it.",
+            "A": "does d have to wait for c? d does not feed c.",
+            "B": "does c have to wait for d? c does not feed d.",
             "C": "b feeds two gates. Have both been asked before it?",
             "D": "who has a gradient at the start?",
             "E": "b feeds two gates. Has one of them been asked before it?",
         },
-        [
-            Mistake("D", "That is the order of the forward pass. Who has a gradient at the start?"),
-            Mistake("ABCE", "To begin with the root is not enough: b must wait for two shares."),
-            Mistake("ABCDE", "Play it through by hand: what does b hold when it is asked?"),
-        ],
+        {
+            "That is the order of the forward pass. Who has a gradient at the start?": "D",
+            "It is not enough to begin with the root: b must wait for two shares.": "ABCE",
+            "Play it through by hand: what does b hold when it is asked?": "ABCDE",
+        },
         why="b must come after c and d, and both after y. Between c and d there is no rule.",
     ),
     Exercise(

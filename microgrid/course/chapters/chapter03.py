@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Exercise
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import sigmoid
 from microgrid.engine.value import Value
@@ -14,22 +12,19 @@ from microgrid.views.explanation import explain
 
 
 def add_multiply_max() -> Exercise:
-    """The gradients of the second example, with two slips of one gate alone."""
-    exercise = gradients_of(
+    """The gradients of the second example, with two mistakes at one gate alone."""
+    return gradients_of(
         "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
         "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
         'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
-        gates_circuit, "xyzw",
+        gates_circuit,
+        "xyzw",
         why="Upstream 2 at the sum; the product switches, the max routes.",
-    )  # fmt: skip
-    right = exercise.right
-    not_switched = {"x": right["y"], "y": right["x"]}
-    shared_out = {"z": right["z"] / 2, "w": right["z"] / 2}
-    slips = [
-        Mistake(shared_out, "A router does not share out: all of the upstream goes one way."),
-        Mistake(not_switched, "A multiply gate switches: which number is the *other* input?"),
-    ]
-    return replace(exercise, mistakes=[*slips, *exercise.mistakes])
+        before={
+            "A router does not share out: all of the upstream goes one way.": {"z": 1, "w": 1},
+            "A multiply gate switches: which number is the *other* input?": {"x": 6, "y": -8},
+        },
+    )
 
 
 def score_of_one_weight() -> Value:
@@ -48,23 +43,26 @@ def one_weight_twice() -> Value:
 
 def shared_weight() -> Exercise:
     """The gradients of a circuit with one weight in two places."""
-    exercise = gradients_of(
+    root = score_of_one_weight()
+    half = root.sigmoid().data
+    leaves = [named(root)[name] for name in ("w", "x_0", "b")]
+    undamped = {v.label: half * g for v, g in zip(leaves, gradients(root, leaves))}
+    hint = "0.5 is the *value* of the sigmoid gate; its local gradient is σ (1 − σ)."
+    return gradients_of(
         "**One weight in two places.** $f = \\sigma(w\\,x_0 + w\\,x_1 + b)$ at $w = 3$, $x_0 = 5$, "
         "$x_1 = 2$, $b = -21$; the score is $0$. By hand: which gradients arrive at $w$, $x_0$ "
         'and $b$? Answer with a dict: `{"w": …, "x_0": …, "b": …}`.',
-        one_weight_twice, ["w", "x_0", "b"],
+        one_weight_twice,
+        ["w", "x_0", "b"],
         why="The sigmoid gate sends 0.5 · 0.5 = 0.25 back; w is used twice and gets both shares.",
-    )  # fmt: skip
-    root = score_of_one_weight()
-    half = root.sigmoid().data
-    leaves = [named(root)[name] for name in exercise.right]
-    undamped = {v.label: half * g for v, g in zip(leaves, gradients(root, leaves))}
-    hint = "0.5 is the *value* of the sigmoid gate; its local gradient is σ (1 − σ)."
-    return replace(exercise, mistakes=[*exercise.mistakes, Mistake(undamped, hint)])
+        after={
+            hint: undamped,
+        },
+    )
 
 
 def two_passes() -> Exercise:
-    """What a leaf holds after two backward passes through one inner node."""
+    """The gradient of a leaf after two backward passes through one inner node."""
     x = Value(2.0, "x")
     h = x * 3
     first, second = h * h, h * x
@@ -76,25 +74,19 @@ def two_passes() -> Exercise:
         "**Two losses.** $x = 2$ and $h = 3x$. First $h \\cdot h$ goes backward, then "
         "$h \\cdot x$. Nothing is set to zero. What is `x.grad` now? Answer with a number.",
         x.grad,
-        [
-            Mistake(again, "That is the second pass alone. A leaf keeps adding."),
-            Mistake(once, "That is the first pass alone. The second one adds to it."),
-            Mistake(
-                x.grad + held * slope,
-                "You sent the gradient that h held after the first pass down a second time. "
-                "An inner node starts anew in each pass.",
-            ),
-            Mistake(
-                once + x.data * slope,
-                "In h · x there are two ways to x: through h, and directly.",
-            ),
-        ],
+        {
+            "That is the second pass alone. A leaf keeps adding.": again,
+            "That is the first pass alone. The second one adds to it.": once,
+            "You sent the gradient that h held after the first pass down a second time. "
+            "An inner node starts anew in each pass.": x.grad + held * slope,
+            "In h · x there are two ways to x: through h, and directly.": once + x.data * slope,
+        },
         why="9x² gives 18x = 36, and 3x² gives 6x = 12.",
     )
 
 
 def rounded_at_every_gate(root: Value) -> dict[str, float]:
-    """The gradients of somebody who keeps two decimals of each share."""
+    """The gradients of a student who rounds each share to two decimals."""
     gradient = {root: 1.0}
     for row in explain(root).rows:
         share = round(row.local * gradient[row.child_node], 2)
@@ -103,7 +95,7 @@ def rounded_at_every_gate(root: Value) -> dict[str, float]:
 
 
 def rounding() -> Exercise:
-    """How far rounding too early goes wrong where a large number follows."""
+    """The error of early rounding where a large number follows."""
     circuit = sigmoid_circuit(w=(2.0, -300.0, -3.0), x=(-1.0, -0.02))
     early, usual = rounded_at_every_gate(circuit), rounded_at_every_gate(sigmoid_circuit())
     circuit.backward()
@@ -118,33 +110,21 @@ def rounding() -> Exercise:
         "Somebody rounds the gradient to two decimals at *every* gate. How far from the right "
         "gradient at $x_1$ is the result? Answer with a positive number, to two decimals.",
         off,
-        [
-            Mistake(-off, "How *far*: a positive number."),
-            Mistake(
-                abs(usual["x_1"] - named(plain)["x_1"].grad),
-                "So far off it was with w_1 = −3. The last gate multiplies the error, too.",
+        {
+            "How *far*: a positive number.": -off,
+            "That was the error with w_1 = −3. The last gate multiplies the error, too.": abs(
+                usual["x_1"] - named(plain)["x_1"].grad
             ),
-            Mistake(
-                abs(at_score - early["w_2"]),
-                "That is how far off it is at the score. One more gate follows.",
-            ),
-            Mistake(
-                abs(round(at_score, 2) * -300 - right),
-                "That is for one rounding, at the score. Here every gate rounds: see the "
-                "section *Break it*.",
-            ),
-            Mistake(
-                abs(round(right) - early["x_1"]),
-                "Now you have rounded too early yourself: keep the digits of the right gradient "
-                "until you have taken the difference.",
-            ),
-            Mistake(
-                early["x_1"], "That is the rounded gradient. How far is it from the right one?"
-            ),
-            Mistake(right, "That is the right gradient. How far is the rounded one from it?"),
-            Mistake(-early["x_1"], "So large is the rounded gradient. How far off is it?"),
-            Mistake(-right, "So large is the right gradient. How far is the rounded one from it?"),
-        ],
+            "That is the error at the score. One more gate follows.": abs(at_score - early["w_2"]),
+            "That is for one rounding, at the score. Here every gate rounds: "
+            "see the section *Break it*.": abs(round(at_score, 2) * -300 - right),
+            "Now you have rounded too early yourself: keep the digits of "
+            "the right gradient until you take the difference.": abs(round(right) - early["x_1"]),
+            "That is the rounded gradient. How far is it from the right one?": early["x_1"],
+            "That is the right gradient. How far is the rounded one from it?": right,
+            "That is the size of the rounded gradient. How far off is it?": -early["x_1"],
+            "That is the size of the right gradient. How far off is the rounded one?": -right,
+        },
         why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.answers import choice, function
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.choices import choice
+from microgrid.course.exercise import Either, Exercise, is_missing
 from microgrid.engine.calculus import gradients
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.matrices.arrays import Array, affine, matrix, partials
@@ -35,28 +35,15 @@ def lying_down(X: Array, W: Array, dY: Array) -> tuple[Array, Array]:
 
 
 def on_squares(answer: Any) -> Any:
-    """What two formulas, or one function for both, say of the square matrices."""
+    """The results of two formulas, or of one function for both, for the square matrices."""
     if callable(answer):
         found = dict(zip(("dX", "dW"), answer(*LYING), strict=True))
     elif isinstance(answer, Mapping):
-        found = {name: None if f is None else function(f)(*LYING) for name, f in answer.items()}
+        found = {name: None if is_missing(f) else f(*LYING) for name, f in answer.items()}
     else:
         return answer
     return {name: None if A is None else np.asarray(A).tolist() for name, A in found.items()}
 
-
-OTHER_SIDE = "In XWᵀ the weights stand on the right, and they keep their side."
-WHOLE = "That belongs to Y = XW. Here the operand beside X is Wᵀ as a whole: transpose that."
-UPRIGHT = (
-    "That is the gradient of Wᵀ, which has the shape D × M. W itself is M × D: its entries lie in "
-    "the mirrored places."
-)
-COLUMNS = "That belongs to Y = WX, with a sample in each *column*. Here a sample is a row."
-SAMPLES = (
-    "The sum runs over the samples. They are the rows of X and of dY: look which index of each "
-    "your product adds over."
-)
-NO_TRANSPOSE = "dY takes the place of X as it is: its rows are the samples."
 
 WEIGHTS_LYING_DOWN = Exercise(
     "**The weights lying down.** PyTorch's linear layer stores its weights the other way round: "
@@ -65,21 +52,33 @@ WEIGHTS_LYING_DOWN = Exercise(
     '`{"dX": lambda X, W, dY: …, "dW": lambda X, W, dY: …}`. (The check uses $3 \\times 3$ '
     "matrices, where every formula has the right shape. Only the numbers tell.)",
     lying_down,
-    [
-        Mistake({"dX": lambda X, W, dY: dY @ W.T}, WHOLE),
-        Mistake({"dX": lambda X, W, dY: W @ dY}, OTHER_SIDE),
-        Mistake({"dX": lambda X, W, dY: W.T @ dY}, OTHER_SIDE),
-        Mistake({"dX": lambda X, W, dY: dY.T @ W}, NO_TRANSPOSE),
-        Mistake({"dX": lambda X, W, dY: dY.T @ W.T}, NO_TRANSPOSE),
-        Mistake({"dX": lambda X, W, dY: dY * W}, "`*` multiplies entry by entry; `@` is needed."),
-        Mistake({"dW": lambda X, W, dY: X.T @ dY}, UPRIGHT),
-        Mistake({"dW": lambda X, W, dY: dY @ X.T}, COLUMNS),
-        Mistake({"dW": lambda X, W, dY: X @ dY.T}, COLUMNS),
-        Mistake({"dW": lambda X, W, dY: dY @ X}, SAMPLES),
-        Mistake({"dW": lambda X, W, dY: X @ dY}, SAMPLES),
-        Mistake({"dW": lambda X, W, dY: X.T @ dY.T}, SAMPLES),
-        Mistake({"dW": lambda X, W, dY: dY.T @ X.T}, SAMPLES),
-    ],
+    {
+        "That belongs to Y = XW. Here the operand beside X is Wᵀ as a whole: transpose that.": {
+            "dX": lambda X, W, dY: dY @ W.T
+        },
+        "In XWᵀ the weights stand on the right, and they keep their side.": Either(
+            {"dX": lambda X, W, dY: W @ dY},
+            {"dX": lambda X, W, dY: W.T @ dY},
+        ),
+        "dY takes the place of X as it is: its rows are the samples.": Either(
+            {"dX": lambda X, W, dY: dY.T @ W},
+            {"dX": lambda X, W, dY: dY.T @ W.T},
+        ),
+        "`*` multiplies entry by entry; `@` is needed.": {"dX": lambda X, W, dY: dY * W},
+        "That is the gradient of Wᵀ, which has the shape D × M. W itself is M × D: its entries lie "
+        "in the mirrored places.": {"dW": lambda X, W, dY: X.T @ dY},
+        "That belongs to Y = WX, with a sample in each *column*. Here a sample is a row.": Either(
+            {"dW": lambda X, W, dY: dY @ X.T},
+            {"dW": lambda X, W, dY: X @ dY.T},
+        ),
+        "The sum runs over the samples. They are the rows of X and of dY: look which index of each "
+        "your product adds over.": Either(
+            {"dW": lambda X, W, dY: dY @ X},
+            {"dW": lambda X, W, dY: X @ dY},
+            {"dW": lambda X, W, dY: X.T @ dY.T},
+            {"dW": lambda X, W, dY: dY.T @ X.T},
+        ),
+    },
     why="Call Wᵀ = V: the layer is Y = XV, so dX = dY Vᵀ = dY W, and dW = (Xᵀ dY)ᵀ = dYᵀ X.",
     probe=on_squares,
 )
@@ -115,7 +114,9 @@ HIDES = choice(
         "F": "a single sample hides a mean, or the first row. Here the sum over its entries is "
         "one number, and db has two.",
     },
-    [Mistake("ADF", "These *find* the mistake. The question is which ones hide it.")],
+    {
+        "These *find* the mistake. The question is which ones hide it.": "ADF",
+    },
     why="A symmetric dY, all ones, and E, whose rows and columns all add up to 3. Different N and "
     "M, as in D and F, find it by the shape alone.",
 )
@@ -136,17 +137,17 @@ def jacobian_size() -> Exercise:
         "columns does $J_y(w)$ have, and how many of its entries are not zero (if no $x$ is)? "
         'Answer with a dict: `{"rows": …, "columns": …, "not zero": …}`.',
         right,
-        [
-            Mistake({"columns": of_x["columns"]}, "So many entries has X. The question is J_y(w)."),
-            Mistake({"rows": W.size, "columns": Y.size},
-                    "A row for each *output*, a column for each *input*."),
-            Mistake({"rows": len(X), "columns": len(W)},
-                    "The matrices are written as vectors: each of their entries counts."),
-            Mistake({"not zero": J.size}, "Most are zero: how many weights does one y use?"),
-            Mistake({"not zero": J.size - right["not zero"]}, "So many *are* zero."),
-            Mistake({"not zero": Y.size}, "One y uses several weights."),
-            Mistake({"not zero": W.size}, "Each weight stands in several rows: samples share it."),
-        ],
+        {
+            "X has so many entries. The question is J_y(w).": {"columns": of_x["columns"]},
+            "A row for each *output*, "
+            "a column for each *input*.": {"rows": W.size, "columns": Y.size},
+            "The matrices are written as vectors: "
+            "each of their entries counts.": {"rows": len(X), "columns": len(W)},
+            "Most are zero: how many weights does one y use?": {"not zero": J.size},
+            "That many *are* zero.": {"not zero": J.size - right["not zero"]},
+            "One y uses several weights.": {"not zero": Y.size},
+            "Each weight stands in several rows: samples share it.": {"not zero": W.size},
+        },
         why="20 outputs, 15 weights; each output uses 3 of them, so 60 entries of 300 are not 0.",
     )  # fmt: skip
 

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from microgrid.course.answers import NO_FUNCTION
-from microgrid.course.exercise import Exercise, Mistake, Verdict, agree
+from microgrid.course.exercise import Either, Exercise, Verdict, agree, listed, raised
 from microgrid.engine.calculus import grad, gradients, value_and_grad
 from microgrid.engine.functions import FUNCTIONS, maximum
 from microgrid.engine.value import Value, topological
@@ -20,38 +19,32 @@ def two_kinks(x: Any) -> Any:
 
 
 def chosen(shares: Sequence[float], slope: float) -> float:
-    """The slope at the kinks if the two sides of the tie get these shares, and |0| this slope."""
+    """The slope at the kinks if the sides of the tie get these shares, and |0| has this slope."""
     sides = [grad(lambda x: x)(KINK), grad(lambda x: x**3)(KINK)]
     return float(sum([share * side for share, side in zip(shares, sides)]) + 5 * slope)
 
 
-# The numbers 1, 3 and 5 are such that no two of these slips give the same slope.
+# With the numbers 1, 3 and 5 no two of these mistakes give the same slope.
 KINKS = Exercise(
     "**Two kinks at once.** $f(x) = \\max(x, x^3) + 5\\,|x - 1|$ at $x = 1$. Both parts have a "
     "kink there. Which slope does the engine answer? Answer with a number.",
     grad(two_kinks)(KINK),
-    [
-        Mistake(chosen((1, 1), 0), "The tie is shared: the two sides do not both get all of it."),
-        Mistake(chosen((1, 0), 0), "Neither side wins a tie: they share it equally."),
-        Mistake(chosen((0, 1), 0), "The second side does not win a tie: both get the same share."),
-        Mistake(chosen((0.5, 0.5), 1), "|x| has slope 1 to the right of its kink. And *at* it?"),
-        Mistake(chosen((0.5, 0.5), -1), "|x| has slope −1 to the left of its kink. And *at* it?"),
-        Mistake(chosen((0, 0), 0), "A kink does not make the whole slope 0: a tie is shared."),
-        Mistake(
-            chosen((0, 1), 1),
-            "That is the slope to the right of 1. What does an engine say *at* 1?",
+    {
+        "The tie is shared: the two sides do not both get all of it.": chosen((1, 1), 0),
+        "Neither side wins a tie: they share it equally.": chosen((1, 0), 0),
+        "The second side does not win a tie: both get the same share.": chosen((0, 1), 0),
+        "|x| has slope 1 to the right of its kink. And *at* it?": chosen((0.5, 0.5), 1),
+        "|x| has slope −1 to the left of its kink. And *at* it?": chosen((0.5, 0.5), -1),
+        "A kink does not make the whole slope 0: a tie is shared.": chosen((0, 0), 0),
+        "That is the slope to the right of 1. What does an engine say *at* 1?": chosen((0, 1), 1),
+        "That is the slope to the left of 1. What does an engine say *at* 1?": chosen((1, 0), -1),
+        "That takes a side at each kink; the engine takes none.": Either(
+            chosen((1, 0), 1),
+            chosen((0, 1), -1),
         ),
-        Mistake(
-            chosen((1, 0), -1),
-            "That is the slope to the left of 1. What does an engine say *at* 1?",
-        ),
-        Mistake(chosen((1, 0), 1), "That takes a side at each kink; the engine takes none."),
-        Mistake(chosen((0, 1), -1), "That takes a side at each kink; the engine takes none."),
-        Mistake(
-            chosen((1, 1), 1), "The tie is shared; and what is the slope of |x| *at* its kink?"
-        ),
-        Mistake(math.nan, "In school there is no slope. But an engine has to answer something."),
-    ],
+        "The tie is shared; and what is the slope of |x| *at* its kink?": chosen((1, 1), 1),
+        "In school there is no slope. But an engine has to answer something.": math.nan,
+    },
     why="Half of the slope 1 of x, half of the slope 3 of x³, and 0 for |x| at its kink.",
 )
 
@@ -79,7 +72,7 @@ WRITTEN = {"x*x": "u", "x²": "u", "x**2": "u", "sqrt": "s", "√u": "s", "3*s":
 
 
 def node_name(answer: Any) -> Any:
-    """The name of a node that is given as a name, an expression, a node, or a list of one."""
+    """The name of the node that an answer means: a name, an expression, a node, a list of one."""
     if isinstance(answer, list | tuple | set) and len(answer) == 1:
         (answer,) = answer
     if isinstance(answer, Value):
@@ -95,15 +88,12 @@ CULPRIT = Exercise(
     "finite, but after `y.backward()` the gradient of $x$ is nan. Walk back from $y$: which node "
     'is the first whose gradient is not finite? Answer with a name: `"x"`, `"u"`, `"s"`, `"y"`.',
     CULPRIT_NAME,
-    [
-        Mistake(
-            NAN_NAME,
-            "There the nan shows, but it was made of something: which upstream arrived at the "
-            "product x · x?",
-        ),
-        Mistake("s", "The root *sends* it, but what arrives at s itself is 3."),
-        Mistake("y", "The pass begins with 1 at y, which is finite."),
-    ],
+    {
+        "There the nan shows, "
+        "but it was made of something: which upstream arrived at the product x · x?": NAN_NAME,
+        "The root *sends* it, but what arrives at s itself is 3.": "s",
+        "The pass begins with 1 at y, which is finite.": "y",
+    },
     why="The root has slope inf at 0, so inf arrives at u; and inf times x = 0 is nan.",
     probe=node_name,
 )
@@ -131,27 +121,25 @@ def tried(f: Any) -> dict[str, float]:
 
 
 def stable(answer: Any) -> Verdict:
-    """The verdict on a function: a line for each number, and the slip that explains them all."""
-    if not callable(answer):
-        return Verdict(False, (f"✗ {NO_FUNCTION}",))
+    """The verdict on a function: a line for each number, and the mistake that explains them all."""
     lines, found, right = list[str](), dict[str, float](), tried(log_cosh)
     for x in PLACES:
         try:
             found |= (here := at(answer, x))
-        except Exception as error:  # whatever a student's function raises
-            lines.append(f"✗ f({x:g}): your answer raised {type(error).__name__}: {error}")
+        except Exception as error:  # a student's function may raise anything
+            lines.append(f"✗ f({x:g}): {raised(error)}")
             continue
         for name, number in here.items():
             ok = agree(number, right[name], STABLE.digits)
             lines.append(f"✓ {name}: right" if ok else f"✗ {name}: {number:.6g} is not it.")
     if agree(found, right, STABLE.digits):
         return Verdict(True, (*lines, STABLE.why))
-    return Verdict(False, (*lines, *slip(found, right)))
+    return Verdict(False, (*lines, *hint_for(found, right)))
 
 
-def slip(found: dict[str, float], right: dict[str, float]) -> list[str]:
-    """What is said of all numbers together, where their pattern is a known one."""
-    for mistake in STABLE.mistakes:
+def hint_for(found: dict[str, float], right: dict[str, float]) -> list[str]:
+    """The hint for all numbers together, where their pattern is a known one."""
+    for mistake in listed(STABLE.mistakes):
         if agree(found, tried(mistake.answer), STABLE.digits):
             return [mistake.hint]
     if ("f(1000)" in found) != ("f(-1000)" in found):
@@ -167,29 +155,22 @@ STABLE = Exercise(
     "Written down as it stands, it overflows at $x = 1000$. Write it so that value and slope are "
     "right for every $x$. Answer with a function: `answer = lambda x: …`, with functions of `mg`.",
     log_cosh,
-    [
-        Mistake(
-            lambda x: log_cosh(x) + math.log(2),
-            "The slopes are right, the value is too large everywhere: what of the ½?",
+    {
+        "The slopes are right, the value is too large everywhere: what of the ½?": lambda x: (
+            log_cosh(x) + math.log(2)
         ),
-        Mistake(
-            lambda x: abs(x) - math.log(2),
-            "Right far away. Near 0 the smaller of the two exponentials counts, too.",
+        "Right far away. Near 0 the smaller of the two exponentials counts, too.": lambda x: (
+            abs(x) - math.log(2)
         ),
-        Mistake(abs, "The slope is right far away. Near 0 the curve is round; and what of the ½?"),
-        Mistake(
-            lambda x: logaddexp(x, -x) / 2,
-            "The ½ stands inside of the logarithm. What does it become outside?",
+        "The slope is right far away. Near 0 the curve is round; and what of the ½?": abs,
+        "The ½ stands inside of the logarithm. What does it become outside?": lambda x: (
+            logaddexp(x, -x) / 2
         ),
-        Mistake(
-            lambda x: abs(x) + log1p(exp(-abs(x))) - math.log(2),
-            "Nearly. The larger exponential is taken out of the sum: divide the smaller one by it.",
-        ),
-        Mistake(
-            lambda x: log((exp(clip(x, -700, 700)) + exp(-clip(x, -700, 700))) / 2),
-            "A slope of 0, so far out? `clip`, for one, stops the overflow and the gradient.",
-        ),
-    ],
+        "Nearly. The larger exponential is taken out of the sum: "
+        "divide the smaller one by it.": lambda x: abs(x) + log1p(exp(-abs(x))) - math.log(2),
+        "A slope of 0, so far out? `clip`, for one, stops the overflow and "
+        "the gradient.": lambda x: log((exp(clip(x, -700, 700)) + exp(-clip(x, -700, 700))) / 2),
+    },
     digits=4,
     judge=stable,
     why="|x| + log1p(exp(−2|x|)) − log 2, for instance, or logaddexp(x, −x) − log 2.",

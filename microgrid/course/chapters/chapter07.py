@@ -7,12 +7,12 @@ from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Either, Exercise, Mistake
 from microgrid.engine.calculus import value_and_grad
 from microgrid.nn import Affine, Sequential, Tanh
 
 Gradient = list[float]
-Slip = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that is used
+Choose = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that a step uses
 
 
 class Walk(NamedTuple):
@@ -24,18 +24,18 @@ class Walk(NamedTuple):
     gradients: list[Gradient]
 
 
-def walked(
+def trained(
     w: float, b: float, x: float, y: float, lr: float, steps: int,
-    slip: Slip = lambda gradients: gradients[-1],
+    choose: Choose = lambda gradients: gradients[-1],
 ) -> Walk:  # fmt: skip
-    """One neuron on one sample, trained by (w x + b − y)²."""
-    both = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
+    """One neuron on one sample, trained with the loss (w x + b − y)²."""
+    loss_and_gradient = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
     walk = Walk([w], [b], [], [])
     for _ in range(steps):
-        loss, gradient = both([w, b])
+        loss, gradient = loss_and_gradient([w, b])
         walk.losses.append(loss)
         walk.gradients.append([*gradient])
-        dw, db = slip(walk.gradients)
+        dw, db = choose(walk.gradients)
         w, b = w - lr * dw, b - lr * db
         walk.weights.append(w)
         walk.biases.append(b)
@@ -47,10 +47,10 @@ def two_steps() -> Exercise:
     start: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
     x = start["x"]
 
-    def after(slip: Slip) -> float:
-        return walked(**start, slip=slip).weights[-1]
+    def after(choose: Choose) -> float:
+        return trained(**start, choose=choose).weights[-1]
 
-    walk = walked(**{**start, "steps": 3})  # the third has the loss that is left
+    walk = trained(**{**start, "steps": 3})  # the third step has the loss after two
     weights, biases = walk.weights[:3], walk.biases[:3]
     return Exercise(
         "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
@@ -58,68 +58,52 @@ def two_steps() -> Exercise:
         "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
         "Answer with a number, to three decimals.",
         weights[-1],
-        [
-            Mistake(weights[1], "That is w after the first step. Take another."),
-            Mistake(round(weights[-1], 2), "Nearly: give three decimals."),
-            Mistake(
-                after(lambda g: [-d for d in g[-1]]),
-                "You went up the hill: the gradient is *subtracted*.",
+        {
+            "That is w after the first step. Take another.": weights[1],
+            "Nearly: give three decimals.": round(weights[-1], 2),
+            "You went up the hill: the gradient is *subtracted*.": after(
+                lambda g: [-d for d in g[-1]]
             ),
-            Mistake(
-                after(lambda g: [d / 2 for d in g[-1]]),
-                "What is the derivative of a square? A factor is missing.",
+            "What is the derivative of a square? A factor is missing.": after(
+                lambda g: [d / 2 for d in g[-1]]
             ),
-            Mistake(
-                after(lambda g: [sum(d) for d in zip(*g)]),
-                "You have used the sum of both gradients in the second step: that is what happens "
-                "where `zero_grad` is forgotten.",
+            "You have used the sum of both gradients in the second step: that is what "
+            "happens where `zero_grad` is forgotten.": after(lambda g: [sum(d) for d in zip(*g)]),
+            "The multiply gate sends w the upstream times the *other* input.": after(
+                lambda g: [g[-1][0] / x, g[-1][1]]
             ),
-            Mistake(
-                after(lambda g: [g[-1][0] / x, g[-1][1]]),
-                "The multiply gate sends w the upstream times the *other* input.",
+            "The bias is a parameter, too: it moves in the first step.": after(
+                lambda g: [g[-1][0], 0.0]
             ),
-            Mistake(
-                after(lambda g: [g[-1][0], 0.0]),
-                "The bias is a parameter, too: it moves in the first step.",
+            "In the second step you used the gradient of the first. "
+            "The loss has changed, so compute its gradient again.": after(lambda g: g[0]),
+            "That is b. And w?": Either(*biases[1:]),
+            "That is a gradient at w. A step takes the learning rate times it off w.": Either(
+                *[dw for dw, _ in walk.gradients[:2]]
             ),
-            Mistake(
-                after(lambda g: g[0]),
-                "In the second step you used the gradient of the first. The loss has changed, so "
-                "compute its gradient again.",
-            ),
-            *[Mistake(b, "That is b. And w?") for b in biases[1:]],
-            *[
-                Mistake(
-                    dw, "That is a gradient at w. A step takes the learning rate times it off w."
-                )
-                for dw, _ in walk.gradients[:2]
-            ],
-            *[Mistake(loss, "That is a loss. And w?") for loss in walk.losses],
-            Mistake(weights[0] - weights[-1], "That is how far w moves. Where does it arrive?"),
-        ],
+            "That is a loss. And w?": Either(*walk.losses),
+            "That is how far w moves. Where does it arrive?": weights[0] - weights[-1],
+        },
         why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
         digits=3,
     )
 
 
 RATES = {"A": 0.4, "B": 0.6, "C": 0.05}
-RATE_HINTS = {
-    ("A", "C"): "That rate moves little and always in the same direction: look for the loss that "
-    "falls slowly.",
-    ("A", "B"): "With that rate the error grows. Does this loss?",
-    (
-        "B",
-        "A",
-    ): "With that rate the step jumps over the bottom, but lands nearer to it than before.",
-    ("B", "C"): "A rate that is too small makes training slow. It never makes the loss grow.",
-    ("C", "A"): "That rate jumps over the bottom in each step and is there quickly.",
-    ("C", "B"): "With that rate the error grows. Does this loss?",
+RATE_HINTS = {  # the letter of a training and that of the rate that somebody gives it
+    "AC": "That rate moves little and always in the same direction: look for the loss that falls "
+    "slowly.",
+    "AB": "With that rate the error grows. Does this loss?",
+    "BA": "With that rate the step jumps over the bottom, but lands nearer to it than before.",
+    "BC": "A rate that is too small makes training slow. It never makes the loss grow.",
+    "CA": "That rate jumps over the bottom in each step and is there quickly.",
+    "CB": "With that rate the error grows. Does this loss?",
 }
 
 
 def which_rate() -> Exercise:
     """Which learning rate made which losses?"""
-    courses = {name: walked(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
+    courses = {name: trained(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
     table = "\n".join(
         [f"| {name} | {' | '.join([f'{y:.2f}' for y in c])} |" for name, c in courses.items()]
     )
@@ -131,14 +115,14 @@ def which_rate() -> Exercise:
         f"| --- | --- | --- | --- | --- |\n{table}\n\nWhich rate belongs to which? "
         'Answer with a dict: `{"A": …, "B": …, "C": …}`.',
         RATES,
-        [Mistake({mine: RATES[given]}, hint) for (mine, given), hint in RATE_HINTS.items()],
+        [Mistake({pair[0]: RATES[pair[1]]}, hint) for pair, hint in RATE_HINTS.items()],
         why="Each step multiplies the error by 1 − 2 (x² + 1) · rate = 1 − 4 · rate: by −0.6, by "
         "−1.4 and by 0.8; the loss by the square of that.",
     )
 
 
 def count(*sizes: int) -> int:
-    """How many parameters a network of such layers has."""
+    """The number of parameters of a network with layers of these sizes."""
     layers = [Affine(d, m, "zeros") for d, m in pairwise(sizes)]
     return len(Sequential(*[part for layer in layers for part in (layer, Tanh())]).parameters())
 
@@ -151,41 +135,25 @@ def how_many() -> Exercise:
         "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
         "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
         right,
-        [
-            Mistake(
-                sum(d * m for d, m in pairs), "Those are the weights. What else does XW + b have?"
+        {
+            "Those are the weights. What else does XW + b have?": sum(d * m for d, m in pairs),
+            "The last layer has biases, too.": right - sizes[-1],
+            "A layer has one bias for each *output*.": sum(d * m + d for d, m in pairs),
+            "A layer has more than one bias: one for each output.": sum(
+                d * m + 1 for d, m in pairs
             ),
-            Mistake(right - sizes[-1], "The last layer has biases, too."),
-            Mistake(
-                sum(d * m + d for d, m in pairs),
-                "A layer has one bias for each *output*.",
+            "An activation has no parameters: it does the same with every number.": right
+            + sum(sizes[1:-1]),
+            "Those are the numbers that flow through it. How many wires are there?": sum(sizes),
+            "Those are the biases. And the weights?": sum(sizes[1:]),
+            "Those are the affine layers. How many parameters has each?": len(pairs),
+            "Those are the layers. Which of them have parameters, and how many?": 2 * len(pairs)
+            - 1,
+            "The weights of layers add up; only within a layer you multiply.": Either(
+                prod(sizes), prod(sizes[:-1])
             ),
-            Mistake(
-                sum(d * m + 1 for d, m in pairs),
-                "A layer has more than one bias: one for each output.",
-            ),
-            Mistake(
-                right + sum(sizes[1:-1]),
-                "An activation has no parameters: it does the same with every number.",
-            ),
-            Mistake(
-                sum(sizes), "Those are the numbers that flow through it. How many wires are there?"
-            ),
-            Mistake(sum(sizes[1:]), "Those are the biases. And the weights?"),
-            Mistake(len(pairs), "Those are the affine layers. How many parameters has each?"),
-            Mistake(
-                2 * len(pairs) - 1,
-                "Those are the layers. Which of them have parameters, and how many?",
-            ),
-            *[
-                Mistake(product, "The weights of layers add up; only within a layer you multiply.")
-                for product in (prod(sizes), prod(sizes[:-1]))
-            ],
-            Mistake(
-                2 * len(pairs),
-                "Those are the matrices and rows. The list has every number in them.",
-            ),
-        ],
+            "Those are the matrices and rows. The list has every number in them.": 2 * len(pairs),
+        },
         why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
     )
 

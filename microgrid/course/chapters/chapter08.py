@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from microgrid.course.answers import choice, function
-from microgrid.course.exercise import Exercise, Mistake
+import microgrid
+from microgrid.course.choices import choice
+from microgrid.course.exercise import Either, Exercise
 from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS
@@ -16,7 +18,7 @@ from microgrid.program import record
 
 total, dot = FUNCTIONS["total"], FUNCTIONS["dot"]
 
-# Square, so that a factor fits on every side; nothing symmetric, so that no two formulas agree.
+# Square, so that a factor fits on each side; not symmetric, so that no two formulas agree.
 SAMPLES = tuple(
     np.array(rows)
     for rows in (
@@ -35,130 +37,85 @@ def weighted(X: Array, dY: Array, c: Array) -> Array:
     return np.array(dW, dtype=float)
 
 
-WRONG_AXIS = (
-    "c_n belongs to sample n, which is a *row* of X and a row of dY; your factor goes along the "
-    "other axis. A column `c[:, None]` multiplies rows."
-)
 PER_SAMPLE = Exercise(
     "**Some samples count more.** Each sample gets a factor $c_n$: the loss of the batch is "
     "$\\sum_n c_n\\,\\ell_n$. What is $dW$ in matrices, with `X`, `dY` and `c`? Answer with a "
     "function: `lambda X, dY, c: …`.",
     weighted,
-    [
-        Mistake(lambda X, dY, c: X.T @ dY, "Here all samples count the same: where is `c`?"),
-        Mistake(
+    {
+        "Here all samples count the same: where is `c`?": lambda X, dY, c: X.T @ dY,
+        "Each sample has its own factor: multiply by it *before* you add the samples.": Either(
             lambda X, dY, c: c.sum() * X.T @ dY,
-            "Each sample has its own factor, which has to be there *before* the samples are added.",
-        ),
-        Mistake(
             lambda X, dY, c: c.mean() * X.T @ dY,
-            "Each sample has its own factor, which has to be there *before* the samples are added.",
         ),
-        Mistake(
-            lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
-            "Now each sample has its factor twice: once with x, and once with the upstream.",
+        "Now each sample has its factor twice: once with x, "
+        "and once with the upstream.": lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
+        "That is the transpose of dW: a row "
+        "of W belongs to an input, not to an output.": lambda X, dY, c: (c[:, None] * dY).T @ X,
+        "`*` multiplies entry by entry. Where is the sum over the samples?": lambda X, dY, c: (
+            X.T * c * dY
         ),
-        Mistake(
-            lambda X, dY, c: (c[:, None] * dY).T @ X,
-            "That is the transpose of dW: a row of W belongs to an input, not to an output.",
+        "c_n belongs to sample n, which is a *row* of X and a row of dY; your factor goes along "
+        "the other axis. A column `c[:, None]` multiplies rows.": Either(
+            lambda X, dY, c: X.T @ (c * dY),
+            lambda X, dY, c: (c * X).T @ dY,
         ),
-        Mistake(
-            lambda X, dY, c: X.T * c * dY,
-            "`*` multiplies entry by entry. Where is the sum over the samples?",
-        ),
-        Mistake(lambda X, dY, c: X.T @ (c * dY), WRONG_AXIS),
-        Mistake(lambda X, dY, c: (c * X).T @ dY, WRONG_AXIS),
-        Mistake(
-            lambda X, dY, c: X @ (c[:, None] * dY),
-            "The factor is right. But dW is a sum of outer products: the product must add over "
-            "the samples, the rows of both.",
-        ),
-        Mistake(
-            lambda X, dY, c: X.T @ (c[:, None] * dY) / c.sum(),
-            "That is the gradient of the weighted *mean*: it divides by the sum of the factors. "
-            "The loss here is the sum.",
-        ),
-        Mistake(
-            lambda X, dY, c: X.T @ (c[:, None] * dY) / len(c),
-            "That is the gradient of a *mean* over the samples. The loss here is their sum.",
-        ),
-        Mistake(
-            lambda X, dY, c: c @ X.T @ dY,
-            "A vector times a matrix is a vector: `c @` has added up already what dW needs apart. "
-            "The factors stand *between* Xᵀ and dY, one for each sample.",
-        ),
-        Mistake(
-            lambda X, dY, c: X.T @ dY @ c,
-            "A matrix times a vector is a vector: `@ c` adds up what dW needs apart. The factors "
-            "stand *between* Xᵀ and dY, one for each sample.",
-        ),
-    ],
+        "The factor is right. But dW is a sum of outer products: the product "
+        "must add over the samples, the rows of both.": lambda X, dY, c: X @ (c[:, None] * dY),
+        "That is the gradient of the weighted *mean*: it divides by the sum of the factors. "
+        "The loss here is the sum.": lambda X, dY, c: X.T @ (c[:, None] * dY) / c.sum(),
+        "That is the gradient of a *mean* over the samples. "
+        "The loss here is their sum.": lambda X, dY, c: X.T @ (c[:, None] * dY) / len(c),
+        "A vector times a matrix is a vector: `c @` has added up numbers that dW keeps apart. The "
+        "factors stand *between* Xᵀ and dY, one for each sample.": lambda X, dY, c: c @ X.T @ dY,
+        "A matrix times a vector is a vector: `@ c` adds up numbers that dW keeps apart. The "
+        "factors stand *between* Xᵀ and dY, one for each sample.": lambda X, dY, c: X.T @ dY @ c,
+    },
     why="Sample n sends c_n times its outer product: dW = Xᵀ diag(c) dY, that is "
     "`X.T @ (c[:, None] * dY)`.",
-    probe=lambda f: np.asarray(function(f)(*SAMPLES)),
+    probe=lambda f: np.asarray(f(*SAMPLES)),
 )
 
 
-def branch(x: Any, w: Any) -> Any:
+CANDIDATES = """
+def A(x, w):
     return w * x if x > 0 else w
 
+def B(x, w):
+    return mg.relu(w * x)
 
-def switch(x: Any, w: Any) -> Any:
-    return FUNCTIONS["relu"](w * x)
-
-
-def loop(x: Any, w: Any) -> Any:
-    for _ in range(3):
-        x = w * x
+def C(x, w):
+    for _ in range(3): x = w * x
     return x
 
-
-def until(x: Any, w: Any) -> Any:
-    while x < 10:
-        x = x + w
+def D(x, w):
+    while x < 10: x = x + w
     return x
 
-
-def larger(x: Any, w: Any) -> Any:
+def E(x, w):
     return max(x, w) * w
 
-
-def maximum(x: Any, w: Any) -> Any:
-    return FUNCTIONS["maximum"](x, w) * w
-
-
-FUNCTIONS_ASKED = {
-    "A": (branch, "return w * x if x > 0 else w"),
-    "B": (switch, "return mg.relu(w * x)"),
-    "C": (loop, "for _ in range(3): x = w * x\nreturn x"),
-    "D": (until, "while x < 10: x = x + w\nreturn x"),
-    "E": (larger, "return max(x, w) * w"),
-    "F": (maximum, "return mg.maximum(x, w) * w"),
-}
+def F(x, w):
+    return mg.maximum(x, w) * w
+"""
 
 
 def accepted() -> str:
     """The letters of the functions that can be recorded, found by recording them."""
+    functions: dict[str, Any] = {"mg": microgrid}
+    exec(CANDIDATES, functions)
     found = ""
-    for letter, (f, _) in FUNCTIONS_ASKED.items():
-        try:
-            record(f, 1.0, 1.0)
-        except MicrogridError:
-            continue
-        found += letter
+    for letter in "ABCDEF":
+        with suppress(MicrogridError):
+            record(functions[letter], 1.0, 1.0)
+            found += letter
     return found
 
 
 def recordable() -> Exercise:
     """Which functions look at a number?"""
-    bodies = "\n\n".join(
-        [
-            f"def {letter}(x, w):\n    " + body.replace("\n", "\n    ")
-            for letter, (_, body) in FUNCTIONS_ASKED.items()
-        ]
-    )
     return choice(
-        f"**Which can be recorded?**\n\n```python\n{bodies}\n```\n\n`record` accepts some of these "
+        f"**Which can be recorded?**\n\n```python{CANDIDATES}```\n\n`record` accepts some of these "
         "functions and refuses the others. Which does it accept? Answer with a text of letters, "
         'such as `"AD"`.',
         accepted(),
@@ -170,19 +127,17 @@ def recordable() -> Exercise:
             "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
             "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
         },
-        [
-            Mistake("ADE", "Those are refused. Which are accepted?"),
-            Mistake(
-                "ABCDEF", "Not all. Which of them ask how large a number is, before they go on?"
-            ),
-        ],
+        {
+            "Those are refused. Which are accepted?": "ADE",
+            "Not all. Which of them ask how large a number is, before they go on?": "ABCDEF",
+        },
         why="A, D and E look at a number. A loop of fixed length is written out, one line after "
         "the other, and `relu` and `maximum` are operations.",
     )
 
 
 def sizes() -> Exercise:
-    """How many numbers gradients have, counted in the gradients of a program."""
+    """The sizes of gradients, counted in those of a program."""
     X, W, dY = np.ones((100, 4)), np.ones((4, 3)), np.ones((100, 3))
     layer = record(lambda x, W, u: dot(x @ W, u), X[0], W, dY[0])
     _, (dX, dW) = layer.batched((0, None, 0)).value_and_grad(X, W, dY, argnums=(0, 1))
@@ -194,21 +149,21 @@ def sizes() -> Exercise:
         "and how many in the gradient of the copies of $W$ with `batched((0, 0, None, 0))`? "
         'Answer with a dict: `{"dX": …, "dW": …, "copies": …}`.',
         {"dX": dX.size, "dW": dW.size, "copies": each.size},
-        [
-            Mistake(
-                {"dX": X[0].size, "dW": each.size, "copies": dW.size},
-                "What is shared gets one gradient, the sum over the samples; what has a batch axis "
-                "gets one for each sample. Which of the two is it?",
-            ),
-            Mistake(
-                {"dX": dY.size, "dW": X.size, "copies": dX.size + dW.size},
-                "A gradient has the shape of what it belongs to.",
-            ),
-            Mistake(
-                {"dW": 1, "dX": 1, "copies": 100},
-                "There is a number for each *entry*: how does the loss move with it?",
-            ),
-        ],
+        {
+            "What is shared gets one gradient, the sum over the samples; what has a batch axis "
+            "gets one for each sample. "
+            "Which of the two is it?": {"dX": X[0].size, "dW": each.size, "copies": dW.size},
+            "A gradient has the shape of what it belongs to.": {
+                "dX": dY.size,
+                "dW": X.size,
+                "copies": dX.size + dW.size,
+            },
+            "There is a number for each *entry*: how does the loss move with it?": {
+                "dW": 1,
+                "dX": 1,
+                "copies": 100,
+            },
+        },
         why="X and the copies have a part for each sample, so their gradients do; W is shared.",
     )
 

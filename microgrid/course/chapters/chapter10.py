@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake
+from microgrid.course.exercise import Either, Exercise
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 
@@ -24,77 +23,56 @@ def attended() -> Exercise:
     """The weights of the second of three places."""
     scores = KEYS @ QUERY
     scaled, size = scores / np.sqrt(len(QUERY)), len(QUERY)
+    seen = softmax(scaled[:2])
     return Exercise(
         "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
         "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
         "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
         "the three? Answer with a list of three numbers.",
-        [*softmax(scaled[:2]), 0.0],
-        [
-            Mistake(
-                [*softmax(scores[:2]), 0.0],
-                "Before softmax the scores are divided by the square root of d, the length of a "
-                "query.",
-            ),
-            Mistake(
-                [*softmax(scores[:2] / size), 0.0],
-                "That is divided by d; the scores are divided by its square root.",
-            ),
-            Mistake(
-                softmax(scaled),
-                "The third place is in the future of the second: it must not be seen.",
-            ),
-            Mistake(
-                softmax(scores),
-                "The third place is in the future, and the scores want to be divided by √d.",
-            ),
-            Mistake(
-                [*softmax(scaled)[:2], 0.0],
-                "These do not sum to 1: leave the future out *before* softmax, not after it.",
-            ),
-            Mistake(
-                softmax([*scaled[:2], 0.0]),
-                "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.",
-            ),
-            Mistake(
-                [*(scaled[:2] / scaled[:2].sum()), 0.0],
-                "Softmax takes the exponential of each score before it divides by their sum.",
-            ),
-            Mistake(
-                [*softmax(scaled[:2])[::-1], 0.0],
-                "The other way round: the larger score gets the larger weight.",
-            ),
-            Mistake(scaled.tolist(), "Those are the scores. Softmax makes weights of them."),
-            Mistake(
-                scores.tolist(),
-                "Those are the products. Divide them by √d; then softmax makes weights of them.",
-            ),
-            Mistake(
-                [*np.exp(scaled[:2]), 0.0],
-                "Those are the exponentials. Weights sum to 1.",
-            ),
-            Mistake(
-                [0.0, *softmax(scaled[1:])],
-                "Causal: a place sees itself and what is to its left, not what is to its right.",
-            ),
-            *[
-                Mistake(
-                    [100 * p for p in (*shares, 0.0)],
-                    "That is in percent: weights are shares of 1.",
-                )
-                for shares in (softmax(scaled[:2]), np.round(softmax(scaled[:2]), 2))
+        [*seen, 0.0],
+        {
+            "Before softmax the scores are "
+            "divided by the square root of d, the length of a query.": [*softmax(scores[:2]), 0.0],
+            "That is divided by d; the scores are divided by its square root.": [
+                *softmax(scores[:2] / size),
+                0.0,
             ],
-            Mistake(softmax(scaled[:2]), "And the third place? It gets a number, too."),
-            Mistake(
-                [1 / 3] * 3,
-                "So it would be with equal scores, and with the third place in view: what does "
-                "the second see?",
+            "The third place is in the future of the second: it must not be seen.": softmax(scaled),
+            "The third place is in the future, and the scores must be divided by √d.": softmax(
+                scores
             ),
-            Mistake(
-                [0.5, 0.5, 0.0],
-                "So it would be with equal scores. What are the scores of the two places?",
+            "These do not sum to 1: leave the future out *before* softmax, not after it.": [
+                *softmax(scaled)[:2],
+                0.0,
+            ],
+            "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": softmax(
+                [*scaled[:2], 0.0]
             ),
-        ],
+            "Softmax takes the exponential of each score before it divides by their sum.": [
+                *(scaled[:2] / scaled[:2].sum()),
+                0.0,
+            ],
+            "The other way round: the larger score gets the larger weight.": [*seen[::-1], 0.0],
+            "Those are the scores. Softmax makes weights of them.": scaled.tolist(),
+            "Those are the products. "
+            "Divide them by √d; then softmax makes weights of them.": scores.tolist(),
+            "Those are the exponentials. Weights sum to 1.": [*np.exp(scaled[:2]), 0.0],
+            "Causal: a place sees itself and what is to its left, not what is to its right.": [
+                0.0,
+                *softmax(scaled[1:]),
+            ],
+            "That is in percent: weights are shares of 1.": Either(
+                *[[100 * p for p in (*shares, 0.0)] for shares in (seen, np.round(seen, 2))]
+            ),
+            "And the third place? It gets a number, too.": seen,
+            "That is right for equal scores "
+            "and with the third place in view: what does the second place see?": [1 / 3] * 3,
+            "That is right for equal scores. What are the scores of the two places?": [
+                0.5,
+                0.5,
+                0.0,
+            ],
+        },
         why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
     )
 
@@ -112,31 +90,30 @@ def stream() -> Value:
 
 
 def down(first: int = 1, second: int = 1) -> dict[str, float]:
-    """The gradients of y = (second + v)(first + w) x: 0 where a layer's way straight on is lost."""
+    """The gradients of y = (second + v)(first + w) x; 0 leaves out a layer's way straight on."""
     return {"x": (second + V) * (first + W), "w": (second + V) * X, "v": (first + W) * X}
 
 
 def down_the_stream() -> Exercise:
-    """What arrives at x and at the weights of two residual layers."""
-    task = gradients_of(
-        "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
-        "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
-        '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
-        stream, "xwv",
-        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
-        "(1 − 2.5)(1 + 3) at x.",
-    )  # fmt: skip
+    """The gradients of x and of the weights of two residual layers."""
     h = X + W * X
     lost = "The way straight on is missing in"
     swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
-    mistakes = [
-        Mistake(down(first=0), f"{lost} the first layer: h is x + w x."),
-        Mistake(down(second=0), f"{lost} the second layer: y is h + v h."),
-        Mistake(down(first=0, second=0), f"{lost} both layers: each adds to what comes in."),
-        Mistake({"w": (1 + V) * h, "v": X}, swapped),
-        Mistake({"w": h}, swapped),
-    ]
-    return replace(task, mistakes=[*task.mistakes, *mistakes])
+    return gradients_of(
+        "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
+        "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
+        '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
+        stream,
+        "xwv",
+        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
+        "(1 − 2.5)(1 + 3) at x.",
+        after={
+            f"{lost} the first layer: h is x + w x.": down(first=0),
+            f"{lost} the second layer: y is h + v h.": down(second=0),
+            f"{lost} both layers: each adds to what comes in.": down(first=0, second=0),
+            swapped: Either({"w": (1 + V) * h, "v": X}, {"w": h}),
+        },
+    )
 
 
 def tempered(logits: Numbers, temperature: float) -> list[float]:
@@ -145,7 +122,7 @@ def tempered(logits: Numbers, temperature: float) -> list[float]:
 
 
 def heated(f: Callable[..., Any]) -> list[Any]:
-    """What a function makes of three logits at three temperatures."""
+    """The results of a function for three logits at three temperatures."""
     try:
         return [f(np.array([0.0, 1.0, 3.0]), heat) for heat in (0.5, 1.0, 2.0)]
     except TypeError as error:
@@ -165,45 +142,31 @@ TEMPERATURE = Exercise(
     "temperature into the probabilities from which a letter is drawn. Answer with a function: "
     "`lambda logits, temperature: …`; `mg.softmax` may help.",
     tempered,
-    [
-        Mistake(
-            lambda logits, temperature: softmax([x * temperature for x in logits]),
-            "The wrong way round: with yours a *high* temperature makes the likely letters "
-            "likelier still.",
+    {
+        "The wrong way round: with yours a *high* temperature makes the likely letters "
+        "likelier still.": lambda logits, T: softmax([x * T for x in logits]),
+        "These are the probabilities at temperature 1, "
+        "whatever the temperature is.": lambda logits, T: softmax(logits),
+        "These do not sum to 1. The temperature comes in before softmax.": lambda logits, T: [
+            p / T for p in softmax(logits)
+        ],
+        "That is softmax twice: divide the logits, not the probabilities.": lambda logits, T: (
+            softmax([p / T for p in softmax(logits)])
         ),
-        Mistake(
-            lambda logits, temperature: softmax(logits),
-            "These are the probabilities at temperature 1, whatever the temperature is.",
+        "A good way, but not yet the end: these powers do not sum to 1.": lambda logits, T: powers(
+            logits, 1 / T
         ),
-        Mistake(
-            lambda logits, temperature: [p / temperature for p in softmax(logits)],
-            "These do not sum to 1. The temperature comes in before softmax.",
+        "A minus too many: with yours the letter with the highest logit "
+        "is the rarest.": lambda logits, T: softmax([-x / T for x in logits]),
+        "Those are still logits: what makes probabilities of them?": lambda logits, T: [
+            x / T for x in logits
+        ],
+        "The exponentials are right; probabilities also sum to 1.": lambda logits, T: np.exp(
+            np.array(logits) / T
         ),
-        Mistake(
-            lambda logits, temperature: softmax([p / temperature for p in softmax(logits)]),
-            "That is softmax twice: divide the logits, not the probabilities.",
-        ),
-        Mistake(
-            lambda logits, temperature: powers(logits, 1 / temperature),
-            "A good way, but not yet the end: these powers do not sum to 1.",
-        ),
-        Mistake(
-            lambda logits, temperature: softmax([-x / temperature for x in logits]),
-            "A minus too many: with yours the letter with the highest logit is the rarest.",
-        ),
-        Mistake(
-            lambda logits, temperature: [x / temperature for x in logits],
-            "Those are still logits: what makes probabilities of them?",
-        ),
-        Mistake(
-            lambda logits, temperature: np.exp(np.array(logits) / temperature),
-            "The exponentials are right; probabilities also sum to 1.",
-        ),
-        Mistake(
-            lambda logits, temperature: [float(x == max(logits)) for x in logits],
-            "That takes the likeliest letter for certain, as at a temperature near 0.",
-        ),
-    ],
+        "That takes the likeliest letter for certain, as at a temperature "
+        "near 0.": lambda logits, T: [float(x == max(logits)) for x in logits],
+    },
     why="softmax(logits / T): T < 1 stretches the differences between logits, T > 1 shrinks them.",
     digits=4,
     probe=heated,

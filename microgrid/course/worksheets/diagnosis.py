@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from microgrid.course.mistakes import SLIPS, slips
+from microgrid.course.mistakes import gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.engine import ops
-from microgrid.engine.value import Op, Value, topological
+from microgrid.engine.value import Value, topological
 from microgrid.views.explanation import Row
 
 NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
-SIGN = "The sign is wrong."
-MISREAD: dict[Op, list[tuple[str, Callable[..., Any]]]] = {  # gates: the usual wrong values
-    ops.add: [
-        ("An add gate adds; you multiplied.", lambda a, b: a * b),
-        ("Add with the signs: a negative number makes the sum smaller.", lambda a, b: a - b),
-    ],
-    ops.sub: [
-        ("First minus second: the upper wire is the first.", lambda a, b: b - a),
-        ("This gate takes the second number away; you added it.", lambda a, b: a + b),
-    ],
-    ops.mul: [
-        ("A multiply gate multiplies; you added.", lambda a, b: a + b),
-        ("The sign of a product: minus times minus is plus.", lambda a, b: -a * b),
-    ],
-    ops.maximum: [
-        ("max hands on the larger of the two; you took the smaller.", min),
-        ("max hands on one of the two numbers; it does not add them.", lambda a, b: a + b),
-    ],
-    ops.relu: [
-        ("relu hands on what is above 0, and gives 0 for what is below.", lambda x: x),
-        ("relu gives 0 only for what is below 0.", lambda x: 0 * x),
-        ("relu is not |x|: what is below 0 becomes 0.", abs),
-    ],
-    ops.square: [
-        ("x² is x · x, not 2 · x.", lambda x: 2 * x),
-        ("The square of a negative number is positive.", lambda x: -x * x),
-    ],
-    ops.neg: [("This gate turns the sign.", lambda x: x)],
-}
-
-
-def misread(v: Value, operands: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """The usual wrong values of v's gate at these operands, each with a hint."""
-    if v.op:
-        for hint, wrong in MISREAD.get(v.op, []):
-            yield hint, wrong(*operands)
-        yield SIGN, -v.op.forward(*operands)
 
 
 class Pass:
-    """One circuit with the numbers of a student: what follows from what."""
+    """The numbers of a student in one circuit: which of them follow from which."""
 
     def __init__(self, problem: Problem, written: Mapping[Blank, Fraction | None]) -> None:
         self.problem, self.root = problem, problem.root
@@ -65,7 +27,7 @@ class Pass:
                 self.children.setdefault(p, []).append((v, k))
 
     def number(self, v: Value, gradient: bool) -> Any:
-        """What the student goes on with: their own number, else the right one."""
+        """The number that the student goes on with: their own, else the right one."""
         blank = self.blank_of.get((v, gradient))
         right = self.problem.gradients[v] if gradient else v.data
         return self.written.get(blank, right) if blank else right
@@ -105,22 +67,23 @@ class Pass:
         return [b.key for b in blanks if self.written.get(b, b.right) != b.right]
 
     def recognised(self, blank: Blank) -> list[str]:
-        """The usual mistakes that give the student's number, made all along or here alone."""
+        """The usual mistakes that give the student's number, made everywhere or here alone."""
         v, given = blank.node, self.written[blank]
         if blank.gradient:
-            found = [(hint, made.get(v)) for hint, made in slips(self.root)]
-            found += [(slip.hint, slip.run(self.root, self.alone(v)).get(v)) for slip in SLIPS]
+            here = [(hint, g.get(v)) for hint, g in gradient_mistakes(self.root, self.alone(v))]
         else:
-            right = [p.data for p in v.parents]
-            found = [*misread(v, right), *misread(v, self.values(v.parents))]
+            here = list(value_mistakes(v, self.values(v.parents)))
+        found = [*self.problem.mistakes(blank), *here]
         return list(dict.fromkeys(hint for hint, x in found if x == given)) or [NOT_KNOWN]
 
     def alone(self, v: Value) -> list[Row]:
-        """A pass that hands each gate behind v the student's gradient, and then comes to v."""
+        """A pass that gives each gate that v feeds the student's gradient, and then comes to v."""
         into = self.rows(v)
-        handed = {
-            gate: row._replace(role="", local=row.upstream, upstream=1, parent_node=gate)
+        gates = {
+            gate: row._replace(
+                role="", local=row.upstream, upstream=1, child_node=self.root, parent_node=gate
+            )
             for row in into
             if (gate := row.child_node) is not self.root
         }
-        return [*[row._replace(child_node=self.root) for row in handed.values()], *into]
+        return [*gates.values(), *into]

@@ -1,4 +1,4 @@
-"""What a worksheet can be about, and which of its numbers are left blank."""
+"""The kinds of worksheets: what their circuits are about, and which numbers are blank."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """What is left blank in the circuits of a sheet, and what they are about."""
+    """One kind of worksheet."""
 
     says: str
     task: str  # for the student
-    gates: str  # of the table in random_circuits.py; one that comes twice is drawn twice as often
-    values: bool = False  # left blank
-    gradients: bool = True
-    forks: int = 0  # values that are used more than once, at least
-    routers: int = 0  # gates of this role, at least
-    tells: int = 0  # usual mistakes of the backward pass that give other numbers, at least
+    gates: str  # of GATES in random_circuits.py; one that stands twice is drawn twice as often
+    values: bool = False  # whether the values are blank
+    gradients: bool = True  # whether the gradients are blank
+    forks: int = 0  # the least number of values that are used more than once
+    routers: int = 0  # the least number of routers
+    tells: int = 0  # the least number of usual mistakes that give wrong gradients
 
 
 FORWARD = "Write the value of each gate into the box above its wire."

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import ExerciseError, is_missing, text
+from microgrid.course.exercise import ExerciseError, is_missing, reading, text
 from microgrid.course.worksheets.diagnosis import Pass
-from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.engine.errors import NumberError
+from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
 from microgrid.views.tables import html_table, table
 from microgrid.views.wording import plural
@@ -25,7 +24,7 @@ KEY = re.compile(rf"{BETWEEN}(\d+)(?:\.0)?{BETWEEN}([^\W\d_]\w*)?{BETWEEN}", re.
 
 
 class Mark(NamedTuple):
-    """What is said of one blank."""
+    """The mark of one blank."""
 
     key: str  # problem and blank, like 1.a
     given: str
@@ -38,10 +37,9 @@ HEAD = ("blank", "answer", "", "")
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks of one sheet of answers: true if all is right; prints as a table.
+    """The marks of one sheet of answers: true if all are right; prints as a table.
 
-    `points` are the blanks that are right; `carried` are those which are wrong only because an
-    earlier one is.
+    `points` counts the right blanks; `carried` those that are wrong only because an earlier one is.
     """
 
     marks: tuple[Mark, ...]
@@ -57,7 +55,7 @@ class Marks:
 
     @property
     def mistakes(self) -> Counter[str]:
-        """How often each mistake was made; what is carried on counts once, where it began."""
+        """How often each mistake was made; a mistake that is carried on counts once."""
         return Counter(mark.hint for mark in self.marks if mark.verdict == WRONG)
 
     def __bool__(self) -> bool:
@@ -68,10 +66,10 @@ class Marks:
 
     @property
     def heading(self) -> str:
-        carried = f"; {self.carried} more would be, but for an earlier blank" * bool(self.carried)
-        unclear = sum(mark.verdict == UNKNOWN for mark in self.marks)
-        told = f"; {unclear} not understood" * bool(unclear)
-        return f"{self.points} of {self.total} right{carried}{told}"
+        carried = f"; {self.carried} wrong only through an earlier blank" * bool(self.carried)
+        count = sum(mark.verdict == UNKNOWN for mark in self.marks)
+        unclear = f"; {count} not understood" * bool(count)
+        return f"{self.points} of {self.total} right{carried}{unclear}"
 
     def __str__(self) -> str:
         return "\n".join([self.heading, *table(HEAD, self.cells(), left=4)])
@@ -82,8 +80,21 @@ class Marks:
         return html_table(self.heading, HEAD, self.cells(), left=4)
 
 
-def mark(problems: Sequence[Problem], answers: Any) -> Marks:
-    """The marks of answers like {"1": {"a": 5}} or {"1.a": 5}."""
+def mark(sheet: Sheet, answers: Any) -> Marks:
+    """The marks of answers of the form {"1": {"a": 5}} or {"1.a": 5}, like `form` filled in.
+
+    Numbers may be texts, as people and tables write them; an empty cell is no answer. On a sheet
+    that asks for values, too, dp is the gradient of p. A wrong number gets the hint of the usual
+    mistake that gives it, or the blank from which it follows by a right step. The marks also name
+    keys that no blank has, and texts that could be two numbers.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, n=1)
+    >>> marks = sheet.check({"1": {**sheet.answers["1"], "a": 5}})
+    >>> marks.points, marks.total, marks.marks[-1].hint[:32]
+    (5, 6, 'That is the local gradient alone')
+    """
+    problems = sheet.problems
     total = sum(len(problem.blanks) for problem in problems)
     if (flat := flattened(answers)) is None:
         return Marks((Mark("", shown(answers), UNKNOWN, FORM),), total)
@@ -94,10 +105,10 @@ def mark(problems: Sequence[Problem], answers: Any) -> Marks:
         for m, hints in found
     ]
     strays = [
-        Mark(clipped(key), shown(x), UNKNOWN, nobody_asked(problems, meant))
+        Mark(clipped(key), shown(x), UNKNOWN, stray(problems, meant))
         for meant, entries in flat.items()
         for key, x in entries
-        if not (meant.endswith(".") and is_empty(x))  # a problem that is left out
+        if not (meant.endswith(".") and is_empty(x))  # the student has left a problem out
     ]
     return Marks((*marks, *strays), total)
 
@@ -119,7 +130,7 @@ def lines(i: int, problem: Problem, flat: Flat) -> Iterator[tuple[Mark, list[str
 
 
 def judged(pass_: Pass, blank: Blank, xs: Sequence[Any], x: Fraction | None) -> tuple[str, str]:
-    """Verdict and hint, as far as no mistake has to be recognised."""
+    """Verdict and hint of an answer, before its mistakes are looked for."""
     if all(map(is_empty, xs)):
         return MISSING, "no answer yet"
     if x is None:
@@ -154,7 +165,7 @@ def named(key: Any) -> str:
 
 
 def meaning(key: str) -> str:
-    """The key in the spelling of the sheet.
+    """The key as the sheet spells it.
 
     >>> [meaning(key) for key in ("1.A", "1. a", "01.a", "(1) a", "1.0.a", "1.0", "a")]
     ['1.a', '1.a', '1.a', '1.a', '1.a', '1.', 'a']
@@ -163,14 +174,14 @@ def meaning(key: str) -> str:
     return f"{parts[1].lstrip('0')}.{parts[2] or ''}" if parts else key
 
 
-def nobody_asked(problems: Sequence[Problem], key: str) -> str:
-    """What is said of a key that no blank has."""
+def stray(problems: Sequence[Problem], key: str) -> str:
+    """The hint for a key that no blank has."""
     number, _, _ = key.partition(".")
     if number.isdecimal() and 1 <= int(number) <= len(problems):
         blanks = [blank.key for blank in problems[int(number) - 1].blanks]
-        return f"nobody has asked for it: problem {number} asks for {', '.join(blanks)}"
+        return f"is not part of this sheet: problem {number} asks for {', '.join(blanks)}"
     count = plural(len(problems), "problem")
-    return f"nobody has asked for it: the sheet has {count}, and keys like 1.a"
+    return f"is not part of this sheet: it has {count}, and keys like 1.a"
 
 
 def is_empty(x: Any) -> bool:
@@ -178,25 +189,20 @@ def is_empty(x: Any) -> bool:
 
 
 def number(xs: Sequence[Any], name: str) -> tuple[Fraction | None, str]:
-    """The number that the answers to one blank give, and why it is not clear."""
-    xs = [x for x in xs if not is_empty(x)]
-    try:
-        found = [numerals.read(x, name) for x in xs]
-        near = {None if x is None else float(x) for x in found}
-    except NumberError as error:
-        return None, str(error)
-    except OverflowError:
-        return None, ""
-    if len(near) > 1:
+    """The number that the answers to one blank give, or why it is not clear."""
+    readings = {reading(x, name) for x in xs if not is_empty(x)}
+    if unclear := [why for _, why in readings if why]:
+        return None, unclear[0]
+    if len(readings) > 1:
         return None, "these are several answers: leave one"
-    x = near.pop() if near else None
+    x = readings.pop()[0] if readings else None
     if x is None or not math.isfinite(x):
         return None, ""
     return Fraction(x).limit_denominator(10**6), ""  # 2.9999999999 of a program is 3
 
 
 def shown(x: Any) -> str:
-    """An answer as it is repeated, on one line."""
+    """An answer on one line, as the marks repeat it."""
     try:
         return "" if is_empty(x) else clipped(text(x))
     except ValueError:  # an int of thousands of digits
@@ -221,21 +227,21 @@ class ClassMarks:
 
     @property
     def mistakes(self) -> list[tuple[str, Counter[str]]]:
-        """Each mistake with who made it how often, the most common first."""
-        return ranked({student: m.mistakes for student, m in self.marks.items()})
+        """Each mistake, with how often each student made it, the most common first."""
+        return ranked(
+            (student, hint)
+            for student, marks in self.marks.items()
+            for hint in marks.mistakes.elements()
+        )
 
     @property
     def unclear(self) -> list[tuple[str, Counter[str]]]:
         """What was not understood, such as a key that no blank has, with who wrote it."""
         return ranked(
-            {
-                student: Counter(
-                    f"{m.key}: {m.hint}" if m.key else m.hint
-                    for m in marks.marks
-                    if m.verdict == UNKNOWN
-                )
-                for student, marks in self.marks.items()
-            }
+            (student, f"{m.key}: {m.hint}" if m.key else m.hint)
+            for student, marks in self.marks.items()
+            for m in marks.marks
+            if m.verdict == UNKNOWN
         )
 
     def points(self) -> list[tuple[str, ...]]:
@@ -246,7 +252,7 @@ class ClassMarks:
         ]
 
     def tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]], int]]:
-        """Head, rows, and how many columns are text, for each table that has rows."""
+        """Head, rows, and the number of columns of text, for each table that has rows."""
         found = [(COMMON, rows(self.mistakes), 3), (UNCLEAR, rows(self.unclear), 3)]
         return [(POINTS, self.points(), 1), *[table for table in found if table[1]]]
 
@@ -260,29 +266,29 @@ class ClassMarks:
         return "".join(html_table("", head, rows, left=left) for head, rows, left in self.tables())
 
 
-def ranked(said: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
-    """What was said of the students, with of whom how often, the most common first."""
+def ranked(remarks: Iterable[tuple[str, str]]) -> list[tuple[str, Counter[str]]]:
+    """Remarks on students: each remark, with how often it fell on whom, the most common first."""
     who: dict[str, Counter[str]] = {}
-    for student, counts in said.items():
-        for words, times in counts.items():
-            who.setdefault(words, Counter())[student] += times
+    for student, remark in remarks:
+        who.setdefault(remark, Counter())[student] += 1
     return sorted(who.items(), key=lambda item: -item[1].total())
 
 
-def rows(said: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
-    """A row for each thing that was said: how often, what, of whom."""
-    return [
-        (
-            str(who.total()),
-            words.replace("*", ""),
-            ", ".join([f"{student} {times}" for student, times in who.most_common()]),
-        )
-        for words, who in said
-    ]
+def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
+    """A row for each remark: how often, the remark, on whom."""
+    found: list[tuple[str, ...]] = []
+    for remark, who in ranking:
+        students = ", ".join([f"{student} {times}" for student, times in who.most_common()])
+        found.append((str(who.total()), remark.replace("*", ""), students))
+    return found
 
 
-def mark_all(problems: Sequence[Problem], answers: Mapping[str, Any]) -> ClassMarks:
-    """The marks of a class; who has handed in nothing has no answers."""
+def mark_all(sheet: Sheet, answers: Mapping[str, Any]) -> ClassMarks:
+    """The marks of a class, from each student's answers: points, and who made which mistake.
+
+    Empty answers stand for a student who handed in nothing. ExerciseError if the answers are no
+    dict of students.
+    """
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
         raise ExerciseError(
@@ -293,5 +299,5 @@ def mark_all(problems: Sequence[Problem], answers: Mapping[str, Any]) -> ClassMa
     for name, given in answers.items():
         if named(name) in marks:
             raise ExerciseError(f"two students are called {named(name)}: give one another name")
-        marks[named(name)] = mark(problems, {} if is_empty(given) else given)
+        marks[named(name)] = mark(sheet, {} if is_empty(given) else given)
     return ClassMarks(marks)

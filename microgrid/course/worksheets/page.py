@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from microgrid.course.mistakes import slips
-from microgrid.course.worksheets.diagnosis import misread
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.engine.value import topological
 from microgrid.views.captions import NAMES
@@ -38,9 +36,8 @@ margin:0 auto;box-sizing:border-box}
 break-inside:avoid}
 .microgrid-sheet figure{margin:6px 0;overflow-x:auto}
 .microgrid-sheet figure svg{display:block;max-width:none;height:auto}
-.microgrid-sheet table{font-size:13px}
 .microgrid-sheet .small{color:var(--soft);font-size:12px;float:right;margin:6px 0 0 12px}
-.microgrid-sheet table{border-collapse:collapse;margin:6px 0}
+.microgrid-sheet table{border-collapse:collapse;font-size:13px;margin:6px 0}
 .microgrid-sheet .appendix{break-before:page;border-top:1px solid #d0d7de;margin-top:16px;
 padding-top:16px}
 .microgrid-sheet .appendix table{width:100%}.microgrid-sheet .appendix h2{margin-top:14px}
@@ -62,8 +59,8 @@ padding:5px 12px;min-width:64px;text-align:left}
 PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
 
 
-def html(sheet: Sheet, answers: bool) -> str:
-    """A whole document."""
+def html(sheet: Sheet, answers: bool = False) -> str:
+    """One page without network or script, for screen and A4; with `answers`, the solution."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
@@ -93,7 +90,7 @@ def body(sheet: Sheet, answers: bool) -> str:
     )
 
 
-SHARES = "The small red numbers at a fork are shares: they add up to the gradient."
+SHARES = "The small red numbers at a fork are shares: their sum is the gradient."
 
 
 def article(sheet: Sheet, i: int, answers: bool) -> str:
@@ -115,7 +112,7 @@ def heading(i: int, problem: Problem, count: str = "") -> str:
 
 def picture(problem: Problem, prefix: str, answers: bool) -> str:
     """The circuit with boxes to write into; a table where no layout engine is installed."""
-    twin = copy.deepcopy(problem.root)  # whoever holds the problem may run it
+    twin = copy.deepcopy(problem.root)  # the owner of the problem may have run its graph
     twin.zero_grad()
     if problem.kind.gradients:
         twin.backward()
@@ -133,7 +130,7 @@ def picture(problem: Problem, prefix: str, answers: bool) -> str:
 
 
 def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | None, str | None]]:
-    """Each node: name, how it is computed, value, gradient; None is a blank, "" is not asked."""
+    """Of each node its name, formula, value, gradient; None is a blank, "" is not on the sheet."""
     blanks = {(b.node, b.gradient) for b in problem.blanks if not answers}
     names = names_of(problem.order)
     for v in problem.order:
@@ -153,7 +150,7 @@ def blanks_table(problem: Problem, answers: bool) -> str:
 
 
 def appendix(sheet: Sheet) -> str:
-    """For who marks by hand: the usual mistakes, and the numbers that each gives."""
+    """For teachers who mark by hand: the usual mistakes, and the numbers that each gives."""
     parts = []
     for i, problem in enumerate(sheet.problems):
         rows = [f"<tr><td>{escape(x)}</td><td>{escape(y)}</td></tr>" for x, y in wrong(problem)]
@@ -165,14 +162,8 @@ def appendix(sheet: Sheet) -> str:
 def wrong(problem: Problem) -> list[tuple[str, str]]:
     """The hint of each usual mistake, and its numbers where they are not the right ones."""
     found: dict[str, list[str]] = {}
-    all_along = slips(problem.root) if problem.kind.gradients else []
     for blank in problem.blanks:
-        v = blank.node
-        if blank.gradient:
-            numbers = [(hint, made[v]) for hint, made in all_along if v in made]
-        else:
-            numbers = list(misread(v, [p.data for p in v.parents]))
-        for hint, x in numbers:
+        for hint, x in problem.mistakes(blank):
             if x != blank.right:
                 found.setdefault(hint, []).append(f"{blank.key}\u00a0=\u00a0{signed(x)}")
     return [(hint.replace("*", ""), ", ".join(told)) for hint, told in found.items()]
@@ -194,7 +185,7 @@ PREAMBLE = r"""\documentclass[11pt]{article}
 """
 
 
-def latex(sheet: Sheet, answers: bool) -> str:
+def latex(sheet: Sheet, answers: bool = False) -> str:
     """A LaTeX document: each circuit as a formula, and a table of its nodes with blanks."""
     name = r"Name: \hrulefill{} Date: \makebox[40mm]{\hrulefill}\par\medskip" + "\n"
     parts = [
@@ -208,7 +199,7 @@ def latex(sheet: Sheet, answers: bool) -> str:
 
 
 def tex_task(problem: Problem) -> str:
-    """What is to be done, where there are no wires."""
+    """The task, in words for a table without wires."""
     asked = ["value"] * problem.kind.values + ["gradient"] * problem.kind.gradients
     told = "The gradient of $f$ with respect to each node; that of $f$ itself is 1."
     return f"Fill in each {' and each '.join(asked)}. {told * problem.kind.gradients}".strip()

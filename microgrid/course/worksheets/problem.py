@@ -1,12 +1,13 @@
-"""A circuit of a worksheet, and which of its numbers are to be found."""
+"""A problem of a worksheet: a circuit with blanks; and a sheet of problems."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from microgrid.course.mistakes import Gradients, gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.kinds import Kind
 from microgrid.engine.calculus import gradients
 from microgrid.engine.value import Value, topological
@@ -17,7 +18,7 @@ from microgrid.views.notation import TEXT, Notation, write
 class Blank(NamedTuple):
     """A number to fill in: the value or the gradient of a node."""
 
-    key: str  # a for node a; da for its gradient in a sheet that asks for values, too
+    key: str  # a for node a; da for its gradient on a sheet that asks for values, too
     node: Value
     gradient: bool
     right: int
@@ -25,7 +26,7 @@ class Blank(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A circuit, and which of its numbers are to be found."""
+    """A circuit with blanks: values, gradients or both."""
 
     root: Value
     kind: Kind
@@ -61,12 +62,12 @@ class Problem:
 
     @property
     def given(self) -> dict[str, int]:
-        """The values that are told."""
+        """The values that the sheet tells."""
         return {v.label: v.data for v in self.order if not (self.kind.values and v.op)}
 
     @cached_property
     def blanks(self) -> tuple[Blank, ...]:
-        """What is to be filled in, in an order in which it can be."""
+        """What is to be filled in, each blank after those that it depends on."""
         values = [Blank(v.label, v, False, v.data) for v in self.order if v.op]
         prefix = "d" if self.kind.values else ""
         passed = [
@@ -80,6 +81,17 @@ class Problem:
     def answers(self) -> dict[str, int]:
         """The right numbers."""
         return {blank.key: blank.right for blank in self.blanks}
+
+    @cached_property
+    def gradient_mistakes(self) -> list[tuple[str, Gradients]]:
+        return gradient_mistakes(self.root)
+
+    def mistakes(self, blank: Blank) -> list[tuple[str, Any]]:
+        """The hint of each usual mistake, and the number that it gives in this blank."""
+        v = blank.node
+        if blank.gradient:
+            return [(hint, wrong[v]) for hint, wrong in self.gradient_mistakes if v in wrong]
+        return list(value_mistakes(v, [p.data for p in v.parents]))
 
 
 @dataclass(frozen=True, eq=False)

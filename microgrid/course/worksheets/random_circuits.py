@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from microgrid.course.mistakes import slips
-from microgrid.course.worksheets.diagnosis import misread
 from microgrid.course.worksheets.kinds import Kind
+from microgrid.course.worksheets.problem import Problem
 from microgrid.engine import ops
-from microgrid.engine.calculus import gradients
 from microgrid.engine.value import Value, topological
 from microgrid.views.explanation import explain
 
@@ -30,21 +28,23 @@ GATES: dict[str, tuple[Callable[..., Any], int]] = {  # and how many operands ea
 }
 
 
-def circuit(kind: Kind, rng: Random) -> Value:
-    """The root of a random circuit of this kind, its nodes named a, b, …, p, q, … and f."""
+def random_problem(kind: Kind, rng: Random) -> Problem:
+    """A problem of this kind about a random circuit, its nodes named a, b, …, p, q, … and f."""
     while True:
         root = proposal(kind, rng)
-        if root is not None and fits(root, kind) and is_friendly(root) and tells(root, kind):
-            return root
+        if root is not None:
+            problem = Problem(root, kind)
+            if fits(problem) and is_friendly(problem) and tells(problem):
+                return problem
 
 
 def proposal(kind: Kind, rng: Random) -> Value | None:
-    """A circuit put together gate by gate; None if it does not come out as one."""
+    """The root of a circuit put together gate by gate; None where it falls into several."""
     numbers: dict[int, int] = {}  # by size: all leaves differ in it
     for x in rng.sample(NUMBERS, 6):
         numbers.setdefault(abs(x), x)
     made = [Value(x) for x in list(numbers.values())[: rng.randint(2 if kind.forks else 3, 5)]]
-    ends = made[:]  # what no gate has used yet
+    ends = made[:]  # nodes that no gate has used yet
     for _ in range(rng.randint(3, 6)):
         make, operands = GATES[rng.choice(kind.gates.split())]
         first = ends.pop(rng.randrange(len(ends)))
@@ -66,19 +66,17 @@ def proposal(kind: Kind, rng: Random) -> Value | None:
 
 
 def name(root: Value) -> None:
-    """Letters in the order of the forward pass."""
+    """Label the nodes with letters, in the order of the forward pass."""
     order = topological(root)
     leaves, gates = ([v for v in order if bool(v.op) is inner] for inner in (False, True))
-    for v, label in zip(leaves, LEAVES):
-        v.label = label
-    for v, label in zip(gates, INNER):
+    for v, label in [*zip(leaves, LEAVES), *zip(gates, INNER)]:
         v.label = label
     root.label = ROOT
 
 
-def fits(root: Value, kind: Kind) -> bool:
-    """Whether the circuit is about what its kind is about."""
-    order = topological(root)
+def fits(problem: Problem) -> bool:
+    """Whether the circuit has the forks and routers of its kind, and is not too deep."""
+    kind, order = problem.kind, problem.order
     uses = Counter(p for v in order for p in v.parents)
     forks = sum(count > 1 for count in uses.values())
     roles = Counter(v.op.role for v in order if v.op)
@@ -98,36 +96,33 @@ def depth(order: Sequence[Value]) -> int:
     return found[order[-1]]
 
 
-def is_friendly(root: Value) -> bool:
+def is_friendly(problem: Problem) -> bool:
     """Whether the numbers are small, few of them 0, and none at a kink."""
-    order = topological(root)
-    for v in order:
+    for v in problem.order:
         if v.op and v.op.kink and not v.op.kink(*[p.data for p in v.parents]):
             return False
         if not v.data and not (v.op and v.op.role == ops.ROUTER):
             return False
-    passed = gradients(root, order)
-    cancelled = {v for v, g in zip(order, passed) if not g}
-    if any(row.share for row in explain(root).rows if row.parent_node in cancelled):
-        return False  # like a + b - a
-    largest = max([abs(x) for x in (*passed, *[v.data for v in order])])
+    gradient = problem.gradients
+    if any(row.share and not gradient[row.parent_node] for row in explain(problem.root).rows):
+        return False  # shares cancel, like those of a + b - a
+    sizes = [abs(g) for g in gradient.values()]
     return bool(
-        root.data
-        and largest <= LARGEST
-        and len({abs(g) for g in passed}) >= 3
-        and 3 * passed.count(0) <= len(passed)
+        problem.root.data
+        and max(*sizes, *[abs(v.data) for v in problem.order]) <= LARGEST
+        and len(set(sizes)) >= 3
+        and 3 * sizes.count(0) <= len(sizes)
     )
 
 
-def tells(root: Value, kind: Kind) -> bool:
+def tells(problem: Problem) -> bool:
     """Whether the usual mistakes give other numbers than the right ones."""
-    order = topological(root)
-    if kind.values and not all(
-        any(x != v.data for _, x in misread(v, [p.data for p in v.parents])) for v in order if v.op
-    ):
-        return False
-    right = dict(zip(order, gradients(root, order)))
-    showing = [
-        hint for hint, wrong in slips(root) if any(wrong.get(v, g) != g for v, g in right.items())
+    for blank in problem.blanks:
+        if not blank.gradient and all(x == blank.right for _, x in problem.mistakes(blank)):
+            return False
+    gradient = problem.gradients
+    wrong = [
+        any(found.get(v, g) != g for v, g in gradient.items())
+        for _, found in problem.gradient_mistakes
     ]
-    return not kind.gradients or len(showing) >= kind.tells
+    return not problem.kind.gradients or sum(wrong) >= problem.kind.tells

@@ -10,7 +10,7 @@ Each property is one test item; its failure shows the smallest program. The fixt
         assert [x.grad for x in leaves] == approx([float(g) for g in program.gradients()])
 
 pytest loads this file in every project of the environment. So it is installed as a module of its
-own, which imports microgrid only where an engine is given, and all its names begin with microgrid.
+own, which imports microgrid only if an engine is given, and all its names begin with microgrid.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(
 
 
 class EngineUnderTest(pytest.Collector):
-    """The engine; its report is made once, when the first property asks for it."""
+    """The engine; its report is made when the first property needs it, and kept."""
 
     made: Any = None
     refused: PropertyFailed | None = None
@@ -64,7 +64,7 @@ class EngineUnderTest(pytest.Collector):
         return []
 
     def chosen(self) -> list[str]:
-        """The properties that -k and the like have left."""
+        """The properties that the run selects, with -k for example."""
         return [item.name for item in self.session.items if isinstance(item, PropertyItem)]
 
     def report(self) -> Any:

@@ -1,35 +1,25 @@
-"""Answers that are no numbers: some of several letters, or a function."""
+"""Exercises to choose from letters."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import combinations
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from microgrid.course.exercise import Exercise, Mistake
-
-NO_FUNCTION = "a function is asked for: give its name, or lambda …: …, without quotes"
-
-
-def function(answer: Any) -> Callable[..., Any]:
-    """The answer, if it is a function; else a TypeError that says how to give one."""
-    if not callable(answer):
-        raise TypeError(NO_FUNCTION)
-    return cast(Callable[..., Any], answer)
-
+from microgrid.course.exercise import Exercise, Mistake, Mistakes, listed
 
 CONNECTING = {"AND", "OR", "UND"}
 
 
 def chosen(letters: Iterable[str], answer: Any) -> Any:
-    """The letters that an answer names, in order: a text, or texts in a list, set or array.
+    """The letters that an answer names, in order; the answer itself if it names no letters.
 
-    Anything else as it is.
+    It may be a text, or a list, set or array of texts.
 
     >>> chosen("ABC", "c and A"), chosen("ABC", {"C", "A"}), chosen("ABC", "none"), chosen("ABC", 7)
     ('AC', 'AC', 'none', 7)
@@ -44,19 +34,20 @@ def chosen(letters: Iterable[str], answer: Any) -> Any:
 
 
 def choice(
-    question: str, right: str, hints: Mapping[str, str], mistakes: Sequence[Mistake] = (),
+    question: str, right: str, hints: Mapping[str, str], mistakes: Mistakes = (),
     why: str = "",
 ) -> Exercise:  # fmt: skip
-    """The exercise to choose from the letters of `hints`, which say what to look at for each.
+    """The exercise to choose some of the letters of `hints`.
 
-    Every wrong choice gets the hint of one of its wrong letters, one that was chosen before one
-    that is missing, unless it is among the `mistakes`.
+    A wrong choice that is not among the `mistakes` gets the hint of a letter that is wrong in it:
+    a chosen one if there is one, else a missing one.
     """
-    known = [mistake.answer for mistake in mistakes]
+    known = [mistake.answer for mistake in listed(mistakes)]
     others = []
     for size in range(1, len(hints) + 1):
         for letters in map("".join, combinations(hints, size)):
             wrong = [c for c in letters if c not in right] + [c for c in right if c not in letters]
             if wrong and letters not in known:
                 others.append(Mistake(letters, f"Look again at {wrong[0]}: {hints[wrong[0]]}"))
-    return Exercise(question, right, [*mistakes, *others], why, probe=partial(chosen, hints))
+    mistakes = [*listed(mistakes), *others]
+    return Exercise(question, right, mistakes, why, probe=partial(chosen, hints))

@@ -1,0 +1,55 @@
+"""Arguments that several commands have: numbers, and files to write."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from pathlib import Path
+
+from microgrid.engine.errors import NumberError
+from microgrid.views.expression import ExpressionError
+from microgrid.views.files import suffix_of
+from microgrid.views.numerals import read
+
+
+def whole(text: str) -> int:
+    """The whole number of an option."""
+    try:
+        number = read(text)
+    except NumberError as error:
+        raise argparse.ArgumentTypeError(f"invalid int value: {error}") from None
+    if number is None or number % 1 != 0:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}")
+    return int(number)
+
+
+def count(text: str) -> int:
+    with suppress(argparse.ArgumentTypeError):
+        if 1 <= whole(text) <= 100_000:
+            return whole(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
+
+
+def seconds(text: str) -> float:
+    with suppress(NumberError):
+        number = read(text)
+        if number is not None and 1 <= number <= 86_400:
+            return float(number)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
+
+
+def writable(path: Path, *kinds: str) -> Path:
+    """The path, in a folder that is there; ExpressionError unless its suffix is one of these."""
+    suffix_of(path, kinds, ExpressionError)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def distinct(*paths: Path | None) -> None:
+    """ExpressionError where two of these are one file, however they are spelled."""
+    given = [path for path in paths if path is not None]
+    for i, path in enumerate(given):
+        for other in given[:i]:
+            same = path.exists() and other.exists() and path.samefile(other)
+            if same or path.resolve() == other.resolve():
+                raise ExpressionError(f"{other} and {path} are one file: give two names")

@@ -1,0 +1,94 @@
+"""`microgrid check`: the checker of engines, with its reports as files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from microgrid.cli.arguments import count, distinct, seconds, whole
+
+NOTES = """
+
+The class needs Value(number), .data, .grad, .backward() and operators;
+functions are looked for as methods and as functions of the module. Findings
+are wrong (a wrong number), fragile (it breaks on depth, overflow, memory) or a
+convention. Exit code: 0 passes, 1 fails (something is wrong; with --strict also
+if fragile), 2 could not run.
+
+The engine's code runs with your rights, in a process of its own: to grade
+strangers, put the whole check into a container."""
+STANDARD_OUTPUT = Path("-")
+REPORTS = {
+    "html": "a page with the graph of each counterexample", "json": "everything as JSON",
+    "junit": "JUnit XML", "gradescope": "results.json of Gradescope and Otter",
+}  # fmt: skip
+
+
+def add_check(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}{NOTES}"
+    add = parser.add_argument
+    add("target", metavar="PATH[:CLASS]|MODULE[:CLASS]", help="default class: Value")
+    add("--only", action="append", default=[], metavar="PROPERTY", help="repeatable")
+    add("--require", action="append", default=[], metavar="OPERATION",
+        help="fail if it is not offered; repeatable")  # fmt: skip
+    add("--strict", action="store_true", help="what is fragile fails, too")
+    add("--examples", type=count, default=20, metavar="N",
+        help="programs a property draws for each operation (default 20)")  # fmt: skip
+    add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
+    add("--timeout", type=seconds, default=60.0, metavar="SECONDS",
+        help="for the whole check (default 60)")  # fmt: skip
+    for name, what in REPORTS.items():
+        add(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - prints it")
+    add("--quiet", action="store_true", help="print the verdict alone")
+    parser.set_defaults(run=run_check)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """0 if the engine passes, 1 if it fails, 2 if the check could not run to its end."""
+    try:
+        from tqdm import tqdm
+
+        from microgrid.check import PROPERTIES, check  # needs hypothesis
+        from microgrid.check.engine import parse as parse_target
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
+        ) from None
+    files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
+    place, kind, _ = parse_target(options.target)
+    engine = Path(place if kind == "path" else place.replace(".", os.sep) + ".py")
+    distinct(*files.values(), *([engine] if engine.is_file() else []))
+    for path in files.values():
+        if path != STANDARD_OUTPUT:  # a file that cannot be written fails before the check
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    with tqdm(total=len(PROPERTIES), leave=False, disable=None, unit="property") as bar:
+
+        def progress(prop: Any) -> None:
+            bar.set_description(f"{prop.name:15}")
+            bar.update()
+
+        report = check(
+            options.target, only=split(options.only), examples=options.examples,
+            seed=options.seed, timeout=options.timeout, require=split(options.require),
+            strict=options.strict, progress=progress,
+        )  # fmt: skip
+    if STANDARD_OUTPUT not in files.values():
+        print(report.verdict if options.quiet else report)
+    for name, path in files.items():
+        text = report.written(name)
+        if path == STANDARD_OUTPUT:
+            print(text, end="")
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path}", file=sys.stderr)
+    return report.exit_code
+
+
+def split(names: Sequence[str]) -> list[str]:
+    """Names given one by one, or several with commas between them."""
+    return [name for text in names for name in map(str.strip, text.split(",")) if name]
