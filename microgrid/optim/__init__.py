@@ -1,6 +1,6 @@
 """Optimizers, learning-rate schedules, and a training loop.
 
-SGD, momentum (Nesterov's, too), Adam, AdamW, weight decay and clipping by norm take PyTorch's steps.
+SGD, momentum (also Nesterov's), Adam, AdamW, weight decay and clipping by norm step as PyTorch's.
 A loop of your own may also hand `step` the gradient of a program, which leaves none in the nodes.
 
 >>> from microgrid import Value, optim
