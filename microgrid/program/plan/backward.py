@@ -8,13 +8,14 @@ rules of the table, called once with nodes: what they build is put beside every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.errors import GradientLostError, RuleError
+from microgrid.engine.errors import BranchError, GradientLostError, RuleError
 from microgrid.engine.rules import TABLE, Masked
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 from microgrid.engine.value import Constant, Op, Value
@@ -64,6 +65,20 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
             outputs.append(share if isinstance(share, Value) else Constant(share))
             where.append((i, plain))
     return tape_of(outputs, [upstream, y, *xs]), where
+
+
+@contextmanager
+def rules_build_graphs(tape: Tape) -> Iterator[None]:
+    """While the engine differentiates nodes of a tape: RuleError or BranchError, which name the
+    operation, for a rule that takes plain numbers only or looks at one."""
+    try:
+        with no_concrete_reads("a rule"):
+            yield
+    except (GradientLostError, BranchError):
+        for line, code in enumerate(tape.code):
+            count = len(tape.operands(line))
+            template(tape.ops[code], count, (True,) * count)
+        raise
 
 
 def adjoint(
