@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-import test_ops
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
+from shared.operations import ORACLES, UNARY, roomy
 from shared.strategies import QUICK, RATIONAL, Program, fractions, hundredths, programs
-from test_ops import ORACLES, UNARY, roomy
 
 import microgrid as mg
 import microgrid.engine.calculus
@@ -793,7 +792,7 @@ def test_a_planted_bug_in_the_calculus_is_caught(name, monkeypatch):
 
 
 def test_the_oracles_here_cover_every_function_of_one_number():
-    assert set(UNARY) <= set(test_ops.ORACLES)
+    assert set(UNARY) <= set(ORACLES)
 
 
 def test_an_inner_derivative_in_another_thread_still_depends_on_the_outer_variable():

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from shared.operations import arity, locals_at
 from shared.strategies import fractions, hundredths, small_integers
-from test_ops import arity, locals_at
 
 import microgrid.engine.value
 from microgrid import Value, gradients

@@ -8,7 +8,7 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_formula import balanced
+from shared.tex import balanced
 
 from microgrid import derive, formulas
 from microgrid.engine.errors import ExpressionError, ShapeError

@@ -6,12 +6,12 @@ import re
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from test_formula import balanced
-from test_ops import TABLE, hundredths, operands
-from test_program import EVERY, same
+from shared.operations import EVERY, hundredths, operands, same
+from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, record
+from microgrid.engine.ops import TABLE
 
 
 def neuron(x, w, b):

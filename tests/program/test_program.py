@@ -16,24 +16,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ops import TABLE, anywhere, operands
+from shared.operations import EVERY, anywhere, operands, same
 
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.engine.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
-from microgrid.engine.ops import bending, falling
+from microgrid.engine.ops import TABLE, falling
 from microgrid.program.engines import numba_engine as native
 from microgrid.program.plan import backward as adjoint
 
 ENGINES = ["numba", "numpy"]
-POWERS = {f.__name__ + str(k): f(k) for f in (falling, bending) for k in range(3)}
-EVERY = TABLE | POWERS
-
-
-def same(a, b):
-    """Equal to the last bit; 0 and −0 are equal, and so are nan and nan."""
-    return a == b or (a != a and b != b)
 
 
 def outcome(f, leaves):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_ops import TABLE, anywhere, operands, roomy
+from shared.operations import anywhere, operands, roomy
 
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.engine.errors import GraphError
-from microgrid.engine.ops import bending, falling
+from microgrid.engine.ops import TABLE, bending, falling
 from microgrid.program.plan.backward import template
 from microgrid.program.text.source import source
 

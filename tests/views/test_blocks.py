@@ -6,20 +6,20 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from fractions import Fraction
-from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shared.graphs import chain, mlp, squared_affine
 
 import microgrid as mg
 from microgrid import Value
 from microgrid.engine.errors import LabelError
 from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, topological
-from microgrid.matrices.examples import affine_circuit, label_entries, sigmoid_circuit
+from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
 from microgrid.views.blocks import MOST_BLOCKS, by_depth, by_label, by_scope, fold, wires_between
 from microgrid.views.drawing import draw
 from microgrid.views.wording import number
@@ -57,37 +57,6 @@ def graphs(draw):
             nodes.append(draw(st.sampled_from([lambda: a + b, lambda: a * b, lambda: a - 2]))())  # noqa: B023
         nodes[-1].label = draw(st.sampled_from(["", "", "", "h", "z_1"]))
     return nodes[-1]
-
-
-def chain(length, **_):
-    y = Value(0.5, "x")
-    for _ in range(length):
-        y = (y * 0.999).tanh()
-    return y
-
-
-def mlp(samples=1, sizes=(2, 16, 16, 1), scope=mg.scope):
-    rng = np.random.default_rng(0)
-    H = mg.matrix(rng.uniform(-1, 1, (samples, sizes[0])), "x")
-    for i, (m, n) in enumerate(pairwise(sizes)):
-        W, b = mg.matrix(rng.uniform(-1, 1, (m, n)), "w"), mg.matrix(rng.uniform(-1, 1, n), "b")
-        with scope(f"layer {i}"):
-            H = mg.affine(H, W, b)
-            H = mg.relu(H) if i + 2 < len(sizes) else H
-    with scope("loss"):
-        loss = mg.mean([(h - 1) ** 2 for h in H.ravel()])
-    return loss
-
-
-def squared_affine():
-    X, W = (
-        mg.matrix([[-1.5, 1.4], [1.1, -1.0]], "x"),
-        mg.matrix([[0.0, -0.1, 0.3], [0.6, -0.8, -0.9]], "w"),
-    )
-    Y = label_entries(mg.affine(X, W, mg.matrix([0.0, 0.1, 0.2], "b")))
-    loss = mg.total([(y - t) ** 2 for y, t in zip(Y.ravel(), (0.7, -0.1, 0.5, -1.0, -0.1, 0.4))])
-    loss.label = "L"
-    return loss
 
 
 # Which gates make up a block
@@ -315,14 +284,14 @@ def test_a_gradient_that_is_not_a_number_is_the_largest():
 def test_the_text_is_the_same_in_every_process():
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from test_blocks import chain, mlp, squared_affine, draw\n"
+        "from shared.graphs import chain, mlp, squared_affine\nfrom microgrid import draw\n"
         "for root in (mlp(), chain(70), squared_affine()):\n"
         "    root.backward(); print(draw(root, share_leaves=False).source)\n"
         "    print(draw(root, level='blocks').source)"
     )
     runs = [
         subprocess.run(
-            [sys.executable, "-c", program, os.path.dirname(__file__)],
+            [sys.executable, "-c", program, str(Path(__file__).parents[1])],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
             check=True,

@@ -10,6 +10,7 @@ from math import inf, nan
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, examples
@@ -202,7 +203,7 @@ MEANINGS = {
     "power": power,
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
-    "peak": lambda *xs: unknown("maximum", *xs),
+    "stop_gradient_max": lambda *xs: unknown("maximum", *xs),
     "total": lambda *xs: sum(xs),
     "dot": lambda *xs: sum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     "falling0": power,
@@ -391,18 +392,6 @@ def test_every_operation_has_a_formula_with_all_its_operands(entry: Op):
     text = latex(apply(entry, *parents))
     assert all(f"x_{i}" in text for i in range(len(parents)))
     balanced(text)
-
-
-def balanced(text: str) -> None:
-    """Braces, \\left and \\right, and environments close in the order in which they open."""
-    stack = []
-    pattern = r"\\(begin|end)\{(\w+)\}|\\(left|right)\b|(\\.)|([{}])"
-    for begins, environment, side, _, brace in re.findall(pattern, text):
-        if begins == "begin" or side == "left" or brace == "{":
-            stack.append(environment or side or brace)
-        elif begins or side or brace:
-            assert stack.pop() == (environment or side.replace("right", "left") or "{")
-    assert not stack
 
 
 def test_a_users_operation_is_written_by_its_name_or_by_its_own_template():
