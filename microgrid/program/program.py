@@ -170,14 +170,14 @@ class Program:
         wanted = self.asked(argnums)
         arguments, gradient = self.differentiated()
         x = [v for k in wanted for v in tree_leaves(arguments[k])]
-        with rules_build_graphs(self.tape):
+        with rules_build_graphs(self.tape, [*gradient]):
             rows = [gradients(gradient[v], x, create_graph=True) for v in x]
         return self.again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
 
     def differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
         """The arguments as nodes in their forms, and the gradient of every node as a node."""
         slots = self.tape.nodes()
-        with rules_build_graphs(self.tape):
+        with rules_build_graphs(self.tape, slots):
             found = gradients(slots[self.tape.outputs[0]], slots, create_graph=True)
         for v, g in zip(slots, found):
             if g.op is not None:

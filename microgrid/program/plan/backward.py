@@ -68,17 +68,30 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
 
 
 @contextmanager
-def rules_build_graphs(tape: Tape) -> Iterator[None]:
-    """While the engine differentiates nodes of a tape: RuleError or BranchError, which name the
-    operation, for a rule that takes plain numbers only or looks at one."""
+def rules_build_graphs(tape: Tape, slots: Sequence[Value]) -> Iterator[None]:
+    """While it lasts, the engine may differentiate the nodes of a tape, and asks no rule about a
+    constant. RuleError or BranchError, which name the operation, where a rule builds no graph."""
+    asked = {v: v.op for v in slots if v.op and v.op.rules and Constant in map(type, v.parents)}
+    for v, op in asked.items():
+        v.op = about(op, tuple([type(p) is not Constant for p in v.parents]))
     try:
         with no_concrete_reads("a rule"):
             yield
     except (GradientLostError, BranchError):
         for line, code in enumerate(tape.code):
-            count = len(tape.operands(line))
-            template(tape.ops[code], count, (True,) * count)
+            active = tuple([type(slots[s]) is not Constant for s in tape.operands(line)])
+            template(tape.ops[code], len(active), active)
         raise
+    finally:
+        for v, op in asked.items():
+            v.op = op
+
+
+@lru_cache(maxsize=4096)
+def about(op: Op, active: tuple[bool, ...]) -> Op:
+    """The same operation, from which no gradient flows to the operands that are not active."""
+    rules = [rule if wanted else lambda *_: NO_PATH for rule, wanted in zip(op.rules, active)]
+    return Op(op.name, op.forward, *rules)
 
 
 def adjoint(
