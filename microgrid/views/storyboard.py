@@ -14,9 +14,8 @@ from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, topological, zero
 from microgrid.views.dot_labels import extent
 from microgrid.views.explanation import Row, explain, written
-from microgrid.views.wording import GREEN, INK, RED, caption, constant, number, split
+from microgrid.views.wording import GREEN, INK, RED, caption, constant, lowered, number
 
-LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
 Move = tuple[str, dict[int, str]]  # a selector, and from which frame on it looks how
 
@@ -57,7 +56,7 @@ class Script:
         self.rows, self.digits = explain(root).rows, digits
         order = topological(root)
         self.index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
-        name = named(root) if root.label else "the result"
+        name = lowered(root.label) if root.label else "the result"
         self.title = f"The backward pass of {name}" if root.label else "A backward pass"
         self.frames: list[Frame] = []
         self.spans: list[Span] = []
@@ -71,15 +70,19 @@ class Script:
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
-        return named(v) if v.label else f"the output of {caption(v)} ({self.number(v.data)})"
+        return (
+            lowered(v.label) if v.label else f"the output of {caption(v)} ({self.number(v.data)})"
+        )
 
     def forward(self, order: list[Value]) -> None:
         leaves = [v for v in order if v.op is None and v.label and not isinstance(v, Constant)]
-        given = self.listed(f"{named(v)} = {self.number(v.data)}" for v in leaves)
+        given = self.listed(f"{lowered(v.label)} = {self.number(v.data)}" for v in leaves)
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
         for v in order:
             if v.op is not None:
-                told = f"{caption(v)} computes {named(v)} = {self.formula(v)}".replace("  = ", " ")
+                told = f"{caption(v)} computes {lowered(v.label)} = {self.formula(v)}".replace(
+                    "  = ", " "
+                )
                 said = (f"{told} = {self.number(v.data)}",)
                 self.frames.append(Frame("forward", said, marks=self.marks(v)))
             if v in self.index:
@@ -142,9 +145,10 @@ class Script:
         """The last frame, in which also those have a gradient that no path reaches: zero."""
         last = len(self.frames)
         leaves = [v for v in self.index if v.op is None and v.label]
-        before = f"∂{named(root)}/∂" if root.label else ""
+        before = f"∂{lowered(root.label)}/∂" if root.label else ""
         found = self.listed(
-            f"{before}{named(v)} = {self.number(self.totals.get(v, zero(v)))}" for v in leaves
+            f"{before}{lowered(v.label)} = {self.number(self.totals.get(v, zero(v)))}"
+            for v in leaves
         )
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
         self.widest: dict[int, Any] = {}
@@ -187,12 +191,6 @@ class Script:
 
 
 # Words
-
-
-def named(v: Value) -> str:
-    """The label, with its subscript lowered where Unicode can: w₀."""
-    base, below = split(v.label)
-    return base + "".join(map(LOWERED.get, below)) if set(below) <= set(LOWERED) else v.label  # type: ignore[arg-type]
 
 
 def signed(shown: str) -> str:

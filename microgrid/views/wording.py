@@ -14,7 +14,8 @@ from microgrid.engine.value import Constant, Value
 GREEN, RED, INK, NOTE = "#0a7d20", "#c62828", "#333333", "#6a3fa0"
 SUBSCRIPT = re.compile(r"(.+)_(?:\{([^{}]+)\}|([0-9]+|[^\W_]))", re.DOTALL)
 SIGNS = str.maketrans("*-", "×−", " ")
-RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+RAISED = str.maketrans("0123456789−-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 WIDE = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
@@ -26,6 +27,16 @@ def split(label: str) -> tuple[str, str]:
     """
     match = SUBSCRIPT.fullmatch(label)
     return (match[1], match[2] or match[3]) if match else (label, "")
+
+
+def lowered(label: str) -> str:
+    """The label, with its subscript lowered where Unicode can.
+
+    >>> lowered("w_{12}"), lowered("w_b")
+    ('w₁₂', 'w_b')
+    """
+    base, below = split(label)
+    return base + "".join([LOWERED[c] for c in below]) if set(below) <= set(LOWERED) else label
 
 
 def subscripted(name: str, index: Sequence[int], comma: str = "") -> str:
