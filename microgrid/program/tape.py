@@ -99,13 +99,13 @@ class Tape:
         free = (name for name in others if name not in owner)
         return {s: own.get(s) or next(free) for s in slots}
 
-    def nodes(self, inputs: Sequence[float] = ()) -> list[Value]:
+    def nodes(self, inputs: Sequence[float] | None = None) -> list[Value]:
         """The graph again, a node for each slot: with its number at these inputs, else with nan."""
         found = [Value(x) for x in inputs or [nan] * self.inputs]
         found += [Constant(x) for x in self.constants.tolist()]
         for line, code in enumerate(self.code.tolist()):
             op, parents = self.ops[code], tuple([found[s] for s in self.operands(line)])
-            number = float(op.forward(*[p._number for p in parents])) if inputs else nan
+            number = float(op.forward(*[p._number for p in parents])) if inputs is not None else nan
             a, b = parents if len(parents) == 2 else (parents, None)
             found.append(node(op, a, b, number, 0))
         for slot, name in self.names().items():

@@ -10,7 +10,6 @@ import ast
 import builtins
 import inspect
 import math
-import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,14 +19,13 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from microgrid.engine import numeric
+from microgrid.engine.functions import OPERATORS
+from microgrid.views.notation import joined
 
 INDENT = "    "
 LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
-SIGNS = {
-    operator.add: "({}) + ({})", operator.sub: "({}) - ({})", operator.mul: "({}) * ({})",
-    operator.truediv: "({}) / ({})", operator.pow: "({}) ** ({})", operator.neg: "-({})",
-    operator.pos: "({})", operator.abs: "abs({})",
-}  # fmt: skip
+SIGNS = {name: op.text.replace("^", "**") for name, op in OPERATORS.items()}
+SIGNS |= {"neg": "-{}", "pos": "+{}", "abs": "abs({})"}
 FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum", min: "minimum"}
 SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
 
@@ -57,11 +55,18 @@ class Library:
         return f if core is numeric.float_power and not self.prefix else core
 
     def arrays(self, operands: Sequence[str]) -> str:
-        """Operands of a function; PyTorch's take tensors only."""
+        """Operands of a function; PyTorch's take tensors only: `join` sees which need no call."""
         torch = self.prefix == "torch"
-        return ", ".join(
-            [f"tensor({x})" if torch and LITERAL.fullmatch(x) else x for x in operands]
-        )
+        return ", ".join([f"tensor({x})" if torch and x[0] == "#" else x for x in operands])
+
+    def join(self, pieces: Sequence[str], operands: Sequence[str]) -> str:
+        """A template with its operands; what is no literal is a tensor already."""
+        pieces = [piece.replace("^", " ** ") for piece in pieces]
+        for i, operand in enumerate(operands):
+            if pieces[i].endswith("tensor(") and not LITERAL.fullmatch(operand):
+                pieces[i] = pieces[i].removesuffix("tensor(")
+                pieces[i + 1] = pieces[i + 1].removeprefix(")")
+        return joined(pieces, operands)
 
     def where(self, condition: str, a: str, b: str) -> str:
         own = "" if "where" in self.helpers else f"{self.prefix}."
@@ -75,9 +80,9 @@ class Library:
 
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
-        if f in SIGNS:
-            return SIGNS[f].format(*operands)
         name, plain = f.__name__, ", ".join(operands)
+        if f.__module__ == "_operator" and name in SIGNS:
+            return SIGNS[name].format(*operands)
         if f is abs or (f.__module__ == "builtins" and not self.prefix):
             return f"{name}({plain})"
         if f.__module__ == "math":
@@ -431,9 +436,9 @@ class Branchless:
             return f"{name}({operands})"
         if isinstance(core, BuiltinFunctionType):
             if core.__module__ != "math":
-                return library.builtin(core, list(map(self.number, args)))
+                return f"({library.builtin(core, list(map(self.number, args)))})"
             if any(map(self.loads, args)):
-                return library.builtin(core, list(map(self.operand, args)))
+                return f"({library.builtin(core, list(map(self.operand, args)))})"
             return f"math.{core.__name__}({operands})"  # of constants it stays
         if not isinstance(core, FunctionType):
             raise refused(node)

@@ -6,11 +6,11 @@ the libraries get them translated (translate.py). So a new operation needs no li
 
 from __future__ import annotations
 
-import ast
 import builtins
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -18,14 +18,13 @@ import numpy as np
 
 from microgrid.engine import numeric, ops
 from microgrid.engine.errors import GraphError
-from microgrid.engine.value import Op
+from microgrid.engine.value import Constant, Op, Value
 from microgrid.program.forms import Form
-from microgrid.program.tape import LAST_BIT, Tape
+from microgrid.program.tape import Tape
 from microgrid.program.text.branchless import (
     FOLDS,
     INDENT,
     LIBRARIES,
-    LITERAL,
     MODULES,
     Branchless,
     Function,
@@ -33,18 +32,14 @@ from microgrid.program.text.branchless import (
     number_text,
 )
 from microgrid.program.text.statements import (
-    ARITHMETIC,
     RESERVED,
-    Apply,
-    Expression,
-    Statement,
+    Statements,
     identifier,
-    operations,
-    product,
-    tidy,
-    wengert,
-    written,
+    sum_template,
+    terms_of,
+    total,
 )
+from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
 WIDTH, STANDARD = 100, ("functools", "math", "operator")
 PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
@@ -70,24 +65,28 @@ class Module:
         self, tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
         result: Form | None,
     ) -> None:  # fmt: skip
-        self.tape, self.forms, self.result = tape, forms, result
+        self.forms, self.result, self.single = forms, result, len(tape.outputs) == 1
         self.library, self.helpers = LIBRARIES[language], Helpers(language)
-        self.single = len(tape.outputs) == 1
-        everything = (1 << min(len(forms), LAST_BIT + 1)) - 1
-        self.w = wengert(tape, everything if self.single else None)
-        found = [op for s in [*self.w.forward, *self.w.backward]
-                 for e in (s.value, *[x for pair in s.terms for x in pair])
-                 for op in operations(e) if op not in ARITHMETIC]  # fmt: skip
+        self.notation = replace(
+            PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
+        )
+        self.w = w = Statements(tape)
+        found = [*[v.op for v in w.forward if v.op], *w.operations]
         for op in sorted(dict.fromkeys(found), key=lambda op: ops.TABLE.get(op.name) is not op):
-            self.helpers.call(op, ["1.0"] * (op.arity or 2))  # only to know the names
+            if op not in ARITHMETIC:  # only to know the names
+                self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
         taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
-        self.names = {slot: identifier(label, taken) for slot, label in self.w.labels.items()}
+        self.names = w.names(taken)
+        taken |= {*self.names.values()}
         self.parameters, begin = [], 0
         for form, name in zip(forms, names):  # one number is called like its argument
-            own = self.names.get(begin, "") if form.kind is float else ""
+            own = self.names[w.inputs[begin]] if form.kind is float else ""
             alike = own == identifier(name, set())
             self.parameters.append(own if alike else identifier(name, taken))
             begin += form.size
+        self.forward, self.backward = [
+            [line for v in nodes for line in self.statement(v)] for nodes in (w.forward, w.backward)
+        ]
 
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
@@ -122,12 +121,10 @@ class Module:
 
     def function(self, name: str) -> str:
         """`value`, or `value_and_grad` with the statements of the backward pass."""
-        forward = [line for s in self.w.forward for line in self.statement(s)]
-        lines = [*self.unpacked(), *forward]
+        lines = [*self.unpacked(), *self.forward]
         if name != "value":
-            backward = [line for s in self.w.backward for line in self.statement(s)]
-            lines = [*self.unpacked(), *["# forward"] * bool(backward), *forward,
-                     "", "# backward: upstream × local", *backward]  # fmt: skip
+            lines = [*self.unpacked(), *["# forward"] * bool(self.backward), *self.forward,
+                     "", "# backward: upstream × local", *self.backward]  # fmt: skip
         lines.append(f"return {self.returned(name)}")
         body = fitted("\n".join([f"{INDENT}{x}".rstrip() for x in lines]))
         text = f"def {name}({', '.join(self.parameters)}):\n{body}"
@@ -140,53 +137,41 @@ class Module:
 
     def unpacked(self) -> list[str]:
         """The entries of the arguments get their names."""
-        entries = map(self.names.__getitem__, range(self.tape.inputs))
+        entries = iter([self.names[v] for v in self.w.inputs])
         pairs = [(nested(form, entries), p) for form, p in zip(self.forms, self.parameters)]
         return [line for names, p in pairs for line in unpack(names, p, self.library.array)]
 
-    def statement(self, s: Statement) -> list[str]:
+    def statement(self, v: Value) -> list[str]:
         """One statement, or several where a sum is very long."""
-        name, pairs = self.names[s.slot], s.terms
-        if isinstance(s.value, Apply) and s.value.op.terms and s.value.op.arity is None:
-            pairs = tuple(s.value.op.terms(*s.value.operands))
-        terms = [self.term(product(p, q, ops.mul)) for p, q in pairs] or [self.term(s.value)]
-        if len(terms) == 1 and LITERAL.fullmatch(terms[0]):
-            of = next(slot for slot, made in self.w.gradient.items() if made == s.slot)
-            terms = [self.everywhere(of, terms[0])]
-        lines = [f"{name} = {added(terms[:PIECE])}"]
-        for i in range(PIECE, len(terms), PIECE):
-            lines.append(f"{name} = {added([name, *terms[i : i + PIECE]])}")
+        if type(v) is Constant:  # a gradient that is a mere number
+            return [f"{self.names[v]} = {self.everywhere(v)}"]
+        terms, lines = terms_of(v, self.names), []
+        if terms[0] is v:
+            return [f"{self.names[v]} = {write(v, self.notation, self.names)}"]
+        for i in range(0, len(terms), PIECE):
+            piece = total([*[v] * bool(i), *terms[i : i + PIECE]])
+            text = write(piece, self.notation, self.names).replace(" + -", " - ")
+            lines.append(f"{self.names[v]} = {text}")
         return lines
 
-    def everywhere(self, slot: int, number: str) -> str:
-        """The gradient of a slot that is a mere number, for each sample of a batch."""
+    def everywhere(self, gradient: Value) -> str:
+        """A gradient that is a mere number, for each sample of a batch."""
+        number = number_text(gradient._number)
         if not (prefix := self.library.prefix):
             return number
-        like = {"1.0": "ones_like({})", "0.0": "zeros_like({})"}
-        call = like.get(number, f"full_like({{}}, {number})")
-        return f"{prefix}.{call.format(self.names[slot])}"
-
-    def term(self, e: Expression) -> str:
-        """An expression without needless brackets."""
-        return tidy(written(e, self.names, self.helpers.call, number_text))
+        of = next(v for v, g in self.w.gradient.items() if g is gradient)
+        return f"{prefix}.{'ones' if gradient._number else 'zeros'}_like({self.names[of]})"
 
     def returned(self, name: str) -> str:
         """What a function returns."""
-        constants = map(number_text, self.tape.constants.tolist())
-        names = self.names | dict(enumerate(constants, self.tape.inputs))
-        outputs = [names[s] for s in self.tape.outputs.tolist()]
+        outputs = [self.names.get(v) or number_text(v._number) for v in self.w.outputs]
         if name == "value":
             form = self.result or Form(list, (), (Form(float),) * len(outputs))
             return outputs[0] if self.single else bracketed(nested(form, iter(outputs)))
-        gradients = map(self.gradient, range(self.tape.inputs))
+        gradients = iter([self.names[self.w.gradient[v]] for v in self.w.inputs])
         found = [bracketed(nested(form, gradients)) for form in self.forms]
         together = ", ".join(found)
         return f"{outputs[0]}, {together if len(found) == 1 else f'({together})'}"
-
-    def gradient(self, slot: int) -> str:
-        """The name of the gradient of an input, or the 0 of one that leads nowhere."""
-        made = self.w.gradient.get(slot)
-        return self.everywhere(slot, "0.0") if made is None else self.names[made]
 
 
 class Helpers:
@@ -210,12 +195,12 @@ class Helpers:
 
     def called(self, op: Op, operands: list[str]) -> str:
         if op.terms is not None:
-            return added([f"({p}) * ({q})" if q != 1.0 else p for p, q in op.terms(*operands)])
+            return sum_template(op, operands)
         lib, arrays = self.library, self.library.arrays(operands)
         core = lib.core(op.forward)
         if lib.prefix and ops.TABLE.get(op.name) is op:
             if core is numeric.where:
-                return lib.where(f"({operands[0]}) != 0", *operands[1:])
+                return lib.where(f"{operands[0]} != 0", *operands[1:])
             if core in FOLDS:
                 return lib.folded(FOLDS[core], operands)
             if (name := op.name) in lib.own:
@@ -284,17 +269,9 @@ class Helpers:
         return f"@functools.partial(np.vectorize, otypes=[float])\n{text}"
 
 
-def added(terms: Sequence[str]) -> str:
-    """The sum of texts without needless brackets, from the left; a + -b is a - b."""
-    text = terms[0]
-    for term in terms[1:]:
-        tree = ast.parse(term, mode="eval").body
-        loose = isinstance(tree, ast.IfExp) or (
-            isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
-        )
-        term = f"({term})" if loose else term
-        text += f" - {term[1:]}" if term.startswith("-") else f" + {term}"
-    return text
+def number_and_strength(x: float) -> tuple[str, int]:
+    text = number_text(float(x))
+    return text, UNARY if text.startswith("-") else ATOM
 
 
 def nested(form: Form, entries: Iterator[Any]) -> Any:
