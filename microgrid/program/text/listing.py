@@ -130,8 +130,9 @@ def statement(v: Value, names: Mapping[Value, str], notation: Notation) -> str:
     """A statement as text: v_2 = w·x + b."""
     terms = terms_of(v, names)
     if len(terms) > MOST:
-        terms = [*terms[: MOST - 2], Value(0.0, f"… ({len(terms):,} terms)"), terms[-1]]
-    text = write(v if terms[0] is v else total(terms), notation, names)
+        terms = [*terms[: MOST - 2], (Value(0.0, f"… ({len(terms):,} terms)"), 1.0),
+                 terms[-1]]  # fmt: skip
+    text = write(v if terms[0][0] is v else total(terms), notation, names)
     return f"{names[v]} = {text}".replace(" + -", " - ")
 
 

@@ -146,10 +146,10 @@ class Module:
         if type(v) is Constant:  # a gradient that is a mere number
             return [f"{self.names[v]} = {self.everywhere(v)}"]
         terms, lines = terms_of(v, self.names), []
-        if terms[0] is v:
+        if terms[0][0] is v:
             return [f"{self.names[v]} = {write(v, self.notation, self.names)}"]
         for i in range(0, len(terms), PIECE):
-            piece = total([*[v] * bool(i), *terms[i : i + PIECE]])
+            piece = total([*[(v, 1.0)] * bool(i), *terms[i : i + PIECE]])
             text = write(piece, self.notation, self.names).replace(" + -", " - ")
             lines.append(f"{self.names[v]} = {text}")
         return lines
@@ -214,7 +214,7 @@ class Helpers:
         name = identifier(known, {*self.reserved, *dir(builtins), *others})
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward
-        return f"{name}(({arrays},))" if sequence else f"{name}({arrays})"
+        return f"{name}(({arrays}{',' * (len(operands) == 1)}))" if sequence else f"{name}({arrays})"
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""

@@ -20,6 +20,7 @@ from microgrid.engine.value import Constant, Op, Value, accumulate, node, topolo
 from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.tape import Tape, is_one
 
+Term = tuple[Value, float]  # a node with a sign
 RESERVED = {*ops.TABLE, *dir(builtins), "math", "np", "jnp", "torch", "xp"}
 
 
@@ -54,9 +55,9 @@ class Statements:
             if gradient is not None:
                 self.gradient[v] = gradient
                 gradient._label = f"d{v._label}"
-        ends, known = {*self.gradient.values()}, {*self.inputs, *self.forward}
+        ends = {*self.gradient.values()}
         order = topological(node(ops.identity, tuple(self.gradient.values()), None, nan, 0))[:-1]
-        made = [v for v in order if v in ends or (v.op and v not in known)]
+        made = merged(order, {*self.inputs, *self.forward}, ends)
         uses = Counter([p for v in made for p in v.parents])
         self.backward = [v for v in made if v in ends or v in masks or uses[v] > 1]
         self.operations = [*dict.fromkeys([v.op for v in made if v.op])]
@@ -69,6 +70,26 @@ class Statements:
         used = {*taken}
         nodes = [*self.inputs, *self.forward, *self.backward]
         return {v: identifier(v._label, used) for v in nodes}
+
+
+def merged(
+    order: Sequence[Value], known: Collection[Value], ends: Collection[Value]
+) -> list[Value]:
+    """The new nodes of an order. Equal ones become one, but for the ends and what is added up."""
+    first: dict[Any, Value] = {}  # of those that are equal
+    stands_for: dict[Value, Value] = {}
+    found = []
+    for v in order:
+        if v in known:
+            continue
+        parents = tuple([stands_for.get(p, p) for p in v.parents])
+        key = (v.op, *parents) if v.op else float(v._number).hex()
+        v._a, v._b = parents if len(parents) == 2 else (parents, None)
+        in_a_sum = v in ends or (v.op and v.op.terms)
+        stands_for[v] = v if in_a_sum else first.setdefault(key, v)
+        if stands_for[v] is v and (v.op or v in ends):
+            found.append(v)
+    return found
 
 
 def identifier(label: str, taken: set[str]) -> str:
@@ -89,37 +110,50 @@ def identifier(label: str, taken: set[str]) -> str:
     return unique
 
 
-def terms_of(v: Value, names: Collection[Value]) -> list[Value]:
-    """The nodes that add up to v, from the left: v alone where it is no sum.
+def terms_of(v: Value, names: Collection[Value]) -> list[Term]:
+    """The terms that add up to v, from the left; v alone where it is no sum.
 
     Sums without a name are taken apart. No term is a product with 1.
     """
-    later: list[list[Value]] = []
-    while v.op and v.op.terms:
+    later: list[list[Term]] = []
+    sign = 1.0
+    while sign == 1.0 and v.op and v.op.terms:
         (first, factor), *rest = v.op.terms(*v.parents)
         later.append([product(p, q, names) for p, q in rest])
-        v = product(first, factor, names)
+        v, sign = product(first, factor, names)
         if v in names or not is_one(factor):
             break
-    return [v, *[term for terms in reversed(later) for term in terms]]
+    return [(v, sign), *[term for terms in reversed(later) for term in terms]]
 
 
-def product(p: Any, q: Any, names: Collection[Value]) -> Value:
-    """p·q as a node, without a factor of 1 that has no name."""
+def product(p: Any, q: Any, names: Collection[Value]) -> Term:
+    """p·q as a node and a sign, without a factor of ±1 that has no name."""
     p, q = [x if isinstance(x, Value) else Constant(x) for x in (p, q)]
+    if type(q) is Constant and q._number == -1 and q not in names:
+        return p, -1.0
     needless = [is_one(x) and x not in names for x in (p, q)]
-    if any(needless):
-        v = q if needless[0] else p
-        terms = v.op.terms(*v.parents) if v not in names and v.op and v.op.terms else []
-        return product(*terms[0], names) if len(terms) == 1 else v
-    if type(q) is Constant and q._number == -1:
-        return node(ops.neg, (p,), None, nan, 0)
-    return node(ops.mul, p, q, nan, 0)
+    if not any(needless):
+        return node(ops.mul, p, q, nan, 0), 1.0
+    v = q if needless[0] else p
+    terms = v.op.terms(*v.parents) if v not in names and v.op and v.op.terms else []
+    return product(*terms[0], names) if len(terms) == 1 else (v, 1.0)
 
 
-def total(terms: Sequence[Value]) -> Value:
-    """The sum of terms as a node; a single term is not taken apart."""
-    a, b = terms if len(terms) == 2 else (tuple(terms), None)
+def total(terms: Sequence[Term]) -> Value:
+    """The sum of terms as a node, whose operands are written by their names."""
+    found: list[Value] = []
+    for v, sign in terms:
+        if sign == 1.0:
+            found.append(v)
+        elif found:
+            found = [node(ops.sub, sum_node(found), v, nan, 0)]
+        else:
+            found = [node(ops.neg, (v,), None, nan, 0)]
+    return sum_node(found)
+
+
+def sum_node(operands: Sequence[Value]) -> Value:
+    a, b = operands if len(operands) == 2 else (tuple(operands), None)
     return node(ops.total, a, b, nan, 0)
 
 
