@@ -13,9 +13,10 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from microgrid.engine import numeric
@@ -155,20 +156,18 @@ Take = Callable[[str, Any], None]  # sees to it that a name means this thing whe
 
 
 class Function:
-    """A function of Python that stands as a plain `def` in a file."""
+    """A function of Python whose text stands in a file: a plain `def`, or a lambda."""
 
     def __init__(self, f: FunctionType) -> None:
-        if f.__name__ == "<lambda>":
-            raise Untranslatable("its function is a lambda: write a def")
-        try:
-            self.lines = textwrap.dedent(inspect.getsource(f.__code__)).splitlines()
-            tree = ast.parse("\n".join(self.lines)).body[0]
-        except (OSError, SyntaxError):
-            tree = ast.Pass()
+        name, tree = f.__name__, None
+        with suppress(OSError, SyntaxError):
+            write = lambda_as_def if name == "<lambda>" else inspect.getsource
+            self.lines = textwrap.dedent(write(f.__code__)).splitlines()
+            tree = (ast.parse("\n".join(self.lines)).body or [None])[0]
         if not isinstance(tree, ast.FunctionDef):
-            raise Untranslatable(f"the text of {f.__name__} is in no file")
+            raise Untranslatable(f"the text of {name} is in no file")
         if f.__module__ != numeric.__name__ and tree.decorator_list:
-            raise Untranslatable(f"{f.__name__} is decorated")
+            raise Untranslatable(f"{name} is decorated")
         self.f, self.tree = f, tree
         self.arguments = [n for n in ast.walk(tree) if isinstance(n, ast.arg)]
         for a in self.arguments:
@@ -176,8 +175,7 @@ class Function:
         self.local = {a.arg for a in self.arguments} | {*stored(tree.body)}
         self.local |= {n.name for s in tree.body for n in ast.walk(s)
                        if isinstance(n, ast.FunctionDef)}  # fmt: skip
-        self.cells = {k: c.cell_contents
-                      for k, c in zip(f.__code__.co_freevars, f.__closure__ or ())}  # fmt: skip
+        self.cells = dict(zip(f.__code__.co_freevars, [c.cell_contents for c in f.__closure__ or ()]))
 
     def meaning(self, name: str) -> Any:
         """What a name stands for that is not local."""
@@ -206,6 +204,18 @@ class Function:
         lines = [f"{margin}{k} = {x}" for k, x in numbers.items()] + lines
         head = f"def {name}({ast.unparse(self.tree.args)}):\n"
         return head + re.sub(r"  # type: ignore.*", "", "\n".join(lines))
+
+
+def lambda_as_def(code: CodeType) -> str:
+    """The text of a lambda as a `def`; the places of its instructions tell which one it is."""
+    places = [((p[0], p[2]), (p[1], p[3])) for p in code.co_positions() if p[3]]
+    found = []
+    for n in ast.walk(ast.parse("".join(inspect.findsource(code)[0]))):
+        if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno:
+            first, last = (n.body.lineno, n.body.col_offset), (n.body.end_lineno, n.body.end_col_offset)
+            if all(first <= begin and end <= last for begin, end in places):
+                found.append(f"def f({ast.unparse(n.args)}):\n    return {ast.unparse(n.body)}")
+    return found[-1] if places or len(found) == 1 else ""  # the innermost
 
 
 class Branchless:

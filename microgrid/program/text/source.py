@@ -210,7 +210,8 @@ class Helpers:
         if not isinstance(core, FunctionType):
             raise Untranslatable("its forward is no function of Python's")
         others = {name for name, f in self.objects.items() if f is not core}
-        known = op.name if core.__closure__ else core.__name__  # those of a closure are alike
+        alike = core.__closure__ or core.__name__ == "<lambda>"  # in name alone
+        known = op.name if alike else core.__name__
         name = identifier(known, {*self.reserved, *dir(builtins), *others})
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward

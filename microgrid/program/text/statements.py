@@ -61,9 +61,10 @@ class Statements:
         uses = Counter([p for v in made for p in v.parents])
         self.backward = [v for v in made if v in ends or v in masks or uses[v] > 1]
         self.operations = [*dict.fromkeys([v.op for v in made if v.op])]
-        helpers = [v for v in self.backward if v not in ends]
-        for i, v in enumerate(helpers, 1):
-            v._label = masks.get(v, f"t{i}")
+        for v, label in masks.items():
+            v._label = label
+        for i, v in enumerate([v for v in self.backward if v not in ends and v not in masks], 1):
+            v._label = f"t{i}"
 
     def names(self, taken: Collection[str] = RESERVED) -> dict[Value, str]:
         """The nodes with their names as identifiers of Python, none of them taken."""
@@ -75,9 +76,12 @@ class Statements:
 def merged(
     order: Sequence[Value], known: Collection[Value], ends: Collection[Value]
 ) -> list[Value]:
-    """The new nodes of an order. Equal ones become one, but for the ends and what is added up."""
-    first: dict[Any, Value] = {}  # of those that are equal
-    stands_for: dict[Value, Value] = {}
+    """The new nodes of an order. Equal ones become one, but for the ends and their terms."""
+    terms = [*ends]
+    for v in terms:  # a list that grows
+        pairs = v.op.terms(*v.parents) if v.op and v.op.terms else []
+        terms += [p for p, q in pairs if not isinstance(q, Value) and p not in ends]
+    kept, first, stands_for = {*terms}, dict[Any, Value](), dict[Value, Value]()
     found = []
     for v in order:
         if v in known:
@@ -85,8 +89,7 @@ def merged(
         parents = tuple([stands_for.get(p, p) for p in v.parents])
         key = (v.op, *parents) if v.op else float(v._number).hex()
         v._a, v._b = parents if len(parents) == 2 else (parents, None)
-        in_a_sum = v in ends or (v.op and v.op.terms)
-        stands_for[v] = v if in_a_sum else first.setdefault(key, v)
+        stands_for[v] = v if v in kept else first.setdefault(key, v)
         if stands_for[v] is v and (v.op or v in ends):
             found.append(v)
     return found
