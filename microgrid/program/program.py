@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import scalar, tree_leaves
+from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
 from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
 from microgrid.engine.ops import identity
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine as native
-from microgrid.program.forms import Form, form_of, leaves, opened
+from microgrid.program.forms import Form, filled, form_of, leaves, opened
+from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
-from microgrid.program.tape import Floats, tape_of
+from microgrid.program.tape import Floats, tape_of, without_ones
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import source
 from microgrid.program.tracing import no_concrete_reads
@@ -142,6 +143,54 @@ class Program:
         a batch axis; the gradients of shared arguments are sums over the samples.
         """
         return Batched(self, in_axes, threads)
+
+    def gradient(self, argnums: int | Sequence[int] = 0) -> Program:
+        """The program of ∂value/∂argument, in the form of that argument; a tuple for several.
+
+        The function must have returned one number. The engine's own backward pass makes the
+        program, which can be differentiated in turn. `value_and_grad` is quicker for numbers.
+
+        >>> cube = record(lambda x: x**3, 1.0)
+        >>> cube.gradient()(2.0), cube.gradient().gradient()(2.0)
+        (12.0, 12.0)
+        """
+        wanted = self.asked(argnums)
+        arguments, gradient = self.differentiated()
+        found = tuple([tree_map(gradient.__getitem__, arguments[k]) for k in wanted])
+        return self.again(found if isinstance(argnums, Sequence) else found[0], arguments)
+
+    def hessian(self, argnums: int | Sequence[int] = 0) -> Program:
+        """The program of the matrix ∂²value/∂x∂x, where x is the argument flattened row by row.
+
+        For several arguments x holds the entries of all, one argument after the other.
+
+        >>> record(lambda x: x[0] ** 2 * x[1], [1.0, 1.0]).hessian()([2.0, 3.0]).tolist()
+        [[6.0, 4.0], [4.0, 0.0]]
+        """
+        wanted = self.asked(argnums)
+        arguments, gradient = self.differentiated()
+        x = [v for k in wanted for v in tree_leaves(arguments[k])]
+        with rules_build_graphs(self.tape, [*gradient]):
+            rows = [gradients(gradient[v], x, create_graph=True) for v in x]
+        return self.again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
+
+    def differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
+        """The arguments as nodes in their forms, and the gradient of every node as a node."""
+        slots = self.tape.nodes()
+        with rules_build_graphs(self.tape, slots):
+            found = gradients(slots[self.tape.outputs[0]], slots, create_graph=True)
+        for v, g in zip(slots, found):
+            if g.op is not None:
+                g._label = f"d{v._label}"
+        leaves = iter(slots)
+        return [filled(form, leaves) for form in self.forms], dict(zip(slots, found))
+
+    def again(self, y: Any, arguments: Sequence[Any]) -> Program:
+        """The program of y, a result of the same arguments."""
+        engine = "auto" if self.engine == native.NAME else self.engine
+        outputs = iter(without_ones(tree_leaves(y)))
+        y = tree_map(lambda _: next(outputs), y)
+        return Program(y, [tree_leaves(x) for x in arguments], self.forms, self.names, engine)
 
     def listing(self, *inputs: Any) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.

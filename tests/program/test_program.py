@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared.graphs import GATES, graphs
 from shared.operations import EVERY, anywhere, operands, same
 
 import microgrid as mg
@@ -89,39 +90,6 @@ def test_at_every_special_number_the_bits_or_the_error_are_the_engines(name):
 
 
 # Whole graphs.
-
-UNARY = ["exp", "tanh", "sin", "sigmoid", "relu", "softplus", "absolute", "square", "neg", "cos"]
-BINARY = ["add", "sub", "mul", "mul", "add", "maximum", "hypot", "logaddexp", "total", "dot"]
-
-
-@st.composite
-def graphs(draw, most=25):
-    """A function of a list of numbers: random operations on what came before, in random order.
-
-    No line is written twice, so that nothing is merged and all sums have the engine's order.
-    """
-    count = draw(st.integers(1, 4))
-    steps = []
-    for k in range(draw(st.integers(1, most))):
-        one = draw(st.booleans())
-        name = draw(st.sampled_from(UNARY if one else BINARY))
-        recent = st.integers(max(0, count + k - 6), count + k - 1)
-        places = [draw(recent)] if one else [draw(recent), draw(st.integers(0, count + k - 1))]
-        if (name, *places) not in [s[:1] + s[1] for s in steps]:
-            steps.append((name, tuple(places)))
-        else:
-            steps.append(("total", (places[0], k % (count + k), places[-1], 0)))
-    points = draw(st.lists(st.integers(-300, 300), min_size=count, max_size=count))
-
-    def f(*xs):
-        nodes = list(xs)
-        for name, places in steps:
-            y = TABLE[name](*[nodes[i] for i in places])
-            nodes.append(mg.clip(y, -10.0, 10.0) if name in ("exp", "square", "mul", "dot") else y)
-        return nodes[-1]
-
-    return f, [p / 100 for p in points]
-
 
 @settings(max_examples=150, deadline=None)
 @given(graphs())
@@ -851,16 +819,7 @@ def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
         test()
 
 
-# NoPath gates: where nothing comes back, not even 0 × inf does.
-
-GATES = [
-    lambda x, y: mg.where(mg.sqrt(x), x, 2 * x) + y,
-    lambda x, y: mg.where(x, mg.sqrt(x) * 3, 0.0) + x * y,
-    lambda x, y: mg.where(y, mg.where(x, mg.sqrt(x), x) * mg.sqrt(y), mg.sqrt(x + 1)) * y,
-    lambda x, y: mg.maximum(mg.where(x, mg.sqrt(x), x), mg.hypot(x, y)),
-    lambda x, y: mg.where(mg.sqrt(x) * mg.where(mg.sqrt(y), 1, 2), x * y, x + mg.sqrt(mg.exp(y))),
-    lambda x, y: mg.where(x, mg.log(x + 1e-320) * y, y) * mg.where(y, mg.sqrt(y), 1.0),
-]
+# Behind gates that are shut nothing comes back, not even 0 × inf does.
 
 
 @pytest.mark.parametrize("engine", ENGINES)

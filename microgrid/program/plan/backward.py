@@ -8,13 +8,14 @@ rules of the table, called once with nodes: what they build is put beside every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.errors import GradientLostError, RuleError
+from microgrid.engine.errors import BranchError, GradientLostError, RuleError
 from microgrid.engine.rules import TABLE, Masked
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 from microgrid.engine.value import Constant, Op, Value
@@ -64,6 +65,33 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
             outputs.append(share if isinstance(share, Value) else Constant(share))
             where.append((i, plain))
     return tape_of(outputs, [upstream, y, *xs]), where
+
+
+@contextmanager
+def rules_build_graphs(tape: Tape, slots: Sequence[Value]) -> Iterator[None]:
+    """While it lasts, the engine may differentiate the nodes of a tape, and asks no rule about a
+    constant. RuleError or BranchError, which name the operation, where a rule builds no graph."""
+    asked = {v: v.op for v in slots if v.op and v.op.rules and Constant in map(type, v.parents)}
+    for v, op in asked.items():
+        v.op = about(op, tuple([type(p) is not Constant for p in v.parents]))
+    try:
+        with no_concrete_reads("a rule"):
+            yield
+    except (GradientLostError, BranchError):
+        for line, code in enumerate(tape.code):
+            active = tuple([type(slots[s]) is not Constant for s in tape.operands(line)])
+            template(tape.ops[code], len(active), active)
+        raise
+    finally:
+        for v, op in asked.items():
+            v.op = op
+
+
+@lru_cache(maxsize=4096)
+def about(op: Op, active: tuple[bool, ...]) -> Op:
+    """The same operation, from which no gradient flows to the operands that are not active."""
+    rules = [rule if wanted else lambda *_: NO_PATH for rule, wanted in zip(op.rules, active)]
+    return Op(op.name, op.forward, *rules)
 
 
 def adjoint(
