@@ -40,7 +40,7 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "matrices": "derive examples formulas",
     "matrices.arrays": "affine grads matrix partials values",
     "program": "Program record",
-    "": "nn optim plots",
+    "": "errors nn optim plots",
     "check.gradient_check": "first_nonfinite gradcheck",
 }
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
