@@ -28,7 +28,8 @@ TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 
 def text(program, language):
-    return source(program.tape, program.forms, program.names, language, program.result)
+    s = program.signature
+    return source(program.tape, s.arguments, s.names, language, s.result)
 
 
 def loaded(program, language):
@@ -72,7 +73,7 @@ def assert_close(got, want, rtol=1e-12):
 
 def every_argument(program):
     """value_and_grad of a program as the text has it: of all arguments."""
-    n = len(program.forms)
+    n = len(program.signature.arguments)
 
     def f(*xs):
         y, g = program.value_and_grad(*xs, argnums=range(n))

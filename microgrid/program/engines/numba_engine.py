@@ -220,7 +220,7 @@ class Engine:
     """Runs one plan. Numbers are changed in place; so are rows, which have a column a sample."""
 
     def __init__(self, plan: Plan) -> None:
-        parts = plan.before, plan.block, plan.after
+        parts = plan.prologue, plan.batch, plan.epilogue
         self.ops = plan.ops
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):

@@ -1,4 +1,4 @@
-"""The forward pass of a tape: every sum of products in one piece."""
+"""The forward pass of a tape: every sum of products becomes one line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgrid.program.plan.lines import (
-    FORWARD,
     SUM,
     Lines,
     by_size,
     followed,
+    forward_order,
     operands,
     side,
-    window,
 )
 from microgrid.program.tape import Ints, Tape
 
@@ -37,23 +36,23 @@ class Terms:
 def forward(tape: Tape, lines: Lines) -> Terms:
     """Add the lines of the forward pass; the terms of its sums.
 
-    A product that is used once, and a sum that is used once as the first operand of another, go
-    into that sum: so a neuron is one line. The order of the additions stays.
+    A sum takes in a product that is used once, and as its first operand another sum that is used
+    once: so a neuron is one line. The order of the additions stays.
     """
     for k, op in enumerate(tape.ops):
         if op.terms is None:
             for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-                out, xs = tape.first + group, operands(tape, group, m)
-                lines.add(out, k, m, xs, FORWARD, window(group), tape.level[out])
+                xs = operands(tape, group, m)
+                lines.add(tape.first + group, k, m, xs, forward_order(tape, group))
     terms = gathered(tape, lines, products(tape, lines))
     roots, counts = np.unique(terms.root, return_counts=True)
-    out, pairs = tape.first + roots, np.stack([terms.p, terms.q], axis=1)
-    lines.add(out, SUM, 2 * counts, pairs, FORWARD, window(roots), tape.level[out])
+    pairs = np.stack([terms.p, terms.q], axis=1)
+    lines.add(tape.first + roots, SUM, 2 * counts, pairs, forward_order(tape, roots))
     return terms
 
 
 def products(tape: Tape, lines: Lines) -> list[Ints]:
-    """One row per product of every sum: its line, its position there, its factors, their places."""
+    """The products of all sums: line, position in it, two factors, their places as operands."""
     rows: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] * 6]
     for k, op in enumerate(tape.ops):
         if op.terms is None:

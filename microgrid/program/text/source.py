@@ -19,7 +19,7 @@ import numpy as np
 from microgrid.engine import numeric, ops
 from microgrid.engine.errors import GraphError
 from microgrid.engine.value import Op
-from microgrid.program.forms import Form
+from microgrid.program.structure import Structure
 from microgrid.program.tape import LAST_BIT, Tape
 from microgrid.program.text.branchless import (
     FOLDS,
@@ -51,8 +51,8 @@ PIECE = 100  # terms of a sum in one statement: the parser of Python goes no dee
 
 
 def source(
-    tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
-    result: Form | None = None,
+    tape: Tape, forms: Sequence[Structure], names: Sequence[str], language: str,
+    result: Structure | None = None,
 ) -> str:  # fmt: skip
     """A program as a module of its own, with `value` and, for one output, `value_and_grad`.
 
@@ -67,8 +67,8 @@ class Module:
     """The text of one program in one language."""
 
     def __init__(
-        self, tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
-        result: Form | None,
+        self, tape: Tape, forms: Sequence[Structure], names: Sequence[str], language: str,
+        result: Structure | None,
     ) -> None:  # fmt: skip
         self.tape, self.forms, self.result = tape, forms, result
         self.library, self.helpers = LIBRARIES[language], Helpers(language)
@@ -176,7 +176,7 @@ class Module:
         names = self.names | dict(enumerate(constants, self.tape.inputs))
         outputs = [names[s] for s in self.tape.outputs.tolist()]
         if name == "value":
-            form = self.result or Form(list, (), (Form(float),) * len(outputs))
+            form = self.result or Structure(list, (), (Structure(float),) * len(outputs))
             return outputs[0] if self.single else bracketed(nested(form, iter(outputs)))
         gradients = map(self.gradient, range(self.tape.inputs))
         found = [bracketed(nested(form, gradients)) for form in self.forms]
@@ -297,11 +297,11 @@ def added(terms: Sequence[str]) -> str:
     return text
 
 
-def nested(form: Form, entries: Iterator[Any]) -> Any:
+def nested(form: Structure, entries: Iterator[Any]) -> Any:
     """Texts as nested lists in a form."""
     if issubclass(form.kind, list | tuple):
         return [nested(part, entries) for part in form.parts]
-    rows = [Form(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
+    rows = [Structure(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
     return [nested(row, entries) for row in rows] if form.shape else next(entries)
 
 
