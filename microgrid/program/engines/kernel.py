@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.program.plan.lines import REDUCE, SUM
+from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
 NUMBER = 0  # of an operation, in a pattern
@@ -88,9 +89,7 @@ def total(rows: Floats, p: int, n: int) -> float:
     return y
 
 
-def gather(
-    xs: Floats, body: NDArray[np.int32], i: int, step: int, v: Floats, rows: Floats, wide: int
-) -> None:
+def gather(xs: Floats, body: Int32s, i: int, step: int, v: Floats, rows: Floats, wide: int) -> None:
     """The operands of a line, a row each."""
     for t in range(1, step):
         p = body[i + t]
@@ -111,9 +110,7 @@ def suspect(rows: Floats, o: int, wide: int) -> bool:
     return y != 0
 
 
-def samples(
-    runs: Ints, body: NDArray[np.int32], v: Floats, rows: Floats, n: int, wide: int
-) -> bool:
+def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, wide: int) -> bool:
     """Run lines of n samples; whether a checked result is inf or nan.
 
     The idle columns of rows up to wide, a multiple of 8, repeat the last sample.

@@ -118,9 +118,9 @@ def digest(text: str) -> str:
     from numba.core.registry import cpu_target
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
-    parts = [text, numba.__version__, sys.version, str(host), str(settings()["DISABLE_JIT"])]
-    files = [str(m.__file__) for m in (numeric, ops, rules, lines)] + [__file__]
-    parts += [Path(file).read_text(encoding="utf-8") for file in files]
+    facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
+    files = [*[str(m.__file__) for m in (numeric, ops, rules, lines)], __file__]
+    parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -145,20 +145,16 @@ def loaded(text: str, place: Path, keep: bool = True) -> ModuleType:
 
 @contextmanager
 def beside_the_text() -> Iterator[None]:
-    """numba keeps its files beside the text, whatever else it is set to: they are looked after."""
-    kept = {k: settings()[k] for k in PLACES if k in settings()}
-    try:
-        settings().update(dict.fromkeys(kept, ""))
-        yield
-    finally:
-        settings().update(kept)
-
-
-def settings() -> dict[str, Any]:
-    """The settings of numba, by the names of its documentation without NUMBA_."""
+    """Let numba keep its files beside the text, whatever else it is set to."""
     import numba
 
-    return vars(numba.config)
+    settings = vars(numba.config)
+    own = {k: settings[k] for k in PLACES if k in settings}
+    try:
+        settings.update(dict.fromkeys(own, ""))
+        yield
+    finally:
+        settings.update(own)
 
 
 def made(text: str, place: Path) -> ModuleType:
@@ -193,8 +189,7 @@ def intact(place: Path) -> bool:
 def sums(place: Path) -> str:
     """The hashes of the text and of the machine code in a folder."""
     files = [place / TEXT, *sorted((place / MADE).glob("*.nb[ci]"))]
-    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files]
-    return "".join(lines)
+    return "".join([f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files])
 
 
 def writable(place: Path) -> Path:

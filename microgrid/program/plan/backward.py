@@ -20,16 +20,7 @@ from microgrid.engine.rules import TABLE, Masked
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 from microgrid.engine.value import Constant, Op, Value
 from microgrid.program.plan.forward import Terms
-from microgrid.program.plan.lines import (
-    REDUCE,
-    SUM,
-    Lines,
-    Order,
-    backward_order,
-    by_size,
-    operands,
-    side,
-)
+from microgrid.program.plan.lines import REDUCE, SUM, Lines, Order, backward_order, groups, side
 from microgrid.program.tape import Ints, Tape, tape_of
 from microgrid.program.tracing import no_concrete_reads
 
@@ -179,11 +170,8 @@ def edges_of(
     child = tape.first + terms.root
     for p, q, place in ((terms.p, terms.q, terms.place_p), (terms.q, terms.p, terms.place_q)):
         rows.append(Edges(p, grad[child], q, terms.origin, place, child, masks[child]))
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-                xs = operands(tape, group, m)
-                rows += edges_of_op(tape, lines, op, group, xs, grad, masks)
+    for code, group, xs in groups(tape, of_sums=False):
+        rows += edges_of_op(tape, lines, tape.ops[code], group, xs, grad, masks)
     return Edges(*map(np.concatenate, zip(*rows)))
 
 

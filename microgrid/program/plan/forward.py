@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from microgrid.program.plan.lines import (
-    SUM,
-    Lines,
-    by_size,
-    followed,
-    forward_order,
-    operands,
-    side,
-)
+from microgrid.program.plan.lines import SUM, Lines, followed, forward_order, groups, side
 from microgrid.program.tape import Ints, Tape
 
 
@@ -39,11 +32,8 @@ def forward(tape: Tape, lines: Lines) -> Terms:
     A sum takes in a product that is used once, and as its first operand another sum that is used
     once: so a neuron is one line. The order of the additions stays.
     """
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-                xs = operands(tape, group, m)
-                lines.add(tape.first + group, k, m, xs, forward_order(tape, group))
+    for code, group, xs in groups(tape, of_sums=False):
+        lines.add(tape.first + group, code, xs.shape[1], xs, forward_order(tape, group))
     terms = gathered(tape, lines, products(tape, lines))
     roots, counts = np.unique(terms.root, return_counts=True)
     pairs = np.stack([terms.p, terms.q], axis=1)
@@ -54,16 +44,15 @@ def forward(tape: Tape, lines: Lines) -> Terms:
 def products(tape: Tape, lines: Lines) -> list[Ints]:
     """The products of all sums: line, position in it, two factors, their places as operands."""
     rows: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] * 6]
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            continue
-        for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-            xs, pairs = operands(tape, group, m), op.terms(*range(m))
-            p, q = [side(lines, xs, factors).ravel() for factors in zip(*pairs)]
-            places = [[x if isinstance(x, int) else m for x in factors] for factors in zip(*pairs)]
-            line = np.repeat(group, len(pairs))
-            position, *both = [np.tile(x, len(group)) for x in (range(len(pairs)), *places)]
-            rows.append([line, position, p, q, *both])
+    for code, group, xs in groups(tape, of_sums=True):
+        m = xs.shape[1]
+        terms: Any = tape.ops[code].terms
+        factors = [*zip(*terms(*range(m)))]  # the first of each product, and the second
+        p, q = [side(lines, xs, f).ravel() for f in factors]
+        places = [[x if isinstance(x, int) else m for x in f] for f in factors]
+        count = len(factors[0])
+        position, *both = [np.tile(x, len(group)) for x in (range(count), *places)]
+        rows.append([np.repeat(group, count), position, p, q, *both])
     return [np.concatenate(column) for column in zip(*rows)]
 
 

@@ -18,7 +18,7 @@ all. It `needs_upstream` where the gradient that comes back matters to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -118,16 +118,18 @@ class Lines:
         return followed(to)
 
 
-def operands(tape: Tape, lines: Ints, count: int) -> Ints:
-    """The operands of lines that have `count` each, a row per line."""
-    found: Ints = tape.args[tape.start[lines][:, None] + np.arange(count)]
-    return found
+def groups(tape: Tape, of_sums: bool) -> Iterator[tuple[int, Ints, Ints]]:
+    """Lines of the tape that are alike: their code, their numbers, their operands, a row each.
 
-
-def by_size(tape: Tape, lines: Ints) -> list[tuple[int, Ints]]:
-    """The lines in groups that have equally many operands."""
-    sizes = np.diff(tape.start)[lines]
-    return [(int(m), lines[sizes == m]) for m in np.unique(sizes)]
+    With `of_sums` those whose operation is a sum of products, else all others.
+    """
+    sizes = np.diff(tape.start)
+    for code, op in enumerate(tape.ops):
+        if (op.terms is not None) == of_sums:
+            lines = np.flatnonzero(tape.code == code)
+            for size in np.unique(sizes[lines]):
+                alike = lines[sizes[lines] == size]
+                yield code, alike, tape.args[tape.start[alike][:, None] + np.arange(size)]
 
 
 def side(lines: Lines, xs: Ints, factors: Sequence[int | float]) -> Ints:
