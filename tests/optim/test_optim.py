@@ -693,7 +693,9 @@ def test_what_a_loss_changes_in_place_leaks_nowhere(kind, change, data):
     for f in (pure, dirty, mg.record(dirty, start, np.zeros(2), engine="numpy")):
         history = optim.fit(f, start, arrays, optimizer=optim.SGD(lr=0.01),
                             validation=arrays, **how)  # fmt: skip
-        found.append([history.steps, history["validation"], calculus.tree_leaves(history.parameters)])
+        found.append(
+            [history.steps, history["validation"], calculus.tree_leaves(history.parameters)]
+        )
         assert repr((start, arrays)) == repr(before)
     for other in found[1:]:
         for actual, expected in zip(other, found[0]):

@@ -124,8 +124,9 @@ EXAMPLE = [0.5, 0.25], np.array([[0.5, -0.75], [1.5, 2.0]])
 @pytest.mark.parametrize("argnums", [0, 1, -1, (0,), (1, 0), [0, 1]])
 def test_gradients_come_in_the_form_of_their_arguments_with_the_bits_of_grad(engine, argnums):
     program = record(f, *EXAMPLE, engine=engine)
-    found, (_, want) = program.gradient(argnums)(*EXAMPLE), program.value_and_grad(
-        *EXAMPLE, argnums=argnums
+    found, (_, want) = (
+        program.gradient(argnums)(*EXAMPLE),
+        program.value_and_grad(*EXAMPLE, argnums=argnums),
     )
     assert type(found) is type(want)
     several = isinstance(argnums, tuple | list)
@@ -159,7 +160,9 @@ def test_a_gradient_can_be_differentiated_again_and_again(engine):
     program = record(lambda x: mg.sin(x) * x, 1.0, engine=engine)
     for n in range(5):
         want = mg.derivative(lambda x: mg.sin(x) * x, n)(0.3)
-        assert program(0.3) == pytest.approx(want, rel=1e-14)  # merged lines add up in another order
+        assert program(0.3) == pytest.approx(
+            want, rel=1e-14
+        )  # merged lines add up in another order
         program = program.gradient()
 
 
@@ -215,12 +218,16 @@ def test_what_leads_nowhere_has_the_gradient_zero():
 def test_errors_are_those_of_value_and_grad():
     program = record(f, *EXAMPLE)
     several = record(lambda x: [x, x], 1.0)
-    for ask in (program.gradient, program.hessian, lambda k: program.value_and_grad(*EXAMPLE, argnums=k)):
+    for ask in (
+        program.gradient,
+        program.hessian,
+        lambda k: program.value_and_grad(*EXAMPLE, argnums=k),
+    ):
         for wrong in (2, -3, "x", (0, 2), None):
             with pytest.raises(MicrogridError) as caught:
                 ask(wrong)
             with pytest.raises(type(caught.value)) as asked:
-                program.asked(wrong)
+                program.signature.wanted(wrong)
             assert str(asked.value) == str(caught.value)
     for make in (several.gradient, several.hessian):
         with pytest.raises(MicrogridError, match="not one number"):

@@ -24,8 +24,8 @@ from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.engine.errors import BranchError, FrozenError, GraphError, MicrogridError, ShapeError
 from microgrid.engine.ops import TABLE, falling
-from microgrid.program.engines import numba_engine as native
-from microgrid.program.plan import backward as adjoint
+from microgrid.program.engines import numba_engine
+from microgrid.program.plan import backward
 
 ENGINES = ["numba", "numpy"]
 
@@ -90,6 +90,7 @@ def test_at_every_special_number_the_bits_or_the_error_are_the_engines(name):
 
 
 # Whole graphs.
+
 
 @settings(max_examples=150, deadline=None)
 @given(graphs())
@@ -715,7 +716,7 @@ def test_windows_of_any_size_give_the_same_bits(window, monkeypatch):
 
 @pytest.mark.parametrize("chunk", [1, 3])
 def test_chunks_of_any_size_give_the_same_numbers(chunk, monkeypatch):
-    monkeypatch.setattr("microgrid.program.batched.CHUNK", chunk)
+    monkeypatch.setattr("microgrid.program.batch_run.CHUNK", chunk)
     test_a_batch_of_a_random_graph_is_its_samples_one_by_one()
 
 
@@ -744,7 +745,7 @@ def test_the_next_process_does_not_compile():
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == repr(math.tanh(0.25))
-        times = {p: p.stat().st_mtime_ns for p in native.folder().glob("*/__pycache__/*")}
+        times = {p: p.stat().st_mtime_ns for p in numba_engine.folder().glob("*/__pycache__/*")}
         assert times
         assert before is None or times == before
         before = times
@@ -752,8 +753,8 @@ def test_the_next_process_does_not_compile():
 
 
 def test_the_text_of_the_engine_has_every_operation_once():
-    text = native.source()
-    for name, op in native.compiled_ops().items():
+    text = numba_engine.source()
+    for name, op in numba_engine.compiled_ops().items():
         assert text.count(f"  # {name}\n") == 2, name
         assert op.terms is None
 
@@ -774,15 +775,15 @@ def no_check(self, *args):
     return False
 
 
-run = native.Engine.run
-add_pieces = adjoint.add_pieces
+run = numba_engine.Engine.run
+add_pieces = backward.add_pieces
 
 
-def last_piece_alone(lines, out, up, local, batched, window, rank):
+def last_piece_alone(lines, out, up, local, batched, order):
     """A sum in pieces begins anew in each window."""
     keep = np.ones(len(out), dtype=bool)
-    keep[:-1] = (np.diff(out) != 0) | (np.diff(window) == 0)
-    add_pieces(lines, *[x[keep] for x in (out, up, local, batched, window, rank)])
+    keep[:-1] = (np.diff(out) != 0) | (np.diff(order.window) == 0)
+    add_pieces(lines, *[x[keep] for x in (out, up, local, batched)], order.take(keep))
 
 
 PLANTED = {
@@ -797,13 +798,13 @@ PLANTED = {
         lambda: test_a_domain_error_names_the_operation_and_the_label(
             "numba", lambda x: mg.log(x), [-1.0], ValueError, "log(x = -1.0)")),
     "numbers that nobody watches": (
-        "microgrid.no_concrete_reads", lambda *_: nullcontext(),
+        "microgrid.program.program.no_concrete_reads", lambda *_: nullcontext(),
         lambda: test_a_function_that_looks_at_a_number_is_not_recorded(if_positive)),
     "pieces of sums that are forgotten": (
         "microgrid.program.plan.backward.add_pieces", last_piece_alone,
         lambda: test_deep_and_wide_graphs_have_the_bits_of_the_engine("numba")),
     "0 in the place of nothing": (
-        "microgrid.program.plan.backward.guarded", lambda tape, lines, local, *_: local,
+        "microgrid.program.plan.backward.masked", lambda tape, lines, edges: edges.local,
         lambda: test_behind_a_shut_gate_nothing_comes_back("numpy", GATES[1])),
     "0 and −0 as one constant": (
         "microgrid.program.tape.number_of", lambda v: v._number,
@@ -960,13 +961,13 @@ def test_an_operation_without_hint_and_domain_never_raises(name):
 
 def test_threads_load_one_compiled_engine(monkeypatch):
     loaded = []
-    monkeypatch.setattr(native, "kernel", cache(lambda: loaded.append(1) or slow_kernel()))
+    monkeypatch.setattr(numba_engine, "kernel", cache(lambda: loaded.append(1) or slow_kernel()))
     batched = record(lambda x: mg.tanh(x), 1.0, engine="numba").batched(threads=8)
     batched(np.zeros(9 * 2048))
     assert loaded == [1]
 
 
-def slow_kernel(kernel=native.kernel):
+def slow_kernel(kernel=numba_engine.kernel):
     time.sleep(0.05)
     return kernel()
 

@@ -19,7 +19,6 @@ from microgrid import Program, Value, record
 from microgrid.engine.errors import GraphError
 from microgrid.engine.ops import TABLE, bending, falling
 from microgrid.program.plan.backward import template
-from microgrid.program.text.source import source
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]
 LIBRARIES = LANGUAGES[1:]
@@ -28,7 +27,7 @@ TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 
 def text(program, language):
-    return source(program.tape, program.forms, program.names, language, program.result)
+    return program.source(language)
 
 
 def loaded(program, language):
@@ -72,7 +71,7 @@ def assert_close(got, want, rtol=1e-12):
 
 def every_argument(program):
     """value_and_grad of a program as the text has it: of all arguments."""
-    n = len(program.forms)
+    n = len(program.signature.arguments)
 
     def f(*xs):
         y, g = program.value_and_grad(*xs, argnums=range(n))

@@ -1,21 +1,13 @@
-"""The forward pass of a tape: every sum of products in one piece."""
+"""The forward pass of a tape: every sum of products becomes one line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from microgrid.program.plan.lines import (
-    FORWARD,
-    SUM,
-    Lines,
-    by_size,
-    followed,
-    operands,
-    side,
-    window,
-)
+from microgrid.program.plan.lines import SUM, Lines, followed, forward_order, groups, side
 from microgrid.program.tape import Ints, Tape
 
 
@@ -37,34 +29,30 @@ class Terms:
 def forward(tape: Tape, lines: Lines) -> Terms:
     """Add the lines of the forward pass; the terms of its sums.
 
-    A product that is used once, and a sum that is used once as the first operand of another, go
-    into that sum: so a neuron is one line. The order of the additions stays.
+    A sum takes in a product that is used once, and as its first operand another sum that is used
+    once: so a neuron is one line. The order of the additions stays.
     """
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-                out, xs = tape.first + group, operands(tape, group, m)
-                lines.add(out, k, m, xs, FORWARD, window(group), tape.level[out])
+    for code, group, xs in groups(tape, of_sums=False):
+        lines.add(tape.first + group, code, xs.shape[1], xs, forward_order(tape, group))
     terms = gathered(tape, lines, products(tape, lines))
     roots, counts = np.unique(terms.root, return_counts=True)
-    out, pairs = tape.first + roots, np.stack([terms.p, terms.q], axis=1)
-    lines.add(out, SUM, 2 * counts, pairs, FORWARD, window(roots), tape.level[out])
+    pairs = np.stack([terms.p, terms.q], axis=1)
+    lines.add(tape.first + roots, SUM, 2 * counts, pairs, forward_order(tape, roots))
     return terms
 
 
 def products(tape: Tape, lines: Lines) -> list[Ints]:
-    """One row per product of every sum: its line, its position there, its factors, their places."""
+    """The products of all sums: line, position in it, two factors, their places as operands."""
     rows: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] * 6]
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            continue
-        for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-            xs, pairs = operands(tape, group, m), op.terms(*range(m))
-            p, q = [side(lines, xs, factors).ravel() for factors in zip(*pairs)]
-            places = [[x if isinstance(x, int) else m for x in factors] for factors in zip(*pairs)]
-            line = np.repeat(group, len(pairs))
-            position, *both = [np.tile(x, len(group)) for x in (range(len(pairs)), *places)]
-            rows.append([line, position, p, q, *both])
+    for code, group, xs in groups(tape, of_sums=True):
+        m = xs.shape[1]
+        terms: Any = tape.ops[code].terms
+        factors = [*zip(*terms(*range(m)))]  # the first of each product, and the second
+        p, q = [side(lines, xs, f).ravel() for f in factors]
+        places = [[x if isinstance(x, int) else m for x in f] for f in factors]
+        count = len(factors[0])
+        position, *both = [np.tile(x, len(group)) for x in (range(count), *places)]
+        rows.append([np.repeat(group, count), position, p, q, *both])
     return [np.concatenate(column) for column in zip(*rows)]
 
 

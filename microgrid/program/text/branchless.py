@@ -194,7 +194,7 @@ class Function:
             if n.id in self.local or (n.id, meaning := self.meaning(n.id)) == ("math", math):
                 continue
             if n.id in self.cells and isinstance(meaning, int | float):
-                numbers[n.id] = number_text(meaning)
+                numbers[n.id] = literal(meaning)
             elif meaning is not vars(builtins).get(n.id, self):
                 take(n.id, meaning)
         lines = self.lines[body[0].lineno - 1 : self.tree.end_lineno]
@@ -345,7 +345,7 @@ class Branchless:
         """The text of a number, or of a sequence of numbers."""
         match node:
             case ast.Constant(value=int() | float() as x):
-                return f"({number_text(float(x) if isinstance(x, bool) else x)})"
+                return f"({literal(float(x) if isinstance(x, bool) else x)})"
             case ast.Name(id=name):
                 return self.name(name)
             case ast.Attribute(value=ast.Name(id="math"), attr=name):
@@ -416,7 +416,7 @@ class Branchless:
         if not isinstance(meaning, int | float):
             raise Untranslatable(f"{name} is no number")
         if name in self.function.cells:
-            return f"({number_text(meaning)})"
+            return f"({literal(meaning)})"
         self.take(name, meaning)
         return name
 
@@ -521,6 +521,6 @@ def refused(node: ast.AST) -> Untranslatable:
     return Untranslatable(f"no array can follow `{first_line(node)}`")
 
 
-def number_text(x: float) -> str:
+def literal(x: float) -> str:
     """A number as Python writes it."""
     return repr(x) if math.isfinite(x) else f"{'-' * (x < 0)}math.{abs(x)}"

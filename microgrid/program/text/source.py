@@ -19,7 +19,8 @@ import numpy as np
 from microgrid.engine import numeric, ops
 from microgrid.engine.errors import GraphError
 from microgrid.engine.value import Constant, Op, Value
-from microgrid.program.forms import Form
+from microgrid.program.signature import Signature
+from microgrid.program.structure import Structure
 from microgrid.program.tape import Tape
 from microgrid.program.text.branchless import (
     FOLDS,
@@ -29,7 +30,7 @@ from microgrid.program.text.branchless import (
     Branchless,
     Function,
     Untranslatable,
-    number_text,
+    literal,
 )
 from microgrid.program.text.statements import (
     RESERVED,
@@ -45,47 +46,34 @@ WIDTH, STANDARD = 100, ("functools", "math", "operator")
 PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
 
 
-def source(
-    tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
-    result: Form | None = None,
-) -> str:  # fmt: skip
-    """A program as a module of its own, with `value` and, for one output, `value_and_grad`.
-
-    `result` is the form in which `value` returns several outputs; a flat list without it.
-    """
-    if language not in LIBRARIES:
-        raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
-    return Module(tape, forms, names, language, result).text()
-
-
 class Module:
-    """The text of one program in one language."""
+    """A program as a module of its own, with `value` and, for one output, `value_and_grad`."""
 
-    def __init__(
-        self, tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
-        result: Form | None,
-    ) -> None:  # fmt: skip
-        self.forms, self.result, self.single = forms, result, len(tape.outputs) == 1
+    def __init__(self, tape: Tape, signature: Signature, language: str) -> None:
+        if language not in LIBRARIES:
+            raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
+        self.signature, self.single = signature, len(tape.outputs) == 1
         self.library, self.helpers = LIBRARIES[language], Helpers(language)
         self.notation = replace(
             PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
         )
-        self.w = w = Statements(tape)
-        found = [*[v.op for v in w.forward if v.op], *w.operations]
+        self.statements = s = Statements(tape)
+        found = [*[v.op for v in s.forward if v.op], *s.operations]
         for op in sorted(dict.fromkeys(found), key=lambda op: ops.TABLE.get(op.name) is not op):
-            if op not in ARITHMETIC:  # only to know the names
+            if op not in ARITHMETIC:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
         taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
-        self.names = w.names(taken)
+        self.names = s.names(taken)
         taken |= {*self.names.values()}
         self.parameters, begin = [], 0
-        for form, name in zip(forms, names):  # one number is called like its argument
-            own = self.names[w.inputs[begin]] if form.kind is float else ""
-            alike = own == identifier(name, set())
+        for structure, name in zip(signature.arguments, signature.names):
+            own = self.names[s.inputs[begin]] if structure.kind is float else ""
+            alike = own == identifier(name, set())  # one number is called like its argument
             self.parameters.append(own if alike else identifier(name, taken))
-            begin += form.size
+            begin += structure.size
+        self.gradient_of = {gradient: v for v, gradient in s.gradient.items()}
         self.forward, self.backward = [
-            [line for v in nodes for line in self.statement(v)] for nodes in (w.forward, w.backward)
+            [line for v in nodes for line in self.statement(v)] for nodes in (s.forward, s.backward)
         ]
 
     def text(self) -> str:
@@ -108,12 +96,13 @@ class Module:
 
     def header(self) -> str:
         """What the functions are, what they take and what else is to know."""
-        arguments = ", ".join(self.parameters)
-        also = f" and value_and_grad({arguments})" if self.single else ""
-        said = f"value({arguments}){also}: made by microgrid from a recorded program."
-        shapes = "; ".join([f"{p} is {form}" for p, form in zip(self.parameters, self.forms)])
+        takes = ", ".join(self.parameters)
+        also = f" and value_and_grad({takes})" if self.single else ""
+        said = f"value({takes}){also}: made by microgrid from a recorded program."
+        arguments = self.signature.arguments
+        shapes = "; ".join([f"{p} is {x}" for p, x in zip(self.parameters, arguments)])
         note = f"{shapes or 'There are no arguments'}."
-        if any(form.kind is not float for form in self.forms):
+        if any(x.kind is not float for x in arguments):
             note += " Lists may also be arrays."
             note += " Gradients come as (nested) lists." * self.single
         text = "\n\n".join(["\n".join(filled(x, WIDTH - 3)) for x in (said, note)])
@@ -136,42 +125,36 @@ class Module:
         return text
 
     def unpacked(self) -> list[str]:
-        """The entries of the arguments get their names."""
-        entries = iter([self.names[v] for v in self.w.inputs])
-        pairs = [(nested(form, entries), p) for form, p in zip(self.forms, self.parameters)]
+        """Statements that give the entries of the arguments their names."""
+        names = iter([self.names[v] for v in self.statements.inputs])
+        pairs = [(nested(x, names), p) for x, p in zip(self.signature.arguments, self.parameters)]
         return [line for names, p in pairs for line in unpack(names, p, self.library.array)]
 
     def statement(self, v: Value) -> list[str]:
-        """One statement, or several where a sum is very long."""
-        if type(v) is Constant:  # a gradient that is a mere number
-            return [f"{self.names[v]} = {self.everywhere(v)}"]
-        terms, lines = terms_of(v, self.names), []
+        """The statement of a node, or several where a sum is very long."""
+        name = self.names[v]
+        if type(v) is Constant:  # a gradient that is a mere number, for each sample of a batch
+            like = f"{'ones' if v._number else 'zeros'}_like({self.names[self.gradient_of[v]]})"
+            prefix = self.library.prefix
+            return [f"{name} = {prefix}.{like}" if prefix else f"{name} = {literal(v._number)}"]
+        terms = terms_of(v, self.names)
         if terms[0][0] is v:
-            return [f"{self.names[v]} = {write(v, self.notation, self.names)}"]
-        for i in range(0, len(terms), PIECE):
-            piece = total([*[(v, 1.0)] * bool(i), *terms[i : i + PIECE]])
-            text = write(piece, self.notation, self.names).replace(" + -", " - ")
-            lines.append(f"{self.names[v]} = {text}")
-        return lines
-
-    def everywhere(self, gradient: Value) -> str:
-        """A gradient that is a mere number, for each sample of a batch."""
-        number = number_text(gradient._number)
-        if not (prefix := self.library.prefix):
-            return number
-        of = next(v for v, g in self.w.gradient.items() if g is gradient)
-        return f"{prefix}.{'ones' if gradient._number else 'zeros'}_like({self.names[of]})"
+            return [f"{name} = {write(v, self.notation, self.names)}"]
+        pieces = [terms[i : i + PIECE] for i in range(0, len(terms), PIECE)]
+        sums = [total(pieces[0]), *[total([(v, 1.0), *piece]) for piece in pieces[1:]]]
+        texts = [write(x, self.notation, self.names).replace(" + -", " - ") for x in sums]
+        return [f"{name} = {text}" for text in texts]
 
     def returned(self, name: str) -> str:
         """What a function returns."""
-        outputs = [self.names.get(v) or number_text(v._number) for v in self.w.outputs]
+        s, arguments = self.statements, self.signature.arguments
+        outputs = iter([self.names.get(v) or literal(v._number) for v in s.outputs])
+        value = next(outputs) if self.single else bracketed(nested(self.signature.result, outputs))
         if name == "value":
-            form = self.result or Form(list, (), (Form(float),) * len(outputs))
-            return outputs[0] if self.single else bracketed(nested(form, iter(outputs)))
-        gradients = iter([self.names[self.w.gradient[v]] for v in self.w.inputs])
-        found = [bracketed(nested(form, gradients)) for form in self.forms]
-        together = ", ".join(found)
-        return f"{outputs[0]}, {together if len(found) == 1 else f'({together})'}"
+            return value
+        gradients = iter([self.names[s.gradient[v]] for v in s.inputs])
+        found = ", ".join([bracketed(nested(x, gradients)) for x in arguments])
+        return f"{value}, {found if len(arguments) == 1 else f'({found})'}"
 
 
 class Helpers:
@@ -246,7 +229,7 @@ class Helpers:
             self.imports.add(f"import {f.__name__}" + f" as {name}" * (f.__name__ != name))
             return ""
         if isinstance(f, int | float | str | None):
-            return f"{name} = {number_text(f) if isinstance(f, float) else repr(f)}"
+            return f"{name} = {literal(f) if isinstance(f, float) else repr(f)}"
         core = self.library.core(f)
         if isinstance(core, BuiltinFunctionType):
             return f"{name} = {core.__module__.lstrip('_')}.{core.__name__}"
@@ -271,15 +254,16 @@ class Helpers:
 
 
 def number_and_strength(x: float) -> tuple[str, int]:
-    text = number_text(float(x))
+    """A number, and how strongly it binds."""
+    text = literal(float(x))
     return text, UNARY if text.startswith("-") else ATOM
 
 
-def nested(form: Form, entries: Iterator[Any]) -> Any:
+def nested(form: Structure, entries: Iterator[Any]) -> Any:
     """Texts as nested lists in a form."""
     if issubclass(form.kind, list | tuple):
         return [nested(part, entries) for part in form.parts]
-    rows = [Form(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
+    rows = [Structure(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
     return [nested(row, entries) for row in rows] if form.shape else next(entries)
 
 
