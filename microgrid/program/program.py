@@ -20,7 +20,7 @@ from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
 from microgrid.program.structure import Structure, new_leaves, structure_of, without_model
-from microgrid.program.tape import tape_of, without_ones
+from microgrid.program.tape import tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
 from microgrid.program.tracing import no_concrete_reads
@@ -188,8 +188,8 @@ class Program:
     def again(self, y: Any, arguments: Sequence[Any]) -> Program:
         """The program of y, a result of the same arguments."""
         engine = "auto" if self.engine == numba_engine.NAME else self.engine
-        outputs = iter(without_ones(tree_leaves(y)))
-        y = tree_map(lambda _: next(outputs), y)
+        stands_for = tidied(topological(node(identity, tuple(tree_leaves(y)), None, 0.0, 0)))
+        y = tree_map(stands_for.__getitem__, y)
         inputs, s = [tree_leaves(x) for x in arguments], self.signature
         return Program(y, inputs, s.arguments, s.names, engine)
 

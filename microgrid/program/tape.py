@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from math import isfinite, nan
@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import FrozenError, GraphError, RangeError, describe, stale
-from microgrid.engine.ops import identity
-from microgrid.engine.value import Constant, Op, Value, node, topological
+from microgrid.engine.value import Constant, Op, Value, node
 from microgrid.program.tracing import is_plain
 from microgrid.views.wording import subscripted
 
@@ -196,19 +195,27 @@ def tape_of(
     )
 
 
-def without_ones(outputs: Sequence[Value]) -> list[Value]:
-    """The same nodes where x stands for 1·x, x·1 and a sum of x alone; changes the graph."""
+def tidied(order: Sequence[Value], kept: Collection[Value] = ()) -> dict[Value, Value]:
+    """Which node stands for each node of an order: x for 1·x, and one for all that are equal.
+
+    The parents of the nodes are set accordingly. What is kept stands for itself.
+    """
     stands_for: dict[Value, Value] = {}
-    for v in topological(node(identity, tuple(outputs), None, nan, 0)):
-        parents = tuple([stands_for.get(p, p) for p in v.parents])
+    first: dict[Any, Value] = {}  # of equal nodes
+    for v in order:
+        parents = tuple([stands_for[p] for p in v.parents])
         v._a, v._b = parents if len(parents) == 2 else (parents, None)
         terms = v.op.terms(*parents) if v.op and v.op.terms else []
-        if len(terms) == 1:
-            a, b = terms[0]
-            if is_one(a) or is_one(b):
-                x = stands_for[v] = a if is_one(b) else b
-                x._label = x._label or v._label
-    return [stands_for.get(v, v) for v in outputs]
+        a, b = terms[0] if len(terms) == 1 else (v, v)
+        key = (v.op, *parents) if v.op else as_float(v).hex() if type(v) is Constant else v
+        if v in kept:
+            stands_for[v] = v
+        elif is_one(a) or is_one(b):
+            x = stands_for[v] = a if is_one(b) else b
+            x._label = x._label or v._label
+        else:
+            stands_for[v] = first.setdefault(key, v)
+    return stands_for
 
 
 def is_one(x: Any) -> bool:

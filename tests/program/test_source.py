@@ -661,10 +661,44 @@ def test_what_no_array_can_follow_runs_sample_by_sample_in_numpy(forward, why):
             text(program, language)
 
 
+def scaled(a):
+    return lambda x: a * x if x > 0 else GAIN * math.sin(x)
+
+
+# fmt: off
+LAMBDAS = {  # one expression each: their texts are found by their places in this file
+    "softsign": (lambda x: x / (1 + abs(x)), [lambda y, x: 1 / (1 + abs(x)) / (1 + abs(x))]),
+    "erf": (lambda x: math.erf(x), [lambda y, x: 2 / math.sqrt(math.pi) * mg.exp(-x * x)]),
+    "xlogy": (lambda x, y: 0.0 if x == 0 else x * math.log(y),
+              [lambda z, x, y: mg.log(y), lambda z, x, y: x / y]),
+    "first": (lambda a, b=2.0: a, [lambda y, a, b: 1, lambda y, a, b: 0]), "second":
+    (lambda a, b: b, [lambda y, a, b: 0, lambda y, a, b: 1]), "inner":
+    ((lambda k: lambda x: k * x)(3.0), [lambda y, x: 3.0]),
+    "scaled": (scaled(2.0), [lambda y, x: mg.where(mg.relu(x), 2.0, GAIN * mg.cos(x))]),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_a_lambda_is_written_like_any_function(name, language):
+    forward, rules = LAMBDAS[name]
+    op = mg.custom_op(name, forward, *rules)
+    program = record(lambda *xs: op(*xs), *[1.0] * len(rules))
+    module = loaded(program, language)
+    for xs in ([0.5, 2.0], [-1.5, 0.25], [0.0, 3.0]):
+        xs = xs[: len(rules)]
+        want = every_argument(program)(*xs)
+        if language == "python":
+            assert_bits(module["value_and_grad"](*xs), want)
+        else:
+            assert_close(module["value_and_grad"](*map(np.array, xs)), want)
+
+
 @pytest.mark.parametrize(
     ("forward", "words"),
     [
-        (lambda x: x, "lambda"), (plus_one, "decorated"),
+        (eval("lambda x: x"), "<lambda> is in no file"), (plus_one, "decorated"),
         (uses_microgrid, r"(uses microgrid|mg\.engine\.ops\.exp)"),
         (functools.partial(max, 0.0), "no function"),
     ],

@@ -1,7 +1,7 @@
 """A recorded program as text that runs on its own: in plain Python, NumPy, JAX or PyTorch.
 
 Plain Python gets the functions of numeric.py as they stand there, and so the bits of the program;
-the libraries get them translated (translate.py). So a new operation needs no line here.
+the libraries get them translated (branchless.py). So a new operation needs no line here.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Helpers:
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
 
-    def call(self, op: Op, operands: list[str]) -> str:
+    def call(self, op: Op, operands: Sequence[str]) -> str:
         """The call of an operation, as text; adds the function that it needs."""
         try:
             return self.called(op, operands)
@@ -176,7 +176,7 @@ class Helpers:
                 f"the operation {op.name} has no text in {self.language}: {why}"
             ) from None
 
-    def called(self, op: Op, operands: list[str]) -> str:
+    def called(self, op: Op, operands: Sequence[str]) -> str:
         if op.terms is not None:
             return sum_template(op, operands)
         lib, arrays = self.library, self.library.arrays(operands)
@@ -185,7 +185,7 @@ class Helpers:
             if core is numeric.where:
                 return lib.where(f"{operands[0]} != 0", *operands[1:])
             if core in FOLDS:
-                return lib.folded(FOLDS[core], operands)
+                return lib.fold(FOLDS[core], operands)
             if (name := op.name) in lib.own:
                 return f"{lib.prefix}.{name}({arrays})"
         if isinstance(core, BuiltinFunctionType):
@@ -198,7 +198,9 @@ class Helpers:
         name = identifier(known, {*self.reserved, *dir(builtins), *others})
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward
-        return f"{name}(({arrays}{',' * (len(operands) == 1)}))" if sequence else f"{name}({arrays})"
+        return (
+            f"{name}(({arrays}{',' * (len(operands) == 1)}))" if sequence else f"{name}({arrays})"
+        )
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""

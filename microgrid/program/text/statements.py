@@ -18,7 +18,7 @@ from microgrid.engine import ops
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.value import Constant, Op, Value, accumulate, node, topological
 from microgrid.program.plan.backward import rules_build_graphs
-from microgrid.program.tape import Tape, is_one
+from microgrid.program.tape import Tape, is_one, tidied
 
 Term = tuple[Value, float]  # a node with a sign
 RESERVED = {*ops.TABLE, *dir(builtins), "math", "np", "jnp", "torch", "xp"}
@@ -55,9 +55,15 @@ class Statements:
             if gradient is not None:
                 self.gradient[v] = gradient
                 gradient._label = f"d{v._label}"
-        ends = {*self.gradient.values()}
-        order = topological(node(ops.identity, tuple(self.gradient.values()), None, nan, 0))[:-1]
-        made = merged(order, {*self.inputs, *self.forward}, ends)
+        terms = [*self.gradient.values()]
+        order = topological(node(ops.identity, tuple(terms), None, nan, 0))[:-1]
+        ends = {*terms}
+        for v in terms:  # a list that grows: the gradients, and what they are sums of
+            pairs = v.op.terms(*v.parents) if v.op and v.op.terms else []
+            terms += [p for p, q in pairs if not isinstance(q, Value) and p not in ends]
+        known = {*self.inputs, *self.forward}
+        stands_for = tidied(order, {*terms, *known})
+        made = [v for v in order if stands_for[v] is v and (v.op or v in ends) and v not in known]
         uses = Counter([p for v in made for p in v.parents])
         self.backward = [v for v in made if v in ends or v in masks or uses[v] > 1]
         self.operations = [*dict.fromkeys([v.op for v in made if v.op])]
@@ -71,28 +77,6 @@ class Statements:
         used = {*taken}
         nodes = [*self.inputs, *self.forward, *self.backward]
         return {v: identifier(v._label, used) for v in nodes}
-
-
-def merged(
-    order: Sequence[Value], known: Collection[Value], ends: Collection[Value]
-) -> list[Value]:
-    """The new nodes of an order. Equal ones become one, but for the ends and their terms."""
-    terms = [*ends]
-    for v in terms:  # a list that grows
-        pairs = v.op.terms(*v.parents) if v.op and v.op.terms else []
-        terms += [p for p, q in pairs if not isinstance(q, Value) and p not in ends]
-    kept, first, stands_for = {*terms}, dict[Any, Value](), dict[Value, Value]()
-    found = []
-    for v in order:
-        if v in known:
-            continue
-        parents = tuple([stands_for.get(p, p) for p in v.parents])
-        key = (v.op, *parents) if v.op else float(v._number).hex()
-        v._a, v._b = parents if len(parents) == 2 else (parents, None)
-        stands_for[v] = v if v in kept else first.setdefault(key, v)
-        if stands_for[v] is v and (v.op or v in ends):
-            found.append(v)
-    return found
 
 
 def identifier(label: str, taken: set[str]) -> str:
@@ -139,7 +123,7 @@ def product(p: Any, q: Any, names: Collection[Value]) -> Term:
         return node(ops.mul, p, q, nan, 0), 1.0
     v = q if needless[0] else p
     terms = v.op.terms(*v.parents) if v not in names and v.op and v.op.terms else []
-    return product(*terms[0], names) if len(terms) == 1 else (v, 1.0)
+    return product(terms[0][0], terms[0][1], names) if len(terms) == 1 else (v, 1.0)
 
 
 def total(terms: Sequence[Term]) -> Value:
