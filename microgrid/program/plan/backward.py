@@ -210,13 +210,13 @@ def inlined(lines: Lines, tape: Tape, columns: list[Ints], order: Order) -> list
     slots = [*columns, *[np.full(n, lines.constant(x)) for x in tape.constants]]
     for i, code in enumerate(tape.code):
         op, xs = tape.ops[code], np.stack([slots[s] for s in tape.operands(i)], axis=1)
+        depends = lines.per_sample[xs].any(axis=1), lines.needs_upstream[xs].any(axis=1)
+        slots.append(lines.new(n, *depends))
         if op.terms is None:
             args, size, kind = xs, xs.shape[1], lines.code(op)
         else:
             pairs = [side(lines, xs, f) for f in zip(*op.terms(*range(xs.shape[1])))]
             args, size, kind = np.stack(pairs, 2), 2 * pairs[0].shape[1], SUM
-        depends = lines.per_sample[xs].any(axis=1), lines.needs_upstream[xs].any(axis=1)
-        slots.append(lines.new(n, *depends))
         depth = int(tape.level[tape.first + i])
         lines.add(slots[-1], kind, size, args, order._replace(depth=depth))
     return [slots[s] for s in tape.outputs]
