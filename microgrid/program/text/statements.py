@@ -106,7 +106,7 @@ def wengert(tape: Tape, wanted: int | None = None) -> Wengert:
         return w
 
     active = (tape.reach & wanted) != 0
-    paths = open_paths(tape, tape.outputs[:1].tolist())
+    paths = open_paths(tape, int(tape.outputs[0]))
     terms: defaultdict[int, list[tuple[Expression, Expression]]] = defaultdict(list)
     gates: defaultdict[int, list[tuple[Expression, Expression]]] = defaultdict(list)
     terms[int(tape.outputs[0])].append((1.0, 1.0))
