@@ -206,12 +206,12 @@ def tidied(order: Sequence[Value], kept: Collection[Value] = ()) -> dict[Value, 
         parents = tuple([stands_for[p] for p in v.parents])
         v._a, v._b = parents if len(parents) == 2 else (parents, None)
         terms = v.op.terms(*parents) if v.op and v.op.terms else []
-        a, b = terms[0] if len(terms) == 1 else (v, v)
+        factors: Any = terms[0] if len(terms) == 1 else (0.0, 0.0)
         key = (v.op, *parents) if v.op else as_float(v).hex() if type(v) is Constant else v
         if v in kept:
             stands_for[v] = v
-        elif is_one(a) or is_one(b):
-            x = stands_for[v] = a if is_one(b) else b
+        elif any(map(is_one, factors)):
+            x = stands_for[v] = factors[is_one(factors[0])]
             x._label = x._label or v._label
         else:
             stands_for[v] = first.setdefault(key, v)

@@ -804,7 +804,7 @@ PLANTED = {
         "microgrid.program.plan.backward.add_pieces", last_piece_alone,
         lambda: test_deep_and_wide_graphs_have_the_bits_of_the_engine("numba")),
     "0 in the place of nothing": (
-        "microgrid.program.plan.backward.masked", lambda tape, lines, edges: edges.local,
+        "microgrid.program.plan.backward.masked", lambda lines, edges: edges.local,
         lambda: test_behind_a_shut_gate_nothing_comes_back("numpy", GATES[1])),
     "0 and −0 as one constant": (
         "microgrid.program.tape.number_of", lambda v: v._number,

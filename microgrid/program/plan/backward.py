@@ -25,7 +25,7 @@ from microgrid.engine.rules import TABLE, Masked
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 from microgrid.engine.value import Constant, Op, Value
 from microgrid.program.plan.forward import Terms
-from microgrid.program.plan.lines import REDUCE, SUM, Lines, Order, backward_order, groups, side
+from microgrid.program.plan.lines import REDUCE, SUM, Lines, Order, groups
 from microgrid.program.tape import Ints, Tape, tape_of
 from microgrid.program.tracing import no_concrete_reads
 
@@ -105,27 +105,30 @@ class Edges(NamedTuple):
         return Edges(*[column[rows] for column in self])
 
 
-def adjoint(tape: Tape, lines: Lines, terms: Terms, active: Any, output: int, seed: int) -> Ints:
+def adjoint(lines: Lines, terms: Terms, active: Any, output: int, seed: int) -> Ints:
     """Add the lines of the backward pass; the slot of the gradient of each slot, −1 for none.
 
     `active` tells for which slots a gradient is asked for; `seed` is the slot of the gradient of
     the output.
     """
-    paths = open_paths(tape, [output])
+    tape = lines.tape
+    paths = open_paths(tape, output)
     wanted = active & (paths != CLOSED)
     wanted[: tape.inputs] = active[: tape.inputs]
-    wanted[tape.first :] &= stays(tape, terms)
+    alone = np.array([op.terms is None for op in tape.ops], dtype=bool)[tape.code]
+    alone[terms.root] = True
+    wanted[tape.first :] &= alone  # not part of another's sum
     grad = gradient_slots(lines, np.flatnonzero(wanted))
     inner = np.flatnonzero(wanted & (paths == MASKED))
     masks = gradient_slots(lines, inner[inner >= tape.first])
-    edges = edges_of(tape, lines, terms, grad, masks, output, seed)
+    edges = edges_of(lines, terms, grad, masks, output, seed)
     edges = edges.take((grad[edges.parent] >= 0) & (edges.upstream >= 0))
     edges = edges.take(np.lexsort((edges.place, -edges.line, edges.parent)))
-    edges = edges._replace(local=masked(tape, lines, edges))
-    add_sums(tape, lines, grad, edges)
+    edges = edges._replace(local=masked(lines, edges))
+    add_sums(lines, grad, edges)
     inside = edges.take(masks[edges.parent] >= 0)
     ones = np.full(len(inside.parent), lines.constant(1.0))
-    add_sums(tape, lines, masks, inside._replace(upstream=inside.mask, local=ones))
+    add_sums(lines, masks, inside._replace(upstream=inside.mask, local=ones))
     unused = np.setdiff1d(np.flatnonzero(wanted), edges.parent)
     lines.alias(grad[unused], np.full(len(unused), lines.constant(0.0)))
     return grad
@@ -138,15 +141,14 @@ def gradient_slots(lines: Lines, slots: Ints) -> Ints:
     return found
 
 
-def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:
-    """For each slot whether a path to an output is always OPEN, MASKED by where() or always CLOSED.
+def open_paths(tape: Tape, output: int) -> Any:
+    """For each slot whether a path to the output is OPEN, MASKED by where(), or always CLOSED.
 
     Behind a gate that is shut nothing comes back, not even 0, since 0 × inf would be nan.
     """
     gates = [op.joint is not None and op.terms is None for op in tape.ops]
     found = bytearray([OPEN if not any(gates) else CLOSED]) * (tape.first + len(tape))
-    for output in outputs:
-        found[output] = OPEN
+    found[output] = OPEN
     args, start, code = tape.args.tolist(), tape.start.tolist(), tape.code.tolist()
     for line in reversed(range(len(code))) if any(gates) else ():
         here, xs = found[tape.first + line], args[start[line] : start[line + 1]]
@@ -160,41 +162,32 @@ def open_paths(tape: Tape, outputs: Sequence[int]) -> Any:
     return np.frombuffer(found, dtype=np.uint8)
 
 
-def stays(tape: Tape, terms: Terms) -> Any:
-    """Whether a line of the tape is still computed, and is not part of another's sum."""
-    found = np.array([op.terms is None for op in tape.ops], dtype=bool)[tape.code]
-    found[terms.root] = True
-    return found
-
-
-def edges_of(
-    tape: Tape, lines: Lines, terms: Terms, grad: Ints, masks: Ints, output: int, seed: int
-) -> Edges:
+def edges_of(lines: Lines, terms: Terms, grad: Ints, masks: Ints, output: int, seed: int) -> Edges:
     """All uses of slots, that of the output first; adds the lines of the local gradients."""
+    tape = lines.tape
     rows = [Edges(*np.array([[output, seed, lines.constant(1.0), len(tape), 0, output, -1]]).T)]
     child = tape.first + terms.root
     for p, q, place in ((terms.p, terms.q, terms.place_p), (terms.q, terms.p, terms.place_q)):
-        rows.append(Edges(p, grad[child], q, terms.origin, place, child, masks[child]))
+        rows.append(Edges(p, grad[child], q, terms.line, place, child, masks[child]))
     for code, group, xs in groups(tape, of_sums=False):
-        rows += edges_of_op(tape, lines, tape.ops[code], group, xs, grad, masks)
+        rows += edges_of_op(lines, tape.ops[code], group, xs, grad, masks)
     return Edges(*map(np.concatenate, zip(*rows)))
 
 
 def edges_of_op(
-    tape: Tape, lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints, masks: Ints
+    lines: Lines, op: Op, group: Ints, xs: Ints, grad: Ints, masks: Ints
 ) -> list[Edges]:
     """The uses of xs by lines of one operation; adds the lines of the local gradients."""
     rows = []
-    y, one = tape.first + group, lines.constant(1.0)
-    patterns, which = np.unique(
-        (grad[xs] >= 0) & (grad[y] >= 0)[:, None], axis=0, return_inverse=True
-    )
+    y, one = lines.tape.first + group, lines.constant(1.0)
+    wanted = (grad[xs] >= 0) & (grad[y] >= 0)[:, None]
+    patterns, which = np.unique(wanted, axis=0, return_inverse=True)
     for i, active in enumerate(patterns):
         if active.any():
             mine = np.flatnonzero(which.ravel() == i)
             line, child, upstream, mask = group[mine], y[mine], grad[y[mine]], masks[y[mine]]
             rule, targets = template(op, xs.shape[1], tuple(map(bool, active)))
-            order = backward_order(tape, line, child)
+            order = lines.backward_order(line, child)
             columns = [upstream, child, *xs[mine].T]
             shares = inlined(lines, rule, columns, order)
             open_now = [mask] * len(targets)
@@ -215,33 +208,33 @@ def inlined(lines: Lines, tape: Tape, columns: list[Ints], order: Order) -> list
     slots = [*columns, *[np.full(n, lines.constant(x)) for x in tape.constants]]
     for i, code in enumerate(tape.code):
         op, xs = tape.ops[code], np.stack([slots[s] for s in tape.operands(i)], axis=1)
+        depends = lines.per_sample[xs].any(axis=1), lines.needs_upstream[xs].any(axis=1)
+        slots.append(lines.new(n, *depends))
         if op.terms is None:
             args, size, kind = xs, xs.shape[1], lines.code(op)
         else:
-            pairs = [side(lines, xs, f) for f in zip(*op.terms(*range(xs.shape[1])))]
+            pairs = [matrix for matrix, _ in lines.factors(op, xs)]
             args, size, kind = np.stack(pairs, 2), 2 * pairs[0].shape[1], SUM
-        depends = lines.per_sample[xs].any(axis=1), lines.needs_upstream[xs].any(axis=1)
-        slots.append(lines.new(n, *depends))
         depth = int(tape.level[tape.first + i])
         lines.add(slots[-1], kind, size, args, order._replace(depth=depth))
     return [slots[s] for s in tape.outputs]
 
 
-def masked(tape: Tape, lines: Lines, edges: Edges) -> Ints:
+def masked(lines: Lines, edges: Edges) -> Ints:
     """The local gradients, with 0 in the place of one behind a shut path, as 0 × inf is nan."""
     finite = np.isin(edges.local, [lines.constant(1.0), lines.constant(-1.0)])
     rows = np.flatnonzero((edges.mask >= 0) & ~finite)
     mask, local, zero = edges.mask[rows], edges.local[rows], lines.constant(0.0)
     args = np.stack([mask, local, np.full(len(rows), zero)], axis=1)
     out = lines.new(len(rows), lines.per_sample[args].any(axis=1), needs_upstream=True)
-    order = backward_order(tape, edges.line[rows], edges.child[rows], LAST)
+    order = lines.backward_order(edges.line[rows], edges.child[rows], LAST)
     lines.add(out, lines.code(TABLE.where), 3, args, order)
     found = edges.local.copy()
     found[rows] = out
     return found
 
 
-def add_sums(tape: Tape, lines: Lines, target: Ints, edges: Edges) -> None:
+def add_sums(lines: Lines, target: Ints, edges: Edges) -> None:
     """Let target[parent] be Σ upstream·local; edges are in the order of the addition.
 
     What is to be summed over the batch comes first. A single term with a factor of 1 is no line.
@@ -255,7 +248,7 @@ def add_sums(tape: Tape, lines: Lines, target: Ints, edges: Edges) -> None:
     lines.alias(target[parent[same]], up[same])
     rows = np.flatnonzero(~same)
     rows = rows[np.lexsort((~batched[rows], parent[rows]))]
-    order = backward_order(tape, edges.line[rows], parent[rows])
+    order = lines.backward_order(edges.line[rows], parent[rows])
     add_pieces(lines, target[parent[rows]], up[rows], local[rows], batched[rows], order)
 
 

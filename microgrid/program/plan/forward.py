@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.program.plan.lines import SUM, Lines, followed, forward_order, groups, side
-from microgrid.program.tape import Ints, Tape
+from microgrid.program.plan.lines import SUM, Lines, followed, groups
+from microgrid.program.tape import Ints
 
 
-@dataclass
-class Terms:
-    """Products of two slots: row r adds p[r]·q[r] to the slot of line `root`, in this order.
-
-    `origin` is the line of the tape that the product comes from, `place` its operand there.
-    """
+class Terms(NamedTuple):
+    """Products of two slots: row r adds p[r]·q[r] to the slot of line `root`, in this order."""
 
     root: Ints
     p: Ints
     q: Ints
-    origin: Ints
-    place_p: Ints
+    line: Ints  # of the tape, that the product comes from
+    place_p: Ints  # among the operands there
     place_q: Ints
 
 
-def forward(tape: Tape, lines: Lines) -> Terms:
+def forward(lines: Lines) -> Terms:
     """Add the lines of the forward pass; the terms of its sums.
 
     A sum takes in a product that is used once, and as its first operand another sum that is used
     once: so a neuron is one line. The order of the additions stays.
     """
-    for code, group, xs in groups(tape, of_sums=False):
-        lines.add(tape.first + group, code, xs.shape[1], xs, forward_order(tape, group))
-    terms = gathered(tape, lines, products(tape, lines))
+    first = lines.tape.first
+    for code, group, xs in groups(lines.tape, of_sums=False):
+        lines.add(first + group, code, xs.shape[1], xs, lines.forward_order(group))
+    terms = gathered(lines, products(lines))
     roots, counts = np.unique(terms.root, return_counts=True)
     pairs = np.stack([terms.p, terms.q], axis=1)
-    lines.add(tape.first + roots, SUM, 2 * counts, pairs, forward_order(tape, roots))
+    lines.add(first + roots, SUM, 2 * counts, pairs, lines.forward_order(roots))
     return terms
 
 
-def products(tape: Tape, lines: Lines) -> list[Ints]:
+def products(lines: Lines) -> list[Ints]:
     """The products of all sums: line, position in it, two factors, their places as operands."""
     rows: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] * 6]
-    for code, group, xs in groups(tape, of_sums=True):
-        m = xs.shape[1]
-        terms: Any = tape.ops[code].terms
-        factors = [*zip(*terms(*range(m)))]  # the first of each product, and the second
-        p, q = [side(lines, xs, f).ravel() for f in factors]
-        places = [[x if isinstance(x, int) else m for x in f] for f in factors]
-        count = len(factors[0])
+    for code, group, xs in groups(lines.tape, of_sums=True):
+        (p, first), (q, second) = lines.factors(lines.tape.ops[code], xs)
+        count, none = p.shape[1], xs.shape[1]  # the place of what is no operand
+        places = [[x if isinstance(x, int) else none for x in f] for f in (first, second)]
         position, *both = [np.tile(x, len(group)) for x in (range(count), *places)]
-        rows.append([np.repeat(group, count), position, p, q, *both])
+        rows.append([np.repeat(group, count), position, p.ravel(), q.ravel(), *both])
     return [np.concatenate(column) for column in zip(*rows)]
 
 
-def gathered(tape: Tape, lines: Lines, rows: list[Ints]) -> Terms:
+def gathered(lines: Lines, rows: list[Ints]) -> Terms:
     """The products of sums, in the order in which they are added, each in its outermost sum."""
+    tape = lines.tape
     line, position, p, q, place_p, place_q = rows
     uses = np.bincount(tape.args, minlength=tape.first + len(tape))
     np.add.at(uses, tape.outputs, 1)

@@ -19,7 +19,6 @@ all. It `needs_upstream` where the gradient that comes back matters to it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +32,7 @@ FORWARD, BACKWARD = 0, 1
 
 
 class Order(NamedTuple):
-    """When lines run; a rank and a window for each of them."""
+    """When lines run; a window and a rank for each of them."""
 
     phase: int
     window: Ints
@@ -44,32 +43,21 @@ class Order(NamedTuple):
         return self._replace(window=self.window[rows], rank=self.rank[rows])
 
 
-def forward_order(tape: Tape, line: Ints) -> Order:
-    """The order of lines that compute these lines of the tape."""
-    return Order(FORWARD, line // WINDOW, tape.level[tape.first + line])
-
-
-def backward_order(tape: Tape, line: Ints, slot: Ints, depth: int = 0) -> Order:
-    """The order of lines for what these lines of the tape send back, ranked like a slot."""
-    window, rank = (len(tape) - line) // WINDOW, tape.level.max() - tape.level[slot]
-    return Order(BACKWARD, window, rank, depth)
-
-
-@dataclass
-class Block:
-    """Lines of one code; a size says it of all, or of each."""
+class Block(NamedTuple):
+    """Lines of one code."""
 
     out: Ints
     code: int
-    size: Any  # number of arguments
+    size: Any  # the number of arguments, of all or of each
     args: Ints  # one after the other
     order: Order
 
 
 class Lines:
-    """Lines, the slots that they use, and the constants."""
+    """The lines for a tape, the slots that they use, and the constants."""
 
     def __init__(self, tape: Tape, per_sample: Any) -> None:
+        self.tape = tape
         self.ops = list(tape.ops)
         self.constants = list(tape.constants)
         self.slot_of = {float(x).hex(): tape.inputs + i for i, x in enumerate(tape.constants)}
@@ -106,9 +94,30 @@ class Lines:
         if len(out):
             self.blocks.append(Block(out, code, size, args.ravel(), order))
 
+    def forward_order(self, line: Ints) -> Order:
+        """The order of what computes these lines of the tape."""
+        return Order(FORWARD, line // WINDOW, self.tape.level[self.tape.first + line])
+
+    def backward_order(self, line: Ints, slot: Ints, depth: int = 0) -> Order:
+        """The order of what these lines of the tape send back, with the ranks of some slots."""
+        level, window = self.tape.level, (len(self.tape) - line) // WINDOW
+        return Order(BACKWARD, window, level.max() - level[slot], depth)
+
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""
         self.aliases.append((slots, to))
+
+    def factors(self, op: Op, xs: Ints) -> list[tuple[Ints, Sequence[Any]]]:
+        """The first factors of all products of an operation, and the second, a row per line.
+
+        With each matrix what its columns are: an operand by its place, or a number.
+        """
+        terms: Any = op.terms
+        return [
+            (np.stack([xs[:, f] if isinstance(f, int) else np.full(len(xs), self.constant(f))
+                       for f in places], axis=1), places)
+            for places in zip(*terms(*range(xs.shape[1])))
+        ]  # fmt: skip
 
     def resolved(self) -> Ints:
         """The slot that holds the number of each slot."""
@@ -116,6 +125,15 @@ class Lines:
         for slots, others in self.aliases:
             to[slots] = others
         return followed(to)
+
+
+def followed(to: Ints) -> Ints:
+    """Where the arrows end."""
+    while True:
+        further: Ints = to[to]
+        if (further == to).all():
+            return to
+        to = further
 
 
 def groups(tape: Tape, of_sums: bool) -> Iterator[tuple[int, Ints, Ints]]:
@@ -130,20 +148,3 @@ def groups(tape: Tape, of_sums: bool) -> Iterator[tuple[int, Ints, Ints]]:
             for size in np.unique(sizes[lines]):
                 alike = lines[sizes[lines] == size]
                 yield code, alike, tape.args[tape.start[alike][:, None] + np.arange(size)]
-
-
-def side(lines: Lines, xs: Ints, factors: Sequence[int | float]) -> Ints:
-    """One factor of each product, a row per line: an operand by its place, or a number."""
-    columns = [
-        xs[:, f] if isinstance(f, int) else np.full(len(xs), lines.constant(f)) for f in factors
-    ]
-    return np.stack(columns, axis=1)
-
-
-def followed(to: Ints) -> Ints:
-    """Where the arrows end."""
-    while True:
-        further: Ints = to[to]
-        if (further == to).all():
-            return to
-        to = further

@@ -56,7 +56,7 @@ def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
     Bit k of `batched` says that argument k has a number for each sample.
     """
     lines = Lines(tape, (tape.reach & batched) != 0)
-    terms = forward(tape, lines)
+    terms = forward(lines)
     outputs, count = tape.outputs, lines.new(1)
     gradients: tuple[Ints, ...] = ()
     if wanted is not None:
@@ -64,18 +64,17 @@ def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
         shared = batched and not lines.per_sample[outputs[0]]
         seed = int(count[0]) if shared else lines.constant(1.0)
         active = (tape.reach & sum({1 << min(k, LAST_BIT) for k in wanted})) != 0
-        grad = adjoint(tape, lines, terms, active, int(outputs[0]), seed)
+        grad = adjoint(lines, terms, active, int(outputs[0]), seed)
         gradients = tuple(grad[np.flatnonzero(tape.argument == k)] for k in wanted)
-    return placed(tape, lines, outputs, gradients, int(count[0]))
+    return placed(lines, outputs, gradients, int(count[0]))
 
 
-def placed(
-    tape: Tape, lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int
-) -> Plan:
+def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int) -> Plan:
     """The places of the slots, and the lines in order."""
     resolved, per_sample = lines.resolved(), lines.per_sample
     used = np.zeros(lines.slots, dtype=bool)
-    used[: tape.first] = used[lines.constant_slots] = used[resolved[outputs]] = used[count] = True
+    used[: lines.tape.first] = used[lines.constant_slots] = True
+    used[resolved[outputs]] = used[count] = True
     for block in lines.blocks:
         used[block.out] = True
     shared, rows = np.flatnonzero(~per_sample & used), np.flatnonzero(per_sample & used)
