@@ -7,25 +7,23 @@ import keyword
 import math
 import operator
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any
 
-from microgrid.engine import ops
 from microgrid.engine.errors import ExpressionError, MicrogridError
-from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.value import Op, Value
-from microgrid.views.wording import plural
+from microgrid.views.notation import lists_of
+from microgrid.views.numerals import is_dash
+from microgrid.views.wording import LOWERED, RAISED, plural
 
 LONGEST, DEEPEST = 10_000, 250
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: ops.power,
+    type(tree.op): entry
+    for sign, entry in SIGNS.items()
+    if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.BinOp)
 }
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
@@ -41,19 +39,28 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
+def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
+    """How many operands a function takes, at least and at most."""
+    if isinstance(function, Op):
+        return function.arity or 1, function.arity
+    takes = signature(function).parameters.values()
+    most = None if any(p.kind is Parameter.VAR_POSITIONAL for p in takes) else len(takes)
+    return sum(p.default is p.empty for p in takes), most
+
+
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"], "ln": FUNCTIONS["log"]}
 LISTS = {  # functions: how many lists come first, at least and at most
-    **dict.fromkeys(("total", "sum", "mean", "softmax"), (1, 1)),
-    "dot": (2, 2),
-    "cross_entropy": (1, 2),
+    name: (lists, arity(function)[1] or lists)
+    for name, function in CALLS.items()
+    if (lists := lists_of(function))
 }
-SIGNS = str.maketrans(
-    {"·": "*", "⋅": "*", "×": "*", "÷": "/", "−": "-", "^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
+KEYS = str.maketrans(
+    {"·": "*", "⋅": "*", "×": "*", "÷": "/", "^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
 )  # fmt: skip
-RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
-ON_LINE = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻₀₁₂₃₄₅₆₇₈₉", "0123456789-0123456789")
+RAISES, LOWERS = [re.compile(f"[{''.join(t.values())}]+") for t in (RAISED, LOWERED)]
+ON_LINE = str.maketrans({c: plain for t in (RAISED, LOWERED) for plain, c in t.items()})
 ALLOWED = (
     "allowed are numbers, names, + - * / **, < <= > >= == !=, lists and the functions of microgrid"
 )
@@ -116,10 +123,9 @@ def typed(text: str) -> str:
     >>> typed("a·b² − x₁⁻¹ × 2^n")
     'a*b**2 - x_1**-1 * 2**n'
     """
-    text = RAISED.sub(lambda found: f"**{found[0].translate(ON_LINE)}", " ".join(text.split()))
-    text = LOWERED.sub(lambda found: f"_{found[0].translate(ON_LINE)}", text)
-    text = "".join(["-" if unicodedata.category(c) == "Pd" else c for c in text])
-    return text.translate(SIGNS)
+    text = RAISES.sub(lambda found: f"**{found[0].translate(ON_LINE)}", " ".join(text.split()))
+    text = LOWERS.sub(lambda found: f"_{found[0].translate(ON_LINE)}", text)
+    return "".join(["-" if is_dash(c) else c for c in text]).translate(KEYS)
 
 
 def advice(text: str) -> str:
@@ -128,15 +134,6 @@ def advice(text: str) -> str:
         if found := re.search(pattern, text):
             return hint.format(found[0])
     return ALLOWED
-
-
-def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
-    """How many operands a function takes, at least and at most."""
-    if isinstance(function, Op):
-        return function.arity or 1, function.arity
-    takes = signature(function).parameters.values()
-    most = None if any(p.kind is Parameter.VAR_POSITIONAL for p in takes) else len(takes)
-    return sum(p.default is p.empty for p in takes), most
 
 
 class Reader:

@@ -12,20 +12,8 @@ from fractions import Fraction
 
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Op, Value, topological
-from microgrid.views.notation import (
-    ATOM,
-    FOR_PEOPLE,
-    FRACTION,
-    POWER,
-    PRODUCT,
-    SIGN,
-    Notation,
-    joined,
-    placed,
-    write,
-)
-from microgrid.views.wording import constant, split
-from microgrid.views.wording import number as decimals
+from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
+from microgrid.views.wording import constant, decimals, split
 
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
 STANDARD = {name: "\\" + name for name in NAMES.split()} | {"log2": r"\log_2"}
@@ -38,7 +26,6 @@ ESCAPED = {c: "\\" + c for c in "_{}#$%&"} | {
     " ": r"\ ", "\\": r"\backslash{}", "^": r"{\wedge}", "~": r"{\sim}", "<": "{<}", ">": "{>}",
     "-": r"\text{-}", "`": r"\text{`}", '"': r"\text{''}", "'": r"\text{'}",
 }  # fmt: skip
-DEEPEST = 30  # brackets and braces inside each other: TeX gives up at 255 groups
 TALL = re.compile(r"\\frac|\\sqrt|\\left|\^")
 FUNCTION_CALL = re.compile(r"[A-Za-z}\d](\\left)?\([^()]*\)$")
 PLAIN_FACTOR = re.compile(r"(?!\\mathit|\\left|\\frac|\\dots)[A-Za-z\\]")
@@ -111,7 +98,7 @@ def call(op: Op, operands: Sequence[str]) -> str:
 def alone(template: str) -> int:
     """How strongly a template binds that has no sign beside an operand."""
     if template.startswith(r"\frac"):
-        return FRACTION
+        return PRODUCT
     return POWER if "^" in template or template.endswith(")") else ATOM
 
 
@@ -152,7 +139,7 @@ def number(x: Number) -> tuple[str, int]:
     if not x:
         return "0", ATOM  # -0.0, too
     if isinstance(x, Fraction) and x.denominator > 1 and len(str(x)) < 20:
-        text, strength = rf"\frac{{{abs(x.numerator)}}}{{{x.denominator}}}", FRACTION
+        text, strength = rf"\frac{{{abs(x.numerator)}}}{{{x.denominator}}}", PRODUCT
         return ("-" + text, SIGN) if x < 0 else (text, strength)
     written = decimals(x, 6) if isinstance(x, Fraction) else constant(x)
     match = re.fullmatch(r"(-?)([\d.]+|inf|nan)(?:e([+-]\d+))?", written.replace("−", "-"))
@@ -168,6 +155,6 @@ def number(x: Number) -> tuple[str, int]:
 
 
 LATEX = Notation(
-    formula, call, join, name, number, FOR_PEOPLE | {r"\cdot": FOR_PEOPLE["*"]}, bracketed,
-    alone=alone, dots=r"\dots", shown=(12, 8, 2), deepest=DEEPEST,
+    formula, call, join, name, number, brackets=bracketed, alone=alone, dots=r"\dots",
+    shown=(12, 8, 2), deepest=30,  # TeX gives up at 255 groups
 )  # fmt: skip

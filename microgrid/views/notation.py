@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import signature
 from itertools import count
@@ -20,21 +20,23 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Op, Value
-from microgrid.views.wording import RAISED, constant, lowered
+from microgrid.views.wording import constant, lowered, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
-ANY, SUM, QUOTIENT, SIGN, PRODUCT, FRACTION, UNARY, POWER, ATOM = range(9)
+ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
-NO_NAMES: Mapping[Value, str] = MappingProxyType({})
+MINUS = "-", "−"
 INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
+NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
 # For each sign: what must bind at least before it and after it, and how strongly the whole binds.
-# People leave out the brackets of a + (b + c); but these would be the sums of another graph.
+# People leave out the brackets of a + (b + c); for Python these would be the sums of another graph.
 Signs = dict[str, tuple[int, int, int]]
 UNKNOWN = ATOM, ATOM, SUM
 FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
+    r"\cdot": (SIGN, PRODUCT, PRODUCT), "": (ANY, ANY, ATOM),
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
@@ -57,7 +59,7 @@ class Notation:
     join: Callable[[Sequence[str], Sequence[str]], str]
     name: Callable[[str], str]
     number: Callable[[Number], tuple[str, int]]
-    signs: Signs
+    signs: Signs = field(default_factory=lambda: FOR_PEOPLE)
     brackets: Callable[[str], str] = "({})".format
     signs_meet: bool = False  # a minus sign may stand behind another sign: a * -b
     alone: Callable[[str], int] = lambda template: ATOM  # how a template without signs binds
@@ -83,12 +85,11 @@ class Template(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A node to be written: how deep in brackets, and the places of its operands among all."""
+    """What is to be written: a node, or None for dots."""
 
-    node: Value
-    depth: int
-    cut: bool = False
-    operands: tuple[int, ...] = ()
+    node: Value | None
+    depth: int  # of brackets
+    operands: range = range(0)  # their places among all parts
 
 
 def write(
@@ -105,42 +106,37 @@ def write(
     −(x − (w₁₂ − 1))²·w₁₂ or -(x - (w_12 - 1)) ** 2 * w_12
     """
     parts = outline(v, notation, names, most)
-    written: dict[int, tuple[str, int]] = {}
+    written = [(notation.dots, ATOM)] * len(parts)
     for i in reversed(range(len(parts))):  # operands stand behind what is made of them
-        part = parts[i]
-        if part.cut:
-            written[i] = notation.dots, ATOM
-        elif part.operands:
-            template = template_of(part.node, notation)
-            written[i] = filled(template, [written.pop(k) for k in part.operands], notation)
-        else:
-            written[i] = leaf(part.node, notation, names if i else NO_NAMES)
+        node, _, operands = parts[i]
+        if node is not None and operands:
+            texts = [written[k] for k in operands]
+            written[i] = filled(template_of(node, notation), texts, notation)
+        elif node is not None:
+            written[i] = leaf(node, notation, names if i else NO_NAMES)
     return written[0][0]
 
 
 def outline(root: Value, notation: Notation, names: Mapping[Value, str], most: int) -> list[Part]:
-    """What is to be written, the outermost first: a tree, where a shared node comes twice."""
+    """The parts, the outermost first: a tree, where a shared node comes twice."""
     parts, spent = [Part(root, 0)], 0
     widest, leading, trailing = notation.shown
-    for i, part in enumerate(parts):  # a list that grows
-        v = part.node
-        if not v.parents or part.cut or (i and v in names):
+    for i, (v, depth, _) in enumerate(parts):  # a list that grows
+        if v is None or not v.parents or (i and v in names):
             continue
         spent += 1
-        if i and (spent > most or part.depth > notation.deepest):
-            parts[i] = part._replace(cut=True)
+        if i and (spent > most or depth > notation.deepest):
+            parts[i] = Part(None, depth)
             continue
-        template, start = template_of(v, notation), len(parts)
-        parts[i] = part._replace(operands=tuple(range(start, start + len(v.parents))))
-        parts += [Part(p, part.depth) for p in v.parents]
-        slots = template.slots
-        for k, slot in enumerate(slots):
-            place = start + slot.operand
-            inner = parts[place].node
+        slots, start = template_of(v, notation).slots, len(parts)
+        parts[i] = Part(v, depth, range(start, start + len(v.parents)))
+        parts += [Part(p, depth) for p in v.parents]
+        for k, (operand, least, _) in enumerate(slots):
+            inner = v.parents[operand]
             if len(slots) > widest and leading <= k < len(slots) - trailing:
-                parts[place] = Part(inner, part.depth, cut=True)
-            elif inner.parents and not ANY < slot.least <= template_of(inner, notation).strength:
-                parts[place] = Part(inner, part.depth + 1)
+                parts[start + operand] = Part(None, depth)
+            elif inner.parents and not ANY < least <= template_of(inner, notation).strength:
+                parts[start + operand] = Part(inner, depth + 1)
     return parts
 
 
@@ -153,7 +149,7 @@ def filled(
     texts = []
     for slot in template.slots:
         text, strength = operands[slot.operand]
-        signed = text.startswith(("-", "−")) and not (slot.first or notation.signs_meet)
+        signed = text.startswith(MINUS) and not (slot.first or notation.signs_meet)
         loose = strength < slot.least or (signed and slot.least > ANY)
         texts.append(notation.brackets(text) if loose else text)
     text, dots = notation.join(template.pieces, texts), re.escape(notation.dots)
@@ -165,7 +161,8 @@ def filled(
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
     """The name of a node, else its number, and how strongly it binds."""
     if v in names:
-        return names[v], SIGN if names[v].startswith(("-", "−")) else ATOM
+        negative = UNARY if notation.signs_meet else SIGN
+        return names[v], negative if names[v].startswith(MINUS) else ATOM
     if v.label and type(v) is not Constant:
         return notation.name(v.label), ATOM
     return notation.number(v.data)
@@ -181,33 +178,23 @@ def parsed(op: Op, n: int, notation: Notation) -> Template:
     """Where an operation's template has its operands, and how strongly it binds."""
     text = notation.formula(op, n) or notation.call(op, [f"#{i + 1}" for i in range(n)])
     pieces = re.split(r"(?<!\\)#\d+", text)
-    operands = [int(i) - 1 for i in re.findall(r"(?<!\\)#(\d+)", text)]
     beside = [(piece or " ").split() or [""] for piece in pieces]
     for signs_between in beside[1:-1]:
         signs_between[0] = signs_between[0] or "*"  # nothing but a space: a product
     if beside[0] == ["-"]:
         beside[0] = ["negative"]
-    slots: list[Slot] = []
-    found: list[int] = []
-    depth = bars = 0
-    for k, operand in enumerate(operands):
+    slots, strength, depth, bars = list[Slot](), notation.alone(text), 0, 0
+    for k, operand in enumerate(re.findall(r"(?<!\\)#(\d+)", text)):
         depth += len(re.findall(r"(?<!\\)[{(\[]", pieces[k]))
         depth -= len(re.findall(r"(?<!\\)[})\]]", pieces[k]))
         bars += pieces[k].count("|")
-        first, least = k == 0 and not pieces[0], ANY
+        least = ANY
         if not depth and not bars % 2:
-            before, after = beside[k][-1], beside[k + 1][0]
-            asked = binding(before, notation), binding(after, notation)
-            least = max(asked[0][1], asked[1][0])
-            found += [asked[i][2] for i, sign in enumerate((before, after)) if sign]
-        slots.append(Slot(operand, least, first))
-    return Template(tuple(pieces), tuple(slots), min(found, default=notation.alone(text)))
-
-
-def binding(sign: str, notation: Notation) -> tuple[int, int, int]:
-    if not sign:  # the edge of the template
-        return ANY, ANY, ATOM
-    return notation.signs.get("^" if sign.startswith("^") else sign, UNKNOWN)
+            signs = ["^" if s.startswith("^") else s for s in (beside[k][-1], beside[k + 1][0])]
+            before, after = (notation.signs.get(sign, UNKNOWN) for sign in signs)
+            least, strength = max(before[1], after[0]), min(strength, before[2], after[2])
+        slots.append(Slot(int(operand) - 1, least, first=k == 0 and not pieces[0]))
+    return Template(tuple(pieces), tuple(slots), strength)
 
 
 # Plain text for people, and Python
@@ -233,13 +220,13 @@ def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]]
     def respelled(piece: str) -> str:
         for sign, spelling in signs.items():
             piece = piece.replace(sign, spelling)
-        return re.sub(r"\^(−?\d+)$", lambda found: found[1].translate(RAISED), piece)
+        return re.sub(r"\^(−?\d+)$", lambda found: raised(found[1]), piece)
 
     def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
         text = respelled(pieces[0])
         for operand, piece in zip(operands, pieces[1:], strict=True):
             if text.endswith("^") and (whole := INTEGER.fullmatch(operand)):
-                text, operand = text[:-1], whole[1].translate(RAISED)
+                text, operand = text[:-1], raised(whole[1])
             text += operand + respelled(piece)
         return text
 
@@ -254,12 +241,12 @@ def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
 
 def text_number(x: Number) -> tuple[str, int]:
     text = constant(x)
-    return text, SIGN if text.startswith("−") else QUOTIENT if "/" in text else ATOM
+    return text, SIGN if text.startswith(MINUS) else QUOTIENT if "/" in text else ATOM
 
 
 def python_number(x: Number) -> tuple[str, int]:
     text = repr(x) if x - x == 0 else f"float({str(x)!r})"
-    return text, UNARY if text.startswith("-") else ATOM
+    return text, UNARY if text.startswith(MINUS) else ATOM
 
 
 def python_call(op: Op, operands: Sequence[str]) -> str:
@@ -277,9 +264,7 @@ def lists_of(function: Callable[..., Any]) -> int:
     return sum("Iterable" in str(p.annotation) for p in signature(function).parameters.values())
 
 
-TEXT = Notation(
-    in_text, named_call, spelled({" * ": "·", "-": "−"}), lowered, text_number, FOR_PEOPLE
-)
+TEXT = Notation(in_text, named_call, spelled({" * ": "·", "-": "−"}), lowered, text_number)
 PYTHON = Notation(
     lambda op, n: in_text(op, n) if op in ARITHMETIC else "",
     python_call,
