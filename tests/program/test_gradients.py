@@ -177,8 +177,13 @@ def test_a_batch_of_gradients_is_its_samples_one_after_the_other(engine):
         assert bits(hessians[i]) == bits(program.hessian()(x, W))
 
 
-@pytest.mark.parametrize("language", ["python", "numpy"])
+@pytest.mark.parametrize("language", ["python", "numpy", "jax", "torch"])
 def test_gradients_and_hessians_have_a_listing_and_a_source(language):
+    if language in ("jax", "torch"):
+        library = pytest.importorskip(
+            language, reason=f"the text for {language} runs in {language}"
+        )
+        library.config.update("jax_enable_x64", True) if language == "jax" else None
     program = record(f, *EXAMPLE)
     for made in (program.gradient((0, 1)), program.hessian()):
         space = {}

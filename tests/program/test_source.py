@@ -402,6 +402,23 @@ def test_nothing_is_written_that_is_not_used(name, language):
         assert f"{module}." in said.replace(f"import {module}", "")
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_no_helper_is_used_once_and_no_factor_of_one_is_written(name):
+    program = recorded(name, EVERY[name].arity or 4)
+    for said in (text(program, "python"), str(program.listing())):
+        for made in re.findall(r"\b(t\d+) = ", said):
+            assert len(re.findall(rf"\b{made}\b", said)) > said.count(f"{made} = ") * 2
+        assert not re.search(r"(?<![\w.)])1(\.0)?( \* |·)|( \* |·)1(\.0)?(?![\w.])", said)
+
+
+def test_shares_that_are_equal_stand_in_one_sum():
+    program = record(lambda x, y: x * x * y + y * y * y, 1.0, 1.0)
+    assert "dx = dv_1·x + dv_1·x" in str(program.listing())
+    assert "    dx = dv_1 * x_1 + dv_1 * x_1\n" in text(
+        record(lambda x_1: mg.tanh(x_1 * x_1), 1.0), "python"
+    ).replace("dx_1", "dx")
+
+
 def test_the_text_for_python_reads_like_the_lecture():
     program = record(lambda x, w: mg.sigmoid(w[0] * x[0] + w[1]), [1.0], [1.0, 2.0])
     assert (
