@@ -414,6 +414,8 @@ def test_no_helper_is_used_once_and_no_factor_of_one_is_written(name):
 def test_shares_that_are_equal_stand_in_one_sum():
     program = record(lambda x, y: x * x * y + y * y * y, 1.0, 1.0)
     assert "dx = dv_1·x + dv_1·x" in str(program.listing())
+    program = record(lambda x: mg.total([x, x, 2.0]) - x + x * 3, 1.0)
+    assert "dx = dv_3·3 - dv_2 + dv_1 + dv_1\n" in str(program.listing()) + "\n"
     assert "    dx = dv_1 * x_1 + dv_1 * x_1\n" in text(
         record(lambda x_1: mg.tanh(x_1 * x_1), 1.0), "python"
     ).replace("dx_1", "dx")

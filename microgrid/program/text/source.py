@@ -42,6 +42,7 @@ from microgrid.program.text.statements import (
 )
 from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
+IGNORING = '@np.errstate(all="ignore")  # all branches are computed, where one is needed'
 WIDTH, STANDARD = 100, ("functools", "math", "operator")
 PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
 
@@ -78,24 +79,23 @@ class Module:
 
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
-        functions = [self.function("value")]
-        functions += [self.function("value_and_grad")] if self.single else []
-        texts = list(self.helpers.texts.values())
-        functions = [x for x in texts if "\n" in x] + functions
+        texts = [*self.helpers.texts.values()]
         constants = "\n".join([x for x in texts if "\n" not in x])
+        functions = [x for x in texts if "\n" in x] + [self.function("value")]
+        functions += [self.function("value_and_grad")] * self.single
         for name, helper in reversed(self.library.helpers.items()):
-            if any(uses(x, rf"{name}[(,]") for x in functions):
+            if any(mentions(x, rf"{name}[(,]") for x in functions):
                 functions.insert(0, helper)
         used = "\n".join([constants, *functions])
-        imports = {f"import {m}" for m in STANDARD if uses(used, rf"{m}\.")}
+        imports = {f"import {m}" for m in STANDARD if mentions(used, rf"{m}\.")}
         libraries = self.library.imports.splitlines()
-        libraries = [x for x in libraries if uses(used, re.escape(f"{x.split()[-1]}."))]
+        libraries = [x for x in libraries if mentions(used, re.escape(f"{x.split()[-1]}."))]
         head = [self.header(), "\n".join(sorted(imports | self.helpers.imports)),
                 "\n".join(libraries), constants]  # fmt: skip
         return "\n\n\n".join(["\n\n".join(filter(None, head)), *functions]) + "\n"
 
     def header(self) -> str:
-        """What the functions are, what they take and what else is to know."""
+        """The docstring: what the functions are, what they take and what else is to know."""
         takes = ", ".join(self.parameters)
         also = f" and value_and_grad({takes})" if self.single else ""
         said = f"value({takes}){also}: made by microgrid from a recorded program."
@@ -105,7 +105,7 @@ class Module:
         if any(x.kind is not float for x in arguments):
             note += " Lists may also be arrays."
             note += " Gradients come as (nested) lists." * self.single
-        text = "\n\n".join(["\n".join(filled(x, WIDTH - 3)) for x in (said, note)])
+        text = "\n\n".join(["\n".join(rows_of(x, WIDTH - 3)) for x in (said, note)])
         return f'"""{text}\n{self.library.note.lstrip()}'.rstrip() + '\n"""'
 
     def function(self, name: str) -> str:
@@ -118,10 +118,7 @@ class Module:
         body = fitted("\n".join([f"{INDENT}{x}".rstrip() for x in lines]))
         text = f"def {name}({', '.join(self.parameters)}):\n{body}"
         if "np.where" in "".join([text, *self.helpers.texts.values()]).replace("jnp.where", ""):
-            text = (
-                '@np.errstate(all="ignore")  # all branches are computed, where one is needed\n'
-                + text
-            )
+            text = f"{IGNORING}\n{text}"
         return text
 
     def unpacked(self) -> list[str]:
@@ -262,7 +259,7 @@ def number_and_strength(x: float) -> tuple[str, int]:
 
 
 def nested(form: Structure, entries: Iterator[Any]) -> Any:
-    """Texts as nested lists in a form."""
+    """Texts as nested lists in a structure."""
     if issubclass(form.kind, list | tuple):
         return [nested(part, entries) for part in form.parts]
     rows = [Structure(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
@@ -277,24 +274,24 @@ def unpack(names: Any, value: str, array: str) -> list[str]:
     """Statements that give the entries of a value their names, as floats or arrays of samples."""
     if isinstance(names, str):
         return [f"{names} = {array}({value})"]
-    if numbers := entries(names, value, array):
+    if numbers := numbers_by_row(names, value, array):
         return [f"{tupled(names)} = {numbers}"] * bool(names)
-    flat = leaves(names)
+    flat = flat_names(names)
     return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
 
 
-def entries(names: Sequence[Any], value: str, array: str) -> str:
+def numbers_by_row(names: Sequence[Any], value: str, array: str) -> str:
     """The entries of a value as numbers, row by row; no text where its rows are not alike."""
     if all(isinstance(x, str) for x in names):
         return f"map({array}, {value})"
     each = "entries" if value == "row" else "row"
-    rows = {"" if isinstance(x, str) else entries(x, each, array) for x in names}
+    rows = {"" if isinstance(x, str) else numbers_by_row(x, each, array) for x in names}
     return f"[{rows.pop()} for {each} in {value}]" if len(rows) == 1 and all(rows) else ""
 
 
-def leaves(names: Any) -> list[str]:
+def flat_names(names: Any) -> list[str]:
     """The names in nested lists, in order."""
-    return [names] if isinstance(names, str) else [y for x in names for y in leaves(x)]
+    return [names] if isinstance(names, str) else [y for x in names for y in flat_names(x)]
 
 
 def tupled(names: Any) -> str:
@@ -318,15 +315,15 @@ def wrapped(line: str) -> list[str]:
     if not gap:
         head, gap, value = bare.partition(" ")  # return
     unpacking = len(head) > len(value)
-    rows = filled(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
+    rows = rows_of(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
     rows = [margin + INDENT + x for x in rows]
     if unpacking:
         return [f"{margin}(", *rows, f"{margin}) = {value}"]
     return [f"{margin}{head}{gap}(", *rows, f"{margin})"]
 
 
-def filled(text: str, width: int) -> list[str]:
-    """Lines of this width; products stay in one piece, and a sign stands before its term."""
+def rows_of(text: str, width: int) -> list[str]:
+    """A text in lines of this width; products stay in one piece, and a sign stands before its term."""
     for sign in "*/":
         text = text.replace(f" {sign} ", f"\0{sign}\0")
     for sign in "+-":
@@ -335,6 +332,6 @@ def filled(text: str, width: int) -> list[str]:
     return [row.replace("\0", " ") for row in rows]
 
 
-def uses(text: str, pattern: str) -> bool:
+def mentions(text: str, pattern: str) -> bool:
     """Whether a text has this word, not as an attribute."""
     return re.search(rf"(?<![\w.]){pattern}", text) is not None
