@@ -81,8 +81,8 @@ class Module:
         """The whole module; the helpers and imports that it needs, and only those."""
         texts = [*self.helpers.texts.values()]
         constants = "\n".join([x for x in texts if "\n" not in x])
-        functions = [x for x in texts if "\n" in x] + [self.function("value")]
-        functions += [self.function("value_and_grad")] * self.single
+        functions = [x for x in texts if "\n" in x]
+        functions += map(self.function, ["value", "value_and_grad"][: 1 + self.single])
         for name, helper in reversed(self.library.helpers.items()):
             if any(mentions(x, rf"{name}[(,]") for x in functions):
                 functions.insert(0, helper)
@@ -323,7 +323,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def rows_of(text: str, width: int) -> list[str]:
-    """A text in lines of this width; products stay in one piece, and a sign stands before its term."""
+    """A text in lines of this width. Products stay in one piece, a sign stands before its term."""
     for sign in "*/":
         text = text.replace(f" {sign} ", f"\0{sign}\0")
     for sign in "+-":
