@@ -32,11 +32,11 @@ class Block(NamedTuple):
 Blocks = dict[Value, Block]  # every gate's block
 
 
-# Which gates make up a block. However it is done, no wire leaves a block and comes back.
+# Which gates make up a block. In each way of grouping, no wire leaves a block and comes back.
 
 
 def group_gates(order: list[Value]) -> tuple[Blocks, str]:
-    """Each gate's block, and how the blocks were found: the first way that gives 2 to 40 of them.
+    """Each gate's block, and the way of grouping: the first that gives 2 to 40 blocks.
 
     1. One block for each scope, the outermost that tells gates apart.
     2. One for each labelled inner node and the gates that lead to it alone.
@@ -171,9 +171,8 @@ def draw_blocks(
         look = {"shape": "box", "style": "rounded,filled", "margin": "0.08,0.04"}
         picture.put(f"b{i}", "block", box, **look, fillcolor=PALE, color=EDGE)
     for i, ((name, into), nodes) in enumerate(bundles(users).items()):
-        label = bundle("", nodes, expected, digits)
         picture.put(f"name{i}", "name", end(name, "right"))
-        picture.put(f"leaves{i}", "wire", label)
+        picture.put(f"leaves{i}", "wire", bundle("", nodes, expected, digits))
         picture.join(f"name{i}", f"leaves{i}:line:w", f"e_name{i}", arrowhead="none", weight="10")
         for j in into:
             picture.join(f"leaves{i}:line:e", f"b{j}", f"e_leaves{i}_{j}")
@@ -205,16 +204,14 @@ def summary(title: str, nodes: list[Value], expected: dict[Value, Number], digit
     """A block's name, its numbers of gates and leaves, and its largest |gradient| after a pass."""
     gates = sum(v.op is not None for v in nodes)
     lines = [plural(gates, "gate"), plural(len(nodes) - gates, "leaf", "leaves")]
-    before = [f"max |grad| {decimals(largest(expected.get(v, 0) for v in nodes), digits)}"]
-    shown = [g for g in (v._grad for v in nodes) if g is not None]
-    after = [f"max |grad| {decimals(largest(shown), digits)}"] if shown else []
-    width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, *before, *after)))
-    rows = [
-        f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
-    ]
-    for line in (*lines, *(after or [" "])):
-        rows.append(f'<td height="15"><font point-size="11">{text(line)}</font></td>')
-    return table(*rows)
+    grads = [v._grad for v in nodes if v._grad is not None]
+    expected_grads = [expected.get(v, 0) for v in nodes]
+    now, later = (f"max |grad| {decimals(largest(g), digits)}" for g in (grads, expected_grads))
+    lines.append(now if grads else " ")
+    width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, later)))
+    top = f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
+    rows = [f'<td height="15"><font point-size="11">{text(line)}</font></td>' for line in lines]
+    return table(top, *rows)
 
 
 def largest(numbers: Iterable[Number]) -> Number:

@@ -87,7 +87,7 @@ def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str
 
 
 def terms(shares: Sequence[Number], earlier: Number, digits: int) -> str:
-    """+ 0.15 − 1.21, cut short; and what passes before the last have left."""
+    """+ 0.15 − 1.21, cut short, and what earlier passes left."""
     found = [f"{'−' if x < 0 else '+'} {decimals(abs(x), digits)}" for x in shares[:MOST_TERMS]]
     if len(shares) > MOST_TERMS:
         found.append(f"+ … ({len(shares)} uses)")

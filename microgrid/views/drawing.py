@@ -45,15 +45,15 @@ def draw(
 ) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
-    Gradients appear once a backward pass has come by; before, the layout is the same. The small
+    Gradients appear after a backward pass; before it, the layout is the same. The small
     red numbers at a fork are the shares that its branches sent back in the last pass. `digits` are
     the decimals shown; `engine` is a layout program (see `lay_out`); `prefix` begins every id of
     the SVG, so that several can stand on one page.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
-    of a leaf gets its own copy with its own share, each labelled inner node a box around what it
-    is computed from, and a table sums up the shares; blocks share their leaves in any case.
+    of a leaf gets its own copy with its own share, each labelled inner node gets a box around what
+    it is computed from, and a table sums up the shares; blocks always share their leaves.
     `notes` are words that some nodes have beneath their gradients, where gates are shown.
     `blank_values` and `blank_gradients` are nodes with an empty box to write into instead of the
     number: such a picture shows gates, and no share or sum that tells what is left blank.

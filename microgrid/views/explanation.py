@@ -100,7 +100,7 @@ class Paths(Table):
 
 
 def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
-    """Every `+=` of root's backward pass in order, or the paths to root `of` one of its nodes.
+    """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `most` are
@@ -152,35 +152,26 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
             open_ = [(p, local) for p, local in edges(v, v.op) if local is not NO_PATH]
             ways[v] = [(p, local) for p, local in open_ if count.get(p)]
             count[v] = sum(count[p] for p, _ in ways[v])
-    found = islice(walk(root, of, ways), most) if count.get(root) else []
-    listed = [Path(nodes, locals_, prod(locals_)) for nodes, locals_ in found]
+    listed = list(islice(walk(root, of, ways), most)) if count.get(root) else []
     gradient = accumulate(order, seed(root, 1)).get(of, zero(of))
     name = names.get(of, of.label or "a node outside the graph")
     return Paths(listed, count.get(root, 0), gradient, names, f"∂{names[root]}/∂{name}")
 
 
-def walk(
-    root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]
-) -> Iterator[tuple[tuple[Value, ...], tuple[Any, ...]]]:
-    """Each path from end to root with its local gradients, depth first, without recursion."""
-    if root is end:
-        yield (root,), ()
-        return
-    nodes, choices = [root], [iter(ways[root])]
-    locals_: list[Any] = []
-    while choices:
-        step = next(choices[-1], None)
-        if step is None:
-            choices.pop()
-            nodes.pop()
-            if locals_:
-                locals_.pop()
-        elif step[0] is end:
-            yield (end, *reversed(nodes)), (step[1], *reversed(locals_))
-        else:
-            nodes.append(step[0])
-            locals_.append(step[1])
-            choices.append(iter(ways[step[0]]))
+def walk(root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]) -> Iterator[Path]:
+    """Each path from end to root, depth first, without recursion."""
+    stack: list[tuple[Value, Any]] = [(root, ())]  # a node, and how it goes on to root
+    while stack:
+        v, onward = stack.pop()
+        if v is not end:
+            stack += [(p, (local, v, onward)) for p, local in reversed(ways[v])]
+            continue
+        nodes, locals_ = [end], []
+        while onward:
+            local, v, onward = onward
+            nodes.append(v)
+            locals_.append(local)
+        yield Path(tuple(nodes), tuple(locals_), prod(locals_))
 
 
 def names_of(order: Iterable[Value]) -> dict[Value, str]:

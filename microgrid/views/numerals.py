@@ -1,7 +1,7 @@
-"""Numbers as people write them: −18, 0,5, 1½, 1 / 3, =1, 50 %. They are read, never run.
+"""Numbers as people write them: −18, 0,5, 1½, 1 / 3, =1, 50 %. They are never evaluated.
 
-What could be two numbers is refused, so that nobody is marked for another number than they wrote:
-so 1,000, but not 1.000, which is 1, as Python prints it.
+A text that could be two numbers, like 1,000, is refused: nobody gets a mark for a number that they
+did not write. 1.000 is 1, as Python prints it.
 """
 
 from __future__ import annotations

@@ -26,9 +26,6 @@ ENGINES = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
-# From DOT to an image.
-
-
 class Picture(graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout engines turns into SVG or PNG.
 

@@ -34,8 +34,9 @@ class Frame(NamedTuple):
     @property
     def few_lines(self) -> list[str]:
         """The lines that fit beneath a picture."""
-        lines, many = list(self.lines), len(self.lines)
-        return lines if many <= MOST else [*lines[: MOST - 1], f"… {many} lines in all"]
+        many = len(self.lines)
+        some = self.lines if many <= MOST else self.lines[: MOST - 1]
+        return [*some, *[f"… {many} lines in all"] * (many > MOST)]
 
     @property
     def ink(self) -> str:
@@ -65,9 +66,8 @@ class Storyboard:
         order = topological(root)
         self.index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
         self.leaves = [v for v in self.index if v.op is None and v.label]
-        self.title = (
-            f"The backward pass of {lowered(root.label)}" if root.label else "A backward pass"
-        )
+        name = lowered(root.label)
+        self.title = f"The backward pass of {name}" if name else "A backward pass"
         self.frames: list[Frame] = []
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals = {root: seed(root, 1)}
@@ -133,9 +133,7 @@ class Storyboard:
 
     def sentence(self, row: Row, rank: int, among: int) -> str:
         """One += in words; at a fork with the sum so far."""
-        local, upstream, share, total = map(
-            self.spoken, (row.local, row.upstream, row.share, row.total)
-        )
+        local, upstream, share, total = map(self.spoken, row[3:7])
         role = f" is a {row.role}" if row.role else ""
         line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
         line += f" = share {share} to {self.words(row.parent_node)}"
@@ -149,16 +147,14 @@ class Storyboard:
         return f"{line}; {before} + {share} = {total} in all"
 
     def finish(self, root: Value) -> None:
-        """The last frame, in which also those have a gradient that no path reaches: zero."""
+        """The last frame: nodes that no path reaches get a gradient of zero."""
         before = f"∂{lowered(root.label)}/∂" if root.label else ""
         for v, i in self.index.items():
             for p, place in [(v, f"n{i}"), *self.wires(v)]:
                 if (place, RED) not in self.numbers:
                     self.add_number(place, RED, zero(p))
-        found = listed(
-            f"{before}{lowered(v.label)} = {self.spoken(self.totals.get(v, zero(v)))}"
-            for v in self.leaves
-        )
+        ends = [(lowered(v.label), self.totals.get(v, zero(v))) for v in self.leaves]
+        found = listed(f"{before}{name} = {self.spoken(x)}" for name, x in ends)
         self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
 
     def wires(self, v: Value) -> list[tuple[Value, str]]:

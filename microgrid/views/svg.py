@@ -34,7 +34,7 @@ def with_all_numbers(image: bytes, prefix: str, lifetimes: Iterable[Lifetime], e
 
 
 def tidied(svg: Element) -> Element:
-    """The engine's SVG without what a page has no use for: tooltips, and a font on each word."""
+    """The engine's SVG without what a page does not need: tooltips, and a font on each word."""
     for parent in svg.iter():
         # ElementTree would call the namespace ns0, and its table of prefixes is global.
         parent.tag, parent.tail = parent.tag.removeprefix(SVG), None

@@ -54,7 +54,7 @@ STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:
 
 
 def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """The same as HTML; nothing in it survives as markup that was not ours."""
+    """The table as HTML; the text of users is escaped."""
 
     def line(kind: str, cells: Sequence[str]) -> str:
         return "".join(

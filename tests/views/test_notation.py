@@ -159,6 +159,7 @@ def test_other_nodes_are_written_by_their_names():
     names = {h: "h", c: "-3", y: "y"}
     assert write(y, PYTHON, names) == "h - h * --3"
     assert write(h, PYTHON, names) == "a * b"
+    assert write(a, TEXT, {a: "no"}) == "a"
     assert write(y, TEXT, {c: "−3"}) == "a·b − a·b·(−(−3))"
     assert write(y, LATEX, {h: r"\hat{h}"}) == r"\hat{h} - \hat{h} \cdot (-c)"
 

@@ -324,6 +324,24 @@ def test_slides_are_one_svg_and_one_png_of_one_size_for_each_frame(tmp_path):
     assert len(sizes) == len(places) == 1
 
 
+@settings(max_examples=20)
+@given(programs())
+def test_no_label_of_any_slide_has_another_size_than_in_the_last(program):
+    result = steps(program.nodes(Value)[-1])
+    sizes = [
+        re.findall(r' width="\d+"', result.picture(k).source) for k in range(len(result.frames))
+    ]
+    assert all(of_frame == sizes[-1] for of_frame in sizes)
+
+
+def test_slides_show_the_graph_as_it_was():
+    root = fork()
+    result = steps(root)
+    before = result.picture(4).source
+    root.label, root.parents[1].data = "other", 100.0
+    assert result.picture(4).source == before
+
+
 def test_a_slide_marks_its_gate_and_shows_only_what_is_known():
     result = steps(fork())
     svg = ElementTree.fromstring(result.picture(6).pipe("svg"))  # the + sends back
