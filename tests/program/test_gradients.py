@@ -200,7 +200,8 @@ def test_gradients_and_hessians_have_a_listing_and_a_source(language):
         "1  v_1 = w·x\n"
         "2  dv_1 = tanh_slope(v_1)\n"
         "3  dw = dv_1·x\n"
-        "4  dx = dv_1·w"
+        "4  dx = dv_1·w\n\n"
+        "tanh_slope: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)"
     )
 
 

@@ -47,7 +47,7 @@ class Listing:
             self.head += ("", "backward ↑", *[" "] * self.has_numbers)
 
     def legend(self) -> dict[str, str]:
-        """What the operations mean that only rules use, as their functions say it."""
+        """What operations mean that are not in the public table, as their functions say it."""
         found: dict[str, str] = {}
         for op in self.statements.operations:
             words = inspect.unwrap(op.forward).__doc__

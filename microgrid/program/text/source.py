@@ -59,8 +59,7 @@ class Module:
             PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
         )
         self.statements = s = Statements(tape)
-        found = [*[v.op for v in s.forward if v.op], *s.operations]
-        for op in sorted(dict.fromkeys(found), key=lambda op: ops.TABLE.get(op.name) is not op):
+        for op in sorted(s.operations, key=lambda op: ops.TABLE.get(op.name) is not op):
             if op not in ARITHMETIC:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
         taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}

@@ -37,15 +37,16 @@ class Statements:
         self.outputs = [slots[s] for s in tape.outputs.tolist()]
         self.gradient: dict[Value, Value] = {}
         self.backward: list[Value] = []
-        self.operations: list[Op] = []  # of the backward pass
+        made: list[Value] = []
         if len(self.outputs) == 1:
             active = [v for v, arguments in zip(slots, tape.reach.tolist()) if arguments]
             with rules_build_graphs(tape, slots):
                 found = accumulate(topological(self.outputs[0]), Constant(1.0), as_graph=True)
-            self.differentiate(active, found)
+            made = self.differentiate(active, found)
+        self.operations = [*dict.fromkeys([v.op for v in [*self.forward, *made] if v.op])]
 
-    def differentiate(self, active: list[Value], found: dict[Value, Any]) -> None:
-        """Put the gradients that a backward pass has found in order, and label them."""
+    def differentiate(self, active: list[Value], found: dict[Value, Any]) -> list[Value]:
+        """Put the gradients that a backward pass has found in order; all nodes that it needs."""
         masks: dict[Value, str] = {}
         for v in reversed(active):
             gradient = found.get(v, None if v.op else Constant(0.0))
@@ -66,11 +67,11 @@ class Statements:
         made = [v for v in order if stands_for[v] is v and (v.op or v in ends) and v not in known]
         uses = Counter([p for v in made for p in v.parents])
         self.backward = [v for v in made if v in ends or v in masks or uses[v] > 1]
-        self.operations = [*dict.fromkeys([v.op for v in made if v.op])]
         for v, label in masks.items():
             v._label = label
         for i, v in enumerate([v for v in self.backward if v not in ends and v not in masks], 1):
             v._label = f"t{i}"
+        return made
 
     def names(self, taken: Collection[str] = RESERVED) -> dict[Value, str]:
         """The nodes with their names as identifiers of Python, none of them taken."""
