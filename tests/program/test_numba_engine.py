@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microgrid.program.engines import numba_engine as native
+from microgrid.program.engines import numba_engine
 
 LOOP = """
-from numba import njit
+TYPES, REORDERED = {"doubled": "float64(float64[::1])"}, ()
 
 
-@njit("float64(float64[::1])", cache=True, error_model="numpy")
 def doubled(v):
     return 2 * v[0]
 """
@@ -25,7 +24,7 @@ def doubled(v):
 def place(monkeypatch, tmp_path, capsys):
     """The folder of one small loop, which compiles in no time."""
     monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
-    monkeypatch.setattr(native, "source", lambda: LOOP)
+    monkeypatch.setattr(numba_engine, "source", lambda: LOOP)
     assert compiles(capsys)
     (folder,) = tmp_path.iterdir()
     return folder
@@ -33,7 +32,7 @@ def place(monkeypatch, tmp_path, capsys):
 
 def compiles(capsys):
     """Whether a new process would compile; the loop is right."""
-    assert native.kernel.__wrapped__().doubled(np.array([21.0])) == 42.0
+    assert numba_engine.kernel.__wrapped__().doubled(np.array([21.0])) == 42.0
     return "compiles" in capsys.readouterr().err
 
 
@@ -111,7 +110,7 @@ def test_where_nothing_can_be_kept_the_process_compiles_for_itself(
     blocked, monkeypatch, tmp_path, capsys
 ):
     (tmp_path / "a file").write_text("")
-    monkeypatch.setattr(native, "source", lambda: LOOP)
+    monkeypatch.setattr(numba_engine, "source", lambda: LOOP)
     if blocked == "cache":
         monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path / "a file" / "folder"))
     else:
@@ -125,17 +124,17 @@ def test_where_nothing_can_be_kept_the_process_compiles_for_itself(
 
 def test_a_failure_while_compiling_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
-    monkeypatch.setattr(native, "source", lambda: LOOP + "\n\n1 / 0\n")
+    monkeypatch.setattr(numba_engine, "source", lambda: LOOP + "\n\n1 / 0\n")
     with pytest.raises(ZeroDivisionError):
-        native.kernel.__wrapped__()
+        numba_engine.kernel.__wrapped__()
     assert not os.listdir(tmp_path)
 
 
 PROCESS = f"""
 import numpy as np
-from microgrid.program import native
-native.source = lambda: {LOOP!r}
-print(native.kernel().doubled(np.array([21.0])))
+from microgrid.program.engines import numba_engine
+numba_engine.source = lambda: {LOOP!r}
+print(numba_engine.kernel().doubled(np.array([21.0])))
 """
 
 

@@ -19,7 +19,7 @@ class Engine:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.parts = {id(p): unpacked(p) for p in (plan.before, plan.block, plan.after)}
+        self.parts = {id(p): unpacked(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
