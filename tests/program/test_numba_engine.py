@@ -28,7 +28,7 @@ def doubled(v):
 def place(monkeypatch, tmp_path, capsys):
     """The folder of one small loop, which compiles in no time."""
     monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
-    monkeypatch.setattr(numba_engine, "source", lambda: LOOP)
+    monkeypatch.setattr(numba_engine, "kernel_source", lambda: LOOP)
     assert compiles(capsys)
     (folder,) = tmp_path.iterdir()
     return folder
@@ -114,7 +114,7 @@ def test_where_nothing_can_be_kept_the_process_compiles_for_itself(
     blocked, monkeypatch, tmp_path, capsys
 ):
     (tmp_path / "a file").write_text("")
-    monkeypatch.setattr(numba_engine, "source", lambda: LOOP)
+    monkeypatch.setattr(numba_engine, "kernel_source", lambda: LOOP)
     if blocked == "cache":
         monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path / "a file" / "folder"))
     else:
@@ -128,7 +128,7 @@ def test_where_nothing_can_be_kept_the_process_compiles_for_itself(
 
 def test_a_failure_while_compiling_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
-    monkeypatch.setattr(numba_engine, "source", lambda: LOOP + "\n\n1 / 0\n")
+    monkeypatch.setattr(numba_engine, "kernel_source", lambda: LOOP + "\n\n1 / 0\n")
     with pytest.raises(ZeroDivisionError):
         numba_engine.kernel.__wrapped__()
     assert not os.listdir(tmp_path)
@@ -137,7 +137,7 @@ def test_a_failure_while_compiling_leaves_nothing(monkeypatch, tmp_path):
 PROCESS = f"""
 import numpy as np
 from microgrid.program.engines import numba_engine
-numba_engine.source = lambda: {LOOP!r}
+numba_engine.kernel_source = lambda: {LOOP!r}
 print(numba_engine.kernel().doubled(np.array([21.0])))
 """
 
@@ -185,7 +185,7 @@ def test_the_loops_as_plain_python_give_the_bits_of_the_compiled_ones(name):
     samples = [np.linspace(x, x + 0.1, 5) for x in xs]
     compiled = program(*xs), *batched(*samples)
     loops = {f"op_{n}": on_floats(o.forward) for n, o in numba_engine.compiled_ops().items()}
-    exec(numba_engine.source(), loops)
+    exec(numba_engine.kernel_source(), loops)
     for runner in program.plans.values():
         runner.engine.loops = SimpleNamespace(**loops)
     assert (program(*xs), *batched(*samples)) == compiled
