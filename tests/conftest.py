@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, Phase, settings
 
-collect_ignore = ["engines", "clients"]  # programs that tests run, not tests
+collect_ignore = ["check/engines", "clients"]  # programs that tests run, not tests
 
 settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

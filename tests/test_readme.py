@@ -1,8 +1,9 @@
-"""Every block of the README is run: sessions as doctests, programs and commands here.
+"""Every block of each README is run: sessions as doctests, programs and commands here.
 
 The demo and the tests are the commands that `.ci/run` runs itself.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -12,21 +13,47 @@ from pathlib import Path
 
 import pytest
 
+import microgrid
+
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-LINES = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
-COMMANDS = [part.strip() for line in LINES for part in line.split("&&")]
-PROGRAMS = [text for kind, text in BLOCKS if kind == "python" and ">>>" not in text]
+PACKAGE = Path(microgrid.__file__).parent  # in the checkout, or in an installed wheel
+ROOMS = {p.relative_to(PACKAGE.parent).as_posix(): p for p in sorted(PACKAGE.rglob("README.md"))}
+GUIDES = {p.relative_to(ROOT).as_posix(): p for p in sorted((ROOT / ".github").glob("*.md"))}
+TEXTS = {
+    name: path.read_text(encoding="utf-8")
+    for name, path in {"README.md": ROOT / "README.md", **ROOMS, **GUIDES}.items()
+}
+BLOCKS = [
+    (name, kind, block)
+    for name, text in TEXTS.items()
+    for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+]
+COMMANDS = sorted(
+    {
+        part.strip()
+        for _, kind, block in BLOCKS
+        if kind == "sh"
+        for line in block.splitlines()
+        for part in line.split("&&")
+    }
+)
+PROGRAMS = [block for _, kind, block in BLOCKS if kind == "python" and ">>>" not in block]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+each_text = pytest.mark.parametrize("name", TEXTS)
 
 
 def test_there_are_blocks_of_known_kinds_only():
-    assert {kind for kind, _ in BLOCKS} <= {"python", "sh", "text"}
-    assert len(BLOCKS) == README.count("```") // 2
+    assert {kind for _, kind, _ in BLOCKS} == {"python", "sh", "text"}
+    assert len(BLOCKS) == sum(text.count("```") for text in TEXTS.values()) // 2
 
 
-@pytest.mark.parametrize("command", sorted({c for c in COMMANDS if c.startswith("microgrid ")}))
+def test_every_session_stands_where_pytest_looks_for_doctests():
+    """Which is in files named README.md, here and in the package."""
+    assert {Path(name).name for name, _, block in BLOCKS if ">>>" in block} == {"README.md"}
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("microgrid ")])
 def test_every_command_works_as_it_stands(command, tmp_path):
     engine = ROOT / "tests" / "check" / "engines" / "plain.py"
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
@@ -51,29 +78,55 @@ def test_every_program_runs(program, tmp_path):
 
 def test_what_is_to_be_installed_exists():
     asked = [extra for c in COMMANDS for extra in re.findall(r'"\.\[([\w,]+)\]"', c)]
-    assert {"viz", "test", "notebooks"} <= set(asked)
+    assert {"viz", "test", "notebooks", "check", "bench"} <= set(asked)
     assert set(asked) <= set(PROJECT["optional-dependencies"])
 
 
-def test_every_other_command_is_one_that_is_run_elsewhere():
+@each_text
+def test_every_extra_that_is_named_exists(name):
+    named = re.findall(r"extra `(\w+)`|\"\.\[(\w+)\]\"", TEXTS[name])
+    assert {a or b for a, b in named} <= set(PROJECT["optional-dependencies"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_other_command_is_one_that_is_run_elsewhere(command):
     known = (
         r"microgrid .*", r"python3 -m venv \.venv", r"(\.venv/bin/)?pip install .*",
-        r"\.venv/bin/microgrid demo", r"\.venv/bin/pytest -q -n 2", r"jupyter lab notebooks",
+        r"\.venv/bin/microgrid demo", r"\.venv/bin/pytest -q -n 2( --hypothesis-profile deep)?",
+        r"jupyter lab notebooks", r"\.venv/bin/(mutmut|coverage) .*",
         r"\.venv/bin/python tests/benchmarks/(engine|program|training)\.py",
-        r"\.venv/bin/mutmut .*",
     )  # fmt: skip
-    for command in COMMANDS:
-        assert any(re.fullmatch(pattern, command) for pattern in known), command
+    assert any(re.fullmatch(pattern, command) for pattern in known)
 
 
-def test_every_link_to_a_file_leads_somewhere():
-    links = re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)|src="([^"]+)"', README)
-    places = [a or b for a, b in links]
-    assert places
-    for place in places:
-        assert (ROOT / place).exists(), place
-    titles = {
-        re.sub(r"[^\w -]", "", t).strip().lower().replace(" ", "-")
-        for t in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    }
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= titles
+def place_of(link, name):
+    """The path from the top that a link in this text leads to, and the text's title there."""
+    path, _, title = link.partition("#")
+    return Path(os.path.normpath(Path(name).parent / path)).as_posix() if path else name, title
+
+
+def links(name):
+    found = re.findall(r'\]\(([^)]+)\)|src="([^"]+)"', TEXTS[name])
+    return [place_of(a or b, name) for a, b in found if not (a or b).startswith("https://")]
+
+
+def titles(text):
+    """The anchors that GitHub makes of the titles."""
+    lines = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", t).strip().lower().replace(" ", "-") for t in lines}
+
+
+@each_text
+def test_every_link_leads_somewhere(name):
+    for place, title in links(name):
+        inside = place.split("/")[0] == "microgrid"
+        assert ((PACKAGE.parent if inside else ROOT) / place).exists(), place
+        assert not title or title in titles(TEXTS[place]), f"{place}#{title}"
+
+
+def test_the_readme_leads_to_every_room_and_every_guide():
+    linked = {place for place, _ in links("README.md")}
+    rooms = {f"microgrid/{p.parent.name}" for p in PACKAGE.glob("*/__init__.py")}
+    assert rooms <= {place.removesuffix("/README.md") for place in linked}
+    assert set(ROOMS) <= linked
+    assert set(GUIDES) - {".github/PULL_REQUEST_TEMPLATE.md"} <= linked

@@ -10,9 +10,9 @@ from microgrid.check.dialect import OPERATIONS
 from microgrid.check.trial import Trial, close, run, short, told_apart, written
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Constant, Value, topological
+from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
 from microgrid.views.picture import Picture
-from microgrid.views.wording import caption
 
 LARGEST = 12  # gates of a picture as text
 

@@ -47,7 +47,7 @@ def as_array(data: Any) -> Array:
 
     NumberError for an array that holds no real numbers, or hides some behind a mask.
     """
-    if hasattr(data, "__array__"):  # of any library: a frame's rows are not its names
+    if hasattr(data, "__array__"):  # of any library; a data frame iterates over its column names
         return plain(data).astype(object)
     refuse_foreign(data)
     try:
@@ -95,13 +95,7 @@ def affine(X: Any, W: Any, b: Any) -> Array:
     """
     X, W, b = as_array(X), as_array(W), as_array(b)
     check_affine(X, W, b)
-    bias = b.ravel()
-    Y = np.empty((len(X), len(bias)), dtype=object)
-    for n, m in np.ndindex(Y.shape):
-        y = X[n, 0] * W[0, m]
-        for d in range(1, len(W)):
-            y = y + X[n, d] * W[d, m]
-        Y[n, m] = y + bias[m]
+    Y: Array = X @ W + b.ravel()
     return Y
 
 
@@ -154,16 +148,16 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
     except TypeError as error:
         if "no callable" in str(error) or "not supported for the input types" in str(error):
             raise GradientLostError(
-                f"np.{ufunc.__name__} is no function of microgrid, whose derivative would be "
-                "known: write it with those that are, or use v.data for the number"
+                f"microgrid knows no derivative of np.{ufunc.__name__}: write it with microgrid's "
+                "functions, or use v.data for the number"
             ) from None
-        if "out" in options or "dtype" in options:  # floats, among which no Value stands
+        if "out" in options or "dtype" in options:  # of floats: then say that the gradient is lost
             float(next(x for x in inputs if isinstance(x, Value)))  # GradientLostError
         raise
 
 
 def plain(x: Any, needed: str = "real numbers are needed") -> Array:
-    """x as an array of numbers that Python has; NumberError if it holds others, or hides some."""
+    """x as an array of Python's numbers; NumberError for other entries, and for masked ones."""
     array = np.asarray(refuse_foreign(x, needed))
     return array.astype(float) if array.dtype == np.longdouble else array
 

@@ -1,155 +1,179 @@
-"""Formulas that a user claims for a gradient, and the smallest numbers that refute them."""
+"""Formulas on arrays: read from text, and refuted by small numbers where a user's is wrong."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import itertools
+import operator
 import random
-import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgrid.engine import ops
 from microgrid.engine.errors import ExpressionError
+from microgrid.engine.value import Op, Value
 from microgrid.matrices.arrays import Array
 from microgrid.matrices.derivation import (
     Claim,
     Counterexample,
     Layer,
-    Point,
+    Numbers,
     Side,
     bmatrix,
     bold,
     drawn,
+    entrywise,
     partial,
+    replay,
 )
+from microgrid.views.expression import Reader
+from microgrid.views.formula import LATEX
+from microgrid.views.notation import write
+
+SYMBOLS = {"X": bold("X"), "W": bold("W"), "dY": partial("L", bold("Y")), "ones": r"\mathbf{1}"}
+ALLOWED = (
+    "a formula is made of X, W, dY and ones (a 1 per row of Y) with @, .T, .sum(axis=0) or "
+    ".sum(axis=1), +, - and * (entry by entry)"
+)
+MATRICES = replace(LATEX, signs={**LATEX.signs, r"\,": LATEX.signs["*"]})
+
+# Operations on arrays. Of 1 × 1 matrices, which are numbers, these are the local gradients.
+SAME = ops.identity.rules
+MATMUL = Op("matmul", np.dot, *ops.mul.rules, latex=r"#1 \, #2")
+ENTRYWISE = Op("entrywise", operator.mul, *ops.mul.rules, latex=r"#1 \odot #2")
+TRANSPOSE = Op("transpose", lambda A: getattr(A, "T", A), *SAME, latex="#1^T")
+SUMS = [  # over the rows, and over the columns
+    Op("sum", lambda A: np.sum(A, 0), *SAME, latex=r"\mathbf{1}^T \, #1"),
+    Op("sum", lambda A: np.sum(A, 1) if np.ndim(A) else A, *SAME, latex=r"#1 \, \mathbf{1}"),
+]
 
 
-def claimed(claim: Claim, letter: str) -> Side:
+class ArrayReader(Reader):
+    """Reads arithmetic on arrays: products with @ and *, sums, and transposes."""
+
+    longest, allowed = 200, ALLOWED
+    hints = ((r"\w +\w", "a product of matrices needs its @, like dY @ W.T"),)
+    binary = MappingProxyType({
+        ast.MatMult: MATMUL, ast.Mult: ENTRYWISE, ast.Add: operator.add, ast.Sub: operator.sub,
+    })  # fmt: skip
+    attributes = MappingProxyType({"T": TRANSPOSE})
+
+    def read(self, tree: ast.expr, depth: int) -> Any:
+        match tree:
+            case ast.Name(id=name) if name in self.leaves:
+                return super().read(tree, depth)
+            case ast.Attribute() | ast.BinOp() | ast.UnaryOp(op=ast.USub()):
+                return super().read(tree, depth)
+            case ast.Call(
+                func=ast.Attribute(value=A, attr="sum"), args=[],
+                keywords=[ast.keyword(arg="axis", value=ast.Constant(value=int() as axis))],
+            ) if axis in (0, 1):  # fmt: skip
+                return self.compute(tree, SUMS[axis], self.one(A, depth))
+        raise self.error(tree, ALLOWED)
+
+
+class Formula(NamedTuple):
+    """A formula of X, W and dY: how it is written, and the function that it is."""
+
+    latex: str
+    function: Callable[[Array, Array, Array], Any]
+
+    def of(self, layer: Layer) -> Array:
+        """Its entries as nodes over the layer's leaves."""
+        return np.asarray(self.function(*layer.arguments), dtype=object)
+
+    def side(self, layer: Layer) -> Side:
+        return Side(self.latex, self.of(layer))
+
+    def fitted(self, layer: Layer, letter: str, numbers: Numbers) -> Array | None:
+        """Its value in the shape of the letter, or None where it has none in it."""
+        shape = layer.leaves[letter].shape
+        try:
+            value = self.function(*[replay(A, numbers) for A in layer.arguments])
+            entries = np.asarray(value, dtype=object)
+        except (ValueError, IndexError, TypeError):
+            return None
+        return entries.reshape(shape) if entries.shape in (shape, (1, *shape)) else None
+
+
+def read_formula(text: str) -> Formula:
+    """A formula like "dY @ W.T" or "1ᵀ @ dY": parsed, never evaluated as code.
+
+    It is read as a graph on numbers, which are 1 × 1 matrices; arrays are what it is replayed at.
+    """
+    symbols = {letter: Value(1, letter) for letter in SYMBOLS}
+    text = text.replace("1ᵀ", "ones.T").replace("ᵀ", ".T")
+    root = ArrayReader(text, symbols).root()
+
+    def function(X: Array, W: Array, dY: Array) -> Any:
+        ones = np.ones(len(dY), dtype=int).astype(object)
+        return replay(root, dict(zip(symbols.values(), (X, W, dY, ones), strict=True)))
+
+    names = {symbols[letter]: latex for letter, latex in SYMBOLS.items()}
+    return Formula(names.get(root) or write(root, MATRICES, names), function)
+
+
+def claimed(claim: Claim, letter: str) -> Formula:
     """A formula for ∂L/∂letter: a function of (X, W, dY), or text like "dY @ W.T"."""
     if isinstance(claim, str):
-        return read_claim(claim)
+        return read_formula(claim)
     try:
         inspect.signature(claim).bind("X", "W", "dY")
     except TypeError:
         raise ExpressionError(
             f"the claim for d{letter} must be a function of (X, W, dY), or text; got {claim!r}"
         ) from None
-    formula = claim
-    return Side(
-        rf"\text{{the given d{letter}}}", lambda p: np.asarray(formula(p["X"], p["W"], p["dY"]))
-    )
+    return Formula(rf"\text{{the given d{letter}}}", claim)
 
 
-def read_claim(text: str) -> Side:
-    """A formula of X, W, dY and ones with @, .T, +, - and *: parsed, never evaluated as code."""
-    shown = {"X": bold("X"), "W": bold("W"), "dY": partial("L", bold("Y")), "ones": r"\mathbf{1}"}
-    infix: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
-        ast.MatMult: (r" \, ", lambda a, b: a @ b),
-        ast.Mult: (r" \odot ", lambda a, b: a * b),
-        ast.Add: (" + ", lambda a, b: a + b),
-        ast.Sub: (" - ", lambda a, b: a - b),
-    }
-
-    def read(tree: ast.expr, inside: bool) -> Side:
-        match tree:
-            case ast.Name(id=letter) if letter in shown:
-                return Side(shown[letter], lambda p: p[letter])
-            case ast.Attribute(value=inner, attr="T"):
-                A = read(inner, True)
-                return Side(f"{A.latex}^T", lambda p: A.at(p).T)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in infix:
-                sign, compute = infix[type(op)]
-                a, b = read(left, True), read(right, True)
-                written = f"{a.latex}{sign}{b.latex}"
-                if inside:
-                    written = f"({written})"
-                return Side(written, lambda p: compute(a.at(p), b.at(p)))
-        raise ExpressionError(
-            f"{text!r}: a formula is made of X, W, dY and ones (a 1 per row of Y) with @, .T, "
-            "+, - and * (entry by entry)"
-        )
-
-    if len(text) > 200:
-        raise ExpressionError("a formula of more than 200 characters")
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise ExpressionError(f"{text!r} cannot be read: {error}") from None
-    side = read(tree, False)
-    return Side(side.latex, lambda p: np.asarray(side.at({**p, "ones": ones_like(p)})))
-
-
-def ones_like(p: Point) -> Array:
-    return np.ones(len(p["dY"]), dtype=int).astype(object)
-
-
-def value_of(formula: Callable[[Point], Array], p: Point, shape: tuple[int, ...]) -> Array | None:
-    """What a formula gives in this shape, or None where it has no value in it."""
-    try:
-        A = np.asarray(formula(p), dtype=object)
-    except (ValueError, IndexError, TypeError):
-        return None
-    return A.reshape(shape) if A.shape in (shape, (1, *shape)) else None
-
-
-def counterexamples(
-    layer: Layer, letter: str, formula: Callable[[Point], Array]
-) -> list[Counterexample]:
+def counterexamples(layer: Layer, letter: str, formula: Formula) -> list[Counterexample]:
     """The smallest shape at which a formula does not fit, and the smallest with wrong numbers."""
     shapes = sorted(itertools.product((1, 2, 3), repeat=3), key=lambda s: (sum(s), s))
     misfit = wrong = None
     for sizes in [*shapes, tuple(layer.sizes.values())]:
-        other = layer.other_sizes(*sizes)
-        right = other.gradient(letter)
-        shape = other.leaves[letter].shape
-        for p in drawn(other):
-            got = value_of(formula, p, shape)
+        other = layer.build(*sizes)
+        gradient = other.gradients[letter]
+        for numbers in drawn(other):
+            got = formula.fitted(other, letter, numbers)
             if got is None:
+                shape = other.leaves[letter].shape
                 misfit = misfit or Counterexample(sizes, {}, list(shape), None)
-            elif wrong is None and (got != right(p)).any():
-                wrong = smallest(other, letter, formula, p)
+            elif wrong is None and (got != gradient.at(numbers)).any():
+                wrong = smallest(other, letter, formula, numbers)
     return [c for c in (misfit, wrong) if c]
 
 
-def smallest(
-    layer: Layer, letter: str, formula: Callable[[Point], Array], wrong: Point
-) -> Counterexample:
+def smallest(layer: Layer, letter: str, formula: Formula, wrong: Numbers) -> Counterexample:
     """The counterexample of this shape with small integers, zeros and ones where these do."""
-    count = sum(A.size for A in layer.leaves.values())
+    variables, gradient = layer.variables, layer.gradients[letter]
     source = random.Random(1)
-    simple = itertools.product((0, 1), repeat=count) if count <= 11 else ()
-    rich = ([source.randint(-2, 3) for _ in range(count)] for _ in itertools.count())
-    drawn_small = itertools.chain(simple, itertools.islice(rich, 200))
-    tried = (layer.point(partial_next(iter(numbers))) for numbers in drawn_small)
-    for p in itertools.chain(tried, [wrong]):  # there may be none with small integers
-        right = layer.gradient(letter)(p)
-        got = value_of(formula, p, right.shape)
+    simple = itertools.product((0, 1), repeat=len(variables)) if len(variables) <= 11 else ()
+    rich = ([source.randint(-2, 3) for _ in variables] for _ in range(200))
+    drawn_small = (dict(zip(variables, xs, strict=True)) for xs in itertools.chain(simple, rich))
+    for numbers in itertools.chain(drawn_small, [wrong]):  # small integers may hide the mistake
+        right, got = gradient.at(numbers), formula.fitted(layer, letter, numbers)
         if got is not None and (got != right).any():
-            shown = {k: A.tolist() for k, A in p.items() if k not in ("b", letter)}
-            return Counterexample(tuple(layer.sizes.values()), shown, right.tolist(), got.tolist())
-    raise AssertionError("endless")
+            shown = {k: A for k, A in layer.leaves.items() if k not in ("b", letter)}
+            given = {k: replay(A, numbers).tolist() for k, A in shown.items()}
+            return Counterexample(tuple(layer.sizes.values()), given, right.tolist(), got.tolist())
+    raise AssertionError("the last of these numbers are a counterexample")
 
 
-def shown(formula: str, c: Counterexample) -> str:
+def in_latex(formula: str, c: Counterexample) -> str:
     """The counterexample as an aligned line; nothing where there is only a shape."""
     if c.got is None:
         return ""
-    *numbers, got, right = [
-        bmatrix(np.array(A, dtype=object).astype(str))
-        for A in (*c.numbers.values(), c.got, c.right)
-    ]
-    names = [partial("L", bold("Y")) if k == "dY" else bold(k) for k in c.numbers]
-    pairs = [f"{k} = {A}" for k, A in zip(names, numbers, strict=True)]
-    given = r",\quad ".join(pairs)
-    return rf"\text{{but at }} {given}: \quad {formula} &= {got} \neq {right}"
 
+    def numbers(entries: list[Any]) -> str:
+        return bmatrix(np.array(entries, dtype=object).astype(str))
 
-def partial_next(numbers: Iterator[Any]) -> Callable[[Any], Any]:
-    """A source of entries, one for each leaf that asks."""
-    return lambda _: next(numbers)
+    given = r",\quad ".join([f"{SYMBOLS[k]} = {numbers(A)}" for k, A in c.numbers.items()])
+    return rf"\text{{but at }} {given}: \quad {formula} &= {numbers(c.got)} \neq {numbers(c.right)}"
 
 
 def in_words(layer: Layer, letter: str, c: Counterexample) -> str:
@@ -163,5 +187,4 @@ def in_words(layer: Layer, letter: str, c: Counterexample) -> str:
 
 def plainly(entries: Any) -> str:
     """Nested lists of numbers, with 1/2 for a Fraction."""
-    whole = re.sub(r"Fraction\((-?\d+), 1\)", r"\1", str(entries))
-    return re.sub(r"Fraction\((-?\d+), (\d+)\)", r"\1/\2", whole)
+    return str(entrywise(str, np.array(entries, dtype=object)).tolist()).replace("'", "")

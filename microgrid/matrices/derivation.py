@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import operator
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.engine.errors import MicrogridError
-from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.value import Value, accumulate, topological
-from microgrid.matrices.arrays import Array
-from microgrid.views.formula import latex
+from microgrid.engine.errors import MicrogridError, ShapeError
+from microgrid.engine.value import Constant, Value, accumulate, topological
+from microgrid.matrices.arrays import Array, matrix
+from microgrid.matrices.examples import label_entries
+from microgrid.views.files import save_by_suffix
+from microgrid.views.formula import LATEX, name
+from microgrid.views.notation import write
 
 DRAWS = 3  # of numbers at which every side of every equation is compared
 WIDEST = 30  # columns of a Jacobian: more can be computed but not read
-Point = Mapping[str, Array]  # numbers, or symbols, for X, W, b and dY
+Numbers = dict[Value, Any]  # of the leaves, and of the nodes that were computed from them
 Claim = Callable[..., Any] | str
 
 
@@ -27,24 +33,22 @@ class DerivationError(MicrogridError, ValueError):
     """A displayed step does not hold."""
 
 
+def entrywise(f: Callable[[Any], Any], A: Array) -> Array:
+    """f of every entry, in A's shape."""
+    result: Array = np.frompyfunc(f, 1, 1)(A)
+    return result
+
+
 # How matrices and derivatives are written.
 
 
-def bmatrix(entries: Array) -> str:
+def bmatrix(texts: Any) -> str:
     """Rows and columns; a row of more than three sums stands upright, transposed, to fit a page."""
-    table = np.atleast_2d(entries)
-    upright = len(table) == 1 and table.shape[1] > 3 and any("+" in entry for entry in table[0])
+    table = np.atleast_2d(texts)
+    upright = len(table) == 1 and table.shape[1] > 3 and any("+" in text for text in table[0])
     rows = [" & ".join(row) for row in (table.T if upright else table)]
     apart = r" \\[5pt] " if any(r"\frac" in row for row in rows) else r" \\ "
     return rf"\begin{{bmatrix}} {apart.join(rows)} \end{{bmatrix}}{'^T' if upright else ''}"
-
-
-def each(f: Callable[[Any], Any], A: Array) -> Array:
-    """f of every entry, in A's shape."""
-    result = np.empty(A.shape, dtype=object)
-    for index, entry in np.ndenumerate(A):
-        result[index] = f(entry)
-    return result
 
 
 def partial(above: str, below: str) -> str:
@@ -55,14 +59,36 @@ def bold(letter: str) -> str:
     return rf"\mathbf{{{letter}}}"
 
 
-# One side of an equation, and what its symbolic entries are made of.
+# One side of an equation, and the numbers of its entries.
+
+
+def replay(entries: Any, numbers: Numbers) -> Any:
+    """A node or an array of nodes at other numbers of the leaves, or at symbols, or at arrays.
+
+    `numbers` keeps what is computed on the way, so that no node is computed twice.
+    """
+    if isinstance(entries, np.ndarray):
+        return entrywise(lambda v: replay(v, numbers), entries)
+    if not isinstance(entries, Value):
+        return entries
+    for v in topological(entries) if entries not in numbers else ():
+        if v not in numbers:
+            numbers[v] = v.op.forward(*[numbers[p] for p in v.parents]) if v.op else v.data
+    return numbers[entries]
 
 
 class Side(NamedTuple):
-    """How one side of an equation is written, and its entries at given numbers."""
+    """How one side of an equation is written, and its entries: nodes over the layer's leaves.
+
+    A formula that the user gives is a function of the numbers instead.
+    """
 
     latex: str
-    at: Callable[[Point], Array]
+    entries: Any
+
+    def at(self, numbers: Numbers) -> Array:
+        given = self.entries(numbers) if callable(self.entries) else replay(self.entries, numbers)
+        return np.asarray(given, dtype=object)
 
 
 Equation = tuple[Side, ...]
@@ -71,120 +97,114 @@ Equation = tuple[Side, ...]
 class Paths:
     """A sum of products of local gradients: one product for every path from a root to a leaf.
 
-    It takes the place of the upstream gradient in the engine's own backward pass, which multiplies
-    and adds without knowing that these are no numbers. So symbolic entries come from the graph.
+    It takes the place of the upstream gradient in the engine's own backward pass, which only
+    multiplies it and adds it up. So symbolic entries come from the graph.
     """
 
-    def __init__(self, *terms: tuple[Any, ...]) -> None:
-        self.terms = terms
+    def __init__(self, *products: Any) -> None:
+        self.products = products
 
     def __mul__(self, local: Any) -> Paths:
-        factor = (local,) if isinstance(local, Value) or local != 1 else ()  # a plain 1 is none
-        return Paths(*[(*term, *factor) for term in self.terms])
+        if local == 1 and (not isinstance(local, Value) or type(local) is Constant):
+            return self
+        return Paths(*[local if product is None else product * local for product in self.products])
 
     def __add__(self, other: Paths) -> Paths:
-        return Paths(*other.terms, *self.terms)  # backward meets the last output first
+        return Paths(*other.products, *self.products)  # backward meets the last output first
+
+    def entry(self) -> Any:
+        """The sum as a node; without factors a product is 1, without products the sum is 0."""
+        return reduce(operator.add, [1 if p is None else p for p in self.products] or [0])
 
 
-def paths(root: Value, leaves: Array) -> Array:
-    """∂root/∂leaf for each leaf as a sum over paths."""
-    found = accumulate(topological(root), Paths(()), as_graph=True)
-    return each(lambda leaf: found.get(leaf, Paths()), leaves)
+def paths(root: Value, A: Array) -> Array:
+    """∂root/∂leaf for each leaf of an array as a sum over paths."""
+    found = accumulate(topological(root), Paths(None), as_graph=True)
+    return entrywise(lambda leaf: found.get(leaf, Paths()).entry(), A)
 
 
-@dataclass(frozen=True)
 class Layer:
-    """A layer as a formula on arrays and as a graph of scalars, with L = Σ dY · Y above it."""
+    """A layer's formula on arrays of leaves, and the upstream gradient dY = ∂L/∂Y as leaves, too.
 
-    sizes: dict[str, int]  # N, D, M
-    forward: Callable[[Point], Array]
-    leaves: dict[str, Array]  # X, W, b and dY
-    Y: Array
-    y: Array  # how the entries of Y are written
-    other_sizes: Callable[..., Layer]
+    `build` makes the same layer of other sizes; `forward` maps arrays by name, like X and W, to Y,
+    which has this shape. ShapeError for sizes below 1 or too large to read.
+    """
+
+    def __init__(
+        self, build: Callable[..., Layer], sizes: dict[str, int], forward: Callable[..., Array],
+        shape: tuple[int, ...], **shapes: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        for letter, size in sizes.items():
+            if not isinstance(size, int) or size < 1:
+                raise ShapeError(f"{letter} = {size!r}: the sizes of a layer are 1 or more")
+        if max(map(math.prod, (shape, *shapes.values()))) > WIDEST:
+            raise ShapeError(f"{sizes}: Jacobians of more than {WIDEST} rows or columns, take less")
+        self.build, self.sizes, self.forward = build, sizes, forward
+        arrays = {k: matrix(np.ones(shapes[k], dtype=int), k.lower()) for k in shapes}
+        self.Y, self.dY = label_entries(forward(**arrays)), matrix(np.ones(shape, dtype=int), "g")
+        self.inputs, self.leaves = arrays, {**arrays, "dY": self.dY}
+        self.arguments = [self.leaves[letter] for letter in ("X", "W", "dY")]  # of a claim
+        self.names = {v: name(v.label) for v in [*self.variables, *self.Y.flat]}
+        self.names |= {g: partial("L", self.names[y]) for y, g in zip(self.Y.flat, self.dY.flat)}
 
     @property
-    def L(self) -> Value:
-        products = self.Y.ravel() * self.leaves["dY"].ravel()
-        root: Value = FUNCTIONS["total"](products)
-        return root
+    def variables(self) -> list[Value]:
+        """Every leaf, array by array."""
+        return list(itertools.chain.from_iterable([A.flat for A in self.leaves.values()]))
 
-    def written(self, v: Value) -> str:
-        """A leaf's name; that of an entry of dY says what it is, ∂L/∂y."""
-        for g, y in zip(self.leaves["dY"].ravel(), self.y.ravel(), strict=True):
-            if v is g:
-                return partial("L", y)
-        return str(latex(v))
+    def names_of(self, A: Array) -> Array:
+        """The names of leaves or of entries of Y; that of an entry of dY says what it is, ∂L/∂y."""
+        return entrywise(self.names.__getitem__, A)
 
-    def names(self, letter: str) -> Array:
-        return each(self.written, self.leaves[letter])
+    def latex(self, A: Array) -> str:
+        """A matrix whose entries are written as formulas of the leaves."""
 
-    def replay(self, v: Value, p: Point) -> Any:
-        """What the graph of v gives at other numbers than its own, or at symbols."""
-        found: dict[Value, Any] = {}
-        for letter, leaves in self.leaves.items():
-            found |= zip(leaves.ravel(), p[letter].ravel(), strict=True)
-        for node in topological(v):
-            if node.op:
-                found[node] = node.op.forward(*[found[parent] for parent in node.parents])
-            else:
-                found.setdefault(node, node.data)
-        return found[v]
+        def entry(v: Any) -> str:
+            if not isinstance(v, Value):
+                return str(v)
+            return write(v, LATEX, self.names, 2000) if v.op else self.names[v]
 
-    def symbolic(self, entries: Array) -> Side:
-        """An array of sums over paths."""
+        return bmatrix(entrywise(entry, A))
 
-        def product(term: tuple[Any, ...]) -> str:
-            return " ".join([self.written(v) for v in term if v.label]) or "1"
+    def side(self, A: Array) -> Side:
+        """An array that is written entry by entry."""
+        return Side(self.latex(A), A)
 
-        def value(s: Paths, p: Point) -> Any:
-            products = [
-                np.prod([self.replay(v, p) for v in term], dtype=object) for term in s.terms
-            ]
-            return sum(products[1:], products[0]) if products else 0
+    def product(self, A: Array, B: Array) -> Side:
+        """The product of two arrays that are written entry by entry."""
+        return Side(f"{self.latex(A)} {self.latex(B)}", A @ B)
 
-        written = each(lambda s: " + ".join(map(product, s.terms)) or "0", entries)
-        return Side(bmatrix(written), lambda p: each(lambda s: value(s, p), entries))
+    # The graph is compared with differences. Y is affine in X, in W and in b, so a difference
+    # quotient is no approximation: with step 1 it is the derivative.
 
-    # What the graph is compared with. Y is affine in X, in W and in b, so a difference quotient
-    # is no approximation: with step 1 it is the derivative.
+    @cached_property
+    def jacobians(self) -> dict[str, Array]:
+        """∂Y/∂A by differences of the formula on arrays: one row per output, flattened."""
+        found = {}
+        for letter, A in self.inputs.items():
+            steps = np.eye(A.size, dtype=object).reshape(A.size, *A.shape)
+            moved = [self.forward(**{**self.inputs, letter: A + step}) for step in steps]
+            found[letter] = np.array([(Y - self.Y).ravel() for Y in moved], dtype=object).T
+        return found
 
-    def jacobian(self, letter: str) -> Callable[[Point], Array]:
-        """∂Y/∂letter by differences of the formula on arrays: one row per output, flattened."""
-
-        def at(p: Point) -> Array:
-            Y = self.forward(p).ravel()
-            columns = []
-            for k in range(p[letter].size):
-                moved = p[letter].copy()
-                moved.flat[k] += 1
-                columns.append(self.forward({**p, letter: moved}).ravel() - Y)
-            return np.array(columns, dtype=object).T
-
-        return at
-
-    def gradient(self, letter: str) -> Callable[[Point], Array]:
-        """∂L/∂letter in the shape of the letter, by differences of L."""
-        J = self.jacobian(letter)
-        return lambda p: (p["dY"].ravel() @ J(p)).reshape(p[letter].shape)
-
-    def point(self, number: Callable[[str], Any]) -> Point:
-        """Numbers or symbols for every leaf, from its label."""
+    @cached_property
+    def gradients(self) -> dict[str, Side]:
+        """∂L/∂A in the shape of A, by differences of L."""
+        flat = {letter: self.dY.ravel() @ J for letter, J in self.jacobians.items()}
         return {
-            letter: each(lambda v: number(v.label), leaves)
-            for letter, leaves in self.leaves.items()
+            letter: Side(partial("L", bold(letter)), flat[letter].reshape(A.shape))
+            for letter, A in self.inputs.items()
         }
 
 
-def drawn(layer: Layer) -> Iterator[Point]:
+def drawn(layer: Layer) -> Iterator[Numbers]:
     """The same small fractions for every run, none of them zero."""
     source = random.Random(1)
     for _ in range(DRAWS):
-        yield layer.point(
-            lambda label: Fraction(
-                source.choice((-1, 1)) * source.randint(1, 9), source.randint(1, 4)
-            )
-        )
+        yield {
+            v: Fraction(source.choice((-1, 1)) * source.randint(1, 9), source.randint(1, 4))
+            for v in layer.variables
+        }
 
 
 # Steps.
@@ -192,42 +212,39 @@ def drawn(layer: Layer) -> Iterator[Point]:
 
 @dataclass(frozen=True)
 class Step:
-    """A title, some words, and equations; `check` compares all their sides."""
+    """A title, some words, and equations."""
 
     title: str
     words: str
     equations: tuple[Equation, ...]
-    holds: bool = True
     note: str = ""  # why it does not hold
     example: str = ""  # numbers at which it does not
+
+    @property
+    def holds(self) -> bool:
+        return not self.note
 
     @property
     def latex(self) -> str:
         """The equations, aligned at their = signs, for display."""
         lines = []
-        for first, *others in self.equations:
-            sign = "=" if self.holds else r"\overset{?}{=}"
-            signs = ["="] * (len(others) - 1) + [sign] if others else []
-            rest = [f"&{sign} {side.latex}" for sign, side in zip(signs, others, strict=True)]
-            lines += [f"{first.latex} {rest[0] if rest else ''}".strip(), *rest[1:]]
-        lines += [self.example] if self.example else []
-        body = " \\\\[4pt]\n".join(lines)
+        for left, *others in self.equations:
+            right = [f"&= {side.latex}" for side in others]
+            if not self.holds:
+                right[-1] = right[-1].replace("=", r"\overset{?}{=}", 1)
+            lines += [f"{left.latex} {right[0]}", *right[1:]]
+        body = " \\\\[4pt]\n".join([*lines, self.example] if self.example else lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+    @property
+    def verdict(self) -> str:
+        """What the check found, in words."""
+        count = sum(map(len, self.equations))
+        checked = f"Checked: {count} sides compared exactly at {DRAWS} draws of fractions."
+        return self.note or checked
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
-
-    def check(self, points: Sequence[Point], same: Callable[[Any, Any], bool]) -> None:
-        """DerivationError unless the sides of each equation are the same, entry by entry."""
-        for equation in self.equations:
-            for p in points:
-                sides = [np.asarray(side.at(p), dtype=object) for side in equation]
-                for side, A in zip(equation[1:], sides[1:], strict=True):
-                    if A.shape != sides[0].shape or not all(map(same, sides[0].ravel(), A.ravel())):
-                        raise DerivationError(
-                            f"{self.title}: {equation[0].latex} = {sides[0].tolist()}, but "
-                            f"{side.latex} = {A.tolist()}"
-                        )
 
 
 class Counterexample(NamedTuple):
@@ -249,12 +266,13 @@ class Derivation:
 
     def __init__(self, title: str, layer: Layer) -> None:
         self.title, self.layer = title, layer
+        self.points = list(drawn(layer))
         self.steps: list[Step] = []
         self.counterexamples: list[Counterexample] = []
 
     @property
     def ok(self) -> bool:
-        return all(step.holds for step in self.steps)
+        return self.failed is None
 
     @property
     def failed(self) -> Step | None:
@@ -262,50 +280,55 @@ class Derivation:
         return next((step for step in self.steps if not step.holds), None)
 
     def step(self, title: str, words: str, *equations: Equation) -> None:
-        """Add a step; DerivationError if it does not hold."""
-        step = Step(title, words, equations)
-        step.check(list(drawn(self.layer)), lambda a, b: bool(a == b))
-        self.steps.append(step)
+        """Add a step; DerivationError unless the sides of each equation are the same."""
+        for (left, *others), numbers in itertools.product(equations, self.points):
+            expected = left.at(numbers)
+            for side in others:
+                actual = side.at(numbers)
+                if actual.shape != expected.shape or (actual != expected).any():
+                    raise DerivationError(
+                        f"{title}: {left.latex} = {expected.tolist()}, but "
+                        f"{side.latex} = {actual.tolist()}"
+                    )
+        self.steps.append(Step(title, words, equations))
 
     def __str__(self) -> str:
-        lines = [self.title, "=" * len(self.title)]
-        for k, step in enumerate(self.steps, 1):
-            lines += ["", f"{k}. {step.title}", "", step.words, "", step.latex, "", verdict(step)]
-        return "\n".join(lines)
+        steps = [
+            f"{k}. {step.title}\n\n{step.words}\n\n{step.latex}\n\n{step.verdict}"
+            for k, step in enumerate(self.steps, 1)
+        ]
+        return "\n\n".join([f"{self.title}\n{'=' * len(self.title)}", *steps])
 
     def __repr__(self) -> str:
         state = "all checked" if self.ok else f"fails at {self.steps[-1].title!r}"
         return f"<Derivation {self.title!r}: {len(self.steps)} steps, {state}>"
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
     def markdown(self) -> str:
         """The derivation as Markdown with formulas between dollar signs."""
-        parts = [f"# {self.title}"]
-        for k, step in enumerate(self.steps, 1):
-            parts += [f"## {k}. {step.title}", step.words, f"$$\n{step.latex}\n$$"]
-            parts.append(f"*{verdict(step)}*")
-        return "\n\n".join(parts) + "\n"
+        steps = [
+            f"## {k}. {step.title}\n\n{step.words}\n\n$$\n{step.latex}\n$$\n\n*{step.verdict}*\n"
+            for k, step in enumerate(self.steps, 1)
+        ]
+        return "\n".join([f"# {self.title}\n", *steps])
+
+    _repr_markdown_ = markdown
 
     def tex(self) -> str:
         """The derivation as a complete LaTeX document; wide formulas are shrunk to the page."""
-        body = []
-        for step in self.steps:
-            formula = f"\\fitted{{{step.latex}}}"
-            body += [f"\\section{{{step.title}}}", step.words, formula]
-            body.append(f"\\emph{{{verdict(step)}}}")
-        return PREAMBLE.replace("TITLE", self.title) + "\n\n".join(body) + "\n\n\\end{document}\n"
+        steps = [
+            f"\\section{{{step.title}}}\n\n{step.words}\n\n\\fitted{{{step.latex}}}\n\n"
+            f"\\emph{{{step.verdict}}}\n\n"
+            for step in self.steps
+        ]
+        return f"{PREAMBLE.replace('TITLE', self.title)}{''.join(steps)}\\end{{document}}\n"
 
     def save(self, path: str | Path) -> Path:
         """Write a .tex document or a .md text, as the name says; returns the path."""
-        path = Path(path)
-        makers = {".tex": self.tex, ".md": self.markdown}
-        if path.suffix not in makers:
+        path, makers = Path(path), {".tex": self.tex, ".md": self.markdown}
+        if path.suffix.lower() not in makers:
             raise DerivationError(f"{path}: a derivation is written as .tex or .md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(makers[path.suffix](), encoding="utf-8")
-        return path
+        return save_by_suffix(path, makers)
 
 
 PREAMBLE = r"""\documentclass{article}
@@ -326,9 +349,3 @@ PREAMBLE = r"""\documentclass{article}
 \maketitle
 
 """
-
-
-def verdict(step: Step) -> str:
-    """What the check of a step found, in words."""
-    sides = sum(map(len, step.equations))
-    return step.note or f"Checked: {sides} sides compared exactly at {DRAWS} draws of fractions."

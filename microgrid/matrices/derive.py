@@ -1,202 +1,145 @@
 """The derivations of the lecture notes, generated from the scalar graph, each step checked.
 
-Every displayed equation is a chain of sides. A side knows how it is written and what it is at given
-numbers, so what is shown is what is checked: exactly, in fractions, when the derivation is made.
+Every displayed equation is a chain of sides. A side is an array of nodes over the layer's leaves,
+and how it is written; so what is shown is what is checked: exactly, in fractions, when the
+derivation is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.engine.errors import ShapeError
-from microgrid.engine.value import Value
-from microgrid.matrices.arrays import Array, matrix
-from microgrid.matrices.arrays import affine as affine_layer
-from microgrid.matrices.claims import claimed, counterexamples, in_words, ones_like, shown
+from microgrid.matrices import arrays
+from microgrid.matrices.arrays import Array
+from microgrid.matrices.claims import claimed, counterexamples, in_latex, in_words, read_formula
 from microgrid.matrices.derivation import (
-    WIDEST,
     Claim,
     Derivation,
-    Equation,
     Layer,
-    Point,
     Side,
     Step,
     bmatrix,
     bold,
-    each,
+    entrywise,
     partial,
     paths,
 )
-from microgrid.views.formula import latex, name
+from microgrid.matrices.examples import weighted
 
-# The steps that every layer and every one of its letters share.
+# The steps that every layer and every one of its arrays share.
 
 
 class Letter(NamedTuple):
     """An array that the layer takes in, and what the derivation has to say about it."""
 
     letter: str  # X
-    own: str  # its indices, nd
-    same: tuple[str, str]  # the index of y_{ij} that has to equal one of its own: i = n
-    other: tuple[str, str]  # what ∂y/∂x then is: w_{dj}; for the bias nothing, so 1
-    product: tuple[str, str]  # the formula: dY Wᵀ
+    indices: str  # of one of its entries, nd
+    surviving: tuple[str, str]  # ∂y_{ij}/∂x_{nd} is zero unless i = n
+    local: tuple[str, str]  # what it then is: w_{dj}; for the bias nothing, so 1
+    factors: tuple[str, str]  # of the gradient: dY Wᵀ
     claim: Claim | None
 
 
 def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool:
     """The derivation for one letter; False if the given formula does not hold."""
-    layer, letter = d.layer, spec.letter
-    x = letter.lower()
-    names, y = layer.names(letter).ravel(), layer.y.ravel()
-    n, m = names.size, y.size
-    J = np.array([paths(v, layer.leaves[letter].ravel()) for v in layer.Y.ravel()], dtype=object)
-    over = np.array([[partial(a, b) for b in names] for a in y], dtype=object)
-    jacobian, gradient = layer.jacobian(letter), layer.gradient(letter)
-    row = partial_row("L", y)
-    flat = f"With respect to {letter}"
-
+    layer, letter, x = d.layer, spec.letter, spec.letter.lower()
+    A, Y, dY = layer.inputs[letter], layer.Y, layer.dY
+    names, outputs = layer.names_of(A), layer.names_of(column(Y))
+    local = np.array([paths(y, A.ravel()) for y in Y.flat], dtype=object)
+    jacobian, gradient = layer.jacobians[letter], layer.gradients[letter].entries
+    dL = entrywise(lambda entry: partial("L", entry), names)
+    products = paths(weighted(Y, dY), A)
     d.step(
-        f"{flat}: the layer as a function of a vector",
-        f"Flatten row by row and hold everything else constant: $y\\colon \\mathbb{{R}}^{{{n}}} "
-        f"\\to \\mathbb{{R}}^{{{m}}}$ maps ${x}$ to the entries of $\\mathbf{{Y}}$.",
+        f"With respect to {letter}: the layer as a function of a vector",
+        f"Flatten row by row and hold everything else constant: $y\\colon "
+        f"\\mathbb{{R}}^{{{A.size}}} \\to \\mathbb{{R}}^{{{Y.size}}}$ maps ${x}$ to the entries of "
+        "$\\mathbf{Y}$.",
         (
-            Side(
-                rf"{x} = {column(names)} \mapsto {column(y)}",
-                lambda p: layer.forward(p).reshape(-1, 1),
-            ),
-            Side(
-                column([str(latex(v, most=2000)) for v in layer.Y.ravel()]),
-                lambda p: each(lambda v: layer.replay(v, p), layer.Y.reshape(-1, 1)),
-            ),
+            Side(rf"{x} = {bmatrix(column(names))} \mapsto {bmatrix(outputs)}", column(Y)),
+            layer.side(column(Y)),
         ),
     )
     d.step(
-        f"{flat}: the Jacobian",
+        f"With respect to {letter}: the Jacobian",
         "One row per output, one column per input. Each entry is the sum, over the paths from the "
         "input to the output in the graph, of the product of the local gradients; 0 where there is "
         "no path.",
-        (Side(f"J_y({x})", jacobian), Side(bmatrix(over), jacobian), layer.symbolic(J)),
+        (
+            Side(f"J_y({x})", jacobian),
+            Side(bmatrix([[partial(y, v) for v in names.flat] for y in outputs.flat]), jacobian),
+            layer.side(local),
+        ),
     )
-    products = paths(layer.L, layer.leaves[letter])
-    dL = each(lambda v: partial("L", v), layer.names(letter))
     d.step(
-        f"{flat}: the chain rule",
+        f"With respect to {letter}: the chain rule",
         f"$L = h(y({x}))$, so $J_L({x}) = J_h(y({x})) \\cdot J_y({x})$: a row vector, "
         "whose entries are the upstream gradients, times the Jacobian.",
         (
-            Side(f"J_L({x})", lambda p: gradient(p).reshape(1, -1)),
-            Side(bmatrix(dL.reshape(1, -1)), lambda p: gradient(p).reshape(1, -1)),
-            Side(
-                rf"{row} \cdot {layer.symbolic(J).latex}",
-                lambda p: p["dY"].reshape(1, -1) @ layer.symbolic(J).at(p),
-            ),
-            layer.symbolic(products.reshape(1, -1)),
+            Side(f"J_L({x})", row(gradient)),
+            Side(bmatrix(row(dL)), row(gradient)),
+            Side(rf"{layer.latex(row(dY))} \cdot {layer.latex(local)}", row(dY) @ local),
+            layer.side(row(products)),
         ),
     )
-    holds = rearranged(d, spec, dL, products)
-    if holds:
+    if rearranged(d, spec, Side(bmatrix(dL), gradient), layer.side(products)):
         one_element(d, spec, indices, sizes)
-    return holds
+        return True
+    return False
 
 
-def column(entries: Any) -> str:
-    return bmatrix(np.array(entries, dtype=object).reshape(-1, 1))
+def row(A: Array) -> Array:
+    return A.reshape(1, -1)
 
 
-def partial_row(above: str, below: Array) -> str:
-    return bmatrix(each(lambda v: partial(above, v), below).reshape(1, -1))
+def column(A: Array) -> Array:
+    return A.reshape(-1, 1)
 
 
-def rearranged(d: Derivation, spec: Letter, dL: Array, products: Array) -> bool:
-    """The step from the row vector to the formula on matrices."""
+def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
+    """The step from the row vector to the formula on matrices; False if a claim does not hold."""
     layer, letter = d.layer, spec.letter
-    gradient = layer.gradient(letter)
-    factors = [factor(layer, f) for f in spec.product]
-    start = (
-        Side(partial("L", bold(letter)), gradient),
-        Side(bmatrix(dL), gradient),
-        layer.symbolic(products),
-    )
-    entries = Side(
-        " ".join([f.latex for f, _ in factors]), lambda p: factors[0][0].at(p) @ factors[1][0].at(p)
-    )
-    formula = Side(r" \, ".join([short for _, short in factors]), entries.at)
+    title = f"With respect to {letter}: the rearrangement"
     words = (
         f"The same numbers in the shape of ${bold(letter)}$. This is a rearrangement of the "
         "components of the gradient, which itself is a vector; and it is a product of matrices."
     )
-    title = f"With respect to {letter}: the rearrangement"
+    start, formula = layer.gradients[letter], read_formula(" @ ".join(spec.factors)).side(layer)
+    product = layer.product(*[read_formula(factor).of(layer) for factor in spec.factors])
     if spec.claim is not None:
         claim = claimed(spec.claim, letter)
-        found = counterexamples(layer, letter, claim.at)
-        if found:
-            sides = (*start, Side(claim.latex, claim.at))
+        formula = Side(claim.latex, lambda numbers: claim.fitted(layer, letter, numbers))
+        if found := counterexamples(layer, letter, claim):
             note = "It fails " + "; and ".join([in_words(layer, letter, c) for c in found]) + "."
-            d.counterexamples = found
-            example = shown(claim.latex, found[-1])
-            d.steps.append(Step(title, words, (sides,), False, note, example))
+            example, d.counterexamples = in_latex(claim.latex, found[-1]), found
+            d.steps.append(Step(title, words, ((start, *entries, formula),), note, example))
             return False
-        formula = claim._replace(at=lambda p: np.asarray(claim.at(p)).reshape(dL.shape))
-    d.step(title, words, (*start, entries, formula))
+    d.step(title, words, (start, *entries, product, formula))
     return True
-
-
-def factor(layer: Layer, written: str) -> tuple[Side, str]:
-    """A factor like W.T of a formula: its entries, and its name."""
-    letter, transposed = written.removesuffix(".T"), written.endswith(".T")
-    if letter == "ones":
-        rows = len(layer.leaves["dY"])
-        ones = np.ones(rows, dtype=int).astype(object)
-        return Side(bmatrix(ones.astype(str)), lambda p: ones), r"\mathbf{1}^T"
-    names = layer.names(letter)
-    side = Side(
-        bmatrix(names.T if transposed else names),
-        lambda p: p[letter].T if transposed else p[letter],
-    )
-    short = partial("L", bold("Y")) if letter == "dY" else bold(letter)
-    return side, f"{short}^T" if transposed else short
 
 
 def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
     """The derivation for one entry, with the index that survives the double sum."""
     layer, letter = d.layer, spec.letter
-    x, (i, j), (survivor, own) = letter.lower(), tuple(indices), spec.same
+    (i, j), (survivor, own), (other, at) = tuple(indices), spec.surviving, spec.local
     rest, rest_size = (j, sizes[1]) if survivor == i else (i, sizes[0])
-    entry, y = f"{x}_{{{spec.own}}}", f"y_{{{i}{j}}}"
+    entry, y = f"{letter.lower()}_{{{spec.indices}}}", f"y_{{{i}{j}}}"
     kept = y.replace(survivor, own)
-    other, at = spec.other
-    local = f"{other.lower()}_{{{at}}}" if other else "1"
-    gradient, jacobian = layer.gradient(letter), layer.jacobian(letter)
-    shape = layer.Y.shape
+    factor = f"{other.lower()}_{{{at}}}" if other else "1"
+    formula = read_formula(" @ ".join(spec.factors))
 
-    def terms(p: Point, local_at: Callable[[dict[str, int], Any], Any], all_: bool) -> Array:
-        """Σ over the indices of y, all of them or only those that survive."""
-        T = jacobian(p).reshape(*shape, *p[letter].shape)
-        result = np.zeros(p[letter].shape, dtype=object)
-        for index in np.ndindex(p[letter].shape):
-            for a, b in np.ndindex(shape):
-                place = {i: a, j: b, **dict(zip(spec.own, index, strict=True))}
-                if all_ or place[survivor] == place[own]:
-                    result[index] += p["dY"][a, b] * local_at(place, T[(a, b, *index)])
-        return result
+    jacobian, shape = layer.jacobians[letter], (*layer.Y.shape, *layer.inputs[letter].shape)
+    index = dict(zip((i, j, *spec.indices), np.indices(shape), strict=True))
+    survives = (index[survivor] == index[own]).astype(int).astype(object)
+    local = survives * (layer.inputs[other][tuple(index[k] for k in at)] if other else 1)
+    sum_all = rf"\sum_{{{i}=1}}^{{{sizes[0]}}} \sum_{{{j}=1}}^{{{sizes[1]}}} {partial('L', y)}"
+    sum_rest = rf"\sum_{{{rest}=1}}^{{{rest_size}}} {partial('L', kept)}"
 
-    def known(p: Point) -> Callable[[dict[str, int], Any], Any]:
-        return lambda place, _: p[other][tuple(place[k] for k in at)] if other else 1
+    def summed(latex: str, partials: Array) -> Side:
+        return Side(latex, np.tensordot(layer.dY, partials.reshape(shape), 2))
 
-    def cases(p: Point) -> Array:
-        table = np.zeros((*shape, *p[letter].shape), dtype=object)
-        for index in np.ndindex(table.shape):
-            place = dict(zip((i, j, *spec.own), index, strict=True))
-            table[index] = known(p)(place, None) if place[survivor] == place[own] else 0
-        return table.reshape(np.prod(shape), -1)
-
-    sum_all = rf"\sum_{{{i}=1}}^{{{sizes[0]}}} \sum_{{{j}=1}}^{{{sizes[1]}}}"
-    sum_rest = rf"\sum_{{{rest}=1}}^{{{rest_size}}}"
-    product = r" \, ".join([factor(layer, f)[1] for f in spec.product])
     d.step(
         f"With respect to {letter}: one element",
         f"Of the double sum over all influence paths ${entry} \\to {y} \\to L$ only the terms with "
@@ -204,32 +147,17 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
         (
             Side(partial(y, entry), jacobian),
             Side(
-                rf"\begin{{cases}} {local} & \text{{if }} {survivor} = {own} \\ "
+                rf"\begin{{cases}} {factor} & \text{{if }} {survivor} = {own} \\ "
                 r"0 & \text{else} \end{cases}",
-                cases,
+                local.reshape(jacobian.shape),
             ),
         ),
         (
-            Side(partial("L", entry), gradient),
-            Side(
-                f"{sum_all} {partial('L', y)} {partial(y, entry)}",
-                lambda p: terms(p, lambda place, t: t, True),
-            ),
-            Side(
-                f"{sum_rest} {partial('L', kept)} {partial(kept, entry)}",
-                lambda p: terms(p, lambda place, t: t, False),
-            ),
-            Side(
-                f"{sum_rest} {partial('L', kept)} {local if other else ''}".rstrip(),
-                lambda p: terms(p, known(p), False),
-            ),
-            Side(
-                rf"\left({product}\right)_{{{spec.own}}}",
-                lambda p: (
-                    factor(layer, spec.product[0])[0].at(p)
-                    @ factor(layer, spec.product[1])[0].at(p)
-                ),
-            ),
+            Side(partial("L", entry), layer.gradients[letter].entries),
+            summed(f"{sum_all} {partial(y, entry)}", jacobian),
+            summed(f"{sum_rest} {partial(kept, entry)}", jacobian.reshape(shape) * survives),
+            summed(f"{sum_rest} {factor}" if other else sum_rest, local),
+            Side(rf"\left({formula.latex}\right)_{{{spec.indices}}}", formula.of(layer)),
         ),
     )
 
@@ -237,40 +165,14 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
 # The two layers.
 
 
-def layer_of(
-    build: Callable[..., Layer], sizes: dict[str, int], forward: Callable[[Point], Array],
-    graph: Callable[[dict[str, Array]], Array], shapes: dict[str, tuple[int, ...]],
-) -> Layer:  # fmt: skip
-    for letter, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ShapeError(f"{letter} = {size!r}: the sizes of a layer are 1 or more")
-    rows, columns = shapes["dY"]
-    if max(rows * columns, *[int(np.prod(shape)) for shape in shapes.values()]) > WIDEST:
-        raise ShapeError(f"{sizes}: Jacobians of more than {WIDEST} rows or columns, take less")
-    leaves = {
-        letter: matrix(np.ones(shape, dtype=int), "g" if letter == "dY" else letter.lower())
-        for letter, shape in shapes.items()
-    }
-    y = each(lambda v: name(v.label), matrix(np.zeros(shapes["dY"]), "y"))
-    return Layer(sizes, forward, leaves, graph(leaves), y, build)
-
-
 def affine_of(N: int, D: int, M: int) -> Layer:
-    return layer_of(
-        affine_of, {"N": N, "D": D, "M": M},
-        lambda p: p["X"] @ p["W"] + p["b"],
-        lambda a: affine_layer(a["X"], a["W"], a["b"]),
-        {"X": (N, D), "W": (D, M), "b": (M,), "dY": (N, M)},
-    )  # fmt: skip
+    sizes = {"N": N, "D": D, "M": M}
+    return Layer(affine_of, sizes, arrays.affine, (N, M), X=(N, D), W=(D, M), b=(M,))
 
 
 def matmul_of(M: int, N: int, K: int) -> Layer:
-    return layer_of(
-        matmul_of, {"M": M, "N": N, "K": K},
-        lambda p: p["W"] @ p["X"],
-        lambda a: a["W"] @ a["X"],
-        {"W": (M, N), "X": (N, K), "dY": (M, K)},
-    )  # fmt: skip
+    sizes = {"M": M, "N": N, "K": K}
+    return Layer(matmul_of, sizes, lambda W, X: W @ X, (M, K), W=(M, N), X=(N, K))
 
 
 def affine(
@@ -280,9 +182,10 @@ def affine(
     r"""The derivation of dX = dY Wᵀ, dW = Xᵀ dY and db = 1ᵀ dY for Y = XW + b, row by row.
 
     X is (N, D), W (D, M) and b (M,). Instead of a right formula another can be given, as text of
-    X, W, dY and ones, or as a function of (X, W, dY): where it is wrong, the derivation ends at the
-    step that fails, with the smallest counterexample. ShapeError for sizes below 1 or too large to
-    read. From the lecture notes on the affine layer and on the linear layer with batches.
+    X, W, dY and ones like "dY @ W.T", or as a function of (X, W, dY): where it is wrong, the
+    derivation ends at the step that fails, with the smallest counterexample. ShapeError for sizes
+    below 1 or too large to read. From the lecture notes on the affine layer and on the linear layer
+    with batches.
 
     >>> affine(2, 2, 3)
     <Derivation 'Backpropagation through an affine layer': 19 steps, all checked>
@@ -293,27 +196,19 @@ def affine(
     {'W': [[0, 0], [1, 0]], 'dY': [[0, 1]]}
     """
     d = Derivation("Backpropagation through an affine layer", affine_of(N, D, M))
-    layer = d.layer
-    d.step(
+    X, W, b, _ = d.layer.leaves.values()
+    define(
+        d,
         "The layer",
         f"$\\mathbf{{X}}$ has a row for each of {N} samples, and every sample gets the same bias. "
         "From the upstream $\\frac{\\partial L}{\\partial \\mathbf{Y}}$, which has the shape of "
         "$\\mathbf{Y}$, three gradients are wanted, each in the shape of its array.",
-        *definitions(layer, "X", "W", "b"),
-        (
-            Side(r"\mathbf{Y}", layer.forward),
-            Side(
-                r"\mathbf{X} \mathbf{W} + \mathbf{1} \mathbf{b}",
-                lambda p: p["X"] @ p["W"] + np.outer(ones_like(p), p["b"]),
-            ),
-            Side(bmatrix(layer.y), layer.forward),
-            entry_by_entry(layer),
-        ),
+        Side(r"\mathbf{X} \mathbf{W} + \mathbf{1} \mathbf{b}", X @ W + ones(N) @ row(b)),
     )
     letters = (
         Letter("X", "nd", ("i", "n"), ("W", "dj"), ("dY", "W.T"), dX),
         Letter("W", "dm", ("j", "m"), ("X", "id"), ("X.T", "dY"), dW),
-        Letter("b", "m", ("j", "m"), ("", ""), ("ones", "dY"), db),
+        Letter("b", "m", ("j", "m"), ("", ""), ("ones.T", "dY"), db),
     )
     if all(derive_letter(d, spec, "ij", "NM") for spec in letters):
         outer_products(d)
@@ -331,18 +226,13 @@ def matmul(
     From the lecture note on the gradient of a matrix product.
     """
     d = Derivation("Backpropagation through a matrix product", matmul_of(M, N, K))
-    layer = d.layer
-    d.step(
+    W, X, _ = d.layer.leaves.values()
+    define(
+        d,
         "The product",
         "An entry of $\\frac{\\partial L}{\\partial \\mathbf{Y}}$ says how much the loss changes "
         "when that entry of $\\mathbf{Y}$ increases slightly.",
-        *definitions(layer, "W", "X"),
-        (
-            Side(r"\mathbf{Y}", layer.forward),
-            Side(r"\mathbf{W} \mathbf{X}", lambda p: p["W"] @ p["X"]),
-            Side(bmatrix(layer.y), layer.forward),
-            entry_by_entry(layer),
-        ),
+        Side(r"\mathbf{W} \mathbf{X}", np.dot(W, X)),
     )
     letters = (
         Letter("X", "ij", ("b", "j"), ("W", "ai"), ("W.T", "dY"), dX),
@@ -353,51 +243,40 @@ def matmul(
     return d
 
 
-def definitions(layer: Layer, *letters: str) -> list[Equation]:
-    def of(a: str) -> Equation:
-        return Side(bold(a), lambda p: p[a]), Side(bmatrix(layer.names(a)), lambda p: p[a])
+def define(d: Derivation, title: str, words: str, formula: Side) -> None:
+    """The entries of every array, and of Y by their names and as formulas that the graph gives."""
+    layer, Y = d.layer, d.layer.Y
+    inputs = [(Side(bold(letter), A), layer.side(A)) for letter, A in layer.inputs.items()]
+    names = Side(bmatrix(layer.names_of(Y)), Y)
+    d.step(title, words, *inputs, (Side(bold("Y"), Y), formula, names, layer.side(Y)))
 
-    return [of(a) for a in letters]
 
-
-def entry_by_entry(layer: Layer) -> Side:
-    """Y as the formulas that its graph gives."""
-    return Side(
-        bmatrix(each(lambda v: str(latex(v, most=2000)), layer.Y)),
-        lambda p: each(lambda v: layer.replay(v, p), layer.Y),
-    )
+def ones(N: int) -> Array:
+    """A column of ones."""
+    return np.ones((N, 1), dtype=int).astype(object)
 
 
 def outer_products(d: Derivation) -> None:
     """∂L/∂W of one sample, and the sum over the batch."""
     layer = d.layer
-    X, g = layer.names("X"), layer.names("dY")
-
-    def outer(p: Point, n: int) -> Array:
-        product: Array = np.multiply.outer(p["X"][n], p["dY"][n])
-        return product
-
-    every_path = paths(layer.L, layer.leaves["W"])
-    one_sample = [rf"{column(X[n])} {bmatrix(g[n])}" for n in range(len(X))]
+    X, W, _, dY = layer.leaves.values()
+    samples = [layer.product(column(x), row(g)) for x, g in zip(X, dY, strict=True)]
     d.step(
         "One sample, and the sum over the batch",
         "Of one sample, the gradient of the weights is the outer product of its input and its "
         "upstream; of a batch it is the sum of these.",
         (
-            Side(partial("L", bold("W")), layer.gradient("W")),
+            layer.gradients["W"],
             Side(
                 r"\sum_{n=1}^{N} \mathbf{x}_n^T \, " + partial("L", r"\mathbf{y}_n"),
-                lambda p: sum(outer(p, n) for n in range(len(X))) + 0 * outer(p, 0),
+                np.tensordot(X, dY, (0, 0)),
             ),
             Side(
-                " + ".join(one_sample),
-                lambda p: (
-                    sum(p["X"][n].reshape(-1, 1) @ p["dY"][n].reshape(1, -1) for n in range(len(X)))
-                    + 0 * outer(p, 0)
-                ),
+                " + ".join([sample.latex for sample in samples]),
+                sum([sample.entries for sample in samples]),
             ),
-            layer.symbolic(every_path),
-            Side(r"\mathbf{X}^T \, " + partial("L", bold("Y")), lambda p: p["X"].T @ p["dY"]),
+            layer.side(paths(weighted(layer.Y, dY), W)),
+            read_formula("X.T @ dY").side(layer),
         ),
     )
 
@@ -405,72 +284,38 @@ def outer_products(d: Derivation) -> None:
 def appended_one(d: Derivation) -> None:
     """The bias as the last row of the weights."""
     layer = d.layer
-    X, W, b = (layer.leaves[letter] for letter in "XWb")
-    N = len(X)
-    ones = np.array([[Value(1)] for _ in range(N)], dtype=object)
-    weights = np.vstack([W, b])
-    Y = np.hstack([X, ones]) @ weights
-    extended = Layer(layer.sizes, layer.forward, layer.leaves, Y, layer.y, layer.other_sizes)
-    X1 = np.hstack([layer.names("X"), np.full((N, 1), "1", dtype=object)])
-
-    def with_ones(p: Point) -> Array:
-        return np.hstack([p["X"], np.ones((N, 1), dtype=int).astype(object)])
-
-    def stacked(p: Point) -> Array:
-        return np.vstack([layer.gradient("W")(p), layer.gradient("b")(p)])
-
+    X, W, b, dY = layer.leaves.values()
+    X1, Wb = np.hstack([X, ones(len(X))]), np.vstack([W, b])
+    with_ones = bmatrix([[bold("X"), bold("1")]])
+    gradients = [layer.gradients[letter] for letter in "Wb"]
     d.step(
         "The bias by an appended 1",
         "With a column of ones beside the inputs the bias is one more row of weights, and its "
         "gradient is the last row of theirs: the same as above.",
         (
-            Side(r"\mathbf{Y}", layer.forward),
-            Side(
-                r"\begin{bmatrix} \mathbf{X} & \mathbf{1} \end{bmatrix} "
-                r"\begin{bmatrix} \mathbf{W} \\ \mathbf{b} \end{bmatrix}",
-                lambda p: with_ones(p) @ np.vstack([p["W"], p["b"]]),
-            ),
-            Side(
-                f"{bmatrix(X1)} {bmatrix(np.vstack([layer.names('W'), layer.names('b')]))}",
-                lambda p: each(lambda v: extended.replay(v, p), Y),
-            ),
+            Side(bold("Y"), layer.Y),
+            Side(f"{with_ones} {bmatrix([[bold('W')], [bold('b')]])}", X1 @ Wb),
+            layer.product(X1, Wb),
         ),
         (
             Side(
-                r"\begin{bmatrix} \frac{\partial L}{\partial \mathbf{W}} \\ "
-                r"\frac{\partial L}{\partial \mathbf{b}} \end{bmatrix}",
-                stacked,
+                bmatrix([[side.latex] for side in gradients]),
+                np.vstack([side.entries for side in gradients]),
             ),
-            Side(
-                r"\begin{bmatrix} \mathbf{X} & \mathbf{1} \end{bmatrix}^T "
-                + partial("L", bold("Y")),
-                lambda p: with_ones(p).T @ p["dY"],
-            ),
-            Side(
-                f"{bmatrix(X1.T)} {bmatrix(layer.names('dY'))}",
-                lambda p: with_ones(p).T @ p["dY"],
-            ),
-            extended.symbolic(paths(extended.L, weights)),
+            Side(f"{with_ones}^T {partial('L', bold('Y'))}", X1.T @ dY),
+            layer.product(X1.T, dY),
+            layer.side(paths(weighted(X1 @ Wb, dY), Wb)),
         ),
     )
 
 
 def summary(d: Derivation, letters: Sequence[Letter]) -> None:
     """All formulas, each beside what the graph gives."""
-    layer = d.layer
-    equations = []
-    for spec in letters:
-        (a, short_a), (b, short_b) = (factor(layer, f) for f in spec.product)
-        equations.append(
-            (
-                Side(partial("L", bold(spec.letter)), layer.gradient(spec.letter)),
-                Side(f"{short_a} \\, {short_b}", lambda p, a=a, b=b: a.at(p) @ b.at(p)),  # type: ignore[misc]
-            )
-        )
+    formulas = [(spec.letter, read_formula(" @ ".join(spec.factors))) for spec in letters]
     d.step(
         "The formulas",
         "To remember them: swap the operand with its gradient, transpose the other, keep it on its "
         "side. The gradient of the input is passed on to the layer before; the others update this "
         "layer.",
-        *equations,
+        *[(d.layer.gradients[letter], formula.side(d.layer)) for letter, formula in formulas],
     )

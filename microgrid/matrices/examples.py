@@ -154,8 +154,9 @@ def matmul_circuit(
 
 
 def label_entries(Y: Array, name: str = "y") -> Array:
-    for (i, j), y in np.ndenumerate(Y):
-        y.label = f"{name}_{{{i + 1}{j + 1}}}"
+    """Y with the labels of `matrix` on its entries."""
+    for y, labelled in zip(Y.flat, matrix(np.zeros(Y.shape), name).flat, strict=True):
+        y.label = labelled.label
     return Y
 
 

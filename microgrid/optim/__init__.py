@@ -1,5 +1,8 @@
 """Optimizers, learning-rate schedules, and a training loop.
 
+SGD, momentum (Nesterov's, too), Adam, AdamW, weight decay and clipping by norm take PyTorch's steps.
+A loop of your own may also hand `step` the gradient of a program, which leaves none in the nodes.
+
 >>> from microgrid import Value, optim
 >>> w = Value(2.0, "w")
 >>> optimizer = optim.Adam([w], lr=0.1)

@@ -7,13 +7,14 @@ from collections.abc import Container, Iterable
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from math import isqrt
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, Value
-from microgrid.views.dot_labels import NOWHERE, colored, end, extent, named, over_line, table, text
-from microgrid.views.wording import GREEN, INK, RED, number, plural, split, unique
+from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
+from microgrid.views.picture import Picture
+from microgrid.views.wording import GREEN, INK, RED, decimals, plural, split, unique
 
 MOST_BLOCKS = 40  # more boxes than that say no more than gates do
 MOST_BANDS = 5
@@ -28,23 +29,14 @@ class Block(NamedTuple):
     turn: int = 0
 
 
-Fold = dict[Value, Block]  # every gate's block
+Blocks = dict[Value, Block]  # every gate's block
 
 
-class Canvas(Protocol):
-    """What is needed of `draw.Picture`."""
-
-    def attr(self, kw: str | None = None, **look: str) -> None: ...
-    def put(self, name: str, kind: str, label: str, **look: str) -> None: ...
-    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None: ...
-    def frame(self, name: str, label: str, members: Iterable[str]) -> None: ...
+# Which gates make up a block. In each way of grouping, no wire leaves a block and comes back.
 
 
-# Which gates make up a block. However it is done, no wire leaves a block and comes back.
-
-
-def fold(order: list[Value]) -> tuple[Fold, str]:
-    """Each gate's block, and how the blocks were found: the first way that gives 2 to 40 of them.
+def group_gates(order: list[Value]) -> tuple[Blocks, str]:
+    """Each gate's block, and the way of grouping: the first that gives 2 to 40 blocks.
 
     1. One block for each scope, the outermost that tells gates apart.
     2. One for each labelled inner node and the gates that lead to it alone.
@@ -57,7 +49,7 @@ def fold(order: list[Value]) -> tuple[Fold, str]:
     return by_depth(order), " by depth"
 
 
-def by_scope(order: list[Value]) -> Fold:
+def by_scope(order: list[Value]) -> Blocks:
     """The gates of one outermost scope are a block; a scope that all of them share is left out.
 
     Where wires leave scopes and come back, as in "cell", "output", "cell" again, these scopes
@@ -85,7 +77,7 @@ def by_scope(order: list[Value]) -> Fold:
             returning |= {block.name for block in error.args[1]}
 
 
-def wires_between(blocks: Fold) -> dict[Block, set[Block]]:
+def wires_between(blocks: Blocks) -> dict[Block, set[Block]]:
     """The blocks whose values each block uses."""
     sources: dict[Block, set[Block]] = {block: set() for block in blocks.values()}
     for v, block in blocks.items():
@@ -93,12 +85,12 @@ def wires_between(blocks: Fold) -> dict[Block, set[Block]]:
     return sources
 
 
-def by_label(order: list[Value]) -> Fold:
+def by_label(order: list[Value]) -> Blocks:
     """A labelled node is a block with the gates from which every way leads into that block.
 
     So a block has one output. A gate that two blocks use begins a block without a label.
     """
-    blocks: Fold = {}
+    blocks: Blocks = {}
     into: dict[Value, Block | None] = {}  # the block of all children so far; None: of several
     for i, v in reversed(list(enumerate(order))):
         if v.op:
@@ -110,7 +102,7 @@ def by_label(order: list[Value]) -> Fold:
     return {v: blocks[v] for v in order if v.op} if named_inside else {}
 
 
-def by_depth(order: list[Value]) -> Fold:
+def by_depth(order: list[Value]) -> Blocks:
     """Bands of about as many gates each, whose borders shift to where the fewest wires cross.
 
     The depth of a gate is the largest number of gates on the way from a leaf to it.
@@ -150,7 +142,7 @@ def by_depth(order: list[Value]) -> Fold:
 
 
 def draw_blocks(
-    picture: Canvas, order: list[Value], expected: dict[Value, Number], digits: int
+    picture: Picture, order: list[Value], expected: dict[Value, Number], digits: int
 ) -> None:
     """A box for each block with its gates, its leaves and the largest |gradient| among them.
 
@@ -159,7 +151,7 @@ def draw_blocks(
     bundle of wires, unless more than four names go into one block. What a block computes for others
     leaves it as one bundle; an arrow to another block means that this uses some of it.
     """
-    blocks, way = fold(order)
+    blocks, way = group_gates(order)
     ids = {block: i for i, block in enumerate(dict.fromkeys(blocks.values()))}
     users: dict[Value, set[int]] = {}  # the blocks to which a node goes
     for v, block in blocks.items():
@@ -177,11 +169,10 @@ def draw_blocks(
     for i, (title, nodes) in enumerate(zip(titles, content)):
         box = summary(title, nodes, expected, digits)
         look = {"shape": "box", "style": "rounded,filled", "margin": "0.08,0.04"}
-        picture.put(f"b{i}", "block", box, **look, fillcolor="#f4f7fb", color="#34495e")
+        picture.put(f"b{i}", "block", box, **look, fillcolor=PALE, color=EDGE)
     for i, ((name, into), nodes) in enumerate(bundles(users).items()):
-        label = bundle("", nodes, expected, digits)
         picture.put(f"name{i}", "name", end(name, "right"))
-        picture.put(f"leaves{i}", "wire", label)
+        picture.put(f"leaves{i}", "wire", bundle("", nodes, expected, digits))
         picture.join(f"name{i}", f"leaves{i}:line:w", f"e_name{i}", arrowhead="none", weight="10")
         for j in into:
             picture.join(f"leaves{i}:line:e", f"b{j}", f"e_leaves{i}_{j}")
@@ -191,7 +182,7 @@ def draw_blocks(
         picture.join(f"b{i}", f"out{i}:line:w", f"e_b{i}", arrowhead="none", weight="10")
         for j in sorted({j for v in nodes for j in users.get(v, ())}):
             picture.join(f"out{i}:line:e", f"b{j}", f"e{i}_{j}")
-    picture.put("out", "name", end(order[-1].label, "left") or NOWHERE)
+    picture.put("out", "name", end(order[-1].label, "left"))
     picture.join(f"out{ids[blocks[order[-1]]]}:line:e", "out", "e_out")
     counts = f"{plural(len(blocks), 'gate')} in {plural(len(ids), 'block')}"
     said = f"{counts}{way}; level='gates' shows them all"
@@ -213,16 +204,14 @@ def summary(title: str, nodes: list[Value], expected: dict[Value, Number], digit
     """A block's name, its numbers of gates and leaves, and its largest |gradient| after a pass."""
     gates = sum(v.op is not None for v in nodes)
     lines = [plural(gates, "gate"), plural(len(nodes) - gates, "leaf", "leaves")]
-    before = [f"max |grad| {number(largest(expected.get(v, 0) for v in nodes), digits)}"]
-    shown = [g for g in (v._grad for v in nodes) if g is not None]
-    after = [f"max |grad| {number(largest(shown), digits)}"] if shown else []
-    width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, *before, *after)))
-    rows = [
-        f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
-    ]
-    for line in (*lines, *(after or [" "])):
-        rows.append(f'<td height="15"><font point-size="11">{text(line)}</font></td>')
-    return table(*rows)
+    grads = [v._grad for v in nodes if v._grad is not None]
+    expected_grads = [expected.get(v, 0) for v in nodes]
+    now, later = (f"max |grad| {decimals(largest(g), digits)}" for g in (grads, expected_grads))
+    lines.append(now if grads else " ")
+    width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, later)))
+    top = f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
+    rows = [f'<td height="15"><font point-size="11">{text(line)}</font></td>' for line in lines]
+    return table(top, *rows)
 
 
 def largest(numbers: Iterable[Number]) -> Number:
@@ -234,20 +223,18 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     """The values of several wires over their gradients, cut short."""
     some = nodes[:MOST_NUMBERS]
     more = f", … ({len(nodes)})" if len(nodes) > len(some) else ""
-    values = ", ".join(number(v.data, digits) for v in some) + more
-    passed = ["–" if v._grad is None else number(v._grad, digits) for v in some]
+    values = ", ".join(decimals(v.data, digits) for v in some) + more
+    passed = ["–" if v._grad is None else decimals(v._grad, digits) for v in some]
     below = ", ".join(passed) + more[:3] if any(v._grad is not None for v in some) else ""
-    later = ", ".join(number(expected.get(v, 0), digits) for v in some) + more[:3]
-    width = max(40, *map(extent, (f"{name} = {values}" if name else values, below, later)))
-    prefix = f"{named(name, 12)} = " if name else ""
-    return over_line(prefix + colored(GREEN, values), colored(RED, below), width)
+    later = ", ".join(decimals(expected.get(v, 0), digits) for v in some) + more[:3]
+    return wire(name, inked(GREEN, values), inked(RED, below, later))
 
 
 # Leaves repeated at each use: a box for each labelled node.
 
 
 def put_boxes(
-    picture: Canvas, order: list[Value], index: dict[Value, int], repeated: Container[Value]
+    picture: Picture, order: list[Value], index: dict[Value, int], repeated: Container[Value]
 ) -> None:
     """A frame around each labelled inner node and what leads to it alone, leaves included."""
     blocks = by_label(order)
@@ -265,7 +252,7 @@ def put_boxes(
             members[several.pop()] += ids_of(p, str(index[p]))
     for i, (block, ids) in enumerate(members.items()):
         if block.name and block != blocks[order[-1]]:
-            picture.frame(f"box{i}", named(block.name, 12), ids)
+            picture.frame(f"box{i}", name_html(block.name, 12), ids)
 
 
 def ids_of(v: Value, i: str) -> list[str]:

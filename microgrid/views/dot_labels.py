@@ -4,62 +4,51 @@ from __future__ import annotations
 
 import html
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.engine.value import Value
-from microgrid.views.wording import GREEN, INK, NOTE, RED, number, split
+from microgrid.views.wording import INK, NOTE, decimals, printable, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
+PALE, EDGE, FRAME = "#f4f7fb", "#34495e", "#8093ab"  # of a gate, and around boxes
 Share = tuple[Number | None, Number]  # what came back, None before a pass, and what is expected
 
 
-# HTML-like labels of DOT: what a wire, a gate and a name look like. How wide a number is depends on
-# what it is expected to be, not on whether it is there yet: so nothing moves when the backward pass
-# fills it in.
+class Text(NamedTuple):
+    """What stands at a place of a picture, and the words for which there is room.
+
+    So nothing moves when a backward pass, or the next frame of a film, fills in a number.
+    """
+
+    html: str
+    widest: str
 
 
-def wire(
-    name: str, value: Number, gradient: Number, expected: Number, digits: int, note: str = "",
-    boxes: tuple[bool, bool] = (False, False),
-) -> str:  # fmt: skip
+def inked(color: str, words: str, *later: str) -> Text:
+    return Text(colored(color, words), max((words, *later), key=extent))
+
+
+def wire(name: str, value: Text | None, gradient: Text | None, note: str = "") -> str:
     """Value over line over gradient; an inner wire that has a name shows it before the value.
 
-    A note stands beneath the gradient; `boxes` stand in place of the value or the gradient.
+    A note stands beneath the gradient. None is an empty box: its size tells nothing of a number.
     """
-    if any(boxes):
-        return boxed(name, value, gradient, digits, note, boxes)
-    above, below, later = (number(x or 0, digits) for x in (value, gradient, expected))
-    width = max(40, *map(extent, (f"{name} = {above}" if name else above, below, later, note)))
-    prefix = f"{named(name, 12)} = " if name else ""
-    passed = below if gradient is not None else ""
-    remark = colored(NOTE, text(note))
-    return over_line(prefix + colored(GREEN, above), colored(RED, passed), width, remark)
-
-
-def boxed(
-    name: str, value: Number, gradient: Number | None, digits: int, note: str,
-    boxes: tuple[bool, bool],
-) -> str:  # fmt: skip
-    """A wire with a box to write into: its size tells nothing about the number."""
-    prefix = f"{named(name, 12)} = " if name else ""
-    above = number(value, digits)
-    passed = "" if gradient is None else number(gradient, digits)
-    room = extent(f"{name} = ") if name else 0
-    shown = "" if boxes[0] else above, "" if boxes[1] else passed
-    width = max(BOX + room, *(extent(words) + room for words in shown), extent(note))
+    before, prefix = (f"{name} = ", f"{name_html(name, 12)} = ") if name else ("", "")
+    room = extent(before) if name and value is None else 0
+    above = room + BOX if value is None else extent(before + value.widest)
+    below = room + BOX if gradient is None else extent(gradient.widest)
     return over_line(
-        box(prefix, room) if boxes[0] else prefix + colored(GREEN, above),
-        box("", room if boxes[0] else 0) if boxes[1] else colored(RED, passed),
-        width, colored(NOTE, text(note)),
+        box(prefix, room) if value is None else prefix + value.html,
+        box("", room) if gradient is None else gradient.html,
+        max(40, above, below, extent(note)), colored(NOTE, text(note)),
     )  # fmt: skip
 
 
 def box(before: str = "", room: int = 0) -> str:
     """An empty box, behind a name that takes some room."""
-    look = f'border="1" color="#8093ab" width="{BOX}" height="{BOX // 2 + 2}" fixedsize="true"'
+    look = f'border="1" color="{FRAME}" width="{BOX}" height="{BOX // 2 + 2}" fixedsize="true"'
     name = f'<td width="{room}" align="right">{before}</td>' if room else ""
     return table(f"{name}<td {look}></td>")
 
@@ -67,7 +56,7 @@ def box(before: str = "", room: int = 0) -> str:
 def gate(words: str) -> dict[str, str]:
     """A circle where the caption fits, else a rounded box around it."""
     width = extent(words)
-    look = {"label": text(words), "fillcolor": "#f4f7fb", "color": "#34495e", "fixedsize": "true"}
+    look = {"label": text(words), "fillcolor": PALE, "color": EDGE, "fixedsize": "true"}
     if width <= 36:
         return {"shape": "circle", "style": "filled", "width": "0.5", **look}
     size = {"width": f"{(width + 12) / 72:.4f}", "height": "0.4444"}
@@ -76,48 +65,35 @@ def gate(words: str) -> dict[str, str]:
 
 def end(label: str, side: str) -> str:
     """A name where a wire begins or ends, aligned to the wire."""
+    if not label:  # dot does not draw the arrow back to the number
+        return table('<td width="2" height="2"></td>')
     look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
-    return table(f"<td {look}>{named(label)}</td>") if label else ""
+    return table(f"<td {look}>{name_html(label)}</td>")
 
 
-def small(share: Number | None, expected: Number, digits: int) -> str:
-    """The share of one branch, for its edge; as much empty room before there is one."""
-    shown = number(expected if share is None else share, digits)
-    look = f'width="{extent(shown, 9)}" height="14"'
-    return table(f"<td {look}>{colored(RED, shown) if share is not None else ''}</td>")
+def small(share: Text) -> str:
+    """The share of one branch, for its edge."""
+    return table(f'<td width="{extent(share.widest, 9)}" height="14">{share.html}</td>')
 
 
-def sum_table(sums: dict[Value, list[Share]], expected: dict[Value, Number], digits: int) -> str:
+def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str:
     """Each repeated leaf with its value, its gradient, and the shares of its uses."""
     head = ["leaf", "value", "gradient", "= sum over its uses"]
-    rows = ["".join(cell(f"<b>{words}</b>", words) for words in head)]
-    for v, shares in sums.items():
-        sent = [share for share, _ in shares if share is not None]
-        grad = "" if v._grad is None else number(v._grad, digits)
-        later = written_sum([share for _, share in shares], 0, digits)
-        earlier = v._grad - sum(sent) if v._grad is not None and sent else 0
-        terms = written_sum(sent, earlier, digits)
-        rows.append(
-            cell(named(v.label), v.label)
-            + cell(colored(GREEN, number(v.data, digits)), number(v.data, digits))
-            + cell(colored(RED, grad), grad or number(expected.get(v, 0), digits))
-            + cell(colored(RED, terms), terms or later)
-        )
-    return table(*rows, lines=1)
+    lines = [[Text(f"<b>{words}</b>", words) for words in head]]
+    lines += [[Text(name_html(label), label), *filter(None, cells)] for label, *cells in rows]
+    cell = '<td width="{}" height="19">{}</td>'.format
+    rows_ = ["".join([cell(extent(x.widest) + 6, x.html) for x in line]) for line in lines]
+    return table(*rows_, lines=1)
 
 
-def written_sum(shares: Sequence[Number], earlier: Number, digits: int) -> str:
-    """+ 0.15 − 1.21, cut short; and what passes before the last have left."""
-    terms = [f"{'−' if x < 0 else '+'} {number(abs(x), digits)}" for x in shares[:MOST_TERMS]]
+def terms(shares: Sequence[Number], earlier: Number, digits: int) -> str:
+    """+ 0.15 − 1.21, cut short, and what earlier passes left."""
+    found = [f"{'−' if x < 0 else '+'} {decimals(abs(x), digits)}" for x in shares[:MOST_TERMS]]
     if len(shares) > MOST_TERMS:
-        terms.append(f"+ … ({len(shares)} uses)")
+        found.append(f"+ … ({len(shares)} uses)")
     if abs(earlier) > 1e-9 * sum(map(abs, shares)):
-        terms.append(f"and {number(earlier, digits)} from earlier passes")
-    return " ".join(terms)
-
-
-def cell(html: str, words: str) -> str:
-    return f'<td width="{extent(words) + 6}" height="19">{html}</td>'
+        found.append(f"and {decimals(earlier, digits)} from earlier passes")
+    return " ".join(found)
 
 
 def over_line(above: str, below: str, width: int, note: str = "") -> str:
@@ -133,7 +109,7 @@ def over_line(above: str, below: str, width: int, note: str = "") -> str:
 
 
 def table(*rows: str, lines: int = 0) -> str:
-    look = f'border="0" cellborder="{lines}" cellspacing="0" cellpadding="1" color="#8093ab"'
+    look = f'border="0" cellborder="{lines}" cellspacing="0" cellpadding="1" color="{FRAME}"'
     look = look if lines else look[: look.rindex(" ")]
     return f"<table {look}>{''.join([f'<tr>{row}</tr>' for row in rows])}</table>"
 
@@ -146,7 +122,7 @@ def extent(words: str, size: int = 12) -> int:
     return 2 * math.ceil(size * sum(em) / 2) + 2
 
 
-def named(label: str, size: int = 14) -> str:
+def name_html(label: str, size: int = 14) -> str:
     """A name in italics, with its subscript."""
     base, below = split(label)
     sub = f'<sub><font point-size="9">{text(below)}</font></sub>' if below else ""
@@ -163,9 +139,4 @@ def html_like(label: str) -> str:
 
 def text(words: str) -> str:
     """The user's words as text of an HTML-like label: no tag, no entity, no backslash escape."""
-    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
-    return html.escape(printable).replace("\\", "\\\\")
-
-
-# An end without a name, from which dot does not draw the arrow back to the number.
-NOWHERE = table('<td width="2" height="2"></td>')
+    return html.escape(printable(words)).replace("\\", "\\\\")

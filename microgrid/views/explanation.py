@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, topological, zero
-from microgrid.views.tables import html_table, latex_table, short, shortened, table
+from microgrid.views.captions import NAMES
+from microgrid.views.formula import LATEX
+from microgrid.views.notation import write
+from microgrid.views.tables import Table, latex_table, short, shortened
 
 
 class Row(NamedTuple):
@@ -28,11 +31,10 @@ class Row(NamedTuple):
     parent_node: Value
 
 
-HEAD = ("gate", "role", "to", "local", "upstream", "share", "total")
-
-
-class Explanation:
+class Explanation(Table):
     """The rows of one backward pass; prints as a table, and shows as one in a notebook."""
+
+    head, left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
 
     def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
         self.root, self.rows, self.names = root, rows, names
@@ -41,17 +43,16 @@ class Explanation:
     def cells(self) -> list[tuple[str, ...]]:
         return [(r.gate, r.role, r.parent, *map(short, r[3:7])) for r in self.rows]
 
-    def __str__(self) -> str:
-        return "\n".join([self.start, *table(HEAD, self.cells(), left=3)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(self.start, HEAD, self.cells(), left=3)
-
     def latex(self) -> str:
         """The table as a LaTeX array."""
-        return latex_table(HEAD, self.cells(), left=3)
+        names = latex_names(self.names)
+        children = dict.fromkeys(r.child_node for r in self.rows)
+        gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in children}
+        cells = [
+            (gates[r.child_node], rf"\text{{{r.role}}}", names[r.parent_node], *map(short, r[3:7]))
+            for r in self.rows
+        ]
+        return latex_table(self.head, cells, self.left)
 
 
 class Path(NamedTuple):
@@ -62,8 +63,10 @@ class Path(NamedTuple):
     product: Any
 
 
-class Paths:
+class Paths(Table):
     """The influence paths from a node to the root; the sum of their products is the gradient."""
+
+    head, left = ("path", "local gradients", "product"), 2
 
     def __init__(
         self, paths: Sequence[Path], count: int, gradient: Any, names: dict[Value, str], end: str
@@ -71,37 +74,33 @@ class Paths:
         self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
         many = "1 path" if count == 1 else f"{count} paths"
         self.start = f"{many}, {end} = {short(gradient)}"
-
-    head = ("path", "local gradients", "product")
+        self.foot = (("sum over all paths", "", short(gradient)),)
 
     def cells(self) -> list[tuple[str, ...]]:
+        return self.chains(self.names, " → ", " · ", "{}")
+
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        cells = self.chains(latex_names(self.names), r" \to ", r" \cdot ", r"\text{{{}}}")
+        return latex_table(self.head, cells, self.left)
+
+    def chains(
+        self, names: dict[Value, str], to: str, times: str, words: str
+    ) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
             (
-                " → ".join(shortened([self.names[v] for v in path.nodes])),
-                " · ".join(shortened(list(map(short, path.locals)))) or "1",
+                to.join(shortened([names[v] for v in path.nodes])),
+                times.join(shortened(list(map(short, path.locals)))) or "1",
                 short(path.product),
             )
             for path in self.paths
         ]
         left_out = self.count - len(rows)
-        return rows + [(f"… and {left_out} more", "", "")] * bool(left_out)
-
-    def __str__(self) -> str:
-        sum_ = ("sum over all paths", "", short(self.gradient))
-        return "\n".join([self.start, *table(self.head, [*self.cells(), sum_], left=2)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(self.start, self.head, self.cells(), left=2)
-
-    def latex(self) -> str:
-        """The table as a LaTeX array."""
-        return latex_table(self.head, self.cells(), left=2)
+        return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
 
 
 def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
-    """Every `+=` of root's backward pass in order, or the paths to root `of` one of its nodes.
+    """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `most` are
@@ -133,19 +132,9 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
         if not isinstance(parent, Constant):
             assert child.op is not None
             if child not in gates:  # once a gate, not once a share: a sum may have many operands
-                gates[child] = f"{names[child]} = {written(child, names)}"
-            row = (
-                gates[child],
-                child.op.role,
-                names[parent],
-                local,
-                upstream,
-                share,
-                sum_,
-                child,
-                parent,
-            )
-            rows.append(Row(*row))
+                gates[child] = f"{names[child]} = {write(child, NAMES, names)}"
+            operands = names[parent], local, upstream, share, sum_, child, parent
+            rows.append(Row(gates[child], child.op.role, *operands))
 
     accumulate(order, seed(root, 1), trace=trace)
     return Explanation(root, rows, names)
@@ -163,35 +152,26 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
             open_ = [(p, local) for p, local in edges(v, v.op) if local is not NO_PATH]
             ways[v] = [(p, local) for p, local in open_ if count.get(p)]
             count[v] = sum(count[p] for p, _ in ways[v])
-    found = islice(walk(root, of, ways), most) if count.get(root) else []
-    listed = [Path(nodes, locals_, prod(locals_)) for nodes, locals_ in found]
+    listed = list(islice(walk(root, of, ways), most)) if count.get(root) else []
     gradient = accumulate(order, seed(root, 1)).get(of, zero(of))
     name = names.get(of, of.label or "a node outside the graph")
     return Paths(listed, count.get(root, 0), gradient, names, f"∂{names[root]}/∂{name}")
 
 
-def walk(
-    root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]
-) -> Iterator[tuple[tuple[Value, ...], tuple[Any, ...]]]:
-    """Each path from end to root with its local gradients, depth first, without recursion."""
-    if root is end:
-        yield (root,), ()
-        return
-    nodes, choices = [root], [iter(ways[root])]
-    locals_: list[Any] = []
-    while choices:
-        step = next(choices[-1], None)
-        if step is None:
-            choices.pop()
-            nodes.pop()
-            if locals_:
-                locals_.pop()
-        elif step[0] is end:
-            yield (end, *reversed(nodes)), (step[1], *reversed(locals_))
-        else:
-            nodes.append(step[0])
-            locals_.append(step[1])
-            choices.append(iter(ways[step[0]]))
+def walk(root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]) -> Iterator[Path]:
+    """Each path from end to root, depth first, without recursion."""
+    stack: list[tuple[Value, Any]] = [(root, ())]  # a node, and how it goes on to root
+    while stack:
+        v, onward = stack.pop()
+        if v is not end:
+            stack += [(p, (local, v, onward)) for p, local in reversed(ways[v])]
+            continue
+        nodes, locals_ = [end], []
+        while onward:
+            local, v, onward = onward
+            nodes.append(v)
+            locals_.append(local)
+        yield Path(tuple(nodes), tuple(locals_), prod(locals_))
 
 
 def names_of(order: Iterable[Value]) -> dict[Value, str]:
@@ -204,12 +184,11 @@ def names_of(order: Iterable[Value]) -> dict[Value, str]:
     }
 
 
-def written(v: Value, names: dict[Value, str], most: int = 4) -> str:
-    """The operation with the names of its operands, like w_0 * x_0 or exp(n7)."""
-    assert v.op is not None
-    operands = [names[p] for p in v.parents]
-    if "{}" in v.op.text:
-        return v.op.text.format(*operands)
-    if len(operands) > most:
-        operands = [*operands[: most - 1], "…", operands[-1]]
-    return f"{v.op.text}({', '.join(operands)})"
+def latex_names(names: dict[Value, str]) -> dict[Value, str]:
+    """The names in LaTeX, n_{5} for n5, and of constants the numbers."""
+    return {
+        v: LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
+        if not isinstance(v, Constant)
+        else LATEX.number(v.data)[0]
+        for v, name in names.items()
+    }

@@ -7,25 +7,24 @@ import keyword
 import math
 import operator
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from types import MappingProxyType
 from typing import Any
 
-from microgrid.engine import ops
 from microgrid.engine.errors import ExpressionError, MicrogridError
-from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.value import Op, Value
-from microgrid.views.wording import plural
+from microgrid.views.notation import lists_of
+from microgrid.views.numerals import is_dash
+from microgrid.views.wording import LOWERED, RAISED, plural
 
 LONGEST, DEEPEST = 10_000, 250
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: ops.power,
+    type(tree.op): entry
+    for sign, entry in SIGNS.items()
+    if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.BinOp)
 }
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
@@ -41,19 +40,28 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
+def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
+    """How many operands a function takes, at least and at most."""
+    if isinstance(function, Op):
+        return function.arity or 1, function.arity
+    takes = signature(function).parameters.values()
+    most = None if any(p.kind is Parameter.VAR_POSITIONAL for p in takes) else len(takes)
+    return sum(p.default is p.empty for p in takes), most
+
+
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"], "ln": FUNCTIONS["log"]}
 LISTS = {  # functions: how many lists come first, at least and at most
-    **dict.fromkeys(("total", "sum", "mean", "softmax"), (1, 1)),
-    "dot": (2, 2),
-    "cross_entropy": (1, 2),
+    name: (lists, arity(function)[1] or lists)
+    for name, function in CALLS.items()
+    if (lists := lists_of(function))
 }
-SIGNS = str.maketrans(
-    {"·": "*", "⋅": "*", "×": "*", "÷": "/", "−": "-", "^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
+KEYS = str.maketrans(
+    {"·": "*", "⋅": "*", "×": "*", "÷": "/", "^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
 )  # fmt: skip
-RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
-ON_LINE = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻₀₁₂₃₄₅₆₇₈₉", "0123456789-0123456789")
+RAISES, LOWERS = [re.compile(f"[{''.join(t.values())}]+") for t in (RAISED, LOWERED)]
+ON_LINE = str.maketrans({c: plain for t in (RAISED, LOWERED) for plain, c in t.items()})
 ALLOWED = (
     "allowed are numbers, names, + - * / **, < <= > >= == !=, lists and the functions of microgrid"
 )
@@ -81,22 +89,8 @@ def parse(text: str, numbers: Mapping[str, float]) -> Value:
     >>> f.parents[0].parents[0].grad
     3.0
     """
-    if len(text) > LONGEST:
-        raise ExpressionError(f"an expression of {len(text)} characters; at most {LONGEST} here")
-    text = typed(text)
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        said = error.msg.partition(". ")[0]  # what Python goes on to guess is no arithmetic
-        hint = "" if "closed" in said or "unmatched" in said else f"; {advice(text)}"
-        raise at(text, (error.offset or 1) - 1, f"{said}{hint}") from None
-    except (ValueError, MemoryError, RecursionError) as error:
-        raise ExpressionError(f"cannot be read: {str(error) or 'nested too deeply'}") from None
-    reader = Reader(text, tree, {name: Value(x, name) for name, x in numbers.items()})
-    try:
-        root = reader.read(tree, 0)
-    except RecursionError:  # the caller stands deep in calls already
-        raise ExpressionError("nested too deeply: give the parts names") from None
+    reader = Reader(text, {name: Value(x, name) for name, x in numbers.items()})
+    root, tree = reader.root(), reader.tree
     unused = [name for name in numbers if name not in reader.used]
     if unused:
         has = "has a number but is" if len(unused) == 1 else "have numbers but are"
@@ -116,35 +110,52 @@ def typed(text: str) -> str:
     >>> typed("a·b² − x₁⁻¹ × 2^n")
     'a*b**2 - x_1**-1 * 2**n'
     """
-    text = RAISED.sub(lambda found: f"**{found[0].translate(ON_LINE)}", " ".join(text.split()))
-    text = LOWERED.sub(lambda found: f"_{found[0].translate(ON_LINE)}", text)
-    text = "".join(["-" if unicodedata.category(c) == "Pd" else c for c in text])
-    return text.translate(SIGNS)
-
-
-def advice(text: str) -> str:
-    """What helps with a text that is not arithmetic."""
-    for pattern, hint in HINTS:
-        if found := re.search(pattern, text):
-            return hint.format(found[0])
-    return ALLOWED
-
-
-def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
-    """How many operands a function takes, at least and at most."""
-    if isinstance(function, Op):
-        return function.arity or 1, function.arity
-    takes = signature(function).parameters.values()
-    most = None if any(p.kind is Parameter.VAR_POSITIONAL for p in takes) else len(takes)
-    return sum(p.default is p.empty for p in takes), most
+    text = RAISES.sub(lambda found: f"**{found[0].translate(ON_LINE)}", " ".join(text.split()))
+    text = LOWERS.sub(lambda found: f"_{found[0].translate(ON_LINE)}", text)
+    return "".join(["-" if is_dash(c) else c for c in text]).translate(KEYS)
 
 
 class Reader:
-    """Walks the syntax tree; `used` holds the names that it met."""
+    """Walks the syntax tree of a text; `used` holds the names that it met.
 
-    def __init__(self, text: str, tree: ast.expr, leaves: Mapping[str, Value]) -> None:
-        self.text, self.tree, self.leaves = text, tree, leaves
+    A subclass can allow another arithmetic: `attributes` are what may stand behind a dot.
+    ExpressionError, with the place, for what is not allowed.
+    """
+
+    longest, allowed = LONGEST, ALLOWED
+    hints: Sequence[tuple[str, str]] = HINTS
+    binary: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = BINARY
+    attributes: Mapping[str, Callable[[Any], Any]] = MappingProxyType({})
+
+    def __init__(self, text: str, leaves: Mapping[str, Value]) -> None:
+        if len(text) > self.longest:
+            raise ExpressionError(
+                f"an expression of {len(text)} characters; at most {self.longest} here"
+            )
+        self.text, self.leaves = typed(text), leaves
         self.used: set[str] = set()
+        try:
+            self.tree = ast.parse(self.text, mode="eval").body
+        except SyntaxError as error:
+            said = error.msg.partition(". ")[0]  # what Python goes on to guess is no arithmetic
+            hint = "" if "closed" in said or "unmatched" in said else f"; {self.advice()}"
+            raise at(self.text, (error.offset or 1) - 1, f"{said}{hint}") from None
+        except (ValueError, MemoryError, RecursionError) as error:
+            raise ExpressionError(f"cannot be read: {str(error) or 'nested too deeply'}") from None
+
+    def advice(self) -> str:
+        """What helps with a text that cannot be read."""
+        for pattern, hint in self.hints:
+            if found := re.search(pattern, self.text):
+                return hint.format(found[0])
+        return self.allowed
+
+    def root(self) -> Any:
+        """What the whole text stands for."""
+        try:
+            return self.read(self.tree, 0)
+        except RecursionError:  # the caller stands deep in calls already
+            raise ExpressionError("nested too deeply: give the parts names") from None
 
     def read(self, tree: ast.expr, depth: int) -> Any:
         if depth > DEEPEST:
@@ -156,11 +167,13 @@ class Reader:
                 return self.number(tree)
             case ast.Name(id=name):
                 return self.leaf(tree, name)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in self.binary:
                 a, b = self.one(left, depth), self.one(right, depth)
-                return self.compute(tree, BINARY[type(op)], a, b)
+                return self.compute(tree, self.binary[type(op)], a, b)
             case ast.UnaryOp(op=sign, operand=x) if type(sign) in UNARY:
                 return self.compute(tree, UNARY[type(sign)], self.one(x, depth))
+            case ast.Attribute(value=x, attr=name) if name in self.attributes:
+                return self.compute(tree, self.attributes[name], self.one(x, depth))
             case ast.Compare(left, ops, right) if {*map(type, ops)} <= {*COMPARE}:
                 sides = [self.one(x, depth) for x in (left, *right)]
                 numbers = [getattr(x, "data", x) for x in sides]
@@ -176,7 +189,7 @@ class Reader:
                 raise self.error(tree, f"not arithmetic; {PRODUCT}")
             case ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.Not()):
                 raise self.error(tree, f"not arithmetic; {CHOICE}")
-        raise self.error(tree, f"not arithmetic; {ALLOWED}")
+        raise self.error(tree, f"not arithmetic; {self.allowed}")
 
     def one(self, tree: ast.expr, depth: int) -> Any:
         """What stands for one number."""

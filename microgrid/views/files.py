@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Files are written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from microgrid.engine.errors import LayoutError
 
 
 def write(path: str | Path, data: bytes) -> None:
-    """Write a file: whatever happens on the way, it is the old one or the new one, each whole.
+    """Write a file: an error on the way leaves the old file or the new one, each whole.
 
     It is written beside the old one and put in its place, where links lead, with the permissions
     and the owner that it had. Only a process that is killed leaves its draft behind,
@@ -42,7 +42,7 @@ def write(path: str | Path, data: bytes) -> None:
 
 
 def replace(target: Path, draft: Path, data: bytes, old: os.stat_result | None) -> None:
-    """Put the draft in the place of the old file, as whose it was."""
+    """Put the draft in the place of the old file, with its permissions and its owner."""
     try:
         if old is not None:
             draft.chmod(old.st_mode)

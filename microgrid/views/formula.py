@@ -7,19 +7,14 @@ A template is plain LaTeX with the operands as #1, #2, …, like the body of a T
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
-from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.engine.value import Constant, Op, Value
-from microgrid.views.wording import constant, split
-from microgrid.views.wording import number as decimals
+from microgrid.engine.value import Op, Value, topological
+from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
+from microgrid.views.wording import constant, decimals, split
 
-# How strongly a formula binds: where a slot asks for more, it is put in brackets.
-ANY, SUM, SIGN, PRODUCT, FRACTION, POWER, ATOM = range(7)
-DEEPEST = 30  # brackets and braces inside each other: TeX gives up at 255 groups
-WIDEST = 12  # operands of one operation
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
 STANDARD = {name: "\\" + name for name in NAMES.split()} | {"log2": r"\log_2"}
 STANDARD["log10"] = r"\log_{10}"
@@ -45,29 +40,6 @@ class Formula(str):
         return f"$\\displaystyle {self}$"
 
 
-class Slot(NamedTuple):
-    operand: int
-    least: int  # what binds less stands in brackets
-    first: bool  # a minus sign may stand here
-
-
-class Template(NamedTuple):
-    """A template cut at its slots, and how strongly the whole of it binds."""
-
-    pieces: tuple[str, ...]  # one more than slots
-    slots: tuple[Slot, ...]
-    strength: int
-
-
-class Part(NamedTuple):
-    """A node to be written: how deep in brackets, and the places of its operands among all."""
-
-    node: Value
-    depth: int
-    cut: bool = False
-    operands: tuple[int, ...] = ()
-
-
 def latex(root: Value, stop_at_labels: bool = False, most: int = 400) -> Formula:
     r"""The formula of root's graph, with the names or numbers of its leaves: LaTeX for math mode.
 
@@ -80,62 +52,19 @@ def latex(root: Value, stop_at_labels: bool = False, most: int = 400) -> Formula
     >>> print(latex((x - (w - 1)) ** 2 / (1e-7 * x)))
     \frac{(x - (w_{12} - 1))^{2}}{10^{-7} x}
     """
-    parts = outline(root, stop_at_labels, most)
-    written: dict[int, tuple[str, int]] = {}
-    for i in reversed(range(len(parts))):  # operands stand behind what is made of them
-        part = parts[i]
-        if part.cut:
-            written[i] = r"\dots", ATOM
-        elif part.operands:
-            operands = [written.pop(k) for k in part.operands]
-            written[i] = filled(template_of(part.node), operands)
-        else:
-            written[i] = leaf(part.node)
-    return Formula(written[0][0])
+    named = [v for v in topological(root) if v.label and stop_at_labels]
+    return Formula(write(root, LATEX, {v: name(v.label) for v in named if v.op}, most))
 
 
-def outline(root: Value, stop_at_labels: bool, most: int) -> list[Part]:
-    """What is to be written, the outermost first: a tree, where a shared node comes twice."""
-    parts, spent = [Part(root, 0)], 0
-    for i, part in enumerate(parts):  # a list that grows
-        v = part.node
-        if not v.parents or part.cut or (stop_at_labels and v.label and i):
-            continue
-        spent += 1
-        if i and (spent > most or part.depth > DEEPEST):
-            parts[i] = part._replace(cut=True)
-            continue
-        template, start = template_of(v), len(parts)
-        parts[i] = part._replace(operands=tuple(range(start, start + len(v.parents))))
-        parts += [Part(p, part.depth) for p in v.parents]
-        for k, slot in enumerate(template.slots):
-            place = start + slot.operand
-            inner = parts[place].node
-            if len(template.slots) > WIDEST and WIDEST - 4 <= k < len(template.slots) - 2:
-                parts[place] = Part(inner, part.depth, cut=True)
-            elif inner.parents and not ANY < slot.least <= template_of(inner).strength:
-                parts[place] = Part(inner, part.depth + 1)
-    return parts
-
-
-def filled(template: Template, operands: list[tuple[str, int]]) -> tuple[str, int]:
-    """The template with its operands, each in brackets where it binds less than its slot asks."""
-    if template.pieces == ("", ""):  # a sum of one is its term, and binds like it
-        return operands[0]
-    texts = []
-    for slot in template.slots:
-        text, strength = operands[slot.operand]
-        signed = text.startswith("-") and not slot.first
-        loose = strength < slot.least or (signed and slot.least > ANY)
-        texts.append(bracketed(text) if loose else text)
-    pieces = list(template.pieces)
+def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
+    """A template put together, with a sign of multiplication and large brackets where needed."""
+    pieces = list(pieces)
     for k, piece in enumerate(pieces[1:-1], 1):
         if piece == " " or piece.startswith(" ("):
-            pieces[k] = times(texts[k - 1], piece[1:] or texts[k]) + piece[1:]
-    if pieces[0].endswith("(") and any(map(TALL.search, texts)):
+            pieces[k] = times(operands[k - 1], piece[1:] or operands[k]) + piece[1:]
+    if pieces[0].endswith("(") and any(map(TALL.search, operands)):
         pieces[0], pieces[-1] = pieces[0][:-1] + r"\left(", r"\right)" + pieces[-1][1:]
-    text = pieces[0] + "".join(t + piece for t, piece in zip(texts, pieces[1:], strict=True))
-    return re.sub(r"\\dots(?:( \+ |, | | \\cdot )\\dots)+", r"\\dots", text), template.strength
+    return joined(pieces, operands)
 
 
 def bracketed(text: str) -> str:
@@ -150,79 +79,27 @@ def times(left: str, right: str) -> str:
     return " " if right.startswith(("(", r"\left(")) and after_sum else r" \cdot "
 
 
-def template_of(v: Value) -> Template:
-    assert v.op is not None
-    return parsed(source(v.op, len(v.parents)))
-
-
-def source(op: Op, n: int) -> str:
+def formula(op: Op, n: int) -> str:
     """The operation's own template, else one made of how it is written in plain text."""
-    if op.latex:
-        return str(op.latex(n) if callable(op.latex) else op.latex)
-    if op.text.count("{}") != n:
-        name = STANDARD.get(op.text) or rf"\operatorname{{{escaped(op.text)}}}"
-        return f"{name}({', '.join([f'#{i + 1}' for i in range(n)])})"
-    text = re.sub(r"[%&$#]", r"\\\g<0>", op.text)
-    for i in range(n):
-        text = text.replace("{}", f"#{i + 1}", 1)
+    if op.latex:  # without braces that nobody sees
+        return re.sub(r"^\{(#\d+)\}", r"\1", str(op.latex(n) if callable(op.latex) else op.latex))
+    text = placed(re.sub(r"[%&$#]", r"\\\g<0>", op.text), n)
     text = re.sub(r"^(\S+) / (\S+)$", r"\\frac{\1}{\2}", text)
     text = re.sub(r"\^(\S+)", r"^{\1}", text)
     text = re.sub(r"\|(.*)\|", r"\\left|\1\\right|", text)
     return text.replace(" * ", " ")
 
 
-@lru_cache
-def parsed(source: str) -> Template:
-    """Where a template's operands stand, and how strongly it binds."""
-    source = re.sub(r"^\{(#\d+)\}", r"\1", source)  # braces that nobody sees
-    pieces = re.split(r"(?<!\\)#\d+", source)
-    operands = [int(n) - 1 for n in re.findall(r"(?<!\\)#(\d+)", source)]
-    depths, depth = [], 0
-    for piece in pieces:
-        depth += len(re.findall(r"(?<!\\)[{(\[]|\\left\|", piece))
-        depth -= len(re.findall(r"(?<!\\)[})\]]|\\right\|", piece))
-        depths.append(depth)
-    beside = [(piece or " ").split() or [""] for piece in pieces]
-    for signs_between in beside[1:-1]:
-        signs_between[0] = signs_between[0] or "·"  # nothing but a space: a product
-    slots: list[Slot] = []
-    signs: set[str] = set()
-    for k, operand in enumerate(operands):
-        first, before, after = k == 0 and not pieces[0], beside[k][-1], beside[k + 1][0]
-        if depths[k]:
-            slots.append(Slot(operand, ANY, first))
-            continue
-        signs |= {before, after}
-        least = max(asked(before, after=False), asked(after, after=True))
-        slots.append(Slot(operand, SIGN if first and after == "·" else least, first))
-    return Template(tuple(pieces), tuple(slots), binding(source, signs))
+def call(op: Op, operands: Sequence[str]) -> str:
+    words = STANDARD.get(op.text) or rf"\operatorname{{{escaped(op.text)}}}"
+    return f"{words}({', '.join(operands)})"
 
 
-def asked(sign: str, after: bool) -> int:
-    """How strongly an operand has to bind beside this sign, which stands after it or before."""
-    if sign.startswith("^"):
-        return ATOM
-    strengths = {"": ANY, "+": SUM, "-": SUM if after else SIGN, "·": PRODUCT, r"\cdot": PRODUCT}
-    return strengths.get(sign, ATOM)  # of an unknown sign nothing is known
-
-
-def binding(source: str, signs: set[str]) -> int:
-    """How strongly a whole template binds, in which these signs stand beside open operands."""
-    infix = {sign for sign in signs if sign and not sign.startswith("^")}
-    if source.startswith("-") and infix == {"-"}:
-        return SIGN
-    if infix - {"·", r"\cdot"}:
-        return SUM
-    if infix:
+def alone(template: str) -> int:
+    """How strongly a template binds that has no sign beside an operand."""
+    if template.startswith(r"\frac"):
         return PRODUCT
-    if source.startswith(r"\frac"):
-        return FRACTION
-    return POWER if "^" in source or source.endswith(")") else ATOM
-
-
-def leaf(v: Value) -> tuple[str, int]:
-    """The name of a node, else its number, and how strongly it binds."""
-    return (name(v.label), ATOM) if v.label and type(v) is not Constant else number(v.data)
+    return POWER if "^" in template or template.endswith(")") else ATOM
 
 
 def name(label: str) -> str:
@@ -262,7 +139,7 @@ def number(x: Number) -> tuple[str, int]:
     if not x:
         return "0", ATOM  # -0.0, too
     if isinstance(x, Fraction) and x.denominator > 1 and len(str(x)) < 20:
-        text, strength = rf"\frac{{{abs(x.numerator)}}}{{{x.denominator}}}", FRACTION
+        text, strength = rf"\frac{{{abs(x.numerator)}}}{{{x.denominator}}}", PRODUCT
         return ("-" + text, SIGN) if x < 0 else (text, strength)
     written = decimals(x, 6) if isinstance(x, Fraction) else constant(x)
     match = re.fullmatch(r"(-?)([\d.]+|inf|nan)(?:e([+-]\d+))?", written.replace("−", "-"))
@@ -275,3 +152,9 @@ def number(x: Number) -> tuple[str, int]:
         one = float(digits) == 1
         text, strength = (power, POWER) if one else (rf"{digits} \cdot {power}", PRODUCT)
     return ("-" + text, SIGN) if sign else (text, strength)
+
+
+LATEX = Notation(
+    formula, call, join, name, number, brackets=bracketed, alone=alone, dots=r"\dots",
+    shown=(12, 8, 2), deepest=30,  # TeX gives up at 255 groups
+)  # fmt: skip

@@ -1,7 +1,7 @@
-"""Numbers as people write them: −18, 0,5, 1½, 1 / 3, =1, 50 %. They are read, never run.
+"""Numbers as people write them: −18, 0,5, 1½, 1 / 3, =1, 50 %. They are never evaluated.
 
-What could be two numbers is refused, so that nobody is marked for another number than they wrote:
-so 1,000, but not 1.000, which is 1, as Python prints it.
+A text that could be two numbers, like 1,000, is refused: nobody gets a mark for a number that they
+did not write. 1.000 is 1, as Python prints it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 
 LONGEST = 1000  # characters
-MINUS = "−⁻₋˗➖ー"  # beside all that Unicode calls a dash; the last one is on a Japanese keyboard
+MINUS = "−⁻₋˗➖"  # beside all that Unicode calls a dash
 MARKS = {"⁄": "/", "∕": "/", "÷": "/", "٫": ".", "٬": "'", "’": "'", "٪": "%", "﹢": "+", "﹪": "%"}
 NOTHING = {"", "na", "nan", "nat", "nil", "none", "null"}  # how tables write an empty cell
 DIGITS = r"\d+(_\d+)*"
@@ -45,7 +45,7 @@ def read(x: Any, name: str = "") -> Fraction | float | None:
     (None, None, Fraction(3, 1))
     """
     if isinstance(x, str):
-        return said(x, name)
+        return number_in(x, name)
     if isinstance(x, Value):
         return read(x.data)
     if isinstance(x, bool) or getattr(getattr(x, "dtype", None), "kind", "") in [*"bmM"]:
@@ -69,23 +69,23 @@ def exact(x: Real) -> Fraction | float:
         return float(x)
 
 
-def said(text: str, name: str) -> Fraction | float | None:
+def number_in(text: str, name: str) -> Fraction | float | None:
     """The number that a text says."""
     words = " ".join(plain(text).split()) if len(text) <= LONGEST else ""
     if before := NAMED.match(words):
         about, words = before["name"].strip(), words[before.end() :].strip()
         if about and about.casefold() != plain(name).strip().casefold():
-            if name and about.isidentifier() and unnamed(words) is not None:
+            if name and about.isidentifier() and signed_number(words) is not None:
                 raise NumberError(f"{text!r} is about {about}: here the number is that of {name}")
             return None
-    return unnamed(words)
+    return signed_number(words)
 
 
-def unnamed(words: str) -> Fraction | float | None:
+def signed_number(words: str) -> Fraction | float | None:
     """The number that plain words say, without a name or an equals sign."""
     if words.startswith("(") and words.endswith(")"):
         inner = words[1:-1].strip()
-        found = None if inner.startswith("(") else unnamed(inner)
+        found = None if inner.startswith("(") else signed_number(inner)
         if found and inner[0] not in "+-":
             raise NumberError(
                 f"{words!r} is {inner} in brackets, or −{inner} as accountants write it: "
@@ -95,7 +95,7 @@ def unnamed(words: str) -> Fraction | float | None:
     negative = words.startswith("-")
     size = words[1:].lstrip() if words.startswith(("-", "+")) else words
     percent = size.endswith("%")
-    found = positive(size.removesuffix("%").rstrip())
+    found = unsigned_number(size.removesuffix("%").rstrip())
     if found is None:
         return None
     found = found / 100 if percent else found
@@ -104,7 +104,7 @@ def unnamed(words: str) -> Fraction | float | None:
     return found
 
 
-def positive(words: str) -> Fraction | float | None:
+def unsigned_number(words: str) -> Fraction | float | None:
     """The number that words without a sign say."""
     if words.casefold() in ("inf", "infinity", "∞"):
         return float("inf")
@@ -140,12 +140,16 @@ def plain(text: str) -> str:
     >>> plain("x − ３½")
     'x - 3 1/2 '
     """
-    return text if text.isascii() else "".join(map(letter, text))
+    return text if text.isascii() else "".join(map(plain_character, text))
 
 
-def letter(c: str) -> str:
+def is_dash(c: str) -> bool:
+    return c in MINUS or unicodedata.category(c) == "Pd"
+
+
+def plain_character(c: str) -> str:
     kind = unicodedata.category(c)
-    if kind == "Pd" or c in MINUS:
+    if is_dash(c) or c == "ー":  # on a Japanese keyboard; in a name it is a letter
         return "-"
     if kind == "Nd":
         return str(unicodedata.decimal(c))
@@ -167,7 +171,7 @@ def unfilled(x: Any) -> bool:
     [True, True, True, True, True, False, False]
     """
     if isinstance(x, str):
-        return not kernel(x)
+        return not letters_and_digits(x)
     return x is None or x is ... or type(x).__name__ in ("NAType", "NaTType") or hidden(x)
 
 
@@ -178,11 +182,11 @@ def missing(x: Any) -> bool:
     [True, True, True, False, False]
     """
     if isinstance(x, str):
-        return kernel(x) in NOTHING
+        return letters_and_digits(x) in NOTHING
     return unfilled(x) or not_a_number(x)
 
 
-def kernel(text: str) -> str:
+def letters_and_digits(text: str) -> str:
     """The letters and digits of a text."""
     return re.sub(r"[^\w∞]|_", "", plain(text)).casefold()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,16 +17,13 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from microgrid.engine.errors import LayoutError
-from microgrid.views.dot_labels import html_like
+from microgrid.engine.errors import LabelError, LayoutError
+from microgrid.views.dot_labels import FRAME, html_like
 from microgrid.views.files import save_by_suffix
 from microgrid.views.wording import INK
 
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
-
-
-# From DOT to an image.
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc]
@@ -35,6 +33,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     """
 
     def __init__(self, engine: str | None = None, prefix: str = "", **options: Any) -> None:
+        if not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
+            raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
         super().__init__(**{"format": "svg"} | options)
         self.layout_engine, self.prefix = engine, prefix
         self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
@@ -51,7 +51,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
-        look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="#8093ab" '
+        look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
         look += f'fillcolor="#f7f9fc" fontname=Arial labeljust=l label=<{label or " "}>'
         self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
 

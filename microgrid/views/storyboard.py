@@ -1,9 +1,7 @@
-"""What a film of the backward pass shows and when: frames, and the spans of its numbers."""
+"""What a film of the backward pass says, marks and shows in each of its frames."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
@@ -12,13 +10,12 @@ from typing import Any, NamedTuple
 from microgrid.engine.guards import seed
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, topological, zero
-from microgrid.views.dot_labels import extent
-from microgrid.views.explanation import Row, explain, written
-from microgrid.views.wording import GREEN, INK, RED, caption, constant, number, split
+from microgrid.views.captions import NUMBERS, caption
+from microgrid.views.explanation import Row, explain
+from microgrid.views.notation import write
+from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, signed
 
-LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
-HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
-Move = tuple[str, dict[int, str]]  # a selector, and from which frame on it looks how
+MOST = 8  # lines of words beneath a slide; a page shows all
 
 
 class Frame(NamedTuple):
@@ -35,12 +32,19 @@ class Frame(NamedTuple):
         return "\n".join(self.lines)
 
     @property
+    def few_lines(self) -> list[str]:
+        """The lines that fit beneath a picture."""
+        many = len(self.lines)
+        some = self.lines if many <= MOST else self.lines[: MOST - 1]
+        return [*some, *[f"… {many} lines in all"] * (many > MOST)]
+
+    @property
     def ink(self) -> str:
         """The colour of the marked wires: red where a gradient flows."""
         return RED if self.phase == "backward" else INK
 
 
-class Span(NamedTuple):
+class Lifetime(NamedTuple):
     """A number of the picture, and the frames in which it is seen; new in the first of them."""
 
     place: str  # the id of a wire or a branch
@@ -49,161 +53,126 @@ class Span(NamedTuple):
     first: int
     end: int
 
+    @property
+    def id(self) -> str:
+        return f"{self.place}_{'r' if self.color == RED else 'g'}{self.first}"
 
-class Script:
-    """What happens in which frame: made from the rows of `explain` alone."""
+
+class Storyboard:
+    """The frames, and the lifetimes of their numbers: made from the rows of `explain` alone."""
 
     def __init__(self, root: Value, digits: int) -> None:
         self.rows, self.digits = explain(root).rows, digits
         order = topological(root)
         self.index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
-        name = named(root) if root.label else "the result"
-        self.title = f"The backward pass of {name}" if root.label else "A backward pass"
+        self.leaves = [v for v in self.index if v.op is None and v.label]
+        name = lowered(root.label)
+        self.title = f"The backward pass of {name}" if name else "A backward pass"
         self.frames: list[Frame] = []
-        self.spans: list[Span] = []
+        self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
+        self.totals = {root: seed(root, 1)}
         self.forward(order)
-        self.backward(root, name)
-        # A span is found by its place in the picture, and its id is its rank there.
-        self.spans.sort(key=lambda s: (s.place, s.first))
+        self.backward(root)
+        self.finish(root)
 
-    def number(self, x: Any) -> str:
-        return signed(number(x, self.digits))
+    @property
+    def lifetimes(self) -> list[Lifetime]:
+        return [
+            Lifetime(place, color, shown, first, end)
+            for (place, color), numbers in self.numbers.items()
+            for (first, shown), end in zip(numbers.items(), [*numbers, len(self.frames)][1:])
+        ]
+
+    def add_number(self, place: str, color: str, x: Any) -> None:
+        """A number that is seen from the next frame on, in place of an earlier one."""
+        self.numbers.setdefault((place, color), {})[len(self.frames)] = decimals(x, self.digits)
+
+    def spoken(self, x: Any) -> str:
+        return signed(decimals(x, self.digits))
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
-        return named(v) if v.label else f"the output of {caption(v)} ({self.number(v.data)})"
+        output = f"the output of {caption(v)} ({self.spoken(v.data)})"
+        return lowered(v.label) if v.label else output
 
     def forward(self, order: list[Value]) -> None:
-        leaves = [v for v in order if v.op is None and v.label and not isinstance(v, Constant)]
-        given = self.listed(f"{named(v)} = {self.number(v.data)}" for v in leaves)
+        for v in self.index:
+            if v.op is None:
+                self.add_number(f"n{self.index[v]}", GREEN, v.data)
+        given = listed(f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves)
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
         for v in order:
             if v.op is not None:
-                told = f"{caption(v)} computes {named(v)} = {self.formula(v)}".replace("  = ", " ")
-                said = (f"{told} = {self.number(v.data)}",)
-                self.frames.append(Frame("forward", said, marks=self.marks(v)))
-            if v in self.index:
-                self.see(f"n{self.index[v]}", GREEN, v.data, len(self.frames) - 1 if v.op else 0)
+                numbers = {p: self.spoken(p.data) for p in v.parents if p in self.index}
+                name = f"{lowered(v.label)} = " if v.label else ""
+                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
+                line = f"{caption(v)} computes {formula}"
+                self.add_number(f"n{self.index[v]}", GREEN, v.data)
+                marks = (f"g{self.index[v]}", *[wire for _, wire in self.wires(v)])
+                self.frames.append(Frame("forward", (line,), marks=marks))
 
-    def formula(self, v: Value) -> str:
-        """The operation with its operands' numbers: 0.37 + 1."""
-        assert v.op is not None
-        infix = "{}" in v.op.text
-        shown = {
-            p: constant(p.data) if isinstance(p, Constant) else self.number(p.data)
-            for p in v.parents
-        }
-        if infix:
-            shown = {p: f"({x})" if x.startswith("−") else x for p, x in shown.items()}
-            return written(v, shown).replace(" * ", " × ").replace(" - ", " − ").replace("-", "−")
-        return written(v, shown)
-
-    def backward(self, root: Value, name: str) -> None:
-        self.totals: dict[Value, Any] = {root: seed(root, 1)}
-        self.stages = {root: [(len(self.frames), self.totals[root])]}
-        sent: dict[str, tuple[int, Any]] = {}
+    def backward(self, root: Value) -> None:
+        name = lowered(root.label) or "the result"
+        one = self.spoken(self.totals[root])
+        line = f"Backward from {name}: its gradient with respect to itself is {one}"
+        self.add_number(f"n{self.index[root]}", RED, self.totals[root])
+        self.frames.append(Frame("seed", (line,)))
         expected = Counter(row.parent_node for row in self.rows)
         received: Counter[Value] = Counter()
-        one = self.number(self.totals[root])
-        line = f"Backward from {name}: its gradient with respect to itself is {one}"
-        self.frames.append(Frame("seed", (line,)))
         for child, group in groupby(self.rows, lambda row: row.child_node):
-            rows, lines, k = tuple(group), [], len(self.frames)
-            for row, branch in zip(rows, self.branches(child), strict=True):
-                received[row.parent_node] += 1
-                rank = received[row.parent_node], expected[row.parent_node]
-                lines.append(self.told(row, *rank))
-                self.totals[row.parent_node] = row.total
-                self.stages.setdefault(row.parent_node, []).append((k, row.total))
-                sent[branch] = k, row.share
-            marks = (f"g{self.index[child]}", *self.branches(child))
+            rows, lines, branches = tuple(group), [], self.branches(child)
+            for row, branch in zip(rows, branches, strict=True):
+                v = row.parent_node
+                received[v] += 1
+                lines.append(self.sentence(row, received[v], expected[v]))
+                self.totals[v] = row.total
+                self.add_number(f"n{self.index[v]}", RED, row.total)
+                self.add_number(branch, RED, row.share)
+            marks = (f"g{self.index[child]}", *branches)
             self.frames.append(Frame("backward", tuple(lines), rows, marks))
-        self.finish(root, sent)
 
-    def told(self, row: Row, rank: int, among: int) -> str:
+    def sentence(self, row: Row, rank: int, among: int) -> str:
         """One += in words; at a fork with the sum so far."""
-        numbers = [self.number(x) for x in (row.local, row.upstream, row.share)]
+        local, upstream, share, total = map(self.spoken, row[3:7])
         role = f" is a {row.role}" if row.role else ""
-        line = "{}{}: local {} × upstream {} = share {} to {}".format(
-            caption(row.child_node), role, *numbers, self.words(row.parent_node)
-        )
+        line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
+        line += f" = share {share} to {self.words(row.parent_node)}"
         if among == 1:
             return line
         if rank == 1:
             return f"{line}, the first of {among} shares"
-        before, share, total = map(
-            self.number, (self.totals[row.parent_node], row.share, row.total)
-        )
+        before = self.spoken(self.totals[row.parent_node])
         if rank < among:
             return f"{line}; {before} + {share} so far {total}"
         return f"{line}; {before} + {share} = {total} in all"
 
-    def finish(self, root: Value, sent: dict[str, tuple[int, Any]]) -> None:
-        """The last frame, in which also those have a gradient that no path reaches: zero."""
-        last = len(self.frames)
-        leaves = [v for v in self.index if v.op is None and v.label]
-        before = f"∂{named(root)}/∂" if root.label else ""
-        found = self.listed(
-            f"{before}{named(v)} = {self.number(self.totals.get(v, zero(v)))}" for v in leaves
-        )
-        self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
-        self.widest: dict[int, Any] = {}
+    def finish(self, root: Value) -> None:
+        """The last frame: nodes that no path reaches get a gradient of zero."""
+        before = f"∂{lowered(root.label)}/∂" if root.label else ""
         for v, i in self.index.items():
-            stages = dict(self.stages.get(v, [(last, zero(v))]))  # of one frame the last holds
-            ends = [*list(stages)[1:], last + 1]
-            for (first, total), end in zip(stages.items(), ends, strict=True):
-                self.see(f"n{i}", RED, total, first, end)
-            self.widest[i] = max(stages.values(), key=lambda x: extent(number(x, self.digits)))
-            for k, p in enumerate(v.parents):
-                if p in self.index:
-                    branch = f"e{self.index[p]}_{i}_{k}"
-                    first, share = sent.get(branch, (last, zero(p)))
-                    self.see(branch, RED, share, first)
-        self.spans = [s._replace(end=last + 1) if s.end < 0 else s for s in self.spans]
+            for p, place in [(v, f"n{i}"), *self.wires(v)]:
+                if (place, RED) not in self.numbers:
+                    self.add_number(place, RED, zero(p))
+        ends = [(lowered(v.label), self.totals.get(v, zero(v))) for v in self.leaves]
+        found = listed(f"{before}{name} = {self.spoken(x)}" for name, x in ends)
+        self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
 
-    def see(self, place: str, color: str, x: Any, first: int, end: int = -1) -> None:
-        self.spans.append(Span(place, color, number(x, self.digits), first, end))
+    def wires(self, v: Value) -> list[tuple[Value, str]]:
+        """The operands of v that are no plain numbers, and the ids of the wires from them to v."""
+        return [(p, self.wire(v, k)) for k, p in enumerate(v.parents) if p in self.index]
 
     def branches(self, v: Value) -> list[str]:
         """The ids of the wires along which v sends something back, in the order of its rows."""
         assert v.op is not None
-        return [
-            f"e{self.index[p]}_{self.index[v]}_{k}"
-            for k, (p, local) in enumerate(edges(v, v.op))
-            if local is not NO_PATH and not isinstance(p, Constant)
-        ]
+        sent = [k for k, (_, local) in enumerate(edges(v, v.op)) if local is not NO_PATH]
+        return [self.wire(v, k) for k in sent if v.parents[k] in self.index]
 
-    def marks(self, v: Value) -> tuple[str, ...]:
-        """Gate and wires while v is computed."""
-        i = self.index[v]
-        read = [f"e{self.index[p]}_{i}_{k}" for k, p in enumerate(v.parents) if p in self.index]
-        return (f"g{i}", *read)
-
-    def listed(self, items: Iterable[str]) -> str:
-        """ ": a, b, c" for a sentence."""
-        all_ = list(items)
-        some = all_ if len(all_) <= 12 else [*all_[:11], f"… and {len(all_) - 11} more"]
-        return f": {', '.join(some)}" if some else ""
+    def wire(self, v: Value, k: int) -> str:
+        return f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
 
 
-# Words
-
-
-def named(v: Value) -> str:
-    """The label, with its subscript lowered where Unicode can: w₀."""
-    base, below = split(v.label)
-    return base + "".join(map(LOWERED.get, below)) if set(below) <= set(LOWERED) else v.label  # type: ignore[arg-type]
-
-
-def signed(shown: str) -> str:
-    """A number with a real minus sign, which screen readers speak."""
-    return shown.replace("-", "−")
-
-
-def clean(words: str) -> str:
-    """Words without the characters that XML forbids."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", words)
-
-
-def escaped(words: str) -> str:
-    return html.escape(clean(words))
+def listed(items: Iterable[str]) -> str:
+    """ ": a, b, c" for a sentence."""
+    all_ = list(items)
+    some = all_ if len(all_) <= 12 else [*all_[:11], f"… and {len(all_) - 11} more"]
+    return f": {', '.join(some)}" if some else ""

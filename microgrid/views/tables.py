@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
-
-from microgrid.views.wording import split
 
 
 def shortened(items: list[str], most: int = 9) -> list[str]:
@@ -33,11 +30,31 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list
     ]
 
 
+class Table:
+    """Rows under a line and a head: prints as aligned text, and shows as HTML in a notebook."""
+
+    start: str
+    head: tuple[str, ...]
+    left: int  # columns of words, before those of numbers
+    foot: tuple[tuple[str, ...], ...] = ()
+
+    def cells(self) -> list[tuple[str, ...]]:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "\n".join([self.start, *table(self.head, [*self.cells(), *self.foot], self.left)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self.start, self.head, self.cells(), self.left)
+
+
 STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
 
 
 def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """The same as HTML; nothing in it survives as markup that was not ours."""
+    """The table as HTML; the text of users is escaped."""
 
     def line(kind: str, cells: Sequence[str]) -> str:
         return "".join(
@@ -51,25 +68,8 @@ def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]],
 
 
 def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """The same as a LaTeX array, for a formula of its own."""
+    """A LaTeX array of cells in math mode, for a formula of its own."""
     columns = "".join("l" if i < left else "r" for i in range(len(head)))
     top = " & ".join(rf"\text{{{name}}}" for name in head) + r" \\ \hline"
-    body = " \\\\\n".join(" & ".join(map(latex_cell, row)) for row in rows)
+    body = " \\\\\n".join([" & ".join(row).replace("…", r"\dots") for row in rows])
     return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
-
-
-NAME = re.compile(r"[^\W\d]\w*(?:_\{[^{}]*\})?")
-SIGNS = str.maketrans({"→": r"\to", "·": r"\cdot", "*": r"\cdot", "…": r"\dots"})
-
-
-def latex_cell(cell: str) -> str:
-    """Names with their subscripts in math; words and anything TeX would act on as escaped text."""
-
-    def name(match: re.Match[str]) -> str:
-        base, subscript = split(match[0])
-        word = base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
-        return f"{word}_{{{subscript}}}" if subscript else word
-
-    if set(NAME.sub("", cell)) & set("\\#$%&~{}_^'`") or cell.startswith("…"):
-        return r"\text{" + re.sub(r"([#$%&_{}])", r"\\\1", cell.replace("\\", "/")) + "}"
-    return NAME.sub(name, cell).translate(SIGNS)

@@ -12,14 +12,11 @@ from shared.tex import balanced
 
 from microgrid import derive, formulas
 from microgrid.engine.errors import ExpressionError, ShapeError
-from microgrid.matrices.derivation import DerivationError, Side, Step, drawn, paths
+from microgrid.matrices.claims import read_formula
+from microgrid.matrices.derivation import DerivationError, Side, drawn, paths, replay
 
 sizes = st.tuples(*[st.integers(1, 3)] * 3)
 LAYERS = [derive.affine, derive.matmul]
-
-
-def same_symbols(a, b) -> bool:
-    return sympy.expand(a - b) == 0
 
 
 @pytest.mark.parametrize("make", LAYERS)
@@ -34,10 +31,13 @@ def test_every_step_of_every_shape_holds_in_fractions(make, shape):
 @pytest.mark.parametrize("make", LAYERS)
 def test_every_step_of_the_notes_holds_in_symbols(make):
     d = make(2, 2, 3)
-    symbols = d.layer.point(sympy.Symbol)
+    symbols = {v: sympy.Symbol(v.label) for v in d.layer.variables}
     assert len(d.steps) > 10
-    for step in d.steps:
-        step.check([symbols], same_symbols)
+    for equation in [equation for step in d.steps for equation in step.equations]:
+        left, *others = [side.at(symbols) for side in equation]
+        for side in others:
+            assert side.shape == left.shape
+            assert all(sympy.expand(a - b) == 0 for a, b in zip(left.flat, side.flat, strict=True))
 
 
 def test_the_jacobians_of_the_affine_note_are_right():
@@ -45,7 +45,7 @@ def test_the_jacobians_of_the_affine_note_are_right():
 
     def jacobian(letter):
         leaves = layer.leaves[letter].ravel()
-        rows = [layer.symbolic(paths(y, leaves).reshape(1, -1)).latex for y in layer.Y.ravel()]
+        rows = [layer.latex(paths(y, leaves).reshape(1, -1)) for y in layer.Y.ravel()]
         return [re.findall(r"[a-z]_(?:\w|\{\d+\})|[01]", row) for row in rows]
 
     assert jacobian("X") == [
@@ -78,35 +78,56 @@ def test_the_transpose_is_printed_without_the_misprint_of_the_note():
 def test_the_differences_that_steps_are_compared_with_are_the_closed_forms(shape):
     layer = derive.affine_of(*shape)
     for p in drawn(layer):
-        closed = formulas.affine_backward(p["X"], p["W"], p["b"], p["dY"])
+        closed = formulas.affine_backward(*[replay(A, p) for A in layer.leaves.values()])
         for letter, right in zip("XWb", closed, strict=True):
-            assert (layer.gradient(letter)(p) == right).all()
+            assert (layer.gradients[letter].at(p) == right).all()
     layer = derive.matmul_of(*shape)
     for p in drawn(layer):
-        for letter, right in zip("WX", formulas.matmul_backward(p["W"], p["X"], p["dY"])):
-            assert (layer.gradient(letter)(p) == right).all()
+        closed = formulas.matmul_backward(*[replay(A, p) for A in layer.leaves.values()])
+        for letter, right in zip("WX", closed, strict=True):
+            assert (layer.gradients[letter].at(p) == right).all()
 
 
 def test_the_numbers_drawn_hide_nothing_and_are_the_same_in_every_run():
     layer = derive.affine_of(2, 3, 4)
     points = list(drawn(layer))
     for p, again in zip(points, drawn(layer), strict=True):
-        assert all((p[k] == again[k]).all() for k in p)
-        assert all(type(x) is Fraction and x for A in p.values() for x in A.ravel())
-        assert len(set(p["dY"].ravel())) > 1
+        assert p == again
+        assert list(p) == layer.variables
+        assert all(type(x) is Fraction and x for x in p.values())
+        assert len({p[g] for g in layer.dY.flat}) > 1
 
 
 def test_a_side_that_does_not_hold_stops_the_derivation():
     d = derive.affine(2, 2, 3)
-    layer = d.layer
-    right = Side("W", lambda p: p["W"])
-    for wrong in (lambda p: p["W"] + 1, lambda p: p["W"].T, lambda p: p["W"][:1]):
+    W = d.layer.leaves["W"]
+    right, steps = Side("W", W), len(d.steps)
+    for wrong in (W + 1, W.T, W[:1], -W, W * 0):
         with pytest.raises(DerivationError, match="a slip: W = "):
             d.step("a slip", "", (right, Side("?", wrong)))
-    with pytest.raises(DerivationError):
-        Step("a slip", "", ((right, right, Side("?", lambda p: -p["W"])),)).check(
-            list(drawn(layer)), lambda a, b: a == b
-        )
+        with pytest.raises(DerivationError, match="a slip: W = "):
+            d.step("a slip", "", (right, right), (right, right, Side("?", wrong)))
+    assert len(d.steps) == steps
+
+
+@pytest.mark.parametrize(
+    ("make", "letter", "wrong"),
+    [
+        (derive.affine, "X", {"factors": ("dY", "W")}),
+        (derive.affine, "X", {"surviving": ("j", "n")}),
+        (derive.affine, "W", {"factors": ("X.T", "X")}),
+        (derive.affine, "W", {"local": ("X", "im")}),
+        (derive.matmul, "X", {"factors": ("W", "dY")}),
+        (derive.matmul, "W", {"local": ("X", "bj")}),
+    ],
+)
+def test_a_slip_in_what_the_house_says_of_a_layer_is_caught(make, letter, wrong, monkeypatch):
+    spec = derive.Letter
+    monkeypatch.setattr(
+        derive, "Letter", lambda *row: spec(*row)._replace(**wrong if row[0] == letter else {})
+    )
+    with pytest.raises(ValueError, match=f"to {letter}: |shapes"):  # DerivationError is one
+        make(2, 2, 2)
 
 
 def test_a_wrong_rule_in_the_graph_is_caught(monkeypatch):
@@ -126,6 +147,8 @@ WRONG = [
     (derive.affine, "db", lambda X, W, dY: dY[0], None, (2, 1, 1)),
     (derive.affine, "db", lambda X, W, dY: dY.mean(axis=0), None, (2, 1, 1)),
     (derive.affine, "db", "dY @ ones", (1, 1, 2), (2, 1, 2)),
+    (derive.affine, "db", "dY.sum(axis=1)", (1, 1, 2), (2, 1, 2)),
+    (derive.affine, "dX", "-dY @ W.T", None, (1, 1, 1)),
     (derive.matmul, "dX", "W @ dY", (1, 2, 1), (2, 2, 1)),
     (derive.matmul, "dW", "X.T @ dY", (1, 1, 2), (2, 2, 2)),
 ]
@@ -143,6 +166,8 @@ def test_a_wrong_formula_fails_at_its_step_with_the_smallest_counterexample(
     assert (found[True].sizes if True in found else None) == misfit
     assert found[False].sizes == wrong
     assert found[False].got != found[False].right
+    small = {0, 1} if len(make(*wrong).layer.variables) <= 11 else {*range(-2, 4)}
+    assert {x for A in found[False].numbers.values() for x in np.ravel(A)} <= small
     assert "It fails" in str(d)
     assert r"\neq" in d.failed.latex
     assert repr(d).endswith(f"fails at {d.failed.title!r}>")
@@ -154,6 +179,8 @@ def test_a_wrong_formula_fails_at_its_step_with_the_smallest_counterexample(
     [
         ("dX", "dY @ W.T"), ("dX", "(W @ dY.T).T"), ("dW", lambda X, W, dY: X.T @ dY),
         ("db", lambda X, W, dY: dY.sum(axis=0, keepdims=True)), ("db", "dY.T @ ones"),
+        ("db", "dY.sum(axis=0)"), ("db", "1ᵀ @ dY"), ("dX", "dY @ Wᵀ"), ("dW", "(dYᵀ @ X)ᵀ"),
+        ("db", "-(X @ W - dY - X @ W).sum(axis=0)"),
     ],
 )  # fmt: skip
 def test_a_right_formula_of_another_form_passes(which, formula):
@@ -162,9 +189,81 @@ def test_a_right_formula_of_another_form_passes(which, formula):
     assert len(d.steps) == len(derive.affine(2, 2, 3).steps)
 
 
-@pytest.mark.parametrize("text", ["dY @", "dY @ Z", "__import__('os')", "dY.shape", "dY ** 2"])
-def test_text_that_is_no_formula_is_refused(text):
-    with pytest.raises(ExpressionError):
+def test_a_formula_is_written_with_the_brackets_that_it_needs():
+    written = {
+        "dY @ W.T": r"dY \, W^T",
+        "W @ dY @ X": r"W \, dY \, X",
+        "(X.T @ dY + W) - (W - X)": r"X^T \, dY + W - (W - X)",
+        "(W @ X).T": r"(W \, X)^T",
+        "X.T.T": "(X^T)^T",
+        "(X + W) @ dY": r"(X + W) \, dY",
+        "-X @ W": r"-X \, W",
+        "X * W @ dY": r"(X \odot W) \, dY",
+        "X * (W + dY)": r"X \odot (W + dY)",
+        "ones.T @ dY": r"\mathbf{1}^T \, dY",
+        "dY.sum(axis=0) + (X - W).sum(axis=1)": r"\mathbf{1}^T \, dY + (X - W) \, \mathbf{1}",
+    }
+    for text, latex in written.items():
+        found = read_formula(text).latex.replace(r"\frac{\partial L}{\partial \mathbf{Y}}", "dY")
+        found = found.replace(r"\left(", "(").replace(r"\right)", ")")
+        assert re.sub(r"\\mathbf{([XW])}", r"\1", found) == latex
+
+
+LEAVES = st.sampled_from(["X", "W", "dY", "ones"])
+FORMULAS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("@*+-"), inner).map(lambda t: "({} {} {})".format(*t)),
+        inner.map("(-{})".format), inner.map("{}.T".format),
+        st.tuples(inner, st.integers(0, 1)).map(lambda t: "{}.sum(axis={})".format(*t)),
+    ),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(text=FORMULAS, entries=st.lists(st.integers(-9, 9), min_size=12, max_size=12))
+def test_a_formula_that_is_read_gives_what_numpy_gives(text, entries):
+    X, W, dY = np.array(entries, dtype=object).reshape(3, 2, 2)
+    ones = np.ones(2, dtype=int).astype(object)
+    try:
+        right = eval(text, {"X": X, "W": W, "dY": dY, "ones": ones})  # our own text, in a test
+    except (ValueError, AttributeError):  # NumPy refuses the shapes, or the T of a number
+        return
+    got = read_formula(text).function(X, W, dY)
+    assert np.shape(got) == np.shape(right)
+    assert (np.asarray(got) == np.asarray(right)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("dY @ Z", 5, "a formula is made of"),
+        ("__import__('os')", 0, "a formula is made of"),
+        ("dY @ dY.shape", 5, "a formula is made of"),
+        ("dY ** 2", 0, "a formula is made of"),
+        ("dY @ W.sum(axis=2)", 5, "a formula is made of"),
+        ("dY @ [W]", 5, "a formula is made of"),
+        ("dY + 2 * X", 5, "a formula is made of"),
+        ("dY @ (X < W)", 6, "a formula is made of"),
+        ("pi @ dY", 0, "a formula is made of"),
+        ("dY W.T", 3, "a product of matrices needs its @"),
+        ("dY @ (W.T", 5, "was never closed"),
+    ],
+)
+def test_text_that_is_no_formula_is_refused_with_the_place(text, column, message):
+    with pytest.raises(ExpressionError, match=message) as caught:
+        derive.affine(2, 2, 3, dX=text)
+    _, line, pointer = str(caught.value).splitlines()
+    assert line == f"  {text}"
+    assert pointer == f"  {' ' * column}^"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("dY @", "a formula is made of"), ("", "a formula"), (f"dY{' + X - X' * 30}", "at most 200")],
+)
+def test_text_that_is_unfinished_or_too_long_is_refused(text, message):
+    with pytest.raises(ExpressionError, match=message):
         derive.affine(2, 2, 3, dX=text)
 
 
@@ -188,7 +287,8 @@ def test_documents_are_written_whole(make, tmp_path):
     assert text.count("$$") == 2 * len(d.steps)
     assert all("\n\n" not in block for block in text.split("$$")[1::2])
     with pytest.raises(DerivationError, match=r"\.tex or \.md"):
-        d.save(tmp_path / "d.pdf")
+        d.save(tmp_path / "nowhere" / "d.pdf")
+    assert not (tmp_path / "nowhere").exists()
     for step in d.steps:
         assert step.title in str(d)
         balanced(step._repr_latex_())

@@ -20,9 +20,16 @@ from microgrid.engine.errors import LabelError
 from microgrid.engine.scopes import scope_of
 from microgrid.engine.value import Constant, topological
 from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
-from microgrid.views.blocks import MOST_BLOCKS, by_depth, by_label, by_scope, fold, wires_between
+from microgrid.views.blocks import (
+    MOST_BLOCKS,
+    by_depth,
+    by_label,
+    by_scope,
+    group_gates,
+    wires_between,
+)
 from microgrid.views.drawing import draw
-from microgrid.views.wording import number
+from microgrid.views.wording import decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = "#c62828", "#0a7d20"
@@ -67,7 +74,7 @@ def test_every_gate_is_in_exactly_one_block_and_no_wire_comes_back_to_a_block(ro
     order = topological(root)
     gates = [v for v in order if v.op]
     for blocks in (
-        fold(order)[0],
+        group_gates(order)[0],
         by_scope(order),
         by_label(order),
         by_depth(order) if gates else {},
@@ -132,7 +139,7 @@ def test_nested_scopes_fold_at_the_outermost_level_that_tells_gates_apart():
 
 def test_without_scopes_labelled_nodes_are_blocks_with_one_output():
     root = squared_affine()
-    blocks, way = fold(topological(root))
+    blocks, way = group_gates(topological(root))
     assert way == " by labelled node"
     sizes = {
         name: sum(b.name == name for b in blocks.values()) for name in ("y_{11}", "y_{23}", "L")
@@ -167,7 +174,7 @@ def test_more_scopes_than_anyone_can_look_at_are_not_blocks():
     for i in range(MOST_BLOCKS + 1):
         with mg.scope(f"step {i}"):
             y = y.tanh()
-    assert fold(topological(y))[1] == " by depth"
+    assert group_gates(topological(y))[1] == " by depth"
 
 
 # What the picture of blocks shows
@@ -194,7 +201,7 @@ def test_blocks_of_scopes_show_name_gates_leaves_and_the_largest_gradient():
         gates = [v for v in order if scope_of(v) == (name,)]
         leaves = {p for v in gates for p in v.parents if not p.op and not isinstance(p, Constant)}
         most = max(abs(v.grad) for v in {*gates, *leaves})
-        lines = [f"{len(gates)} gates", f"{len(leaves)} leaves", f"max |grad| {number(most)}"]
+        lines = [f"{len(gates)} gates", f"{len(leaves)} leaves", f"max |grad| {decimals(most)}"]
         assert texts(box) == [name, *lines]
     assert "644 gates in 4 blocks; level='gates' shows them all" in texts(drawn)
 
@@ -206,7 +213,7 @@ def test_the_numbers_between_blocks_are_those_of_the_nodes(root):
         return
     root.backward()
     order = topological(root)
-    blocks, _ = fold(order)
+    blocks, _ = group_gates(order)
     drawn = svg(draw(root, level="blocks"))
     ids = list(dict.fromkeys(blocks.values()))
     for i, block in enumerate(ids):
@@ -215,8 +222,8 @@ def test_the_numbers_between_blocks_are_those_of_the_nodes(root):
         bundle = inside(drawn, f"out{i}")
         cut = ", …" if len(out) > 4 else ""
         count = f"{cut} ({len(out)})" if cut else ""
-        assert "".join(texts(bundle, GREEN)) == ", ".join(number(v.data) for v in out[:4]) + count
-        assert "".join(texts(bundle, RED)) == ", ".join(number(v.grad) for v in out[:4]) + cut
+        assert "".join(texts(bundle, GREEN)) == ", ".join(decimals(v.data) for v in out[:4]) + count
+        assert "".join(texts(bundle, RED)) == ", ".join(decimals(v.grad) for v in out[:4]) + cut
 
 
 def test_leaves_of_one_name_are_one_bundle_and_a_shared_one_goes_to_all_its_blocks():
@@ -334,7 +341,7 @@ def test_the_affine_layer_has_a_box_for_each_entry_and_a_table_of_sums():
     shown = texts(inside(drawn, "sums"))
     x11 = next(v for v in topological(root) if v.label == "x_{11}")
     at = shown.index("x")
-    assert shown[at : at + 4] == ["x", "11", number(x11.data), number(x11.grad)]
+    assert shown[at : at + 4] == ["x", "11", decimals(x11.data), decimals(x11.grad)]
     assert re.fullmatch(r"[+−] \S+ [+−] \S+ [+−] \S+", shown[at + 4])
     terms = shown[at + 4].replace("−", "-").replace("+ ", "").replace("- ", "-").split()
     assert sum(map(float, terms)) == pytest.approx(x11.grad, abs=0.02)

@@ -20,9 +20,10 @@ from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.ops import TABLE
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views import picture as module
+from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
 from microgrid.views.picture import ENGINES, Picture, lay_out
-from microgrid.views.wording import caption, number, split
+from microgrid.views.wording import decimals, split
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -150,12 +151,12 @@ def test_a_prefix_begins_every_id_and_must_be_a_word():
     ],
 )  # fmt: skip
 def test_numbers_are_rounded_for_the_eye_but_never_to_nothing(x, shown):
-    assert number(x) == shown
+    assert decimals(x) == shown
 
 
 @given(st.floats() | st.integers() | st.fractions(), st.integers(0, 6))
 def test_only_zero_is_shown_as_zero_and_the_sign_is_kept(x, digits):
-    shown = number(x, digits)
+    shown = decimals(x, digits)
     if x == x and abs(x) != inf:
         assert (Fraction(shown) == 0) == (x == 0)
     assert shown.startswith("-") == (x < 0)
@@ -324,7 +325,7 @@ def test_a_deep_graph_has_a_source():
 
 def test_the_text_is_the_same_in_every_process():
     program = (
-        "from microgrid import Value; from microgrid.draw import draw\n"
+        "from microgrid import Value, draw\n"
         "a, b = Value(3.0, 'a'), Value(2.0, 'b'); y = (b*a + a)*a + 2*b; y.backward()\n"
         "print(draw(y).source)"
     )

@@ -24,7 +24,7 @@ from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import topological
 from microgrid.views.explanation import explain
 from microgrid.views.stepper import steps
-from microgrid.views.wording import number
+from microgrid.views.wording import decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -42,7 +42,7 @@ def fork() -> Value:
 
 
 def shown(x) -> str:
-    return number(x).replace("-", "−")
+    return decimals(x).replace("-", "−")
 
 
 def page(root, tmp_path, **options) -> str:
@@ -131,7 +131,7 @@ def test_the_numbers_of_the_frames_are_those_of_explain(program):
 def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
     root = program.nodes(Value)[-1]
     result, order = steps(root, prefix="p-"), topological(root)
-    ids = {id: e for e in result.canvas().iter() if (id := e.get("id"))}
+    ids = {id: e for e in result.canvas.iter() if (id := e.get("id"))}
     totals = {root: type(root.data)(1)}
     for k, frame in enumerate(result.frames):
         totals |= {row.parent_node: row.total for row in frame.rows}
@@ -140,7 +140,7 @@ def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
                 id.split("_")[0]: ids[id].text for id, span in result.placed()
                 if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
             }  # fmt: skip
-            assert red == {f"p-n{order.index(v)}": number(x) for v, x in totals.items()}
+            assert red == {f"p-n{order.index(v)}": decimals(x) for v, x in totals.items()}
             assert frame.marks[0] == f"g{order.index(frame.rows[0].child_node)}"
 
 
@@ -185,7 +185,7 @@ def test_the_page_of_the_sigmoid_circuit_is_small(tmp_path):
 
 def test_the_page_is_the_same_in_every_process(tmp_path):
     program = (
-        "from microgrid import examples; from microgrid.steps import steps; import sys\n"
+        "from microgrid import examples, steps; import sys\n"
         "s = steps(examples.parallel_branches())\n"
         "sys.stdout.write(s._repr_html_() + s.animated_svg())"
     )
@@ -322,6 +322,24 @@ def test_slides_are_one_svg_and_one_png_of_one_size_for_each_frame(tmp_path):
         )
         assert all(line in words for line in result.frames[int(path.stem[-2:]) - 1].lines)
     assert len(sizes) == len(places) == 1
+
+
+@settings(max_examples=20)
+@given(programs())
+def test_no_label_of_any_slide_has_another_size_than_in_the_last(program):
+    result = steps(program.nodes(Value)[-1])
+    sizes = [
+        re.findall(r' width="\d+"', result.picture(k).source) for k in range(len(result.frames))
+    ]
+    assert all(of_frame == sizes[-1] for of_frame in sizes)
+
+
+def test_slides_show_the_graph_as_it_was():
+    root = fork()
+    result = steps(root)
+    before = result.picture(4).source
+    root.label, root.parents[1].data = "other", 100.0
+    assert result.picture(4).source == before
 
 
 def test_a_slide_marks_its_gate_and_shows_only_what_is_known():

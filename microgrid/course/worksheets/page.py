@@ -13,9 +13,11 @@ from microgrid.course.worksheets.diagnosis import misread
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.engine.errors import LayoutError
 from microgrid.engine.value import topological
+from microgrid.views.captions import NAMES
 from microgrid.views.drawing import draw
-from microgrid.views.explanation import names_of, written
+from microgrid.views.explanation import names_of
 from microgrid.views.formula import latex as formula
+from microgrid.views.notation import write
 from microgrid.views.tables import short
 
 STYLE = """
@@ -138,7 +140,7 @@ def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | N
         value = None if (v, False) in blanks else signed(v.data)
         passed = signed(problem.gradients[v]) if problem.kind.gradients else ""
         gradient = None if (v, True) in blanks else passed
-        yield v.label, written(v, names) if v.op else "", value, gradient
+        yield v.label, write(v, NAMES, names) if v.op else "", value, gradient
 
 
 def blanks_table(problem: Problem, answers: bool) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +10,8 @@ from typing import NamedTuple
 from microgrid.course.worksheets.kinds import Kind
 from microgrid.engine.calculus import gradients
 from microgrid.engine.value import Value, topological
-from microgrid.views.formula import latex
+from microgrid.views.formula import LATEX
+from microgrid.views.notation import TEXT, Notation, write
 
 
 class Blank(NamedTuple):
@@ -43,19 +42,18 @@ class Problem:
     @cached_property
     def expression(self) -> str:
         """The circuit as a line of text, like f = (a·b + c)·a."""
-        return ", ".join(map(readable, self.formulas))
+        return ", ".join(self.statements(TEXT))
 
-    @cached_property
+    @property
     def formulas(self) -> list[str]:
-        """The circuit in LaTeX: f, and before it each gate that is used more than once."""
-        twin = copy.deepcopy(self.root)
-        order = topological(twin)
-        uses = Counter(p for v in order for p in v.parents)
-        shown = [v for v in order if v.op and (uses[v] > 1 or v is order[-1])]
-        for v in order:
-            if v.op and v not in shown:
-                v.label = ""
-        return [f"{v.label} = {latex(v, stop_at_labels=True)}" for v in shown]
+        """The circuit in LaTeX."""
+        return self.statements(LATEX)
+
+    def statements(self, notation: Notation) -> list[str]:
+        """f = …, and before it each gate that is used more than once."""
+        uses = Counter(p for v in self.order for p in v.parents)
+        names = {v: v.label for v in self.order if v.op and (uses[v] > 1 or v is self.root)}
+        return [f"{name} = {write(v, notation, names)}" for v, name in names.items()]
 
     @property
     def leaves(self) -> list[str]:
@@ -96,15 +94,3 @@ class Sheet:
     def command(self) -> str:
         """How to make this sheet again."""
         return f"microgrid worksheet --seed {self.seed} --kind {self.kind} -n {len(self.problems)}"
-
-
-def readable(latex: str) -> str:
-    r"""A formula of LaTeX as plain text.
-
-    >>> print(readable(r"f = 2 \cdot a^{2} (b - \max(c, d))"))
-    f = 2·a²·(b − max(c, d))
-    """
-    text = re.sub(r"\\operatorname\{(\w+)\}|\\(max)", r"\1\2", latex)
-    text = re.sub(r"\\(left|right)", "", text).replace(r" \cdot ", "·").replace("^{2}", "²")
-    text = re.sub(r"\((\w+\([^()]*\))\)²", r"\1²", text)
-    return re.sub(r"(?<=[\w)²]) (?=[\w(])", "·", text).replace("-", "−")

@@ -1,0 +1,277 @@
+"""The one writer of formulas: the expression of a node as text, in the notation that is asked for.
+
+An operation's template has its operands as #1, #2, …, like the body of a TeX macro: `#1 / #2`. How
+strongly it binds, and so where brackets are needed, is read off the signs beside its operands.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from inspect import signature
+from itertools import count
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from microgrid.engine import ops
+from microgrid.engine.functions import FUNCTIONS, SIGNS
+from microgrid.engine.guards import Number
+from microgrid.engine.value import Constant, Op, Value
+from microgrid.views.wording import constant, lowered, raised
+
+# How strongly a text binds: where its place asks for more, it is put in brackets.
+ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
+ARITHMETIC = {*SIGNS.values(), ops.neg}
+MINUS = "-", "−"
+INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
+NO_NAMES: Mapping[Value, str] = MappingProxyType({})
+
+# For each sign: what must bind at least before it and after it, and how strongly the whole binds.
+# People leave out the brackets of a + (b + c); for Python these would be the sums of another graph.
+Signs = dict[str, tuple[int, int, int]]
+UNKNOWN = ATOM, ATOM, SUM
+FOR_PEOPLE: Signs = {
+    "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
+    "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
+    r"\cdot": (SIGN, PRODUCT, PRODUCT), "": (ANY, ANY, ATOM),
+}  # fmt: skip
+FOR_PYTHON: Signs = FOR_PEOPLE | {
+    "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
+    "*": (PRODUCT, UNARY, PRODUCT), "/": (PRODUCT, UNARY, PRODUCT),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Notation:
+    """How formulas are spelt; `dataclasses.replace` makes another of it.
+
+    `formula(op, n)` is the template of an operation on n operands, "" for one that is no
+    arithmetic: then `call(op, operands)` writes it, given #1, #2, … for the operands.
+    `join(pieces, operands)` puts a template that was cut at its operands together again. `name`
+    writes a label, and `number` a number and how strongly it binds.
+    """
+
+    formula: Callable[[Op, int], str]
+    call: Callable[[Op, Sequence[str]], str]
+    join: Callable[[Sequence[str], Sequence[str]], str]
+    name: Callable[[str], str]
+    number: Callable[[Number], tuple[str, int]]
+    signs: Signs = field(default_factory=lambda: FOR_PEOPLE)
+    brackets: Callable[[str], str] = "({})".format
+    signs_meet: bool = False  # a minus sign may stand behind another sign: a * -b
+    alone: Callable[[str], int] = lambda template: ATOM  # how a template without signs binds
+    dots: str = "…"
+    shown: tuple[int, int, int] = (12, 10, 1)  # of more operands than that, the first and the last
+    deepest: int = sys.maxsize  # brackets inside each other
+
+
+class Slot(NamedTuple):
+    """The place of an operand in a template."""
+
+    operand: int
+    least: int  # what binds less stands in brackets
+    first: bool  # a minus sign may stand here
+
+
+class Template(NamedTuple):
+    """A template cut at its operands, and how strongly the whole of it binds."""
+
+    pieces: tuple[str, ...]  # one more than slots
+    slots: tuple[Slot, ...]
+    strength: int
+
+
+class Part(NamedTuple):
+    """What is to be written: a node, or None for dots."""
+
+    node: Value | None
+    depth: int  # of brackets
+    operands: range = range(0)  # their places among all parts
+
+
+def write(
+    v: Value, notation: Notation, names: Mapping[Value, str] = NO_NAMES, most: int = sys.maxsize
+) -> str:
+    """The expression of v, in which every other node of `names` is written by its name.
+
+    A node without a name that is used twice is written twice. Brackets stand only where the text
+    would mean something else without them. Beyond `most` nodes, or the limits of the notation, the
+    outer part is shown and dots for what was left out.
+
+    >>> x, y = Value(2.0, "x"), Value(3.0, "w_{12}")
+    >>> print(write(-(x - (y - 1)) ** 2 * y, TEXT), "or", write(-(x - (y - 1)) ** 2 * y, PYTHON))
+    −(x − (w₁₂ − 1))²·w₁₂ or -(x - (w_12 - 1)) ** 2 * w_12
+    """
+    parts = outline(v, notation, names, most)
+    written = [(notation.dots, ATOM)] * len(parts)
+    for i in reversed(range(len(parts))):  # operands stand behind what is made of them
+        node, _, operands = parts[i]
+        if node is not None and operands:
+            texts = [written[k] for k in operands]
+            written[i] = filled(template_of(node, notation), texts, notation)
+        elif node is not None:
+            written[i] = leaf(node, notation, names if i else NO_NAMES)
+    return written[0][0]
+
+
+def outline(root: Value, notation: Notation, names: Mapping[Value, str], most: int) -> list[Part]:
+    """The parts, the outermost first: a tree, where a shared node comes twice."""
+    parts, spent = [Part(root, 0)], 0
+    widest, leading, trailing = notation.shown
+    for i, (v, depth, _) in enumerate(parts):  # a list that grows
+        if v is None or not v.parents or (i and v in names):
+            continue
+        spent += 1
+        if i and (spent > most or depth > notation.deepest):
+            parts[i] = Part(None, depth)
+            continue
+        slots, start = template_of(v, notation).slots, len(parts)
+        parts[i] = Part(v, depth, range(start, start + len(v.parents)))
+        parts += [Part(p, depth) for p in v.parents]
+        for k, (operand, least, _) in enumerate(slots):
+            inner = v.parents[operand]
+            if len(slots) > widest and leading <= k < len(slots) - trailing:
+                parts[start + operand] = Part(None, depth)
+            elif inner.parents and not ANY < least <= template_of(inner, notation).strength:
+                parts[start + operand] = Part(inner, depth + 1)
+    return parts
+
+
+def filled(
+    template: Template, operands: list[tuple[str, int]], notation: Notation
+) -> tuple[str, int]:
+    """The template with its operands, each in brackets where it binds less than its slot asks."""
+    if template.pieces == ("", ""):  # a sum of one is its term, and binds like it
+        return operands[0]
+    texts = []
+    for slot in template.slots:
+        text, strength = operands[slot.operand]
+        signed = text.startswith(MINUS) and not (slot.first or notation.signs_meet)
+        loose = strength < slot.least or (signed and slot.least > ANY)
+        texts.append(notation.brackets(text) if loose else text)
+    text, dots = notation.join(template.pieces, texts), re.escape(notation.dots)
+    if notation.dots in text:
+        text = re.sub(rf"{dots}(?:( \+ |, | | \\cdot |·){dots})+", re.escape(notation.dots), text)
+    return text, template.strength
+
+
+def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
+    """The name of a node, else its number, and how strongly it binds."""
+    if v in names:
+        negative = UNARY if notation.signs_meet else SIGN
+        return names[v], negative if names[v].startswith(MINUS) else ATOM
+    if v.label and type(v) is not Constant:
+        return notation.name(v.label), ATOM
+    return notation.number(v.data)
+
+
+def template_of(v: Value, notation: Notation) -> Template:
+    assert v.op is not None
+    return parsed(v.op, len(v.parents), notation)
+
+
+@lru_cache(1024)
+def parsed(op: Op, n: int, notation: Notation) -> Template:
+    """Where an operation's template has its operands, and how strongly it binds."""
+    text = notation.formula(op, n) or notation.call(op, [f"#{i + 1}" for i in range(n)])
+    pieces = re.split(r"(?<!\\)#\d+", text)
+    beside = [(piece or " ").split() or [""] for piece in pieces]
+    for signs_between in beside[1:-1]:
+        signs_between[0] = signs_between[0] or "*"  # nothing but a space: a product
+    if beside[0] == ["-"]:
+        beside[0] = ["negative"]
+    slots, strength, depth, bars = list[Slot](), notation.alone(text), 0, 0
+    for k, operand in enumerate(re.findall(r"(?<!\\)#(\d+)", text)):
+        depth += len(re.findall(r"(?<!\\)[{(\[]", pieces[k]))
+        depth -= len(re.findall(r"(?<!\\)[})\]]", pieces[k]))
+        bars += pieces[k].count("|")
+        least = ANY
+        if not depth and not bars % 2:
+            signs = ["^" if s.startswith("^") else s for s in (beside[k][-1], beside[k + 1][0])]
+            before, after = (notation.signs.get(sign, UNKNOWN) for sign in signs)
+            least, strength = max(before[1], after[0]), min(strength, before[2], after[2])
+        slots.append(Slot(int(operand) - 1, least, first=k == 0 and not pieces[0]))
+    return Template(tuple(pieces), tuple(slots), strength)
+
+
+# Plain text for people, and Python
+
+
+def in_text(op: Op, n: int) -> str:
+    return placed(op.text, n)
+
+
+def placed(text: str, n: int) -> str:
+    """The text with #1, #2, … in its n places for operands; "" if it has not so many."""
+    places = count(1)
+    return re.sub(r"\{\}", lambda _: f"#{next(places)}", text) if text.count("{}") == n else ""
+
+
+def named_call(op: Op, operands: Sequence[str]) -> str:
+    return f"{op.name if '{' in op.text else op.text}({', '.join(operands)})"
+
+
+def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]], str]:
+    """A way to join pieces with other signs, like · for *, and with raised exponents."""
+
+    def respelled(piece: str) -> str:
+        for sign, spelling in signs.items():
+            piece = piece.replace(sign, spelling)
+        return re.sub(r"\^(−?\d+)$", lambda found: raised(found[1]), piece)
+
+    def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
+        text = respelled(pieces[0])
+        for operand, piece in zip(operands, pieces[1:], strict=True):
+            if text.endswith("^") and (whole := INTEGER.fullmatch(operand)):
+                text, operand = text[:-1], raised(whole[1])
+            text += operand + respelled(piece)
+        return text
+
+    return join
+
+
+def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
+    """The template as it stands."""
+    pairs = zip(operands, pieces[1:], strict=True)
+    return pieces[0] + "".join([operand + piece for operand, piece in pairs])
+
+
+def text_number(x: Number) -> tuple[str, int]:
+    text = constant(x)
+    return text, SIGN if text.startswith(MINUS) else QUOTIENT if "/" in text else ATOM
+
+
+def python_number(x: Number) -> tuple[str, int]:
+    text = repr(x) if x - x == 0 else f"float({str(x)!r})"
+    return text, UNARY if text.startswith(MINUS) else ATOM
+
+
+def python_call(op: Op, operands: Sequence[str]) -> str:
+    """A call of microgrid's function, with lists where it takes them: dot([a, b], [c, d])."""
+    function = FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
+    if lists := lists_of(function):
+        size = len(operands) // lists
+        starts = range(0, len(operands), size)
+        operands = [f"[{', '.join(operands[i : i + size])}]" for i in starts]
+    return f"{op.name}({', '.join(operands)})"
+
+
+def lists_of(function: Callable[..., Any]) -> int:
+    """How many lists of numbers a function takes."""
+    return sum("Iterable" in str(p.annotation) for p in signature(function).parameters.values())
+
+
+TEXT = Notation(in_text, named_call, spelled({" * ": "·", "-": "−"}), lowered, text_number)
+PYTHON = Notation(
+    lambda op, n: in_text(op, n) if op in ARITHMETIC else "",
+    python_call,
+    lambda pieces, operands: joined([p.replace("^", " ** ") for p in pieces], operands),
+    lambda label: label.replace("{", "").replace("}", ""),
+    python_number,
+    FOR_PYTHON,
+    signs_meet=True,
+    shown=(sys.maxsize, 0, 0),
+)

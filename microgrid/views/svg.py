@@ -1,0 +1,189 @@
+"""The picture of a film as SVG: with the numbers of all frames, at rest or moving."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from microgrid.views.dot_labels import PALE, extent
+from microgrid.views.storyboard import Frame, Lifetime
+from microgrid.views.wording import INK, RED, printable
+
+SVG = "{http://www.w3.org/2000/svg}"
+LIT = "#ffe08a"  # a gate in turn
+HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
+SECONDS = 2.0  # of a frame
+Move = tuple[str, dict[int, str]]  # a selector, and from which frame on it looks how
+
+
+def with_all_numbers(image: bytes, prefix: str, lifetimes: Iterable[Lifetime], end: int) -> Element:
+    """The picture with the numbers of all frames in it; those seen until the end are visible."""
+    svg = tidied(ElementTree.fromstring(image))
+    svg.set("id", f"{prefix}svg")
+    by_place: dict[str, list[Lifetime]] = {}
+    for life in lifetimes:
+        by_place.setdefault(prefix + life.place, []).append(life)
+    for group in svg.iter("g"):
+        fill(group, prefix, by_place.get(group.get("id", ""), []), end)
+        if group.get("class") == "gate":
+            group.append(pointer(group))
+    return svg
+
+
+def tidied(svg: Element) -> Element:
+    """The engine's SVG without what a page does not need: tooltips, and a font on each word."""
+    for parent in svg.iter():
+        # ElementTree would call the namespace ns0, and its table of prefixes is global.
+        parent.tag, parent.tail = parent.tag.removeprefix(SVG), None
+        for title in parent.findall(f"{SVG}title"):
+            parent.remove(title)
+        if parent.tag != "text":
+            parent.text = None
+        else:
+            parent.attrib.pop("font-family", None)
+        if parent.get("class"):
+            parent.set("class", parent.attrib["class"].split()[-1])
+    svg.set("xmlns", "http://www.w3.org/2000/svg")
+    svg.set("font-family", "Arial,Helvetica,sans-serif")
+    return svg
+
+
+def fill(group: Element, prefix: str, lifetimes: list[Lifetime], end: int) -> None:
+    """Replace the numbers of a wire or a branch by one element for each lifetime."""
+    old = {t.get("fill", ""): t for t in group.iter("text") if t.get("fill") and lifetimes}
+    middle = center(group)
+    for life in [life for life in lifetimes if life.color in old]:
+        new = copy.deepcopy(old[life.color])
+        new.text = life.shown
+        new.set("id", prefix + life.id)
+        if life.color == RED and middle is not None:
+            new.set("x", f"{middle:g}")
+            new.set("text-anchor", "middle")
+        if life.end < end:
+            new.set("visibility", "hidden")
+        group.append(new)
+    for element in old.values():
+        group.remove(element)
+
+
+def center(group: Element) -> float | None:
+    """The middle of a wire's line; None for a branch, whose number stays where it was put."""
+    xs = [
+        float(point.split(",")[0])
+        for bar in group.findall("polygon")
+        if group.get("class") == "wire"
+        for point in bar.attrib["points"].split()
+    ]
+    return (min(xs) + max(xs)) / 2 if xs else None
+
+
+def pointer(gate: Element) -> Element:
+    """A triangle above a gate: which gate is lit must be seen without colours, too."""
+    circle = gate.find("ellipse")
+    if circle is not None:
+        cx, cy, ry = (float(circle.attrib[key]) for key in ("cx", "cy", "ry"))
+        xs, ys = [cx], [cy - ry]
+    else:
+        corners = re.findall(r"([-\d.]+),([-\d.]+)", next(gate.iter("path")).attrib["d"])
+        xs, ys = [float(x) for x, _ in corners], [float(y) for _, y in corners]
+    x, top = (min(xs) + max(xs)) / 2, min(ys)
+    d = f"M{x - 5:g},{top - 10:g}h10l-5,7z"
+    return Element("path", {"class": "pointer", "d": d, "visibility": "hidden"})
+
+
+# Without a script: CSS shows, hides and marks the elements.
+
+
+def animated(
+    svg: Element, prefix: str, frames: list[Frame], numbers: list[tuple[str, Lifetime]]
+) -> Element:
+    """The frames over and over; the film stands still for those who want no motion.
+
+    `svg` holds the numbers of all frames, under these ids.
+    """
+    svg, count = copy.deepcopy(svg), len(frames)
+    times = count + 2  # the last frame stays three times as long
+    rules: dict[str, list[str]] = {}  # keyframes: the elements that follow them
+    moves = [*numbers_appear(numbers, count - 1), *marks_wander(prefix, frames)]
+    for k, line in enumerate(captions(svg, frames)):
+        line.set("id", f"{prefix}line{k}")
+        looks = {0: HIDDEN} | ({k + 1: HIDDEN} if k + 1 < count else {}) | {k: SEEN}
+        moves.append((f"#{prefix}line{k}", looks))
+    for selector, looks in moves:
+        stops = [f"{100 * k / times:.4g}%{{{looks[k]}}}" for k in sorted(looks)]
+        rules.setdefault("".join(stops), []).append(f"#{prefix}svg {selector}")
+    css = []
+    for i, (stops_, selectors) in enumerate(rules.items()):
+        name, time = f"{prefix}k{i}", f"{times * SECONDS:g}s"
+        css.append(f"@keyframes {name}{{{stops_}}}")
+        css.append(f"{','.join(selectors)}{{animation:{name} {time} step-end infinite}}")
+    still = f"#{prefix}svg *{{animation:none!important}}"
+    css.append(f"@media (prefers-reduced-motion:reduce){{{still}}}")
+    style = Element("style")
+    style.text = "\n".join(css)
+    svg.insert(0, style)
+    return svg
+
+
+def numbers_appear(numbers: list[tuple[str, Lifetime]], last: int) -> Iterator[Move]:
+    """Each number is bold in the first frame that has it, and gone after the last."""
+    for id, life in numbers:
+        new = 0 < life.first < last
+        looks = {0: HIDDEN, life.first + 1: f"{SEEN};font-weight:normal"} if new else {}
+        looks[life.first] = f"{SEEN};font-weight:{'bold' if new else 'normal'}"
+        if life.end <= last:
+            looks[life.end] = HIDDEN
+        yield f"#{id}", {0: HIDDEN} | looks
+
+
+def marks_wander(prefix: str, frames: list[Frame]) -> Iterator[Move]:
+    """The gate in turn has a pointer, a thick outline and light, and its wires are thick."""
+    turns: dict[str, list[int]] = {}
+    for k, frame in enumerate(frames):
+        for mark in frame.marks:
+            turns.setdefault(mark, []).append(k)
+    gates = {frame.marks[0] for frame in frames if frame.marks}
+    for mark, when in turns.items():
+        id = f"#{prefix}{mark}"
+        if mark in gates:
+            yield f"{id} .pointer", pulses(when, HIDDEN, dict.fromkeys(when, SEEN))
+            off, on = f"fill:{PALE};stroke-width:1", f"fill:{LIT};stroke-width:3"
+            yield f'{id}>[fill="{PALE}"]', pulses(when, off, dict.fromkeys(when, on))
+        else:
+            thick = {k: f"stroke-width:2.6;stroke:{frames[k].ink}" for k in when}
+            yield f"{id} path", pulses(when, f"stroke-width:1;stroke:{INK}", thick)
+
+
+def pulses(when: list[int], off: str, on: dict[int, str]) -> dict[int, str]:
+    """A look that is on in some frames only."""
+    return {0: off} | {k + 1: off for k in when} | on
+
+
+def captions(svg: Element, frames: list[Frame]) -> list[Element]:
+    """Room beneath the picture with the words of each frame in it; the last are visible."""
+    slides = [frame.few_lines for frame in frames]
+    wide = max(extent(line, 12) for lines in slides for line in lines) + 16
+    left, top, width, height = map(float, svg.attrib["viewBox"].split())
+    tall, broad = height + 18 * max(map(len, slides)) + 8, max(width, wide)
+    size = {"width": f"{broad:g}", "height": f"{tall:g}"}
+    svg.set("viewBox", f"{left:g} {top:g} {broad:g} {tall:g}")
+    for side, points in size.items():
+        svg.set(side, f"{points}pt")
+    svg.insert(0, Element("rect", {"x": "0", "y": "0", **size, "fill": "white"}))
+    groups = []
+    for k, lines in enumerate(slides):
+        look = {} if k == len(slides) - 1 else {"visibility": "hidden"}
+        group = SubElement(svg, "g", {"font-size": "12", **look})
+        for i, line in enumerate(lines):
+            at = {"x": "8", "y": f"{height + 14 + 18 * i:g}"}
+            SubElement(group, "text", at).text = printable(line)
+        groups.append(group)
+    return groups
+
+
+def serialized(svg: Element) -> bytes:
+    data: bytes = ElementTree.tostring(svg, encoding="utf-8")
+    return data
