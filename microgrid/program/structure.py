@@ -41,7 +41,8 @@ class Structure:
 
     def is_already(self, x: Any) -> bool:
         """Whether x is an array of floats of this shape."""
-        return self.kind is type(x) is np.ndarray and x.shape == self.shape and x.dtype is FLOAT
+        same = type(x) is np.ndarray and x.shape == self.shape and x.dtype is FLOAT
+        return same and self.kind is np.ndarray
 
     def flatten(self, x: Any, name: str) -> Floats:
         """x as a new row of floats; ShapeError unless it has this structure."""
