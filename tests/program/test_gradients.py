@@ -2,11 +2,11 @@
 
 import math
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from shared.graphs import GATES, graphs
 from shared.operations import EVERY, TABLE, anywhere, operands
 
@@ -88,7 +88,7 @@ SIZES = (2, 16, 16, 1)
 
 def parameters():
     rng = np.random.default_rng(0)
-    return [(rng.normal(size=(m, n)), rng.normal(size=n)) for m, n in zip(SIZES, SIZES[1:])]
+    return [(rng.normal(size=(m, n)), rng.normal(size=n)) for m, n in pairwise(SIZES)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
