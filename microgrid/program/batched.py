@@ -49,7 +49,8 @@ class Batched:
         self.signature, self.tape, self.make_runner, self.axes = signature, tape, make_runner, axes
         self.has_samples = [axis is not None for axis in axes]
         self.batched = sum([1 << k for k, own in enumerate(self.has_samples) if own])
-        self.threads = threads or available_cpus()
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        self.threads = threads or available or os.cpu_count() or 1
         self.threads_of = 0  # the process whose threads are kept
 
     def __repr__(self) -> str:
@@ -186,10 +187,3 @@ def work(batched: Batched, inputs: Sequence[Any], wanted: tuple[int, ...]) -> tu
     except MicrogridError as error:
         error.add_note("counted from the first sample of this worker's part")
         raise
-
-
-def available_cpus() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -39,13 +39,10 @@ class Structure:
         """Whether it is a list of plain numbers."""
         return self.kind is not np.ndarray and all(part.kind is float for part in self.parts)
 
-    @cached_property
-    def array_shape(self) -> tuple[int, ...] | None:
-        return self.shape if self.kind is np.ndarray else None
-
     def is_already(self, x: Any) -> bool:
         """Whether x is an array of floats of this shape."""
-        return type(x) is np.ndarray and x.shape == self.array_shape and x.dtype is FLOAT
+        same = type(x) is np.ndarray and x.shape == self.shape and x.dtype is FLOAT
+        return same and self.kind is np.ndarray
 
     def flatten(self, x: Any, name: str) -> Floats:
         """x as a new row of floats; ShapeError unless it has this structure."""
@@ -155,9 +152,7 @@ def matrix_of(x: Any, name: str) -> Floats:
     shape_of(x, name)
     array = np.asarray(x)
     try:
-        if array.dtype.kind in "fiub":
-            return array.astype(float)
-        for y in array.ravel().tolist():
+        for y in array.ravel().tolist() if array.dtype.kind not in "fiub" else ():
             if not is_real(y):
                 raise no_number(y, needed)
         return array.astype(float)

@@ -755,7 +755,7 @@ def test_the_next_process_does_not_compile():
 
 
 def test_the_text_of_the_engine_has_every_operation_once():
-    text = numba_engine.source()
+    text = numba_engine.kernel_source()
     for name, op in numba_engine.compiled_ops().items():
         assert text.count(f"  # {name}\n") == 2, name
         assert op.terms is None

@@ -1,7 +1,7 @@
 """The loops of the compiled engine, for numba; numba_engine.py adds the operations of the table.
 
 A branch between two marks is a pattern: the kernel has a copy of it for each operation, with its
-number, its name and its function. Kernels are made by `numba_engine.source`, not imported.
+number, its name and its function. Kernels are made by `numba_engine.kernel_source`, not imported.
 """
 
 import numpy as np

@@ -49,12 +49,12 @@ def compiled_ops() -> dict[str, Op]:
     return {op.name: op for op in [*ops.TABLE.values(), *powers] if op.terms is None}
 
 
-def source() -> str:
+def kernel_source() -> str:
     """The text of the kernel: kernel.py with a copy of its patterns for each operation."""
     head, few, many, between, batch, tail = MARK.split(KERNEL.read_text(encoding="utf-8"))
-    compiled = [*enumerate(compiled_ops().values())]
-    numbers = [branch(few if op.arity else many, i, op) for i, op in compiled]
-    samples = [branch(batch, i, op) for i, op in compiled]
+    known = [*enumerate(compiled_ops().values())]
+    numbers = [branch(few if op.arity else many, i, op) for i, op in known]
+    samples = [branch(batch, i, op) for i, op in known]
     return "".join([head, *numbers, between, *samples, tail])
 
 
@@ -104,12 +104,12 @@ def folder() -> Path:
 @cache
 def kernel() -> ModuleType:
     """The compiled loops; compiled where this is the first process that needs them."""
-    text = source()
+    text = kernel_source()
     try:
         place = folder() / digest(text)
-        return loaded(text, writable(place)) if intact(place) else made(text, place)
+        return load(text, writable(place)) if intact(place) else compiled(text, place)
     except (OSError, RuntimeError):  # of pathlib or numba: nothing can be kept
-        return loaded(text, Path(), keep=False)
+        return load(text, Path(), keep=False)
 
 
 def digest(text: str) -> str:
@@ -124,7 +124,7 @@ def digest(text: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def loaded(text: str, place: Path, keep: bool = True) -> ModuleType:
+def load(text: str, place: Path, keep: bool = True) -> ModuleType:
     """The kernel; numba reads its machine code in the folder, or puts it there."""
     import numba
 
@@ -135,11 +135,11 @@ def loaded(text: str, place: Path, keep: bool = True) -> ModuleType:
         exec(compile(text, str(place / TEXT), "exec"), vars(module))
         for name, f in [*vars(module).items()]:
             if isinstance(f, FunctionType) and f.__module__ == module.__name__:
-                compiled = numba.njit(
+                jit = numba.njit(
                     module.TYPES.get(name), cache=keep, nogil=True, error_model="numpy",
                     boundscheck=False, fastmath={"reassoc"} if name in module.REORDERED else False,
                 )  # fmt: skip
-                setattr(module, name, compiled(f))
+                setattr(module, name, jit(f))
     return module
 
 
@@ -157,7 +157,7 @@ def beside_the_text() -> Iterator[None]:
         settings.update(own)
 
 
-def made(text: str, place: Path) -> ModuleType:
+def compiled(text: str, place: Path) -> ModuleType:
     """Compile in a folder of this process, then put it in its place: nobody sees half of it."""
     said = "microgrid compiles its engine, once on this machine: about 20 seconds …"
     print(said, file=sys.stderr, flush=True)
@@ -165,8 +165,8 @@ def made(text: str, place: Path) -> ModuleType:
     try:
         draft.mkdir(parents=True)
         (draft / TEXT).write_text(text, encoding="utf-8")
-        module = loaded(text, draft)
-        (draft / SUMS).write_text(sums(draft), encoding="utf-8")
+        module = load(text, draft)
+        (draft / SUMS).write_text(checksums(draft), encoding="utf-8")
         with suppress(OSError):  # another process was quicker
             if not intact(place):
                 with suppress(FileNotFoundError):
@@ -181,12 +181,12 @@ def made(text: str, place: Path) -> ModuleType:
 def intact(place: Path) -> bool:
     """Whether the files of a folder are what they were when it was made, to the last bit."""
     try:
-        return (place / SUMS).read_text(encoding="utf-8") == sums(place)
+        return (place / SUMS).read_text(encoding="utf-8") == checksums(place)
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def sums(place: Path) -> str:
+def checksums(place: Path) -> str:
     """The hashes of the text and of the machine code in a folder."""
     files = [place / TEXT, *sorted((place / MADE).glob("*.nb[ci]"))]
     return "".join([f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files])

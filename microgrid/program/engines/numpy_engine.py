@@ -33,7 +33,7 @@ class Engine:
                     numbers[out] += sums(args, numbers, rows).sum(axis=1)
                 else:
                     operands = [read(args[:, j], numbers, rows) for j in range(args.shape[1])]
-                    y, error = each(self.plan.ops[code].forward, operands)
+                    y, error = applied(self.plan.ops[code].forward, operands)
                     if error and not forward and not bad:  # a rule of the user's own
                         raise error
                     bad |= error is not None
@@ -86,8 +86,8 @@ def sums(pairs: Ints, numbers: Floats, rows: Floats) -> Any:
     return y
 
 
-def each(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None]:
-    """forward of every line and sample; nan where it raises, and what it raises."""
+def applied(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None]:
+    """forward of every line and sample; nan where it raises, and the last error."""
     columns = np.broadcast_arrays(*operands)
     flat = [x.ravel().tolist() for x in columns]
     failed: Exception | None = None
