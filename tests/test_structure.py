@@ -93,6 +93,32 @@ def test_no_module_branches_on_the_name_of_an_operation(path):
         assert not re.search(r"\bop\.name\s*(==|!=|in\b)|op is ops\.|case .*op\.name", text)
 
 
+UPSTREAM, LOCAL = re.compile(r"upstream|passed|grad|cotangent|adjoint"), re.compile(r"local|slope")
+
+
+def products(path: Path) -> list[str]:
+    """The multiplications of an upstream with a local gradient, by the names of their factors."""
+    found = []
+    for x in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(x, ast.BinOp) and isinstance(x.op, ast.Mult):
+            a, b = ast.unparse(x.left), ast.unparse(x.right)
+            if any(UPSTREAM.search(up) and LOCAL.search(to) for up, to in ((a, b), (b, a))):
+                found.append(ast.unparse(x))
+    return found
+
+
+def test_the_chain_rule_stands_in_one_line_of_one_file():
+    """Of any file but those of engines to learn from, of shares that are drawn beside their edges,
+    and of the planned backward pass, whose oracle is this line: see program/plan/backward.py."""
+    elsewhere = ("check", "course", "views/drawing.py", "program/plan/backward.py")
+    names = {path.relative_to(PACKAGE).as_posix(): path for path in FILES}
+    found = {n: products(path) for n, path in names.items() if not n.startswith(elsewhere)}
+    assert {n: lines for n, lines in found.items() if lines} == {
+        "engine/value.py": ["upstream * local"],
+        "engine/rules.py": ["self.passed * local"],  # what that `*` is behind a gate
+    }
+
+
 # What has to be read to understand the engine, in this order. Beside it numeric.py holds the
 # functions of plain numbers, to be looked up one at a time.
 READING = ("value", "op", "slopes", "functions", "rules")

@@ -20,7 +20,7 @@ from microgrid.engine.rule_ops import binary_target, hinge_target
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array, as_array
-from microgrid.program.forms import matrix_of
+from microgrid.program.structure import matrix_of
 
 
 def squared_error(prediction: Any, target: Any) -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from microgrid.engine.errors import ShapeError
 from microgrid.program import record
-from microgrid.program.forms import matrix_of
+from microgrid.program.structure import matrix_of
 
 
 def predict(model: Any, X: Any) -> NDArray[np.float64]:

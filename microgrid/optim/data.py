@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import NumberError, ShapeError
-from microgrid.program.forms import matrix_of
+from microgrid.program.structure import matrix_of
 
 Array = NDArray[Any]
 EXPECTED = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"

@@ -15,7 +15,7 @@ from microgrid.engine.functions import refusal, total
 from microgrid.engine.value import Value, topological
 from microgrid.nn.module import keeper
 from microgrid.program import Program
-from microgrid.program.forms import Form, filled, form_of, is_model, opened
+from microgrid.program.structure import is_model, structure_of, without_model
 
 Array = NDArray[np.float64]
 Data = Sequence[Any]  # arrays with the samples along their first axis
@@ -31,12 +31,13 @@ class Objective:
     def __init__(self, f: Callable[..., Any] | Program, parameters: Any, arguments: int) -> None:
         self.f, self.parameters = f, parameters
         self.depends = False  # whether some loss came from the parameters: known after a graph
-        self.form: Form = form_of(opened(parameters))
+        self.structure = structure_of(without_model(parameters))
         if isinstance(f, Program):
-            if len(f.forms) != 1 + arguments or f.forms[0].size != self.form.size:
+            takes, size = f.signature.arguments, self.structure.size
+            if len(takes) != 1 + arguments or takes[0].size != size:
                 raise ShapeError(
-                    f"{f!r} takes {len(f.forms)} arguments, the first of {f.forms[0].size} "
-                    f"numbers; here are {self.form.size} parameters and {arguments} arrays of data"
+                    f"{f!r} takes {len(takes)} arguments, the first of {takes[0].size} "
+                    f"numbers; here are {size} parameters and {arguments} arrays of data"
                 )
             self.check_names(f)
             self.run = f.batched((None, *[0] * arguments)) if arguments else f
@@ -55,8 +56,9 @@ class Objective:
     def check_shapes(self, data: Data) -> None:
         """ShapeError unless the samples have the shapes that the program was recorded with."""
         if isinstance(self.f, Program):
-            for form, name, x in zip(self.f.forms[1:], self.f.names[1:], data):
-                shape = form.rectangle(name)
+            takes = self.f.signature
+            for structure, name, x in zip(takes.arguments[1:], takes.names[1:], data):
+                shape = structure.regular_shape(name)
                 if x.shape[1:] != shape:
                     said = f"{name}: the program takes samples of shape {shape}, got {x.shape[1:]}"
                     if len(shape) == x.ndim == 1 and (x % 1 == 0).all():
@@ -65,20 +67,20 @@ class Objective:
 
     def start(self) -> Array:
         """The numbers of the parameters as they are now."""
-        return self.form.flat(self.parameters, "parameters")
+        return self.structure.flatten(self.parameters, "parameters")
 
     def shaped(self, numbers: Array) -> Any:
-        """A row of numbers in the form of the parameters; a Module's own parameters change."""
+        """A row of numbers in the structure of the parameters; a Module's own parameters change."""
         if not is_model(self.parameters):
-            return self.form.filled(numbers.copy())
+            return self.structure.unflatten(numbers.copy())
         self.parameters.set_parameters(numbers.tolist())
         return self.parameters
 
     def value_and_grad(self, numbers: Array, batch: Data) -> tuple[float, Array]:
         """The mean loss of the batch, and its gradient."""
         if isinstance(self.f, Program):
-            losses, found = self.run.value_and_grad(self.form.filled(numbers), *batch)
-            gradient = self.form.flat(found, "gradient")
+            losses, found = self.run.value_and_grad(self.structure.unflatten(numbers), *batch)
+            gradient = self.structure.flatten(found, "gradient")
         else:
             nodes, graphs = self.graphs(numbers, batch)
             root = total(graphs)
@@ -96,7 +98,7 @@ class Objective:
     def loss(self, numbers: Array, batch: Data) -> float:
         """The mean loss of the batch."""
         if isinstance(self.f, Program):
-            return float(np.mean(self.run(self.form.filled(numbers), *batch)))
+            return float(np.mean(self.run(self.structure.unflatten(numbers), *batch)))
         return float(np.mean([y.data for y in self.graphs(numbers, batch)[1]]))
 
     def graphs(self, numbers: Array, batch: Data) -> tuple[list[Value], list[Value]]:
@@ -108,7 +110,8 @@ class Objective:
         samples = [tuple(map(own, row)) for row in zip(*batch)] if batch else [()]
         if not is_model(self.parameters):
             nodes = [Value(x) for x in numbers.tolist()]
-            return nodes, [scalar(f(filled(self.form, iter(nodes)), *row)) for row in samples]
+            leaves, nested = np.array(nodes, dtype=object), self.structure.unflatten
+            return nodes, [scalar(f(nested(leaves.copy()), *row)) for row in samples]
         model = self.shaped(numbers)
         nodes, put_back, losses = model.parameters(), keeper(model), []
         for row in samples:

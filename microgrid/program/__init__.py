@@ -1,10 +1,8 @@
 """Recorded functions that replay without nodes: `record` makes a `Program`.
 
-Read in this order: tape.py (the Wengert list), lines.py (lines in no order yet), forward.py and
-adjoint.py (sums of products, and the backward pass as one such sum for each number), schedule.py
-(what runs when), vectors.py and native.py (two engines), forms.py, runner.py, program.py and
-batched.py (what users call), watch.py (never a wrong branch); then wengert.py, listing.py,
-source.py and translate.py (a program to read, and to take along) and cluster.py.
+Read tape.py (the Wengert list), plan/ (what runs when), engines/ (what runs it), then structure.py,
+signature.py, runner.py, program.py, batched.py with batch_run.py (what users call), tracing.py
+(never a wrong branch), and text/ (a program to read, and to take along).
 """
 
 from microgrid.program.batched import Batched

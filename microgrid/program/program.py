@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import inspect
-import operator
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import scalar, tree_leaves
-from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
+from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
+from microgrid.engine.errors import GraphError
 from microgrid.engine.rule_ops import identity
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
-from microgrid.program.engines import numba_engine as native
-from microgrid.program.forms import Form, form_of, leaves, opened
+from microgrid.program.engines import numba_engine
+from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
-from microgrid.program.tape import Floats, tape_of
+from microgrid.program.signature import Argnums, Signature, as_asked
+from microgrid.program.structure import Structure, new_leaves, structure_of, without_model
+from microgrid.program.tape import tape_of, tidied
 from microgrid.program.text.listing import Listing
-from microgrid.program.text.source import source
+from microgrid.program.text.source import Module
 from microgrid.program.tracing import no_concrete_reads
 from microgrid.views.wording import split
 
@@ -40,12 +41,13 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     (0.0, (0.0, (2.0, 0.0)))
     """
     names = argument_names(f, len(examples))
-    made = [leaves(x, name) for x, name in zip(examples, names)]
+    made = [new_leaves(x, name) for x, name in zip(examples, names)]
     with no_concrete_reads(
-        getattr(f, "__name__", "the function"), {v for _, nodes in made for v in nodes}
+        getattr(f, "__name__", "the function"), {v for _, leaves in made for v in leaves}
     ):
         y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
-    return Program(y, [x for _, x in made], [form_of(opened(x)) for x in examples], names, engine)
+    structures = [structure_of(without_model(x)) for x in examples]
+    return Program(y, [leaves for _, leaves in made], structures, names, engine)
 
 
 def argument_names(f: Any, count: int) -> list[str]:
@@ -66,11 +68,10 @@ class Program:
     """
 
     def __init__(
-        self, y: Any, inputs: Sequence[Sequence[Value]], forms: Sequence[Form],
+        self, y: Any, inputs: Sequence[Sequence[Value]], structures: Sequence[Structure],
         names: Sequence[str], engine: str = "auto",
     ) -> None:  # fmt: skip
-        self.forms, self.names = tuple(forms), tuple(names)
-        self.result = form_of(y)
+        self.signature = Signature(tuple(structures), tuple(names), structure_of(y))
         argument = [k for k, x in enumerate(inputs) for _ in x]
         outputs = [scalar(v) for v in tree_leaves(y)]
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
@@ -94,7 +95,7 @@ class Program:
         names = [name_of(row, i) for i, row in enumerate(rows)]
         if len(set(names)) < len(names):
             names = [f"x_{i + 1}" for i in range(len(names))]
-        return cls(root, rows, [form_of(x) for x in inputs], names, engine)
+        return cls(root, rows, [structure_of(x) for x in inputs], names, engine)
 
     def ready(self) -> None:
         self.plans: dict[Any, Any] = {}
@@ -105,34 +106,33 @@ class Program:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.engine = chosen("auto" if self.engine == native.NAME else self.engine, self.tape)
+        self.engine = chosen("auto" if self.engine == numba_engine.NAME else self.engine, self.tape)
         self.ready()
 
     def __repr__(self) -> str:
-        arguments = ", ".join([f"{n} ({form.size})" for n, form in zip(self.names, self.forms)])
         lines = f"{len(self.tape):,} line{'s' * (len(self.tape) != 1)}"
-        return f"<Program of {arguments}: {lines}, {len(self.tape.outputs)} out, {self.engine}>"
+        out = f"{len(self.tape.outputs)} out"
+        return f"<Program of {self.signature}: {lines}, {out}, {self.engine}>"
 
     def __call__(self, *inputs: Any) -> Any:
-        """The value, in the form in which the function returned it."""
+        """The value, in the structure in which the function returned it."""
         runner = self.runner(0, None)
-        numbers = runner.run_once(self.row(inputs))
-        return self.result.filled(numbers[runner.plan.outputs])
+        numbers = runner.run_once(self.signature.row(inputs))
+        return self.signature.result.unflatten(numbers[runner.plan.outputs])
 
-    def value_and_grad(self, *inputs: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
-        """The value and ∂value/∂argument, in the form of that argument; a tuple for several.
+    def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
+        """The value and ∂value/∂argument, in the structure of that argument; a tuple for several.
 
         The function must have returned one number.
         """
-        wanted = self.asked(argnums)
+        wanted = self.signature.wanted(argnums)
         runner = self.runner(0, wanted)
-        numbers = runner.run_once(self.row(inputs))
-        found = tuple(
-            self.forms[k].filled(numbers[places].copy())
+        numbers = runner.run_once(self.signature.row(inputs))
+        gradients = [
+            self.signature.arguments[k].unflatten(numbers[places].copy())
             for k, places in zip(wanted, runner.gradients)
-        )
-        value = float(numbers[runner.plan.outputs[0]])
-        return value, found if isinstance(argnums, Sequence) else found[0]
+        ]
+        return float(numbers[runner.plan.outputs[0]]), as_asked(gradients, argnums)
 
     def batched(self, in_axes: Any = 0, threads: int | None = None) -> Batched:
         """The same program for a batch of samples, each with its own numbers.
@@ -141,7 +141,57 @@ class Program:
         (as in JAX's vmap). Values come for each sample, and so do the gradients of arguments with
         a batch axis; the gradients of shared arguments are sums over the samples.
         """
-        return Batched(self, in_axes, threads)
+        return Batched(self.signature, self.tape, self.runner, in_axes, threads)
+
+    def gradient(self, argnums: Argnums = 0) -> Program:
+        """The program of ∂value/∂argument, in the structure of that argument; a tuple for several.
+
+        The function must have returned one number. The engine's own backward pass makes the
+        program, which can be differentiated in turn. `value_and_grad` is quicker for numbers.
+
+        >>> cube = record(lambda x: x**3, 1.0)
+        >>> cube.gradient()(2.0), cube.gradient().gradient()(2.0)
+        (12.0, 12.0)
+        """
+        wanted = self.signature.wanted(argnums)
+        arguments, gradient = self.differentiated()
+        found = [tree_map(gradient.__getitem__, arguments[k]) for k in wanted]
+        return self.again(as_asked(found, argnums), arguments)
+
+    def hessian(self, argnums: Argnums = 0) -> Program:
+        """The program of the matrix ∂²value/∂x∂x, where x is the argument flattened row by row.
+
+        For several arguments x holds the entries of all, one argument after the other.
+
+        >>> record(lambda x: x[0] ** 2 * x[1], [1.0, 1.0]).hessian()([2.0, 3.0]).tolist()
+        [[6.0, 4.0], [4.0, 0.0]]
+        """
+        wanted = self.signature.wanted(argnums)
+        arguments, gradient = self.differentiated()
+        x = [v for k in wanted for v in tree_leaves(arguments[k])]
+        with rules_build_graphs(self.tape, [*gradient]):
+            rows = [gradients(gradient[v], x, create_graph=True) for v in x]
+        return self.again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
+
+    def differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
+        """The arguments as nodes in their structures, and the gradient of every node as a node."""
+        slots = self.tape.nodes()
+        with rules_build_graphs(self.tape, slots):
+            found = gradients(slots[self.tape.outputs[0]], slots, create_graph=True)
+        for v, g in zip(slots, found):
+            if g.op is not None:
+                g._label = f"d{v._label}"
+        inputs = np.array(slots[: self.tape.inputs], dtype=object)
+        arguments = Structure(list, (), self.signature.arguments).unflatten(inputs)
+        return arguments, dict(zip(slots, found))
+
+    def again(self, y: Any, arguments: Sequence[Any]) -> Program:
+        """The program of y, a result of the same arguments."""
+        engine = "auto" if self.engine == numba_engine.NAME else self.engine
+        stands_for = tidied(topological(node(identity, tuple(tree_leaves(y)), None, 0.0, 0)))
+        y = tree_map(stands_for.__getitem__, y)
+        inputs, s = [tree_leaves(x) for x in arguments], self.signature
+        return Program(y, inputs, s.arguments, s.names, engine)
 
     def listing(self, *inputs: Any) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
@@ -159,7 +209,7 @@ class Program:
         """
         if not inputs:
             return Listing(self.tape)
-        row = self.row(inputs)
+        row = self.signature.row(inputs)
         explain_failure(self.tape, row)
         return Listing(self.tape, row.tolist())
 
@@ -168,47 +218,15 @@ class Program:
 
         It defines `value` and `value_and_grad`, which take the arguments of the function.
         """
-        return source(self.tape, self.forms, self.names, language, self.result)
+        return Module(self.tape, self.signature, language).text()
 
-    def asked(self, argnums: int | Sequence[int]) -> tuple[int, ...]:
-        several = argnums if isinstance(argnums, Sequence) else [argnums]
-        try:
-            wanted = tuple([operator.index(k) for k in several])
-        except TypeError:
-            raise GraphError(f"argnums is an int or a tuple of ints, got {argnums!r}") from None
-        for k in wanted:
-            if not -len(self.forms) <= k < len(self.forms):
-                raise ArgumentError(f"argnums {k}: the program has {len(self.forms)} arguments")
-        if self.result.size != 1:
-            raise GraphError(
-                f"the function returned {self.result}, not one number: there is no gradient of "
-                "several; return their sum"
-            )
-        return tuple(k % len(self.forms) for k in wanted)
-
-    def row(self, inputs: Sequence[Any]) -> Floats:
-        """All inputs as one row of floats."""
-        self.check(inputs)
-        pieces: list[Floats] = []
-        for form, x, name in zip(self.forms, inputs, self.names):
-            form.pieces(x, name, pieces)
-        return pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros(0), *pieces])
-
-    def check(self, inputs: Sequence[Any]) -> None:
-        if len(inputs) != len(self.forms):
-            takes = ", ".join(self.names)
-            raise ShapeError(f"the program takes {len(self.forms)} arguments ({takes}), "
-                             f"got {len(inputs)}")  # fmt: skip
-
-    def runner(self, varying: int, wanted: tuple[int, ...] | None) -> Runner:
-        """What runs a plan; planned at the first use."""
-        key = varying, wanted
+    def runner(self, batched: int, wanted: tuple[int, ...] | None) -> Runner:
+        """What runs the plan of these arguments (see `plan`), which is made at the first use."""
+        key = batched, wanted
         if key not in self.plans:
             with self.lock:
                 if key not in self.plans:
-                    self.plans[key] = Runner(
-                        self.tape, plan(self.tape, varying, wanted), self.engine
-                    )
+                    self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.engine)
         found: Runner = self.plans[key]
         return found
 

@@ -1,4 +1,4 @@
-"""A plan with the engine that runs it, and what it raises where the engine of Values would."""
+"""A plan with the engine that runs it, and the errors that the engine of Values would raise."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ import numpy as np
 from microgrid.engine.errors import GraphError
 from microgrid.engine.recorder import failed
 from microgrid.engine.value import Op
-from microgrid.program.engines import numba_engine as native
-from microgrid.program.engines import numpy_engine as vectors
+from microgrid.program.engines import numba_engine, numpy_engine
 from microgrid.program.plan.schedule import Plan
 from microgrid.program.tape import Floats, Ints, Tape
 
-ENGINES: dict[str, Any] = {e.NAME: e for e in (native, vectors)}
+ENGINES: dict[str, Any] = {e.NAME: e for e in (numba_engine, numpy_engine)}
 
 
 def chosen(engine: str, tape: Tape) -> str:
     """The name of the engine that can run a tape."""
     if engine not in (*ENGINES, "auto"):
         raise GraphError(f"there is no engine {engine!r}: {', '.join(ENGINES)} or auto")
-    if engine == vectors.NAME:
+    if engine == numpy_engine.NAME:
         return engine
-    here, others = find_spec("numba") is not None, native.not_compiled(tape.ops)
+    here, others = find_spec("numba") is not None, numba_engine.not_compiled(tape.ops)
     if here and not others:
-        return native.NAME
-    if engine == native.NAME:
+        return numba_engine.NAME
+    if engine == numba_engine.NAME:
         why = f"{others[0].name} is not compiled" if here else "pip install numba, the extra `fast`"
         raise GraphError(f"the engine numba cannot run this program: {why}")
-    return vectors.NAME
+    return numpy_engine.NAME
 
 
-class Scratch(threading.local):
+class Workspace(threading.local):
     """The numbers of one thread while it runs a plan; constants stay, the rest is overwritten."""
 
     def __init__(self, memory: Floats) -> None:
@@ -48,17 +47,17 @@ class Runner:
     def __init__(self, tape: Tape, plan: Plan, engine: str) -> None:
         self.tape, self.plan = tape, plan
         self.engine = ENGINES[engine].Engine(plan)
-        self.scratch, self.worker = Scratch(plan.memory), Scratch(plan.memory)
+        self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
         self.sums, self.gradients = span(plan.sums), [span(places) for places in plan.gradients]
 
     def run_once(self, row: Floats) -> Floats:
         """All numbers after a run without a batch; valid until this thread runs the plan again."""
-        scratch, plan = self.scratch, self.plan
-        scratch.numbers[: len(row)] = row
-        if self.engine.run(plan.before, scratch.numbers, scratch.rows, 0):
+        workspace, plan = self.workspace, self.plan
+        workspace.numbers[: len(row)] = row
+        if self.engine.run(plan.prologue, workspace.numbers, workspace.rows, 0):
             explain_failure(self.tape, row)
-        self.engine.run(plan.after, scratch.numbers, scratch.rows, 0)
-        return scratch.numbers
+        self.engine.run(plan.epilogue, workspace.numbers, workspace.rows, 0)
+        return workspace.numbers
 
 
 def span(places: Ints) -> Any:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import GraphError, MicrogridError, RangeError, describe, stale
-from microgrid.engine.value import Op, Value
+from microgrid.engine.value import Constant, Op, Value, node
 from microgrid.program.tracing import is_plain
+from microgrid.views.wording import subscripted
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -88,7 +90,30 @@ class Tape:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def operands(self, line: int) -> list[int]:
-        return [int(s) for s in self.args[self.start[line] : self.start[line + 1]]]
+        found: list[int] = self.args[self.start[line] : self.start[line + 1]].tolist()
+        return found
+
+    def names(self) -> dict[int, str]:
+        """Inputs and lines by their labels, each label once; v_1, v_2, … for the others."""
+        slots = [*range(self.inputs), *range(self.first, self.first + len(self))]
+        owner = {self.labels[s]: s for s in reversed(slots) if self.labels.get(s)}
+        own = {s: label for label, s in owner.items()}
+        others = (subscripted("v", (i,)) for i in itertools.count())
+        free = (name for name in others if name not in owner)
+        return {s: own.get(s) or next(free) for s in slots}
+
+    def nodes(self, inputs: Sequence[float] | None = None) -> list[Value]:
+        """The graph again, a node for each slot: with its number at these inputs, else with nan."""
+        found = [Value(x) for x in inputs or [nan] * self.inputs]
+        found += [Constant(x) for x in self.constants.tolist()]
+        for line, code in enumerate(self.code.tolist()):
+            op, parents = self.ops[code], tuple([found[s] for s in self.operands(line)])
+            number = float(op.forward(*[p._number for p in parents])) if inputs is not None else nan
+            a, b = parents if len(parents) == 2 else (parents, None)
+            found.append(node(op, a, b, number, 0))
+        for slot, name in self.names().items():
+            found[slot]._label = name
+        return found
 
 
 def tape_of(
@@ -172,6 +197,34 @@ def tape_of(
         outputs=place[[slot[v] for v in outputs]],
         labels={int(place[s]): name for s, name in labels.items()},
     )
+
+
+def tidied(order: Sequence[Value], kept: Collection[Value] = ()) -> dict[Value, Value]:
+    """Which node stands for each node of an order: x for 1·x, and one for all that are equal.
+
+    The parents of the nodes are set accordingly. What is kept stands for itself.
+    """
+    stands_for: dict[Value, Value] = {}
+    first: dict[Any, Value] = {}  # of equal nodes
+    for v in order:
+        parents = tuple([stands_for[p] for p in v.parents])
+        v._a, v._b = parents if len(parents) == 2 else (parents, None)
+        terms = v.op.terms(*parents) if v.op and v.op.terms else []
+        factors: Any = terms[0] if len(terms) == 1 else (0.0, 0.0)
+        key = (v.op, *parents) if v.op else as_float(v).hex() if type(v) is Constant else v
+        if v in kept:
+            stands_for[v] = v
+        elif any(map(is_one, factors)):
+            x = stands_for[v] = factors[is_one(factors[0])]
+            x._label = x._label or v._label
+        else:
+            stands_for[v] = first.setdefault(key, v)
+    return stands_for
+
+
+def is_one(x: Any) -> bool:
+    """Whether a factor is the plain number 1."""
+    return x == 1 if not isinstance(x, Value) else type(x) is Constant and x._number == 1
 
 
 def unpacked(keys: Ints, several: list[tuple[int, ...]]) -> tuple[Ints, Ints]:

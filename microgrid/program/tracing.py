@@ -1,4 +1,4 @@
-"""Who looks at a number while a function is recorded: other numbers might take another way."""
+"""No concrete reads while a function is recorded: other numbers might take another branch."""
 
 from __future__ import annotations
 
@@ -27,49 +27,49 @@ class BranchError(MicrogridError, RuntimeError):
 
 
 @contextmanager
-def no_concrete_reads(what: str, leaves: Collection[Value] = ()) -> Iterator[None]:
-    """BranchError, which names the line, where anything inside asks for the number of a node.
+def no_concrete_reads(what: str, inputs: Collection[Value] = ()) -> Iterator[None]:
+    """BranchError, which names the line, where code inside reads the number of a node.
 
-    It comes at the end again if somebody on the way has caught it. Another thread may only not look
-    at what depends on the leaves.
+    If user code catches the error, it is raised again at the end. Other threads may read numbers
+    that do not depend on the inputs.
     """
-    seen: list[BranchError] = []
+    errors: list[BranchError] = []
 
-    def looked(v: Any) -> None:
+    def refuse(v: Any) -> None:
         if not all(map(is_plain, topological(v))):
-            seen.append(BranchError(
+            errors.append(BranchError(
                 f"{what} looks at a number{place()}: the program would be right for numbers like "
                 "it alone; write branches with where, maximum, relu or clip"
             ))  # fmt: skip
-            raise seen[0]
+            raise errors[0]
 
-    def overheard(v: Any) -> None:
-        if any(u in leaves for u in topological(v)):
-            looked(v)
+    def refuse_dependent(v: Any) -> None:
+        if any(u in inputs for u in topological(v)):
+            refuse(v)
 
-    token = recorder.set(looked)
-    if leaves:  # a rule runs in one thread
-        other_thread_recorders.append(overheard)
+    token = recorder.set(refuse)
+    if inputs:  # a rule has none: it runs in one thread
+        other_thread_recorders.append(refuse_dependent)
     try:
         yield
     finally:
         recorder.reset(token)
-        if leaves:
-            other_thread_recorders.remove(overheard)
-    if seen:
-        raise seen[0]
+        if inputs:
+            other_thread_recorders.remove(refuse_dependent)
+    if errors:
+        raise errors[0]
 
 
 def is_plain(v: Value) -> bool:
-    """Whether a node is no leaf, or one that stands for a plain number.
+    """Whether a node is no leaf, or a leaf that stands for a plain number.
 
-    So does the variable of a derivative that has been taken inside of the function.
+    The variable of a derivative that has been taken inside of the function is such a leaf.
     """
     return v.op is not None or type(v) is Constant or (type(v) is Variable and not v.active)
 
 
 def place() -> str:
-    """The line of the caller's code that runs just now."""
+    """The line of the caller's code that runs now."""
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame = frame.f_back

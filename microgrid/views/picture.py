@@ -29,7 +29,8 @@ SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 class Picture(graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout engines turns into SVG or PNG.
 
-    `source` is the text; `save`, `pipe` and `render` lay it out.
+    `source` is the text; `save`, `pipe` and `render` lay it out. `looks` are attributes of some
+    nodes and edges, by their ids, before all others.
     """
 
     def __init__(self, engine: str | None = None, prefix: str = "", **options: Any) -> None:
@@ -37,17 +38,19 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
         super().__init__(**{"format": "svg"} | options)
         self.layout_engine, self.prefix = engine, prefix
+        self.looks: dict[str, dict[str, str]] = {}
         self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
         self.attr(id=f"{prefix}graph")
         self.attr("node", shape="plain", fontname="Arial", fontsize="12")
         self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
 
     def put(self, name: str, kind: str, label: str, **look: str) -> None:
-        look |= {"class": kind, "id": self.prefix + name}
+        look |= {"class": kind, "id": self.prefix + name} | self.looks.get(name, {})
         self.node(name, html_like(label), **look)
 
     def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
-        self.edge(tail, head, html_like(label) or None, id=self.prefix + name, **look)
+        look |= {"id": self.prefix + name} | self.looks.get(name, {})
+        self.edge(tail, head, html_like(label) or None, **look)
 
     def frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""

@@ -25,7 +25,7 @@ from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
 from microgrid.views.picture import Picture
-from microgrid.views.storyboard import Frame, Lifetime, Storyboard
+from microgrid.views.storyboard import Lifetime, Storyboard
 from microgrid.views.svg import LIT, animated, serialized, with_all_numbers
 from microgrid.views.wording import GREEN, RED, printable
 
@@ -68,7 +68,11 @@ class Steps:
 
     def drawn(self, k: int) -> Picture:
         """The picture of frame k; its layout is that of every other frame."""
-        picture = Slide(self.engine, self.prefix, self.frames[k])
+        picture, frame = Picture(self.engine, self.prefix), self.frames[k]
+        # A penwidth would make the picture a point higher, setlinewidth does not.
+        lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
+        thick = {"penwidth": "2.6", "color": frame.ink}
+        picture.looks = {mark: thick if i else lit for i, mark in enumerate(frame.marks)}
         draw_gates(picture, self.order, SeenNumbers(self.order, self.board, k))
         return picture
 
@@ -204,25 +208,6 @@ class SeenNumbers(Numbers):
         return Text(
             colored(color, f"<b>{shown}</b>" if new else shown), max(numbers.values(), key=extent)
         )
-
-
-class Slide(Picture):
-    """A picture in which the gate in turn is lit, and its wires are thick."""
-
-    def __init__(self, engine: str | None, prefix: str, frame: Frame) -> None:
-        super().__init__(engine, prefix)
-        self.marks, self.ink = frame.marks, frame.ink
-
-    def put(self, name: str, kind: str, label: str = "", **look: str) -> None:
-        if name in self.marks[:1]:
-            # A penwidth would make the picture a point higher, setlinewidth does not.
-            look |= {"style": f"{look['style']},setlinewidth(3)", "fillcolor": LIT}
-        super().put(name, kind, label, **look)
-
-    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
-        if name in self.marks:
-            look |= {"penwidth": "2.6", "color": self.ink}
-        super().join(tail, head, name, label, **look)
 
 
 def escape(words: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -16,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 LIT = "#ffe08a"  # a gate in turn
 HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
 SECONDS = 2.0  # of a frame
-Move = tuple[str, dict[int, str]]  # a selector, and from which frame on it looks how
+Move = tuple[str, list[str]]  # a selector, and its look in each frame
 
 
 def with_all_numbers(image: bytes, prefix: str, lifetimes: Iterable[Lifetime], end: int) -> Element:
@@ -104,21 +105,21 @@ def animated(
 
     `svg` holds the numbers of all frames, under these ids.
     """
-    svg, count = copy.deepcopy(svg), len(frames)
-    times = count + 2  # the last frame stays three times as long
-    rules: dict[str, list[str]] = {}  # keyframes: the elements that follow them
-    moves = [*numbers_appear(numbers, count - 1), *marks_wander(prefix, frames)]
-    for k, line in enumerate(captions(svg, frames)):
-        line.set("id", f"{prefix}line{k}")
-        looks = {0: HIDDEN} | ({k + 1: HIDDEN} if k + 1 < count else {}) | {k: SEEN}
-        moves.append((f"#{prefix}line{k}", looks))
-    for selector, looks in moves:
-        stops = [f"{100 * k / times:.4g}%{{{looks[k]}}}" for k in sorted(looks)]
-        rules.setdefault("".join(stops), []).append(f"#{prefix}svg {selector}")
+    svg, rules = copy.deepcopy(svg), dict[str, list[str]]()  # keyframes: who follows them
+    times = len(frames) + 2  # the last frame stays three times as long
+    moves = (
+        numbers_appear(numbers, frames),
+        marks_wander(prefix, frames),
+        words(svg, prefix, frames),
+    )
+    for selector, looks in chain(*moves):
+        changes = [k for k, look in enumerate(looks) if not k or look != looks[k - 1]]
+        stops = "".join([f"{100 * k / times:.4g}%{{{looks[k]}}}" for k in changes])
+        rules.setdefault(stops, []).append(f"#{prefix}svg {selector}")
     css = []
-    for i, (stops_, selectors) in enumerate(rules.items()):
+    for i, (stops, selectors) in enumerate(rules.items()):
         name, time = f"{prefix}k{i}", f"{times * SECONDS:g}s"
-        css.append(f"@keyframes {name}{{{stops_}}}")
+        css.append(f"@keyframes {name}{{{stops}}}")
         css.append(f"{','.join(selectors)}{{animation:{name} {time} step-end infinite}}")
     still = f"#{prefix}svg *{{animation:none!important}}"
     css.append(f"@media (prefers-reduced-motion:reduce){{{still}}}")
@@ -128,41 +129,31 @@ def animated(
     return svg
 
 
-def numbers_appear(numbers: list[tuple[str, Lifetime]], last: int) -> Iterator[Move]:
+def numbers_appear(numbers: list[tuple[str, Lifetime]], frames: list[Frame]) -> Iterator[Move]:
     """Each number is bold in the first frame that has it, and gone after the last."""
     for id, life in numbers:
-        new = 0 < life.first < last
-        looks = {0: HIDDEN, life.first + 1: f"{SEEN};font-weight:normal"} if new else {}
-        looks[life.first] = f"{SEEN};font-weight:{'bold' if new else 'normal'}"
-        if life.end <= last:
-            looks[life.end] = HIDDEN
-        yield f"#{id}", {0: HIDDEN} | looks
+        looks = [HIDDEN] * len(frames)
+        looks[life.first : life.end] = [f"{SEEN};font-weight:normal"] * (life.end - life.first)
+        if 0 < life.first < len(frames) - 1:
+            looks[life.first] = f"{SEEN};font-weight:bold"
+        yield f"#{id}", looks
 
 
 def marks_wander(prefix: str, frames: list[Frame]) -> Iterator[Move]:
     """The gate in turn has a pointer, a thick outline and light, and its wires are thick."""
-    turns: dict[str, list[int]] = {}
-    for k, frame in enumerate(frames):
-        for mark in frame.marks:
-            turns.setdefault(mark, []).append(k)
     gates = {frame.marks[0] for frame in frames if frame.marks}
-    for mark, when in turns.items():
-        id = f"#{prefix}{mark}"
+    for mark in dict.fromkeys(mark for frame in frames for mark in frame.marks):
+        marked = [(mark in frame.marks, frame.ink) for frame in frames]
         if mark in gates:
-            yield f"{id} .pointer", pulses(when, HIDDEN, dict.fromkeys(when, SEEN))
             off, on = f"fill:{PALE};stroke-width:1", f"fill:{LIT};stroke-width:3"
-            yield f'{id}>[fill="{PALE}"]', pulses(when, off, dict.fromkeys(when, on))
+            yield f"#{prefix}{mark} .pointer", [SEEN if lit else HIDDEN for lit, _ in marked]
+            yield f'#{prefix}{mark}>[fill="{PALE}"]', [on if lit else off for lit, _ in marked]
         else:
-            thick = {k: f"stroke-width:2.6;stroke:{frames[k].ink}" for k in when}
-            yield f"{id} path", pulses(when, f"stroke-width:1;stroke:{INK}", thick)
+            looks = [(2.6, ink) if thick else (1, INK) for thick, ink in marked]
+            yield f"#{prefix}{mark} path", [f"stroke-width:{w};stroke:{ink}" for w, ink in looks]
 
 
-def pulses(when: list[int], off: str, on: dict[int, str]) -> dict[int, str]:
-    """A look that is on in some frames only."""
-    return {0: off} | {k + 1: off for k in when} | on
-
-
-def captions(svg: Element, frames: list[Frame]) -> list[Element]:
+def words(svg: Element, prefix: str, frames: list[Frame]) -> Iterator[Move]:
     """Room beneath the picture with the words of each frame in it; the last are visible."""
     slides = [frame.few_lines for frame in frames]
     wide = max(extent(line, 12) for lines in slides for line in lines) + 16
@@ -173,15 +164,13 @@ def captions(svg: Element, frames: list[Frame]) -> list[Element]:
     for side, points in size.items():
         svg.set(side, f"{points}pt")
     svg.insert(0, Element("rect", {"x": "0", "y": "0", **size, "fill": "white"}))
-    groups = []
     for k, lines in enumerate(slides):
         look = {} if k == len(slides) - 1 else {"visibility": "hidden"}
-        group = SubElement(svg, "g", {"font-size": "12", **look})
+        group = SubElement(svg, "g", {"font-size": "12", "id": f"{prefix}line{k}", **look})
         for i, line in enumerate(lines):
             at = {"x": "8", "y": f"{height + 14 + 18 * i:g}"}
             SubElement(group, "text", at).text = printable(line)
-        groups.append(group)
-    return groups
+        yield f"#{prefix}line{k}", [SEEN if i == k else HIDDEN for i in range(len(frames))]
 
 
 def serialized(svg: Element) -> bytes:

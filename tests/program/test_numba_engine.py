@@ -1,21 +1,24 @@
 """The compiled loops on disk: whatever happened to their files, the next process has right ones."""
 
+import inspect
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from microgrid.program.engines import numba_engine as native
+from microgrid import record
+from microgrid.engine import ops
+from microgrid.program.engines import numba_engine
 
 LOOP = """
-from numba import njit
+TYPES, REORDERED = {"doubled": "float64(float64[::1])"}, ()
 
 
-@njit("float64(float64[::1])", cache=True, error_model="numpy")
 def doubled(v):
     return 2 * v[0]
 """
@@ -25,7 +28,7 @@ def doubled(v):
 def place(monkeypatch, tmp_path, capsys):
     """The folder of one small loop, which compiles in no time."""
     monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
-    monkeypatch.setattr(native, "source", lambda: LOOP)
+    monkeypatch.setattr(numba_engine, "kernel_source", lambda: LOOP)
     assert compiles(capsys)
     (folder,) = tmp_path.iterdir()
     return folder
@@ -33,7 +36,7 @@ def place(monkeypatch, tmp_path, capsys):
 
 def compiles(capsys):
     """Whether a new process would compile; the loop is right."""
-    assert native.kernel.__wrapped__().doubled(np.array([21.0])) == 42.0
+    assert numba_engine.kernel.__wrapped__().doubled(np.array([21.0])) == 42.0
     return "compiles" in capsys.readouterr().err
 
 
@@ -111,7 +114,7 @@ def test_where_nothing_can_be_kept_the_process_compiles_for_itself(
     blocked, monkeypatch, tmp_path, capsys
 ):
     (tmp_path / "a file").write_text("")
-    monkeypatch.setattr(native, "source", lambda: LOOP)
+    monkeypatch.setattr(numba_engine, "kernel_source", lambda: LOOP)
     if blocked == "cache":
         monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path / "a file" / "folder"))
     else:
@@ -125,17 +128,17 @@ def test_where_nothing_can_be_kept_the_process_compiles_for_itself(
 
 def test_a_failure_while_compiling_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
-    monkeypatch.setattr(native, "source", lambda: LOOP + "\n\n1 / 0\n")
+    monkeypatch.setattr(numba_engine, "kernel_source", lambda: LOOP + "\n\n1 / 0\n")
     with pytest.raises(ZeroDivisionError):
-        native.kernel.__wrapped__()
+        numba_engine.kernel.__wrapped__()
     assert not os.listdir(tmp_path)
 
 
 PROCESS = f"""
 import numpy as np
-from microgrid.program import native
-native.source = lambda: {LOOP!r}
-print(native.kernel().doubled(np.array([21.0])))
+from microgrid.program.engines import numba_engine
+numba_engine.kernel_source = lambda: {LOOP!r}
+print(numba_engine.kernel().doubled(np.array([21.0])))
 """
 
 
@@ -161,3 +164,28 @@ def test_numbas_own_settings_are_followed(tmp_path):
     assert os.listdir(tmp_path) == ["microgrid"]
     assert started(**settings, NUMBA_DISABLE_JIT="1").communicate()[0] == "42.0\n"
     assert started(**settings).communicate() == ("42.0\n", "")
+
+
+def on_floats(f):
+    """The plain function inside of f, for NumPy's numbers and arrays of operands."""
+    return lambda *xs: inspect.unwrap(f)(*[x.tolist() for x in xs])
+
+
+@pytest.mark.parametrize("name", [n for n in numba_engine.compiled_ops() if n in ops.PUBLIC])
+def test_the_loops_as_plain_python_give_the_bits_of_the_compiled_ones(name):
+    """kernel.py is Python: numba makes it fast, and changes no bit."""
+    op = ops.PUBLIC[name]
+    xs = [0.25, 0.5, 0.75][: op.arity or 3]
+    try:
+        op.forward(*xs)
+    except ValueError:
+        xs = [2 + x for x in xs]
+    program = record(lambda *xs: op(*xs) * xs[0] + xs[-1] * 3.0, *xs, engine="numba")
+    batched = program.batched(threads=1)
+    samples = [np.linspace(x, x + 0.1, 5) for x in xs]
+    compiled = program(*xs), *batched(*samples)
+    loops = {f"op_{n}": on_floats(o.forward) for n, o in numba_engine.compiled_ops().items()}
+    exec(numba_engine.kernel_source(), loops)
+    for runner in program.plans.values():
+        runner.engine.loops = SimpleNamespace(**loops)
+    assert (program(*xs), *batched(*samples)) == compiled

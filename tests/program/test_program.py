@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared.graphs import GATES, graphs
 from shared.operations import EVERY, anywhere, operands, same
 
 import microgrid as mg
@@ -23,8 +24,8 @@ from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.engine.errors import GraphError, MicrogridError, ShapeError
 from microgrid.engine.ops import TABLE, falling
-from microgrid.program.engines import numba_engine as native
-from microgrid.program.plan import backward as adjoint
+from microgrid.program.engines import numba_engine
+from microgrid.program.plan import backward
 from microgrid.program.tape import FrozenError
 from microgrid.program.tracing import BranchError
 
@@ -91,38 +92,6 @@ def test_at_every_special_number_the_bits_or_the_error_are_the_engines(name):
 
 
 # Whole graphs.
-
-UNARY = ["exp", "tanh", "sin", "sigmoid", "relu", "softplus", "absolute", "square", "neg", "cos"]
-BINARY = ["add", "sub", "mul", "mul", "add", "maximum", "hypot", "logaddexp", "total", "dot"]
-
-
-@st.composite
-def graphs(draw, most=25):
-    """A function of a list of numbers: random operations on what came before, in random order.
-
-    No line is written twice, so that nothing is merged and all sums have the engine's order.
-    """
-    count = draw(st.integers(1, 4))
-    steps = []
-    for k in range(draw(st.integers(1, most))):
-        one = draw(st.booleans())
-        name = draw(st.sampled_from(UNARY if one else BINARY))
-        recent = st.integers(max(0, count + k - 6), count + k - 1)
-        places = [draw(recent)] if one else [draw(recent), draw(st.integers(0, count + k - 1))]
-        if (name, *places) not in [s[:1] + s[1] for s in steps]:
-            steps.append((name, tuple(places)))
-        else:
-            steps.append(("total", (places[0], k % (count + k), places[-1], 0)))
-    points = draw(st.lists(st.integers(-300, 300), min_size=count, max_size=count))
-
-    def f(*xs):
-        nodes = list(xs)
-        for name, places in steps:
-            y = TABLE[name](*[nodes[i] for i in places])
-            nodes.append(mg.clip(y, -10.0, 10.0) if name in ("exp", "square", "mul", "dot") else y)
-        return nodes[-1]
-
-    return f, [p / 100 for p in points]
 
 
 @settings(max_examples=150, deadline=None)
@@ -749,7 +718,7 @@ def test_windows_of_any_size_give_the_same_bits(window, monkeypatch):
 
 @pytest.mark.parametrize("chunk", [1, 3])
 def test_chunks_of_any_size_give_the_same_numbers(chunk, monkeypatch):
-    monkeypatch.setattr("microgrid.program.batched.CHUNK", chunk)
+    monkeypatch.setattr("microgrid.program.batch_run.CHUNK", chunk)
     test_a_batch_of_a_random_graph_is_its_samples_one_by_one()
 
 
@@ -778,7 +747,7 @@ def test_the_next_process_does_not_compile():
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == repr(math.tanh(0.25))
-        times = {p: p.stat().st_mtime_ns for p in native.folder().glob("*/__pycache__/*")}
+        times = {p: p.stat().st_mtime_ns for p in numba_engine.folder().glob("*/__pycache__/*")}
         assert times
         assert before is None or times == before
         before = times
@@ -786,8 +755,8 @@ def test_the_next_process_does_not_compile():
 
 
 def test_the_text_of_the_engine_has_every_operation_once():
-    text = native.source()
-    for name, op in native.compiled_ops().items():
+    text = numba_engine.kernel_source()
+    for name, op in numba_engine.compiled_ops().items():
         assert text.count(f"  # {name}\n") == 2, name
         assert op.terms is None
 
@@ -808,15 +777,15 @@ def no_check(self, *args):
     return False
 
 
-run = native.Engine.run
-add_pieces = adjoint.add_pieces
+run = numba_engine.Engine.run
+add_pieces = backward.add_pieces
 
 
-def last_piece_alone(lines, out, up, local, batched, window, rank):
+def last_piece_alone(lines, out, up, local, batched, order):
     """A sum in pieces begins anew in each window."""
     keep = np.ones(len(out), dtype=bool)
-    keep[:-1] = (np.diff(out) != 0) | (np.diff(window) == 0)
-    add_pieces(lines, *[x[keep] for x in (out, up, local, batched, window, rank)])
+    keep[:-1] = (np.diff(out) != 0) | (np.diff(order.window) == 0)
+    add_pieces(lines, *[x[keep] for x in (out, up, local, batched)], order.take(keep))
 
 
 PLANTED = {
@@ -831,13 +800,13 @@ PLANTED = {
         lambda: test_a_domain_error_names_the_operation_and_the_label(
             "numba", lambda x: mg.log(x), [-1.0], ValueError, "log(x = -1.0)")),
     "numbers that nobody watches": (
-        "microgrid.no_concrete_reads", lambda *_: nullcontext(),
+        "microgrid.program.program.no_concrete_reads", lambda *_: nullcontext(),
         lambda: test_a_function_that_looks_at_a_number_is_not_recorded(if_positive)),
     "pieces of sums that are forgotten": (
         "microgrid.program.plan.backward.add_pieces", last_piece_alone,
         lambda: test_deep_and_wide_graphs_have_the_bits_of_the_engine("numba")),
     "0 in the place of nothing": (
-        "microgrid.program.plan.backward.guarded", lambda tape, lines, local, *_: local,
+        "microgrid.program.plan.backward.masked", lambda lines, edges: edges.local,
         lambda: test_behind_a_shut_gate_nothing_comes_back("numpy", GATES[1])),
     "0 and −0 as one constant": (
         "microgrid.program.tape.number_of", lambda v: v._number,
@@ -853,16 +822,7 @@ def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
         test()
 
 
-# NoPath gates: where nothing comes back, not even 0 × inf does.
-
-GATES = [
-    lambda x, y: mg.where(mg.sqrt(x), x, 2 * x) + y,
-    lambda x, y: mg.where(x, mg.sqrt(x) * 3, 0.0) + x * y,
-    lambda x, y: mg.where(y, mg.where(x, mg.sqrt(x), x) * mg.sqrt(y), mg.sqrt(x + 1)) * y,
-    lambda x, y: mg.maximum(mg.where(x, mg.sqrt(x), x), mg.hypot(x, y)),
-    lambda x, y: mg.where(mg.sqrt(x) * mg.where(mg.sqrt(y), 1, 2), x * y, x + mg.sqrt(mg.exp(y))),
-    lambda x, y: mg.where(x, mg.log(x + 1e-320) * y, y) * mg.where(y, mg.sqrt(y), 1.0),
-]
+# Behind gates that are shut nothing comes back, not even 0 × inf does.
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -880,7 +840,7 @@ def test_behind_a_shut_gate_nothing_comes_back(engine, f):
         assert (value, *grads) == (root.data, a.grad, b.grad)
         assert (dx, dy) == (a.grad, b.grad)
         listing = program.listing(x, y)
-        found = [listing.numbers[listing.statements.gradient[i]] for i in (0, 1)]
+        found = [listing.statements.gradient[v].data for v in listing.statements.inputs]
         assert found == [a.grad, b.grad]
         own: dict = {}
         exec(program.source("python"), own)
@@ -1003,13 +963,13 @@ def test_an_operation_without_hint_and_domain_never_raises(name):
 
 def test_threads_load_one_compiled_engine(monkeypatch):
     loaded = []
-    monkeypatch.setattr(native, "kernel", cache(lambda: loaded.append(1) or slow_kernel()))
+    monkeypatch.setattr(numba_engine, "kernel", cache(lambda: loaded.append(1) or slow_kernel()))
     batched = record(lambda x: mg.tanh(x), 1.0, engine="numba").batched(threads=8)
     batched(np.zeros(9 * 2048))
     assert loaded == [1]
 
 
-def slow_kernel(kernel=native.kernel):
+def slow_kernel(kernel=numba_engine.kernel):
     time.sleep(0.05)
     return kernel()
 

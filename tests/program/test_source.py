@@ -19,7 +19,6 @@ from microgrid import Program, Value, record
 from microgrid.engine.errors import GraphError
 from microgrid.engine.ops import TABLE, falling, slope_in_exponent
 from microgrid.program.plan.backward import template
-from microgrid.program.text.source import source
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]
 LIBRARIES = LANGUAGES[1:]
@@ -28,7 +27,7 @@ TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 
 def text(program, language):
-    return source(program.tape, program.forms, program.names, language, program.result)
+    return program.source(language)
 
 
 def loaded(program, language):
@@ -72,7 +71,7 @@ def assert_close(got, want, rtol=1e-12):
 
 def every_argument(program):
     """value_and_grad of a program as the text has it: of all arguments."""
-    n = len(program.forms)
+    n = len(program.signature.arguments)
 
     def f(*xs):
         y, g = program.value_and_grad(*xs, argnums=range(n))
@@ -403,6 +402,25 @@ def test_nothing_is_written_that_is_not_used(name, language):
         assert f"{module}." in said.replace(f"import {module}", "")
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_no_helper_is_used_once_and_no_factor_of_one_is_written(name):
+    program = recorded(name, EVERY[name].arity or 4)
+    for said in (text(program, "python"), str(program.listing())):
+        for made in re.findall(r"\b(t\d+) = ", said):
+            assert len(re.findall(rf"\b{made}\b", said)) > said.count(f"{made} = ") * 2
+        assert not re.search(r"(?<![\w.)])1(\.0)?( \* |·)|( \* |·)1(\.0)?(?![\w.])", said)
+
+
+def test_shares_that_are_equal_stand_in_one_sum():
+    program = record(lambda x, y: x * x * y + y * y * y, 1.0, 1.0)
+    assert "dx = dv_1·x + dv_1·x" in str(program.listing())
+    program = record(lambda x: mg.total([x, x, 2.0]) - x + x * 3, 1.0)
+    assert "dx = dv_3·3 - dv_2 + dv_1 + dv_1\n" in str(program.listing()) + "\n"
+    assert "    dx = dv_1 * x_1 + dv_1 * x_1\n" in text(
+        record(lambda x_1: mg.tanh(x_1 * x_1), 1.0), "python"
+    ).replace("dx_1", "dx")
+
+
 def test_the_text_for_python_reads_like_the_lecture():
     program = record(lambda x, w: mg.sigmoid(w[0] * x[0] + w[1]), [1.0], [1.0, 2.0])
     assert (
@@ -662,10 +680,44 @@ def test_what_no_array_can_follow_runs_sample_by_sample_in_numpy(forward, why):
             text(program, language)
 
 
+def scaled(a):
+    return lambda x: a * x if x > 0 else GAIN * math.sin(x)
+
+
+# fmt: off
+LAMBDAS = {  # one expression each: their texts are found by their places in this file
+    "softsign": (lambda x: x / (1 + abs(x)), [lambda y, x: 1 / (1 + abs(x)) / (1 + abs(x))]),
+    "erf": (lambda x: math.erf(x), [lambda y, x: 2 / math.sqrt(math.pi) * mg.exp(-x * x)]),
+    "xlogy": (lambda x, y: 0.0 if x == 0 else x * math.log(y),
+              [lambda z, x, y: mg.log(y), lambda z, x, y: x / y]),
+    "first": (lambda a, b=2.0: a, [lambda y, a, b: 1, lambda y, a, b: 0]), "second":
+    (lambda a, b: b, [lambda y, a, b: 0, lambda y, a, b: 1]), "inner":
+    ((lambda k: lambda x: k * x)(3.0), [lambda y, x: 3.0]),
+    "scaled": (scaled(2.0), [lambda y, x: mg.where(mg.relu(x), 2.0, GAIN * mg.cos(x))]),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_a_lambda_is_written_like_any_function(name, language):
+    forward, rules = LAMBDAS[name]
+    op = mg.custom_op(name, forward, *rules)
+    program = record(lambda *xs: op(*xs), *[1.0] * len(rules))
+    module = loaded(program, language)
+    for xs in ([0.5, 2.0], [-1.5, 0.25], [0.0, 3.0]):
+        xs = xs[: len(rules)]
+        want = every_argument(program)(*xs)
+        if language == "python":
+            assert_bits(module["value_and_grad"](*xs), want)
+        else:
+            assert_close(module["value_and_grad"](*map(np.array, xs)), want)
+
+
 @pytest.mark.parametrize(
     ("forward", "words"),
     [
-        (lambda x: x, "lambda"), (plus_one, "decorated"),
+        (eval("lambda x: x"), "<lambda> is in no file"), (plus_one, "decorated"),
         (uses_microgrid, r"(uses microgrid|mg\.engine\.ops\.exp)"),
         (functools.partial(max, 0.0), "no function"),
     ],

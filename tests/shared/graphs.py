@@ -3,9 +3,11 @@
 from itertools import pairwise
 
 import numpy as np
+from hypothesis import strategies as st
 
 import microgrid as mg
 from microgrid import Value
+from microgrid.engine.ops import TABLE
 from microgrid.matrices.examples import label_entries
 
 
@@ -38,3 +40,47 @@ def squared_affine():
     loss = mg.total([(y - t) ** 2 for y, t in zip(Y.ravel(), (0.7, -0.1, 0.5, -1.0, -0.1, 0.4))])
     loss.label = "L"
     return loss
+
+
+UNARY = ["exp", "tanh", "sin", "sigmoid", "relu", "softplus", "absolute", "square", "neg", "cos"]
+BINARY = ["add", "sub", "mul", "mul", "add", "maximum", "hypot", "logaddexp", "total", "dot"]
+
+
+@st.composite
+def graphs(draw, most=25):
+    """A function of a list of numbers: random operations on what came before, in random order.
+
+    No line is written twice, so that nothing is merged and all sums have the engine's order.
+    """
+    count = draw(st.integers(1, 4))
+    steps = []
+    for k in range(draw(st.integers(1, most))):
+        one = draw(st.booleans())
+        name = draw(st.sampled_from(UNARY if one else BINARY))
+        recent = st.integers(max(0, count + k - 6), count + k - 1)
+        places = [draw(recent)] if one else [draw(recent), draw(st.integers(0, count + k - 1))]
+        if (name, *places) not in [s[:1] + s[1] for s in steps]:
+            steps.append((name, tuple(places)))
+        else:
+            steps.append(("total", (places[0], k % (count + k), places[-1], 0)))
+    points = draw(st.lists(st.integers(-300, 300), min_size=count, max_size=count))
+
+    def f(*xs):
+        nodes = list(xs)
+        for name, places in steps:
+            y = TABLE[name](*[nodes[i] for i in places])
+            nodes.append(mg.clip(y, -10.0, 10.0) if name in ("exp", "square", "mul", "dot") else y)
+        return nodes[-1]
+
+    return f, [p / 100 for p in points]
+
+
+# Where nothing comes back, not even 0 × inf does.
+GATES = [
+    lambda x, y: mg.where(mg.sqrt(x), x, 2 * x) + y,
+    lambda x, y: mg.where(x, mg.sqrt(x) * 3, 0.0) + x * y,
+    lambda x, y: mg.where(y, mg.where(x, mg.sqrt(x), x) * mg.sqrt(y), mg.sqrt(x + 1)) * y,
+    lambda x, y: mg.maximum(mg.where(x, mg.sqrt(x), x), mg.hypot(x, y)),
+    lambda x, y: mg.where(mg.sqrt(x) * mg.where(mg.sqrt(y), 1, 2), x * y, x + mg.sqrt(mg.exp(y))),
+    lambda x, y: mg.where(x, mg.log(x + 1e-320) * y, y) * mg.where(y, mg.sqrt(y), 1.0),
+]

@@ -5,7 +5,6 @@ Nobody has to keep a sheet: the same seed gives the same sheet anywhere.
 
 from __future__ import annotations
 
-import operator
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from microgrid.course.worksheets import marks, page
 from microgrid.course.worksheets.kinds import KINDS
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.course.worksheets.random_circuits import random_problem
+from microgrid.engine.settings import whole
 from microgrid.views.files import save_by_suffix, suffix_of
 
 MOST = 50  # problems
@@ -72,10 +72,7 @@ def worksheet(seed: int, kind: str = "gradients", n: int = 4) -> Worksheet:
     """
     if kind not in [*KINDS]:
         raise ExerciseError(f"kind {kind!r}: there are {', '.join(KINDS)}")
-    try:
-        seed, n = operator.index(seed), operator.index(n)
-    except TypeError:
-        raise ExerciseError(f"seed {seed!r}, n {n!r}: both are whole numbers") from None
+    seed, n = [whole(name, x, error=ExerciseError) for name, x in (("seed", seed), ("n", n))]
     if not 1 <= n <= MOST:
         raise ExerciseError(f"n {n}: a sheet has 1 to {MOST} problems")
     rng, found = Random(f"{kind} {seed}"), dict[str, Problem]()

@@ -1,1 +1,1 @@
-"""What runs a plan: numpy_engine.py, short and always there; numba_engine.py, compiled."""
+"""What runs a plan: numpy_engine.py, short and always there, or numba_engine.py with kernel.py."""

@@ -19,7 +19,7 @@ class Engine:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.parts = {id(p): unpacked(p) for p in (plan.before, plan.block, plan.after)}
+        self.parts = {id(p): unpacked(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
@@ -33,7 +33,7 @@ class Engine:
                     numbers[out] += sums(args, numbers, rows).sum(axis=1)
                 else:
                     operands = [read(args[:, j], numbers, rows) for j in range(args.shape[1])]
-                    y, error = each(self.plan.ops[code].forward, operands)
+                    y, error = applied(self.plan.ops[code].forward, operands)
                     if error and not forward and not bad:  # a rule of the user's own
                         raise error
                     bad |= error is not None
@@ -86,8 +86,8 @@ def sums(pairs: Ints, numbers: Floats, rows: Floats) -> Any:
     return y
 
 
-def each(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None]:
-    """forward of every line and sample; nan where it raises, and what it raises."""
+def applied(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None]:
+    """forward of every line and sample; nan where it raises, and the last error."""
     columns = np.broadcast_arrays(*operands)
     flat = [x.ravel().tolist() for x in columns]
     failed: Exception | None = None

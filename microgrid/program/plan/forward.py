@@ -1,75 +1,57 @@
-"""The forward pass of a tape: every sum of products in one piece."""
+"""The forward pass of a tape: every sum of products becomes one line."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.program.plan.lines import (
-    FORWARD,
-    SUM,
-    Lines,
-    by_size,
-    followed,
-    operands,
-    side,
-    window,
-)
-from microgrid.program.tape import Ints, Tape
+from microgrid.program.plan.lines import SUM, Lines, followed, groups
+from microgrid.program.tape import Ints
 
 
-@dataclass
-class Terms:
-    """Products of two slots: row r adds p[r]·q[r] to the slot of line `root`, in this order.
-
-    `origin` is the line of the tape that the product comes from, `place` its operand there.
-    """
+class Terms(NamedTuple):
+    """Products of two slots: row r adds p[r]·q[r] to the slot of line `root`, in this order."""
 
     root: Ints
     p: Ints
     q: Ints
-    origin: Ints
-    place_p: Ints
+    line: Ints  # of the tape, that the product comes from
+    place_p: Ints  # among the operands there
     place_q: Ints
 
 
-def forward(tape: Tape, lines: Lines) -> Terms:
+def forward(lines: Lines) -> Terms:
     """Add the lines of the forward pass; the terms of its sums.
 
-    A product that is used once, and a sum that is used once as the first operand of another, go
-    into that sum: so a neuron is one line. The order of the additions stays.
+    A sum takes in a product that is used once, and as its first operand another sum that is used
+    once: so a neuron is one line. The order of the additions stays.
     """
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-                out, xs = tape.first + group, operands(tape, group, m)
-                lines.add(out, k, m, xs, FORWARD, window(group), tape.level[out])
-    terms = gathered(tape, lines, products(tape, lines))
+    first = lines.tape.first
+    for code, group, xs in groups(lines.tape, of_sums=False):
+        lines.add(first + group, code, xs.shape[1], xs, lines.forward_order(group))
+    terms = gathered(lines, products(lines))
     roots, counts = np.unique(terms.root, return_counts=True)
-    out, pairs = tape.first + roots, np.stack([terms.p, terms.q], axis=1)
-    lines.add(out, SUM, 2 * counts, pairs, FORWARD, window(roots), tape.level[out])
+    pairs = np.stack([terms.p, terms.q], axis=1)
+    lines.add(first + roots, SUM, 2 * counts, pairs, lines.forward_order(roots))
     return terms
 
 
-def products(tape: Tape, lines: Lines) -> list[Ints]:
-    """One row per product of every sum: its line, its position there, its factors, their places."""
+def products(lines: Lines) -> list[Ints]:
+    """The products of all sums: line, position in it, two factors, their places as operands."""
     rows: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] * 6]
-    for k, op in enumerate(tape.ops):
-        if op.terms is None:
-            continue
-        for m, group in by_size(tape, np.flatnonzero(tape.code == k)):
-            xs, pairs = operands(tape, group, m), op.terms(*range(m))
-            p, q = [side(lines, xs, factors).ravel() for factors in zip(*pairs)]
-            places = [[x if isinstance(x, int) else m for x in factors] for factors in zip(*pairs)]
-            line = np.repeat(group, len(pairs))
-            position, *both = [np.tile(x, len(group)) for x in (range(len(pairs)), *places)]
-            rows.append([line, position, p, q, *both])
+    for code, group, xs in groups(lines.tape, of_sums=True):
+        (p, first), (q, second) = lines.factors(lines.tape.ops[code], xs)
+        count, none = p.shape[1], xs.shape[1]  # the place of what is no operand
+        places = [[x if isinstance(x, int) else none for x in f] for f in (first, second)]
+        position, *both = [np.tile(x, len(group)) for x in (range(count), *places)]
+        rows.append([np.repeat(group, count), position, p.ravel(), q.ravel(), *both])
     return [np.concatenate(column) for column in zip(*rows)]
 
 
-def gathered(tape: Tape, lines: Lines, rows: list[Ints]) -> Terms:
+def gathered(lines: Lines, rows: list[Ints]) -> Terms:
     """The products of sums, in the order in which they are added, each in its outermost sum."""
+    tape = lines.tape
     line, position, p, q, place_p, place_q = rows
     uses = np.bincount(tape.args, minlength=tape.first + len(tape))
     np.add.at(uses, tape.outputs, 1)

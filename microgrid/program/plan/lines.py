@@ -1,39 +1,63 @@
-"""Lines that compute, in no order yet: what forward.py and adjoint.py make of a tape."""
+"""Lines that compute, in no order yet: what forward.py and backward.py make of a tape.
+
+A line sets one slot to an operation of others, to a SUM of products, or to a REDUCE, which adds
+products up over the batch. Its `Order` says when it runs: lines are sorted by
+
+    phase     FORWARD →                          BACKWARD →
+    window      0   │   1   │   2   │ …            0   │   1   │ …
+              the tape from its first line       the tape from its last line
+    rank      the inputs' users first, …         the output's operands first, …
+    depth     0                                  the lines of one local gradient, one by one
+
+and then by code and size. Only lines of one window of the tape are reordered among themselves, so
+that their numbers stay in the cache; lines that are equal in all of this run side by side.
+
+A slot is `per_sample` where it has a number for each sample of a batch (a row), and not one for
+all. It `needs_upstream` where the gradient that comes back matters to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgrid.engine.value import Op
 from microgrid.program.tape import Ints, Tape
 
-SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs; REDUCE over the batch, too
-WINDOW = 8192  # lines of the tape that are reordered among themselves: they stay in the cache
+SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs
+WINDOW = 8192  # lines of the tape
 FORWARD, BACKWARD = 0, 1
 
 
-@dataclass
-class Block:
-    """Lines of one code. What is said by one number holds for all of them."""
+class Order(NamedTuple):
+    """When lines run; a window and a rank for each of them."""
+
+    phase: int
+    window: Ints
+    rank: Ints
+    depth: int = 0
+
+    def take(self, rows: Any) -> Order:
+        return self._replace(window=self.window[rows], rank=self.rank[rows])
+
+
+class Block(NamedTuple):
+    """Lines of one code."""
 
     out: Ints
     code: int
-    size: Any  # number of arguments
+    size: Any  # the number of arguments, of all or of each
     args: Ints  # one after the other
-    phase: int
-    window: Any
-    rank: Any
-    depth: int  # among the lines of one local gradient
+    order: Order
 
 
 class Lines:
-    """Lines in no order yet: `window` and `rank` tell which must come first."""
+    """The lines for a tape, the slots that they use, and the constants."""
 
-    def __init__(self, tape: Tape, varying: Any = None) -> None:
+    def __init__(self, tape: Tape, per_sample: Any) -> None:
+        self.tape = tape
         self.ops = list(tape.ops)
         self.constants = list(tape.constants)
         self.slot_of = {float(x).hex(): tape.inputs + i for i, x in enumerate(tape.constants)}
@@ -41,10 +65,8 @@ class Lines:
         self.slots = tape.first + len(tape)
         self.blocks: list[Block] = []
         self.aliases: list[tuple[Ints, Ints]] = []
-        self.varies = np.zeros(self.slots, dtype=bool)  # has a number for each sample
-        self.late = np.zeros(self.slots, dtype=bool)  # needs what comes back
-        if varying is not None:
-            self.varies[:] = varying
+        self.per_sample = per_sample
+        self.needs_upstream = np.zeros(self.slots, dtype=bool)
 
     def constant(self, x: float) -> int:
         """The slot of a number."""
@@ -55,11 +77,12 @@ class Lines:
             self.constant_slots.append(self.slot_of[key])
         return self.slot_of[key]
 
-    def new(self, count: int) -> Ints:
+    def new(self, count: int, per_sample: Any = False, needs_upstream: Any = False) -> Ints:
         """So many new slots."""
         self.slots += count
-        more = np.zeros(count, dtype=bool)
-        self.varies, self.late = [np.concatenate([x, more]) for x in (self.varies, self.late)]
+        no = np.zeros(count, dtype=bool)
+        self.per_sample = np.concatenate([self.per_sample, no | per_sample])
+        self.needs_upstream = np.concatenate([self.needs_upstream, no | needs_upstream])
         return np.arange(self.slots - count, self.slots)
 
     def code(self, op: Op) -> int:
@@ -67,16 +90,34 @@ class Lines:
             self.ops.append(op)
         return self.ops.index(op)
 
-    def add(
-        self, out: Ints, code: int, size: Any, args: Ints, phase: int, window: Any, rank: Any,
-        depth: int = 0,
-    ) -> None:  # fmt: skip
+    def add(self, out: Ints, code: int, size: Any, args: Ints, order: Order) -> None:
         if len(out):
-            self.blocks.append(Block(out, code, size, args.ravel(), phase, window, rank, depth))
+            self.blocks.append(Block(out, code, size, args.ravel(), order))
+
+    def forward_order(self, line: Ints) -> Order:
+        """The order of what computes these lines of the tape."""
+        return Order(FORWARD, line // WINDOW, self.tape.level[self.tape.first + line])
+
+    def backward_order(self, line: Ints, slot: Ints, depth: int = 0) -> Order:
+        """The order of what these lines of the tape send back, with the ranks of some slots."""
+        level, window = self.tape.level, (len(self.tape) - line) // WINDOW
+        return Order(BACKWARD, window, level.max() - level[slot], depth)
 
     def alias(self, slots: Ints, to: Ints) -> None:
         """Let slots stand for others, which hold the same number."""
         self.aliases.append((slots, to))
+
+    def factors(self, op: Op, xs: Ints) -> list[tuple[Ints, Sequence[Any]]]:
+        """The first factors of all products of an operation, and the second, a row per line.
+
+        With each matrix what its columns are: an operand by its place, or a number.
+        """
+        terms: Any = op.terms
+        return [
+            (np.stack([xs[:, f] if isinstance(f, int) else np.full(len(xs), self.constant(f))
+                       for f in places], axis=1), places)
+            for places in zip(*terms(*range(xs.shape[1])))
+        ]  # fmt: skip
 
     def resolved(self) -> Ints:
         """The slot that holds the number of each slot."""
@@ -86,31 +127,6 @@ class Lines:
         return followed(to)
 
 
-def window(line: Any) -> Any:
-    """The window that a line of the tape is in, counted from its beginning or its end."""
-    return line // WINDOW
-
-
-def operands(tape: Tape, lines: Ints, count: int) -> Ints:
-    """The operands of lines that have `count` each, a row per line."""
-    found: Ints = tape.args[tape.start[lines][:, None] + np.arange(count)]
-    return found
-
-
-def by_size(tape: Tape, lines: Ints) -> list[tuple[int, Ints]]:
-    """The lines in groups that have equally many operands."""
-    sizes = np.diff(tape.start)[lines]
-    return [(int(m), lines[sizes == m]) for m in np.unique(sizes)]
-
-
-def side(lines: Lines, xs: Ints, factors: Sequence[int | float]) -> Ints:
-    """One factor of each product, a row per line: an operand by its place, or a number."""
-    columns = [
-        xs[:, f] if isinstance(f, int) else np.full(len(xs), lines.constant(f)) for f in factors
-    ]
-    return np.stack(columns, axis=1)
-
-
 def followed(to: Ints) -> Ints:
     """Where the arrows end."""
     while True:
@@ -118,3 +134,17 @@ def followed(to: Ints) -> Ints:
         if (further == to).all():
             return to
         to = further
+
+
+def groups(tape: Tape, of_sums: bool) -> Iterator[tuple[int, Ints, Ints]]:
+    """Lines of the tape that are alike: their code, their numbers, their operands, a row each.
+
+    With `of_sums` those whose operation is a sum of products, else all others.
+    """
+    sizes = np.diff(tape.start)
+    for code, op in enumerate(tape.ops):
+        if (op.terms is not None) == of_sums:
+            lines = np.flatnonzero(tape.code == code)
+            for size in np.unique(sizes[lines]):
+                alike = lines[sizes[lines] == size]
+                yield code, alike, tape.args[tape.start[alike][:, None] + np.arange(size)]

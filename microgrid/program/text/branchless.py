@@ -1,7 +1,7 @@
-"""What each language calls things, and functions of Python written in it, where needed branchless.
+"""How the languages spell things, and functions of Python written in them, without branches.
 
-Arrays compute many samples at once, where no `if` can choose: both sides are computed, and where()
-chooses. A function that has no such text raises Untranslatable.
+Arrays compute many samples at once, so no `if` can choose among them: both sides are computed, and
+where() chooses. A function that has no such text raises Untranslatable.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import itertools
 import math
-import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from microgrid.engine import numeric
 from microgrid.engine.errors import MicrogridError
+from microgrid.engine.functions import OPERATORS
+from microgrid.views.notation import joined
 
 INDENT = "    "
 LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
-SIGNS = {
-    operator.add: "({}) + ({})", operator.sub: "({}) - ({})", operator.mul: "({}) * ({})",
-    operator.truediv: "({}) / ({})", operator.pow: "({}) ** ({})", operator.neg: "-({})",
-    operator.pos: "({})", operator.abs: "abs({})",
-}  # fmt: skip
+SIGNS = {name: op.text.replace("^", "**") for name, op in OPERATORS.items()}
+SIGNS |= {"neg": "-{}", "pos": "+{}", "abs": "abs({})"}
 FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum", min: "minimum"}
 SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
 
@@ -39,7 +39,7 @@ class Untranslatable(MicrogridError, ValueError):
 
 @dataclass(frozen=True)
 class Library:
-    """What a language calls things; the functions of math that it has, by their names there."""
+    """How a language spells things; `functions` are those of math, by their names in math."""
 
     imports: str
     prefix: str  # empty for plain Python
@@ -50,25 +50,32 @@ class Library:
     note: str = ""
 
     def core(self, f: Any) -> Any:
-        """What a function of numeric.py does to floats; another function as it is.
+        """The function of floats behind one of numeric.py; another function as it is.
 
-        The core of a power leaves it to IEEE arithmetic what Python would raise.
+        The core of a power is for arrays alone: Python raises where IEEE arithmetic gives a number.
         """
         core = inspect.unwrap(f) if getattr(f, "__module__", "") == numeric.__name__ else f
         return f if core is numeric.float_power and not self.prefix else core
 
     def arrays(self, operands: Sequence[str]) -> str:
-        """Operands of a function; PyTorch's take tensors only."""
+        """The operands #1, #2, … of a call. PyTorch's functions take tensors only; see `join`."""
         torch = self.prefix == "torch"
-        return ", ".join(
-            [f"tensor({x})" if torch and LITERAL.fullmatch(x) else x for x in operands]
-        )
+        return ", ".join([f"tensor({x})" if torch and x[0] == "#" else x for x in operands])
+
+    def join(self, pieces: Sequence[str], operands: Sequence[str]) -> str:
+        """A template with its operands: those that are no literals are tensors already."""
+        pieces = [piece.replace("^", " ** ") for piece in pieces]
+        for i, operand in enumerate(operands):
+            if pieces[i].endswith("tensor(") and not LITERAL.fullmatch(operand):
+                pieces[i] = pieces[i].removesuffix("tensor(")
+                pieces[i + 1] = pieces[i + 1].removeprefix(")")
+        return joined(pieces, operands)
 
     def where(self, condition: str, a: str, b: str) -> str:
         own = "" if "where" in self.helpers else f"{self.prefix}."
         return f"{own}where({condition}, {a}, {b})"
 
-    def folded(self, name: str, operands: Sequence[str]) -> str:
+    def fold(self, name: str, operands: Sequence[str]) -> str:
         """The largest or smallest of several, two at a time."""
         if len(operands) > 4:
             return f"functools.reduce({self.prefix}.{name}, ({self.arrays(operands)}))"
@@ -76,9 +83,9 @@ class Library:
 
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
-        if f in SIGNS:
-            return SIGNS[f].format(*operands)
         name, plain = f.__name__, ", ".join(operands)
+        if f.__module__ == "_operator" and name in SIGNS:
+            return SIGNS[name].format(*operands)
         if f is abs or (f.__module__ == "builtins" and not self.prefix):
             return f"{name}({plain})"
         if f.__module__ == "math":
@@ -91,11 +98,11 @@ class Library:
         raise Untranslatable(f"{f.__module__}.{name} has no counterpart")
 
 
-FAR_OUT = """ works, too; but where a branch
-overflows that is not taken, it may give nan, and value_and_grad does not."""
+FAR_OUT = """ works, too. Its gradient may be
+nan where an unused branch overflows; value_and_grad is right there."""
 BATCH = """
-An entry may also be an array, with a number for each sample of a batch; then the gradients, too,
-have a number for each sample: add up those of entries that the samples share."""
+An entry may also be an array with a number for each sample of a batch. Then the gradients have a
+number for each sample, too: add up those of entries that the samples share."""
 OWN = frozenset({"hypot", "logaddexp", "square", "reciprocal"})
 SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
 SAME += "trunc isnan isinf isfinite frexp ldexp"
@@ -147,24 +154,22 @@ LIBRARIES = {
     ),
 }  # fmt: skip
 MODULES = {"math", "functools", "operator", "jax", "jnp", "np", "torch"}
-Take = Callable[[str, Any], None]  # sees to it that a name means this thing where the text stands
+Take = Callable[[str, Any], None]  # makes a name mean this thing where the text stands
 
 
 class Function:
-    """A function of Python that stands as a plain `def` in a file."""
+    """A function of Python whose text stands in a file: a plain `def`, or a lambda."""
 
     def __init__(self, f: FunctionType) -> None:
-        if f.__name__ == "<lambda>":
-            raise Untranslatable("its function is a lambda: write a def")
-        try:
-            self.lines = textwrap.dedent(inspect.getsource(f.__code__)).splitlines()
-            tree = ast.parse("\n".join(self.lines)).body[0]
-        except (OSError, SyntaxError):
-            tree = ast.Pass()
-        if not isinstance(tree, ast.FunctionDef):
-            raise Untranslatable(f"the text of {f.__name__} is in no file")
+        name, body = f.__name__, list[ast.stmt]()
+        with suppress(OSError, SyntaxError):
+            text_of = lambda_as_def if name == "<lambda>" else inspect.getsource
+            self.lines = textwrap.dedent(text_of(f.__code__)).splitlines()
+            body = ast.parse("\n".join(self.lines)).body
+        if not body or not isinstance(tree := body[0], ast.FunctionDef):
+            raise Untranslatable(f"the text of {name} is in no file")
         if f.__module__ != numeric.__name__ and tree.decorator_list:
-            raise Untranslatable(f"{f.__name__} is decorated")
+            raise Untranslatable(f"{name} is decorated")
         self.f, self.tree = f, tree
         self.arguments = [n for n in ast.walk(tree) if isinstance(n, ast.arg)]
         for a in self.arguments:
@@ -172,8 +177,8 @@ class Function:
         self.local = {a.arg for a in self.arguments} | {*stored(tree.body)}
         self.local |= {n.name for s in tree.body for n in ast.walk(s)
                        if isinstance(n, ast.FunctionDef)}  # fmt: skip
-        self.cells = {k: c.cell_contents
-                      for k, c in zip(f.__code__.co_freevars, f.__closure__ or ())}  # fmt: skip
+        cells = [cell.cell_contents for cell in f.__closure__ or ()]
+        self.cells = dict(zip(f.__code__.co_freevars, cells))
 
     def meaning(self, name: str) -> Any:
         """What a name stands for that is not local."""
@@ -192,7 +197,7 @@ class Function:
             if n.id in self.local or (n.id, meaning := self.meaning(n.id)) == ("math", math):
                 continue
             if n.id in self.cells and isinstance(meaning, int | float):
-                numbers[n.id] = number_text(meaning)
+                numbers[n.id] = literal(meaning)
             elif meaning is not vars(builtins).get(n.id, self):
                 take(n.id, meaning)
         lines = self.lines[body[0].lineno - 1 : self.tree.end_lineno]
@@ -204,10 +209,23 @@ class Function:
         return head + re.sub(r"  # type: ignore.*", "", "\n".join(lines))
 
 
+def lambda_as_def(code: CodeType) -> str:
+    """The text of a lambda as a `def`; the places of its instructions tell which one it is."""
+    places = [((p[0], p[2]), (p[1], p[3])) for p in code.co_positions() if p[3]]
+    found = []
+    for n in ast.walk(ast.parse("".join(inspect.findsource(code)[0]))):
+        if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno:
+            x: Any = n.body
+            first, last = (x.lineno, x.col_offset), (x.end_lineno, x.end_col_offset)
+            if all(first <= begin and end <= last for begin, end in places):
+                found.append(f"def f({ast.unparse(n.args)}):\n    return {ast.unparse(x)}")
+    return found[-1] if found and (places or len(found) == 1) else ""  # the innermost
+
+
 class Branchless:
     """Translates a function of numbers into one of arrays: where() takes the place of `if`.
 
-    `number` and `condition` give expressions as text, `block` statements and what they return.
+    `number` and `condition` write expressions, `block` writes statements.
     """
 
     def __init__(self, function: Function, library: Library, take: Take) -> None:
@@ -232,33 +250,33 @@ class Branchless:
 
     # Statements.
 
-    def block(self, stmts: Sequence[ast.stmt]) -> tuple[list[str], str | None]:
+    def block(self, statements: Sequence[ast.stmt]) -> tuple[list[str], str | None]:
         """Lines without branches, and the text of what is returned, if anything is."""
         lines: list[str] = []
-        for i, s in enumerate(stmts):
+        for i, s in enumerate(statements):
             match s:
                 case ast.Return(value=ast.expr() as value):
                     return lines, self.number(value)
                 case ast.Expr(value=ast.Constant(value=str(text))):
                     lines.append(repr(text.partition("\n")[0]))
                 case ast.Assign(targets=[target]):
-                    lines.append(self.assigned(target, s.value))
+                    lines.append(self.assignment(target, s.value))
                 case ast.AugAssign(target=ast.Name() as target):  # not in place: arrays are shared
-                    lines.append(self.assigned(target, ast.BinOp(target, s.op, s.value)))
-                case ast.For(orelse=[]) if not leaves(s):
+                    lines.append(self.assignment(target, ast.BinOp(target, s.op, s.value)))
+                case ast.For(orelse=[]) if not may_leave(s):
                     lines += self.loop(s)
-                case ast.If() if leaves(s):
-                    more, result = self.early(s, stmts[i + 1 :])
+                case ast.If() if may_leave(s):
+                    more, result = self.early_return(s, statements[i + 1 :])
                     return lines + more, result
                 case ast.If():
-                    lines += self.merged(s)
+                    lines += self.choice_of_names(s)
                 case ast.Pass():
                     pass
                 case _:
                     raise refused(s)
         return lines, None
 
-    def assigned(self, target: ast.expr, value: ast.expr) -> str:
+    def assignment(self, target: ast.expr, value: ast.expr) -> str:
         text = self.number(value)  # first: the target changes what names mean
         return f"{self.target(target)} = {text}"
 
@@ -282,10 +300,10 @@ class Branchless:
         body = self.block(s.body)[0] or ["pass"]
         return [*lines, head, *[INDENT + x for x in body]]
 
-    def early(self, s: ast.If, rest: Sequence[ast.stmt]) -> tuple[list[str], str]:
+    def early_return(self, s: ast.If, rest: Sequence[ast.stmt]) -> tuple[list[str], str]:
         """`if c: return a` and the rest: where(c, a, rest)."""
         condition = self.condition(s.test)
-        then, other = [x if ends(x) else [*x, *rest] for x in (s.body, s.orelse)]
+        then, other = [x if always_returns(x) else [*x, *rest] for x in (s.body, s.orelse)]
         lines, a, _ = self.branch(then, stored(then))
         used = re.findall(r"\w+", f"{condition} {a}")  # must still be what they are
         more, b, _ = self.branch(other, [n for n in stored(other) if self.now.get(n) in used])
@@ -293,24 +311,24 @@ class Branchless:
             raise Untranslatable(f"nothing is returned beside `{first_line(s)}`")
         return lines + more, self.library.where(condition, a, b)
 
-    def merged(self, s: ast.If) -> list[str]:
+    def choice_of_names(self, s: ast.If) -> list[str]:
         """`if c: x = a`: x = where(c, a, x)."""
         condition = self.condition(s.test)
         lines, _, then = self.branch(s.body, stored(s.body))
         more, _, other = self.branch(s.orelse, stored(s.orelse))
         then, other = self.now | then, self.now | other
-        names = [n for n in dict.fromkeys(stored([s])) if n in then and n in other]
+        names = [n for n in stored([s]) if n in then and n in other]
         chosen = [self.library.where(condition, then[n], other[n]) for n in names]
         targets = [self.target(ast.Name(n)) for n in names]
         return [*lines, *more, f"{', '.join(targets)} = {', '.join(chosen)}"] if names else []
 
     def branch(
-        self, stmts: Sequence[ast.stmt], names: Sequence[str]
+        self, statements: Sequence[ast.stmt], names: Sequence[str]
     ) -> tuple[list[str], str | None, dict[str, str]]:
         """A block that calls these names its own way; with it, what they are at its end."""
         before = self.now, self.own
         self.now, self.own = dict(self.now), self.own | {n: self.fresh(n) for n in names}
-        lines, result = self.block(stmts)
+        lines, result = self.block(statements)
         found = {n: self.now[n] for n in names if n in self.now}
         self.now, self.own = before
         if result is None and len(lines) == len(found) == 1:  # one expression needs no line
@@ -319,44 +337,54 @@ class Branchless:
 
     def fresh(self, name: str) -> str:
         """A name that is not yet there."""
-        count = 1
-        while f"{name}_{count}" in self.taken:
-            count += 1
-        self.taken.add(f"{name}_{count}")
-        return f"{name}_{count}"
+        unique = next(x for i in itertools.count(1) if (x := f"{name}_{i}") not in self.taken)
+        self.taken.add(unique)
+        return unique
 
-    # Expressions.
+    # Expressions: their texts bind as strongly as a name, so that any text may stand around them.
 
     def number(self, node: ast.expr) -> str:
         """The text of a number, or of a sequence of numbers."""
+        spot, found = self.spot, node
         match node:
             case ast.Constant(value=int() | float() as x):
-                return f"({number_text(float(x) if isinstance(x, bool) else x)})"
+                return f"({literal(float(x) if isinstance(x, bool) else x)})"
             case ast.Name(id=name):
-                return self.name(name)
-            case ast.Attribute(value=ast.Name(id="math"), attr=name):
-                return f"math.{name}"
+                return self.current_name(name)
+            case ast.Attribute(value=ast.Name(id="math")):
+                return ast.unparse(node)
             case ast.Compare() | ast.UnaryOp(op=ast.Not()):
                 return self.library.where(self.condition(node), "1.0", "0.0")
-            case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
-                sign = "-" if isinstance(node.op, ast.USub) else ""
-                return f"({sign}{self.number(node.operand)})"
-            case ast.BinOp():
-                sign = ast.unparse(ast.BinOp(ast.Name("a"), node.op, ast.Name("b")))[1:-1]
-                return f"({self.number(node.left)}{sign}{self.number(node.right)})"
             case ast.IfExp():
-                return self.conditional(node)
-            case ast.Tuple(elts=elts):
-                return f"({''.join([self.number(x) + ', ' for x in elts])})"
-            case ast.List(elts=elts):
-                return f"[{', '.join(map(self.number, elts))}]"
-            case ast.Subscript(slice=index):
-                return f"{self.number(node.value)}[{ast.unparse(index)}]"
-            case ast.ListComp(generators=[ast.comprehension(ifs=[]) as g]):
-                return self.comprehension(node.elt, g)
+                return self.choice(node.test, node.body, node.orelse)
             case ast.Call(keywords=[]):
                 return self.call(node)
-        raise refused(node)
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.number(node.operand)
+            case ast.UnaryOp(op=ast.USub()):
+                found = ast.UnaryOp(node.op, spot(node.operand))
+            case ast.BinOp():
+                found = ast.BinOp(spot(node.left), node.op, spot(node.right))
+            case ast.Tuple(elts=elts):
+                found = ast.Tuple([*map(spot, elts)])
+            case ast.List(elts=elts):
+                found = ast.List([*map(spot, elts)])
+            case ast.Subscript(slice=index):
+                found = ast.Subscript(spot(node.value), index)
+            case ast.ListComp(generators=[ast.comprehension(ifs=[]) as g]):
+                over, before = self.number(g.iter), self.now
+                self.now = dict(before)  # its names end with it
+                head = f"for {self.target(g.target)} in {over}"
+                text = f"[{self.number(node.elt)} {head}]"
+                self.now = before
+                return text
+            case _:
+                raise refused(node)
+        return f"({ast.unparse(found)})"
+
+    def spot(self, node: ast.expr) -> ast.Name:
+        """The text of a number in a tree that is to be written."""
+        return ast.Name(self.number(node))
 
     def condition(self, node: ast.expr) -> str:
         """The text of something true or false."""
@@ -367,32 +395,22 @@ class Branchless:
             case ast.UnaryOp(op=ast.Not()):
                 return f"({self.condition(node.operand)} ^ True)"  # ~ does not invert Python's True
             case ast.Compare():
-                terms = [self.number(x) for x in (node.left, *node.comparators)]
-                signs = [ast.unparse(ast.Compare(ast.Name("a"), [x], [ast.Name("b")]))[1:-1]
-                         for x in node.ops]  # fmt: skip
-                if {x.strip() for x in signs} - {"<", "<=", ">", ">=", "==", "!="}:
+                if any(isinstance(x, ast.Is | ast.IsNot | ast.In | ast.NotIn) for x in node.ops):
                     raise refused(node)
-                links = [f"({a}{x}{b})" for a, x, b in zip(terms, signs, terms[1:])]
-                return f"({' & '.join(links)})"
+                terms = [self.spot(x) for x in (node.left, *node.comparators)]
+                links = [ast.Compare(a, [x], [b]) for a, x, b in zip(terms, node.ops, terms[1:])]
+                return f"({' & '.join([f'({ast.unparse(x)})' for x in links])})"
         return f"({self.number(node)} != 0)"
 
-    def conditional(self, node: ast.IfExp) -> str:
-        """a if c else b, also of two tuples."""
-        condition, a, b = self.condition(node.test), node.body, node.orelse
+    def choice(self, test: ast.expr, a: ast.expr, b: ast.expr) -> str:
+        """a if test else b, also of two tuples."""
+        condition = self.condition(test)
         if isinstance(a, ast.Tuple) and isinstance(b, ast.Tuple) and len(a.elts) == len(b.elts):
             pairs = [(self.number(x), self.number(y)) for x, y in zip(a.elts, b.elts)]
             return f"({''.join([self.library.where(condition, *p) + ', ' for p in pairs])})"
         return self.library.where(condition, self.number(a), self.number(b))
 
-    def comprehension(self, each: ast.expr, g: ast.comprehension) -> str:
-        over, before = self.number(g.iter), self.now
-        self.now = dict(before)  # its names end with it
-        head = f"for {self.target(g.target)} in {over}"
-        text = f"[{self.number(each)} {head}]"
-        self.now = before
-        return text
-
-    def name(self, name: str) -> str:
+    def current_name(self, name: str) -> str:
         """A name as it is now; takes in what is not local."""
         if name in self.function.local:
             if name not in self.now:
@@ -402,12 +420,12 @@ class Branchless:
         if not isinstance(meaning, int | float):
             raise Untranslatable(f"{name} is no number")
         if name in self.function.cells:
-            return f"({number_text(meaning)})"
+            return f"({literal(meaning)})"
         self.take(name, meaning)
         return name
 
     def call(self, node: ast.Call) -> str:
-        """A call, as the library writes it."""
+        """A call, as the library spells it."""
         library, args = self.library, node.args
         match node.func:
             case ast.Call(func=ast.Name(id="type")):
@@ -420,9 +438,9 @@ class Branchless:
                 raise refused(node)
         core = library.core(meaning)
         if core is numeric.where:
-            return self.conditional(ast.IfExp(*args))
+            return self.choice(*args)
         if core in FOLDS:
-            return self.folded(FOLDS[core], args)
+            return self.fold(FOLDS[core], args)
         operands = ", ".join(map(self.number, args))
         if core is float:
             return operands
@@ -431,30 +449,29 @@ class Branchless:
         if core in SEQUENCES:
             return f"{name}({operands})"
         if isinstance(core, BuiltinFunctionType):
-            if core.__module__ != "math":
-                return library.builtin(core, list(map(self.number, args)))
-            if any(map(self.loads, args)):
-                return library.builtin(core, list(map(self.operand, args)))
-            return f"math.{core.__name__}({operands})"  # of constants it stays
+            if core.__module__ == "math" and not any(map(self.locals_of, args)):
+                return f"math.{core.__name__}({operands})"  # of constants it stays
+            write = self.operand if core.__module__ == "math" else self.number
+            return f"({library.builtin(core, list(map(write, args)))})"
         if not isinstance(core, FunctionType):
             raise refused(node)
         self.take(name, meaning)
         return f"{name}({operands})"
 
-    def folded(self, name: str, args: Sequence[ast.expr]) -> str:
+    def fold(self, name: str, args: Sequence[ast.expr]) -> str:
         """The largest or smallest of several numbers, or of one sequence."""
         if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List):
             args = args[0].elts
         if len(args) > 1:
-            return self.library.folded(name, list(map(self.operand, args)))
+            return self.library.fold(name, list(map(self.operand, args)))
         return f"functools.reduce({self.library.prefix}.{name}, {self.number(args[0])})"
 
     def operand(self, node: ast.expr) -> str:
         """An operand of a library's function; PyTorch's take no plain numbers."""
-        plain = self.library.prefix == "torch" and self.loads(node) <= self.loose
+        plain = self.library.prefix == "torch" and self.locals_of(node) <= self.loose
         return f"tensor({self.number(node)})" if plain else self.number(node)
 
-    def loads(self, node: ast.expr) -> set[str]:
+    def locals_of(self, node: ast.expr) -> set[str]:
         """The local names that an expression depends on."""
         return {n.id for n in names_in([node])} & self.function.local
 
@@ -473,29 +490,27 @@ def plain_numbers(tree: ast.FunctionDef) -> set[str]:
 
 def names_in(nodes: Iterable[ast.AST], context: type = ast.Load) -> Iterator[ast.Name]:
     """The names that are read, or with ast.Store set."""
-    for node in nodes:
-        for n in ast.walk(node):
-            if isinstance(n, ast.Name) and isinstance(n.ctx, context):
-                yield n
+    found = (n for node in nodes for n in ast.walk(node))
+    return (n for n in found if isinstance(n, ast.Name) and isinstance(n.ctx, context))
 
 
-def stored(stmts: Sequence[ast.stmt]) -> list[str]:
+def stored(statements: Sequence[ast.stmt]) -> list[str]:
     """The names that statements set, in order."""
-    return list(dict.fromkeys([n.id for n in names_in(stmts, ast.Store)]))
+    return list(dict.fromkeys([n.id for n in names_in(statements, ast.Store)]))
 
 
-def ends(stmts: Sequence[ast.stmt]) -> bool:
+def always_returns(statements: Sequence[ast.stmt]) -> bool:
     """Whether a block always returns."""
-    match stmts:
+    match statements:
         case [*_, ast.If(body=body, orelse=orelse)]:
-            return ends(body) and ends(orelse)
+            return always_returns(body) and always_returns(orelse)
         case [*_, ast.Return()]:
             return True
     return False
 
 
-def leaves(s: ast.stmt) -> bool:
-    """Whether a statement may leave what it stands in."""
+def may_leave(s: ast.stmt) -> bool:
+    """Whether a statement may leave the block around it."""
     return any(isinstance(n, ast.Return | ast.Break | ast.Continue) for n in ast.walk(s))
 
 
@@ -507,6 +522,6 @@ def refused(node: ast.AST) -> Untranslatable:
     return Untranslatable(f"no array can follow `{first_line(node)}`")
 
 
-def number_text(x: float) -> str:
+def literal(x: float) -> str:
     """A number as Python writes it."""
     return repr(x) if math.isfinite(x) else f"{'-' * (x < 0)}math.{abs(x)}"

@@ -1,16 +1,16 @@
 """A recorded program as text that runs on its own: in plain Python, NumPy, JAX or PyTorch.
 
 Plain Python gets the functions of numeric.py as they stand there, and so the bits of the program;
-the libraries get them translated (translate.py). So a new operation needs no line here.
+the libraries get them translated (branchless.py). So a new operation needs no line here.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -18,175 +18,139 @@ import numpy as np
 
 from microgrid.engine import numeric, ops
 from microgrid.engine.errors import GraphError
-from microgrid.engine.value import Op
-from microgrid.program.forms import Form
-from microgrid.program.tape import LAST_BIT, Tape
+from microgrid.engine.value import Constant, Op, Value
+from microgrid.program.signature import Signature
+from microgrid.program.structure import Structure
+from microgrid.program.tape import Tape
 from microgrid.program.text.branchless import (
     FOLDS,
     INDENT,
     LIBRARIES,
-    LITERAL,
     MODULES,
     Branchless,
     Function,
     Untranslatable,
-    number_text,
+    literal,
 )
 from microgrid.program.text.statements import (
-    ARITHMETIC,
     RESERVED,
-    Apply,
-    Expression,
-    Statement,
+    Statements,
     identifier,
-    operations,
-    product,
-    tidy,
-    wengert,
-    written,
+    sum_template,
+    terms_of,
+    total,
 )
+from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
+IGNORING = '@np.errstate(all="ignore")  # all branches are computed, where one is needed'
 WIDTH, STANDARD = 100, ("functools", "math", "operator")
 PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
 
 
-def source(
-    tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
-    result: Form | None = None,
-) -> str:  # fmt: skip
-    """A program as a module of its own, with `value` and, for one output, `value_and_grad`.
-
-    `result` is the form in which `value` returns several outputs; a flat list without it.
-    """
-    if language not in LIBRARIES:
-        raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
-    return Module(tape, forms, names, language, result).text()
-
-
 class Module:
-    """The text of one program in one language."""
+    """A program as a module of its own, with `value` and, for one output, `value_and_grad`."""
 
-    def __init__(
-        self, tape: Tape, forms: Sequence[Form], names: Sequence[str], language: str,
-        result: Form | None,
-    ) -> None:  # fmt: skip
-        self.tape, self.forms, self.result = tape, forms, result
+    def __init__(self, tape: Tape, signature: Signature, language: str) -> None:
+        if language not in LIBRARIES:
+            raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
+        self.signature, self.single = signature, len(tape.outputs) == 1
         self.library, self.helpers = LIBRARIES[language], Helpers(language)
-        self.single = len(tape.outputs) == 1
-        everything = (1 << min(len(forms), LAST_BIT + 1)) - 1
-        self.w = wengert(tape, everything if self.single else None)
-        found = [op for s in [*self.w.forward, *self.w.backward]
-                 for e in (s.value, *[x for pair in s.terms for x in pair])
-                 for op in operations(e) if op not in ARITHMETIC]  # fmt: skip
-        for op in sorted(dict.fromkeys(found), key=lambda op: ops.TABLE.get(op.name) is not op):
-            self.helpers.call(op, ["1.0"] * (op.arity or 2))  # only to know the names
+        self.notation = replace(
+            PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
+        )
+        self.statements = s = Statements(tape)
+        for op in sorted(s.operations, key=lambda op: ops.TABLE.get(op.name) is not op):
+            if op not in ARITHMETIC:  # only to know the names of its helpers
+                self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
         taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
-        self.names = {slot: identifier(label, taken) for slot, label in self.w.labels.items()}
+        self.names = s.names(taken)
+        taken |= {*self.names.values()}
         self.parameters, begin = [], 0
-        for form, name in zip(forms, names):  # one number is called like its argument
-            own = self.names.get(begin, "") if form.kind is float else ""
-            alike = own == identifier(name, set())
+        for structure, name in zip(signature.arguments, signature.names):
+            own = self.names[s.inputs[begin]] if structure.kind is float else ""
+            alike = own == identifier(name, set())  # one number is called like its argument
             self.parameters.append(own if alike else identifier(name, taken))
-            begin += form.size
+            begin += structure.size
+        self.gradient_of = {gradient: v for v, gradient in s.gradient.items()}
+        self.forward, self.backward = [
+            [line for v in nodes for line in self.statement(v)] for nodes in (s.forward, s.backward)
+        ]
 
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
-        functions = [self.function("value")]
-        functions += [self.function("value_and_grad")] if self.single else []
-        texts = list(self.helpers.texts.values())
-        functions = [x for x in texts if "\n" in x] + functions
+        texts = [*self.helpers.texts.values()]
         constants = "\n".join([x for x in texts if "\n" not in x])
+        functions = [x for x in texts if "\n" in x]
+        functions += map(self.function, ["value", "value_and_grad"][: 1 + self.single])
         for name, helper in reversed(self.library.helpers.items()):
-            if any(uses(x, rf"{name}[(,]") for x in functions):
+            if any(mentions(x, rf"{name}[(,]") for x in functions):
                 functions.insert(0, helper)
         used = "\n".join([constants, *functions])
-        imports = {f"import {m}" for m in STANDARD if uses(used, rf"{m}\.")}
+        imports = {f"import {m}" for m in STANDARD if mentions(used, rf"{m}\.")}
         libraries = self.library.imports.splitlines()
-        libraries = [x for x in libraries if uses(used, re.escape(f"{x.split()[-1]}."))]
+        libraries = [x for x in libraries if mentions(used, re.escape(f"{x.split()[-1]}."))]
         head = [self.header(), "\n".join(sorted(imports | self.helpers.imports)),
                 "\n".join(libraries), constants]  # fmt: skip
         return "\n\n\n".join(["\n\n".join(filter(None, head)), *functions]) + "\n"
 
     def header(self) -> str:
-        """What the functions are, what they take and what else is to know."""
-        arguments = ", ".join(self.parameters)
-        also = f" and value_and_grad({arguments})" if self.single else ""
-        said = f"value({arguments}){also}: made by microgrid from a recorded program."
-        shapes = "; ".join([f"{p} is {form}" for p, form in zip(self.parameters, self.forms)])
+        """The docstring: what the functions are, what they take and what else is to know."""
+        takes = ", ".join(self.parameters)
+        also = f" and value_and_grad({takes})" if self.single else ""
+        said = f"value({takes}){also}: made by microgrid from a recorded program."
+        arguments = self.signature.arguments
+        shapes = "; ".join([f"{p} is {x}" for p, x in zip(self.parameters, arguments)])
         note = f"{shapes or 'There are no arguments'}."
-        if any(form.kind is not float for form in self.forms):
+        if any(x.kind is not float for x in arguments):
             note += " Lists may also be arrays."
             note += " Gradients come as (nested) lists." * self.single
-        text = "\n\n".join(["\n".join(filled(x, WIDTH - 3)) for x in (said, note)])
+        text = "\n\n".join(["\n".join(rows_of(x, WIDTH - 3)) for x in (said, note)])
         return f'"""{text}\n{self.library.note.lstrip()}'.rstrip() + '\n"""'
 
     def function(self, name: str) -> str:
         """`value`, or `value_and_grad` with the statements of the backward pass."""
-        forward = [line for s in self.w.forward for line in self.statement(s)]
-        lines = [*self.unpacked(), *forward]
+        lines = [*self.unpacked(), *self.forward]
         if name != "value":
-            backward = [line for s in self.w.backward for line in self.statement(s)]
-            lines = [*self.unpacked(), *["# forward"] * bool(backward), *forward,
-                     "", "# backward: upstream × local", *backward]  # fmt: skip
+            lines = [*self.unpacked(), *["# forward"] * bool(self.backward), *self.forward,
+                     "", "# backward: upstream × local", *self.backward]  # fmt: skip
         lines.append(f"return {self.returned(name)}")
         body = fitted("\n".join([f"{INDENT}{x}".rstrip() for x in lines]))
         text = f"def {name}({', '.join(self.parameters)}):\n{body}"
         if "np.where" in "".join([text, *self.helpers.texts.values()]).replace("jnp.where", ""):
-            text = (
-                '@np.errstate(all="ignore")  # all branches are computed, where one is needed\n'
-                + text
-            )
+            text = f"{IGNORING}\n{text}"
         return text
 
     def unpacked(self) -> list[str]:
-        """The entries of the arguments get their names."""
-        entries = map(self.names.__getitem__, range(self.tape.inputs))
-        pairs = [(nested(form, entries), p) for form, p in zip(self.forms, self.parameters)]
+        """Statements that give the entries of the arguments their names."""
+        names = iter([self.names[v] for v in self.statements.inputs])
+        pairs = [(nested(x, names), p) for x, p in zip(self.signature.arguments, self.parameters)]
         return [line for names, p in pairs for line in unpack(names, p, self.library.array)]
 
-    def statement(self, s: Statement) -> list[str]:
-        """One statement, or several where a sum is very long."""
-        name, pairs = self.names[s.slot], s.terms
-        if isinstance(s.value, Apply) and s.value.op.terms and s.value.op.arity is None:
-            pairs = tuple(s.value.op.terms(*s.value.operands))
-        terms = [self.term(product(p, q, ops.mul)) for p, q in pairs] or [self.term(s.value)]
-        if len(terms) == 1 and LITERAL.fullmatch(terms[0]):
-            of = next(slot for slot, made in self.w.gradient.items() if made == s.slot)
-            terms = [self.everywhere(of, terms[0])]
-        lines = [f"{name} = {added(terms[:PIECE])}"]
-        for i in range(PIECE, len(terms), PIECE):
-            lines.append(f"{name} = {added([name, *terms[i : i + PIECE]])}")
-        return lines
-
-    def everywhere(self, slot: int, number: str) -> str:
-        """The gradient of a slot that is a mere number, for each sample of a batch."""
-        if not (prefix := self.library.prefix):
-            return number
-        like = {"1.0": "ones_like({})", "0.0": "zeros_like({})"}
-        call = like.get(number, f"full_like({{}}, {number})")
-        return f"{prefix}.{call.format(self.names[slot])}"
-
-    def term(self, e: Expression) -> str:
-        """An expression without needless brackets."""
-        return tidy(written(e, self.names, self.helpers.call, number_text))
+    def statement(self, v: Value) -> list[str]:
+        """The statement of a node, or several where a sum is very long."""
+        name = self.names[v]
+        if type(v) is Constant:  # a gradient that is a mere number, for each sample of a batch
+            like = f"{'ones' if v._number else 'zeros'}_like({self.names[self.gradient_of[v]]})"
+            prefix = self.library.prefix
+            return [f"{name} = {prefix}.{like}" if prefix else f"{name} = {literal(v._number)}"]
+        terms = terms_of(v, self.names)
+        if terms[0][0] is v:
+            return [f"{name} = {write(v, self.notation, self.names)}"]
+        pieces = [terms[i : i + PIECE] for i in range(0, len(terms), PIECE)]
+        sums = [total(pieces[0]), *[total([(v, 1.0), *piece]) for piece in pieces[1:]]]
+        texts = [write(x, self.notation, self.names).replace(" + -", " - ") for x in sums]
+        return [f"{name} = {text}" for text in texts]
 
     def returned(self, name: str) -> str:
         """What a function returns."""
-        constants = map(number_text, self.tape.constants.tolist())
-        names = self.names | dict(enumerate(constants, self.tape.inputs))
-        outputs = [names[s] for s in self.tape.outputs.tolist()]
+        s, arguments = self.statements, self.signature.arguments
+        outputs = iter([self.names.get(v) or literal(v._number) for v in s.outputs])
+        value = next(outputs) if self.single else bracketed(nested(self.signature.result, outputs))
         if name == "value":
-            form = self.result or Form(list, (), (Form(float),) * len(outputs))
-            return outputs[0] if self.single else bracketed(nested(form, iter(outputs)))
-        gradients = map(self.gradient, range(self.tape.inputs))
-        found = [bracketed(nested(form, gradients)) for form in self.forms]
-        together = ", ".join(found)
-        return f"{outputs[0]}, {together if len(found) == 1 else f'({together})'}"
-
-    def gradient(self, slot: int) -> str:
-        """The name of the gradient of an input, or the 0 of one that leads nowhere."""
-        made = self.w.gradient.get(slot)
-        return self.everywhere(slot, "0.0") if made is None else self.names[made]
+            return value
+        gradients = iter([self.names[s.gradient[v]] for v in s.inputs])
+        found = ", ".join([bracketed(nested(x, gradients)) for x in arguments])
+        return f"{value}, {found if len(arguments) == 1 else f'({found})'}"
 
 
 class Helpers:
@@ -199,7 +163,7 @@ class Helpers:
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
 
-    def call(self, op: Op, operands: list[str]) -> str:
+    def call(self, op: Op, operands: Sequence[str]) -> str:
         """The call of an operation, as text; adds the function that it needs."""
         try:
             return self.called(op, operands)
@@ -208,16 +172,16 @@ class Helpers:
                 f"the operation {op.name} has no text in {self.language}: {why}"
             ) from None
 
-    def called(self, op: Op, operands: list[str]) -> str:
+    def called(self, op: Op, operands: Sequence[str]) -> str:
         if op.terms is not None:
-            return added([f"({p}) * ({q})" if q != 1.0 else p for p, q in op.terms(*operands)])
+            return sum_template(op, operands)
         lib, arrays = self.library, self.library.arrays(operands)
         core = lib.core(op.forward)
         if lib.prefix and ops.TABLE.get(op.name) is op:
             if core is numeric.where:
-                return lib.where(f"({operands[0]}) != 0", *operands[1:])
+                return lib.where(f"{operands[0]} != 0", *operands[1:])
             if core in FOLDS:
-                return lib.folded(FOLDS[core], operands)
+                return lib.fold(FOLDS[core], operands)
             if (name := op.name) in lib.own:
                 return f"{lib.prefix}.{name}({arrays})"
         if isinstance(core, BuiltinFunctionType):
@@ -225,11 +189,14 @@ class Helpers:
         if not isinstance(core, FunctionType):
             raise Untranslatable("its forward is no function of Python's")
         others = {name for name, f in self.objects.items() if f is not core}
-        known = op.name if core.__closure__ else core.__name__  # those of a closure are alike
+        alike = core.__closure__ or core.__name__ == "<lambda>"  # in name alone
+        known = op.name if alike else core.__name__
         name = identifier(known, {*self.reserved, *dir(builtins), *others})
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward
-        return f"{name}(({arrays},))" if sequence else f"{name}({arrays})"
+        return (
+            f"{name}(({arrays}{',' * (len(operands) == 1)}))" if sequence else f"{name}({arrays})"
+        )
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""
@@ -260,7 +227,7 @@ class Helpers:
             self.imports.add(f"import {f.__name__}" + f" as {name}" * (f.__name__ != name))
             return ""
         if isinstance(f, int | float | str | None):
-            return f"{name} = {number_text(f) if isinstance(f, float) else repr(f)}"
+            return f"{name} = {literal(f) if isinstance(f, float) else repr(f)}"
         core = self.library.core(f)
         if isinstance(core, BuiltinFunctionType):
             return f"{name} = {core.__module__.lstrip('_')}.{core.__name__}"
@@ -284,24 +251,17 @@ class Helpers:
         return f"@functools.partial(np.vectorize, otypes=[float])\n{text}"
 
 
-def added(terms: Sequence[str]) -> str:
-    """The sum of texts without needless brackets, from the left; a + -b is a - b."""
-    text = terms[0]
-    for term in terms[1:]:
-        tree = ast.parse(term, mode="eval").body
-        loose = isinstance(tree, ast.IfExp) or (
-            isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
-        )
-        term = f"({term})" if loose else term
-        text += f" - {term[1:]}" if term.startswith("-") else f" + {term}"
-    return text
+def number_and_strength(x: float) -> tuple[str, int]:
+    """A number, and how strongly it binds."""
+    text = literal(float(x))
+    return text, UNARY if text.startswith("-") else ATOM
 
 
-def nested(form: Form, entries: Iterator[Any]) -> Any:
-    """Texts as nested lists in a form."""
+def nested(form: Structure, entries: Iterator[Any]) -> Any:
+    """Texts as nested lists in a structure."""
     if issubclass(form.kind, list | tuple):
         return [nested(part, entries) for part in form.parts]
-    rows = [Form(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
+    rows = [Structure(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
     return [nested(row, entries) for row in rows] if form.shape else next(entries)
 
 
@@ -313,24 +273,24 @@ def unpack(names: Any, value: str, array: str) -> list[str]:
     """Statements that give the entries of a value their names, as floats or arrays of samples."""
     if isinstance(names, str):
         return [f"{names} = {array}({value})"]
-    if numbers := entries(names, value, array):
+    if numbers := numbers_by_row(names, value, array):
         return [f"{tupled(names)} = {numbers}"] * bool(names)
-    flat = leaves(names)
+    flat = flat_names(names)
     return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
 
 
-def entries(names: Sequence[Any], value: str, array: str) -> str:
+def numbers_by_row(names: Sequence[Any], value: str, array: str) -> str:
     """The entries of a value as numbers, row by row; no text where its rows are not alike."""
     if all(isinstance(x, str) for x in names):
         return f"map({array}, {value})"
     each = "entries" if value == "row" else "row"
-    rows = {"" if isinstance(x, str) else entries(x, each, array) for x in names}
+    rows = {"" if isinstance(x, str) else numbers_by_row(x, each, array) for x in names}
     return f"[{rows.pop()} for {each} in {value}]" if len(rows) == 1 and all(rows) else ""
 
 
-def leaves(names: Any) -> list[str]:
+def flat_names(names: Any) -> list[str]:
     """The names in nested lists, in order."""
-    return [names] if isinstance(names, str) else [y for x in names for y in leaves(x)]
+    return [names] if isinstance(names, str) else [y for x in names for y in flat_names(x)]
 
 
 def tupled(names: Any) -> str:
@@ -354,15 +314,15 @@ def wrapped(line: str) -> list[str]:
     if not gap:
         head, gap, value = bare.partition(" ")  # return
     unpacking = len(head) > len(value)
-    rows = filled(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
+    rows = rows_of(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
     rows = [margin + INDENT + x for x in rows]
     if unpacking:
         return [f"{margin}(", *rows, f"{margin}) = {value}"]
     return [f"{margin}{head}{gap}(", *rows, f"{margin})"]
 
 
-def filled(text: str, width: int) -> list[str]:
-    """Lines of this width; products stay in one piece, and a sign stands before its term."""
+def rows_of(text: str, width: int) -> list[str]:
+    """A text in lines of this width. Products stay in one piece, a sign stands before its term."""
     for sign in "*/":
         text = text.replace(f" {sign} ", f"\0{sign}\0")
     for sign in "+-":
@@ -371,6 +331,6 @@ def filled(text: str, width: int) -> list[str]:
     return [row.replace("\0", " ") for row in rows]
 
 
-def uses(text: str, pattern: str) -> bool:
+def mentions(text: str, pattern: str) -> bool:
     """Whether a text has this word, not as an attribute."""
     return re.search(rf"(?<![\w.]){pattern}", text) is not None

@@ -1,154 +1,83 @@
-"""A program as statements to be read: the forward lines, and the backward pass, term by term.
+"""A program as statements to be read: the lines of its tape, then those of the backward pass.
 
-Every statement gives one slot a value. Those of the backward pass stand in its order: the gradient
-of a slot is Σ upstream × local over its uses, the last use first, as `backward` adds up.
+The backward pass is the engine's own: it builds the gradients as nodes, and each of them is a
+statement, Σ upstream × local over the uses of a line, the last use first.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Collection, Sequence
 from keyword import iskeyword
-from typing import NamedTuple
-
-import numpy as np
+from math import nan
+from typing import Any
 
 from microgrid.engine import ops
-from microgrid.engine.functions import OPERATORS
-from microgrid.engine.value import Op
-from microgrid.program.plan.backward import MASKED, open_paths, template
-from microgrid.program.tape import Tape
-from microgrid.views.wording import subscripted
+from microgrid.engine.rules import MaskedUpstream
+from microgrid.engine.value import Constant, Op, Value, accumulate, node, topological
+from microgrid.program.plan.backward import rules_build_graphs
+from microgrid.program.tape import Tape, is_one, tidied
+
+Term = tuple[Value, float]  # a node with a sign
+RESERVED = {*ops.TABLE, *dir(builtins), "math", "np", "jnp", "torch", "xp"}
 
 
-class Slot(NamedTuple):
-    """A number that has a name."""
+class Statements:
+    """Both passes of a tape as nodes, each labelled, in the order of the computation.
 
-    number: int
+    `gradient` leads from a node to that of its gradient. `backward` holds the gradients and, before
+    the first that needs it, what several of them are made of. With `inputs` the nodes have numbers.
+    """
 
+    def __init__(self, tape: Tape, inputs: Sequence[float] | None = None) -> None:
+        slots = tape.nodes(inputs)
+        self.inputs, self.forward = slots[: tape.inputs], slots[tape.first :]
+        self.outputs = [slots[s] for s in tape.outputs.tolist()]
+        self.gradient: dict[Value, Value] = {}
+        self.backward: list[Value] = []
+        made: list[Value] = []
+        if len(self.outputs) == 1:
+            active = [v for v, arguments in zip(slots, tape.reach.tolist()) if arguments]
+            with rules_build_graphs(tape, slots):
+                found = accumulate(topological(self.outputs[0]), Constant(1.0), as_graph=True)
+            made = self.differentiate(active, found)
+        self.operations = [*dict.fromkeys([v.op for v in [*self.forward, *made] if v.op])]
 
-class Apply(NamedTuple):
-    """An operation on other expressions."""
-
-    op: Op
-    operands: tuple[Expression, ...]
-
-
-Expression = float | Slot | Apply
-
-
-class Statement(NamedTuple):
-    """`slot` becomes an expression, or with `terms` the sum of their products."""
-
-    slot: int
-    value: Expression = 0.0
-    terms: tuple[tuple[Expression, Expression], ...] = ()  # upstream, local
-
-
-class Wengert:
-    """The statements of a tape; `names` are identifiers, `labels` what pictures would show."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.forward: list[Statement] = []
-        self.backward: list[Statement] = []
-        self.gradient: dict[int, int] = {}  # slot → slot of its gradient
-        self.labels = labels_of(tape)
-        self.taken = set(RESERVED)
-        self.names = {s: identifier(label, self.taken) for s, label in self.labels.items()}
-        self.next, self.helpers = tape.first + len(tape), 0
-
-    def new(self, label: str) -> int:
-        """A slot with a name of its own."""
-        slot = self.next
-        self.next += 1
-        self.labels[slot] = label
-        self.names[slot] = identifier(label, self.taken)
-        return slot
-
-    def gradient_of(self, slot: int, terms: list[tuple[Expression, Expression]]) -> int:
-        """The slot of a gradient, which is the sum of these terms."""
-        made = self.gradient[slot] = self.new(f"d{self.labels[slot]}")
-        self.backward.append(Statement(made, 0.0, tuple(terms)))
+    def differentiate(self, active: list[Value], found: dict[Value, Any]) -> list[Value]:
+        """Put the gradients that a backward pass has found in order; all nodes that it needs."""
+        masks: dict[Value, str] = {}
+        for v in reversed(active):
+            gradient = found.get(v, None if v.op else Constant(0.0))
+            if isinstance(gradient, MaskedUpstream):
+                masks.setdefault(gradient.opened, f"open_{v._label}")
+                gradient = gradient.passed
+            if gradient is not None:
+                self.gradient[v] = gradient
+                gradient._label = f"d{v._label}"
+        terms = [*self.gradient.values()]
+        order = topological(node(ops.identity, tuple(terms), None, nan, 0))[:-1]
+        ends = {*terms}
+        for v in terms:  # a list that grows: the gradients, and what they are sums of
+            pairs = v.op.terms(*v.parents) if v.op and v.op.terms else []
+            terms += [p for p, q in pairs if not isinstance(q, Value) and p not in ends]
+        known = {*self.inputs, *self.forward}
+        stands_for = tidied(order, {*terms, *known})
+        made = [v for v in order if stands_for[v] is v and (v.op or v in ends) and v not in known]
+        uses = Counter([p for v in made for p in v.parents])
+        self.backward = [v for v in made if v in ends or v in masks or uses[v] > 1]
+        for v, label in masks.items():
+            v._label = label
+        for i, v in enumerate([v for v in self.backward if v not in ends and v not in masks], 1):
+            v._label = f"t{i}"
         return made
 
-    def instance(self, tape: Tape, inputs: list[Expression]) -> list[Expression]:
-        """The outputs of a tape at these inputs; what is used several times becomes a statement."""
-        found = [*inputs, *tape.constants.tolist()]
-        uses = np.bincount(np.concatenate([tape.args, tape.outputs]), minlength=tape.first)
-        for line, code in enumerate(tape.code.tolist()):
-            value: Expression = Apply(
-                tape.ops[code], tuple([found[s] for s in tape.operands(line)])
-            )
-            if uses[tape.first + line] > 1:
-                self.helpers += 1
-                slot = self.new(f"t{self.helpers}")
-                self.backward.append(Statement(slot, value))
-                value = Slot(slot)
-            found.append(value)
-        return [found[s] for s in tape.outputs.tolist()]
-
-
-def wengert(tape: Tape, wanted: int | None = None) -> Wengert:
-    """The statements of the value, and with `wanted` (a bit per argument) of the gradients."""
-    w = Wengert(tape)
-    numbers = tape.constants.tolist()
-
-    def read(slot: int) -> Expression:
-        return numbers[slot - tape.inputs] if tape.inputs <= slot < tape.first else Slot(slot)
-
-    for line, code in enumerate(tape.code.tolist()):
-        operands = tuple(map(read, tape.operands(line)))
-        w.forward.append(Statement(tape.first + line, Apply(tape.ops[code], operands)))
-    if wanted is None:
-        return w
-
-    active = (tape.reach & wanted) != 0
-    paths = open_paths(tape, tape.outputs[:1].tolist())
-    terms: defaultdict[int, list[tuple[Expression, Expression]]] = defaultdict(list)
-    gates: defaultdict[int, list[tuple[Expression, Expression]]] = defaultdict(list)
-    terms[int(tape.outputs[0])].append((1.0, 1.0))
-    for line in reversed(range(len(tape))):
-        slot = tape.first + line
-        if not active[slot] or slot not in terms:
-            continue
-        upstream, is_open = w.gradient_of(slot, terms[slot]), Slot(-1)
-        if paths[slot] == MASKED:
-            is_open = Slot(w.new(f"open_{w.labels[slot]}"))
-            w.backward.append(Statement(is_open.number, 0.0, tuple(gates[slot])))
-        xs = tape.operands(line)
-        shares, targets = template(tape.ops[tape.code[line]], len(xs), tuple(active[xs].tolist()))
-        inputs: list[Expression] = [Slot(slot), *map(read, xs)]
-        found = w.instance(shares, [Slot(upstream), *inputs])
-        through: list[Expression] = [is_open] * len(found)
-        if not all(plain for _, plain in targets):  # what is open behind a gate, as 1 and 0
-            through = w.instance(shares, [1.0 if is_open.number < 0 else is_open, *inputs])
-        for (i, plain), share, gate in zip(targets, found, through):
-            if plain and is_open.number >= 0 and share not in (1.0, -1.0):
-                share = Apply(ops.where, (is_open, share, 0.0))
-            terms[xs[i]].append((Slot(upstream), share) if plain else (share, 1.0))
-            gates[xs[i]].append((gate, 1.0))
-    for slot in reversed(np.flatnonzero(active[: tape.inputs]).tolist()):
-        w.gradient_of(slot, terms[slot])
-    return w
-
-
-def labels_of(tape: Tape) -> dict[int, str]:
-    """Inputs and lines by their labels, the first of a name alone; v_1, v_2, … for the others."""
-    labels: dict[int, str] = {}
-    taken, count = set(tape.labels.values()), 0
-    for slot in [*range(tape.inputs), *range(tape.first, tape.first + len(tape))]:
-        label = tape.labels.get(slot, "")
-        if not label or label not in taken:
-            count += 1
-            while subscripted("v", (count - 1,)) in taken:
-                count += 1
-            label = subscripted("v", (count - 1,))
-        taken.discard(label)
-        labels[slot] = label
-    return labels
+    def names(self, taken: Collection[str] = RESERVED) -> dict[Value, str]:
+        """The nodes with their names as identifiers of Python, none of them taken."""
+        used = {*taken}
+        nodes = [*self.inputs, *self.forward, *self.backward]
+        return {v: identifier(v._label, used) for v in nodes}
 
 
 def identifier(label: str, taken: set[str]) -> str:
@@ -169,41 +98,54 @@ def identifier(label: str, taken: set[str]) -> str:
     return unique
 
 
-def written(
-    e: Expression,
-    names: dict[int, str],
-    call: Callable[[Op, list[str]], str],
-    number: Callable[[float], str] = repr,
-) -> str:
-    """An expression as Python writes it; `call` writes what is no arithmetic."""
-    if isinstance(e, Apply):
-        operands = [written(x, names, call, number) for x in e.operands]
-        if e.op not in ARITHMETIC:
-            return call(e.op, operands)
-        return e.op.text.replace("^", "**").format(*[f"({x})" for x in operands])
-    return names[e.number] if isinstance(e, Slot) else number(e)
+def terms_of(v: Value, names: Collection[Value]) -> list[Term]:
+    """The terms that add up to v, from the left; v alone where it is no sum.
+
+    Sums without a name are taken apart. No term is a product with 1.
+    """
+    later: list[list[Term]] = []
+    sign = 1.0
+    while sign == 1.0 and v.op and v.op.terms:
+        (first, factor), *rest = v.op.terms(*v.parents)
+        later.append([product(p, q, names) for p, q in rest])
+        v, sign = product(first, factor, names)
+        if v in names or not is_one(factor):
+            break
+    return [(v, sign), *[term for terms in reversed(later) for term in terms]]
 
 
-def operations(e: Expression) -> Iterator[Op]:
-    """Every operation of an expression."""
-    if isinstance(e, Apply):
-        yield e.op
-        for x in e.operands:
-            yield from operations(x)
+def product(p: Any, q: Any, names: Collection[Value]) -> Term:
+    """p·q as a node and a sign, without a factor of ±1 that has no name."""
+    p, q = [x if isinstance(x, Value) else Constant(x) for x in (p, q)]
+    if type(q) is Constant and q._number == -1 and q not in names:
+        return p, -1.0
+    needless = [is_one(x) and x not in names for x in (p, q)]
+    if not any(needless):
+        return node(ops.mul, p, q, nan, 0), 1.0
+    v = q if needless[0] else p
+    terms = v.op.terms(*v.parents) if v not in names and v.op and v.op.terms else []
+    return product(terms[0][0], terms[0][1], names) if len(terms) == 1 else (v, 1.0)
 
 
-def tidy(text: str) -> str:
-    """Python without the brackets that it does not need."""
-    return ast.unparse(ast.parse(text, mode="eval"))
+def total(terms: Sequence[Term]) -> Value:
+    """The sum of terms as a node, whose operands are written by their names."""
+    found: list[Value] = []
+    for v, sign in terms:
+        if sign == 1.0:
+            found.append(v)
+        elif found:
+            found = [node(ops.sub, sum_node(found), v, nan, 0)]
+        else:
+            found = [node(ops.neg, (v,), None, nan, 0)]
+    return sum_node(found)
 
 
-def product(up: Expression, local: Expression, mul: Op) -> Expression:
-    """upstream × local as it is read: without a factor of 1."""
-    if up == 1.0 or local == 1.0:
-        return local if up == 1.0 else up
-    return Apply(NEGATIVE, (up,)) if local == -1.0 else Apply(mul, (up, local))
+def sum_node(operands: Sequence[Value]) -> Value:
+    a, b = operands if len(operands) == 2 else (tuple(operands), None)
+    return node(ops.total, a, b, nan, 0)
 
 
-ARITHMETIC = {*OPERATORS.values(), ops.neg}
-NEGATIVE = ops.neg
-RESERVED = {*ops.TABLE, *dir(builtins), "math", "np", "jnp", "torch", "xp"}
+def sum_template(op: Op, operands: Sequence[str]) -> str:
+    """An operation that is a sum of products, like dot, as one."""
+    pairs = op.terms(*operands) if op.terms else []
+    return " + ".join([p if q == 1.0 else f"{p} * {q}" for p, q in pairs])

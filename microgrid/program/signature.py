@@ -1,0 +1,69 @@
+"""What a program takes and returns, and the checks that every call begins with."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
+from microgrid.program.structure import Structure
+from microgrid.program.tape import Floats
+
+Argnums = int | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The structures and names of a program's arguments, and the structure of its result."""
+
+    arguments: tuple[Structure, ...]
+    names: tuple[str, ...]
+    result: Structure
+
+    def __str__(self) -> str:
+        return ", ".join([f"{n} ({x.size})" for n, x in zip(self.names, self.arguments)])
+
+    def check_count(self, inputs: Sequence[Any]) -> None:
+        """ShapeError unless there is an input for each argument."""
+        if len(inputs) != len(self.names):
+            takes = ", ".join(self.names)
+            raise ShapeError(f"the program takes {len(self.names)} arguments ({takes}), "
+                             f"got {len(inputs)}")  # fmt: skip
+
+    def row(self, inputs: Sequence[Any]) -> Floats:
+        """All inputs as one row of floats."""
+        self.check_count(inputs)
+        rows: list[Floats] = []
+        for structure, x, name in zip(self.arguments, inputs, self.names):
+            structure.flatten_into(rows, x, name)
+        return rows[0] if len(rows) == 1 else np.concatenate([np.zeros(0), *rows])
+
+    def wanted(self, argnums: Argnums) -> tuple[int, ...]:
+        """The arguments that are asked for, counted from 0.
+
+        GraphError unless the result is one number and argnums are ints, ArgumentError if there is
+        no such argument.
+        """
+        count, several = len(self.names), argnums if isinstance(argnums, Sequence) else [argnums]
+        try:
+            found = [operator.index(k) for k in several]
+        except TypeError:
+            raise GraphError(f"argnums is an int or a tuple of ints, got {argnums!r}") from None
+        for k in found:
+            if not -count <= k < count:
+                raise ArgumentError(f"argnums {k}: the program has {count} arguments")
+        if self.result.size != 1:
+            raise GraphError(
+                f"the function returned {self.result}, not one number: there is no gradient of "
+                "several; return their sum"
+            )
+        return tuple([k % count for k in found])
+
+
+def as_asked(gradients: Sequence[Any], argnums: Argnums) -> Any:
+    """The gradients in a tuple where argnums are several, else the only one."""
+    return tuple(gradients) if isinstance(argnums, Sequence) else gradients[0]
