@@ -12,7 +12,7 @@ import numpy as np
 from microgrid.engine.calculus import Variable
 from microgrid.engine.errors import RangeError, ShapeError
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
-from microgrid.engine.value import Value
+from microgrid.engine.value import Value, peek
 from microgrid.program.tape import Floats
 from microgrid.views.wording import subscripted
 
@@ -127,7 +127,7 @@ def is_model(x: Any) -> bool:
 
 def without_model(x: Any) -> Any:
     """The numbers of a model's parameters as one row; all else as it is."""
-    return np.array([p._number for p in x.parameters()], dtype=float) if is_model(x) else x
+    return np.array([peek(p) for p in x.parameters()], dtype=float) if is_model(x) else x
 
 
 def shape_of(x: Any, name: str) -> tuple[int, ...]:
@@ -191,7 +191,7 @@ def new_leaf(x: Any, label: str) -> Value:
     if not isinstance(x, Value) and not is_real(x):
         raise no_number(x, f"{label}: real numbers are needed")
     try:
-        v = Variable(float(real(x._number if isinstance(x, Value) else x)))
+        v = Variable(float(real(peek(x) if isinstance(x, Value) else x)))
     except OverflowError:
         v = Variable(1.0)  # any number will do
     v.label = getattr(x, "_label", "") or label
