@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from microgrid.engine import ops
-from microgrid.engine.value import Op, Value
+from microgrid.engine.value import Op, Value, peek
 from microgrid.program.tape import Tape
 from microgrid.program.text.statements import (
     Statements,
@@ -67,7 +67,7 @@ class Listing:
             if v is None:
                 return [""] * (2 + self.has_numbers)
             text = statement(v, names, notation) if v in place else names[v]
-            return [place.get(v, ""), text, *[short(v._number)] * self.has_numbers]
+            return [place.get(v, ""), text, *[short(peek(v))] * self.has_numbers]
 
         return [tuple(half(v) + half(gradient) * bool(w.backward)) for v, gradient in rows]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from microgrid.engine import numeric, ops
 from microgrid.engine.errors import GraphError
-from microgrid.engine.value import Constant, Op, Value
+from microgrid.engine.value import Constant, Op, Value, peek
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Tape
@@ -130,9 +130,9 @@ class Module:
         """The statement of a node, or several where a sum is very long."""
         name = self.names[v]
         if type(v) is Constant:  # a gradient that is a mere number, for each sample of a batch
-            like = f"{'ones' if v._number else 'zeros'}_like({self.names[self.gradient_of[v]]})"
+            like = f"{'ones' if peek(v) else 'zeros'}_like({self.names[self.gradient_of[v]]})"
             prefix = self.library.prefix
-            return [f"{name} = {prefix}.{like}" if prefix else f"{name} = {literal(v._number)}"]
+            return [f"{name} = {prefix}.{like}" if prefix else f"{name} = {literal(peek(v))}"]
         terms = terms_of(v, self.names)
         if terms[0][0] is v:
             return [f"{name} = {write(v, self.notation, self.names)}"]
@@ -144,7 +144,7 @@ class Module:
     def returned(self, name: str) -> str:
         """What a function returns."""
         s, arguments = self.statements, self.signature.arguments
-        outputs = iter([self.names.get(v) or literal(v._number) for v in s.outputs])
+        outputs = iter([self.names.get(v) or literal(peek(v)) for v in s.outputs])
         value = next(outputs) if self.single else bracketed(nested(self.signature.result, outputs))
         if name == "value":
             return value

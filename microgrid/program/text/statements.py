@@ -16,7 +16,7 @@ from typing import Any
 
 from microgrid.engine import ops
 from microgrid.engine.rules import MaskedUpstream
-from microgrid.engine.value import Constant, Op, Value, accumulate, node, topological
+from microgrid.engine.value import Constant, Op, Value, accumulate, node, peek, topological
 from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.tape import Tape, is_one, tidied
 
@@ -117,7 +117,7 @@ def terms_of(v: Value, names: Collection[Value]) -> list[Term]:
 def product(p: Any, q: Any, names: Collection[Value]) -> Term:
     """p·q as a node and a sign, without a factor of ±1 that has no name."""
     p, q = [x if isinstance(x, Value) else Constant(x) for x in (p, q)]
-    if type(q) is Constant and q._number == -1 and q not in names:
+    if type(q) is Constant and peek(q) == -1 and q not in names:
         return p, -1.0
     needless = [is_one(x) and x not in names for x in (p, q)]
     if not any(needless):
