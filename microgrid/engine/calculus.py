@@ -11,7 +11,7 @@ from microgrid.engine.errors import ArgumentError, GraphError, NumberError, Shap
 from microgrid.engine.functions import dot
 from microgrid.engine.guards import as_floats, is_real, refuse_foreign
 from microgrid.engine.numeric import like
-from microgrid.engine.rule_ops import identity
+from microgrid.engine.ops import identity
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import check_slopes

@@ -15,7 +15,7 @@ from microgrid.engine import ops
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
 from microgrid.engine.op import Op
-from microgrid.engine.rule_ops import row_target, stop_gradient_max
+from microgrid.engine.ops import row_target, stop_gradient_max
 from microgrid.engine.value import Value, unary
 
 

@@ -9,7 +9,6 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import reduce
 from typing import Any
 
 from microgrid.engine.errors import TargetError
@@ -198,29 +197,9 @@ def step(x: Number) -> Number:
     return x if x != x else +(x > 0)
 
 
-def identity(x: Number) -> Number:
-    return x
-
-
-def square(x: Number) -> Number:
-    return x * x
-
-
-def reciprocal(x: Number) -> Number:
-    return 1 / x
-
-
 def where(condition: Number, a: Number, b: Number) -> Number:
     """a where the condition is not 0, else b."""
     return a if condition else b
-
-
-def leaky_relu(x: Number, slope: Number) -> Number:
-    return slope * x if x <= 0 else x
-
-
-def elu(x: Number, alpha: Number) -> Number:
-    return alpha * math.expm1(x) if x <= 0 else x
 
 
 def sigmoid(x: Number) -> float:
@@ -392,12 +371,6 @@ def inside(x: Number, low: Number, high: Number) -> Number:
     return type(x)(low <= x <= high)
 
 
-def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
-    """Σ x y, added up from the left."""
-    products = [x * y for x, y in zip(xs, ys)]
-    return reduce(operator.add, products)
-
-
 def relu(x: Number) -> Number:
     return type(x)(0) if x <= 0 else x  # nan stays nan
 
@@ -452,11 +425,6 @@ def cbrt_slope(x: Number) -> float:
     if abs(x) == INF:
         return 0.0
     return math.cbrt(x) / x / 3  # type: ignore[no-any-return]
-
-
-def square_difference(a: Number, b: Number) -> Number:
-    """a² − b², which loses no digit near a = b."""
-    return (a - b) * (a + b)
 
 
 def over_squares(a: Number, b: Number) -> float:
