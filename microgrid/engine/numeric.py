@@ -198,14 +198,19 @@ def sigmoid(x: Number) -> float:
 
 
 def sigmoid_slope(x: Number) -> float:
-    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|); s * (1 - s) has no digit left at 37."""
+    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)."""
     e = math.exp(-abs(x))
-    return e / ((1 + e) * (1 + e))
+    return e / ((1 + e) * (1 + e))  # s * (1 - s) has no digit left at 37
 
 
 def tanh_slope(x: Number) -> float:
-    """1 − tanh² x; 1 - t * t has no digit left at 20."""
-    return 4 * sigmoid_slope(2 * x)
+    """1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)."""
+    return 4 * sigmoid_slope(2 * x)  # 1 - t * t has no digit left at 20
+
+
+def square_difference(a: Number, b: Number) -> Number:
+    """a² − b², which loses no digit near a = b."""
+    return (a - b) * (a + b)
 
 
 def two_diff(a: Number, b: Number) -> tuple[Number, Number]:

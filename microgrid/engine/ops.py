@@ -156,9 +156,9 @@ over_squares: Op = op(
     lambda y, a, b: -2 * y * over_squares(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
 cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the right are ±inf
     "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * over_squares(x, 0) / 3, kink=abs)
-square_difference: Op = op(  # loses no digit near a = b
-    "square_difference", lambda a, b: (a - b) * (a + b), lambda y, a, b: 2 * a,
-    lambda y, a, b: -2 * b, latex="#1^{2} - #2^{2}")
+square_difference: Op = op(
+    "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
+    latex="#1^{2} - #2^{2}")
 step: Op = op("step", numeric.step, joint=rules.no_path, kink=abs)
 sign: Op = op("sign", numeric.sign, joint=rules.no_path, kink=abs)
 inside: Op = op("inside", numeric.inside, joint=rules.no_path, kink=numeric.gap_of_bounds)
