@@ -114,9 +114,7 @@ def power(a: Number, b: Number) -> Number:
 def times_power(factor: Number, a: Number, b: Number) -> Number:
     """factor · a^b, also where the power alone is beyond the floats."""
     y = power(a, b)
-    if y == y and 0 < abs(y) < INF and factor - factor == 0:
-        return product(factor, y)
-    if factor == 0 or not 0 < a < INF:
+    if (0 < abs(y) < INF and factor - factor == 0) or not 0 < a < INF:
         return product(factor, y)
     root = power(a, b / 2)
     return root * product(factor, root) if root else 0.0
@@ -420,7 +418,7 @@ def over_squares(a: Number, b: Number) -> float:
 def normal_pdf(x: Number) -> float:
     """exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP."""
     if abs(x) > 40:
-        return x * 0.0 if x != x else 0.0
+        return 0.0
     high = round(x * 65536) / 65536 if x == x else x
     rest = (x - high) * (x + high)
     return math.exp(-high * high / 2) * math.exp(-rest / 2) / math.sqrt(2 * math.pi)
