@@ -342,10 +342,6 @@ def inside(x: Number, low: Number, high: Number) -> Number:
     return type(x)(low <= x <= high)
 
 
-def relu(x: Number) -> Number:
-    return type(x)(0) if x <= 0 else x  # nan stays nan
-
-
 def silu(x: Number) -> float:
     """x σ(x); far below zero as x exp(x/2)², where σ(x) itself has few digits or none."""
     if x < -700:
@@ -389,30 +385,21 @@ def direction(a: Number, b: Number) -> Number:
     return a * scale / hypot(a * scale, b * scale)
 
 
-def cbrt_slope(x: Number) -> float:
+def cbrt_slope(x: Number) -> Number:
     """1 / (3 ∛x²), the slope of the cube root; inf at 0."""
-    if x == 0:
-        return INF
-    if abs(x) == INF:
-        return 0.0
-    return math.cbrt(x) / x / 3  # type: ignore[no-any-return]
+    if x == 0 or abs(x) == INF:
+        return quotient(1.0, abs(x))
+    return math.cbrt(x) / x / 3
 
 
-def over_squares(a: Number, b: Number) -> float:
+def over_squares(a: Number, b: Number) -> Number:
     """a / (a² + b²), scaled against overflow and underflow; 0 at the origin."""
     size = largest((abs(a), abs(b)))
-    if size == 0 or size != size:
-        return float(size)
-    if a == 0 or size == INF:
+    if size == 0 or size == INF:
         return math.copysign(0.0, a)
-    if b == 0:
-        return 1 / float(a)
-    k = math.frexp(size)[1]
-    s, t = math.ldexp(a, -k), math.ldexp(b, -k)
-    m, e = math.frexp(a)
-    n = e - 2 * k
-    # in two factors: ldexp raises where the product is inf
-    return math.ldexp(m / (s * s + t * t), n // 2) * math.ldexp(1.0, n - n // 2)
+    scale = 2.0**-600 if size > 1e150 else 2.0**600 if size < 1e-150 else 1.0
+    s, t = a * scale, b * scale
+    return s / (s * s + t * t) * scale
 
 
 def normal_pdf(x: Number) -> float:

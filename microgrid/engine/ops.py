@@ -85,7 +85,8 @@ arctanh = op(
 sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)")
 softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x))
 log_sigmoid = op("log_sigmoid", numeric.log_sigmoid, lambda y, x: sigmoid(-x))
-relu = op("relu", numeric.relu, lambda y, x: step(x), role=ROUTER, kink=abs)
+relu = op(  # nan stays nan
+    "relu", lambda x: type(x)(0) if x <= 0 else x, lambda y, x: step(x), role=ROUTER, kink=abs)
 silu = op("silu", numeric.silu, lambda y, x: rules.product_rule(sigmoid(x), x, sigmoid_slope(x)))
 gelu = op("gelu", numeric.gelu, lambda y, x: rules.product_rule(normal_cdf(x), x, normal_pdf(x)))
 leaky_relu = op(
