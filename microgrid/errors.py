@@ -18,5 +18,5 @@ ROOMS = {
     "optim.training": "DivergedError",
     "course.exercise": "ExerciseError",
 }
-__getattr__ = lazily("microgrid", ROOMS)
+__getattr__, __dir__ = lazily(__name__, ROOMS, "microgrid")
 __all__ = [name for names in ROOMS.values() for name in names.split()]

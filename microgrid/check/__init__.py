@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from microgrid.check.properties import PROPERTIES
     from microgrid.check.report import Report
 else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
-    __getattr__ = lazily(
+    __getattr__, __dir__ = lazily(
         __name__,
         {
             "": "museum strategies",
