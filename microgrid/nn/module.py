@@ -14,16 +14,13 @@ from typing import Any, Self
 from zipfile import ZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.value import Value
-from microgrid.matrices.arrays import values
+from microgrid.matrices.arrays import Array, values
 from microgrid.views.files import save_by_suffix, suffix_of
 from microgrid.views.wording import subscripted
-
-Array = NDArray[Any]
 
 
 class Module:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.errors import NumberError, ShapeError
+from microgrid.matrices.arrays import Array
 from microgrid.program.structure import matrix_of
 
-Array = NDArray[Any]
 EXPECTED = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"
 
 
