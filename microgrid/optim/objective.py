@@ -12,7 +12,7 @@ from microgrid.engine.calculus import gradients, scalar
 from microgrid.engine.errors import GraphError, ParameterError, ShapeError
 from microgrid.engine.functions import refusal, total
 from microgrid.engine.value import Value, topological
-from microgrid.nn.module import keeper
+from microgrid.nn.module import holders, put_back
 from microgrid.program import Program
 from microgrid.program.structure import is_model, structure_of, without_model
 from microgrid.program.tape import Floats
@@ -119,10 +119,10 @@ class Objective:
             leaves, nested = np.array(nodes, dtype=object), self.structure.unflatten
             return nodes, [scalar(f(nested(leaves.copy()), *row)) for row in samples]
         model = self.shaped(numbers)
-        nodes, put_back, losses = model.parameters(), keeper(model), []
+        nodes, kept, losses = model.parameters(), holders(model), []
         for row in samples:
             try:
                 losses.append(scalar(f(model, *row)))
             finally:
-                put_back()
+                put_back(kept)
         return nodes, losses
