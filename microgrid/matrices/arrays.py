@@ -83,9 +83,10 @@ def floats(A: Any, read: Callable[[Any], Any]) -> NDArray[np.float64]:
     return np.asarray(entrywise(lambda x: float(read(x)), as_array(A)), dtype=float)
 
 
-def entrywise(f: Callable[[Any], Any], A: Array) -> Any:
+def entrywise(f: Callable[[Any], Any], A: Array) -> Array:
     """f of every entry, in A's shape; without axes, f of the entry itself."""
-    return np.frompyfunc(f, 1, 1)(A)
+    result: Array = np.frompyfunc(f, 1, 1)(A)
+    return result
 
 
 def affine(X: Any, W: Any, b: Any) -> Array:
