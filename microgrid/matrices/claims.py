@@ -71,12 +71,9 @@ class Formula(NamedTuple):
     latex: str
     function: Callable[[Array, Array, Array], Any]
 
-    def of(self, layer: Layer) -> Array:
-        """Its entries as nodes over the layer's leaves."""
-        return np.asarray(self.function(*layer.arguments), dtype=object)
-
     def side(self, layer: Layer) -> Side:
-        return Side(self.latex, self.of(layer))
+        """Its entries as nodes over the layer's leaves."""
+        return Side(self.latex, np.asarray(self.function(*layer.arguments), dtype=object))
 
     def fitted(self, layer: Layer, letter: str, numbers: Numbers) -> Array | None:
         """Its value in the shape of the letter, or None where it has none in it."""

@@ -66,14 +66,14 @@ def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool
         "whose entries are the upstream gradients, times the Jacobian.",
         (Side(f"J_L({x})", vector.entries), vector, chain, layer.side(products.ravel())),
     )
-    if rearranged(d, spec, Side(bmatrix(dL), gradient), layer.side(products)):
+    rearranged(d, spec, Side(bmatrix(dL), gradient), layer.side(products))
+    if d.ok:
         one_element(d, spec, indices, sizes)
-        return True
-    return False
+    return d.ok
 
 
-def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
-    """The step from the row vector to the formula on matrices; False if a claim does not hold."""
+def rearranged(d: Derivation, spec: Letter, *entries: Side) -> None:
+    """The step from the row vector to the formula on matrices, or to the claim instead of it."""
     layer, letter = d.layer, spec.letter
     title = f"With respect to {letter}: the rearrangement"
     words = (
@@ -81,7 +81,7 @@ def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
         "components of the gradient, which itself is a vector; and it is a product of matrices."
     )
     start, formula = layer.gradients[letter], read_formula(" @ ".join(spec.factors)).side(layer)
-    product = layer.side(*[read_formula(factor).of(layer) for factor in spec.factors])
+    product = layer.side(*[read_formula(factor).side(layer).entries for factor in spec.factors])
     if spec.claim is not None:
         claim = claimed(spec.claim, letter)
         formula = Side(claim.latex, lambda numbers: claim.fitted(layer, letter, numbers))
@@ -89,9 +89,8 @@ def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
             note = "It fails " + "; and ".join([in_words(layer, letter, c) for c in found]) + "."
             example, d.counterexamples = in_latex(claim.latex, found[-1]), found
             d.steps.append(Step(title, words, ((start, *entries, formula),), note, example))
-            return False
+            return
     d.step(title, words, (start, *entries, product, formula))
-    return True
 
 
 def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
@@ -102,7 +101,7 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
     entry, y = f"{letter.lower()}_{{{spec.indices}}}", f"y_{{{i}{j}}}"
     kept = y.replace(survivor, own)
     factor = f"{other.lower()}_{{{at}}}" if other else "1"
-    formula = read_formula(" @ ".join(spec.factors))
+    formula = read_formula(" @ ".join(spec.factors)).side(layer)
 
     jacobian, shape = layer.jacobians[letter], (*layer.Y.shape, *layer.inputs[letter].shape)
     index = dict(zip((i, j, *spec.indices), np.indices(shape), strict=True))
@@ -126,7 +125,7 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
             summed(f"{sum_all} {partial(y, entry)}", jacobian),
             summed(f"{sum_rest} {partial(kept, entry)}", jacobian.reshape(shape) * survives),
             summed(f"{sum_rest} {factor}" if other else sum_rest, local),
-            Side(rf"\left({formula.latex}\right)_{{{spec.indices}}}", formula.of(layer)),
+            Side(rf"\left({formula.latex}\right)_{{{spec.indices}}}", formula.entries),
         ),
     )
 
