@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,9 @@ def generator(seed: Seed) -> np.random.Generator:
     """
     if seed is None:
         return UNSEEDED
-    try:
+    with suppress(TypeError, ValueError):
         if not is_bool(seed):
             return np.random.default_rng(seed)
-    except (TypeError, ValueError):
-        pass
     raise ParameterError(f"seed is a whole number from 0 on or a NumPy generator, got {seed!r}")
 
 

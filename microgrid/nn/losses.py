@@ -98,6 +98,6 @@ def over_entries(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) 
     y, t = as_array(prediction), as_array(target)
     if y.shape != t.shape and not y.size == t.size == 1:
         raise ShapeError(f"predictions of shape {y.shape} for targets of shape {t.shape}")
-    pairs = zip(y.ravel(), t.ravel())
-    losses = [loss(*[x if isinstance(x, Value) else real(x) for x in pair]) for pair in pairs]
+    rows = [[x if isinstance(x, Value) else real(x) for x in A.ravel()] for A in (y, t)]
+    losses = list(map(loss, *rows))
     return losses[0] if len(losses) == 1 else mean(losses)

@@ -49,8 +49,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
-        found = [v for _, group in groups(self) for v in np.ravel(np.asarray(group, dtype=object))]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
@@ -104,8 +103,7 @@ class Module:
         if foreign := [name for name in state if name not in mine]:
             raise ParameterError(f"the model of {words} has no {foreign[0]!r}")
         new: dict[Value, float] = {}
-        for name, group in mine.items():
-            nodes = np.asarray(group, dtype=object)
+        for name, nodes in mine.items():
             try:
                 numbers = np.asarray(state[name])
             except ValueError:
@@ -149,11 +147,11 @@ class Module:
         return f"{type(self).__name__}()"
 
 
-def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Each Value, and each array or list of Values, in the attributes of x or of its parts."""
+def groups(x: Any, name: str = "") -> Iterator[tuple[str, Array]]:
+    """Each Value, array or list of Values in the attributes of x or of its parts, as an array."""
     parts: Iterable[tuple[str, Any]] = ()
     if is_group(x):
-        yield name, x
+        yield name, np.asarray(x, dtype=object)
     elif isinstance(x, Module):
         dot = "." if name else ""
         parts = [(f"{name}{dot}{k}", y) for k, y in vars(x).items() if not k.startswith("_")]
@@ -192,10 +190,9 @@ def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
+def entries(found: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Value]]:
     """Every Value with its name, like w_{12}."""
-    for name, group in found:
-        nodes = np.asarray(group, dtype=object)
+    for name, nodes in found:
         comma = "," if max(nodes.shape, default=0) > 9 else ""
         for index, v in np.ndenumerate(nodes):
             yield subscripted(name, index, comma), v

@@ -69,6 +69,5 @@ def batches(
         yield data
         return
     order = rng.permutation(len(data[0]))
-    for first in range(0, len(order), size):
-        chosen = order[first : first + size]
+    for chosen in np.split(order, range(size, len(order), size)):
         yield tuple([x[chosen] for x in data])
