@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 import microgrid as mg
 from microgrid.course import CHAPTERS, Exercise, Mistake, exercise, exercises
 from microgrid.course.chapters import chapter09
-from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import agree
-from microgrid.course.mistakes import GRADIENT_MISTAKES, gradient_mistakes
+from microgrid.course.mistakes import GRADIENT_MISTAKES, gradient_mistakes, gradients_of
 
 ALL = [
     pytest.param(e, id=f"{chapter}-{k}")
@@ -284,7 +283,7 @@ def test_a_pass_without_a_mistake_is_the_engines():
 @pytest.mark.parametrize(("number", "hint"), list(enumerate(GRADIENT_MISTAKES)))
 def test_each_mistake_is_recognised_where_no_other_gives_its_number(number, hint):
     root = circuit()
-    task = gradients_of("…", circuit, "abcd")
+    task = gradients_of("…", circuit(), "abcd", {})
     found = gradient_mistakes(root)
     _, wrong = found[number]
     named = {v.label: g for v, g in wrong.items() if v.label in task.right}

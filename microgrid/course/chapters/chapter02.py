@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 
 from microgrid.course.choices import choice
-from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
-from microgrid.course.mistakes import by_role
+from microgrid.course.mistakes import backward_pass, by_role, gradients_of
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import ROUTER, maximum
 from microgrid.engine.value import Value, topological
@@ -23,18 +23,11 @@ Order = Sequence[Value]
 Judge = Callable[[Order], Any]
 
 
-def difference_and_router() -> Value:
-    """y = (a − b) · max(b, c): b goes into two gates."""
-    a, b, c = Value(9, "a"), Value(4, "b"), Value(2, "c")
-    y: Value = (a - b) * maximum(b, c)
-    return y
-
-
 def fork_and_roles() -> Exercise:
-    """The gradients of this circuit, with the mistakes at a router that only this one shows."""
-    root = difference_and_router()
-    rows = explain(root).rows
-    wrong = {
+    """The gradients of a circuit, with the mistakes at a router that only this one shows."""
+    a, b, c = Value(9, "a"), Value(4, "b"), Value(2, "c")
+    root = (a - b) * maximum(b, c)
+    passes = {
         "A router does not share out: all of the upstream goes to the larger input.": by_role(
             ROUTER, lambda row: 0.5
         ),
@@ -48,20 +41,15 @@ def fork_and_roles() -> Exercise:
         "**A fork and three roles.** $y = (a - b) \\cdot \\max(b, c)$ at $a = 9$, $b = 4$, "
         "$c = 2$. Which gradients arrive at the leaves? Answer with a dict: "
         '`{"a": …, "b": …, "c": …}`.',
-        difference_and_router, "abc",
+        root,
+        "abc",
+        {hint: wrong(root, explain(root).rows) for hint, wrong in passes.items()},
         why="The product sends 4 to the difference and 5 to the max; b gets −4 from the one and "
         "5 from the other; c lost the max.",
-        before=[
-            Mistake({v.label: g for v, g in run(root, rows).items() if v.label in [*"abc"]}, hint)
-            for hint, run in wrong.items()
-        ],
-    )  # fmt: skip
+    )
     # Which share is the first depends on the order, and a student's need not be the engine's.
-    mistakes = [
-        Mistake(m.answer, m.hint.replace("the last share", "one share").replace("the first", "one"))
-        for m in listed(exercise.mistakes)
-    ]
-    return replace(exercise, mistakes=mistakes)
+    one = partial(re.compile("the (last|first) share").sub, "one share")
+    return replace(exercise, mistakes=[Mistake(x, one(h)) for x, h in listed(exercise.mistakes)])
 
 
 def diamond() -> Value:
@@ -77,21 +65,11 @@ def diamond() -> Value:
 ORDERS = {"A": "ycdb", "B": "ydcb", "C": "ycbd", "D": "bcdy", "E": "ybcd"}
 
 
-def asked(root: Value, order: Order) -> dict[Value, Any]:
-    """The gradients of a backward pass that asks the gates in this order, right or wrong."""
-    gradient: dict[Value, Any] = {root: 1}
-    for v in order:
-        for parent, local in zip(v.parents, v.local_gradients):
-            share = gradient.get(v, 0) * local(v.data, *[p.data for p in v.parents])
-            gradient[parent] = gradient.get(parent, 0) + share
-    return gradient
-
-
 def gives_the_gradient(order: str) -> bool:
-    """Whether this order brings the right gradient to a."""
+    """Whether a backward pass that asks the gates in this order brings the right gradient to a."""
     nodes = named(root := diamond())
-    found = asked(root, [nodes[name] for name in order])
-    return bool(found[nodes["a"]] == gradients(root, nodes["a"]))
+    rows = [row for name in order for row in explain(root).rows if row.child_node is nodes[name]]
+    return bool(backward_pass(root, rows)[nodes["a"]] == gradients(root, nodes["a"]))
 
 
 def in_order(order: Order) -> bool:

@@ -2,62 +2,42 @@
 
 from __future__ import annotations
 
-from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import Exercise
+from microgrid.course.mistakes import backward_pass, gradients_of
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import sigmoid
 from microgrid.engine.value import Value
-from microgrid.matrices.examples import gates_circuit, named, sigmoid_circuit
+from microgrid.matrices.examples import gates_circuit, sigmoid_circuit
 from microgrid.views.explanation import explain
 
-
-def add_multiply_max() -> Exercise:
-    """The gradients of the second example, with two mistakes at one gate alone."""
-    return gradients_of(
-        "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
-        "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
-        'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
-        gates_circuit,
-        "xyzw",
-        why="Upstream 2 at the sum; the product switches, the max routes.",
-        before={
-            "A router does not share out: all of the upstream goes one way.": {"z": 1, "w": 1},
-            "A multiply gate switches: which number is the *other* input?": {"x": 6, "y": -8},
-        },
-    )
-
-
-def score_of_one_weight() -> Value:
-    """s = w x₀ + w x₁ + b, which is 0."""
-    w, x0, x1, b = Value(3.0, "w"), Value(5.0, "x_0"), Value(2.0, "x_1"), Value(-21.0, "b")
-    s: Value = w * x0 + w * x1 + b
-    return s
-
-
-def one_weight_twice() -> Value:
-    """f = σ(w x₀ + w x₁ + b)."""
-    f: Value = sigmoid(score_of_one_weight())
-    f.label = "f"
-    return f
+ADD_MULTIPLY_MAX = gradients_of(
+    "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
+    "$z = 2$, $w = -1$. Which gradients arrive at the four leaves? "
+    'Answer with a dict: `{"x": …, "y": …, "z": …, "w": …}`.',
+    gates_circuit(),
+    "xyzw",
+    {
+        "A router does not share out: all of the upstream goes one way.": {"z": 1, "w": 1},
+        "A multiply gate switches: which number is the *other* input?": {"x": 6, "y": -8},
+    },
+    why="Upstream 2 at the sum; the product switches, the max routes.",
+)
 
 
 def shared_weight() -> Exercise:
-    """The gradients of a circuit with one weight in two places."""
-    root = score_of_one_weight()
-    half = root.sigmoid().data
-    leaves = [named(root)[name] for name in ("w", "x_0", "b")]
-    undamped = {v.label: half * g for v, g in zip(leaves, gradients(root, leaves))}
-    hint = "0.5 is the *value* of the sigmoid gate; its local gradient is σ (1 − σ)."
+    """The gradients of a circuit with one weight in two places, and the score 0."""
+    w, x0, x1, b = Value(3.0, "w"), Value(5.0, "x_0"), Value(2.0, "x_1"), Value(-21.0, "b")
+    score = w * x0 + w * x1 + b
+    f: Value = sigmoid(score)
+    undamped = dict(zip((w, x0, b), gradients(f.data * score, [w, x0, b])))
     return gradients_of(
         "**One weight in two places.** $f = \\sigma(w\\,x_0 + w\\,x_1 + b)$ at $w = 3$, $x_0 = 5$, "
         "$x_1 = 2$, $b = -21$; the score is $0$. By hand: which gradients arrive at $w$, $x_0$ "
         'and $b$? Answer with a dict: `{"w": …, "x_0": …, "b": …}`.',
-        one_weight_twice,
-        ["w", "x_0", "b"],
+        f,
+        ("w", "x_0", "b"),
+        {"0.5 is the *value* of the sigmoid gate; its local gradient is σ (1 − σ).": undamped},
         why="The sigmoid gate sends 0.5 · 0.5 = 0.25 back; w is used twice and gets both shares.",
-        after={
-            hint: undamped,
-        },
     )
 
 
@@ -85,25 +65,20 @@ def two_passes() -> Exercise:
     )
 
 
-def rounded_at_every_gate(root: Value) -> dict[str, float]:
-    """The gradients of a student who rounds each share to two decimals."""
-    gradient = {root: 1.0}
-    for row in explain(root).rows:
-        share = round(row.local * gradient[row.child_node], 2)
-        gradient[row.parent_node] = gradient.get(row.parent_node, 0.0) + share
-    return {v.label: g for v, g in gradient.items()}
+def early_and_right(circuit: Value) -> list[dict[str, float]]:
+    """The gradients if each share is rounded to two decimals, and the right ones."""
+    early = backward_pass(
+        circuit, explain(circuit).rows, share=lambda row, upstream: round(row.local * upstream, 2)
+    )
+    return [{v.label: g for v, g in found.items()} for found in (early, gradients(circuit))]
 
 
 def rounding() -> Exercise:
     """The error of early rounding where a large number follows."""
-    circuit = sigmoid_circuit(w=(2.0, -300.0, -3.0), x=(-1.0, -0.02))
-    early, usual = rounded_at_every_gate(circuit), rounded_at_every_gate(sigmoid_circuit())
-    circuit.backward()
-    right = named(circuit)["x_1"].grad
-    at_score = named(circuit)["w_2"].grad
-    off = abs(right - early["x_1"])
-    plain = sigmoid_circuit()
-    plain.backward()
+    before, exact = early_and_right(sigmoid_circuit())
+    early, right = early_and_right(sigmoid_circuit(w=(2.0, -300.0, -3.0), x=(-1.0, -0.02)))
+    x, score = "x_1", "w_2"  # the gradient at the score arrives at w_2 as it is
+    off = abs(right[x] - early[x])
     return Exercise(
         "**Rounded too early.** The circuit of this notebook with $w_1 = -300$ and $x_1 = -0.02$: "
         "their product is $6$ as before, so all gradients to the right of it are as before. "
@@ -113,25 +88,22 @@ def rounding() -> Exercise:
         {
             "How *far*: a positive number.": -off,
             "That was the error with w_1 = −3. The last gate multiplies the error, too.": abs(
-                usual["x_1"] - named(plain)["x_1"].grad
+                exact[x] - before[x]
             ),
-            "That is the error at the score. One more gate follows.": abs(at_score - early["w_2"]),
+            "That is the error at the score. One more gate follows.": abs(
+                right[score] - early[score]
+            ),
             "That is for one rounding, at the score. Here every gate rounds: "
-            "see the section *Break it*.": abs(round(at_score, 2) * -300 - right),
+            "see the section *Break it*.": abs(round(right[score], 2) * -300 - right[x]),
             "Now you have rounded too early yourself: keep the digits of "
-            "the right gradient until you take the difference.": abs(round(right) - early["x_1"]),
-            "That is the rounded gradient. How far is it from the right one?": early["x_1"],
-            "That is the right gradient. How far is the rounded one from it?": right,
-            "That is the size of the rounded gradient. How far off is it?": -early["x_1"],
-            "That is the size of the right gradient. How far off is the rounded one?": -right,
+            "the right gradient until you take the difference.": abs(round(right[x]) - early[x]),
+            "That is the rounded gradient. How far is it from the right one?": early[x],
+            "That is the right gradient. How far is the rounded one from it?": right[x],
+            "That is the size of the rounded gradient. How far off is it?": -early[x],
+            "That is the size of the right gradient. How far off is the rounded one?": -right[x],
         },
         why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
     )
 
 
-EXERCISES = [
-    add_multiply_max(),
-    shared_weight(),
-    two_passes(),
-    rounding(),
-]
+EXERCISES = [ADD_MULTIPLY_MAX, shared_weight(), two_passes(), rounding()]

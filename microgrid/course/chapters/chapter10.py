@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.circuits import gradients_of
 from microgrid.course.exercise import Either, Exercise
+from microgrid.course.mistakes import gradients_of
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 
@@ -80,15 +80,6 @@ def attended() -> Exercise:
 X, W, V = 2.0, 3.0, -2.5  # x, w and v of the residual stream
 
 
-def stream() -> Value:
-    """y = h + v h with h = x + w x."""
-    x, w, v = Value(X, "x"), Value(W, "w"), Value(V, "v")
-    h = x + w * x
-    y: Value = h + v * h
-    h.label, y.label = "h", "y"
-    return y
-
-
 def down(first: int = 1, second: int = 1) -> dict[str, float]:
     """The gradients of y = (second + v)(first + w) x; 0 leaves out a layer's way straight on."""
     return {"x": (second + V) * (first + W), "w": (second + V) * X, "v": (first + W) * X}
@@ -96,23 +87,24 @@ def down(first: int = 1, second: int = 1) -> dict[str, float]:
 
 def down_the_stream() -> Exercise:
     """The gradients of x and of the weights of two residual layers."""
-    h = X + W * X
+    x, w, v = Value(X, "x"), Value(W, "w"), Value(V, "v")
+    h = x + w * x
     lost = "The way straight on is missing in"
     swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
     return gradients_of(
         "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
         "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
         '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
-        stream,
+        h + v * h,
         "xwv",
-        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
-        "(1 − 2.5)(1 + 3) at x.",
-        after={
+        {
             f"{lost} the first layer: h is x + w x.": down(first=0),
             f"{lost} the second layer: y is h + v h.": down(second=0),
             f"{lost} both layers: each adds to what comes in.": down(first=0, second=0),
-            swapped: Either({"w": (1 + V) * h, "v": X}, {"w": h}),
+            swapped: Either({"w": (1 + V) * h.data, "v": X}, {"w": h.data}),
         },
+        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
+        "(1 − 2.5)(1 + 3) at x.",
     )
 
 
