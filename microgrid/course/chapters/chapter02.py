@@ -10,14 +10,13 @@ from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 
+import microgrid as mg
 from microgrid.course.choices import choice
 from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
 from microgrid.course.mistakes import backward_pass, by_role, gradients_of
-from microgrid.engine.calculus import gradients
-from microgrid.engine.ops import ROUTER, maximum
+from microgrid.engine.ops import ROUTER
 from microgrid.engine.value import Value, topological
 from microgrid.matrices.examples import named
-from microgrid.views.explanation import explain
 
 Order = Sequence[Value]
 Judge = Callable[[Order], Any]
@@ -26,7 +25,7 @@ Judge = Callable[[Order], Any]
 def fork_and_roles() -> Exercise:
     """The gradients of a circuit, with the mistakes at a router that only this one shows."""
     a, b, c = Value(9, "a"), Value(4, "b"), Value(2, "c")
-    root = (a - b) * maximum(b, c)
+    root = (a - b) * mg.maximum(b, c)
     passes = {
         "A router does not share out: all of the upstream goes to the larger input.": by_role(
             ROUTER, lambda row: 0.5
@@ -43,7 +42,7 @@ def fork_and_roles() -> Exercise:
         '`{"a": …, "b": …, "c": …}`.',
         root,
         "abc",
-        {hint: wrong(root, explain(root).rows) for hint, wrong in passes.items()},
+        {hint: wrong(root, mg.explain(root).rows) for hint, wrong in passes.items()},
         why="The product sends 4 to the difference and 5 to the max; b gets −4 from the one and "
         "5 from the other; c lost the max.",
     )
@@ -68,8 +67,9 @@ ORDERS = {"A": "ycdb", "B": "ydcb", "C": "ycbd", "D": "bcdy", "E": "ybcd"}
 def gives_the_gradient(order: str) -> bool:
     """Whether a backward pass that asks the gates in this order brings the right gradient to a."""
     nodes = named(root := diamond())
-    rows = [row for name in order for row in explain(root).rows if row.child_node is nodes[name]]
-    return bool(backward_pass(root, rows)[nodes["a"]] == gradients(root, nodes["a"]))
+    shares = mg.explain(root).rows
+    rows = [row for name in order for row in shares if row.child_node is nodes[name]]
+    return bool(backward_pass(root, rows)[nodes["a"]] == mg.gradients(root, nodes["a"]))
 
 
 def in_order(order: Order) -> bool:
@@ -109,8 +109,7 @@ class Trial(NamedTuple):
     def __str__(self) -> str:
         gates = self.gates
         (root,) = set(gates).difference(*[v.parents for v in gates])
-        made = {row.child_node: row.gate for row in explain(root).rows}
-        formulas = [made[v] for v in topological(root) if v in made]
+        formulas = dict.fromkeys(row.gate for row in reversed(mg.explain(root).rows))
         return f"{', '.join([v.label for v in gates])} (where {', '.join(formulas)})"
 
     @property
@@ -192,10 +191,7 @@ def recognised(judge: Judge) -> list[str]:
         said = [trial.asked(judge) for trial in trials()]
     except Exception:  # the verdict says already where the function errs
         return []
-    for hint, mistake in MISTAKES.items():
-        if said == [trial.asked(mistake) for trial in trials()]:
-            return [hint]
-    return []
+    return [hint for hint, f in MISTAKES.items() if said == [t.asked(f) for t in trials()]]
 
 
 MISTAKES = {

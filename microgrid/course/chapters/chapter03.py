@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import microgrid as mg
 from microgrid.course.exercise import Exercise
 from microgrid.course.mistakes import backward_pass, gradients_of
-from microgrid.engine.calculus import gradients
-from microgrid.engine.ops import sigmoid
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import gates_circuit, sigmoid_circuit
-from microgrid.views.explanation import explain
 
 ADD_MULTIPLY_MAX = gradients_of(
     "**Add, multiply, max.** $f = 2\\,(x \\cdot y + \\max(z, w))$ at $x = 3$, $y = -4$, "
@@ -28,8 +26,8 @@ def shared_weight() -> Exercise:
     """The gradients of a circuit with one weight in two places, and the score 0."""
     w, x0, x1, b = Value(3.0, "w"), Value(5.0, "x_0"), Value(2.0, "x_1"), Value(-21.0, "b")
     score = w * x0 + w * x1 + b
-    f: Value = sigmoid(score)
-    undamped = dict(zip((w, x0, b), gradients(f.data * score, [w, x0, b])))
+    f = mg.sigmoid(score)
+    undamped = mg.gradients(f.data * score)
     return gradients_of(
         "**One weight in two places.** $f = \\sigma(w\\,x_0 + w\\,x_1 + b)$ at $w = 3$, $x_0 = 5$, "
         "$x_1 = 2$, $b = -21$; the score is $0$. By hand: which gradients arrive at $w$, $x_0$ "
@@ -46,8 +44,8 @@ def two_passes() -> Exercise:
     x = Value(2.0, "x")
     h = x * 3
     first, second = h * h, h * x
-    (once,), (again,) = gradients(first, [x]), gradients(second, [x])
-    (held,), (slope,) = gradients(first, [h]), gradients(h, [x])
+    passes = ((first, x), (second, x), (first, h), (h, x))
+    once, again, held, slope = [mg.gradients(y, v) for y, v in passes]
     first.backward()
     second.backward()
     return Exercise(
@@ -68,9 +66,11 @@ def two_passes() -> Exercise:
 def early_and_right(circuit: Value) -> list[dict[str, float]]:
     """The gradients if each share is rounded to two decimals, and the right ones."""
     early = backward_pass(
-        circuit, explain(circuit).rows, share=lambda row, upstream: round(row.local * upstream, 2)
+        circuit,
+        mg.explain(circuit).rows,
+        share=lambda row, upstream: round(row.local * upstream, 2),
     )
-    return [{v.label: g for v, g in found.items()} for found in (early, gradients(circuit))]
+    return [{v.label: g for v, g in found.items()} for found in (early, mg.gradients(circuit))]
 
 
 def rounding() -> Exercise:

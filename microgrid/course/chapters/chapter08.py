@@ -7,34 +7,20 @@ from typing import Any
 
 import numpy as np
 
-import microgrid
+import microgrid as mg
+from microgrid.course.chapters.chapter04 import SQUARES
 from microgrid.course.choices import choice
 from microgrid.course.exercise import Either, Exercise
-from microgrid.engine.calculus import gradients
-from microgrid.engine.errors import MicrogridError
-from microgrid.engine.functions import FUNCTIONS
-from microgrid.matrices.arrays import Array, matrix
-from microgrid.program import record
+from microgrid.matrices.arrays import Array
 
-total, dot = FUNCTIONS["total"], FUNCTIONS["dot"]
-
-# Square, so that a factor fits on each side; not symmetric, so that no two formulas agree.
-SAMPLES = tuple(
-    np.array(rows)
-    for rows in (
-        [[1, 2, 0], [3, -1, 2], [-2, 4, 5]],
-        [[1, -2, 3], [4, 6, -2], [0, 1, 7]],
-        [2, -1, 3],
-    )
-)
+SAMPLES = (SQUARES[0], SQUARES[2], np.array([2, -1, 3]))  # X, dY and c: c fits on each side
 
 
 def weighted(X: Array, dY: Array, c: Array) -> Array:
     """dW where sample n counts c_n times, from the graph."""
-    W = matrix(np.zeros((X.shape[1], dY.shape[1])))
+    W = mg.matrix(np.zeros((X.shape[1], dY.shape[1])))
     losses = [factor * ((x @ W) @ u) for x, u, factor in zip(X, dY, c)]
-    (dW,) = gradients(total(losses), [W])
-    return np.array(dW, dtype=float)
+    return np.array(mg.gradients(mg.total(losses), W), dtype=float)
 
 
 PER_SAMPLE = Exercise(
@@ -45,8 +31,7 @@ PER_SAMPLE = Exercise(
     {
         "Here all samples count the same: where is `c`?": lambda X, dY, c: X.T @ dY,
         "Each sample has its own factor: multiply by it *before* you add the samples.": Either(
-            lambda X, dY, c: c.sum() * X.T @ dY,
-            lambda X, dY, c: c.mean() * X.T @ dY,
+            lambda X, dY, c: c.sum() * X.T @ dY, lambda X, dY, c: c.mean() * X.T @ dY
         ),
         "Now each sample has its factor twice: once with x, "
         "and once with the upstream.": lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
@@ -57,8 +42,7 @@ PER_SAMPLE = Exercise(
         ),
         "c_n belongs to sample n, which is a *row* of X and a row of dY; your factor goes along "
         "the other axis. A column `c[:, None]` multiplies rows.": Either(
-            lambda X, dY, c: X.T @ (c * dY),
-            lambda X, dY, c: (c * X).T @ dY,
+            lambda X, dY, c: X.T @ (c * dY), lambda X, dY, c: (c * X).T @ dY
         ),
         "The factor is right. But dW is a sum of outer products: the product "
         "must add over the samples, the rows of both.": lambda X, dY, c: X @ (c[:, None] * dY),
@@ -102,12 +86,12 @@ def F(x, w):
 
 def accepted() -> str:
     """The letters of the functions that can be recorded, found by recording them."""
-    functions: dict[str, Any] = {"mg": microgrid}
+    functions: dict[str, Any] = {"mg": mg}
     exec(CANDIDATES, functions)
     found = ""
     for letter in "ABCDEF":
-        with suppress(MicrogridError):
-            record(functions[letter], 1.0, 1.0)
+        with suppress(mg.MicrogridError):
+            mg.record(functions[letter], 1.0, 1.0)
             found += letter
     return found
 
@@ -139,7 +123,7 @@ def recordable() -> Exercise:
 def sizes() -> Exercise:
     """The sizes of gradients, counted in those of a program."""
     X, W, dY = np.ones((100, 4)), np.ones((4, 3)), np.ones((100, 3))
-    layer = record(lambda x, W, u: dot(x @ W, u), X[0], W, dY[0])
+    layer = mg.record(lambda x, W, u: mg.dot(x @ W, u), X[0], W, dY[0])
     _, (dX, dW) = layer.batched((0, None, 0)).value_and_grad(X, W, dY, argnums=(0, 1))
     copies = np.broadcast_to(W, (100, 4, 3))
     _, each = layer.batched((0, 0, 0)).value_and_grad(X, copies, dY, argnums=1)

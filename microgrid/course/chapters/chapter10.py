@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+import microgrid as mg
 from microgrid.course.exercise import Either, Exercise
 from microgrid.course.mistakes import gradients_of
-from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.value import Value
-
-Numbers = Sequence[float]
-softmax: Callable[[Any], list[float]] = FUNCTIONS["softmax"]
 
 # The scores, keys times query, are 0, 2 and 4.
 KEYS, QUERY = np.diag([0.0, 1.0, 2.0, 0.0])[:3], np.array([2.0, 2.0, 2.0, 2.0])
@@ -21,48 +17,51 @@ KEYS, QUERY = np.diag([0.0, 1.0, 2.0, 0.0])[:3], np.array([2.0, 2.0, 2.0, 2.0])
 
 def attended() -> Exercise:
     """The weights of the second of three places."""
-    scores = KEYS @ QUERY
-    scaled, size = scores / np.sqrt(len(QUERY)), len(QUERY)
-    seen = softmax(scaled[:2])
+    scores, size = KEYS @ QUERY, len(QUERY)
+    scaled = scores / np.sqrt(size)
+    seen = mg.softmax(scaled[:2])
+
+    def causal(weights: Iterable[float]) -> list[float]:
+        return [*weights, 0.0]
+
     return Exercise(
         "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
         "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
         "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
         "the three? Answer with a list of three numbers.",
-        [*seen, 0.0],
+        causal(seen),
         {
-            "Before softmax the scores are "
-            "divided by the square root of d, the length of a query.": [*softmax(scores[:2]), 0.0],
-            "That is divided by d; the scores are divided by its square root.": [
-                *softmax(scores[:2] / size),
-                0.0,
-            ],
-            "The third place is in the future of the second: it must not be seen.": softmax(scaled),
-            "The third place is in the future, and the scores must be divided by √d.": softmax(
+            "Before softmax the scores are divided by the square root of d, "
+            "the length of a query.": causal(mg.softmax(scores[:2])),
+            "That is divided by d; the scores are divided by its square root.": causal(
+                mg.softmax(scores[:2] / size)
+            ),
+            "The third place is in the future of the second: it must not be seen.": mg.softmax(
+                scaled
+            ),
+            "The third place is in the future, and the scores must be divided by √d.": mg.softmax(
                 scores
             ),
-            "These do not sum to 1: leave the future out *before* softmax, not after it.": [
-                *softmax(scaled)[:2],
-                0.0,
-            ],
-            "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": softmax(
-                [*scaled[:2], 0.0]
+            "These do not sum to 1: leave the future out *before* softmax, not after it.": causal(
+                mg.softmax(scaled)[:2]
             ),
-            "Softmax takes the exponential of each score before it divides by their sum.": [
-                *(scaled[:2] / scaled[:2].sum()),
-                0.0,
-            ],
-            "The other way round: the larger score gets the larger weight.": [*seen[::-1], 0.0],
+            "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": mg.softmax(
+                causal(scaled[:2])
+            ),
+            "Softmax takes the exponential of each score before it divides by their sum.": causal(
+                scaled[:2] / scaled[:2].sum()
+            ),
+            "The other way round: the larger score gets the larger weight.": causal(seen[::-1]),
             "Those are the scores. Softmax makes weights of them.": scaled.tolist(),
             "Those are the products. "
             "Divide them by √d; then softmax makes weights of them.": scores.tolist(),
-            "Those are the exponentials. Weights sum to 1.": [*np.exp(scaled[:2]), 0.0],
+            "Those are the exponentials. Weights sum to 1.": causal(np.exp(scaled[:2])),
             "Causal: a place sees itself and what is to its left, not what is to its right.": [
                 0.0,
-                *softmax(scaled[1:]),
+                *mg.softmax(scaled[1:]),
             ],
             "That is in percent: weights are shares of 1.": Either(
-                *[[100 * p for p in (*shares, 0.0)] for shares in (seen, np.round(seen, 2))]
+                *[causal(100 * np.array(shares)) for shares in (seen, np.round(seen, 2))]
             ),
             "And the third place? It gets a number, too.": seen,
             "That is right for equal scores "
@@ -87,7 +86,7 @@ def down(first: int = 1, second: int = 1) -> dict[str, float]:
 
 def down_the_stream() -> Exercise:
     """The gradients of x and of the weights of two residual layers."""
-    x, w, v = Value(X, "x"), Value(W, "w"), Value(V, "v")
+    x, w, v = mg.Value(X, "x"), mg.Value(W, "w"), mg.Value(V, "v")
     h = x + w * x
     lost = "The way straight on is missing in"
     swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
@@ -108,9 +107,9 @@ def down_the_stream() -> Exercise:
     )
 
 
-def tempered(logits: Numbers, temperature: float) -> list[float]:
+def tempered(logits: Sequence[float], temperature: float) -> list[float]:
     """Softmax of logits / temperature."""
-    return softmax([x / temperature for x in logits])
+    return mg.softmax([x / temperature for x in logits])
 
 
 def heated(f: Callable[..., Any]) -> list[Any]:
@@ -125,10 +124,6 @@ def heated(f: Callable[..., Any]) -> list[Any]:
         ) from None
 
 
-def powers(logits: Numbers, exponent: float) -> list[float]:
-    return [p**exponent for p in softmax(logits)]
-
-
 TEMPERATURE = Exercise(
     "**Temperature.** Write the function that turns the logits of one place, an array, and a "
     "temperature into the probabilities from which a letter is drawn. Answer with a function: "
@@ -136,20 +131,20 @@ TEMPERATURE = Exercise(
     tempered,
     {
         "The wrong way round: with yours a *high* temperature makes the likely letters "
-        "likelier still.": lambda logits, T: softmax([x * T for x in logits]),
+        "likelier still.": lambda logits, T: mg.softmax([x * T for x in logits]),
         "These are the probabilities at temperature 1, "
-        "whatever the temperature is.": lambda logits, T: softmax(logits),
+        "whatever the temperature is.": lambda logits, T: mg.softmax(logits),
         "These do not sum to 1. The temperature comes in before softmax.": lambda logits, T: [
-            p / T for p in softmax(logits)
+            p / T for p in mg.softmax(logits)
         ],
         "That is softmax twice: divide the logits, not the probabilities.": lambda logits, T: (
-            softmax([p / T for p in softmax(logits)])
+            tempered(mg.softmax(logits), T)
         ),
-        "A good way, but not yet the end: these powers do not sum to 1.": lambda logits, T: powers(
-            logits, 1 / T
-        ),
+        "A good way, but not yet the end: these powers do not sum to 1.": lambda logits, T: [
+            p ** (1 / T) for p in mg.softmax(logits)
+        ],
         "A minus too many: with yours the letter with the highest logit "
-        "is the rarest.": lambda logits, T: softmax([-x / T for x in logits]),
+        "is the rarest.": lambda logits, T: tempered(logits, -T),
         "Those are still logits: what makes probabilities of them?": lambda logits, T: [
             x / T for x in logits
         ],
