@@ -73,37 +73,31 @@ def early_and_right(circuit: Value) -> list[dict[str, float]]:
     return [{v.label: g for v, g in found.items()} for found in (early, mg.gradients(circuit))]
 
 
-def rounding() -> Exercise:
-    """The error of early rounding where a large number follows."""
-    before, exact = early_and_right(sigmoid_circuit())
-    early, right = early_and_right(sigmoid_circuit(w=(2.0, -300.0, -3.0), x=(-1.0, -0.02)))
-    x, score = "x_1", "w_2"  # the gradient at the score arrives at w_2 as it is
-    off = abs(right[x] - early[x])
-    return Exercise(
-        "**Rounded too early.** The circuit of this notebook with $w_1 = -300$ and $x_1 = -0.02$: "
-        "their product is $6$ as before, so all gradients to the right of it are as before. "
-        "Somebody rounds the gradient to two decimals at *every* gate. How far from the right "
-        "gradient at $x_1$ is the result? Answer with a positive number, to two decimals.",
-        off,
-        {
-            "How *far*: a positive number.": -off,
-            "That was the error with w_1 = −3. The last gate multiplies the error, too.": abs(
-                exact[x] - before[x]
-            ),
-            "That is the error at the score. One more gate follows.": abs(
-                right[score] - early[score]
-            ),
-            "That is for one rounding, at the score. Here every gate rounds: "
-            "see the section *Break it*.": abs(round(right[score], 2) * -300 - right[x]),
-            "Now you have rounded too early yourself: keep the digits of "
-            "the right gradient until you take the difference.": abs(round(right[x]) - early[x]),
-            "That is the rounded gradient. How far is it from the right one?": early[x],
-            "That is the right gradient. How far is the rounded one from it?": right[x],
-            "That is the size of the rounded gradient. How far off is it?": -early[x],
-            "That is the size of the right gradient. How far off is the rounded one?": -right[x],
-        },
-        why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
-    )
+before, exact = early_and_right(sigmoid_circuit())
+early, right = early_and_right(sigmoid_circuit(w=(2.0, -300.0, -3.0), x=(-1.0, -0.02)))
+EARLY, RIGHT = early["x_1"], right["x_1"]  # w_2 has the gradient at the score
+ROUNDING = Exercise(
+    "**Rounded too early.** The circuit of this notebook with $w_1 = -300$ and $x_1 = -0.02$: "
+    "their product is $6$ as before, so all gradients to the right of it are as before. "
+    "Somebody rounds the gradient to two decimals at *every* gate. How far from the right "
+    "gradient at $x_1$ is the result? Answer with a positive number, to two decimals.",
+    abs(RIGHT - EARLY),
+    {
+        "How *far*: a positive number.": -abs(RIGHT - EARLY),
+        "That was the error with w_1 = −3. The last gate multiplies the error, too.": abs(
+            exact["x_1"] - before["x_1"]
+        ),
+        "That is the error at the score. One more gate follows.": abs(right["w_2"] - early["w_2"]),
+        "That is for one rounding, at the score. Here every gate rounds: "
+        "see the section *Break it*.": abs(round(right["w_2"], 2) * -300 - RIGHT),
+        "Now you have rounded too early yourself: keep the digits of "
+        "the right gradient until you take the difference.": abs(round(RIGHT) - EARLY),
+        "That is the rounded gradient. How far is it from the right one?": EARLY,
+        "That is the right gradient. How far is the rounded one from it?": RIGHT,
+        "That is the size of the rounded gradient. How far off is it?": -EARLY,
+        "That is the size of the right gradient. How far off is the rounded one?": -RIGHT,
+    },
+    why="0.19 in place of 0.1966 is multiplied by 300, and so is its error.",
+)
 
-
-EXERCISES = [ADD_MULTIPLY_MAX, shared_weight(), two_passes(), rounding()]
+EXERCISES = [ADD_MULTIPLY_MAX, shared_weight(), two_passes(), ROUNDING]

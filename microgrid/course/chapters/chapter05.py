@@ -101,16 +101,14 @@ LEARNING_RATE = Exercise(
     mg.derivative(after)(RATE),
     {
         "Does a larger rate make the new loss larger here?": -mg.derivative(after)(RATE),
-        "You use the slope at the old place twice: the loss is that of the *new* place.": -OLD
-        * OLD,
+        "You use the slope at the old place twice: the loss is that of the *new* place.": -(OLD**2),
         "Nearly: a factor of 2 is missing. Both slopes have one, from the square.": -OLD * NEW / 2,
         "Nearly: both slopes are those of a square, and each has a factor of 2.": -OLD * NEW / 4,
         "That is minus the slope before the step times the new *weight*. "
         "How fast does the loss rise there?": -OLD * stepped(RATE),
         "The slope after the step is that of (w − 1)², not of w².": -OLD * 2 * stepped(RATE),
         "That is the slope at the old place. What of the loss at the new one?": OLD,
-        "You use the slope at the new place twice: the weight moves by the *old* slope.": -NEW
-        * NEW,
+        "You use the slope at the new place twice: the weight moves by the *old* slope.": -(NEW**2),
         "That is how the loss moves with the weight. How does w′ move with η?": -NEW,
         "That is how the *weight* moves with the rate. How does the loss move?": -OLD,
         "That is the slope at the new place. How fast does w′ move with the rate?": NEW,

@@ -39,50 +39,48 @@ def trained(
         w, b = w - lr * dw, b - lr * db
 
 
-def two_steps() -> Exercise:
-    """The weight after two steps by hand."""
-    given: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
+GIVEN: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
+WALK = START, FIRST, LAST = trained(**GIVEN)
 
-    def after(choose: Choose) -> float:
-        return trained(**given, choose=choose)[-1].w
 
-    walk = start, first, last = trained(**given)
-    return Exercise(
-        "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
-        "$w = 1$, $b = 0$. The only sample is $x = 3$, $y = 1$. Take two steps with the learning "
-        "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
-        "Answer with a number, to three decimals.",
-        last.w,
-        {
-            "That is w after the first step. Take another.": first.w,
-            "Nearly: give three decimals.": round(last.w, 2),
-            "You went up the hill: the gradient is *subtracted*.": after(
-                lambda g: [-d for d in g[-1]]
-            ),
-            "What is the derivative of a square? A factor is missing.": after(
-                lambda g: [d / 2 for d in g[-1]]
-            ),
-            "You have used the sum of both gradients in the second step: that is what "
-            "happens where `zero_grad` is forgotten.": after(lambda g: [sum(d) for d in zip(*g)]),
-            "The multiply gate sends w the upstream times the *other* input.": after(
-                lambda g: [g[-1][0] / given["x"], g[-1][1]]
-            ),
-            "The bias is a parameter, too: it moves in the first step.": after(
-                lambda g: [g[-1][0], 0.0]
-            ),
-            "In the second step you used the gradient of the first. "
-            "The loss has changed, so compute its gradient again.": after(lambda g: g[0]),
-            "That is b. And w?": Either(first.b, last.b),
-            "That is a gradient at w. A step takes the learning rate times it off w.": Either(
-                start.gradient[0], first.gradient[0]
-            ),
-            "That is a loss. And w?": Either(*[place.loss for place in walk]),
-            "That is how far w moves. Where does it arrive?": start.w - last.w,
-        },
-        why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
-        digits=3,
-    )
+def after(choose: Choose) -> float:
+    """The weight after two steps that are chosen so."""
+    return trained(**GIVEN, choose=choose)[-1].w
 
+
+TWO_STEPS = Exercise(
+    "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
+    "$w = 1$, $b = 0$. The only sample is $x = 3$, $y = 1$. Take two steps with the learning "
+    "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
+    "Answer with a number, to three decimals.",
+    LAST.w,
+    {
+        "That is w after the first step. Take another.": FIRST.w,
+        "Nearly: give three decimals.": round(LAST.w, 2),
+        "You went up the hill: the gradient is *subtracted*.": after(lambda g: [-d for d in g[-1]]),
+        "What is the derivative of a square? A factor is missing.": after(
+            lambda g: [d / 2 for d in g[-1]]
+        ),
+        "You have used the sum of both gradients in the second step: that is what "
+        "happens where `zero_grad` is forgotten.": after(lambda g: [sum(d) for d in zip(*g)]),
+        "The multiply gate sends w the upstream times the *other* input.": after(
+            lambda g: [g[-1][0] / GIVEN["x"], g[-1][1]]
+        ),
+        "The bias is a parameter, too: it moves in the first step.": after(
+            lambda g: [g[-1][0], 0.0]
+        ),
+        "In the second step you used the gradient of the first. "
+        "The loss has changed, so compute its gradient again.": after(lambda g: g[0]),
+        "That is b. And w?": Either(FIRST.b, LAST.b),
+        "That is a gradient at w. A step takes the learning rate times it off w.": Either(
+            START.gradient[0], FIRST.gradient[0]
+        ),
+        "That is a loss. And w?": Either(*[place.loss for place in WALK]),
+        "That is how far w moves. Where does it arrive?": START.w - LAST.w,
+    },
+    why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
+    digits=3,
+)
 
 RATES = {"A": 0.4, "B": 0.6, "C": 0.05}
 RATE_HINTS = {  # the letter of a training and that of the rate that somebody gives it
@@ -116,37 +114,32 @@ def which_rate() -> Exercise:
     )
 
 
-def how_many() -> Exercise:
-    """Weights and biases of three layers."""
-    sizes = (6, 10, 10, 3)
-    pairs = list(pairwise(sizes))
-    one, two, three = [mg.nn.Affine(d, m, "zeros") for d, m in pairs]
-    network = mg.nn.Sequential(one, mg.nn.Tanh(), two, mg.nn.Tanh(), three)
-    right = len(network.parameters())
-    return Exercise(
-        "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
-        "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
-        right,
-        {
-            "Those are the weights. What else does XW + b have?": sum(d * m for d, m in pairs),
-            "The last layer has biases, too.": right - sizes[-1],
-            "A layer has one bias for each *output*.": sum(d * m + d for d, m in pairs),
-            "A layer has more than one bias: one for each output.": sum(
-                d * m + 1 for d, m in pairs
-            ),
-            "An activation has no parameters: it does the same with every number.": right
-            + sum(sizes[1:-1]),
-            "Those are the numbers that flow through it. How many wires are there?": sum(sizes),
-            "Those are the biases. And the weights?": sum(sizes[1:]),
-            "Those are the affine layers. How many parameters has each?": len(pairs),
-            "Those are the layers. Which of them have parameters, and how many?": len(network),
-            "The weights of layers add up; only within a layer you multiply.": Either(
-                prod(sizes), prod(sizes[:-1])
-            ),
-            "Those are the matrices and rows. The list has every number in them.": 2 * len(pairs),
-        },
-        why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
-    )
+SIZES = (6, 10, 10, 3)
+PAIRS = list(pairwise(SIZES))
+ONE, TWO, THREE = [mg.nn.Affine(d, m, "zeros") for d, m in PAIRS]
+NETWORK = mg.nn.Sequential(ONE, mg.nn.Tanh(), TWO, mg.nn.Tanh(), THREE)
+COUNT = len(NETWORK.parameters())
+HOW_MANY = Exercise(
+    "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
+    "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
+    COUNT,
+    {
+        "Those are the weights. What else does XW + b have?": sum(d * m for d, m in PAIRS),
+        "The last layer has biases, too.": COUNT - SIZES[-1],
+        "A layer has one bias for each *output*.": sum(d * m + d for d, m in PAIRS),
+        "A layer has more than one bias: one for each output.": sum(d * m + 1 for d, m in PAIRS),
+        "An activation has no parameters: it does the same with every number.": COUNT
+        + sum(SIZES[1:-1]),
+        "Those are the numbers that flow through it. How many wires are there?": sum(SIZES),
+        "Those are the biases. And the weights?": sum(SIZES[1:]),
+        "Those are the affine layers. How many parameters has each?": len(PAIRS),
+        "Those are the layers. Which of them have parameters, and how many?": len(NETWORK),
+        "The weights of layers add up; only within a layer you multiply.": Either(
+            prod(SIZES), prod(SIZES[:-1])
+        ),
+        "Those are the matrices and rows. The list has every number in them.": 2 * len(PAIRS),
+    },
+    why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
+)
 
-
-EXERCISES = [two_steps(), which_rate(), how_many()]
+EXERCISES = [TWO_STEPS, which_rate(), HOW_MANY]

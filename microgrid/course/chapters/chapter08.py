@@ -96,28 +96,26 @@ def accepted() -> str:
     return found
 
 
-def recordable() -> Exercise:
-    """Which functions look at a number?"""
-    return choice(
-        f"**Which can be recorded?**\n\n```python{CANDIDATES}```\n\n`record` accepts some of these "
-        "functions and refuses the others. Which does it accept? Answer with a text of letters, "
-        'such as `"AD"`.',
-        accepted(),
-        {
-            "A": "`if x > 0` asks for a number, also where it stands inside of an expression.",
-            "B": "`mg.relu` is an operation: the program can do it with any number.",
-            "C": "how often does this loop run, and does that depend on a Value?",
-            "D": "how often the loop runs depends on the number in x: it looks at it.",
-            "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
-            "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
-        },
-        {
-            "Those are refused. Which are accepted?": "ADE",
-            "Not all. Which of them ask how large a number is, before they go on?": "ABCDEF",
-        },
-        why="A, D and E look at a number. A loop of fixed length is written out, one line after "
-        "the other, and `relu` and `maximum` are operations.",
-    )
+RECORDABLE = choice(
+    f"**Which can be recorded?**\n\n```python{CANDIDATES}```\n\n`record` accepts some of these "
+    "functions and refuses the others. Which does it accept? Answer with a text of letters, "
+    'such as `"AD"`.',
+    accepted(),
+    {
+        "A": "`if x > 0` asks for a number, also where it stands inside of an expression.",
+        "B": "`mg.relu` is an operation: the program can do it with any number.",
+        "C": "how often does this loop run, and does that depend on a Value?",
+        "D": "how often the loop runs depends on the number in x: it looks at it.",
+        "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
+        "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
+    },
+    {
+        "Those are refused. Which are accepted?": "ADE",
+        "Not all. Which of them ask how large a number is, before they go on?": "ABCDEF",
+    },
+    why="A, D and E look at a number. A loop of fixed length is written out, one line after "
+    "the other, and `relu` and `maximum` are operations.",
+)
 
 
 def sizes() -> Exercise:
@@ -152,4 +150,4 @@ def sizes() -> Exercise:
     )
 
 
-EXERCISES = [PER_SAMPLE, recordable(), sizes()]
+EXERCISES = [PER_SAMPLE, RECORDABLE, sizes()]

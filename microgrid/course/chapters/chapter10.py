@@ -11,70 +11,65 @@ import microgrid as mg
 from microgrid.course.exercise import Either, Exercise
 from microgrid.course.mistakes import gradients_of
 
-# The scores, keys times query, are 0, 2 and 4.
 KEYS, QUERY = np.diag([0.0, 1.0, 2.0, 0.0])[:3], np.array([2.0, 2.0, 2.0, 2.0])
+SCORES = KEYS @ QUERY  # 0, 2 and 4
+SCALED = SCORES / np.sqrt(len(QUERY))
+SEEN = mg.softmax(SCALED[:2])
 
 
-def attended() -> Exercise:
-    """The weights of the second of three places."""
-    scores, size = KEYS @ QUERY, len(QUERY)
-    scaled = scores / np.sqrt(size)
-    seen = mg.softmax(scaled[:2])
+def causal(weights: Iterable[float]) -> list[float]:
+    """The weights of the first two places, and 0 for the third."""
+    return [*weights, 0.0]
 
-    def causal(weights: Iterable[float]) -> list[float]:
-        return [*weights, 0.0]
 
-    return Exercise(
-        "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
-        "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
-        "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
-        "the three? Answer with a list of three numbers.",
-        causal(seen),
-        {
-            "Before softmax the scores are divided by the square root of d, "
-            "the length of a query.": causal(mg.softmax(scores[:2])),
-            "That is divided by d; the scores are divided by its square root.": causal(
-                mg.softmax(scores[:2] / size)
-            ),
-            "The third place is in the future of the second: it must not be seen.": mg.softmax(
-                scaled
-            ),
-            "The third place is in the future, and the scores must be divided by √d.": mg.softmax(
-                scores
-            ),
-            "These do not sum to 1: leave the future out *before* softmax, not after it.": causal(
-                mg.softmax(scaled)[:2]
-            ),
-            "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": mg.softmax(
-                causal(scaled[:2])
-            ),
-            "Softmax takes the exponential of each score before it divides by their sum.": causal(
-                scaled[:2] / scaled[:2].sum()
-            ),
-            "The other way round: the larger score gets the larger weight.": causal(seen[::-1]),
-            "Those are the scores. Softmax makes weights of them.": scaled.tolist(),
-            "Those are the products. "
-            "Divide them by √d; then softmax makes weights of them.": scores.tolist(),
-            "Those are the exponentials. Weights sum to 1.": causal(np.exp(scaled[:2])),
-            "Causal: a place sees itself and what is to its left, not what is to its right.": [
-                0.0,
-                *mg.softmax(scaled[1:]),
-            ],
-            "That is in percent: weights are shares of 1.": Either(
-                *[causal(100 * np.array(shares)) for shares in (seen, np.round(seen, 2))]
-            ),
-            "And the third place? It gets a number, too.": seen,
-            "That is right for equal scores "
-            "and with the third place in view: what does the second place see?": [1 / 3] * 3,
-            "That is right for equal scores. What are the scores of the two places?": [
-                0.5,
-                0.5,
-                0.0,
-            ],
-        },
-        why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
-    )
-
+ATTENDED = Exercise(
+    "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
+    "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
+    "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
+    "the three? Answer with a list of three numbers.",
+    causal(SEEN),
+    {
+        "Before softmax the scores are divided by the square root of d, "
+        "the length of a query.": causal(mg.softmax(SCORES[:2])),
+        "That is divided by d; the scores are divided by its square root.": causal(
+            mg.softmax(SCORES[:2] / len(QUERY))
+        ),
+        "The third place is in the future of the second: it must not be seen.": mg.softmax(SCALED),
+        "The third place is in the future, and the scores must be divided by √d.": mg.softmax(
+            SCORES
+        ),
+        "These do not sum to 1: leave the future out *before* softmax, not after it.": causal(
+            mg.softmax(SCALED)[:2]
+        ),
+        "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": mg.softmax(
+            causal(SCALED[:2])
+        ),
+        "Softmax takes the exponential of each score before it divides by their sum.": causal(
+            SCALED[:2] / SCALED[:2].sum()
+        ),
+        "The other way round: the larger score gets the larger weight.": causal(SEEN[::-1]),
+        "Those are the scores. Softmax makes weights of them.": SCALED.tolist(),
+        "Those are the products. "
+        "Divide them by √d; then softmax makes weights of them.": SCORES.tolist(),
+        "Those are the exponentials. Weights sum to 1.": causal(np.exp(SCALED[:2])),
+        "Causal: a place sees itself and what is to its left, not what is to its right.": [
+            0.0,
+            *mg.softmax(SCALED[1:]),
+        ],
+        "That is in percent: weights are shares of 1.": Either(
+            *[causal(100 * np.array(shares)) for shares in (SEEN, np.round(SEEN, 2))]
+        ),
+        "And the third place? It gets a number, too.": SEEN,
+        "That is right for equal scores "
+        "and with the third place in view: what does the second place see?": [1 / 3] * 3,
+        "That is right for equal scores. What are the scores of the two places?": [
+            0.5,
+            0.5,
+            0.0,
+        ],
+    },
+    why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
+)
 
 X, W, V = 2.0, 3.0, -2.5  # x, w and v of the residual stream
 
@@ -159,4 +154,4 @@ TEMPERATURE = Exercise(
     probe=heated,
 )
 
-EXERCISES = [attended(), down_the_stream(), TEMPERATURE]
+EXERCISES = [ATTENDED, down_the_stream(), TEMPERATURE]
