@@ -303,4 +303,7 @@ def plain(x: Any) -> str:
         return f"{{{', '.join(sorted(map(plain, x)))}}}"
     if isinstance(x, Mapping):
         return ", ".join([f"{key}: {plain(y)}" for key, y in x.items()])
-    return str(x)
+    try:
+        return str(x)
+    except ValueError:  # an int of thousands of digits
+        return "a huge number"

@@ -179,6 +179,7 @@ def test_the_verdict_says_what_kind_of_answer_is_asked_for():
         (Exercise("?", 5).check("…"), "no answer yet"),
         (Exercise("?", [1, 2]).check(np.zeros((99, 99))), "the shape is (99, 99)"),
         (Exercise("?", 5).check([0] * 999), "0, 0…"),
+        (Exercise("?", 5).check(10**5000), "✗ a huge number is not it."),
     ]
     for verdict, words in told:
         assert not verdict

@@ -16,7 +16,6 @@ from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
 from microgrid.course.mistakes import backward_pass, by_role, gradients_of
 from microgrid.engine.ops import ROUTER
 from microgrid.engine.value import Value, topological
-from microgrid.matrices.examples import named
 
 Order = Sequence[Value]
 Judge = Callable[[Order], Any]
@@ -51,25 +50,18 @@ def fork_and_roles() -> Exercise:
     return replace(exercise, mistakes=[Mistake(x, one(h)) for x, h in listed(exercise.mistakes)])
 
 
-def diamond() -> Value:
-    """y = c · d with c = 3b, d = b + 1 and b = 2a."""
-    b = Value(1, "a") * 2
-    c, d = b * 3, b + 1
-    y: Value = c * d
-    for v, name in zip((b, c, d, y), "bcdy"):
-        v.label = name
-    return y
-
-
 ORDERS = {"A": "ycdb", "B": "ydcb", "C": "ycbd", "D": "bcdy", "E": "ybcd"}
 
 
 def gives_the_gradient(order: str) -> bool:
     """Whether a backward pass that asks the gates in this order brings the right gradient to a."""
-    nodes = named(root := diamond())
-    shares = mg.explain(root).rows
-    rows = [row for name in order for row in shares if row.child_node is nodes[name]]
-    return bool(backward_pass(root, rows)[nodes["a"]] == mg.gradients(root, nodes["a"]))
+    a = Value(1)
+    b = a * 2
+    c, d = b * 3, b + 1
+    y = c * d
+    gates, shares = {"b": b, "c": c, "d": d, "y": y}, mg.explain(y).rows
+    rows = [row for name in order for row in shares if row.child_node is gates[name]]
+    return bool(backward_pass(y, rows)[a] == mg.gradients(y, a))
 
 
 def in_order(order: Order) -> bool:
