@@ -13,14 +13,14 @@ from importlib import import_module
 import microgrid
 from microgrid.engine.errors import MicrogridError
 
-COMMANDS = {  # name: the module with add_NAME, its arguments, and run_NAME; and its help
-    "demo": ("demo", "run the worked examples and write their pictures"),
-    "explain": ("expressions", "print every += of the backward pass"),
-    "draw": ("expressions", "draw the graph with values and gradients"),
-    "steps": ("expressions", "write the backward pass as a page, frame by frame"),
-    "derive": ("documents", "write out the derivation of a layer's gradients, each step checked"),
-    "check": ("checks", "find and name the bugs in anyone's Value"),
-    "worksheet": ("documents", "write a sheet of circuits with blanks to fill in, and its answers"),
+COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and run_NAME
+    "demo": ("run the worked examples and write their pictures", "demo"),
+    "explain": ("print every += of the backward pass", "expressions"),
+    "draw": ("draw the graph with values and gradients", "expressions"),
+    "steps": ("write the backward pass as a page, frame by frame", "expressions"),
+    "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
+    "check": ("find and name the bugs in anyone's Value", "checks"),
+    "worksheet": ("write a sheet of circuits with blanks to fill in, and its answers", "sheets"),
 }
 EXAMPLES = """
   microgrid demo
@@ -87,7 +87,7 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     version = f"microgrid {microgrid.__version__}" if "--version" in given else ""
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, text) in COMMANDS.items():
+    for name, (text, module) in COMMANDS.items():
         examples = re.findall(rf"^  microgrid {name}\b.*", EXAMPLES, re.MULTILINE)
         epilog = "\n".join(["examples:", *examples])
         add = commands.add_parser(name, help=text, epilog=epilog, formatter_class=plain)

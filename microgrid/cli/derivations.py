@@ -1,4 +1,4 @@
-"""`microgrid derive` and `worksheet`: a checked derivation; a sheet to fill in, and its answers."""
+"""`microgrid derive`: the gradients of a layer, derived entry by entry."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 from inspect import signature
 from pathlib import Path
 
-from microgrid.cli.arguments import distinct, whole, writable
-from microgrid.course.worksheets import KINDS, worksheet
+from microgrid.cli.arguments import whole
 from microgrid.matrices import derive
 from microgrid.views.expression import ExpressionError
 
@@ -43,33 +42,3 @@ def run_derive(options: argparse.Namespace) -> int:
     if derivation.failed:
         print(f"{derivation.failed.title}: {derivation.failed.note}", file=sys.stderr)
     return 0 if derivation.ok else 1
-
-
-NOTES = """
-
-kinds:
-{kinds}
-
-The same seed gives the same sheet on every machine. In Python,
-microgrid.course.worksheet(7, "forks", 6).check(answers) marks a student's answers."""
-
-
-def add_worksheet(parser: argparse.ArgumentParser) -> None:
-    kinds = "\n".join(f"  {name:10} {kind.says}" for name, kind in KINDS.items())
-    parser.epilog = f"{parser.epilog}{NOTES.format(kinds=kinds)}"
-    add, default = parser.add_argument, "gradients"
-    add("--seed", type=whole, default=0, metavar="N", help="another one, another sheet")
-    add("--kind", default=default, metavar="KIND", help=f"{', '.join(KINDS)} (default {default})")
-    add("-n", type=whole, default=4, metavar="N", help="problems (default 4)")
-    add("-o", "--output", type=Path, required=True, metavar="FILE.html|.tex")
-    add("--answers", type=Path, metavar="FILE.html|.tex", help="the solution, too")
-
-
-def run_worksheet(options: argparse.Namespace) -> None:
-    paths = [path for path in (options.output, options.answers) if path is not None]
-    for path in paths:
-        writable(path, ".html", ".tex")
-    distinct(*paths)
-    sheet = worksheet(options.seed, options.kind, options.n)
-    for path in paths:
-        print(f"wrote {sheet.save(path, answers=path is options.answers)}")
