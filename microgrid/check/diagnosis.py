@@ -130,6 +130,6 @@ def probes_of(subject: str) -> tuple[Example, ...]:
 
         one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
         for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
-            line = f"{leaves(list(xs.values()))}; f = {text}; f.backward()"
+            line = f"{leaves(xs)}; f = {text}; f.backward()"
             found.append(probe(line, "".join(xs)))
     return tuple(example for example in found if sensible(example, math.inf))
