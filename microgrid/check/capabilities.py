@@ -106,11 +106,8 @@ class Capabilities:
     def operations(self) -> list[Operation]:
         return list(self.offered.values())
 
-    def has(self, *names: str) -> bool:
-        return all(name in self.offered for name in names)
-
     def sound(self, name: str) -> bool:
-        return self.has(name) and name not in self.broken
+        return name in self.offered and name not in self.broken
 
     @property
     def missing(self) -> list[str]:

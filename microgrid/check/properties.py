@@ -25,7 +25,6 @@ from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.matrices.formulas import affine_backward
 
 WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
-Examples = Any  # a strategy of examples, or a list of them
 WEIGHTS = "pqrs"
 OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": operator.truediv}
 PLAIN = ("add", "sub", "mul", "div")
@@ -40,7 +39,7 @@ class Case:
     """One thing to find out; `subject` names the operation, "" the engine as a whole."""
 
     subject: str
-    examples: Examples
+    examples: Any  # a strategy of examples, or a list of them
     needs: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
     optional: str = ""  # what an engine does not offer if it raises an error here
@@ -125,7 +124,8 @@ def inside(operation: Operation, xs: Iterable[Any]) -> bool:
 
 def examples(make: Callable[..., Example]) -> Callable[..., Any]:
     """A strategy of the examples that have a right answer of moderate size."""
-    return lambda *arguments: st.composite(make)(*arguments).filter(sensible)
+    composite = st.composite(make)
+    return lambda *arguments: composite(*arguments).filter(sensible)
 
 
 @examples
@@ -291,18 +291,14 @@ def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Example:
     return Example((*lines, calls), tuple(f"{texts[i]}.grad" for i in range(len(xs)) if i in texts))
 
 
-def smooth(can: Capabilities) -> list[str]:
-    """Operations that are defined and smooth everywhere, as far as they are sound."""
-    names = [
-        x.name for x in can.operations
+def on_graphs(can: Capabilities, passes: int) -> Iterator[Case]:
+    """Graphs of the sound operations that are defined and smooth everywhere."""
+    smooth = [
+        x for x in can.operations
         if x.arity and x.entry.kink is None and not x.entry.domain and can.sound(x.name)
     ]  # fmt: skip
-    return sorted(names, key=lambda name: OPERATIONS[name].arity != 2)
-
-
-def on_graphs(can: Capabilities, passes: int) -> Iterator[Case]:
-    names = smooth(can)
-    binary = [name for name in names if OPERATIONS[name].arity == 2]
+    names = [x.name for x in sorted(smooth, key=lambda x: x.arity != 2)]
+    binary = any(x.arity == 2 for x in smooth)
     yield Case("", graphs(names, passes) if binary else [], needs=() if binary else PLAIN)
 
 
@@ -550,8 +546,8 @@ def circuit(draw: Any, gates: bool) -> Example:
 
 @holds("sigmoid circuit", "f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))) gets f (1 - f) times ...")
 def sigmoid_circuit(can: Capabilities) -> Iterator[Case]:
-    if can.has("exp"):
+    if "exp" in can.offered:
         needs = ("add", "mul", "div", "neg", "exp", "2 +", "2 /")
         yield Case("gate by gate", circuit(True), needs=needs)
-    if can.has("sigmoid"):
+    if "sigmoid" in can.offered:
         yield Case("as one gate", circuit(False), needs=("add", "mul", "sigmoid"))
