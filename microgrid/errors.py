@@ -16,7 +16,7 @@ ROOMS = {
     "program.text.branchless": "Untranslatable",
     "check.engine": "EngineError",
     "optim.training": "DivergedError",
-    "course.exercise": "ExerciseError",
+    "course.question": "ExerciseError",
 }
 __getattr__, __dir__ = lazily(__name__, ROOMS, "microgrid")
 __all__ = [name for names in ROOMS.values() for name in names.split()]

@@ -4,7 +4,7 @@
 # ruff: noqa
 # mypy: disable-error-code="overload-overlap"
 from microgrid.check.engine import EngineError as EngineError
-from microgrid.course.exercise import ExerciseError as ExerciseError
+from microgrid.course.question import ExerciseError as ExerciseError
 from microgrid.engine.errors import ArgumentError as ArgumentError
 from microgrid.engine.errors import DivisionError as DivisionError
 from microgrid.engine.errors import DomainError as DomainError

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from microgrid.course.exercise import Exercise, ExerciseError, Markdown, Mistake, Verdict
+from microgrid.course.question import Exercise, ExerciseError, Markdown, Mistake, Verdict
 from microgrid.course.worksheets import worksheet
 
 __all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.exercise import Exercise, Mistake, Mistakes, listed
+from microgrid.course.question import Exercise, Mistake, Mistakes, listed
 
 CONNECTING = {"AND", "OR", "UND"}
 

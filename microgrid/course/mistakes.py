@@ -7,7 +7,7 @@ from functools import partial
 from operator import add, mul
 from typing import Any
 
-from microgrid.course.exercise import Exercise, Mistake, listed
+from microgrid.course.question import Exercise, Mistake, listed
 from microgrid.engine import ops
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import DISTRIBUTOR, ROUTER, SWITCHER

@@ -19,4 +19,4 @@ from microgrid.nn.micrograd import MLP as MLP
 from microgrid.nn.micrograd import Layer as Layer
 from microgrid.nn.micrograd import Neuron as Neuron
 from microgrid.nn.module import Module as Module
-from microgrid.nn.predict import predict as predict
+from microgrid.nn.prediction import predict as predict

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import microgrid as mg
 from microgrid.course import CHAPTERS, Exercise, Mistake, exercise, exercises
 from microgrid.course.chapters import chapter09
-from microgrid.course.exercise import agree
 from microgrid.course.mistakes import GRADIENT_MISTAKES, gradient_mistakes, gradients_of
+from microgrid.course.question import agree
 
 ALL = [
     pytest.param(e, id=f"{chapter}-{k}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import microgrid as mg
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Exercise
+from microgrid.course.question import Exercise
 
 
 class Number:

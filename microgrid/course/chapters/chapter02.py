@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import microgrid as mg
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
 from microgrid.course.mistakes import backward_pass, by_role, gradients_of
+from microgrid.course.question import Exercise, Mistake, Verdict, listed, raised
 from microgrid.engine.ops import ROUTER
 from microgrid.engine.value import Value, topological
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import microgrid as mg
-from microgrid.course.exercise import Exercise
 from microgrid.course.mistakes import backward_pass, gradients_of
+from microgrid.course.question import Exercise
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import gates_circuit, sigmoid_circuit
 

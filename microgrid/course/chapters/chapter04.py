@@ -9,7 +9,7 @@ import numpy as np
 
 import microgrid as mg
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Either, Exercise, is_missing
+from microgrid.course.question import Either, Exercise, is_missing
 from microgrid.matrices.arrays import Array
 from microgrid.matrices.claims import read_formula
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import microgrid as mg
-from microgrid.course.exercise import Either, Exercise, Verdict, agree, listed, misfit, raised
+from microgrid.course.question import Either, Exercise, Verdict, agree, listed, misfit, raised
 
 POINT = [1.0, 2.0]
 

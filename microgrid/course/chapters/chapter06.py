@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import microgrid as mg
-from microgrid.course.exercise import Either, Exercise, Verdict, agree, listed, raised
+from microgrid.course.question import Either, Exercise, Verdict, agree, listed, raised
 
 
 def chosen(shares: Sequence[float], slope: float) -> float:

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import microgrid as mg
-from microgrid.course.exercise import Either, Exercise, Mistake
+from microgrid.course.question import Either, Exercise, Mistake
 
 Gradient = list[float]
 Choose = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that a step uses

@@ -10,7 +10,7 @@ import numpy as np
 import microgrid as mg
 from microgrid.course.chapters.chapter04 import SQUARES
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Either, Exercise
+from microgrid.course.question import Either, Exercise
 from microgrid.matrices.arrays import Array
 
 SAMPLES = (SQUARES[0], SQUARES[2], np.array([2, -1, 3]))  # X, dY and c: c fits on each side

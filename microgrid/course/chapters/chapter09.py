@@ -11,7 +11,7 @@ from microgrid.check.engine import NO_ANSWER, UNENDED, EngineError
 from microgrid.check.example import Example, outcome_here
 from microgrid.check.findings import Finding, difference, sign
 from microgrid.check.properties import FRAGILE, WRONG
-from microgrid.course.exercise import Exercise, ExerciseError, Mistake, Verdict
+from microgrid.course.question import Exercise, ExerciseError, Mistake, Verdict
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import microgrid as mg
-from microgrid.course.exercise import Either, Exercise
 from microgrid.course.mistakes import gradients_of
+from microgrid.course.question import Either, Exercise
 
 KEYS, QUERY = np.diag([0.0, 1.0, 2.0, 0.0])[:3], np.array([2.0, 2.0, 2.0, 2.0])
 SCORES = KEYS @ QUERY  # 0, 2 and 4
