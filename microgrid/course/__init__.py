@@ -1,5 +1,8 @@
 """The course: exercises whose answers are checked, and worksheets for teachers.
 
+Read question.py first (an exercise and its verdicts), choices.py and mistakes.py; then the chapters
+as you go through the notebooks, and worksheets/.
+
 >>> from microgrid.course import exercise
 >>> exercise(3).check(None)
 … no answer yet

@@ -111,7 +111,8 @@ class Exercise:
         if is_missing(answer):
             return Verdict(False, ("… no answer yet",))
         if callable(self.right) and not isinstance(self.right, type) and not is_function(answer):
-            return Verdict(False, (NO_FUNCTION,))
+            keys = not self.judge and isinstance(found := self.probe(self.right), Mapping) and found
+            return Verdict(False, (NO_FUNCTIONS.format(", ".join(keys)) if keys else NO_FUNCTION,))
         if self.judge is not None:
             return self.judge(answer)
         try:
@@ -178,6 +179,7 @@ class Exercise:
 
 
 NO_FUNCTION = "✗ a function is asked for: give its name, or lambda …: …, without quotes"
+NO_FUNCTIONS = "✗ a dict of functions is asked for, with the keys [{}]"
 
 
 def is_function(answer: Any) -> bool:
