@@ -17,8 +17,8 @@ from microgrid.engine.labels import LabelError
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
-from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
+from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, RED, decimals
 

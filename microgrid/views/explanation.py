@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
-from microgrid.views.captions import NAMES
 from microgrid.views.formula import LATEX
-from microgrid.views.notation import write
+from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import Table, latex_table, short, shortened
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import signature
 from itertools import count
@@ -84,12 +84,8 @@ class Template(NamedTuple):
     strength: int
 
 
-class Part(NamedTuple):
-    """What is to be written: a node, or None for dots."""
-
-    node: Value | None
-    depth: int  # of brackets
-    operands: range = range(0)  # their places among all parts
+# A node to be written, or None for dots; its depth of brackets; the places of its operands.
+Part = tuple[Value | None, int, range]
 
 
 def write(
@@ -119,24 +115,25 @@ def write(
 
 def outline(root: Value, notation: Notation, names: Mapping[Value, str], most: int) -> list[Part]:
     """The parts, the outermost first: a tree, where a shared node comes twice."""
-    parts, spent = [Part(root, 0)], 0
+    parts: list[Part] = [(root, 0, range(0))]
+    spent = 0
     widest, leading, trailing = notation.shown
     for i, (v, depth, _) in enumerate(parts):  # a list that grows
         if v is None or not v.parents or (i and v in names):
             continue
         spent += 1
         if i and (spent > most or depth > notation.deepest):
-            parts[i] = Part(None, depth)
+            parts[i] = None, depth, range(0)
             continue
         slots, start = template_of(v, notation).slots, len(parts)
-        parts[i] = Part(v, depth, range(start, start + len(v.parents)))
-        parts += [Part(p, depth) for p in v.parents]
+        parts[i] = v, depth, range(start, start + len(v.parents))
+        parts += [(p, depth, range(0)) for p in v.parents]
         for k, (operand, least, _) in enumerate(slots):
             inner = v.parents[operand]
             if len(slots) > widest and leading <= k < len(slots) - trailing:
-                parts[start + operand] = Part(None, depth)
+                parts[start + operand] = None, depth, range(0)
             elif inner.parents and not ANY < least <= template_of(inner, notation).strength:
-                parts[start + operand] = Part(inner, depth + 1)
+                parts[start + operand] = inner, depth + 1, range(0)
     return parts
 
 
@@ -202,10 +199,6 @@ def parsed(op: Op, n: int, notation: Notation) -> Template:
 # Plain text for people, and Python
 
 
-def in_text(op: Op, n: int) -> str:
-    return placed(op.text, n)
-
-
 def placed(text: str, n: int) -> str:
     """The text with #1, #2, … in its n places for operands; "" if it has not so many."""
     places = count(1)
@@ -266,14 +259,36 @@ def lists_of(function: Callable[..., Any]) -> int:
     return sum("Iterable" in str(p.annotation) for p in signature(function).parameters.values())
 
 
-TEXT = Notation(in_text, named_call, spelled({" * ": "·", "-": "−"}), lowered, text_number)
 PYTHON = Notation(
-    lambda op, n: in_text(op, n) if op in ARITHMETIC else "",
-    python_call,
-    lambda pieces, operands: joined([p.replace("^", " ** ") for p in pieces], operands),
-    lambda label: label.replace("{", "").replace("}", ""),
-    python_number,
-    FOR_PYTHON,
-    signs_meet=True,
-    shown=(sys.maxsize, 0, 0),
+    lambda op, n: placed(op.text, n) if op in ARITHMETIC else "", python_call,
+    spelled({"^": " ** "}), lambda label: re.sub("[{}]", "", label), python_number, FOR_PYTHON,
+    signs_meet=True, shown=(sys.maxsize, 0, 0),
+)  # fmt: skip
+TEXT = Notation(
+    lambda op, n: placed(op.text, n), named_call, spelled({" * ": "·", "-": "−"}), lowered,
+    text_number,
+)  # fmt: skip
+NAMES = replace(TEXT, join=joined, signs_meet=True, shown=(4, 3, 1))  # w_0 * x_0 or exp(n7)
+NUMBERS = replace(TEXT, join=spelled({"*": "×", "-": "−"}), shown=(4, 3, 1))
+NARROW = {" + ": "+", " - ": "−", " * ": "×", " / ": "/", "-": "−"}
+CAPTION = replace(
+    TEXT, join=spelled(NARROW), signs=FOR_PEOPLE | {"*": (ANY, ANY, PRODUCT)}, shown=(4, 3, 0)
 )
+
+
+def caption(v: Value) -> str:
+    """What the gate that made v does to its wires: ×, +1, x², exp; plain numbers are written out.
+
+    >>> x = Value(2.0)
+    >>> [caption(y) for y in (x * x, x + 1, 2 * x, 1 / x, x**2, 1 - x, abs(x))]
+    ['×', '+1', '2×', '1/x', 'x²', '1−x', '|x|']
+    """
+    if v.op is None:
+        return ""
+    wires = [p for p in v.parents if not isinstance(p, Constant)]
+    infix = placed(v.op.text, len(v.parents))
+    if not infix and len(wires) == len(v.parents):
+        return v.op.text
+    wire = "x" if len(wires) == 1 else "" if infix else "·"
+    text = write(v, CAPTION, dict.fromkeys(wires, wire))
+    return re.sub("^x(?=[+×−/])|(?<=[+×])x$", "", text)  # where the place of the wire is plain

@@ -20,10 +20,10 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from microgrid.engine.value import Value, topological
-from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
+from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
 from microgrid.views.storyboard import Lifetime, Storyboard
 from microgrid.views.svg import LIT, animated, serialized, with_all_numbers

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.captions import NUMBERS, caption
 from microgrid.views.explanation import Row, explain
-from microgrid.views.notation import write
+from microgrid.views.notation import NUMBERS, caption, write
 from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all

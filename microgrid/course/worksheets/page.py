@@ -10,12 +10,11 @@ from typing import Any
 
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.engine.value import topological
-from microgrid.views.captions import NAMES
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import names_of
 from microgrid.views.files import LayoutError
 from microgrid.views.formula import latex as formula
-from microgrid.views.notation import write
+from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
 
 STYLE = """
