@@ -107,12 +107,8 @@ def animated(
     """
     svg, rules = copy.deepcopy(svg), dict[str, list[str]]()  # keyframes: who follows them
     times = len(frames) + 2  # the last frame stays three times as long
-    moves = (
-        numbers_appear(numbers, frames),
-        marks_wander(prefix, frames),
-        words(svg, prefix, frames),
-    )
-    for selector, looks in chain(*moves):
+    moves = numbers_appear(numbers, frames), marks_wander(prefix, frames)
+    for selector, looks in chain(*moves, words(svg, prefix, frames)):
         changes = [k for k, look in enumerate(looks) if not k or look != looks[k - 1]]
         stops = "".join([f"{100 * k / times:.4g}%{{{looks[k]}}}" for k in changes])
         rules.setdefault(stops, []).append(f"#{prefix}svg {selector}")
