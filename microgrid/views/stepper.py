@@ -17,7 +17,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree import ElementTree
 
 from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import Text, colored, extent, text
@@ -26,7 +26,7 @@ from microgrid.views.files import save_by_suffix
 from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
 from microgrid.views.storyboard import Lifetime, Storyboard
-from microgrid.views.svg import LIT, animated, serialized, with_all_numbers
+from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.wording import GREEN, RED, printable
 
 
@@ -110,7 +110,7 @@ class Steps:
         as_text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
         fields = {
             "prefix": self.prefix,
-            "image": base64.b64encode(serialized(self.canvas)).decode(),
+            "image": base64.b64encode(ElementTree.tostring(self.canvas, "utf-8")).decode(),
             "width": f"{float(self.canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
             "alt": escape(f"{self.title}: all values and gradients"),
             "table": self.table(),
@@ -134,7 +134,7 @@ class Steps:
         return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table>"
 
     @cached_property
-    def canvas(self) -> Element:
+    def canvas(self) -> ElementTree.Element:
         """The layout with every number of every frame in it; those of the last are visible."""
         image = self.layout.pipe("svg")
         return with_all_numbers(image, self.prefix, self.spans, len(self.frames))
@@ -149,7 +149,7 @@ class Steps:
 
     def animated_svg(self) -> str:
         """An SVG that plays the frames over and over; it stands still for who wants no motion."""
-        return serialized(animated(self.canvas, self.prefix, self.frames, self.placed())).decode()
+        return animated(self.canvas, self.prefix, self.frames, self.placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> None:
         """Write `animated_svg()`, for a README."""
