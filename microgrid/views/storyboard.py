@@ -70,7 +70,7 @@ class Storyboard:
         self.frames: list[Frame] = []
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals = {root: seed(root, 1)}
-        self.forward(order)
+        self.forward()
         self.backward(root)
         self.finish(root)
 
@@ -94,20 +94,20 @@ class Storyboard:
         output = f"the output of {caption(v)} ({self.spoken(v.data)})"
         return lowered(v.label) if v.label else output
 
-    def forward(self, order: list[Value]) -> None:
-        for v in self.index:
+    def forward(self) -> None:
+        for v, i in self.index.items():
             if v.op is None:
-                self.add_number(f"n{self.index[v]}", GREEN, v.data)
+                self.add_number(f"n{i}", GREEN, v.data)
         given = listed(f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves)
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
-        for v in order:
+        for v, i in self.index.items():
             if v.op is not None:
                 numbers = {p: self.spoken(p.data) for p in v.parents if p in self.index}
                 name = f"{lowered(v.label)} = " if v.label else ""
                 formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
+                self.add_number(f"n{i}", GREEN, v.data)
+                marks = f"g{i}", *[wire for _, wire in self.wires(v)]
                 line = f"{caption(v)} computes {formula}"
-                self.add_number(f"n{self.index[v]}", GREEN, v.data)
-                marks = (f"g{self.index[v]}", *[wire for _, wire in self.wires(v)])
                 self.frames.append(Frame("forward", (line,), marks=marks))
 
     def backward(self, root: Value) -> None:
@@ -127,7 +127,7 @@ class Storyboard:
                 self.totals[v] = row.total
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
-            marks = (f"g{self.index[child]}", *branches)
+            marks = f"g{self.index[child]}", *branches
             self.frames.append(Frame("backward", tuple(lines), rows, marks))
 
     def sentence(self, row: Row, rank: int, among: int) -> str:
