@@ -155,8 +155,11 @@ class Reader:
         match tree:
             case ast.Constant(value=bool() | complex() | str() | bytes() | None):
                 raise self.error(tree, f"{tree.value!r} is not a real number")
-            case ast.Constant(value=int() | float()):
-                return self.number(tree)
+            case ast.Constant(value=int() | float() as number):
+                with suppress(OverflowError):
+                    if math.isfinite(number := float(number)):
+                        return number
+                raise self.error(tree, "too large for a float")
             case ast.Name(id=name):
                 return self.leaf(tree, name)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in self.binary:
@@ -201,12 +204,6 @@ class Reader:
         if not all(isinstance(x, list) for x in xs[:least]):
             raise self.error(tree, f"{name} takes {plural(least, 'list')} like [x, 2]")
         return self.compute(tree, function, *xs)
-
-    def number(self, tree: ast.Constant) -> float:
-        with suppress(OverflowError):
-            if math.isfinite(x := float(tree.value)):  # type: ignore[arg-type]
-                return x
-        raise self.error(tree, "too large for a float")
 
     def leaf(self, tree: ast.expr, name: str) -> Any:
         if name in self.leaves:
