@@ -62,7 +62,8 @@ def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
     for k, piece in enumerate(pieces[1:-1], 1):
         if piece == " " or piece.startswith(" ("):
             pieces[k] = times(operands[k - 1], piece[1:] or operands[k]) + piece[1:]
-    if pieces[0].endswith("(") and any(map(TALL.search, operands)):
+    whole = pieces[0].endswith("(") and pieces[-1].startswith(")") and "(" not in pieces[1:]
+    if whole and any(map(TALL.search, operands)):
         pieces[0], pieces[-1] = pieces[0][:-1] + r"\left(", r"\right)" + pieces[-1][1:]
     return joined(pieces, operands)
 

@@ -26,13 +26,14 @@ from microgrid.views.wording import constant, lowered, raised
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
+BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or what parts operands
 INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
 # For each sign: what must bind at least before it and after it, and how strongly the whole binds.
 # People leave out the brackets of a + (b + c); for Python these would be the sums of another graph.
 Signs = dict[str, tuple[int, int, int]]
-UNKNOWN = ATOM, ATOM, SUM
+UNKNOWN, LOOSE = (ATOM, ATOM, SUM), (ANY, ANY, ANY)
 FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
@@ -40,7 +41,8 @@ FOR_PEOPLE: Signs = {
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
-    "*": (PRODUCT, UNARY, PRODUCT), "/": (PRODUCT, UNARY, PRODUCT),
+    "*": (PRODUCT, UNARY, PRODUCT), "/": (PRODUCT, UNARY, PRODUCT), "**": (ATOM, UNARY, POWER),
+    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "not", "and", "or", "if", "else"], LOOSE),
 }  # fmt: skip
 
 
@@ -175,24 +177,21 @@ def parsed(op: Op, n: int, notation: Notation) -> Template:
     """Where an operation's template has its operands, and how strongly it binds."""
     text = notation.formula(op, n) or notation.call(op, [f"#{i + 1}" for i in range(n)])
     pieces = re.split(r"(?<!\\)#\d+", text)
-    beside = [(piece or " ").split() or [""] for piece in pieces]
-    for signs_between in beside[1:-1]:
-        signs_between[0] = signs_between[0] or "*"  # nothing but a space: a product
-    if beside[0] == ["-"]:
-        beside[0] = ["negative"]
     slots, strength, depth, bars = list[Slot](), notation.alone(text), 0, 0
     for k, operand in enumerate(re.findall(r"(?<!\\)#(\d+)", text)):
-        depth += len(re.findall(r"(?<!\\)[{(\[]", pieces[k]))
-        depth -= len(re.findall(r"(?<!\\)[})\]]", pieces[k]))
-        bars += pieces[k].count("|")
-        signs = ["^" if s.startswith("^") else s for s in (beside[k][-1], beside[k + 1][0])]
-        if inside := bool(depth or bars % 2):  # of brackets, where only a sum needs more of them
-            signs = [sign if sign in ("+", "-") else "" for sign in signs]
-        before, after = (notation.signs.get(sign, UNKNOWN) for sign in signs)
-        if not inside:
-            strength = min(strength, before[2], after[2])
-        first = pieces[k].endswith(("{", "(", "[")) if inside else k == 0 and not pieces[0]
-        slots.append(Slot(int(operand) - 1, max(before[1], after[0]), first))
+        left, right = BRACKET.split(pieces[k]), BRACKET.split(pieces[k + 1])
+        bars += left.count("|")
+        depth += sum(map(left.count, "([{")) - sum(map(left.count, ")]}"))
+        bar = "|" * (bars % 2)
+        begins = left[-2] in ("(", "[", "{", ",", bar) if left[1:] else k == 0
+        ends = right[1] in (")", "]", "}", ",", bar) if right[1:] else k + 2 == len(pieces)
+        before = left[-1].split() or ["" if begins else "*"]  # nothing but a space: a product
+        after = re.findall(r"\^|\S+", right[0]) or ["" if ends else "*"]
+        signs = "negative" if begins and before == ["-"] else before[-1], after[0]
+        (_, least, strong), (at_least, _, binds) = (notation.signs.get(s, UNKNOWN) for s in signs)
+        if not (depth or bar):
+            strength = min(strength, strong, binds)
+        slots.append(Slot(int(operand) - 1, max(least, at_least), begins and before == [""]))
     return Template(tuple(pieces), tuple(slots), strength)
 
 
