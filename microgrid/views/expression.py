@@ -252,9 +252,8 @@ class Reader:
         return at(self.text, column, message)
 
 
-def at(text: str, column: int, message: str, width: int = 60) -> ExpressionError:
-    """The error with a pointer under its place in the text."""
-    start = max(0, min(column, len(text)) - width // 2)
-    return ExpressionError(
-        f"{message}\n  {text[start : start + width]}\n  {' ' * (column - start)}^"
-    )
+def at(text: str, column: int, message: str) -> ExpressionError:
+    """The error with a pointer under its place in the text, of which 60 characters are shown."""
+    start = max(0, min(column, len(text)) - 30)
+    shown, pointer = text[start : start + 60], " " * (column - start) + "^"
+    return ExpressionError(f"{message}\n  {shown}\n  {pointer}")

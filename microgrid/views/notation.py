@@ -108,8 +108,7 @@ def write(
     for i in reversed(range(len(parts))):  # operands stand behind what is made of them
         node, _, operands = parts[i]
         if node is not None and operands:
-            texts = [written[k] for k in operands]
-            written[i] = filled(template_of(node, notation), texts, notation)
+            written[i] = filled(node, [written[k] for k in operands], notation)
         elif node is not None:
             written[i] = leaf(node, notation, names if i else NO_NAMES)
     return written[0][0]
@@ -139,10 +138,9 @@ def outline(root: Value, notation: Notation, names: Mapping[Value, str], most: i
     return parts
 
 
-def filled(
-    template: Template, operands: list[tuple[str, int]], notation: Notation
-) -> tuple[str, int]:
-    """The template with its operands, each in brackets where it binds less than its slot asks."""
+def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tuple[str, int]:
+    """The template of v with its operands, in brackets where they bind less than its slots ask."""
+    template = template_of(v, notation)
     if template.pieces == ("", ""):  # a sum of one is its term, and binds like it
         return operands[0]
     texts = []

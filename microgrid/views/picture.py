@@ -76,12 +76,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
         format = format or (Path(outfile).suffix[1:] if outfile else self.format)
         if Path(filename or "").suffix.lower() in IMAGES:
-            raise LayoutError(
-                f"render takes a name for the DOT text; for the image save({filename!r})"
-            )
-        source = super().save(
-            filename or (f"{outfile}.gv" if outfile else None), directory=directory
-        )
+            hint = f"for the image save({filename!r})"
+            raise LayoutError(f"render takes a name for the DOT text; {hint}")
+        name = filename or (f"{outfile}.gv" if outfile else None)
+        source = super().save(name, directory=directory)
         image = str(outfile or f"{source}.{format}")
         Path(image).write_bytes(self.pipe(format))
         if cleanup:

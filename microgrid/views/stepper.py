@@ -98,23 +98,19 @@ class Steps:
         data = {
             "title": self.title,
             "frames": [
-                {
-                    "phase": f.phase,
-                    "lines": list(map(printable, f.lines)),
-                    "marks": [self.prefix + mark for mark in f.marks],
-                }
+                {"phase": f.phase, "lines": [*map(printable, f.lines)],
+                 "marks": [self.prefix + mark for mark in f.marks]}
                 for f in self.frames
             ],
             "spans": [(id, life.first, life.end) for id, life in self.placed()],
-        }
-        as_text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
+        }  # fmt: skip
         fields = {
             "prefix": self.prefix,
             "image": base64.b64encode(ElementTree.tostring(self.canvas, "utf-8")).decode(),
             "width": f"{float(self.canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
             "alt": escape(f"{self.title}: all values and gradients"),
             "table": self.table(),
-            "data": as_text,
+            "data": json.dumps(data, separators=(",", ":")).replace("<", r"\u003c"),
         }
         template = Path(__file__).with_name("stepper.html").read_text(encoding="utf-8")
         return re.sub("@@([a-z]+)@@", lambda match: fields[match[1]], template)
@@ -160,13 +156,12 @@ class Steps:
     def save_frames(self, folder: str | os.PathLike[str], dpi: int = 192) -> list[Path]:
         """Write frame-01.svg, frame-01.png, … into a folder (made if need be): all of one size."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        written_to = []
+        written_to, digits = [], max(2, len(str(len(self.frames))))
         for k in range(len(self.frames)):
             picture = self.picture(k)
-            name = f"frame-{k + 1:0{max(2, len(str(len(self.frames))))}}"
-            for kind in ("svg", "png"):
-                path = Path(folder) / f"{name}.{kind}"
-                path.write_bytes(picture.pipe(kind, dpi=72 if kind == "svg" else dpi))
+            for kind, dots in (("svg", 72), ("png", dpi)):
+                path = Path(folder) / f"frame-{k + 1:0{digits}}.{kind}"
+                path.write_bytes(picture.pipe(kind, dpi=dots))
                 written_to.append(path)
         return written_to
 
@@ -205,9 +200,8 @@ class SeenNumbers(Numbers):
         since = max((first for first in numbers if first <= self.frame), default=None)
         shown = "" if since is None else numbers[since]
         new = since == self.frame and 0 < self.frame < last
-        return Text(
-            colored(color, f"<b>{shown}</b>" if new else shown), max(numbers.values(), key=extent)
-        )
+        words = colored(color, f"<b>{shown}</b>" if new else shown)
+        return Text(words, max(numbers.values(), key=extent))
 
 
 def escape(words: str) -> str:
