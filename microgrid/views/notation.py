@@ -202,10 +202,6 @@ def placed(text: str, n: int) -> str:
     return re.sub(r"\{\}", lambda _: f"#{next(places)}", text) if text.count("{}") == n else ""
 
 
-def named_call(op: Op, operands: Sequence[str]) -> str:
-    return f"{op.name if '{' in op.text else op.text}({', '.join(operands)})"
-
-
 def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]], str]:
     """A way to join pieces with other signs, like · for *, and with raised exponents."""
 
@@ -262,8 +258,9 @@ PYTHON = Notation(
     signs_meet=True, shown=(sys.maxsize, 0, 0),
 )  # fmt: skip
 TEXT = Notation(
-    lambda op, n: placed(op.text, n), named_call, spelled({" * ": "·", "-": "−"}), lowered,
-    text_number,
+    lambda op, n: placed(op.text, n),
+    lambda op, xs: f"{op.name if '{' in op.text else op.text}({', '.join(xs)})",
+    spelled({" * ": "·", "-": "−"}), lowered, text_number,
 )  # fmt: skip
 NAMES = replace(TEXT, join=joined, signs_meet=True, shown=(4, 3, 1))  # w_0 * x_0 or exp(n7)
 NUMBERS = replace(TEXT, join=spelled({"*": "×", "-": "−"}), shown=(4, 3, 1))

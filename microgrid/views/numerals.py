@@ -82,10 +82,8 @@ def signed_number(words: str) -> Fraction | float | None:
         inner = words[1:-1].strip()
         found = None if inner.startswith("(") else signed_number(inner)
         if found and inner[0] not in "+-":
-            raise NumberError(
-                f"{words!r} is {inner} in brackets, or −{inner} as accountants write it: "
-                "leave the brackets out"
-            )
+            both = f"{inner} in brackets, or −{inner} as accountants write it"
+            raise NumberError(f"{words!r} is {both}: leave the brackets out")
         return found
     size = words[1:].lstrip() if words.startswith(("-", "+")) else words
     found = unsigned_number(size.removesuffix("%").rstrip())
@@ -106,19 +104,14 @@ def unsigned_number(words: str) -> Fraction | float | None:
             return None
         return int(parts["whole"] or 0) + Fraction(over, under)
     if found := THOUSANDS.fullmatch(words):
-        whole, thousands = found["whole"], found["thousands"]
-        raise NumberError(
-            f"{words!r} may be {whole}{thousands} or {whole}.{thousands}: write it without a comma"
-        )
+        either = found.expand(r"\g<whole>\g<thousands> or \g<whole>.\g<thousands>")
+        raise NumberError(f"{words!r} may be {either}: write it without a comma")
     parts = UNSIGNED.fullmatch(words)
-    if parts is None or not (parts["whole"] or parts["part"]):
+    if parts is None or parts["point"] == (parts["group"] or ""):
         return None
-    if parts["point"] and parts["point"] == parts["group"]:
+    power, whole = int(parts["power"] or 0), re.sub(r"[,.' _]", "", parts["whole"])
+    if not (whole or parts["part"]) or abs(power) >= LONGEST:
         return None
-    power = int(parts["power"] or 0)
-    if abs(power) >= LONGEST:
-        return None
-    whole = re.sub(r"[,.' _]", "", parts["whole"])
     return Fraction(f"{whole or 0}.{parts['part'] or 0}e{power}")
 
 

@@ -41,14 +41,11 @@ def tidied(svg: Element) -> Element:
         parent.tag, parent.tail = parent.tag.removeprefix(SVG), None
         for title in parent.findall(f"{SVG}title"):
             parent.remove(title)
-        if parent.tag != "text":
-            parent.text = None
-        else:
-            parent.attrib.pop("font-family", None)
+        parent.text = parent.text if parent.tag == "text" else None
+        parent.attrib.pop("font-family", None)
         if parent.get("class"):
             parent.set("class", parent.attrib["class"].split()[-1])
-    svg.set("xmlns", "http://www.w3.org/2000/svg")
-    svg.set("font-family", "Arial,Helvetica,sans-serif")
+    svg.attrib |= {"xmlns": SVG[1:-1], "font-family": "Arial,Helvetica,sans-serif"}
     return svg
 
 

@@ -21,13 +21,8 @@ def short(x: Any) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Lines of aligned columns: the first `left` of them to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (head, *rows)
-    ]
+    line = "  ".join(f"{{:{'<' if i < left else '>'}{w}}}" for i, w in enumerate(widths)).format
+    return [line(*row).rstrip() for row in (head, *rows)]
 
 
 class Table:
@@ -51,7 +46,7 @@ class Table:
 
     def latex(self) -> str:
         """The table as a LaTeX array: its cells in math mode, without the line above."""
-        columns = "".join("l" if i < self.left else "r" for i in range(len(self.head)))
+        columns = "l" * self.left + "r" * (len(self.head) - self.left)
         top = " & ".join(rf"\text{{{name}}}" for name in self.head) + r" \\ \hline"
         rows = [" & ".join(row).replace("…", r"\dots") for row in self.cells(latex=True)]
         body = " \\\\\n".join(rows)
