@@ -152,8 +152,7 @@ def draw_blocks(
         for p in v.parents:
             if not isinstance(p, Constant) and blocks.get(p) != block:
                 users.setdefault(p, set()).add(ids[block])
-    content: list[list[Value]] = [[] for _ in ids]
-    outputs: list[list[Value]] = [[] for _ in ids]
+    content, outputs = ([list[Value]() for _ in ids] for _ in range(2))
     for v in order:
         for i in {ids[blocks[v]]} if v.op else users.get(v, ()):
             content[i].append(v)

@@ -164,9 +164,6 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
 
 def latex_names(names: dict[Value, str]) -> dict[Value, str]:
     """The names in LaTeX, n_{5} for n5, and of constants the numbers."""
-    return {
-        v: LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
-        if not isinstance(v, Constant)
-        else LATEX.number(v.data)[0]
-        for v, name in names.items()
-    }
+    return {v: LATEX.number(v.data)[0] if isinstance(v, Constant)
+            else LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
+            for v, name in names.items()}  # fmt: skip

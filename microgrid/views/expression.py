@@ -121,9 +121,8 @@ class Reader:
 
     def __init__(self, text: str, leaves: Mapping[str, Value]) -> None:
         if len(text) > self.longest:
-            raise ExpressionError(
-                f"an expression of {len(text)} characters; at most {self.longest} here"
-            )
+            most = f"at most {self.longest} here"
+            raise ExpressionError(f"an expression of {len(text)} characters; {most}")
         self.text, self.leaves = typed(text), leaves
         self.used: set[str] = set()
         try:

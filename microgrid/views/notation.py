@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import signature
-from itertools import count
+from itertools import chain, count, zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from microgrid.views.wording import constant, lowered, raised
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
-BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or what parts operands
+BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
 INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
@@ -186,10 +186,10 @@ def parsed(op: Op, n: int, notation: Notation) -> Template:
         before = left[-1].split() or ["" if begins else "*"]  # nothing but a space: a product
         after = re.findall(r"\^|\S+", right[0]) or ["" if ends else "*"]
         signs = "negative" if begins and before == ["-"] else before[-1], after[0]
-        (_, least, strong), (at_least, _, binds) = (notation.signs.get(s, UNKNOWN) for s in signs)
+        one, other = (notation.signs.get(sign, UNKNOWN) for sign in signs)
         if not (depth or bar):
-            strength = min(strength, strong, binds)
-        slots.append(Slot(int(operand) - 1, max(least, at_least), begins and before == [""]))
+            strength = min(strength, one[2], other[2])
+        slots.append(Slot(int(operand) - 1, max(one[1], other[0]), begins and before == [""]))
     return Template(tuple(pieces), tuple(slots), strength)
 
 
@@ -223,8 +223,7 @@ def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]]
 
 def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
     """The template as it stands."""
-    pairs = zip(operands, pieces[1:], strict=True)
-    return pieces[0] + "".join([operand + piece for operand, piece in pairs])
+    return "".join(chain(*zip_longest(pieces, operands, fillvalue="")))
 
 
 def text_number(x: Number) -> tuple[str, int]:

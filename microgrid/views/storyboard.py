@@ -102,7 +102,7 @@ class Storyboard:
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
         for v, i in self.index.items():
             if v.op is not None:
-                numbers = {p: self.spoken(p.data) for p in v.parents if p in self.index}
+                numbers = {p: self.spoken(p.data) for p, _ in self.wires(v)}
                 name = f"{lowered(v.label)} = " if v.label else ""
                 formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
                 self.add_number(f"n{i}", GREEN, v.data)
@@ -111,8 +111,7 @@ class Storyboard:
                 self.frames.append(Frame("forward", (line,), marks=marks))
 
     def backward(self, root: Value) -> None:
-        name = lowered(root.label) or "the result"
-        one = self.spoken(self.totals[root])
+        name, one = lowered(root.label) or "the result", self.spoken(self.totals[root])
         line = f"Backward from {name}: its gradient with respect to itself is {one}"
         self.add_number(f"n{self.index[root]}", RED, self.totals[root])
         self.frames.append(Frame("seed", (line,)))
