@@ -10,8 +10,8 @@ from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, close, in_one_line, run, short, told_apart
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Constant, Value, topological
-from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
+from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
 
 LARGEST = 12  # gates of a picture as text

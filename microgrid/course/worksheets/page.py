@@ -9,13 +9,12 @@ from html import escape
 
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.engine.value import topological
-from microgrid.views.captions import NAMES
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import names_of
 from microgrid.views.files import LayoutError
 from microgrid.views.formula import LATEX
 from microgrid.views.formula import latex as formula
-from microgrid.views.notation import write
+from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
 from microgrid.views.wording import signed
 
