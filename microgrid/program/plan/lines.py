@@ -43,16 +43,6 @@ class Order(NamedTuple):
         return self._replace(window=self.window[rows], rank=self.rank[rows])
 
 
-class Block(NamedTuple):
-    """Lines of one code."""
-
-    out: Ints
-    code: int
-    size: Any  # the number of arguments, of all or of each
-    args: Ints  # one after the other
-    order: Order
-
-
 class Lines:
     """The lines for a tape, the slots that they use, and the constants."""
 
@@ -63,8 +53,12 @@ class Lines:
         self.slot_of = {float(x).hex(): tape.inputs + i for i, x in enumerate(tape.constants)}
         self.constant_slots = [*range(tape.inputs, tape.first)]
         self.slots = tape.first + len(tape)
-        self.blocks: list[Block] = []
-        self.aliases: list[tuple[Ints, Ints]] = []
+        none = np.zeros(0, dtype=np.int64)
+        self.columns = [
+            [none] * 7
+        ]  # of lines: slot of the result, code, number of arguments, order
+        self.args = [(0, none)]  # of lines of one code, one after the other
+        self.aliases: list[tuple[Ints, Ints]] = []  # slots, and those that hold the same numbers
         self.per_sample = per_sample
         self.needs_upstream = np.zeros(self.slots, dtype=bool)
 
@@ -91,8 +85,9 @@ class Lines:
         return self.ops.index(op)
 
     def add(self, out: Ints, code: int, size: Any, args: Ints, order: Order) -> None:
-        if len(out):
-            self.blocks.append(Block(out, code, size, args.ravel(), order))
+        """Add lines of one code; `size` is the number of arguments, of all or of each."""
+        self.columns.append([np.broadcast_to(x, len(out)) for x in (out, code, size, *order)])
+        self.args.append((code, args.ravel()))
 
     def forward_order(self, line: Ints) -> Order:
         """The order of what computes these lines of the tape."""
@@ -102,10 +97,6 @@ class Lines:
         """The order of what these lines of the tape send back, with the ranks of some slots."""
         level, window = self.tape.level, (len(self.tape) - line) // WINDOW
         return Order(BACKWARD, window, level.max() - level[slot], depth)
-
-    def alias(self, slots: Ints, to: Ints) -> None:
-        """Let slots stand for others, which hold the same number."""
-        self.aliases.append((slots, to))
 
     def factors(self, op: Op, xs: Ints) -> list[tuple[Ints, Sequence[Any]]]:
         """The first factors of all products of an operation, and the second, a row per line.

@@ -11,13 +11,7 @@ from dataclasses import replace
 from microgrid.engine import ops
 from microgrid.engine.value import Op, Value, peek
 from microgrid.program.tape import Tape
-from microgrid.program.text.statements import (
-    Statements,
-    identifier,
-    sum_template,
-    terms_of,
-    total,
-)
+from microgrid.program.text.statements import Statements, identifier, sum_template, terms_of, total
 from microgrid.views.formula import LATEX
 from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write

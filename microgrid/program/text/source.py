@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine import numeric, ops
+from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import GraphError
 from microgrid.engine.value import Constant, Op, Value, peek
 from microgrid.program.signature import Signature
@@ -275,7 +276,7 @@ def unpack(names: Any, value: str, array: str) -> list[str]:
         return [f"{names} = {array}({value})"]
     if numbers := numbers_by_row(names, value, array):
         return [f"{tupled(names)} = {numbers}"] * bool(names)
-    flat = flat_names(names)
+    flat = tree_leaves(names)
     return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
 
 
@@ -286,11 +287,6 @@ def numbers_by_row(names: Sequence[Any], value: str, array: str) -> str:
     each = "entries" if value == "row" else "row"
     rows = {"" if isinstance(x, str) else numbers_by_row(x, each, array) for x in names}
     return f"[{rows.pop()} for {each} in {value}]" if len(rows) == 1 and all(rows) else ""
-
-
-def flat_names(names: Any) -> list[str]:
-    """The names in nested lists, in order."""
-    return [names] if isinstance(names, str) else [y for x in names for y in flat_names(x)]
 
 
 def tupled(names: Any) -> str:
