@@ -71,9 +71,10 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     """The places of the slots, and the lines in order."""
     resolved, per_sample = lines.resolved(), lines.per_sample
     columns = [np.concatenate(column) for column in zip(*lines.columns)]
+    out, code, size, phase, window, rank, depth = columns
     used = np.zeros(lines.slots, dtype=bool)
     used[: lines.tape.first] = used[lines.constant_slots] = True
-    used[resolved[outputs]] = used[columns[0]] = used[count] = True
+    used[resolved[outputs]] = used[out] = used[count] = True
     shared, rows = np.flatnonzero(~per_sample & used), np.flatnonzero(per_sample & used)
     place = np.zeros(lines.slots, dtype=np.int64)
     place[shared] = np.arange(len(shared))
@@ -81,19 +82,8 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     place = place[resolved]
     memory = np.zeros(len(shared))
     memory[place[lines.constant_slots]] = lines.constants
-
-    (prologue, batch, epilogue), sums = in_order(lines, columns, place)
-    return Plan(
-        tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[count]), sums,
-        place[outputs], tuple([place[g] for g in gradients]),
-    )  # fmt: skip
-
-
-def in_order(lines: Lines, columns: list[Ints], place: Ints) -> tuple[list[Part], Ints]:
-    """The prologue, the part for each block of samples, the epilogue; the sums over the batch."""
-    out, code, size, phase, window, rank, depth = columns
     args = np.concatenate([factors(place[args], code) for code, args in lines.args])
-    inside = lines.per_sample[out] | (code == REDUCE)
+    inside = per_sample[out] | (code == REDUCE)
     # backward lines that need no upstream gradient run before the batch
     early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
     part = np.where(inside, 1, np.where(early, 0, 2))
@@ -103,7 +93,10 @@ def in_order(lines: Lines, columns: list[Ints], place: Ints) -> tuple[list[Part]
     parts = [
         assembled(order[part[order] == k], place[out], size, run_key, begin, args) for k in range(3)
     ]
-    return parts, np.unique(place[out[code == REDUCE]])
+    return Plan(
+        tuple(lines.ops), *parts, memory, len(rows), int(place[count]),
+        np.unique(place[out[code == REDUCE]]), place[outputs], tuple([place[g] for g in gradients]),
+    )  # fmt: skip
 
 
 def factors(args: Ints, code: int) -> Ints:
