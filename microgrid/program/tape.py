@@ -251,8 +251,7 @@ def number_of(v: Value) -> Any:
             "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0)); "
             "there is no detach() in a program"
         )
-    x = as_float(v)
-    return x.hex()
+    return as_float(v).hex()
 
 
 def as_float(v: Value) -> float:

@@ -135,12 +135,11 @@ class Module:
             prefix = self.library.prefix
             return [f"{name} = {prefix}.{like}" if prefix else f"{name} = {literal(peek(v))}"]
         terms = terms_of(v, self.names)
-        if terms[0][0] is v:
-            return [f"{name} = {write(v, self.notation, self.names)}"]
         pieces = [terms[i : i + PIECE] for i in range(0, len(terms), PIECE)]
         sums = [total(pieces[0]), *[total([(v, 1.0), *piece]) for piece in pieces[1:]]]
-        texts = [write(x, self.notation, self.names).replace(" + -", " - ") for x in sums]
-        return [f"{name} = {text}" for text in texts]
+        sums = [v] if terms[0][0] is v else sums
+        texts = [write(x, self.notation, self.names) for x in sums]
+        return [f"{name} = {text}".replace(" + -", " - ") for text in texts]
 
     def returned(self, name: str) -> str:
         """What a function returns."""
