@@ -99,7 +99,7 @@ class Tape:
         owner = {self.labels[s]: s for s in reversed(slots) if self.labels.get(s)}
         own = {s: label for label, s in owner.items()}
         others = (subscripted("v", (i,)) for i in itertools.count())
-        free = (name for name in others if name not in owner)
+        free = itertools.filterfalse(owner.__contains__, others)
         return {s: own.get(s) or next(free) for s in slots}
 
     def nodes(self, inputs: Sequence[float] | None = None) -> list[Value]:

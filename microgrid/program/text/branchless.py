@@ -57,19 +57,13 @@ class Library:
         core = inspect.unwrap(f) if getattr(f, "__module__", "") == numeric.__name__ else f
         return f if core is numeric.float_power and not self.prefix else core
 
-    def arrays(self, operands: Sequence[str]) -> str:
-        """The operands #1, #2, … of a call. PyTorch's functions take tensors only; see `join`."""
-        torch = self.prefix == "torch"
-        return ", ".join([f"tensor({x})" if torch and x[0] == "#" else x for x in operands])
-
     def join(self, pieces: Sequence[str], operands: Sequence[str]) -> str:
-        """A template with its operands: those that are no literals are tensors already."""
-        pieces = [piece.replace("^", " ** ") for piece in pieces]
-        for i, operand in enumerate(operands):
-            if pieces[i].endswith("tensor(") and not LITERAL.fullmatch(operand):
-                pieces[i] = pieces[i].removesuffix("tensor(")
-                pieces[i + 1] = pieces[i + 1].removeprefix(")")
-        return joined(pieces, operands)
+        """A template with its operands. PyTorch's functions, all but where, take tensors only."""
+        if self.prefix == "torch" and not pieces[0].startswith("where("):
+            called = [piece.endswith(("(", ", ")) for piece in pieces]
+            operands = [f"tensor({x})" if inside and LITERAL.fullmatch(x) else x
+                        for x, inside in zip(operands, called)]  # fmt: skip
+        return joined([piece.replace("^", " ** ") for piece in pieces], operands)
 
     def where(self, condition: str, a: str, b: str) -> str:
         where = "where" if "where" in self.helpers else f"{self.prefix}.where"
@@ -78,8 +72,8 @@ class Library:
     def fold(self, name: str, operands: Sequence[str]) -> str:
         """The largest or smallest of several, two at a time."""
         if len(operands) > 4:
-            return f"functools.reduce({self.prefix}.{name}, ({self.arrays(operands)}))"
-        return reduce(lambda a, b: f"{self.prefix}.{name}({self.arrays([a, b])})", operands)
+            return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
+        return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
 
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
@@ -92,7 +86,7 @@ class Library:
             if not self.prefix:
                 return f"math.{name}({plain})"
             if name in self.functions and (name != "log" or len(operands) == 1):
-                return f"{self.functions[name]}({self.arrays(operands)})"
+                return f"{self.functions[name]}({plain})"
             if self.prefix == "np":  # one sample after the other
                 return f"np.vectorize(math.{name}, otypes=[float])({plain})"
         raise Untranslatable(f"{f.__module__}.{name} has no counterpart")

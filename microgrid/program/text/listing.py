@@ -34,7 +34,7 @@ class Listing:
 
     def __init__(self, tape: Tape, inputs: Sequence[float] | None = None) -> None:
         self.statements = Statements(tape, inputs)
-        self.names, self.has_numbers = self.statements.names(), inputs is not None
+        self.names, self.has_numbers = self.statements.names(set()), inputs is not None
         self.rows = paired(self.statements)
         self.head = ("", "forward ↓", *[" "] * self.has_numbers)
         if self.statements.backward:

@@ -23,24 +23,9 @@ from microgrid.engine.value import Constant, Op, Value, peek
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Tape
-from microgrid.program.text.branchless import (
-    FOLDS,
-    INDENT,
-    LIBRARIES,
-    MODULES,
-    Branchless,
-    Function,
-    Untranslatable,
-    literal,
-)
-from microgrid.program.text.statements import (
-    RESERVED,
-    Statements,
-    identifier,
-    sum_template,
-    terms_of,
-    total,
-)
+from microgrid.program.text import branchless
+from microgrid.program.text.branchless import INDENT, LIBRARIES, Untranslatable, literal
+from microgrid.program.text.statements import Statements, identifier, sum_template, terms_of, total
 from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
 IGNORING = '@np.errstate(all="ignore")  # all branches are computed, where one is needed'
@@ -63,9 +48,8 @@ class Module:
         for op in sorted(s.operations, key=lambda op: ops.TABLE.get(op.name) is not op):
             if op not in ARITHMETIC:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
-        taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
+        taken = {*self.helpers.reserved, *self.helpers.objects}
         self.names = s.names(taken)
-        taken |= {*self.names.values()}
         self.parameters, begin = [], 0
         for structure, name in zip(signature.arguments, signature.names):
             own = self.names[s.inputs[begin]] if structure.kind is float else ""
@@ -158,7 +142,7 @@ class Helpers:
 
     def __init__(self, language: str) -> None:
         self.language, self.library = language, LIBRARIES[language]
-        self.reserved = {"value", "value_and_grad", *MODULES, *self.library.helpers}
+        self.reserved = {"value", "value_and_grad", *branchless.MODULES, *self.library.helpers}
         self.objects: dict[str, Any] = {}
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
@@ -175,15 +159,15 @@ class Helpers:
     def called(self, op: Op, operands: Sequence[str]) -> str:
         if op.terms is not None:
             return sum_template(op, operands)
-        lib, arrays = self.library, self.library.arrays(operands)
+        lib, plain = self.library, ", ".join(operands)
         core = lib.core(op.forward)
         if lib.prefix and ops.TABLE.get(op.name) is op:
             if core is numeric.where:
                 return lib.where(f"{operands[0]} != 0", *operands[1:])
-            if core in FOLDS:
-                return lib.fold(FOLDS[core], operands)
+            if core in branchless.FOLDS:
+                return lib.fold(branchless.FOLDS[core], operands)
             if (name := op.name) in lib.own:
-                return f"{lib.prefix}.{name}({arrays})"
+                return f"{lib.prefix}.{name}({plain})"
         if isinstance(core, BuiltinFunctionType):
             return lib.builtin(core, operands)
         if not isinstance(core, FunctionType):
@@ -194,9 +178,7 @@ class Helpers:
         name = identifier(known, {*self.reserved, *dir(builtins), *others})
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward
-        return (
-            f"{name}(({arrays}{',' * (len(operands) == 1)}))" if sequence else f"{name}({arrays})"
-        )
+        return f"{name}(({plain}{',' * (len(operands) == 1)}))" if sequence else f"{name}({plain})"
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""
@@ -233,15 +215,16 @@ class Helpers:
             return f"{name} = {core.__module__.lstrip('_')}.{core.__name__}"
         if not isinstance(core, FunctionType):
             raise Untranslatable(f"{name} is no function and no number")
+        function = branchless.Function(core)
         if not self.library.prefix:
-            return Function(core).copied(name, self.take)
-        return fitted(Branchless(Function(core), self.library, self.take).text(name))
+            return function.copied(name, self.take)
+        return fitted(branchless.Branchless(function, self.library, self.take).text(name))
 
     def vectorized(self, name: str, f: FunctionType) -> str:
         """The function in plain Python, which NumPy calls for one sample after the other."""
         plain = Helpers("python")
-        plain.objects[name] = f
-        text = Function(f).copied(name, plain.take)
+        plain.take(name, f)
+        text = plain.texts.pop(name)
         for key, other in plain.texts.items():
             if key in self.objects and self.texts.get(key) != other:
                 raise Untranslatable(f"two things are called {key}")
