@@ -57,10 +57,9 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
             if local is NO_PATH or not active[i]:
                 continue
             check_slopes([(op, local)], as_graph=True)
-            plain = not isinstance(local, Masked)
             share = local.of(upstream) if isinstance(local, Masked) else local
             outputs.append(share if isinstance(share, Value) else Constant(share))
-            where.append((i, plain))
+            where.append((i, not isinstance(local, Masked)))
     return tape_of(outputs, [upstream, y, *xs]), where
 
 

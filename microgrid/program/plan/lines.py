@@ -49,9 +49,8 @@ class Lines:
     def __init__(self, tape: Tape, per_sample: Any) -> None:
         self.tape = tape
         self.ops = list(tape.ops)
-        self.constants = list(tape.constants)
-        self.slot_of = {float(x).hex(): tape.inputs + i for i, x in enumerate(tape.constants)}
-        self.constant_slots = [*range(tape.inputs, tape.first)]
+        self.constants = dict(enumerate(tape.constants.tolist(), tape.inputs))  # by their slots
+        self.slot_of = {x.hex(): slot for slot, x in self.constants.items()}
         self.slots = tape.first + len(tape)
         none = np.zeros(0, dtype=np.int64)
         self.columns = [
@@ -67,12 +66,10 @@ class Lines:
         key = float(x).hex()
         if key not in self.slot_of:
             self.slot_of[key] = int(self.new(1)[0])
-            self.constants.append(float(x))
-            self.constant_slots.append(self.slot_of[key])
+            self.constants[self.slot_of[key]] = float(x)
         return self.slot_of[key]
 
     def new(self, count: int, per_sample: Any = False, needs_upstream: Any = False) -> Ints:
-        """So many new slots."""
         self.slots += count
         no = np.zeros(count, dtype=bool)
         self.per_sample = np.concatenate([self.per_sample, no | per_sample])

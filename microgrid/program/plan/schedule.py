@@ -73,7 +73,7 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     columns = [np.concatenate(column) for column in zip(*lines.columns)]
     out, code, size, phase, window, rank, depth = columns
     used = np.zeros(lines.slots, dtype=bool)
-    used[: lines.tape.first] = used[lines.constant_slots] = True
+    used[: lines.tape.first] = used[[*lines.constants]] = True
     used[resolved[outputs]] = used[out] = used[count] = True
     shared, rows = np.flatnonzero(~per_sample & used), np.flatnonzero(per_sample & used)
     place = np.zeros(lines.slots, dtype=np.int64)
@@ -81,7 +81,7 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     place[rows] = -1 - np.arange(len(rows))
     place = place[resolved]
     memory = np.zeros(len(shared))
-    memory[place[lines.constant_slots]] = lines.constants
+    memory[place[[*lines.constants]]] = [*lines.constants.values()]
     args = np.concatenate([factors(place[args], code) for code, args in lines.args])
     inside = per_sample[out] | (code == REDUCE)
     # backward lines that need no upstream gradient run before the batch
@@ -90,11 +90,11 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     order = np.lexsort((size, code, depth, rank, window, phase, part))
     run_key = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side
     begin = np.cumsum(size) - size
-    parts = [
+    prologue, batch, epilogue = [
         assembled(order[part[order] == k], place[out], size, run_key, begin, args) for k in range(3)
     ]
     return Plan(
-        tuple(lines.ops), *parts, memory, len(rows), int(place[count]),
+        tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[count]),
         np.unique(place[out[code == REDUCE]]), place[outputs], tuple([place[g] for g in gradients]),
     )  # fmt: skip
 

@@ -171,8 +171,7 @@ class Function:
         self.local = {a.arg for a in self.arguments} | {*stored(tree.body)}
         self.local |= {n.name for s in tree.body for n in ast.walk(s)
                        if isinstance(n, ast.FunctionDef)}  # fmt: skip
-        cells = [cell.cell_contents for cell in f.__closure__ or ()]
-        self.cells = dict(zip(f.__code__.co_freevars, cells))
+        self.cells = inspect.getclosurevars(f).nonlocals
 
     def meaning(self, name: str) -> Any:
         """What a name stands for that is not local."""
