@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,9 +31,8 @@ class Structure:
     @cached_property
     def size(self) -> int:
         """How many numbers it holds."""
-        if self.kind in (float, np.ndarray):
-            return int(np.prod(self.shape, dtype=int))
-        return sum([part.size for part in self.parts])
+        listed = issubclass(self.kind, list | tuple)
+        return sum([part.size for part in self.parts]) if listed else math.prod(self.shape)
 
     @cached_property
     def is_vector(self) -> bool:

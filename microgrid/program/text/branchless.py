@@ -168,9 +168,9 @@ class Function:
         self.arguments = [n for n in ast.walk(tree) if isinstance(n, ast.arg)]
         for a in self.arguments:
             a.annotation = None
-        self.local = {a.arg for a in self.arguments} | {*stored(tree.body)}
-        self.local |= {n.name for s in tree.body for n in ast.walk(s)
-                       if isinstance(n, ast.FunctionDef)}  # fmt: skip
+        nodes = [n for s in tree.body for n in ast.walk(s)]
+        inner = [n.name for n in nodes if isinstance(n, ast.FunctionDef)]
+        self.local = {*[a.arg for a in self.arguments], *stored(tree.body), *inner}
         self.cells = inspect.getclosurevars(f).nonlocals
 
     def meaning(self, name: str) -> Any:

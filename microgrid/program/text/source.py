@@ -40,14 +40,18 @@ class Module:
         if language not in LIBRARIES:
             raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
         self.signature, self.single = signature, len(tape.outputs) == 1
-        self.library, self.helpers = LIBRARIES[language], Helpers(language)
+        self.library, self.helpers = LIBRARIES[language], Helpers(LIBRARIES[language])
         self.notation = replace(
             PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
         )
         self.statements = s = Statements(tape)
-        for op in sorted(s.operations, key=lambda op: ops.TABLE.get(op.name) is not op):
-            if op not in ARITHMETIC:  # only to know the names of its helpers
+        called = [op for op in s.operations if op not in ARITHMETIC]
+        for op in sorted(called, key=lambda op: ops.TABLE.get(op.name) is not op):
+            try:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
+            except Untranslatable as why:
+                said = f"the operation {op.name} has no text in {language}: {why}"
+                raise GraphError(said) from None
         taken = {*self.helpers.reserved, *self.helpers.objects}
         self.names = s.names(taken)
         self.parameters, begin = [], 0
@@ -140,23 +144,15 @@ class Module:
 class Helpers:
     """The functions, constants and imports that the text needs beside its statements."""
 
-    def __init__(self, language: str) -> None:
-        self.language, self.library = language, LIBRARIES[language]
-        self.reserved = {"value", "value_and_grad", *branchless.MODULES, *self.library.helpers}
+    def __init__(self, library: branchless.Library) -> None:
+        self.library = library
+        self.reserved = {"value", "value_and_grad", *branchless.MODULES, *library.helpers}
         self.objects: dict[str, Any] = {}
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
 
     def call(self, op: Op, operands: Sequence[str]) -> str:
         """The call of an operation, as text; adds the function that it needs."""
-        try:
-            return self.called(op, operands)
-        except Untranslatable as why:
-            raise GraphError(
-                f"the operation {op.name} has no text in {self.language}: {why}"
-            ) from None
-
-    def called(self, op: Op, operands: Sequence[str]) -> str:
         if op.terms is not None:
             return sum_template(op, operands)
         lib, plain = self.library, ", ".join(operands)
@@ -194,7 +190,7 @@ class Helpers:
         try:
             text = self.text_of(name, f)
         except Untranslatable:
-            if self.language != "numpy" or not isinstance(f, FunctionType):
+            if self.library.prefix != "np" or not isinstance(f, FunctionType):
                 raise
             self.objects, self.texts = before
             text = self.vectorized(name, f)
@@ -222,7 +218,7 @@ class Helpers:
 
     def vectorized(self, name: str, f: FunctionType) -> str:
         """The function in plain Python, which NumPy calls for one sample after the other."""
-        plain = Helpers("python")
+        plain = Helpers(LIBRARIES["python"])
         plain.take(name, f)
         text = plain.texts.pop(name)
         for key, other in plain.texts.items():
@@ -288,9 +284,7 @@ def wrapped(line: str) -> list[str]:
     if len(line) <= WIDTH or bare.startswith(('"""', "for ", "def ")):
         return [line]
     margin = line[: len(line) - len(bare)]
-    head, gap, value = bare.partition(" = ")
-    if not gap:
-        head, gap, value = bare.partition(" ")  # return
+    head, gap, value = bare.partition(" = " if " = " in bare else " ")  # or return
     unpacking = len(head) > len(value)
     rows = rows_of(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
     rows = [margin + INDENT + x for x in rows]
@@ -301,10 +295,8 @@ def wrapped(line: str) -> list[str]:
 
 def rows_of(text: str, width: int) -> list[str]:
     """A text in lines of this width. Products stay in one piece, a sign stands before its term."""
-    for sign in "*/":
-        text = text.replace(f" {sign} ", f"\0{sign}\0")
-    for sign in "+-":
-        text = text.replace(f" {sign} ", f" {sign}\0")
+    text = re.sub(r" ([*/]) ", "\0\\1\0", text)
+    text = re.sub(r" ([+-]) ", " \\1\0", text)
     rows = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
     return [row.replace("\0", " ") for row in rows]
 
