@@ -75,7 +75,12 @@ class Structure:
 
     def misfit(self, x: Any, name: str) -> ShapeError:
         takes = {float: "one number", np.ndarray: f"shape {self.shape}"}.get(self.kind, self)
-        return ShapeError(f"{name}: the program takes {takes}, got {in_words(x)}")
+        try:
+            shape = np.shape(x)
+            got = f"{type(x).__name__} of shape {shape}" if shape else repr(x)
+        except ValueError:
+            got = f"ragged lists {x!r}"
+        return ShapeError(f"{name}: the program takes {takes}, got {got}")
 
     def unflatten(self, row: Any) -> Any:
         """The floats or nodes of a row in this structure; its arrays are views of the row.
@@ -136,14 +141,6 @@ def shape_of(x: Any, name: str) -> tuple[int, ...]:
         return np.shape(refuse_foreign(x, f"{name}: real numbers are needed"))
     except ValueError:
         raise ShapeError(f"{name}: ragged lists, got {x!r}") from None
-
-
-def in_words(x: Any) -> str:
-    try:
-        shape = np.shape(x)
-    except ValueError:
-        return f"ragged lists {x!r}"
-    return f"{type(x).__name__} of shape {shape}" if shape else repr(x)
 
 
 def matrix_of(x: Any, name: str) -> Floats:

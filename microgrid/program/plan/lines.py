@@ -83,8 +83,9 @@ class Lines:
 
     def add(self, out: Ints, code: int, size: Any, args: Ints, order: Order) -> None:
         """Add lines of one code; `size` is the number of arguments, of all or of each."""
-        self.columns.append([np.broadcast_to(x, len(out)) for x in (out, code, size, *order)])
-        self.args.append((code, args.ravel()))
+        if len(out):
+            self.columns.append([np.broadcast_to(x, len(out)) for x in (out, code, size, *order)])
+            self.args.append((code, args.ravel()))
 
     def forward_order(self, line: Ints) -> Order:
         """The order of what computes these lines of the tape."""
