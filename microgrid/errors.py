@@ -10,7 +10,7 @@ ROOMS = {
     "engine.labels": "LabelError",
     "views.expression": "ExpressionError",
     "views.files": "LayoutError",
-    "matrices.derivation": "DerivationError",
+    "matrices.equations": "DerivationError",
     "program.tape": "FrozenError",
     "program.tracing": "BranchError",
     "program.text.branchless": "Untranslatable",

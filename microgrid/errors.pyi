@@ -18,7 +18,7 @@ from microgrid.engine.errors import RuleError as RuleError
 from microgrid.engine.errors import ShapeError as ShapeError
 from microgrid.engine.errors import TargetError as TargetError
 from microgrid.engine.labels import LabelError as LabelError
-from microgrid.matrices.derivation import DerivationError as DerivationError
+from microgrid.matrices.equations import DerivationError as DerivationError
 from microgrid.optim.training import DivergedError as DivergedError
 from microgrid.program.tape import FrozenError as FrozenError
 from microgrid.program.text.branchless import Untranslatable as Untranslatable

@@ -1,4 +1,4 @@
-"""The report as a page: a verdict, one row for each property, each finding with its program and graph."""
+"""The report as a page: a verdict, a row for each property, each finding with program and graph."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Marks(Table):
     def __bool__(self) -> bool:
         return all(mark.verdict == RIGHT for mark in self.marks)
 
-    def cells(self) -> list[tuple[str, ...]]:
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         return [(*m[:3], m.hint.replace("*", "")) for m in self.marks]
 
     @property
