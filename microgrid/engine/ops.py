@@ -128,8 +128,7 @@ total = op(
     terms=lambda *xs: [(x, 1.0) for x in xs])
 mean = op(
     "mean", numeric.mean, joint=lambda y, *xs: (divide(like(y, 1), len(xs)),) * len(xs),
-    latex=lambda n: rf"\frac{{{' + '.join(f'#{i + 1}' for i in range(n))}}}{{{n}}}",
-    role=DISTRIBUTOR)
+    latex=lambda n: rf"\frac{{{' + '.join(f'#{i + 1}' for i in range(n))}}}{{{n}}}")
 dot = op(
     "dot",
     lambda *xs: reduce(operator.add, map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
