@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from microgrid.engine.errors import NumberError, RangeError, shown
+from microgrid.engine.numeric import INF
 from microgrid.engine.refusals import is_value
 
 Number = Any  # float, int, Fraction: whatever computes exactly what it says
@@ -26,7 +27,7 @@ def real(x: Any) -> Number:
         y = x.item()
         if isinstance(y, int | float):
             return y
-        if y - y == 0 and float(y) - float(y) != 0:  # a long double, whose item is itself
+        if abs(float(y)) == INF != abs(y):  # a long double, whose item is itself
             raise RangeError(f"{y} is beyond the floats, the largest is 1.8e308")
         return float(y)
     if is_value(x):
@@ -69,12 +70,12 @@ def in_a_graph(x: Any) -> bool:
     return bool(traced) or (hasattr(x, "dtype") and bool(getattr(x, "requires_grad", False)))
 
 
-REMEDIES = {  # what is no real number, by NumPy's letter of its kind or the name of its type
-    "U S str bytes": "read the text first, like float('0.5')",
-    "c complex": "take .real, .imag or abs()",
+REMEDIES = {  # what is no real number, by the name of its type or the letter of NumPy's kind
+    "<U <S str bytes": "read the text first, like float('0.5')",
+    "<c complex": "take .real, .imag or abs()",
     "NaTType NAType": "leave out what is missing",  # pandas' NaT is a date, too
-    "M date": "count from a day, like (dates - dates[0]) / np.timedelta64(1, 'D')",
-    "m timedelta": "divide by a unit, like durations / np.timedelta64(1, 'D')",
+    "<M date": "count from a day, like (dates - dates[0]) / np.timedelta64(1, 'D')",
+    "<m timedelta": "divide by a unit, like durations / np.timedelta64(1, 'D')",
     "Decimal": "float(x), or Fraction(x) to stay exact",
 }
 
@@ -87,7 +88,7 @@ def remedy(x: Any) -> str:
     if in_a_graph(x):
         return "another library's graph would be cut: take the number there first"
     kinds = {kind.__name__ for kind in type(x).__mro__}
-    kinds.add(getattr(getattr(x, "dtype", None), "kind", ""))
+    kinds.add(f"<{getattr(getattr(x, 'dtype', None), 'kind', '')}")
     return next((told for names, told in REMEDIES.items() if kinds & {*names.split()}), "")
 
 
