@@ -23,7 +23,7 @@ from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.labels import scope_of
 from microgrid.engine.value import Value
-from microgrid.nn.predict import predict
+from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED

@@ -15,7 +15,7 @@ import numpy as np
 from microgrid.matrices import arrays
 from microgrid.matrices.arrays import Array, entrywise
 from microgrid.matrices.claims import Claim, claimed, in_latex, in_words, read_formula, refute
-from microgrid.matrices.derivation import Derivation, Step
+from microgrid.matrices.equations import Derivation, Step
 from microgrid.matrices.examples import weighted
 from microgrid.matrices.layer import Layer, Side, bmatrix, bold, partial, paths
 

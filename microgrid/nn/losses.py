@@ -15,8 +15,7 @@ from microgrid.engine import functions
 from microgrid.engine.errors import ShapeError, TargetError
 from microgrid.engine.functions import mean
 from microgrid.engine.guards import real
-from microgrid.engine.ops import relu, softplus
-from microgrid.engine.rule_ops import binary_target, hinge_target
+from microgrid.engine.ops import binary_target, hinge_target, relu, softplus
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array, as_array

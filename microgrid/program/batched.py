@@ -6,12 +6,13 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ShapeError
-from microgrid.program.batch_run import BatchRun
+from microgrid.program.batch_run import run_batch
 from microgrid.program.runner import Runner, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
 from microgrid.program.structure import matrix_of
@@ -86,10 +87,9 @@ class Batched:
         """The values, and the gradients: a matrix with a row per sample, or a row of sums."""
         shared, samples = self.divided(inputs)
         runner = self.make_runner(self.batched, wanted)
-        run = BatchRun(runner, shared, samples, [self.has_samples[k] for k in wanted or ()])
-        if suspects := run.batch(self.side_by_side):
-            self.explain_failure(shared, samples, suspects)
-        return run.epilogue()
+        explain = partial(self.explain_failure, shared, samples)
+        per_sample = [self.has_samples[k] for k in wanted or ()]
+        return run_batch(runner, shared, samples, per_sample, self.side_by_side, explain)
 
     def side_by_side(self, f: Callable[..., Any], xs: Sequence[Any]) -> Any:
         """f of each x, in threads, which are kept; a forked process makes its own."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
 from microgrid.engine.errors import GraphError
-from microgrid.engine.rule_ops import identity
+from microgrid.engine.ops import identity
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
@@ -92,13 +92,14 @@ class Program:
             raise GraphError("the inputs of a program are all different leaves")
         ends = tuple([v for v in tree_leaves(root) if isinstance(v, Value)])
         topological(node(identity, ends, None, 0.0, 0))  # GraphError for a cycle made by hand
-        names = [name_of(row, i) for i, row in enumerate(rows)]
+        stems = [{split(str(v._label))[0] for v in row} for row in rows]  # w of w_{11} and w_{12}
+        names = [x.pop() if len(x) == 1 and x != {""} else f"x_{i}" for i, x in enumerate(stems, 1)]
         if len(set(names)) < len(names):
             names = [f"x_{i + 1}" for i in range(len(names))]
         return cls(root, rows, [structure_of(x) for x in inputs], names, engine)
 
     def ready(self) -> None:
-        self.plans: dict[Any, Any] = {}
+        self.plans: dict[Any, Runner] = {}
         self.lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -227,11 +228,4 @@ class Program:
             with self.lock:
                 if key not in self.plans:
                     self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.engine)
-        found: Runner = self.plans[key]
-        return found
-
-
-def name_of(row: Sequence[Value], i: int) -> str:
-    """The common name of leaves like w_{11}, w_{12}."""
-    names = {split(str(v._label))[0] for v in row}
-    return names.pop() if len(names) == 1 and names != {""} else f"x_{i + 1}"
+        return self.plans[key]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from microgrid.engine.errors import GraphError
 from microgrid.engine.recorder import failed
-from microgrid.engine.value import Op
 from microgrid.program.engines import numba_engine, numpy_engine
 from microgrid.program.plan.schedule import Plan
 from microgrid.program.tape import Floats, Ints, Tape
@@ -74,12 +74,6 @@ def explain_failure(tape: Tape, row: Any) -> None:
         try:
             x.append(op.forward(*[x[s] for s in operands]))
         except (ArithmeticError, ValueError) as error:
-            failed(op, [Shown(tape, s, x[s]) for s in operands], error)
-
-
-class Shown:
-    """A slot as an error message describes it."""
-
-    def __init__(self, tape: Tape, slot: int, data: float) -> None:
-        self.label, self.data = tape.labels.get(slot, ""), data
-        self.op: Op | None = tape.ops[tape.code[slot - tape.first]] if slot >= tape.first else None
+            made_by = {s: tape.ops[tape.code[s - tape.first]] for s in operands if s >= tape.first}
+            facts = [(tape.labels.get(s, ""), x[s], made_by.get(s)) for s in operands]
+            failed(op, [SimpleNamespace(label=k, data=v, op=o) for k, v, o in facts], error)

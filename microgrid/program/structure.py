@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,9 +31,8 @@ class Structure:
     @cached_property
     def size(self) -> int:
         """How many numbers it holds."""
-        if self.kind in (float, np.ndarray):
-            return int(np.prod(self.shape, dtype=int))
-        return sum([part.size for part in self.parts])
+        listed = issubclass(self.kind, list | tuple)
+        return sum([part.size for part in self.parts]) if listed else math.prod(self.shape)
 
     @cached_property
     def is_vector(self) -> bool:
@@ -75,7 +75,12 @@ class Structure:
 
     def misfit(self, x: Any, name: str) -> ShapeError:
         takes = {float: "one number", np.ndarray: f"shape {self.shape}"}.get(self.kind, self)
-        return ShapeError(f"{name}: the program takes {takes}, got {in_words(x)}")
+        try:
+            shape = np.shape(x)
+            got = f"{type(x).__name__} of shape {shape}" if shape else repr(x)
+        except ValueError:
+            got = f"ragged lists {x!r}"
+        return ShapeError(f"{name}: the program takes {takes}, got {got}")
 
     def unflatten(self, row: Any) -> Any:
         """The floats or nodes of a row in this structure; its arrays are views of the row.
@@ -136,14 +141,6 @@ def shape_of(x: Any, name: str) -> tuple[int, ...]:
         return np.shape(refuse_foreign(x, f"{name}: real numbers are needed"))
     except ValueError:
         raise ShapeError(f"{name}: ragged lists, got {x!r}") from None
-
-
-def in_words(x: Any) -> str:
-    try:
-        shape = np.shape(x)
-    except ValueError:
-        return f"ragged lists {x!r}"
-    return f"{type(x).__name__} of shape {shape}" if shape else repr(x)
 
 
 def matrix_of(x: Any, name: str) -> Floats:

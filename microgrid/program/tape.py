@@ -99,7 +99,7 @@ class Tape:
         owner = {self.labels[s]: s for s in reversed(slots) if self.labels.get(s)}
         own = {s: label for label, s in owner.items()}
         others = (subscripted("v", (i,)) for i in itertools.count())
-        free = (name for name in others if name not in owner)
+        free = itertools.filterfalse(owner.__contains__, others)
         return {s: own.get(s) or next(free) for s in slots}
 
     def nodes(self, inputs: Sequence[float] | None = None) -> list[Value]:
@@ -251,8 +251,7 @@ def number_of(v: Value) -> Any:
             "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0)); "
             "there is no detach() in a program"
         )
-    x = as_float(v)
-    return x.hex()
+    return as_float(v).hex()
 
 
 def as_float(v: Value) -> float:

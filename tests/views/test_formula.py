@@ -17,7 +17,8 @@ from shared.tex import balanced
 import microgrid as mg
 from microgrid import Value, examples
 from microgrid.engine.functions import FUNCTIONS, custom_op
-from microgrid.engine.ops import TABLE, falling, slope_in_exponent
+from microgrid.engine.ops import TABLE
+from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views.formula import latex, name, number
 

@@ -18,15 +18,15 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
-from microgrid.engine import numeric, ops, rule_ops, rules
+from microgrid.engine import numeric, ops, rules
 from microgrid.engine.value import Op
 from microgrid.program.plan import lines
 from microgrid.program.plan.schedule import Part, Plan
@@ -119,7 +119,7 @@ def digest(text: str) -> str:
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
-    files = [*[str(m.__file__) for m in (numeric, ops, rule_ops, rules, lines)], __file__]
+    files = [*[str(m.__file__) for m in (numeric, ops, rules, lines)], __file__]
     parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -131,7 +131,10 @@ def load(text: str, place: Path, keep: bool = True) -> ModuleType:
     module = ModuleType("microgrid_kernel")
     sys.modules[module.__name__] = module  # numba looks for it by its name
     vars(module).update(functions())
-    with beside_the_text():
+    settings = vars(numba.config)
+    own = {k: settings[k] for k in PLACES if k in settings}
+    try:  # whatever numba is set to, it keeps its files beside the text
+        settings.update(dict.fromkeys(own, ""))
         exec(compile(text, str(place / TEXT), "exec"), vars(module))
         for name, f in [*vars(module).items()]:
             if isinstance(f, FunctionType) and f.__module__ == module.__name__:
@@ -140,21 +143,9 @@ def load(text: str, place: Path, keep: bool = True) -> ModuleType:
                     boundscheck=False, fastmath={"reassoc"} if name in module.REORDERED else False,
                 )  # fmt: skip
                 setattr(module, name, jit(f))
-    return module
-
-
-@contextmanager
-def beside_the_text() -> Iterator[None]:
-    """Let numba keep its files beside the text, whatever else it is set to."""
-    import numba
-
-    settings = vars(numba.config)
-    own = {k: settings[k] for k in PLACES if k in settings}
-    try:
-        settings.update(dict.fromkeys(own, ""))
-        yield
     finally:
         settings.update(own)
+    return module
 
 
 def compiled(text: str, place: Path) -> ModuleType:

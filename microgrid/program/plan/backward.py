@@ -57,10 +57,9 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
             if local is NO_PATH or not active[i]:
                 continue
             check_slopes([(op, local)], as_graph=True)
-            plain = not isinstance(local, Masked)
             share = local.of(upstream) if isinstance(local, Masked) else local
             outputs.append(share if isinstance(share, Value) else Constant(share))
-            where.append((i, plain))
+            where.append((i, not isinstance(local, Masked)))
     return tape_of(outputs, [upstream, y, *xs]), where
 
 
@@ -131,7 +130,7 @@ def adjoint(lines: Lines, terms: Terms, active: Any, output: int, seed: int) -> 
     ones = np.full(len(inside.parent), lines.constant(1.0))
     add_sums(lines, masks, inside._replace(upstream=inside.mask, local=ones))
     unused = np.setdiff1d(np.flatnonzero(wanted), edges.parent)
-    lines.alias(grad[unused], np.full(len(unused), lines.constant(0.0)))
+    lines.aliases.append((grad[unused], np.full(len(unused), lines.constant(0.0))))
     return grad
 
 
@@ -246,7 +245,7 @@ def add_sums(lines: Lines, target: Ints, edges: Edges) -> None:
     single = np.bincount(parent, minlength=len(target))[parent] == 1
     same = single & ~batched & (per_sample[parent] == per_sample[up])
     same &= local == lines.constant(1.0)
-    lines.alias(target[parent[same]], up[same])
+    lines.aliases.append((target[parent[same]], up[same]))
     rows = np.flatnonzero(~same)
     rows = rows[np.lexsort((~batched[rows], parent[rows]))]
     order = lines.backward_order(edges.line[rows], parent[rows])
@@ -259,23 +258,16 @@ def add_pieces(lines: Lines, out: Ints, up: Ints, local: Ints, batched: Any, ord
     A sum comes in pieces, one for each window. Each but the first adds to the sum so far. So a pass
     over the lines stays near to the numbers that it needs.
     """
-    if not len(out):
-        return
     begins = np.ones(len(out), dtype=bool)
     begins[1:] = (np.diff(out) != 0) | (np.diff(order.window) != 0) | np.diff(batched)
-    begin = np.flatnonzero(begins)
-    piece = np.cumsum(begins) - 1
-    goes_on = np.zeros(len(begin), dtype=bool)
-    goes_on[1:] = np.diff(out[begin]) == 0
-    one = lines.constant(1.0)
+    begin, piece = np.flatnonzero(begins), np.cumsum(begins) - 1
+    later = begin[1:][np.diff(out[begin]) == 0]
+    later = later[~batched[later]]  # a REDUCE always adds to the sum so far
+    so_far = np.stack([out[later], np.full(len(later), lines.constant(1.0))], axis=1)
+    pairs = np.insert(np.stack([up, local], axis=1), later, so_far, axis=0)
+    piece = np.insert(piece, later, piece[later])
+    size = 2 * np.bincount(piece)
     for code in (REDUCE, SUM):
-        kind = batched == (code == REDUCE)
-        heads = np.flatnonzero(kind[begin])
-        pairs, which = np.stack([up, local], axis=1)[kind], piece[kind]
-        if code == SUM:  # a REDUCE always adds to the sum so far
-            later = heads[goes_on[heads]]
-            so_far = np.stack([out[begin[later]], np.full(len(later), one)], axis=1)
-            pairs, which = np.concatenate([so_far, pairs]), np.concatenate([later, which])
-            pairs = pairs[np.argsort(which, kind="stable")]
-        size = 2 * np.bincount(which, minlength=len(begin))[heads]
-        lines.add(out[begin[heads]], code, size, pairs, order.take(begin[heads]))
+        mine = batched[begin] == (code == REDUCE)
+        heads = begin[mine]
+        lines.add(out[heads], code, size[mine], pairs[mine[piece]], order.take(heads))

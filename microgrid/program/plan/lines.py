@@ -43,28 +43,21 @@ class Order(NamedTuple):
         return self._replace(window=self.window[rows], rank=self.rank[rows])
 
 
-class Block(NamedTuple):
-    """Lines of one code."""
-
-    out: Ints
-    code: int
-    size: Any  # the number of arguments, of all or of each
-    args: Ints  # one after the other
-    order: Order
-
-
 class Lines:
     """The lines for a tape, the slots that they use, and the constants."""
 
     def __init__(self, tape: Tape, per_sample: Any) -> None:
         self.tape = tape
         self.ops = list(tape.ops)
-        self.constants = list(tape.constants)
-        self.slot_of = {float(x).hex(): tape.inputs + i for i, x in enumerate(tape.constants)}
-        self.constant_slots = [*range(tape.inputs, tape.first)]
+        self.constants = dict(enumerate(tape.constants.tolist(), tape.inputs))  # by their slots
+        self.slot_of = {x.hex(): slot for slot, x in self.constants.items()}
         self.slots = tape.first + len(tape)
-        self.blocks: list[Block] = []
-        self.aliases: list[tuple[Ints, Ints]] = []
+        none = np.zeros(0, dtype=np.int64)
+        self.columns = [
+            [none] * 7
+        ]  # of lines: slot of the result, code, number of arguments, order
+        self.args = [(0, none)]  # of lines of one code, one after the other
+        self.aliases: list[tuple[Ints, Ints]] = []  # slots, and those that hold the same numbers
         self.per_sample = per_sample
         self.needs_upstream = np.zeros(self.slots, dtype=bool)
 
@@ -73,12 +66,10 @@ class Lines:
         key = float(x).hex()
         if key not in self.slot_of:
             self.slot_of[key] = int(self.new(1)[0])
-            self.constants.append(float(x))
-            self.constant_slots.append(self.slot_of[key])
+            self.constants[self.slot_of[key]] = float(x)
         return self.slot_of[key]
 
     def new(self, count: int, per_sample: Any = False, needs_upstream: Any = False) -> Ints:
-        """So many new slots."""
         self.slots += count
         no = np.zeros(count, dtype=bool)
         self.per_sample = np.concatenate([self.per_sample, no | per_sample])
@@ -91,8 +82,10 @@ class Lines:
         return self.ops.index(op)
 
     def add(self, out: Ints, code: int, size: Any, args: Ints, order: Order) -> None:
+        """Add lines of one code; `size` is the number of arguments, of all or of each."""
         if len(out):
-            self.blocks.append(Block(out, code, size, args.ravel(), order))
+            self.columns.append([np.broadcast_to(x, len(out)) for x in (out, code, size, *order)])
+            self.args.append((code, args.ravel()))
 
     def forward_order(self, line: Ints) -> Order:
         """The order of what computes these lines of the tape."""
@@ -102,10 +95,6 @@ class Lines:
         """The order of what these lines of the tape send back, with the ranks of some slots."""
         level, window = self.tape.level, (len(self.tape) - line) // WINDOW
         return Order(BACKWARD, window, level.max() - level[slot], depth)
-
-    def alias(self, slots: Ints, to: Ints) -> None:
-        """Let slots stand for others, which hold the same number."""
-        self.aliases.append((slots, to))
 
     def factors(self, op: Op, xs: Ints) -> list[tuple[Ints, Sequence[Any]]]:
         """The first factors of all products of an operation, and the second, a row per line.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,55 +70,38 @@ def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
 def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int) -> Plan:
     """The places of the slots, and the lines in order."""
     resolved, per_sample = lines.resolved(), lines.per_sample
+    columns = [np.concatenate(column) for column in zip(*lines.columns)]
+    out, code, size, phase, window, rank, depth = columns
     used = np.zeros(lines.slots, dtype=bool)
-    used[: lines.tape.first] = used[lines.constant_slots] = True
-    used[resolved[outputs]] = used[count] = True
-    for block in lines.blocks:
-        used[block.out] = True
+    used[: lines.tape.first] = used[[*lines.constants]] = True
+    used[resolved[outputs]] = used[out] = used[count] = True
     shared, rows = np.flatnonzero(~per_sample & used), np.flatnonzero(per_sample & used)
     place = np.zeros(lines.slots, dtype=np.int64)
     place[shared] = np.arange(len(shared))
     place[rows] = -1 - np.arange(len(rows))
     place = place[resolved]
     memory = np.zeros(len(shared))
-    memory[place[lines.constant_slots]] = lines.constants
-
-    (prologue, batch, epilogue), sums = in_order(lines, place)
-    return Plan(
-        tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[count]), sums,
-        place[outputs], tuple([place[g] for g in gradients]),
-    )  # fmt: skip
-
-
-def in_order(lines: Lines, place: Ints) -> tuple[list[Part], Ints]:
-    """The prologue, the part for each block of samples, the epilogue; the sums over the batch."""
-    blocks = lines.blocks
-    if not blocks:
-        none = np.zeros(0, dtype=np.int64)
-        return [Part(none.reshape(0, 5), none.astype(np.int32))] * 3, none
-
-    def column(values: Iterable[Any]) -> Any:
-        return np.concatenate([np.broadcast_to(x, len(b.out)) for x, b in zip(values, blocks)])
-
-    facts = zip(*[(b.out, b.code, b.size, *b.order) for b in blocks])
-    out, code, size, phase, window, rank, depth = map(column, facts)
-    args = np.concatenate([factors(place[b.args], b.code) for b in blocks])
-    inside = lines.per_sample[out] | (code == REDUCE)
+    memory[place[[*lines.constants]]] = [*lines.constants.values()]
+    args = np.concatenate(
+        [  # in a product a number stands before a row
+            -np.sort(-place[args].reshape(-1, 2), axis=1).ravel() if code < 0 else place[args]
+            for code, args in lines.args
+        ]
+    )
+    inside = per_sample[out] | (code == REDUCE)
     # backward lines that need no upstream gradient run before the batch
     early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
     part = np.where(inside, 1, np.where(early, 0, 2))
     order = np.lexsort((size, code, depth, rank, window, phase, part))
     run_key = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side
     begin = np.cumsum(size) - size
-    parts = [
+    prologue, batch, epilogue = [
         assembled(order[part[order] == k], place[out], size, run_key, begin, args) for k in range(3)
     ]
-    return parts, np.unique(place[out[code == REDUCE]])
-
-
-def factors(args: Ints, code: int) -> Ints:
-    """The places of arguments; in a product a number stands before a row."""
-    return -np.sort(-args.reshape(-1, 2), axis=1).ravel() if code < 0 else args
+    return Plan(
+        tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[count]),
+        np.unique(place[out[code == REDUCE]]), place[outputs], tuple([place[g] for g in gradients]),
+    )  # fmt: skip
 
 
 def assembled(order: Ints, out: Ints, size: Ints, run_key: Ints, begin: Ints, args: Ints) -> Part:

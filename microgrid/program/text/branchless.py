@@ -11,6 +11,7 @@ import builtins
 import inspect
 import itertools
 import math
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,31 +56,25 @@ class Library:
         The core of a power is for arrays alone: Python raises where IEEE arithmetic gives a number.
         """
         core = inspect.unwrap(f) if getattr(f, "__module__", "") == numeric.__name__ else f
-        return f if core is numeric.float_power and not self.prefix else core
-
-    def arrays(self, operands: Sequence[str]) -> str:
-        """The operands #1, #2, … of a call. PyTorch's functions take tensors only; see `join`."""
-        torch = self.prefix == "torch"
-        return ", ".join([f"tensor({x})" if torch and x[0] == "#" else x for x in operands])
+        return f if core is operator.pow and not self.prefix else core
 
     def join(self, pieces: Sequence[str], operands: Sequence[str]) -> str:
-        """A template with its operands: those that are no literals are tensors already."""
-        pieces = [piece.replace("^", " ** ") for piece in pieces]
-        for i, operand in enumerate(operands):
-            if pieces[i].endswith("tensor(") and not LITERAL.fullmatch(operand):
-                pieces[i] = pieces[i].removesuffix("tensor(")
-                pieces[i + 1] = pieces[i + 1].removeprefix(")")
-        return joined(pieces, operands)
+        """A template with its operands. PyTorch's functions, all but where, take tensors only."""
+        if self.prefix == "torch" and not pieces[0].startswith("where("):
+            called = [piece.endswith(("(", ", ")) for piece in pieces]
+            operands = [f"tensor({x})" if inside and LITERAL.fullmatch(x) else x
+                        for x, inside in zip(operands, called)]  # fmt: skip
+        return joined([piece.replace("^", " ** ") for piece in pieces], operands)
 
     def where(self, condition: str, a: str, b: str) -> str:
-        own = "" if "where" in self.helpers else f"{self.prefix}."
-        return f"{own}where({condition}, {a}, {b})"
+        where = "where" if "where" in self.helpers else f"{self.prefix}.where"
+        return f"{where}({condition}, {a}, {b})"
 
     def fold(self, name: str, operands: Sequence[str]) -> str:
         """The largest or smallest of several, two at a time."""
         if len(operands) > 4:
-            return f"functools.reduce({self.prefix}.{name}, ({self.arrays(operands)}))"
-        return reduce(lambda a, b: f"{self.prefix}.{name}({self.arrays([a, b])})", operands)
+            return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
+        return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
 
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
@@ -92,7 +87,7 @@ class Library:
             if not self.prefix:
                 return f"math.{name}({plain})"
             if name in self.functions and (name != "log" or len(operands) == 1):
-                return f"{self.functions[name]}({self.arrays(operands)})"
+                return f"{self.functions[name]}({plain})"
             if self.prefix == "np":  # one sample after the other
                 return f"np.vectorize(math.{name}, otypes=[float])({plain})"
         raise Untranslatable(f"{f.__module__}.{name} has no counterpart")
@@ -174,11 +169,10 @@ class Function:
         self.arguments = [n for n in ast.walk(tree) if isinstance(n, ast.arg)]
         for a in self.arguments:
             a.annotation = None
-        self.local = {a.arg for a in self.arguments} | {*stored(tree.body)}
-        self.local |= {n.name for s in tree.body for n in ast.walk(s)
-                       if isinstance(n, ast.FunctionDef)}  # fmt: skip
-        cells = [cell.cell_contents for cell in f.__closure__ or ()]
-        self.cells = dict(zip(f.__code__.co_freevars, cells))
+        nodes = [n for s in tree.body for n in ast.walk(s)]
+        inner = [n.name for n in nodes if isinstance(n, ast.FunctionDef)]
+        self.local = {*[a.arg for a in self.arguments], *stored(tree.body), *inner}
+        self.cells = inspect.getclosurevars(f).nonlocals
 
     def meaning(self, name: str) -> Any:
         """What a name stands for that is not local."""
@@ -270,9 +264,7 @@ class Branchless:
                     return lines + more, result
                 case ast.If():
                     lines += self.choice_of_names(s)
-                case ast.Pass():
-                    pass
-                case _:
+                case _ if not isinstance(s, ast.Pass):
                     raise refused(s)
         return lines, None
 
@@ -308,7 +300,7 @@ class Branchless:
         used = re.findall(r"\w+", f"{condition} {a}")  # must still be what they are
         more, b, _ = self.branch(other, [n for n in stored(other) if self.now.get(n) in used])
         if a is None or b is None:
-            raise Untranslatable(f"nothing is returned beside `{first_line(s)}`")
+            raise refused(s, "nothing is returned beside")
         return lines + more, self.library.where(condition, a, b)
 
     def choice_of_names(self, s: ast.If) -> list[str]:
@@ -345,7 +337,6 @@ class Branchless:
 
     def number(self, node: ast.expr) -> str:
         """The text of a number, or of a sequence of numbers."""
-        spot, found = self.spot, node
         match node:
             case ast.Constant(value=int() | float() as x):
                 return f"({literal(float(x) if isinstance(x, bool) else x)})"
@@ -361,16 +352,11 @@ class Branchless:
                 return self.call(node)
             case ast.UnaryOp(op=ast.UAdd()):
                 return self.number(node.operand)
-            case ast.UnaryOp(op=ast.USub()):
-                found = ast.UnaryOp(node.op, spot(node.operand))
-            case ast.BinOp():
-                found = ast.BinOp(spot(node.left), node.op, spot(node.right))
-            case ast.Tuple(elts=elts):
-                found = ast.Tuple([*map(spot, elts)])
-            case ast.List(elts=elts):
-                found = ast.List([*map(spot, elts)])
+            case ast.UnaryOp(op=ast.USub()) | ast.BinOp() | ast.Tuple() | ast.List():
+                fields = [self.spot(x) for _, x in ast.iter_fields(node)]
+                return f"({ast.unparse(type(node)(*fields))})"
             case ast.Subscript(slice=index):
-                found = ast.Subscript(spot(node.value), index)
+                return f"({ast.unparse(ast.Subscript(self.spot(node.value), index))})"
             case ast.ListComp(generators=[ast.comprehension(ifs=[]) as g]):
                 over, before = self.number(g.iter), self.now
                 self.now = dict(before)  # its names end with it
@@ -378,13 +364,13 @@ class Branchless:
                 text = f"[{self.number(node.elt)} {head}]"
                 self.now = before
                 return text
-            case _:
-                raise refused(node)
-        return f"({ast.unparse(found)})"
+        raise refused(node)
 
-    def spot(self, node: ast.expr) -> ast.Name:
-        """The text of a number in a tree that is to be written."""
-        return ast.Name(self.number(node))
+    def spot(self, part: Any) -> Any:
+        """A part of a tree that is to be written, with the texts of its numbers."""
+        if isinstance(part, list):
+            return [*map(self.spot, part)]
+        return ast.Name(self.number(part)) if isinstance(part, ast.expr) else part
 
     def condition(self, node: ast.expr) -> str:
         """The text of something true or false."""
@@ -514,12 +500,8 @@ def may_leave(s: ast.stmt) -> bool:
     return any(isinstance(n, ast.Return | ast.Break | ast.Continue) for n in ast.walk(s))
 
 
-def first_line(node: ast.AST) -> str:
-    return ast.unparse(node).partition("\n")[0]
-
-
-def refused(node: ast.AST) -> Untranslatable:
-    return Untranslatable(f"no array can follow `{first_line(node)}`")
+def refused(node: ast.AST, why: str = "no array can follow") -> Untranslatable:
+    return Untranslatable(f"{why} `{ast.unparse(node).splitlines()[0]}`")
 
 
 def literal(x: float) -> str:

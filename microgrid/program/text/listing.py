@@ -11,13 +11,7 @@ from dataclasses import replace
 from microgrid.engine import ops
 from microgrid.engine.value import Op, Value, peek
 from microgrid.program.tape import Tape
-from microgrid.program.text.statements import (
-    Statements,
-    identifier,
-    sum_template,
-    terms_of,
-    total,
-)
+from microgrid.program.text.statements import Statements, identifier, sum_template, terms_of, total
 from microgrid.views.formula import LATEX
 from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
@@ -27,7 +21,6 @@ from microgrid.views.wording import GREEN, RED, constant
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
 MANY = 2000  # lines: beyond, print(listing) shows the first and the last
-
 
 Row = tuple[Value | None, Value | None]  # of the forward and of the backward pass
 
@@ -40,7 +33,7 @@ class Listing:
 
     def __init__(self, tape: Tape, inputs: Sequence[float] | None = None) -> None:
         self.statements = Statements(tape, inputs)
-        self.names, self.has_numbers = self.statements.names(), inputs is not None
+        self.names, self.has_numbers = self.statements.names(set()), inputs is not None
         self.rows = paired(self.statements)
         self.head = ("", "forward ↓", *[" "] * self.has_numbers)
         if self.statements.backward:
@@ -48,12 +41,9 @@ class Listing:
 
     def legend(self) -> dict[str, str]:
         """What operations mean that are not in the public table, as their functions say it."""
-        found: dict[str, str] = {}
-        for op in self.statements.operations:
-            words = inspect.unwrap(op.forward).__doc__
-            if ops.PUBLIC.get(op.name) is not op and not LISTED.formula(op, 2) and words:
-                found[op.name] = words.split("\n")[0].rstrip(".")
-        return found
+        words = {op.name: inspect.unwrap(op.forward).__doc__ for op in self.statements.operations
+                 if ops.PUBLIC.get(op.name) is not op and not LISTED.formula(op, 2)}  # fmt: skip
+        return {name: text.split("\n")[0].rstrip(".") for name, text in words.items() if text}
 
     def cells(self, rows: Sequence[Row], as_latex: bool = False) -> list[tuple[str, ...]]:
         """The cells of these rows of the table."""
@@ -72,20 +62,16 @@ class Listing:
         return [tuple(half(v) + half(gradient) * bool(w.backward)) for v, gradient in rows]
 
     def __str__(self) -> str:
+        cells = self.cells(self.rows[: MANY // 2]) + self.cells(
+            self.rows[MANY // 2 :][-MANY // 2 :]
+        )
         if len(self.rows) > MANY:
-            gap = tuple(["…" for _ in self.head])
-            first, last = self.rows[: MANY // 2], self.rows[-MANY // 2 :]
-            cells = [*self.cells(first), gap, *self.cells(last)]
-        else:
-            cells = self.cells(self.rows)
+            cells.insert(MANY // 2, tuple(["…" for _ in self.head]))
         rows = [line.rstrip() for line in table(self.head, cells, left=len(self.head))]
         legend = [f"{name}: {words}" for name, words in self.legend().items()]
         return "\n".join([*rows, *[""] * bool(legend), *legend])
 
     __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.html()
 
     def html(self) -> str:
         """The table for a web page."""
@@ -100,6 +86,8 @@ class Listing:
         rows = "".join([row("th", self.head), *[row("td", c) for c in self.cells(self.rows)]])
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
         return f"<table>{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
+
+    _repr_html_ = html
 
     def latex(self) -> str:
         """The table as a LaTeX array."""

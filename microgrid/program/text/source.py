@@ -17,29 +17,15 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine import numeric, ops
+from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import GraphError
 from microgrid.engine.value import Constant, Op, Value, peek
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Tape
-from microgrid.program.text.branchless import (
-    FOLDS,
-    INDENT,
-    LIBRARIES,
-    MODULES,
-    Branchless,
-    Function,
-    Untranslatable,
-    literal,
-)
-from microgrid.program.text.statements import (
-    RESERVED,
-    Statements,
-    identifier,
-    sum_template,
-    terms_of,
-    total,
-)
+from microgrid.program.text import branchless
+from microgrid.program.text.branchless import INDENT, LIBRARIES, Untranslatable, literal
+from microgrid.program.text.statements import Statements, identifier, sum_template, terms_of, total
 from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
 IGNORING = '@np.errstate(all="ignore")  # all branches are computed, where one is needed'
@@ -54,17 +40,20 @@ class Module:
         if language not in LIBRARIES:
             raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
         self.signature, self.single = signature, len(tape.outputs) == 1
-        self.library, self.helpers = LIBRARIES[language], Helpers(language)
+        self.library, self.helpers = LIBRARIES[language], Helpers(LIBRARIES[language])
         self.notation = replace(
             PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
         )
         self.statements = s = Statements(tape)
-        for op in sorted(s.operations, key=lambda op: ops.TABLE.get(op.name) is not op):
-            if op not in ARITHMETIC:  # only to know the names of its helpers
+        called = [op for op in s.operations if op not in ARITHMETIC]
+        for op in sorted(called, key=lambda op: ops.TABLE.get(op.name) is not op):
+            try:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
-        taken = {*RESERVED, *self.helpers.reserved, *self.helpers.objects}
+            except Untranslatable as why:
+                said = f"the operation {op.name} has no text in {language}: {why}"
+                raise GraphError(said) from None
+        taken = {*self.helpers.reserved, *self.helpers.objects}
         self.names = s.names(taken)
-        taken |= {*self.names.values()}
         self.parameters, begin = [], 0
         for structure, name in zip(signature.arguments, signature.names):
             own = self.names[s.inputs[begin]] if structure.kind is float else ""
@@ -134,12 +123,11 @@ class Module:
             prefix = self.library.prefix
             return [f"{name} = {prefix}.{like}" if prefix else f"{name} = {literal(peek(v))}"]
         terms = terms_of(v, self.names)
-        if terms[0][0] is v:
-            return [f"{name} = {write(v, self.notation, self.names)}"]
         pieces = [terms[i : i + PIECE] for i in range(0, len(terms), PIECE)]
         sums = [total(pieces[0]), *[total([(v, 1.0), *piece]) for piece in pieces[1:]]]
-        texts = [write(x, self.notation, self.names).replace(" + -", " - ") for x in sums]
-        return [f"{name} = {text}" for text in texts]
+        sums = [v] if terms[0][0] is v else sums
+        texts = [write(x, self.notation, self.names) for x in sums]
+        return [f"{name} = {text}".replace(" + -", " - ") for text in texts]
 
     def returned(self, name: str) -> str:
         """What a function returns."""
@@ -156,34 +144,26 @@ class Module:
 class Helpers:
     """The functions, constants and imports that the text needs beside its statements."""
 
-    def __init__(self, language: str) -> None:
-        self.language, self.library = language, LIBRARIES[language]
-        self.reserved = {"value", "value_and_grad", *MODULES, *self.library.helpers}
+    def __init__(self, library: branchless.Library) -> None:
+        self.library = library
+        self.reserved = {"value", "value_and_grad", *branchless.MODULES, *library.helpers}
         self.objects: dict[str, Any] = {}
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
 
     def call(self, op: Op, operands: Sequence[str]) -> str:
         """The call of an operation, as text; adds the function that it needs."""
-        try:
-            return self.called(op, operands)
-        except Untranslatable as why:
-            raise GraphError(
-                f"the operation {op.name} has no text in {self.language}: {why}"
-            ) from None
-
-    def called(self, op: Op, operands: Sequence[str]) -> str:
         if op.terms is not None:
             return sum_template(op, operands)
-        lib, arrays = self.library, self.library.arrays(operands)
+        lib, plain = self.library, ", ".join(operands)
         core = lib.core(op.forward)
         if lib.prefix and ops.TABLE.get(op.name) is op:
             if core is numeric.where:
                 return lib.where(f"{operands[0]} != 0", *operands[1:])
-            if core in FOLDS:
-                return lib.fold(FOLDS[core], operands)
+            if core in branchless.FOLDS:
+                return lib.fold(branchless.FOLDS[core], operands)
             if (name := op.name) in lib.own:
-                return f"{lib.prefix}.{name}({arrays})"
+                return f"{lib.prefix}.{name}({plain})"
         if isinstance(core, BuiltinFunctionType):
             return lib.builtin(core, operands)
         if not isinstance(core, FunctionType):
@@ -194,9 +174,7 @@ class Helpers:
         name = identifier(known, {*self.reserved, *dir(builtins), *others})
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward
-        return (
-            f"{name}(({arrays}{',' * (len(operands) == 1)}))" if sequence else f"{name}({arrays})"
-        )
+        return f"{name}(({plain}{',' * (len(operands) == 1)}))" if sequence else f"{name}({plain})"
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""
@@ -212,7 +190,7 @@ class Helpers:
         try:
             text = self.text_of(name, f)
         except Untranslatable:
-            if self.language != "numpy" or not isinstance(f, FunctionType):
+            if self.library.prefix != "np" or not isinstance(f, FunctionType):
                 raise
             self.objects, self.texts = before
             text = self.vectorized(name, f)
@@ -233,15 +211,16 @@ class Helpers:
             return f"{name} = {core.__module__.lstrip('_')}.{core.__name__}"
         if not isinstance(core, FunctionType):
             raise Untranslatable(f"{name} is no function and no number")
+        function = branchless.Function(core)
         if not self.library.prefix:
-            return Function(core).copied(name, self.take)
-        return fitted(Branchless(Function(core), self.library, self.take).text(name))
+            return function.copied(name, self.take)
+        return fitted(branchless.Branchless(function, self.library, self.take).text(name))
 
     def vectorized(self, name: str, f: FunctionType) -> str:
         """The function in plain Python, which NumPy calls for one sample after the other."""
-        plain = Helpers("python")
-        plain.objects[name] = f
-        text = Function(f).copied(name, plain.take)
+        plain = Helpers(LIBRARIES["python"])
+        plain.take(name, f)
+        text = plain.texts.pop(name)
         for key, other in plain.texts.items():
             if key in self.objects and self.texts.get(key) != other:
                 raise Untranslatable(f"two things are called {key}")
@@ -275,7 +254,7 @@ def unpack(names: Any, value: str, array: str) -> list[str]:
         return [f"{names} = {array}({value})"]
     if numbers := numbers_by_row(names, value, array):
         return [f"{tupled(names)} = {numbers}"] * bool(names)
-    flat = flat_names(names)
+    flat = tree_leaves(names)
     return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
 
 
@@ -286,11 +265,6 @@ def numbers_by_row(names: Sequence[Any], value: str, array: str) -> str:
     each = "entries" if value == "row" else "row"
     rows = {"" if isinstance(x, str) else numbers_by_row(x, each, array) for x in names}
     return f"[{rows.pop()} for {each} in {value}]" if len(rows) == 1 and all(rows) else ""
-
-
-def flat_names(names: Any) -> list[str]:
-    """The names in nested lists, in order."""
-    return [names] if isinstance(names, str) else [y for x in names for y in flat_names(x)]
 
 
 def tupled(names: Any) -> str:
@@ -310,9 +284,7 @@ def wrapped(line: str) -> list[str]:
     if len(line) <= WIDTH or bare.startswith(('"""', "for ", "def ")):
         return [line]
     margin = line[: len(line) - len(bare)]
-    head, gap, value = bare.partition(" = ")
-    if not gap:
-        head, gap, value = bare.partition(" ")  # return
+    head, gap, value = bare.partition(" = " if " = " in bare else " ")  # or return
     unpacking = len(head) > len(value)
     rows = rows_of(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
     rows = [margin + INDENT + x for x in rows]
@@ -323,10 +295,8 @@ def wrapped(line: str) -> list[str]:
 
 def rows_of(text: str, width: int) -> list[str]:
     """A text in lines of this width. Products stay in one piece, a sign stands before its term."""
-    for sign in "*/":
-        text = text.replace(f" {sign} ", f"\0{sign}\0")
-    for sign in "+-":
-        text = text.replace(f" {sign} ", f" {sign}\0")
+    text = re.sub(r" ([*/]) ", "\0\\1\0", text)
+    text = re.sub(r" ([+-]) ", " \\1\0", text)
     rows = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
     return [row.replace("\0", " ") for row in rows]
 

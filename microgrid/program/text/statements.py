@@ -73,11 +73,11 @@ class Statements:
             v._label = f"t{i}"
         return made
 
-    def names(self, taken: Collection[str] = RESERVED) -> dict[Value, str]:
-        """The nodes with their names as identifiers of Python, none of them taken."""
-        used = {*taken}
+    def names(self, taken: set[str]) -> dict[Value, str]:
+        """The nodes with new names of Python, which are taken from now on, like the reserved."""
+        taken |= RESERVED
         nodes = [*self.inputs, *self.forward, *self.backward]
-        return {v: identifier(v._label, used) for v in nodes}
+        return {v: identifier(v._label, taken) for v in nodes}
 
 
 def identifier(label: str, taken: set[str]) -> str:
