@@ -202,7 +202,7 @@ TEMPLATES = {  # of users: signs inside of brackets ask for brackets as outside 
     r"\sigma(#1 #2) \sigma(#3)": lambda a, b, c: unknown("sigmoid", a * b) * unknown("sigmoid", c),
     r"(#1 - #2) #3": lambda a, b, c: (a - b) * c,
     r"\left|#1 #2\right| \cdot #3": lambda a, b, c: unknown("absolute", a * b) * c,
-    r"\max(2 \cdot #1, #2 - #3)": lambda a, b, c: unknown("maximum", 2 * a, b - c),
+    r"\max(2 #1, #2 - #3)": lambda a, b, c: unknown("maximum", 2 * a, b - c),
     r"#1^{2} #2": lambda a, b: a * a * b,
 }
 EVERY = [
