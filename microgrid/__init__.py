@@ -10,8 +10,8 @@
 The folders are the order in which to read the code, and each imports only what stands before it:
 `engine` (the node, the table of operations, the backward pass), `views` (a graph as table, picture,
 film, formula), `matrices` (from scalars to the matrix formulas), `program` (record and replay),
-`nn`, `optim` and plots.py (layers, losses, training), `check` (anyone's engine, anyone's gradient),
-`course` (exercises and worksheets), `cli` (the command line).
+`nn` (layers, losses), `check` (anyone's engine, anyone's gradient), plots.py and `optim`
+(training), `course` (exercises and worksheets), `cli` (the command line).
 """
 
 from microgrid.engine.calculus import (
@@ -39,12 +39,12 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "matrices": "derive examples formulas",
     "matrices.arrays": "affine grads matrix partials values",
     "program": "Program record",
-    "": "errors nn optim plots",
+    "": "errors nn optim plots program",
     "check.gradient_check": "first_nonfinite gradcheck",
 }
 globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
-__getattr__ = lazily(__name__, LATER)
+__getattr__, __dir__ = lazily(__name__, LATER)
 
 __all__ = [
     "MicrogridError",
@@ -80,7 +80,3 @@ __all__ = [
     "values",
     *FUNCTIONS,
 ]
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

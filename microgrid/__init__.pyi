@@ -15,6 +15,7 @@ from microgrid import errors as errors
 from microgrid import nn as nn
 from microgrid import optim as optim
 from microgrid import plots as plots
+from microgrid import program as program
 from microgrid.check.gradient_check import first_nonfinite as first_nonfinite
 from microgrid.check.gradient_check import gradcheck as gradcheck
 from microgrid.engine.calculus import derivative as derivative

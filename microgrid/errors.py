@@ -10,13 +10,13 @@ ROOMS = {
     "engine.labels": "LabelError",
     "views.expression": "ExpressionError",
     "views.files": "LayoutError",
-    "matrices.derivation": "DerivationError",
+    "matrices.equations": "DerivationError",
     "program.tape": "FrozenError",
     "program.tracing": "BranchError",
     "program.text.branchless": "Untranslatable",
     "check.engine": "EngineError",
     "optim.training": "DivergedError",
-    "course.exercise": "ExerciseError",
+    "course.question": "ExerciseError",
 }
-__getattr__ = lazily("microgrid", ROOMS)
+__getattr__, __dir__ = lazily(__name__, ROOMS, "microgrid")
 __all__ = [name for names in ROOMS.values() for name in names.split()]

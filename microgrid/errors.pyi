@@ -4,7 +4,7 @@
 # ruff: noqa
 # mypy: disable-error-code="overload-overlap"
 from microgrid.check.engine import EngineError as EngineError
-from microgrid.course.exercise import ExerciseError as ExerciseError
+from microgrid.course.question import ExerciseError as ExerciseError
 from microgrid.engine.errors import ArgumentError as ArgumentError
 from microgrid.engine.errors import DivisionError as DivisionError
 from microgrid.engine.errors import DomainError as DomainError
@@ -18,7 +18,7 @@ from microgrid.engine.errors import RuleError as RuleError
 from microgrid.engine.errors import ShapeError as ShapeError
 from microgrid.engine.errors import TargetError as TargetError
 from microgrid.engine.labels import LabelError as LabelError
-from microgrid.matrices.derivation import DerivationError as DerivationError
+from microgrid.matrices.equations import DerivationError as DerivationError
 from microgrid.optim.training import DivergedError as DivergedError
 from microgrid.program.tape import FrozenError as FrozenError
 from microgrid.program.text.branchless import Untranslatable as Untranslatable

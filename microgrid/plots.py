@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,7 +23,7 @@ from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.labels import scope_of
 from microgrid.engine.value import Value
-from microgrid.nn.predict import predict
+from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED
@@ -75,7 +76,7 @@ def tenths(numbers: re.Match[bytes]) -> bytes:
 
 
 def axes(columns: int = 1) -> tuple[Plot, Any]:
-    """An empty plot and its axes; LayoutError where matplotlib is not installed."""
+    """An empty plot and its axes, side by side; LayoutError where matplotlib is not installed."""
     if find_spec("matplotlib") is None:
         raise LayoutError("plots need matplotlib: pip install matplotlib, or the extra `course`")
     import matplotlib
@@ -83,8 +84,7 @@ def axes(columns: int = 1) -> tuple[Plot, Any]:
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
-        found = figure.subplots(1, columns)
-    return Plot(figure), found
+        return Plot(figure), figure.subplots(1, columns, squeeze=False)[0]
 
 
 def loss_curve(history: Any, log: bool | None = None, unit: str = "step") -> Plot:
@@ -95,13 +95,12 @@ def loss_curve(history: Any, log: bool | None = None, unit: str = "step") -> Plo
     """
     if hasattr(history, "epochs"):
         return plot_history(history, log)
-    plot, ax = axes()
+    plot, (ax,) = axes()
     curves = history if isinstance(history, Mapping) else {"": history}
-    for (name, curve), color in zip(curves.items(), COLORS * len(curves)):
+    for (name, curve), color in zip(curves.items(), cycle(COLORS)):
         losses = curve.steps if hasattr(curve, "epochs") else list(curve)
         ax.plot(range(1, len(losses) + 1), losses, color=color, label=name, linewidth=1.5)
     finish(ax, unit, "loss", log)
-    named(ax)
     return plot
 
 
@@ -109,8 +108,7 @@ def plot_history(history: Any, log: bool | None) -> Plot:
     """Losses on the left; metrics on the right, if there are any."""
     losses = [name for name in history.names if name in ("loss", "validation")]
     others = [name for name in history.names if name not in losses]
-    plot, found = axes(1 + bool(others))
-    left, right = found if others else (found, found)
+    plot, (left, *right) = axes(1 + bool(others))
     per_epoch = len(history.steps) / max(len(history), 1)
     steps = np.arange(1, len(history.steps) + 1) / max(per_epoch, 1)
     if per_epoch > 1:
@@ -119,12 +117,10 @@ def plot_history(history: Any, log: bool | None) -> Plot:
     for name, color in zip(losses, COLORS):
         left.plot(epochs, history[name], color=color, label=name)
     finish(left, "epoch", "loss", log)
-    named(left)
-    for name, color in zip(others, COLORS[2:] * len(others)):
-        right.plot(epochs, history[name], color=color, label=name)
-    if others:
-        finish(right, "epoch")
-        named(right)
+    for ax in right:
+        for name, color in zip(others, cycle(COLORS[2:])):
+            ax.plot(epochs, history[name], color=color, label=name)
+        finish(ax, "epoch")
     return plot
 
 
@@ -135,8 +131,11 @@ def wide(ax: Any) -> bool:
     return bool(len(seen) and seen.max() > 30 * seen.min())
 
 
-def finish(ax: Any, x: str, y: str = "", log: bool | None = False) -> None:
-    """Label the axes and draw a grid; with `log=None` the span of the curves decides."""
+def finish(ax: Any, x: str, y: str = "", log: bool | None = False, legend: bool = True) -> None:
+    """Label the axes, draw a grid, and a legend where a curve has a name.
+
+    With `log=None` the span of the curves decides.
+    """
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     ax.grid(color="#e4e8ec", linewidth=0.6)
@@ -144,11 +143,7 @@ def finish(ax: Any, x: str, y: str = "", log: bool | None = False) -> None:
     if wide(ax) if log is None else log:
         ax.set_yscale("log", nonpositive="mask")
     ax.minorticks_off()
-
-
-def named(ax: Any) -> None:
-    """Draw a legend where a curve has a name."""
-    if ax.get_legend_handles_labels()[1]:
+    if legend and ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
 
 
@@ -171,10 +166,9 @@ def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: flo
             f"a boundary needs a finite score for each of {len(grid)} points, got shape {Z.shape}"
         )
     Z = Z.reshape(points, points)
-    plot, ax = axes()
+    plot, (ax,) = axes()
     size = max(float(np.abs(Z).max()), 1e-9)
-    levels = np.linspace(-size, size, 13)
-    ax.contourf(across, up, Z, levels=levels, cmap="RdBu", alpha=0.55)
+    ax.contourf(across, up, Z, levels=np.linspace(-size, size, 13), cmap="RdBu", alpha=0.55)
     ax.contour(across, up, Z, levels=[0.0], colors=INK, linewidths=1.5)
     for inside, color, marker in ((y > 0, COLORS[0], "o"), (y <= 0, RED, "s")):
         ax.scatter(*X[inside].T, s=18, c=color, marker=marker, edgecolors="white", linewidths=0.5)
@@ -242,15 +236,13 @@ def u_curve(report: GradientReport) -> Plot:
 
     On the left rounding, on the right truncation; the best step lies between.
     """
-    plot, ax = axes()
+    plot, (ax,) = axes()
     for entry, color in zip(report.entries, COLORS):
         steps = [h for h, _ in entry.curve]
         errors = [max(e, LEAST) if math.isfinite(e) else math.nan for _, e in entry.curve]
         ax.plot(steps, errors, marker="o", markersize=4, color=color, label=entry.name)
     ax.set_xscale("log")
-    finish(ax, "step h", "|difference − gradient|", True)
-    if len(report.entries) > 1:
-        named(ax)
+    finish(ax, "step h", "|difference − gradient|", True, legend=len(report.entries) > 1)
     return plot
 
 
@@ -262,17 +254,14 @@ def functions(
 
     The curve has a gap where a function has no value, like log of −1.
     """
-    plot, found = axes(1 + slopes)
-    left, right = found if slopes else (found, found)
+    plot, (left, *right) = axes(1 + slopes)
     x = np.linspace(start, end, points).tolist()
-    for (name, f), color in zip(curves.items(), COLORS * len(curves)):
-        left.plot(x, [number(f, a) for a in x], color=color, label=name)
-        if slopes:
-            right.plot(x, [number(derivative(f), a) for a in x], color=color, label=name)
-    for ax, title, color in ((right, "slope", RED), (left, "value", GREEN)):
+    for (name, f), color in zip(curves.items(), cycle(COLORS)):
+        for ax, g in zip((left, *right), (f, derivative(f))):
+            ax.plot(x, [number(g, a) for a in x], color=color, label=name)
+    for ax, title, color in zip((left, *right), ("value", "slope"), (GREEN, RED)):
         ax.set_title(title, color=color)
-        finish(ax, "x")
-    named(left)
+        finish(ax, "x", legend=ax is left)
     return plot
 
 

@@ -1,7 +1,7 @@
 """Check anyone's engine: its mistakes, each with the smallest program that shows it and a name.
 
 In reading order: `example` (what an engine runs), `engine` and `worker` (its process),
-`capabilities` (what it offers), `properties`, `museum` (broken engines), `diagnosis`, `checker`,
+`capabilities` (what it offers), `properties`, `museum` (broken engines), `naming`, `checker`,
 `findings`, `report`. Beside them stands `gradient_check`, for the gradients of your own functions.
 
 The checker runs the engine's code with your rights, in a process of its own: to grade strangers,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from microgrid.check.properties import PROPERTIES
     from microgrid.check.report import Report
 else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
-    __getattr__ = lazily(
+    __getattr__, __dir__ = lazily(
         __name__,
         {
             "": "museum strategies",

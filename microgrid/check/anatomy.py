@@ -10,8 +10,8 @@ from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, close, in_one_line, run, short, told_apart
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Constant, Value, topological
-from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
+from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
 
 LARGEST = 12  # gates of a picture as text
@@ -24,19 +24,12 @@ class Unnest(ast.NodeTransformer):
         self.before: list[ast.stmt] = []
         self.count = 0
 
-    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
-        return self.outermost(node)
-
-    def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:
-        return self.outermost(node)
-
-    def outermost(self, node: ast.Assign | ast.Expr) -> list[ast.stmt]:
+    def visit_Assign(self, node: ast.Assign | ast.Expr) -> list[ast.stmt]:
         self.before = []
         self.generic_visit(node.value)
         return [*self.before, node]
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        return self.hoist(node)
+    visit_Expr = visit_Assign
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         return node if isinstance(node.operand, ast.Constant) else self.hoist(node)
@@ -51,6 +44,8 @@ class Unnest(ast.NodeTransformer):
         name = f"n{self.count}"
         self.before.append(ast.Assign([ast.Name(name, ast.Store())], node, lineno=0))
         return ast.Name(name, ast.Load())
+
+    visit_BinOp = hoist
 
 
 def unnested(example: Example) -> Example | None:
@@ -121,11 +116,8 @@ class Anatomy:
             lines.append(first + self.line(v, again))
             parents = [] if again else [p for p in v.parents if not isinstance(p, Constant)]
             seen.add(v)
-            for i, p in reversed(list(enumerate(parents))):
-                last = i == len(parents) - 1
-                stack.append(
-                    (p, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
-                )
+            branches = [("└─ ", "   "), *[("├─ ", "│  ")] * (len(parents) - 1)]
+            stack += [(p, rest + a, rest + b) for p, (a, b) in zip(parents[::-1], branches)]
         return lines
 
     def line(self, v: Value, again: bool) -> str:

@@ -32,10 +32,15 @@ class Operation:
     plain: tuple[float, ...] = ()  # if given, the right operand is one of these plain numbers
 
     @property
+    def symbol(self) -> str:
+        """The sign between two operands: +."""
+        return self.template.split()[1]
+
+    @property
     def sign(self) -> str:
         """How people write it: `+`, exp, `-x`."""
         if self.reflected:
-            return f"`{self.template.split()[1]}`"
+            return f"`{self.symbol}`"
         return f"`{self.template.format('x')}`" if self.template.startswith("-") else self.name
 
     def write(self, *operands: str) -> str:
@@ -101,11 +106,8 @@ class Capabilities:
     def operations(self) -> list[Operation]:
         return list(self.offered.values())
 
-    def has(self, *names: str) -> bool:
-        return all(name in self.offered for name in names)
-
     def sound(self, name: str) -> bool:
-        return self.has(name) and name not in self.broken
+        return name in self.offered and name not in self.broken
 
     @property
     def missing(self) -> list[str]:

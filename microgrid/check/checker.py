@@ -16,7 +16,7 @@ from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS, learn, run
-from microgrid.check.diagnosis import diagnose
+from microgrid.check.naming import diagnose
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
@@ -54,16 +54,11 @@ def check(
             if not chosen or prop.name in chosen or prop.name == "contract":
                 checker.examine(prop)
         return Report(
-            target=name_of(target),
-            about=engine.about,
-            results=checker.results,
-            missing=checker.can.missing,
-            unknown=checker.can.unknown,
-            required=required,
-            strict=strict,
-            single=checker.digits == SINGLE,
+            target=name_of(target), about=engine.about, results=checker.results,
+            missing=checker.can.missing, unknown=checker.can.unknown, required=required,
+            strict=strict, single=checker.digits == SINGLE,
             options={"seed": seed, "examples": examples},
-        )
+        )  # fmt: skip
 
 
 @contextmanager
@@ -125,7 +120,7 @@ class Checker:
 
     def case(self, prop: Property, case: Case, result: Result) -> None:
         cause = next((self.can.broken[n] for n in case.needs if n in self.can.broken), None)
-        missing = [name for name in case.needs if name in OPERATIONS and not self.can.has(name)]
+        missing = [name for name in case.needs if name in self.can.missing]
         if cause is not None:
             result.waits.setdefault(case.subject, cause)
             for name in case.breaks:  # it may be broken, too
@@ -147,11 +142,15 @@ class Checker:
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, failure)
-        cause = self.cause(failure, prop.kind) if prop.small else None
-        if cause is None:
-            diagnosis = diagnose(failure, case.subject, prop, self.ask) if prop.small else None
-            if diagnosis is None or diagnosis.mistake.caught != prop.name:
-                cause = next((f for f in self.findings if f.prop.name in prop.after), None)
+        explaining = (  # its mistake alone gives these wrong numbers, too
+            f for f in self.findings
+            if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis.explains(failure)
+        )  # fmt: skip
+        cause = next(explaining, None) if prop.small else None
+        unexplained = prop.small and cause is None
+        diagnosis = diagnose(failure, case.subject, prop, self.ask) if unexplained else None
+        if diagnosis is None or diagnosis.mistake.caught != prop.name:
+            cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if cause is not None:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)
@@ -166,14 +165,6 @@ class Checker:
         finding.subjects.append(case.subject)
         if kind != CONVENTION:
             self.can.broken |= dict.fromkeys(case.breaks, finding)
-
-    def cause(self, failure: Failure, kind: str) -> Finding | None:
-        """An earlier finding whose mistake alone gives these wrong numbers, too."""
-        explaining = (
-            f for f in self.findings
-            if f.kind in (WRONG, kind) and f.diagnosis and f.diagnosis.explains(failure)
-        )  # fmt: skip
-        return next(explaining, None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""

@@ -10,11 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from json import dumps, loads
 from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from microgrid.check import worker
@@ -32,7 +31,7 @@ class EngineError(MicrogridError, RuntimeError):
     """An engine that is to be checked does not load."""
 
 
-class Engine:
+class Engine(AbstractContextManager["Engine"]):
     """A child process that evaluates programs, started again when it dies.
 
     The child has a session of its own, so that the processes it starts end with it. EngineError if
@@ -110,13 +109,7 @@ class Engine:
             self.child.kill()
             self.child = None
 
-    def __enter__(self) -> Engine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

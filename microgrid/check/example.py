@@ -76,10 +76,11 @@ class Failure:
     digits: float = DIGITS
 
 
-Judge = Callable[[Example, Outcome, Outcome, float], Failure | None]
+Verdict = Failure | None
+Judge = Callable[[Example, Outcome, Outcome, float], Verdict]
 
 
-def equal(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Failure | None:
+def equal(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Verdict:
     """The usual judge: the actual numbers must be the expected ones."""
     agrees = expected.agrees(actual, digits)
     return None if agrees else Failure(example, actual, expected, digits=digits)

@@ -70,11 +70,10 @@ class GradientReport:
     @property
     def worst(self) -> Entry | None:
         """The entry with the largest error relative to its size."""
-        order = {"ok": 0, "cannot tell": 1, "wrong": 2}
 
         def badness(e: Entry) -> tuple[int, float]:
             size = max(abs(e.gradient), abs(e.difference), e.noise, 5e-324)
-            return order[e.verdict], e.error / size
+            return ("ok", "cannot tell", "wrong").index(e.verdict), e.error / size
 
         return max(self.entries, key=badness, default=None)
 
@@ -115,11 +114,10 @@ def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
     root = scalar(f(*copied(inputs)))  # f may change the containers that it gets
     refuse_set(inputs)
     leaves = tree_leaves(inputs)
-    right = [float(g) for g in gradients(root, leaves)]
     entries = []
-    for i, gradient in enumerate(right):
+    for i, gradient in enumerate(gradients(root, leaves)):
         name = f"argument {i + 1}" if len(leaves) > 1 else "argument"
-        entries.append(entry(name, gradient, partial(moved, f, args, i), leaves[i]))
+        entries.append(entry(name, float(gradient), partial(moved, f, args, i), leaves[i]))
     step = max((e.step * max(1.0, abs(x.data)) for e, x in zip(entries, leaves)), default=0.0)
     return GradientReport(entries, kinks_within(root, leaves, step), first_wrong(root))
 

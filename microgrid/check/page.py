@@ -1,4 +1,4 @@
-"""The report as a page: a verdict, one row a property, each finding with its program and graph."""
+"""The report as a page: a verdict, a row for each property, each finding with program and graph."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ text-align:left;vertical-align:top;overflow-wrap:anywhere}
 @media (max-width:560px){.microgrid-check .says{display:none}}
 @media print{.microgrid-check article{break-inside:avoid}}
 """
-WORDS = {"absent": "not offered"}  # other states are words themselves
 
 
 def page(target: str, body: str) -> str:
@@ -59,7 +58,7 @@ def body(
     """A report as one element, for a notebook, too."""
     mood = "holds" if ok else "wrong"
     rows = "".join(
-        f'<tr><td class="{kind(r.state)}">{WORDS.get(r.state, r.state)}</td>'
+        f'<tr><td class="soft {r.state}">{r.state.replace("absent", "not offered")}</td>'
         f'<td class="name">{escape(r.prop.name)}</td>'
         f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{prose(r.detail)}</td></tr>'
         for r in results
@@ -115,7 +114,3 @@ def picture(finding: Finding, number: int) -> str:
         return f"<pre>{escape(chr(10).join(finding.anatomy.text()))}</pre>"
     svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
     return f"<figure>{svg}</figure>"
-
-
-def kind(state: str) -> str:
-    return state if state in ("wrong", "fragile", "convention", "holds") else "soft"

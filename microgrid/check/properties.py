@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,11 @@ from hypothesis import strategies as st
 
 from microgrid.check import strategies
 from microgrid.check.capabilities import OPERATIONS, Capabilities, Operation
-from microgrid.check.example import Example, Failure, Judge, Numbers, Outcome, equal, sensible
+from microgrid.check.example import Example, Failure, Judge, Outcome, Verdict, equal, sensible
 from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.matrices.formulas import affine_backward
 
 WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
-Examples = Any  # a strategy of examples, or a list of them
 WEIGHTS = "pqrs"
 OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": operator.truediv}
 PLAIN = ("add", "sub", "mul", "div")
@@ -40,7 +39,7 @@ class Case:
     """One thing to find out; `subject` names the operation, "" the engine as a whole."""
 
     subject: str
-    examples: Examples
+    examples: Any  # a strategy of examples, or a list of them
     needs: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
     optional: str = ""  # what an engine does not offer if it raises an error here
@@ -78,213 +77,198 @@ def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:
     return enter
 
 
+fragile = partial(holds, kind=FRAGILE)
+
+
 # What one use of an operation looks like.
 
 
 @cache
-def operands(
-    operation: Operation, edges: bool = True
-) -> st.SearchStrategy[tuple[list[Any], list[str]]]:
-    """Numbers for the leaves and the operands as text, with or without the edges of the domain."""
+def operands(operation: Operation, edges: bool = True) -> Any:
+    """The leaves and the operands as text, with or without the edges of the domain."""
     found = operands_of(operation)
-    return found if edges else found.filter(lambda pair: inside(operation, pair[0]))
+    return found if edges else found.filter(lambda pair: inside(operation, pair[0].values()))
 
 
 @st.composite
-def operands_of(draw: Any, operation: Operation) -> tuple[list[Any], list[str]]:
+def operands_of(draw: Any, operation: Operation) -> tuple[dict[str, Any], list[str]]:
     count = operation.arity or draw(st.integers(*operation.counts))
     if operation.plain:
-        return [draw(any_number)], [LEAVES[0], repr(draw(st.sampled_from(operation.plain)))]
-    xs = [draw(any_number) for _ in range(count)]
-    assume(smooth_at(operation, xs))
-    return xs, list(LEAVES[:count])
+        return {"a": draw(any_number)}, ["a", repr(draw(st.sampled_from(operation.plain)))]
+    given = {name: draw(any_number) for name in LEAVES[:count]}
+    assume(smooth_at(operation, given.values()))
+    return given, list(given)
 
 
-def one_pass(
-    text: str, xs: Sequence[Any], names: Sequence[str] = LEAVES, value: bool = False,
-    expected: Numbers | None = None,
-) -> Example:  # fmt: skip
+def one_pass(text: str, given: Mapping[str, Any], value: bool = False) -> Example:
     """The example that computes f, goes backward, and looks at the gradients of the leaves."""
-    look = tuple(f"{name}.grad" for name, _ in zip(names, xs))
-    lines = (leaves(xs, names), f"f = {text}; f.backward()")
-    return Example(lines, ("f.data", *look) if value else look, expected)
+    look = tuple(f"{name}.grad" for name in given)
+    lines = (leaves(given), f"f = {text}; f.backward()")
+    return Example(lines, ("f.data", *look) if value else look)
 
 
-def leaves(xs: Sequence[Any], names: Sequence[str] = LEAVES) -> str:
-    return "; ".join(f"{name} = Value({x!r})" for name, x in zip(names, xs))
+def leaves(given: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name} = Value({x!r})" for name, x in given.items())
 
 
-def smooth_at(operation: Operation, xs: Sequence[Any]) -> bool:
+def smooth_at(operation: Operation, xs: Iterable[Any]) -> bool:
     """Away from points without derivative."""
     kink = operation.entry.kink
     return kink is None or kink(*xs) > KINK
 
 
-def inside(operation: Operation, xs: Sequence[Any]) -> bool:
+def inside(operation: Operation, xs: Iterable[Any]) -> bool:
     """Not at the edge of the domain, where slopes are infinite or one-sided."""
     return all(x not in edges for x, edges in zip(xs, operation.entry.domain))
 
 
-def drawn(make: Any, *arguments: Any) -> Any:
-    """Examples that have a right answer of moderate size."""
-    return make(*arguments).filter(sensible)
+def examples(make: Callable[..., Example]) -> Callable[..., Any]:
+    """A strategy of the examples that have a right answer of moderate size."""
+    composite = st.composite(make)
+    return lambda *arguments: composite(*arguments).filter(sensible)
 
 
-@st.composite
+@examples
 def once(draw: Any, operation: Operation, backward: bool) -> Example:
-    xs, texts = draw(operands(operation, edges=False))
+    given, texts = draw(operands(operation, edges=False))
     text = operation.write(*texts)
-    return one_pass(text, xs) if backward else Example((leaves(xs), f"f = {text}"), ("f.data",))
+    if backward:
+        return one_pass(text, given)
+    return Example((leaves(given), f"f = {text}"), ("f.data",))
 
 
 @holds("contract", "a Value keeps its number; its own gradient is 1")
 def contract(can: Capabilities) -> Iterator[Case]:
-    examples = [
-        Example((f"x = Value({x}); x.backward()",), ("x.data", "x.grad")) for x in (2, 0.5, -3)
-    ]
-    yield Case("", examples, breaks=tuple(can.offered))
+    lines = [f"x = Value({x}); x.backward()" for x in (2, 0.5, -3)]
+    found = [Example((line,), ("x.data", "x.grad")) for line in lines]
+    yield Case("", found, breaks=tuple(can.offered))
 
 
 @holds("values", "f.data is what Python computes with plain numbers")
 def values(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
-        yield Case(x.name, drawn(once, x, False), breaks=(x.name,))
+        yield Case(x.name, once(x, False), breaks=(x.name,))
 
 
 @holds("one operation", "the gradient of a single operation is its derivative")
 def one_operation(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
-        yield Case(x.name, drawn(once, x, True), needs=(x.name,), breaks=(x.name,))
+        yield Case(x.name, once(x, True), needs=(x.name,), breaks=(x.name,))
 
 
-@st.composite
+@examples
 def variable_exponent(draw: Any) -> Example:
-    return one_pass("a ** b", (draw(numbers(1)), draw(any_number)), value=True)
+    return one_pass("a ** b", {"a": draw(numbers(1)), "b": draw(any_number)}, value=True)
 
 
 @holds("exponents", "where a ** b takes a Value as its exponent, b gets its gradient, too")
 def exponents(can: Capabilities) -> Iterator[Case]:
-    yield Case("power", drawn(variable_exponent), needs=("power",),
-               optional="a Value as exponent")  # fmt: skip
+    yield Case("power", variable_exponent(), needs=("power",), optional="a Value as exponent")
 
 
-@st.composite
+@examples
 def with_constant(draw: Any, operation: Operation, left: bool) -> Example:
     x = draw(any_number)
     c = draw(st.sampled_from(operation.plain) if operation.plain and not left else any_number)
     line = operation.write(*((repr(c), "x") if left else ("x", repr(c))))
     assume(inside(operation, (c, x) if left else (x, c)))
-    return one_pass(line, [x], "x", value=True)
+    return one_pass(line, {"x": x}, value=True)
 
 
 @holds("constants", "a plain number may stand on either side: x - 2, 2 - x")
 def constants(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
-        if not x.reflected:
-            continue
-        for left in (False, True):
+        for left in (False, True) if x.reflected else ():
             if left and x.name not in PLAIN and x.name not in can.reflected:
                 continue  # 2 ** x is an extra
-            side = f"{'2 ' if left else ''}{x.template.split()[1]}{'' if left else ' 2'}"
-            yield Case(
-                x.name, drawn(with_constant, x, left),
-                needs=(x.name,), breaks=(side,),
-            )  # fmt: skip
+            side = f"2 {x.symbol}" if left else f"{x.symbol} 2"
+            yield Case(x.name, with_constant(x, left), needs=(x.name,), breaks=(side,))
 
 
-@st.composite
+@examples
 def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Example:
     """g(f(h(x))): the operation is not the first, or not the last, or neither."""
-    xs, texts = draw(operands(operation))
+    given, texts = draw(operands(operation))
     before, behind = draw(places)
-    w = draw(numbers(2, 5))
+    w, xs = draw(numbers(2, 5)), list(given.values())
     assume(len({*xs, w}) > len(xs))  # equal numbers are another property's business
-    names, all_leaves = list(LEAVES[: len(xs)]), list(xs)
     if before:
-        weights = WEIGHTS[: len(xs)]
-        texts = [factor.write(x, v) for x, v in zip(names, weights)] + texts[len(xs) :]
-        names, all_leaves = [*names, *weights], [*all_leaves, *range(3, 3 + len(weights))]
-        xs = [OF_NUMBERS[factor.name](x, v) for x, v in zip(xs, range(3, 7))]
+        weights = dict(zip(WEIGHTS[: len(xs)], range(3, 7)))
+        texts = [factor.write(*pair) for pair in zip(given, weights)] + texts[len(xs) :]
+        xs = [OF_NUMBERS[factor.name](*pair) for pair in zip(xs, weights.values())]
+        given |= weights
     text = operation.write(*texts)
     if behind:
         text = factor.write(text, "w")
-        names, all_leaves = [*names, "w"], [*all_leaves, w]
+        given["w"] = w
     assume(inside(operation, xs) and smooth_at(operation, xs))
-    return one_pass(text, all_leaves, names)
+    return one_pass(text, given)
 
 
 @holds("upstream", "an operation multiplies by the gradient that comes from behind it")
 def upstream(can: Capabilities) -> Iterator[Case]:
     for x in sorted(can.operations, key=lambda x: x.name not in OF_NUMBERS):
         factor = next((name for name in OF_NUMBERS if can.sound(name)), "mul")
-        examples = drawn(sandwiched, x, OPERATIONS[factor])
-        yield Case(x.name, examples, needs=distinct(factor, x.name), breaks=(x.name,))
+        found = sandwiched(x, OPERATIONS[factor])
+        yield Case(x.name, found, needs=(factor, x.name), breaks=(x.name,))
 
 
-def distinct(*names: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-@st.composite
+@examples
 def equal_numbers(draw: Any, first: str, second: str) -> Example:
     x, w = draw(numbers(1)), draw(numbers(2))
     inner, outer = OPERATIONS[first], OPERATIONS[second]
     line = outer.write(inner.write("x", "w"), inner.write("y", "v"))
-    return one_pass(line, (x, w, x, w), "xwyv")
+    return one_pass(line, {"x": x, "w": w, "y": x, "v": w})
 
 
 @holds("identity", "two nodes with equal numbers stay two nodes")
 def identity(can: Capabilities) -> Iterator[Case]:
     for first, second in (("add", "mul"), ("mul", "add"), ("mul", "sub")):
-        yield Case("", drawn(equal_numbers, first, second), needs=(first, second))
+        yield Case("", equal_numbers(first, second), needs=(first, second))
 
 
-@st.composite
+@examples
 def used_twice(draw: Any, operation: Operation, join: str) -> Example:
     """f(x) + f(x), f(x, x), f(x, y) + f(z, x), ...: leaves alone are used more than once."""
-    xs, texts = draw(operands(operation))
-    many = len(xs) > 1  # f(x, x) comes first, as the smallest
+    given, texts = draw(operands(operation))
+    many = len(given) > 1  # f(x, x) comes first, as the smallest
     first = [texts[0]] * len(texts) if many and not draw(yes_or_no) else texts
     twice = draw(yes_or_no) or first == texts
     second = draw(st.permutations(texts)) if many and twice else texts
     text = operation.write(*first)
     if twice:
         text = OPERATIONS[join].write(text, operation.write(*second))
-    point = [xs[0]] * len(xs) if first != texts else xs
-    for at_point in (xs, point):
-        assume(inside(operation, at_point) and smooth_at(operation, at_point))
+    xs = list(given.values())
+    for point in (xs, xs if first == texts else xs[:1] * len(xs)):
+        assume(inside(operation, point) and smooth_at(operation, point))
     used = {*first, *(second if twice else ())}
-    given = {name: x for name, x in zip(LEAVES, xs) if name in used}
-    return one_pass(text, list(given.values()), list(given))
+    return one_pass(text, {name: x for name, x in given.items() if name in used})
 
 
 @holds("reuse", "a value that is used twice receives both shares")
 def reuse(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
         join = next((j for j in ("add", "sub", "mul") if can.sound(j)), "add")
-        yield Case(
-            x.name, drawn(used_twice, x, join), needs=distinct(join, x.name), breaks=(x.name,)
-        )  # fmt: skip
+        yield Case(x.name, used_twice(x, join), needs=(join, x.name), breaks=(x.name,))
 
 
-@st.composite
+@examples
 def in_place_example(draw: Any, symbol: str) -> Example:
-    xs = draw(numbers(1)), draw(numbers(1))
-    return one_pass(f"x * w; f {symbol}= x", xs, "xw", value=True)
+    given = {name: draw(numbers(1)) for name in "xw"}
+    return one_pass(f"x * w; f {symbol}= x", given, value=True)
 
 
 @holds("in place", "f += x makes a new node of f and x")
 def in_place(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
         if x.name in PLAIN:
-            examples = drawn(in_place_example, x.template.split()[1])
-            yield Case(x.name, examples, needs=("mul", x.name))
+            yield Case(x.name, in_place_example(x.symbol), needs=("mul", x.name))
 
 
 # Graphs.
 
 
-@st.composite
+@examples
 def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Example:
     """Random graphs whose inner nodes are shared, with one or several backward passes."""
     xs = draw(st.lists(numbers(), min_size=1, max_size=3))
@@ -299,27 +283,23 @@ def graphs(draw: Any, names: Sequence[str], passes: int = 1) -> Example:
         second = draw(st.integers(len(xs) if inner_too else 0, last))
         operands = [first, second][: OPERATIONS[name].arity]
         steps.append((name, *(operands[::-1] if draw(yes_or_no) else operands)))
-    inner = st.integers(len(xs), len(xs) + len(steps) - 1)
     last = len(xs) + len(steps) - 1
-    roots = [last] if passes == 1 else draw(st.lists(inner, min_size=2, max_size=passes))
+    inner = st.lists(st.integers(len(xs), last), min_size=2, max_size=passes)
+    roots = [last] if passes == 1 else draw(inner)
     lines, texts = source(xs, steps, roots, lambda name, text: OPERATIONS[name].write(*text))
     calls = "; ".join(f"{texts[root]}.backward()" for root in roots)
     return Example((*lines, calls), tuple(f"{texts[i]}.grad" for i in range(len(xs)) if i in texts))
 
 
-def smooth(can: Capabilities) -> list[str]:
-    """Operations that are defined and smooth everywhere, as far as they are sound."""
-    names = [
-        x.name for x in can.operations
+def on_graphs(can: Capabilities, passes: int) -> Iterator[Case]:
+    """Graphs of the sound operations that are defined and smooth everywhere."""
+    smooth = [
+        x for x in can.operations
         if x.arity and x.entry.kink is None and not x.entry.domain and can.sound(x.name)
     ]  # fmt: skip
-    return sorted(names, key=lambda name: OPERATIONS[name].arity != 2)
-
-
-def on_graphs(can: Capabilities, passes: int) -> Iterator[Case]:
-    names = smooth(can)
-    binary = [name for name in names if OPERATIONS[name].arity == 2]
-    yield Case("", drawn(graphs, names, passes) if binary else [], needs=(() if binary else PLAIN))
+    names = [x.name for x in sorted(smooth, key=lambda x: x.arity != 2)]
+    binary = any(x.arity == 2 for x in smooth)
+    yield Case("", graphs(names, passes) if binary else [], needs=() if binary else PLAIN)
 
 
 @holds("order", "a node waits until all its uses have sent their shares", draws=8)
@@ -335,9 +315,9 @@ def accumulation(can: Capabilities) -> Iterator[Case]:
 
 @st.composite
 def zeroed(draw: Any, how: str) -> Example:
-    x, c, d = draw(numbers(1)), draw(numbers(2)), draw(numbers(2))
-    lines = (leaves((x, c, d), "xcd"), f"(x * c).backward(); {how}; (x * d).backward()")
-    return Example(lines, ("x.grad",), (float(d),))
+    given = {"x": draw(numbers(1)), "c": draw(numbers(2)), "d": draw(numbers(2))}
+    lines = (leaves(given), f"(x * c).backward(); {how}; (x * d).backward()")
+    return Example(lines, ("x.grad",), (float(given["d"]),))
 
 
 @holds("zeroing", "after x.grad = 0 the next pass starts afresh")
@@ -349,15 +329,15 @@ def zeroing(can: Capabilities) -> Iterator[Case]:
 
 @st.composite
 def built_in_sum(draw: Any) -> Example:
-    xs = draw(st.lists(numbers(), min_size=1, max_size=4))
-    return one_pass(f"sum([{', '.join(LEAVES[: len(xs)])}])", xs, value=True)
+    given = dict(zip(LEAVES, draw(st.lists(numbers(), min_size=1, max_size=4))))
+    return one_pass(f"sum([{', '.join(given)}])", given, value=True)
 
 
-@st.composite
+@examples
 def listed(draw: Any, operation: Operation) -> Example:
-    xs, names = draw(operands(operation))
-    w = draw(numbers(2, 5))
-    return one_pass(f"w * {operation.write(*names)}", [*xs, w], [*names, "w"], value=True)
+    given, names = draw(operands(operation))
+    given["w"] = draw(numbers(2, 5))
+    return one_pass(f"w * {operation.write(*names)}", given, value=True)
 
 
 @holds("several", "sums and other functions of any number of values reach each of them")
@@ -365,15 +345,14 @@ def several(can: Capabilities) -> Iterator[Case]:
     yield Case("sum", built_in_sum(), needs=("add", "2 +"))
     for x in can.operations:
         if x.arity == 0:
-            yield Case(x.name, drawn(listed, x), needs=(x.name, "mul"), breaks=(x.name,))
+            yield Case(x.name, listed(x), needs=(x.name, "mul"), breaks=(x.name,))
 
 
 @holds("powers of zero", "x ** 0, x ** 1 and x ** 2 have a slope at x = 0")
 def powers_of_zero(can: Capabilities) -> Iterator[Case]:
     lines = [f"x = Value(0); f = x ** {n}; f.backward()" for n in (2, 1, 0)]
-    yield Case(
-        "power", [Example((line,), ("f.data", "x.grad")) for line in lines], needs=("power",)
-    )
+    found = [Example((line,), ("f.data", "x.grad")) for line in lines]
+    yield Case("power", found, needs=("power",))
 
 
 # Where there is more than one right answer.
@@ -391,9 +370,7 @@ KINKS: Any = {  # operation: programs, bounds of each gradient, and who chose wh
 }
 
 
-def subgradient(
-    example: Example, actual: Outcome, expected: Outcome, digits: float
-) -> Failure | None:
+def subgradient(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Verdict:
     """Any slope between those of both sides will do; another choice than PyTorch's is reported."""
     name = next(name for name in KINKS if f"{name}(" in example.text)
     _, (low, high), choices = KINKS[name]
@@ -414,15 +391,14 @@ def subgradient(
 def kinks(can: Capabilities) -> Iterator[Case]:
     for name, (programs, _, choices) in KINKS.items():
         look = ("x.grad", "y.grad")[: len(next(iter(choices)))]
-        examples = [Example((f"{text}; f.backward()",), look) for text in programs]
-        yield Case(name, examples, needs=(name,))
+        found = [Example((f"{text}; f.backward()",), look) for text in programs]
+        yield Case(name, found, needs=(name,))
 
 
 # What breaks an engine before its mathematics does.
 
 
-@holds("limits", "large numbers give the limit, not an overflow", kind=FRAGILE,
-       numbers=True)  # fmt: skip
+@fragile("limits", "large numbers give the limit, not an overflow", numbers=True)
 def limits(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
         if x.arity == 1:
@@ -431,10 +407,10 @@ def limits(can: Capabilities) -> Iterator[Case]:
             points = [(1000, 999), (-1000, -1000)]
         else:
             continue
-        programs = [one_pass(x.write(*LEAVES[: len(xs)]), xs, value=True) for xs in points]
-        examples = [example for example in programs if sensible(example, math.inf)]
-        if examples:
-            yield Case(x.name, examples, needs=(x.name,))
+        given = [dict(zip(LEAVES, point)) for point in points]
+        programs = [one_pass(x.write(*names), names, value=True) for names in given]
+        if found := [program for program in programs if sensible(program, math.inf)]:
+            yield Case(x.name, found, needs=(x.name,))
 
 
 def chain(depth: int) -> Example:
@@ -442,39 +418,34 @@ def chain(depth: int) -> Example:
     return Example(lines, ("f.data", "x.grad"), (depth + 1.0, 1.0))
 
 
-@holds("depth", "a chain of 1,500 operations, as a small GPT has it", kind=FRAGILE,
-       numbers=True)  # fmt: skip
+@fragile("depth", "a chain of 1,500 operations, as a small GPT has it", numbers=True)
 def depth(can: Capabilities) -> Iterator[Case]:
     yield Case("", [chain(1500)], needs=("add", "+ 2"), breaks=("deep",))
 
 
-@holds("great depth", "a chain of 100,000 operations", kind=FRAGILE,
-       patience=2, small=False, numbers=True)  # fmt: skip
+@fragile("great depth", "a chain of 100,000 operations", patience=2, small=False, numbers=True)
 def great_depth(can: Capabilities) -> Iterator[Case]:
     yield Case("", [chain(100_000)], needs=("add", "+ 2", "deep"))
 
 
-@holds("diamonds", "a node is visited once, not once for each path to it", kind=FRAGILE,
-       after=("order",), small=False, numbers=True)  # fmt: skip
+@fragile("diamonds", "a node is visited once, not once for each path to it", after=("order",),
+         small=False, numbers=True)  # fmt: skip
 def diamonds(can: Capabilities) -> Iterator[Case]:
     lines = ("x = Value(1); f = x", "for _ in range(40): f = f + f", "f.backward()")
     yield Case("", [Example(lines, ("x.grad",), (2.0**40,))], needs=("add",))
 
 
-@st.composite
+@examples
 def operands_kept(draw: Any, operation: Operation) -> Example:
-    xs, texts = draw(operands(operation, edges=False))
-    line = f"f = {operation.write(*texts)}; f.backward()"
-    look = tuple(f"{name}.data" for name, _ in zip(LEAVES, xs))
-    return Example((leaves(xs), line), look)
+    given, texts = draw(operands(operation, edges=False))
+    look = tuple(f"{name}.data" for name in given)
+    return replace(one_pass(operation.write(*texts), given), look=look)
 
 
-@holds("operands", "an operation and its backward pass leave the operands' data alone",
-       kind=FRAGILE)  # fmt: skip
+@fragile("operands", "an operation and its backward pass leave the operands' data alone")
 def operands_alone(can: Capabilities) -> Iterator[Case]:
-    sound = [x for x in can.operations if can.sound(x.name)]
-    examples = [operands_kept(x).filter(sensible) for x in sound]
-    yield Case("", st.one_of(examples) if sound else [], needs=(() if sound else PLAIN))
+    found = [operands_kept(x) for x in can.operations if can.sound(x.name)]
+    yield Case("", st.one_of(found) if found else [], needs=() if found else PLAIN)
 
 
 def freed(uses: str) -> Example:
@@ -487,15 +458,12 @@ def freed(uses: str) -> Example:
     return Example(lines, ("left", "kept"), (0.0, 0.0))
 
 
-@holds("leak", "a graph is freed when its last name goes, without the garbage collector",
-       kind=FRAGILE)  # fmt: skip
+@fragile("leak", "a graph is freed when its last name goes, without the garbage collector")
 def leak(can: Capabilities) -> Iterator[Case]:
     yield Case("", [freed(""), freed("f.backward(); ")], needs=("mul",))
 
 
-def old_or_new(
-    example: Example, actual: Outcome, expected: Outcome, digits: float
-) -> Failure | None:
+def old_or_new(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Verdict:
     """The gradient at the old point, at the new one, or an error; not a mixture."""
     if actual.error and not actual.stopped:
         return None
@@ -513,8 +481,8 @@ def moved(draw: Any) -> Example:
     return Example(lines, ("x.grad",), (3.0 * a * a, 3.0 * b * b))
 
 
-@holds("changed data", "data changed between forward and backward gives no mixture of both",
-       kind=FRAGILE, judge=old_or_new)  # fmt: skip
+@fragile("changed data", "data changed between forward and backward gives no mixture of both",
+         judge=old_or_new)  # fmt: skip
 def changed_data(can: Capabilities) -> Iterator[Case]:
     yield Case("", moved(), needs=("mul",))
 
@@ -523,7 +491,7 @@ def changed_data(can: Capabilities) -> Iterator[Case]:
 def one_step(draw: Any) -> Example:
     x, w = draw(numbers(1)), draw(numbers(1))
     lines = (
-        leaves((x, w), "xw"),
+        leaves({"x": x, "w": w}),
         "f = x * w; f.backward()",
         "w.data = w.data - 0.5 * w.grad; w.grad = 0; x.grad = 0",
         "f = x * w; f.backward()",
@@ -567,19 +535,19 @@ def affine_layer(can: Capabilities) -> Iterator[Case]:
 
 @st.composite
 def circuit(draw: Any, gates: bool) -> Example:
-    w0, x0, w1, x1, w2 = (draw(numbers(-2, 2)) for _ in range(5))
+    given = {name: draw(numbers(-2, 2)) for name in ("w0", "x0", "w1", "x1", "w2")}
+    w0, x0, w1, x1, w2 = given.values()
     sum_ = "w0 * x0 + w1 * x1 + w2"
     text = f"1 / (1 + exp(-({sum_})))" if gates else f"sigmoid({sum_})"
-    names = ("w0", "x0", "w1", "x1", "w2")
     s = 1 / (1 + math.exp(-(w0 * x0 + w1 * x1 + w2)))
     right = tuple(s * (1 - s) * factor for factor in (x0, w0, x1, w1, 1))
-    return one_pass(text, (w0, x0, w1, x1, w2), names, expected=right)
+    return replace(one_pass(text, given), expected=right)
 
 
 @holds("sigmoid circuit", "f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))) gets f (1 - f) times ...")
 def sigmoid_circuit(can: Capabilities) -> Iterator[Case]:
-    if can.has("exp"):
+    if "exp" in can.offered:
         needs = ("add", "mul", "div", "neg", "exp", "2 +", "2 /")
         yield Case("gate by gate", circuit(True), needs=needs)
-    if can.has("sigmoid"):
+    if "sigmoid" in can.offered:
         yield Case("as one gate", circuit(False), needs=("add", "mul", "sigmoid"))

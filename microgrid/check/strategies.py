@@ -25,7 +25,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from microgrid.check.example import in_one_line
-from microgrid.engine.functions import SIGNS
+from microgrid.engine.ops import TABLE
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {
@@ -85,11 +85,11 @@ class Program:
     def edges(self) -> list[tuple[int, int, Any]]:
         """(parent, child, local gradient), with x * x giving two."""
         xs = self.numbers()
-        result = []
-        for child, (name, i, j) in enumerate(self.steps, len(self.leaves)):
-            for parent, local in zip((i, j), RATIONAL[name][1](xs[i], xs[j]), strict=True):
-                result.append((parent, child, local))
-        return result
+        return [
+            (parent, child, local)
+            for child, (name, i, j) in enumerate(self.steps, len(self.leaves))
+            for parent, local in zip((i, j), RATIONAL[name][1](xs[i], xs[j]), strict=True)
+        ]
 
     def sum_over_paths(self, start: int, end: int | None = None) -> Any:
         """Σ over all paths from a node to another (the root) of the product along the path."""
@@ -150,8 +150,7 @@ LEAVES, INNER = "abcdxyz", "hknpqrs"
 
 
 def rational(name: str, operands: list[str]) -> str:
-    sign = next(sign for sign, entry in SIGNS.items() if entry.name == name)
-    return f" {sign} ".join(f"({x})" for x in operands)
+    return TABLE[name].text.format(*(f"({x})" for x in operands))
 
 
 def source(

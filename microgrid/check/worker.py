@@ -29,9 +29,7 @@ def load(target: str, path: bool) -> ModuleType:
         sys.path.insert(0, os.getcwd())
         return importlib.import_module(target)
     file = Path(target).resolve()
-    folder, name = file.parent, file.stem
-    if file.is_dir():
-        folder, name = file.parent, file.name
+    folder, name = file.parent, file.name if file.is_dir() else file.stem
     while (folder / "__init__.py").exists():
         folder, name = folder.parent, f"{folder.name}.{name}"
     name = name.removesuffix(".__init__")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 
 from microgrid.engine.errors import NumberError
@@ -45,11 +46,9 @@ def writable(path: Path, *kinds: str) -> Path:
     return path
 
 
-def distinct(*paths: Path | None) -> None:
+def distinct(*paths: Path) -> None:
     """ExpressionError where two of these are one file, however they are spelled."""
-    given = [path for path in paths if path is not None]
-    for i, path in enumerate(given):
-        for other in given[:i]:
-            same = path.exists() and other.exists() and path.samefile(other)
-            if same or path.resolve() == other.resolve():
-                raise ExpressionError(f"{other} and {path} are one file: give two names")
+    for path, other in combinations(paths, 2):
+        same = path.exists() and other.exists() and path.samefile(other)
+        if same or path.resolve() == other.resolve():
+            raise ExpressionError(f"{path} and {other} are one file: give two names")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +31,18 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}{NOTES}"
     add = parser.add_argument
     add("target", metavar="PATH[:CLASS]|MODULE[:CLASS]", help="default class: Value")
-    add("--only", action="append", default=[], metavar="PROPERTY", help="repeatable")
-    add("--require", action="append", default=[], metavar="OPERATION",
-        help="fail if it is not offered; repeatable")  # fmt: skip
+    several: dict[str, Any] = {"action": "extend", "type": split, "default": []}
+    add("--only", **several, metavar="PROPERTY", help="repeatable")
+    add("--require", **several, metavar="OPERATION", help="fail if it is not offered; repeatable")
     add("--strict", action="store_true", help="what is fragile fails, too")
-    add("--examples", type=count, default=20, metavar="N",
-        help="programs a property draws for each operation (default 20)")  # fmt: skip
+    drawn = "programs a property draws for each operation (default 20)"
+    add("--examples", type=count, default=20, metavar="N", help=drawn)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
-    add("--timeout", type=seconds, default=60.0, metavar="SECONDS",
-        help="for the whole check (default 60)")  # fmt: skip
+    limit = "for the whole check (default 60)"
+    add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
     for name, what in REPORTS.items():
         add(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - prints it")
     add("--quiet", action="store_true", help="print the verdict alone")
-    parser.set_defaults(run=run_check)
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -73,9 +71,9 @@ def run_check(options: argparse.Namespace) -> int:
             bar.update()
 
         report = check(
-            options.target, only=split(options.only), examples=options.examples,
-            seed=options.seed, timeout=options.timeout, require=split(options.require),
-            strict=options.strict, progress=progress,
+            options.target, only=options.only, examples=options.examples, seed=options.seed,
+            timeout=options.timeout, require=options.require, strict=options.strict,
+            progress=progress,
         )  # fmt: skip
     if STANDARD_OUTPUT not in files.values():
         print(report.verdict if options.quiet else report)
@@ -89,6 +87,6 @@ def run_check(options: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def split(names: Sequence[str]) -> list[str]:
-    """Names given one by one, or several with commas between them."""
-    return [name for text in names for name in map(str.strip, text.split(",")) if name]
+def split(names: str) -> list[str]:
+    """One name, or several with commas between them."""
+    return [name for name in map(str.strip, names.split(",")) if name]

@@ -13,17 +13,14 @@ from importlib import import_module
 import microgrid
 from microgrid.engine.errors import MicrogridError
 
-COMMANDS = {  # name: the module whose function add_NAME adds its arguments, and its help
-    "demo": ("demo", "run the worked examples and write their pictures"),
-    "explain": ("expressions", "print every += of the backward pass"),
-    "draw": ("expressions", "draw the graph with values and gradients"),
-    "steps": ("expressions", "write the backward pass as a page, frame by frame"),
-    "derive": ("derivations", "write out the derivation of a layer's gradients, each step checked"),
-    "check": ("checks", "find and name the bugs in anyone's Value"),
-    "worksheet": (
-        "worksheets",
-        "write a sheet of circuits with blanks to fill in, and its answers",
-    ),
+COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and run_NAME
+    "demo": ("run the worked examples and write their pictures", "demo"),
+    "explain": ("print every += of the backward pass", "expressions"),
+    "draw": ("draw the graph with values and gradients", "expressions"),
+    "steps": ("write the backward pass as a page, frame by frame", "expressions"),
+    "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
+    "check": ("find and name the bugs in anyone's Value", "checks"),
+    "worksheet": ("write a sheet of circuits with blanks to fill in, and its answers", "sheets"),
 }
 EXAMPLES = """
   microgrid demo
@@ -59,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A word like -x*y is an expression: argparse accepts it with a space before it.
         given[1:] = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given[1:]]
     options, more = parser.parse_known_args(given)
-    if more and not (hasattr(options, "numbers") and all("=" in word.lstrip("-") for word in more)):
-        parser.error(f"unrecognized arguments: {' '.join(more)}")
-    if more:
+    if "numbers" in options and all("=" in word.lstrip("-") for word in more):
         options.numbers += more  # name=number after an option
+    elif more:
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
     try:
         code = int(options.run(options) or 0)
         sys.stdout.flush()
@@ -90,10 +87,12 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     version = f"microgrid {microgrid.__version__}" if "--version" in given else ""
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, text) in COMMANDS.items():
+    for name, (text, module) in COMMANDS.items():
         examples = re.findall(rf"^  microgrid {name}\b.*", EXAMPLES, re.MULTILINE)
         epilog = "\n".join(["examples:", *examples])
         add = commands.add_parser(name, help=text, epilog=epilog, formatter_class=plain)
         if name in given[:1]:
-            getattr(import_module(f"microgrid.cli.{module}"), f"add_{name}")(add)
+            command = import_module(f"microgrid.cli.{module}")
+            getattr(command, f"add_{name}")(add)
+            add.set_defaults(run=getattr(command, f"run_{name}"))
     return parser

@@ -19,10 +19,8 @@ from microgrid.views.picture import Picture
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("microgrid-demo"), metavar="FOLDER"
-    )
-    parser.set_defaults(run=run_demo)
+    folder = Path("microgrid-demo")
+    parser.add_argument("-o", "--output", type=Path, default=folder, metavar="FOLDER")
 
 
 def run_demo(options: argparse.Namespace) -> None:
@@ -37,13 +35,13 @@ def run_demo(options: argparse.Namespace) -> None:
     loss = examples.weighted(examples.label_entries(Y), dY)
     loss.backward()
     show(X=values(X), W=values(W))
-    show(b=values(b).reshape(1, -1))
+    show(b=values(b))
     show(Y=values(Y), dY=dY)
     heading("What the graph accumulated, and what the formulas say")
     dX, dW, db = formulas.affine_backward(values(X), values(W), values(b), dY)
     agree("dX = dY · Wᵀ", grads(X), dX)
     agree("dW = Xᵀ · dY", grads(W), dW)
-    agree("db = 1ᵀ · dY", grads(b).reshape(1, -1), db.reshape(1, -1))
+    agree("db = 1ᵀ · dY", grads(b), db)
     heading("Pictures")
     pictures = {"sigmoid_circuit": draw(f), "affine_layer": draw(loss, share_leaves=False)}
     for name, picture in pictures.items():
@@ -65,11 +63,9 @@ def heading(text: str) -> None:
 
 
 def show(**arrays: Array) -> None:
-    """Print matrices side by side with their names."""
-    blocks = [beside(name, A) for name, A in arrays.items()]
-    height = max(map(len, blocks))
-    padded = [block + [" " * len(block[0])] * (height - len(block)) for block in blocks]
-    print(*("  " + "   ".join(line).rstrip() for line in zip(*padded, strict=True)), sep="\n")
+    """Print matrices of equally many rows side by side with their names."""
+    blocks = [beside(name, np.atleast_2d(A)) for name, A in arrays.items()]
+    print(*("  " + "   ".join(line) for line in zip(*blocks, strict=True)), sep="\n")
 
 
 def beside(name: str, A: Array) -> list[str]:

@@ -4,49 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
+from inspect import signature
 from pathlib import Path
-from typing import Any
 
 from microgrid.cli.arguments import whole
 from microgrid.matrices import derive
 from microgrid.views.expression import ExpressionError
 
 SIZES = {
-    "n": "rows of X (affine), columns of W (matmul)",
-    "d": "columns of X (affine)",
-    "m": "columns of W (affine), rows of W (matmul)",
-    "k": "columns of X (matmul)",
+    "N": "rows of X (affine), columns of W (matmul)",
+    "D": "columns of X (affine)",
+    "M": "columns of W (affine), rows of W (matmul)",
+    "K": "columns of X (matmul)",
 }
-LAYERS: dict[str, tuple[Any, dict[str, int], tuple[str, ...]]] = {  # sizes, and claims that it has
-    "affine": (derive.affine, {"n": 2, "d": 2, "m": 3}, ("dX", "dW", "db")),
-    "matmul": (derive.matmul, {"m": 2, "n": 2, "k": 3}, ("dX", "dW")),
-}
+CLAIMS = ("dX", "dW", "db")
 
 
 def add_derive(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("layer", choices=LAYERS, help="Y = XW + b, or Y = WX")
-    for size, meaning in SIZES.items():
-        add(f"--{size}", type=whole, metavar=size.upper(), help=meaning)
-    for name in ("dX", "dW", "db"):
-        add(f"--{name}", metavar="TEXT", help=f"a claim for {name}, like 'dY @ W.T'")
+    add, absent = parser.add_argument, argparse.SUPPRESS
+    add("layer", choices=("affine", "matmul"), help="Y = XW + b, or Y = WX")
+    for x, says in SIZES.items():
+        add(f"--{x.lower()}", type=whole, dest=x, metavar=x, default=absent, help=says)
+    for x in CLAIMS:
+        add(f"--{x}", metavar="TEXT", default=absent, help=f"a claim for {x}, like 'dY @ W.T'")
     add("-o", "--output", type=Path, metavar="FILE.tex|.md")
-    parser.set_defaults(run=run_derive)
 
 
 def run_derive(options: argparse.Namespace) -> int:
     """0 if every step holds; 1 if a claim fails, whose step and counterexample are printed."""
-    make, sizes, names = LAYERS[options.layer]
-    given = {x: vars(options)[x] for x in (*SIZES, "dX", "dW", "db")}
-    given = {x: value for x, value in given.items() if value is not None}
-    if foreign := [f"--{x}" for x in given if x not in (*sizes, *names)]:
-        raise ExpressionError(f"{options.layer} has no {', '.join(foreign)}")
-    numbers = [given.get(size, default) for size, default in sizes.items()]
-    derivation = make(*numbers, **{name: given[name] for name in names if name in given})
-    if options.output is None:
-        print(derivation)
-    else:
-        print(f"wrote {derivation.save(options.output)}")
+    make = getattr(derive, options.layer)
+    given = {x: vars(options)[x] for x in (*SIZES, *CLAIMS) if x in options}
+    if foreign := [x for x in given if x not in signature(make).parameters]:
+        words = [f"--{x.lower() if x in SIZES else x}" for x in foreign]
+        raise ExpressionError(f"{options.layer} has no {', '.join(words)}")
+    derivation = make(**given)
+    print(f"wrote {derivation.save(options.output)}" if options.output else derivation)
     if derivation.failed:
         print(f"{derivation.failed.title}: {derivation.failed.note}", file=sys.stderr)
     return 0 if derivation.ok else 1

@@ -29,10 +29,8 @@ after a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
-    parser.add_argument(
-        "--of", metavar="NAME", help="list the paths from NAME to the result instead"
-    )
-    parser.set_defaults(run=run_explain)
+    add = parser.add_argument
+    add("--of", metavar="NAME", help="list the paths from NAME to the result instead")
 
 
 def add_draw(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +40,11 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
     add("--forward", action="store_true", help="values only, no backward pass")
     add("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
-    parser.set_defaults(run=run_draw)
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
-    parser.set_defaults(run=run_steps)
 
 
 def add_expression(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +58,7 @@ def run_explain(options: argparse.Namespace) -> None:
     nodes = named(root)
     if options.of is not None and options.of not in nodes:
         raise ExpressionError(f"--of {options.of}: the expression has {', '.join(nodes)}")
-    print(explain(root) if options.of is None else explain(root, of=nodes[options.of]))
+    print(explain(root, of=nodes.get(options.of)))
 
 
 def run_draw(options: argparse.Namespace) -> None:
@@ -95,10 +91,8 @@ def assignment(text: str) -> tuple[str, float]:
     name, _, written = text.partition("=")
     name = unicodedata.normalize("NFKC", typed(name))  # as Python reads the expression
     if not name.isidentifier() or not written.strip():
-        raise ExpressionError(
-            f"{text!r} is not of the form name=number: after the expression come words like "
-            "x=-0.5, without spaces"
-        )
+        form = "name=number: after the expression come words like x=-0.5, without spaces"
+        raise ExpressionError(f"{text!r} is not of the form {form}")
     try:
         number = read(written)
     except NumberError as error:

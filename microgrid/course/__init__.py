@@ -1,5 +1,8 @@
 """The course: exercises whose answers are checked, and worksheets for teachers.
 
+Read question.py first (an exercise and its verdicts), choices.py and mistakes.py; then the chapters
+as you go through the notebooks, and worksheets/.
+
 >>> from microgrid.course import exercise
 >>> exercise(3).check(None)
 … no answer yet
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from microgrid.course.exercise import Exercise, ExerciseError, Markdown, Mistake, Verdict
+from microgrid.course.question import Exercise, ExerciseError, Markdown, Mistake, Verdict
 from microgrid.course.worksheets import worksheet
 
 __all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]

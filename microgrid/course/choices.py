@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.exercise import Exercise, Mistake, Mistakes, listed
+from microgrid.course.question import Exercise, Mistake, Mistakes, listed
 
 CONNECTING = {"AND", "OR", "UND"}
 
@@ -42,12 +42,11 @@ def choice(
     A wrong choice that is not among the `mistakes` gets the hint of a letter that is wrong in it:
     a chosen one if there is one, else a missing one.
     """
-    known = [mistake.answer for mistake in listed(mistakes)]
-    others = []
+    found = listed(mistakes)
+    known = {mistake.answer for mistake in found}
     for size in range(1, len(hints) + 1):
         for letters in map("".join, combinations(hints, size)):
             wrong = [c for c in letters if c not in right] + [c for c in right if c not in letters]
             if wrong and letters not in known:
-                others.append(Mistake(letters, f"Look again at {wrong[0]}: {hints[wrong[0]]}"))
-    mistakes = [*listed(mistakes), *others]
-    return Exercise(question, right, mistakes, why, probe=partial(chosen, hints))
+                found.append(Mistake(letters, f"Look again at {wrong[0]}: {hints[wrong[0]]}"))
+    return Exercise(question, right, found, why, probe=partial(chosen, hints))

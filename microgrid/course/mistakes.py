@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import add, mul
 from typing import Any
 
+from microgrid.course.question import Exercise, Mistake, listed
 from microgrid.engine import ops
+from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import DISTRIBUTOR, ROUTER, SWITCHER
 from microgrid.engine.value import Constant, Op, Value, topological
+from microgrid.matrices.examples import named
 from microgrid.views.explanation import Row, explain
 
 Gradients = dict[Value, Any]
 Pass = Callable[[Value, Sequence[Row]], Gradients]
-Local = Callable[[Row], Any]  # the local gradient that the student takes
+Share = Callable[[Row, Any], Any]  # (row, upstream) -> the share that the student sends
 Combine = Callable[[Any, Any], Any]  # (gradient so far, share that arrives) -> new gradient
 
 
 def backward_pass(
-    root: Value, rows: Sequence[Row], local: Local = lambda row: row.local,
-    combine: Combine = add, upstream: bool = True,
+    root: Value, rows: Sequence[Row], combine: Combine = add,
+    share: Share = lambda row, upstream: row.local * upstream,
 ) -> Gradients:  # fmt: skip
-    """A backward pass, right or with another local gradient or another way to combine shares."""
+    """A backward pass, right or with another share or another way to combine shares."""
     gradient: Gradients = {root: 1}
     for row in rows:
-        share = local(row) * (gradient[row.child_node] if upstream else 1)
-        parent = row.parent_node
-        gradient[parent] = combine(gradient[parent], share) if parent in gradient else share
+        v, sent = row.parent_node, share(row, gradient.get(row.child_node, 0))
+        gradient[v] = combine(gradient[v], sent) if v in gradient else sent
     return gradient
 
 
-def by_role(role: str, local: Local) -> Pass:
+def by_role(role: str, local: Callable[[Row], Any]) -> Pass:
     """A pass in which the gates of one role have another local gradient."""
-    return partial(backward_pass, local=lambda row: local(row) if row.role == role else row.local)
+    return partial(
+        backward_pass,
+        share=lambda row, upstream: (local(row) if row.role == role else row.local) * upstream,
+    )
 
 
 def operands(v: Value) -> int:
@@ -54,8 +59,8 @@ GRADIENT_MISTAKES: dict[str, Pass] = {  # hint: the backward pass with this mist
     ),
     "A router hands its upstream to the input that *won*; "
     "you gave it to the one that lost.": by_role(ROUTER, lambda row: 1 - row.local),
-    "That is the local gradient alone: "
-    "multiply it by the upstream, what comes from above.": partial(backward_pass, upstream=False),
+    "That is the local gradient alone: multiply it by the upstream, "
+    "what comes from above.": partial(backward_pass, share=lambda row, upstream: row.local),
     "That is the upstream of the gate: multiply it by the local gradient.": lambda root, rows: {
         row.parent_node: row.upstream for row in rows
     },
@@ -63,7 +68,7 @@ GRADIENT_MISTAKES: dict[str, Pass] = {  # hint: the backward pass with this mist
         DISTRIBUTOR, lambda row: row.local / operands(row.child_node)
     ),
     "A minus is missing: where does the sign turn on the way back?": partial(
-        backward_pass, local=lambda row: abs(row.local)
+        backward_pass, share=lambda row, upstream: abs(row.local) * upstream
     ),
     "That is its value (above the wire). The gradient says "
     "how the result moves with it.": lambda root, rows: {v: v.data for v in topological(root)},
@@ -83,6 +88,22 @@ def gradient_mistakes(root: Value, rows: Sequence[Row] = ()) -> list[tuple[str, 
     """
     rows = rows or explain(root).rows
     return [(hint, run(root, rows)) for hint, run in GRADIENT_MISTAKES.items()]
+
+
+def gradients_of(
+    question: str, root: Value, names: Iterable[str], own: Mapping[str, Any], why: str = ""
+) -> Exercise:
+    """The exercise to give the gradients of the named nodes, as a dict.
+
+    Its `own` mistakes, {hint: wrong gradients by name or by node}, come before the usual ones.
+    """
+    nodes = {name: named(root)[name] for name in names}
+    mistakes = [*listed(own), *[Mistake(wrong, hint) for hint, wrong in gradient_mistakes(root)]]
+    for i, (wrong, hint) in enumerate(mistakes):
+        keys = {name: v if v in wrong else name for name, v in nodes.items()}
+        mistakes[i] = Mistake({k: wrong[key] for k, key in keys.items() if key in wrong}, hint)
+    right = dict(zip(nodes, gradients(root, list(nodes.values()))))
+    return Exercise(question, right, mistakes, why)
 
 
 SIGN = "The sign is wrong."

@@ -11,7 +11,7 @@ from microgrid.engine.errors import ArgumentError, GraphError, NumberError, Shap
 from microgrid.engine.functions import dot
 from microgrid.engine.guards import as_floats, is_real, refuse_foreign
 from microgrid.engine.numeric import like
-from microgrid.engine.rule_ops import identity
+from microgrid.engine.ops import identity
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import check_slopes
@@ -26,7 +26,9 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     With `wrt=None` a dict from every node of the graph to its gradient; else the gradients in the
     shape of `wrt`: one Value, nested lists, or an array of Values. A node that root does not
     depend on has gradient zero. With `create_graph` the gradients are Values, which can be
-    differentiated in turn; otherwise numbers of the kind of the data.
+    differentiated in turn; otherwise numbers of the kind of the data. GraphError where data was
+    set since the forward pass: with `create_graph` also behind the side of a `where` that is not
+    selected, since the graph holds for all data.
 
     >>> x = Value(2.0)
     >>> dy, = gradients(x * x * x, [x], create_graph=True)

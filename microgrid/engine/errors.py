@@ -73,8 +73,8 @@ def shown(x: Any) -> str:
     return repr(x)
 
 
-def several(operands: Sequence[Any], most: int = 4) -> str:
-    return ", ".join([describe(x) for x in operands[:most]] + ["…"] * (len(operands) > most))
+def several(operands: Sequence[Any]) -> str:
+    return ", ".join([describe(x) for x in operands[:4]] + ["…"] * (len(operands) > 4))
 
 
 def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:

@@ -15,7 +15,7 @@ from microgrid.engine import ops
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
 from microgrid.engine.op import Op
-from microgrid.engine.rule_ops import row_target, stop_gradient_max
+from microgrid.engine.ops import row_target, stop_gradient_max
 from microgrid.engine.value import Value, unary
 
 
@@ -137,13 +137,13 @@ def custom_op(
     12.0
     """
     op = Op(name, forward, *rules, **looks)
-    if op.joint is None and not can_take(forward, len(rules)):
+    if op.joint is None and refusal(forward, len(rules)):
         raise RuleError(f"op {name!r} needs one rule for each operand of forward, got {len(rules)}")
     if op.joint is not None and rules:
         raise RuleError(f"op {name!r} has a joint rule: the {len(rules)} others would not be used")
     told = f"op {name!r}: a rule is called with (y, *xs), the value and the operands"
     for rule in [op.joint] if op.joint else rules:
-        if op.arity is not None and not can_take(rule, 1 + op.arity):
+        if op.arity is not None and refusal(rule, 1 + op.arity):
             raise RuleError(f"{told}; {1 + op.arity} arguments do not fit this one")
         if UPSTREAM.fullmatch(first := first_parameter(rule)):
             raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
@@ -154,14 +154,9 @@ def custom_op(
 UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*", re.I)
 
 
-def can_take(f: Callable[..., Any], count: int) -> bool:
-    """Whether f can be called with so many arguments; true where Python cannot tell."""
-    return not refusal(f, count)
-
-
 def refusal(f: Callable[..., Any], count: int) -> str:
     """Why f cannot be called with so many arguments, in Python's words; empty where it can be."""
-    with suppress(ValueError):  # a builtin without a signature
+    with suppress(ValueError):  # of a builtin without a signature nothing is known
         try:
             signature(f, follow_wrapped=False).bind(*range(count))
         except TypeError as error:

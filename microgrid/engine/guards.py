@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -71,13 +70,11 @@ def in_a_graph(x: Any) -> bool:
 
 
 REMEDIES = {  # what is no real number, by NumPy's letter of its kind or the name of its type
-    "U": "read the text first, like float('0.5')",
-    "S": "read the text first, like float('0.5')",
-    "c": "take .real, .imag or abs()",
-    "M": "count from a day, like (dates - dates[0]) / np.timedelta64(1, 'D')",
-    "m": "divide by a unit, like durations / np.timedelta64(1, 'D')",
-    "NaTType": "leave out what is missing",
-    "NAType": "leave out what is missing",
+    "U S str bytes": "read the text first, like float('0.5')",
+    "c complex": "take .real, .imag or abs()",
+    "NaTType NAType": "leave out what is missing",  # pandas' NaT is a date, too
+    "M date": "count from a day, like (dates - dates[0]) / np.timedelta64(1, 'D')",
+    "m timedelta": "divide by a unit, like durations / np.timedelta64(1, 'D')",
     "Decimal": "float(x), or Fraction(x) to stay exact",
 }
 
@@ -89,10 +86,9 @@ def remedy(x: Any) -> str:
         return f"leave out what is missing, like x.{out}(), or replace it, like x.{anew}(0.0)"
     if in_a_graph(x):
         return "another library's graph would be cut: take the number there first"
-    name = type(x).__name__
-    kinds = {str: "U", bytes: "S", complex: "c", date: "M", timedelta: "m"}
-    known = name if name in REMEDIES else next((kinds[k] for k in kinds if isinstance(x, k)), "")
-    return REMEDIES.get(known or getattr(getattr(x, "dtype", None), "kind", ""), "")
+    kinds = {kind.__name__ for kind in type(x).__mro__}
+    kinds.add(getattr(getattr(x, "dtype", None), "kind", ""))
+    return next((told for names, told in REMEDIES.items() if kinds & {*names.split()}), "")
 
 
 def no_number(x: Any, needed: str) -> NumberError:

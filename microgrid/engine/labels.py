@@ -33,13 +33,9 @@ def scoped(label: str, scope: tuple[str, ...]) -> str:
     return named
 
 
-def scope_of_label(label: str) -> tuple[str, ...]:
-    return label.scope if isinstance(label, ScopedLabel) else ()
-
-
 def relabelled(old: str, new: str) -> str:
     """The new label of a node, in the scope of the old one."""
-    return scoped(checked_label(new), scope_of_label(old))
+    return scoped(checked_label(new), getattr(old, "scope", ()))
 
 
 def checked_label(label: str) -> str:
@@ -67,7 +63,7 @@ def scope(name: str) -> Iterator[None]:
     >>> scope_of(h), scope_of(h + 1)
     (('layer 0',), ())
     """
-    outer = scope_of_label(unnamed.get())
+    outer = getattr(unnamed.get(), "scope", ())
     token = unnamed.set(scoped("", (*outer, checked_label(name))))
     try:
         yield
@@ -77,4 +73,4 @@ def scope(name: str) -> Iterator[None]:
 
 def scope_of(v: Any) -> tuple[str, ...]:
     """The names of the scopes in which a node was made, outermost first."""
-    return scope_of_label(v._label)
+    return getattr(v._label, "scope", ())

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 
-def lazily(package: str, rooms: Mapping[str, str]) -> Callable[[str], Any]:
-    """A `__getattr__` for the package: `rooms` has the names that each of its modules gives.
+def lazily(
+    module: str, rooms: Mapping[str, str], package: str = ""
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a module: `rooms` has the names that each room gives.
 
-    A module of the package itself stands in the room "".
+    The rooms are modules of the package, or of the module itself, which stand in the room "".
     """
     homes = {name: room for room, names in rooms.items() for name in names.split()}
 
     def found(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = f"{package}.{homes[name]}".rstrip(".")
-        module = import_module(home) if homes[name] else None
-        return getattr(module, name) if hasattr(module, name) else import_module(f"{home}.{name}")
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        home = f"{package or module}.{homes[name]}".rstrip(".")
+        room = import_module(home) if homes[name] else None
+        return getattr(room, name) if hasattr(room, name) else import_module(f"{home}.{name}")
 
-    return found
+    return found, lambda: sorted({*vars(sys.modules[module]), *homes})

@@ -9,7 +9,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial, update_wrapper
 from typing import Any
 
 from microgrid.engine.errors import TargetError
@@ -24,11 +24,7 @@ def on_floats(core: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     `inspect.unwrap` finds the core, which the compiled engine runs: there 1/0 is inf.
     """
 
-    def mark(f: Callable[..., Any]) -> Callable[..., Any]:
-        f.__wrapped__ = core  # type: ignore[attr-defined]
-        return f
-
-    return mark
+    return partial(update_wrapper, wrapped=core, assigned=(), updated=())
 
 
 def one_by_one(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,17 +87,7 @@ def product(a: Number, b: Number) -> Number:
         return INF if y > 0 else -INF
 
 
-def float_sum(a: Number, b: Number) -> float:
-    """a + b as floats, also where one of them is exact and beyond the floats."""
-    return float(product(a, 1.0) + product(b, 1.0))
-
-
-def float_power(a: float, b: float) -> float:
-    """a ** b as IEEE has it."""
-    return a**b  # type: ignore[no-any-return]
-
-
-@on_floats(float_power)
+@on_floats(operator.pow)
 def real_power(a: Number, b: Number) -> Number:
     """a ** b, with an error where Python goes complex."""
     y = a**b
@@ -112,7 +98,7 @@ def real_power(a: Number, b: Number) -> Number:
     return y
 
 
-@on_floats(float_power)
+@on_floats(operator.pow)
 def power(a: Number, b: Number) -> Number:
     """a ** b, with the limit where Python raises."""
     try:
@@ -128,9 +114,7 @@ def power(a: Number, b: Number) -> Number:
 def times_power(factor: Number, a: Number, b: Number) -> Number:
     """factor · a^b, also where the power alone is beyond the floats."""
     y = power(a, b)
-    if y == y and 0 < abs(y) < INF and factor - factor == 0:
-        return product(factor, y)
-    if factor == 0 or not 0 < a < INF:
+    if (0 < abs(y) < INF and factor - factor == 0) or not 0 < a < INF:
         return product(factor, y)
     root = power(a, b / 2)
     return root * product(factor, root) if root else 0.0
@@ -198,29 +182,9 @@ def step(x: Number) -> Number:
     return x if x != x else +(x > 0)
 
 
-def identity(x: Number) -> Number:
-    return x
-
-
-def square(x: Number) -> Number:
-    return x * x
-
-
-def reciprocal(x: Number) -> Number:
-    return 1 / x
-
-
 def where(condition: Number, a: Number, b: Number) -> Number:
     """a where the condition is not 0, else b."""
     return a if condition else b
-
-
-def leaky_relu(x: Number, slope: Number) -> Number:
-    return slope * x if x <= 0 else x
-
-
-def elu(x: Number, alpha: Number) -> Number:
-    return alpha * math.expm1(x) if x <= 0 else x
 
 
 def sigmoid(x: Number) -> float:
@@ -232,21 +196,19 @@ def sigmoid(x: Number) -> float:
 
 
 def sigmoid_slope(x: Number) -> float:
-    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|).
-
-    s * (1 - s) has no digit left at 37.
-    """
+    """σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)."""
     e = math.exp(-abs(x))
-    return e / ((1 + e) * (1 + e))
+    return e / ((1 + e) * (1 + e))  # s * (1 - s) has no digit left at 37
 
 
 def tanh_slope(x: Number) -> float:
-    """1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|).
+    """1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)."""
+    return 4 * sigmoid_slope(2 * x)  # 1 - t * t has no digit left at 20
 
-    1 - t * t has no digit left at 20.
-    """
-    e = math.exp(-2 * abs(x))
-    return 4 * e / ((1 + e) * (1 + e))
+
+def square_difference(a: Number, b: Number) -> Number:
+    """a² − b², which loses no digit near a = b."""
+    return (a - b) * (a + b)
 
 
 def two_diff(a: Number, b: Number) -> tuple[Number, Number]:
@@ -279,38 +241,30 @@ def log_sigmoid(x: Number) -> float:
     return -softplus(-x)
 
 
-def neumaier_add(total: float, lost: float, x: float) -> tuple[float, float]:
-    """total + x as rounded, and `lost` with what rounding lost (Neumaier's sum)."""
-    y = total + x
-    small, large = (x, total) if abs(total) >= abs(x) else (total, x)
-    return y, lost + (large - y + small)
+def add_exps(total: float, xs: Sequence[Number], top: Number) -> float:
+    """total + Σ exp(x − top), with what each rounding loses put back at the end (Neumaier's)."""
+    lost = 0.0
+    for x in xs:
+        total, more = two_diff(total, -1.0 if x == top else -exp_difference(x, top))
+        lost += more
+    return total + lost
 
 
 def log_sum_exp(xs: Sequence[Number]) -> Number:
     """log Σ exp x without overflow; log1p keeps what lies far below the largest."""
     top = largest(xs)
-    if top - top != 0:  # inf or nan
-        return float(top)
-    rest, lost, tops = 0.0, 0.0, 0
-    for x in xs:
-        tops += x == top
-        if x != top or tops > 1:
-            rest, lost = neumaier_add(rest, lost, exp_difference(x, top))
-    return top + math.log1p(rest + lost)
+    return top + math.log1p(add_exps(-1.0, xs, top)) if top - top == 0 else float(top)
 
 
 def exp_total(xs: Sequence[Number]) -> float:
     """Σ exp(x − top) of the top and the x that follow it."""
-    top, total, lost = xs[0], 0.0, 0.0
-    for x in xs[1:]:
-        total, lost = neumaier_add(total, lost, 1.0 if x == top else exp_difference(x, top))
-    return total + lost
+    return add_exps(0.0, xs[1:], xs[0])
 
 
 def softmax(xs: Sequence[Number]) -> list[float]:
     """exp x / Σ exp x, the gradient of logsumexp."""
     top = largest(xs)
-    scale = exp_total([top, *xs])
+    scale = add_exps(0.0, xs, top)
     return [exp_difference(x, top) / scale for x in xs]
 
 
@@ -318,9 +272,7 @@ def largest(xs: Sequence[Number]) -> Number:
     """The largest; nan if any is nan."""
     top = xs[0]
     for x in xs:
-        if x != x:
-            return x
-        if x > top:
+        if x > top or x != x:
             top = x
     return top
 
@@ -329,9 +281,7 @@ def smallest(xs: Sequence[Number]) -> Number:
     """The smallest; nan if any is nan."""
     low = xs[0]
     for x in xs:
-        if x != x:
-            return x
-        if x < low:
+        if x < low or x != x:
             low = x
     return low
 
@@ -392,16 +342,6 @@ def inside(x: Number, low: Number, high: Number) -> Number:
     return type(x)(low <= x <= high)
 
 
-def dot(xs: Sequence[Number], ys: Sequence[Number]) -> Number:
-    """Σ x y, added up from the left."""
-    products = [x * y for x, y in zip(xs, ys)]
-    return reduce(operator.add, products)
-
-
-def relu(x: Number) -> Number:
-    return type(x)(0) if x <= 0 else x  # nan stays nan
-
-
 def silu(x: Number) -> float:
     """x σ(x); far below zero as x exp(x/2)², where σ(x) itself has few digits or none."""
     if x < -700:
@@ -445,41 +385,27 @@ def direction(a: Number, b: Number) -> Number:
     return a * scale / hypot(a * scale, b * scale)
 
 
-def cbrt_slope(x: Number) -> float:
+def cbrt_slope(x: Number) -> Number:
     """1 / (3 ∛x²), the slope of the cube root; inf at 0."""
-    if x == 0:
-        return INF
-    if abs(x) == INF:
-        return 0.0
-    return math.cbrt(x) / x / 3  # type: ignore[no-any-return]
+    if x == 0 or abs(x) == INF:
+        return quotient(1.0, abs(x))
+    return math.cbrt(x) / x / 3
 
 
-def square_difference(a: Number, b: Number) -> Number:
-    """a² − b², which loses no digit near a = b."""
-    return (a - b) * (a + b)
-
-
-def over_squares(a: Number, b: Number) -> float:
+def over_squares(a: Number, b: Number) -> Number:
     """a / (a² + b²), scaled against overflow and underflow; 0 at the origin."""
     size = largest((abs(a), abs(b)))
-    if size == 0 or size != size:
-        return float(size)
-    if a == 0 or size == INF:
+    if size == 0 or size == INF:
         return math.copysign(0.0, a)
-    if b == 0:
-        return 1 / float(a)
-    k = math.frexp(size)[1]
-    s, t = math.ldexp(a, -k), math.ldexp(b, -k)
-    m, e = math.frexp(a)
-    n = e - 2 * k
-    # in two factors: ldexp raises where the product is inf
-    return math.ldexp(m / (s * s + t * t), n // 2) * math.ldexp(1.0, n - n // 2)
+    scale = 2.0**-600 if size > 1e150 else 2.0**600 if size < 1e-150 else 1.0
+    s, t = a * scale, b * scale
+    return s / (s * s + t * t) * scale
 
 
 def normal_pdf(x: Number) -> float:
     """exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP."""
     if abs(x) > 40:
-        return x * 0.0 if x != x else 0.0
+        return 0.0
     high = round(x * 65536) / 65536 if x == x else x
     rest = (x - high) * (x + high)
     return math.exp(-high * high / 2) * math.exp(-rest / 2) / math.sqrt(2 * math.pi)
@@ -516,49 +442,46 @@ def gelu(x: Number) -> float:
 # What a loss can mean by a target; nan is what a compiled program has for everything else.
 
 
-def target(core: Callable[..., Any], allowed: str, advice: str) -> Callable[..., Any]:
-    """`core` of one target or of a row; TargetError where it gives nan."""
+def target(allowed: str, advice: str) -> Callable[..., Any]:
+    """Marks a function of one target or of a row: TargetError where it gives nan."""
 
-    @on_floats(core)
-    def checked(*ts: Number) -> Number:
-        y = core(*ts)
-        if y != y:
-            got = list(ts) if len(ts) > 1 else ts[0]
-            raise TargetError(f"{allowed}, got {got!r}; {advice}")
-        return y
+    def mark(core: Callable[..., Any]) -> Callable[..., Any]:
+        @on_floats(core)
+        def checked(*ts: Number) -> Number:
+            y = core(*ts)
+            if y != y:
+                got = list(ts) if len(ts) > 1 else ts[0]
+                raise TargetError(f"{allowed}, got {got!r}; {advice}")
+            return y
 
-    return checked
+        return checked
+
+    return mark
 
 
-def hinge_or_nan(t: Number) -> Number:
+@target("classes of hinge are −1 and 1", "2 * t - 1 makes them of 0 and 1")
+def hinge_target(t: Number) -> Number:
     """t where it is −1 or 1."""
     return t if t * t == 1 else NAN
 
 
-def binary_or_nan(t: Number) -> Number:
+@target("targets of binary_cross_entropy go from 0 to 1", "(t + 1) / 2 makes them of −1 and 1")
+def binary_target(t: Number) -> Number:
     """t from 0 to 1."""
     return t if 0 <= t <= 1 else NAN
 
 
-def row_or_nan(ts: Sequence[Number]) -> Number:
+OF_FLOAT32 = 1e-5  # what rounding may take from the sum of thousands of float32
+
+
+@target(
+    "a row of probabilities has no number below 0, and their sum is 1",
+    "nn.one_hot makes rows of class numbers",
+)
+@one_by_one
+def row_target(ts: Sequence[Number]) -> Number:
     """Σ t, added up from the left, where it is 1 but for rounding, and no t is below 0."""
     total = ts[0]
     for t in ts[1:]:
         total = total + t
     return total if smallest(ts) >= 0 and abs(total - 1) <= OF_FLOAT32 else NAN
-
-
-OF_FLOAT32 = 1e-5  # what rounding may take from the sum of thousands of float32
-hinge_target = target(
-    hinge_or_nan, "classes of hinge are −1 and 1", "2 * t - 1 makes them of 0 and 1"
-)
-binary_target = target(
-    binary_or_nan,
-    "targets of binary_cross_entropy go from 0 to 1",
-    "(t + 1) / 2 makes them of −1 and 1",
-)
-row_target = target(
-    one_by_one(row_or_nan),
-    "a row of probabilities has no number below 0, and their sum is 1",
-    "nn.one_hot makes rows of class numbers",
-)

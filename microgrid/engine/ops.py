@@ -2,7 +2,7 @@
 
 A rule is called with (y, *xs). On numbers it gives a number; on Values it builds a graph, so that
 gradients can be differentiated. Rules run late, when a gradient is asked for: so a rule may use an
-operation that is defined further down, or in rule_ops.py, the second file of the table.
+operation that is defined further down.
 
 At a kink the rule is PyTorch's: the subgradient of least norm, else the limit. So |x| has slope 0
 at 0 (JAX 1), clip 1 at its bounds (JAX ½), hypot and arctan2 (0, 0) at the origin. Where nan comes
@@ -15,53 +15,23 @@ import math
 import operator
 from functools import reduce
 
-from microgrid.engine import numeric
+from microgrid.engine import numeric, rules
 from microgrid.engine.numeric import like
 from microgrid.engine.op import INF, POSITIVE, REAL, Op, op
 from microgrid.engine.op import TABLE as TABLE
-from microgrid.engine.rule_ops import (
-    FOR_RULES,
-    QUOTIENT,
-    cbrt_slope,
-    direction,
-    divide,
-    exceeds,
-    inside,
-    normal_cdf,
-    normal_pdf,
-    over_squares,
-    sigmoid_difference,
-    sigmoid_slope,
-    sign,
-    square_difference,
-    step,
-    tanh_slope,
-)  # fmt: skip
-from microgrid.engine.rule_ops import identity as identity
-from microgrid.engine.rules import (
-    arcsin_slope,
-    falling,
-    negative_part,
-    one,
-    one_or,
-    product_rule,
-    select_rule,
-    slope_in_exponent,
-    softmax_rule,
-    tie_rule,
-)  # fmt: skip
 
 DISTRIBUTOR, SWITCHER, ROUTER = "distributor", "switcher", "router"
 LOG2_E, LOG10_E = 1 / math.log(2), 1 / math.log(10)
 UNIT, ABOVE_ONE = (-1.0, 1.0), (1.0, INF)
+QUOTIENT = (lambda y, a, b: divide(like(y, 1), b), lambda y, a, b: -divide(y, b))
 
 # fmt: off
 # Arithmetic. A quotient is no product: a * b**-1 rounds differently for a quarter of all pairs.
 add = op(
-    "add", operator.add, one, one, text="{} + {}", role=DISTRIBUTOR,
+    "add", operator.add, lambda y, a, b: 1, lambda y, a, b: 1, text="{} + {}", role=DISTRIBUTOR,
     terms=lambda a, b: [(a, 1.0), (b, 1.0)])
 sub = op(
-    "sub", operator.sub, one, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR,
+    "sub", operator.sub, lambda y, a, b: 1, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR,
     terms=lambda a, b: [(a, 1.0), (b, -1.0)])
 mul = op(
     "mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER,
@@ -73,7 +43,7 @@ div = op(
     hint="the divisor must not be 0")
 power = op(
     "power", numeric.real_power,
-    lambda y, a, b: falling(1)(a, b), lambda y, a, b: slope_in_exponent(0)(a, b),
+    lambda y, a, b: rules.falling(1)(a, b), lambda y, a, b: rules.slope_in_exponent(0)(a, b),
     text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308")
 
 # Functions of one number, under NumPy's names.
@@ -85,20 +55,20 @@ log = op(
 log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="x > 0")
 log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="x > 0")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
-sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
-    domain=[POSITIVE], hint="needs x >= 0")
-cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x),
-    latex=r"\sqrt[3]{#1}", kink=abs)
-square = op("square", numeric.square, lambda y, x: 2 * x, text="{}^2")
+sqrt = op(
+    "sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}", domain=[POSITIVE],
+    hint="needs x >= 0")
+cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x), latex=r"\sqrt[3]{#1}", kink=abs)
+square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(
-    "reciprocal", numeric.reciprocal, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
+    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
 sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle")
 cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
 tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle")
 arcsin = op(
-    "arcsin", math.asin, lambda y, x: arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1")
+    "arcsin", math.asin, lambda y, x: rules.arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1")
 arccos = op(
-    "arccos", math.acos, lambda y, x: -arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1")
+    "arccos", math.acos, lambda y, x: -rules.arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1")
 arctan = op("arctan", math.atan, lambda y, x: 1 / hypot(1, x) / hypot(1, x))
 sinh = op("sinh", math.sinh, lambda y, x: hypot(1, y), hint="above 710.47 there is no float")
 cosh = op("cosh", math.cosh, lambda y, x: sinh(x), hint="above 710.47 there is no float")
@@ -115,16 +85,18 @@ arctanh = op(
 sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)")
 softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x))
 log_sigmoid = op("log_sigmoid", numeric.log_sigmoid, lambda y, x: sigmoid(-x))
-relu = op("relu", numeric.relu, lambda y, x: step(x), role=ROUTER, kink=abs)
-silu = op("silu", numeric.silu, lambda y, x: product_rule(sigmoid(x), x, sigmoid_slope(x)))
-gelu = op("gelu", numeric.gelu, lambda y, x: product_rule(normal_cdf(x), x, normal_pdf(x)))
+relu = op(  # nan stays nan
+    "relu", lambda x: type(x)(0) if x <= 0 else x, lambda y, x: step(x), role=ROUTER, kink=abs)
+silu = op("silu", numeric.silu, lambda y, x: rules.product_rule(sigmoid(x), x, sigmoid_slope(x)))
+gelu = op("gelu", numeric.gelu, lambda y, x: rules.product_rule(normal_cdf(x), x, normal_pdf(x)))
 leaky_relu = op(
-    "leaky_relu", numeric.leaky_relu,
-    lambda y, x, slope: one_or(x, slope), lambda y, x, slope: negative_part(x),
+    "leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
+    lambda y, x, slope: rules.one_or(x, slope), lambda y, x, slope: rules.negative_part(x),
     role=ROUTER, kink=lambda x, slope: abs(x))
 elu = op(
-    "elu", numeric.elu, lambda y, x, alpha: one_or(x, alpha * exp(negative_part(x))),
-    lambda y, x, alpha: expm1(negative_part(x)), kink=lambda x, alpha: abs(x))
+    "elu", lambda x, alpha: alpha * math.expm1(x) if x <= 0 else x,
+    lambda y, x, alpha: rules.one_or(x, alpha * exp(rules.negative_part(x))),
+    lambda y, x, alpha: expm1(rules.negative_part(x)), kink=lambda x, alpha: abs(x))
 
 # Functions of several numbers.
 hypot: Op = op(
@@ -142,26 +114,68 @@ clip = op(
     lambda y, x, low, high: exceeds(low, x) * exceeds(high, low),
     lambda y, x, low, high: exceeds(maximum(x, low), high),
     role=ROUTER, kink=numeric.gap_of_bounds)
-where = op("where", numeric.where, joint=select_rule, role=ROUTER)
+where = op("where", numeric.where, joint=rules.select_rule, role=ROUTER)
 maximum: Op = op(
-    "maximum", numeric.maximum, joint=tie_rule, text="max", role=ROUTER,
+    "maximum", numeric.maximum, joint=rules.tie_rule, text="max", role=ROUTER,
     kink=numeric.gap_of_maximum)
 minimum = op(
-    "minimum", numeric.minimum, joint=tie_rule, text="min", role=ROUTER,
+    "minimum", numeric.minimum, joint=rules.tie_rule, text="min", role=ROUTER,
     kink=numeric.gap_of_minimum)
-logsumexp = op("logsumexp", numeric.logsumexp, joint=softmax_rule)
+logsumexp = op("logsumexp", numeric.logsumexp, joint=rules.softmax_rule)
 total = op(
     "total", lambda *xs: reduce(operator.add, xs), joint=lambda y, *xs: (1,) * len(xs),
     text="sum", latex=lambda n: " + ".join(f"#{i + 1}" for i in range(n)), role=DISTRIBUTOR,
     terms=lambda *xs: [(x, 1.0) for x in xs])
 mean = op(
     "mean", numeric.mean, joint=lambda y, *xs: (divide(like(y, 1), len(xs)),) * len(xs),
-    latex=lambda n: rf"\frac{{{' + '.join(f'#{i + 1}' for i in range(n))}}}{{{n}}}",
-    role=DISTRIBUTOR)
+    latex=lambda n: rf"\frac{{{' + '.join(f'#{i + 1}' for i in range(n))}}}{{{n}}}")
 dot = op(
-    "dot", lambda *xs: numeric.dot(xs[: len(xs) // 2], xs[len(xs) // 2 :]),
+    "dot",
+    lambda *xs: reduce(operator.add, map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     joint=lambda y, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2], role=SWITCHER,
     latex=lambda n: " + ".join(f"#{i + 1} #{i + 1 + n // 2}" for i in range(n // 2)),
     terms=lambda *xs: list(zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])))
+PUBLIC = dict(TABLE)
+
+# What only the rules and the losses need: as in IEEE arithmetic 1/0 is inf and 0/0 is nan, so that
+# no backward pass raises.
+identity = op("identity", lambda x: x, lambda y, x: 1)
+divide: Op = op("divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE])
+ieee_log = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
+sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
+tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
+normal_cdf: Op = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x))
+normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
+direction: Op = op(
+    "direction", numeric.direction,
+    lambda y, a, b: direction(b, a) * over_squares(b, a), lambda y, a, b: -y * over_squares(b, a),
+    domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+over_squares: Op = op(
+    "over_squares", numeric.over_squares,
+    lambda y, a, b: square_difference(over_squares(b, a), y),
+    lambda y, a, b: -2 * y * over_squares(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the right are ±inf
+    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * over_squares(x, 0) / 3, kink=abs)
+square_difference: Op = op(
+    "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
+    latex="#1^{2} - #2^{2}")
+step: Op = op("step", numeric.step, joint=rules.no_path, kink=abs)
+sign: Op = op("sign", numeric.sign, joint=rules.no_path, kink=abs)
+inside: Op = op("inside", numeric.inside, joint=rules.no_path, kink=numeric.gap_of_bounds)
+exceeds: Op = op("exceeds", numeric.exceeds, joint=rules.no_path, kink=lambda a, b: abs(a - b))
+same = op("same", numeric.same, joint=rules.no_path, kink=lambda a, b: abs(a - b))
+stop_gradient_max = op("stop_gradient_max", numeric.maximum, joint=rules.no_path, text="max")
+exp_difference = op(
+    "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b")
+exp_sum = op(
+    "exp_sum", numeric.exp_sum,
+    joint=lambda y, top, *xs: (-y, *[exp_difference(x, top) for x in xs]), hint="x <= top")
+sigmoid_difference: Op = op(
+    "sigmoid_difference", numeric.sigmoid_difference,
+    lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a))
+# A target as it is, or the sum of a row; TargetError for what the loss cannot mean.
+hinge_target = op("hinge_target", numeric.hinge_target, lambda y, t: 1, hint="−1 or 1")
+binary_target = op("binary_target", numeric.binary_target, lambda y, t: 1, hint="0 to 1")
+row_target = op(
+    "row_target", numeric.row_target, joint=lambda y, *ts: (1,) * len(ts), hint="the sum is 1")
 # fmt: on
-PUBLIC = {name: entry for name, entry in TABLE.items() if name not in FOR_RULES}

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from microgrid.engine import ops, rules
-from microgrid.engine.value import Op, Value, node, topological
+from microgrid.engine.value import Op, Value, topological
 
-
-class Writing(threading.local):
-    """Whether the nodes below some root are being written just now, parents first."""
-
-    ancestors = False
-
-
-writing = Writing()
+slots = attrgetter(*Value.__slots__)
+writing = threading.local()  # has `ancestors` while the nodes below some root are being written
 
 
 class Ancestors:
@@ -36,28 +32,17 @@ class Ancestors:
         try:
             yield from topological(self.root)[:-1]
         finally:
-            writing.ancestors = False
+            del writing.ancestors
 
 
 def reduce_value(v: Value) -> tuple[Any, ...]:
-    state = v._number, v._grad, v._label, v._version, v._parent_versions
-    if v.op is None:
-        return restore_leaf, (type(v), *state)
-    first = None if writing.ancestors else Ancestors(v)
-    return restore, (first, v.op, v._a, v._b, *state)
+    first = None if v.op is None or hasattr(writing, "ancestors") else Ancestors(v)
+    return restore, (type(v), first, *slots(v))
 
 
-def restore_leaf(kind: type[Value], data: Any, grad: Any, label: str, *versions: int) -> Value:
-    v = kind(data)
-    v._grad, v._label, (v._version, v._parent_versions) = grad, label, versions
-    return v
-
-
-def restore(
-    first: Any, op: Op, a: Any, b: Any, data: Any, grad: Any, label: str, version: int, seen: int
-) -> Value:
-    v = node(op, a, b, data, seen)
-    v._grad, v._label, v._version = grad, label, version
+def restore(kind: type[Value], first: Any, *state: Any) -> Value:
+    v = kind(0)  # in the order of __slots__:
+    v._a, v._b, v._grad, v._label, v._number, v._parent_versions, v._version, v.op = state
     return v
 
 
@@ -72,15 +57,11 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
     looks = {
         name: getattr(op, name) for name in Op.__slots__ if name not in ("name", "forward", "rules")
     }
-    return restore_op, (op.name, op.forward, op.rules, looks)
+    return partial(Op, op.name, op.forward, *op.rules, **looks), ()
 
 
 def entry(name: str) -> Op:
     return ops.TABLE[name]
-
-
-def restore_op(name: str, forward: Any, rules: tuple[Any, ...], looks: dict[str, Any]) -> Op:
-    return Op(name, forward, *rules, **looks)
 
 
 Value.__reduce__ = reduce_value  # type: ignore[assignment, method-assign]

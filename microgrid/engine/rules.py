@@ -16,10 +16,6 @@ from microgrid.engine.refusals import is_value
 from microgrid.engine.slopes import NO_PATH, NoPath
 
 
-def one(y: Any, a: Any, b: Any) -> int:
-    return 1
-
-
 def no_path(y: Any, *xs: Any) -> tuple[NoPath, ...]:
     """The local gradients of what is constant between kinks: no path."""
     return (NO_PATH,) * len(xs)

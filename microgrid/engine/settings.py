@@ -1,4 +1,4 @@
-"""Settings, looked at where they are made: ParameterError with what was expected and what came."""
+"""Checks of settings: a ParameterError says what is allowed and what was given."""
 
 from __future__ import annotations
 

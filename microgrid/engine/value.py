@@ -13,7 +13,7 @@ from microgrid.engine import ops
 from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
 from microgrid.engine.guards import Number, in_a_graph, is_masked, is_real, no_number, real
 from microgrid.engine.labels import checked_label, relabelled, unnamed
-from microgrid.engine.numeric import float_sum, like, product
+from microgrid.engine.numeric import like, product
 from microgrid.engine.op import Op as Op
 from microgrid.engine.op import Rule, evaluate
 from microgrid.engine.recorder import failed, on_read
@@ -307,7 +307,7 @@ def send_back(
 def in_floats(upstream: Number, local: Number, before: Number) -> tuple[Number, float]:
     """The share and the sum where a float meets an int or a Fraction beyond the floats."""
     share = product(upstream, local)
-    return share, float_sum(before, share)
+    return share, float(product(before, 1.0) + product(share, 1.0))
 
 
 def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any]]:

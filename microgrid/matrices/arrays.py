@@ -64,7 +64,7 @@ def as_array(data: Any) -> Array:
 
 def values(A: Any) -> NDArray[np.float64]:
     """The numbers of an array (or nested lists) of Values, as floats in its shape."""
-    return floats(A, lambda v: v.data)
+    return floats(A, lambda x: x.data if isinstance(x, Value) else real(x))
 
 
 def grads(A: Any) -> NDArray[np.float64]:
@@ -72,19 +72,21 @@ def grads(A: Any) -> NDArray[np.float64]:
 
     NumberError where an entry is a plain number, which has none.
     """
-    return floats(A, lambda v: v.grad, gradient_of_number)
+    A = as_array(A)
+    if plain := [x for x in A.flat if not isinstance(x, Value)]:
+        said = f"the plain number {plain[0]!r} has no gradient"
+        raise NumberError(f"{said}: make the array with matrix(...)")
+    return floats(A, lambda v: v.grad)
 
 
-def gradient_of_number(x: Any) -> Any:
-    raise NumberError(f"the plain number {x!r} has no gradient: make the array with matrix(...)")
+def floats(A: Any, read: Callable[[Any], Any]) -> NDArray[np.float64]:
+    return np.asarray(entrywise(lambda x: float(read(x)), as_array(A)), dtype=float)
 
 
-def floats(
-    A: Any, read: Callable[[Value], Any], plain: Callable[[Any], Any] = real
-) -> NDArray[np.float64]:
-    nodes = as_array(A)
-    numbers = [float(read(v) if isinstance(v, Value) else plain(v)) for v in nodes.ravel()]
-    return np.array(numbers, dtype=float).reshape(nodes.shape)
+def entrywise(f: Callable[[Any], Any], A: Array) -> Array:
+    """f of every entry, in A's shape; without axes, f of the entry itself."""
+    result: Array = np.frompyfunc(f, 1, 1)(A)
+    return result
 
 
 def affine(X: Any, W: Any, b: Any) -> Array:

@@ -16,20 +16,8 @@ import numpy as np
 
 from microgrid.engine import ops
 from microgrid.engine.value import Op, Value
-from microgrid.matrices.arrays import Array
-from microgrid.matrices.derivation import (
-    Claim,
-    Counterexample,
-    Layer,
-    Numbers,
-    Side,
-    bmatrix,
-    bold,
-    drawn,
-    entrywise,
-    partial,
-    replay,
-)
+from microgrid.matrices.arrays import Array, entrywise
+from microgrid.matrices.layer import Layer, Numbers, Side, bmatrix, bold, drawn, partial, replay
 from microgrid.views.expression import ExpressionError, Reader
 from microgrid.views.formula import LATEX
 from microgrid.views.notation import write
@@ -39,6 +27,7 @@ ALLOWED = (
     "a formula is made of X, W, dY and ones (a 1 per row of Y) with @, .T, .sum(axis=0) or "
     ".sum(axis=1), +, - and * (entry by entry)"
 )
+Claim = Callable[..., Any] | str
 MATRICES = replace(LATEX, signs={**LATEX.signs, r"\,": LATEX.signs["*"]})
 
 # Operations on arrays. Of 1 × 1 matrices, which are numbers, these are the local gradients.
@@ -82,12 +71,9 @@ class Formula(NamedTuple):
     latex: str
     function: Callable[[Array, Array, Array], Any]
 
-    def of(self, layer: Layer) -> Array:
-        """Its entries as nodes over the layer's leaves."""
-        return np.asarray(self.function(*layer.arguments), dtype=object)
-
     def side(self, layer: Layer) -> Side:
-        return Side(self.latex, self.of(layer))
+        """Its entries as nodes over the layer's leaves."""
+        return Side(self.latex, np.asarray(self.function(*layer.arguments), dtype=object))
 
     def fitted(self, layer: Layer, letter: str, numbers: Numbers) -> Array | None:
         """Its value in the shape of the letter, or None where it has none in it."""
@@ -130,7 +116,16 @@ def claimed(claim: Claim, letter: str) -> Formula:
     return Formula(rf"\text{{the given d{letter}}}", claim)
 
 
-def counterexamples(layer: Layer, letter: str, formula: Formula) -> list[Counterexample]:
+class Counterexample(NamedTuple):
+    """The smallest numbers at which a formula is wrong; `got` is None where it has no value."""
+
+    sizes: tuple[int, ...]
+    numbers: dict[str, list[Any]]
+    right: list[Any]
+    got: Any
+
+
+def refute(layer: Layer, letter: str, formula: Formula) -> list[Counterexample]:
     """The smallest shape at which a formula does not fit, and the smallest with wrong numbers."""
     shapes = sorted(itertools.product((1, 2, 3), repeat=3), key=lambda s: (sum(s), s))
     misfit = wrong = None

@@ -13,21 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from microgrid.matrices import arrays
-from microgrid.matrices.arrays import Array
-from microgrid.matrices.claims import claimed, counterexamples, in_latex, in_words, read_formula
-from microgrid.matrices.derivation import (
-    Claim,
-    Derivation,
-    Layer,
-    Side,
-    Step,
-    bmatrix,
-    bold,
-    entrywise,
-    partial,
-    paths,
-)
+from microgrid.matrices.arrays import Array, entrywise
+from microgrid.matrices.claims import Claim, claimed, in_latex, in_words, read_formula, refute
+from microgrid.matrices.equations import Derivation, Step
 from microgrid.matrices.examples import weighted
+from microgrid.matrices.layer import Layer, Side, bmatrix, bold, partial, paths
 
 # The steps that every layer and every one of its arrays share.
 
@@ -46,60 +36,44 @@ class Letter(NamedTuple):
 def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool:
     """The derivation for one letter; False if the given formula does not hold."""
     layer, letter, x = d.layer, spec.letter, spec.letter.lower()
-    A, Y, dY = layer.inputs[letter], layer.Y, layer.dY
-    names, outputs = layer.names_of(A), layer.names_of(column(Y))
+    A, Y, dY = layer.inputs[letter], layer.Y.reshape(-1, 1), layer.dY.ravel()
+    names, outputs = layer.names_of(A), layer.names_of(Y)
+    flat = Side(rf"{x} = {bmatrix(names.reshape(-1, 1))} \mapsto {bmatrix(outputs)}", Y)
     local = np.array([paths(y, A.ravel()) for y in Y.flat], dtype=object)
+    quotients = bmatrix([[partial(y, v) for v in names.flat] for y in outputs.flat])
     jacobian, gradient = layer.jacobians[letter], layer.gradients[letter].entries
+    chain = Side(rf"{layer.latex(dY)} \cdot {layer.latex(local)}", dY @ local)
     dL = entrywise(lambda entry: partial("L", entry), names)
     products = paths(weighted(Y, dY), A)
+    vector = Side(bmatrix(dL.ravel()), gradient.ravel())
     d.step(
         f"With respect to {letter}: the layer as a function of a vector",
         f"Flatten row by row and hold everything else constant: $y\\colon "
         f"\\mathbb{{R}}^{{{A.size}}} \\to \\mathbb{{R}}^{{{Y.size}}}$ maps ${x}$ to the entries of "
         "$\\mathbf{Y}$.",
-        (
-            Side(rf"{x} = {bmatrix(column(names))} \mapsto {bmatrix(outputs)}", column(Y)),
-            layer.side(column(Y)),
-        ),
+        (flat, layer.side(Y)),
     )
     d.step(
         f"With respect to {letter}: the Jacobian",
         "One row per output, one column per input. Each entry is the sum, over the paths from the "
         "input to the output in the graph, of the product of the local gradients; 0 where there is "
         "no path.",
-        (
-            Side(f"J_y({x})", jacobian),
-            Side(bmatrix([[partial(y, v) for v in names.flat] for y in outputs.flat]), jacobian),
-            layer.side(local),
-        ),
+        (Side(f"J_y({x})", jacobian), Side(quotients, jacobian), layer.side(local)),
     )
     d.step(
         f"With respect to {letter}: the chain rule",
         f"$L = h(y({x}))$, so $J_L({x}) = J_h(y({x})) \\cdot J_y({x})$: a row vector, "
         "whose entries are the upstream gradients, times the Jacobian.",
-        (
-            Side(f"J_L({x})", row(gradient)),
-            Side(bmatrix(row(dL)), row(gradient)),
-            Side(rf"{layer.latex(row(dY))} \cdot {layer.latex(local)}", row(dY) @ local),
-            layer.side(row(products)),
-        ),
+        (Side(f"J_L({x})", vector.entries), vector, chain, layer.side(products.ravel())),
     )
-    if rearranged(d, spec, Side(bmatrix(dL), gradient), layer.side(products)):
+    rearranged(d, spec, Side(bmatrix(dL), gradient), layer.side(products))
+    if d.ok:
         one_element(d, spec, indices, sizes)
-        return True
-    return False
+    return d.ok
 
 
-def row(A: Array) -> Array:
-    return A.reshape(1, -1)
-
-
-def column(A: Array) -> Array:
-    return A.reshape(-1, 1)
-
-
-def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
-    """The step from the row vector to the formula on matrices; False if a claim does not hold."""
+def rearranged(d: Derivation, spec: Letter, *entries: Side) -> None:
+    """The step from the row vector to the formula on matrices, or to the claim instead of it."""
     layer, letter = d.layer, spec.letter
     title = f"With respect to {letter}: the rearrangement"
     words = (
@@ -107,17 +81,16 @@ def rearranged(d: Derivation, spec: Letter, *entries: Side) -> bool:
         "components of the gradient, which itself is a vector; and it is a product of matrices."
     )
     start, formula = layer.gradients[letter], read_formula(" @ ".join(spec.factors)).side(layer)
-    product = layer.product(*[read_formula(factor).of(layer) for factor in spec.factors])
+    product = layer.side(*[read_formula(factor).side(layer).entries for factor in spec.factors])
     if spec.claim is not None:
         claim = claimed(spec.claim, letter)
         formula = Side(claim.latex, lambda numbers: claim.fitted(layer, letter, numbers))
-        if found := counterexamples(layer, letter, claim):
+        if found := refute(layer, letter, claim):
             note = "It fails " + "; and ".join([in_words(layer, letter, c) for c in found]) + "."
             example, d.counterexamples = in_latex(claim.latex, found[-1]), found
             d.steps.append(Step(title, words, ((start, *entries, formula),), note, example))
-            return False
+            return
     d.step(title, words, (start, *entries, product, formula))
-    return True
 
 
 def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
@@ -128,12 +101,14 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
     entry, y = f"{letter.lower()}_{{{spec.indices}}}", f"y_{{{i}{j}}}"
     kept = y.replace(survivor, own)
     factor = f"{other.lower()}_{{{at}}}" if other else "1"
-    formula = read_formula(" @ ".join(spec.factors))
+    formula = read_formula(" @ ".join(spec.factors)).side(layer)
 
     jacobian, shape = layer.jacobians[letter], (*layer.Y.shape, *layer.inputs[letter].shape)
     index = dict(zip((i, j, *spec.indices), np.indices(shape), strict=True))
     survives = (index[survivor] == index[own]).astype(int).astype(object)
     local = survives * (layer.inputs[other][tuple(index[k] for k in at)] if other else 1)
+    nonzero = rf"{factor} & \text{{if }} {survivor} = {own}"
+    cases = rf"\begin{{cases}} {nonzero} \\ 0 & \text{{else}} \end{{cases}}"
     sum_all = rf"\sum_{{{i}=1}}^{{{sizes[0]}}} \sum_{{{j}=1}}^{{{sizes[1]}}} {partial('L', y)}"
     sum_rest = rf"\sum_{{{rest}=1}}^{{{rest_size}}} {partial('L', kept)}"
 
@@ -144,20 +119,13 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
         f"With respect to {letter}: one element",
         f"Of the double sum over all influence paths ${entry} \\to {y} \\to L$ only the terms with "
         f"${survivor} = {own}$ survive.",
-        (
-            Side(partial(y, entry), jacobian),
-            Side(
-                rf"\begin{{cases}} {factor} & \text{{if }} {survivor} = {own} \\ "
-                r"0 & \text{else} \end{cases}",
-                local.reshape(jacobian.shape),
-            ),
-        ),
+        (Side(partial(y, entry), jacobian), Side(cases, local.reshape(jacobian.shape))),
         (
             Side(partial("L", entry), layer.gradients[letter].entries),
             summed(f"{sum_all} {partial(y, entry)}", jacobian),
             summed(f"{sum_rest} {partial(kept, entry)}", jacobian.reshape(shape) * survives),
             summed(f"{sum_rest} {factor}" if other else sum_rest, local),
-            Side(rf"\left({formula.latex}\right)_{{{spec.indices}}}", formula.of(layer)),
+            Side(rf"\left({formula.latex}\right)_{{{spec.indices}}}", formula.entries),
         ),
     )
 
@@ -203,7 +171,7 @@ def affine(
         f"$\\mathbf{{X}}$ has a row for each of {N} samples, and every sample gets the same bias. "
         "From the upstream $\\frac{\\partial L}{\\partial \\mathbf{Y}}$, which has the shape of "
         "$\\mathbf{Y}$, three gradients are wanted, each in the shape of its array.",
-        Side(r"\mathbf{X} \mathbf{W} + \mathbf{1} \mathbf{b}", X @ W + ones(N) @ row(b)),
+        Side(r"\mathbf{X} \mathbf{W} + \mathbf{1} \mathbf{b}", X @ W + np.outer([1] * N, b)),
     )
     letters = (
         Letter("X", "nd", ("i", "n"), ("W", "dj"), ("dY", "W.T"), dX),
@@ -251,30 +219,21 @@ def define(d: Derivation, title: str, words: str, formula: Side) -> None:
     d.step(title, words, *inputs, (Side(bold("Y"), Y), formula, names, layer.side(Y)))
 
 
-def ones(N: int) -> Array:
-    """A column of ones."""
-    return np.ones((N, 1), dtype=int).astype(object)
-
-
 def outer_products(d: Derivation) -> None:
     """∂L/∂W of one sample, and the sum over the batch."""
     layer = d.layer
     X, W, _, dY = layer.leaves.values()
-    samples = [layer.product(column(x), row(g)) for x, g in zip(X, dY, strict=True)]
+    samples = [layer.side(x[:, None], g[None]) for x, g in zip(X, dY, strict=True)]
+    outer = r"\sum_{n=1}^{N} \mathbf{x}_n^T \, " + partial("L", r"\mathbf{y}_n")
+    written_out = " + ".join([sample.latex for sample in samples])
     d.step(
         "One sample, and the sum over the batch",
         "Of one sample, the gradient of the weights is the outer product of its input and its "
         "upstream; of a batch it is the sum of these.",
         (
             layer.gradients["W"],
-            Side(
-                r"\sum_{n=1}^{N} \mathbf{x}_n^T \, " + partial("L", r"\mathbf{y}_n"),
-                np.tensordot(X, dY, (0, 0)),
-            ),
-            Side(
-                " + ".join([sample.latex for sample in samples]),
-                sum([sample.entries for sample in samples]),
-            ),
+            Side(outer, np.tensordot(X, dY, (0, 0))),
+            Side(written_out, sum([sample.entries for sample in samples])),
             layer.side(paths(weighted(layer.Y, dY), W)),
             read_formula("X.T @ dY").side(layer),
         ),
@@ -285,9 +244,10 @@ def appended_one(d: Derivation) -> None:
     """The bias as the last row of the weights."""
     layer = d.layer
     X, W, b, dY = layer.leaves.values()
-    X1, Wb = np.hstack([X, ones(len(X))]), np.vstack([W, b])
+    X1, Wb = np.hstack([X, [[1]] * len(X)]), np.vstack([W, b])
     with_ones = bmatrix([[bold("X"), bold("1")]])
-    gradients = [layer.gradients[letter] for letter in "Wb"]
+    dW, db = layer.gradients["W"], layer.gradients["b"]
+    stacked = Side(bmatrix([[dW.latex], [db.latex]]), np.vstack([dW.entries, db.entries]))
     d.step(
         "The bias by an appended 1",
         "With a column of ones beside the inputs the bias is one more row of weights, and its "
@@ -295,15 +255,12 @@ def appended_one(d: Derivation) -> None:
         (
             Side(bold("Y"), layer.Y),
             Side(f"{with_ones} {bmatrix([[bold('W')], [bold('b')]])}", X1 @ Wb),
-            layer.product(X1, Wb),
+            layer.side(X1, Wb),
         ),
         (
-            Side(
-                bmatrix([[side.latex] for side in gradients]),
-                np.vstack([side.entries for side in gradients]),
-            ),
+            stacked,
             Side(f"{with_ones}^T {partial('L', bold('Y'))}", X1.T @ dY),
-            layer.product(X1.T, dY),
+            layer.side(X1.T, dY),
             layer.side(paths(weighted(X1 @ Wb, dY), Wb)),
         ),
     )
@@ -311,11 +268,11 @@ def appended_one(d: Derivation) -> None:
 
 def summary(d: Derivation, letters: Sequence[Letter]) -> None:
     """All formulas, each beside what the graph gives."""
-    formulas = [(spec.letter, read_formula(" @ ".join(spec.factors))) for spec in letters]
+    read = {spec.letter: read_formula(" @ ".join(spec.factors)) for spec in letters}
     d.step(
         "The formulas",
         "To remember them: swap the operand with its gradient, transpose the other, keep it on its "
         "side. The gradient of the input is passed on to the layer before; the others update this "
         "layer.",
-        *[(d.layer.gradients[letter], formula.side(d.layer)) for letter, formula in formulas],
+        *[(d.layer.gradients[letter], formula.side(d.layer)) for letter, formula in read.items()],
     )

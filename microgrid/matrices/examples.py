@@ -11,18 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.functions import FUNCTIONS
+from microgrid.engine.functions import maximum, total
 from microgrid.engine.ops import exp, log, relu, sigmoid
 from microgrid.engine.value import Value, topological
 from microgrid.matrices.arrays import Array, affine, matrix
-
-maximum, total = FUNCTIONS["maximum"], FUNCTIONS["total"]
 
 
 def named(root: Any) -> dict[str, Value]:
     """The nodes of a graph (or of an array of roots) that have a name."""
     roots = [root] if isinstance(root, Value) else list(np.ravel(root))
     return {v.label: v for y in roots for v in topological(y) if v.label}
+
+
+def called(label: str, y: Value) -> Value:
+    """The result y, with this name."""
+    y.label = label
+    return y
 
 
 def leaf(x: Any, label: str) -> Value:
@@ -53,9 +57,7 @@ def sigmoid_circuit(
     """
     (w0, w1, w2), (x0, x1) = leaves(w, "w"), leaves(x, "x")
     score = w0 * x0 + w1 * x1 + w2
-    f: Value = sigmoid(score) if folded else 1 / (exp(score * -1) + 1)
-    f.label = "f"
-    return f
+    return called("f", sigmoid(score) if folded else 1 / (exp(score * -1) + 1))
 
 
 def gates_circuit(x: Any = 3.0, y: Any = -4.0, z: Any = 2.0, w: Any = -1.0) -> Value:
@@ -67,9 +69,7 @@ def gates_circuit(x: Any = 3.0, y: Any = -4.0, z: Any = 2.0, w: Any = -1.0) -> V
     (-20.0, [-8.0, 6.0, 2.0, 0.0])
     """
     x, y, z, w = leaf(x, "x"), leaf(y, "y"), leaf(z, "z"), leaf(w, "w")
-    f: Value = 2 * (x * y + maximum(z, w))
-    f.label = "f"
-    return f
+    return called("f", 2 * (x * y + maximum(z, w)))
 
 
 def score(w: Sequence[Any], x: Sequence[Any]) -> Value:
@@ -83,32 +83,24 @@ def squared_error(
     w: Sequence[Any] = (2.0, -1.0), x: Sequence[Any] = (3.0, 4.0), y: Any = 1.0
 ) -> Value:
     """e = (y − wᵀx)²; ∂e/∂w = −2 (y − wᵀx) x."""
-    e: Value = (leaf(y, "y") - score(w, x)) ** 2
-    e.label = "e"
-    return e
+    return called("e", (leaf(y, "y") - score(w, x)) ** 2)
 
 
 def log_loss(w: Sequence[Any] = (2.0, -1.0), x: Sequence[Any] = (3.0, 4.0)) -> Value:
     """e = −log σ(wᵀx), the loss of a sample with y = 1; ∂e/∂w = (σ − 1) x."""
-    e: Value = -log(sigmoid(score(w, x)))
-    e.label = "e"
-    return e
+    return called("e", -log(sigmoid(score(w, x))))
 
 
 def skip_connection(x: Any = 2.0, w: Any = 3.0) -> Value:
     """y = x + F(x) with F(x) = relu(w x), as in ResNet: ∂y/∂x = 1 + F'(x)."""
     x, w = leaf(x, "x"), leaf(w, "w")
-    y: Value = x + relu(w * x)
-    y.label = "y"
-    return y
+    return called("y", x + relu(w * x))
 
 
 def parallel_branches(x: Any = 2.0, w: Sequence[Any] = (3.0, -1.0, 0.5)) -> Value:
     """y = x + Σ relu(wᵢ x), as in ResNeXt: the branches' gradients are summed at x."""
     x = leaf(x, "x")
-    y: Value = x + total([relu(wi * x) for wi in leaves(w, "w", 1)])
-    y.label = "y"
-    return y
+    return called("y", x + total([relu(wi * x) for wi in leaves(w, "w", 1)]))
 
 
 def relu_layer(x: Sequence[Any] = (1.5, -2.0, 3.0)) -> Array:
@@ -119,9 +111,7 @@ def relu_layer(x: Sequence[Any] = (1.5, -2.0, 3.0)) -> Array:
 
 def weighted(Y: Array, dY: Any) -> Value:
     """L = Σ dY · Y, a loss whose gradient with respect to Y is dY."""
-    L: Value = total([y * g for y, g in zip(Y.ravel(), np.ravel(dY), strict=True)])
-    L.label = "L"
-    return L
+    return called("L", total([y * g for y, g in zip(Y.ravel(), np.ravel(dY), strict=True)]))
 
 
 X, W, B = ((1.0, 2.0), (3.0, -1.0)), ((2.0, 0.0, -1.0), (1.0, 3.0, 0.5)), (0.5, -1.0, 2.0)
@@ -155,15 +145,13 @@ def matmul_circuit(
 
 def label_entries(Y: Array, name: str = "y") -> Array:
     """Y with the labels of `matrix` on its entries."""
-    for y, labelled in zip(Y.flat, matrix(np.zeros(Y.shape), name).flat, strict=True):
-        y.label = labelled.label
+    for y, leaf in zip(Y.flat, matrix(np.zeros(Y.shape), name).flat, strict=True):
+        y.label = leaf.label
     return Y
 
 
-ALL: dict[str, Callable[[], Any]] = {
-    f.__name__: f
-    for f in (
-        *(sigmoid_circuit, gates_circuit, squared_error, log_loss, skip_connection),
-        *(parallel_branches, relu_layer, affine_circuit, appended_one_circuit, matmul_circuit),
-    )
-}
+MAKERS = (
+    sigmoid_circuit, gates_circuit, squared_error, log_loss, skip_connection, parallel_branches,
+    relu_layer, affine_circuit, appended_one_circuit, matmul_circuit,
+)  # fmt: skip
+ALL: dict[str, Callable[[], Any]] = {f.__name__: f for f in MAKERS}

@@ -8,12 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.errors import ShapeError
-from microgrid.matrices.arrays import check_affine
-
-Array = NDArray[Any]
+from microgrid.matrices.arrays import Array, check_affine
 
 
 def affine_forward(X: Any, W: Any, b: Any) -> Array:

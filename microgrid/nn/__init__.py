@@ -1,5 +1,8 @@
 """Layers, networks and losses from scalar nodes.
 
+Read module.py first (what holds parameters), then layers.py with initial.py, losses.py,
+prediction.py; micrograd.py has the networks of micrograd's demo.
+
 >>> from microgrid import nn
 >>> model = nn.Sequential(nn.Affine(2, 8, seed=1), nn.Tanh(), nn.Affine(8, 1, seed=2))
 >>> loss = nn.squared_error(model([1.0, -1.0]), [0.5])
@@ -8,15 +11,14 @@
 'layer0.w_{11}'
 """
 
-from microgrid.nn.initial import INITIAL as INITIAL
+from microgrid.nn import layers
+from microgrid.nn.initial import INITIAL
 from microgrid.nn.layers import *  # noqa: F403
-from microgrid.nn.losses import binary_cross_entropy as binary_cross_entropy
-from microgrid.nn.losses import cross_entropy as cross_entropy
-from microgrid.nn.losses import hinge as hinge
-from microgrid.nn.losses import one_hot as one_hot
-from microgrid.nn.losses import squared_error as squared_error
-from microgrid.nn.micrograd import MLP as MLP
-from microgrid.nn.micrograd import Layer as Layer
-from microgrid.nn.micrograd import Neuron as Neuron
-from microgrid.nn.module import Module as Module
-from microgrid.nn.predict import predict as predict
+from microgrid.nn.losses import binary_cross_entropy, cross_entropy, hinge, one_hot, squared_error
+from microgrid.nn.micrograd import MLP, Layer, Neuron
+from microgrid.nn.module import Module
+from microgrid.nn.prediction import predict
+
+__all__ = ["INITIAL", "MLP", "Layer", "Module", "Neuron", "binary_cross_entropy", "cross_entropy"]
+__all__ += ["hinge", "one_hot", "predict", "squared_error"]
+__all__ += vars(layers)["__all__"]  # each class of layers.py that is a Module

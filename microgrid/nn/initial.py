@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.errors import ParameterError
 from microgrid.engine.settings import is_bool, whole
+from microgrid.matrices.arrays import Array
 
-Array = NDArray[np.float64]
 Seed = int | np.random.Generator | None
 Draw = Callable[[np.random.Generator, int, int], Array]  # (generator, inputs, outputs) -> weights
-
-
-def uniform(bound: Callable[[int, int], float]) -> Draw:
-    """Uniform between −bound and bound."""
-    return lambda rng, d, m: rng.uniform(-bound(d, m), bound(d, m), (d, m))
-
-
-def normal(deviation: Callable[[int, int], float]) -> Draw:
-    """Normal around 0."""
-    return lambda rng, d, m: rng.normal(0.0, deviation(d, m), (d, m))
 
 
 # Variances: LeCun et al., Efficient BackProp (1/d); Glorot and Bengio, Understanding the difficulty
 # of training deep feedforward networks (2/(d + m)); He et al., Delving Deep into Rectifiers (2/d).
 INITIAL: dict[str, Draw] = {
-    "lecun": normal(lambda d, m: math.sqrt(1 / d)),
-    "glorot": uniform(lambda d, m: math.sqrt(6 / (d + m))),
-    "he": normal(lambda d, m: math.sqrt(2 / d)),
-    "uniform": uniform(lambda d, m: 1.0),
+    "lecun": lambda rng, d, m: rng.normal(0.0, math.sqrt(1 / d), (d, m)),
+    "glorot": lambda rng, d, m: rng.uniform(-(a := math.sqrt(6 / (d + m))), a, (d, m)),
+    "he": lambda rng, d, m: rng.normal(0.0, math.sqrt(2 / d), (d, m)),
+    "uniform": lambda rng, d, m: rng.uniform(-1.0, 1.0, (d, m)),
     "zeros": lambda rng, d, m: np.zeros((d, m)),
 }
-
 
 # Layers without a seed draw from this, one after the other: the same numbers in each process.
 UNSEEDED = np.random.default_rng(0)
@@ -49,11 +38,9 @@ def generator(seed: Seed) -> np.random.Generator:
     """
     if seed is None:
         return UNSEEDED
-    try:
+    with suppress(TypeError, ValueError):
         if not is_bool(seed):
             return np.random.default_rng(seed)
-    except (TypeError, ValueError):
-        pass
     raise ParameterError(f"seed is a whole number from 0 on or a NumPy generator, got {seed!r}")
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from microgrid.engine import functions, ops
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.labels import scope
-from microgrid.matrices.arrays import Array, affine, as_array, matrix
+from microgrid.matrices.arrays import Array, affine, as_array, entrywise, matrix
 from microgrid.nn.initial import Draw, Seed, weights
-from microgrid.nn.module import Module, modules_in
+from microgrid.nn.module import Module
 
 
 class Affine(Module):
@@ -45,8 +45,7 @@ class Activation(Module):
     function: ClassVar[Callable[..., Any]]
 
     def __call__(self, X: Any) -> Array:
-        results: Array = np.frompyfunc(type(self).function, 1, 1)(as_array(X))
-        return results
+        return entrywise(type(self).function, as_array(X))
 
 
 class Sigmoid(Activation):
@@ -125,4 +124,5 @@ class Sequential(Module):
 
 
 if not TYPE_CHECKING:
-    __all__ = modules_in(globals())  # a new layer is one class: `nn` needs no second list
+    # A new layer is one class: `nn` needs no second list.
+    __all__ = [k for k, x in globals().items() if isinstance(x, type) and issubclass(x, Module)]

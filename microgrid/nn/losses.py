@@ -15,8 +15,7 @@ from microgrid.engine import functions
 from microgrid.engine.errors import ShapeError, TargetError
 from microgrid.engine.functions import mean
 from microgrid.engine.guards import real
-from microgrid.engine.ops import relu, softplus
-from microgrid.engine.rule_ops import binary_target, hinge_target
+from microgrid.engine.ops import binary_target, hinge_target, relu, softplus
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array, as_array
@@ -98,10 +97,6 @@ def over_entries(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) 
     y, t = as_array(prediction), as_array(target)
     if y.shape != t.shape and not y.size == t.size == 1:
         raise ShapeError(f"predictions of shape {y.shape} for targets of shape {t.shape}")
-    losses = [loss(entry(a), entry(b)) for a, b in zip(y.ravel(), t.ravel())]
+    rows = [[x if isinstance(x, Value) else real(x) for x in A.ravel()] for A in (y, t)]
+    losses = list(map(loss, *rows))
     return losses[0] if len(losses) == 1 else mean(losses)
-
-
-def entry(x: Any) -> Any:
-    """A Value as it is, or the real number that x is; NumberError for all else."""
-    return x if isinstance(x, Value) else real(x)

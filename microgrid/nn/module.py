@@ -6,24 +6,22 @@ import copy
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 from zipfile import ZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.value import Value
-from microgrid.matrices.arrays import values
+from microgrid.matrices.arrays import Array, values
 from microgrid.views.files import save_by_suffix, suffix_of
 from microgrid.views.wording import subscripted
-
-Array = NDArray[Any]
 
 
 class Module:
@@ -51,8 +49,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
-        found = [v for _, group in groups(self) for v in np.ravel(np.asarray(group, dtype=object))]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
@@ -100,13 +97,13 @@ class Module:
         then no parameter changes.
         """
         mine = unique(groups(self))
+        words = ", ".join([*list(mine)[:4], *["…"] * (len(mine) > 4)]) or "no parameters"
         if missing := [name for name in mine if name not in state]:
-            raise ParameterError(f"there is no {missing[0]!r} for the model of {words(mine)}")
+            raise ParameterError(f"there is no {missing[0]!r} for the model of {words}")
         if foreign := [name for name in state if name not in mine]:
-            raise ParameterError(f"the model of {words(mine)} has no {foreign[0]!r}")
+            raise ParameterError(f"the model of {words} has no {foreign[0]!r}")
         new: dict[Value, float] = {}
-        for name, group in mine.items():
-            nodes = np.asarray(group, dtype=object)
+        for name, nodes in mine.items():
             try:
                 numbers = np.asarray(state[name])
             except ValueError:
@@ -150,40 +147,30 @@ class Module:
         return f"{type(self).__name__}()"
 
 
-def modules_in(names: Mapping[str, Any]) -> list[str]:
-    """The names that stand for Module classes."""
-    return [name for name, x in names.items() if isinstance(x, type) and issubclass(x, Module)]
-
-
-def groups(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Each Value, and each array or list of Values, in the attributes of x or of its parts."""
-    if isinstance(x, Module):
-        for attribute, y in vars(x).items():
-            if not attribute.startswith("_"):
-                yield from groups(y, f"{name}.{attribute}" if name else attribute)
-    elif isinstance(x, Value):
-        if x.op is None:
-            yield name, x
-    elif is_group(x):
-        yield name, x
+def groups(x: Any, name: str = "") -> Iterator[tuple[str, Array]]:
+    """Each Value, array or list of Values in the attributes of x or of its parts, as an array."""
+    parts: Iterable[tuple[str, Any]] = ()
+    if is_group(x):
+        yield name, np.asarray(x, dtype=object)
+    elif isinstance(x, Module):
+        dot = "." if name else ""
+        parts = [(f"{name}{dot}{k}", y) for k, y in vars(x).items() if not k.startswith("_")]
     elif isinstance(x, list | tuple):
-        one = re.sub(
-            r"(?<![aius])s$", "", name
-        )  # layers become layer0; bias and class keep their s
-        for i, y in enumerate(x):
-            yield from groups(y, f"{one}{i}")
+        one = re.sub(r"(?<![aius])s$", "", name)  # layers become layer0; bias and class stay
+        parts = [(f"{one}{i}", y) for i, y in enumerate(x)]
     elif isinstance(x, dict):
-        for key, y in x.items():
-            yield from groups(y, f"{name}.{key}")
+        parts = [(f"{name}.{key}", y) for key, y in x.items()]
+    for part, y in parts:
+        yield from groups(y, part)
 
 
 def is_group(x: Any) -> bool:
-    """Whether x is a non-empty array or list of leaves; ParameterError for a mixture.
+    """Whether x is a leaf, or a non-empty array or list of leaves; ParameterError for a mixture.
 
     A result of an operation, which a model may keep for later, is no parameter.
     """
     several = isinstance(x, np.ndarray) and x.dtype == object
-    nodes = list(x.flat) if several else list(x) if isinstance(x, list | tuple) else []
+    nodes = x.flat if several else x if isinstance(x, list | tuple) else [x]
     kinds = {isinstance(v, Value) and (v.op is None or "result") for v in nodes}
     if (several or False not in kinds) and True in kinds and len(kinds) > 1:
         raise ParameterError(
@@ -203,10 +190,9 @@ def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def entries(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
+def entries(found: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Value]]:
     """Every Value with its name, like w_{12}."""
-    for name, group in found:
-        nodes = np.asarray(group, dtype=object)
+    for name, nodes in found:
         comma = "," if max(nodes.shape, default=0) > 9 else ""
         for index, v in np.ndenumerate(nodes):
             yield subscripted(name, index, comma), v
@@ -221,9 +207,7 @@ def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = 
         return made[id(x)]
     copied: Any = x
     if is_group(x) and isinstance(x, np.ndarray):
-        copied = np.empty(x.size, dtype=object)
-        copied[:] = [new(v) for v in x.ravel()]
-        copied = copied.reshape(x.shape)
+        copied = np.frompyfunc(new, 1, 1)(x, np.empty(x.shape, dtype=object))
     elif isinstance(x, list | tuple):
         copied = getattr(x, "_make", type(x))([replaced(y, new, made) for y in x])
     elif isinstance(x, dict):
@@ -235,17 +219,22 @@ def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = 
     return copied
 
 
-def keeper(x: Any) -> Callable[[], None]:
-    """A function that restores the parameters of x, and their containers, to what they are now.
+def holders(x: Any) -> list[tuple[Any, Any]]:
+    """What holds the parameters of x, each with a copy of what it holds now, for `put_back`.
 
-    It leaves alone what else x remembers, like a counter or a running mean.
+    What else x remembers, like a counter or a running mean, is not in it.
     """
-    held: Any = {k: y for k, y in vars(x).items() if any(groups(y))} if isinstance(x, Module) else x
-    parts = list(held.values()) if isinstance(held, dict) else held
-    inner = [keeper(y) for y in parts] if isinstance(parts, list | tuple) else []
-    held = copy.copy(held)
+    held = copy.copy(x) if isinstance(x, dict | list | np.ndarray) else x
+    if isinstance(x, Module):
+        held = {k: y for k, y in vars(x).items() if any(groups(y))}
+    parts = held.values() if isinstance(held, dict) else held
+    inner = [holders(y) for y in parts] if isinstance(held, dict | list | tuple) else []
+    return [(x, held), *chain(*inner)]
 
-    def put_back() -> None:
+
+def put_back(kept: Iterable[tuple[Any, Any]]) -> None:
+    """Restore the parameters, and their containers, to what they were."""
+    for x, held in kept:
         if isinstance(x, Module):
             vars(x).update(held)
         elif isinstance(x, dict):
@@ -255,10 +244,6 @@ def keeper(x: Any) -> Callable[[], None]:
             x[:] = held
         elif isinstance(x, np.ndarray) and any(map(operator.is_not, x.flat, held.flat)):
             x[...] = held
-        for put_part_back in inner:
-            put_part_back()
-
-    return put_back
 
 
 def floats(name: str, group: Any) -> Array:
@@ -278,14 +263,6 @@ def finite(name: str, numbers: Any) -> Array:
     return found
 
 
-def write_json(state: Mapping[str, Array]) -> str:
-    return json.dumps({name: numbers.tolist() for name, numbers in state.items()})
-
-
-def read_json(data: bytes) -> Any:
-    return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
-
-
 def write_npz(state: Mapping[str, Array]) -> bytes:
     made = BytesIO()
     archive = ZipFile(made, "w")  # no `with`: its end would hide an interrupt
@@ -303,10 +280,9 @@ def read_npz(data: bytes) -> dict[str, Array]:
 
 
 FORMATS: dict[str, tuple[Callable[[Mapping[str, Array]], bytes | str], Callable[[bytes], Any]]] = {
-    ".json": (write_json, read_json), ".npz": (write_npz, read_npz)
-}  # fmt: skip
-
-
-def words(names: Iterable[str], most: int = 4) -> str:
-    listed: Sequence[str] = list(names)
-    return ", ".join([*listed[:most], *["…"] * (len(listed) > most)]) or "no parameters"
+    ".json": (
+        lambda state: json.dumps(state, default=np.ndarray.tolist),
+        lambda data: json.loads(data.decode("utf-8"), object_pairs_hook=unique),
+    ),
+    ".npz": (write_npz, read_npz),
+}

@@ -2,6 +2,8 @@
 
 The steps of SGD, momentum (also Nesterov's), Adam, AdamW, weight decay and clipping are PyTorch's.
 A loop of your own may also hand `step` the gradient of a program, which leaves none in the nodes.
+Read optimizers.py first, with schedules.py; then training.py (`fit`), which stands on data.py,
+objective.py and history.py.
 
 >>> from microgrid import Value, optim
 >>> w = Value(2.0, "w")
@@ -14,15 +16,11 @@ A loop of your own may also hand `step` the gradient of a program, which leaves 
 True
 """
 
-from microgrid.optim import schedules as schedules
-from microgrid.optim.history import History as History
-from microgrid.optim.optimizers import SGD as SGD
-from microgrid.optim.optimizers import Adam as Adam
-from microgrid.optim.optimizers import AdamW as AdamW
-from microgrid.optim.optimizers import Optimizer as Optimizer
-from microgrid.optim.schedules import cosine as cosine
-from microgrid.optim.schedules import exponential as exponential
-from microgrid.optim.schedules import linear as linear
-from microgrid.optim.schedules import step_decay as step_decay
-from microgrid.optim.training import DivergedError as DivergedError
-from microgrid.optim.training import fit as fit
+from microgrid.optim import schedules
+from microgrid.optim.history import History
+from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
+from microgrid.optim.schedules import cosine, exponential, linear, step_decay
+from microgrid.optim.training import DivergedError, fit
+
+__all__ = ["SGD", "Adam", "AdamW", "DivergedError", "History", "Optimizer", "cosine", "exponential"]
+__all__ += ["fit", "linear", "schedules", "step_decay"]

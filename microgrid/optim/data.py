@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.errors import NumberError, ShapeError
+from microgrid.matrices.arrays import Array
 from microgrid.program.structure import matrix_of
 
-Array = NDArray[Any]
 EXPECTED = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"
 
 
@@ -70,6 +69,5 @@ def batches(
         yield data
         return
     order = rng.permutation(len(data[0]))
-    for first in range(0, len(order), size):
-        chosen = order[first : first + size]
+    for chosen in np.split(order, range(size, len(order), size)):
         yield tuple([x[chosen] for x in data])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microgrid.views.tables import html_table, short
+from microgrid.views.wording import plural
 
 
 class History:
@@ -36,7 +37,7 @@ class History:
     def __str__(self) -> str:
         curves = [f"{x} {short(self[x][0])} → {short(self[x][-1])}" for x in self.names]
         why = f" ({self.stopped})" if self.stopped else ""
-        count = f"{len(self)} epoch{'s' * (len(self) != 1)}, {len(self.steps)} steps"
+        count = f"{plural(len(self), 'epoch')}, {len(self.steps)} steps"
         return f"<{', '.join([count + why, *curves])}>"
 
     __repr__ = __str__

@@ -7,17 +7,16 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.calculus import gradients, scalar
 from microgrid.engine.errors import GraphError, ParameterError, ShapeError
 from microgrid.engine.functions import refusal, total
 from microgrid.engine.value import Value, topological
-from microgrid.nn.module import keeper
+from microgrid.nn.module import holders, put_back
 from microgrid.program import Program
 from microgrid.program.structure import is_model, structure_of, without_model
+from microgrid.program.tape import Floats
 
-Array = NDArray[np.float64]
 Data = Sequence[Any]  # arrays with the samples along their first axis
 
 
@@ -41,8 +40,13 @@ class Objective:
                 )
             self.check_names(f)
             self.run = f.batched((None, *[0] * arguments)) if arguments else f
-        else:
-            check_arguments(f, 1 + arguments)
+        elif not callable(f):
+            raise ParameterError(f"fit takes a function or a program of it, got {f!r}")
+        elif reason := refusal(f, 1 + arguments):
+            raise ShapeError(
+                f"f(parameters, *sample) is called with {1 + arguments} arguments here, the "
+                f"parameters and one from each array of data: {reason}"
+            )
 
     def check_names(self, program: Program) -> None:
         """ShapeError if the program was recorded with parameters of other names, in this order."""
@@ -65,18 +69,18 @@ class Objective:
                         said += f"; nn.one_hot({name}, {shape[0]}) makes rows of class numbers"
                     raise ShapeError(said)
 
-    def start(self) -> Array:
+    def start(self) -> Floats:
         """The numbers of the parameters as they are now."""
         return self.structure.flatten(self.parameters, "parameters")
 
-    def shaped(self, numbers: Array) -> Any:
+    def shaped(self, numbers: Floats) -> Any:
         """A row of numbers in the structure of the parameters; a Module's own parameters change."""
         if not is_model(self.parameters):
             return self.structure.unflatten(numbers.copy())
         self.parameters.set_parameters(numbers.tolist())
         return self.parameters
 
-    def value_and_grad(self, numbers: Array, batch: Data) -> tuple[float, Array]:
+    def value_and_grad(self, numbers: Floats, batch: Data) -> tuple[float, Floats]:
         """The mean loss of the batch, and its gradient."""
         if isinstance(self.f, Program):
             losses, found = self.run.value_and_grad(self.structure.unflatten(numbers), *batch)
@@ -95,44 +99,30 @@ class Objective:
             raise GraphError("the loss does not depend on the parameters: compute it with the "
                              "first argument of the function")  # fmt: skip
 
-    def loss(self, numbers: Array, batch: Data) -> float:
+    def loss(self, numbers: Floats, batch: Data) -> float:
         """The mean loss of the batch."""
         if isinstance(self.f, Program):
             return float(np.mean(self.run(self.structure.unflatten(numbers), *batch)))
         return float(np.mean([y.data for y in self.graphs(numbers, batch)[1]]))
 
-    def graphs(self, numbers: Array, batch: Data) -> tuple[list[Value], list[Value]]:
+    def graphs(self, numbers: Floats, batch: Data) -> tuple[list[Value], list[Value]]:
         """The parameters as nodes (a Module's own), and the loss of each sample as a graph of them.
 
-        f may change the containers of parameters and samples: each call gets them unchanged.
+        f may change the containers of parameters and samples: each call gets them unchanged. A
+        whole number of a sample is Python's, which does not wrap around.
         """
         f: Any = self.f
-        samples = [tuple(map(own, row)) for row in zip(*batch)] if batch else [()]
+        rows = zip(*batch) if batch else [()]
+        samples = [[x.item() if isinstance(x, np.integer) else copy(x) for x in r] for r in rows]
         if not is_model(self.parameters):
             nodes = [Value(x) for x in numbers.tolist()]
             leaves, nested = np.array(nodes, dtype=object), self.structure.unflatten
             return nodes, [scalar(f(nested(leaves.copy()), *row)) for row in samples]
         model = self.shaped(numbers)
-        nodes, put_back, losses = model.parameters(), keeper(model), []
+        nodes, kept, losses = model.parameters(), holders(model), []
         for row in samples:
             try:
                 losses.append(scalar(f(model, *row)))
             finally:
-                put_back()
+                put_back(kept)
         return nodes, losses
-
-
-def own(x: Any) -> Any:
-    """A sample that f may change; a whole number as Python's, which does not wrap around."""
-    return x.item() if isinstance(x, np.integer) else copy(x)
-
-
-def check_arguments(f: Any, count: int) -> None:
-    """An error unless f is a function that can be called with so many arguments."""
-    if not callable(f):
-        raise ParameterError(f"fit takes a function or a program of it, got {f!r}")
-    if reason := refusal(f, count):
-        raise ShapeError(
-            f"f(parameters, *sample) is called with {count} arguments here, the parameters and one "
-            f"from each array of data: {reason}"
-        )

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import ParameterError, ShapeError
@@ -17,8 +16,8 @@ from microgrid.engine.settings import number
 from microgrid.engine.value import Value, peek_grad
 from microgrid.nn.module import Module
 from microgrid.optim.schedules import Schedule
-
-Array = NDArray[np.float64]
+from microgrid.program.tape import Floats
+from microgrid.views.wording import plural
 
 
 class Optimizer(ABC):
@@ -45,14 +44,11 @@ class Optimizer(ABC):
         if not callable(lr):
             number("the learning rate", lr, "above 0", " or a schedule")
         self.weight_decay = number("weight_decay", weight_decay, "from 0 on")
-        self.clip_norm = clip_norm
-        if clip_norm is not None:
-            self.clip_norm = number("clip_norm", clip_norm, "above 0")
+        self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, "above 0")
         _ = self.rate  # a schedule that gives no rates fails here, not in the first step
 
     def __repr__(self) -> str:
-        counts = {"parameter": len(self.parameters), "step": self.steps}
-        of, done = [f"{n} {name}{'s' * (n != 1)}" for name, n in counts.items()]
+        of, done = plural(len(self.parameters), "parameter"), plural(self.steps, "step")
         return f"<{type(self).__name__} of {of}, lr={self.lr}, {done} done>"
 
     @property
@@ -96,32 +92,30 @@ class Optimizer(ABC):
         for p, x in zip(self.parameters, new.tolist()):
             p.data = x
 
-    def updated(self, numbers: Array, gradient: Array) -> Array:
+    def updated(self, numbers: Floats, gradient: Floats) -> Floats:
         """The numbers after one step, as a new array."""
         if self.steps and self.size != len(numbers):
-            raise ParameterError(
-                f"this optimizer remembers {self.size} parameters; make a new one for "
-                f"{len(numbers)}"
-            )
+            remembers = f"this optimizer remembers {self.size} parameters"
+            raise ParameterError(f"{remembers}; make a new one for {len(numbers)}")
         rate, self.size = self.rate, len(numbers)
         numbers, gradient = self.decayed(numbers, self.clipped(gradient), rate)
         new = numbers - rate * self.update_direction(gradient)
         self.steps += 1
         return new
 
-    def clipped(self, gradient: Array) -> Array:
+    def clipped(self, gradient: Floats) -> Floats:
         """The gradient, scaled to the length `clip_norm` where it is longer."""
         if self.clip_norm is None:
             return gradient
         length = math.hypot(*gradient)  # a sum of squares would over- or underflow
         return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # PyTorch adds 1e-6, too
 
-    def decayed(self, numbers: Array, gradient: Array, rate: float) -> tuple[Array, Array]:
+    def decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
         """The numbers and the gradient, one of them changed by the weight decay."""
         return numbers, gradient + self.weight_decay * numbers if self.weight_decay else gradient
 
     @abstractmethod
-    def update_direction(self, gradient: Array) -> Array:
+    def update_direction(self, gradient: Floats) -> Floats:
         """The update, before it is multiplied by the learning rate."""
 
 
@@ -153,7 +147,7 @@ class SGD(Optimizer):
         self.nesterov = bool(nesterov)
         self.velocity: Any = 0.0
 
-    def update_direction(self, gradient: Array) -> Array:
+    def update_direction(self, gradient: Floats) -> Floats:
         self.velocity = self.momentum * self.velocity + gradient
         ahead = gradient + self.momentum * self.velocity if self.nesterov else self.velocity
         return np.asarray(ahead)
@@ -179,7 +173,7 @@ class Adam(Optimizer):
         self.first: Any = 0.0
         self.second: Any = 0.0
 
-    def update_direction(self, gradient: Array) -> Array:
+    def update_direction(self, gradient: Floats) -> Floats:
         (a, b), t = self.betas, self.steps + 1
         self.first = a * self.first + (1 - a) * gradient
         self.second = b * self.second + (1 - b) * gradient * gradient
@@ -200,7 +194,7 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay, clip_norm)
 
-    def decayed(self, numbers: Array, gradient: Array, rate: float) -> tuple[Array, Array]:
+    def decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
         return numbers * (1 - rate * self.weight_decay), gradient
 
 

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from microgrid.engine.settings import number, whole
 
 Schedule = Callable[[int], float]
+RATES = {"start": "from 0 on", "end": "from 0 on", "factor": "above 0"}
+COUNTS = {"steps": 0, "warmup": 0, "every": 1}  # the least of each
 
 
-def check_rates(**rates: float) -> None:
-    """ParameterError unless all are finite and none is negative."""
-    for name, x in rates.items():
-        number(name, x, "from 0 on")
+class Checked:
+    """Its settings are looked at by name: ParameterError for what nothing can mean."""
+
+    def __post_init__(self) -> None:
+        for name, x in vars(self).items():
+            if name in RATES:
+                number(name, x, RATES[name])
+            elif name in COUNTS:
+                whole(name, x, COUNTS[name])
 
 
 def power(factor: float, n: int) -> float:
@@ -26,7 +33,7 @@ def power(factor: float, n: int) -> float:
 
 
 @dataclass(frozen=True)
-class linear:
+class linear(Checked):
     """From start to end in this many steps; then it stays at end.
 
     >>> [linear(1.0, 0.0, steps=4)(k) for k in (0, 1, 4, 9)]
@@ -37,48 +44,35 @@ class linear:
     end: float
     steps: int
 
-    def __post_init__(self) -> None:
-        check_rates(start=self.start, end=self.end)
-        whole("steps", self.steps, 0)
-
     def __call__(self, k: int) -> float:
         return self.start + (self.end - self.start) * min(k / max(self.steps, 1), 1.0)
 
 
 @dataclass(frozen=True)
-class exponential:
+class exponential(Checked):
     """start · factorᵏ."""
 
     start: float
     factor: float
-
-    def __post_init__(self) -> None:
-        check_rates(start=self.start)
-        number("factor", self.factor, "above 0")
 
     def __call__(self, k: int) -> float:
         return self.start * power(self.factor, k)
 
 
 @dataclass(frozen=True)
-class step_decay:
+class step_decay(Checked):
     """start, multiplied by factor after every `every` steps."""
 
     start: float
     factor: float
     every: int
 
-    def __post_init__(self) -> None:
-        check_rates(start=self.start)
-        number("factor", self.factor, "above 0")
-        whole("every", self.every, 1)
-
     def __call__(self, k: int) -> float:
         return self.start * power(self.factor, k // self.every)
 
 
 @dataclass(frozen=True)
-class cosine:
+class cosine(Checked):
     """Up from 0 to start in `warmup` steps, then down along half a cosine, to end after `steps`.
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts.
@@ -88,11 +82,6 @@ class cosine:
     steps: int
     end: float = 0.0
     warmup: int = 0
-
-    def __post_init__(self) -> None:
-        check_rates(start=self.start, end=self.end)
-        whole("steps", self.steps, 0)
-        whole("warmup", self.warmup, 0)
 
     def __call__(self, k: int) -> float:
         if k < self.warmup:

@@ -19,12 +19,13 @@ from microgrid.nn.initial import generator
 from microgrid.nn.module import Module
 from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
-from microgrid.optim.objective import Array, Data, Objective
+from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import Optimizer
 from microgrid.program import Program
+from microgrid.program.tape import Floats
 
 Callback = Callable[[History], Any]  # True ends the training
-Found = TypeVar("Found", float, tuple[float, Array])
+Found = TypeVar("Found", float, tuple[float, Floats])
 
 
 class DivergedError(MicrogridError, ArithmeticError):
@@ -119,16 +120,15 @@ class Training:
 
     def learn(self, optimizer: Optimizer, batches: Iterable[Data]) -> float:
         """Move the parameters once for each batch; the mean loss of the samples on the way."""
-        losses, sizes, self.epoch = [], [], len(self.history)
+        sizes, self.epoch = [], len(self.history)
         for batch in batches:
             loss, gradient = self.finite(self.objective.value_and_grad, batch)
             with np.errstate(over="ignore", invalid="ignore"):
                 self.numbers = optimizer.updated(self.numbers, gradient)
-            losses.append(loss)
             sizes.append(len(batch[0]) if batch else 1)
             self.history.steps.append(loss)
         self.objective.check_dependence()
-        return float(np.average(losses, weights=sizes))
+        return float(np.average(self.history.steps[-len(sizes) :], weights=sizes))
 
     def measure(self, loss: float, metrics: Mapping[str, Callable[[Any], float]]) -> None:
         """Add this epoch to the history, and keep the parameters if they are the best so far."""
@@ -136,8 +136,8 @@ class Training:
         if self.validation:
             row["validation"] = self.finite(self.objective.loss, self.validation)
         history.parameters = self.objective.shaped(self.numbers)
-        measured = {name: metric(history.parameters) for name, metric in metrics.items()}
-        history.epochs.append(row | {name: float(x) for name, x in measured.items()})
+        row |= {name: float(metric(history.parameters)) for name, metric in metrics.items()}
+        history.epochs.append(row)
         now = row[self.watched]
         if self.patience is not None and not self.validation:  # of the last numbers of the epoch
             now = self.finite(self.objective.loss, self.data)
@@ -159,7 +159,7 @@ class Training:
         chosen = self.best_numbers if best else self.numbers
         self.history.parameters = self.objective.shaped(chosen)
 
-    def finite(self, measure: Callable[[Array, Data], Found], batch: Data) -> Found:
+    def finite(self, measure: Callable[[Floats, Data], Found], batch: Data) -> Found:
         """The loss of a batch, or loss and gradient; DivergedError unless they are finite."""
         try:
             found = measure(self.numbers, batch)

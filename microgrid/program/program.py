@@ -11,7 +11,7 @@ import numpy as np
 
 from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
 from microgrid.engine.errors import GraphError
-from microgrid.engine.rule_ops import identity
+from microgrid.engine.ops import identity
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine

@@ -1,4 +1,4 @@
-"""No concrete reads while a function is recorded: other numbers might take another branch."""
+"""A function that is recorded must not read numbers: others might take another branch."""
 
 from __future__ import annotations
 

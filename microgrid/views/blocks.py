@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import isqrt
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import scope_of
+from microgrid.engine.numeric import largest
 from microgrid.engine.value import Constant, Value, peek_grad
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture
@@ -116,26 +118,18 @@ def by_depth(order: list[Value]) -> Blocks:
     deepest, gates = max(depth.values()), Counter(depth.values())
     change = Counter(depth[v] for v in last)
     change.subtract(last.values())
-    below, crossing = [0], [0]  # gates and wires that cross, at the upper border of each depth
-    for d in range(1, deepest + 1):
-        below.append(below[-1] + gates[d])
-        crossing.append(crossing[-1] + change[d])
+    # Gates above, and wires that cross, the lower border of each depth.
+    above, crossing = ([*accumulate(x[d] for d in range(deepest))] for x in (gates, change))
     band = len(depth) / min(MOST_BANDS, isqrt(len(depth)))
-    borders: dict[int, tuple[int, float]] = {}  # the best border around each ideal one
-    nearest: dict[int, int] = {}
+    borders: dict[int, list[tuple[int, float, int]]] = {}  # those around each ideal one
     for d in range(1, deepest):
-        ideal = round(below[d] / band)
-        cost = crossing[d], abs(below[d] - ideal * band)
-        if 0 < ideal < len(depth) / band and cost < borders.get(ideal, (len(depth), 0.0)):
-            borders[ideal], nearest[ideal] = cost, d
-    cuts = [0, *sorted(nearest.values()), deepest]
+        ideal = round(above[d] / band)
+        if 0 < ideal < len(depth) / band:
+            cost = crossing[d], abs(above[d] - ideal * band), d
+            borders.setdefault(ideal, []).append(cost)
+    cuts = [0, *[min(around)[-1] for _, around in sorted(borders.items())], deepest]
     names = [f"depth {a + 1}–{b}" if a + 1 < b else f"depth {b}" for a, b in pairwise(cuts)]
-    of_depth = {
-        d: Block(name, a)
-        for name, (a, b) in zip(names, pairwise(cuts))
-        for d in range(a + 1, b + 1)
-    }
-    return {v: of_depth[d] for v, d in depth.items()}
+    return {v: Block(names[i := bisect_left(cuts, d) - 1], cuts[i]) for v, d in depth.items()}
 
 
 # What the blocks and the wires between them show.
@@ -158,8 +152,7 @@ def draw_blocks(
         for p in v.parents:
             if not isinstance(p, Constant) and blocks.get(p) != block:
                 users.setdefault(p, set()).add(ids[block])
-    content: list[list[Value]] = [[] for _ in ids]
-    outputs: list[list[Value]] = [[] for _ in ids]
+    content, outputs = ([list[Value]() for _ in ids] for _ in range(2))
     for v in order:
         for i in {ids[blocks[v]]} if v.op else users.get(v, ()):
             content[i].append(v)
@@ -204,19 +197,15 @@ def summary(title: str, nodes: list[Value], expected: dict[Value, Number], digit
     """A block's name, its numbers of gates and leaves, and its largest |gradient| after a pass."""
     gates = sum(v.op is not None for v in nodes)
     lines = [plural(gates, "gate"), plural(len(nodes) - gates, "leaf", "leaves")]
-    grads = [g for g in map(peek_grad, nodes) if g is not None]
-    expected_grads = [expected.get(v, 0) for v in nodes]
-    now, later = (f"max |grad| {decimals(largest(g), digits)}" for g in (grads, expected_grads))
+    grads = [abs(g) for g in map(peek_grad, nodes) if g is not None]
+    expected_grads = [abs(expected.get(v, 0)) for v in nodes]
+    now, later = (f"max |grad| {decimals(largest(g or [0]), digits)}"
+                  for g in (grads, expected_grads))  # fmt: skip
     lines.append(now if grads else " ")
     width = max(extent(title, 15), *(extent(line, 11) for line in (*lines, later)))
     top = f'<td width="{width}" height="20"><font point-size="14"><b>{text(title)}</b></font></td>'
     rows = [f'<td height="15"><font point-size="11">{text(line)}</font></td>' for line in lines]
     return table(top, *rows)
-
-
-def largest(numbers: Iterable[Number]) -> Number:
-    """The largest |number|, and nan where there is one."""
-    return max(map(abs, numbers), key=lambda x: (x != x, x), default=0)
 
 
 def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits: int) -> str:

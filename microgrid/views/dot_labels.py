@@ -39,11 +39,16 @@ def wire(name: str, value: Text | None, gradient: Text | None, note: str = "") -
     room = extent(before) if name and value is None else 0
     above = room + BOX if value is None else extent(before + value.widest)
     below = room + BOX if gradient is None else extent(gradient.widest)
-    return over_line(
-        box(prefix, room) if value is None else prefix + value.html,
-        box("", room) if gradient is None else gradient.html,
-        max(40, above, below, extent(note)), colored(NOTE, text(note)),
-    )  # fmt: skip
+    width = max(40, above, below, extent(note))
+    cell = '<td colspan="3" height="18">{}</td>'.format
+    # Edges join the line, port `line`, 2 points from its ends: dot ends them 1 point short of it.
+    line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
+    return table(
+        cell(box(prefix, room) if value is None else prefix + value.html),
+        line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
+        cell(box("", room) if gradient is None else gradient.html),
+        *[cell(colored(NOTE, text(note)))] * bool(note),
+    )
 
 
 def box(before: str = "", room: int = 0) -> str:
@@ -96,22 +101,9 @@ def terms(shares: Sequence[Number], earlier: Number, digits: int) -> str:
     return " ".join(found)
 
 
-def over_line(above: str, below: str, width: int, note: str = "") -> str:
-    """A wire: what is written above and below its line, which edges join at port `line`."""
-    # The edges join the line 2 points from its ends: dot ends them 1 point short of a port.
-    line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
-    return table(
-        f'<td colspan="3" height="18">{above}</td>',
-        line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
-        f'<td colspan="3" height="18">{below}</td>',
-        *([f'<td colspan="3" height="18">{note}</td>'] if note else []),
-    )
-
-
 def table(*rows: str, lines: int = 0) -> str:
-    look = f'border="0" cellborder="{lines}" cellspacing="0" cellpadding="1" color="{FRAME}"'
-    look = look if lines else look[: look.rindex(" ")]
-    return f"<table {look}>{''.join([f'<tr>{row}</tr>' for row in rows])}</table>"
+    look = f'cellborder="{lines}" cellspacing="0" cellpadding="1"' + f' color="{FRAME}"' * lines
+    return f'<table border="0" {look}>{"".join([f"<tr>{row}</tr>" for row in rows])}</table>'
 
 
 def extent(words: str, size: int = 12) -> int:
@@ -131,10 +123,6 @@ def name_html(label: str, size: int = 14) -> str:
 
 def colored(color: str, words: str) -> str:
     return f'<font color="{color}">{words}</font>' if words else ""  # DOT has no empty font
-
-
-def html_like(label: str) -> str:
-    return f"<{label}>" if label else ""
 
 
 def text(words: str) -> str:

@@ -9,38 +9,25 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
-from types import MappingProxyType
-from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import LabelError
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
-from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
+from microgrid.views.notation import NO_NAMES, caption
 from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, RED, decimals
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
-NO_NOTES: Mapping[Value, str] = MappingProxyType({})
-
-
-class Blanks(NamedTuple):
-    """The nodes whose value or gradient is an empty box."""
-
-    values: frozenset[Value] = frozenset()
-    gradients: frozenset[Value] = frozenset()
-
-
-NO_BLANKS = Blanks()
 
 
 def draw(
     root: Value, digits: int = 2, engine: str | None = None, prefix: str = "", *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
-    notes: Mapping[Value, str] = NO_NOTES,
+    notes: Mapping[Value, str] = NO_NAMES,
     blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
 ) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
@@ -60,14 +47,13 @@ def draw(
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
-    blanks = Blanks(frozenset(blank_values), frozenset(blank_gradients))
-    if any(blanks) and level == "blocks":
-        raise LabelError("level 'blocks': only a picture of gates has blanks to fill in")
     picture, order = Picture(engine, prefix), topological(root)
-    numbers = Numbers(order, digits, blanks)
+    numbers = Numbers(order, digits, blank_values, blank_gradients)
+    blanks = numbers.blank_values | numbers.blank_gradients
+    if blanks and level == "blocks":
+        raise LabelError("level 'blocks': only a picture of gates has blanks to fill in")
     gates = sum(v.op is not None for v in order)
-    folded = level == "blocks" or (level is None and gates > max_gates and not any(blanks))
-    if root.op and folded:
+    if root.op and (level == "blocks" or (level is None and gates > max_gates and not blanks)):
         draw_blocks(picture, order, numbers.expected, digits)
     else:
         draw_gates(picture, order, numbers, share_leaves, notes)
@@ -81,8 +67,12 @@ class Numbers:
     picture all the same.
     """
 
-    def __init__(self, order: list[Value], digits: int, blanks: Blanks = NO_BLANKS) -> None:
-        self.order, self.digits, self.blanks = order, digits, blanks
+    def __init__(
+        self, order: list[Value], digits: int,
+        blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
+    ) -> None:  # fmt: skip
+        self.order, self.digits = order, digits
+        self.blank_values, self.blank_gradients = {*blank_values}, {*blank_gradients}
         self.shares: dict[Value, list[Share]] = {}
 
     @cached_property
@@ -94,16 +84,16 @@ class Numbers:
             return {}
 
     def value(self, v: Value) -> Text | None:
-        return None if v in self.blanks.values else inked(GREEN, decimals(v.data, self.digits))
+        return None if v in self.blank_values else inked(GREEN, decimals(v.data, self.digits))
 
     def gradient(self, v: Value) -> Text | None:
-        blank = v in self.blanks.gradients
-        return None if blank else self.passed(peek_grad(v), self.expected.get(v, 0))
+        passed = self.passed(peek_grad(v), self.expected.get(v, 0))
+        return None if v in self.blank_gradients else passed
 
     def share(self, v: Value, k: int) -> Text:
         """What gate v sent back to its operand k."""
         sent, expected = self.sent(v)[k]
-        return self.passed(None if v.parents[k] in self.blanks.gradients else sent, expected)
+        return self.passed(None if v.parents[k] in self.blank_gradients else sent, expected)
 
     def sent(self, v: Value) -> list[Share]:
         """What gate v sent back to each operand."""
@@ -111,10 +101,9 @@ class Numbers:
         if v not in self.shares:
             self.shares[v], later = [(None, 0)] * len(v.parents), self.expected.get(v, 0)
             with suppress(Exception):
-                locals_ = [0 if local is NO_PATH else local for _, local in edges(v, v.op)]
+                locals_ = [0 if x is NO_PATH else x for _, x in edges(v, v.op)]
                 grad = peek_grad(v)
-                passed = [None if grad is None else grad * local for local in locals_]
-                self.shares[v] = list(zip(passed, [later * local for local in locals_]))
+                self.shares[v] = [(None if grad is None else grad * x, later * x) for x in locals_]
         return self.shares[v]
 
     def passed(self, gradient: Number | None, expected: Number) -> Text:
@@ -133,15 +122,15 @@ class Numbers:
 
 def draw_gates(
     picture: Picture, order: list[Value], numbers: Numbers, share_leaves: bool = True,
-    notes: Mapping[Value, str] = NO_NOTES,
+    notes: Mapping[Value, str] = NO_NAMES,
 ) -> None:  # fmt: skip
     """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
-    root, blank = order[-1], numbers.blanks.values | numbers.blanks.gradients
+    root, blank = order[-1], numbers.blank_values | numbers.blank_gradients
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
     uses = Counter(p for v in order for p in v.parents)
-    repeated = [v for v in index if not (share_leaves or v.op) and uses[v] > 1]
-    sums: dict[Value, list[Share]] = {v: [] for v in repeated}  # of the copies
-    leftmost: list[str] = []
+    # The shares of the copies of each leaf that is repeated, and the copies farthest to the left.
+    sums = {v: list[Share]() for v in index if not (share_leaves or v.op) and uses[v] > 1}
+    leftmost = list[str]()
     with_shares = bool(sums) or sum(v.op is not None for v in order) <= SHARES_UP_TO
     if len(index) > HURRY_FROM:
         picture.attr(nslimit="1", mclimit="0.2")
@@ -159,7 +148,7 @@ def draw_gates(
             if p in sums:
                 tail = f"{index[p]}-{i}-{k}"
                 sums[p].append(numbers.sent(v)[k])
-                share = None if p in numbers.blanks.gradients else numbers.share(v, k)
+                share = None if p in numbers.blank_gradients else numbers.share(v, k)
                 put_wire(picture, tail, p, wire("", numbers.value(p), share))
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
-from microgrid.views.captions import NAMES
 from microgrid.views.formula import LATEX
-from microgrid.views.notation import write
-from microgrid.views.tables import Table, latex_table, short, shortened
+from microgrid.views.notation import NAMES, write
+from microgrid.views.tables import Table, short, shortened
+from microgrid.views.wording import plural
 
 
 class Row(NamedTuple):
@@ -40,19 +40,16 @@ class Explanation(Table):
         self.root, self.rows, self.names = root, rows, names
         self.start = f"{names[root]} = {short(root.data)}, upstream 1"
 
-    def cells(self) -> list[tuple[str, ...]]:
-        return [(r.gate, r.role, r.parent, *map(short, r[3:7])) for r in self.rows]
-
-    def latex(self) -> str:
-        """The table as a LaTeX array."""
-        names = latex_names(self.names)
-        children = dict.fromkeys(r.child_node for r in self.rows)
-        gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in children}
-        cells = [
-            (gates[r.child_node], rf"\text{{{r.role}}}", names[r.parent_node], *map(short, r[3:7]))
-            for r in self.rows
-        ]
-        return latex_table(self.head, cells, self.left)
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        words = [(r.gate, r.role, r.parent) for r in self.rows]
+        if latex:
+            names = latex_names(self.names)
+            gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in names if v.op}
+            words = [
+                (gates[r.child_node], rf"\text{{{r.role}}}", names[r.parent_node])
+                for r in self.rows
+            ]
+        return [(*cells, *map(short, r[3:7])) for cells, r in zip(words, self.rows)]
 
 
 class Path(NamedTuple):
@@ -72,29 +69,17 @@ class Paths(Table):
         self, paths: Sequence[Path], count: int, gradient: Any, names: dict[Value, str], end: str
     ) -> None:
         self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
-        many = "1 path" if count == 1 else f"{count} paths"
-        self.start = f"{many}, {end} = {short(gradient)}"
+        self.start = f"{plural(count, 'path')}, {end} = {short(gradient)}"
         self.foot = (("sum over all paths", "", short(gradient)),)
 
-    def cells(self) -> list[tuple[str, ...]]:
-        return self.chains(self.names, " → ", " · ", "{}")
-
-    def latex(self) -> str:
-        """The table as a LaTeX array."""
-        cells = self.chains(latex_names(self.names), r" \to ", r" \cdot ", r"\text{{{}}}")
-        return latex_table(self.head, cells, self.left)
-
-    def chains(
-        self, names: dict[Value, str], to: str, times: str, words: str
-    ) -> list[tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = [
-            (
-                to.join(shortened([names[v] for v in path.nodes])),
-                times.join(shortened(list(map(short, path.locals)))) or "1",
-                short(path.product),
-            )
-            for path in self.paths
-        ]
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        names, to, times, words = self.names, " → ", " · ", "{}"
+        if latex:
+            names, to, times, words = latex_names(names), r" \to ", r" \cdot ", r"\text{{{}}}"
+        rows = list[tuple[str, ...]]()
+        for nodes, locals_, product in self.paths:
+            factors = times.join(shortened(list(map(short, locals_)))) or "1"
+            rows.append((to.join(shortened([names[v] for v in nodes])), factors, short(product)))
         left_out = self.count - len(rows)
         return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
 
@@ -124,17 +109,12 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
     if of is not None:
         return paths_between(of, order, names, most)
     rows: list[Row] = []
-    gates: dict[Value, str] = {}
+    gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
 
-    def trace(
-        child: Value, parent: Value, local: Any, upstream: Any, share: Any, sum_: Any
-    ) -> None:
-        if not isinstance(parent, Constant):
-            assert child.op is not None
-            if child not in gates:  # once a gate, not once a share: a sum may have many operands
-                gates[child] = f"{names[child]} = {write(child, NAMES, names)}"
-            operands = names[parent], local, upstream, share, sum_, child, parent
-            rows.append(Row(gates[child], child.op.role, *operands))
+    def trace(child: Value, parent: Value, *numbers: Any) -> None:
+        if child.op is not None and not isinstance(parent, Constant):
+            words = gates[child], child.op.role, names[parent]
+            rows.append(Row._make((*words, *numbers, child, parent)))
 
     accumulate(order, seed(root, 1), trace=trace)
     return Explanation(root, rows, names)
@@ -149,8 +129,7 @@ def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: 
         if v is of:
             count[v] = 1
         elif v.op is not None:
-            open_ = [(p, local) for p, local in edges(v, v.op) if local is not NO_PATH]
-            ways[v] = [(p, local) for p, local in open_ if count.get(p)]
+            ways[v] = [(p, x) for p, x in edges(v, v.op) if x is not NO_PATH and count.get(p)]
             count[v] = sum(count[p] for p, _ in ways[v])
     listed = list(islice(walk(root, of, ways), most)) if count.get(root) else []
     gradient = accumulate(order, seed(root, 1)).get(of, like(of, 0))
@@ -174,21 +153,17 @@ def walk(root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]) ->
         yield Path(tuple(nodes), tuple(locals_), prod(locals_))
 
 
-def names_of(order: Iterable[Value]) -> dict[Value, str]:
+def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """A name for every node: its label, the number of a constant, else n and its place."""
-    nodes = list(order)
-    auto = "node" if any(re.fullmatch(r"n\d+", v.label) for v in nodes) else "n"
+    auto = "node" if any(re.fullmatch(r"n\d+", v.label) for v in order) else "n"
     return {
         v: short(v.data) if isinstance(v, Constant) else v.label or f"{auto}{i}"
-        for i, v in enumerate(nodes)
+        for i, v in enumerate(order)
     }
 
 
 def latex_names(names: dict[Value, str]) -> dict[Value, str]:
     """The names in LaTeX, n_{5} for n5, and of constants the numbers."""
-    return {
-        v: LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
-        if not isinstance(v, Constant)
-        else LATEX.number(v.data)[0]
-        for v, name in names.items()
-    }
+    return {v: LATEX.number(v.data)[0] if isinstance(v, Constant)
+            else LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
+            for v, name in names.items()}  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import keyword
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
 from typing import Any
 
@@ -26,18 +27,10 @@ BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     for sign, entry in SIGNS.items()
     if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.BinOp)
 }
-UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
+UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: neg, ast.UAdd: pos}
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
+    ast.Lt: lt, ast.LtE: le, ast.Gt: gt, ast.GtE: ge, ast.Eq: eq, ast.NotEq: ne,
+}  # fmt: skip
 
 
 def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
@@ -57,9 +50,7 @@ LISTS = {  # functions: how many lists come first, at least and at most
     for name, function in CALLS.items()
     if (lists := lists_of(function))
 }
-KEYS = str.maketrans(
-    {"·": "*", "⋅": "*", "×": "*", "÷": "/", "^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
-)  # fmt: skip
+KEYS = str.maketrans(dict(zip("·⋅×÷^≤≥≠", ["*", "*", "*", "/", "**", "<=", ">=", "!="])))
 RAISES, LOWERS = [re.compile(f"[{''.join(t.values())}]+") for t in (RAISED, LOWERED)]
 ON_LINE = str.maketrans({c: plain for t in (RAISED, LOWERED) for plain, c in t.items()})
 ALLOWED = (
@@ -95,16 +86,13 @@ def parse(text: str, numbers: Mapping[str, float]) -> Value:
     """
     reader = Reader(text, {name: Value(x, name) for name, x in numbers.items()})
     root, tree = reader.root(), reader.tree
-    unused = [name for name in numbers if name not in reader.used]
-    if unused:
+    if unused := [name for name in numbers if name not in reader.used]:
         has = "has a number but is" if len(unused) == 1 else "have numbers but are"
         raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
-    if isinstance(root, bool):
-        raise reader.error(tree, f"the expression must give one number, not a truth: {CHOICE}")
-    if isinstance(root, list):
+    if isinstance(root, bool | list):
+        what = f"a list of {len(root)}" if isinstance(root, list) else f"a truth: {CHOICE}"
         point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
-        many = f"a list of {len(root)}{point}"
-        raise reader.error(tree, f"the expression must give one number, not {many}")
+        raise reader.error(tree, f"the expression must give one number, not {what}{point}")
     return root if isinstance(root, Value) else Value(root)
 
 
@@ -133,9 +121,8 @@ class Reader:
 
     def __init__(self, text: str, leaves: Mapping[str, Value]) -> None:
         if len(text) > self.longest:
-            raise ExpressionError(
-                f"an expression of {len(text)} characters; at most {self.longest} here"
-            )
+            most = f"at most {self.longest} here"
+            raise ExpressionError(f"an expression of {len(text)} characters; {most}")
         self.text, self.leaves = typed(text), leaves
         self.used: set[str] = set()
         try:
@@ -167,8 +154,11 @@ class Reader:
         match tree:
             case ast.Constant(value=bool() | complex() | str() | bytes() | None):
                 raise self.error(tree, f"{tree.value!r} is not a real number")
-            case ast.Constant(value=int() | float()):
-                return self.number(tree)
+            case ast.Constant(value=int() | float() as number):
+                with suppress(OverflowError):
+                    if math.isfinite(number := float(number)):
+                        return number
+                raise self.error(tree, "too large for a float")
             case ast.Name(id=name):
                 return self.leaf(tree, name)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in self.binary:
@@ -214,15 +204,6 @@ class Reader:
             raise self.error(tree, f"{name} takes {plural(least, 'list')} like [x, 2]")
         return self.compute(tree, function, *xs)
 
-    def number(self, tree: ast.Constant) -> float:
-        try:
-            x = float(tree.value)  # type: ignore[arg-type]
-        except OverflowError:
-            x = math.inf
-        if math.isinf(x):
-            raise self.error(tree, "too large for a float")
-        return x
-
     def leaf(self, tree: ast.expr, name: str) -> Any:
         if name in self.leaves:
             self.used.add(name)
@@ -246,14 +227,14 @@ class Reader:
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(CALLS)}"
             raise self.error(tree, f"no function {name!r}; {hint}")
         least, most = arity(CALLS[name])
-        if given < least or (most is not None and given > most):
+        if not least <= given <= (most or given):
             takes = "at least 1 operand" if most is None else plural(most, "operand")
             takes = f"{least} to {takes}" if most and least < most else takes
-            were = "1 was" if given == 1 else f"{given} were"
             lists, _ = LISTS.get(name, (0, 0))
             hint = f"; it takes {plural(lists, 'list')} like [x, 2]" if lists else ""
             if CALLS[name] is CALLS["log"]:
                 hint = "; the logarithm to base b is log(x) / log(b)"
+            were = plural(given, "was", "were")
             raise self.error(tree, f"{name} takes {takes}, but {were} given{hint}")
         return CALLS[name]
 
@@ -270,9 +251,8 @@ class Reader:
         return at(self.text, column, message)
 
 
-def at(text: str, column: int, message: str, width: int = 60) -> ExpressionError:
-    """The error with a pointer under its place in the text."""
-    start = max(0, min(column, len(text)) - width // 2)
-    return ExpressionError(
-        f"{message}\n  {text[start : start + width]}\n  {' ' * (column - start)}^"
-    )
+def at(text: str, column: int, message: str) -> ExpressionError:
+    """The error with a pointer under its place in the text, of which 60 characters are shown."""
+    start = max(0, min(column, len(text)) - 30)
+    shown, pointer = text[start : start + 60], " " * (column - start) + "^"
+    return ExpressionError(f"{message}\n  {shown}\n  {pointer}")

@@ -50,18 +50,14 @@ def replace(target: Path, draft: Path, data: bytes, old: os.stat_result | None) 
     try:
         if old is not None:
             draft.chmod(old.st_mode)
-            if hasattr(os, "chown") and (old.st_uid, old.st_gid) != owner(draft):
-                os.chown(draft, old.st_uid, old.st_gid)
+            new, owner = draft.stat(), (old.st_uid, old.st_gid)
+            if hasattr(os, "chown") and (new.st_uid, new.st_gid) != owner:
+                os.chown(draft, *owner)
         draft.replace(target)
     except OSError as error:  # another's file, or one that is mounted alone
         if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
             raise
         target.write_bytes(data)
-
-
-def owner(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_uid, found.st_gid
 
 
 def suffix_of(

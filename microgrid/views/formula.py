@@ -25,7 +25,7 @@ GREEK |= dict(zip("αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨ�
 ESCAPED = {c: "\\" + c for c in "_{}#$%&"} | {
     " ": r"\ ", "\\": r"\backslash{}", "^": r"{\wedge}", "~": r"{\sim}", "<": "{<}", ">": "{>}",
     "-": r"\text{-}", "`": r"\text{`}", '"': r"\text{''}", "'": r"\text{'}",
-}  # fmt: skip
+} | {c: f"{{{command}}}" for c, command in GREEK.items() if len(c) == 1}  # fmt: skip
 TALL = re.compile(r"\\frac|\\sqrt|\\left|\^")
 FUNCTION_CALL = re.compile(r"[A-Za-z}\d](\\left)?\([^()]*\)$")
 PLAIN_FACTOR = re.compile(r"(?!\\mathit|\\left|\\frac|\\dots)[A-Za-z\\]")
@@ -62,7 +62,8 @@ def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
     for k, piece in enumerate(pieces[1:-1], 1):
         if piece == " " or piece.startswith(" ("):
             pieces[k] = times(operands[k - 1], piece[1:] or operands[k]) + piece[1:]
-    if pieces[0].endswith("(") and any(map(TALL.search, operands)):
+    whole = pieces[0].endswith("(") and pieces[-1].startswith(")") and "(" not in pieces[1:]
+    if whole and any(map(TALL.search, operands)):
         pieces[0], pieces[-1] = pieces[0][:-1] + r"\left(", r"\right)" + pieces[-1][1:]
     return joined(pieces, operands)
 
@@ -109,25 +110,16 @@ def name(label: str) -> str:
     w_{12} \alpha_0 \mathit{learning\_rate}
     """
     base, below = split(label)
-    letter = GREEK.get(base) or (base if len(base) == 1 and base.isascii() else "")
-    shown = letter if letter.isalpha() or letter in GREEK.values() else ""
-    shown = shown or rf"\mathit{{{escaped(base)}}}"
-    if not below:
-        return shown
-    return shown + (
-        f"_{below}" if below.isascii() and len(below) == 1 else f"_{{{escaped(below)}}}"
-    )
+    letter = base if len(base) == 1 and base.isascii() and base.isalpha() else ""
+    shown = GREEK.get(base) or letter or rf"\mathit{{{escaped(base)}}}"
+    if len(below) == 1 and below.isascii():
+        return f"{shown}_{below}"
+    return f"{shown}_{{{escaped(below)}}}" if below else shown
 
 
 def escaped(words: str) -> str:
     """The user's words as LaTeX in math mode: no command, no group, no tag of HTML."""
-    return "".join(c if c.isascii() and c.isalnum() else ESCAPED.get(c) or braced(c) for c in words)
-
-
-def braced(c: str) -> str:
-    if c in GREEK:
-        return f"{{{GREEK[c]}}}"
-    return c if c.isascii() else rf"\text{{{c}}}"
+    return "".join([ESCAPED.get(c, c if c.isascii() else rf"\text{{{c}}}") for c in words])
 
 
 def number(x: Number) -> tuple[str, int]:
@@ -148,9 +140,9 @@ def number(x: Number) -> tuple[str, int]:
     sign, digits, exponent = match.groups()
     text, strength = {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(digits, digits), ATOM
     if exponent:
-        power = f"10^{{{int(exponent)}}}"
-        one = float(digits) == 1
-        text, strength = (power, POWER) if one else (rf"{digits} \cdot {power}", PRODUCT)
+        text, strength = f"10^{{{int(exponent)}}}", POWER
+        if float(digits) != 1:
+            text, strength = rf"{digits} \cdot {text}", PRODUCT
     return ("-" + text, SIGN) if sign else (text, strength)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import signature
-from itertools import count
+from itertools import chain, count, zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,13 +26,14 @@ from microgrid.views.wording import constant, lowered, raised
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
+BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
 INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
 # For each sign: what must bind at least before it and after it, and how strongly the whole binds.
 # People leave out the brackets of a + (b + c); for Python these would be the sums of another graph.
 Signs = dict[str, tuple[int, int, int]]
-UNKNOWN = ATOM, ATOM, SUM
+UNKNOWN, LOOSE = (ATOM, ATOM, SUM), (ANY, ANY, ANY)
 FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
@@ -40,7 +41,8 @@ FOR_PEOPLE: Signs = {
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
-    "*": (PRODUCT, UNARY, PRODUCT), "/": (PRODUCT, UNARY, PRODUCT),
+    "*": (PRODUCT, UNARY, PRODUCT), "/": (PRODUCT, UNARY, PRODUCT), "**": (ATOM, UNARY, POWER),
+    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "not", "and", "or", "if", "else"], LOOSE),
 }  # fmt: skip
 
 
@@ -84,12 +86,8 @@ class Template(NamedTuple):
     strength: int
 
 
-class Part(NamedTuple):
-    """What is to be written: a node, or None for dots."""
-
-    node: Value | None
-    depth: int  # of brackets
-    operands: range = range(0)  # their places among all parts
+# A node to be written, or None for dots; its depth of brackets; the places of its operands.
+Part = tuple[Value | None, int, range]
 
 
 def write(
@@ -110,8 +108,7 @@ def write(
     for i in reversed(range(len(parts))):  # operands stand behind what is made of them
         node, _, operands = parts[i]
         if node is not None and operands:
-            texts = [written[k] for k in operands]
-            written[i] = filled(template_of(node, notation), texts, notation)
+            written[i] = filled(node, [written[k] for k in operands], notation)
         elif node is not None:
             written[i] = leaf(node, notation, names if i else NO_NAMES)
     return written[0][0]
@@ -119,31 +116,31 @@ def write(
 
 def outline(root: Value, notation: Notation, names: Mapping[Value, str], most: int) -> list[Part]:
     """The parts, the outermost first: a tree, where a shared node comes twice."""
-    parts, spent = [Part(root, 0)], 0
+    parts: list[Part] = [(root, 0, range(0))]
+    spent = 0
     widest, leading, trailing = notation.shown
     for i, (v, depth, _) in enumerate(parts):  # a list that grows
         if v is None or not v.parents or (i and v in names):
             continue
         spent += 1
         if i and (spent > most or depth > notation.deepest):
-            parts[i] = Part(None, depth)
+            parts[i] = None, depth, range(0)
             continue
         slots, start = template_of(v, notation).slots, len(parts)
-        parts[i] = Part(v, depth, range(start, start + len(v.parents)))
-        parts += [Part(p, depth) for p in v.parents]
+        parts[i] = v, depth, range(start, start + len(v.parents))
+        parts += [(p, depth, range(0)) for p in v.parents]
         for k, (operand, least, _) in enumerate(slots):
             inner = v.parents[operand]
             if len(slots) > widest and leading <= k < len(slots) - trailing:
-                parts[start + operand] = Part(None, depth)
+                parts[start + operand] = None, depth, range(0)
             elif inner.parents and not ANY < least <= template_of(inner, notation).strength:
-                parts[start + operand] = Part(inner, depth + 1)
+                parts[start + operand] = inner, depth + 1, range(0)
     return parts
 
 
-def filled(
-    template: Template, operands: list[tuple[str, int]], notation: Notation
-) -> tuple[str, int]:
-    """The template with its operands, each in brackets where it binds less than its slot asks."""
+def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tuple[str, int]:
+    """The template of v with its operands, in brackets where they bind less than its slots ask."""
+    template = template_of(v, notation)
     if template.pieces == ("", ""):  # a sum of one is its term, and binds like it
         return operands[0]
     texts = []
@@ -178,42 +175,31 @@ def parsed(op: Op, n: int, notation: Notation) -> Template:
     """Where an operation's template has its operands, and how strongly it binds."""
     text = notation.formula(op, n) or notation.call(op, [f"#{i + 1}" for i in range(n)])
     pieces = re.split(r"(?<!\\)#\d+", text)
-    beside = [(piece or " ").split() or [""] for piece in pieces]
-    for signs_between in beside[1:-1]:
-        signs_between[0] = signs_between[0] or "*"  # nothing but a space: a product
-    if beside[0] == ["-"]:
-        beside[0] = ["negative"]
     slots, strength, depth, bars = list[Slot](), notation.alone(text), 0, 0
     for k, operand in enumerate(re.findall(r"(?<!\\)#(\d+)", text)):
-        depth += len(re.findall(r"(?<!\\)[{(\[]", pieces[k]))
-        depth -= len(re.findall(r"(?<!\\)[})\]]", pieces[k]))
-        bars += pieces[k].count("|")
-        signs = ["^" if s.startswith("^") else s for s in (beside[k][-1], beside[k + 1][0])]
-        if inside := bool(depth or bars % 2):  # of brackets, where only a sum needs more of them
-            signs = [sign if sign in ("+", "-") else "" for sign in signs]
-        before, after = (notation.signs.get(sign, UNKNOWN) for sign in signs)
-        if not inside:
-            strength = min(strength, before[2], after[2])
-        first = pieces[k].endswith(("{", "(", "[")) if inside else k == 0 and not pieces[0]
-        slots.append(Slot(int(operand) - 1, max(before[1], after[0]), first))
+        left, right = BRACKET.split(pieces[k]), BRACKET.split(pieces[k + 1])
+        bars += left.count("|")
+        depth += sum(map(left.count, "([{")) - sum(map(left.count, ")]}"))
+        bar = "|" * (bars % 2)
+        begins = left[-2] in ("(", "[", "{", ",", bar) if left[1:] else k == 0
+        ends = right[1] in (")", "]", "}", ",", bar) if right[1:] else k + 2 == len(pieces)
+        before = left[-1].split() or ["" if begins else "*"]  # nothing but a space: a product
+        after = re.findall(r"\^|\S+", right[0]) or ["" if ends else "*"]
+        signs = "negative" if begins and before == ["-"] else before[-1], after[0]
+        one, other = (notation.signs.get(sign, UNKNOWN) for sign in signs)
+        if not (depth or bar):
+            strength = min(strength, one[2], other[2])
+        slots.append(Slot(int(operand) - 1, max(one[1], other[0]), begins and before == [""]))
     return Template(tuple(pieces), tuple(slots), strength)
 
 
 # Plain text for people, and Python
 
 
-def in_text(op: Op, n: int) -> str:
-    return placed(op.text, n)
-
-
 def placed(text: str, n: int) -> str:
     """The text with #1, #2, … in its n places for operands; "" if it has not so many."""
     places = count(1)
     return re.sub(r"\{\}", lambda _: f"#{next(places)}", text) if text.count("{}") == n else ""
-
-
-def named_call(op: Op, operands: Sequence[str]) -> str:
-    return f"{op.name if '{' in op.text else op.text}({', '.join(operands)})"
 
 
 def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]], str]:
@@ -237,8 +223,7 @@ def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]]
 
 def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
     """The template as it stands."""
-    pairs = zip(operands, pieces[1:], strict=True)
-    return pieces[0] + "".join([operand + piece for operand, piece in pairs])
+    return "".join(chain(*zip_longest(pieces, operands, fillvalue="")))
 
 
 def text_number(x: Number) -> tuple[str, int]:
@@ -266,14 +251,37 @@ def lists_of(function: Callable[..., Any]) -> int:
     return sum("Iterable" in str(p.annotation) for p in signature(function).parameters.values())
 
 
-TEXT = Notation(in_text, named_call, spelled({" * ": "·", "-": "−"}), lowered, text_number)
 PYTHON = Notation(
-    lambda op, n: in_text(op, n) if op in ARITHMETIC else "",
-    python_call,
-    lambda pieces, operands: joined([p.replace("^", " ** ") for p in pieces], operands),
-    lambda label: label.replace("{", "").replace("}", ""),
-    python_number,
-    FOR_PYTHON,
-    signs_meet=True,
-    shown=(sys.maxsize, 0, 0),
+    lambda op, n: placed(op.text, n) if op in ARITHMETIC else "", python_call,
+    spelled({"^": " ** "}), lambda label: re.sub("[{}]", "", label), python_number, FOR_PYTHON,
+    signs_meet=True, shown=(sys.maxsize, 0, 0),
+)  # fmt: skip
+TEXT = Notation(
+    lambda op, n: placed(op.text, n),
+    lambda op, xs: f"{op.name if '{' in op.text else op.text}({', '.join(xs)})",
+    spelled({" * ": "·", "-": "−"}), lowered, text_number,
+)  # fmt: skip
+NAMES = replace(TEXT, join=joined, signs_meet=True, shown=(4, 3, 1))  # w_0 * x_0 or exp(n7)
+NUMBERS = replace(TEXT, join=spelled({"*": "×", "-": "−"}), shown=(4, 3, 1))
+NARROW = {" + ": "+", " - ": "−", " * ": "×", " / ": "/", "-": "−"}
+CAPTION = replace(
+    TEXT, join=spelled(NARROW), signs=FOR_PEOPLE | {"*": (ANY, ANY, PRODUCT)}, shown=(4, 3, 0)
 )
+
+
+def caption(v: Value) -> str:
+    """What the gate that made v does to its wires: ×, +1, x², exp; plain numbers are written out.
+
+    >>> x = Value(2.0)
+    >>> [caption(y) for y in (x * x, x + 1, 2 * x, 1 / x, x**2, 1 - x, abs(x))]
+    ['×', '+1', '2×', '1/x', 'x²', '1−x', '|x|']
+    """
+    if v.op is None:
+        return ""
+    wires = [p for p in v.parents if not isinstance(p, Constant)]
+    infix = placed(v.op.text, len(v.parents))
+    if not infix and len(wires) == len(v.parents):
+        return v.op.text
+    wire = "x" if len(wires) == 1 else "" if infix else "·"
+    text = write(v, CAPTION, dict.fromkeys(wires, wire))
+    return re.sub("^x(?=[+×−/])|(?<=[+×])x$", "", text)  # where the place of the wire is plain

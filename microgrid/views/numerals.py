@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
@@ -28,7 +29,6 @@ UNSIGNED = re.compile(
 )
 FRACTION = re.compile(r"((?P<whole>\d+) )?(?P<over>\d+) ?/ ?(?P<under>\d+)", re.ASCII)
 THOUSANDS = re.compile(r"(?P<whole>[1-9]\d{0,2}),(?P<thousands>\d{3})(e[+-]?\d+)?", re.ASCII | re.I)
-NAMED = re.compile(r"(?P<name>[^=≈]*)[=≈]", re.DOTALL)
 
 
 def read(x: Any, name: str = "") -> Fraction | float | None:
@@ -53,31 +53,26 @@ def read(x: Any, name: str = "") -> Fraction | float | None:
     if isinstance(x, Decimal):
         small = x.is_finite() and abs(x.adjusted()) < LONGEST
         return Fraction(x) if small else float("nan") if x.is_nan() else float(x)
+    if isinstance(x, Rational):
+        return Fraction(int(x.numerator), int(x.denominator))
     if isinstance(x, Real):
-        return exact(x)
+        with suppress(AttributeError, OverflowError, ValueError):  # inf and nan are no ratios
+            return Fraction(*x.as_integer_ratio())  # type: ignore[attr-defined]
+        return float(x)
     if getattr(x, "shape", None) == () and hasattr(x, "item") and not hidden(x):
         return read(x.item(), name)  # an array or a tensor of one number
     return None
 
 
-def exact(x: Real) -> Fraction | float:
-    if isinstance(x, Rational):
-        return Fraction(int(x.numerator), int(x.denominator))
-    try:
-        return Fraction(*x.as_integer_ratio())  # type: ignore[attr-defined]
-    except (AttributeError, OverflowError, ValueError):  # inf and nan are no ratios
-        return float(x)
-
-
 def number_in(text: str, name: str) -> Fraction | float | None:
     """The number that a text says."""
     words = " ".join(plain(text).split()) if len(text) <= LONGEST else ""
-    if before := NAMED.match(words):
-        about, words = before["name"].strip(), words[before.end() :].strip()
-        if about and about.casefold() != plain(name).strip().casefold():
-            if name and about.isidentifier() and signed_number(words) is not None:
-                raise NumberError(f"{text!r} is about {about}: here the number is that of {name}")
-            return None
+    *before, words = re.split("[=≈]", words, maxsplit=1)
+    about, words = "".join(before).strip(), words.strip()
+    if about and about.casefold() != plain(name).strip().casefold():
+        if name and about.isidentifier() and signed_number(words) is not None:
+            raise NumberError(f"{text!r} is about {about}: here the number is that of {name}")
+        return None
     return signed_number(words)
 
 
@@ -87,29 +82,20 @@ def signed_number(words: str) -> Fraction | float | None:
         inner = words[1:-1].strip()
         found = None if inner.startswith("(") else signed_number(inner)
         if found and inner[0] not in "+-":
-            raise NumberError(
-                f"{words!r} is {inner} in brackets, or −{inner} as accountants write it: "
-                "leave the brackets out"
-            )
+            both = f"{inner} in brackets, or −{inner} as accountants write it"
+            raise NumberError(f"{words!r} is {both}: leave the brackets out")
         return found
-    negative = words.startswith("-")
     size = words[1:].lstrip() if words.startswith(("-", "+")) else words
-    percent = size.endswith("%")
     found = unsigned_number(size.removesuffix("%").rstrip())
-    if found is None:
-        return None
-    found = found / 100 if percent else found
-    if negative:
-        return -found if found else -0.0
-    return found
+    if found and size.endswith("%"):
+        found /= 100
+    return found if found is None or not words.startswith("-") else -found or -0.0
 
 
 def unsigned_number(words: str) -> Fraction | float | None:
     """The number that words without a sign say."""
-    if words.casefold() in ("inf", "infinity", "∞"):
-        return float("inf")
-    if words.casefold() == "nan":
-        return float("nan")
+    if words.casefold() in ("inf", "infinity", "∞", "nan"):
+        return float(words.casefold().replace("∞", "inf"))
     if parts := FRACTION.fullmatch(words):
         if parts["whole"] and len(parts["over"]) == 3 and parts["over"].startswith("0"):
             raise NumberError(f"{words!r} may be a fraction of thousands: write it without a space")
@@ -118,19 +104,14 @@ def unsigned_number(words: str) -> Fraction | float | None:
             return None
         return int(parts["whole"] or 0) + Fraction(over, under)
     if found := THOUSANDS.fullmatch(words):
-        whole, thousands = found["whole"], found["thousands"]
-        raise NumberError(
-            f"{words!r} may be {whole}{thousands} or {whole}.{thousands}: write it without a comma"
-        )
+        either = found.expand(r"\g<whole>\g<thousands> or \g<whole>.\g<thousands>")
+        raise NumberError(f"{words!r} may be {either}: write it without a comma")
     parts = UNSIGNED.fullmatch(words)
-    if parts is None or not (parts["whole"] or parts["part"]):
+    if parts is None or parts["point"] == (parts["group"] or ""):
         return None
-    if parts["point"] and parts["point"] == parts["group"]:
+    power, whole = int(parts["power"] or 0), re.sub(r"[,.' _]", "", parts["whole"])
+    if not (whole or parts["part"]) or abs(power) >= LONGEST:
         return None
-    power = int(parts["power"] or 0)
-    if abs(power) >= LONGEST:
-        return None
-    whole = re.sub(r"[,.' _]", "", parts["whole"])
     return Fraction(f"{whole or 0}.{parts['part'] or 0}e{power}")
 
 
@@ -183,7 +164,12 @@ def missing(x: Any) -> bool:
     """
     if isinstance(x, str):
         return letters_and_digits(x) in NOTHING
-    return unfilled(x) or not_a_number(x)
+    if unfilled(x) or isinstance(x, Value):  # a nan that was computed is an answer
+        return unfilled(x)
+    if getattr(getattr(x, "dtype", None), "kind", "") in [*"mM"]:
+        return bool(getattr(x, "shape", None) == () and x != x)
+    found = read(x)
+    return found is not None and found != found
 
 
 def letters_and_digits(text: str) -> str:
@@ -194,13 +180,3 @@ def letters_and_digits(text: str) -> str:
 def hidden(x: Any) -> bool:
     """Whether x stands behind a mask."""
     return getattr(x, "shape", None) == () and bool(getattr(x, "mask", False))
-
-
-def not_a_number(x: Any) -> bool:
-    """Whether x is a plain nan, of whatever type."""
-    if isinstance(x, Value):  # that was computed: it is an answer
-        return False
-    if getattr(getattr(x, "dtype", None), "kind", "") in [*"mM"]:
-        return bool(getattr(x, "shape", None) == () and x != x)
-    found = read(x)
-    return found is not None and found != found

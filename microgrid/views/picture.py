@@ -18,10 +18,11 @@ from typing import Any
 import graphviz  # type: ignore[import-untyped]
 
 from microgrid.engine.labels import LabelError
-from microgrid.views.dot_labels import FRAME, html_like
+from microgrid.views.dot_labels import FRAME
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.wording import INK
 
+IMAGES = (".svg", ".png", ".pdf")
 ENGINES = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
@@ -46,11 +47,11 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def put(self, name: str, kind: str, label: str, **look: str) -> None:
         look |= {"class": kind, "id": self.prefix + name} | self.looks.get(name, {})
-        self.node(name, html_like(label), **look)
+        self.node(name, f"<{label}>" if label else "", **look)
 
     def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
         look |= {"id": self.prefix + name} | self.looks.get(name, {})
-        self.edge(tail, head, html_like(label) or None, **look)
+        self.edge(tail, head, f"<{label}>" if label else None, **look)
 
     def frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
@@ -75,12 +76,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
         format = format or (Path(outfile).suffix[1:] if outfile else self.format)
         if Path(filename or "").suffix.lower() in IMAGES:
-            raise LayoutError(
-                f"render takes a name for the DOT text; for the image save({filename!r})"
-            )
-        source = super().save(
-            filename or (f"{outfile}.gv" if outfile else None), directory=directory
-        )
+            hint = f"for the image save({filename!r})"
+            raise LayoutError(f"render takes a name for the DOT text; {hint}")
+        name = filename or (f"{outfile}.gv" if outfile else None)
+        source = super().save(name, directory=directory)
         image = str(outfile or f"{source}.{format}")
         Path(image).write_bytes(self.pipe(format))
         if cleanup:
@@ -111,9 +110,6 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         # An untrusted notebook shows no SVG, but the PNG beside it.
         shown = super()._repr_mimebundle_(include or {"image/svg+xml", "image/png"}, exclude)
         return {kind: smaller(x) if kind == "image/png" else x for kind, x in shown.items()}
-
-
-IMAGES = (".svg", ".png", ".pdf")
 
 
 def smaller(png: bytes) -> bytes:

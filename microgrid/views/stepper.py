@@ -17,16 +17,16 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree import ElementTree
 
 from microgrid.engine.value import Value, topological
-from microgrid.views.captions import caption
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
+from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
 from microgrid.views.storyboard import Lifetime, Storyboard
-from microgrid.views.svg import LIT, animated, serialized, with_all_numbers
+from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.wording import GREEN, RED, printable
 
 
@@ -98,23 +98,19 @@ class Steps:
         data = {
             "title": self.title,
             "frames": [
-                {
-                    "phase": f.phase,
-                    "lines": list(map(printable, f.lines)),
-                    "marks": [self.prefix + mark for mark in f.marks],
-                }
+                {"phase": f.phase, "lines": [*map(printable, f.lines)],
+                 "marks": [self.prefix + mark for mark in f.marks]}
                 for f in self.frames
             ],
             "spans": [(id, life.first, life.end) for id, life in self.placed()],
-        }
-        as_text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
+        }  # fmt: skip
         fields = {
             "prefix": self.prefix,
-            "image": base64.b64encode(serialized(self.canvas)).decode(),
+            "image": base64.b64encode(ElementTree.tostring(self.canvas, "utf-8")).decode(),
             "width": f"{float(self.canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
             "alt": escape(f"{self.title}: all values and gradients"),
             "table": self.table(),
-            "data": as_text,
+            "data": json.dumps(data, separators=(",", ":")).replace("<", r"\u003c"),
         }
         template = Path(__file__).with_name("stepper.html").read_text(encoding="utf-8")
         return re.sub("@@([a-z]+)@@", lambda match: fields[match[1]], template)
@@ -134,7 +130,7 @@ class Steps:
         return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table>"
 
     @cached_property
-    def canvas(self) -> Element:
+    def canvas(self) -> ElementTree.Element:
         """The layout with every number of every frame in it; those of the last are visible."""
         image = self.layout.pipe("svg")
         return with_all_numbers(image, self.prefix, self.spans, len(self.frames))
@@ -149,7 +145,7 @@ class Steps:
 
     def animated_svg(self) -> str:
         """An SVG that plays the frames over and over; it stands still for who wants no motion."""
-        return serialized(animated(self.canvas, self.prefix, self.frames, self.placed())).decode()
+        return animated(self.canvas, self.prefix, self.frames, self.placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> None:
         """Write `animated_svg()`, for a README."""
@@ -160,13 +156,12 @@ class Steps:
     def save_frames(self, folder: str | os.PathLike[str], dpi: int = 192) -> list[Path]:
         """Write frame-01.svg, frame-01.png, … into a folder (made if need be): all of one size."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        written_to = []
+        written_to, digits = [], max(2, len(str(len(self.frames))))
         for k in range(len(self.frames)):
             picture = self.picture(k)
-            name = f"frame-{k + 1:0{max(2, len(str(len(self.frames))))}}"
-            for kind in ("svg", "png"):
-                path = Path(folder) / f"{name}.{kind}"
-                path.write_bytes(picture.pipe(kind, dpi=72 if kind == "svg" else dpi))
+            for kind, dots in (("svg", 72), ("png", dpi)):
+                path = Path(folder) / f"frame-{k + 1:0{digits}}.{kind}"
+                path.write_bytes(picture.pipe(kind, dpi=dots))
                 written_to.append(path)
         return written_to
 
@@ -205,9 +200,8 @@ class SeenNumbers(Numbers):
         since = max((first for first in numbers if first <= self.frame), default=None)
         shown = "" if since is None else numbers[since]
         new = since == self.frame and 0 < self.frame < last
-        return Text(
-            colored(color, f"<b>{shown}</b>" if new else shown), max(numbers.values(), key=extent)
-        )
+        words = colored(color, f"<b>{shown}</b>" if new else shown)
+        return Text(words, max(numbers.values(), key=extent))
 
 
 def escape(words: str) -> str:

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.captions import NUMBERS, caption
 from microgrid.views.explanation import Row, explain
-from microgrid.views.notation import write
+from microgrid.views.notation import NUMBERS, caption, write
 from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
@@ -71,7 +70,7 @@ class Storyboard:
         self.frames: list[Frame] = []
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals = {root: seed(root, 1)}
-        self.forward(order)
+        self.forward()
         self.backward(root)
         self.finish(root)
 
@@ -95,25 +94,24 @@ class Storyboard:
         output = f"the output of {caption(v)} ({self.spoken(v.data)})"
         return lowered(v.label) if v.label else output
 
-    def forward(self, order: list[Value]) -> None:
-        for v in self.index:
+    def forward(self) -> None:
+        for v, i in self.index.items():
             if v.op is None:
-                self.add_number(f"n{self.index[v]}", GREEN, v.data)
+                self.add_number(f"n{i}", GREEN, v.data)
         given = listed(f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves)
         self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
-        for v in order:
+        for v, i in self.index.items():
             if v.op is not None:
-                numbers = {p: self.spoken(p.data) for p in v.parents if p in self.index}
+                numbers = {p: self.spoken(p.data) for p, _ in self.wires(v)}
                 name = f"{lowered(v.label)} = " if v.label else ""
                 formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
+                self.add_number(f"n{i}", GREEN, v.data)
+                marks = f"g{i}", *[wire for _, wire in self.wires(v)]
                 line = f"{caption(v)} computes {formula}"
-                self.add_number(f"n{self.index[v]}", GREEN, v.data)
-                marks = (f"g{self.index[v]}", *[wire for _, wire in self.wires(v)])
                 self.frames.append(Frame("forward", (line,), marks=marks))
 
     def backward(self, root: Value) -> None:
-        name = lowered(root.label) or "the result"
-        one = self.spoken(self.totals[root])
+        name, one = lowered(root.label) or "the result", self.spoken(self.totals[root])
         line = f"Backward from {name}: its gradient with respect to itself is {one}"
         self.add_number(f"n{self.index[root]}", RED, self.totals[root])
         self.frames.append(Frame("seed", (line,)))
@@ -128,7 +126,7 @@ class Storyboard:
                 self.totals[v] = row.total
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
-            marks = (f"g{self.index[child]}", *branches)
+            marks = f"g{self.index[child]}", *branches
             self.frames.append(Frame("backward", tuple(lines), rows, marks))
 
     def sentence(self, row: Row, rank: int, among: int) -> str:

@@ -41,44 +41,30 @@ def tidied(svg: Element) -> Element:
         parent.tag, parent.tail = parent.tag.removeprefix(SVG), None
         for title in parent.findall(f"{SVG}title"):
             parent.remove(title)
-        if parent.tag != "text":
-            parent.text = None
-        else:
-            parent.attrib.pop("font-family", None)
+        parent.text = parent.text if parent.tag == "text" else None
+        parent.attrib.pop("font-family", None)
         if parent.get("class"):
             parent.set("class", parent.attrib["class"].split()[-1])
-    svg.set("xmlns", "http://www.w3.org/2000/svg")
-    svg.set("font-family", "Arial,Helvetica,sans-serif")
+    svg.attrib |= {"xmlns": SVG[1:-1], "font-family": "Arial,Helvetica,sans-serif"}
     return svg
 
 
 def fill(group: Element, prefix: str, lifetimes: list[Lifetime], end: int) -> None:
     """Replace the numbers of a wire or a branch by one element for each lifetime."""
     old = {t.get("fill", ""): t for t in group.iter("text") if t.get("fill") and lifetimes}
-    middle = center(group)
+    corners = [bar.attrib["points"] for bar in group.findall("polygon")]  # of a wire's line
+    xs = [float(x) for x in re.findall(r"\S+(?=,)", " ".join(corners))]
     for life in [life for life in lifetimes if life.color in old]:
         new = copy.deepcopy(old[life.color])
         new.text = life.shown
         new.set("id", prefix + life.id)
-        if life.color == RED and middle is not None:
-            new.set("x", f"{middle:g}")
-            new.set("text-anchor", "middle")
+        if life.color == RED and group.get("class") == "wire":  # a branch's number stays
+            new.attrib |= {"x": f"{(min(xs) + max(xs)) / 2:g}", "text-anchor": "middle"}
         if life.end < end:
             new.set("visibility", "hidden")
         group.append(new)
     for element in old.values():
         group.remove(element)
-
-
-def center(group: Element) -> float | None:
-    """The middle of a wire's line; None for a branch, whose number stays where it was put."""
-    xs = [
-        float(point.split(",")[0])
-        for bar in group.findall("polygon")
-        if group.get("class") == "wire"
-        for point in bar.attrib["points"].split()
-    ]
-    return (min(xs) + max(xs)) / 2 if xs else None
 
 
 def pointer(gate: Element) -> Element:
@@ -100,33 +86,28 @@ def pointer(gate: Element) -> Element:
 
 def animated(
     svg: Element, prefix: str, frames: list[Frame], numbers: list[tuple[str, Lifetime]]
-) -> Element:
+) -> str:
     """The frames over and over; the film stands still for those who want no motion.
 
     `svg` holds the numbers of all frames, under these ids.
     """
     svg, rules = copy.deepcopy(svg), dict[str, list[str]]()  # keyframes: who follows them
     times = len(frames) + 2  # the last frame stays three times as long
-    moves = (
-        numbers_appear(numbers, frames),
-        marks_wander(prefix, frames),
-        words(svg, prefix, frames),
-    )
-    for selector, looks in chain(*moves):
+    moves = numbers_appear(numbers, frames), marks_wander(prefix, frames)
+    for selector, looks in chain(*moves, words(svg, prefix, frames)):
         changes = [k for k, look in enumerate(looks) if not k or look != looks[k - 1]]
         stops = "".join([f"{100 * k / times:.4g}%{{{looks[k]}}}" for k in changes])
         rules.setdefault(stops, []).append(f"#{prefix}svg {selector}")
-    css = []
-    for i, (stops, selectors) in enumerate(rules.items()):
-        name, time = f"{prefix}k{i}", f"{times * SECONDS:g}s"
-        css.append(f"@keyframes {name}{{{stops}}}")
-        css.append(f"{','.join(selectors)}{{animation:{name} {time} step-end infinite}}")
-    still = f"#{prefix}svg *{{animation:none!important}}"
-    css.append(f"@media (prefers-reduced-motion:reduce){{{still}}}")
     style = Element("style")
-    style.text = "\n".join(css)
+    style.text = ""
+    for i, (stops, selectors) in enumerate(rules.items()):
+        move = f"{prefix}k{i} {times * SECONDS:g}s step-end infinite"
+        style.text += f"@keyframes {prefix}k{i}{{{stops}}}\n"
+        style.text += f"{','.join(selectors)}{{animation:{move}}}\n"
+    still = f"#{prefix}svg *{{animation:none!important}}"
+    style.text += f"@media (prefers-reduced-motion:reduce){{{still}}}"
     svg.insert(0, style)
-    return svg
+    return ElementTree.tostring(svg, encoding="unicode")
 
 
 def numbers_appear(numbers: list[tuple[str, Lifetime]], frames: list[Frame]) -> Iterator[Move]:
@@ -158,21 +139,14 @@ def words(svg: Element, prefix: str, frames: list[Frame]) -> Iterator[Move]:
     slides = [frame.few_lines for frame in frames]
     wide = max(extent(line, 12) for lines in slides for line in lines) + 16
     left, top, width, height = map(float, svg.attrib["viewBox"].split())
-    tall, broad = height + 18 * max(map(len, slides)) + 8, max(width, wide)
-    size = {"width": f"{broad:g}", "height": f"{tall:g}"}
-    svg.set("viewBox", f"{left:g} {top:g} {broad:g} {tall:g}")
-    for side, points in size.items():
-        svg.set(side, f"{points}pt")
-    svg.insert(0, Element("rect", {"x": "0", "y": "0", **size, "fill": "white"}))
+    broad, tall = f"{max(width, wide):g}", f"{height + 18 * max(map(len, slides)) + 8:g}"
+    svg.set("viewBox", f"{left:g} {top:g} {broad} {tall}")
+    svg.attrib.update(width=f"{broad}pt", height=f"{tall}pt")
+    svg.insert(0, Element("rect", x="0", y="0", width=broad, height=tall, fill="white"))
     for k, lines in enumerate(slides):
         look = {} if k == len(slides) - 1 else {"visibility": "hidden"}
         group = SubElement(svg, "g", {"font-size": "12", "id": f"{prefix}line{k}", **look})
         for i, line in enumerate(lines):
-            at = {"x": "8", "y": f"{height + 14 + 18 * i:g}"}
-            SubElement(group, "text", at).text = printable(line)
+            y = f"{height + 14 + 18 * i:g}"
+            SubElement(group, "text", x="8", y=y).text = printable(line)
         yield f"#{prefix}line{k}", [SEEN if i == k else HIDDEN for i in range(len(frames))]
-
-
-def serialized(svg: Element) -> bytes:
-    data: bytes = ElementTree.tostring(svg, encoding="utf-8")
-    return data

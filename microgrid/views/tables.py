@@ -21,13 +21,8 @@ def short(x: Any) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Lines of aligned columns: the first `left` of them to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (head, *rows)
-    ]
+    line = "  ".join(f"{{:{'<' if i < left else '>'}{w}}}" for i, w in enumerate(widths)).format
+    return [line(*row).rstrip() for row in (head, *rows)]
 
 
 class Table:
@@ -38,7 +33,7 @@ class Table:
     left: int  # columns of words, before those of numbers
     foot: tuple[tuple[str, ...], ...] = ()
 
-    def cells(self) -> list[tuple[str, ...]]:
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -48,6 +43,14 @@ class Table:
 
     def _repr_html_(self) -> str:
         return html_table(self.start, self.head, self.cells(), self.left)
+
+    def latex(self) -> str:
+        """The table as a LaTeX array: its cells in math mode, without the line above."""
+        columns = "l" * self.left + "r" * (len(self.head) - self.left)
+        top = " & ".join(rf"\text{{{name}}}" for name in self.head) + r" \\ \hline"
+        rows = [" & ".join(row).replace("…", r"\dots") for row in self.cells(latex=True)]
+        body = " \\\\\n".join(rows)
+        return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
 
 
 STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
@@ -65,11 +68,3 @@ def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]],
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     top = f"<caption>{escape(caption)}</caption><thead><tr>{line('th', head)}</tr></thead>"
     return f"<table>{top}<tbody>{body}</tbody></table>"
-
-
-def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """A LaTeX array of cells in math mode, for a formula of its own."""
-    columns = "".join("l" if i < left else "r" for i in range(len(head)))
-    top = " & ".join(rf"\text{{{name}}}" for name in head) + r" \\ \hline"
-    body = " \\\\\n".join([" & ".join(row).replace("…", r"\dots") for row in rows])
-    return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])

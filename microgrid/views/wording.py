@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from itertools import count
 
 from microgrid.engine.guards import Number
 
@@ -91,11 +92,8 @@ def printable(words: str) -> str:
 
 def unique(names: Sequence[str]) -> list[str]:
     """The names, with (1), (2), … where one comes several times."""
-    times, seen, found = Counter(names), Counter[str](), []
-    for name in names:
-        seen[name] += 1
-        found.append(f"{name} ({seen[name]})" if times[name] > 1 else name)
-    return found
+    times, numbers = Counter(names), {name: count(1) for name in names}
+    return [f"{x} ({next(numbers[x])})" if times[x] > 1 else x for x in names]
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 import microgrid as mg
 from microgrid.course import CHAPTERS, Exercise, Mistake, exercise, exercises
 from microgrid.course.chapters import chapter09
-from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import agree
-from microgrid.course.mistakes import GRADIENT_MISTAKES, gradient_mistakes
+from microgrid.course.mistakes import GRADIENT_MISTAKES, gradient_mistakes, gradients_of
+from microgrid.course.question import agree
 
 ALL = [
     pytest.param(e, id=f"{chapter}-{k}")
@@ -180,6 +179,7 @@ def test_the_verdict_says_what_kind_of_answer_is_asked_for():
         (Exercise("?", 5).check("…"), "no answer yet"),
         (Exercise("?", [1, 2]).check(np.zeros((99, 99))), "the shape is (99, 99)"),
         (Exercise("?", 5).check([0] * 999), "0, 0…"),
+        (Exercise("?", 5).check(10**5000), "✗ a huge number is not it."),
     ]
     for verdict, words in told:
         assert not verdict
@@ -284,7 +284,7 @@ def test_a_pass_without_a_mistake_is_the_engines():
 @pytest.mark.parametrize(("number", "hint"), list(enumerate(GRADIENT_MISTAKES)))
 def test_each_mistake_is_recognised_where_no_other_gives_its_number(number, hint):
     root = circuit()
-    task = gradients_of("…", circuit, "abcd")
+    task = gradients_of("…", circuit(), "abcd", {})
     found = gradient_mistakes(root)
     _, wrong = found[number]
     named = {v.label: g for v, g in wrong.items() if v.label in task.right}

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from shared.tex import balanced
 
 import microgrid as mg
-from microgrid.course.exercise import ExerciseError
 from microgrid.course.mistakes import SIGN, VALUE_MISTAKES, gradient_mistakes
+from microgrid.course.question import ExerciseError
 from microgrid.course.worksheets import KINDS, worksheet
 from microgrid.course.worksheets import page as worksheet_page
 from microgrid.course.worksheets.diagnosis import NOT_KNOWN

@@ -336,6 +336,17 @@ def test_swapping_two_numbers_is_seen():
         y.backward()
 
 
+@pytest.mark.parametrize("side", [1, 2])
+def test_a_graph_of_gradients_needs_the_side_that_is_not_selected_a_number_does_not(side):
+    x, behind = Value(2.0), Value(3.0)
+    sides = [behind * behind, x] if side == 1 else [x, behind * behind]
+    y = F["where"](Value(float(side == 2)), *sides)
+    behind.data = 4.0
+    assert gradients(y, [x, behind]) == [1.0, 0.0]
+    with pytest.raises(errors.GraphError, match="run the forward pass again"):
+        gradients(y, [x, behind], create_graph=True)
+
+
 # Copies.
 
 

@@ -35,7 +35,8 @@ def winners(xs: list[Any], best: Any) -> list[Any]:
     return [(x == best) / ties for x in xs]
 
 
-# The rational operations, with partial derivatives written by hand.
+SHUT = "shut"  # the side of a `where` that is not selected
+# The rational operations, with partial derivatives written by hand; None: no path.
 BY_HAND: dict[str, Any] = {
     "add": lambda a, b: [1, 1],
     "sub": lambda a, b: [1, -1],
@@ -50,9 +51,9 @@ BY_HAND: dict[str, Any] = {
     "relu": lambda x: [int(x > 0)],
     "leaky_relu": lambda x, slope: [1, 0] if x > 0 else [slope, x],
     "clip": lambda x, low, high: (
-        [0, 0, 1] if max(x, low) > high else [0, 1, 0] if x < low else [1, 0, 0]
+        [0, 0, 1] if max(x, low) > high else [1, 0, 0] if low <= x else [0, int(low < high), 0]
     ),
-    "where": lambda c, a, b: [None, 1, None] if c else [None, None, 1],
+    "where": lambda c, a, b: [None, 1, SHUT] if c else [None, SHUT, 1],
     "maximum": lambda *xs: winners(xs, max(xs)),
     "minimum": lambda *xs: winners(xs, min(xs)),
     "total": lambda *xs: [1] * len(xs),
@@ -67,7 +68,7 @@ class Twin:
 
     data: Any
     parents: list[int] = field(default_factory=list)
-    locals: list[Any] = field(default_factory=list)  # exact, as of the forward pass; None: shut
+    locals: list[Any] = field(default_factory=list)  # exact, as of the forward pass
     versions: list[int] = field(default_factory=list)  # of the parents, as of the forward pass
     version: int = 0
     grad: Fraction = Fraction(0)
@@ -110,17 +111,22 @@ class Machine(RuleBasedStateMachine):
                 todo += self.twins[k].parents
         return found
 
-    def naive_pass(self, root: int, upstream: Any) -> tuple[dict[int, Any], dict[int, Any], bool]:
+    def naive_pass(
+        self, root: int, upstream: Any, as_graph: bool = False
+    ) -> tuple[dict[int, Any], dict[int, Any], bool]:
         """Gradients, their rounding, and whether any number on a path was changed since.
 
+        A graph of gradients holds for all data: its paths lead through both sides of a `where`.
         The list is in the order of creation, so that walking it backward is topological.
         """
+        shut = {SHUT: 0 if as_graph else None}
         gradient, size, stale = {root: Fraction(upstream)}, {root: abs(Fraction(upstream))}, False
         for k in range(root, -1, -1):
             twin = self.twins[k]
             if k in gradient:
                 stale |= [self.twins[p].version for p in twin.parents] != twin.versions
-                for p, local in zip(twin.parents, twin.locals, strict=True):
+                for p, found in zip(twin.parents, twin.locals, strict=True):
+                    local = shut.get(found, found)
                     if local is not None:
                         gradient[p] = gradient.get(p, 0) + gradient[k] * local
                         size[p] = size.get(p, 0) + size[k] * abs(local)
@@ -177,14 +183,14 @@ class Machine(RuleBasedStateMachine):
             return  # outside of the domain
         if type(y.data) is not self.kind:
             return  # where(c, 2, x) may be an int, and 1 / int is a float in Python
-        if not all(x is None or self.small(x) for x in [y.data, *locals_]):
+        if not all(x in (None, SHUT) or self.small(x) for x in [y.data, *locals_]):
             return
         for i, p in enumerate(places):
             if isinstance(p, Constant):
                 places[i] = len(self.twins)
                 self.twins.append(Twin(p.data))
                 self.nodes.append(None)
-        exact = [None if g is None else Fraction(g) for g in locals_]
+        exact = [g if g in (None, SHUT) else Fraction(g) for g in locals_]
         versions = [self.twins[p].version for p in places]
         self.twins.append(Twin(y.data, places, exact, versions))
         self.nodes.append(y)
@@ -212,14 +218,14 @@ class Machine(RuleBasedStateMachine):
     def ask_for_gradients(self, data: Any) -> None:
         """`gradients` gives what a pass would, and (by the invariant) changes nothing."""
         root = self.some(data, recent=True)
-        gradient, slack, stale = self.naive_pass(root, 1)
+        as_graph = self.unit == 0 and data.draw(st.booleans())
+        gradient, slack, stale = self.naive_pass(root, 1, as_graph)
         wrt = [k for k, v in enumerate(self.nodes) if v is not None]
         values = [self.nodes[k] for k in wrt]
         if stale:
             with pytest.raises(GraphError):
-                gradients(self.nodes[root], values)
+                gradients(self.nodes[root], values, create_graph=as_graph)
             return
-        as_graph = self.unit == 0 and data.draw(st.booleans())
         found = gradients(self.nodes[root], values, create_graph=as_graph)
         for k, g in zip(wrt, found, strict=True):
             g = g.data if as_graph else g

@@ -33,8 +33,8 @@ def scratch(folder: Path, entries: str) -> Path:
     copy = shutil.copytree(PACKAGE, folder / "microgrid", ignore=ignored)
     table = copy / "engine" / "ops.py"
     text = table.read_text(encoding="utf-8")
-    assert text.count("# fmt: on\n") == 1
-    table.write_text(text.replace("# fmt: on\n", f"{entries}# fmt: on\n"), encoding="utf-8")
+    assert text.count("PUBLIC = ") == 1
+    table.write_text(text.replace("PUBLIC = ", f"{entries}PUBLIC = "), encoding="utf-8")
     return folder
 
 

@@ -9,6 +9,7 @@ import pytest
 from shared.stubs import stubs
 
 import microgrid
+from microgrid import check
 
 USER = """
 from fractions import Fraction
@@ -59,7 +60,7 @@ len(x)  # wrong: one number
 for y in x:  # wrong: one number
     pass
 mg.errors.ShapeErorr  # wrong: ShapeError
-mg.nn.Liner  # wrong: Linear
+mg.nn.Affin  # wrong: Affine
 total: float = mg.total([x])  # wrong: a Value is no float
 """
 
@@ -87,4 +88,11 @@ def test_every_public_function_has_a_type():
     text = (Path(microgrid.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
     for name in microgrid.__all__:
         assert re.search(rf"^(def {name}\(|{name}: |from \S+ import {name} as)", text, re.MULTILINE)
-    assert set(dir(microgrid)) >= set(microgrid.__all__)
+    assert set(dir(microgrid)) >= {*microgrid.__all__, "__version__", "errors"}
+
+
+def test_what_is_imported_later_is_listed_and_its_slips_name_the_module():
+    for module in (microgrid, microgrid.errors, check):
+        assert set(dir(module)) >= set(module.__all__)
+        with pytest.raises(AttributeError, match=rf"module '{module.__name__}' has no .* 'slip'"):
+            module.slip  # noqa: B018

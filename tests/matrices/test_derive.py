@@ -13,7 +13,8 @@ from shared.tex import balanced
 from microgrid import derive, formulas
 from microgrid.engine.errors import ShapeError
 from microgrid.matrices.claims import read_formula
-from microgrid.matrices.derivation import DerivationError, Side, drawn, paths, replay
+from microgrid.matrices.equations import DerivationError
+from microgrid.matrices.layer import Side, drawn, paths, replay
 from microgrid.views.expression import ExpressionError
 
 sizes = st.tuples(*[st.integers(1, 3)] * 3)

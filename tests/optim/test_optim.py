@@ -5,6 +5,8 @@ import json
 import math
 import pickle
 import re
+import sys
+import threading
 from fractions import Fraction
 from functools import partial
 from multiprocessing import get_context
@@ -21,6 +23,7 @@ import microgrid as mg
 from microgrid import nn, optim
 from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import GraphError
+from microgrid.optim import schedules
 from microgrid.optim.training import DivergedError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -1003,6 +1006,11 @@ SCHEDULES = [optim.linear(1.0, 0.5, 4), optim.exponential(1.0, 0.5), optim.step_
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_setting_of_a_schedule_is_looked_at(schedule):
+    assert {*vars(schedule)} <= {*schedules.RATES, *schedules.COUNTS}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_schedules_and_optimizers_pickle_and_go_on(schedule):
     again = pickle.loads(pickle.dumps(schedule))
     assert again == schedule
@@ -1078,6 +1086,13 @@ def test_what_a_model_holds_twice_stays_one_in_a_copy():
 def test_a_model_with_a_parameter_that_cannot_be_written_trains():
     net = Tied()
     net.a.flags.writeable = False
+    loss = lambda model, x: (model.a[0] * x - 1) ** 2  # noqa: E731
+    assert optim.fit(loss, net, ([1.0, 2.0],), optimizer=optim.SGD(lr=0.1), epochs=1)["loss"]
+
+
+def test_a_model_that_keeps_what_cannot_be_copied_trains():
+    net = Tied()
+    net.parts |= {"lock": threading.Lock(), "log": [nn.Tanh(), sys.stderr]}
     loss = lambda model, x: (model.a[0] * x - 1) ** 2  # noqa: E731
     assert optim.fit(loss, net, ([1.0, 2.0],), optimizer=optim.SGD(lr=0.1), epochs=1)["loss"]
 

@@ -23,7 +23,8 @@ import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.check.strategies import programs
 from microgrid.engine.errors import GraphError, MicrogridError, ShapeError
-from microgrid.engine.ops import TABLE, falling
+from microgrid.engine.ops import TABLE
+from microgrid.engine.rules import falling
 from microgrid.program.engines import numba_engine
 from microgrid.program.plan import backward
 from microgrid.program.tape import FrozenError

@@ -17,7 +17,8 @@ from shared.operations import anywhere, operands, roomy
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.engine.errors import GraphError
-from microgrid.engine.ops import TABLE, falling, slope_in_exponent
+from microgrid.engine.ops import TABLE
+from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.program.plan.backward import template
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from microgrid.engine import ops
-from microgrid.engine.ops import TABLE, falling, slope_in_exponent
+from microgrid.engine.ops import TABLE
+from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.engine.slopes import NO_PATH
 
 INF = math.inf

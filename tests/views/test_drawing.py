@@ -20,9 +20,9 @@ from microgrid.engine.labels import LabelError
 from microgrid.engine.ops import TABLE
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views import picture as module
-from microgrid.views.captions import caption
 from microgrid.views.drawing import draw
 from microgrid.views.files import LayoutError
+from microgrid.views.notation import caption
 from microgrid.views.picture import ENGINES, Picture, lay_out
 from microgrid.views.wording import decimals, split
 

@@ -1,8 +1,10 @@
 """Formulas: read back by an independent reader, they mean what the graph computes."""
 
+import itertools
 import operator
 import re
 import zlib
+from contextlib import suppress
 from fractions import Fraction
 from functools import cache, partial
 from math import inf, nan
@@ -15,7 +17,8 @@ from shared.tex import balanced
 import microgrid as mg
 from microgrid import Value, examples
 from microgrid.engine.functions import FUNCTIONS, custom_op
-from microgrid.engine.ops import TABLE, falling, slope_in_exponent
+from microgrid.engine.ops import TABLE
+from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views.formula import latex, name, number
 
@@ -192,12 +195,23 @@ def test_a_formula_read_back_means_what_the_graph_computes(tree):
     assert value(latex(root), root) == root.data
 
 
+TEMPLATES = {  # of users: signs inside of brackets ask for brackets as outside of them
+    r"\frac{#1 #2}{#3}": lambda a, b, c: a * b / c,
+    r"\frac{-#1}{1 + #2^{2}}": lambda a, b: -a / (1 + b * b),
+    r"\sigma(-#1) #2 #3": lambda a, b, c: unknown("sigmoid", -a) * b * c,
+    r"\sigma(#1 #2) \sigma(#3)": lambda a, b, c: unknown("sigmoid", a * b) * unknown("sigmoid", c),
+    r"(#1 - #2) #3": lambda a, b, c: (a - b) * c,
+    r"\left|#1 #2\right| \cdot #3": lambda a, b, c: unknown("absolute", a * b) * c,
+    r"\max(2 \cdot #1, #2 - #3)": lambda a, b, c: unknown("maximum", 2 * a, b - c),
+    r"#1^{2} #2": lambda a, b: a * a * b,
+}
 EVERY = [
     *TABLE.values(),
     *[falling(k) for k in range(4)],
     *[slope_in_exponent(k) for k in range(3)],
+    *[Op(text, max, *"xyz"[: text.count("#")], latex=text) for text in TEMPLATES],
 ]
-MEANINGS = {
+MEANINGS = TEMPLATES | {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -257,17 +271,45 @@ def meaning(root: Value, names: dict[str, Fraction]) -> Fraction:
     return found[root]
 
 
+LEAVES = dict(zip(LABELS, [Fraction(1, p) for p in (101, 103, 107, 109, 113, 127, 131, 137)]))
+
+
+def means_what_it_says(root: Value) -> bool:
+    """Whether the formula, read back, means what the graph means; an error where it means none."""
+    read = Reader(text := latex(root), {name(x): number for x, number in LEAVES.items()}).read
+    right = meaning(root, LEAVES)
+    assert read() == right, text
+    return True
+
+
 @settings(max_examples=500)
 @given(formulas)
 def test_a_formula_of_the_whole_table_read_back_means_what_the_graph_means(root):
-    primes = (Fraction(1, p) for p in (101, 103, 107, 109, 113, 127, 131, 137))
-    names = dict(zip(LABELS, primes, strict=True))
     try:
-        right = meaning(root, names)
+        assert means_what_it_says(root)
     except (ZeroDivisionError, OverflowError):
         reject()
-    text = latex(root)
-    assert Reader(text, {name(x): number for x, number in names.items()}).read() == right, text
+
+
+def nodes_of(op: Op, *operands: Value) -> list[Value]:
+    """The operation on leaves, with each of these in each place among them."""
+    leaves = [Value(0.0, x) for x in LABELS]
+    found = []
+    for count in [op.arity] if op.arity else [2, 4] if op.name == "dot" else [1, 3]:
+        for x, k in itertools.product(operands, range(count)):
+            xs = [*leaves[:k], x, *leaves[k + 1 : count]]
+            found.append(apply(formal(op), *xs))
+    return found
+
+
+INNER = [v for op in EVERY for v in nodes_of(op, Value(0.0, "e"), Value(-3))]
+
+
+@pytest.mark.parametrize("op", EVERY, ids=lambda op: op.name)
+def test_every_operation_in_every_place_of_every_other_is_bracketed_where_it_must_be(op):
+    for v in nodes_of(op, *INNER):
+        with suppress(ZeroDivisionError, OverflowError):
+            assert means_what_it_says(v)
 
 
 @given(trees)

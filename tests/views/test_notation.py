@@ -139,6 +139,7 @@ a, b, c, w = (Value(2.0, name) for name in ("a", "b", "c", "w_{12}"))
         (a**0.5, "a^0.5", "a ** 0.5"),
         (2**a, "2^a", "2 ** a"),
         (mg.square(a + b), "(a + b)²", "square(a + b)"),
+        (mg.square(a) * b, "a²·b", "square(a) * b"),
         (mg.maximum(a, b) ** 2, "max(a, b)²", "maximum(a, b) ** 2"),
         (abs(a - b) * c, "|a − b|·c", "absolute(a - b) * c"),
         (w * Fraction(2, 3), "w₁₂·(2/3)", "w_12 * Fraction(2, 3)"),

@@ -1,5 +1,7 @@
 """A museum of broken engines: classic mistakes, each a few lines on a right engine.
 
+Read base.py (the right engine) before mistakes.py.
+
 >>> from microgrid.check import museum
 >>> Value = museum.engine("overwrites", "add")
 >>> a = Value(3.0)

@@ -10,28 +10,24 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar, Self
 
-from microgrid.engine import functions, ops
+from microgrid.engine import ops
+from microgrid.engine.functions import FUNCTIONS, OPERATORS
+from microgrid.engine.op import Op
 from microgrid.engine.slopes import NO_PATH
 
 Locals = Callable[..., Sequence[Any]]  # (y, *xs) -> the local gradient of each operand
 
 
-def rules_of(name: str) -> Locals:
-    entry = ops.PUBLIC[name]
-    if entry.joint is not None:
-        joint = entry.joint
-        return lambda y, *xs: [0 if local is NO_PATH else local for local in joint(y, *xs)]
-    rules = entry.rules
-    return lambda y, *xs: [rule(y, *xs) for rule in rules]
+def rules_of(op: Op) -> Locals:
+    joint = op.joint or (lambda y, *xs, rules=op.rules: [rule(y, *xs) for rule in rules])
+    return lambda y, *xs: [0 if local is NO_PATH else local for local in joint(y, *xs)]
 
 
 class Value:
     """A number that remembers how it was made."""
 
-    forward: ClassVar[dict[str, Callable[..., Any]]] = {
-        k: op.forward for k, op in ops.PUBLIC.items()
-    }
-    rules: ClassVar[dict[str, Locals]] = {name: rules_of(name) for name in ops.PUBLIC}
+    forward: ClassVar[dict[str, Any]] = {name: op.forward for name, op in ops.PUBLIC.items()}
+    rules: ClassVar[dict[str, Locals]] = {name: rules_of(op) for name, op in ops.PUBLIC.items()}
 
     def __init__(self, data: Any, parents: Any = (), local: Any = (), op: str = "") -> None:
         self.data, self.grad = data, 0
@@ -83,34 +79,26 @@ class Value:
             v.send()
 
 
+def method(op: str) -> Any:
+    return lambda self, *others: self.make(op, self, *others)
+
+
 def fill() -> None:
     """Methods for the operators and the functions of the table."""
-    for name, entry in {**functions.OPERATORS, "neg": ops.neg, "abs": ops.absolute}.items():
-        setattr(Value, f"__{name}__", of_operands(entry.name))
-    for name, entry in functions.OPERATORS.items():
-        setattr(Value, f"__r{name}__", reflected(entry.name))
-    for name in functions.FUNCTIONS.keys() - {"absolute", "neg", "where", "dot"}:
-        if name in ops.PUBLIC:
-            joint = ops.PUBLIC[name].joint is not None
-            setattr(Value, name, of_list(name) if joint else of_operands(name))
-
-
-def of_operands(name: str) -> Any:
-    return lambda self, *others: self.make(name, self, *others)
-
-
-def reflected(name: str) -> Any:
-    return lambda self, other: self.make(name, other, self)
-
-
-def of_list(name: str) -> Any:
-    return classmethod(lambda cls, xs: cls.make(name, *xs))
+    for name, entry in OPERATORS.items():
+        setattr(Value, f"__{name}__", method(entry.name))
+        setattr(Value, f"__r{name}__", lambda v, other, op=entry.name: v.make(op, other, v))
+    for name, op in (("__neg__", "neg"), ("__abs__", "absolute")):
+        setattr(Value, name, method(op))
+    for name in FUNCTIONS.keys() & ops.PUBLIC.keys() - {"absolute", "neg", "where", "dot"}:
+        of_list = classmethod(lambda cls, xs, op=name: cls.make(op, *xs))
+        setattr(Value, name, of_list if ops.PUBLIC[name].joint else method(name))
 
 
 fill()
 
 
-class Composed:
+class Composed(Value):
     """a - b is a + (-b), a / b is a * b**-1, -a is a * -1, as in most small engines."""
 
     def __neg__(self: Any) -> Any:
@@ -132,12 +120,10 @@ class Composed:
 @cache
 def composed(cls: Any) -> Any:
     """An engine with its minus and its quotient made of other operations."""
-    own = {name: method for name, method in vars(Composed).items()
-           if callable(method) and name not in vars(cls)}  # fmt: skip
-    return type("Engine", (cls,), own)
+    return type("Engine", (Composed,) if cls is Value else (cls, Composed), {})
 
 
 def namespace(cls: Any) -> dict[str, Any]:
     """The names that examples use, for an engine of the museum."""
-    names = {name: getattr(cls, name) for name in functions.FUNCTIONS if hasattr(cls, name)}
+    names = {name: getattr(cls, name) for name in FUNCTIONS if hasattr(cls, name)}
     return names | {"Value": cls}

@@ -6,9 +6,9 @@ Most mistakes are made in one operation; then the engine is a function of the op
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
 
 from microgrid.check.museum.base import Value
@@ -22,7 +22,7 @@ class Mistake:
     name: str
     says: str
     hint: str
-    make: Callable[..., type[Value]]
+    make: Callable[..., type[Value]]  # of the operation that has it
     caught: str  # the property that finds it
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
@@ -33,31 +33,19 @@ class Mistake:
 
 MUSEUM: dict[str, Mistake] = {}
 Made = TypeVar("Made", bound=Callable[..., Any])
-ARITY = {name: len(entry.rules) for name, entry in ops.PUBLIC.items()}  # 0: any number
-anywhere = ARITY.__contains__
-
-
-def unary(op: str) -> bool:
-    return ARITY.get(op) == 1
-
-
-def binary(op: str) -> bool:
-    return ARITY.get(op) == 2 and op != "power"  # whose exponent is a number as a rule
-
-
-def among(*names: str) -> Callable[[str], bool]:
-    return lambda op: op in names
+UNARY, TWO = ({name for name, op in ops.PUBLIC.items() if len(op.rules) == n} for n in (1, 2))
+BINARY = TWO - {"power"}  # whose exponent is a number as a rule
 
 
 def mistake(
-    caught: str, shows: str, says: str, hint: str, operations: Any = None
+    says: str, hint: str, caught: str, shows: str, operations: Collection[str] = (), name: str = ""
 ) -> Callable[[Made], Made]:
     """Put an engine into the museum: a class, or a function of an operation that gives one."""
 
     def enter(made: Made) -> Made:
-        name = made.__name__.strip("_")
-        make = made if operations else lambda: made
-        MUSEUM[name] = Mistake(name, says, hint, cache(make), caught, shows, operations)
+        key = name or made.__name__
+        make, which = (made, operations.__contains__) if operations else (lambda op="": made, None)
+        MUSEUM[key] = Mistake(key, says, hint, cache(make), caught, shows, which)
         return made
 
     return enter
@@ -65,8 +53,7 @@ def mistake(
 
 def engine(name: str, op: str = "") -> type[Value]:
     """The broken `Value` of this name; `op` is the operation that has the mistake."""
-    entry = MUSEUM[name]
-    made = entry.make(op) if entry.operations else entry.make()
+    made = MUSEUM[name].make(op)
     made.__name__ = "Value"  # as programs call it
     return made
 
@@ -76,9 +63,10 @@ def variant(**pieces: Any) -> type[Value]:
     return type("Engine", (Value,), pieces)
 
 
-def with_rule(op: str, rule: Callable[..., Any]) -> type[Value]:
-    """An engine whose local gradients of one operation are these."""
-    return variant(rules=Value.rules | {op: rule})
+def with_rule(rule: Callable[..., Any], op: str) -> type[Value]:
+    """An engine that makes wrong local gradients of an operation: rule(the right ones, y, *xs)."""
+    right = Value.rules[op]
+    return variant(rules=Value.rules | {op: lambda y, *xs: rule(right(y, *xs), y, *xs)})
 
 
 def with_send(op: str, send: Callable[[Any], None]) -> type[Value]:
@@ -89,11 +77,9 @@ def with_send(op: str, send: Callable[[Any], None]) -> type[Value]:
 # The chain rule, in one operation.
 
 
-@mistake(
-    "reuse", "a = Value(3); f = a + a; f.backward()",
-    "your {op} overwrites `.grad` where it must add to it",
-    "Every use of a node sends a share: use `+=` where you wrote `=`.", anywhere,
-)  # fmt: skip
+@mistake("your {op} overwrites `.grad` where it must add to it",
+         "Every use of a node sends a share: use `+=` where you wrote `=`.",
+         "reuse", "a = Value(3); f = a + a; f.backward()", ops.PUBLIC)  # fmt: skip
 def overwrites(op: str) -> type[Value]:
     def send(self: Value) -> None:
         for parent, local in zip(self.parents, self.local):
@@ -102,12 +88,10 @@ def overwrites(op: str) -> type[Value]:
     return with_send(op, send)
 
 
-@mistake(
-    "upstream", "x = Value(0); f = exp(x) * 3; f.backward()",
-    "your {op} passes on its local gradient without multiplying by its own `.grad`",
-    "The chain rule: local gradient times `out.grad`. At the end of an expression `out.grad` is 1, "
-    "so it only shows further inside.", anywhere,
-)  # fmt: skip
+@mistake("your {op} passes on its local gradient without multiplying by its own `.grad`",
+         "The chain rule: local gradient times `out.grad`. At the end of an expression `out.grad` "
+         "is 1, so it only shows further inside.",
+         "upstream", "x = Value(0); f = exp(x) * 3; f.backward()", ops.PUBLIC)  # fmt: skip
 def forgets_upstream(op: str) -> type[Value]:
     def send(self: Value) -> None:
         for parent, local in zip(self.parents, self.local):
@@ -116,212 +100,109 @@ def forgets_upstream(op: str) -> type[Value]:
     return with_send(op, send)
 
 
-@mistake(
-    "upstream", "x = Value(-2); f = abs(x * 2); f.backward()",
-    "the result of your {op} does not know its parents",
-    "Hand the operands to the new node as its parents; else the sort never reaches what lies "
-    "behind it.", anywhere,
-)  # fmt: skip
+@mistake("the result of your {op} does not know its parents",
+         "Hand the operands to the new node as its parents; else the sort never reaches what lies "
+         "behind it.",
+         "upstream", "x = Value(-2); f = abs(x * 2); f.backward()", ops.PUBLIC)  # fmt: skip
 def without_parents(op: str) -> type[Value]:
     return variant(known=lambda v: () if v.op == op else v.parents)
 
 
-@mistake(
-    "one operation", "x = Value(2); f = abs(x); f.backward()",
-    "no gradient comes back through your {op}",
-    "Give the new node its parents and a rule for each: a node without them is a constant.",
-    anywhere,
-)  # fmt: skip
-def cuts_the_graph(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [0] * len(xs))
+# Wrong local gradients. Name: who may have it, the rule made of the right local gradients and
+# (y, *xs), the sentence, the hint, the property that finds it, the smallest program.
+
+BOTH = "An operation of two values has two local gradients: send a share to each parent."
+WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str, str]] = {
+    "cuts_the_graph": (ops.PUBLIC, lambda local, y, *xs: [0] * len(xs),
+        "no gradient comes back through your {op}",
+        "Give the new node its parents and a rule for each: a node without them is a constant.",
+        "one operation", "x = Value(2); f = abs(x); f.backward()"),
+    "swapped": (BINARY - {"add"}, lambda local, y, a, b: local[::-1],
+        "your {op} gives each operand the other one's local gradient",
+        "Write the formula with both names: ∂(a·b)/∂a is b, ∂(a·b)/∂b is a.",
+        "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()"),
+    "right_sign": (BINARY, lambda local, y, a, b: [local[0], -local[1]],
+        "the right operand of your {op} gets its gradient with the wrong sign",
+        "Vary the right operand a little: which way does the result go? ∂(a−b)/∂b is −1.",
+        "one operation", "a = Value(5); b = Value(3); f = a - b; f.backward()"),
+    "left_only": (BINARY, lambda local, y, a, b: [local[0], 0],
+        "the right operand of your {op} gets no gradient", BOTH,
+        "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()"),
+    "right_only": (BINARY, lambda local, y, a, b: [0, local[1]],
+        "the left operand of your {op} gets no gradient", BOTH,
+        "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()"),
+    "wrong_sign": (UNARY, lambda local, y, x: [-local[0]],
+        "the derivative of your {op} has the wrong sign",
+        "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.",
+        "one operation", "x = Value(1); f = cos(x); f.backward()"),
+    "slope_one": (UNARY, lambda local, y, x: [1],
+        "your {op} passes its upstream on unchanged, as if its slope were 1",
+        "Multiply `out.grad` by the derivative of the function at x.",
+        "one operation", "x = Value(0.5); f = exp(x); f.backward()"),
+    "value_for_slope": (UNARY - {"exp"}, lambda local, y, x: [y],
+        "your {op} multiplies by its own value instead of its derivative",
+        "Only exp is its own derivative.",
+        "one operation", "x = Value(0.5); f = sin(x); f.backward()"),
+    "unsquared": ({"tanh"}, lambda local, y, x: [1 - y],
+        "the derivative of your {op} forgets the square: 1 − t for 1 − t²", "tanh′ = 1 − t².",
+        "one operation", "x = Value(0.5); f = tanh(x); f.backward()"),
+    "upside_down": ({"log", "log2", "log10", "log1p", "sqrt", "reciprocal"},
+        lambda local, y, x: [1 / local[0]],
+        "the derivative of your {op} is turned upside down: x for 1/x", "(log x)′ = 1/x.",
+        "one operation", "x = Value(2); f = log(x); f.backward()"),
+    "divides_once": ({"div"}, lambda local, y, a, b: [1 / b, -a / b],
+        "the right operand of your {op} gets −a/b where −a/b² is right",
+        "Write a/b as a·b⁻¹: the power rule brings down b⁻².",
+        "one operation", "a = Value(6); b = Value(3); f = a / b; f.backward()"),
+    "power_not_lowered": ({"power"}, lambda local, y, a, n: [n * y, 0],
+        "your {op} gives n·xⁿ where n·xⁿ⁻¹ is right", "The power rule lowers the exponent by one.",
+        "one operation", "x = Value(3); f = x ** 2; f.backward()"),
+    "power_without_factor": ({"power"}, lambda local, y, a, n: [a ** (n - 1) if a else 0, 0],
+        "your {op} gives xⁿ⁻¹: the factor n is missing", "The power rule: n·xⁿ⁻¹.",
+        "one operation", "x = Value(3); f = x ** 2; f.backward()"),
+    "exponent_ignored": ({"power"}, lambda local, y, a, n: [local[0], 0],
+        "the exponent of your {op} gets no gradient, though it is a Value",
+        "∂aᵇ/∂b = aᵇ log a; or refuse a Value as an exponent.",
+        "exponents", "a = Value(2); b = Value(3); f = a ** b; f.backward()"),
+    "zero_to_minus_one": ({"power"}, lambda local, y, a, n: [n * a ** (n - 1), local[1]],
+        "your {op} computes 0 · 0⁻¹ for the slope of x ** 0 at 0",
+        "Where the factor n is 0 the slope is 0; x ** (n - 1) must not be computed.",
+        "powers of zero", "x = Value(0); f = x ** 0; f.backward()"),
+    "gate_open_at_zero": ({"relu"}, lambda local, y, x: [int(x >= 0)],
+        "your {op} lets the gradient pass at 0: its gate is `>=`",
+        "A convention: PyTorch and JAX take 0 there, with `>`.",
+        "kinks", "x = Value(0); f = relu(x); f.backward()"),
+    "tie_counted_twice": ({"maximum", "minimum"}, lambda local, y, *xs: [int(x == y) for x in xs],
+        "both operands of a tie get the whole gradient in your {op}",
+        "The shares of a tie sum up to 1: half each, or all to one.",
+        "kinks", "x = Value(2); y = Value(2); f = maximum([x, y]); f.backward()"),
+    "mean_not_divided": ({"mean"}, lambda local, y, *xs: [1] * len(xs),
+        "your mean sends each value the whole gradient, not 1/n of it",
+        "The mean divides the sum by n; so does its gradient.",
+        "one operation", "x = Value(2); y = Value(4); f = mean([x, y]); f.backward()"),
+}  # fmt: skip
+for name, (operations, rule, says, hint, caught, shows) in WRONG_RULES.items():
+    mistake(says, hint, caught, shows, operations, name)(partial(with_rule, rule))
 
 
-# Wrong local gradients.
-
-
-@mistake(
-    "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()",
-    "your {op} gives each operand the other one's local gradient",
-    "Write the formula with both names: ∂(a·b)/∂a is b, ∂(a·b)/∂b is a.",
-    lambda op: binary(op) and op != "add",
-)  # fmt: skip
-def swapped(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: list(Value.rules[op](y, *xs))[::-1])
-
-
-@mistake(
-    "one operation", "a = Value(5); b = Value(3); f = a - b; f.backward()",
-    "the right operand of your {op} gets its gradient with the wrong sign",
-    "Vary the right operand a little: which way does the result go? ∂(a−b)/∂b is −1.", binary,
-)  # fmt: skip
-def right_sign(op: str) -> type[Value]:
-    def rule(y: Any, *xs: Any) -> Any:
-        left, right = Value.rules[op](y, *xs)
-        return left, -right
-
-    return with_rule(op, rule)
-
-
-@mistake(
-    "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()",
-    "the right operand of your {op} gets no gradient",
-    "An operation of two values has two local gradients: send a share to each parent.", binary,
-)  # fmt: skip
-def left_only(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [Value.rules[op](y, *xs)[0], 0])
-
-
-@mistake(
-    "one operation", "a = Value(2); b = Value(3); f = a * b; f.backward()",
-    "the left operand of your {op} gets no gradient",
-    "An operation of two values has two local gradients: send a share to each parent.", binary,
-)  # fmt: skip
-def right_only(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [0, Value.rules[op](y, *xs)[1]])
-
-
-@mistake(
-    "one operation", "x = Value(1); f = cos(x); f.backward()",
-    "the derivative of your {op} has the wrong sign",
-    "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.", unary,
-)  # fmt: skip
-def wrong_sign(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [-Value.rules[op](y, x)[0]])
-
-
-@mistake(
-    "one operation", "x = Value(0.5); f = exp(x); f.backward()",
-    "your {op} passes its upstream on unchanged, as if its slope were 1",
-    "Multiply `out.grad` by the derivative of the function at x.", unary,
-)  # fmt: skip
-def slope_one(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [1])
-
-
-@mistake(
-    "one operation", "x = Value(0.5); f = sin(x); f.backward()",
-    "your {op} multiplies by its own value instead of its derivative",
-    "Only exp is its own derivative.", lambda op: unary(op) and op != "exp",
-)  # fmt: skip
-def value_for_slope(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [y])
-
-
-@mistake(
-    "one operation", "x = Value(1); f = tanh(x); f.backward()",
-    "the derivative of your {op} takes the input where its formula needs the output",
-    "tanh′ = 1 − t² with t = tanh(x), σ′ = s(1 − s) with s = σ(x): use the result, not x.",
-    among("tanh", "sigmoid", "exp", "sqrt"),
-)  # fmt: skip
+@mistake("the derivative of your {op} takes the input where its formula needs the output",
+         "tanh′ = 1 − t² with t = tanh(x), σ′ = s(1 − s) with s = σ(x): use the result, not x.",
+         "one operation", "x = Value(1); f = tanh(x); f.backward()",
+         {"tanh", "sigmoid", "exp", "sqrt"})  # fmt: skip
 def input_for_output(op: str) -> type[Value]:
     formula: Callable[[Any], Any] = {
         "tanh": lambda x: 1 - x * x, "sigmoid": lambda x: x * (1 - x), "exp": lambda x: x,
         "sqrt": lambda x: 0.5 / x,
     }[op]  # fmt: skip
-    return with_rule(op, lambda y, x: [formula(x)])
+    return with_rule(lambda local, y, x: [formula(x)], op)
 
 
-@mistake(
-    "one operation", "x = Value(0.5); f = sigmoid(x); f.backward()",
-    "the derivative of your {op} applies the function twice",
-    "s(1 − s) with s = the result: it has been squashed already.",
-    among("tanh", "sigmoid", "exp"),
-)  # fmt: skip
+@mistake("the derivative of your {op} applies the function twice",
+         "s(1 − s) with s = the result: it has been squashed already.",
+         "one operation", "x = Value(0.5); f = sigmoid(x); f.backward()",
+         {"tanh", "sigmoid", "exp"})  # fmt: skip
 def output_for_input(op: str) -> type[Value]:
-    slope, forward = Value.rules[op], ops.PUBLIC[op].forward
-    return with_rule(op, lambda y, x: slope(forward(y), y))
-
-
-@mistake(
-    "one operation", "x = Value(0.5); f = tanh(x); f.backward()",
-    "the derivative of your {op} forgets the square: 1 − t for 1 − t²",
-    "tanh′ = 1 − t².", among("tanh"),
-)  # fmt: skip
-def unsquared(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [1 - y])
-
-
-@mistake(
-    "one operation", "x = Value(2); f = log(x); f.backward()",
-    "the derivative of your {op} is turned upside down: x for 1/x",
-    "(log x)′ = 1/x.", among("log", "log2", "log10", "log1p", "sqrt", "reciprocal"),
-)  # fmt: skip
-def upside_down(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [1 / Value.rules[op](y, x)[0]])
-
-
-@mistake(
-    "one operation", "a = Value(6); b = Value(3); f = a / b; f.backward()",
-    "the right operand of your {op} gets −a/b where −a/b² is right",
-    "Write a/b as a·b⁻¹: the power rule brings down b⁻².", among("div"),
-)  # fmt: skip
-def divides_once(op: str) -> type[Value]:
-    return with_rule(op, lambda y, a, b: [1 / b, -a / b])
-
-
-@mistake(
-    "one operation", "x = Value(3); f = x ** 2; f.backward()",
-    "your {op} gives n·xⁿ where n·xⁿ⁻¹ is right",
-    "The power rule lowers the exponent by one.", among("power"),
-)  # fmt: skip
-def power_not_lowered(op: str) -> type[Value]:
-    return with_rule(op, lambda y, a, n: [n * y, 0])
-
-
-@mistake(
-    "one operation", "x = Value(3); f = x ** 2; f.backward()",
-    "your {op} gives xⁿ⁻¹: the factor n is missing",
-    "The power rule: n·xⁿ⁻¹.", among("power"),
-)  # fmt: skip
-def power_without_factor(op: str) -> type[Value]:
-    return with_rule(op, lambda y, a, n: [a ** (n - 1) if a else 0, 0])
-
-
-@mistake(
-    "exponents", "a = Value(2); b = Value(3); f = a ** b; f.backward()",
-    "the exponent of your {op} gets no gradient, though it is a Value",
-    "∂aᵇ/∂b = aᵇ log a; or refuse a Value as an exponent.", among("power"),
-)  # fmt: skip
-def exponent_ignored(op: str) -> type[Value]:
-    return with_rule(op, lambda y, a, n: [Value.rules[op](y, a, n)[0], 0])
-
-
-@mistake(
-    "powers of zero", "x = Value(0); f = x ** 0; f.backward()",
-    "your {op} computes 0 · 0⁻¹ for the slope of x ** 0 at 0",
-    "Where the factor n is 0 the slope is 0; x ** (n - 1) must not be computed.", among("power"),
-)  # fmt: skip
-def zero_to_minus_one(op: str) -> type[Value]:
-    return with_rule(
-        op, lambda y, a, n: [n * a ** (n - 1), Value.rules[op](y, a, n)[1] if a else 0]
-    )
-
-
-@mistake(
-    "kinks", "x = Value(0); f = relu(x); f.backward()",
-    "your {op} lets the gradient pass at 0: its gate is `>=`",
-    "A convention: PyTorch and JAX take 0 there, with `>`.", among("relu"),
-)  # fmt: skip
-def gate_open_at_zero(op: str) -> type[Value]:
-    return with_rule(op, lambda y, x: [int(x >= 0)])
-
-
-@mistake(
-    "kinks", "x = Value(2); y = Value(2); f = maximum([x, y]); f.backward()",
-    "both operands of a tie get the whole gradient in your {op}",
-    "The shares of a tie sum up to 1: half each, or all to one.", among("maximum", "minimum"),
-)  # fmt: skip
-def tie_counted_twice(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [int(x == y) for x in xs])
-
-
-@mistake(
-    "one operation", "x = Value(2); y = Value(4); f = mean([x, y]); f.backward()",
-    "your mean sends each value the whole gradient, not 1/n of it",
-    "The mean divides the sum by n; so does its gradient.", among("mean"),
-)  # fmt: skip
-def mean_not_divided(op: str) -> type[Value]:
-    return with_rule(op, lambda y, *xs: [1] * len(xs))
+    return with_rule(lambda local, y, x: Value.rules[op](Value.forward[op](y), y), op)
 
 
 # Plain numbers, several operands, names.
@@ -330,52 +211,41 @@ def mean_not_divided(op: str) -> type[Value]:
 RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
 
 
-@mistake(
-    "constants", "x = Value(2); f = sum([x, x]); f.backward()",
-    "your {op} has no method that works for a plain number on its left",
-    "Python tries `x.__radd__(2)` for `2 + x`, and sum() begins with 0 + x. The same for "
-    "`__rsub__`, `__rmul__`, `__rtruediv__`.", among(*RIGHT_HANDED),
-)  # fmt: skip
+@mistake("your {op} has no method that works for a plain number on its left",
+         "Python tries `x.__radd__(2)` for `2 + x`, and sum() begins with 0 + x. The same for "
+         "`__rsub__`, `__rmul__`, `__rtruediv__`.",
+         "constants", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
 def not_reflected(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: None})
 
 
-@mistake(
-    "constants", "x = Value(2); f = 5 - x; f.backward()",
-    "a plain number on the left of your {op} is taken for the right operand",
-    "`x.__rsub__(5)` means 5 − x: the other one stands on the left.", among("sub", "div"),
-)  # fmt: skip
+@mistake("a plain number on the left of your {op} is taken for the right operand",
+         "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
+         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
 
 
-@mistake(
-    "constants", "x = Value(2); f = 5 - x; f.backward()",
-    "your {op} with a plain number on its left calls itself for ever",
-    "Wrap the number in a Value first; the operator then finds the usual method.",
-    among(*RIGHT_HANDED),
-)  # fmt: skip
+@mistake("your {op} with a plain number on its left calls itself for ever",
+         "Wrap the number in a Value first; the operator then finds the usual method.",
+         "constants", "x = Value(2); f = 5 - x; f.backward()", RIGHT_HANDED)  # fmt: skip
 def reflected_for_ever(op: str) -> type[Value]:
     name = RIGHT_HANDED[op]
     return variant(**{name: lambda v, other: getattr(v, name)(other)})
 
 
-@mistake(
-    "in place", "x = Value(3); y = x * 1; y += x; y.backward()",
-    "`f += x` changes the number of the node f instead of making a new node",
-    "Leave `__iadd__` out: Python then writes f = f + x for you.",
-)  # fmt: skip
+@mistake("`f += x` changes the number of the node f instead of making a new node",
+         "Leave `__iadd__` out: Python then writes f = f + x for you.",
+         "in place", "x = Value(3); y = x * 1; y += x; y.backward()")  # fmt: skip
 class in_place_add(Value):
     def __iadd__(self, other: Any) -> Any:
         self.data += other.data if isinstance(other, Value) else other
         return self
 
 
-@mistake(
-    "one operation", "x = Value(1); y = Value(2); f = total([x, y]); f.backward()",
-    "the closures that your loop makes all see its last value",
-    "A closure looks a name up when it is called. Bind it: `def push(p=p):`.",
-)  # fmt: skip
+@mistake("the closures that your loop makes all see its last value",
+         "A closure looks a name up when it is called. Bind it: `def push(p=p):`.", "one operation",
+         "x = Value(1); y = Value(2); f = total([x, y]); f.backward()")  # fmt: skip
 class late_binding(Value):
     def send(self) -> None:
         if self.op != "total":
@@ -387,22 +257,19 @@ class late_binding(Value):
 # The engine as a whole.
 
 
-@mistake(
-    "reuse", "a = Value(3); f = a * a; f.backward()",
-    "a node that is used twice by one operation counts as one parent",
-    "Keep the parents in a tuple: a set forgets that a * a has a twice.",
-)  # fmt: skip
+@mistake("a node that is used twice by one operation counts as one parent",
+         "Keep the parents in a tuple: a set forgets that a * a has a twice.",
+         "reuse", "a = Value(3); f = a * a; f.backward()")  # fmt: skip
 class parents_in_a_set(Value):
     def send(self) -> None:
         for parent, local in dict(zip(self.parents, self.local)).items():
             parent.grad += local * self.grad
 
 
-@mistake(
-    "upstream", "x = Value(2); y = Value(2); f = (x + 1) * (y + 1); f.backward()",
-    "nodes with equal numbers are taken for one and the same node",
-    "`==` and hash of a node must be its identity, or the set of visited nodes merges equal ones.",
-)  # fmt: skip
+@mistake("nodes with equal numbers are taken for one and the same node",
+         "`==` and hash of a node must be its identity, or the set of visited nodes merges equal "
+         "ones.",
+         "upstream", "x = Value(2); y = Value(2); f = (x + 1) * (y + 1); f.backward()")  # fmt: skip
 class equal_nodes_merged(Value):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Value) and bool(self.data == other.data)
@@ -411,11 +278,9 @@ class equal_nodes_merged(Value):
         return hash(self.data)
 
 
-@mistake(
-    "order", "a = Value(1); b = a + a; f = b + b; f.backward()",
-    "each node walks on to its parents at once, once for each path that reaches it",
-    "A node may be visited only when all its uses have sent their shares: sort topologically.",
-)  # fmt: skip
+@mistake("each node walks on to its parents at once, once for each path that reaches it",
+         "A node may be visited only when all its uses have sent their shares: sort topologically.",
+         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
 class recursion_for_sort(Value):
     def backward(self) -> None:
         self.start(self.order())
@@ -427,27 +292,20 @@ class recursion_for_sort(Value):
             parent.walk()
 
 
-@mistake(
-    "order", "a = Value(1); b = a + a; f = b + b; f.backward()",
-    "each share is carried on to the leaves before the next one arrives, and then again",
-    "A node may be visited only when all its uses have sent their shares: sort topologically.",
-)  # fmt: skip
-class share_by_share(Value):
-    def backward(self) -> None:
-        self.start(self.order())
-        self.walk()
-
+@mistake("each share is carried on to the leaves before the next one arrives, and then again",
+         "A node may be visited only when all its uses have sent their shares: sort topologically.",
+         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
+class share_by_share(recursion_for_sort):
     def walk(self) -> None:
         for parent, local in zip(self.parents, self.local):
             parent.grad += local * self.grad
             parent.walk()
 
 
-@mistake(
-    "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()",
-    "nodes are visited as a depth-first walk from the result meets them",
-    "That walk can meet a node before its last use. Append a node after its parents, then reverse.",
-)  # fmt: skip
+@mistake("nodes are visited as a depth-first walk from the result meets them",
+         "That walk can meet a node before its last use. Append a node after its parents, then "
+         "reverse.",
+         "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()")  # fmt: skip
 class pre_order(Value):
     def order(self) -> list[Value]:
         seen: dict[Value, None] = {}
@@ -460,28 +318,21 @@ class pre_order(Value):
         return list(seen)[::-1]
 
 
-@mistake(
-    "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()",
-    "nodes are visited level by level from the result",
-    "A node can lie on several levels: wait for its last use. Sort topologically.",
-)  # fmt: skip
+@mistake("nodes are visited level by level from the result",
+         "A node can lie on several levels: wait for its last use. Sort topologically.",
+         "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()")  # fmt: skip
 class level_by_level(Value):
     def order(self) -> list[Value]:
-        seen: dict[Value, None] = {self: None}
         queue: list[Value] = [self]
         for v in queue:
-            for p in v.parents:
-                if p not in seen:
-                    seen[p] = None
-                    queue.append(p)
+            queue += [p for p in dict.fromkeys(v.parents) if p not in queue]
         return queue[::-1]
 
 
-@mistake(
-    "upstream", "x = Value(1); f = (x * 2) * 3; f.backward()",
-    "only the last operation's shares arrive: the rules before it run too early, or not at all",
-    "Call the rule of every node, from the result to the leaves: reversed(order).",
-)  # fmt: skip
+@mistake("only the last operation's shares arrive: the rules before it run too early, or "
+         "not at all",
+         "Call the rule of every node, from the result to the leaves: reversed(order).",
+         "upstream", "x = Value(1); f = (x * 2) * 3; f.backward()")  # fmt: skip
 class not_reversed(Value):
     def backward(self) -> None:
         order = self.order()
@@ -490,43 +341,36 @@ class not_reversed(Value):
             v.send()
 
 
-@mistake(
-    "one operation", "x = Value(1); f = x * 2; f.backward()",
-    "backward sends nothing to the parents",
-    "After the sort, go through the nodes and call the rule of each.",
-)  # fmt: skip
+@mistake("backward sends nothing to the parents",
+         "After the sort, go through the nodes and call the rule of each.",
+         "one operation", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
 class sends_nothing(Value):
     def send(self) -> None:
         pass
 
 
-@mistake(
-    "contract", "x = Value(1); f = x * 2; f.backward()",
-    "gradients start at 1, not at 0",
-    "Only the result starts with 1, its derivative with respect to itself; `.grad` is 0 at first.",
-)  # fmt: skip
+@mistake("gradients start at 1, not at 0",
+         "Only the result starts with 1, its derivative with respect to itself; `.grad` is 0 at "
+         "first.",
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
 class starts_at_one(Value):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.grad = 1
 
 
-@mistake(
-    "contract", "x = Value(1); f = x * 2; f.backward()",
-    "the result's own gradient is never set to 1",
-    "Before the pass: self.grad = 1, for ∂f/∂f.",
-)  # fmt: skip
+@mistake("the result's own gradient is never set to 1",
+         "Before the pass: self.grad = 1, for ∂f/∂f.",
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
 class no_seed(Value):
     def start(self, order: list[Value]) -> None:
         for v in order:
-            v.grad = v.grad if not v.parents else 0
+            v.grad = 0 if v.parents else v.grad
 
 
-@mistake(
-    "accumulation", "x = Value(1); y = x * 2; y.backward(); y.backward()",
-    "the result adds 1 to its old gradient at each pass",
-    "Set the result's gradient to 1; what it was in an earlier pass has been sent already.",
-)  # fmt: skip
+@mistake("the result adds 1 to its old gradient at each pass",
+         "Set the result's gradient to 1; what it was in an earlier pass has been sent already.",
+         "accumulation", "x = Value(1); y = x * 2; y.backward(); y.backward()")  # fmt: skip
 class seed_added(Value):
     def start(self, order: list[Value]) -> None:
         for v in order:
@@ -534,21 +378,19 @@ class seed_added(Value):
         self.grad += 1
 
 
-@mistake(
-    "accumulation", "x = Value(3); h = x * 2; (h * h).backward(); (h * 5).backward()",
-    "inner nodes keep the gradient of an earlier pass and send it again",
-    "Set the gradients of all inner nodes to 0 before each pass; only leaves add up.",
-)  # fmt: skip
+@mistake("inner nodes keep the gradient of an earlier pass and send it again",
+         "Set the gradients of all inner nodes to 0 before each pass; only leaves add up.",
+         "accumulation",
+         "x = Value(3); h = x * 2; (h * h).backward(); (h * 5).backward()")  # fmt: skip
 class inner_keep(Value):
     def start(self, order: list[Value]) -> None:
         self.grad = 1
 
 
-@mistake(
-    "accumulation", "x = Value(1); (x * 2).backward(); (x * 3).backward()",
-    "backward sets the gradients of the leaves to 0, too",
-    "Leaves add up over several passes (a batch, several losses); zeroing them is the user's call.",
-)  # fmt: skip
+@mistake("backward sets the gradients of the leaves to 0, too",
+         "Leaves add up over several passes (a batch, several losses); zeroing them is the user's "
+         "call.",
+         "accumulation", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
 class leaves_forget(Value):
     def start(self, order: list[Value]) -> None:
         for v in order:
@@ -556,19 +398,16 @@ class leaves_forget(Value):
         self.grad = 1
 
 
-@mistake(
-    "zeroing", "x = Value(1); (x * 2).backward(); x.grad = 0; (x * 3).backward()",
-    "a gradient that was set to 0 comes back",
-    "Keep the gradient in one place only; `.grad = 0` must reach it.",
-)  # fmt: skip
+@mistake("a gradient that was set to 0 comes back",
+         "Keep the gradient in one place only; `.grad = 0` must reach it.",
+         "zeroing", "x = Value(1); (x * 2).backward(); x.grad = 0; (x * 3).backward()")  # fmt: skip
 class zero_ignored(Value):
     received: Any = 0
 
     def start(self, order: Any) -> None:
         super().start(order)
         for v in order:
-            if v.parents:
-                v.received = 0
+            v.received = 0 if v.parents else v.received
 
     def send(self) -> None:
         for parent, local in zip(self.parents, self.local):
@@ -579,12 +418,10 @@ class zero_ignored(Value):
 # Fragile.
 
 
-@mistake(
-    "depth",
-    "x = Value(1); f = x\nfor _ in range(1500): f = f + 1\nf.backward()",
-    "your backward pass calls itself for each parent, and Python allows about 1,000 such calls",
-    "Sort with a stack of your own: a list that you push to and pop from.",
-)  # fmt: skip
+@mistake("your backward pass calls itself for each parent, and Python allows about 1,000 such "
+         "calls",
+         "Sort with a stack of your own: a list that you push to and pop from.",
+         "depth", "x = Value(1); f = x\nfor _ in range(1500): f = f + 1\nf.backward()")  # fmt: skip
 class recursive_sort(Value):
     def order(self) -> list[Value]:
         order: list[Value] = []
@@ -601,23 +438,21 @@ class recursive_sort(Value):
         return order
 
 
-@mistake(
-    "leak", "x = Value(2); f = x * x; f.backward()",
-    "each node is part of a cycle: it is freed only when the garbage collector runs",
-    "A closure in `out._backward` that uses `out` holds the node that holds it; a nested function "
-    "that calls itself is such a cycle, too, and keeps the list of nodes that it fills.",
-)  # fmt: skip
+@mistake("each node is part of a cycle: it is freed only when the garbage collector runs",
+         "A closure in `out._backward` that uses `out` holds the node that holds it; a nested "
+         "function that calls itself is such a cycle, too, and keeps the list of nodes that it "
+         "fills.",
+         "leak", "x = Value(2); f = x * x; f.backward()")  # fmt: skip
 class leaks(Value):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.me = self
 
 
-@mistake(
-    "leak", "x = Value(2); f = x * x; f.backward()",
-    "every node is kept for ever, in a list that the class or the module holds",
-    "A tape must be emptied when its graph is done with; or let each node hold its parents alone.",
-)  # fmt: skip
+@mistake("every node is kept for ever, in a list that the class or the module holds",
+         "A tape must be emptied when its graph is done with; or let each node hold its parents "
+         "alone.",
+         "leak", "x = Value(2); f = x * x; f.backward()")  # fmt: skip
 class never_frees(Value):
     tape: ClassVar[list[Value]] = []
 
@@ -626,11 +461,11 @@ class never_frees(Value):
         self.tape.append(self)
 
 
-@mistake(
-    "changed data", "x = Value(2); h = x * x; f = h * x; x.data = -2; f.backward()",
-    "local gradients are computed from `.data` when backward runs, not when the value was made",
-    "Keep the numbers of the forward pass, or refuse to go backward when data was set since.",
-)  # fmt: skip
+@mistake("local gradients are computed from `.data` when backward runs, not when the value was "
+         "made",
+         "Keep the numbers of the forward pass, or refuse to go backward when data was set since.",
+         "changed data",
+         "x = Value(2); h = x * x; f = h * x; x.data = -2; f.backward()")  # fmt: skip
 class reads_late(Value):
     def send(self) -> None:
         if self.parents:
@@ -638,12 +473,10 @@ class reads_late(Value):
         super().send()
 
 
-@mistake(
-    "limits", "x = Value(1000); f = tanh(x); f.backward()",
-    "your {op} computes exp of a large number, which overflows, though the result is small",
-    "Use math.tanh; for σ use e/(1 + e) with e = exp(x) where x < 0.",
-    among("tanh", "sigmoid", "softplus", "log_sigmoid", "silu"),
-)  # fmt: skip
+@mistake("your {op} computes exp of a large number, which overflows, though the result is small",
+         "Use math.tanh; for σ use e/(1 + e) with e = exp(x) where x < 0.",
+         "limits", "x = Value(1000); f = tanh(x); f.backward()",
+         {"tanh", "sigmoid", "softplus", "log_sigmoid", "silu"})  # fmt: skip
 def overflows(op: str) -> type[Value]:
     naive = {
         "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
@@ -655,11 +488,9 @@ def overflows(op: str) -> type[Value]:
     return variant(forward=Value.forward | {op: naive})
 
 
-@mistake(
-    "operands", "x = Value(2); y = Value(3); f = x * y; f.backward()",
-    "the backward pass changes the data of the operands",
-    "Backward reads data and writes gradients: it must not step the parameters itself.",
-)  # fmt: skip
+@mistake("the backward pass changes the data of the operands",
+         "Backward reads data and writes gradients: it must not step the parameters itself.",
+         "operands", "x = Value(2); y = Value(3); f = x * y; f.backward()")  # fmt: skip
 class changes_operands(Value):
     def send(self) -> None:
         super().send()

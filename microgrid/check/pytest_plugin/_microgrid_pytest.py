@@ -63,10 +63,6 @@ class EngineUnderTest(pytest.Collector):
     def collect(self) -> list[pytest.Item]:
         return []
 
-    def chosen(self) -> list[str]:
-        """The properties that the run selects, with -k for example."""
-        return [item.name for item in self.session.items if isinstance(item, PropertyItem)]
-
     def report(self) -> Any:
         if self.refused is not None:
             raise self.refused
@@ -76,7 +72,8 @@ class EngineUnderTest(pytest.Collector):
 
             try:
                 seed = self.config.getoption("--microgrid-engine-seed")
-                self.made = check(self.name, only=self.chosen(), seed=seed)
+                chosen = [x.name for x in self.session.items if isinstance(x, PropertyItem)]  # -k
+                self.made = check(self.name, only=chosen, seed=seed)
             except EngineError as error:
                 self.refused = PropertyFailed(str(error))
                 raise self.refused from None

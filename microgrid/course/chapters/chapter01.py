@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import microgrid as mg
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Exercise
-from microgrid.engine.calculus import derivative, gradients
-from microgrid.engine.value import Value
+from microgrid.course.question import Exercise
 
 
 class Number:
@@ -63,21 +62,18 @@ def subtract(a: Any, b: Any) -> Number:
 
 
 STEP = 0.01
-CHAIN = derivative(lambda x: -2 * (3 * x) * 5)(1.0)
+CHAIN = mg.derivative(lambda x: -2 * (3 * x) * 5)(1.0)
 SQUARES = {
-    "A": "t = x; y = t * x",
-    "B": "y = x * Value(3)",
-    "C": "y = x ** 2",
-    "D": "y = x.data * x",
+    "A": "t = x; y = t * x", "B": "y = x * Value(3)", "C": "y = x ** 2", "D": "y = x.data * x",
     "E": "y = (x + 0) * x",
-}
+}  # fmt: skip
 
 
 def gradient_after(line: str) -> Any:
     """The gradient at x = 3 of the y that a line of Python makes."""
-    names: dict[str, Any] = {"Value": Value, "x": Value(3)}
+    names: dict[str, Any] = {"Value": mg.Value, "x": mg.Value(3)}
     exec(line, names)
-    return gradients(names["y"], names["x"])
+    return mg.gradients(names["y"], names["x"])
 
 
 EXERCISES = [

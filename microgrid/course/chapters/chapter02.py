@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 
+import microgrid as mg
 from microgrid.course.choices import choice
-from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Exercise, Mistake, Verdict, listed, raised
-from microgrid.course.mistakes import by_role
-from microgrid.engine.calculus import gradients
-from microgrid.engine.ops import ROUTER, maximum
+from microgrid.course.mistakes import backward_pass, by_role, gradients_of
+from microgrid.course.question import Exercise, Mistake, Verdict, listed, raised
+from microgrid.engine.ops import ROUTER
 from microgrid.engine.value import Value, topological
-from microgrid.matrices.examples import named
-from microgrid.views.explanation import explain
 
 Order = Sequence[Value]
 Judge = Callable[[Order], Any]
 
 
-def difference_and_router() -> Value:
-    """y = (a − b) · max(b, c): b goes into two gates."""
-    a, b, c = Value(9, "a"), Value(4, "b"), Value(2, "c")
-    y: Value = (a - b) * maximum(b, c)
-    return y
-
-
 def fork_and_roles() -> Exercise:
-    """The gradients of this circuit, with the mistakes at a router that only this one shows."""
-    root = difference_and_router()
-    rows = explain(root).rows
-    wrong = {
+    """The gradients of a circuit, with the mistakes at a router that only this one shows."""
+    a, b, c = Value(9, "a"), Value(4, "b"), Value(2, "c")
+    root = (a - b) * mg.maximum(b, c)
+    passes = {
         "A router does not share out: all of the upstream goes to the larger input.": by_role(
             ROUTER, lambda row: 0.5
         ),
@@ -48,50 +39,29 @@ def fork_and_roles() -> Exercise:
         "**A fork and three roles.** $y = (a - b) \\cdot \\max(b, c)$ at $a = 9$, $b = 4$, "
         "$c = 2$. Which gradients arrive at the leaves? Answer with a dict: "
         '`{"a": …, "b": …, "c": …}`.',
-        difference_and_router, "abc",
+        root,
+        "abc",
+        {hint: wrong(root, mg.explain(root).rows) for hint, wrong in passes.items()},
         why="The product sends 4 to the difference and 5 to the max; b gets −4 from the one and "
         "5 from the other; c lost the max.",
-        before=[
-            Mistake({v.label: g for v, g in run(root, rows).items() if v.label in [*"abc"]}, hint)
-            for hint, run in wrong.items()
-        ],
-    )  # fmt: skip
+    )
     # Which share is the first depends on the order, and a student's need not be the engine's.
-    mistakes = [
-        Mistake(m.answer, m.hint.replace("the last share", "one share").replace("the first", "one"))
-        for m in listed(exercise.mistakes)
-    ]
-    return replace(exercise, mistakes=mistakes)
-
-
-def diamond() -> Value:
-    """y = c · d with c = 3b, d = b + 1 and b = 2a."""
-    b = Value(1, "a") * 2
-    c, d = b * 3, b + 1
-    y: Value = c * d
-    for v, name in zip((b, c, d, y), "bcdy"):
-        v.label = name
-    return y
+    one = partial(re.compile("the (last|first) share").sub, "one share")
+    return replace(exercise, mistakes=[Mistake(x, one(h)) for x, h in listed(exercise.mistakes)])
 
 
 ORDERS = {"A": "ycdb", "B": "ydcb", "C": "ycbd", "D": "bcdy", "E": "ybcd"}
 
 
-def asked(root: Value, order: Order) -> dict[Value, Any]:
-    """The gradients of a backward pass that asks the gates in this order, right or wrong."""
-    gradient: dict[Value, Any] = {root: 1}
-    for v in order:
-        for parent, local in zip(v.parents, v.local_gradients):
-            share = gradient.get(v, 0) * local(v.data, *[p.data for p in v.parents])
-            gradient[parent] = gradient.get(parent, 0) + share
-    return gradient
-
-
 def gives_the_gradient(order: str) -> bool:
-    """Whether this order brings the right gradient to a."""
-    nodes = named(root := diamond())
-    found = asked(root, [nodes[name] for name in order])
-    return bool(found[nodes["a"]] == gradients(root, nodes["a"]))
+    """Whether a backward pass that asks the gates in this order brings the right gradient to a."""
+    a = Value(1)
+    b = a * 2
+    c, d = b * 3, b + 1
+    y = c * d
+    gates, shares = {"b": b, "c": c, "d": d, "y": y}, mg.explain(y).rows
+    rows = [row for name in order for row in shares if row.child_node is gates[name]]
+    return bool(backward_pass(y, rows)[a] == mg.gradients(y, a))
 
 
 def in_order(order: Order) -> bool:
@@ -131,8 +101,7 @@ class Trial(NamedTuple):
     def __str__(self) -> str:
         gates = self.gates
         (root,) = set(gates).difference(*[v.parents for v in gates])
-        made = {row.child_node: row.gate for row in explain(root).rows}
-        formulas = [made[v] for v in topological(root) if v in made]
+        formulas = dict.fromkeys(row.gate for row in reversed(mg.explain(root).rows))
         return f"{', '.join([v.label for v in gates])} (where {', '.join(formulas)})"
 
     @property
@@ -214,10 +183,7 @@ def recognised(judge: Judge) -> list[str]:
         said = [trial.asked(judge) for trial in trials()]
     except Exception:  # the verdict says already where the function errs
         return []
-    for hint, mistake in MISTAKES.items():
-        if said == [trial.asked(mistake) for trial in trials()]:
-            return [hint]
-    return []
+    return [hint for hint, f in MISTAKES.items() if said == [t.asked(f) for t in trials()]]
 
 
 MISTAKES = {

@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.course.exercise import Either, Exercise, Verdict, agree, listed, raised
-from microgrid.engine.calculus import derivative, grad, hessian
-from microgrid.engine.functions import custom_op
-from microgrid.engine.ops import exp
-from microgrid.engine.value import Value
+import microgrid as mg
+from microgrid.course.question import Either, Exercise, Verdict, agree, listed, misfit, raised
 
 POINT = [1.0, 2.0]
 
@@ -21,7 +18,7 @@ def surface(p: Any) -> Any:
     return p[0] ** 2 * p[1] + p[1] ** 3
 
 
-SLOPE, BEND = np.array(grad(surface)(POINT)), hessian(surface)(POINT)
+SLOPE, BEND = np.array(mg.grad(surface)(POINT)), mg.hessian(surface)(POINT)
 ENTRIES = ("row 1, column 1", "row 1, column 2", "row 2, column 1", "row 2, column 2")
 
 
@@ -32,7 +29,7 @@ def by_entry(rows: Any) -> dict[str, Any]:
 
 WHOLE = {
     "That is the gradient, two numbers. Differentiate each of them again.": SLOPE,
-    "Which of the two numbers is x? You have them swapped.": hessian(surface)(POINT[::-1]),
+    "Which of the two numbers is x? You have them swapped.": mg.hessian(surface)(POINT[::-1]),
     "You multiplied two first derivatives. Differentiate the first derivative instead.": np.outer(
         SLOPE, SLOPE
     ),
@@ -66,11 +63,7 @@ def bends(answer: Any) -> Verdict:
     for mistake in listed(BENDS.mistakes):
         if agree(answer, mistake.answer, BENDS.digits):
             return Verdict(False, (f"✗ {mistake.hint}",))
-    try:
-        square = np.shape(answer) == (2, 2)
-    except ValueError:  # rows of different lengths
-        square = False
-    if not square:
+    if misfit(answer, BEND):
         return Verdict(False, ("✗ the answer has two rows of two numbers: [[…, …], […, …]].",))
     verdict = BENDS_BY_ENTRY.check(by_entry(answer))
     return BENDS.praise() if verdict else verdict
@@ -93,49 +86,42 @@ def loss(w: Any) -> Any:
 
 
 def stepped(rate: Any, w: Any = START) -> Any:
-    return w - rate * grad(loss)(w)
+    return w - rate * mg.grad(loss)(w)
 
 
 def after(rate: Any, w: Any = START) -> Any:
     return loss(stepped(rate, w))
 
 
-BEFORE, BEHIND = grad(loss)(START), grad(loss)(stepped(RATE))
+OLD, NEW = mg.grad(loss)(START), mg.grad(loss)(stepped(RATE))  # slopes before and after the step
 LEARNING_RATE = Exercise(
     "**The slope of a learning rate.** The loss is $L(w) = (w - 1)^2$, the weight stands at "
     "$w = 6$, and one step $w' = w - \\eta\\,L'(w)$ is taken with $\\eta = 0.2$. What is the "
     "derivative of the new loss $L(w')$ with respect to $\\eta$? Answer with a number.",
-    derivative(after)(RATE),
+    mg.derivative(after)(RATE),
     {
-        "Does a larger rate make the new loss larger here?": -derivative(after)(RATE),
-        "You use the slope at the old place twice: the loss is that of the *new* place.": -BEFORE
-        * BEFORE,
-        "Nearly: a factor of 2 is missing. Both slopes have one, from the square.": -BEFORE
-        * BEHIND
-        / 2,
-        "Nearly: both slopes are those of a square, and each has a factor of 2.": -BEFORE
-        * BEHIND
-        / 4,
+        "Does a larger rate make the new loss larger here?": -mg.derivative(after)(RATE),
+        "You use the slope at the old place twice: the loss is that of the *new* place.": -(OLD**2),
+        "Nearly: a factor of 2 is missing. Both slopes have one, from the square.": -OLD * NEW / 2,
+        "Nearly: both slopes are those of a square, and each has a factor of 2.": -OLD * NEW / 4,
         "That is minus the slope before the step times the new *weight*. "
-        "How fast does the loss rise there?": -BEFORE * stepped(RATE),
-        "The slope after the step is that of (w − 1)², not of w².": -BEFORE * 2 * stepped(RATE),
-        "That is the slope at the old place. What of the loss at the new one?": BEFORE,
-        "You use the slope at the new place twice: the weight moves by the *old* slope.": -BEHIND
-        * BEHIND,
-        "That is how the loss moves with the weight. How does w′ move with η?": -BEHIND,
-        "That is how the *weight* moves with the rate. How does the loss move?": -BEFORE,
-        "That is the slope at the new place. How fast does w′ move with the rate?": BEHIND,
+        "How fast does the loss rise there?": -OLD * stepped(RATE),
+        "The slope after the step is that of (w − 1)², not of w².": -OLD * 2 * stepped(RATE),
+        "That is the slope at the old place. What of the loss at the new one?": OLD,
+        "You use the slope at the new place twice: the weight moves by the *old* slope.": -(NEW**2),
+        "That is how the loss moves with the weight. How does w′ move with η?": -NEW,
+        "That is how the *weight* moves with the rate. How does the loss move?": -OLD,
+        "That is the slope at the new place. How fast does w′ move with the rate?": NEW,
         "That is the new loss itself, not how it moves.": after(RATE),
-        "That is the derivative with respect to the weight; the question is about the rate.": grad(
-            after, 1
-        )(RATE, START),
+        "That is the derivative with respect to the weight; "
+        "the question is about the rate.": mg.grad(after, 1)(RATE, START),
     },
     why="It is minus the slope before the step times the slope after it: −10 · 6.",
 )
 
 
 def number(x: Any) -> Any:
-    return x.data if isinstance(x, Value) else x
+    return x.data if isinstance(x, mg.Value) else x
 
 
 PLACES = (0.5, -1.0, 2.0)
@@ -143,12 +129,12 @@ PLACES = (0.5, -1.0, 2.0)
 
 def slopes(rule: Callable[..., Any], order: int) -> list[float]:
     """The derivatives of this order of a gate with this rule."""
-    f = custom_op("x_exp", lambda x: x * math.exp(x), rule)
-    return [derivative(f, order)(x) for x in PLACES]
+    f = mg.custom_op("x_exp", lambda x: x * math.exp(x), rule)
+    return [mg.derivative(f, order)(x) for x in PLACES]
 
 
 def true_rule(y: Any, x: Any) -> Any:
-    return y + exp(x)
+    return y + mg.exp(x)
 
 
 CUT_OFF = "The rule makes a plain number of a node: from there on no gradient flows."
@@ -188,23 +174,21 @@ RULE = Exercise(
     true_rule,
     {
         CUT_OFF: Either(
-            lambda y, x: (1 + number(x)) * exp(number(x)),
-            lambda y, x: number(y) + exp(x),
+            lambda y, x: (1 + number(x)) * mg.exp(number(x)), lambda y, x: number(y) + mg.exp(x)
         ),
         "A rule is given the result y first, and the input x second.": lambda y, x: (
-            (1 + y) * exp(y)
+            (1 + y) * mg.exp(y)
         ),
-        "Both x and eˣ move: use the product rule.": lambda y, x: exp(x),
+        "Both x and eˣ move: use the product rule.": lambda y, x: mg.exp(x),
         "x eˣ is not its own derivative: use the product rule.": lambda y, x: y,
         "A factor comes down for a power, not for eˣ.": Either(
-            lambda y, x: x * y,
-            lambda y, x: x * exp(x - 1),
+            lambda y, x: x * y, lambda y, x: x * mg.exp(x - 1)
         ),
-        "The product rule: each factor moves, the *other* stays.": lambda y, x: 1 + exp(x),
-        "y has a factor eˣ already: which two terms are added?": lambda y, x: y * exp(x),
+        "The product rule: each factor moves, the *other* stays.": lambda y, x: 1 + mg.exp(x),
+        "y has a factor eˣ already: which two terms are added?": lambda y, x: y * mg.exp(x),
         "The rule gives the local gradient alone; "
-        "the engine multiplies by the upstream.": lambda y, x: y * (y + exp(x)),
-        "The product rule adds its two terms.": lambda y, x: y - exp(x),
+        "the engine multiplies by the upstream.": lambda y, x: y * (y + mg.exp(x)),
+        "The product rule adds its two terms.": lambda y, x: y - mg.exp(x),
     },
     why="(1 + x) eˣ or y + eˣ, in the functions of microgrid: on a node it builds nodes.",
     judge=of_any_order,

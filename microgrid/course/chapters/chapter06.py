@@ -6,29 +6,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from microgrid.course.exercise import Either, Exercise, Verdict, agree, listed, raised
-from microgrid.engine.calculus import grad, gradients, value_and_grad
-from microgrid.engine.functions import FUNCTIONS, maximum
-from microgrid.engine.value import Value, topological
-
-KINK = 1.0
-
-
-def two_kinks(x: Any) -> Any:
-    return maximum(x, x**3) + 5 * abs(x - 1)
+import microgrid as mg
+from microgrid.course.question import Either, Exercise, Verdict, agree, listed, raised
 
 
 def chosen(shares: Sequence[float], slope: float) -> float:
     """The slope at the kinks if the sides of the tie get these shares, and |0| has this slope."""
-    sides = [grad(lambda x: x)(KINK), grad(lambda x: x**3)(KINK)]
-    return float(sum([share * side for share, side in zip(shares, sides)]) + 5 * slope)
+    return shares[0] * 1.0 + shares[1] * 3.0 + 5 * slope  # x has slope 1, x³ has slope 3
 
 
 # With the numbers 1, 3 and 5 no two of these mistakes give the same slope.
 KINKS = Exercise(
     "**Two kinks at once.** $f(x) = \\max(x, x^3) + 5\\,|x - 1|$ at $x = 1$. Both parts have a "
     "kink there. Which slope does the engine answer? Answer with a number.",
-    grad(two_kinks)(KINK),
+    mg.grad(lambda x: mg.maximum(x, x**3) + 5 * abs(x - 1))(1.0),
     {
         "The tie is shared: the two sides do not both get all of it.": chosen((1, 1), 0),
         "Neither side wins a tie: they share it equally.": chosen((1, 0), 0),
@@ -39,8 +30,7 @@ KINKS = Exercise(
         "That is the slope to the right of 1. What does an engine say *at* 1?": chosen((0, 1), 1),
         "That is the slope to the left of 1. What does an engine say *at* 1?": chosen((1, 0), -1),
         "That takes a side at each kink; the engine takes none.": Either(
-            chosen((1, 0), 1),
-            chosen((0, 1), -1),
+            chosen((1, 0), 1), chosen((0, 1), -1)
         ),
         "The tie is shared; and what is the slope of |x| *at* its kink?": chosen((1, 1), 1),
         "In school there is no slope. But an engine has to answer something.": math.nan,
@@ -49,21 +39,13 @@ KINKS = Exercise(
 )
 
 
-def length() -> Value:
-    """y = 3 √(x·x) at x = 0: all values are finite."""
-    x = Value(0.0, "x")
-    u = x * x
-    s = FUNCTIONS["sqrt"](u)
-    y: Value = 3 * s
-    u.label, s.label, y.label = "u", "s", "y"
-    return y
-
-
 def going_back() -> list[tuple[str, float]]:
-    """The named nodes in the order of the backward pass, each with its gradient."""
-    y = length()
-    order = topological(y)[::-1]
-    return [(v.label, g) for v, g in zip(order, gradients(y, order)) if v.label]
+    """The nodes of y = 3 √(x·x) at x = 0 from y to x, each with its gradient."""
+    x = mg.Value(0.0)
+    u = x * x
+    s = mg.sqrt(u)
+    y = 3 * s
+    return list(zip("ysux", mg.gradients(y, [y, s, u, x])))
 
 
 CULPRIT_NAME = next(name for name, g in going_back() if not math.isfinite(g))
@@ -75,7 +57,7 @@ def node_name(answer: Any) -> Any:
     """The name of the node that an answer means: a name, an expression, a node, a list of one."""
     if isinstance(answer, list | tuple | set) and len(answer) == 1:
         (answer,) = answer
-    if isinstance(answer, Value):
+    if isinstance(answer, mg.Value):
         return answer.label
     if not isinstance(answer, str):
         return answer
@@ -98,13 +80,9 @@ CULPRIT = Exercise(
     probe=node_name,
 )
 
-exp, log, log1p, clip, logaddexp = [
-    FUNCTIONS[name] for name in ("exp", "log", "log1p", "clip", "logaddexp")
-]
-
 
 def log_cosh(x: Any) -> Any:
-    return abs(x) + log1p(exp(-2 * abs(x))) - math.log(2)
+    return abs(x) + mg.log1p(mg.exp(-2 * abs(x))) - math.log(2)
 
 
 PLACES = (0.0, 0.5, 1000.0, -1000.0)  # near and far from 0
@@ -112,7 +90,7 @@ PLACES = (0.0, 0.5, 1000.0, -1000.0)  # near and far from 0
 
 def at(f: Any, x: float) -> dict[str, float]:
     """Value and slope of a function at a place."""
-    return dict(zip((f"f({x:g})", f"f'({x:g})"), value_and_grad(f)(x)))
+    return dict(zip((f"f({x:g})", f"f'({x:g})"), mg.value_and_grad(f)(x)))
 
 
 def tried(f: Any) -> dict[str, float]:
@@ -164,12 +142,12 @@ STABLE = Exercise(
         ),
         "The slope is right far away. Near 0 the curve is round; and what of the ½?": abs,
         "The ½ stands inside of the logarithm. What does it become outside?": lambda x: (
-            logaddexp(x, -x) / 2
+            mg.logaddexp(x, -x) / 2
         ),
-        "Nearly. The larger exponential is taken out of the sum: "
-        "divide the smaller one by it.": lambda x: abs(x) + log1p(exp(-abs(x))) - math.log(2),
-        "A slope of 0, so far out? `clip`, for one, stops the overflow and "
-        "the gradient.": lambda x: log((exp(clip(x, -700, 700)) + exp(-clip(x, -700, 700))) / 2),
+        "Nearly. The larger exponential is taken out of the sum: divide the smaller one "
+        "by it.": lambda x: abs(x) + mg.log1p(mg.exp(-abs(x))) - math.log(2),
+        "A slope of 0, so far out? `clip`, for one, stops the overflow and the "
+        "gradient.": lambda x: mg.log(mg.cosh(mg.clip(x, -700, 700))),
     },
     digits=4,
     judge=stable,

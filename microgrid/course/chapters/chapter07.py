@@ -7,87 +7,80 @@ from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import Either, Exercise, Mistake
-from microgrid.engine.calculus import value_and_grad
-from microgrid.nn import Affine, Sequential, Tanh
+import microgrid as mg
+from microgrid.course.question import Either, Exercise, Mistake
 
 Gradient = list[float]
 Choose = Callable[[list[Gradient]], Gradient]  # the gradients so far -> the one that a step uses
 
 
-class Walk(NamedTuple):
-    """A training: the parameters at the start and after each step; loss and gradients before it."""
+class Place(NamedTuple):
+    """Where a training stands before a step, or at its end."""
 
-    weights: list[float]
-    biases: list[float]
-    losses: list[float]
-    gradients: list[Gradient]
+    w: float
+    b: float
+    loss: float
+    gradient: Gradient
 
 
 def trained(
     w: float, b: float, x: float, y: float, lr: float, steps: int,
     choose: Choose = lambda gradients: gradients[-1],
-) -> Walk:  # fmt: skip
+) -> list[Place]:  # fmt: skip
     """One neuron on one sample, trained with the loss (w x + b − y)²."""
-    loss_and_gradient = value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
-    walk = Walk([w], [b], [], [])
-    for _ in range(steps):
+    loss_and_gradient = mg.value_and_grad(lambda p: (p[0] * x + p[1] - y) ** 2)
+    walk = list[Place]()
+    while True:
         loss, gradient = loss_and_gradient([w, b])
-        walk.losses.append(loss)
-        walk.gradients.append([*gradient])
-        dw, db = choose(walk.gradients)
+        walk.append(Place(w, b, loss, [*gradient]))
+        if len(walk) > steps:
+            return walk
+        dw, db = choose([place.gradient for place in walk])
         w, b = w - lr * dw, b - lr * db
-        walk.weights.append(w)
-        walk.biases.append(b)
-    return walk
 
 
-def two_steps() -> Exercise:
-    """The weight after two steps by hand."""
-    start: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
-    x = start["x"]
+GIVEN: dict[str, Any] = {"w": 1.0, "b": 0.0, "x": 3.0, "y": 1.0, "lr": 0.02, "steps": 2}
+WALK = START, FIRST, LAST = trained(**GIVEN)
 
-    def after(choose: Choose) -> float:
-        return trained(**start, choose=choose).weights[-1]
 
-    walk = trained(**{**start, "steps": 3})  # the third step has the loss after two
-    weights, biases = walk.weights[:3], walk.biases[:3]
-    return Exercise(
-        "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
-        "$w = 1$, $b = 0$. The only sample is $x = 3$, $y = 1$. Take two steps with the learning "
-        "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
-        "Answer with a number, to three decimals.",
-        weights[-1],
-        {
-            "That is w after the first step. Take another.": weights[1],
-            "Nearly: give three decimals.": round(weights[-1], 2),
-            "You went up the hill: the gradient is *subtracted*.": after(
-                lambda g: [-d for d in g[-1]]
-            ),
-            "What is the derivative of a square? A factor is missing.": after(
-                lambda g: [d / 2 for d in g[-1]]
-            ),
-            "You have used the sum of both gradients in the second step: that is what "
-            "happens where `zero_grad` is forgotten.": after(lambda g: [sum(d) for d in zip(*g)]),
-            "The multiply gate sends w the upstream times the *other* input.": after(
-                lambda g: [g[-1][0] / x, g[-1][1]]
-            ),
-            "The bias is a parameter, too: it moves in the first step.": after(
-                lambda g: [g[-1][0], 0.0]
-            ),
-            "In the second step you used the gradient of the first. "
-            "The loss has changed, so compute its gradient again.": after(lambda g: g[0]),
-            "That is b. And w?": Either(*biases[1:]),
-            "That is a gradient at w. A step takes the learning rate times it off w.": Either(
-                *[dw for dw, _ in walk.gradients[:2]]
-            ),
-            "That is a loss. And w?": Either(*walk.losses),
-            "That is how far w moves. Where does it arrive?": weights[0] - weights[-1],
-        },
-        why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
-        digits=3,
-    )
+def after(choose: Choose) -> float:
+    """The weight after two steps that are chosen so."""
+    return trained(**GIVEN, choose=choose)[-1].w
 
+
+TWO_STEPS = Exercise(
+    "**Two steps by hand.** The neuron $w\\,x + b$ with the loss $(w\\,x + b - y)^2$ begins at "
+    "$w = 1$, $b = 0$. The only sample is $x = 3$, $y = 1$. Take two steps with the learning "
+    "rate $0.02$; before each, the gradients are set to zero. What is $w$ then? "
+    "Answer with a number, to three decimals.",
+    LAST.w,
+    {
+        "That is w after the first step. Take another.": FIRST.w,
+        "Nearly: give three decimals.": round(LAST.w, 2),
+        "You went up the hill: the gradient is *subtracted*.": after(lambda g: [-d for d in g[-1]]),
+        "What is the derivative of a square? A factor is missing.": after(
+            lambda g: [d / 2 for d in g[-1]]
+        ),
+        "You have used the sum of both gradients in the second step: that is what "
+        "happens where `zero_grad` is forgotten.": after(lambda g: [sum(d) for d in zip(*g)]),
+        "The multiply gate sends w the upstream times the *other* input.": after(
+            lambda g: [g[-1][0] / GIVEN["x"], g[-1][1]]
+        ),
+        "The bias is a parameter, too: it moves in the first step.": after(
+            lambda g: [g[-1][0], 0.0]
+        ),
+        "In the second step you used the gradient of the first. "
+        "The loss has changed, so compute its gradient again.": after(lambda g: g[0]),
+        "That is b. And w?": Either(FIRST.b, LAST.b),
+        "That is a gradient at w. A step takes the learning rate times it off w.": Either(
+            START.gradient[0], FIRST.gradient[0]
+        ),
+        "That is a loss. And w?": Either(*[place.loss for place in WALK]),
+        "That is how far w moves. Where does it arrive?": START.w - LAST.w,
+    },
+    why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
+    digits=3,
+)
 
 RATES = {"A": 0.4, "B": 0.6, "C": 0.05}
 RATE_HINTS = {  # the letter of a training and that of the rate that somebody gives it
@@ -103,16 +96,16 @@ RATE_HINTS = {  # the letter of a training and that of the rate that somebody gi
 
 def which_rate() -> Exercise:
     """Which learning rate made which losses?"""
-    courses = {name: trained(0.0, 0.0, 1.0, 1.0, rate, 4).losses for name, rate in RATES.items()}
-    table = "\n".join(
-        [f"| {name} | {' | '.join([f'{y:.2f}' for y in c])} |" for name, c in courses.items()]
-    )
+    table = ""
+    for name, rate in RATES.items():
+        losses = [place.loss for place in trained(0.0, 0.0, 1.0, 1.0, rate, steps=3)]
+        table += f"| {name} | {' | '.join([f'{y:.2f}' for y in losses])} |\n"
     rates = ", ".join([f"${rate}$" for rate in sorted(RATES.values())])
     return Exercise(
         "**Which learning rate?** The same neuron begins at $w = 0$, $b = 0$; the only sample is "
         "$x = 1$, $y = 1$. Three trainings with the learning rates "
         f"{rates} had these losses:\n\n| | at the start | step 1 | step 2 | step 3 |\n"
-        f"| --- | --- | --- | --- | --- |\n{table}\n\nWhich rate belongs to which? "
+        f"| --- | --- | --- | --- | --- |\n{table}\nWhich rate belongs to which? "
         'Answer with a dict: `{"A": …, "B": …, "C": …}`.',
         RATES,
         [Mistake({pair[0]: RATES[pair[1]]}, hint) for pair, hint in RATE_HINTS.items()],
@@ -121,41 +114,32 @@ def which_rate() -> Exercise:
     )
 
 
-def count(*sizes: int) -> int:
-    """The number of parameters of a network with layers of these sizes."""
-    layers = [Affine(d, m, "zeros") for d, m in pairwise(sizes)]
-    return len(Sequential(*[part for layer in layers for part in (layer, Tanh())]).parameters())
+SIZES = (6, 10, 10, 3)
+PAIRS = list(pairwise(SIZES))
+ONE, TWO, THREE = [mg.nn.Affine(d, m, "zeros") for d, m in PAIRS]
+NETWORK = mg.nn.Sequential(ONE, mg.nn.Tanh(), TWO, mg.nn.Tanh(), THREE)
+COUNT = len(NETWORK.parameters())
+HOW_MANY = Exercise(
+    "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
+    "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
+    COUNT,
+    {
+        "Those are the weights. What else does XW + b have?": sum(d * m for d, m in PAIRS),
+        "The last layer has biases, too.": COUNT - SIZES[-1],
+        "A layer has one bias for each *output*.": sum(d * m + d for d, m in PAIRS),
+        "A layer has more than one bias: one for each output.": sum(d * m + 1 for d, m in PAIRS),
+        "An activation has no parameters: it does the same with every number.": COUNT
+        + sum(SIZES[1:-1]),
+        "Those are the numbers that flow through it. How many wires are there?": sum(SIZES),
+        "Those are the biases. And the weights?": sum(SIZES[1:]),
+        "Those are the affine layers. How many parameters has each?": len(PAIRS),
+        "Those are the layers. Which of them have parameters, and how many?": len(NETWORK),
+        "The weights of layers add up; only within a layer you multiply.": Either(
+            prod(SIZES), prod(SIZES[:-1])
+        ),
+        "Those are the matrices and rows. The list has every number in them.": 2 * len(PAIRS),
+    },
+    why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
+)
 
-
-def how_many() -> Exercise:
-    """Weights and biases of three layers."""
-    sizes = (6, 10, 10, 3)
-    right, pairs = count(*sizes), list(pairwise(sizes))
-    return Exercise(
-        "**How many parameters?** A `Sequential` of `Affine(6, 10)`, `Tanh()`, `Affine(10, 10)`, "
-        "`Tanh()` and `Affine(10, 3)`. How long is its list `parameters()`? Answer with a number.",
-        right,
-        {
-            "Those are the weights. What else does XW + b have?": sum(d * m for d, m in pairs),
-            "The last layer has biases, too.": right - sizes[-1],
-            "A layer has one bias for each *output*.": sum(d * m + d for d, m in pairs),
-            "A layer has more than one bias: one for each output.": sum(
-                d * m + 1 for d, m in pairs
-            ),
-            "An activation has no parameters: it does the same with every number.": right
-            + sum(sizes[1:-1]),
-            "Those are the numbers that flow through it. How many wires are there?": sum(sizes),
-            "Those are the biases. And the weights?": sum(sizes[1:]),
-            "Those are the affine layers. How many parameters has each?": len(pairs),
-            "Those are the layers. Which of them have parameters, and how many?": 2 * len(pairs)
-            - 1,
-            "The weights of layers add up; only within a layer you multiply.": Either(
-                prod(sizes), prod(sizes[:-1])
-            ),
-            "Those are the matrices and rows. The list has every number in them.": 2 * len(pairs),
-        },
-        why="6 · 10 + 10, 10 · 10 + 10 and 10 · 3 + 3. Activations have none.",
-    )
-
-
-EXERCISES = [two_steps(), which_rate(), how_many()]
+EXERCISES = [TWO_STEPS, which_rate(), HOW_MANY]

@@ -7,34 +7,20 @@ from typing import Any
 
 import numpy as np
 
-import microgrid
+import microgrid as mg
+from microgrid.course.chapters.chapter04 import SQUARES
 from microgrid.course.choices import choice
-from microgrid.course.exercise import Either, Exercise
-from microgrid.engine.calculus import gradients
-from microgrid.engine.errors import MicrogridError
-from microgrid.engine.functions import FUNCTIONS
-from microgrid.matrices.arrays import Array, matrix
-from microgrid.program import record
+from microgrid.course.question import Either, Exercise
+from microgrid.matrices.arrays import Array
 
-total, dot = FUNCTIONS["total"], FUNCTIONS["dot"]
-
-# Square, so that a factor fits on each side; not symmetric, so that no two formulas agree.
-SAMPLES = tuple(
-    np.array(rows)
-    for rows in (
-        [[1, 2, 0], [3, -1, 2], [-2, 4, 5]],
-        [[1, -2, 3], [4, 6, -2], [0, 1, 7]],
-        [2, -1, 3],
-    )
-)
+SAMPLES = (SQUARES[0], SQUARES[2], np.array([2, -1, 3]))  # X, dY and c: c fits on each side
 
 
 def weighted(X: Array, dY: Array, c: Array) -> Array:
     """dW where sample n counts c_n times, from the graph."""
-    W = matrix(np.zeros((X.shape[1], dY.shape[1])))
+    W = mg.matrix(np.zeros((X.shape[1], dY.shape[1])))
     losses = [factor * ((x @ W) @ u) for x, u, factor in zip(X, dY, c)]
-    (dW,) = gradients(total(losses), [W])
-    return np.array(dW, dtype=float)
+    return np.array(mg.gradients(mg.total(losses), W), dtype=float)
 
 
 PER_SAMPLE = Exercise(
@@ -45,8 +31,7 @@ PER_SAMPLE = Exercise(
     {
         "Here all samples count the same: where is `c`?": lambda X, dY, c: X.T @ dY,
         "Each sample has its own factor: multiply by it *before* you add the samples.": Either(
-            lambda X, dY, c: c.sum() * X.T @ dY,
-            lambda X, dY, c: c.mean() * X.T @ dY,
+            lambda X, dY, c: c.sum() * X.T @ dY, lambda X, dY, c: c.mean() * X.T @ dY
         ),
         "Now each sample has its factor twice: once with x, "
         "and once with the upstream.": lambda X, dY, c: (c[:, None] * X).T @ (c[:, None] * dY),
@@ -57,8 +42,7 @@ PER_SAMPLE = Exercise(
         ),
         "c_n belongs to sample n, which is a *row* of X and a row of dY; your factor goes along "
         "the other axis. A column `c[:, None]` multiplies rows.": Either(
-            lambda X, dY, c: X.T @ (c * dY),
-            lambda X, dY, c: (c * X).T @ dY,
+            lambda X, dY, c: X.T @ (c * dY), lambda X, dY, c: (c * X).T @ dY
         ),
         "The factor is right. But dW is a sum of outer products: the product "
         "must add over the samples, the rows of both.": lambda X, dY, c: X @ (c[:, None] * dY),
@@ -102,44 +86,42 @@ def F(x, w):
 
 def accepted() -> str:
     """The letters of the functions that can be recorded, found by recording them."""
-    functions: dict[str, Any] = {"mg": microgrid}
+    functions: dict[str, Any] = {"mg": mg}
     exec(CANDIDATES, functions)
     found = ""
     for letter in "ABCDEF":
-        with suppress(MicrogridError):
-            record(functions[letter], 1.0, 1.0)
+        with suppress(mg.MicrogridError):
+            mg.record(functions[letter], 1.0, 1.0)
             found += letter
     return found
 
 
-def recordable() -> Exercise:
-    """Which functions look at a number?"""
-    return choice(
-        f"**Which can be recorded?**\n\n```python{CANDIDATES}```\n\n`record` accepts some of these "
-        "functions and refuses the others. Which does it accept? Answer with a text of letters, "
-        'such as `"AD"`.',
-        accepted(),
-        {
-            "A": "`if x > 0` asks for a number, also where it stands inside of an expression.",
-            "B": "`mg.relu` is an operation: the program can do it with any number.",
-            "C": "how often does this loop run, and does that depend on a Value?",
-            "D": "how often the loop runs depends on the number in x: it looks at it.",
-            "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
-            "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
-        },
-        {
-            "Those are refused. Which are accepted?": "ADE",
-            "Not all. Which of them ask how large a number is, before they go on?": "ABCDEF",
-        },
-        why="A, D and E look at a number. A loop of fixed length is written out, one line after "
-        "the other, and `relu` and `maximum` are operations.",
-    )
+RECORDABLE = choice(
+    f"**Which can be recorded?**\n\n```python{CANDIDATES}```\n\n`record` accepts some of these "
+    "functions and refuses the others. Which does it accept? Answer with a text of letters, "
+    'such as `"AD"`.',
+    accepted(),
+    {
+        "A": "`if x > 0` asks for a number, also where it stands inside of an expression.",
+        "B": "`mg.relu` is an operation: the program can do it with any number.",
+        "C": "how often does this loop run, and does that depend on a Value?",
+        "D": "how often the loop runs depends on the number in x: it looks at it.",
+        "E": "Python's own `max` asks with `>` which one is larger: it looks at numbers.",
+        "F": "`mg.maximum` is an operation like `mg.relu`: both ways are in the program.",
+    },
+    {
+        "Those are refused. Which are accepted?": "ADE",
+        "Not all. Which of them ask how large a number is, before they go on?": "ABCDEF",
+    },
+    why="A, D and E look at a number. A loop of fixed length is written out, one line after "
+    "the other, and `relu` and `maximum` are operations.",
+)
 
 
 def sizes() -> Exercise:
     """The sizes of gradients, counted in those of a program."""
     X, W, dY = np.ones((100, 4)), np.ones((4, 3)), np.ones((100, 3))
-    layer = record(lambda x, W, u: dot(x @ W, u), X[0], W, dY[0])
+    layer = mg.record(lambda x, W, u: mg.dot(x @ W, u), X[0], W, dY[0])
     _, (dX, dW) = layer.batched((0, None, 0)).value_and_grad(X, W, dY, argnums=(0, 1))
     copies = np.broadcast_to(W, (100, 4, 3))
     _, each = layer.batched((0, 0, 0)).value_and_grad(X, copies, dY, argnums=1)
@@ -168,4 +150,4 @@ def sizes() -> Exercise:
     )
 
 
-EXERCISES = [PER_SAMPLE, recordable(), sizes()]
+EXERCISES = [PER_SAMPLE, RECORDABLE, sizes()]

@@ -11,20 +11,16 @@ from microgrid.check.engine import NO_ANSWER, UNENDED, EngineError
 from microgrid.check.example import Example, outcome_here
 from microgrid.check.findings import Finding, difference, sign
 from microgrid.check.properties import FRAGILE, WRONG
-from microgrid.course.exercise import Exercise, ExerciseError, Mistake, Verdict
+from microgrid.course.question import Exercise, ExerciseError, Mistake, Verdict
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 
 SUSPECTS = {  # letter: (mistake of the museum, the operation that has the mistake)
-    "A": ("overwrites", "add"),
-    "B": ("parents_in_a_set", ""),
-    "C": ("forgets_upstream", "add"),
-    "D": ("forgets_upstream", "mul"),
-    "E": ("recursion_for_sort", ""),
-    "F": ("pre_order", ""),
-    "G": ("level_by_level", ""),
-    "H": ("inner_keep", ""),
-}
+    "A": ("overwrites", "add"), "B": ("parents_in_a_set", ""),
+    "C": ("forgets_upstream", "add"), "D": ("forgets_upstream", "mul"),
+    "E": ("recursion_for_sort", ""), "F": ("pre_order", ""),
+    "G": ("level_by_level", ""), "H": ("inner_keep", ""),
+}  # fmt: skip
 MYSTERIES = {1: "B", 2: "C", 3: "G"}
 EXPERIMENTS = (
     "(x + x).backward()",

@@ -2,91 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from microgrid.course.circuits import gradients_of
-from microgrid.course.exercise import Either, Exercise
-from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.value import Value
+import microgrid as mg
+from microgrid.course.mistakes import gradients_of
+from microgrid.course.question import Either, Exercise
 
-Numbers = Sequence[float]
-softmax: Callable[[Any], list[float]] = FUNCTIONS["softmax"]
-
-# The scores, keys times query, are 0, 2 and 4.
 KEYS, QUERY = np.diag([0.0, 1.0, 2.0, 0.0])[:3], np.array([2.0, 2.0, 2.0, 2.0])
+SCORES = KEYS @ QUERY  # 0, 2 and 4
+SCALED = SCORES / np.sqrt(len(QUERY))
+SEEN = mg.softmax(SCALED[:2])
 
 
-def attended() -> Exercise:
-    """The weights of the second of three places."""
-    scores = KEYS @ QUERY
-    scaled, size = scores / np.sqrt(len(QUERY)), len(QUERY)
-    seen = softmax(scaled[:2])
-    return Exercise(
-        "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
-        "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
-        "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
-        "the three? Answer with a list of three numbers.",
-        [*seen, 0.0],
-        {
-            "Before softmax the scores are "
-            "divided by the square root of d, the length of a query.": [*softmax(scores[:2]), 0.0],
-            "That is divided by d; the scores are divided by its square root.": [
-                *softmax(scores[:2] / size),
-                0.0,
-            ],
-            "The third place is in the future of the second: it must not be seen.": softmax(scaled),
-            "The third place is in the future, and the scores must be divided by √d.": softmax(
-                scores
-            ),
-            "These do not sum to 1: leave the future out *before* softmax, not after it.": [
-                *softmax(scaled)[:2],
-                0.0,
-            ],
-            "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": softmax(
-                [*scaled[:2], 0.0]
-            ),
-            "Softmax takes the exponential of each score before it divides by their sum.": [
-                *(scaled[:2] / scaled[:2].sum()),
-                0.0,
-            ],
-            "The other way round: the larger score gets the larger weight.": [*seen[::-1], 0.0],
-            "Those are the scores. Softmax makes weights of them.": scaled.tolist(),
-            "Those are the products. "
-            "Divide them by √d; then softmax makes weights of them.": scores.tolist(),
-            "Those are the exponentials. Weights sum to 1.": [*np.exp(scaled[:2]), 0.0],
-            "Causal: a place sees itself and what is to its left, not what is to its right.": [
-                0.0,
-                *softmax(scaled[1:]),
-            ],
-            "That is in percent: weights are shares of 1.": Either(
-                *[[100 * p for p in (*shares, 0.0)] for shares in (seen, np.round(seen, 2))]
-            ),
-            "And the third place? It gets a number, too.": seen,
-            "That is right for equal scores "
-            "and with the third place in view: what does the second place see?": [1 / 3] * 3,
-            "That is right for equal scores. What are the scores of the two places?": [
-                0.5,
-                0.5,
-                0.0,
-            ],
-        },
-        why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
-    )
+def causal(weights: Iterable[float]) -> list[float]:
+    """The weights of the first two places, and 0 for the third."""
+    return [*weights, 0.0]
 
+
+ATTENDED = Exercise(
+    "**Who looks at whom?** Three places with $d = 4$. The query of the *second* place is "
+    "$(2, 2, 2, 2)$; the keys of the three places are $(0, 0, 0, 0)$, $(0, 1, 0, 0)$ and "
+    "$(0, 0, 2, 0)$. The attention is causal. How much does the second place look at each of "
+    "the three? Answer with a list of three numbers.",
+    causal(SEEN),
+    {
+        "Before softmax the scores are divided by the square root of d, "
+        "the length of a query.": causal(mg.softmax(SCORES[:2])),
+        "That is divided by d; the scores are divided by its square root.": causal(
+            mg.softmax(SCORES[:2] / len(QUERY))
+        ),
+        "The third place is in the future of the second: it must not be seen.": mg.softmax(SCALED),
+        "The third place is in the future, and the scores must be divided by √d.": mg.softmax(
+            SCORES
+        ),
+        "These do not sum to 1: leave the future out *before* softmax, not after it.": causal(
+            mg.softmax(SCALED)[:2]
+        ),
+        "A score of 0 is not a weight of 0: softmax makes exp(0) = 1 of it.": mg.softmax(
+            causal(SCALED[:2])
+        ),
+        "Softmax takes the exponential of each score before it divides by their sum.": causal(
+            SCALED[:2] / SCALED[:2].sum()
+        ),
+        "The other way round: the larger score gets the larger weight.": causal(SEEN[::-1]),
+        "Those are the scores. Softmax makes weights of them.": SCALED.tolist(),
+        "Those are the products. "
+        "Divide them by √d; then softmax makes weights of them.": SCORES.tolist(),
+        "Those are the exponentials. Weights sum to 1.": causal(np.exp(SCALED[:2])),
+        "Causal: a place sees itself and what is to its left, not what is to its right.": [
+            0.0,
+            *mg.softmax(SCALED[1:]),
+        ],
+        "That is in percent: weights are shares of 1.": Either(
+            *[causal(100 * np.array(shares)) for shares in (SEEN, np.round(SEEN, 2))]
+        ),
+        "And the third place? It gets a number, too.": SEEN,
+        "That is right for equal scores "
+        "and with the third place in view: what does the second place see?": [1 / 3] * 3,
+        "That is right for equal scores. What are the scores of the two places?": [
+            0.5,
+            0.5,
+            0.0,
+        ],
+    },
+    why="Scores 0 and 2/√4 = 1, so 1 to e, which is σ(−1) and σ(1); the future gets 0.",
+)
 
 X, W, V = 2.0, 3.0, -2.5  # x, w and v of the residual stream
-
-
-def stream() -> Value:
-    """y = h + v h with h = x + w x."""
-    x, w, v = Value(X, "x"), Value(W, "w"), Value(V, "v")
-    h = x + w * x
-    y: Value = h + v * h
-    h.label, y.label = "h", "y"
-    return y
 
 
 def down(first: int = 1, second: int = 1) -> dict[str, float]:
@@ -96,29 +81,30 @@ def down(first: int = 1, second: int = 1) -> dict[str, float]:
 
 def down_the_stream() -> Exercise:
     """The gradients of x and of the weights of two residual layers."""
-    h = X + W * X
+    x, w, v = mg.Value(X, "x"), mg.Value(W, "w"), mg.Value(V, "v")
+    h = x + w * x
     lost = "The way straight on is missing in"
     swapped = "Each weight multiplies what comes into its own layer: w has x, and v has h."
     return gradients_of(
         "**Down the stream.** Two layers of a residual stream, $h = x + w\\,x$ and then "
         "$y = h + v\\,h$, at $x = 2$, $w = 3$, $v = -2.5$. Which gradients arrive at $x$, $w$ and "
         '$v$? Answer with a dict: `{"x": …, "w": …, "v": …}`.',
-        stream,
+        h + v * h,
         "xwv",
-        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
-        "(1 − 2.5)(1 + 3) at x.",
-        after={
+        {
             f"{lost} the first layer: h is x + w x.": down(first=0),
             f"{lost} the second layer: y is h + v h.": down(second=0),
             f"{lost} both layers: each adds to what comes in.": down(first=0, second=0),
-            swapped: Either({"w": (1 + V) * h, "v": X}, {"w": h}),
+            swapped: Either({"w": (1 + V) * h.data, "v": X}, {"w": h.data}),
         },
+        why="Each layer multiplies by 1 for the way straight on plus its own slope: "
+        "(1 − 2.5)(1 + 3) at x.",
     )
 
 
-def tempered(logits: Numbers, temperature: float) -> list[float]:
+def tempered(logits: Sequence[float], temperature: float) -> list[float]:
     """Softmax of logits / temperature."""
-    return softmax([x / temperature for x in logits])
+    return mg.softmax([x / temperature for x in logits])
 
 
 def heated(f: Callable[..., Any]) -> list[Any]:
@@ -133,10 +119,6 @@ def heated(f: Callable[..., Any]) -> list[Any]:
         ) from None
 
 
-def powers(logits: Numbers, exponent: float) -> list[float]:
-    return [p**exponent for p in softmax(logits)]
-
-
 TEMPERATURE = Exercise(
     "**Temperature.** Write the function that turns the logits of one place, an array, and a "
     "temperature into the probabilities from which a letter is drawn. Answer with a function: "
@@ -144,20 +126,20 @@ TEMPERATURE = Exercise(
     tempered,
     {
         "The wrong way round: with yours a *high* temperature makes the likely letters "
-        "likelier still.": lambda logits, T: softmax([x * T for x in logits]),
+        "likelier still.": lambda logits, T: mg.softmax([x * T for x in logits]),
         "These are the probabilities at temperature 1, "
-        "whatever the temperature is.": lambda logits, T: softmax(logits),
+        "whatever the temperature is.": lambda logits, T: mg.softmax(logits),
         "These do not sum to 1. The temperature comes in before softmax.": lambda logits, T: [
-            p / T for p in softmax(logits)
+            p / T for p in mg.softmax(logits)
         ],
         "That is softmax twice: divide the logits, not the probabilities.": lambda logits, T: (
-            softmax([p / T for p in softmax(logits)])
+            tempered(mg.softmax(logits), T)
         ),
-        "A good way, but not yet the end: these powers do not sum to 1.": lambda logits, T: powers(
-            logits, 1 / T
-        ),
+        "A good way, but not yet the end: these powers do not sum to 1.": lambda logits, T: [
+            p ** (1 / T) for p in mg.softmax(logits)
+        ],
         "A minus too many: with yours the letter with the highest logit "
-        "is the rarest.": lambda logits, T: softmax([-x / T for x in logits]),
+        "is the rarest.": lambda logits, T: tempered(logits, -T),
         "Those are still logits: what makes probabilities of them?": lambda logits, T: [
             x / T for x in logits
         ],
@@ -172,4 +154,4 @@ TEMPERATURE = Exercise(
     probe=heated,
 )
 
-EXERCISES = [attended(), down_the_stream(), TEMPERATURE]
+EXERCISES = [ATTENDED, down_the_stream(), TEMPERATURE]

@@ -1,5 +1,7 @@
 """Worksheets: random circuits with blanks, for paper or screen, that mark themselves.
 
+Read kinds.py, problem.py, random_circuits.py, diagnosis.py, marks.py, page.py, sheet.py.
+
 >>> from microgrid.course import worksheet
 >>> sheet = worksheet(7, "forks", n=2)
 >>> marks = sheet.check({"1.a": -18, "1.b": "8"})

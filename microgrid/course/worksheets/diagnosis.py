@@ -8,7 +8,7 @@ from typing import Any
 
 from microgrid.course.mistakes import gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.problem import Blank, Problem
-from microgrid.engine.value import Value, topological
+from microgrid.engine.value import Value
 from microgrid.views.explanation import Row
 
 NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
@@ -18,11 +18,11 @@ class Pass:
     """The numbers of a student in one circuit: which of them follow from which."""
 
     def __init__(self, problem: Problem, written: Mapping[Blank, Fraction | None]) -> None:
-        self.problem, self.root = problem, problem.root
+        self.problem = problem
         self.written = {b: x for b, x in written.items() if x is not None}
         self.blank_of = {(b.node, b.gradient): b for b in problem.blanks}
         self.children: dict[Value, list[tuple[Value, int]]] = {}
-        for v in reversed(topological(self.root)):  # in the order of the backward pass
+        for v in reversed(problem.order):  # in the order of the backward pass
             for k, p in enumerate(v.parents):
                 self.children.setdefault(p, []).append((v, k))
 
@@ -70,7 +70,9 @@ class Pass:
         """The usual mistakes that give the student's number, made everywhere or here alone."""
         v, given = blank.node, self.written[blank]
         if blank.gradient:
-            here = [(hint, g.get(v)) for hint, g in gradient_mistakes(self.root, self.alone(v))]
+            here = [
+                (hint, g.get(v)) for hint, g in gradient_mistakes(self.problem.root, self.alone(v))
+            ]
         else:
             here = list(value_mistakes(v, self.values(v.parents)))
         found = [*self.problem.mistakes(blank), *here]
@@ -78,12 +80,12 @@ class Pass:
 
     def alone(self, v: Value) -> list[Row]:
         """A pass that gives each gate that v feeds the student's gradient, and then comes to v."""
-        into = self.rows(v)
+        root, into = self.problem.root, self.rows(v)
         gates = {
             gate: row._replace(
-                role="", local=row.upstream, upstream=1, child_node=self.root, parent_node=gate
+                role="", local=row.upstream, upstream=1, child_node=root, parent_node=gate
             )
             for row in into
-            if (gate := row.child_node) is not self.root
+            if (gate := row.child_node) is not root
         }
         return [*gates.values(), *into]

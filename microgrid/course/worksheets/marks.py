@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgrid.course.exercise import ExerciseError, is_missing, reading, text
+from microgrid.course.question import ExerciseError, is_missing, reading, text
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
-from microgrid.views.tables import html_table, table
+from microgrid.views.tables import Table, html_table, table
 from microgrid.views.wording import plural
 
 RIGHT, CARRIED, WRONG, MISSING, UNKNOWN = "✓", "→", "✗", "…", "?"
@@ -32,11 +32,8 @@ class Mark(NamedTuple):
     hint: str = ""
 
 
-HEAD = ("blank", "answer", "", "")
-
-
-@dataclass(frozen=True)
-class Marks:
+@dataclass(frozen=True, repr=False)
+class Marks(Table):
     """The marks of one sheet of answers: true if all are right; prints as a table.
 
     `points` counts the right blanks; `carried` those that are wrong only because an earlier one is.
@@ -44,6 +41,7 @@ class Marks:
 
     marks: tuple[Mark, ...]
     total: int
+    head, left = ("blank", "answer", "", ""), 4
 
     @property
     def points(self) -> int:
@@ -61,7 +59,7 @@ class Marks:
     def __bool__(self) -> bool:
         return all(mark.verdict == RIGHT for mark in self.marks)
 
-    def cells(self) -> list[tuple[str, ...]]:
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         return [(*m[:3], m.hint.replace("*", "")) for m in self.marks]
 
     @property
@@ -71,13 +69,7 @@ class Marks:
         unclear = f"; {count} not understood" * bool(count)
         return f"{self.points} of {self.total} right{carried}{unclear}"
 
-    def __str__(self) -> str:
-        return "\n".join([self.heading, *table(HEAD, self.cells(), left=4)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(self.heading, HEAD, self.cells(), left=4)
+    start = heading
 
 
 def mark(sheet: Sheet, answers: Any) -> Marks:
@@ -101,8 +93,7 @@ def mark(sheet: Sheet, answers: Any) -> Marks:
     found = [line for i, problem in enumerate(problems, 1) for line in lines(i, problem, flat)]
     common = Counter(hint for _, hints in found for hint in hints)
     marks = [
-        m._replace(hint=max(hints, key=lambda hint: common[hint])) if hints else m
-        for m, hints in found
+        m._replace(hint=max(hints, key=common.__getitem__)) if hints else m for m, hints in found
     ]
     strays = [
         Mark(clipped(key), shown(x), UNKNOWN, stray(problems, meant))
@@ -203,10 +194,7 @@ def number(xs: Sequence[Any], name: str) -> tuple[Fraction | None, str]:
 
 def shown(x: Any) -> str:
     """An answer on one line, as the marks repeat it."""
-    try:
-        return "" if is_empty(x) else clipped(text(x))
-    except ValueError:  # an int of thousands of digits
-        return "a huge number"
+    return "" if is_empty(x) else clipped(text(x))
 
 
 def clipped(words: str, most: int = 20) -> str:
@@ -228,21 +216,22 @@ class ClassMarks:
     @property
     def mistakes(self) -> list[tuple[str, Counter[str]]]:
         """Each mistake, with how often each student made it, the most common first."""
-        return ranked(
-            (student, hint)
-            for student, marks in self.marks.items()
-            for hint in marks.mistakes.elements()
-        )
+        return self.ranked(WRONG)
 
     @property
     def unclear(self) -> list[tuple[str, Counter[str]]]:
         """What was not understood, such as a key that no blank has, with who wrote it."""
-        return ranked(
-            (student, f"{m.key}: {m.hint}" if m.key else m.hint)
-            for student, marks in self.marks.items()
-            for m in marks.marks
-            if m.verdict == UNKNOWN
-        )
+        return self.ranked(UNKNOWN)
+
+    def ranked(self, verdict: str) -> list[tuple[str, Counter[str]]]:
+        """Each remark in marks of this verdict, with how often it fell on whom."""
+        found = defaultdict[str, Counter[str]](Counter)
+        for student, marks in self.marks.items():
+            for m in marks.marks:
+                if m.verdict == verdict:
+                    words = f"{m.key}: {m.hint}" if m.key and verdict == UNKNOWN else m.hint
+                    found[words][student] += 1
+        return sorted(found.items(), key=lambda item: -item[1].total())
 
     def points(self) -> list[tuple[str, ...]]:
         """A row for each student."""
@@ -264,14 +253,6 @@ class ClassMarks:
 
     def _repr_html_(self) -> str:
         return "".join(html_table("", head, rows, left=left) for head, rows, left in self.tables())
-
-
-def ranked(remarks: Iterable[tuple[str, str]]) -> list[tuple[str, Counter[str]]]:
-    """Remarks on students: each remark, with how often it fell on whom, the most common first."""
-    who: dict[str, Counter[str]] = {}
-    for student, remark in remarks:
-        who.setdefault(remark, Counter())[student] += 1
-    return sorted(who.items(), key=lambda item: -item[1].total())
 
 
 def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:

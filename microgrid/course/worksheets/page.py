@@ -6,17 +6,17 @@ import copy
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import Any
 
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.engine.value import topological
-from microgrid.views.captions import NAMES
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import names_of
 from microgrid.views.files import LayoutError
+from microgrid.views.formula import LATEX
 from microgrid.views.formula import latex as formula
-from microgrid.views.notation import write
+from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
+from microgrid.views.wording import signed
 
 STYLE = """
 .microgrid-sheet{--fg:#1b1f24;--soft:#57606a;--line:#8093ab;color-scheme:light;background:#fff;
@@ -105,7 +105,8 @@ def article(sheet: Sheet, i: int, answers: bool) -> str:
 
 def heading(i: int, problem: Problem, count: str = "") -> str:
     points = f'<span class="points">{count}</span>' if count else ""
-    told = ", ".join(f"{name}\u00a0=\u00a0{signed(problem.given[name])}" for name in problem.leaves)
+    values = [f"{name}\u00a0=\u00a0{short(problem.given[name])}" for name in problem.leaves]
+    told = signed(", ".join(values))
     formula = f'<span class="formula">{escape(problem.expression)}</span>'
     return f'<h2>{points}{i + 1}{formula} <span class="told">{escape(told)}</span></h2>'
 
@@ -134,8 +135,8 @@ def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | N
     blanks = {(b.node, b.gradient) for b in problem.blanks if not answers}
     names = names_of(problem.order)
     for v in problem.order:
-        value = None if (v, False) in blanks else signed(v.data)
-        passed = signed(problem.gradients[v]) if problem.kind.gradients else ""
+        value = None if (v, False) in blanks else signed(short(v.data))
+        passed = signed(short(problem.gradients[v])) if problem.kind.gradients else ""
         gradient = None if (v, True) in blanks else passed
         yield v.label, write(v, NAMES, names) if v.op else "", value, gradient
 
@@ -165,12 +166,8 @@ def wrong(problem: Problem) -> list[tuple[str, str]]:
     for blank in problem.blanks:
         for hint, x in problem.mistakes(blank):
             if x != blank.right:
-                found.setdefault(hint, []).append(f"{blank.key}\u00a0=\u00a0{signed(x)}")
+                found.setdefault(hint, []).append(f"{blank.key}\u00a0=\u00a0{signed(short(x))}")
     return [(hint.replace("*", ""), ", ".join(told)) for hint, told in found.items()]
-
-
-def signed(x: Any) -> str:
-    return short(x).replace("-", "−")
 
 
 # LaTeX
@@ -214,10 +211,11 @@ def tex_problem(number: int, problem: Problem, answers: bool) -> str:
         made = f"${formula(names[label], stop_at_labels=True)}$" if gate else ""
         cells = [r"\blank" if x is None else f"${x.replace('−', '-')}$" for x in numbers]
         rows.append(" & ".join([f"${label}$", made, *cells][: len(head)]) + r" \\")
+    formulas = "$, $".join(problem.statements(LATEX))
     return "\n".join(
         [
             r"\begin{minipage}{\textwidth}\medskip",
-            rf"\textbf{{{number}}}\quad ${'$, $'.join(problem.formulas)}$\par\smallskip",
+            rf"\textbf{{{number}}}\quad ${formulas}$\par\smallskip",
             rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}",
             " & ".join(head) + r" \\ \hline",
             *rows,

@@ -11,7 +11,6 @@ from microgrid.course.mistakes import Gradients, gradient_mistakes, value_mistak
 from microgrid.course.worksheets.kinds import Kind
 from microgrid.engine.calculus import gradients
 from microgrid.engine.value import Value, topological
-from microgrid.views.formula import LATEX
 from microgrid.views.notation import TEXT, Notation, write
 
 
@@ -44,11 +43,6 @@ class Problem:
     def expression(self) -> str:
         """The circuit as a line of text, like f = (a·b + c)·a."""
         return ", ".join(self.statements(TEXT))
-
-    @property
-    def formulas(self) -> list[str]:
-        """The circuit in LaTeX."""
-        return self.statements(LATEX)
 
     def statements(self, notation: Notation) -> list[str]:
         """f = …, and before it each gate that is used more than once."""

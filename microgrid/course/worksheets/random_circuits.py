@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Any
 
 from microgrid.course.worksheets.kinds import Kind
 from microgrid.course.worksheets.problem import Problem
@@ -14,18 +12,8 @@ from microgrid.engine import ops
 from microgrid.engine.value import Value, topological
 from microgrid.views.explanation import explain
 
-LEAVES, INNER, ROOT = "abcde", "pqrst", "f"
 NUMBERS = (*range(1, 7), *range(1, 7), *range(-6, 0))  # twice as many are positive
 LARGEST, DEEPEST = 99, 4  # of a number; gates from a leaf to the root
-GATES: dict[str, tuple[Callable[..., Any], int]] = {  # and how many operands each has
-    "+": (operator.add, 2),
-    "-": (operator.sub, 2),
-    "*": (operator.mul, 2),
-    "max": (ops.maximum, 2),
-    "relu": (ops.relu, 1),
-    "square": (ops.square, 1),
-    "neg": (operator.neg, 1),
-}
 
 
 def random_problem(kind: Kind, rng: Random) -> Problem:
@@ -46,32 +34,25 @@ def proposal(kind: Kind, rng: Random) -> Value | None:
     made = [Value(x) for x in list(numbers.values())[: rng.randint(2 if kind.forks else 3, 5)]]
     ends = made[:]  # nodes that no gate has used yet
     for _ in range(rng.randint(3, 6)):
-        make, operands = GATES[rng.choice(kind.gates.split())]
+        op = ops.TABLE[rng.choice(kind.gates.split())]
         first = ends.pop(rng.randrange(len(ends)))
         again = (kind.forks or kind.values) and (not ends or rng.random() < 0.3)
-        if operands == 1:
-            y = make(first)
+        if op.arity == 1:
+            y = op(first)
         elif again:
-            y = make(first, rng.choice(made))
+            y = op(first, rng.choice(made))
         elif ends:
-            y = make(first, ends.pop(rng.randrange(len(ends))))
+            y = op(first, ends.pop(rng.randrange(len(ends))))
         else:
             return None
         ends.append(y)
         made.append(y)
     if len(ends) > 1:
         return None
-    name(ends[0])
-    return ends[0]
-
-
-def name(root: Value) -> None:
-    """Label the nodes with letters, in the order of the forward pass."""
-    order = topological(root)
-    leaves, gates = ([v for v in order if bool(v.op) is inner] for inner in (False, True))
-    for v, label in [*zip(leaves, LEAVES), *zip(gates, INNER)]:
-        v.label = label
-    root.label = ROOT
+    leaves, gates = iter("abcde"), iter("pqrst")
+    for v in topological(root := ends[0]):
+        v.label = "f" if v is root else next(gates if v.op else leaves)
+    return root
 
 
 def fits(problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from microgrid.course.exercise import ExerciseError
+from microgrid.course.question import ExerciseError
 from microgrid.course.worksheets import marks, page
 from microgrid.course.worksheets.kinds import KINDS
 from microgrid.course.worksheets.problem import Problem, Sheet

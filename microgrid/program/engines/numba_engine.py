@@ -26,7 +26,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
-from microgrid.engine import numeric, ops, rule_ops, rules
+from microgrid.engine import numeric, ops, rules
 from microgrid.engine.value import Op
 from microgrid.program.plan import lines
 from microgrid.program.plan.schedule import Part, Plan
@@ -119,7 +119,7 @@ def digest(text: str) -> str:
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
-    files = [*[str(m.__file__) for m in (numeric, ops, rule_ops, rules, lines)], __file__]
+    files = [*[str(m.__file__) for m in (numeric, ops, rules, lines)], __file__]
     parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 

@@ -11,6 +11,7 @@ import builtins
 import inspect
 import itertools
 import math
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,7 +56,7 @@ class Library:
         The core of a power is for arrays alone: Python raises where IEEE arithmetic gives a number.
         """
         core = inspect.unwrap(f) if getattr(f, "__module__", "") == numeric.__name__ else f
-        return f if core is numeric.float_power and not self.prefix else core
+        return f if core is operator.pow and not self.prefix else core
 
     def join(self, pieces: Sequence[str], operands: Sequence[str]) -> str:
         """A template with its operands. PyTorch's functions, all but where, take tensors only."""

@@ -8,7 +8,7 @@ the more of them the checked engine shows, the likelier is the mistake.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -43,34 +43,29 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     """
     if failure.actual.stopped:
         return None
-    ranked: list[tuple[tuple[float, float, bool], Diagnosis]] = []
-    probes = [*GENERAL, *probes_of(subject)] if subject in OPERATIONS else list(GENERAL)
-    for mistake, engine in candidates(subject, found_by.kind):
-        diagnosis = Diagnosis(mistake, engine)
-        if failure.convention and mistake.caught != found_by.name:
-            continue
-        if diagnosis.explains(failure):
-            likely = (*likeness(engine, probes, ask), mistake.caught == found_by.name)
-            ranked.append((likely, diagnosis))
+    probes = GENERAL + probes_of(subject) if subject in OPERATIONS else GENERAL
+    ranked = [
+        ((*likeness(x.engine, probes, ask), x.mistake.caught == found_by.name), x)
+        for x in candidates(subject, found_by.kind)
+        if not (failure.convention and x.mistake.caught != found_by.name) and x.explains(failure)
+    ]
     if not ranked:
         return None
     (symptoms, *_), best = max(ranked, key=lambda entry: entry[0])
     return best if symptoms >= ENOUGH else None
 
 
-def candidates(subject: str, kind: str) -> Iterator[tuple[Mistake, Any]]:
+def candidates(subject: str, kind: str) -> Iterator[Diagnosis]:
     """The mistakes that this operation can have, each on an engine of both kinds of operators."""
     op = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for mistake in MUSEUM.values():
-        if PROPERTIES[mistake.caught].kind != kind:
-            continue
-        if mistake.operations is None or mistake.operations(op):
-            engine: Any = mistake.make(op) if mistake.operations else mistake.make()
-            yield mistake, engine
-            yield mistake, composed(engine)
+        possible = mistake.operations is None or mistake.operations(op)
+        if possible and PROPERTIES[mistake.caught].kind == kind:
+            engine: Any = mistake.make(op)
+            yield from (Diagnosis(mistake, engine), Diagnosis(mistake, composed(engine)))
 
 
-def likeness(engine: Any, probes: list[Example], ask: Ask) -> tuple[float, float]:
+def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> tuple[float, float]:
     """Which part of the symptoms the checked engine shows, and how often both agree at all."""
     shown, symptoms, agreed = 1, 1, 0  # the failing program is one
     for probe in probes:
@@ -96,7 +91,7 @@ def museum_outcome(engine: Any, example: Example) -> Outcome:
 
 
 def probe(lines: str, names: str = "x") -> Example:
-    return Example(tuple(lines.split("\n")), tuple(f"{name}.grad" for name in names))
+    return Example((lines,), tuple(f"{name}.grad" for name in names))
 
 
 POINTS = ((0.3, 0.5), (1.2, 0.5), (2.0, -0.5), (-0.8, -0.3), (-3.0, 0.5))
@@ -135,7 +130,6 @@ def probes_of(subject: str) -> tuple[Example, ...]:
 
         one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
         for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
-            found.append(
-                probe(f"{leaves(list(xs.values()))}; f = {text}; f.backward()", "".join(xs))
-            )
+            line = f"{leaves(xs)}; f = {text}; f.backward()"
+            found.append(probe(line, "".join(xs)))
     return tuple(example for example in found if sensible(example, math.inf))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,24 +95,24 @@ class Exercise:
     mistakes: Mistakes = ()
     why: str = ""
     digits: int = 2
-    probe: Callable[[Any], Any] = field(default=lambda answer: answer, repr=False)
-    judge: Callable[[Any], Verdict] | None = field(default=None, repr=False)
+    probe: Callable[[Any], Any] = lambda answer: answer
+    judge: Callable[[Any], Verdict] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mistakes", listed(self.mistakes))
 
-    def _repr_markdown_(self) -> str:
-        return self.question
-
     def __repr__(self) -> str:
         return self.question
+
+    _repr_markdown_ = __repr__
 
     def check(self, answer: Any) -> Verdict:
         """Whether the answer is right; a hint where it is one of the usual mistakes."""
         if is_missing(answer):
             return Verdict(False, ("… no answer yet",))
         if callable(self.right) and not isinstance(self.right, type) and not is_function(answer):
-            return Verdict(False, (f"✗ {NO_FUNCTION}",))
+            keys = not self.judge and isinstance(found := self.probe(self.right), Mapping) and found
+            return Verdict(False, (NO_FUNCTIONS.format(", ".join(keys)) if keys else NO_FUNCTION,))
         if self.judge is not None:
             return self.judge(answer)
         try:
@@ -164,27 +164,22 @@ class Exercise:
         good = not (wrong or unknown)
         return Verdict(good, (*lines.values(), *unknown, *[self.why] * bool(good and self.why)))
 
-    def is_empty(self, given: Any, right: Any) -> bool:
-        """Whether no answer is given; whatever a function returns is an answer."""
-        empty = is_missing(given) or (number(right) is not None and numerals.missing(given))
-        return empty and not callable(self.right)
-
     def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
         """What is wrong with an answer: a mistake, a missing or unclear number, a wrong kind."""
+        judged = callable(self.right)  # whatever a function returns is an answer
         for mistake in mistakes:
             if agree(given, mistake.answer, self.digits):
-                break
-        else:
-            if self.is_empty(given, right):
-                return f"… {name}no answer yet"
-            if number(right) is not None and (unclear := reading(given)[1]):
-                return f"? {name}{unclear}."
-            return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
-        told = "" if callable(self.right) else f"{text(given)} is not it. "
-        return f"✗ {name}{told}{mistake.hint}"
+                return f"✗ {name}{'' if judged else f'{text(given)} is not it. '}{mistake.hint}"
+        numeric = number(right) is not None
+        if not judged and (is_missing(given) or (numeric and numerals.missing(given))):
+            return f"… {name}no answer yet"
+        if numeric and (unclear := reading(given)[1]):
+            return f"? {name}{unclear}."
+        return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
 
 
-NO_FUNCTION = "a function is asked for: give its name, or lambda …: …, without quotes"
+NO_FUNCTION = "✗ a function is asked for: give its name, or lambda …: …, without quotes"
+NO_FUNCTIONS = "✗ a dict of functions is asked for, with the keys [{}]"
 
 
 def is_function(answer: Any) -> bool:
@@ -234,14 +229,11 @@ def reading(x: Any, name: str = "") -> tuple[float | None, str]:
     """The number that x is or says, if any; and why x is unclear, if it may mean two numbers."""
     try:
         found = numerals.read(x, name)
+        return None if found is None else float(found), ""
     except NumberError as error:
         return None, str(error)
-    if found is None:
-        return None, ""
-    try:
-        return float(found), ""
-    except OverflowError:
-        return math.inf if found > 0 else -math.inf, ""
+    except OverflowError:  # of a whole number beyond the floats
+        return math.inf if (found or 0) > 0 else -math.inf, ""
 
 
 def number(x: Any) -> float | None:
@@ -270,11 +262,9 @@ def agree(given: Any, right: Any, digits: int) -> bool:
         large = abs(b) / 10 if b % 1 else 1.0  # whole numbers count something: they are exact
         return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, large)
     if isinstance(right, list | tuple | np.ndarray):
-        return (
-            isinstance(given, list | tuple | range | np.ndarray)
-            and len(given) == len(right)
-            and all(agree(x, y, digits) for x, y in zip(given, right))
-        )
+        several = isinstance(given, list | tuple | range | np.ndarray)
+        same = several and len(given) == len(right)
+        return same and all(agree(x, y, digits) for x, y in zip(given, right))
     return bool(given == right)
 
 
@@ -283,7 +273,8 @@ def misfit(given: Any, right: Any) -> str:
     if isinstance(right, str):
         return "" if isinstance(given, str) else "the answer is a text in quotes."
     if number(right) is not None:
-        return "" if number(given) is not None else f"the answer is a number, not {quoted(given)}."
+        said = repr(given) if isinstance(given, str) else text(given)
+        return "" if number(given) is not None else f"the answer is a number, not {said}."
     if isinstance(right, list | tuple | np.ndarray):
         try:
             shapes = np.shape(given), np.shape(right)
@@ -292,11 +283,6 @@ def misfit(given: Any, right: Any) -> str:
         if shapes[0] != shapes[1]:
             return f"the shape is {shapes[0]}; it should be {shapes[1]}."
     return ""
-
-
-def quoted(x: Any) -> str:
-    """An answer in words, a text with its quotes."""
-    return repr(x) if isinstance(x, str) else text(x)
 
 
 def text(x: Any, most: int = 200) -> str:
@@ -319,4 +305,7 @@ def plain(x: Any) -> str:
         return f"{{{', '.join(sorted(map(plain, x)))}}}"
     if isinstance(x, Mapping):
         return ", ".join([f"{key}: {plain(y)}" for key, y in x.items()])
-    return str(x)
+    try:
+        return str(x)
+    except ValueError:  # an int of thousands of digits
+        return "a huge number"

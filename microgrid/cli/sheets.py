@@ -20,25 +20,19 @@ microgrid.course.worksheet(7, "forks", 6).check(answers) marks a student's answe
 def add_worksheet(parser: argparse.ArgumentParser) -> None:
     kinds = "\n".join(f"  {name:10} {kind.says}" for name, kind in KINDS.items())
     parser.epilog = f"{parser.epilog}{NOTES.format(kinds=kinds)}"
-    add = parser.add_argument
+    add, default = parser.add_argument, "gradients"
     add("--seed", type=whole, default=0, metavar="N", help="another one, another sheet")
-    add(
-        "--kind",
-        default="gradients",
-        metavar="KIND",
-        help=f"{', '.join(KINDS)} (default gradients)",
-    )
+    add("--kind", default=default, metavar="KIND", help=f"{', '.join(KINDS)} (default {default})")
     add("-n", type=whole, default=4, metavar="N", help="problems (default 4)")
     add("-o", "--output", type=Path, required=True, metavar="FILE.html|.tex")
     add("--answers", type=Path, metavar="FILE.html|.tex", help="the solution, too")
-    parser.set_defaults(run=run_worksheet)
 
 
 def run_worksheet(options: argparse.Namespace) -> None:
-    for path in filter(None, (options.output, options.answers)):
+    paths = [path for path in (options.output, options.answers) if path is not None]
+    for path in paths:
         writable(path, ".html", ".tex")
-    distinct(options.output, options.answers)
+    distinct(*paths)
     sheet = worksheet(options.seed, options.kind, options.n)
-    print(f"wrote {sheet.save(options.output)}")
-    if options.answers is not None:
-        print(f"wrote {sheet.save(options.answers, answers=True)}")
+    for path in paths:
+        print(f"wrote {sheet.save(path, answers=path is options.answers)}")

@@ -1,42 +1,27 @@
-"""A derivation: equations whose sides are compared, exactly, before they are shown."""
+"""A layer on arrays of leaves: its formula, its derivatives by differences and over paths."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.engine.errors import MicrogridError, ShapeError
+from microgrid.engine.errors import ShapeError
 from microgrid.engine.value import Constant, Value, accumulate, topological
-from microgrid.matrices.arrays import Array, matrix
+from microgrid.matrices.arrays import Array, entrywise, matrix
 from microgrid.matrices.examples import label_entries
-from microgrid.views.files import save_by_suffix
 from microgrid.views.formula import LATEX, name
 from microgrid.views.notation import write
 
 DRAWS = 3  # of numbers at which every side of every equation is compared
 WIDEST = 30  # columns of a Jacobian: more can be computed but not read
 Numbers = dict[Value, Any]  # of the leaves, and of the nodes that were computed from them
-Claim = Callable[..., Any] | str
-
-
-class DerivationError(MicrogridError, ValueError):
-    """A displayed step does not hold."""
-
-
-def entrywise(f: Callable[[Any], Any], A: Array) -> Array:
-    """f of every entry, in A's shape."""
-    result: Array = np.frompyfunc(f, 1, 1)(A)
-    return result
 
 
 # How matrices and derivatives are written.
@@ -89,9 +74,6 @@ class Side(NamedTuple):
     def at(self, numbers: Numbers) -> Array:
         given = self.entries(numbers) if callable(self.entries) else replay(self.entries, numbers)
         return np.asarray(given, dtype=object)
-
-
-Equation = tuple[Side, ...]
 
 
 class Paths:
@@ -150,7 +132,7 @@ class Layer:
     @property
     def variables(self) -> list[Value]:
         """Every leaf, array by array."""
-        return list(itertools.chain.from_iterable([A.flat for A in self.leaves.values()]))
+        return [v for A in self.leaves.values() for v in A.flat]
 
     def names_of(self, A: Array) -> Array:
         """The names of leaves or of entries of Y; that of an entry of dY says what it is, ∂L/∂y."""
@@ -166,13 +148,9 @@ class Layer:
 
         return bmatrix(entrywise(entry, A))
 
-    def side(self, A: Array) -> Side:
-        """An array that is written entry by entry."""
-        return Side(self.latex(A), A)
-
-    def product(self, A: Array, B: Array) -> Side:
-        """The product of two arrays that are written entry by entry."""
-        return Side(f"{self.latex(A)} {self.latex(B)}", A @ B)
+    def side(self, *factors: Array) -> Side:
+        """An array, or the product of several, that are written entry by entry."""
+        return Side(" ".join(map(self.latex, factors)), reduce(operator.matmul, factors))
 
     # The graph is compared with differences. Y is affine in X, in W and in b, so a difference
     # quotient is no approximation: with step 1 it is the derivative.
@@ -191,10 +169,8 @@ class Layer:
     def gradients(self) -> dict[str, Side]:
         """∂L/∂A in the shape of A, by differences of L."""
         flat = {letter: self.dY.ravel() @ J for letter, J in self.jacobians.items()}
-        return {
-            letter: Side(partial("L", bold(letter)), flat[letter].reshape(A.shape))
-            for letter, A in self.inputs.items()
-        }
+        found = {letter: dA.reshape(self.inputs[letter].shape) for letter, dA in flat.items()}
+        return {letter: Side(partial("L", bold(letter)), dA) for letter, dA in found.items()}
 
 
 def drawn(layer: Layer) -> Iterator[Numbers]:
@@ -205,147 +181,3 @@ def drawn(layer: Layer) -> Iterator[Numbers]:
             v: Fraction(source.choice((-1, 1)) * source.randint(1, 9), source.randint(1, 4))
             for v in layer.variables
         }
-
-
-# Steps.
-
-
-@dataclass(frozen=True)
-class Step:
-    """A title, some words, and equations."""
-
-    title: str
-    words: str
-    equations: tuple[Equation, ...]
-    note: str = ""  # why it does not hold
-    example: str = ""  # numbers at which it does not
-
-    @property
-    def holds(self) -> bool:
-        return not self.note
-
-    @property
-    def latex(self) -> str:
-        """The equations, aligned at their = signs, for display."""
-        lines = []
-        for left, *others in self.equations:
-            right = [f"&= {side.latex}" for side in others]
-            if not self.holds:
-                right[-1] = right[-1].replace("=", r"\overset{?}{=}", 1)
-            lines += [f"{left.latex} {right[0]}", *right[1:]]
-        body = " \\\\[4pt]\n".join([*lines, self.example] if self.example else lines)
-        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
-
-    @property
-    def verdict(self) -> str:
-        """What the check found, in words."""
-        count = sum(map(len, self.equations))
-        checked = f"Checked: {count} sides compared exactly at {DRAWS} draws of fractions."
-        return self.note or checked
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex}$"
-
-
-class Counterexample(NamedTuple):
-    """The smallest numbers at which a formula is wrong; `got` says why where it has no value."""
-
-    sizes: tuple[int, ...]
-    numbers: dict[str, list[Any]]
-    right: list[Any]
-    got: Any
-
-
-class Derivation:
-    """Steps that were checked when they were made; shows itself in a notebook.
-
-    `ok` says whether all hold; only a formula given by the user may fail, and then it is the last
-    step, `counterexamples` has the smallest shape at which it does not fit and the smallest at
-    which it fits and gives wrong numbers.
-    """
-
-    def __init__(self, title: str, layer: Layer) -> None:
-        self.title, self.layer = title, layer
-        self.points = list(drawn(layer))
-        self.steps: list[Step] = []
-        self.counterexamples: list[Counterexample] = []
-
-    @property
-    def ok(self) -> bool:
-        return self.failed is None
-
-    @property
-    def failed(self) -> Step | None:
-        """The step that does not hold."""
-        return next((step for step in self.steps if not step.holds), None)
-
-    def step(self, title: str, words: str, *equations: Equation) -> None:
-        """Add a step; DerivationError unless the sides of each equation are the same."""
-        for (left, *others), numbers in itertools.product(equations, self.points):
-            expected = left.at(numbers)
-            for side in others:
-                actual = side.at(numbers)
-                if actual.shape != expected.shape or (actual != expected).any():
-                    raise DerivationError(
-                        f"{title}: {left.latex} = {expected.tolist()}, but "
-                        f"{side.latex} = {actual.tolist()}"
-                    )
-        self.steps.append(Step(title, words, equations))
-
-    def __str__(self) -> str:
-        steps = [
-            f"{k}. {step.title}\n\n{step.words}\n\n{step.latex}\n\n{step.verdict}"
-            for k, step in enumerate(self.steps, 1)
-        ]
-        return "\n\n".join([f"{self.title}\n{'=' * len(self.title)}", *steps])
-
-    def __repr__(self) -> str:
-        state = "all checked" if self.ok else f"fails at {self.steps[-1].title!r}"
-        return f"<Derivation {self.title!r}: {len(self.steps)} steps, {state}>"
-
-    def markdown(self) -> str:
-        """The derivation as Markdown with formulas between dollar signs."""
-        steps = [
-            f"## {k}. {step.title}\n\n{step.words}\n\n$$\n{step.latex}\n$$\n\n*{step.verdict}*\n"
-            for k, step in enumerate(self.steps, 1)
-        ]
-        return "\n".join([f"# {self.title}\n", *steps])
-
-    _repr_markdown_ = markdown
-
-    def tex(self) -> str:
-        """The derivation as a complete LaTeX document; wide formulas are shrunk to the page."""
-        steps = [
-            f"\\section{{{step.title}}}\n\n{step.words}\n\n\\fitted{{{step.latex}}}\n\n"
-            f"\\emph{{{step.verdict}}}\n\n"
-            for step in self.steps
-        ]
-        return f"{PREAMBLE.replace('TITLE', self.title)}{''.join(steps)}\\end{{document}}\n"
-
-    def save(self, path: str | Path) -> Path:
-        """Write a .tex document or a .md text, as the name says; returns the path."""
-        path, makers = Path(path), {".tex": self.tex, ".md": self.markdown}
-        if path.suffix.lower() not in makers:
-            raise DerivationError(f"{path}: a derivation is written as .tex or .md")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return save_by_suffix(path, makers)
-
-
-PREAMBLE = r"""\documentclass{article}
-\usepackage[a4paper,margin=2.5cm]{geometry}
-\usepackage{amsmath,amssymb,graphicx}
-\setcounter{MaxMatrixCols}{40}
-\renewcommand{\arraystretch}{1.2}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{6pt}
-\newsavebox{\formula}
-\newcommand{\fitted}[1]{\sbox{\formula}{$\displaystyle #1$}%
-  \par\nopagebreak{\centering\ifdim\wd\formula>\linewidth
-  \resizebox{\linewidth}{!}{\usebox{\formula}}\else\usebox{\formula}\fi\par}\nopagebreak}
-\title{TITLE}
-\author{}
-\date{}
-\begin{document}
-\maketitle
-
-"""
