@@ -120,6 +120,14 @@ def elementwise(f: Callable[..., Any], xs: Sequence[Any]) -> Any:
     return as_floats(np.frompyfunc(f, len(xs), 1)(*[np.asarray(refuse_foreign(x)) for x in xs]))
 
 
+def plain(x: Any, needed: str = "real numbers are needed") -> Any:
+    """x as an array of Python's numbers; NumberError for other entries, and for masked ones."""
+    import numpy as np
+
+    array = np.asarray(refuse_foreign(x, needed))
+    return array.astype(float) if array.dtype == np.longdouble else array
+
+
 def as_floats(numbers: Any) -> Any:
     """An object array as floats, if all entries are floats, or ints that a float holds exactly."""
     exact = all(type(x) is float or (type(x) is int and abs(x) <= 2**53) for x in numbers.flat)

@@ -14,16 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.calculus import gradients
-from microgrid.engine.errors import GradientLostError, NumberError, ShapeError
-from microgrid.engine.functions import FUNCTIONS, maximum, minimum
-from microgrid.engine.guards import real, refuse_foreign
+from microgrid.engine.errors import NumberError, ShapeError
+from microgrid.engine.guards import plain, real, refuse_foreign
 from microgrid.engine.value import Value
 from microgrid.views.wording import subscripted
 
 Array = NDArray[Any]
-PREDICATES = {np.isnan, np.isfinite, np.isinf, np.signbit}
-IGNORING_NAN = {np.fmax: maximum, np.fmin: minimum}
-PIECEWISE_CONSTANT = {np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.fmod}
 
 
 def matrix(data: Any, name: str = "") -> Array:
@@ -48,7 +44,7 @@ def as_array(data: Any) -> Array:
     NumberError for an array that holds no real numbers, or hides some behind a mask.
     """
     if hasattr(data, "__array__"):  # of any library; a data frame iterates over its column names
-        return plain(data).astype(object)
+        return np.array(plain(data), dtype=object)
     refuse_foreign(data)
     try:
         lengths = {len(row) for row in data}
@@ -123,45 +119,3 @@ def partials(outputs: Any, inputs: Any) -> Array:
     rows = [gradients(y, wrt) for y in as_array(outputs).ravel()]
     table = np.array(rows).reshape(len(rows), len(wrt))
     return table.astype(float) if table.dtype.kind in "iub" else table
-
-
-def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-    """NumPy's functions on a Value: exp, maximum, … are ours; the rest goes element by element."""
-    if ufunc in PIECEWISE_CONSTANT:
-        raise GradientLostError(
-            f"{ufunc.__name__} is piecewise constant: its derivative is 0 almost everywhere; "
-            "use v.data for the number"
-        )
-    if ufunc.__name__ in FUNCTIONS and method == "__call__" and not options:
-        return FUNCTIONS[ufunc.__name__](*inputs)
-    if ufunc in PREDICATES and method == "__call__" and not options:
-        return ufunc(inputs[0].data)
-    if any(isinstance(x, Value) for x in options.get("out", ())):
-        raise GradientLostError(f"np.{ufunc.__name__} writes into arrays, not into a Value")
-    needed = "beside a Value stand real numbers"
-    boxed = [
-        np.array(x, dtype=object) if isinstance(x, Value) else plain(x, needed) for x in inputs
-    ]
-    if ufunc in IGNORING_NAN and method == "__call__" and not any(x.ndim for x in boxed):
-        a, b = [x.item() for x in boxed]
-        return b if a != a else a if b != b else IGNORING_NAN[ufunc](a, b)
-    try:
-        return getattr(ufunc, method)(*boxed, **options)
-    except TypeError as error:
-        if "no callable" in str(error) or "not supported for the input types" in str(error):
-            raise GradientLostError(
-                f"microgrid knows no derivative of np.{ufunc.__name__}: write it with microgrid's "
-                "functions, or use v.data for the number"
-            ) from None
-        if "out" in options or "dtype" in options:  # floats, among which no Value stands
-            next(x for x in inputs if isinstance(x, Value))._plain_number()  # GradientLostError
-        raise
-
-
-def plain(x: Any, needed: str = "real numbers are needed") -> Array:
-    """x as an array of Python's numbers; NumberError for other entries, and for masked ones."""
-    array = np.asarray(refuse_foreign(x, needed))
-    return array.astype(float) if array.dtype == np.longdouble else array
-
-
-Value.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

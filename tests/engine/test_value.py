@@ -406,3 +406,21 @@ def test_a_backward_pass_that_forgets_its_upstream_is_caught(monkeypatch):
 def test_a_sum_that_forgets_its_right_side_is_caught(monkeypatch):
     plant_rule(monkeypatch, "left_only", "add")
     assert_caught(test_the_gradient_of_a_sum_is_the_sum_of_the_gradients, monkeypatch)
+
+
+def test_what_a_value_does_does_not_depend_on_the_rooms_that_are_imported():
+    """The rooms are imported where they are first asked for: none may change the engine then."""
+    code = """
+import importlib, pkgutil
+import microgrid
+from microgrid.engine.op import TABLE, Op
+from microgrid.engine.value import Value
+
+before = [dict(vars(x)) for x in (Value, Op, TABLE)] + [dict(TABLE)]
+for module in pkgutil.walk_packages(microgrid.__path__, "microgrid."):
+    if module.name.split(".")[-1] not in ("__main__", "_microgrid_pytest"):
+        importlib.import_module(module.name)
+assert before == [dict(vars(x)) for x in (Value, Op, TABLE)] + [dict(TABLE)]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
