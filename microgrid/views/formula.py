@@ -63,8 +63,8 @@ def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
         if product := re.fullmatch(r"(|.*[}\d]) (|\(.*)", pieces[k]):
             before, behind = product.groups()
             pieces[k] = before + times(left + before, behind or operands[k]) + behind
-    whole = pieces[0].endswith("(") and pieces[-1].startswith(")") and "(" not in pieces[1:]
-    if whole and any(map(TALL.search, operands)):
+    whole = "".join([pieces[0][-1:], *pieces[1:-1], pieces[-1][:1]])  # up to the last piece
+    if re.fullmatch(r"\([^()]*\)", whole) and any(map(TALL.search, operands)):
         pieces[0], pieces[-1] = pieces[0][:-1] + r"\left(", r"\right)" + pieces[-1][1:]
     return joined(pieces, operands)
 
