@@ -188,9 +188,7 @@ def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     return values
 
 
-OPERATORS = {
-    "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
-}  # fmt: skip
+OPERATORS = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power}
 SIGNS = {e.text.format("", "").strip().replace("^", "**"): e for e in OPERATORS.values()}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: globals().get(name, entry)

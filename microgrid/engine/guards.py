@@ -117,7 +117,7 @@ def elementwise(f: Callable[..., Any], xs: Sequence[Any]) -> Any:
     """f of the entries of arrays, in floats if all results are."""
     import numpy as np
 
-    return as_floats(np.frompyfunc(f, len(xs), 1)(*[np.asarray(refuse_foreign(x)) for x in xs]))
+    return as_floats(np.frompyfunc(f, len(xs), 1)(*map(plain, xs)))
 
 
 def plain(x: Any, needed: str = "real numbers are needed") -> Any:

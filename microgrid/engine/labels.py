@@ -33,11 +33,6 @@ def scoped(label: str, scope: tuple[str, ...]) -> str:
     return named
 
 
-def relabelled(old: str, new: str) -> str:
-    """The new label of a node, in the scope of the old one."""
-    return scoped(checked_label(new), getattr(old, "scope", ()))
-
-
 def checked_label(label: str) -> str:
     """The label itself; LabelError if it holds a character that no picture can show."""
     if not isinstance(label, str):

@@ -56,9 +56,7 @@ def divide(a: Number, b: Number) -> Number:
 
 def float_log(x: Number) -> float:
     """log x, with log 0 = −inf and nan below zero."""
-    if not x > 0:
-        return -INF if x == 0 else NAN
-    return math.log(x)
+    return math.log(x) if x > 0 else -INF if x == 0 else NAN
 
 
 @on_floats(float_log)
@@ -356,10 +354,10 @@ def hypot(a: Number, b: Number) -> float:
     What the root has lost is put back as by C. F. Borges, An Improved Algorithm for hypot(a, b).
     """
     x, y = abs(float(a)), abs(float(b))
-    if x < y or x == INF:
-        x, y = y, x
-    if y == INF or x == INF:
+    if x == INF or y == INF:
         return INF
+    if x < y:
+        x, y = y, x
     if not y > x * 1e-9:  # y² is nothing beside x²; nan stays nan
         return x + 0 * y
     scale = 2.0**-600 if x > 1e150 else 2.0**600 if y < 1e-150 else 1.0
@@ -413,12 +411,13 @@ def normal_pdf(x: Number) -> float:
 
 def normal_cdf(x: Number) -> float:
     """Φ(x) = erfc(−x/√2) / 2, corrected for the rounding of x/√2."""
-    z = -x / math.sqrt(2)
+    root, rest = math.sqrt(2), -9.667293313452913e-17  # their sum is √2 with 107 bits
+    z = -x / root
     if abs(z) > 28 or z != z:
         return math.erfc(z) / 2
     # z √2 + x is what the division lost, times √2; erfc'(z) = −2 exp(−z²) / √π
-    high, low = two_product(z, SQRT2)
-    lost = (high + x) + (low + z * SQRT2_REST)
+    high, low = two_product(z, root)
+    lost = (high + x) + (low + z * rest)
     return float(math.erfc(z) / 2 + lost * normal_pdf(x))
 
 
@@ -428,9 +427,6 @@ def two_product(a: float, b: float) -> tuple[float, float]:
     a_high, b_high = s - (s - a), t - (t - b)
     a_low, b_low = a - a_high, b - b_high
     return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
-
-
-SQRT2, SQRT2_REST = math.sqrt(2), -9.667293313452913e-17  # their sum has 107 bits
 
 
 def gelu(x: Number) -> float:
@@ -471,9 +467,6 @@ def binary_target(t: Number) -> Number:
     return t if 0 <= t <= 1 else NAN
 
 
-OF_FLOAT32 = 1e-5  # what rounding may take from the sum of thousands of float32
-
-
 @target(
     "a row of probabilities has no number below 0, and their sum is 1",
     "nn.one_hot makes rows of class numbers",
@@ -484,4 +477,5 @@ def row_target(ts: Sequence[Number]) -> Number:
     total = ts[0]
     for t in ts[1:]:
         total = total + t
-    return total if smallest(ts) >= 0 and abs(total - 1) <= OF_FLOAT32 else NAN
+    float32 = 1e-5  # what rounding may take from the sum of thousands of them
+    return total if smallest(ts) >= 0 and abs(total - 1) <= float32 else NAN

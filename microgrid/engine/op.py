@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
 from microgrid.engine.guards import Number, elementwise, real
+from microgrid.engine.numeric import INF
 from microgrid.engine.recorder import failed
 from microgrid.engine.refusals import is_value
 
@@ -91,5 +91,4 @@ class Table(dict[str, Op]):
 
 TABLE = Table()
 op = TABLE.enter
-INF = math.inf
 REAL, POSITIVE = (-INF, INF), (0.0, INF)  # domains

@@ -16,8 +16,8 @@ import operator
 from functools import reduce
 
 from microgrid.engine import numeric, rules
-from microgrid.engine.numeric import like
-from microgrid.engine.op import INF, POSITIVE, REAL, Op, op
+from microgrid.engine.numeric import INF, like
+from microgrid.engine.op import POSITIVE, REAL, Op, op
 from microgrid.engine.op import TABLE as TABLE
 
 DISTRIBUTOR, SWITCHER, ROUTER = "distributor", "switcher", "router"
@@ -55,9 +55,8 @@ log = op(
 log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="x > 0")
 log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="x > 0")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
-sqrt = op(
-    "sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}", domain=[POSITIVE],
-    hint="needs x >= 0")
+sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
+    domain=[POSITIVE], hint="needs x >= 0")
 cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x), latex=r"\sqrt[3]{#1}", kink=abs)
 square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
 reciprocal = op(

@@ -54,9 +54,7 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
         order = op.name.removeprefix(family.__name__)
         if order.isdecimal() and family(int(order)) is op:
             return family, (int(order),)
-    looks = {
-        name: getattr(op, name) for name in Op.__slots__ if name not in ("name", "forward", "rules")
-    }
+    looks = {k: getattr(op, k) for k in Op.__slots__ if k not in ("name", "forward", "rules")}
     return partial(Op, op.name, op.forward, *op.rules, **looks), ()
 
 

@@ -18,22 +18,20 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
     """What NumPy calls for ufunc(*inputs) where an input or an `out` is a Value."""
     import numpy as np
 
-    name, is_call = ufunc.__name__, method == "__call__"
+    name, is_call = ufunc.__name__, method == "__call__" and not options
     if name in PIECEWISE_CONSTANT:
         raise GradientLostError(
             f"{name} is piecewise constant: its derivative is 0 almost everywhere; "
             "use v.data for the number"
         )
-    if name in FUNCTIONS and is_call and not options:
+    if name in FUNCTIONS and is_call:
         return FUNCTIONS[name](*inputs)
-    if name in PREDICATES and is_call and not options:
+    if name in PREDICATES and is_call:
         return ufunc(inputs[0].data)
     if any(isinstance(x, Value) for x in options.get("out", ())):
         raise GradientLostError(f"np.{name} writes into arrays, not into a Value")
     needed = "beside a Value stand real numbers"
-    boxed = [
-        np.array(x, dtype=object) if isinstance(x, Value) else plain(x, needed) for x in inputs
-    ]
+    boxed = [np.array(x, object) if isinstance(x, Value) else plain(x, needed) for x in inputs]
     if name in IGNORING_NAN and is_call and not any(x.ndim for x in boxed):
         a, b = [x.item() for x in boxed]
         return b if a != a else a if b != b else IGNORING_NAN[name](a, b)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from microgrid.engine import ops
 from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
 from microgrid.engine.guards import Number, in_a_graph, is_masked, is_real, no_number, real
-from microgrid.engine.labels import checked_label, relabelled, unnamed
+from microgrid.engine.labels import checked_label, scope_of, scoped, unnamed
 from microgrid.engine.numeric import like, product
 from microgrid.engine.op import Op as Op
 from microgrid.engine.op import Rule, evaluate
@@ -189,7 +189,7 @@ class Value(RefusedOperators, Methods):
 
     @label.setter
     def label(self, label: str) -> None:
-        self._label = relabelled(self._label, label)
+        self._label = scoped(checked_label(label), scope_of(self))
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -384,11 +384,5 @@ def not_beside(other: Any) -> Any:
     return NotImplemented
 
 
-def peek(v: Value) -> Number:
-    """The number of a node; the recorder is not told."""
-    return v._number
-
-
-def peek_grad(v: Value) -> Number:
-    """The gradient of a node, None before the first backward pass; the recorder is not told."""
-    return v._grad
+# The number of a node, and its gradient (None before a backward pass): the recorder is not told.
+peek, peek_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
