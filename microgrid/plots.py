@@ -76,7 +76,7 @@ def tenths(numbers: re.Match[bytes]) -> bytes:
 
 
 def axes(columns: int = 1) -> tuple[Plot, Any]:
-    """An empty plot and its axes, side by side; LayoutError where matplotlib is not installed."""
+    """An empty plot and its axes, one or a row of them; LayoutError without matplotlib."""
     if find_spec("matplotlib") is None:
         raise LayoutError("plots need matplotlib: pip install matplotlib, or the extra `course`")
     import matplotlib
@@ -84,7 +84,7 @@ def axes(columns: int = 1) -> tuple[Plot, Any]:
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
-        return Plot(figure), figure.subplots(1, columns, squeeze=False)[0]
+        return Plot(figure), figure.subplots(1, columns)
 
 
 def loss_curve(history: Any, log: bool | None = None, unit: str = "step") -> Plot:
@@ -95,7 +95,7 @@ def loss_curve(history: Any, log: bool | None = None, unit: str = "step") -> Plo
     """
     if hasattr(history, "epochs"):
         return plot_history(history, log)
-    plot, (ax,) = axes()
+    plot, ax = axes()
     curves = history if isinstance(history, Mapping) else {"": history}
     for (name, curve), color in zip(curves.items(), cycle(COLORS)):
         losses = curve.steps if hasattr(curve, "epochs") else list(curve)
@@ -108,7 +108,8 @@ def plot_history(history: Any, log: bool | None) -> Plot:
     """Losses on the left; metrics on the right, if there are any."""
     losses = [name for name in history.names if name in ("loss", "validation")]
     others = [name for name in history.names if name not in losses]
-    plot, (left, *right) = axes(1 + bool(others))
+    plot, found = axes(1 + bool(others))
+    left, *right = np.atleast_1d(found)
     per_epoch = len(history.steps) / max(len(history), 1)
     steps = np.arange(1, len(history.steps) + 1) / max(per_epoch, 1)
     if per_epoch > 1:
@@ -166,7 +167,7 @@ def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: flo
             f"a boundary needs a finite score for each of {len(grid)} points, got shape {Z.shape}"
         )
     Z = Z.reshape(points, points)
-    plot, (ax,) = axes()
+    plot, ax = axes()
     size = max(float(np.abs(Z).max()), 1e-9)
     ax.contourf(across, up, Z, levels=np.linspace(-size, size, 13), cmap="RdBu", alpha=0.55)
     ax.contour(across, up, Z, levels=[0.0], colors=INK, linewidths=1.5)
@@ -236,7 +237,7 @@ def u_curve(report: GradientReport) -> Plot:
 
     On the left rounding, on the right truncation; the best step lies between.
     """
-    plot, (ax,) = axes()
+    plot, ax = axes()
     for entry, color in zip(report.entries, COLORS):
         steps = [h for h, _ in entry.curve]
         errors = [max(e, LEAST) if math.isfinite(e) else math.nan for _, e in entry.curve]
@@ -254,7 +255,8 @@ def functions(
 
     The curve has a gap where a function has no value, like log of −1.
     """
-    plot, (left, *right) = axes(1 + slopes)
+    plot, found = axes(1 + slopes)
+    left, *right = np.atleast_1d(found)
     x = np.linspace(start, end, points).tolist()
     for (name, f), color in zip(curves.items(), cycle(COLORS)):
         for ax, g in zip((left, *right), (f, derivative(f))):

@@ -59,7 +59,7 @@ def test_every_command_works_as_it_stands(command, tmp_path):
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)], cwd=tmp_path, capture_output=True, text=True,
-        timeout=120,
+        timeout=300,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     for name in re.findall(r"(?:-o|--html|--answers) (\S+)", command):
@@ -70,7 +70,7 @@ def test_every_command_works_as_it_stands(command, tmp_path):
 def test_every_program_runs(program, tmp_path):
     (tmp_path / "program.py").write_text(program, encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "True"

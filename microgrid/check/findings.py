@@ -8,8 +8,8 @@ from textwrap import wrap
 
 from microgrid.check.anatomy import Anatomy
 from microgrid.check.capabilities import OPERATIONS
-from microgrid.check.naming import Diagnosis
 from microgrid.check.example import Example, Failure, close, short, told_apart
+from microgrid.check.naming import Diagnosis
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
+from microgrid.engine.errors import NumberError
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
@@ -46,7 +47,7 @@ class Explanation(Table):
             names = latex_names(self.names)
             gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in names if v.op}
             words = [
-                (gates[r.child_node], rf"\text{{{r.role}}}", names[r.parent_node])
+                (gates[r.child_node], rf"\text{{{r.role}}}" * bool(r.role), names[r.parent_node])
                 for r in self.rows
             ]
         return [(*cells, *map(short, r[3:7])) for cells, r in zip(words, self.rows)]
@@ -84,7 +85,15 @@ class Paths(Table):
         return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
 
 
-def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
+@overload
+def explain(root: Value, of: None = None, most: int = 20) -> Explanation: ...
+
+
+@overload
+def explain(root: Value, of: Value, most: int = 20) -> Paths: ...
+
+
+def explain(root: Value, of: Value | None = None, most: int = 20) -> Explanation | Paths:
     """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
@@ -107,6 +116,8 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Any:
     order = topological(root)
     names = names_of(order)
     if of is not None:
+        if not isinstance(of, Value):
+            raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
         return paths_between(of, order, names, most)
     rows: list[Row] = []
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}

@@ -59,11 +59,12 @@ def latex(root: Value, stop_at_labels: bool = False, most: int = 400) -> Formula
 def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
     """A template put together, with a sign of multiplication and large brackets where needed."""
     pieces = list(pieces)
-    for k, piece in enumerate(pieces[1:-1], 1):
-        if piece == " " or piece.startswith(" ("):
-            pieces[k] = times(operands[k - 1], piece[1:] or operands[k]) + piece[1:]
-    whole = pieces[0].endswith("(") and pieces[-1].startswith(")") and "(" not in pieces[1:]
-    if whole and any(map(TALL.search, operands)):
+    for k, left in enumerate(["", *operands[:-1]]):
+        if product := re.fullmatch(r"(|.*[}\d]) (|\(.*)", pieces[k]):
+            before, behind = product.groups()
+            pieces[k] = before + times(left + before, behind or operands[k]) + behind
+    whole = "".join([pieces[0][-1:], *pieces[1:-1], pieces[-1][:1]])  # up to the last piece
+    if re.fullmatch(r"\([^()]*\)", whole) and any(map(TALL.search, operands)):
         pieces[0], pieces[-1] = pieces[0][:-1] + r"\left(", r"\right)" + pieces[-1][1:]
     return joined(pieces, operands)
 

@@ -143,3 +143,11 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     with pytest.raises(mg.MicrogridError, match="pip install matplotlib"):
         plots.loss_curve([1.0])
+
+
+def test_axes_are_one_or_a_row():
+    """As notebooks use them."""
+    _, ax = plots.axes()
+    ax.plot([1, 2])
+    _, (left, right) = plots.axes(2)
+    assert left is not right

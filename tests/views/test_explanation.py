@@ -150,7 +150,7 @@ def test_the_latex_table_keeps_subscripts_and_balances():
     assert r"\mathit{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2).latex()
     x = Value(2.0, "x")
     assert r"\text{\dots and 1 more}" in explain(x * x, of=x, most=1).latex()
-    assert r"\left|n_2\right| & \text{} & n_2 &" in explain(abs(x**-2)).latex()
+    assert r"\left|n_2\right| &  & n_2 &" in explain(abs(x**-2)).latex()
 
 
 def test_fractions_are_shown_whole():

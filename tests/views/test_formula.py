@@ -202,7 +202,7 @@ TEMPLATES = {  # of users: signs inside of brackets ask for brackets as outside 
     r"\sigma(#1 #2) \sigma(#3)": lambda a, b, c: unknown("sigmoid", a * b) * unknown("sigmoid", c),
     r"(#1 - #2) #3": lambda a, b, c: (a - b) * c,
     r"\left|#1 #2\right| \cdot #3": lambda a, b, c: unknown("absolute", a * b) * c,
-    r"\max(2 \cdot #1, #2 - #3)": lambda a, b, c: unknown("maximum", 2 * a, b - c),
+    r"\max(2 #1, #2 - #3)": lambda a, b, c: unknown("maximum", 2 * a, b - c),
     r"#1^{2} #2": lambda a, b: a * a * b,
 }
 EVERY = [
@@ -454,6 +454,8 @@ def test_a_users_operation_is_written_by_its_name_or_by_its_own_template():
     assert latex(apply(itself, a + b) * c) == "(a + b) c"
     beside_one = Op("complement", lambda x: 1 - x, None, latex="1 - #1")
     assert latex(apply(beside_one, a - b) * c) == "(1 - (a - b)) c"
+    two = Op("two", lambda x, y: x, None, None, latex=r"\sigma(#1) \sigma(#2)")
+    assert latex(apply(two, a / b, c)) == r"\sigma(\frac{a}{b}) \sigma(c)"
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12))

@@ -82,12 +82,7 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     place = place[resolved]
     memory = np.zeros(len(shared))
     memory[place[[*lines.constants]]] = [*lines.constants.values()]
-    args = np.concatenate(
-        [  # in a product a number stands before a row
-            -np.sort(-place[args].reshape(-1, 2), axis=1).ravel() if code < 0 else place[args]
-            for code, args in lines.args
-        ]
-    )
+    args = np.concatenate([factors(place[args], code) for code, args in lines.args])
     inside = per_sample[out] | (code == REDUCE)
     # backward lines that need no upstream gradient run before the batch
     early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
@@ -102,6 +97,11 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
         tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[count]),
         np.unique(place[out[code == REDUCE]]), place[outputs], tuple([place[g] for g in gradients]),
     )  # fmt: skip
+
+
+def factors(args: Ints, code: int) -> Ints:
+    """The places of arguments; in a product a number stands before a row."""
+    return -np.sort(-args.reshape(-1, 2), axis=1).ravel() if code < 0 else args
 
 
 def assembled(order: Ints, out: Ints, size: Ints, run_key: Ints, begin: Ints, args: Ints) -> Part:
