@@ -160,6 +160,7 @@ def test_every_error_of_every_room_is_a_microgrid_error():
     modules = [m for name, m in sys.modules.items() if name.startswith("microgrid.")]
     kinds = {x for m in modules for x in vars(m).values() if isinstance(x, type)}
     own = {k for k in kinds if issubclass(k, Exception) and k.__module__.startswith("microgrid.")}
+    own = {k for k in own if not issubclass(k, AssertionError)}  # pytest's, where its plugin is in
     assert own == {*ERRORS}
     assert {kind.__module__.split(".")[1] for kind in ERRORS} >= {"engine", "views", "optim"}
     assert len(ERRORS) > 20
