@@ -2,7 +2,8 @@
 
 In reading order: `example` (what an engine runs), `engine` and `worker` (its process),
 `capabilities` (what it offers), `properties`, `museum` (broken engines), `naming`, `checker`,
-`findings`, `report`. Beside them stands `gradient_check`, for the gradients of your own functions.
+`findings`, `report`. Beside them stand `gradient_check`, for the gradients of your own functions,
+and `pytest_plugin`, which pytest finds as the module `_microgrid_pytest`.
 
 The checker runs the engine's code with your rights, in a process of its own: to grade strangers,
 put the whole check into a container.
