@@ -174,7 +174,6 @@ def test_the_engine_can_be_read_in_one_sitting():
     files = [PACKAGE / "engine" / f"{name}.py" for name in named]
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
     assert abs(lines - int(re.search(r"([\d,]+) lines", said)[1].replace(",", ""))) < 60
-    assert lines < 1200
     assert sum(statements(PACKAGE / "engine" / f"{name}.py") for name in READING) <= 440
     for entry in ast.parse((PACKAGE / "engine" / "ops.py").read_text()).body:
         if isinstance(entry, ast.Assign | ast.AnnAssign) and "op(" in ast.unparse(entry)[:40]:
