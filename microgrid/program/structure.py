@@ -132,7 +132,7 @@ def is_model(x: Any) -> bool:
 
 def without_model(x: Any) -> Any:
     """The numbers of a model's parameters as one row; all else as it is."""
-    return np.array([peek(p) for p in x.parameters()], dtype=float) if is_model(x) else x
+    return np.array([*map(peek, x.parameters())], dtype=float) if is_model(x) else x
 
 
 def shape_of(x: Any, name: str) -> tuple[int, ...]:

@@ -103,6 +103,8 @@ def write(
     >>> print(write(-(x - (y - 1)) ** 2 * y, TEXT), "or", write(-(x - (y - 1)) ** 2 * y, PYTHON))
     −(x − (w₁₂ − 1))²·w₁₂ or -(x - (w_12 - 1)) ** 2 * w_12
     """
+    if v.parents and len(v.parents) <= notation.shown[0] and all(p in names for p in v.parents):
+        return filled(v, [leaf(p, notation, names) for p in v.parents], notation)[0]  # mostly
     parts = outline(v, notation, names, most)
     written = [(notation.dots, ATOM)] * len(parts)
     for i in reversed(range(len(parts))):  # operands stand behind what is made of them
@@ -149,9 +151,10 @@ def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tup
         signed = text.startswith(MINUS) and not (slot.first or notation.signs_meet)
         loose = strength < slot.least or (signed and slot.least > ANY)
         texts.append(notation.brackets(text) if loose else text)
-    text, dots = notation.join(template.pieces, texts), re.escape(notation.dots)
+    text = notation.join(template.pieces, texts)
     if notation.dots in text:
-        text = re.sub(rf"{dots}(?:( \+ |, | | \\cdot |·){dots})+", re.escape(notation.dots), text)
+        dots = re.escape(notation.dots)
+        text = re.sub(rf"{dots}(?:( \+ |, | | \\cdot |·){dots})+", dots, text)
     return text, template.strength
 
 
