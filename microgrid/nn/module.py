@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import operator
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -126,17 +127,17 @@ class Module:
         for v, x in new.items():
             v.data = x
 
-    def save(self, path: str | Path) -> None:
-        """Write the parameters as .json or .npz (never pickle), floats to the last bit.
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the parameters as .json or .npz (never pickle), floats to the last bit; the path.
 
         The old file stays as it is until the new one is complete, whatever happens. ParameterError
         for another suffix, and where a number is not finite.
         """
         state = {name: finite(name, numbers) for name, numbers in self.state().items()}
         writers = {kind: partial(write, state) for kind, (write, _) in FORMATS.items()}
-        save_by_suffix(path, writers, error=ParameterError)
+        return save_by_suffix(path, writers, error=ParameterError, new_folder=False)
 
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | os.PathLike[str]) -> None:
         """Read the parameters that `save` wrote; ParameterError if they are another model's."""
         _, read = FORMATS[suffix_of(path, FORMATS, ParameterError)]
         name, data = Path(path).name, Path(path).read_bytes()

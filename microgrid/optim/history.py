@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from microgrid.views.tables import html_table, short
+from microgrid.views.tables import Table, short
 from microgrid.views.wording import plural
 
 
-class History:
+class History(Table):
     """The loss of each step; and of each epoch the mean loss, the validation loss, the metrics.
 
     `history["loss"]` is a list with a number for each epoch, and so are `history["validation"]` and
     `history[name]` of a metric. `steps` has the loss of each step; `parameters` are the trained
-    ones. `plot()` draws the curves (extra `course`).
+    ones. `plot()` draws the curves (extra `course`); `save("history.csv")` writes a row for each
+    epoch.
     """
+
+    left = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -42,12 +45,22 @@ class History:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        """The first, the last and some epochs in between as a table."""
+    @property
+    def head(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("epoch", *self.names)
+
+    @property
+    def start(self) -> str:  # type: ignore[override]
+        return str(self)[1:-1]
+
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        """The first, the last and some epochs in between."""
         last = len(self) - 1
         chosen = sorted({round(i * last / 5) for i in range(6)}) if self.epochs else []
-        rows = [[str(i + 1), *map(short, self.epochs[i].values())] for i in chosen]
-        return html_table(str(self)[1:-1], ["epoch", *self.names], rows, left=1)
+        return [(str(i + 1), *map(short, self.epochs[i].values())) for i in chosen]
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return [(i, *epoch.values()) for i, epoch in enumerate(self.epochs, 1)]
 
     def plot(self) -> Any:
         """The curves of the losses and of the metrics."""
