@@ -19,7 +19,6 @@ from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.dot_labels import (
-    PLAIN,
     Share,
     Text,
     end,
@@ -29,6 +28,7 @@ from microgrid.views.dot_labels import (
     small,
     sum_table,
     terms,
+    text,
     wire,
 )
 from microgrid.views.modes import Seeds, seeded
@@ -136,8 +136,9 @@ class Numbers:
     @property
     def legend(self) -> str:
         """What a reader cannot know of the colours: where tangents begin, what tints measure."""
-        begin = [f"{called(v)} = {decimals(t, self.digits)}" for v, t in self.seeds.items()]
-        lines = [f"blue: tangents, from {listed(begin)}"] * bool(begin)
+        red = ", red: gradients" * (peek_grad(self.order[-1]) is not None)
+        moves = [f"{called(v)} moves at {decimals(t, self.digits)}" for v, t in self.seeds.items()]
+        lines = [f"green: values, blue: tangents{red}; {listed(moves)}"] * bool(moves)
         if self.color_by is not None:
             most = decimals(self.top, self.digits)
             lines.append(f"thick: {MEASURES[self.color_by][0]}, at most {most}; grey: 0")
