@@ -19,22 +19,12 @@ from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.dot_labels import (
-    Share,
-    Text,
-    end,
-    gate,
-    inked,
-    noted,
-    small,
-    sum_table,
-    terms,
-    text,
-    wire,
-)
+    Share, Text, end, gate, inked, noted, small, sum_table, terms, text, wire,
+)  # fmt: skip
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
 from microgrid.views.picture import Picture
-from microgrid.views.tints import MEASURES, PLAIN, Look, look, measured, top_of
+from microgrid.views.tints import PLAIN, Look, Tints
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, signed
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
@@ -107,10 +97,7 @@ class Numbers:
         self.uses = Counter(p for v in order for p in v.parents)
         self.seeds = {} if seeds is None else seeded(order, seeds)
         self.tangents = push_forward(order, self.seeds) if self.seeds else {}
-        self.color_by = color_by
-        if color_by is not None:
-            measured(color_by, 0, 0)
-            accumulate(order, seed(order[-1], 1))  # what cannot be had is told at once
+        self.tints = None if color_by is None else Tints(order, color_by, self.sent)
 
     @cached_property
     def expected(self) -> dict[Value, Number]:
@@ -139,25 +126,14 @@ class Numbers:
         red = ", red: gradients" * (peek_grad(self.order[-1]) is not None)
         moves = [f"{called(v)} moves at {decimals(t, self.digits)}" for v, t in self.seeds.items()]
         lines = [f"green: values, blue: tangents{red}; {listed(moves)}"] * bool(moves)
-        if self.color_by is not None:
-            most = decimals(self.top, self.digits)
-            lines.append(f"thick: {MEASURES[self.color_by][0]}, at most {most}; grey: 0")
+        if self.tints is not None:
+            most = decimals(self.tints.top, self.digits)
+            lines.append(f"thick: {self.tints.formula}, at most {most}; grey: 0")
         return signed("; ".join(lines))
 
     def look(self, v: Value, k: int | None = None) -> Look:
         """The look of the wire that carries v, or of the branch from operand k to gate v."""
-        return PLAIN if self.color_by is None else look(self.weight(v, k), self.top)
-
-    def weight(self, v: Value, k: int | None = None) -> Number:
-        """How much the wire or the branch matters."""
-        assert self.color_by is not None
-        if k is None:
-            return measured(self.color_by, v.data, self.expected.get(v, 0))
-        return measured(self.color_by, v.parents[k].data, self.sent(v)[k][1])
-
-    @cached_property
-    def top(self) -> Number:
-        return top_of([self.weight(v) for v in self.order if not isinstance(v, Constant)])
+        return PLAIN if self.tints is None else self.tints.look(v, k)
 
     def share(self, v: Value, k: int) -> Text:
         """What gate v sent back to its operand k."""
@@ -229,18 +205,13 @@ def draw_gates(
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            picture.join(
-                f"n{tail}:line:e",
-                f"g{i}{port}",
-                f"e{index[p]}_{i}_{k}",
-                label,
-                **numbers.look(v, k).edge,
-            )
+            edge, look = f"e{index[p]}_{i}_{k}", numbers.look(v, k)
+            picture.join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
     picture.put("out", "name", end(root.label if root.op else "", "left"))
     picture.join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
     if said := numbers.legend:
-        look = {"labelloc": "b", "fontname": "Arial", "fontsize": "11", "fontcolor": INK}
-        picture.attr(label=f"<{text(said)}>", **look)
+        font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
+        picture.attr(label=f"<{text(said)}>", labelloc="b", **font)
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [

@@ -40,8 +40,9 @@ def seeded(order: list[Value], seeds: Seeds | None) -> dict[Value, Number]:
         return {leaves[0]: like(leaves[0], 1)}
     if not isinstance(seeds, Mapping) or not seeds or not all(isinstance(v, Value) for v in seeds):
         raise ParameterError(f"seeds are nodes with their tangents, as in {{x: 1}}, got {seeds!r}")
+    inside = {*order}
     for v, tangent in seeds.items():
-        if v not in {*order}:
+        if v not in inside:
             among = f"its leaves are {several(leaves)}"
             raise ParameterError(f"{describe(v)} is not in the graph of {describe(root)}: {among}")
         if not is_real(tangent):

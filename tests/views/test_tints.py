@@ -15,7 +15,7 @@ from microgrid import Value, draw, examples
 from microgrid.engine.errors import GraphError, ParameterError
 from microgrid.engine.value import topological
 from microgrid.views.drawing import Numbers
-from microgrid.views.tints import NOTHING, PLAIN, look, measured, top_of
+from microgrid.views.tints import MEASURES, NOTHING, PLAIN, look_of, top_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 numbers = st.floats(0) | st.integers(0, 10**400) | st.fractions(0)
@@ -41,7 +41,7 @@ def dark(color: str) -> int:
 @given(st.lists(numbers, min_size=1, max_size=5))
 def test_what_matters_more_is_never_paler_nor_thinner_and_nothing_is_grey(weights):
     top = top_of(weights)
-    looks = [look(x, top) for x in sorted(weights)]
+    looks = [look_of(x, top) for x in sorted(weights)]
     for x, shown in zip(sorted(weights), looks):
         assert (shown.color == NOTHING) == (x == 0)
         assert shown.width in (1, 3, 5)
@@ -53,8 +53,8 @@ def test_what_matters_more_is_never_paler_nor_thinner_and_nothing_is_grey(weight
 
 
 def test_nan_matters_nothing_and_infinity_the_most():
-    assert look(nan, 1.0).color == NOTHING
-    assert look(inf, 1.0) == look(1.0, 1.0)
+    assert look_of(nan, 1.0).color == NOTHING
+    assert look_of(inf, 1.0) == look_of(1.0, 1.0)
     assert top_of([1.0, inf, nan]) == 1.0
     assert top_of([inf]) == 0
 
@@ -66,7 +66,7 @@ def test_nan_matters_nothing_and_infinity_the_most():
 def test_the_share_of_a_factor_is_that_of_the_product_and_a_fork_splits_it(program):
     root = program.nodes(Value)[-1]
     order = topological(root)
-    seen = Numbers(order, 2, color_by="share")
+    seen = Numbers(order, 2, color_by="share").tints
     signed = lambda v, k: v.parents[k].data * seen.sent(v)[k][1]  # noqa: E731
     for v in order:
         for k in range(len(v.parents)):
@@ -74,7 +74,7 @@ def test_the_share_of_a_factor_is_that_of_the_product_and_a_fork_splits_it(progr
             if v.op.name == "mul":
                 assert seen.weight(v, k) == seen.weight(v)
         if v.op and v.op.name == "add":
-            whole = v.data * seen.expected.get(v, 0)
+            whole = v.data * seen.gradient.get(v, 0)
             assert signed(v, 0) + signed(v, 1) == whole
         if v is not root:
             uses = [signed(c, k) for c in order for k, p in enumerate(c.parents) if p is v]
@@ -86,17 +86,20 @@ def test_of_a_sum_each_term_has_the_share_that_it_adds_and_all_have_one_gradient
     xs = [Value(x, f"x_{i}") for i, x in enumerate(terms)]
     root = mg.total([x * 1000 for x in xs])
     order = topological(root)
-    assert [Numbers(order, 2, color_by="share").weight(x) for x in xs] == [
+    assert [Numbers(order, 2, color_by="share").tints.weight(x) for x in xs] == [
         abs(1000 * x) for x in terms
     ]
-    assert {Numbers(order, 2, color_by="gradient").weight(x) for x in xs} == {1000}
+    assert {Numbers(order, 2, color_by="gradient").tints.weight(x) for x in xs} == {1000}
 
 
-def test_a_measure_has_no_sign_and_survives_ints_beyond_floats():
-    assert measured("share", -2.0, 3.0) == 6.0
-    assert measured("gradient", -2.0, -3.0) == 3.0
-    assert measured("share", 10**400, 0.5) == inf
-    assert measured("share", Fraction(1, 3), 3) == 1
+@pytest.mark.parametrize("x", [10**400, -0.0, inf, Fraction(1, 3), -2])
+def test_any_number_has_a_weight(x):
+    share, gradient = (
+        Numbers(topological(root), 2, color_by=measure).tints.weight(root.parents[0])
+        for measure in MEASURES
+        for root in [Value(x, "x") * -2]
+    )
+    assert (share, gradient) == (abs(x) * 2, 2)
 
 
 # The picture
