@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
-from microgrid.engine.errors import GraphError
+from microgrid.engine.calculus import Variable, gradients, scalar
+from microgrid.engine.errors import GraphError, NumberError
 from microgrid.engine.ops import identity
+from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
@@ -19,7 +20,7 @@ from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.structure import Structure, new_leaves, structure_of, without_model
+from microgrid.program.structure import Structure, new_leaves, structure_of
 from microgrid.program.tape import tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
@@ -30,8 +31,8 @@ from microgrid.views.wording import split
 def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:
     """The function f as a program for arguments of the shapes of the examples.
 
-    Examples are numbers, nested lists, arrays, or models of `nn`, whose parameters become one row;
-    their values do not matter. f returns one Value, or an array or nested lists of them.
+    Examples are numbers, arrays, lists, tuples and dicts of such, or models of `nn`, whose
+    parameters become one row; their values do not matter. f returns one Value, or a structure.
     BranchError, naming the line, where f looks at a number (an `if`, a comparison, `.data`), since
     other numbers might take another way. FrozenError where f uses a Value that is not among its
     arguments. What else f reads (a random number, a global) is a constant of the program.
@@ -41,12 +42,12 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     (0.0, (0.0, (2.0, 0.0)))
     """
     names = argument_names(f, len(examples))
-    made = [new_leaves(x, name) for x, name in zip(examples, names)]
+    made = new_leaves(examples, names)
     with no_concrete_reads(
         getattr(f, "__name__", "the function"), {v for _, leaves in made for v in leaves}
     ):
         y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
-    structures = [structure_of(without_model(x)) for x in examples]
+    structures = [structure_of(x) for x in examples]
     return Program(y, [leaves for _, leaves in made], structures, names, engine)
 
 
