@@ -5,29 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microgrid.engine.calculus import arguments_of_jvp
 from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.program.batch_run import run_batch
-from microgrid.program.runner import Runner, explain_failure
-from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.tape import LAST_BIT, Floats, Tape
+from microgrid.program.runner import explain_failure
+from microgrid.program.signature import Argnums, as_asked
+from microgrid.program.tape import LAST_BIT, Floats
+
+if TYPE_CHECKING:
+    from microgrid.program.program import Program
 
 
 class Batched:
-    """A program that runs once for each sample of a batch; made by `Program.batched`.
+    """A program that runs once for each sample of a batch; made by `Program.batched`."""
 
-    `make_runner` makes what runs a plan, from a bit for each argument that has a batch axis and
-    the arguments whose gradients are wanted.
-    """
-
-    def __init__(
-        self, signature: Signature, tape: Tape, make_runner: Callable[..., Runner], in_axes: Any,
-        threads: int | None,
-    ) -> None:  # fmt: skip
+    def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
+        signature = program.signature
         count = len(signature.names)
         axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
         if not all(axis is None or type(axis) is int for axis in axes):
@@ -48,7 +46,8 @@ class Batched:
             for place, shape in arrays:
                 if not -len(shape) - 1 <= axis <= len(shape):
                     raise ShapeError(f"{place} has no axis {axis} when it has {len(shape) + 1}")
-        self.signature, self.tape, self.make_runner, self.axes = signature, tape, make_runner, axes
+        self.program, self.signature, self.tape = program, signature, program.tape
+        self.axes = axes
         self.has_samples = [axis is not None for axis in axes]
         self.batched = sum([1 << k for k, own in enumerate(self.has_samples) if own])
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
@@ -77,6 +76,22 @@ class Batched:
             gradients[i] = structure.unflatten(found) if shared else structure.batch_of(found, axis)
         return values[:, 0], as_asked(gradients, argnums)
 
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        """The values and the tangents, both as `batched(…)(…)` gives values: see `Program.jvp`.
+
+        A tangent has the batch axis of its argument; that of a shared one moves all samples.
+        """
+        arguments_of_jvp(primals, tangents)
+        for given in (primals, tangents):
+            self.signature.check_count(given)
+        value, moved = self.of_tangents(*primals, *tangents)
+        return value, moved
+
+    @cached_property
+    def of_tangents(self) -> Batched:
+        program: Program = self.program.made(type(self.program).tangent)
+        return Batched(program, self.axes * 2, self.threads)
+
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""
         return Spread(self, client)
@@ -84,7 +99,7 @@ class Batched:
     def run(self, inputs: Sequence[Any], wanted: tuple[int, ...] | None) -> list[Any]:
         """The values, and the gradients: a matrix with a row per sample, or a row of sums."""
         shared, samples = self.divided(inputs)
-        runner = self.make_runner(self.batched, wanted)
+        runner = self.program.runner(self.batched, wanted)
         explain = partial(self.explain_failure, shared, samples)
         per_sample = [self.has_samples[k] for k in wanted or ()]
         return run_batch(runner, shared, samples, per_sample, self.side_by_side, explain)

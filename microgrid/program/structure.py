@@ -6,13 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable
-from microgrid.engine.errors import RangeError, ShapeError
+from microgrid.engine.calculus import Variable, is_computed
+from microgrid.engine.errors import NumberError, RangeError, ShapeError
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
 from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value, peek
@@ -53,10 +53,10 @@ class Structure:
         """The shape, if lists of it could be an array; None where they could not."""
         if self.kind in (float, np.ndarray):
             return self.shape
-        inner = {part.common_shape for part in self.parts}
-        if self.kind is dict or len(inner) > 1 or None in inner:
+        inner = [part.common_shape for part in self.parts]
+        if self.kind is dict or None in inner or len({*inner}) > 1:
             return None
-        return (len(self.parts), *(inner.pop() if inner else ()))
+        return (len(self.parts), *(inner[0] or () if inner else ()))
 
     @cached_property
     def has_one_axis(self) -> bool:
@@ -166,7 +166,8 @@ class Structure:
 
     def columns(self, x: Any, axis: int, name: str) -> Floats:
         """A batch as one matrix with a row for each sample."""
-        self.batch_into(found := [], x, axis, name)
+        found: list[tuple[str, Floats]] = []
+        self.batch_into(found, x, axis, name)
         return np.concatenate([matrix for _, matrix in found], axis=1)
 
     def batch_of(self, matrix: Floats, axis: int) -> Any:
@@ -216,7 +217,12 @@ def structure_of(x: Any) -> Structure:
 
 def without_model(x: Any) -> Any:
     """The numbers of a model's parameters as one row; all else as it is."""
-    return np.array([*map(peek, x.parameters())], dtype=float) if is_model(x) else x
+    if not is_model(x):
+        return x
+    parameters = x.parameters()
+    if any(map(is_computed, parameters)):
+        raise NumberError("a program takes the numbers of a model, whose parameters are results")
+    return np.array([*map(peek, parameters)], dtype=float)
 
 
 def shape_of(x: Any, name: str) -> tuple[int, ...]:
@@ -260,9 +266,12 @@ def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any,
             stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
             labels.append(subscripted(stem, index, comma))
         leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), labels)]
-        row = iter(leaves)
-        made.append((tree_map(lambda _, row=row: next(row), x), leaves))
+        made.append((tree_map(partial(following, iter(leaves)), x), leaves))
     return made
+
+
+def following(row: Iterator[Value], _: Any) -> Value:
+    return next(row)
 
 
 def entries(x: Any, words: str = "", index: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
