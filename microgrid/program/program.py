@@ -19,9 +19,10 @@ from microgrid.engine.calculus import (
     scalar,
     value_and_grad,
 )
-from microgrid.engine.errors import GraphError, NumberError
+from microgrid.engine.errors import ArgumentError, GraphError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.functions import dot
+from microgrid.engine.settings import direction
 from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Value
 from microgrid.program.batched import Batched
@@ -330,12 +331,16 @@ class Program:
         inputs, s = [tree_leaves(x) for x in arguments], signature or self.signature
         return Program(y, inputs, s.arguments, s.names, engine)
 
-    def listing(self, *inputs: Any) -> Listing:
+    def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
 
-        It prints as text; `.html()` and `.latex()` write it for pages and papers.
+        With `mode="forward"` each line stands beside its tangent, Σ local × tangent of the operand.
+        `tangents`, one for each argument, say how fast the inputs move; without them the first
+        input moves at speed 1 and no other. It prints as text; `.html()` and `.latex()` write it
+        for pages and papers.
 
-        >>> print(record(lambda w, x: (w * x).tanh(), 1.0, 1.0).listing())
+        >>> program = record(lambda w, x: (w * x).tanh(), 1.0, 1.0)
+        >>> print(program.listing())
            forward ↓           backward ↑
            w                6  dw = dv_1·x
            x                5  dx = dv_1·w
@@ -343,12 +348,28 @@ class Program:
         2  v_2 = tanh(v_1)  3  dv_2 = 1
         <BLANKLINE>
         tanh_slope: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
+        >>> print(program.listing(2.0, 0.5, mode="forward"))
+        seeds: dw = 1, all others 0
+           primal ↓                 tangent ↓
+           w                2       dw                           1
+           x                0.5     dx                           0
+        1  v_1 = w·x        1       dv_1 = dw·x + dx·w           0.5
+        2  v_2 = tanh(v_1)  0.7616  dv_2 = dv_1·tanh_slope(v_1)  0.21
+        <BLANKLINE>
+        tanh_slope: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
         """
-        if not inputs:
-            return Listing(self.tape)
-        row = self.signature.row(inputs)
-        explain_failure(self.tape, row)
-        return Listing(self.tape, row.tolist())
+        row = self.signature.row(inputs) if inputs else None
+        if row is not None:
+            explain_failure(self.tape, row)
+        if tangents is None:
+            return Listing(self.tape, None if row is None else row.tolist(), mode)
+        if row is None or direction(mode) != "forward":
+            raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
+        if not isinstance(tangents, list | tuple):
+            raise ArgumentError(
+                f"tangents is a tuple with an entry for each argument, like (1.0,), got {tangents!r}"
+            )
+        return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
 
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
