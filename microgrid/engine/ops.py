@@ -114,6 +114,7 @@ clip = op(
     lambda y, x, low, high: exceeds(maximum(x, low), high),
     role=ROUTER, kink=numeric.gap_of_bounds)
 where = op("where", numeric.where, joint=rules.select_rule, role=ROUTER)
+stop_gradient = op("stop_gradient", lambda x: x, joint=lambda y, x: rules.no_path(y, x))
 maximum: Op = op(
     "maximum", numeric.maximum, joint=rules.tie_rule, text="max", role=ROUTER,
     kink=numeric.gap_of_maximum)
