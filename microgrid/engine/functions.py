@@ -6,12 +6,11 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partialmethod
 from inspect import signature
-from types import FunctionType
 from typing import Any
 
 from microgrid.engine import ops
+from microgrid.engine.documentation import document, method
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
 from microgrid.engine.op import Op
@@ -197,9 +196,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 } | {"softmax": softmax, "cross_entropy": cross_entropy}
 NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
 
-for name in FUNCTIONS.keys() - NO_METHODS:
-    entry = ops.TABLE[name]
-    setattr(Value, name, unary(entry) if entry.arity == 1 else partialmethod(FUNCTIONS[name]))
-for name, method in vars(Value).items():
-    if isinstance(method, FunctionType):
-        method.__qualname__ = f"Value.{name}"  # as messages call it
+for name in FUNCTIONS:
+    if name not in NO_METHODS:
+        entry = ops.TABLE[name]
+        setattr(Value, name, unary(entry) if entry.arity == 1 else method(FUNCTIONS[name]))
+document(Value, ops.TABLE, FUNCTIONS)
