@@ -47,10 +47,11 @@ from microgrid.views.drawing import draw as draw
 from microgrid.views.explanation import explain as explain
 from microgrid.views.formula import latex as latex
 from microgrid.views.stepper import steps as steps
-from microgrid.engine.signatures import Array, PlainNumber, Operand, Of_a_b, Of_c_a_b, Of_x
+from microgrid.engine import signatures
+from microgrid.engine.signatures import Array, Operand, PlainNumber
 from microgrid.version import __version__ as __version__
 
-neg: Of_x
+neg: signatures.neg
 """The number with the other sign: -x.
 
 - `y = −x`
@@ -62,7 +63,7 @@ neg: Of_x
 >>> mg.grad(mg.neg)(2.0)
 -1.0
 """
-absolute: Of_x
+absolute: signatures.absolute
 """The distance of x from 0: abs(x).
 
 - `y = |x|`
@@ -77,7 +78,7 @@ absolute: Of_x
 >>> mg.grad(mg.absolute)(2.0)
 1.0
 """
-exp: Of_x
+exp: signatures.exp
 """The exponential function: e to the power of x.
 
 - `y = exp(x)`
@@ -91,7 +92,7 @@ exp: Of_x
 >>> round(mg.grad(mg.exp)(2.0), 4)
 7.3891
 """
-expm1: Of_x
+expm1: signatures.expm1
 """exp(x) - 1, to the last digits also near 0.
 
 - `y = expm1(x)`
@@ -105,7 +106,7 @@ expm1: Of_x
 >>> round(mg.grad(mg.expm1)(2.0), 4)
 7.3891
 """
-log: Of_x
+log: signatures.log
 """The natural logarithm.
 
 - `y = log(x)`
@@ -120,7 +121,7 @@ log: Of_x
 >>> mg.grad(mg.log)(2.0)
 0.5
 """
-log2: Of_x
+log2: signatures.log2
 """The logarithm to base 2.
 
 - `y = log2(x)`
@@ -134,7 +135,7 @@ log2: Of_x
 >>> round(mg.grad(mg.log2)(2.0), 4)
 0.7213
 """
-log10: Of_x
+log10: signatures.log10
 """The logarithm to base 10.
 
 - `y = log10(x)`
@@ -148,7 +149,7 @@ log10: Of_x
 >>> round(mg.grad(mg.log10)(2.0), 4)
 0.2171
 """
-log1p: Of_x
+log1p: signatures.log1p
 """log(1 + x), to the last digits also near 0.
 
 - `y = log1p(x)`
@@ -162,7 +163,7 @@ log1p: Of_x
 >>> round(mg.grad(mg.log1p)(2.0), 4)
 0.3333
 """
-sqrt: Of_x
+sqrt: signatures.sqrt
 """The square root.
 
 - `y = sqrt(x)`
@@ -176,7 +177,7 @@ sqrt: Of_x
 >>> round(mg.grad(mg.sqrt)(2.0), 4)
 0.3536
 """
-cbrt: Of_x
+cbrt: signatures.cbrt
 """The cube root, also of negative numbers.
 
 - `y = cbrt(x)`
@@ -191,7 +192,7 @@ cbrt: Of_x
 >>> round(mg.grad(mg.cbrt)(2.0), 4)
 0.21
 """
-square: Of_x
+square: signatures.square
 """The square: x times x.
 
 - `y = x²`
@@ -204,7 +205,7 @@ square: Of_x
 >>> mg.grad(mg.square)(2.0)
 4.0
 """
-reciprocal: Of_x
+reciprocal: signatures.reciprocal
 """One divided by x.
 
 - `y = 1 / x`
@@ -218,7 +219,7 @@ reciprocal: Of_x
 >>> mg.grad(mg.reciprocal)(2.0)
 -0.25
 """
-sin: Of_x
+sin: signatures.sin
 """The sine of an angle in radians.
 
 - `y = sin(x)`
@@ -232,7 +233,7 @@ sin: Of_x
 >>> round(mg.grad(mg.sin)(2.0), 4)
 -0.4161
 """
-cos: Of_x
+cos: signatures.cos
 """The cosine of an angle in radians.
 
 - `y = cos(x)`
@@ -246,7 +247,7 @@ cos: Of_x
 >>> round(mg.grad(mg.cos)(2.0), 4)
 -0.9093
 """
-tan: Of_x
+tan: signatures.tan
 """The tangent of an angle in radians.
 
 - `y = tan(x)`
@@ -260,7 +261,7 @@ tan: Of_x
 >>> round(mg.grad(mg.tan)(0.5), 4)
 1.2984
 """
-arcsin: Of_x
+arcsin: signatures.arcsin
 """The angle from -π/2 to π/2 whose sine is x.
 
 - `y = arcsin(x)`
@@ -275,7 +276,7 @@ arcsin: Of_x
 >>> round(mg.grad(mg.arcsin)(0.5), 4)
 1.1547
 """
-arccos: Of_x
+arccos: signatures.arccos
 """The angle from 0 to π whose cosine is x.
 
 - `y = arccos(x)`
@@ -290,7 +291,7 @@ arccos: Of_x
 >>> round(mg.grad(mg.arccos)(0.5), 4)
 -1.1547
 """
-arctan: Of_x
+arctan: signatures.arctan
 """The angle between -π/2 and π/2 whose tangent is x.
 
 - `y = arctan(x)`
@@ -303,7 +304,7 @@ arctan: Of_x
 >>> round(mg.grad(mg.arctan)(2.0), 4)
 0.2
 """
-sinh: Of_x
+sinh: signatures.sinh
 """The hyperbolic sine: (exp(x) - exp(-x)) / 2.
 
 - `y = sinh(x)`
@@ -317,7 +318,7 @@ sinh: Of_x
 >>> round(mg.grad(mg.sinh)(2.0), 4)
 3.7622
 """
-cosh: Of_x
+cosh: signatures.cosh
 """The hyperbolic cosine: (exp(x) + exp(-x)) / 2.
 
 - `y = cosh(x)`
@@ -331,7 +332,7 @@ cosh: Of_x
 >>> round(mg.grad(mg.cosh)(2.0), 4)
 3.6269
 """
-tanh: Of_x
+tanh: signatures.tanh
 """The hyperbolic tangent: sinh(x) / cosh(x), from -1 to 1.
 
 - `y = tanh(x)`
@@ -345,7 +346,7 @@ tanh: Of_x
 >>> round(mg.grad(mg.tanh)(2.0), 4)
 0.0707
 """
-arcsinh: Of_x
+arcsinh: signatures.arcsinh
 """The number whose hyperbolic sine is x.
 
 - `y = arcsinh(x)`
@@ -358,7 +359,7 @@ arcsinh: Of_x
 >>> round(mg.grad(mg.arcsinh)(2.0), 4)
 0.4472
 """
-arccosh: Of_x
+arccosh: signatures.arccosh
 """The number from 0 on whose hyperbolic cosine is x.
 
 - `y = arccosh(x)`
@@ -372,7 +373,7 @@ arccosh: Of_x
 >>> round(mg.grad(mg.arccosh)(2.0), 4)
 0.5774
 """
-arctanh: Of_x
+arctanh: signatures.arctanh
 """The number whose hyperbolic tangent is x.
 
 - `y = arctanh(x)`
@@ -387,7 +388,7 @@ arctanh: Of_x
 >>> round(mg.grad(mg.arctanh)(0.5), 4)
 1.3333
 """
-sigmoid: Of_x
+sigmoid: signatures.sigmoid
 """The logistic function: 1 / (1 + exp(-x)), from 0 to 1.
 
 - `y = sigmoid(x)`
@@ -401,7 +402,7 @@ sigmoid: Of_x
 >>> round(mg.grad(mg.sigmoid)(2.0), 4)
 0.105
 """
-softplus: Of_x
+softplus: signatures.softplus
 """The smooth relu: log(1 + exp(x)), without overflow.
 
 - `y = softplus(x)`
@@ -414,7 +415,7 @@ softplus: Of_x
 >>> round(mg.grad(mg.softplus)(2.0), 4)
 0.8808
 """
-log_sigmoid: Of_x
+log_sigmoid: signatures.log_sigmoid
 """The logarithm of sigmoid(x), without overflow.
 
 - `y = log_sigmoid(x)`
@@ -427,7 +428,7 @@ log_sigmoid: Of_x
 >>> round(mg.grad(mg.log_sigmoid)(2.0), 4)
 0.1192
 """
-relu: Of_x
+relu: signatures.relu
 """The rectified linear unit: x above zero, 0 below.
 
 - `y = relu(x)`
@@ -442,7 +443,7 @@ relu: Of_x
 >>> mg.grad(mg.relu)(2.0)
 1.0
 """
-silu: Of_x
+silu: signatures.silu
 """The sigmoid linear unit, also called swish: x * sigmoid(x).
 
 - `y = silu(x)`
@@ -456,7 +457,7 @@ silu: Of_x
 >>> round(mg.grad(mg.silu)(2.0), 4)
 1.0908
 """
-gelu: Of_x
+gelu: signatures.gelu
 """The Gaussian error linear unit: x Φ(x), with the normal distribution function Φ.
 
 - `y = gelu(x)`
@@ -524,7 +525,7 @@ def elu(x: Array, alpha: Operand | Array = ...) -> Array: ...
 def elu(x: Operand, alpha: Array) -> Array: ...
 @overload
 def elu(x: PlainNumber, alpha: PlainNumber = ...) -> PlainNumber: ...
-hypot: Of_a_b
+hypot: signatures.hypot
 """The length of the vector (a, b): sqrt(a**2 + b**2), without overflow.
 
 - `y = hypot(a, b)`
@@ -539,7 +540,7 @@ hypot: Of_a_b
 >>> [round(g, 4) for g in mg.grad(mg.hypot, (0, 1))(2.0, 3.0)]
 [0.5547, 0.8321]
 """
-arctan2: Of_a_b
+arctan2: signatures.arctan2
 """The angle of the point with height a and abscissa b, from -π to π.
 
 - `y = arctan2(a, b)`
@@ -554,7 +555,7 @@ arctan2: Of_a_b
 >>> [round(g, 4) for g in mg.grad(mg.arctan2, (0, 1))(2.0, 3.0)]
 [0.2308, -0.1538]
 """
-logaddexp: Of_a_b
+logaddexp: signatures.logaddexp
 """log(exp(a) + exp(b)), without overflow.
 
 - `y = logaddexp(a, b)`
@@ -600,7 +601,7 @@ def clip(x: Operand, low: Array, high: Operand | Array | None = ...) -> Array: .
 def clip(x: Operand, low: Operand | None, high: Array) -> Array: ...
 @overload
 def clip(x: PlainNumber, low: PlainNumber | None = ..., high: PlainNumber | None = ...) -> PlainNumber: ...
-where: Of_c_a_b
+where: signatures.where
 """a where c is not 0, else b; c is no part of the derivative.
 
 - `y = where(c, a, b)`
@@ -736,6 +737,14 @@ def dot(xs: Iterable[Operand], ys: Iterable[Operand]) -> Value: ...
 @overload
 def softmax(xs: Iterable[float]) -> list[float]:
     """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first.
+
+    DomainError for no numbers, ShapeError for a matrix: give one row at a time.
+
+    >>> import microgrid as mg
+    >>> mg.softmax([1.0, 1.0])
+    [0.5, 0.5]
+    >>> mg.grad(lambda xs: mg.softmax(xs)[0])([1.0, 1.0])  # p (1 - p), -p q
+    [0.25, -0.25]
     """
 @overload
 def softmax(xs: Iterable[Operand]) -> list[Value]: ...
@@ -746,7 +755,13 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float:
     The target is the number of the right class, counted from 0, or a row t, with a probability for
     each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
     TargetError for others, like a row of class numbers: the formula would be smallest where the
-    softmax is not t, or nowhere.
+    softmax is not t, or nowhere. See also `nn.cross_entropy`, the mean over the rows of a matrix.
+
+    >>> import microgrid as mg
+    >>> round(mg.cross_entropy([2.0, 0.0], 0), 4)
+    0.1269
+    >>> [round(g, 4) for g in mg.grad(mg.cross_entropy)([2.0, 0.0], 0)]  # softmax(x) - t
+    [-0.1192, 0.1192]
     """
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...

@@ -44,7 +44,8 @@ def documentation(op: Any) -> str:
     """The docstring of an operation: from the manual, else written now from its fields."""
     from microgrid.engine.op import TABLE
 
-    if op.name in MANUAL and TABLE.get(op.name) is op:
+    entry: Any = TABLE.get(op.name)
+    if op.name in MANUAL and entry is op:
         return MANUAL[op.name]
     # By name, since views stand above the engine: the engine needs them only where somebody asks.
     written: str = import_module("microgrid.views.reference").describe(op)
@@ -56,11 +57,12 @@ def signature_of(op: Any) -> Signature:
     try:
         rule = signature(op.joint or op.rules[0], follow_wrapped=False)
     except (IndexError, TypeError, ValueError):  # no rule, or one of C without a signature
-        raise AttributeError from None
+        return Signature([Parameter("xs", Parameter.VAR_POSITIONAL)])
     first, *rest = rule.parameters.values()
     operands = [first] if first.kind is first.VAR_POSITIONAL else rest[: op.arity]
-    return Signature([Parameter(p.name, max(p.POSITIONAL_ONLY, p.kind & p.VAR_POSITIONAL))
-                      for p in operands])  # fmt: skip
+    several = Parameter.VAR_POSITIONAL
+    kinds = [p.kind if p.kind is several else p.POSITIONAL_ONLY for p in operands]
+    return Signature([Parameter(p.name, kind) for p, kind in zip(operands, kinds)])
 
 
 def method(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,7 +71,8 @@ def method(f: Callable[..., Any]) -> Callable[..., Any]:
     def called(self: Any, *others: Any, **keywords: Any) -> Any:
         return f(self, *others, **keywords)
 
-    first, *rest = operands = [p.replace(annotation=p.empty) for p in signature(f).parameters.values()]
+    takes = signature(f).parameters.values()
+    first, *rest = operands = [p.replace(annotation=p.empty) for p in takes]
     several = first.kind is first.VAR_POSITIONAL
     owner = Parameter("self", first.POSITIONAL_OR_KEYWORD if several else first.kind)
     called.__signature__ = Signature([owner, *(operands if several else rest)])  # type: ignore[attr-defined]
@@ -89,4 +92,5 @@ def document(owner: type, table: Mapping[str, Any], functions: Mapping[str, Any]
         if isinstance(called, FunctionType):
             called.__name__, called.__qualname__ = name, f"{owner.__name__}.{name}"  # in messages
             if name in functions and name in table:
-                called.__doc__ = MANUAL.get(name, table[name].doc)
+                elsewhere = f"{table[name].doc} See `microgrid.{name}`.".strip()
+                called.__doc__ = MANUAL.get(name, elsewhere)

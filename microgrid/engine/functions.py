@@ -70,7 +70,16 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
 
 
 def softmax(xs: Iterable[Any]) -> list[Any]:
-    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
+    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first.
+
+    DomainError for no numbers, ShapeError for a matrix: give one row at a time.
+
+    >>> import microgrid as mg
+    >>> mg.softmax([1.0, 1.0])
+    [0.5, 0.5]
+    >>> mg.grad(lambda xs: mg.softmax(xs)[0])([1.0, 1.0])  # p (1 - p), -p q
+    [0.25, -0.25]
+    """
     values = several("softmax", (xs,))
     top = stop_gradient_max(*values)
     exps = [ops.exp(x - top) for x in values]
@@ -84,7 +93,13 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
     The target is the number of the right class, counted from 0, or a row t, with a probability for
     each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
     TargetError for others, like a row of class numbers: the formula would be smallest where the
-    softmax is not t, or nowhere.
+    softmax is not t, or nowhere. See also `nn.cross_entropy`, the mean over the rows of a matrix.
+
+    >>> import microgrid as mg
+    >>> round(mg.cross_entropy([2.0, 0.0], 0), 4)
+    0.1269
+    >>> [round(g, 4) for g in mg.grad(mg.cross_entropy)([2.0, 0.0], 0)]  # softmax(x) - t
+    [-0.1192, 0.1192]
     """
     values = several("cross_entropy", (logits,))
     if isinstance(target, Value) or not getattr(target, "shape", hasattr(target, "__len__")):

@@ -29,8 +29,8 @@ class Op(Documented):
     `doc` says in a sentence what it is; `help` adds what follows from the other fields.
     """
 
-    __slots__ = ("doc", "domain", "forward", "hint", "joint", "kink", "latex", "name", "role", "rules",
-                 "terms", "text")  # fmt: skip
+    __slots__ = ("doc", "domain", "forward", "hint", "joint", "kink", "latex", "name", "role",
+                 "rules", "terms", "text")  # fmt: skip
 
     def __init__(
         self, name: str, forward: Callable[..., Number], *rules: Rule, text: str = "",

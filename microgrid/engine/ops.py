@@ -60,8 +60,8 @@ log = op(
     doc="The natural logarithm.")
 log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="needs x > 0",
     doc="The logarithm to base 2.")
-log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="needs x > 0",
-    doc="The logarithm to base 10.")
+log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE],
+    hint="needs x > 0", doc="The logarithm to base 10.")
 log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1",
     doc="log(1 + x), to the last digits also near 0.")
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",

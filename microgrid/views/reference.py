@@ -7,7 +7,6 @@ are found by calling the operation at a few points.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature, unwrap
 from itertools import product
@@ -18,11 +17,11 @@ from microgrid.engine import ops
 from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, NO_METHODS
-from microgrid.engine.guards import Number
+from microgrid.engine.guards import Number, real
 from microgrid.engine.op import Op
 from microgrid.engine.slopes import NO_PATH, slopes
 from microgrid.engine.value import Value, apply, topological
-from microgrid.views.notation import ARITHMETIC, PYTHON, TEXT, lists_of, python_call, write
+from microgrid.views.notation import PYTHON, TEXT, lists_of, python_call, write
 from microgrid.views.wording import lowered
 
 SAMPLES = (2.0, 3.0, 4.0, 5.0), (0.5, 0.25, 0.75, 0.125), (-0.5,)  # in the order they are tried
@@ -68,9 +67,9 @@ def sample(op: Op, call: Call) -> tuple[Number, ...]:
     for numbers in SAMPLES:
         point = numbers[: call.free] + call.defaults
         inside = all(low < x < high for x, (low, high) in zip(point, op.domain))
-        if inside and len(point) == len(call.names) and not refusal(op.forward, point):
-            if op.kink is None or op.kink(*point):
-                return point
+        fits = inside and len(point) == len(call.names) and not refusal(op.forward, point)
+        if fits and (op.kink is None or op.kink(*point)):
+            return point
     return ()
 
 
@@ -92,12 +91,12 @@ def formulas(op: Op, call: Call) -> Iterator[str]:
     yield f"`{result} = {write(y, TEXT)}`"
     try:
         found = [0 if g is NO_PATH else +g for g in slopes(op, y, xs)]
+        shown = [(x, g) for x, g in zip(xs, found) if op.arity or x.label.endswith("_1")]
+        yield ", ".join([f"`∂{result}/∂{lowered(x.label)} = {written(g, {y: result})}`"
+                         for x, g in shown])  # fmt: skip
     except Exception:  # anyone's rule
-        yield "the slopes are computed from numbers alone: there is no derivative of a derivative"
+        yield "no slope in symbols: the rule takes numbers alone, so it cannot be differentiated"
         return
-    shown = [(x, g) for x, g in zip(xs, found) if op.arity or x.label.endswith("_1")]
-    yield ", ".join([f"`∂{result}/∂{lowered(x.label)} = {written(g, {y: result})}`"
-                     for x, g in shown])  # fmt: skip
     graphs = [topological(g) for _, g in shown if isinstance(g, Value)]
     for inner in dict.fromkeys(v.op for graph in graphs for v in graph if v.op and v is not y):
         meaning = (unwrap(inner.forward).__doc__ or "").split("\n")[0].rstrip(".")
@@ -110,7 +109,7 @@ def formulas(op: Op, call: Call) -> Iterator[str]:
 
 def written(g: Any, names: Mapping[Value, str]) -> str:
     """A slope, which is a node or a number, as text."""
-    return names.get(g) or write(g if isinstance(g, Value) else Value(g + 0), TEXT, names)
+    return names.get(g) or write(g if isinstance(g, Value) else Value(real(g) + 0), TEXT, names)
 
 
 def points(call: Call) -> list[tuple[Number, ...]]:
@@ -165,8 +164,9 @@ def spelled(op: Op, call: Call, point: Sequence[Number]) -> str:
     template = "" if op.name in FUNCTIONS else PYTHON.formula(op, len(numbers))
     if not template:
         return python_call(op, numbers)
-    bracketed = [f"({x})" if x.startswith("-") else x for x in numbers]
-    return re.sub(r"#(\d)", lambda found: bracketed[int(found[1]) - 1], template.replace("^", " ** "))
+    for i, x in enumerate(numbers, 1):
+        template = template.replace(f"#{i}", f"({x})" if x.startswith("-") else x)
+    return template.replace("^", " ** ")
 
 
 def example(op: Op, call: Call) -> Iterator[str]:

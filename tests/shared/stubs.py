@@ -122,13 +122,15 @@ def takes_rows(f: object) -> bool:
 def signatures() -> str:
     """What functions and methods take and give."""
     text = WRITTEN + HEAD + KINDS
-    shapes = {tuple(p.name for p in parameters(f)): f for f in FUNCTIONS.values()
-              if isinstance(f, Op)}  # fmt: skip
-    for names, f in sorted(shapes.items()):
-        text += f"class {kind(f)}(Op):\n"
+    shapes = {kind(f): f for f in FUNCTIONS.values() if isinstance(f, Op)}
+    for shape, f in sorted(shapes.items()):
+        text += f"class {shape}(Op):\n"
         text += overloads("__call__", [("self, " + took, gave) for took, gave in
                                        elementwise(parameters(f), bare=True)], "    ")  # fmt: skip
         text += "\n"
+    for name, f in FUNCTIONS.items():
+        if isinstance(f, Op):  # a class of its own, whose docstring editors show
+            text += f"class {name}({kind(f)}):\n{docstring(describe(f), '    ')}\n"
     text += "class Methods:  # of Value\n"
     for name, f in FUNCTIONS.items():
         if name not in NO_METHODS:
@@ -155,7 +157,7 @@ def described(name: str, f: object) -> str:
 def function(name: str, f: object) -> str:
     """The line of a function of the table."""
     if isinstance(f, Op):
-        return f"{name}: {kind(f)}\n{docstring(describe(f))}"
+        return f"{name}: signatures.{name}\n{docstring(describe(f))}"
     found = of_rows(f) if takes_rows(f) else elementwise(parameters(f), bare=False)
     return overloads(name, list(found), doc=described(name, f))
 
@@ -178,16 +180,15 @@ def manual() -> str:
     text = '"""The docstrings of the operations, written by tests/shared/stubs.py."""\n\n'
     text += "# fmt: off\n# ruff: noqa\n\nMANUAL: dict[str, str] = {}\n"
     for name, op in PUBLIC.items():
-        text += f'MANUAL[{name!r}] = {docstring(describe(op))}'
+        text += f"MANUAL[{name!r}] = {docstring(describe(op))}"
     return text
 
 
 def stubs() -> dict[Path, str]:
     """The text of every stub."""
-    used = sorted({kind(f) for f in FUNCTIONS.values() if isinstance(f, Op)})
-    kinds = ", ".join(["Array", "PlainNumber", "Operand", *used])
     text = WRITTEN + HEAD + names_of(microgrid, microgrid.LATER)
-    text += f"from microgrid.engine.signatures import {kinds}\n"
+    text += "from microgrid.engine import signatures\n"
+    text += "from microgrid.engine.signatures import Array, Operand, PlainNumber\n"
     text += "from microgrid.version import __version__ as __version__\n\n"
     text += "".join(function(name, f) for name, f in FUNCTIONS.items())
     text += f"\n__all__ = {microgrid.__all__!r}\n"
