@@ -159,13 +159,13 @@ def custom_op(
     for rule in [op.joint] if op.joint else rules:
         if op.arity is not None and refusal(rule, 1 + op.arity):
             raise RuleError(f"{told}; {1 + op.arity} arguments do not fit this one")
-        if UPSTREAM.fullmatch(first := first_parameter(rule)):
+        if re.fullmatch(UPSTREAM, first := first_parameter(rule), re.I):
             raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
     return op
 
 
 # What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
-UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*", re.I)
+UPSTREAM = "g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*"
 
 
 def refusal(f: Callable[..., Any], count: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from inspect import signature, unwrap
 from itertools import product
 from textwrap import fill
@@ -99,12 +100,18 @@ def formulas(op: Op, call: Call) -> Iterator[str]:
         return
     graphs = [topological(g) for _, g in shown if isinstance(g, Value)]
     for inner in dict.fromkeys(v.op for graph in graphs for v in graph if v.op and v is not y):
-        meaning = (unwrap(inner.forward).__doc__ or "").split("\n")[0].rstrip(".")
-        takes = signature(inner.forward, follow_wrapped=False).parameters.values()
-        named = ops.PUBLIC.get(inner.name) is not inner and not TEXT.formula(inner, len(takes))
-        if meaning and named and inner is not op:
+        if ops.PUBLIC.get(inner.name) is not inner and inner is not op:
+            yield from legend(inner)
+
+
+def legend(op: Op) -> Iterator[str]:
+    """What an operation means that is not public, as its function says it."""
+    meaning = (unwrap(op.forward).__doc__ or "").split("\n")[0].rstrip(".")
+    with suppress(ValueError):  # a function of C without a signature
+        takes = signature(op.forward, follow_wrapped=False).parameters.values()
+        if meaning and not TEXT.formula(op, len(takes)):
             operands = ["*" * (p.kind is p.VAR_POSITIONAL) + p.name for p in takes]
-            yield f"`{TEXT.call(inner, operands)}`: {meaning}"
+            yield f"`{TEXT.call(op, operands)}`: {meaning}"
 
 
 def written(g: Any, names: Mapping[Value, str]) -> str:
