@@ -6,7 +6,7 @@ import argparse
 import unicodedata
 from pathlib import Path
 
-from microgrid.cli.arguments import writable
+from microgrid.cli.arguments import whole, writable
 from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import named
@@ -40,11 +40,19 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
     add("--forward", action="store_true", help="values only, no backward pass")
     add("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
+    add_look(parser)
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
+    add_look(parser)
+
+
+def add_look(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--decimals", "--digits", type=whole, default=2, metavar="N", help="default 2")
+    add("--layout", "--engine", metavar="PROGRAM", help="default: dot, else graphviz-pure")
 
 
 def add_expression(parser: argparse.ArgumentParser) -> None:
@@ -65,13 +73,15 @@ def run_draw(options: argparse.Namespace) -> None:
     root = root_of(options)
     if not options.forward:
         root.backward()
-    picture = draw(root, level=options.level, share_leaves=not options.repeat_leaves)
+    look = options.decimals, options.layout
+    picture = draw(root, *look, level=options.level, share_leaves=not options.repeat_leaves)
     print(f"wrote {picture.save(writable(options.output, *PICTURES))}")
 
 
 def run_steps(options: argparse.Namespace) -> None:
     writable(options.output, ".html", ".svg")
-    print(f"wrote {steps(root_of(options)).save(options.output)}")
+    film = steps(root_of(options), options.decimals, options.layout)
+    print(f"wrote {film.save(options.output)}")
 
 
 def root_of(options: argparse.Namespace) -> Value:

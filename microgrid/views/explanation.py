@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, overload
 
 from microgrid.engine.errors import NumberError
 from microgrid.engine.numeric import like
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.formula import LATEX
@@ -86,19 +88,20 @@ class Paths(Table):
 
 
 @overload
-def explain(root: Value, of: None = None, most: int = 20) -> Explanation: ...
+def explain(root: Value, of: None = None, max_paths: int = 20) -> Explanation: ...
 
 
 @overload
-def explain(root: Value, of: Value, most: int = 20) -> Paths: ...
+def explain(root: Value, of: Value, max_paths: int = 20) -> Paths: ...
 
 
-def explain(root: Value, of: Value | None = None, most: int = 20) -> Explanation | Paths:
+@renamed(most="max_paths")
+def explain(root: Value, of: Value | None = None, max_paths: int = 20) -> Explanation | Paths:
     """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
-    called n5, n6, … by their place in the topological order. Of the paths at most `most` are
-    listed, but all are counted and summed.
+    called n5, n6, … by their place in the topological order. Of the paths at most `max_paths`
+    are listed, but all are counted and summed.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))
@@ -118,7 +121,7 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Explanation
     if of is not None:
         if not isinstance(of, Value):
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
-        return paths_between(of, order, names, most)
+        return paths_between(of, order, names, whole("max_paths", max_paths, 0))
     rows: list[Row] = []
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
 
