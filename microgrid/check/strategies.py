@@ -25,7 +25,20 @@ import numpy as np
 from hypothesis import strategies as st
 
 from microgrid.check.example import in_one_line
+from microgrid.engine.lazy import public
 from microgrid.engine.ops import TABLE
+
+__all__ = [
+    "Program",
+    "affine_problems",
+    "fractions",
+    "hundredths",
+    "integer_floats",
+    "numbers",
+    "programs",
+    "small_integers",
+]
+__dir__ = public(__name__)
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {

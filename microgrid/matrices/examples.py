@@ -12,9 +12,28 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.functions import maximum, total
+from microgrid.engine.lazy import public
 from microgrid.engine.ops import exp, log, relu, sigmoid
 from microgrid.engine.value import Value, topological
 from microgrid.matrices.arrays import Array, affine, matrix
+
+__all__ = [
+    "ALL",
+    "affine_circuit",
+    "appended_one_circuit",
+    "gates_circuit",
+    "label_entries",
+    "log_loss",
+    "matmul_circuit",
+    "named",
+    "parallel_branches",
+    "relu_layer",
+    "sigmoid_circuit",
+    "skip_connection",
+    "squared_error",
+    "weighted",
+]
+__dir__ = public(__name__)
 
 
 def named(root: Any) -> dict[str, Value]:

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import ShapeError
+from microgrid.engine.lazy import public
 from microgrid.matrices.arrays import Array, check_affine
+
+__all__ = ["affine_backward", "affine_forward", "append_ones", "matmul_backward"]
+__dir__ = public(__name__)
 
 
 def affine_forward(X: Any, W: Any, b: Any) -> Array:

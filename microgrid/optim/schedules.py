@@ -6,7 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from microgrid.engine.lazy import public
 from microgrid.engine.settings import number, whole
+
+__all__ = ["Schedule", "cosine", "exponential", "linear", "step_decay"]
+__dir__ = public(__name__)
 
 Schedule = Callable[[int], float]
 RATES = {"start": "from 0 on", "end": "from 0 on", "factor": "above 0"}

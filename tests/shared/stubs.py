@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import microgrid
-from microgrid import errors
+from microgrid import errors, results
 from microgrid.engine.functions import FUNCTIONS, NO_METHODS
 from microgrid.engine.op import Op
 from microgrid.engine.ops import TABLE
@@ -164,6 +164,7 @@ def stubs() -> dict[Path, str]:
     return {
         PACKAGE / "__init__.pyi": text,
         PACKAGE / "errors.pyi": WRITTEN + names_of(errors, errors.ROOMS),
+        PACKAGE / "results.pyi": WRITTEN + names_of(results, results.ROOMS),
         PACKAGE / "engine" / "signatures.pyi": signatures(),
     }
 

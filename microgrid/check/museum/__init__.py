@@ -15,7 +15,9 @@ Every use of a node sends a share: use `+=` where you wrote `=`.
 
 from microgrid.check.museum.base import Value, composed, namespace
 from microgrid.check.museum.mistakes import MUSEUM, Mistake, engine
+from microgrid.engine.lazy import public
 
 Exhibit = Mistake  # its older name
 
 __all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "composed", "engine", "namespace"]
+__dir__ = public(__name__)
