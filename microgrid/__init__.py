@@ -21,7 +21,10 @@ from microgrid.engine.calculus import (
     hessian,
     hvp,
     jacobian,
+    jvp,
+    tangents,
     value_and_grad,
+    vjp,
 )
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, custom_op
@@ -70,6 +73,7 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jvp",
     "latex",
     "matrix",
     "nn",
@@ -81,7 +85,9 @@ __all__ = [
     "results",
     "scope",
     "steps",
+    "tangents",
     "value_and_grad",
     "values",
+    "vjp",
     *FUNCTIONS,
 ]
