@@ -48,9 +48,13 @@ RATIONAL: dict[str, Any] = {
     "div": (lambda a, b: a / b, lambda a, b: (1 / b, -a / b**2)),
 }
 small_integers = st.integers(-9, 9)
+"""Integers from −9 to 9."""
 fractions = st.builds(Fraction, small_integers, st.integers(1, 9))
+"""Fractions of small integers, with which every result is exact: compare with `==`."""
 integer_floats = small_integers.map(float)
+"""Floats without decimals: sums and products of them are exact, too."""
 hundredths = st.integers(-300, 300).map(lambda n: n / 100)
+"""Multiples of 1/100 from −3 to 3: at a kink, or farther from it than a difference reaches."""
 
 
 @cache

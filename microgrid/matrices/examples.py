@@ -174,3 +174,4 @@ MAKERS = (
     relu_layer, affine_circuit, appended_one_circuit, matmul_circuit,
 )  # fmt: skip
 ALL: dict[str, Callable[[], Any]] = {f.__name__: f for f in MAKERS}
+"""Every circuit by its name: `ALL["sigmoid_circuit"]()` is its root, or an array of roots."""

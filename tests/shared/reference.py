@@ -1,4 +1,4 @@
-"""The reference as pages, written by pdoc from what is public: `… tests/shared/reference.py FOLDER`.
+"""The reference as pages that pdoc writes: `python tests/shared/reference.py FOLDER`.
 
 `python -m pdoc microgrid` cannot do it: it looks for names in `__dict__`, where those that are
 imported later are not yet; it shows an operation as a constant; and it names a class by the room it
@@ -19,6 +19,7 @@ from unittest import mock
 
 import numpy as np
 import pdoc.doc
+import pdoc.doc_ast
 import pdoc.doc_pyi
 import pdoc.doc_types
 from pdoc import render
@@ -27,11 +28,14 @@ import microgrid
 from microgrid.engine import ops
 from microgrid.engine.op import Op
 
+BLANK = "\n\n"
 LOOK = Path(__file__).parent / "reference"  # a template and colours
-ARRAY = r"(numpy\.)?ndarray\[tuple\[Any, \.\.\.\], (numpy\.)?dtype\[Any\]\]"
+ARRAY = r"(?:numpy\.)?ndarray\[tuple\[Any, \.\.\.\], (?:numpy\.)?dtype\[(.*?)\]\]"
 
 
-def public_modules(name: str = "microgrid", module: ModuleType = microgrid) -> dict[str, ModuleType]:
+def public_modules(
+    name: str = "microgrid", module: ModuleType = microgrid
+) -> dict[str, ModuleType]:
     """Each module that users reach, by the name under which they reach it."""
     found = {name: module}
     for child in module.__all__:
@@ -56,7 +60,7 @@ def homes() -> dict[str, str]:
 def by_public_names(text: str) -> str:
     """An annotation as users would write it."""
     text = re.sub(r"ForwardRef\('([^']*)'\)|\btyping\.(\w+)", r"\1\2", text)
-    text = re.sub(ARRAY, "NDArray[Any]", text)
+    text = re.sub(ARRAY, r"NDArray[\1]", text)
     return re.sub(r"microgrid(\.\w+)+", lambda found: homes().get(found[0], found[0]), text)
 
 
@@ -80,7 +84,7 @@ class Page(pdoc.doc.Module):
 
     @property
     def sentence(self) -> str:
-        return (inspect.getdoc(self.obj) or "").partition("\n\n")[0].replace("\n", " ")
+        return (inspect.getdoc(self.obj) or "").partition(BLANK)[0].replace("\n", " ")
 
     @cached_property
     def submodules(self) -> list[pdoc.doc.Module]:
@@ -90,19 +94,36 @@ class Page(pdoc.doc.Module):
     def members(self) -> dict[str, pdoc.doc.Doc[Any]]:
         members = super().members
         for name, doc in members.items():
+            for field in doc.members.values() if isinstance(doc, pdoc.doc.Class) else ():
+                if field.docstring.startswith("Alias for field number"):  # of a named tuple
+                    field.docstring = ""
             if name in entries():
                 doc.source = entries()[name]
+            if isinstance(doc, pdoc.doc.Variable):
+                doc.docstring = doc.docstring or words_of(name, getattr(self.obj, name))
+                if len(doc.default_value_str) > 100:
+                    doc.default_value = pdoc.doc_types.empty
             home = homes().get(".".join(doc.taken_from), "")
             if self.obj is microgrid.results and not home.startswith(self.fullname):
-                sentence = doc.docstring.partition("\n\n")[0]
-                members[name] = pdoc.doc.Variable(self.fullname, name, taken_from=doc.taken_from,
-                                                  docstring=f"{sentence} See `{home}`.")  # fmt: skip
+                said = f"{doc.docstring.partition(BLANK)[0]} See `{home}`."
+                members[name] = pdoc.doc.Variable(
+                    self.fullname, name, taken_from=doc.taken_from, docstring=said
+                )
         return members
 
 
 @cache
 def pages() -> dict[str, Page]:
     return {name: Page(name, module) for name, module in public_modules().items()}
+
+
+def words_of(name: str, x: Any) -> str:
+    """The string below the line that makes a constant, in whichever module that is."""
+    for home in [m for n, m in sorted(sys.modules.items()) if n.startswith("microgrid")]:
+        words = pdoc.doc_ast.walk_tree(home).var_docstrings
+        if name in words and vars(home).get(name) is x:
+            return words[name]
+    return ""
 
 
 def as_function(op: Op) -> FunctionType:
@@ -149,6 +170,33 @@ def bases(doc: pdoc.doc.Class) -> list[tuple[str, str, str]]:
     return found
 
 
+def is_ours(doc: pdoc.doc.Doc[Any]) -> bool:
+    """Not what a class has from Python or graphviz, nor how a result is made: by no user."""
+    made = doc.name == "__init__" and doc.qualname.split(".")[0] in microgrid.results.__all__
+    return not made and ("." not in doc.qualname or doc.taken_from[0].startswith("microgrid"))
+
+
+def is_field(doc: pdoc.doc.Doc[Any]) -> bool:
+    """Whether it is a field of a result, which has no constructor that names it."""
+    kind, _, name = doc.qualname.rpartition(".")
+    found = getattr(microgrid.results, kind, None) if kind in microgrid.results.__all__ else None
+    fields = getattr(found, "__dataclass_fields__", ()) or getattr(found, "_fields", ())
+    return name in fields and not name.startswith("_")
+
+
+def own_members(doc: pdoc.doc.Class) -> list[pdoc.doc.Doc[Any]]:
+    """The members of a class, and those of its private bases, which have no page of their own."""
+
+    def private(home: str, name: str) -> bool:
+        base = f"{home}.{name.rpartition('.')[0]}"
+        return home.startswith("microgrid") and homes().get(base, doc.fullname) == doc.fullname
+
+    mine = (doc.modulename, doc.qualname), doc.taken_from
+    return [x for x in doc.members.values()
+            if (x.taken_from[0], x.taken_from[1].rpartition(".")[0]) in mine
+            or private(*x.taken_from)]  # fmt: skip
+
+
 ORIGINAL = pdoc.doc_types.safe_eval_type
 FORMAT = inspect.formatannotation
 
@@ -161,12 +209,13 @@ def write(folder: Path) -> dict[str, Page]:
 
     render.configure(docformat="markdown", template_directory=LOOK, footer_text=
                      f"microgrid {microgrid.__version__}")  # fmt: skip
-    render.env.globals["results"] = microgrid.results.__all__
+    render.env.tests.update(ours=is_ours, field=is_field)
     with (
         warnings.catch_warnings(),
         mock.patch.object(pdoc.doc, "formatannotation", format_annotation),
         mock.patch.object(inspect, "formatannotation", format_annotation),
         mock.patch.object(pdoc.doc.Class, "bases", property(bases)),
+        mock.patch.object(pdoc.doc.Class, "own_members", property(own_members)),
         mock.patch.object(pdoc.doc, "safe_eval_type", resolved),
         mock.patch.object(pdoc.doc_types, "safe_eval_type", resolved),
         mock.patch.object(pdoc.doc_pyi, "include_typeinfo_from_stub_files"),  # of checkers

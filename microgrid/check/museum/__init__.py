@@ -17,7 +17,13 @@ from microgrid.check.museum.base import Value, composed, namespace
 from microgrid.check.museum.mistakes import MUSEUM, Mistake, engine
 from microgrid.engine.lazy import public
 
-Exhibit = Mistake  # its older name
+Exhibit = Mistake
+"""The older name of Mistake."""
 
 __all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "composed", "engine", "namespace"]
 __dir__ = public(__name__)
+__doc__ = f"""{__doc__}
+The mistakes, by the names in `MUSEUM`; what is said of "your operation" is made in one of them.
+
+{{}}
+""".format("\n".join(f"- `{name}`: {m.sentence('operation')}." for name, m in MUSEUM.items()))
