@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,24 +14,31 @@ from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.settings import number
 from microgrid.engine.value import Value, peek_grad
+from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
+from microgrid.nn.saving import Saved, numbers_of, same_names
 from microgrid.optim.schedules import Schedule
 from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
 
 
-class Optimizer(ABC):
+class Optimizer(Saved, ABC):
     """Moves parameters against their gradients; `lr` is a number above 0 or a schedule.
 
     In a loop of your own, give it the parameters (a Module, or Values in lists or arrays) and call
     `zero_grad` and `step`; for `fit` it needs none. It keeps its state: a second `fit` continues
-    from where the first ended.
+    from where the first ended; `save` and `load` carry it through a file into another process. A
+    subclass defines `update_direction`, and names in `memory` the attributes in which it remembers
+    a number for each parameter, 0.0 before the first step.
 
     A gradient that is longer than `clip_norm` (Euclidean, over all parameters) is scaled to that
     length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both work as
     in PyTorch, and in the same order; but a parameter that holds no gradient has gradient 0.
     ParameterError for settings that no training can use.
     """
+
+    kept = "state of an optimizer"
+    memory: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
@@ -48,14 +55,49 @@ class Optimizer(ABC):
         _ = self.rate  # a schedule that gives no rates fails here, not in the first step
 
     def __repr__(self) -> str:
-        of, done = plural(len(self.parameters), "parameter"), plural(self.steps, "step")
-        return f"<{type(self).__name__} of {of}, lr={self.lr}, {done} done>"
+        of = plural(self.size or len(self.parameters), "parameter")
+        lr = getattr(self.lr, "__name__", self.lr)
+        return f"{type(self).__name__}({of}, lr={lr}, step {self.steps})"
 
     @property
     def rate(self) -> float:
         """The learning rate of the next step; ParameterError where it is none."""
         rate = self.lr(self.steps) if callable(self.lr) else self.lr
         return number(f"the learning rate of step {self.steps}", rate, "from 0 on")
+
+    def state(self) -> dict[str, Array]:
+        """The steps done, the number of parameters, and what it remembers of each of them.
+
+        The settings are not in it: who resumes a training makes the optimizer as it was made.
+
+        >>> w = Value(3.0)
+        >>> optimizer = SGD([w], momentum=0.9)
+        >>> optimizer.step([2.0])
+        >>> {name: x.tolist() for name, x in optimizer.state().items()}
+        {'steps': 1.0, 'size': 1.0, 'velocity': [2.0]}
+        """
+        names = ["steps", "size", *self.memory]
+        return {name: np.array(getattr(self, name), dtype=float) for name in names}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state()` of an optimizer of this kind was taken, to the last bit.
+
+        ParameterError for the state of another kind, or of another number of parameters; then
+        nothing changes.
+        """
+        kind = type(self).__name__
+        same_names(state, ["steps", "size", *self.memory], f"{kind}, which remembers {{}},")
+        steps, size = [float(numbers_of(name, state[name], ())) for name in ("steps", "size")]
+        if steps % 1 or size % 1 or min(steps, size) < 0:
+            raise ParameterError(f"steps and size are whole numbers, got {steps} and {size}")
+        if steps and self.parameters and len(self.parameters) != size:
+            of, mine = plural(int(size), "parameter"), len(self.parameters)
+            raise ParameterError(f"this is a state of {of}; this optimizer moves {mine}")
+        shape = (int(size),) if steps else ()
+        kept = {name: numbers_of(name, state[name], shape) for name in self.memory}
+        self.steps, self.size = int(steps), int(size)
+        for name, numbers in kept.items():
+            setattr(self, name, numbers if steps else 0.0)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -133,6 +175,8 @@ class SGD(Optimizer):
     0.0
     """
 
+    memory = ("velocity",)
+
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
@@ -158,7 +202,16 @@ class Adam(Optimizer):
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization; m̂ and v̂ are m and v without the bias
     towards their start at zero.
+
+    >>> w = Value(3.0)
+    >>> optimizer = Adam([w], lr=0.5)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6), optimizer
+    (2.5, Adam(1 parameter, lr=0.5, step 1))
     """
+
+    memory = ("first", "second")
 
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,

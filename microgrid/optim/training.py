@@ -15,9 +15,9 @@ import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
 from microgrid.engine.settings import whole
+from microgrid.nn.data import checked, shuffled
 from microgrid.nn.initial import generator
 from microgrid.nn.module import Module
-from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -90,7 +90,7 @@ def fit(
     training = Training(f, parameters, data, checked(validation, "validation"), patience)
     try:
         for _ in bar(epochs, progress, training.history):
-            loss = training.learn(optimizer, batches(data, batch_size, rng))
+            loss = training.learn(optimizer, shuffled(data, batch_size, rng))
             training.measure(loss, metrics or {})
             if training.ends(called):
                 break

@@ -1029,7 +1029,7 @@ def test_optimizers_and_schedules_say_what_they_are():
     assert repr(SCHEDULES[3]) == "cosine(start=1.0, steps=4, end=0.5, warmup=2)"
     optimizer = optim.Adam(model(), lr=optim.exponential(0.1, 0.5))
     optimizer.step(np.ones(25))
-    expected = "<Adam of 25 parameters, lr=exponential(start=0.1, factor=0.5), 1 step done>"
+    expected = "Adam(25 parameters, lr=exponential(start=0.1, factor=0.5), step 1)"
     assert repr(optimizer) == expected
 
 
