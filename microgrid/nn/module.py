@@ -37,6 +37,7 @@ class Module(Saved):
     """
 
     kept = "parameters"
+    _given: tuple[Self, list[Any]]  # what it was made from, and the results that it was given
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """What `forward` makes of the inputs; ParameterError where there is none."""
@@ -57,6 +58,8 @@ class Module(Saved):
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
+        if "_given" in vars(self):
+            return list(self._given[1])
         return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
@@ -65,8 +68,13 @@ class Module(Saved):
         Containers and Modules are copied, all other objects are shared with the original.
         ShapeError for another number of parameters.
         """
-        exchange = dict(self.pairs(parameters))
+        if "_given" in vars(self):
+            return self._given[0].with_parameters(parameters)
+        pairs = self.pairs(parameters)
+        exchange, given = dict(pairs), [x for _, x in pairs]
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
+        if any(isinstance(x, Value) and x.op for x in given):  # elsewhere results are no parameters
+            copied._given = self, given
         return copied
 
     def set_parameters(self, numbers: Iterable[Any]) -> None:

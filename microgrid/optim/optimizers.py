@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set, ValuesView
+from inspect import ismethod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.settings import number
-from microgrid.engine.value import Value, peek_grad
+from microgrid.engine.trees import outline, shape_of, tree_leaves
+from microgrid.engine.value import Value, peek, peek_grad
 from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
 from microgrid.nn.saving import Saved, numbers_of, same_names
@@ -44,7 +45,7 @@ class Optimizer(Saved, ABC):
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         weight_decay: float = 0.0, clip_norm: float | None = None,
     ) -> None:  # fmt: skip
-        self.parameters = leaves(parameters)
+        self.parameters, self.form = leaves(parameters)
         self.steps = 0  # steps done
         self.size = 0  # how many parameters they moved
         self.lr = lr
@@ -108,7 +109,8 @@ class Optimizer(Saved, ABC):
         """Move every parameter once: by the gradient that it holds, or by this one.
 
         A program leaves no gradients in the parameters: hand over the one that its `value_and_grad`
-        returns, a number for each parameter. ParameterError where there is no gradient at all.
+        returned, or that of `grad`: in the form of the parameters, or as one row with a number for
+        each. ParameterError where there is no gradient at all, ShapeError for one of another form.
 
         >>> import microgrid as mg
         >>> w = Value(3.0)
@@ -125,14 +127,26 @@ class Optimizer(Saved, ABC):
                 "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
                 "gradient of a program, step(gradient)"
             )
-        found = [p.grad for p in self.parameters] if gradient is None else tree_leaves(gradient)
-        if len(found) != len(self.parameters):
-            raise ShapeError(f"{len(found)} numbers as a gradient of {len(self.parameters)} "
-                             "parameters: there is one for each")  # fmt: skip
+        found = [p.grad for p in self.parameters] if gradient is None else self.row(gradient)
         numbers = np.array([p.data for p in self.parameters], dtype=float)
-        new = self.updated(numbers, np.array([real(g) for g in found], dtype=float))
+        new = self.updated(numbers, np.array(found, dtype=float))
         for p, x in zip(self.parameters, new.tolist()):
             p.data = x
+
+    def row(self, gradient: Any) -> list[Any]:
+        """The numbers of a gradient, in the order of the parameters."""
+        given, count = outline(gradient), len(self.parameters)
+        if given == self.form:
+            found = in_order(self.form, gradient)
+        elif given == [None] * count:
+            found = tree_leaves(gradient)
+        else:
+            got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
+            raise ShapeError(
+                f"the gradient is {got}, for {plural(count, 'parameter')}: give it the form of the "
+                "parameters, or one row with a number for each"
+            )
+        return [peek(g) if isinstance(g, Value) else real(g) for g in found]
 
     def updated(self, numbers: Floats, gradient: Floats) -> Floats:
         """The numbers after one step, as a new array."""
@@ -251,18 +265,30 @@ class AdamW(Adam):
         return numbers * (1 - rate * self.weight_decay), gradient
 
 
-def leaves(parameters: Any) -> list[Value]:
-    """The parameters of a model, or those in lists or arrays, each once."""
+def leaves(parameters: Any) -> tuple[list[Value], Any]:
+    """The parameters of a model, or those in any form, each once; and their form."""
     if isinstance(parameters, float | int):
         raise ParameterError(f"parameters come first: write lr={parameters!r}")
-    if isinstance(parameters, Module):
-        return parameters.parameters()
-    several = isinstance(parameters, Iterable) and not isinstance(parameters, Value)
-    given = list(parameters) if several else [parameters]
-    found: list[Any] = [
-        p for x in given for p in ([x] if isinstance(x, Mapping) else tree_leaves(x))
-    ]
+    if isinstance(parameters, Iterator | Set | ValuesView):
+        parameters = list(parameters)
+    for x in parameters if isinstance(parameters, list | tuple) else ():
+        if isinstance(x, Mapping) and "params" in x:
+            raise ParameterError(
+                "there are no groups of parameters: make an optimizer for each learning rate"
+            )
+    found = tree_leaves(parameters)
     for p in found:
         if not isinstance(p, Value) or p.op is not None:
-            raise ParameterError(f"an optimizer moves leaves, got {p!r}")
-    return list(dict.fromkeys(found))
+            call = f": call it, {p.__name__}()" if ismethod(p) else ""
+            raise ParameterError(f"an optimizer moves leaves, got {p!r:.80}{call}")
+    once = list(dict.fromkeys(found))
+    return once, outline(parameters) if len(once) == len(found) else [None] * len(once)
+
+
+def in_order(form: Any, xs: Any) -> list[Any]:
+    """The numbers of a structure of this form, in the order of the form's keys."""
+    if isinstance(form, dict):
+        return [x for key, part in form.items() for x in in_order(part, xs[key])]
+    if isinstance(xs, list | tuple):
+        return [x for part, y in zip(form, xs) for x in in_order(part, y)]
+    return tree_leaves(xs)

@@ -623,7 +623,9 @@ def test_a_step_without_any_gradient_is_refused():
     net.zero_grad()
     with pytest.raises(ValueError, match="no parameter has a gradient"):
         optimizer.step()
-    with pytest.raises(ValueError, match="2 numbers as a gradient of 25 parameters"):
+    with pytest.raises(
+        ValueError, match="gradient is a list of 2, for 25 parameters: give it the form"
+    ):
         optimizer.step([1.0, 2.0])
     assert [p.data for p in net.parameters()] == before
     assert optimizer.steps == 0

@@ -1,4 +1,4 @@
-"""Loops that people write themselves: batches, a step by a program's gradient, a state in a file."""
+"""Loops that people write themselves: batches, a step by a given gradient, a state in a file."""
 
 import json
 from functools import partial
@@ -82,6 +82,78 @@ def test_batches_without_a_seed_come_in_another_order_each_time():
 def test_batches_refuse_at_once_what_does_not_fit(call, said):
     with pytest.raises(mg.MicrogridError, match=said):
         call()
+
+
+LEAVES = [1.0, 2.0, 3.0]
+FORMS = {  # how parameters are given, and gradients in their form or in one row
+    "a row": (lambda a, b, c: [a, b, c], [[1, 2, 3], (1, 2, 3), np.array([1, 2, 3])]),
+    "nested": (lambda a, b, c: [[a, b], c], [[[1, 2], 3], (np.array([1, 2]), 3.0), [1, 2, 3]]),
+    "a dict": (
+        lambda a, b, c: {"w": [a, b], "b": c},
+        [{"w": [1, 2], "b": 3}, {"b": 3, "w": np.array([1, 2])}, np.array([1.0, 2.0, 3.0])],
+    ),
+    "a list of dicts": (lambda a, b, c: [{"w": a, "v": b}, c], [[{"v": 2, "w": 1}, 3]]),
+    "an array": (lambda a, b, c: np.array([[a, b, c]]), [[[1, 2, 3]], np.array([[1.0, 2.0, 3.0]])]),
+    "an iterator": (lambda a, b, c: iter([a, b, c]), [[1, 2, 3]]),
+    "the values of a dict": (lambda a, b, c: {"a": a, "b": b, "c": c}.values(), [[1, 2, 3]]),
+    "with one of them twice": (lambda a, b, c: [a, b, a, c], [[1, 2, 3]]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_gradient_has_the_form_of_the_parameters_or_is_one_row(form):
+    given, gradients = FORMS[form]
+    for gradient in gradients:
+        leaves = [mg.Value(x) for x in LEAVES]
+        optim.SGD(given(*leaves), lr=1.0).step(gradient)
+        assert [v.data for v in leaves] == [0.0, 0.0, 0.0]
+
+
+def test_a_gradient_of_a_model_comes_as_a_model_or_as_its_row():
+    nets = [model(), model(), model()]
+    loss = lambda net: hinge(net, X[0], Y[0])  # noqa: E731
+    loss(nets[0]).backward()
+    given = [None, mg.grad(loss)(nets[1]), mg.gradients(loss(nets[2]), nets[2].parameters())]
+    for net, gradient in zip(nets, given):
+        optim.Adam(net, lr=0.1).step(gradient)
+    assert numbers(nets[0]) == numbers(nets[1]) == numbers(nets[2]) != numbers(model())
+
+
+@pytest.mark.parametrize(
+    ("gradient", "said"),
+    [
+        ([1.0, 2.0], "gradient is a list of 2, for 3 parameters: give it the form of the param"),
+        (1.0, "gradient is 1.0, for 3 parameters"),
+        (np.ones((1, 3)), r"gradient is shape \(1, 3\), for 3"),
+        ({"w": [1, 2], "c": 3}, "gradient is a dict of 'w', 'c'"),
+        ({"w": [1, 2, 3], "b": 3}, "gradient is a dict of 'w', 'b'"),
+        ("abc", "gradient is 'abc'"),
+        ([1.0, 2.0, "3"], "a Value needs a real number, got str '3'"),
+    ],
+)
+def test_a_gradient_of_another_form_is_refused_and_nothing_moves(gradient, said):
+    leaves = [mg.Value(x) for x in LEAVES]
+    optimizer = optim.SGD({"w": leaves[:2], "b": leaves[2]}, lr=1.0)
+    with pytest.raises(mg.MicrogridError, match=said):
+        optimizer.step(gradient)
+    assert [v.data for v in leaves] == LEAVES
+    assert optimizer.steps == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: optim.SGD([{"params": [mg.Value(1.0)]}]), "no groups of parameters: make an"),
+        (lambda: optim.SGD(model().parameters), r"got <bound method .*: call it, parameters\(\)"),
+        (lambda: optim.SGD(None), "moves leaves, got None"),
+        (lambda: optim.SGD("w"), "moves leaves, got 'w'"),
+        (lambda: optim.SGD([mg.Value(1.0), mg.Value(2.0) * 2]), "moves leaves, got Value"),
+        (lambda: optim.SGD([mg.Value(1.0)], lr="0.1"), "above 0 or a schedule, got '0.1'"),
+    ],
+)
+def test_what_no_optimizer_can_move_is_refused_where_it_is_made(make, said):
+    with pytest.raises(mg.MicrogridError, match=said):
+        make()
 
 
 # The state of an optimizer.
@@ -193,10 +265,10 @@ def test_the_file_of_a_model_is_no_state_of_an_optimizer_nor_the_other_way_round
     optimizer.save(tmp_path / "sgd.npz")
     with pytest.raises(ValueError, match="there is no 'steps' for SGD"):
         optimizer.load(tmp_path / "model.npz")
-    with pytest.raises(ValueError, match="there is no 'layer0.w' for the model"):
+    with pytest.raises(ValueError, match=r"there is no 'layer0\.w' for the model"):
         net.load(tmp_path / "sgd.npz")
     (tmp_path / "broken.npz").write_bytes(b"PK no")
-    with pytest.raises(ValueError, match="broken.npz holds no state of an optimizer"):
+    with pytest.raises(ValueError, match=r"broken\.npz holds no state of an optimizer"):
         optimizer.load(tmp_path / "broken.npz")
     with pytest.raises(ValueError, match=r"sgd\.pt: it is saved as \.json or \.npz"):
         optimizer.save(tmp_path / "sgd.pt")
