@@ -10,26 +10,32 @@ import numpy as np
 from microgrid.engine import functions, ops
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.labels import scope
+from microgrid.engine.renamed import renamed
 from microgrid.matrices.arrays import Array, affine, as_array, entrywise, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module
 
 
 class Affine(Module):
-    """Y = XW + b with w (D, M) and b (M,) as Values; X is (N, D), or one row (D,).
+    """Y = XW + b of D inputs and M outputs, with w (D, M) and b (M,) as Values.
 
-    `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros", or a function (generator, D, M)
-    -> weights; b begins at zero. The same `seed` draws the same weights; give all layers of a model
-    one generator, and it is always the same. Layers without a seed all differ: their weights depend
-    on how many layers the process has made before.
+    X is (N, D), or one row (D,). `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros",
+    or a function (generator, inputs, outputs) -> weights; b begins at zero. The same `seed` draws
+    the same weights; give all layers of a model one generator, and it is always the same. Layers
+    without a seed all differ: their weights depend on how many layers were made since the process
+    began, or since `nn.seed`. ParameterError for sizes or an `init` that cannot be.
 
     >>> layer = Affine(2, 3, seed=1)
     >>> layer([1.0, 2.0]).shape, layer([[1.0, 2.0]]).shape, list(layer.named_parameters())[:3]
     ((3,), (1, 3), ['w_{11}', 'w_{12}', 'w_{13}'])
     """
 
-    def __init__(self, D: int, M: int, init: str | Draw = "lecun", seed: Seed = None) -> None:
-        self.w, self.b = matrix(weights(init, seed, D, M), "w"), matrix(np.zeros(M), "b")
+    @renamed(D="inputs", M="outputs")
+    def __init__(
+        self, inputs: int, outputs: int, init: str | Draw = "lecun", seed: Seed = None
+    ) -> None:
+        self.w = matrix(weights(init, seed, inputs, outputs), "w")
+        self.b = matrix(np.zeros(outputs), "b")
 
     def __call__(self, X: Any) -> Array:
         X = as_array(X)

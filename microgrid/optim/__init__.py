@@ -2,8 +2,8 @@
 
 The steps of SGD, momentum (also Nesterov's), Adam, AdamW, weight decay and clipping are PyTorch's.
 A loop of your own may also hand `step` the gradient of a program, which leaves none in the nodes.
-Read optimizers.py first, with schedules.py; then training.py (`fit`), which stands on data.py,
-objective.py and history.py.
+Read optimizers.py first, with schedules.py; then training.py (`fit`), which stands on objective.py
+and history.py.
 
 >>> from microgrid import Value, optim
 >>> w = Value(2.0, "w")

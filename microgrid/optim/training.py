@@ -17,8 +17,8 @@ from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, 
 from microgrid.engine.settings import whole
 from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
+from microgrid.nn.data import checked, shuffled
 from microgrid.nn.initial import generator
-from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -91,7 +91,7 @@ def fit(
     training = Training(f, parameters, data, checked(validation, "validation"), patience)
     try:
         for _ in bar(epochs, progress, training.history):
-            loss = training.learn(optimizer, batches(data, batch_size, rng))
+            loss = training.learn(optimizer, shuffled(data, batch_size, rng))
             training.measure(loss, metrics or {})
             if training.ends(called):
                 break
