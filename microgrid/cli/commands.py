@@ -35,7 +35,7 @@ EXAMPLES = """
   microgrid derive affine --dX "dY @ W"
   microgrid check my_engine.py
   microgrid check my_engine.py:Scalar --html report.html
-  microgrid check micrograd.engine --only reuse --only order --examples 200
+  microgrid check micrograd.engine --only reuse --only order --draws 200
   microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
   microgrid worksheet -o sheet.html
   microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from microgrid.cli.arguments import writable
+from microgrid.cli.arguments import whole, writable
 from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import named
@@ -43,6 +43,7 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
     add("--forward", action="store_true", help="values only, no backward pass")
     add("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
+    add_look(parser)
     add("--color-by", choices=[*MEASURES], help="tint and thicken each wire by how much it matters")
     add_tangent(parser, "the tangents of forward mode, too")
 
@@ -50,7 +51,14 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
+    add_look(parser)
     add_tangent(parser, "the pass of forward mode instead")
+
+
+def add_look(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--decimals", "--digits", type=whole, default=2, metavar="N", help="default 2")
+    add("--layout", "--engine", metavar="PROGRAM", help="default: dot, else graphviz-pure")
 
 
 def add_expression(parser: argparse.ArgumentParser) -> None:
@@ -81,15 +89,17 @@ def run_draw(options: argparse.Namespace) -> None:
     seeds = forward(root, options).get("seeds")
     leaves = not options.repeat_leaves
     picture = draw(
-        root, level=options.level, share_leaves=leaves, seeds=seeds, color_by=options.color_by
-    )
+        root, options.decimals, options.layout, level=options.level, share_leaves=leaves,
+        seeds=seeds, color_by=options.color_by,
+    )  # fmt: skip
     print(f"wrote {picture.save(writable(options.output, *PICTURES))}")
 
 
 def run_steps(options: argparse.Namespace) -> None:
     writable(options.output, ".html", ".svg")
     root = root_of(options)
-    print(f"wrote {steps(root, **forward(root, options)).save(options.output)}")
+    film = steps(root, options.decimals, options.layout, **forward(root, options))
+    print(f"wrote {film.save(options.output)}")
 
 
 def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from microgrid.engine.forward import push_forward
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import LabelError
 from microgrid.engine.numeric import like
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
@@ -29,8 +31,9 @@ SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide mo
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
 
 
+@renamed(digits="decimals", engine="layout")
 def draw(
-    root: Value, digits: int = 2, engine: str | None = None, prefix: str = "", *,
+    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
     notes: Mapping[Value, str] = NO_NAMES,
     blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
@@ -39,9 +42,11 @@ def draw(
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
     Gradients appear after a backward pass; before it, the layout is the same. The small
-    red numbers at a fork are the shares that its branches sent back in the last pass. `digits` are
-    the decimals shown; `engine` is a layout program (see `lay_out`); `prefix` begins every id of
-    the SVG, so that several can stand on one page.
+    red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
+    how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
+    path, or "pygraphviz"; `prefix` begins every id of the SVG, so that several can stand on one
+    page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
+    that is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
@@ -60,7 +65,8 @@ def draw(
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
-    picture, order = Picture(engine, prefix), topological(root)
+    digits, max_gates = whole("decimals", decimals, 0), whole("max_gates", max_gates, 0)
+    picture, order = Picture(layout, prefix), topological(root)
     numbers = Numbers(order, digits, blank_values, blank_gradients, seeds, color_by)
     blanks, asked = numbers.blank_values | numbers.blank_gradients, seeds is not None or color_by
     if blanks and level == "blocks":

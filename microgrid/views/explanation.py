@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, overload
 from microgrid.engine.errors import NumberError, ParameterError
 from microgrid.engine.forward import push_forward
 from microgrid.engine.numeric import like
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.formula import LATEX
@@ -123,12 +125,12 @@ class Paths(Table):
 
 @overload
 def explain(
-    root: Value, of: None = None, most: int = 20, *, mode: Literal["backward"] = "backward"
+    root: Value, of: None = None, max_paths: int = 20, *, mode: Literal["backward"] = "backward"
 ) -> Explanation: ...
 
 
 @overload
-def explain(root: Value, of: Value, most: int = 20) -> Paths: ...
+def explain(root: Value, of: Value, max_paths: int = 20) -> Paths: ...
 
 
 @overload
@@ -137,15 +139,16 @@ def explain(
 ) -> ForwardExplanation: ...
 
 
+@renamed(most="max_paths")
 def explain(
-    root: Value, of: Value | None = None, most: int = 20, *,
+    root: Value, of: Value | None = None, max_paths: int = 20, *,
     mode: str = "backward", seeds: Seeds | None = None,
 ) -> Explanation | Paths | ForwardExplanation:  # fmt: skip
     """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
-    called n5, n6, … by their place in the topological order. Of the paths at most `most` are
-    listed, but all are counted and summed.
+    called n5, n6, … by their place in the topological order. Of the paths at most `max_paths`
+    are listed, but all are counted and summed.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))
@@ -180,7 +183,7 @@ def explain(
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
         if mode == "forward":
             raise ParameterError("paths are those of both modes: leave out of or mode")
-        return paths_between(of, order, names, most)
+        return paths_between(of, order, names, whole("max_paths", max_paths, 0))
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
     if mode == "forward":
         return forward_rows(order, names, gates, seeds)

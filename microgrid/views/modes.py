@@ -8,19 +8,15 @@ from typing import Any
 from microgrid.engine.errors import NumberError, ParameterError, describe, several
 from microgrid.engine.guards import Number, is_real, real
 from microgrid.engine.numeric import like, product
+from microgrid.engine.settings import direction
 from microgrid.engine.value import Constant, Value
 
 Seeds = Mapping[Value, Any]
-MODES = ("backward", "forward")  # gradients to the operands, tangents to the results
 
 
 def check_mode(mode: str, seeds: Seeds | None) -> None:
     """ParameterError for another mode, or for seeds that a backward pass would not use."""
-    if mode not in MODES:
-        raise ParameterError(
-            f"mode {mode!r}: there are 'backward', which shows gradients, and 'forward', tangents"
-        )
-    if seeds is not None and mode != "forward":
+    if direction(mode) != "forward" and seeds is not None:
         raise ParameterError("seeds are tangents, which go forward: give mode='forward', too")
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
@@ -32,15 +34,16 @@ from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
+@renamed(digits="decimals", engine="layout")
 def steps(
-    root: Value, digits: int = 2, engine: str | None = None, prefix: str | None = None, *,
+    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
     mode: str = "backward", seeds: Seeds | None = None,
 ) -> Steps:  # fmt: skip
     """Root's forward and backward pass, gate by gate; changes no node.
 
     A notebook shows it in place; `save` writes one HTML page, `save_frames` slides,
-    `save_animation` an SVG that moves without a script, and `frames` tells it in words. `digits`
-    and `engine` are those of `draw`; `prefix` begins every id, and by default follows from the
+    `save_animation` an SVG that moves without a script, and `frames` tells it in words. `decimals`
+    and `layout` are those of `draw`; `prefix` begins every id, and by default follows from the
     content, so that several can stand on one page.
 
     >>> x = Value(3.0, "x")
@@ -59,23 +62,23 @@ def steps(
     its tangent: local 3.00 × tangent 1.00 of x = share 3.00; 3.00 + 3.00 = 6.00 in all
     """
     check_mode(mode, seeds)
-    forward = mode == "forward"
+    forward, digits = mode == "forward", whole("decimals", decimals, 0)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
-    return Steps(root, board, engine, prefix)
+    return Steps(root, board, layout, prefix)
 
 
 class Steps:
     """The frames of one pass, and the ways to look at them."""
 
     def __init__(
-        self, root: Value, board: Storyboard, engine: str | None, prefix: str | None
+        self, root: Value, board: Storyboard, layout: str | None, prefix: str | None
     ) -> None:
         self.board = board
         self.frames, self.spans, self.title = board.frames, board.lifetimes, board.title
         if prefix is None:
             told = repr([(f.lines, f.marks) for f in self.frames])
             prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
-        self.prefix, self.engine = prefix, engine
+        self.prefix, self.program = prefix, layout
         self.order = topological(copy.deepcopy(root))  # as it is now
         self.layout = self.drawn(len(self.frames) - 1)
 
@@ -84,7 +87,7 @@ class Steps:
 
     def drawn(self, k: int) -> Picture:
         """The picture of frame k; its layout is that of every other frame."""
-        picture, frame = Picture(self.engine, self.prefix), self.frames[k]
+        picture, frame = Picture(self.program, self.prefix), self.frames[k]
         # A penwidth would make the picture a point higher, setlinewidth does not.
         lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
         thick = {"penwidth": "2.6", "color": frame.ink}

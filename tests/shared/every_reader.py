@@ -116,7 +116,7 @@ def gradcheck(name: str, oracle: Any, point: list[float]) -> None:
 
 
 def recorded(name: str, oracle: Any, point: list[float], engine: str) -> None:
-    program = mg.record(FUNCTIONS[name], *point, engine=engine)
+    program = mg.record(FUNCTIONS[name], *point, backend=engine)
     y, slopes = program.value_and_grad(*point, argnums=tuple(range(len(point))))
     close(y, oracle(*point))
     close(slopes, gradient(oracle, point))
@@ -170,7 +170,7 @@ def command_line(name: str, oracle: Any, point: list[float]) -> None:
 
 @reader
 def checker(name: str, oracle: Any, point: list[float]) -> None:
-    report = check("microgrid:Value", only=["one operation"], examples=2, require=[name])
+    report = check("microgrid:Value", only=["one operation"], draws=2, require=[name])
     assert report.ok, str(report)
 
 

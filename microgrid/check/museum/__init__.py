@@ -3,7 +3,7 @@
 Read base.py (the right engine) before mistakes.py.
 
 >>> from microgrid.check import museum
->>> Value = museum.engine("overwrites", "add")
+>>> Value = museum.broken("overwrites", "add")
 >>> a = Value(3.0)
 >>> f = a + a
 >>> f.backward()
@@ -14,8 +14,8 @@ Every use of a node sends a share: use `+=` where you wrote `=`.
 """
 
 from microgrid.check.museum.base import Value, composed, namespace
-from microgrid.check.museum.mistakes import MUSEUM, Mistake, engine
+from microgrid.check.museum.mistakes import MUSEUM, Mistake, broken
 
-Exhibit = Mistake  # its older name
+Exhibit, engine = Mistake, broken  # their older names
 
-__all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "composed", "engine", "namespace"]
+__all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "broken", "composed", "engine", "namespace"]
