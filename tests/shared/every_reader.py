@@ -4,9 +4,12 @@ test_new_operation.py runs it where the table has new entries, which no other fi
 """
 
 import contextlib
+import doctest
 import importlib.util
 import io
 import json
+import pydoc
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -68,6 +71,18 @@ def method(name: str, oracle: Any, point: list[float]) -> None:
     x, *others = point
     close(getattr(mg.Value(x), name)(*others).data, oracle(*point))
     close(getattr(mg, name)(*point), oracle(*point))
+
+
+@reader
+def documentation(name: str, oracle: Any, point: list[float]) -> None:
+    text = pydoc.plain(pydoc.render_doc(getattr(mg, name)))
+    assert re.search(rf"^{name}\(\w.*\)$", text, re.MULTILINE), text
+    assert f"= {name}(x" in text
+    assert "∂" in text
+    assert name in getattr(mg.Value, name).__doc__
+    session = doctest.DocTestParser().get_doctest(getattr(mg, name).__doc__, {}, name, None, None)
+    assert len(session.examples) == 3
+    assert doctest.DocTestRunner(verbose=False).run(session).failed == 0
 
 
 @reader
