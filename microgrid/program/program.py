@@ -366,9 +366,8 @@ class Program:
         if row is None or direction(mode) != "forward":
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
         if not isinstance(tangents, list | tuple):
-            raise ArgumentError(
-                f"tangents is a tuple with an entry for each argument, like (1.0,), got {tangents!r}"
-            )
+            got = f"like (1.0,), got {tangents!r:.60}"
+            raise ArgumentError(f"tangents is a tuple with an entry for each argument, {got}")
         return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
 
     def source(self, language: str = "python") -> str:

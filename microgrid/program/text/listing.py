@@ -18,7 +18,7 @@ from microgrid.views.formula import LATEX
 from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
-from microgrid.views.wording import GREEN, NOTE, RED, constant
+from microgrid.views.wording import BLUE, GREEN, RED, constant
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -92,7 +92,10 @@ class Listing:
 
     def html(self) -> str:
         """The table for a web page."""
-        color = {2: GREEN, len(self.head) - 1: NOTE if self.is_forward else RED}  # as in the lecture
+        color = {
+            2: GREEN,
+            len(self.head) - 1: NOTE if self.is_forward else RED,
+        }  # as in the lecture
         color = color if self.has_numbers else {}
         style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
 
