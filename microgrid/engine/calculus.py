@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import update_wrapper
+from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 from types import MethodType
 from typing import Any
 
@@ -269,8 +269,9 @@ class Derived:
         name = rule.__name__.removesuffix("_of")
         refuse_node(name, f)
         self.__name__ = name
-        update_wrapper(self, f)
+        update_wrapper(self, f, set(WRAPPER_ASSIGNMENTS) - {"__doc__"})
         self.rule, self.name, self.f, self.options = rule, name, f, options
+        self.__doc__ = f"{self!r}: it takes what the function takes; see microgrid.{name}."
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.rule(self.f, *self.options, args, keywords)

@@ -22,6 +22,7 @@ from microgrid.engine.calculus import (
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.functions import dot
+from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import direction
 from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Value
@@ -39,7 +40,8 @@ from microgrid.program.tracing import no_concrete_reads
 from microgrid.views.wording import split, subscripted
 
 
-def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:
+@renamed(engine="backend")
+def record(f: Callable[..., Any], *examples: Any, backend: str = "auto") -> Program:
     """The function f as a program for arguments of the shapes of the examples.
 
     Examples are numbers, arrays, lists, tuples and dicts of such, or models of `nn`, whose
@@ -59,7 +61,7 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     ):
         y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
     structures = [structure_of(x) for x in examples]
-    return Program(y, [leaves for _, leaves in made], structures, names, engine)
+    return Program(y, [leaves for _, leaves in made], structures, names, backend)
 
 
 def argument_names(f: Any, count: int) -> list[str]:
@@ -76,22 +78,29 @@ class Program:
     """A function as a flat tape: call it, or ask for `value_and_grad`.
 
     It holds no Value, is not changed by running, and can be pickled and used by many threads.
-    `engine` says what runs it: "numba" (extra `fast`) or "numpy".
+    `backend` says what runs it: "numba" (extra `fast`) or "numpy".
     """
 
+    @renamed(engine="backend")
     def __init__(
         self, y: Any, inputs: Sequence[Sequence[Value]], structures: Sequence[Structure],
-        names: Sequence[str], engine: str = "auto",
+        names: Sequence[str], backend: str = "auto",
     ) -> None:  # fmt: skip
         self.signature = Signature(tuple(structures), tuple(names), structure_of(y))
         argument = [k for k, x in enumerate(inputs) for _ in x]
         outputs = [scalar(v) for v in tree_leaves(y)]
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
-        self.engine = chosen(engine, self.tape)
+        self.backend = chosen(backend, self.tape)
         self.ready()
 
+    @property
+    def engine(self) -> str:
+        """The older name of `backend`."""
+        return self.backend
+
     @classmethod
-    def of(cls, root: Any, inputs: Sequence[Any], engine: str = "auto") -> Program:
+    @renamed(engine="backend")
+    def of(cls, root: Any, inputs: Sequence[Any], backend: str = "auto") -> Program:
         """The program of an existing graph: its arguments are the entries of `inputs`.
 
         Each is a leaf, or leaves in any structure. All other leaves must be plain numbers.
@@ -107,7 +116,7 @@ class Program:
         names = [x.pop() if len(x) == 1 and x != {""} else f"x_{i}" for i, x in enumerate(stems, 1)]
         if len(set(names)) < len(names):
             names = [f"x_{i + 1}" for i in range(len(names))]
-        return cls(root, rows, [structure_of(x) for x in inputs], names, engine)
+        return cls(root, rows, [structure_of(x) for x in inputs], names, backend)
 
     def ready(self) -> None:
         self.plans: dict[Any, Runner] = {}
@@ -120,13 +129,14 @@ class Program:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.engine = chosen("auto" if self.engine == numba_engine.NAME else self.engine, self.tape)
+        here = "auto" if self.backend == numba_engine.NAME else self.backend
+        self.backend = chosen(here, self.tape)
         self.ready()
 
     def __repr__(self) -> str:
         lines = f"{len(self.tape):,} line{'s' * (len(self.tape) != 1)}"
         out = f"{len(self.tape.outputs)} out"
-        return f"<Program of {self.signature}: {lines}, {out}, {self.engine}>"
+        return f"<Program of {self.signature}: {lines}, {out}, {self.backend}>"
 
     def __call__(self, *inputs: Any) -> Any:
         """The value, in the structure in which the function returned it.
@@ -325,11 +335,11 @@ class Program:
         self, y: Any, arguments: Sequence[Any], signature: Signature | None = None
     ) -> Program:
         """The program of y, a result of the same arguments, or of those of another signature."""
-        engine = "auto" if self.engine == numba_engine.NAME else self.engine
+        backend = "auto" if self.backend == numba_engine.NAME else self.backend
         stands_for = tidied(order_of(tree_leaves(y)))
         y = tree_map(stands_for.__getitem__, y)
         inputs, s = [tree_leaves(x) for x in arguments], signature or self.signature
-        return Program(y, inputs, s.arguments, s.names, engine)
+        return Program(y, inputs, s.arguments, s.names, backend)
 
     def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
@@ -366,8 +376,10 @@ class Program:
         if row is None or direction(mode) != "forward":
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
         if not isinstance(tangents, list | tuple):
-            got = f"like (1.0,), got {tangents!r:.60}"
-            raise ArgumentError(f"tangents is a tuple with an entry for each argument, {got}")
+            raise ArgumentError(
+                "tangents is a tuple with an entry for each argument, like (1.0,), got "
+                f"{tangents!r:.60}"
+            )
         return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
 
     def source(self, language: str = "python") -> str:
@@ -383,5 +395,5 @@ class Program:
         if key not in self.plans:
             with self.lock:
                 if key not in self.plans:
-                    self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.engine)
+                    self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.backend)
         return self.plans[key]

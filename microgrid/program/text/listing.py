@@ -92,11 +92,8 @@ class Listing:
 
     def html(self) -> str:
         """The table for a web page."""
-        color = {
-            2: GREEN,
-            len(self.head) - 1: NOTE if self.is_forward else RED,
-        }  # as in the lecture
-        color = color if self.has_numbers else {}
+        slopes = BLUE if self.is_forward else RED
+        color = {2: GREEN, len(self.head) - 1: slopes} if self.has_numbers else {}  # as in pictures
         style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
 
         def row(kind: str, cells: Sequence[str]) -> str:

@@ -163,8 +163,8 @@ class Helpers:
                 return lib.where(f"{operands[0]} != 0", *operands[1:])
             if core in branchless.FOLDS:
                 return lib.fold(branchless.FOLDS[core], operands)
-            if (name := op.name) in lib.own:
-                return f"{lib.prefix}.{name}({plain})"
+            if op.name in lib.own:
+                return lib.own[op.name].format(plain)
         if isinstance(core, BuiltinFunctionType):
             return lib.builtin(core, operands)
         if not isinstance(core, FunctionType):
