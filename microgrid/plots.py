@@ -26,7 +26,7 @@ from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
-from microgrid.views.wording import GREEN, INK, RED
+from microgrid.views.wording import GREEN, INK, RED, plural
 
 # Okabe and Ito's first three colours that are legible on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
@@ -68,7 +68,8 @@ class Plot:
         return {"image/svg+xml": svg[svg.index("<svg") :], "image/png": self.bytes("png")}
 
     def __repr__(self) -> str:
-        return f"<Plot of {len(self.figure.axes)} axes>"
+        axes = plural(len(self.figure.axes), "pair of axes", "pairs of axes")
+        return f"<Plot of {axes}; a notebook shows it, else save('plot.svg')>"
 
 
 def tenths(numbers: re.Match[bytes]) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ShapeError
+from microgrid.engine.hints import Hinted
 from microgrid.program.batch_run import run_batch
 from microgrid.program.runner import Runner, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
@@ -19,7 +20,7 @@ from microgrid.program.structure import matrix_of
 from microgrid.program.tape import LAST_BIT, Floats, Tape
 
 
-class Batched:
+class Batched(Hinted):
     """A program that runs once for each sample of a batch; made by `Program.batched`.
 
     `make_runner` makes what runs a plan, from a bit for each argument that has a batch axis and

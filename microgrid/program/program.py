@@ -11,6 +11,7 @@ import numpy as np
 
 from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
 from microgrid.engine.errors import GraphError
+from microgrid.engine.hints import Hinted
 from microgrid.engine.ops import identity
 from microgrid.engine.value import Value, node, topological
 from microgrid.program.batched import Batched
@@ -60,7 +61,7 @@ def argument_names(f: Any, count: int) -> list[str]:
     return [named[i] if i < len(named) else f"x_{i + 1}" for i in range(count)]
 
 
-class Program:
+class Program(Hinted):
     """A function as a flat tape: call it, or ask for `value_and_grad`.
 
     It holds no Value, is not changed by running, and can be pickled and used by many threads.

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from microgrid.check.museum.base import Value
 from microgrid.engine import ops
+from microgrid.engine.hints import UnknownKeyError
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Mistake:
     caught: str  # the property that finds it
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
+
+    def __repr__(self) -> str:
+        return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
 
     def sentence(self, op: str = "") -> str:
         return self.says.format(op=op)
@@ -53,8 +57,11 @@ def mistake(
 
 def engine(name: str, op: str = "") -> type[Value]:
     """The broken `Value` of this name; `op` is the operation that has the mistake."""
+    if name not in MUSEUM:
+        raise UnknownKeyError("the museum has no mistake", name, MUSEUM)
     made = MUSEUM[name].make(op)
     made.__name__ = "Value"  # as programs call it
+    made.__qualname__ = f"{name}.Value"
     return made
 
 
