@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from microgrid.engine import ops
 from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
 from microgrid.engine.guards import Number, in_a_graph, is_masked, is_real, no_number, real
+from microgrid.engine.hints import hinted
 from microgrid.engine.labels import checked_label, scope_of, scoped, unnamed
 from microgrid.engine.numeric import like, product
 from microgrid.engine.op import Op as Op
@@ -112,11 +113,14 @@ class Value(RefusedOperators, Methods):
     __hash__ = object.__hash__
 
     def __pos__(self) -> Value:
+        """The Value itself: also its conjugate, for which np.var, np.std and np.vdot ask."""
         return self
 
-    def conjugate(self) -> Value:
-        """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
-        return self
+    conjugate = __pos__
+
+    def item(self) -> Number:
+        """The number, as `data`: what the scalars of NumPy and PyTorch call it."""
+        return self.data
 
     def __eq__(self, other: object) -> bool:
         """Whether a Value has this number, or is this very node; beside an array, of each entry.
@@ -154,9 +158,9 @@ class Value(RefusedOperators, Methods):
         return format(self.data, spec)
 
     def __repr__(self) -> str:
-        label = f", label={self._label!r}" if self._label else ""
-        grad = "" if self._grad is None else f", grad={self._grad!r}"
-        return f"{type(self).__name__}({self._number!r}{label}{grad})"
+        told = {"label": self._label or None, "op": self.op and self.op.name, "grad": self._grad}
+        said = [f", {name}={x!r}" for name, x in told.items() if x is not None]
+        return f"Value({self._number!r}{''.join(said)})"
 
     @property
     def data(self) -> Number:
@@ -205,6 +209,7 @@ class Value(RefusedOperators, Methods):
             return self.op.rules if self.op else ()
         return tuple(partial(one_slope, self.op, i) for i in range(len(self.parents)))
 
+    @hinted
     def backward(self, upstream: Number = 1) -> None:
         """Accumulate ∂(upstream · self)/∂v into v.grad for every node v of the graph.
 
@@ -352,8 +357,7 @@ def sent(
 def seed(root: Value, upstream: Any) -> Number:
     """The upstream gradient in the kind of root's number; NumberError unless it is a number."""
     if not is_real(upstream):
-        got = f"{type(upstream).__name__} {upstream!r}"
-        raise NumberError(f"the upstream gradient must be one real number, got {got}")
+        raise no_number(upstream, "the upstream gradient must be one real number")
     return real(upstream) * like(root, 1)
 
 

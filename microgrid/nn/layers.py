@@ -9,8 +9,11 @@ import numpy as np
 
 from microgrid.engine import functions, ops
 from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.guards import real
+from microgrid.engine.hints import hinted
 from microgrid.engine.labels import scope
 from microgrid.engine.renamed import renamed
+from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array, affine, as_array, entrywise, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module
@@ -31,6 +34,7 @@ class Affine(Module):
     """
 
     @renamed(D="inputs", M="outputs")
+    @hinted
     def __init__(
         self, inputs: int, outputs: int, init: str | Draw = "lecun", seed: Seed = None
     ) -> None:
@@ -55,19 +59,44 @@ class Activation(Module):
 
 
 class Sigmoid(Activation):
+    """1 / (1 + exp −x) of each entry.
+
+    >>> Sigmoid()([0.0, 0.0]).tolist()
+    [0.5, 0.5]
+    """
+
     function = ops.sigmoid
 
 
 class Tanh(Activation):
+    """tanh x of each entry."""
+
     function = ops.tanh
 
 
 class ReLU(Activation):
+    """max(0, x) of each entry."""
+
     function = ops.relu
 
 
 class LeakyReLU(Activation):
+    """x above zero, slope · x below, of each entry; a Value as the slope is a parameter.
+
+    >>> LeakyReLU(0.2)([-1.0, 1.0]).tolist()
+    [-0.2, 1.0]
+    """
+
     function = functions.leaky_relu
+
+    def __init__(self, slope: float | Value = 0.01) -> None:
+        self.slope = slope if isinstance(slope, Value) else real(slope)
+
+    def __call__(self, X: Any) -> Array:
+        return entrywise(lambda x: functions.leaky_relu(x, self.slope), as_array(X))
+
+    def __repr__(self) -> str:
+        return f"LeakyReLU({self.slope})"
 
 
 class Softmax(Module):

@@ -13,13 +13,14 @@ import numpy as np
 
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
+from microgrid.engine.hints import Hinted
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
 from microgrid.views.wording import subscripted
 
 
-class Module(Saved):
+class Module(Hinted, Saved):
     """A model. Its parameters are its attributes that are Values, arrays or lists of them, Modules.
 
     A subclass sets its attributes in `__init__` and says in `forward`, or in `__call__`, what it

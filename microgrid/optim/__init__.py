@@ -16,7 +16,7 @@ and history.py.
 True
 """
 
-from microgrid.engine.lazy import public
+from microgrid.engine.lazy import lazily, public
 from microgrid.optim import schedules
 from microgrid.optim.history import History
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
@@ -25,4 +25,4 @@ from microgrid.optim.training import DivergedError, fit
 
 __all__ = ["SGD", "Adam", "AdamW", "DivergedError", "History", "Optimizer", "cosine", "exponential"]
 __all__ += ["fit", "linear", "schedules", "step_decay"]
-__dir__ = public(__name__)
+__getattr__, __dir__ = lazily(__name__, {})[0], public(__name__)  # a hint for unknown names

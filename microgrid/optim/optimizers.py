@@ -12,6 +12,7 @@ import numpy as np
 
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
+from microgrid.engine.hints import Hinted, hinted
 from microgrid.engine.settings import number
 from microgrid.engine.trees import outline, shape_of, tree_leaves
 from microgrid.engine.value import Value, peek, peek_grad
@@ -23,7 +24,7 @@ from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
 
 
-class Optimizer(Saved, ABC):
+class Optimizer(Hinted, Saved, ABC):
     """Moves parameters against their gradients; `lr` is a number above 0 or a schedule.
 
     In a loop of your own, give it the parameters (a Module, or Values in lists or arrays) and call
@@ -41,6 +42,7 @@ class Optimizer(Saved, ABC):
     kept = "state of an optimizer"
     memory: ClassVar[tuple[str, ...]] = ()
 
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         weight_decay: float = 0.0, clip_norm: float | None = None,
@@ -191,6 +193,7 @@ class SGD(Optimizer):
 
     memory = ("velocity",)
 
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
@@ -227,6 +230,7 @@ class Adam(Optimizer):
 
     memory = ("first", "second")
 
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
@@ -254,6 +258,7 @@ class AdamW(Adam):
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, in PyTorch's form.
     """
 
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
+from microgrid.engine.hints import hinted
 from microgrid.engine.settings import whole
 from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
@@ -50,6 +51,7 @@ class DivergedError(MicrogridError, ArithmeticError):
         return type(self), (self.loss, self.epoch, self.step, history), held
 
 
+@hinted
 def fit(
     f: Callable[..., Any] | Program, parameters: Any, data: Any = (), *, optimizer: Optimizer,
     epochs: int = 10, batch_size: int | None = 32, seed: int | np.random.Generator = 0,

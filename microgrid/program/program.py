@@ -22,6 +22,7 @@ from microgrid.engine.calculus import (
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.functions import dot
+from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import direction
 from microgrid.engine.trees import tree_leaves, tree_map
@@ -74,7 +75,7 @@ def argument_names(f: Any, count: int) -> list[str]:
     return [named[i] if i < len(named) else f"x_{i + 1}" for i in range(count)]
 
 
-class Program:
+class Program(Hinted):
     """A function as a flat tape: call it, or ask for `value_and_grad`.
 
     It holds no Value, is not changed by running, and can be pickled and used by many threads.
