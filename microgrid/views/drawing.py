@@ -42,13 +42,18 @@ def draw(
     page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
     that is not there.
 
-    `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
+    `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
     of a leaf gets its own copy with its own share, each labelled inner node gets a box around what
     it is computed from, and a table sums up the shares; blocks always share their leaves.
     `notes` are words that some nodes have beneath their gradients, where gates are shown.
     `blank_values` and `blank_gradients` are nodes with an empty box to write into instead of the
     number: such a picture shows gates, and no share or sum that tells what is left blank.
+
+    >>> x, w = Value(2.0, "x"), Value(3.0, "w")
+    >>> picture = draw(w * x)
+    >>> "label" in picture.source
+    True
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
