@@ -11,11 +11,14 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from microgrid import check as check
+from microgrid import course as course
 from microgrid import errors as errors
 from microgrid import nn as nn
 from microgrid import optim as optim
 from microgrid import plots as plots
 from microgrid import program as program
+from microgrid import results as results
 from microgrid.check.gradient_check import first_nonfinite as first_nonfinite
 from microgrid.check.gradient_check import gradcheck as gradcheck
 from microgrid.engine.calculus import derivative as derivative
@@ -614,6 +617,19 @@ where: signatures.where
 >>> mg.grad(mg.where, (0, 1, 2))(2.0, 3.0, 4.0)
 (0.0, 1.0, 0.0)
 """
+stop_gradient: signatures.stop_gradient
+"""x itself, through which no gradient flows back.
+
+- `y = stop_gradient(x)`
+- `∂y/∂x = 0`
+- see also `Value.stop_gradient`
+
+>>> import microgrid as mg
+>>> mg.stop_gradient(2.0)
+2.0
+>>> mg.grad(mg.stop_gradient)(2.0)
+0.0
+"""
 @overload
 def maximum(*xs: float) -> float:
     """The largest of any number of values, one by one or as a list; ties share the gradient.
@@ -766,4 +782,4 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float:
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...
 
-__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'custom_op', 'derivative', 'derive', 'draw', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'record', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']
+__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']

@@ -22,6 +22,7 @@ from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.labels import scope_of
+from microgrid.engine.lazy import public
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
@@ -29,6 +30,17 @@ from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED
+
+__all__ = [
+    "Plot",
+    "decision_boundary",
+    "functions",
+    "gradient_flow",
+    "gradient_sizes",
+    "loss_curve",
+    "u_curve",
+]
+__dir__ = public(__name__)
 
 # Okabe and Ito's first three colours that are legible on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)

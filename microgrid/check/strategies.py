@@ -25,8 +25,21 @@ import numpy as np
 from hypothesis import strategies as st
 
 from microgrid.check.example import in_one_line
+from microgrid.engine.lazy import public
 from microgrid.engine.ops import TABLE
 from microgrid.engine.renamed import renamed
+
+__all__ = [
+    "Program",
+    "affine_problems",
+    "fractions",
+    "hundredths",
+    "integer_floats",
+    "numbers",
+    "programs",
+    "small_integers",
+]
+__dir__ = public(__name__)
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {
@@ -36,9 +49,13 @@ RATIONAL: dict[str, Any] = {
     "div": (lambda a, b: a / b, lambda a, b: (1 / b, -a / b**2)),
 }
 small_integers = st.integers(-9, 9)
+"""Integers from −9 to 9."""
 fractions = st.builds(Fraction, small_integers, st.integers(1, 9))
+"""Fractions of small integers, with which every result is exact: compare with `==`."""
 integer_floats = small_integers.map(float)
+"""Floats without decimals: sums and products of them are exact, too."""
 hundredths = st.integers(-300, 300).map(lambda n: n / 100)
+"""Multiples of 1/100 from −3 to 3: at a kink, or farther from it than a difference reaches."""
 
 
 @renamed(least="low", most="high")

@@ -26,8 +26,11 @@ EXAMPLES = """
   microgrid demo
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
   microgrid explain "(a*b + a) * a" a=3 b=2 --of a
+  microgrid explain "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent w
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
+  microgrid draw "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x --color-by share -o f.svg
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 -o steps.html
+  microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x=0.5 -o forward.html
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
   microgrid check my_engine.py

@@ -477,12 +477,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     ([6.0, 5.0], [3.0, 1.0])
     """
     refuse_node("jvp", f)
-    for name, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, list | tuple):
-            raise ArgumentError(
-                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
-                f"like (x,), got {given!r:.60}"
-            )
+    arguments_of_jvp(primals, tangents)
     same_form("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range_of(primals))
     y = tree_map(scalar, made.y)
@@ -491,6 +486,16 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     seeds = dict(zip(tree_leaves(made.own), numbers_of(tangents)))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
+
+
+def arguments_of_jvp(primals: Any, tangents: Any) -> None:
+    """ArgumentError unless both are tuples, as for several arguments."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, list | tuple):
+            raise ArgumentError(
+                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
+                f"like (x,), got {given!r:.60}"
+            )
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:

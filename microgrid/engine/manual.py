@@ -558,6 +558,18 @@ MANUAL['where'] = """a where c is not 0, else b; c is no part of the derivative.
 >>> mg.grad(mg.where, (0, 1, 2))(2.0, 3.0, 4.0)
 (0.0, 1.0, 0.0)
 """
+MANUAL['stop_gradient'] = """x itself, through which no gradient flows back.
+
+- `y = stop_gradient(x)`
+- `∂y/∂x = 0`
+- see also `Value.stop_gradient`
+
+>>> import microgrid as mg
+>>> mg.stop_gradient(2.0)
+2.0
+>>> mg.grad(mg.stop_gradient)(2.0)
+0.0
+"""
 MANUAL['maximum'] = """The largest of any number of values, one by one or as a list; ties share the gradient.
 
 - `y = max(x₁, x₂)`

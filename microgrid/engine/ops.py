@@ -146,6 +146,8 @@ clip = op(
     role=ROUTER, kink=numeric.gap_of_bounds)
 where = op("where", numeric.where, joint=rules.select_rule, role=ROUTER,
     doc="a where c is not 0, else b; c is no part of the derivative.")
+stop_gradient = op("stop_gradient", lambda x: x, joint=lambda y, x: rules.no_path(y, x),
+    doc="x itself, through which no gradient flows back.")
 maximum: Op = op(
     "maximum", numeric.maximum, joint=rules.tie_rule, text="max", role=ROUTER,
     kink=numeric.gap_of_maximum)

@@ -590,6 +590,20 @@ class where(Of_c_a_b):
     (0.0, 1.0, 0.0)
     """
 
+class stop_gradient(Of_x):
+    """x itself, through which no gradient flows back.
+
+    - `y = stop_gradient(x)`
+    - `∂y/∂x = 0`
+    - see also `Value.stop_gradient`
+
+    >>> import microgrid as mg
+    >>> mg.stop_gradient(2.0)
+    2.0
+    >>> mg.grad(mg.stop_gradient)(2.0)
+    0.0
+    """
+
 class Methods:  # of Value
     def exp(self) -> Value:
         """The exponential function: e to the power of x.
@@ -1076,6 +1090,19 @@ class Methods:  # of Value
         3.0
         >>> mg.grad(mg.clip, (0, 1, 2))(2.0, 3.0, 4.0)
         (0.0, 1.0, 0.0)
+        """
+    def stop_gradient(self) -> Value:
+        """x itself, through which no gradient flows back.
+
+        - `y = stop_gradient(x)`
+        - `∂y/∂x = 0`
+        - see also `Value.stop_gradient`
+
+        >>> import microgrid as mg
+        >>> mg.stop_gradient(2.0)
+        2.0
+        >>> mg.grad(mg.stop_gradient)(2.0)
+        0.0
         """
     def maximum(self, *xs: Operand) -> Value:
         """The largest of any number of values, one by one or as a list; ties share the gradient.

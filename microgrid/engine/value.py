@@ -261,11 +261,16 @@ class Value(RefusedOperators, Methods):
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows.
 
-        >>> x = Value(3.0)
-        >>> y = x * x.detach()
-        >>> y.backward()
-        >>> x.grad
-        3.0
+        `stop_gradient` does so inside of a graph: programs can record it. Here is a step function
+        with the slope of x, a straight-through estimator:
+
+        >>> import microgrid as mg
+        >>> def rounded(x):
+        ...     return x + mg.stop_gradient(mg.where(mg.relu(x - 0.5), 1.0, 0.0) - x)
+        >>> mg.value_and_grad(rounded)(0.75)
+        (1.0, 1.0)
+        >>> mg.record(rounded, 0.75).value_and_grad(0.25)
+        (0.0, 1.0)
         """
         return Value(self._number, str(self._label))
 

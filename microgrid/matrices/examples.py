@@ -12,9 +12,28 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.functions import maximum, total
+from microgrid.engine.lazy import public
 from microgrid.engine.ops import exp, log, relu, sigmoid
 from microgrid.engine.value import Value, topological
 from microgrid.matrices.arrays import Array, affine, matrix
+
+__all__ = [
+    "ALL",
+    "affine_circuit",
+    "appended_one_circuit",
+    "gates_circuit",
+    "label_entries",
+    "log_loss",
+    "matmul_circuit",
+    "named",
+    "parallel_branches",
+    "relu_layer",
+    "sigmoid_circuit",
+    "skip_connection",
+    "squared_error",
+    "weighted",
+]
+__dir__ = public(__name__)
 
 
 def named(root: Any) -> dict[str, Value]:
@@ -155,3 +174,4 @@ MAKERS = (
     relu_layer, affine_circuit, appended_one_circuit, matmul_circuit,
 )  # fmt: skip
 ALL: dict[str, Callable[[], Any]] = {f.__name__: f for f in MAKERS}
+"""Every circuit by its name: `ALL["sigmoid_circuit"]()` is its root, or an array of roots."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import microgrid
-from microgrid import errors
+from microgrid import errors, results
 from microgrid.engine.functions import FUNCTIONS, NO_METHODS
 from microgrid.engine.op import Op
 from microgrid.engine.ops import PUBLIC, TABLE
@@ -196,6 +196,7 @@ def stubs() -> dict[Path, str]:
         PACKAGE / "engine" / "manual.py": manual(),
         PACKAGE / "__init__.pyi": text,
         PACKAGE / "errors.pyi": WRITTEN + names_of(errors, errors.ROOMS),
+        PACKAGE / "results.pyi": WRITTEN + names_of(results, results.ROOMS),
         PACKAGE / "engine" / "signatures.pyi": signatures(),
     }
 

@@ -15,7 +15,18 @@ Every use of a node sends a share: use `+=` where you wrote `=`.
 
 from microgrid.check.museum.base import Value, composed, namespace
 from microgrid.check.museum.mistakes import MUSEUM, Mistake, broken
+from microgrid.engine.lazy import public
 
-Exhibit, engine = Mistake, broken  # their older names
+Exhibit = Mistake
+"""The older name of Mistake."""
+
+engine = broken
+"""The older name of broken."""
 
 __all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "broken", "composed", "engine", "namespace"]
+__dir__ = public(__name__)
+__doc__ = f"""{__doc__}
+The mistakes, by the names in `MUSEUM`; what is said of "your operation" is made in one of them.
+
+{{}}
+""".format("\n".join(f"- `{name}`: {m.sentence('operation')}." for name, m in MUSEUM.items()))

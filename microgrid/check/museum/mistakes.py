@@ -34,6 +34,7 @@ class Mistake:
 
 
 MUSEUM: dict[str, Mistake] = {}
+"""Every mistake by its name; `.hint` says how to mend it, `.shows` is the smallest program."""
 Made = TypeVar("Made", bound=Callable[..., Any])
 UNARY, TWO = ({name for name, op in ops.PUBLIC.items() if len(op.rules) == n} for n in (1, 2))
 BINARY = TWO - {"power"}  # whose exponent is a number as a rule
