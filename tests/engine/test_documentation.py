@@ -38,7 +38,7 @@ def test_help_shows_the_signature_the_sentence_and_an_example(name):
     assert ">>> " in text
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, *(PUBLIC.keys() - FUNCTIONS.keys())])
+@pytest.mark.parametrize("name", PUBLIC | FUNCTIONS)
 def test_the_examples_run(name):
     text = FUNCTIONS[name].__doc__ if name in FUNCTIONS else PUBLIC[name].__doc__
     session = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
