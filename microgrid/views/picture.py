@@ -19,7 +19,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
-from microgrid.views.dot_labels import FRAME
+from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.wording import INK
 
@@ -59,6 +59,11 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
         look |= {"id": self.prefix + name} | self.looks.get(name, {})
         self.edge(tail, head, f"<{label}>" if label else None, **look)
+
+    def caption(self, words: str) -> None:
+        """A line beneath the picture."""
+        font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
+        self.attr(label=f"<{text(words)}>", labelloc="b", **font)
 
     def frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
