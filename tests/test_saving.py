@@ -36,6 +36,7 @@ RESULTS = {  # what is saved: how it is made, and the kinds of files
     "Plot": (lambda: plots.functions({"f": mg.sin}), (".svg", ".png", ".pdf")),
     "Formula": (lambda: mg.latex(circuit()), (".txt", ".tex", ".md")),
     "Explanation": (lambda: mg.explain(circuit()), TEXT),
+    "ForwardExplanation": (lambda: mg.explain(circuit(), mode="forward"), TEXT),
     "Paths": (lambda: mg.explain(x := mg.Value(3.0, "x|_1"), of=x), TEXT),
     "Listing": (lambda: mg.record(mg.tanh, 1.0).listing(), (".txt", ".html", ".tex", ".md")),
     "GradientReport": (lambda: mg.gradcheck(mg.sin, 1.0), TEXT),
