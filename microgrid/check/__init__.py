@@ -9,7 +9,7 @@ The checker runs the engine's code with your rights, in a process of its own: to
 put the whole check into a container.
 
 >>> from microgrid.check import check, museum
->>> report = check(museum.engine("swapped", "mul"), only=["one operation"])
+>>> report = check(museum.broken("swapped", "mul"), only=["one operation"])
 >>> report.ok
 False
 """

@@ -53,15 +53,15 @@ def leaf(x: Any, label: str) -> Value:
     return x if isinstance(x, Value) else Value(x, label)
 
 
-def leaves(xs: Any, name: str, start: int = 0) -> list[Value]:
-    """Leaves name_0, name_1, …"""
-    return [leaf(x, f"{name}_{i}") for i, x in enumerate(xs, start)]
+def leaves(xs: Any, label: str, start: int = 0) -> list[Value]:
+    """Leaves x_0, x_1, … for the label x."""
+    return [leaf(x, f"{label}_{i}") for i, x in enumerate(xs, start)]
 
 
-def array(A: Any, name: str) -> Array:
-    """A itself if it holds Values, else an array of new leaves with this name."""
+def array(A: Any, label: str) -> Array:
+    """A itself if it holds Values, else an array of new leaves with this label."""
     given = isinstance(A, np.ndarray) and A.dtype == object and isinstance(A.flat[0], Value)
-    return A if given else matrix(A, name)
+    return A if given else matrix(A, label)
 
 
 def sigmoid_circuit(
@@ -162,9 +162,9 @@ def matmul_circuit(
     return weighted(label_entries(array(W, "w") @ array(X, "x")), dY)
 
 
-def label_entries(Y: Array, name: str = "y") -> Array:
+def label_entries(Y: Array, label: str = "y") -> Array:
     """Y with the labels of `matrix` on its entries."""
-    for y, leaf in zip(Y.flat, matrix(np.zeros(Y.shape), name).flat, strict=True):
+    for y, leaf in zip(Y.flat, matrix(np.zeros(Y.shape), label).flat, strict=True):
         y.label = leaf.label
     return Y
 
