@@ -134,8 +134,8 @@ def test_the_latex_table_keeps_subscripts_and_balances():
 
 
 WRONG = [
-    ({"mode": "reverse"}, ParameterError, "'backward', which shows gradients, and 'forward'"),
-    ({"mode": None}, ParameterError, "mode None"),
+    ({"mode": "sideways"}, ParameterError, "mode is 'forward' or 'reverse' .* got 'sideways'"),
+    ({"mode": None}, ParameterError, "mode is 'forward' or 'reverse' .* got None"),
     ({"seeds": {}}, ParameterError, "give mode='forward', too"),
     ({"mode": "forward", "seeds": {}}, ParameterError, r"as in \{x: 1\}"),
     ({"mode": "forward", "seeds": 1}, ParameterError, r"as in \{x: 1\}, got 1"),
@@ -168,6 +168,12 @@ def test_seeds_are_real_numbers_of_nodes_of_the_graph(show):
     a.data = 4.0
     with pytest.raises(GraphError, match="run the forward pass again"):
         show(y, {a: 1})
+
+
+def test_reverse_is_another_word_for_backward():
+    _, y = fork()
+    assert explain(y, mode="reverse").rows == explain(y).rows
+    assert steps(y, mode="reverse").frames == steps(y).frames
 
 
 def test_paths_have_no_direction():
