@@ -29,7 +29,7 @@ from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
-from microgrid.views.wording import GREEN, INK, RED
+from microgrid.views.wording import GREEN, INK, RED, plural
 
 __all__ = [
     "Plot",
@@ -82,7 +82,8 @@ class Plot:
         return {"image/svg+xml": svg[svg.index("<svg") :], "image/png": self.bytes("png")}
 
     def __repr__(self) -> str:
-        return f"<Plot of {len(self.figure.axes)} axes>"
+        axes = plural(len(self.figure.axes), "pair of axes", "pairs of axes")
+        return f"<Plot of {axes}; a notebook shows it, else save('plot.svg')>"
 
 
 def tenths(numbers: re.Match[bytes]) -> bytes:

@@ -231,6 +231,9 @@ class NotFinite(NamedTuple):
             return f"the value of {made}{name} is {self.number}"
         return f"{made}{name} sends back the gradient {self.number}: {self.why}"
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
 
 def first_nonfinite(root: Value) -> NotFinite | None:
     """The first node whose value is inf or nan, else the first gate that sends such a gradient.

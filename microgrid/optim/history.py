@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from microgrid.engine.hints import Hinted, UnknownKeyError
 from microgrid.views.tables import html_table, short
 from microgrid.views.wording import plural
 
 
-class History:
+class History(Hinted):
     """The loss of each step; and of each epoch the mean loss, the validation loss, the metrics.
 
-    `history["loss"]` is a list with a number for each epoch, and so are `history["validation"]` and
-    `history[name]` of a metric. `steps` has the loss of each step; `parameters` are the trained
-    ones. `plot()` draws the curves (extra `course`).
+    `history["loss"]` is a list with the mean loss of each epoch, `len(history)` the number of
+    epochs. So are `history["validation"]`, the mean loss over the validation samples after the
+    epoch, and `history[name]` of a metric; `keys()` are the names there are. `steps` has the loss
+    of each step, `parameters` the trained ones, `best` the best epoch, `stopped` why the training
+    ended before its last one. `plot()` draws the curves (extra `course`).
+
+    >>> from microgrid import optim
+    >>> history = optim.fit(lambda w: w * w, 1.0, optimizer=optim.SGD(lr=0.25), epochs=3)
+    >>> history, history["loss"], list(history.keys())
+    (<3 epochs, 3 steps, loss 1 → 0.0625>, [1.0, 0.25, 0.0625], ['loss'])
     """
 
     def __init__(self, parameters: Any) -> None:
@@ -24,7 +32,13 @@ class History:
         self.best = 0  # the epoch, counted from 0, with the smallest validation loss (else loss)
 
     def __getitem__(self, name: str) -> list[float]:
+        if self.epochs and name not in self.names:
+            raise UnknownKeyError("a history has no", name, self.names)
         return [row[name] for row in self.epochs]
+
+    def keys(self) -> list[str]:
+        """The names, as those of a dict: `dict(history)` has a list for each."""
+        return self.names
 
     def __len__(self) -> int:
         return len(self.epochs)

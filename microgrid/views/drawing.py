@@ -48,7 +48,7 @@ def draw(
     page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
     that is not there.
 
-    `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
+    `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
     of a leaf gets its own copy with its own share, each labelled inner node gets a box around what
     it is computed from, and a table sums up the shares; blocks always share their leaves.
@@ -62,6 +62,11 @@ def draw(
     factor has that of the product. At a fork each branch has its own part. `color_by="gradient"`
     leaves the value out: how much a wire could do, not how much it does. Both need no backward
     pass, and gates to be shown. ParameterError for other measures, and for nodes outside the graph.
+
+    >>> x, w = Value(2.0, "x"), Value(3.0, "w")
+    >>> picture = draw(w * x)
+    >>> "label" in picture.source
+    True
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
