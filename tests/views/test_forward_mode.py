@@ -16,6 +16,7 @@ from microgrid import Value, draw, examples, explain, gradients, steps
 from microgrid.engine.errors import GraphError, NumberError, ParameterError
 from microgrid.engine.value import topological
 from microgrid.views import explanation
+from microgrid.views.storyboard import ForwardStory
 from microgrid.views.wording import BLUE, decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -237,7 +238,23 @@ def test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain(
         for g in ElementTree.fromstring(last.pipe("svg")).iter(f"{SVG}g")
     }
     assert wires[f"p-n{len(order) - 1}"] == [decimals(gradients(root, x))]
+    moved = {x} | {row.child_node for row in rows}
+    for i, v in enumerate(order):
+        arrivals = [k for k, p in enumerate(v.parents) if p in moved]
+        shares = [decimals(row.share) for row in rows if row.child_node is v]
+        for k, share in zip(arrivals, shares, strict=True):
+            place = f"p-e{order.index(v.parents[k])}_{i}_{k}"
+            assert wires[place] == [share] * (len(shares) > 1)
     assert film.frames[-1].text.endswith(f" is {signed(gradients(root, x))}")
+
+
+def test_a_film_that_writes_a_share_at_another_wire_is_caught(monkeypatch):
+    """A test of the last one."""
+    right = ForwardStory.paths
+    monkeypatch.setattr(ForwardStory, "paths", lambda self, v: right(self, v)[::-1])
+    assert_caught(
+        test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain, monkeypatch
+    )
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
