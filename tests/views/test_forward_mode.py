@@ -134,6 +134,12 @@ def test_the_latex_table_keeps_subscripts_and_balances():
     assert r"\mathit{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2, mode="forward").latex()
 
 
+def test_the_csv_has_the_numbers_as_they_are():
+    x = Value(Fraction(1, 3), "x")
+    text = explain(x * x, mode="forward").csv()
+    assert text.splitlines()[1] == "n1 = x * x = 1/9,x,1/3,1,1/3,1/3"
+
+
 WRONG = [
     ({"mode": "sideways"}, ParameterError, "mode is 'forward' or 'reverse' .* got 'sideways'"),
     ({"mode": None}, ParameterError, "mode is 'forward' or 'reverse' .* got None"),
