@@ -14,9 +14,14 @@ from shared.strategies import QUICK, Pair, integer_floats, programs, structures
 import microgrid as mg
 from microgrid import Value, nn, record
 from microgrid.engine import forward
+from microgrid.engine.errors import (
+    ArgumentError,
+    GraphError,
+    MicrogridError,
+    NumberError,
+    ShapeError,
+)
 from microgrid.engine.trees import tree_map
-from microgrid.engine.errors import ArgumentError, GraphError, MicrogridError, NumberError
-from microgrid.engine.errors import ShapeError
 
 ENGINES = ["numba", "numpy"]
 few = settings(max_examples=40, deadline=None)
