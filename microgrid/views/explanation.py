@@ -138,8 +138,9 @@ class Paths(Table):
 
 @overload
 def explain(
-    root: Value, of: None = None, max_paths: int = 20, *, mode: Literal["backward"] = "backward"
-) -> Explanation: ...
+    root: Value, of: None = None, max_paths: int = 20, *,
+    mode: Literal["backward", "reverse"] = "backward", seeds: None = None,
+) -> Explanation: ...  # fmt: skip
 
 
 @overload
