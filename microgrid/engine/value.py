@@ -229,7 +229,19 @@ class Value(RefusedOperators, Methods):
             v._grad = None
 
     def detach(self) -> Value:
-        """A new leaf with the same number, through which no gradient flows."""
+        """A new leaf with the same number, through which no gradient flows.
+
+        `stop_gradient` does so inside of a graph: programs can record it. Here is a step function
+        with the slope of x, a straight-through estimator:
+
+        >>> import microgrid as mg
+        >>> def rounded(x):
+        ...     return x + mg.stop_gradient(mg.where(mg.relu(x - 0.5), 1.0, 0.0) - x)
+        >>> mg.value_and_grad(rounded)(0.75)
+        (1.0, 1.0)
+        >>> mg.record(rounded, 0.75).value_and_grad(0.25)
+        (0.0, 1.0)
+        """
         return Value(self._number, str(self._label))
 
     def _made_by(self, op: Op, operands: Iterable[Any]) -> Value:

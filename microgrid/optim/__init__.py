@@ -16,13 +16,13 @@ and history.py.
 True
 """
 
-from microgrid.engine.lazy import lazily
+from microgrid.engine.lazy import public
 from microgrid.optim import schedules
 from microgrid.optim.history import History
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
 from microgrid.optim.schedules import cosine, exponential, linear, step_decay
 from microgrid.optim.training import DivergedError, fit
 
-__getattr__, __dir__ = lazily(__name__, {})  # a hint for unknown names
 __all__ = ["SGD", "Adam", "AdamW", "DivergedError", "History", "Optimizer", "cosine", "exponential"]
 __all__ += ["fit", "linear", "schedules", "step_decay"]
+__dir__ = public(__name__)
