@@ -140,7 +140,7 @@ class Optimizer(Hinted, Saved, ABC):
         given, count = outline(gradient), len(self.parameters)
         if given == self.form:
             found = in_order(self.form, gradient)
-        elif given == [None] * count:
+        elif given == [None] * count or (given is None and count == 1):
             found = tree_leaves(gradient)
         else:
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
