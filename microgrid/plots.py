@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -73,9 +74,9 @@ class Plot:
             return re.sub(places, tenths, svg.replace(b"> <", b"><"))
         return smaller(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
-    def save(self, path: str | Path) -> None:
-        """Write the plot as .svg, .png or .pdf; LayoutError for other suffixes."""
-        save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the plot as .svg, .png or .pdf; the path. LayoutError for other suffixes."""
+        return save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         svg = self.bytes("svg").decode()

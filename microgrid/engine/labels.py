@@ -49,12 +49,14 @@ def checked_label(label: str) -> str:
 class scope(ContextDecorator):
     """Within the `with` block every new operation belongs to the block `name`; scopes nest.
 
-    >>> from microgrid import Value
-    >>> x = Value(2.0)
-    >>> with scope("layer 0"):
+    `draw(y, level="blocks")` shows a box for each block.
+
+    >>> import microgrid as mg
+    >>> x = mg.Value(2.0, "x")
+    >>> with mg.scope("layer 0"):
     ...     h = x * x
-    >>> scope_of(h), scope_of(h + 1)
-    (('layer 0',), ())
+    >>> "layer 0" in mg.draw(h + 1, level="blocks").source
+    True
     """
 
     def __init__(self, name: str) -> None:

@@ -164,7 +164,13 @@ class Value(RefusedOperators, Methods):
 
     @property
     def data(self) -> Number:
-        """The number. Graphs that were built on the old one will refuse to go backward."""
+        """The number. Graphs that were built on the old one will refuse to go backward.
+
+        >>> x = Value(3.0)
+        >>> x.data -= 0.5
+        >>> x
+        Value(2.5)
+        """
         on_read(self)
         return self._number
 
@@ -197,14 +203,24 @@ class Value(RefusedOperators, Methods):
 
     @property
     def parents(self) -> tuple[Value, ...]:
-        """The nodes it was made from, in order; x * x has x twice."""
+        """The nodes it was made from, in order; x * x has x twice.
+
+        >>> x = Value(3.0, "x")
+        >>> (x * x).parents
+        (Value(3.0, label='x'), Value(3.0, label='x'))
+        """
         if self._b is not None:
             return self._a, self._b
         return self._a if type(self._a) is tuple else (self._a,)
 
     @property
     def local_gradients(self) -> tuple[Rule, ...]:
-        """One closure per parent: called with (y, *xs) it gives ∂y/∂parent."""
+        """One closure per parent: called with (y, *xs) it gives ∂y/∂parent.
+
+        >>> y = Value(3.0) * Value(4.0)
+        >>> [local(12.0, 3.0, 4.0) for local in y.local_gradients]
+        [4.0, 3.0]
+        """
         if self.op is None or self.op.joint is None:
             return self.op.rules if self.op else ()
         return tuple(partial(one_slope, self.op, i) for i in range(len(self.parents)))
@@ -214,7 +230,18 @@ class Value(RefusedOperators, Methods):
         """Accumulate ∂(upstream · self)/∂v into v.grad for every node v of the graph.
 
         Leaves add to what they hold, so that several passes sum up; inner nodes hold this pass
-        alone. Where anything raises, no gradient has changed.
+        alone. Where anything raises, no gradient has changed. `upstream` is one number: of an array
+        Y with the upstream gradients G go back from the sum, `(Y * G).sum().backward()`.
+        GraphError where data was set since the forward pass. See also `gradients`, which changes
+        no node, and `explain`, which shows each `+=`.
+
+        >>> x, w = Value(2.0), Value(3.0)
+        >>> (w * x + x).backward()
+        >>> x.grad, w.grad
+        (4.0, 2.0)
+        >>> (w * x).backward(upstream=10.0)
+        >>> x.grad, w.grad
+        (34.0, 22.0)
         """
         order = topological(self)
         gradient = accumulate(order, seed(self, upstream))
@@ -224,7 +251,15 @@ class Value(RefusedOperators, Methods):
             v._grad = passed if v._grad is None or v.op is not None else v._grad + passed
 
     def zero_grad(self) -> None:
-        """Set the gradient of every node of this node's graph to zero."""
+        """Set the gradient of every node of this node's graph to zero.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> y.zero_grad()
+        >>> x.grad
+        0.0
+        """
         for v in topological(self):
             v._grad = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -31,7 +32,7 @@ class Saved:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take the numbers that `state` returned: all of them, or ParameterError and none."""
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the state as .json or .npz (never pickle), floats to the last bit; the path.
 
         The old file stays as it is until the new one is complete, whatever happens. ParameterError
@@ -39,9 +40,9 @@ class Saved:
         """
         state = {name: finite(name, numbers) for name, numbers in self.state().items()}
         writers = {kind: partial(write, state) for kind, (write, _) in FORMATS.items()}
-        return save_by_suffix(path, writers, error=ParameterError)
+        return save_by_suffix(path, writers, error=ParameterError, new_folder=False)
 
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | os.PathLike[str]) -> None:
         """Read the state that `save` wrote; ParameterError if it belongs to something else."""
         _, read = FORMATS[suffix_of(path, FORMATS, ParameterError)]
         name, data = Path(path).name, Path(path).read_bytes()
