@@ -96,7 +96,7 @@ class LeakyReLU(Activation):
         return entrywise(lambda x: functions.leaky_relu(x, self.slope), as_array(X))
 
     def __repr__(self) -> str:
-        return f"LeakyReLU({self.slope})"
+        return f"LeakyReLU({'' if self.slope == 0.01 else self.slope})"
 
 
 class Softmax(Module):

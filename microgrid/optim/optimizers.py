@@ -279,7 +279,7 @@ def leaves(parameters: Any) -> tuple[list[Value], Any]:
     for x in parameters if isinstance(parameters, list | tuple) else ():
         if isinstance(x, Mapping) and "params" in x:
             raise ParameterError(
-                "there are no groups of parameters: make an optimizer for each learning rate"
+                "an optimizer moves leaves, not groups of them: make one for each learning rate"
             )
     found = tree_leaves(parameters)
     for p in found:
