@@ -96,7 +96,8 @@ class LeakyReLU(Activation):
         return entrywise(lambda x: functions.leaky_relu(x, self.slope), as_array(X))
 
     def __repr__(self) -> str:
-        return f"LeakyReLU({'' if self.slope == 0.01 else self.slope})"
+        slope = repr(self.slope)
+        return f"LeakyReLU({slope if slope != '0.01' else ''})"
 
 
 class Softmax(Module):

@@ -141,7 +141,7 @@ class Optimizer(Hinted, Saved, ABC):
         if given == self.form:
             found = in_order(self.form, gradient)
         elif given == [None] * count or (given is None and count == 1):
-            found = tree_leaves(gradient)
+            found = in_order(given, gradient)
         else:
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
             raise ShapeError(
@@ -296,4 +296,4 @@ def in_order(form: Any, xs: Any) -> list[Any]:
         return [x for key, part in form.items() for x in in_order(part, xs[key])]
     if isinstance(xs, list | tuple):
         return [x for part, y in zip(form, xs) for x in in_order(part, y)]
-    return tree_leaves(xs)
+    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(xs)
