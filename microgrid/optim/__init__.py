@@ -16,6 +16,8 @@ and history.py.
 True
 """
 
+from typing import TYPE_CHECKING
+
 from microgrid.engine.lazy import lazily, public
 from microgrid.optim import schedules
 from microgrid.optim.history import History
@@ -25,4 +27,5 @@ from microgrid.optim.training import DivergedError, fit
 
 __all__ = ["SGD", "Adam", "AdamW", "DivergedError", "History", "Optimizer", "cosine", "exponential"]
 __all__ += ["fit", "linear", "schedules", "step_decay"]
-__getattr__, __dir__ = lazily(__name__, {})[0], public(__name__)  # a hint for unknown names
+if not TYPE_CHECKING:  # a hint for unknown names, which a type checker finds itself
+    __getattr__, __dir__ = lazily(__name__, {})[0], public(__name__)

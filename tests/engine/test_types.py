@@ -111,6 +111,9 @@ for y in x:  # wrong: one number
     pass
 mg.errors.ShapeErorr  # wrong: ShapeError
 mg.nn.Affin  # wrong: Affine
+mg.optim.Adan  # wrong: Adam
+mg.results.Pictur  # wrong: Picture
+mg.check.chekc  # wrong: check
 total: float = mg.total([x])  # wrong: a Value is no float
 """
 
