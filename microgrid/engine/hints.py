@@ -130,6 +130,12 @@ class UnknownNameError(MicrogridError, AttributeError):
     """A name that does not exist; the message says what it is called here, or the nearest one.
 
     The hint is looked for where the message is read, so that `hasattr` stays quick.
+
+    >>> import microgrid as mg
+    >>> mg.sigmod(1.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.hints.UnknownNameError: module ... no attribute 'sigmod': did you mean 'sigmoid'?
     """
 
     def __init__(self, said: str, owner: Any = None, name: str = "") -> None:
@@ -146,11 +152,27 @@ class UnknownNameError(MicrogridError, AttributeError):
 
 
 class UnknownKeywordError(MicrogridError, TypeError):
-    """A keyword that the function does not take; the message says what is written instead."""
+    """A keyword that the function does not take; the message says what is written instead.
+
+    >>> import microgrid as mg
+    >>> mg.mean([1.0], axis=0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.hints.UnknownKeywordError: mean() has no argument 'axis': write A.mean(axis=0)
+    """
 
 
 class UnknownKeyError(MicrogridError, KeyError):
-    """A key that a table does not have; the message says which it has, the nearest first."""
+    """A key that a table does not have; the message says which it has, the nearest first.
+
+    >>> import microgrid as mg
+    >>> w = mg.Value(1.0)
+    >>> history = mg.optim.fit(lambda w: w * w, w, optimizer=mg.optim.SGD(w, lr=0.1), epochs=1)
+    >>> history["los"]
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.hints.UnknownKeyError: a history has no 'los': there are loss...
+    """
 
     __str__ = Exception.__str__  # a KeyError shows its key
 
