@@ -62,8 +62,8 @@ class GradientLostError(MicrogridError, TypeError):
     Traceback (most recent call last):
         ...
     microgrid.engine.errors.GradientLostError: a plain number made from Value(2.0, label='x') ...
-    >>> x.exp(), math.exp(x.data)
-    (Value(7.38905609893065), 7.38905609893065)
+    >>> x.exp().data == math.exp(x.data)
+    True
     """
 
     explained = True
