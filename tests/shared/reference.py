@@ -153,8 +153,8 @@ def resolved(t: Any, globalns: Any, localns: Any, module: Any, fullname: str) ->
     known = {**vars(typing), "np": np, "PlainNumber": "PlainNumber"}
     for page in public_modules().values():
         known |= {name: getattr(page, name) for name in page.__all__}
-    try:
-        return pdoc.doc_types._eval_type(t, {**known, **globalns}, localns)
+    try:  # not among the names of the class, where `bytes` may be a method
+        return pdoc.doc_types._eval_type(t, {**known, **globalns}, None)
     except Exception:
         return ORIGINAL(t, globalns, localns, module, fullname)
 
