@@ -24,6 +24,7 @@ from microgrid.program.batched import Batched as Batched
 from microgrid.program.program import Program as Program
 from microgrid.program.text.listing import Listing as Listing
 from microgrid.views.explanation import Explanation as Explanation
+from microgrid.views.explanation import ForwardExplanation as ForwardExplanation
 from microgrid.views.explanation import Paths as Paths
 from microgrid.views.formula import Formula as Formula
 from microgrid.views.picture import Picture as Picture
