@@ -19,7 +19,6 @@ from microgrid.course.question import Verdict as Verdict
 from microgrid.course.worksheets.marks import ClassMarks as ClassMarks
 from microgrid.course.worksheets.marks import Mark as Mark
 from microgrid.course.worksheets.marks import Marks as Marks
-from microgrid.course.worksheets.problem import Problem as Problem
 from microgrid.course.worksheets.sheet import Worksheet as Worksheet
 from microgrid.matrices.claims import Counterexample as Counterexample
 from microgrid.matrices.equations import Derivation as Derivation

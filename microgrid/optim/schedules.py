@@ -72,8 +72,8 @@ class exponential(Checked):
 class step_decay(Checked):
     """start, multiplied by factor after every `every` steps.
 
-    >>> [step_decay(1.0, 0.5, every=2)(k) for k in (0, 1, 2)]
-    [1.0, 1.0, 0.5]
+    >>> [step_decay(1.0, 0.5, every=10)(k) for k in (0, 9, 10, 25)]
+    [1.0, 1.0, 0.5, 0.25]
     """
 
     start: float
@@ -90,8 +90,8 @@ class cosine(Checked):
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts.
 
-    >>> [round(cosine(1.0, steps=4)(k), 2) for k in range(5)]
-    [1.0, 0.85, 0.5, 0.15, 0.0]
+    >>> [round(cosine(1.0, steps=6, warmup=2)(k), 3) for k in range(7)]
+    [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
     start: float
