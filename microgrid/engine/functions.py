@@ -137,7 +137,8 @@ def class_number(target: Any, classes: int) -> int:
             "nn.one_hot makes rows of class numbers, which a recorded program needs"
         )
     if not 0 <= number < classes:
-        raise TargetError(f"target {target} is out of range for {classes} logits")
+        last = classes - 1
+        raise TargetError(f"target {target} is out of range for {classes} logits: 0 to {last}")
     return int(number)
 
 

@@ -73,7 +73,7 @@ FOREIGN: dict[str, dict[str, str]] = {
     },
     "Value": {
         "numpy tolist": "write v.data, or mg.values(A) of an array",
-        "requires_grad requires_grad_": "every Value has a gradient; v.detach() ends its path",
+        "requires_grad requires_grad_": "every Value has one; mg.stop_gradient(v) ends its path",
         "retain_grad": "every node keeps its v.grad",
         "grad_fn _op": "write v.op",
         "_prev": "write v.parents",
@@ -174,14 +174,7 @@ class UnknownKeyError(MicrogridError, KeyError):
     microgrid.engine.hints.UnknownKeyError: a history has no 'los': there are loss...
     """
 
-    def __init__(self, what: str, key: Any, keys: Iterable[str]) -> None:
-        super().__init__(what, key, keys := list(keys))
-        near = get_close_matches(str(key), keys, 3, 0.6)
-        names = [*near, *[k for k in keys if k not in near]]
-        self.said = f"{what} {key!r}: there are {', '.join(names[:12])}{', …' * (len(names) > 12)}"
-
-    def __str__(self) -> str:
-        return self.said
+    __str__ = Exception.__str__  # a KeyError shows its key
 
 
 def hint(owner: Any, name: str) -> str:
@@ -206,6 +199,13 @@ def foreign(home: str, name: str) -> str:
     return next(
         (told for names, told in FOREIGN.get(home, {}).items() if name in names.split()), ""
     )
+
+
+def no_key(what: str, key: Any, keys: Iterable[str]) -> UnknownKeyError:
+    """The error for a key that a table, in these words, does not have."""
+    near = get_close_matches(str(key), keys := list(keys), 3, 0.6)
+    names = [*near, *[k for k in keys if k not in near]]
+    return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(names)}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

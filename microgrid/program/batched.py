@@ -36,7 +36,9 @@ class Batched(Hinted):
         count = len(signature.names)
         axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
         if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
+            raise ShapeError(
+                f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
+            )
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
         if len(axes) != count:
