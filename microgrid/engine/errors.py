@@ -204,7 +204,7 @@ class TargetError(MicrogridError, IndexError, ValueError):
     >>> mg.cross_entropy([1.0, 2.0], 2)
     Traceback (most recent call last):
         ...
-    microgrid.engine.errors.TargetError: target 2 is out of range for 2 logits...
+    microgrid.engine.errors.TargetError: target 2 is out of range for 2 logits: 0 to 1
     """
 
 
