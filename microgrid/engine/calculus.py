@@ -17,7 +17,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import direction, whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.trees import branch, outline, shape_of
+from microgrid.engine.trees import branch, ordered_leaves, outline, shape_of
 from microgrid.engine.trees import tree_leaves as tree_leaves
 from microgrid.engine.trees import tree_map as tree_map
 from microgrid.engine.value import Constant, Value, accumulate, peek, seed, sent, topological
@@ -269,12 +269,18 @@ def scalar(y: Any) -> Value:
     return Constant(y)  # a constant function
 
 
-def same_form(name: str, direction: Any, x: Any) -> None:
-    """ShapeError unless a direction has the form of what it moves; lists may stand for arrays."""
-    if outline(direction) != outline(x):
+def direction_of(name: str, direction: Any, x: Any) -> list[Any]:
+    """The leaves of a direction in the order of those of x, which it moves.
+
+    A model's own parameters are numbers. ShapeError unless it has the form of x, in which lists
+    may stand for arrays.
+    """
+    form = outline(x)
+    if outline(direction) != form:
         raise ShapeError(
             f"{name} has the form of what it moves, got {shape_of(direction)} beside {shape_of(x)}"
         )
+    return ordered_leaves(form, direction, lambda v: v if is_computed(v) else peek(v))
 
 
 class Derived:
@@ -482,12 +488,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     refuse_node("jvp", f)
     arguments_of_jvp(primals, tangents)
-    same_form("jvp: a tangent", list(tangents), list(primals))
+    speeds = direction_of("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range_of(primals))
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
     nested = holds_value(tangents) or made.is_nested(*outputs)
-    seeds = dict(zip(tree_leaves(made.own), numbers_of(tangents)))
+    seeds = dict(zip(tree_leaves(made.own), speeds))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
 
@@ -520,8 +526,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     nested = made.is_nested(*outputs)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
-        same_form("vjp: the upstream gradient", upstream, y)
-        root = scalar(dot(numbers_of(upstream), outputs))
+        root = scalar(dot(direction_of("vjp: the upstream gradient", upstream, y), outputs))
         found = gradients(root, made.own, create_graph=nested or holds_value(upstream))
         return tuple(found)
 
@@ -530,8 +535,3 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
 
 def range_of(args: Sequence[Any]) -> tuple[int, ...]:
     return tuple(range(len(args)))
-
-
-def numbers_of(xs: Any) -> list[Any]:
-    """The leaves of a direction; a model's own parameters are numbers."""
-    return tree_leaves(xs, lambda v: v if is_computed(v) else peek(v))
