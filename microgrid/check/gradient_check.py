@@ -8,17 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.engine.calculus import (
-    Argnums,
-    Call,
-    gradients,
-    positions,
-    scalar,
-    tree_leaves,
-    variables,
-)
+from microgrid.engine.arguments import Argnums, Call, positions, scalar, variables
+from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import MicrogridError, describe
 from microgrid.engine.slopes import NO_PATH
+from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import Table, short, table
 
@@ -145,7 +139,7 @@ def gradcheck(
     >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
     ok
     """
-    places = positions(tuple(range(len(args))) if argnums is None else argnums, len(args))
+    places = positions(range(len(args)) if argnums is None else argnums, len(args))
     made = Call(f, args, keywords, places)
     root, leaves = scalar(made.y), tree_leaves(made.own)
     entries = []

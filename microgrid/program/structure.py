@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable, is_computed, scalar
+from microgrid.engine.arguments import Variable, is_computed, scalar
 from microgrid.engine.errors import NumberError, RangeError, ShapeError, shown
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
 from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable
+from microgrid.engine.arguments import Variable
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.recorder import other_thread_recorders, recorder
 from microgrid.engine.value import Constant, Value, topological

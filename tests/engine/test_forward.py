@@ -15,7 +15,7 @@ import microgrid as mg
 import microgrid.engine.forward
 from microgrid import Value, grad, gradients, hvp, jacobian, jvp, nn, partials, tangents, vjp
 from microgrid.engine import ops
-from microgrid.engine.calculus import holds_value
+from microgrid.engine.arguments import holds_value
 from microgrid.engine.forward import push_forward
 from microgrid.engine.trees import outline, tree_leaves, tree_map
 from microgrid.program.tracing import BranchError
