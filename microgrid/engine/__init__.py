@@ -20,6 +20,7 @@ in sums of your own, terms of either sign may cancel, as among all floats. Where
 infinite, a higher derivative is the one-sided limit or nan.
 """
 
+from microgrid.engine import conditions as conditions  # gives Value its comparisons
 from microgrid.engine import functions as functions  # gives Value its methods
 from microgrid.engine import pickling as pickling  # makes graphs picklable
 from microgrid.engine import ufuncs as ufuncs  # makes NumPy's functions ours

@@ -14,6 +14,7 @@ from microgrid.engine.calculus import Variable
 from microgrid.engine.errors import RangeError, ShapeError
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
 from microgrid.engine.value import Value, peek
+from microgrid.program.recorded_array import as_array
 from microgrid.program.tape import Floats
 from microgrid.views.wording import subscripted
 
@@ -168,7 +169,7 @@ def new_leaves(x: Any, name: str) -> tuple[Any, list[Value]]:
     entries = list(indexed(x, ()))
     comma = "," if max([i for index, _ in entries for i in index], default=0) > 8 else ""
     leaves = [new_leaf(y, subscripted(name, index, comma)) for index, y in entries]
-    return structure_of(x).unflatten(np.array(leaves, dtype=object)), leaves
+    return structure_of(x).unflatten(as_array(np.array(leaves, dtype=object))), leaves
 
 
 def indexed(x: Any, index: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
