@@ -21,7 +21,10 @@ from microgrid.engine.calculus import (
     hessian,
     hvp,
     jacobian,
+    jvp,
+    tangents,
     value_and_grad,
+    vjp,
 )
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, custom_op
@@ -67,6 +70,7 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jvp",
     "latex",
     "matrix",
     "nn",
@@ -76,7 +80,9 @@ __all__ = [
     "record",
     "scope",
     "steps",
+    "tangents",
     "value_and_grad",
     "values",
+    "vjp",
     *FUNCTIONS,
 ]

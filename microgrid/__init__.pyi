@@ -24,7 +24,10 @@ from microgrid.engine.calculus import gradients as gradients
 from microgrid.engine.calculus import hessian as hessian
 from microgrid.engine.calculus import hvp as hvp
 from microgrid.engine.calculus import jacobian as jacobian
+from microgrid.engine.calculus import jvp as jvp
+from microgrid.engine.calculus import tangents as tangents
 from microgrid.engine.calculus import value_and_grad as value_and_grad
+from microgrid.engine.calculus import vjp as vjp
 from microgrid.engine.errors import MicrogridError as MicrogridError
 from microgrid.engine.functions import custom_op as custom_op
 from microgrid.engine.labels import scope as scope
@@ -172,4 +175,4 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float: ...
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...
 
-__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'custom_op', 'derivative', 'derive', 'draw', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'record', 'scope', 'steps', 'value_and_grad', 'values', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']
+__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'custom_op', 'derivative', 'derive', 'draw', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'record', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']

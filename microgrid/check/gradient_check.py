@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.engine.calculus import copied, gradients, refuse_set, scalar, tree_leaves, variables
+from microgrid.engine.calculus import (
+    Argnums,
+    Call,
+    gradients,
+    positions,
+    scalar,
+    tree_leaves,
+    variables,
+)
 from microgrid.engine.errors import MicrogridError, describe
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
@@ -100,35 +108,42 @@ def bar(error: float) -> str:
     return "" if not error > 0 else "#" * max(0, min(30, 17 + round(math.log10(error))))
 
 
-def gradcheck(f: Callable[..., Any], *args: Any) -> GradientReport:
-    """Compare ∂f/∂(every number of args) with central differences over a range of steps.
+def gradcheck(
+    f: Callable[..., Any], *args: Any, argnums: Argnums | None = None, **keywords: Any
+) -> GradientReport:
+    """Compare ∂f/∂(every number of args[argnums]) with central differences over a range of steps.
 
-    Arguments are numbers, nested lists or arrays, and f returns one Value. The report has `ok`,
-    `worst`, one entry per number with the curve of errors over the steps, the operations with a
-    kink within the step, and the first node whose own local gradient is wrong.
+    Arguments and keywords are those of `value_and_grad`, and f returns one Value; with
+    `argnums=None` all arguments are moved. The report has `ok`, `worst`, one entry per number with
+    the curve of errors over the steps, the operations with a kink within the step, and the first
+    node whose own local gradient is wrong.
 
     >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
     ok
     """
-    inputs = [variables(arg) for arg in args]
-    root = scalar(f(*copied(inputs)))  # f may change the containers that it gets
-    refuse_set(inputs)
-    leaves = tree_leaves(inputs)
+    places = positions(tuple(range(len(args))) if argnums is None else argnums, len(args))
+    made = Call(f, args, keywords, places)
+    root, leaves = scalar(made.y), tree_leaves(made.own)
     entries = []
     for i, gradient in enumerate(gradients(root, leaves)):
         name = f"argument {i + 1}" if len(leaves) > 1 else "argument"
-        entries.append(entry(name, float(gradient), partial(moved, f, args, i), leaves[i]))
+        f_of = partial(moved, partial(f, **keywords), args, places, i)
+        entries.append(entry(name, float(gradient), f_of, leaves[i]))
     step = max((e.step * max(1.0, abs(x.data)) for e, x in zip(entries, leaves)), default=0.0)
     return GradientReport(entries, kinks_within(root, leaves, step), first_wrong(root))
 
 
-def moved(f: Callable[..., Any], args: Sequence[Any], which: int, by: float) -> float:
-    """f with the which-th number of its arguments moved; nan where f has no value there."""
-    inputs = [variables(arg) for arg in args]
-    leaf = tree_leaves(inputs)[which]
+def moved(
+    f: Callable[..., Any], args: Sequence[Any], places: Sequence[int], which: int, by: float
+) -> float:
+    """f with the which-th number of some arguments moved; nan where f has no value there."""
+    given, own = list(args), variables([args[k] for k in places])
+    leaf = tree_leaves(own)[which]
     leaf.data = float(leaf.data) + by
+    for k, x in zip(places, own):
+        given[k] = x
     try:
-        return float(scalar(f(*inputs)).data)
+        return float(scalar(f(*given)).data)
     except (MicrogridError, ArithmeticError, ValueError):
         return math.nan
 

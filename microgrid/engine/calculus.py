@@ -8,27 +8,36 @@ from types import MethodType
 from typing import Any
 
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
+from microgrid.engine.forward import order_of, push_forward
 from microgrid.engine.functions import dot
-from microgrid.engine.guards import as_floats, is_real, refuse_foreign
+from microgrid.engine.guards import is_real
 from microgrid.engine.numeric import like
 from microgrid.engine.ops import identity
+from microgrid.engine.renamed import renamed
 from microgrid.engine.rules import MaskedUpstream
-from microgrid.engine.settings import whole
+from microgrid.engine.settings import direction, whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.value import Constant, Value, accumulate, seed, sent, topological
+from microgrid.engine.trees import branch, outline, shape_of
+from microgrid.engine.trees import tree_leaves as tree_leaves
+from microgrid.engine.trees import tree_map as tree_map
+from microgrid.engine.value import Constant, Value, accumulate, peek, seed, sent, topological
 
 Function = Callable[..., Any]
+Argnums = int | Sequence[int]
+
+
+# Of nodes
 
 
 def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     """∂root/∂v, without changing any node.
 
     With `wrt=None` a dict from every node of the graph to its gradient; else the gradients in the
-    shape of `wrt`: one Value, nested lists, or an array of Values. A node that root does not
-    depend on has gradient zero. With `create_graph` the gradients are Values, which can be
+    form of `wrt`: one Value, nested lists, a dict, an array of Values, a model. A node that root
+    does not depend on has gradient zero. With `create_graph` the gradients are Values, which can be
     differentiated in turn; otherwise numbers of the kind of the data. GraphError where data was
     set since the forward pass: with `create_graph` also behind the side of a `where` that is not
-    selected, since the graph holds for all data.
+    selected, since the graph holds for all data. The other direction is `tangents`.
 
     >>> x = Value(2.0)
     >>> dy, = gradients(x * x * x, [x], create_graph=True)
@@ -55,43 +64,64 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     return tree_map(of, wrt)
 
 
-def tree_map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """f of every number or Value in nested lists or an array, in the same shape.
+def tangents(root: Any, seeds: Mapping[Value, Any], create_graph: bool = False) -> dict[Value, Any]:
+    """How fast every node of root's graph moves while some nodes move at the speed of their seeds.
 
-    What is an array elsewhere (a Series, a tensor) comes back as an array of NumPy.
+    A dict from every node to its tangent Σ ∂node/∂x · seed of x, in one pass in the order of the
+    forward pass; no node is changed. `root` is a Value, or several in any form. What does not
+    depend on the seeds has tangent zero. With `create_graph` the tangents are Values, and seeds may
+    be; otherwise numbers of the kind of the data. GraphError where data was set since the forward
+    pass. The other direction is `gradients`.
+
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> tangents(y, {x: 1})[y]
+    6.0
     """
-    shape = getattr(xs, "shape", None)
-    if shape:
-        import numpy as np
-
-        entries = np.asarray(refuse_foreign(xs))
-        results = np.empty(entries.size, dtype=object)
-        results[:] = [f(x) for x in entries.ravel()]
-        return as_floats(results).reshape(shape)
-    if isinstance(xs, list | tuple):
-        return getattr(xs, "_make", type(xs))(tree_map(f, x) for x in xs)
-    if isinstance(xs, Mapping):
-        raise NumberError(
-            f"arguments are numbers, nested lists and arrays, got {type(xs).__name__}: hand over "
-            "list(d.values())"
-        )
-    return f(xs.item() if shape == () and hasattr(xs, "dtype") and xs.dtype == object else xs)
+    outputs = tree_leaves(root)
+    for v in [*outputs, *seeds]:
+        if not isinstance(v, Value):
+            raise NumberError(f"tangents are of Values, got {type(v).__name__} {v!r}")
+    order = order_of(outputs)
+    found = pushed(order, seeds, create_graph)
+    return {v: found(v) for v in order if not isinstance(v, Constant)}
 
 
-def tree_leaves(xs: Any) -> list[Any]:
-    """The numbers or Values of nested lists or an array, row by row."""
-    found: list[Any] = []
-    tree_map(found.append, xs)
-    return found
+def pushed(
+    order: list[Value], seeds: Mapping[Value, Any], create_graph: bool
+) -> Callable[[Value], Any]:
+    """The tangents of a topological order, as a function of its nodes."""
+
+    def started(v: Value, speed: Any) -> Any:
+        return speed if create_graph and isinstance(speed, Value) else seed(v, speed)
+
+    moved = push_forward(order, {v: started(v, x) for v, x in seeds.items()}, create_graph)
+
+    def of(v: Value) -> Any:
+        speed: Any = moved.get(v, like(v, 0))
+        return Constant(speed) if create_graph and not isinstance(speed, Value) else speed
+
+    return of
 
 
-def outline(xs: Any) -> Any:
-    """Nested lists or an array as nested lists with None for each number."""
-    if getattr(xs, "shape", None):
-        import numpy as np
+def jacobian_rows(
+    outputs: Sequence[Value], inputs: Sequence[Value], mode: str | None = None,
+    create_graph: bool = False,
+) -> list[list[Any]]:  # fmt: skip
+    """∂output/∂input of existing nodes: a row for each output, a column for each input.
 
-        return np.empty(xs.shape, dtype=object).tolist()
-    return [outline(x) for x in xs] if isinstance(xs, list | tuple) else None
+    Forward mode takes a pass for each input, reverse mode one for each output; None takes the
+    fewer, and reverse mode where they are as many.
+    """
+    fewer = "forward" if len(inputs) < len(outputs) else "reverse"
+    if (fewer if mode is None else direction(mode)) == "reverse":
+        return [gradients(y, list(inputs), create_graph) for y in outputs]
+    order = order_of(outputs)
+    columns = [list(map(pushed(order, {x: 1}, create_graph), outputs)) for x in inputs]
+    return [[column[i] for column in columns] for i in range(len(outputs))]
+
+
+# Of functions: their arguments become variables
 
 
 class Variable(Value):
@@ -105,23 +135,96 @@ class Variable(Value):
 
 
 def variables(xs: Any) -> Any:
-    """New nodes with the numbers of xs: leaves, or copies that stay connected to given Values."""
-    return tree_map(lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs)
+    """New nodes with the numbers of xs: leaves, or copies that stay connected to given Values.
 
-
-def call(f: Function, args: Sequence[Any], k: int, own: Any) -> Any:
-    """f(*args) with the new variables `own` as the k-th argument.
-
-    They come in a container that f may change in place: `own` stays as it is.
+    A model's own parameters are its numbers: only those that were computed stay connected.
     """
-    try:
-        y = f(*args[:k], copied(own), *args[k + 1 :])
-    finally:
-        for x in tree_leaves(own):
-            if type(x) is Variable:
-                x.active = False
-    refuse_set(own)
-    return y
+
+    def of_parameter(v: Value) -> Value:
+        new = identity(v) if is_computed(v) else Variable(peek(v))
+        new._label = v._label
+        return new
+
+    return tree_map(
+        lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs, of_parameter
+    )
+
+
+def is_computed(v: Value) -> bool:
+    """Whether a parameter of a model is more than a number: a result, or a variable in use."""
+    return v.op is not None or is_active(v)
+
+
+def is_active(v: Value) -> bool:
+    return type(v) is Variable and v.active
+
+
+def holds_value(xs: Any) -> bool:
+    """Whether a Value is among the arguments of a function, which may be anything."""
+    if isinstance(xs, Value):
+        return True
+    if getattr(xs, "shape", None):
+        import numpy as np
+
+        array = np.asarray(xs) if hasattr(xs, "__array_ufunc__") else np.zeros(0)
+        return array.dtype.kind == "O" and any(isinstance(x, Value) for x in array.ravel().tolist())
+    found = branch(xs)
+    if found is None:
+        return False
+    return any(map(is_computed if found.is_model else holds_value, found.parts))
+
+
+class Call:
+    """One call of a function with new variables in the place of some of its arguments.
+
+    They come in containers that f may change in place: `own`, a form for each of the `argnums`,
+    stays as it is.
+    """
+
+    def __init__(
+        self, f: Function, args: Sequence[Any], keywords: Mapping[str, Any], argnums: Argnums
+    ) -> None:
+        places, given = positions(argnums, len(args)), list(args)
+        self.own = variables([args[k] for k in places])
+        for k, x in zip(places, self.own):
+            given[k] = copied(x)
+        self.outside = holds_value([*args, *keywords.values()])
+        try:
+            self.y = f(*given, **keywords)
+        finally:
+            for v in tree_leaves(self.own):
+                if type(v) is Variable:
+                    v.active = False
+        refuse_set(self.own)
+
+    def is_nested(self, *outputs: Value) -> bool:
+        """Whether an outer call differentiates the outputs, too: their derivatives are Values then.
+
+        They depend on Values in the arguments, or on a variable of a call that is still running,
+        like the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
+        """
+        return self.outside or any(map(is_active, order_of(outputs)))
+
+
+def positions(argnums: Argnums, count: int) -> list[int]:
+    """The arguments that are asked for, counted from 0; ArgumentError where there is none."""
+    for k in (found := list(listed(argnums))):
+        if not -count <= k < count:
+            has = f"{count} argument{'s' * (count != 1)}"
+            raise ArgumentError(f"argnums={argnums!r}: the function has been given {has}")
+    return [k % count for k in found]
+
+
+def listed(argnums: Argnums) -> tuple[int, ...]:
+    """An int or several as a tuple; ArgumentError for anything else."""
+    several = argnums if isinstance(argnums, list | tuple) else [argnums]
+    told = "argnums is an int or a tuple of ints: each"
+    return tuple([whole(told, k, error=ArgumentError) for k in several])
+
+
+def as_asked(found: Sequence[Any], argnums: Argnums) -> Any:
+    """A tuple where argnums are several, else the only one."""
+    return tuple(found) if isinstance(argnums, list | tuple) else found[0]
 
 
 def refuse_set(own: Any) -> None:
@@ -132,7 +235,7 @@ def refuse_set(own: Any) -> None:
 
 
 def copied(xs: Any) -> Any:
-    """The same numbers or nodes in lists and arrays of their own."""
+    """The same numbers or nodes in containers of their own."""
     return tree_map(lambda x: x, xs)
 
 
@@ -144,30 +247,19 @@ def scalar(y: Any) -> Value:
         raise NumberError("the function returned None: does it end in return?")
     if hasattr(y, "dtype") and y.shape == ():  # an array without axes
         return scalar(y.item())
-    if hasattr(y, "shape") or isinstance(y, list | tuple):
-        raise GraphError(f"the function returned {type(y).__name__}, not one number; see jacobian")
+    if branch(y):
+        raise GraphError(
+            f"the function returned {type(y).__name__}, not one number; see jacobian and vjp"
+        )
     return Constant(y)  # a constant function
 
 
-def is_nested(y: Value, args: Any) -> bool:
-    """Whether y is differentiated by an outer call, too: then its derivative must be a Value.
-
-    It depends on Values in the arguments, or on a variable of a call that is still running, like
-    the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
-    """
-    return holds_value(args) or any(type(v) is Variable and v.active for v in topological(y))
-
-
-def holds_value(x: Any) -> bool:
-    """Whether a Value is among the arguments of a function, which may be anything."""
-    if isinstance(x, Mapping):
-        x = list(x.values())
-    elif getattr(x, "shape", None) and hasattr(x, "__array_ufunc__"):
-        import numpy as np
-
-        array = np.asarray(x)
-        x = array.ravel().tolist() if array.dtype.kind == "O" else []
-    return any(map(holds_value, x)) if isinstance(x, list | tuple) else isinstance(x, Value)
+def same_form(name: str, direction: Any, x: Any) -> None:
+    """ShapeError unless a direction has the form of what it moves; lists may stand for arrays."""
+    if outline(direction) != outline(x):
+        raise ShapeError(
+            f"{name} has the form of what it moves, got {shape_of(direction)} beside {shape_of(x)}"
+        )
 
 
 class Derived:
@@ -175,21 +267,13 @@ class Derived:
 
     def __init__(self, rule: Function, f: Any, *options: Any) -> None:
         name = rule.__name__.removesuffix("_of")
-        if not callable(f):
-            raise NumberError(
-                f"{name} takes a function, got {f!r:.60}; for a node there is gradients(y, [x])"
-            )
+        refuse_node(name, f)
         self.__name__ = name
         update_wrapper(self, f)
         self.rule, self.name, self.f, self.options = rule, name, f, options
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        if keywords:
-            raise NumberError(
-                f"{self!r} passes no keywords on: bind them, like {self.name}(lambda x: f(x, "
-                f"{next(iter(keywords))}=…))"
-            )
-        return self.rule(self.f, *self.options, *args)
+        return self.rule(self.f, *self.options, args, keywords)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else MethodType(self, owner)
@@ -198,43 +282,63 @@ class Derived:
         return f"{self.name}({getattr(self.f, '__name__', self.f)})"
 
 
-def value_and_grad(f: Function, argnum: int = 0) -> Function:
-    """The function (*args) ↦ (f(*args), ∂f/∂args[argnum]), the latter in that argument's shape.
+def refuse_node(name: str, f: Any) -> None:
+    """NumberError for what is no function."""
+    if not callable(f):
+        raise NumberError(
+            f"{name} takes a function, got {f!r:.60}; for a node there is gradients(y, [x])"
+        )
 
-    Arguments are numbers, nested lists or arrays; f returns one Value, and may change what it gets
-    in place. On Values, and inside of another derivative, the results are Values: so grad nests.
+
+@renamed(argnum="argnums")
+def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+    """The function (*args) ↦ (f(*args), ∂f/∂args[argnums]), the latter in that argument's form.
+
+    Arguments are numbers, arrays, lists, tuples, dicts, or models of `nn`, nested as one likes;
+    the gradient of a model is a model whose parameters are the gradients. Several `argnums` give a
+    tuple. Keywords are passed on to f, which returns one Value, and may change what it gets in
+    place. On Values, and inside of another derivative, the results are Values: so grad nests.
+    ArgumentError where there is no such argument, GraphError where f returns several numbers (see
+    `jacobian` and `vjp`).
 
     >>> value_and_grad(lambda x, y: x * y)(2.0, 3.0)
     (6.0, 3.0)
+    >>> value_and_grad(lambda p: p["w"] * p["x"])({"w": 2.0, "x": 3.0})
+    (6.0, {'w': 3.0, 'x': 2.0})
     """
-    return Derived(value_and_grad_of, f, whole("argnum", argnum, error=ArgumentError))
+    listed(argnums)
+    return Derived(value_and_grad_of, f, argnums)
 
 
-def value_and_grad_of(f: Function, argnum: int, *args: Any) -> tuple[Any, Any]:
-    if not -len(args) <= argnum < len(args):
-        raise ArgumentError(f"argnum {argnum}: the function has been given {len(args)} arguments")
-    k = argnum % len(args)
-    x = variables(args[k])
-    y = scalar(call(f, args, k, x))
-    nested = is_nested(y, args)
-    return (y if nested else y.data), gradients(y, x, create_graph=nested)
+def value_and_grad_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> tuple[Any, Any]:
+    made = Call(f, args, keywords, argnums)
+    y = scalar(made.y)
+    nested = made.is_nested(y)
+    found = gradients(y, made.own, create_graph=nested)
+    return (y if nested else y.data), as_asked(found, argnums)
 
 
-def grad(f: Function, argnum: int = 0) -> Function:
-    """The function (*args) ↦ ∂f/∂args[argnum], in that argument's shape; it nests.
+@renamed(argnum="argnums")
+def grad(f: Function, argnums: Argnums = 0) -> Function:
+    """The function (*args) ↦ ∂f/∂args[argnums], in that argument's form; it nests.
+
+    Arguments, keywords and errors are those of `value_and_grad`.
 
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
+    >>> grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+    (3.0, 2.0)
     """
-    return Derived(grad_of, f, whole("argnum", argnum, error=ArgumentError))
+    listed(argnums)
+    return Derived(grad_of, f, argnums)
 
 
-def grad_of(f: Function, argnum: int, *args: Any) -> Any:
-    return value_and_grad_of(f, argnum, *args)[1]
+def grad_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
+    return value_and_grad_of(f, argnums, args, keywords)[1]
 
 
 def derivative(f: Function, n: int = 1) -> Function:
-    """The n-th derivative of a function of one number.
+    """The n-th derivative of a function of one number; keywords are passed on to f.
 
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
@@ -244,86 +348,155 @@ def derivative(f: Function, n: int = 1) -> Function:
     return Derived(derivative_of, f, n)
 
 
-def derivative_of(f: Function, n: int, *args: Any) -> Any:
-    x = only("derivative", args)
+def derivative_of(f: Function, n: int, args: Any, keywords: Any) -> Any:
+    if len(args) != 1:
+        raise ArgumentError(
+            f"derivative is of functions of one number, got {len(args)} arguments: bind the others,"
+            " like derivative(lambda x: f(x, 2.0)), or see grad"
+        )
+    x = args[0]
     if not (is_real(x) or isinstance(x, Value)):
         raise NumberError(f"derivative is of functions of one number, got {x!r:.60}; see jacobian")
-    variable = variables(x)
-    y = scalar(call(f, [x], 0, variable))
+    made = Call(f, args, keywords, 0)
+    y = scalar(made.y)
     for _ in range(n):
-        y = gradients(y, variable, create_graph=True)
-    return y if is_nested(y, [x]) else y.data
+        y = gradients(y, made.own[0], create_graph=True)
+    return y if made.is_nested(y) else y.data
 
 
-def jacobian(f: Function) -> Function:
-    """The function x ↦ the matrix ∂f/∂x in floats: a row per output, a column per input.
+def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Function:
+    """The function (*args) ↦ the matrix ∂f/∂args[argnums]: a row per output, a column per input.
 
-    x and f(x) may be numbers, nested lists or arrays; both are flattened row by row. Inside of
-    another derivative the entries are Values.
+    The argument and f's result may have any form; both are flattened row by row. Several `argnums`
+    give a tuple of matrices. `mode="forward"` fills a column in each pass, `mode="reverse"` a row;
+    None takes the fewer passes. The entries are floats, inside of another derivative Values.
+    Keywords and errors are those of `value_and_grad`.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0]).tolist()
     [[3.0, 2.0], [1.0, 1.0]]
     """
-    return Derived(jacobian_of, f)
+    listed(argnums)
+    return Derived(jacobian_of, f, argnums, mode if mode is None else direction(mode))
 
 
-def jacobian_of(f: Function, *args: Any) -> Any:
+def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keywords: Any) -> Any:
     import numpy as np
 
-    x = only("jacobian", args)
-    inputs = variables(x)
-    outputs = [scalar(y) for y in tree_leaves(call(f, args, 0, inputs))]
-    nested = any(is_nested(y, args) for y in outputs)
-    rows = [tree_leaves(gradients(y, inputs, create_graph=nested)) for y in outputs]
-    return np.array(rows, dtype=object if nested else float).reshape(
-        len(rows), len(tree_leaves(inputs))
-    )
+    made = Call(f, args, keywords, argnums)
+    outputs = [scalar(y) for y in tree_leaves(made.y)]
+    nested = made.is_nested(*outputs)
+    inputs = tree_leaves(made.own)
+    rows = jacobian_rows(outputs, inputs, mode, create_graph=nested)
+    matrix = np.array(rows, dtype=object if nested else float).reshape(len(outputs), len(inputs))
+    ends = np.cumsum([len(tree_leaves(x)) for x in made.own])
+    return as_asked(np.split(matrix, ends[:-1], axis=1), argnums)
 
 
-def hessian(f: Function) -> Function:
-    """The function x ↦ the matrix ∂²f/∂x∂x in floats, with x flattened row by row.
+def hessian(f: Function, argnums: Argnums = 0) -> Function:
+    """The function (*args) ↦ the matrix ∂²f/∂x∂x in floats, x being args[argnums] flattened.
+
+    For several `argnums` x holds the entries of all, one argument after the other: one matrix.
+    Keywords and errors are those of `value_and_grad`.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0]).tolist()
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    return Derived(hessian_of, f)
+    listed(argnums)
+    return Derived(hessian_of, f, argnums)
 
 
-def hessian_of(f: Function, *args: Any) -> Any:
-    return jacobian_of(grad(f), only("hessian", args))
+def hessian_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
+    import numpy as np
+
+    several = listed(argnums)
+    return np.hstack(jacobian_of(grad(f, several), several, "reverse", args, keywords))
 
 
-def hvp(f: Function) -> Function:
-    """The function (x, v) ↦ (∂²f/∂x∂x) v in the shape of x, without the matrix.
+def hvp(f: Function, argnums: Argnums = 0) -> Function:
+    """The function (*args, v) ↦ (∂²f/∂x∂x) v in the form of x = args[argnums], without the matrix.
+
+    The direction v, which stands last, has the form of x, for several `argnums` a tuple of such.
+    It is one forward pass over the backward pass: the tangent of the gradient.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
     """
-    return Derived(hvp_of, f)
+    listed(argnums)
+    return Derived(hvp_of, f, argnums)
 
 
-def hvp_of(f: Function, *args: Any) -> Any:
-    if len(args) != 2:
+def hvp_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
+    if len(args) < 2:
         raise ShapeError(f"hvp takes a point x and a direction v, got {len(args)} arguments")
-    x, v = args
-    if outline(x) != outline(v):
-        raise ShapeError(f"hvp: v has the shape of x, got {shape_of(v)} beside {shape_of(x)}")
-    return grad(lambda x, v: dot(tree_leaves(grad(f)(x)), tree_leaves(v)))(x, v)
+    *point, v = args
+    places, slope = positions(argnums, len(point)), grad(f, argnums)
+
+    def moved(*own: Any) -> Any:
+        return slope(*[own[places.index(k)] if k in places else x for k, x in enumerate(point)],
+                     **keywords)  # fmt: skip
+
+    several = isinstance(argnums, list | tuple)
+    return jvp(moved, [point[k] for k in places], v if several else [v])[1]
 
 
-def only(name: str, args: Sequence[Any]) -> Any:
-    """The one argument of a function; ArgumentError if there are others."""
-    if len(args) != 1:
-        listed = f": put them into one list, like {name}(lambda v: f(*v))([x, y])" if args else ""
-        raise ArgumentError(f"{name} is of functions of one argument, got {len(args)}{listed}")
-    return args[0]
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """f(*primals), and how fast it moves where the arguments move at the speed of the tangents.
+
+    The product of the Jacobian with a direction, in one pass forward: forward mode. `primals` is a
+    tuple of arguments as `value_and_grad` takes them, `tangents` a tuple of as many in the same
+    forms. Both results have the form of what f returns. On Values, and inside of another
+    derivative, they are Values: so jvp nests. ShapeError where the forms differ.
+
+    >>> jvp(lambda x, y: [x * y, x + y], (2.0, 3.0), (1.0, 0.0))
+    ([6.0, 5.0], [3.0, 1.0])
+    """
+    refuse_node("jvp", f)
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, list | tuple):
+            raise ArgumentError(
+                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
+                f"like (x,), got {given!r:.60}"
+            )
+    same_form("jvp: a tangent", list(tangents), list(primals))
+    made = Call(f, primals, {}, range_of(primals))
+    y = tree_map(scalar, made.y)
+    outputs = tree_leaves(y)
+    nested = holds_value(tangents) or made.is_nested(*outputs)
+    seeds = dict(zip(tree_leaves(made.own), numbers_of(tangents)))
+    moved = pushed(order_of(outputs), seeds, nested)
+    return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
 
 
-def shape_of(x: Any) -> str:
-    """The form of an argument in words."""
-    if getattr(x, "shape", None):
-        return f"shape {tuple(x.shape)}"
-    if not isinstance(x, list | tuple):
-        return "a number"
-    nested = any(isinstance(y, list | tuple) or getattr(y, "shape", None) for y in x)
-    return f"[{', '.join(map(shape_of, x))}]" if nested else f"a list of {len(x)}"
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """f(*primals), and the pullback: the function of upstream gradients that goes backward.
+
+    The pullback takes an upstream gradient in the form of what f returned, and gives a tuple with
+    the gradient of upstream · f with respect to each argument, in its form: the product of a row
+    with the Jacobian. It may be called any number of times. ShapeError where the forms differ.
+
+    >>> value, pullback = vjp(lambda x, y: [x * y, x + y], 2.0, 3.0)
+    >>> value, pullback([1.0, 0.0]), pullback([0.0, 1.0])
+    ([6.0, 5.0], (3.0, 2.0), (1.0, 1.0))
+    """
+    refuse_node("vjp", f)
+    made = Call(f, primals, {}, range_of(primals))
+    y = tree_map(scalar, made.y)
+    outputs = tree_leaves(y)
+    nested = made.is_nested(*outputs)
+
+    def pullback(upstream: Any) -> tuple[Any, ...]:
+        same_form("vjp: the upstream gradient", upstream, y)
+        root = scalar(dot(numbers_of(upstream), outputs))
+        found = gradients(root, made.own, create_graph=nested or holds_value(upstream))
+        return tuple(found)
+
+    return tree_map(lambda v: v if nested else v.data, y), pullback
+
+
+def range_of(args: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(range(len(args)))
+
+
+def numbers_of(xs: Any) -> list[Any]:
+    """The leaves of a direction; a model's own parameters are numbers."""
+    return tree_leaves(xs, lambda v: v if is_computed(v) else peek(v))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
-P, R = ParamSpec("P"), TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def renamed(**names: str) -> Callable[[F], F]:
     """A decorator that takes old keywords for new ones: `@renamed(old="new")`.
 
     >>> @renamed(digits="decimals")
@@ -19,15 +19,15 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     0.123
     """
 
-    def decorate(f: Callable[P, R]) -> Callable[P, R]:
+    def decorate(f: F) -> F:
         @wraps(f)
-        def called(*args: P.args, **keywords: P.kwargs) -> R:
+        def called(*args: Any, **keywords: Any) -> Any:
             for old in names.keys() & keywords.keys():
                 if names[old] in keywords:
                     raise TypeError(f"{f.__name__}() got {names[old]} twice: {old} is its old name")
                 keywords[names[old]] = keywords.pop(old)
             return f(*args, **keywords)
 
-        return called
+        return cast(F, called)
 
     return decorate

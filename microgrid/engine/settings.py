@@ -45,5 +45,15 @@ def number(name: str, x: Any, bound: str, instead: str = "") -> float:
     return found
 
 
+def direction(mode: Any) -> str:
+    """A mode of differentiation: "forward" or "reverse", which is also called "backward"."""
+    found = {"forward": "forward", "reverse": "reverse", "backward": "reverse"}
+    if not isinstance(mode, str) or mode not in found:
+        raise ParameterError(
+            f"mode is 'forward' or 'reverse' (or 'backward', the same), got {mode!r}"
+        )
+    return found[mode]
+
+
 def is_bool(x: Any) -> bool:
     return type(x).__name__ in ("bool", "bool_")  # NumPy's, too, without NumPy

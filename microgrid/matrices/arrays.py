@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.engine.calculus import gradients
+from microgrid.engine.calculus import jacobian_rows, tree_leaves
 from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
 from microgrid.engine.recorder import as_recorded
@@ -111,12 +111,16 @@ def check_affine(X: Array, W: Array, b: Array) -> None:
         )
 
 
-def partials(outputs: Any, inputs: Any) -> Array:
+def partials(outputs: Any, inputs: Any, mode: str | None = None) -> Array:
     """The Jacobian of existing nodes: ∂output/∂input, one row per output, one column per input.
 
-    Both are flattened row by row. Floats, or exact Fractions where the data are.
+    Both may have any form, and are flattened row by row; `mode` is that of `jacobian`. Floats, or
+    exact Fractions where the data are.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> partials([x * y, x + y], [x, y]).tolist()
+    [[3.0, 2.0], [1.0, 1.0]]
     """
-    wrt = list(as_array(inputs).ravel())
-    rows = [gradients(y, wrt) for y in as_array(outputs).ravel()]
-    table = np.array(rows).reshape(len(rows), len(wrt))
+    ends, wrt = tree_leaves(outputs), tree_leaves(inputs)
+    table = np.array(jacobian_rows(ends, wrt, mode)).reshape(len(ends), len(wrt))
     return table.astype(float) if table.dtype.kind in "iub" else table

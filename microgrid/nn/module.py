@@ -40,6 +40,8 @@ class Module:
     {'slope': 2.0, 'intercept': 1.0}
     """
 
+    _given: tuple[Self, list[Any]]  # what it was made from, and the results that it was given
+
     def named_parameters(self) -> dict[str, Value]:
         """Every parameter once, by name, in order; a weight in two places has its first name."""
         names: dict[Value, str] = {}
@@ -49,6 +51,8 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Every parameter once."""
+        if "_given" in vars(self):
+            return list(self._given[1])
         return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
@@ -57,8 +61,13 @@ class Module:
         Containers and Modules are copied, all other objects are shared with the original.
         ShapeError for another number of parameters.
         """
-        exchange = dict(self.pairs(parameters))
+        if "_given" in vars(self):
+            return self._given[0].with_parameters(parameters)
+        pairs = self.pairs(parameters)
+        exchange, given = dict(pairs), [x for _, x in pairs]
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
+        if any(isinstance(x, Value) and x.op for x in given):  # elsewhere results are no parameters
+            copied._given = self, given
         return copied
 
     def set_parameters(self, numbers: Iterable[Any]) -> None:

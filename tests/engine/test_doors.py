@@ -17,7 +17,13 @@ from shared.strategies import fractions, hundredths
 
 import microgrid as mg
 from microgrid import Value, nn, optim
-from microgrid.engine.errors import GraphError, MicrogridError, NumberError, ShapeError
+from microgrid.engine.errors import (
+    GraphError,
+    MicrogridError,
+    NumberError,
+    ParameterError,
+    ShapeError,
+)
 from microgrid.program.tracing import BranchError
 
 ENGINES = ["numpy", "numba"]
@@ -694,19 +700,31 @@ def test_questions_about_a_number_are_answered_and_heard():
 # Arguments of a derivative.
 
 WRONG_CALLS = {
-    "argnum is a tuple": (lambda f: mg.grad(f, (0, 1)), "argnum is one whole number"),
-    "argnum is a text": (lambda f: mg.value_and_grad(f, "x"), "argnum is one whole number"),
-    "argnum is True": (lambda f: mg.grad(f, True), "argnum is one whole number"),
+    "argnums is a text": (lambda f: mg.value_and_grad(f, "x"), "an int or a tuple of ints"),
+    "argnums has a text": (lambda f: mg.jacobian(f, (0, "x")), "an int or a tuple of ints"),
+    "argnums is True": (lambda f: mg.grad(f, True), "an int or a tuple of ints"),
     "no such argument": (lambda f: mg.grad(f, 5)(2.0, 3.0), "given 2 arguments"),
     "no argument": (lambda f: mg.grad(f)(), "given 0 arguments"),
-    "a keyword": (lambda f: mg.grad(f)(2.0, k=3.0), r"lambda x: f\(x, k="),
-    "a keyword of jacobian": (lambda f: mg.jacobian(f)(x=2.0), r"lambda x: f\(x, x="),
-    "a dict": (lambda f: mg.grad(f)({"w": 2.0}), r"list\(d.values\(\)\)"),
-    "a dict in a list": (lambda f: mg.hessian(f)([{"w": 2.0}]), r"list\(d.values\(\)\)"),
-    "two of jacobian": (lambda f: mg.jacobian(f)(1.0, 2.0), "one list"),
-    "two of hessian": (lambda f: mg.hessian(f)(1.0, 2.0), "one list"),
-    "none of hessian": (lambda f: mg.hessian(f)(), "got 0"),
-    "two of derivative": (lambda f: mg.derivative(f)(1.0, 2.0), "one list"),
+    "no argument by position": (lambda f: mg.jacobian(f)(x=2.0), "given 0 arguments"),
+    "a set": (lambda f: mg.grad(f)({2.0}), "got set"),
+    "a text in a dict": (lambda f: mg.hessian(f)([{"w": "2"}]), "real number, got str"),
+    "none of hessian": (lambda f: mg.hessian(f)(), "given 0 arguments"),
+    "one too few of hessian": (lambda f: mg.hessian(f, (0, 2))(1.0, 2.0), r"argnums=\(0, 2\)"),
+    "two of derivative": (lambda f: mg.derivative(f)(1.0, 2.0), "bind the others"),
+    "an unknown mode": (lambda f: mg.jacobian(f, mode="back"), "'forward' or 'reverse'"),
+    "jvp of bare numbers": (lambda f: mg.jvp(f, 1.0, 2.0), r"a tuple .* like \(x,\)"),
+    "jvp without tangents": (lambda f: mg.jvp(f, (1.0,), ()), "has the form of what it moves"),
+    "jvp of another form": (lambda f: mg.jvp(f, ([1.0],), (1.0,)), r"\[a list of 1\]"),
+    "jvp of a dict without w": (
+        lambda f: mg.jvp(f, ({"w": 1.0},), ({"v": 1.0},)),
+        "a dict of 'v'.*a dict of 'w'",
+    ),
+    "jvp of a node": (lambda f: mg.jvp(Value(2.0), (1.0,), (1.0,)), "takes a function"),
+    "vjp of a node": (lambda f: mg.vjp(Value(2.0), 1.0), "takes a function"),
+    "a pullback of another form": (lambda f: mg.vjp(f, [1.0])[1](1.0), "form of what it moves"),
+    "tangents of a function": (lambda f: mg.tangents(f, {}), "tangents are of Values"),
+    "tangents of no node": (lambda f: mg.tangents(Value(1.0), {2.0: 1}), "tangents are of Values"),
+    "a text as a tangent": (lambda f: mg.jvp(f, (1.0,), ("x",)), "one real number, got str"),
     "hvp without direction": (lambda f: mg.hvp(f)(1.0), "direction"),
     "hvp transposed": (lambda f: mg.hvp(f)(np.ones((2, 3)), np.ones((3, 2))), r"\(3, 2\)"),
     "hvp raveled": (lambda f: mg.hvp(f)(np.ones((2, 3)), np.ones(6)), r"\(6,\)"),
@@ -724,7 +742,7 @@ def test_a_wrong_call_of_a_derivative_is_told_what_is_wrong(name):
     run, words = WRONG_CALLS[name]
     with pytest.raises(MicrogridError, match=words) as caught:
         run(lambda *xs: xs[0])
-    assert isinstance(caught.value, NumberError | GraphError | ShapeError)
+    assert isinstance(caught.value, NumberError | GraphError | ShapeError | ParameterError)
 
 
 def test_hvp_takes_a_direction_of_the_same_shape_in_lists_or_arrays():

@@ -1,0 +1,149 @@
+"""Structures of numbers: lists, tuples, dicts, arrays and models, nested; one walker for all.
+
+Whatever takes "numbers in any form" walks here, so that a new form is one case of `branch`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from microgrid.engine.guards import as_floats, refuse_foreign
+from microgrid.engine.value import Value
+
+Build = Callable[[Sequence[Any]], Any]
+
+
+class Branch(NamedTuple):
+    """A structure taken apart: its parts with their keys, and what puts others in their place."""
+
+    parts: Any  # a sequence, of an array its entries
+    keys: Iterable[Any]  # of an array tuples of indices, of a dict its keys, else 0, 1, …
+    build: Build
+    flat: bool = False  # each part is one number: in arrays and models
+    is_model: bool = False
+
+
+def branch(xs: Any) -> Branch | None:
+    """What xs is made of; None for one number or Value, and for what is no structure.
+
+    A model of `nn` consists of its parameters, and is built with others in their place. What is an
+    array elsewhere (a Series, a tensor) is built as an array of NumPy.
+    """
+    if type(xs) is float or isinstance(xs, Value):
+        return None
+    if isinstance(xs, list | tuple):
+        return Branch(xs, range(len(xs)), getattr(xs, "_make", type(xs)))
+    if isinstance(xs, Mapping):
+        return Branch(list(xs.values()), xs.keys(), lambda parts: mapping(xs, parts))
+    if is_model(xs):
+        parameters = xs.parameters()
+        return Branch(parameters, range(len(parameters)), lambda parts: xs.with_parameters(
+            [x if isinstance(x, Value) else Value(x) for x in parts]), True, True)  # fmt: skip
+    if shape := getattr(xs, "shape", None):
+        import numpy as np
+
+        entries = np.asarray(refuse_foreign(xs)).ravel()
+        return Branch(entries, np.ndindex(*shape), lambda parts: array(parts, shape), True)
+    return None
+
+
+def is_model(x: Any) -> bool:
+    """Whether x is made of parameters, like a Module of `nn`."""
+    return hasattr(x, "with_parameters") and not isinstance(x, type)
+
+
+def mapping(xs: Mapping[Any, Any], parts: Sequence[Any]) -> dict[Any, Any]:
+    """The parts under the keys of xs; an ordered dict stays one."""
+    made: dict[Any, Any] = copy.copy(xs) if isinstance(xs, dict) else {}
+    made.update(zip(xs, parts))
+    return made
+
+
+def array(parts: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """An array of these entries: of floats, if all are."""
+    import numpy as np
+
+    entries = np.empty(len(parts), dtype=object)
+    entries[:] = parts
+    return as_floats(entries).reshape(shape)
+
+
+def tree_map(
+    f: Callable[[Any], Any], xs: Any, of_parameter: Callable[[Any], Any] | None = None
+) -> Any:
+    """f of every number or Value of a structure, in the same form.
+
+    A parameter of a model is given to `of_parameter`, if there is one.
+
+    >>> tree_map(lambda x: 2 * x, {"w": [1.0, 2.0], "b": (3.0,)})
+    {'w': [2.0, 4.0], 'b': (6.0,)}
+    """
+    whole = branch(xs)
+    if whole is None:
+        return f(entry(xs))
+    if whole.flat:
+        each = of_parameter if whole.is_model and of_parameter else f
+        return whole.build([each(x) for x in whole.parts])
+    return whole.build([tree_map(f, x, of_parameter) for x in whole.parts])
+
+
+def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> list[Any]:
+    """The numbers or Values of a structure in order, arrays row by row.
+
+    For a parameter of a model stands what `of_parameter` gives, if there is one.
+
+    >>> tree_leaves({"w": [1.0, 2.0], "b": (3.0,)})
+    [1.0, 2.0, 3.0]
+    """
+    return list(leaves(xs, of_parameter))
+
+
+def leaves(xs: Any, of_parameter: Callable[[Any], Any] | None) -> Iterator[Any]:
+    whole = branch(xs)
+    if whole is None:
+        yield entry(xs)
+    elif whole.is_model and of_parameter:
+        yield from map(of_parameter, whole.parts)
+    elif whole.flat:
+        yield from whole.parts
+    else:
+        for x in whole.parts:
+            yield from leaves(x, of_parameter)
+
+
+def entry(x: Any) -> Any:
+    """A leaf as it is; the object in an array without axes."""
+    boxed = getattr(x, "shape", None) == () and hasattr(x, "dtype") and x.dtype == object
+    return x.item() if boxed else x
+
+
+def outline(xs: Any) -> Any:
+    """The form of a structure: nested lists and dicts with None for each number.
+
+    An array has the form of nested lists, a model that of the list of its parameters.
+    """
+    whole = branch(xs)
+    if whole is None:
+        return None
+    if isinstance(xs, Mapping):
+        return dict(zip(whole.keys, map(outline, whole.parts)))
+    if whole.flat and not whole.is_model:
+        return array([None] * len(whole.parts), xs.shape).tolist()
+    return [outline(x) for x in whole.parts]
+
+
+def shape_of(xs: Any) -> str:
+    """The form of a structure in words."""
+    whole = branch(xs)
+    if whole is None:
+        return "a number"
+    if whole.is_model:
+        return f"a model of {len(whole.parts)} parameters"
+    if whole.flat:
+        return f"shape {tuple(xs.shape)}"
+    if isinstance(xs, Mapping):
+        return f"a dict of {', '.join(map(repr, whole.keys)) or 'nothing'}"
+    nested = any(branch(x) for x in whole.parts)
+    return f"[{', '.join(map(shape_of, xs))}]" if nested else f"a list of {len(xs)}"
