@@ -41,7 +41,7 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "views.formula": "latex",
     "matrices": "derive examples formulas",
     "matrices.arrays": "affine grads matrix partials values",
-    "program": "Program record",
+    "program": "Program record vmap",
     "": "errors nn optim plots program",
     "check.gradient_check": "first_nonfinite gradcheck",
 }
@@ -84,5 +84,6 @@ __all__ = [
     "value_and_grad",
     "values",
     "vjp",
+    "vmap",
     *FUNCTIONS,
 ]

@@ -39,7 +39,9 @@ class Condition(Value):
 
     def __array_function__(self, f: Any, kinds: Any, args: Any, options: Any) -> Any:
         """np.where(x > 0, a, b) is ours: NumPy's own would ask whether x > 0."""
-        if f.__name__ == "where" and len(args) == 3:
+        import numpy as np
+
+        if f is np.where and len(args) == 3:
             return ops.where(*args)
         return f._implementation(*args, **options)
 
@@ -74,13 +76,14 @@ def comparison(compare: Callable[[Any, Any], bool], op: Op, swapped: bool = Fals
 def equals(self: Value, other: object) -> Any:
     """Whether a Value has this number, or is this very node; beside an array, of each entry.
 
-    Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is
-    not equal to itself.
+    Two nodes are equal only if they are one, as lists of nodes ask; a function that is recorded
+    compares their numbers. Among keys of a dict nobody asks: nodes have different hashes. As among
+    floats, nan is not equal to itself.
     """
     if type(other) is float or type(other) is int:  # nearly always
         pass
     elif isinstance(other, Value):
-        if self is not other:
+        if self is not other and not is_recorded(self, other):
             return False
     elif is_masked(other) or in_a_graph(other):
         raise no_number(other, "a Value compares with real numbers")
@@ -90,7 +93,7 @@ def equals(self: Value, other: object) -> Any:
         return np.asarray(other) == self
     elif not (is_real(other) or isinstance(other, AnyNumber)):
         return False if getattr(other, "shape", None) == () else NotImplemented
-    if not isinstance(other, complex) and is_recorded(self):
+    if is_recorded(self, other) and not isinstance(other, complex):
         return condition(ops.equal, self, other)
     return bool(self._number == getattr(other, "_number", other))
 

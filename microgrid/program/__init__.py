@@ -1,11 +1,13 @@
 """Recorded functions that replay without nodes: `record` makes a `Program`.
 
 Read tape.py (the Wengert list), plan/ (what runs when), engines/ (what runs it), then structure.py,
-signature.py, runner.py, program.py, batched.py with batch_run.py (what users call), tracing.py
-(never a wrong branch), and text/ (a program to read, and to take along).
+signature.py, runner.py, program.py, batched.py with batch_run.py, mapped.py (what users call),
+tracing.py with recorded_array.py and impure.py (never a wrong branch, never a number of yesterday),
+and text/ (a program to read, and to take along).
 """
 
 from microgrid.program.batched import Batched
 from microgrid.program.program import Program, record
+from microgrid.program.mapped import vmap
 
-__all__ = ["Batched", "Program", "record"]
+__all__ = ["Batched", "Program", "record", "vmap"]

@@ -29,7 +29,7 @@ def refuse_changes(what: str, first: Tape, second: Tape) -> None:
 
 def impure(what: str, changed: str) -> ImpureError:
     return ImpureError(
-        f"{what} {changed} when it runs again: a random number, the clock or something outside of it "
-        "that changes would stay as it is in the program; draw it before: as an argument, like "
+        f"{what} {changed} when it runs again: a random number, the clock or something else "
+        "outside would stay in the program as it is now; draw it before: as an argument, like "
         "record(lambda x, noise: x * noise, 1.0, 0.5), or as a number that stays"
     )

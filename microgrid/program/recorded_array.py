@@ -19,7 +19,9 @@ from microgrid.engine.value import Value
 larger = np.frompyfunc(lambda a, b: where(a >= b, a, b), 2, 1, identity=None)
 smaller = np.frompyfunc(lambda a, b: where(a <= b, a, b), 2, 1, identity=None)
 between = np.frompyfunc(lambda x, low, high: smaller(larger(x, low), high), 3, 1)
-CHOOSING = {np.maximum: larger, np.fmax: larger, np.minimum: smaller, np.fmin: smaller}
+CHOOSING = {  # by NumPy's names
+    "maximum": larger, "fmax": larger, "minimum": smaller, "fmin": smaller, "clip": between,
+}  # fmt: skip
 
 
 class RecordedArray(np.ndarray[Any, Any]):
@@ -33,17 +35,16 @@ class RecordedArray(np.ndarray[Any, Any]):
             options["out"] = tuple(map(bare, out))
         if ufunc.__name__ in COMPARING and method in ("__call__", "outer"):
             options.setdefault("dtype", object)
-        value = next((x for x in xs if isinstance(x, Value)), None)
+        value: Any = next((x for x in xs if isinstance(x, Value)), None)
         if value is not None:
             return as_array(value.__array_ufunc__(ufunc, method, *xs, **options))
-        if ufunc.__name__ == "clip":
-            ufunc = between
-        return as_array(getattr(CHOOSING.get(ufunc, ufunc), method)(*xs, **options))
+        chosen = CHOOSING.get(ufunc.__name__, ufunc)
+        return as_array(getattr(chosen, method)(*xs, **options))
 
     def __array_function__(self, f: Any, kinds: Any, args: Any, options: Any) -> Any:
         if f is np.where and len(args) == 3:
             return as_array(where(*args))
-        return super().__array_function__(f, kinds, args, options)
+        return as_array(super().__array_function__(f, kinds, args, options))
 
     def __getitem__(self, index: Any) -> Any:
         refuse_mask(index)

@@ -118,6 +118,8 @@ def signatures() -> str:
                                        elementwise(parameters(f), bare=True)], "    ")  # fmt: skip
         text += "\n"
     text += "class Methods:  # of Value\n"
+    text += "".join([f"    __{name}__: Comparison\n" for name in ("lt", "le", "gt", "ge")])
+    text += "    def __eq__(self, other: object) -> bool: ...\n"
     for name, f in FUNCTIONS.items():
         if name not in NO_METHODS:
             rest = ["self"]
