@@ -65,6 +65,7 @@ class Property:
 
 
 PROPERTIES: dict[str, Property] = {}
+"""What is checked, by the names that `check(only=…)` takes; `.says` is each in one sentence."""
 
 
 def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import update_wrapper
+from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 from types import MethodType
 from typing import Any
 
@@ -269,8 +269,9 @@ class Derived:
         name = rule.__name__.removesuffix("_of")
         refuse_node(name, f)
         self.__name__ = name
-        update_wrapper(self, f)
+        update_wrapper(self, f, set(WRAPPER_ASSIGNMENTS) - {"__doc__"})
         self.rule, self.name, self.f, self.options = rule, name, f, options
+        self.__doc__ = f"{self!r}: it takes what the function takes; see microgrid.{name}."
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.rule(self.f, *self.options, args, keywords)
@@ -451,12 +452,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     ([6.0, 5.0], [3.0, 1.0])
     """
     refuse_node("jvp", f)
-    for name, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, list | tuple):
-            raise ArgumentError(
-                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
-                f"like (x,), got {given!r:.60}"
-            )
+    arguments_of_jvp(primals, tangents)
     same_form("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range_of(primals))
     y = tree_map(scalar, made.y)
@@ -465,6 +461,16 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     seeds = dict(zip(tree_leaves(made.own), numbers_of(tangents)))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
+
+
+def arguments_of_jvp(primals: Any, tangents: Any) -> None:
+    """ArgumentError unless both are tuples, as for several arguments."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, list | tuple):
+            raise ArgumentError(
+                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
+                f"like (x,), got {given!r:.60}"
+            )
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:

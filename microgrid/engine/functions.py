@@ -6,12 +6,11 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partialmethod
 from inspect import signature
-from types import FunctionType
 from typing import Any
 
 from microgrid.engine import ops
+from microgrid.engine.documentation import document, method
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
 from microgrid.engine.op import Op
@@ -71,7 +70,16 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
 
 
 def softmax(xs: Iterable[Any]) -> list[Any]:
-    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
+    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first.
+
+    DomainError for no numbers, ShapeError for a matrix: give one row at a time.
+
+    >>> import microgrid as mg
+    >>> mg.softmax([1.0, 1.0])
+    [0.5, 0.5]
+    >>> mg.grad(lambda xs: mg.softmax(xs)[0])([1.0, 1.0])  # p (1 - p), -p q
+    [0.25, -0.25]
+    """
     values = several("softmax", (xs,))
     top = stop_gradient_max(*values)
     exps = [ops.exp(x - top) for x in values]
@@ -85,7 +93,13 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
     The target is the number of the right class, counted from 0, or a row t, with a probability for
     each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
     TargetError for others, like a row of class numbers: the formula would be smallest where the
-    softmax is not t, or nowhere.
+    softmax is not t, or nowhere. See also `nn.cross_entropy`, the mean over the rows of a matrix.
+
+    >>> import microgrid as mg
+    >>> round(mg.cross_entropy([2.0, 0.0], 0), 4)
+    0.1269
+    >>> [round(g, 4) for g in mg.grad(mg.cross_entropy)([2.0, 0.0], 0)]  # softmax(x) - t
+    [-0.1192, 0.1192]
     """
     values = several("cross_entropy", (logits,))
     if isinstance(target, Value) or not getattr(target, "shape", hasattr(target, "__len__")):
@@ -145,13 +159,13 @@ def custom_op(
     for rule in [op.joint] if op.joint else rules:
         if op.arity is not None and refusal(rule, 1 + op.arity):
             raise RuleError(f"{told}; {1 + op.arity} arguments do not fit this one")
-        if UPSTREAM.fullmatch(first := first_parameter(rule)):
+        if re.fullmatch(UPSTREAM, first := first_parameter(rule), re.I):
             raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
     return op
 
 
 # What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
-UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*", re.I)
+UPSTREAM = "g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*"
 
 
 def refusal(f: Callable[..., Any], count: int) -> str:
@@ -197,9 +211,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 } | {"softmax": softmax, "cross_entropy": cross_entropy}
 NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
 
-for name in FUNCTIONS.keys() - NO_METHODS:
-    entry = ops.TABLE[name]
-    setattr(Value, name, unary(entry) if entry.arity == 1 else partialmethod(FUNCTIONS[name]))
-for name, method in vars(Value).items():
-    if isinstance(method, FunctionType):
-        method.__qualname__ = f"Value.{name}"  # as messages call it
+for name in FUNCTIONS:
+    if name not in NO_METHODS:
+        entry = ops.TABLE[name]
+        setattr(Value, name, unary(entry) if entry.arity == 1 else method(FUNCTIONS[name]))
+document(Value, ops.TABLE, FUNCTIONS)

@@ -1,4 +1,4 @@
-"""Names of a package that are imported where they are first asked for (PEP 562)."""
+"""What a module shows, and names that are imported where they are first asked for (PEP 562)."""
 
 from __future__ import annotations
 
@@ -24,4 +24,17 @@ def lazily(
         room = import_module(home) if homes[name] else None
         return getattr(room, name) if hasattr(room, name) else import_module(f"{home}.{name}")
 
-    return found, lambda: sorted({*vars(sys.modules[module]), *homes})
+    return found, public(module, *homes)
+
+
+def public(module: str, *later: str) -> Callable[[], list[str]]:
+    """`__dir__` of a module: `__all__`, and what Python writes with two underscores.
+
+    So `dir`, completion, `help` and the reference show the same.
+    """
+
+    def shown() -> list[str]:
+        names = vars(sys.modules[module])
+        return sorted({*names["__all__"], *[n for n in (*names, *later) if n.startswith("__")]})
+
+    return shown

@@ -17,16 +17,18 @@ from microgrid.engine.calculus import jacobian_rows, tree_leaves
 from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
 from microgrid.engine.recorder import as_recorded
+from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value
 from microgrid.views.wording import subscripted
 
 Array = NDArray[Any]
 
 
-def matrix(data: Any, name: str = "") -> Array:
-    """An array of new leaves in the shape of `data`, labelled name_{11}, name_{12}, … row by row.
+@renamed(name="label")
+def matrix(data: Any, label: str = "") -> Array:
+    """An array of new leaves in the shape of `data`, labelled w_{11}, w_{12}, … for the label w.
 
-    A vector gives name_1, name_2, …; indices count from 1, with a comma where one exceeds 9.
+    A vector gives w_1, w_2, …; indices count from 1, with a comma where one exceeds 9.
 
     >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]
     Value(2.0, label='x_{12}')
@@ -35,7 +37,7 @@ def matrix(data: Any, name: str = "") -> Array:
     leaves = np.empty(numbers.shape, dtype=object)
     comma = "," if max(numbers.shape, default=0) > 9 else ""
     for index, number in np.ndenumerate(numbers):
-        leaves[index] = Value(number, subscripted(name, index, comma))
+        leaves[index] = Value(number, subscripted(label, index, comma))
     return leaves
 
 

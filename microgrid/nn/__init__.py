@@ -11,6 +11,7 @@ prediction.py; micrograd.py has the networks of micrograd's demo.
 'layer0.w_{11}'
 """
 
+from microgrid.engine.lazy import public
 from microgrid.nn import layers
 from microgrid.nn.initial import INITIAL
 from microgrid.nn.layers import *  # noqa: F403
@@ -22,3 +23,4 @@ from microgrid.nn.prediction import predict
 __all__ = ["INITIAL", "MLP", "Layer", "Module", "Neuron", "binary_cross_entropy", "cross_entropy"]
 __all__ += ["hinge", "one_hot", "predict", "squared_error"]
 __all__ += vars(layers)["__all__"]  # each class of layers.py that is a Module
+__dir__ = public(__name__)

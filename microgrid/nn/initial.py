@@ -26,6 +26,7 @@ INITIAL: dict[str, Draw] = {
     "uniform": lambda rng, d, m: rng.uniform(-1.0, 1.0, (d, m)),
     "zeros": lambda rng, d, m: np.zeros((d, m)),
 }
+"""How weights begin, by the names that `Affine(init=…)` takes: (generator, d, m) → array (d, m)."""
 
 # Layers without a seed draw from this, one after the other: the same numbers in each process.
 UNSEEDED = np.random.default_rng(0)

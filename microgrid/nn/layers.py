@@ -125,4 +125,5 @@ class Sequential(Module):
 
 if not TYPE_CHECKING:
     # A new layer is one class: `nn` needs no second list.
-    __all__ = [k for k, x in globals().items() if isinstance(x, type) and issubclass(x, Module)]
+    kinds = {k: x for k, x in globals().items() if isinstance(x, type) and issubclass(x, Module)}
+    __all__ = [k for k, x in kinds.items() if x is not Module]

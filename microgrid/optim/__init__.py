@@ -16,6 +16,7 @@ objective.py and history.py.
 True
 """
 
+from microgrid.engine.lazy import public
 from microgrid.optim import schedules
 from microgrid.optim.history import History
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
@@ -24,3 +25,4 @@ from microgrid.optim.training import DivergedError, fit
 
 __all__ = ["SGD", "Adam", "AdamW", "DivergedError", "History", "Optimizer", "cosine", "exponential"]
 __all__ += ["fit", "linear", "schedules", "step_decay"]
+__dir__ = public(__name__)

@@ -6,9 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from microgrid.engine.lazy import public
 from microgrid.engine.settings import number, whole
 
+__all__ = ["Schedule", "cosine", "exponential", "linear", "step_decay"]
+__dir__ = public(__name__)
+
 Schedule = Callable[[int], float]
+"""The number of a step, counted from 0, to its learning rate: what `Optimizer(lr=…)` takes."""
 RATES = {"start": "from 0 on", "end": "from 0 on", "factor": "above 0"}
 COUNTS = {"steps": 0, "warmup": 0, "every": 1}  # the least of each
 

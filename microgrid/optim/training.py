@@ -15,8 +15,9 @@ import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
 from microgrid.engine.settings import whole
+from microgrid.engine.trees import tree_leaves
+from microgrid.engine.value import Value
 from microgrid.nn.initial import generator
-from microgrid.nn.module import Module
 from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
 from microgrid.optim.objective import Data, Objective
@@ -59,13 +60,13 @@ def fit(
     """Minimise the mean of f(parameters, *sample) over the samples; the history of the training.
 
     `f` is an ordinary function, or a Program of it, which gives the same numbers (sums over a batch
-    up to their rounding) hundreds of times as fast. `parameters` are a Module, which is trained in
-    place, or numbers in lists or arrays, which do not change: `history.parameters` are the trained
-    ones. `data` is a tuple of arrays with the samples along their first axis, like `(X, y)`, or a
-    list of samples that are tuples, `[(x, y), …]`; without data each epoch is one step on
-    f(parameters). f gets copies of the samples, as floats; of an array with one integer for each
-    sample, like class numbers, it gets that integer. Each epoch draws batches of `batch_size`
-    (None: all) from `seed`.
+    up to their rounding) hundreds of times as fast. `parameters` are numbers in any structure; they
+    do not change, but for a Module and Values among them, which are trained in place:
+    `history.parameters` are the trained ones. `data` is a tuple of arrays with the samples along
+    their first axis, like `(X, y)`, or a list of samples that are tuples, `[(x, y), …]`; without
+    data each epoch is one step on f(parameters). f gets copies of the samples, as floats; of an
+    array with one integer for each sample, like class numbers, it gets that integer. Each epoch
+    draws batches of `batch_size` (None: all) from `seed`.
 
     After each epoch `fit` computes the mean loss over the samples of `validation`, if there are
     any, and each of `metrics`, which it calls with the parameters; then it calls the `callbacks`
@@ -180,7 +181,7 @@ def check_settings(
     """ParameterError for settings that no training can use; all counts but epochs may be None."""
     if not isinstance(optimizer, Optimizer):
         raise ParameterError(f"optimizer is made first, like optim.SGD(lr=0.1); got {optimizer!r}")
-    moved = parameters.parameters() if isinstance(parameters, Module) else []
+    moved = [v for v in tree_leaves(parameters) if isinstance(v, Value)]
     if optimizer.parameters and optimizer.parameters != moved:
         raise ParameterError("fit moves all parameters; this optimizer was made for others")
     for name, x in counts.items():

@@ -6,8 +6,11 @@ tracing.py with recorded_array.py and impure.py (never a wrong branch, never a n
 and text/ (a program to read, and to take along).
 """
 
+from microgrid.engine.lazy import public
 from microgrid.program.batched import Batched
-from microgrid.program.program import Program, record
 from microgrid.program.mapped import vmap
+from microgrid.program.program import Program, record
+from microgrid.program.text.listing import Listing
 
-__all__ = ["Batched", "Program", "record", "vmap"]
+__all__ = ["Batched", "Listing", "Program", "record", "vmap"]
+__dir__ = public(__name__)

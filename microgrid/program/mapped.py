@@ -12,10 +12,10 @@ import numpy as np
 from microgrid.engine.calculus import holds_value
 from microgrid.engine.errors import ArgumentError, NumberError, ShapeError
 from microgrid.engine.recorder import as_recorded
-from microgrid.engine.trees import branch
+from microgrid.engine.trees import branch, is_model
 from microgrid.program.batched import Batched
 from microgrid.program.program import argument_names, record
-from microgrid.program.structure import is_model, matrix_of, structure_of
+from microgrid.program.structure import matrix_of, structure_of
 
 Build = Callable[[Sequence[Any]], Any]
 Axes = tuple[int | None, ...]

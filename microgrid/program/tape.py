@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import GraphError, MicrogridError, RangeError, describe, stale
-from microgrid.engine.value import Constant, Op, Value, node
+from microgrid.engine.value import Constant, Op, Value, apply, node
 from microgrid.program.tracing import is_plain
 from microgrid.views.wording import subscripted
 
@@ -114,6 +114,13 @@ class Tape:
         for slot, name in self.names().items():
             found[slot]._label = name
         return found
+
+    def applied(self, inputs: Sequence[Value]) -> list[Value]:
+        """The outputs as nodes that are made of these inputs."""
+        found = [*inputs, *map(Constant, self.constants.tolist())]
+        for line, code in enumerate(self.code.tolist()):
+            found.append(apply(self.ops[code], *[found[s] for s in self.operands(line)]))
+        return [found[s] for s in self.outputs.tolist()]
 
 
 def tape_of(

@@ -6,7 +6,7 @@ import linecache
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -26,7 +26,6 @@ from microgrid.views.notation import PYTHON, write
 LIBRARIES = tuple(
     [str(path) + os.sep for path in (Path(__file__).parents[1], Path(np.__file__).parent)]
 )
-NOTHING: Mapping[Value, int] = {}
 
 
 class BranchError(MicrogridError, RuntimeError):
@@ -36,11 +35,9 @@ class BranchError(MicrogridError, RuntimeError):
 class Recording:
     """One function while it is recorded: what it is called, and where its arguments are."""
 
-    def __init__(
-        self, what: str, argument: Mapping[Value, int] = NOTHING, names: Sequence[str] = (),
-        examples: Sequence[Any] = (),
-    ) -> None:  # fmt: skip
-        self.what, self.argument, self.names, self.examples = what, argument, names, examples
+    def __init__(self, what: str, names: Sequence[str] = (), examples: Sequence[Any] = ()) -> None:
+        self.what, self.names, self.examples = what, names, examples
+        self.argument: dict[Value, int] = {}  # of each leaf, the place of its argument
         self.errors: list[BranchError] = []
 
     def read(self, v: Value, use: str) -> None:
@@ -149,7 +146,7 @@ def no_concrete_reads(recording: Recording) -> Iterator[None]:
     read numbers that do not depend on the inputs.
     """
     token = recorder.set(recording)
-    if recording.argument:  # a rule has none: it runs in one thread
+    if recording.names:  # a rule has none: it runs in one thread
         other_thread_recorders.append(recording)
     try:
         yield
@@ -159,7 +156,7 @@ def no_concrete_reads(recording: Recording) -> Iterator[None]:
         raise
     finally:
         recorder.reset(token)
-        if recording.argument:
+        if recording.names:
             other_thread_recorders.remove(recording)
     if recording.errors:
         raise recording.errors[0]

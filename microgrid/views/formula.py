@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from microgrid.engine.guards import Number
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
 from microgrid.views.wording import constant, decimals, split
@@ -40,20 +42,22 @@ class Formula(str):
         return f"$\\displaystyle {self}$"
 
 
-def latex(root: Value, stop_at_labels: bool = False, most: int = 400) -> Formula:
+@renamed(most="max_nodes")
+def latex(root: Value, stop_at_labels: bool = False, max_nodes: int = 400) -> Formula:
     r"""The formula of root's graph, with the names or numbers of its leaves: LaTeX for math mode.
 
     Brackets stand only where the formula would mean something else without them. A node that is
     used twice is written twice; with `stop_at_labels` the formula ends at inner nodes that have a
-    name. Floats show six digits. Beyond `most` nodes, or 30 brackets deep, or 12 operands, the
+    name. Floats show six digits. Beyond `max_nodes` nodes, or 30 brackets deep, or 12 operands, the
     outer part of the formula is shown and \dots for what was left out.
 
     >>> x, w = Value(2.0, "x"), Value(3.0, "w_{12}")
     >>> print(latex((x - (w - 1)) ** 2 / (1e-7 * x)))
     \frac{(x - (w_{12} - 1))^{2}}{10^{-7} x}
     """
+    whole("max_nodes", max_nodes, 0)
     named = [v for v in topological(root) if v.label and stop_at_labels]
-    return Formula(write(root, LATEX, {v: name(v.label) for v in named if v.op}, most))
+    return Formula(write(root, LATEX, {v: name(v.label) for v in named if v.op}, max_nodes))
 
 
 def join(pieces: Sequence[str], operands: Sequence[str]) -> str:

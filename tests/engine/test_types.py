@@ -92,7 +92,7 @@ def test_every_public_function_has_a_type():
 
 
 def test_what_is_imported_later_is_listed_and_its_slips_name_the_module():
-    for module in (microgrid, microgrid.errors, check):
+    for module in (microgrid, microgrid.errors, microgrid.results, check):
         assert set(dir(module)) >= set(module.__all__)
         with pytest.raises(AttributeError, match=rf"module '{module.__name__}' has no .* 'slip'"):
             module.slip  # noqa: B018

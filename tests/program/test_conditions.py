@@ -124,7 +124,7 @@ PROGRAMS = {}
 
 def recorded(name, f, x):
     if (name, np.ndim(x)) not in PROGRAMS:
-        PROGRAMS[name, np.ndim(x)] = [record(f, x, engine=engine) for engine in ENGINES]
+        PROGRAMS[name, np.ndim(x)] = [record(f, x, backend=engine) for engine in ENGINES]
     return PROGRAMS[name, np.ndim(x)]
 
 
@@ -150,12 +150,12 @@ def test_a_comparison_that_holds_where_it_should_not_is_seen(monkeypatch):
     f = ONE["leaky relu"]
     monkeypatch.setattr(Value, "__gt__", comparison(operator.gt, ops.greater_equal))
     with pytest.raises(AssertionError):
-        assert_alike(record(f, 1.0, engine="numpy"), f, 0.0)
+        assert_alike(record(f, 1.0, backend="numpy"), f, 0.0)
     not_less = mg.custom_op("not_less", lambda a, b: float(not a <= b), joint=no_path)
     monkeypatch.setattr(Value, "__gt__", comparison(operator.gt, not_less))
-    assert_alike(record(f, 1.0, engine="numpy"), f, 0.0)
+    assert_alike(record(f, 1.0, backend="numpy"), f, 0.0)
     with pytest.raises(AssertionError):
-        assert_alike(record(ONE["np.where"], 1.0, engine="numpy"), by_number, math.nan)
+        assert_alike(record(ONE["np.where"], 1.0, backend="numpy"), by_number, math.nan)
 
 
 def test_a_comparison_is_batched_listed_differentiated_and_written():
@@ -362,7 +362,8 @@ def message(code):
 
 def remedies_of(code):
     """The calls that a message names, with arguments where it names a function alone."""
-    told = message(code).split("like it alone; ")[1].replace("A_1", "A[0]")
+    told = message(code).split("like it alone; ")[1]
+    told = re.sub(r"\bA_(\d)", lambda found: f"A[{int(found[1]) - 1}]", told)  # a label
     named = {f"{name}(x, 2.0)" for name in re.findall(r"\b(maximum|minimum)\b", told)}
     named |= {f"{name}(x)" for name in re.findall(r"\b(relu)\b", told)}
     named |= {f"{name}(x, 0, 1)" for name in re.findall(r"\b(clip)\b", told)}

@@ -72,6 +72,7 @@ ORACLES = {
     "logaddexp": lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
     "clip": lambda x, low, high: min(max(x, low), high),
     "where": lambda condition, a, b: a if condition else b,
+    "stop_gradient": lambda x: x,
     "maximum": lambda *xs: max(xs),
     "minimum": lambda *xs: min(xs),
     "logsumexp": lambda *xs: mp.log(sum(map(mp.exp, xs))),
@@ -106,7 +107,7 @@ ORACLES = {
     "row_target": lambda *ts: sum(ts),
 }
 # The condition is true or false; the peak is taken off as a constant; a target has no neighbours.
-NO_DERIVATIVE = {("where", 0), ("hinge_target", 0)}
+NO_DERIVATIVE = {("where", 0), ("stop_gradient", 0), ("hinge_target", 0)}
 NO_DERIVATIVE |= {(name, i) for name in ("stop_gradient_max", "row_target") for i in range(4)}
 TARGETS = {  # the operands of what looks at its operands
     "hinge_target": st.sampled_from([[-1.0], [1.0]]),

@@ -47,7 +47,7 @@ class Library:
     array: str  # what makes a float of a number, or an array of samples an array
     helpers: dict[str, str] = field(default_factory=dict)  # functions that stand ready
     functions: dict[str, str] = field(default_factory=dict)
-    own: frozenset[str] = frozenset()  # operations of the table that it has under their names
+    own: dict[str, str] = field(default_factory=dict)  # operations of the table that it has itself
     note: str = ""
 
     def core(self, f: Any) -> Any:
@@ -98,7 +98,7 @@ nan where an unused branch overflows; value_and_grad is right there."""
 BATCH = """
 An entry may also be an array with a number for each sample of a batch. Then the gradients have a
 number for each sample, too: add up those of entries that the samples share."""
-OWN = frozenset({"hypot", "logaddexp", "square", "reciprocal"})
+OWN = ["hypot", "logaddexp", "square", "reciprocal"]  # all have them, under these names
 SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
 SAME += "trunc isnan isinf isfinite frexp ldexp"
 NAMES = {f: f for f in SAME.split()} | {"fabs": "abs"}
@@ -110,20 +110,25 @@ def functions_of(prefix: str, **others: str) -> dict[str, str]:
     return {f: f"{prefix}.{name}" for f, name in NAMES.items()} | others
 
 
+def own(prefix: str, *names: str, **others: str) -> dict[str, str]:
+    """How a library writes operations of the table that it has, by their names in the table."""
+    return {name: f"{prefix}.{name}({{}})" for name in [*OWN, *names]} | others
+
+
 LIBRARIES = {
     "python": Library("", "", "float"),
     "numpy": Library(
         "import numpy as np", "np", "array",
         {"array": "def array(x):\n    return np.asarray(x, dtype=float)"},
-        functions_of("np", cbrt="np.cbrt"), OWN, BATCH,
+        functions_of("np", cbrt="np.cbrt"), own("np"), BATCH,
     ),
     "jax": Library(
-        "import jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
+        "import jax.lax\nimport jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
         {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)"},
         functions_of(
             "jnp", cbrt="jnp.cbrt", erf="jax.scipy.special.erf", erfc="jax.scipy.special.erfc",
             lgamma="jax.scipy.special.gammaln",
-        ), OWN,
+        ), own("jnp", stop_gradient="jax.lax.stop_gradient({})"),
         BATCH + '\nNumbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes '
         "first.\njax.jit works. jax.grad of value" + FAR_OUT,
     ),
@@ -144,7 +149,7 @@ LIBRARIES = {
         functions_of(
             "torch", cbrt="cbrt", ldexp="ldexp", erf="torch.special.erf",
             erfc="torch.special.erfc", lgamma="torch.special.gammaln",
-        ), OWN | {"sigmoid", "relu"},
+        ), own("torch", "sigmoid", "relu", stop_gradient="tensor({}).detach()"),
         BATCH + "\nAll is computed in float64. torch.autograd of value" + FAR_OUT,
     ),
 }  # fmt: skip
