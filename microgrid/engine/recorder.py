@@ -45,7 +45,8 @@ def is_recorded(*xs: Any) -> bool:
     """Whether what is made of these operands is part of a function that is being recorded."""
     if recorder.get() is not None:
         return True
-    return any(r.depends(x) for r in tuple(other_thread_recorders) for x in xs if is_value(x))
+    others = tuple(other_thread_recorders)  # nearly always none
+    return bool(others) and any(r.depends(x) for r in others for x in xs if is_value(x))
 
 
 def as_recorded(nodes: Any) -> Any:
