@@ -7,6 +7,7 @@ ROOMS = {
         "ArgumentError DivisionError DomainError GradientLostError GraphError MicrogridError "
         "NumberError ParameterError RangeError RuleError ShapeError TargetError"
     ),
+    "engine.hints": "UnknownKeyError UnknownKeywordError UnknownNameError",
     "engine.labels": "LabelError",
     "views.expression": "ExpressionError",
     "views.files": "LayoutError",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -29,7 +30,7 @@ from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
-from microgrid.views.wording import GREEN, INK, RED
+from microgrid.views.wording import GREEN, INK, RED, plural
 
 __all__ = [
     "Plot",
@@ -73,16 +74,17 @@ class Plot:
             return re.sub(places, tenths, svg.replace(b"> <", b"><"))
         return smaller(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
-    def save(self, path: str | Path) -> None:
-        """Write the plot as .svg, .png or .pdf; LayoutError for other suffixes."""
-        save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the plot as .svg, .png or .pdf; the path. LayoutError for other suffixes."""
+        return save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         svg = self.bytes("svg").decode()
         return {"image/svg+xml": svg[svg.index("<svg") :], "image/png": self.bytes("png")}
 
     def __repr__(self) -> str:
-        return f"<Plot of {len(self.figure.axes)} axes>"
+        axes = plural(len(self.figure.axes), "pair of axes", "pairs of axes")
+        return f"<Plot of {axes}; a notebook shows it, else save('plot.svg')>"
 
 
 def tenths(numbers: re.Match[bytes]) -> bytes:

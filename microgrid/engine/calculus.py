@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
 from microgrid.engine.forward import order_of, push_forward
@@ -22,11 +22,26 @@ from microgrid.engine.trees import tree_leaves as tree_leaves
 from microgrid.engine.trees import tree_map as tree_map
 from microgrid.engine.value import Constant, Value, accumulate, peek, seed, sent, topological
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+# What makes a derivative keeps no types of f's parameters: an f of Values is differentiated at
+# numbers, lists and arrays.
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
 # Of nodes
+
+
+@overload
+def gradients(root: Value, wrt: None = None, create_graph: bool = False) -> dict[Value, Any]: ...
+
+
+@overload
+def gradients(root: Value, wrt: Any, create_graph: bool = False) -> Any: ...
 
 
 def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
@@ -292,7 +307,7 @@ def refuse_node(name: str, f: Any) -> None:
 
 
 @renamed(argnum="argnums")
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
     """The function (*args) ↦ (f(*args), ∂f/∂args[argnums]), the latter in that argument's form.
 
     Arguments are numbers, arrays, lists, tuples, dicts, or models of `nn`, nested as one likes;
@@ -365,6 +380,16 @@ def derivative_of(f: Function, n: int, args: Any, keywords: Any) -> Any:
     return y if made.is_nested(y) else y.data
 
 
+@overload
+def jacobian(f: Function, argnums: int = 0, mode: str | None = None) -> Callable[..., Array]: ...
+
+
+@overload
+def jacobian(
+    f: Function, argnums: Sequence[int], mode: str | None = None
+) -> Callable[..., tuple[Array, ...]]: ...
+
+
 def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Function:
     """The function (*args) ↦ the matrix ∂f/∂args[argnums]: a row per output, a column per input.
 
@@ -393,7 +418,7 @@ def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keyw
     return as_asked(np.split(matrix, ends[:-1], axis=1), argnums)
 
 
-def hessian(f: Function, argnums: Argnums = 0) -> Function:
+def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
     """The function (*args) ↦ the matrix ∂²f/∂x∂x in floats, x being args[argnums] flattened.
 
     For several `argnums` x holds the entries of all, one argument after the other: one matrix.
@@ -473,7 +498,7 @@ def arguments_of_jvp(primals: Any, tangents: Any) -> None:
             )
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """f(*primals), and the pullback: the function of upstream gradients that goes backward.
 
     The pullback takes an upstream gradient in the form of what f returned, and gives a tuple with

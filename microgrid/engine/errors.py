@@ -8,7 +8,17 @@ from typing import Any
 
 
 class MicrogridError(Exception):
-    """Base of every error that this package raises."""
+    """Base of every error that this package raises; each is also the builtin of its kind.
+
+    The kinds are in `microgrid.errors`: a DomainError is a ValueError, a NumberError a TypeError.
+
+    >>> import microgrid as mg
+    >>> try:
+    ...     mg.log(-1.0)
+    ... except mg.MicrogridError as error:
+    ...     type(error).__name__, isinstance(error, ValueError)
+    ('DomainError', True)
+    """
 
 
 class NumberError(MicrogridError, TypeError):

@@ -13,8 +13,10 @@ from microgrid.engine import ops
 from microgrid.engine.documentation import document, method
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
+from microgrid.engine.hints import hinted
 from microgrid.engine.op import Op
 from microgrid.engine.ops import row_target, stop_gradient_max
+from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value, unary
 
 
@@ -28,6 +30,8 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
     return ops.elu(x, alpha)
 
 
+@renamed(min="low", max="high")  # NumPy's words
+@hinted
 def clip(x: Any, low: Any = None, high: Any = None, out: None = None) -> Any:
     """x brought between two bounds, high where they cross; None for no bound (`out` is NumPy's)."""
     if out is not None:
@@ -45,17 +49,20 @@ def minimum(*xs: Any) -> Any:
     return ops.minimum(*several("minimum", xs))
 
 
+@hinted
 def logsumexp(*xs: Any) -> Any:
     """log Σ exp(x) of any number of values, one by one or as a list, without overflow."""
     return ops.logsumexp(*several("logsumexp", xs))
 
 
+@hinted
 def total(xs: Iterable[Any]) -> Any:
     """Σ x as one node, added up from the left; 0 for none."""
     values = one_row("total", xs)
     return ops.total(*values) if values else 0
 
 
+@hinted
 def mean(xs: Iterable[Any]) -> Any:
     """Σ x / n as one node, added up from the left."""
     return ops.mean(*several("mean", (xs,)))
@@ -69,6 +76,7 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     return ops.dot(*a, *b) if a else 0
 
 
+@hinted
 def softmax(xs: Iterable[Any]) -> list[Any]:
     """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first.
 

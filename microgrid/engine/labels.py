@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
 from typing import Any
 
 from microgrid.engine.errors import MicrogridError, NumberError
@@ -47,23 +46,35 @@ def checked_label(label: str) -> str:
     return label
 
 
-@contextmanager
-def scope(name: str) -> Iterator[None]:
+class scope(ContextDecorator):
     """Within the `with` block every new operation belongs to the block `name`; scopes nest.
 
-    >>> from microgrid import Value
-    >>> x = Value(2.0)
-    >>> with scope("layer 0"):
+    `draw(y, level="blocks")` shows a box for each block.
+
+    >>> import microgrid as mg
+    >>> x = mg.Value(2.0, "x")
+    >>> with mg.scope("layer 0"):
     ...     h = x * x
-    >>> scope_of(h), scope_of(h + 1)
-    (('layer 0',), ())
+    >>> "layer 0" in mg.draw(h + 1, level="blocks").source
+    True
     """
-    outer = getattr(unnamed.get(), "scope", ())
-    token = unnamed.set(scoped("", (*outer, checked_label(name))))
-    try:
-        yield
-    finally:
-        unnamed.reset(token)
+
+    def __init__(self, name: str) -> None:
+        self.name = checked_label(name)
+        self._tokens: list[Token[str]] = []
+
+    def __enter__(self) -> None:
+        outer = getattr(unnamed.get(), "scope", ())
+        self._tokens.append(unnamed.set(scoped("", (*outer, self.name))))
+
+    def __exit__(self, *_: object) -> None:
+        unnamed.reset(self._tokens.pop())
+
+    def _recreate_cm(self) -> scope:  # a decorated function may call itself
+        return scope(self.name)
+
+    def __repr__(self) -> str:
+        return f"scope({self.name!r})"
 
 
 def scope_of(v: Any) -> tuple[str, ...]:

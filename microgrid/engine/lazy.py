@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from microgrid.engine.hints import UnknownNameError
+
 
 def lazily(
     module: str, rooms: Mapping[str, str], package: str = ""
@@ -19,7 +21,8 @@ def lazily(
 
     def found(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+            owner = sys.modules[module]
+            raise UnknownNameError(f"module {module!r} has no attribute {name!r}", owner, name)
         home = f"{package or module}.{homes[name]}".rstrip(".")
         room = import_module(home) if homes[name] else None
         return getattr(room, name) if hasattr(room, name) else import_module(f"{home}.{name}")

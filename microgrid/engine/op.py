@@ -26,7 +26,12 @@ class Op(Documented):
     operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
     where it raises (without both it never does).
     An operation that is a sum of products has `terms(*xs)`: their pairs of factors, in order.
-    `doc` says in a sentence what it is; `help` adds what follows from the other fields.
+    `doc` says in a sentence what it is; `help` adds what follows from the other fields. Users make
+    operations with `custom_op`.
+
+    >>> from microgrid import square
+    >>> square.forward(3.0), square.rules[0](9.0, 3.0), square.arity
+    (9.0, 6.0, 1)
     """
 
     __slots__ = ("doc", "domain", "forward", "hint", "joint", "kink", "latex", "name", "role",

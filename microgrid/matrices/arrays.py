@@ -62,14 +62,27 @@ def as_array(data: Any) -> Array:
 
 
 def values(A: Any) -> NDArray[np.float64]:
-    """The numbers of an array (or nested lists) of Values, as floats in its shape."""
+    """The numbers of an array (or nested lists) of Values, as floats in its shape.
+
+    Plain numbers stay as they are. What NumPy computes from them has no gradient.
+
+    >>> A = matrix([[1.0, 2.0]], "A")
+    >>> values(A * A)
+    array([[1., 4.]])
+    """
     return floats(A, lambda x: x.data if isinstance(x, Value) else real(x))
 
 
 def grads(A: Any) -> NDArray[np.float64]:
     """The gradients of an array (or nested lists) of Values, as floats in its shape.
 
-    NumberError where an entry is a plain number, which has none.
+    NumberError where an entry is a plain number, which has none. Without a backward pass they are
+    zero. `gradients(root, A)` needs no backward pass.
+
+    >>> A = matrix([[1.0, 2.0]], "A")
+    >>> (A * A).sum().backward()
+    >>> grads(A)
+    array([[2., 4.]])
     """
     A = as_array(A)
     if plain := [x for x in A.flat if not isinstance(x, Value)]:
@@ -93,6 +106,14 @@ def affine(X: Any, W: Any, b: Any) -> Array:
 
     X is (N, D), W (D, M), b (M,) or (1, M), each an array or nested lists of Values or numbers;
     Y is (N, M). ShapeError where they do not fit. Its gradients: `formulas.affine_backward`.
+
+    >>> W, b = matrix([[1.0, 2.0]], "W"), matrix([0.5, 0.5], "b")
+    >>> Y = affine([[3.0], [4.0]], W, b)
+    >>> values(Y).tolist()
+    [[3.5, 6.5], [4.5, 8.5]]
+    >>> Y.sum().backward()
+    >>> grads(W).tolist()
+    [[7.0, 7.0]]
     """
     X, W, b = as_array(X), as_array(W), as_array(b)
     check_affine(X, W, b)

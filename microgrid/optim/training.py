@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
+from microgrid.engine.hints import hinted
 from microgrid.engine.settings import whole
 from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
+from microgrid.nn.data import checked, shuffled
 from microgrid.nn.initial import generator
-from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -50,6 +51,7 @@ class DivergedError(MicrogridError, ArithmeticError):
         return type(self), (self.loss, self.epoch, self.step, history), held
 
 
+@hinted
 def fit(
     f: Callable[..., Any] | Program, parameters: Any, data: Any = (), *, optimizer: Optimizer,
     epochs: int = 10, batch_size: int | None = 32, seed: int | np.random.Generator = 0,
@@ -91,7 +93,7 @@ def fit(
     training = Training(f, parameters, data, checked(validation, "validation"), patience)
     try:
         for _ in bar(epochs, progress, training.history):
-            loss = training.learn(optimizer, batches(data, batch_size, rng))
+            loss = training.learn(optimizer, shuffled(data, batch_size, rng))
             training.measure(loss, metrics or {})
             if training.ends(called):
                 break

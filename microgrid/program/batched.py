@@ -12,6 +12,7 @@ import numpy as np
 
 from microgrid.engine.calculus import arguments_of_jvp
 from microgrid.engine.errors import MicrogridError, ShapeError
+from microgrid.engine.hints import Hinted
 from microgrid.program.batch_run import run_batch
 from microgrid.program.runner import explain_failure
 from microgrid.program.signature import Argnums, as_asked
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from microgrid.program.program import Program
 
 
-class Batched:
+class Batched(Hinted):
     """A program that runs once for each sample of a batch; made by `Program.batched`."""
 
     def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:

@@ -22,6 +22,7 @@ from microgrid.engine.calculus import (
 from microgrid.engine.errors import ArgumentError, GraphError, MicrogridError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.functions import dot
+from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import direction
 from microgrid.engine.trees import tree_leaves, tree_map
@@ -91,11 +92,15 @@ def argument_names(f: Any, count: int) -> list[str]:
     return [named[i] if i < len(named) else f"x_{i + 1}" for i in range(count)]
 
 
-class Program:
+class Program(Hinted):
     """A function as a flat tape: call it, or ask for `value_and_grad`.
 
     It holds no Value, is not changed by running, and can be pickled and used by many threads.
-    `backend` says what runs it: "numba" (extra `fast`) or "numpy".
+    `backend` says what runs it: "numba" (extra `fast`) or "numpy". `record` makes programs.
+
+    >>> program = record(lambda w, x: w * x, 1.0, 1.0)
+    >>> program(2.0, 3.0), program.value_and_grad(2.0, 3.0)
+    (6.0, (6.0, 3.0))
     """
 
     @renamed(engine="backend")
@@ -121,6 +126,10 @@ class Program:
         """The program of an existing graph: its arguments are the entries of `inputs`.
 
         Each is a leaf, or leaves in any structure. All other leaves must be plain numbers.
+
+        >>> w, x = Value(2.0, "w"), Value(3.0, "x")
+        >>> Program.of(w * x + 1, [w, x])(4.0, 5.0)
+        21.0
         """
         rows = [tree_leaves(x) for x in inputs]
         for v in [v for row in rows for v in row]:
@@ -136,6 +145,7 @@ class Program:
         return cls(root, rows, [structure_of(x) for x in inputs], names, backend)
 
     def ready(self) -> None:
+        """No plan is made yet."""
         self.plans: dict[Any, Runner] = {}
         self.derived: dict[Callable[..., Program], Program] = {}
         self.lock = threading.RLock()
@@ -190,7 +200,11 @@ class Program:
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The value and ∂value/∂argument, in the structure of that argument; a tuple for several.
 
-        The function must have returned one number.
+        The function must have returned one number. The parameters of a model are one flat row.
+
+        >>> program = record(lambda w, b: w[0] * w[1] + b, [1.0, 1.0], 1.0)
+        >>> program.value_and_grad([2.0, 3.0], 1.0, argnums=(0, 1))
+        (7.0, ([3.0, 2.0], 1.0))
         """
         wanted = self.signature.wanted(argnums)
         row = self.row(inputs)
@@ -211,6 +225,13 @@ class Program:
         `in_axes` says for each argument along which axis the samples are, None where they share it
         (as in JAX's vmap). Values come for each sample, and so do the gradients of arguments with
         a batch axis; the gradients of shared arguments are sums over the samples.
+
+        >>> program = record(lambda w, x: w * x, 1.0, 1.0)
+        >>> batch = program.batched(in_axes=(None, 0))  # one w for all x
+        >>> batch(3.0, [1.0, 2.0]).tolist()
+        [3.0, 6.0]
+        >>> batch.value_and_grad(3.0, [1.0, 2.0])[1]  # ∂/∂w, summed over the samples
+        3.0
         """
         return Batched(self, in_axes, threads)
 
@@ -403,6 +424,11 @@ class Program:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
 
         It defines `value` and `value_and_grad`, which take the arguments of the function.
+
+        >>> space = {}
+        >>> exec(record(lambda w, x: w * x, 1.0, 1.0).source(), space)
+        >>> space["value"](2.0, 3.0)
+        6.0
         """
         return Module(self.tape, self.signature, language).text()
 

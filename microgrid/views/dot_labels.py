@@ -31,16 +31,19 @@ def inked(color: str, words: str, *later: str) -> Text:
     return Text(colored(color, words), max((words, *later), key=extent))
 
 
-def wire(name: str, value: Text | None, *below: Text | None, look: Look = PLAIN) -> str:
+def wire(
+    name: str, value: Text | None, *below: Text | None, note: str = "", look: Look = PLAIN
+) -> str:
     """Value over line over gradient; an inner wire that has a name shows it before the value.
 
-    More than a gradient may stand below. None is an empty box: its size tells nothing of a number.
+    More than a gradient may stand below, and last a note. None is an empty box: its size tells
+    nothing of a number.
     """
     before, prefix = (f"{name} = ", f"{name_html(name, 12)} = ") if name else ("", "")
     room = extent(before) if name and value is None else 0
     above = room + BOX if value is None else extent(before + value.widest)
     widths = [room + BOX if x is None else extent(x.widest) for x in below]
-    width = max(40, above, *widths)
+    width = max(40, above, *widths, extent(note))
     cell = '<td colspan="3" height="18">{}</td>'.format
     # Edges join the line, port `line`, 2 points from its ends: dot ends them 1 point short of it.
     style = f'bgcolor="{look.color}" cellpadding="0" height="{look.width}"'
@@ -49,12 +52,8 @@ def wire(name: str, value: Text | None, *below: Text | None, look: Look = PLAIN)
         cell(box(prefix, room) if value is None else prefix + value.html),
         line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
         *[cell(box("", room) if x is None else x.html) for x in below],
+        *[cell(colored(NOTE, text(note)))] * bool(note),
     )
-
-
-def noted(words: str) -> list[Text]:
-    """A note for a wire, if there is one."""
-    return [Text(colored(NOTE, text(words)), words)] * bool(words)
 
 
 def box(before: str = "", room: int = 0) -> str:

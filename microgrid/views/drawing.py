@@ -20,24 +20,12 @@ from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
-from microgrid.views.dot_labels import (
-    Share,
-    Text,
-    end,
-    gate,
-    inked,
-    noted,
-    small,
-    sum_table,
-    terms,
-    text,
-    wire,
-)  # fmt: skip
+from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
 from microgrid.views.picture import Picture
 from microgrid.views.tints import PLAIN, Look, Tints
-from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, signed
+from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, signed
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
@@ -60,7 +48,7 @@ def draw(
     page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
     that is not there.
 
-    `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
+    `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
     of a leaf gets its own copy with its own share, each labelled inner node gets a box around what
     it is computed from, and a table sums up the shares; blocks always share their leaves.
@@ -74,6 +62,11 @@ def draw(
     factor has that of the product. At a fork each branch has its own part. `color_by="gradient"`
     leaves the value out: how much a wire could do, not how much it does. Both need no backward
     pass, and gates to be shown. ParameterError for other measures, and for nodes outside the graph.
+
+    >>> x, w = Value(2.0, "x"), Value(3.0, "w")
+    >>> picture = draw(w * x)
+    >>> "label" in picture.source
+    True
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
@@ -202,32 +195,32 @@ def draw_gates(
     for v, i in index.items():
         if v not in sums:
             name = v.label if v.op and v is not root else ""
-            below = *numbers.tangent(v), numbers.gradient(v), *noted(notes.get(v, ""))
-            put_wire(picture, str(i), v, name, numbers.look(v), numbers.value(v), *below)
+            texts = numbers.value(v), *numbers.tangent(v), numbers.gradient(v)
+            label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
+            put_wire(picture, str(i), v, label, numbers.look(v))
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
         crossing = len(operands) == 2 and (any(uses[p] > 1 for _, p in operands) or bool(sums))
         for k, p in operands:
-            tail, label = str(index[p]), ""
+            tail, label, look = str(index[p]), "", numbers.look(v, k)
             if p in sums:
                 tail = f"{index[p]}-{i}-{k}"
                 sums[p].append(numbers.sent(v)[k])
                 share = None if p in numbers.blank_gradients else numbers.share(v, k)
                 texts = numbers.value(p), *numbers.tangent(p), share
-                put_wire(picture, tail, p, "", numbers.look(v, k), *texts)
+                put_wire(picture, tail, p, wire("", *texts, look=look), look)
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            edge, look = f"e{index[p]}_{i}_{k}", numbers.look(v, k)
+            edge = f"e{index[p]}_{i}_{k}"
             picture.join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
     picture.put("out", "name", end(root.label if root.op else "", "left"))
     picture.join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
     if said := numbers.legend:
-        font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
-        picture.attr(label=f"<{text(said)}>", labelloc="b", **font)
+        picture.caption(said)
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -241,15 +234,12 @@ def draw_gates(
             picture.join("sums", copy, f"e_sums{i}", style="invis")
 
 
-def put_wire(
-    picture: Picture, i: str, v: Value, name: str, look: Look, *texts: Text | None
-) -> None:
+def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look) -> None:
     """The wire that carries v, behind the gate that made it or the name of a leaf."""
-    begin = {"label": end(v.label, "right", look.ground)}
-    if v.op:
-        begin = {"ordering": "in", **gate(caption(v))}
+    name = {"label": end(v.label, "right", look.ground)}
+    begin = {"ordering": "in", **gate(caption(v))} if v.op else name
     if v.op or v.label:
         picture.put(f"g{i}", "gate" if v.op else "name", **begin)
         style = {"arrowhead": "none", "weight": "10"} | look.edge
         picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", **style)
-    picture.put(f"n{i}", "wire", wire(name, *texts, look=look))
+    picture.put(f"n{i}", "wire", label)

@@ -69,6 +69,9 @@ class Explanation(Table):
             ]
         return [(*cells, *map(short, r[3:7])) for cells, r in zip(words, self.rows)]
 
+    def records(self) -> list[tuple[Any, ...]]:
+        return [r[:7] for r in self.rows]
+
 
 class ForwardExplanation(Table):
     """The rows of one forward pass: each gate's value, and beside it how its tangent adds up."""
@@ -121,6 +124,13 @@ class Paths(Table):
             rows.append((to.join(shortened([names[v] for v in nodes])), factors, short(product)))
         left_out = self.count - len(rows)
         return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
+
+    def records(self) -> list[tuple[Any, ...]]:
+        names = self.names
+        return [
+            (" → ".join([names[v] for v in nodes]), " · ".join(map(str, locals_)), product)
+            for nodes, locals_, product in self.paths
+        ]
 
 
 @overload

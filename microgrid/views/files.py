@@ -72,10 +72,15 @@ def suffix_of(
 
 def save_by_suffix(
     path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str,
-    error: type[MicrogridError] = LayoutError,
+    error: type[MicrogridError] = LayoutError, new_folder: bool = True,
 ) -> Path:  # fmt: skip
-    """Write what the maker of the path's suffix returns; the path. An error for other suffixes."""
+    """Write what the maker of the path's suffix returns; the path. An error for other suffixes.
+
+    A folder that is missing is made for the file, unless `new_folder` is False.
+    """
     path, suffix = Path(path), suffix_of(path, [*makers, *others], error)
     made = makers[suffix]()
+    if new_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     write(path, made if isinstance(made, bytes) else made.encode())
     return path

@@ -19,7 +19,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
-from microgrid.views.dot_labels import FRAME
+from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.wording import INK
 
@@ -60,6 +60,11 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         look |= {"id": self.prefix + name} | self.looks.get(name, {})
         self.edge(tail, head, f"<{label}>" if label else None, **look)
 
+    def caption(self, words: str) -> None:
+        """A line beneath the picture."""
+        font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
+        self.attr(label=f"<{text(words)}>", labelloc="b", **font)
+
     def frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
@@ -95,23 +100,35 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             graphviz.view(image)
         return image
 
+    def __dir__(self) -> list[str]:  # graphviz's 29 names work, but hide what people need
+        shown = "latex layout pipe prefix render save save_png save_svg source"
+        return [*[name for name in super().__dir__() if name.startswith("__")], *shown.split()]
+
     def __repr__(self) -> str:
         return "<Picture: a notebook shows it; else save('f.svg'), save('f.png') or .source>"
 
-    def save(self, filename: Any = None, directory: Any = None, **options: Any) -> Any:
-        """Write the picture as .svg, .png or .pdf, or its DOT text as .dot or .gv; the path."""
-        path = Path(directory or "", filename or "")
-        if path.suffix.lower() in ("", ".dot", ".gv"):
-            return Path(super().save(filename, directory=directory, **options))
-        return save_by_suffix(path, {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}, ".dot")
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture as .svg, .png, .pdf or .tex, or its DOT text as .dot or .gv; the path.
 
-    def save_svg(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture as SVG."""
-        save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
+        LayoutError for other suffixes, and where no layout program is there to draw it.
+        """
+        images = {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}
+        text = dict.fromkeys((".dot", ".gv"), lambda: self.source)
+        return save_by_suffix(path, images | {".tex": self.latex} | text)
 
-    def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> None:
-        """Write the picture as PNG."""
-        save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
+    def latex(self) -> str:
+        """The picture as a LaTeX document in TikZ, for pdflatex or to be input."""
+        from microgrid.views.tikz import tikz
+
+        return tikz(self.pipe("svg"))
+
+    def save_svg(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture as SVG; the path."""
+        return save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
+
+    def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> Path:
+        """Write the picture as PNG of so many dots per inch; the path."""
+        return save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
         # An untrusted notebook shows no SVG, but the PNG beside it.

@@ -99,9 +99,9 @@ class Steps:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one .html page that needs no server and no network, or the animation as .svg."""
-        return save_by_suffix(path, {".html": self.page, ".svg": self.animated_svg})
+        return save_by_suffix(path, {".html": self.html, ".svg": self.animated_svg})
 
-    def page(self) -> str:
+    def html(self) -> str:
         """The page that `save` writes."""
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -111,6 +111,8 @@ class Steps:
             "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}</style>\n"
             f"</head>\n<body>\n{self._repr_html_()}</body>\n</html>\n"
         )
+
+    page = html  # its older name
 
     def _repr_html_(self) -> str:
         """The final picture and the table; where scripts run, the step-through in their place."""
@@ -165,9 +167,9 @@ class Steps:
         """An SVG that plays the frames over and over; it stands still for who wants no motion."""
         return animated(self.canvas, self.prefix, self.frames, self.placed())
 
-    def save_animation(self, path: str | os.PathLike[str]) -> None:
-        """Write `animated_svg()`, for a README."""
-        save_by_suffix(path, {".svg": self.animated_svg})
+    def save_animation(self, path: str | os.PathLike[str]) -> Path:
+        """Write `animated_svg()`, for a README; the path."""
+        return save_by_suffix(path, {".svg": self.animated_svg})
 
     # Slides: DOT again, since only a layout engine makes PNG
 

@@ -623,7 +623,9 @@ def test_a_step_without_any_gradient_is_refused():
     net.zero_grad()
     with pytest.raises(ValueError, match="no parameter has a gradient"):
         optimizer.step()
-    with pytest.raises(ValueError, match="2 numbers as a gradient of 25 parameters"):
+    with pytest.raises(
+        ValueError, match="gradient is a list of 2, for 25 parameters: give it the form"
+    ):
         optimizer.step([1.0, 2.0])
     assert [p.data for p in net.parameters()] == before
     assert optimizer.steps == 0
@@ -1029,7 +1031,7 @@ def test_optimizers_and_schedules_say_what_they_are():
     assert repr(SCHEDULES[3]) == "cosine(start=1.0, steps=4, end=0.5, warmup=2)"
     optimizer = optim.Adam(model(), lr=optim.exponential(0.1, 0.5))
     optimizer.step(np.ones(25))
-    expected = "<Adam of 25 parameters, lr=exponential(start=0.1, factor=0.5), 1 step done>"
+    expected = "Adam(25 parameters, lr=exponential(start=0.1, factor=0.5), step 1)"
     assert repr(optimizer) == expected
 
 

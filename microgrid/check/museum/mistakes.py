@@ -29,6 +29,9 @@ class Mistake:
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
 
+    def __repr__(self) -> str:
+        return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
+
     def sentence(self, op: str = "") -> str:
         return self.says.format(op=op)
 
@@ -68,6 +71,7 @@ def broken(name: str, op: str = "") -> type[Value]:
         raise ParameterError(f"{name} needs the operation that has it, got {op!r}; {listed(able)}")
     made = found.make(op)
     made.__name__ = "Value"  # as programs call it
+    made.__qualname__ = f"{name}.Value"
     return made
 
 

@@ -19,6 +19,7 @@ from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
 from microgrid.views.wording import BLUE, GREEN, RED, constant
+from microgrid.views.written import Written, as_markdown
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -27,7 +28,7 @@ MANY = 2000  # lines: beyond, print(listing) shows the first and the last
 Row = tuple[Value | None, Value | None]  # of the forward and of the backward pass
 
 
-class Listing:
+class Listing(Written):
     """The lines of a program; prints as a table, and shows as one in a notebook.
 
     In reverse mode the forward pass is read downwards, then the backward pass upwards: the numbers
@@ -107,6 +108,10 @@ class Listing:
         return f"<table>{top}{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     _repr_html_ = html
+
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return as_markdown(self.start, self.head, self.cells(self.rows), left=len(self.head))
 
     def latex(self) -> str:
         """The table as a LaTeX array."""
