@@ -134,6 +134,7 @@ SWAPPED = {"{} > {}": "{} < {}", "{} >= {}": "{} <= {}", "{} == {}": "{} == {}"}
 
 def short(x: Any) -> str:
     """A number or a list as it is written in Python; empty where it is long or something else."""
+    x = x.item() if isinstance(x, np.generic) else x
     plain = isinstance(x, int | float | list | tuple)
     return repr(x) if plain and len(repr(x)) <= 40 else ""
 

@@ -299,6 +299,11 @@ def test_the_message_for_the_power_of_the_issue():
         mg.gradcheck(power, 2.0, 3)
 
 
+def test_a_number_of_numpy_is_bound_as_pythons():
+    with pytest.raises(BranchError, match=r"record\(lambda x: power\(x, 3\), x\)"):
+        record(power, 2.0, np.int64(3))
+
+
 def test_a_bound_argument_that_is_long_keeps_its_name_and_one_alone_has_no_program():
     with pytest.raises(BranchError, match=r"record\(lambda x: chosen\(x, k\), x\)"):
         record(chosen, 1.0, list(range(100)))
