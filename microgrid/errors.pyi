@@ -16,6 +16,7 @@ from microgrid.engine.errors import ParameterError as ParameterError
 from microgrid.engine.errors import RangeError as RangeError
 from microgrid.engine.errors import RuleError as RuleError
 from microgrid.engine.errors import ShapeError as ShapeError
+from microgrid.engine.errors import StaleError as StaleError
 from microgrid.engine.errors import TargetError as TargetError
 from microgrid.engine.hints import UnknownKeyError as UnknownKeyError
 from microgrid.engine.hints import UnknownKeywordError as UnknownKeywordError

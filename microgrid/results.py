@@ -6,7 +6,7 @@ None is made by hand: `draw` gives a Picture, `explain` an Explanation, `check.c
 from microgrid.engine.lazy import lazily
 
 ROOMS = {
-    "views.explanation": "Explanation Paths",
+    "views.explanation": "Explanation ForwardExplanation Paths",
     "views.formula": "Formula",
     "views.picture": "Picture",
     "views.stepper": "Steps",

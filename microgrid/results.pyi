@@ -21,9 +21,11 @@ from microgrid.matrices.equations import Step as Step
 from microgrid.optim.history import History as History
 from microgrid.plots import Plot as Plot
 from microgrid.program.batched import Batched as Batched
+from microgrid.program.mapped import Vmapped as Vmapped
 from microgrid.program.program import Program as Program
 from microgrid.program.text.listing import Listing as Listing
 from microgrid.views.explanation import Explanation as Explanation
+from microgrid.views.explanation import ForwardExplanation as ForwardExplanation
 from microgrid.views.explanation import Paths as Paths
 from microgrid.views.formula import Formula as Formula
 from microgrid.views.picture import Picture as Picture

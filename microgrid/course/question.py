@@ -20,7 +20,14 @@ from microgrid.views import numerals
 
 
 class ExerciseError(MicrogridError, LookupError):
-    """No exercise of that number."""
+    """No exercise of that number; the message has the numbers that there are.
+
+    >>> from microgrid.course import exercise
+    >>> exercise(11)
+    Traceback (most recent call last):
+        ...
+    microgrid.course.question.ExerciseError: the course has the notebooks 1 to 10, not 11
+    """
 
 
 class Mistake(NamedTuple):

@@ -13,7 +13,14 @@ unnamed: ContextVar[str] = ContextVar("unnamed", default="")  # the label of new
 
 
 class LabelError(MicrogridError, ValueError):
-    """A label with a character that no picture can show."""
+    """A label with a character that no picture can show.
+
+    >>> from microgrid import Value
+    >>> Value(1.0, "a\\nb")
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.labels.LabelError: label 'a\\nb': character 1 is ...
+    """
 
 
 class ScopedLabel(str):

@@ -14,7 +14,10 @@ Equation = tuple[Side, ...]
 
 
 class DerivationError(MicrogridError, ValueError):
-    """A displayed step does not hold."""
+    """A displayed step does not hold, or a file that no derivation is written to.
+
+    A wrong formula that you give is no error: `derivation.failed` and `.counterexamples` say why.
+    """
 
 
 @dataclass(frozen=True)

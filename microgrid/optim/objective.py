@@ -12,10 +12,10 @@ from microgrid.engine.calculus import gradients, scalar
 from microgrid.engine.errors import GraphError, ParameterError, ShapeError
 from microgrid.engine.functions import refusal, total
 from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
-from microgrid.engine.value import Value, peek, topological
+from microgrid.engine.value import Value, topological
 from microgrid.nn.module import holders, put_back
 from microgrid.program import Program
-from microgrid.program.structure import structure_of
+from microgrid.program.structure import plain_number, structure_of
 from microgrid.program.tape import Floats
 
 Data = Sequence[Any]  # arrays with the samples along their first axis
@@ -74,7 +74,7 @@ class Objective:
 
     def start(self) -> Floats:
         """The numbers of the parameters as they are now."""
-        x = tree_map(number, self.parameters) if self.held else self.parameters
+        x = tree_map(plain_number, self.parameters) if self.held else self.parameters
         return self.structure.flatten(x, "parameters")
 
     def shaped(self, numbers: Floats) -> Any:
@@ -136,10 +136,6 @@ class Objective:
             finally:
                 put_back(kept)
         return nodes, losses
-
-
-def number(x: Any) -> Any:
-    return peek(x) if isinstance(x, Value) else x
 
 
 def with_entries(x: Any, row: Iterator[Any]) -> Any:

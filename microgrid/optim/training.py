@@ -31,7 +31,23 @@ Found = TypeVar("Found", float, tuple[float, Floats])
 
 
 class DivergedError(MicrogridError, ArithmeticError):
-    """Training has left the finite numbers; `history` is what happened until then."""
+    """Training has left the finite numbers; `history` is what happened until then.
+
+    Mostly the learning rate is too large: each step overshoots by more than the one before. Else a
+    node of the loss gives inf or nan at some sample: `first_nonfinite(loss)` finds it.
+
+    - Try a tenth of the learning rate; begin with fewer (`schedules`, `warmup`); clip the gradient
+      (`clip_norm` of an optimizer).
+    - Look at `error.history`, or `plots.loss_curve(error.history)`: when did it begin?
+
+    >>> from microgrid import optim
+    >>> optim.fit(lambda w: w**4, 1.0, optimizer=optim.SGD(lr=100.0))
+    Traceback (most recent call last):
+        ...
+    microgrid.optim.training.DivergedError: the loss or its gradient is not finite at step ...
+    """
+
+    explained = True
 
     def __init__(self, loss: float, epoch: int, step: int, history: Any) -> None:
         super().__init__(

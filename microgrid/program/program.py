@@ -34,7 +34,7 @@ from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.structure import Structure, new_leaves, structure_of
+from microgrid.program.structure import Structure, arrayed, new_leaves, structure_of
 from microgrid.program.tape import Floats, tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
@@ -60,7 +60,7 @@ def record(
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
     (0.0, (0.0, (2.0, 0.0)))
     """
-    names = argument_names(f, len(examples))
+    examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
     structures = [structure_of(x) for x in examples]
     what = getattr(f, "__name__", "the function")
 

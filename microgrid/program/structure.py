@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from microgrid.program.tape import Floats
 from microgrid.views.wording import printable, subscripted
 
 FLOAT = np.dtype(float)
+op_of = attrgetter("op")
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def without_model(x: Any) -> Any:
     if not is_model(x):
         return x
     parameters = x.parameters()
-    if any(map(is_computed, parameters)):
+    leaves = {*map(type, parameters)} <= {Value} and {*map(op_of, parameters)} <= {None}
+    if not leaves and any(map(is_computed, parameters)):
         raise NumberError("a program takes the numbers of a model, whose parameters are results")
     return np.array([*map(peek, parameters)], dtype=float)
 
@@ -265,9 +268,24 @@ def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any,
             alone = words and uses[words] == 1 and not words[0].isdigit()
             stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
             labels.append(subscripted(stem, index, comma))
-        leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), labels)]
+        try:
+            leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), labels)]
+        except NumberError:  # told by its path, not by its label
+            structure_of(x).flatten(tree_map(plain_number, x), name)
+            raise
         made.append((tree_map(partial(following, iter(leaves)), x), leaves))
     return made
+
+
+def arrayed(x: Any) -> Any:
+    """What NumPy alone knows as an array, like a range, as one; all else as it is."""
+    alone = branch(x) is None and not isinstance(x, Value)
+    return np.asarray(x) if alone and shape_of(x, "x") else x
+
+
+def plain_number(x: Any) -> Any:
+    """The number of a Value; all else as it is."""
+    return peek(x) if isinstance(x, Value) else x
 
 
 def following(row: Iterator[Value], _: Any) -> Value:

@@ -27,7 +27,25 @@ SEVERAL = (1 << BITS) - 1  # as the second: the first is the number of a tuple o
 
 
 class FrozenError(MicrogridError, ValueError):
-    """A number that may change would be fixed for ever in a recorded program."""
+    """A number that may change would be fixed for ever in a recorded program.
+
+    A recorded function reads a Value that is none of its arguments. The program would hold the
+    number that it has now, and a later `w.data = …`, or an optimizer's step, would not reach it.
+
+    - What changes, or needs a gradient, is an argument: a number, an array, a model of `nn`.
+    - What stays is written as a plain number: `2.0`, `w.data`.
+
+    >>> import microgrid as mg
+    >>> w = mg.Value(3.0, "w")
+    >>> mg.record(lambda x: w * x, 1.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.program.tape.FrozenError: the leaf w = 3.0 is not among the inputs, ...
+    >>> mg.record(lambda w, x: w * x, 1.0, 1.0)(3.0, 2.0)
+    6.0
+    """
+
+    explained = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,6 +93,9 @@ class ForwardExplanation(Table):
             for (gate, operand), r in zip(words, self.rows)
         ]
 
+    def records(self) -> list[tuple[Any, ...]]:
+        return [(f"{r.gate} = {r.value}", r.operand, *r[3:7]) for r in self.rows]
+
 
 class Path(NamedTuple):
     """One way from a node to the root: its nodes, and the local gradient of each step."""
@@ -135,8 +138,9 @@ class Paths(Table):
 
 @overload
 def explain(
-    root: Value, of: None = None, max_paths: int = 20, *, mode: Literal["backward"] = "backward"
-) -> Explanation: ...
+    root: Value, of: None = None, max_paths: int = 20, *,
+    mode: Literal["backward", "reverse"] = "backward", seeds: None = None,
+) -> Explanation: ...  # fmt: skip
 
 
 @overload

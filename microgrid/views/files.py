@@ -14,7 +14,16 @@ from microgrid.engine.errors import MicrogridError
 
 
 class LayoutError(MicrogridError, RuntimeError):
-    """No program that can lay out a picture, or none that writes such files."""
+    """A file of a kind that is not written, or no program that can lay out a picture.
+
+    What turns DOT text into a picture is Graphviz's `dot`, or what the extra `viz` installs.
+
+    >>> from microgrid import Value, draw
+    >>> draw(Value(1.0)).save("f.doc")
+    Traceback (most recent call last):
+        ...
+    microgrid.views.files.LayoutError: f.doc: it is saved as ...
+    """
 
 
 def write(path: str | Path, data: bytes) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import microgrid as mg
 from microgrid.check.gradient_check import GradientReport
 from microgrid.program import Batched
-from microgrid.views.explanation import Explanation, Paths
+from microgrid.views.explanation import Explanation, ForwardExplanation, Paths
 from microgrid.views.formula import Formula
 from microgrid.views.picture import Picture
 from microgrid.views.stepper import Steps
@@ -69,6 +69,7 @@ assert_type(mg.partials([x * x], [x], mode="forward"), NDArray[Any])
 assert_type(mg.gradcheck(product, 2.0, 3.0), GradientReport)
 assert_type(mg.explain(x * x), Explanation)
 assert_type(mg.explain(x * x, of=x), Paths)
+assert_type(mg.explain(x * x, mode="forward", seeds={x: 1}), ForwardExplanation)
 assert_type(mg.draw(x * x), Picture)
 assert_type(mg.steps(x * x), Steps)
 assert_type(mg.latex(x * x), Formula)

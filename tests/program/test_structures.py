@@ -284,6 +284,17 @@ def test_what_does_not_fit_is_told_by_its_path(x, kind, words):
         assert words in str(caught.value)
 
 
+def test_an_example_that_is_no_number_is_told_by_its_path():
+    for x, words in [
+        ({"w": [1.0, "2"]}, r"p\['w'\]\[1\]: real numbers are needed, got str '2'"),
+        ({"w": [Value(1.0), {"a": None}]}, r"p\['w'\]\[1\]\['a'\]: real numbers are needed"),
+        ({"w": range(3)}, r"p\['w'\]: the program takes one number, got range of shape"),
+    ]:
+        with pytest.raises((NumberError, ShapeError), match=words):
+            record(lambda p: 1.0, x)
+    assert record(lambda p: mg.total(list(p)), range(3))(range(1, 4)) == 6.0
+
+
 def test_batches_that_do_not_fit_are_told_by_their_paths():
     batched = record(lambda p: mg.total(flat(p)), NESTED).batched()
     good = {"w": np.ones((3, 2)), "s": Pair(np.ones(3), np.ones((3, 2)))}

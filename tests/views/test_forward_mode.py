@@ -16,6 +16,7 @@ from microgrid import Value, draw, examples, explain, gradients, steps
 from microgrid.engine.errors import GraphError, NumberError, ParameterError
 from microgrid.engine.value import topological
 from microgrid.views import explanation
+from microgrid.views.storyboard import ForwardStory
 from microgrid.views.wording import BLUE, decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -133,9 +134,15 @@ def test_the_latex_table_keeps_subscripts_and_balances():
     assert r"\mathit{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2, mode="forward").latex()
 
 
+def test_the_csv_has_the_numbers_as_they_are():
+    x = Value(Fraction(1, 3), "x")
+    text = explain(x * x, mode="forward").csv()
+    assert text.splitlines()[1] == "n1 = x * x = 1/9,x,1/3,1,1/3,1/3"
+
+
 WRONG = [
-    ({"mode": "reverse"}, ParameterError, "'backward', which shows gradients, and 'forward'"),
-    ({"mode": None}, ParameterError, "mode None"),
+    ({"mode": "sideways"}, ParameterError, "mode is 'forward' or 'reverse' .* got 'sideways'"),
+    ({"mode": None}, ParameterError, "mode is 'forward' or 'reverse' .* got None"),
     ({"seeds": {}}, ParameterError, "give mode='forward', too"),
     ({"mode": "forward", "seeds": {}}, ParameterError, r"as in \{x: 1\}"),
     ({"mode": "forward", "seeds": 1}, ParameterError, r"as in \{x: 1\}, got 1"),
@@ -168,6 +175,12 @@ def test_seeds_are_real_numbers_of_nodes_of_the_graph(show):
     a.data = 4.0
     with pytest.raises(GraphError, match="run the forward pass again"):
         show(y, {a: 1})
+
+
+def test_reverse_is_another_word_for_backward():
+    _, y = fork()
+    assert explain(y, mode="reverse").rows == explain(y).rows
+    assert steps(y, mode="reverse").frames == steps(y).frames
 
 
 def test_paths_have_no_direction():
@@ -231,7 +244,23 @@ def test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain(
         for g in ElementTree.fromstring(last.pipe("svg")).iter(f"{SVG}g")
     }
     assert wires[f"p-n{len(order) - 1}"] == [decimals(gradients(root, x))]
+    moved = {x} | {row.child_node for row in rows}
+    for i, v in enumerate(order):
+        arrivals = [k for k, p in enumerate(v.parents) if p in moved]
+        shares = [decimals(row.share) for row in rows if row.child_node is v]
+        for k, share in zip(arrivals, shares, strict=True):
+            place = f"p-e{order.index(v.parents[k])}_{i}_{k}"
+            assert wires[place] == [share] * (len(shares) > 1)
     assert film.frames[-1].text.endswith(f" is {signed(gradients(root, x))}")
+
+
+def test_a_film_that_writes_a_share_at_another_wire_is_caught(monkeypatch):
+    """A test of the last one."""
+    right = ForwardStory.paths
+    monkeypatch.setattr(ForwardStory, "paths", lambda self, v: right(self, v)[::-1])
+    assert_caught(
+        test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain, monkeypatch
+    )
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])

@@ -97,14 +97,16 @@ class Listing(Written):
         color = {2: GREEN, len(self.head) - 1: slopes} if self.has_numbers else {}  # as in pictures
         style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
 
+        def shown(text: str) -> str:
+            return SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(text))
+
         def row(kind: str, cells: Sequence[str]) -> str:
-            shown = [SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(c)) for c in cells]
-            each = [f'<{kind} style="{s}">{c}</{kind}>' for s, c in zip(style, shown)]
+            each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(style, cells)]
             return f"<tr>{''.join(each)}</tr>"
 
         rows = "".join([row("th", self.head), *[row("td", c) for c in self.cells(self.rows)]])
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
-        top = f"<caption>{html.escape(self.start)}</caption>" * bool(self.start)
+        top = f'<caption style="text-align:left">{shown(self.start)}</caption>' * bool(self.start)
         return f"<table>{top}{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     _repr_html_ = html

@@ -51,8 +51,8 @@ class Module:
             try:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
             except Untranslatable as why:
-                said = f"the operation {op.name} has no text in {language}: {why}"
-                raise GraphError(said) from None
+                said = f"the operation {op.name} has no text in {language}: {why.args[0]}"
+                raise Untranslatable(said) from None
         taken = {*self.helpers.reserved, *self.helpers.objects}
         self.names = s.names(taken)
         self.parameters, begin = [], 0
