@@ -9,7 +9,26 @@ from microgrid.program.tape import Tape
 
 
 class ImpureError(MicrogridError, RuntimeError):
-    """A function that is recorded computes something else when it runs again."""
+    """A function that is recorded computes something else when it runs again.
+
+    A program keeps the numbers that the function reads from elsewhere. So `record` runs it twice,
+    and refuses what differs: a random number, the clock, a global or an iterator that moves.
+
+    - What changes from call to call is an argument: the noise, the mask of a dropout.
+    - What stays is drawn before the function is recorded.
+    - `record(f, x, pure=True)` runs f once, and notices nothing.
+
+    >>> import microgrid as mg
+    >>> import random
+    >>> mg.record(lambda x: x * random.random(), 1.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.program.impure.ImpureError: <lambda> uses the number ... when it runs again: ...
+    >>> mg.record(lambda x, noise: x * noise, 1.0, 1.0)(2.0, random.Random(0).choice([3.0]))
+    6.0
+    """
+
+    explained = True
 
 
 def refuse_changes(what: str, first: Tape, second: Tape) -> None:

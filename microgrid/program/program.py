@@ -77,7 +77,7 @@ def record(
         try:
             again = traced()
         except MicrogridError as error:
-            raise impure(what, f"fails ({error})") from error
+            raise impure(what, f"fails ({error.args[0]})") from error
         refuse_changes(what, program.tape, again.tape)
     return program
 

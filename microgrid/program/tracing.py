@@ -33,10 +33,12 @@ class BranchError(MicrogridError, RuntimeError):
 
     A program is a flat list of operations. Where the function asks a number (`if x > 0`, `while`,
     `x.data`, `sorted`, `range(n)`), the answer would be recorded for ever, and the program would be
-    silently wrong for other numbers. The message has the line that asks.
+    silently wrong for other numbers. The message has the line that asks, and what records instead.
 
-    - A choice between two values is an operation: `where`, `maximum`, `minimum`, `relu`, `clip`.
+    - A comparison is a node, 1 or 0: `where(x > 0, a, b)`, `(x > 0) * x`. So are `maximum`,
+      `minimum`, `relu`, `clip`.
     - What decides how often a loop runs is no input: `record(lambda x: power(x, 3), x)`.
+    - `stop_gradient(x)` is what `x.detach()` is elsewhere, `mg.exp(x)` what `math.exp(x)` is.
     - A graph as it is, with the way that it took: `Program.of(root, inputs)`.
 
     >>> import microgrid as mg
@@ -44,7 +46,7 @@ class BranchError(MicrogridError, RuntimeError):
     Traceback (most recent call last):
         ...
     microgrid.program.tracing.BranchError: <lambda> looks at a number ...
-    >>> mg.record(lambda x: mg.maximum(x, -x), 1.0)(-3.0)
+    >>> mg.record(lambda x: mg.where(x > 0, x, -x), 1.0)(-3.0)
     3.0
     """
 

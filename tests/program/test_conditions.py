@@ -279,7 +279,7 @@ def test_an_argument_that_counts_is_to_be_bound_and_the_advice_records(f):
     assert f.__code__.co_firstlineno < line < f.__code__.co_firstlineno + 4
     assert said.format(line) in text
     assert "a program has one length; bind it: " in text
-    advice = text.split("bind it: ")[1]
+    advice = text.split("bind it: ")[1].split("; see ")[0]
     xs = examples[:1]
     space = {"record": record, f.__name__: f, "x": xs[0], "xs": xs[0]}
     assert eval(advice, space)(*xs) == f(*examples)
@@ -289,9 +289,9 @@ def test_the_message_for_the_power_of_the_issue():
     with pytest.raises(BranchError) as caught:
         record(power, 2.0, 3)
     line = power.__code__.co_firstlineno + 2
-    assert str(caught.value) == (
+    assert str(caught.value).startswith(
         f"n decides how often the loop of power, line {line}, runs: a program has one length; "
-        "bind it: record(lambda x: power(x, 3), x)"
+        "bind it: record(lambda x: power(x, 3), x); see help("
     )
     assert mg.grad(power)(2.0, 3) == 12.0
     assert mg.gradcheck(power, 2.0, 3, argnums=0)
