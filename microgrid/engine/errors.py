@@ -63,7 +63,7 @@ class GradientLostError(MicrogridError, TypeError):
         ...
     microgrid.engine.errors.GradientLostError: a plain number made from Value(2.0, label='x') ...
     >>> x.exp(), math.exp(x.data)
-    (Value(7.38905609893065), 7.38905609893065)
+    (Value(7.38905609893065, op='exp'), 7.38905609893065)
     """
 
     explained = True

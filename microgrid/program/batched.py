@@ -23,14 +23,22 @@ if TYPE_CHECKING:
 
 
 class Batched(Hinted):
-    """A program that runs once for each sample of a batch; made by `Program.batched`."""
+    """A program that runs once for each sample of a batch; made by `Program.batched`.
+
+    >>> from microgrid import record
+    >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+    >>> batch(3.0, [1.0, 2.0]).tolist()
+    [3.0, 6.0]
+    """
 
     def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
         signature = program.signature
         count = len(signature.names)
         axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
         if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
+            raise ShapeError(
+                f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
+            )
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
         if len(axes) != count:
@@ -67,6 +75,12 @@ class Batched(Hinted):
 
         The gradient of a shared argument has its structure, and is summed over the samples; that of
         a batched one is an array with a batch axis like its own.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> values, (dw, dx) = batch.value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
+        >>> dw, dx.tolist()
+        (3.0, [3.0, 3.0])
         """
         wanted = self.signature.wanted(argnums)
         values, *gradients = self.run(inputs, wanted)

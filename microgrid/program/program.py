@@ -34,7 +34,7 @@ from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.structure import Structure, arrayed, new_leaves, structure_of
+from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_of, structure_of
 from microgrid.program.tape import Floats, tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
@@ -110,7 +110,7 @@ class Program(Hinted):
     ) -> None:  # fmt: skip
         self.signature = Signature(tuple(structures), tuple(names), structure_of(y))
         argument = [k for k, x in enumerate(inputs) for _ in x]
-        outputs = [scalar(v) for v in tree_leaves(y)]
+        outputs = outputs_of(y)
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
         self.backend = chosen(backend, self.tape)
         self.ready()
@@ -224,7 +224,12 @@ class Program(Hinted):
 
         `in_axes` says for each argument along which axis the samples are, None where they share it
         (as in JAX's vmap). Values come for each sample, and so do the gradients of arguments with
-        a batch axis; the gradients of shared arguments are sums over the samples.
+        a batch axis; the gradients of shared arguments are sums over the samples. In a dict or a
+        named tuple each array has the axis, and so its gradient.
+
+        >>> program = record(lambda p, x: p["w"] * x + p["b"], {"w": 1.0, "b": 1.0}, 1.0)
+        >>> program.batched((None, 0)).value_and_grad({"w": 2.0, "b": 1.0}, [0.0, 1.0, 2.0])
+        (array([1., 3., 5.]), {'w': 3.0, 'b': 3.0})
 
         >>> program = record(lambda w, x: w * x, 1.0, 1.0)
         >>> batch = program.batched(in_axes=(None, 0))  # one w for all x

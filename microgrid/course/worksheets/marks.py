@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from microgrid.course.question import ExerciseError, is_missing, reading, text
+from microgrid.course.worksheets.answers import read_answers
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
@@ -311,12 +313,24 @@ def remarks(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]
     return found
 
 
-def mark_all(sheet: Sheet, answers: Mapping[str, Any]) -> ClassMarks:
+def mark_all(sheet: Sheet, answers: Mapping[str, Any] | str | os.PathLike[str]) -> ClassMarks:
     """The marks of a class, from each student's answers: points, and who made which mistake.
 
-    Empty answers stand for a student who handed in nothing. ExerciseError if the answers are no
-    dict of students.
+    The answers are a dict of students, or the path of a file (see `read_answers`): "answers.csv"
+    with a row for each student and columns like 1.a. Empty answers stand for a student who handed
+    in nothing. ExerciseError for other answers.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, n=1)
+    >>> marks = sheet.mark_all({"Ada": sheet.answers, "Bob": {"1.a": "-3,0"}})
+    >>> print(marks.csv())
+    student,right,carried,total
+    Ada,6,0,6
+    Bob,0,0,6
+    <BLANKLINE>
     """
+    if isinstance(answers, str | os.PathLike):
+        answers = read_answers(answers)
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
         raise ExerciseError(
