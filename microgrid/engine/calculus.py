@@ -8,7 +8,16 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
 
 from microgrid.engine.arguments import (
-    Argnums, Call, Function, as_asked, check_tuple, direction_of, holds_value, in_tuple, positions, scalar,
+    Argnums,
+    Call,
+    Function,
+    as_asked,
+    check_tuple,
+    direction_of,
+    holds_value,
+    in_tuple,
+    positions,
+    scalar,
 )
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
 from microgrid.engine.forward import order_of, push_forward
@@ -267,16 +276,22 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Func
 
 
 def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keywords: Any) -> Any:
-    import numpy as np
-
     made = Call(f, args, keywords, argnums)
     outputs = [scalar(y) for y in tree_leaves(made.y)]
-    nested = made.is_nested(*outputs)
-    inputs = tree_leaves(made.own)
-    rows = jacobian_rows(outputs, inputs, mode, create_graph=nested)
-    matrix = np.array(rows, dtype=object if nested else float).reshape(len(outputs), len(inputs))
-    ends = np.cumsum([len(tree_leaves(x)) for x in made.own])
-    return as_asked(np.split(matrix, ends[:-1], axis=1), argnums)
+    return as_asked(jacobians(outputs, made.own, mode, made.is_nested(*outputs)), argnums)
+
+
+def jacobians(
+    outputs: Sequence[Value], inputs: Sequence[Any], mode: str | None, create_graph: bool
+) -> list[Array]:
+    """The matrix ∂output/∂input for each of several structures of inputs."""
+    import numpy as np
+
+    parts = [tree_leaves(x) for x in inputs]
+    rows = jacobian_rows(outputs, [v for part in parts for v in part], mode, create_graph)
+    ends = np.cumsum([0, *map(len, parts)])
+    matrix = np.array(rows, dtype=object if create_graph else float).reshape(len(outputs), ends[-1])
+    return np.split(matrix, ends[1:-1], axis=1)
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microgrid.engine.calculus import arguments_of_jvp
+from microgrid.engine.arguments import Argnums, as_asked
 from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.engine.hints import Hinted
 from microgrid.program.batch_run import run_batch
+from microgrid.program.derived import tangent
 from microgrid.program.runner import explain_failure
-from microgrid.program.signature import Argnums, as_asked
 from microgrid.program.tape import LAST_BIT, Floats
 
 if TYPE_CHECKING:
@@ -96,16 +96,12 @@ class Batched(Hinted):
 
         A tangent has the batch axis of its argument; that of a shared one moves all samples.
         """
-        arguments_of_jvp(primals, tangents)
-        for given in (primals, tangents):
-            self.signature.check_count(given)
-        value, moved = self._of_tangents(*primals, *tangents)
+        value, moved = self._of_tangents(*self.signature.moving(primals, tangents))
         return value, moved
 
     @cached_property
     def _of_tangents(self) -> Batched:
-        program: Program = self.program._made(type(self.program)._tangent)
-        return Batched(program, self.axes * 2, self.threads)
+        return Batched(self.program._made(tangent), self.axes * 2, self.threads)
 
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""
