@@ -28,8 +28,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import direction, whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.trees import tree_leaves as tree_leaves
-from microgrid.engine.trees import tree_map as tree_map
+from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Constant, Value, accumulate, seed, sent, topological
 
 if TYPE_CHECKING:
