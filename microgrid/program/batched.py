@@ -34,11 +34,7 @@ class Batched(Hinted):
     def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
         signature = program.signature
         count = len(signature.names)
-        axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
-        if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(
-                f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
-            )
+        axes = axes_of(in_axes, count)
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
         if len(axes) != count:
@@ -46,8 +42,6 @@ class Batched(Hinted):
         if count > LAST_BIT:
             raise ShapeError(f"a batched program takes at most {LAST_BIT} arguments: put numbers "
                              "together in arrays")  # fmt: skip
-        if all(axis is None for axis in axes):
-            raise ShapeError("in_axes: at least one argument must have a batch axis")
         for axis, structure, name in zip(axes, signature.arguments, signature.names):
             arrays = [] if axis is None else list(structure.arrays(name))
             if axis is not None and not arrays:
@@ -156,6 +150,18 @@ class Batched(Hinted):
             except MicrogridError as error:
                 error.add_note(f"in sample {i} of the batch")
                 raise
+
+
+def axes_of(in_axes: Any, count: int = 1) -> tuple[int | None, ...]:
+    """The axes that are given, or one axis for so many arguments; ShapeError where none is one."""
+    axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
+    if not all(axis is None or type(axis) is int for axis in axes):
+        raise ShapeError(
+            f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
+        )
+    if all(axis is None for axis in axes):
+        raise ShapeError("in_axes: at least one argument must have a batch axis")
+    return axes
 
 
 class Spread:

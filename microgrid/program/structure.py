@@ -85,7 +85,7 @@ class Structure:
         if self.is_already(x):
             rows.append(x.ravel())
         elif self.kind in (float, np.ndarray):
-            if shape_of(x, name) != self.shape:
+            if array_shape(x, name) != self.shape:
                 raise self.misfit(x, name)
             rows.append(matrix_of(x, name).ravel())
         elif not self.is_alike(x, list | tuple | np.ndarray):
@@ -228,7 +228,7 @@ def without_model(x: Any) -> Any:
     return np.array([*map(peek, parameters)], dtype=float)
 
 
-def shape_of(x: Any, name: str) -> tuple[int, ...]:
+def array_shape(x: Any, name: str) -> tuple[int, ...]:
     """The shape of numbers; ShapeError for ragged lists."""
     try:
         return np.shape(refuse_foreign(x, f"{name}: real numbers are needed"))
@@ -239,7 +239,7 @@ def shape_of(x: Any, name: str) -> tuple[int, ...]:
 def matrix_of(x: Any, name: str) -> Floats:
     """An array of real numbers in floats."""
     needed = f"{name}: real numbers are needed"
-    shape_of(x, name)
+    array_shape(x, name)
     array = np.asarray(x)
     try:
         for y in array.ravel().tolist() if array.dtype.kind not in "fiub" else ():
@@ -305,7 +305,7 @@ def paths(x: Any, name: str) -> Iterator[str]:
 def arrayed(x: Any) -> Any:
     """What NumPy alone knows as an array, like a range, as one; all else as it is."""
     alone = branch(x) is None and not isinstance(x, Value)
-    return np.asarray(x) if alone and shape_of(x, "x") else x
+    return np.asarray(x) if alone and array_shape(x, "x") else x
 
 
 def plain_number(x: Any) -> Any:

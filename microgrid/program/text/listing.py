@@ -19,7 +19,7 @@ from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
 from microgrid.views.wording import BLUE, GREEN, RED, constant
-from microgrid.views.written import Written, as_html, as_markdown
+from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -114,10 +114,8 @@ class Listing(Written):
     def latex(self) -> str:
         """The table as a LaTeX array."""
         arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
-        top = " & ".join([rf"\text{{{h.translate(arrows)}}}" for h in self.head])
-        body = " \\\\\n".join([" & ".join(cells) for cells in self.cells(self.rows, as_latex=True)])
-        columns = "l" * len(self.head)
-        return f"\\begin{{array}}{{{columns}}}\n{top} \\\\ \\hline\n{body}\n\\end{{array}}"
+        head, cells = [h.translate(arrows) for h in self.head], self.cells(self.rows, as_latex=True)
+        return as_latex(head, cells, left=len(head))
 
 
 def paired(w: Statements) -> list[Row]:
