@@ -13,6 +13,7 @@ import numpy as np
 from microgrid.engine.arguments import Argnums, as_asked
 from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.engine.hints import Hinted
+from microgrid.engine.settings import whole
 from microgrid.program.batch_run import run_batch
 from microgrid.program.derived import tangent
 from microgrid.program.runner import explain_failure
@@ -35,8 +36,8 @@ class Batched(Hinted):
         signature = program.signature
         count = len(signature.names)
         axes = axes_of(in_axes, count)
-        if threads is not None and (type(threads) is not int or threads < 1):
-            raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
+        if threads is not None:
+            threads = whole("threads", threads, 1, ShapeError)
         if len(axes) != count:
             raise ShapeError(f"in_axes has {len(axes)} entries, the program {count} arguments")
         if count > LAST_BIT:
@@ -77,12 +78,14 @@ class Batched(Hinted):
         (3.0, [3.0, 3.0])
         """
         wanted = self.signature.wanted(argnums)
-        values, *gradients = self._run(inputs, wanted)
-        for i, k in enumerate(wanted):
+        values, *found = self._run(inputs, wanted)
+        gradients = []
+        for k, rows in zip(wanted, found):
             structure, axis = self.signature.arguments[k], self.axes[k]
-            found = gradients[i]
             shared = axis is None
-            gradients[i] = structure.unflatten(found) if shared else structure.batch_of(found, axis)
+            gradients.append(
+                structure.unflatten(rows) if shared else structure.batch_of(rows, axis)
+            )
         return values[:, 0], as_asked(gradients, argnums)
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
