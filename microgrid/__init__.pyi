@@ -74,12 +74,18 @@ tanh: Of_x
 arcsinh: Of_x
 arccosh: Of_x
 arctanh: Of_x
+erf: Of_x
+erfc: Of_x
+normal_cdf: Of_x
+lgamma: Of_x
+digamma: Of_x
 sigmoid: Of_x
 softplus: Of_x
 log_sigmoid: Of_x
 relu: Of_x
 silu: Of_x
 gelu: Of_x
+softsign: Of_x
 @overload
 def leaky_relu(x: float, slope: float = ...) -> float: ...
 @overload
@@ -107,6 +113,7 @@ def elu(x: PlainNumber, alpha: PlainNumber = ...) -> PlainNumber: ...
 hypot: Of_a_b
 arctan2: Of_a_b
 logaddexp: Of_a_b
+xlogy: Of_a_b
 @overload
 def clip(x: float, low: float | None = ..., high: float | None = ...) -> float: ...
 @overload
@@ -176,4 +183,4 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float: ...
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...
 
-__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'custom_op', 'derivative', 'derive', 'draw', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'record', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']
+__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'custom_op', 'derivative', 'derive', 'draw', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'record', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'erf', 'erfc', 'normal_cdf', 'lgamma', 'digamma', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'softsign', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'xlogy', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']

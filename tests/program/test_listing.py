@@ -11,7 +11,6 @@ from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, record
-from microgrid.engine.ops import TABLE
 
 
 def neuron(x, w, b):
@@ -51,10 +50,9 @@ def test_with_inputs_it_has_the_numbers_of_the_lecture():
 @pytest.mark.parametrize("name", EVERY)
 def test_the_numbers_of_a_listing_are_the_engines(name):
     """The statements, worked off one by one, are an oracle of the engines that run plans."""
-    source = name if name in TABLE else "power"
 
     @settings(max_examples=10, deadline=None)
-    @given(operands(source, hundredths))
+    @given(operands(name, hundredths))
     def check(xs):
         leaves = [Value(float(x)) for x in xs]
         y = EVERY[name](*leaves)
