@@ -5,8 +5,9 @@ from microgrid.engine.lazy import lazily
 ROOMS = {
     "engine.errors": (
         "ArgumentError DivisionError DomainError GradientLostError GraphError MicrogridError "
-        "NumberError ParameterError RangeError RuleError ShapeError TargetError"
+        "NumberError ParameterError RangeError RuleError ShapeError StaleError TargetError"
     ),
+    "engine.hints": "UnknownKeyError UnknownKeywordError UnknownNameError",
     "engine.labels": "LabelError",
     "views.expression": "ExpressionError",
     "views.files": "LayoutError",

@@ -16,7 +16,11 @@ from microgrid.engine.errors import ParameterError as ParameterError
 from microgrid.engine.errors import RangeError as RangeError
 from microgrid.engine.errors import RuleError as RuleError
 from microgrid.engine.errors import ShapeError as ShapeError
+from microgrid.engine.errors import StaleError as StaleError
 from microgrid.engine.errors import TargetError as TargetError
+from microgrid.engine.hints import UnknownKeyError as UnknownKeyError
+from microgrid.engine.hints import UnknownKeywordError as UnknownKeywordError
+from microgrid.engine.hints import UnknownNameError as UnknownNameError
 from microgrid.engine.labels import LabelError as LabelError
 from microgrid.matrices.equations import DerivationError as DerivationError
 from microgrid.optim.training import DivergedError as DivergedError

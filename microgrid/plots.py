@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,11 +23,25 @@ from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.labels import scope_of
+from microgrid.engine.lazy import public
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
-from microgrid.views.wording import GREEN, INK, RED
+from microgrid.views.wording import GREEN, INK, RED, plural
+
+__all__ = [
+    "Plot",
+    "decision_boundary",
+    "functions",
+    "gradient_flow",
+    "gradient_sizes",
+    "loss_curve",
+    "u_curve",
+]
+__dir__ = public(__name__)
 
 # Okabe and Ito's first three colours that are legible on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
@@ -59,16 +74,17 @@ class Plot:
             return re.sub(places, tenths, svg.replace(b"> <", b"><"))
         return smaller(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
-    def save(self, path: str | Path) -> None:
-        """Write the plot as .svg, .png or .pdf; LayoutError for other suffixes."""
-        save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the plot as .svg, .png or .pdf; the path. LayoutError for other suffixes."""
+        return save_by_suffix(path, {kind: partial(self.bytes, kind[1:]) for kind in IMAGES})
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         svg = self.bytes("svg").decode()
         return {"image/svg+xml": svg[svg.index("<svg") :], "image/png": self.bytes("png")}
 
     def __repr__(self) -> str:
-        return f"<Plot of {len(self.figure.axes)} axes>"
+        axes = plural(len(self.figure.axes), "pair of axes", "pairs of axes")
+        return f"<Plot of {axes}; a notebook shows it, else save('plot.svg')>"
 
 
 def tenths(numbers: re.Match[bytes]) -> bytes:
@@ -148,17 +164,22 @@ def finish(ax: Any, x: str, y: str = "", log: bool | None = False, legend: bool 
         ax.legend(frameon=False)
 
 
-def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: float = 0.4) -> Plot:
+@renamed(points="resolution")
+def decision_boundary(
+    model: Any, X: Any, y: Any, resolution: int = 120, margin: float = 0.4
+) -> Plot:
     """Points of the plane in two classes, and the line where the model's score changes its sign.
 
     X has shape (n, 2); y are n classes, those above 0 in one colour. `model` is a Module of two
-    inputs and one output, or a function from an array (n, 2) to n scores. ShapeError for others.
+    inputs and one output, or a function from an array (n, 2) to n scores, asked at `resolution`
+    places each way. ShapeError for others.
     """
     X, y = np.asarray(X, dtype=float), np.asarray(y)
     if X.ndim != 2 or X.shape[1] != 2 or y.shape != (len(X),):
         raise ShapeError(f"points of shape (n, 2) and n classes, got {X.shape} and {y.shape}")
+    resolution = whole("resolution", resolution, 2)
     low, high = X.min(axis=0) - margin, X.max(axis=0) + margin
-    across, up = (np.linspace(a, b, points) for a, b in zip(low, high))
+    across, up = (np.linspace(a, b, resolution) for a, b in zip(low, high))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     scores = predict(model, grid) if hasattr(model, "with_parameters") else model(grid)
     Z = np.asarray(scores, dtype=float)
@@ -166,7 +187,7 @@ def decision_boundary(model: Any, X: Any, y: Any, points: int = 120, margin: flo
         raise ShapeError(
             f"a boundary needs a finite score for each of {len(grid)} points, got shape {Z.shape}"
         )
-    Z = Z.reshape(points, points)
+    Z = Z.reshape(resolution, resolution)
     plot, ax = axes()
     size = max(float(np.abs(Z).max()), 1e-9)
     ax.contourf(across, up, Z, levels=np.linspace(-size, size, 13), cmap="RdBu", alpha=0.55)
@@ -247,17 +268,19 @@ def u_curve(report: GradientReport) -> Plot:
     return plot
 
 
+@renamed(points="resolution")
 def functions(
     curves: Mapping[str, Callable[[Any], Any]], start: float = -3.0, end: float = 3.0,
-    slopes: bool = True, points: int = 241,
+    slopes: bool = True, resolution: int = 241,
 ) -> Plot:  # fmt: skip
     """Functions of one number, and beside them their derivatives by the engine.
 
-    The curve has a gap where a function has no value, like log of −1.
+    Each is computed at `resolution` places. The curve has a gap where a function has no value, like
+    log of −1.
     """
     plot, found = axes(1 + slopes)
     left, *right = np.atleast_1d(found)
-    x = np.linspace(start, end, points).tolist()
+    x = np.linspace(start, end, whole("resolution", resolution, 2)).tolist()
     for (name, f), color in zip(curves.items(), cycle(COLORS)):
         for ax, g in zip((left, *right), (f, derivative(f))):
             ax.plot(x, [number(g, a) for a in x], color=color, label=name)

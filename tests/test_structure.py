@@ -5,6 +5,7 @@ import re
 import subprocess
 from graphlib import TopologicalSorter
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
 FLOORS = [  # from the bottom to the top, as one reads; each imports only what stands before it
     "version", "engine", "views", "matrices", "program", "nn", "check", "plots", "optim", "course",
-    "cli", "errors", "__main__",
+    "cli", "errors", "results", "__main__",
 ]  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 name = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -220,3 +221,24 @@ BRANCHES = [
 def test_a_branch_on_an_operation_is_seen(text, tmp_path):
     (tmp_path / "planted.py").write_text(text)
     assert asked(tmp_path / "planted.py")
+
+
+PUBLIC = [name for name in microgrid.__all__ if isinstance(getattr(microgrid, name), ModuleType)]
+PUBLIC += ["optim.schedules", "check.museum", "check.strategies"]
+
+
+@pytest.mark.parametrize("path", ["", *PUBLIC])
+def test_a_public_module_shows_what_is_public(path):
+    """In `dir`, so in completion and `help`; the reference is made of the same `__all__`."""
+    module = attrgetter(path)(microgrid) if path else microgrid
+    shown = {name for name in dir(module) if not name.startswith("__")}
+    assert shown == {*module.__all__}
+    assert len(module.__all__) == len(shown)
+    assert all(getattr(module, name) is not None for name in shown)
+
+
+def test_every_error_is_in_the_module_of_errors():
+    for room in {*MODULES} - {(), ("__main__",)}:
+        for name, x in vars(import_module(".".join(["microgrid", *room]))).items():
+            if isinstance(x, type) and issubclass(x, microgrid.MicrogridError):
+                assert getattr(microgrid.errors, name) is x

@@ -9,7 +9,7 @@ The checker runs the engine's code with your rights, in a process of its own: to
 put the whole check into a container.
 
 >>> from microgrid.check import check, museum
->>> report = check(museum.engine("swapped", "mul"), only=["one operation"])
+>>> report = check(museum.broken("swapped", "mul"), only=["one operation"])
 >>> report.ok
 False
 """
@@ -21,7 +21,10 @@ from microgrid.engine.lazy import lazily
 if TYPE_CHECKING:
     from microgrid.check import museum, strategies
     from microgrid.check.checker import check
+    from microgrid.check.engine import EngineError
     from microgrid.check.findings import Finding
+    from microgrid.check.gradient_check import GradientReport, NotFinite
+    from microgrid.check.naming import Diagnosis
     from microgrid.check.properties import PROPERTIES
     from microgrid.check.report import Report
 else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
@@ -30,10 +33,16 @@ else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
         {
             "": "museum strategies",
             "checker": "check",
+            "engine": "EngineError",
             "findings": "Finding",
+            "gradient_check": "GradientReport NotFinite",
+            "naming": "Diagnosis",
             "properties": "PROPERTIES",
             "report": "Report",
         },
     )
 
-__all__ = ["PROPERTIES", "Finding", "Report", "check", "museum", "strategies"]
+__all__ = [
+    "PROPERTIES", "Diagnosis", "EngineError", "Finding", "GradientReport", "NotFinite", "Report",
+    "check", "museum", "strategies",
+]  # fmt: skip

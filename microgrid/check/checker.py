@@ -22,12 +22,14 @@ from microgrid.check.findings import Finding, Result, example_in_one_line
 from microgrid.check.naming import diagnose
 from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Property
 from microgrid.check.report import Report
+from microgrid.engine.renamed import renamed
 
 Progress = Callable[[Property], None]
 
 
+@renamed(examples="draws")
 def check(
-    target: Any, *, only: Iterable[str] = (), examples: int = 20, seed: int = 0,
+    target: Any, *, only: Iterable[str] = (), draws: int = 20, seed: int = 0,
     timeout: float = 60.0, require: Iterable[str] = (), strict: bool = False,
     progress: Progress | None = None,
 ) -> Report:  # fmt: skip
@@ -35,19 +37,19 @@ def check(
 
     `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
     own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
-    `examples` is how many programs each property draws for each operation, and the same `seed`
+    `draws` is how many programs each property draws for each operation, and the same `seed`
     draws the same programs. An operation that is not offered fails only if `require` names it, a
     fragile finding only if `strict`. EngineError if the engine does not load, or for an unknown
     name.
 
     >>> from microgrid.check import museum
-    >>> report = check(museum.engine("overwrites", "add"), only=["values", "reuse"])
+    >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])
     >>> print(report.findings[0].headline)
     your `+` overwrites `.grad` where it must add to it: a.grad = 1, expected 2
     """
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
     with no_files(), Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
-        checker = Checker(engine, examples, seed, time.monotonic() + timeout)
+        checker = Checker(engine, draws, seed, time.monotonic() + timeout)
         for prop in PROPERTIES.values():
             if progress is not None:
                 progress(prop)
@@ -57,7 +59,7 @@ def check(
             target=name_of(target), about=engine.about, results=checker.results,
             missing=checker.can.missing, unknown=checker.can.unknown, required=required,
             strict=strict, single=checker.digits == SINGLE,
-            options={"seed": seed, "examples": examples},
+            options={"seed": seed, "examples": draws},
         )  # fmt: skip
 
 
@@ -84,8 +86,8 @@ def known(names: Iterable[str], table: Any, what: str) -> list[str]:
 class Checker:
     """One run: the results so far, and what the engine can still do."""
 
-    def __init__(self, engine: Engine, examples: int, seed: int, end: float) -> None:
-        self.engine, self.examples, self.seed, self.end = engine, examples, seed, end
+    def __init__(self, engine: Engine, draws: int, seed: int, end: float) -> None:
+        self.engine, self.draws, self.seed, self.end = engine, draws, seed, end
         self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
@@ -196,7 +198,7 @@ class Checker:
             any(fails(example) for example in case.examples)
         else:
             effort = settings(
-                max_examples=self.examples * prop.draws, database=None, deadline=None,
+                max_examples=self.draws * prop.draws, database=None, deadline=None,
                 suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
             )  # fmt: skip
             draws = random.Random(f"{self.seed} {prop.name} {case.subject}")

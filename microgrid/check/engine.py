@@ -28,7 +28,14 @@ UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin o
 
 
 class EngineError(MicrogridError, RuntimeError):
-    """An engine that is to be checked does not load."""
+    """An engine that is to be checked does not load; the message has what Python said.
+
+    >>> from microgrid.check import check
+    >>> check("missing.py")
+    Traceback (most recent call last):
+        ...
+    microgrid.check.engine.EngineError: there is no file missing.py
+    """
 
 
 class Engine(AbstractContextManager["Engine"]):

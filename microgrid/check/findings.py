@@ -26,6 +26,10 @@ class Finding:
     anatomy: Anatomy | None = None  # of programs that have a graph worth drawing
     more: list[str] = field(default_factory=list)  # programs of other operations, a line each
 
+    def __repr__(self) -> str:
+        of = f" of {', '.join(filter(None, self.subjects))}" if any(self.subjects) else ""
+        return f"<Finding {self.kind}: {self.prop.name!r}{of:.60}>"
+
     def shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
         """Whether another case of the same property belongs to this finding."""
         if self.kind != kind or kind == CONVENTION:

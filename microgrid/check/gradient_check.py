@@ -20,7 +20,7 @@ from microgrid.engine.calculus import (
 from microgrid.engine.errors import MicrogridError, describe
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
-from microgrid.views.tables import short, table
+from microgrid.views.tables import Table, short, table
 
 STEPS = [10.0**-k for k in range(1, 14)]
 EPSILON = 2.0**-52
@@ -58,8 +58,8 @@ class Entry:
         return "wrong" if self.error > TOLERANCE * size + self.noise else "cannot tell"
 
 
-@dataclass(frozen=True)
-class GradientReport:
+@dataclass(frozen=True, repr=False)
+class GradientReport(Table):
     """The result of `gradcheck`; prints as a table."""
 
     entries: list[Entry]
@@ -85,16 +85,31 @@ class GradientReport:
 
         return max(self.entries, key=badness, default=None)
 
-    def __str__(self) -> str:
-        head = ("entry", "verdict", "gradient", "difference", "error", "step", "noise")
-        rows = [
-            (e.name, e.verdict, *map(short, (e.gradient, e.difference, e.error, e.step, e.noise)))
+    head, left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return [
+            (e.name, e.verdict, e.gradient, e.difference, e.error, e.step, e.noise)
             for e in self.entries
         ]
-        lines = table(head, rows, left=2)
-        lines += [f"a kink lies within the step: {kink}" for kink in self.kinks]
-        if self.first_wrong:
-            lines.append(f"the first wrong local gradient: {self.first_wrong}")
+
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        word = r"\text{{{}}}".format if latex else str
+        return [(*map(word, r[:2]), *map(short, r[2:])) for r in self.records()]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Kinks within the step, and the first wrong local gradient."""
+        kinks = [f"a kink lies within the step: {kink}" for kink in self.kinks]
+        wrong = [f"the first wrong local gradient: {self.first_wrong}"] * bool(self.first_wrong)
+        return kinks + wrong
+
+    @property
+    def start(self) -> str:  # type: ignore[override]
+        return "; ".join(["ok" if self.ok else "NOT ok", *self.remarks])
+
+    def __str__(self) -> str:
+        lines = [*table(self.head, self.cells(), self.left), *self.remarks]
         if self.worst:
             lines.append(f"error of {self.worst.name} by step:")
             lines += [f"  {h:.0e}  {error:.0e}  {bar(error)}" for h, error in self.worst.curve]
@@ -230,6 +245,9 @@ class NotFinite(NamedTuple):
         if self.what == "value":
             return f"the value of {made}{name} is {self.number}"
         return f"{made}{name} sends back the gradient {self.number}: {self.why}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
 
 def first_nonfinite(root: Value) -> NotFinite | None:

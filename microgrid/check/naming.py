@@ -30,6 +30,9 @@ class Diagnosis:
     mistake: Mistake
     engine: Any
 
+    def __repr__(self) -> str:
+        return f"<Diagnosis {self.mistake.name!r}>"
+
     def explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
         museum = museum_outcome(self.engine, failure.example)

@@ -63,8 +63,12 @@ class Property:
     small: bool = True  # the museum's slowest engine can run its examples, too
     numbers: bool = False  # fragile, but a finite wrong number is wrong
 
+    def __repr__(self) -> str:
+        return f"<Property {self.name!r}: {self.says}>"
+
 
 PROPERTIES: dict[str, Property] = {}
+"""What is checked, by the names that `check(only=…)` takes; `.says` is each in one sentence."""
 
 
 def holds(name: str, says: str, **more: Any) -> Callable[[Any], Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from microgrid.check.findings import Finding, Result
 from microgrid.check.page import body, page
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG
+from microgrid.views.written import Written
 
 MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", CONVENTION: "~", "follows": "↳", "waits": "↳",
          "absent": "·", "not run": "?"}  # fmt: skip
@@ -19,8 +20,11 @@ LEGEND = "✓ holds  ✗ wrong  ! fragile  ~ convention  ↳ because of another 
 
 
 @dataclass
-class Report:
-    """The results of a check; prints as text, shows as a page in a notebook."""
+class Report(Written):
+    """The results of a check; prints as text, shows as a page in a notebook.
+
+    `save` writes it as .html, .json, .txt, or JUnit's .xml.
+    """
 
     target: str
     about: dict[str, Any]
@@ -121,8 +125,7 @@ class Report:
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""
-        formats = (self.html, self.json, self.junit, self.gradescope)
-        return {f.__name__: f for f in formats}[format]() + "\n"
+        return str(getattr(self, format)()) + "\n"
 
     def json(self) -> str:
         """Everything, as JSON."""

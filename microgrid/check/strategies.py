@@ -25,7 +25,21 @@ import numpy as np
 from hypothesis import strategies as st
 
 from microgrid.check.example import in_one_line
+from microgrid.engine.lazy import public
 from microgrid.engine.ops import TABLE
+from microgrid.engine.renamed import renamed
+
+__all__ = [
+    "Program",
+    "affine_problems",
+    "fractions",
+    "hundredths",
+    "integer_floats",
+    "numbers",
+    "programs",
+    "small_integers",
+]
+__dir__ = public(__name__)
 
 # name: (the operation on numbers or Values, its partial derivatives by hand)
 RATIONAL: dict[str, Any] = {
@@ -35,22 +49,27 @@ RATIONAL: dict[str, Any] = {
     "div": (lambda a, b: a / b, lambda a, b: (1 / b, -a / b**2)),
 }
 small_integers = st.integers(-9, 9)
+"""Integers from −9 to 9."""
 fractions = st.builds(Fraction, small_integers, st.integers(1, 9))
+"""Fractions of small integers, with which every result is exact: compare with `==`."""
 integer_floats = small_integers.map(float)
+"""Floats without decimals: sums and products of them are exact, too."""
 hundredths = st.integers(-300, 300).map(lambda n: n / 100)
+"""Multiples of 1/100 from −3 to 3: at a kink, or farther from it than a difference reaches."""
 
 
+@renamed(least="low", most="high")
 @cache
-def numbers(least: float = -3, most: float = 3) -> st.SearchStrategy[float]:
+def numbers(low: float = -3, high: float = 3) -> st.SearchStrategy[float]:
     """Integers first, then hundredths: numbers that a person can follow, in a small range.
 
     A multiple of 1/100 lies at a kink, or too far from it for a finite difference to straddle it.
     The numbers shrink to 2 rather than 0 or 1, where too many wrong formulas agree with the right
     one.
     """
-    low, high = math.ceil(round(least * 100, 6)), math.floor(round(most * 100, 6))
-    parts = st.integers(low, high).map(lambda n: n / 100)
-    inside = range(math.ceil(low / 100), math.floor(high / 100) + 1)
+    first, last = math.ceil(round(low * 100, 6)), math.floor(round(high * 100, 6))
+    parts = st.integers(first, last).map(lambda n: n / 100)
+    inside = range(math.ceil(first / 100), math.floor(last / 100) + 1)
     whole = sorted(inside, key=lambda n: (n < 0, (n - 2) % 10))
     return st.one_of(st.sampled_from(whole), parts) if whole else parts
 
@@ -111,14 +130,16 @@ class Program:
         return "\n".join(source(self.leaves, self.steps)[0])
 
 
+@renamed(most="max_steps")
 @st.composite
 def programs(
-    draw: Any, numbers: Any = fractions, names: tuple[str, ...] = tuple(RATIONAL), most: int = 7
-) -> Program:
-    """Random programs with shared nodes, whose divisors are not zero."""
+    draw: Any, numbers: Any = fractions, names: tuple[str, ...] = tuple(RATIONAL),
+    max_steps: int = 7,
+) -> Program:  # fmt: skip
+    """Random programs of up to `max_steps` steps with shared nodes; no divisor is zero."""
     leaves = draw(st.lists(numbers, min_size=1, max_size=4))
     xs, steps = list(leaves), []
-    for _ in range(draw(st.integers(1, most))):
+    for _ in range(draw(st.integers(1, max_steps))):
         name = draw(st.sampled_from(names))
         i, j = draw(st.integers(0, len(xs) - 1)), draw(st.integers(0, len(xs) - 1))
         if name == "div" and xs[j] == 0:
@@ -128,13 +149,14 @@ def programs(
     return Program(tuple(leaves), tuple(steps))
 
 
+@renamed(least="smallest")
 @st.composite
-def affine_problems(draw: Any, numbers: Any = integer_floats, least: int = 1) -> tuple[Any, ...]:
-    """X (N, D), W (D, M), b (M,), dY (N, M), with sizes drawn independently and dY not all ones.
+def affine_problems(draw: Any, numbers: Any = integer_floats, smallest: int = 1) -> tuple[Any, ...]:
+    """X (N, D), W (D, M), b (M,), dY (N, M), each size drawn from `smallest` to 4, dY not all ones.
 
     Square shapes, N = 1, a symmetric W and dY = 1 each hide a wrong formula; here they are rare.
     """
-    N, D, M = (draw(st.integers(least, 4)) for _ in range(3))
+    N, D, M = (draw(st.integers(smallest, 4)) for _ in range(3))
 
     def array(*shape: int) -> Any:
         size = int(np.prod(shape))

@@ -36,7 +36,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     add("--require", **several, metavar="OPERATION", help="fail if it is not offered; repeatable")
     add("--strict", action="store_true", help="what is fragile fails, too")
     drawn = "programs a property draws for each operation (default 20)"
-    add("--examples", type=count, default=20, metavar="N", help=drawn)
+    add("--draws", "--examples", type=count, default=20, metavar="N", help=drawn)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
     limit = "for the whole check (default 60)"
     add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
@@ -71,7 +71,7 @@ def run_check(options: argparse.Namespace) -> int:
             bar.update()
 
         report = check(
-            options.target, only=options.only, examples=options.examples, seed=options.seed,
+            options.target, only=options.only, draws=options.draws, seed=options.seed,
             timeout=options.timeout, require=options.require, strict=options.strict,
             progress=progress,
         )  # fmt: skip

@@ -21,22 +21,27 @@ COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and
     "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
     "check": ("find and name the bugs in anyone's Value", "checks"),
     "worksheet": ("write a sheet of circuits with blanks to fill in, and its answers", "sheets"),
+    "mark": ("mark the answers of a class to a sheet", "sheets"),
 }
 EXAMPLES = """
   microgrid demo
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
   microgrid explain "(a*b + a) * a" a=3 b=2 --of a
+  microgrid explain "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent w
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
+  microgrid draw "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x --color-by share -o f.svg
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 -o steps.html
+  microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x=0.5 -o forward.html
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
   microgrid check my_engine.py
   microgrid check my_engine.py:Scalar --html report.html
-  microgrid check micrograd.engine --only reuse --only order --examples 200
+  microgrid check micrograd.engine --only reuse --only order --draws 200
   microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
   microgrid worksheet -o sheet.html
   microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
   microgrid worksheet --seed 8 --kind mixed -o sheet.tex
+  microgrid mark sheet.html answers.csv -o marks.csv
 """
 MORE = "\nmicrogrid COMMAND --help tells the options of a command."
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import unicodedata
 from pathlib import Path
+from typing import Any
 
-from microgrid.cli.arguments import writable
+from microgrid.cli.arguments import whole, writable
 from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import named
@@ -15,6 +16,7 @@ from microgrid.views.explanation import explain
 from microgrid.views.expression import ExpressionError, parse, typed
 from microgrid.views.numerals import read
 from microgrid.views.stepper import steps
+from microgrid.views.tints import MEASURES
 
 PICTURES = (".svg", ".png", ".dot")
 RESULTS = ("f", "y", "L", "result", *(f"result_{i}" for i in range(1000)))  # the first free name
@@ -31,6 +33,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     add = parser.add_argument
     add("--of", metavar="NAME", help="list the paths from NAME to the result instead")
+    add_tangent(parser, "the pass of forward mode instead")
 
 
 def add_draw(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +43,22 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
     add("--forward", action="store_true", help="values only, no backward pass")
     add("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
+    add_look(parser)
+    add("--color-by", choices=[*MEASURES], help="tint and thicken each wire by how much it matters")
+    add_tangent(parser, "the tangents of forward mode, too")
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
+    add_look(parser)
+    add_tangent(parser, "the pass of forward mode instead")
+
+
+def add_look(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--decimals", "--digits", type=whole, default=2, metavar="N", help="default 2")
+    add("--layout", "--engine", metavar="PROGRAM", help="default: dot, else graphviz-pure")
 
 
 def add_expression(parser: argparse.ArgumentParser) -> None:
@@ -53,37 +67,72 @@ def add_expression(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("numbers", nargs="*", metavar="name=number")
 
 
+def add_tangent(parser: argparse.ArgumentParser, what: str) -> None:
+    text = f"{what}, as NAME moves at the rate NUMBER, or 1; may be given for several names"
+    parser.add_argument("--tangent", metavar="NAME[=NUMBER]", action="append", help=text)
+
+
 def run_explain(options: argparse.Namespace) -> None:
     root = root_of(options)
-    nodes = named(root)
-    if options.of is not None and options.of not in nodes:
-        raise ExpressionError(f"--of {options.of}: the expression has {', '.join(nodes)}")
-    print(explain(root, of=nodes.get(options.of)))
+    if options.of is None:
+        print(explain(root, **forward(root, options)))
+    elif options.tangent:
+        raise ExpressionError("--of lists paths, which are those of both modes: no --tangent")
+    else:
+        print(explain(root, of=node_of(root, options.of, "--of")))
 
 
 def run_draw(options: argparse.Namespace) -> None:
     root = root_of(options)
     if not options.forward:
         root.backward()
-    picture = draw(root, level=options.level, share_leaves=not options.repeat_leaves)
+    seeds = forward(root, options).get("seeds")
+    leaves = not options.repeat_leaves
+    picture = draw(
+        root, options.decimals, options.layout, level=options.level, share_leaves=leaves,
+        seeds=seeds, color_by=options.color_by,
+    )  # fmt: skip
     print(f"wrote {picture.save(writable(options.output, *PICTURES))}")
 
 
 def run_steps(options: argparse.Namespace) -> None:
     writable(options.output, ".html", ".svg")
-    print(f"wrote {steps(root_of(options)).save(options.output)}")
+    root = root_of(options)
+    film = steps(root, options.decimals, options.layout, **forward(root, options))
+    print(f"wrote {film.save(options.output)}")
+
+
+def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments for forward mode, where a tangent is given."""
+    words = [word if "=" in word else f"{word}=1" for word in options.tangent or []]
+    seeds = {node_of(root, name, "--tangent"): x for name, x in numbers_of(words).items()}
+    return {"mode": "forward", "seeds": seeds} if seeds else {}
+
+
+def node_of(root: Value, name: str, option: str) -> Value:
+    """The node of this name; ExpressionError if the expression has none."""
+    nodes = named(root)
+    if name not in nodes:
+        raise ExpressionError(f"{option} {name}: the expression has {', '.join(nodes)}")
+    return nodes[name]
 
 
 def root_of(options: argparse.Namespace) -> Value:
     """The graph of the expression on the command line, with a name for its result."""
-    numbers: dict[str, float] = {}
-    for name, number in map(assignment, options.numbers):
-        if name in numbers:
-            raise ExpressionError(f"{name} has two numbers")
-        numbers[name] = number
+    numbers = numbers_of(options.numbers)
     root = parse(options.expression, numbers)
     root.label = root.label or next(x for x in RESULTS if x not in numbers)
     return root
+
+
+def numbers_of(words: list[str]) -> dict[str, float]:
+    """The numbers of words like x=-0.5, by their names."""
+    numbers: dict[str, float] = {}
+    for name, number in map(assignment, words):
+        if name in numbers:
+            raise ExpressionError(f"{name} has two numbers")
+        numbers[name] = number
+    return numbers
 
 
 def assignment(text: str) -> tuple[str, float]:

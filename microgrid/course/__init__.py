@@ -13,9 +13,15 @@ from __future__ import annotations
 from importlib import import_module
 
 from microgrid.course.question import Exercise, ExerciseError, Markdown, Mistake, Verdict
-from microgrid.course.worksheets import worksheet
+from microgrid.course.worksheets import Worksheet, worksheet
+from microgrid.course.worksheets.marks import ClassMarks, Mark, Marks
+from microgrid.engine.lazy import public
 
-__all__ = ["Exercise", "Markdown", "Mistake", "Verdict", "exercise", "exercises", "worksheet"]
+__all__ = [
+    "ClassMarks", "Exercise", "ExerciseError", "Mark", "Markdown", "Marks", "Mistake", "Verdict",
+    "Worksheet", "exercise", "exercises", "worksheet",
+]  # fmt: skip
+__dir__ = public(__name__)
 CHAPTERS = range(1, 11)
 
 

@@ -14,12 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, NumberError
+from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value
 from microgrid.views import numerals
 
 
 class ExerciseError(MicrogridError, LookupError):
-    """No exercise of that number."""
+    """No exercise of that number; the message has the numbers that there are.
+
+    >>> from microgrid.course import exercise
+    >>> exercise(11)
+    Traceback (most recent call last):
+        ...
+    microgrid.course.question.ExerciseError: the course has the notebooks 1 to 10, not 11
+    """
 
 
 class Mistake(NamedTuple):
@@ -76,7 +84,7 @@ class Verdict:
 class Exercise:
     """A question, and `check`, which gives a verdict on an answer.
 
-    Numbers are right if they agree to `digits` decimals; numbers above 10 that are not whole, if
+    Numbers are right if they agree to so many `decimals`; numbers above 10 that are not whole, if
     they agree to the same part of their size. Answers are compared after `probe`, which turns a
     function into its results; where comparing will not do, `judge` gives the verdict. `mistakes`
     are a table {hint: wrong answer}, or a list of Mistakes. `why` is shown with a right answer.
@@ -94,7 +102,7 @@ class Exercise:
     right: Any
     mistakes: Mistakes = ()
     why: str = ""
-    digits: int = 2
+    decimals: int = 2
     probe: Callable[[Any], Any] = lambda answer: answer
     judge: Callable[[Any], Verdict] | None = None
 
@@ -126,7 +134,7 @@ class Exercise:
         mistakes = [Mistake(self.probe(m.answer), m.hint) for m in listed(self.mistakes)]
         if isinstance(right, Mapping):
             return self.entries(given, right, mistakes)
-        if agree(given, right, self.digits):
+        if agree(given, right, self.decimals):
             return self.praise()
         return Verdict(False, (self.complaint("", given, right, mistakes),))
 
@@ -148,13 +156,13 @@ class Exercise:
         wrong = {
             key: given.get(key)
             for key, x in right.items()
-            if is_missing(given.get(key)) or not agree(given[key], x, self.digits)
+            if is_missing(given.get(key)) or not agree(given[key], x, self.decimals)
         }
 
         def explained(mistake: Mistake) -> int:
             """How many of the wrong entries this mistake gives."""
             found = mistake.answer
-            return sum([k in found and agree(x, found[k], self.digits) for k, x in wrong.items()])
+            return sum([k in found and agree(x, found[k], self.decimals) for k, x in wrong.items()])
 
         mistakes = sorted(mistakes, key=explained, reverse=True)
         lines = {key: f"✓ {key}: right" for key in right}
@@ -168,7 +176,7 @@ class Exercise:
         """What is wrong with an answer: a mistake, a missing or unclear number, a wrong kind."""
         judged = callable(self.right)  # whatever a function returns is an answer
         for mistake in mistakes:
-            if agree(given, mistake.answer, self.digits):
+            if agree(given, mistake.answer, self.decimals):
                 return f"✗ {name}{'' if judged else f'{text(given)} is not it. '}{mistake.hint}"
         numeric = number(right) is not None
         if not judged and (is_missing(given) or (numeric and numerals.missing(given))):
@@ -176,6 +184,9 @@ class Exercise:
         if numeric and (unclear := reading(given)[1]):
             return f"? {name}{unclear}."
         return f"✗ {name}{misfit(given, right) or f'{text(given)} is not it.'}"
+
+
+Exercise.__init__ = renamed(digits="decimals")(Exercise.__init__)  # type: ignore[method-assign]
 
 
 NO_FUNCTION = "✗ a function is asked for: give its name, or lambda …: …, without quotes"
@@ -240,7 +251,7 @@ def number(x: Any) -> float | None:
     return reading(x)[0]
 
 
-def agree(given: Any, right: Any, digits: int) -> bool:
+def agree(given: Any, right: Any, decimals: int) -> bool:
     """Whether an answer equals the right one, numbers to so many decimals."""
     if isinstance(right, str):
         return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
@@ -251,7 +262,7 @@ def agree(given: Any, right: Any, digits: int) -> bool:
         return several and len(given) == len(right) and all(x in given for x in right)
     if isinstance(right, Mapping):
         same = isinstance(given, Mapping) and set(given) == set(right)
-        return same and all(agree(given[key], x, digits) for key, x in right.items())
+        return same and all(agree(given[key], x, decimals) for key, x in right.items())
     b = number(right)
     if b is not None:
         a = number(given)
@@ -260,11 +271,11 @@ def agree(given: Any, right: Any, digits: int) -> bool:
         if not math.isfinite(b):
             return a == b or (a != a and b != b)
         large = abs(b) / 10 if b % 1 else 1.0  # whole numbers count something: they are exact
-        return abs(a - b) <= 0.501 * 10.0**-digits * max(1.0, large)
+        return abs(a - b) <= 0.501 * 10.0**-decimals * max(1.0, large)
     if isinstance(right, list | tuple | np.ndarray):
         several = isinstance(given, list | tuple | range | np.ndarray)
         same = several and len(given) == len(right)
-        return same and all(agree(x, y, digits) for x, y in zip(given, right))
+        return same and all(agree(x, y, decimals) for x, y in zip(given, right))
     return bool(given == right)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import update_wrapper
+from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
 from microgrid.engine.forward import order_of, push_forward
@@ -22,11 +22,26 @@ from microgrid.engine.trees import tree_leaves as tree_leaves
 from microgrid.engine.trees import tree_map as tree_map
 from microgrid.engine.value import Constant, Value, accumulate, peek, seed, sent, topological
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+# What makes a derivative keeps no types of f's parameters: an f of Values is differentiated at
+# numbers, lists and arrays.
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
 # Of nodes
+
+
+@overload
+def gradients(root: Value, wrt: None = None, create_graph: bool = False) -> dict[Value, Any]: ...
+
+
+@overload
+def gradients(root: Value, wrt: Any, create_graph: bool = False) -> Any: ...
 
 
 def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
@@ -269,8 +284,9 @@ class Derived:
         name = rule.__name__.removesuffix("_of")
         refuse_node(name, f)
         self.__name__ = name
-        update_wrapper(self, f)
+        update_wrapper(self, f, set(WRAPPER_ASSIGNMENTS) - {"__doc__"})
         self.rule, self.name, self.f, self.options = rule, name, f, options
+        self.__doc__ = f"{self!r}: it takes what the function takes; see microgrid.{name}."
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.rule(self.f, *self.options, args, keywords)
@@ -291,7 +307,7 @@ def refuse_node(name: str, f: Any) -> None:
 
 
 @renamed(argnum="argnums")
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
     """The function (*args) ↦ (f(*args), ∂f/∂args[argnums]), the latter in that argument's form.
 
     Arguments are numbers, arrays, lists, tuples, dicts, or models of `nn`, nested as one likes;
@@ -340,6 +356,9 @@ def grad_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
 def derivative(f: Function, n: int = 1) -> Function:
     """The n-th derivative of a function of one number; keywords are passed on to f.
 
+    GraphError for an order below 0, NumberError for an argument that is not one number: for those
+    there are `jacobian` and `hessian`.
+
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
     """
@@ -362,6 +381,16 @@ def derivative_of(f: Function, n: int, args: Any, keywords: Any) -> Any:
     for _ in range(n):
         y = gradients(y, made.own[0], create_graph=True)
     return y if made.is_nested(y) else y.data
+
+
+@overload
+def jacobian(f: Function, argnums: int = 0, mode: str | None = None) -> Callable[..., Array]: ...
+
+
+@overload
+def jacobian(
+    f: Function, argnums: Sequence[int], mode: str | None = None
+) -> Callable[..., tuple[Array, ...]]: ...
 
 
 def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Function:
@@ -392,7 +421,7 @@ def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keyw
     return as_asked(np.split(matrix, ends[:-1], axis=1), argnums)
 
 
-def hessian(f: Function, argnums: Argnums = 0) -> Function:
+def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
     """The function (*args) ↦ the matrix ∂²f/∂x∂x in floats, x being args[argnums] flattened.
 
     For several `argnums` x holds the entries of all, one argument after the other: one matrix.
@@ -416,7 +445,8 @@ def hvp(f: Function, argnums: Argnums = 0) -> Function:
     """The function (*args, v) ↦ (∂²f/∂x∂x) v in the form of x = args[argnums], without the matrix.
 
     The direction v, which stands last, has the form of x, for several `argnums` a tuple of such.
-    It is one forward pass over the backward pass: the tangent of the gradient.
+    It is one forward pass over the backward pass: the tangent of the gradient. ShapeError where the
+    forms differ.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
@@ -451,12 +481,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     ([6.0, 5.0], [3.0, 1.0])
     """
     refuse_node("jvp", f)
-    for name, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, list | tuple):
-            raise ArgumentError(
-                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
-                f"like (x,), got {given!r:.60}"
-            )
+    arguments_of_jvp(primals, tangents)
     same_form("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range_of(primals))
     y = tree_map(scalar, made.y)
@@ -467,7 +492,17 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def arguments_of_jvp(primals: Any, tangents: Any) -> None:
+    """ArgumentError unless both are tuples, as for several arguments."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, list | tuple):
+            raise ArgumentError(
+                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
+                f"like (x,), got {given!r:.60}"
+            )
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """f(*primals), and the pullback: the function of upstream gradients that goes backward.
 
     The pullback takes an upstream gradient in the form of what f returned, and gives a tuple with

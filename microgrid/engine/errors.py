@@ -4,55 +4,208 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
+
+ENTRY = "; see help('microgrid.errors.{}')"  # works anywhere; a site of the reference may follow
 
 
 class MicrogridError(Exception):
-    """Base of every error that this package raises."""
+    """Base of every error that this package raises.
+
+    Each is also the builtin error that fits, so `except ValueError` catches a DomainError. Where it
+    takes more than a line to say what helps, the message ends with the entry to read.
+
+    >>> import microgrid as mg
+    >>> try:
+    ...     float(mg.Value(2.0, "x"))
+    ... except mg.MicrogridError as error:
+    ...     print(error)
+    a plain number made from ...; see help('microgrid.errors.GradientLostError')
+    """
+
+    explained: ClassVar[bool] = False  # whether the message names the entry
+
+    def __str__(self) -> str:
+        return super().__str__() + ENTRY.format(type(self).__name__) * self.explained
 
 
 class NumberError(MicrogridError, TypeError):
-    """Something that is not one real number stands where a number is needed."""
+    """Something that is not one real number stands where a number is needed.
+
+    A text is read first (`float("3")`), a list or an array becomes Values by `matrix`, a Value is
+    cut out of its graph by `v.detach()`. No function guesses.
+
+    >>> import microgrid as mg
+    >>> mg.Value("3")
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.NumberError: a Value needs a real number, got str '3': ...
+    """
 
 
 class GradientLostError(MicrogridError, TypeError):
-    """The operation would silently drop the gradient."""
+    """The operation would silently drop the gradient.
+
+    `float(v)`, `math.exp(v)`, `int(v)`, `range(v)` and `round(v)` give plain numbers, which
+    remember nothing: what is computed from them would have no gradient, without a word. NumPy
+    functions without a derivative here are refused for the same reason.
+
+    - To go on with the gradient, write `mg.exp(v)` or `v.exp()`: each operation is a function of
+      `mg` and a method.
+    - For the number alone, to print, count or compare, take `v.data`, or `mg.values(A)` of an
+      array.
+
+    >>> import microgrid as mg
+    >>> import math
+    >>> x = mg.Value(2.0, "x")
+    >>> math.exp(x)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.GradientLostError: a plain number made from Value(2.0, label='x') ...
+    >>> x.exp(), math.exp(x.data)
+    (Value(7.38905609893065, op='exp'), 7.38905609893065)
+    """
+
+    explained = True
 
 
 class DomainError(MicrogridError, ValueError):
-    """The operation has no real value at this operand."""
+    """The operation has no real value at this operand.
+
+    The message has the operation, its operands by their labels, what they must be, and often a
+    function that is right where this one fails: `log_sigmoid(x)` for `log(sigmoid(x))`.
+
+    >>> import microgrid as mg
+    >>> mg.log(mg.Value(0.0, "p"))
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.DomainError: log(p = 0.0): math domain error: needs x > 0; ...
+    """
 
 
 class DivisionError(MicrogridError, ZeroDivisionError):
-    """A division by zero."""
+    """A division by zero.
+
+    `where(b, a / b, 0.0)` does not help: both sides are computed. Make the divisor safe first:
+    `a / where(b, b, 1.0)`.
+
+    >>> import microgrid as mg
+    >>> 1 / mg.Value(0.0, "x")
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.DivisionError: div(1, x = 0.0): ... the divisor must not be 0
+    """
 
 
 class RangeError(MicrogridError, OverflowError):
-    """The result is too large for a float."""
+    """The result is too large for a float, which ends at 1.8e308.
+
+    Inside of a larger formula a stable function often has no large number on the way: sigmoid,
+    softplus, logsumexp, softmax.
+
+    >>> import microgrid as mg
+    >>> mg.exp(1000.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.RangeError: exp(1000.0): ... above 709.78: sigmoid, ...
+    """
 
 
 class RuleError(MicrogridError, ValueError):
-    """The rules of an operation give no number, or another number of them than it has parents."""
+    """The rules of an operation of your own do not fit it, or give no number.
+
+    A rule is called with `(y, *xs)`, the value and the operands, and gives the local gradient
+    alone: the engine multiplies by the upstream one. There is a rule for each operand.
+
+    >>> import microgrid as mg
+    >>> mg.custom_op("cube", lambda x: x**3, lambda x: 3 * x**2)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.RuleError: op 'cube': a rule is called with (y, *xs), ...
+    >>> cube = mg.custom_op("cube", lambda x: x**3, lambda y, x: 3 * x**2)
+    """
 
 
 class GraphError(MicrogridError, ValueError):
-    """The graph is not what the forward pass left: data changed since, or a cycle made by hand."""
+    """A derivative of something that has none: no graph, a cycle, a function without a number.
+
+    >>> import microgrid as mg
+    >>> mg.grad(lambda x: [x, x])(2.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.GraphError: the function returned list, not one number; ...
+    """
+
+
+class StaleError(GraphError, ValueError):
+    """A graph whose data was set after the forward pass, so that its gradient would be wrong.
+
+    A node remembers its parents, and not how to compute itself again. When `x.data` is set, what
+    was computed from x keeps its old number, and local gradients of both would be those of no
+    function. Run the forward pass again. An optimizer's step sets data, too: each step of a
+    training loop computes its own loss.
+
+    >>> import microgrid as mg
+    >>> x = mg.Value(2.0, "x")
+    >>> y = x * x
+    >>> x.data = 3.0
+    >>> y.backward()
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.StaleError: the gradient of mul(x = 3.0, x = 3.0) would be wrong: ...
+    >>> y = x * x
+    >>> y.backward()
+    >>> x.grad
+    6.0
+    """
+
+    explained = True
 
 
 class ArgumentError(GraphError, IndexError):
-    """A derivative in an argument that the function does not have, or of no order."""
+    """A derivative in an argument that the function does not have, or of no order.
+
+    >>> import microgrid as mg
+    >>> mg.grad(lambda x: x * x, argnums=1)(2.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.ArgumentError: argnums=1: the function has been given 1 argument
+    """
 
 
 class ShapeError(MicrogridError, ValueError):
-    """Arrays whose shapes do not fit."""
+    """Arrays whose shapes do not fit. The message has the shapes, and which sizes must be equal.
+
+    >>> import microgrid as mg
+    >>> mg.affine([[1.0, 2.0]], [[1.0]], [0.0])
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.ShapeError: XW + b: X has shape (1, 2) and W (1, 1); ...
+    """
 
 
 class ParameterError(MicrogridError, ValueError):
-    """Parameters that do not belong to the model, or a setting that nothing can mean."""
+    """Parameters that do not belong to the model, or a setting that nothing can mean.
+
+    >>> import microgrid as mg
+    >>> mg.optim.SGD(lr=-1)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.ParameterError: the learning rate is a number above 0 ..., got -1
+    """
 
 
 class TargetError(MicrogridError, IndexError, ValueError):
-    """A target that the loss cannot mean: a class beyond the logits, or what is no probability."""
+    """A target that the loss cannot mean: a class beyond the logits, or what is no probability.
+
+    Classes are counted from 0; `nn.one_hot` makes rows of them, which a recorded program needs.
+
+    >>> import microgrid as mg
+    >>> mg.cross_entropy([1.0, 2.0], 2)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.errors.TargetError: target 2 is out of range for 2 logits
+    """
 
 
 def describe(v: Any) -> str:
@@ -89,9 +242,9 @@ def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
     return kind(f"{op.name}({several(operands)}): {said}")
 
 
-def stale(v: Any) -> GraphError:
+def stale(v: Any) -> StaleError:
     """The error of a backward pass over numbers that are not those of the forward pass."""
-    return GraphError(
+    return StaleError(
         f"the gradient of {v.op.name}({several(v.parents)}) would be wrong: data was set after "
         f"{describe(v)} was computed; run the forward pass again"
     )

@@ -6,16 +6,17 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partialmethod
 from inspect import signature
-from types import FunctionType
 from typing import Any
 
 from microgrid.engine import ops
+from microgrid.engine.documentation import document, method
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
+from microgrid.engine.hints import hinted
 from microgrid.engine.op import Op
 from microgrid.engine.ops import row_target, stop_gradient_max
+from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value, unary
 
 
@@ -29,6 +30,8 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
     return ops.elu(x, alpha)
 
 
+@renamed(min="low", max="high")  # NumPy's words
+@hinted
 def clip(x: Any, low: Any = None, high: Any = None, out: None = None) -> Any:
     """x brought between two bounds, high where they cross; None for no bound (`out` is NumPy's)."""
     if out is not None:
@@ -46,17 +49,20 @@ def minimum(*xs: Any) -> Any:
     return ops.minimum(*several("minimum", xs))
 
 
+@hinted
 def logsumexp(*xs: Any) -> Any:
     """log Σ exp(x) of any number of values, one by one or as a list, without overflow."""
     return ops.logsumexp(*several("logsumexp", xs))
 
 
+@hinted
 def total(xs: Iterable[Any]) -> Any:
     """Σ x as one node, added up from the left; 0 for none."""
     values = one_row("total", xs)
     return ops.total(*values) if values else 0
 
 
+@hinted
 def mean(xs: Iterable[Any]) -> Any:
     """Σ x / n as one node, added up from the left."""
     return ops.mean(*several("mean", (xs,)))
@@ -70,8 +76,18 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     return ops.dot(*a, *b) if a else 0
 
 
+@hinted
 def softmax(xs: Iterable[Any]) -> list[Any]:
-    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first."""
+    """exp(x) / Σ exp(x) for each x, as a list; the largest is taken off first.
+
+    DomainError for no numbers, ShapeError for a matrix: give one row at a time.
+
+    >>> import microgrid as mg
+    >>> mg.softmax([1.0, 1.0])
+    [0.5, 0.5]
+    >>> mg.grad(lambda xs: mg.softmax(xs)[0])([1.0, 1.0])  # p (1 - p), -p q
+    [0.25, -0.25]
+    """
     values = several("softmax", (xs,))
     top = stop_gradient_max(*values)
     exps = [ops.exp(x - top) for x in values]
@@ -85,7 +101,13 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
     The target is the number of the right class, counted from 0, or a row t, with a probability for
     each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
     TargetError for others, like a row of class numbers: the formula would be smallest where the
-    softmax is not t, or nowhere.
+    softmax is not t, or nowhere. See also `nn.cross_entropy`, the mean over the rows of a matrix.
+
+    >>> import microgrid as mg
+    >>> round(mg.cross_entropy([2.0, 0.0], 0), 4)
+    0.1269
+    >>> [round(g, 4) for g in mg.grad(mg.cross_entropy)([2.0, 0.0], 0)]  # softmax(x) - t
+    [-0.1192, 0.1192]
     """
     values = several("cross_entropy", (logits,))
     if isinstance(target, Value) or not getattr(target, "shape", hasattr(target, "__len__")):
@@ -115,7 +137,8 @@ def class_number(target: Any, classes: int) -> int:
             "nn.one_hot makes rows of class numbers, which a recorded program needs"
         )
     if not 0 <= number < classes:
-        raise TargetError(f"target {target} is out of range for {classes} logits")
+        last = classes - 1
+        raise TargetError(f"target {target} is out of range for {classes} logits: 0 to {last}")
     return int(number)
 
 
@@ -126,15 +149,20 @@ def custom_op(
 
     A rule gets the value y and the operands; the chain rule multiplies with the upstream gradient.
     Rules written with microgrid's functions work for derivatives of derivatives, too; `gradcheck`
-    tells whether they are right. `looks` are the other fields of an Op: text, latex, role, domain,
-    kink, hint. RuleError for rules that cannot be called with (y, *xs).
+    tells whether they are right. `looks` are the other fields of an Op: doc, text, latex, role,
+    domain, kink, hint, terms. RuleError for rules that cannot be called with (y, *xs).
 
     >>> from microgrid import Value
-    >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x, doc="The cube.")
     >>> x = Value(2.0)
     >>> cube(x).backward()
     >>> x.grad
     12.0
+    >>> print(cube.__doc__)  # so does help(cube)
+    The cube.
+    <BLANKLINE>
+    - `y = cube(x)`
+    - `∂y/∂x = 3·x·x`
     """
     op = Op(name, forward, *rules, **looks)
     if op.joint is None and refusal(forward, len(rules)):
@@ -145,13 +173,13 @@ def custom_op(
     for rule in [op.joint] if op.joint else rules:
         if op.arity is not None and refusal(rule, 1 + op.arity):
             raise RuleError(f"{told}; {1 + op.arity} arguments do not fit this one")
-        if UPSTREAM.fullmatch(first := first_parameter(rule)):
+        if re.fullmatch(UPSTREAM, first := first_parameter(rule), re.I):
             raise RuleError(f"{told}, without upstream: {first!r} would be the value y")
     return op
 
 
 # What a first parameter is called in PyTorch's convention (upstream, *xs) -> share.
-UPSTREAM = re.compile("g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*", re.I)
+UPSTREAM = "g|g_?(y|out)|ct|cotangent|d_?([a-z]|out|L_?d.*)|.*(grad|upstream).*"
 
 
 def refusal(f: Callable[..., Any], count: int) -> str:
@@ -197,9 +225,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 } | {"softmax": softmax, "cross_entropy": cross_entropy}
 NO_METHODS = {"where", "total", "dot", "mean", "softmax", "cross_entropy", "neg", "absolute"}
 
-for name in FUNCTIONS.keys() - NO_METHODS:
-    entry = ops.TABLE[name]
-    setattr(Value, name, unary(entry) if entry.arity == 1 else partialmethod(FUNCTIONS[name]))
-for name, method in vars(Value).items():
-    if isinstance(method, FunctionType):
-        method.__qualname__ = f"Value.{name}"  # as messages call it
+for name in FUNCTIONS:
+    if name not in NO_METHODS:
+        entry = ops.TABLE[name]
+        setattr(Value, name, unary(entry) if entry.arity == 1 else method(FUNCTIONS[name]))
+document(Value, ops.TABLE, FUNCTIONS)

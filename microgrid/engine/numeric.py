@@ -548,7 +548,10 @@ def positive_lgamma(x: Number) -> Number:
 
 
 def float_lgamma(x: Number) -> Number:
-    """log |Γ(x)|: below 0 by Γ(x) Γ(1 − x) = π / sin πx (A. and S. 6.1.17); inf at a pole."""
+    """log |Γ(x)|; inf at a pole.
+
+    Below 0 by Γ(x) Γ(1 − x) = π / sin πx (Abramowitz and Stegun 6.1.17).
+    """
     if x > 0 or x - x != 0:
         return positive_lgamma(abs(x))
     if x > -0.5:
@@ -590,7 +593,10 @@ def positive_digamma(x: Number) -> Number:
 
 
 def float_digamma(x: Number) -> Number:
-    """ψ(x): below 0 by ψ(x) = ψ(1 − x) − π / tan πx (A. and S. 6.3.7); nan at a pole."""
+    """ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole.
+
+    Below 0 it is ψ(1 − x) − π / tan πx (Abramowitz and Stegun 6.3.7).
+    """
     if x > 0 or x != x:
         return positive_digamma(x)
     r = from_whole(x)
@@ -609,7 +615,7 @@ def polygamma(k: int) -> Callable[[Number], Number]:
     """ψ⁽ᵏ⁾, the derivative of order k of ψ, with no error at a pole."""
 
     def on_floats_alone(x: Number) -> Number:
-        factor = -1.0  # (−1)ᵏ⁺¹ k!, by which ψ⁽ᵏ⁾ is a sum of 1 / (x + n)ᵏ⁺¹ (A. and S. 6.4.10)
+        factor = -1.0  # (−1)ᵏ⁺¹ k!, for the sum of 1 / (x + n)ᵏ⁺¹: A. and S. 6.4.10
         for j in range(1, k + 1):
             factor = -j * factor
         s = k + 1.0

@@ -29,78 +29,113 @@ QUOTIENT = (lambda y, a, b: divide(like(y, 1), b), lambda y, a, b: -divide(y, b)
 # Arithmetic. A quotient is no product: a * b**-1 rounds differently for a quarter of all pairs.
 add = op(
     "add", operator.add, lambda y, a, b: 1, lambda y, a, b: 1, text="{} + {}", role=DISTRIBUTOR,
-    terms=lambda a, b: [(a, 1.0), (b, 1.0)])
+    terms=lambda a, b: [(a, 1.0), (b, 1.0)], doc="The sum of two numbers.")
 sub = op(
     "sub", operator.sub, lambda y, a, b: 1, lambda y, a, b: -1, text="{} - {}", role=DISTRIBUTOR,
-    terms=lambda a, b: [(a, 1.0), (b, -1.0)])
+    terms=lambda a, b: [(a, 1.0), (b, -1.0)], doc="The difference of two numbers.")
 mul = op(
     "mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="{} * {}", role=SWITCHER,
-    terms=lambda a, b: [(a, b)])
-neg = op("neg", operator.neg, lambda y, x: -1, text="-{}", terms=lambda x: [(x, -1.0)])
-absolute = op("absolute", abs, lambda y, x: sign(x), text="|{}|", kink=abs)
+    terms=lambda a, b: [(a, b)], doc="The product of two numbers.")
+neg = op("neg", operator.neg, lambda y, x: -1, text="-{}", terms=lambda x: [(x, -1.0)],
+    doc="The number with the other sign: -x.")
+absolute = op("absolute", abs, lambda y, x: sign(x), text="|{}|", kink=abs,
+    doc="The distance of x from 0: abs(x).")
 div = op(
     "div", operator.truediv, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE],
-    hint="the divisor must not be 0")
+    hint="the divisor must not be 0", doc="The quotient of two numbers.")
 power = op(
     "power", numeric.real_power,
     lambda y, a, b: families.falling(1)(a, b),
     lambda y, a, b: families.slope_in_exponent(0)(a, b),
-    text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308")
+    text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308",
+    doc="The number a to the power of b: a**b.")
 
 # Functions of one number, under NumPy's names.
-exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp")
-expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float")
+exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp",
+    doc="The exponential function: e to the power of x.")
+expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float",
+    doc="exp(x) - 1, to the last digits also near 0.")
 log = op(
     "log", math.log, lambda y, x: 1 / x, domain=[POSITIVE],
-    hint="needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp for the log of a sum")
-log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="x > 0")
-log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE], hint="x > 0")
-log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1")
+    hint="needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp for the log of a sum",
+    doc="The natural logarithm.")
+log2 = op("log2", math.log2, lambda y, x: divide(LOG2_E, x), domain=[POSITIVE], hint="needs x > 0",
+    doc="The logarithm to base 2.")
+log10 = op("log10", math.log10, lambda y, x: divide(LOG10_E, x), domain=[POSITIVE],
+    hint="needs x > 0", doc="The logarithm to base 10.")
+log1p = op("log1p", math.log1p, lambda y, x: 1 / (1 + x), domain=[(-1.0, INF)], hint="needs x > -1",
+    doc="log(1 + x), to the last digits also near 0.")
 sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
-    domain=[POSITIVE], hint="needs x >= 0")
-cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x), latex=r"\sqrt[3]{#1}", kink=abs)
-square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2")
+    domain=[POSITIVE], hint="needs x >= 0", doc="The square root.")
+cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x), latex=r"\sqrt[3]{#1}", kink=abs,
+    doc="The cube root, also of negative numbers.")
+square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2",
+    doc="The square: x times x.")
 reciprocal = op(
-    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE])
-sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle")
-cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle")
-tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle")
+    "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE],
+    doc="One divided by x.")
+sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle",
+    doc="The sine of an angle in radians.")
+cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle",
+    doc="The cosine of an angle in radians.")
+tan = op("tan", math.tan, lambda y, x: 1 + y * y, domain=[(-1.5, 1.5)], hint="needs a finite angle",
+    doc="The tangent of an angle in radians.")
 arcsin = op(
-    "arcsin", math.asin, lambda y, x: rules.arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1")
+    "arcsin", math.asin, lambda y, x: rules.arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1",
+    doc="The angle from -π/2 to π/2 whose sine is x.")
 arccos = op(
-    "arccos", math.acos, lambda y, x: -rules.arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1")
-arctan = op("arctan", math.atan, lambda y, x: 1 / hypot(1, x) / hypot(1, x))
-sinh = op("sinh", math.sinh, lambda y, x: hypot(1, y), hint="above 710.47 there is no float")
-cosh = op("cosh", math.cosh, lambda y, x: sinh(x), hint="above 710.47 there is no float")
-tanh = op("tanh", math.tanh, lambda y, x: tanh_slope(x))
-arcsinh = op("arcsinh", math.asinh, lambda y, x: 1 / hypot(1, x))
+    "arccos", math.acos, lambda y, x: -rules.arcsin_slope(x), domain=[UNIT], hint="needs |x| <= 1",
+    doc="The angle from 0 to π whose cosine is x.")
+arctan = op("arctan", math.atan, lambda y, x: 1 / hypot(1, x) / hypot(1, x),
+    doc="The angle between -π/2 and π/2 whose tangent is x.")
+sinh = op("sinh", math.sinh, lambda y, x: hypot(1, y), hint="above 710.47 there is no float",
+    doc="The hyperbolic sine: (exp(x) - exp(-x)) / 2.")
+cosh = op("cosh", math.cosh, lambda y, x: sinh(x), hint="above 710.47 there is no float",
+    doc="The hyperbolic cosine: (exp(x) + exp(-x)) / 2.")
+tanh = op("tanh", math.tanh, lambda y, x: tanh_slope(x),
+    doc="The hyperbolic tangent: sinh(x) / cosh(x), from -1 to 1.")
+arcsinh = op("arcsinh", math.asinh, lambda y, x: 1 / hypot(1, x),
+    doc="The number whose hyperbolic sine is x.")
 arccosh = op(
     "arccosh", math.acosh, lambda y, x: divide(1, sqrt(x - 1) * sqrt(x + 1)),
-    domain=[ABOVE_ONE], hint="needs x >= 1")
+    domain=[ABOVE_ONE], hint="needs x >= 1",
+    doc="The number from 0 on whose hyperbolic cosine is x.")
 arctanh = op(
     "arctanh", math.atanh, lambda y, x: 1 / square_difference(1, x), domain=[UNIT],
-    hint="needs -1 < x < 1")
-erf: Op = op("erf", math.erf, lambda y, x: erf_slope(x))
-erfc = op("erfc", math.erfc, lambda y, x: -erf_slope(x))
+    hint="needs -1 < x < 1", doc="The number whose hyperbolic tangent is x.")
+erf: Op = op("erf", math.erf, lambda y, x: erf_slope(x),
+    doc="The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.")
+erfc = op("erfc", math.erfc, lambda y, x: -erf_slope(x),
+    doc="The complementary error function: 1 - erf(x), to the last digits also far out.")
 normal_cdf: Op = op(
-    "normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x), latex=r"\Phi(#1)")
+    "normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x), latex=r"\Phi(#1)",
+    doc="The distribution function of the standard normal distribution, from 0 to 1.")
 lgamma = op(
     "lgamma", numeric.lgamma, lambda y, x: families.polygamma(0)(x), domain=[POSITIVE],
-    latex=r"\log(\left|\Gamma(#1)\right|)", hint="needs another x than 0, -1, -2, …")
+    latex=r"\log(\left|\Gamma(#1)\right|)", hint="needs another x than 0, -1, -2, …",
+    doc="The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.")
 digamma = op(
     "digamma", numeric.digamma, lambda y, x: families.polygamma(1)(x), domain=[POSITIVE],
-    latex=r"\psi(#1)", hint="needs another x than 0, -1, -2, …")
+    latex=r"\psi(#1)", hint="needs another x than 0, -1, -2, …",
+    doc="The slope of lgamma, Γ'(x) / Γ(x).")
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
-sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)")
-softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x))
-log_sigmoid = op("log_sigmoid", numeric.log_sigmoid, lambda y, x: sigmoid(-x))
+sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)",
+    doc="The logistic function: 1 / (1 + exp(-x)), from 0 to 1.")
+softplus = op("softplus", numeric.softplus, lambda y, x: sigmoid(x),
+    doc="The smooth relu: log(1 + exp(x)), without overflow.")
+log_sigmoid = op("log_sigmoid", numeric.log_sigmoid, lambda y, x: sigmoid(-x),
+    doc="The logarithm of sigmoid(x), without overflow.")
 relu = op(  # nan stays nan
-    "relu", lambda x: type(x)(0) if x <= 0 else x, lambda y, x: step(x), role=ROUTER, kink=abs)
-silu = op("silu", numeric.silu, lambda y, x: rules.product_rule(sigmoid(x), x, sigmoid_slope(x)))
-gelu = op("gelu", numeric.gelu, lambda y, x: rules.product_rule(normal_cdf(x), x, normal_pdf(x)))
+    "relu", lambda x: type(x)(0) if x <= 0 else x, lambda y, x: step(x), role=ROUTER, kink=abs,
+    doc="The rectified linear unit: x above zero, 0 below.")
+silu = op("silu", numeric.silu, lambda y, x: rules.product_rule(sigmoid(x), x, sigmoid_slope(x)),
+    doc="The sigmoid linear unit, also called swish: x * sigmoid(x).")
+gelu = op("gelu", numeric.gelu, lambda y, x: rules.product_rule(normal_cdf(x), x, normal_pdf(x)),
+    doc="The Gaussian error linear unit: x Φ(x), with the normal distribution function Φ.")
 softsign = op(
-    "softsign", numeric.softsign, lambda y, x: square(reciprocal(1 + absolute(x))))
+    "softsign", numeric.softsign, lambda y, x: square(reciprocal(1 + absolute(x))),
+    doc="A smooth sign: x / (1 + |x|), from -1 to 1.")
 leaky_relu = op(
     "leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
     lambda y, x, slope: rules.one_or(x, slope), lambda y, x, slope: rules.negative_part(x),
@@ -113,24 +148,29 @@ elu = op(
 # Functions of several numbers.
 hypot: Op = op(
     "hypot", numeric.hypot, lambda y, a, b: direction(a, b), lambda y, a, b: direction(b, a),
-    kink=numeric.hypot)
+    kink=numeric.hypot, doc="The length of the vector (a, b): sqrt(a**2 + b**2), without overflow.")
 arctan2 = op(
     "arctan2", math.atan2, lambda y, a, b: over_squares(b, a), lambda y, a, b: -over_squares(a, b),
-    domain=[REAL, POSITIVE], kink=numeric.hypot)
+    domain=[REAL, POSITIVE], kink=numeric.hypot,
+    doc="The angle of the point with height a and abscissa b, from -π to π.")
 logaddexp = op(
     "logaddexp", numeric.logaddexp,
-    lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a))
+    lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a),
+    doc="log(exp(a) + exp(b)), without overflow.")
 xlogy = op(
     "xlogy", numeric.xlogy, rules.xlogy_rule, lambda y, a, b: zero_or_ratio(a, b),
-    domain=[REAL, POSITIVE], hint="needs y > 0, unless x = 0", latex=r"#1 \cdot \log(#2)")
+    domain=[REAL, POSITIVE], hint="needs b > 0, unless a = 0", latex=r"#1 \cdot \log(#2)",
+    doc="a log(b), and 0 where a = 0, as the terms of an entropy need it.")
 clip = op(
     "clip", numeric.clip,
     lambda y, x, low, high: inside(x, low, high),
     lambda y, x, low, high: exceeds(low, x) * exceeds(high, low),
     lambda y, x, low, high: exceeds(maximum(x, low), high),
     role=ROUTER, kink=numeric.gap_of_bounds)
-where = op("where", numeric.where, joint=rules.select_rule, role=ROUTER)
-stop_gradient = op("stop_gradient", lambda x: x, joint=lambda y, x: rules.no_path(y, x))
+where = op("where", numeric.where, joint=rules.select_rule, role=ROUTER,
+    doc="a where c is not 0, else b; c is no part of the derivative.")
+stop_gradient = op("stop_gradient", lambda x: x, joint=lambda y, x: rules.no_path(y, x),
+    doc="x itself, through which no gradient flows back.")
 maximum: Op = op(
     "maximum", numeric.maximum, joint=rules.tie_rule, text="max", role=ROUTER,
     kink=numeric.gap_of_maximum)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microgrid.engine.errors import GradientLostError, NumberError
+from microgrid.engine.hints import FOREIGN, Absent
+
+FOREIGN_NAMES = " ".join(FOREIGN["Value"]).split()
 
 
 class RefusedOperators:
@@ -39,6 +42,12 @@ class RefusedOperators:
         __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _piecewise_constant
         __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
         __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence
+        for _name in FOREIGN_NAMES:
+            locals()[_name] = Absent()
+        del _name
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in FOREIGN_NAMES]
 
 
 def is_value(x: Any) -> bool:

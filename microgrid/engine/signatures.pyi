@@ -78,49 +78,1282 @@ class Of_x(Op):
     @overload
     def __call__(self, x: PlainNumber, /) -> PlainNumber: ...
 
+class neg(Of_x):
+    """The number with the other sign: -x.
+
+    - `y = −x`
+    - `∂y/∂x = −1`
+
+    >>> import microgrid as mg
+    >>> mg.neg(2.0)
+    -2.0
+    >>> mg.grad(mg.neg)(2.0)
+    -1.0
+    """
+
+class absolute(Of_x):
+    """The distance of x from 0: abs(x).
+
+    - `y = |x|`
+    - `∂y/∂x = sign(x)`
+    - `sign(x)`: −1, 0 or 1 (0 at the kink), nan for nan
+    - slope at `absolute(0.0)`: 0
+    - see also `numpy.absolute`
+
+    >>> import microgrid as mg
+    >>> mg.absolute(2.0)
+    2.0
+    >>> mg.grad(mg.absolute)(2.0)
+    1.0
+    """
+
+class exp(Of_x):
+    """The exponential function: e to the power of x.
+
+    - `y = exp(x)`
+    - `∂y/∂x = y`
+    - `exp(1000.0)` raises `RangeError`: above 709.78: sigmoid, softplus or logsumexp
+    - see also `Value.exp`, `numpy.exp`
+
+    >>> import microgrid as mg
+    >>> round(mg.exp(2.0), 4)
+    7.3891
+    >>> round(mg.grad(mg.exp)(2.0), 4)
+    7.3891
+    """
+
+class expm1(Of_x):
+    """exp(x) - 1, to the last digits also near 0.
+
+    - `y = expm1(x)`
+    - `∂y/∂x = exp(x)`
+    - `expm1(1000.0)` raises `RangeError`: above 709.78 there is no float
+    - see also `Value.expm1`, `numpy.expm1`
+
+    >>> import microgrid as mg
+    >>> round(mg.expm1(2.0), 4)
+    6.3891
+    >>> round(mg.grad(mg.expm1)(2.0), 4)
+    7.3891
+    """
+
+class log(Of_x):
+    """The natural logarithm.
+
+    - `y = log(x)`
+    - `∂y/∂x = 1 / x`
+    - `log(0.0)` raises `DomainError`: needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp
+      for the log of a sum
+    - see also `Value.log`, `numpy.log`
+
+    >>> import microgrid as mg
+    >>> round(mg.log(2.0), 4)
+    0.6931
+    >>> mg.grad(mg.log)(2.0)
+    0.5
+    """
+
+class log2(Of_x):
+    """The logarithm to base 2.
+
+    - `y = log2(x)`
+    - `∂y/∂x = 1.4427 / x`
+    - `log2(0.0)` raises `DomainError`: needs x > 0
+    - see also `Value.log2`, `numpy.log2`
+
+    >>> import microgrid as mg
+    >>> mg.log2(2.0)
+    1.0
+    >>> round(mg.grad(mg.log2)(2.0), 4)
+    0.7213
+    """
+
+class log10(Of_x):
+    """The logarithm to base 10.
+
+    - `y = log10(x)`
+    - `∂y/∂x = 0.434294 / x`
+    - `log10(0.0)` raises `DomainError`: needs x > 0
+    - see also `Value.log10`, `numpy.log10`
+
+    >>> import microgrid as mg
+    >>> round(mg.log10(2.0), 4)
+    0.301
+    >>> round(mg.grad(mg.log10)(2.0), 4)
+    0.2171
+    """
+
+class log1p(Of_x):
+    """log(1 + x), to the last digits also near 0.
+
+    - `y = log1p(x)`
+    - `∂y/∂x = 1 / (1 + x)`
+    - `log1p(-1.0)` raises `DomainError`: needs x > -1
+    - see also `Value.log1p`, `numpy.log1p`
+
+    >>> import microgrid as mg
+    >>> round(mg.log1p(2.0), 4)
+    1.0986
+    >>> round(mg.grad(mg.log1p)(2.0), 4)
+    0.3333
+    """
+
+class sqrt(Of_x):
+    """The square root.
+
+    - `y = sqrt(x)`
+    - `∂y/∂x = 0.5 / y`
+    - `sqrt(-0.5)` raises `DomainError`: needs x >= 0
+    - see also `Value.sqrt`, `numpy.sqrt`
+
+    >>> import microgrid as mg
+    >>> round(mg.sqrt(2.0), 4)
+    1.4142
+    >>> round(mg.grad(mg.sqrt)(2.0), 4)
+    0.3536
+    """
+
+class cbrt(Of_x):
+    """The cube root, also of negative numbers.
+
+    - `y = cbrt(x)`
+    - `∂y/∂x = cbrt_slope(x)`
+    - `cbrt_slope(x)`: 1 / (3 ∛x²), the slope of the cube root; inf at 0
+    - slope at `cbrt(0.0)`: inf
+    - see also `Value.cbrt`, `numpy.cbrt`
+
+    >>> import microgrid as mg
+    >>> round(mg.cbrt(2.0), 4)
+    1.2599
+    >>> round(mg.grad(mg.cbrt)(2.0), 4)
+    0.21
+    """
+
+class square(Of_x):
+    """The square: x times x.
+
+    - `y = x²`
+    - `∂y/∂x = 2·x`
+    - see also `Value.square`, `numpy.square`
+
+    >>> import microgrid as mg
+    >>> mg.square(2.0)
+    4.0
+    >>> mg.grad(mg.square)(2.0)
+    4.0
+    """
+
+class reciprocal(Of_x):
+    """One divided by x.
+
+    - `y = 1 / x`
+    - `∂y/∂x = −y·y`
+    - `reciprocal(0.0)` raises `DivisionError`
+    - see also `Value.reciprocal`, `numpy.reciprocal`
+
+    >>> import microgrid as mg
+    >>> mg.reciprocal(2.0)
+    0.5
+    >>> mg.grad(mg.reciprocal)(2.0)
+    -0.25
+    """
+
+class sin(Of_x):
+    """The sine of an angle in radians.
+
+    - `y = sin(x)`
+    - `∂y/∂x = cos(x)`
+    - `sin(inf)` raises `DomainError`: needs a finite angle
+    - see also `Value.sin`, `numpy.sin`
+
+    >>> import microgrid as mg
+    >>> round(mg.sin(2.0), 4)
+    0.9093
+    >>> round(mg.grad(mg.sin)(2.0), 4)
+    -0.4161
+    """
+
+class cos(Of_x):
+    """The cosine of an angle in radians.
+
+    - `y = cos(x)`
+    - `∂y/∂x = −sin(x)`
+    - `cos(inf)` raises `DomainError`: needs a finite angle
+    - see also `Value.cos`, `numpy.cos`
+
+    >>> import microgrid as mg
+    >>> round(mg.cos(2.0), 4)
+    -0.4161
+    >>> round(mg.grad(mg.cos)(2.0), 4)
+    -0.9093
+    """
+
+class tan(Of_x):
+    """The tangent of an angle in radians.
+
+    - `y = tan(x)`
+    - `∂y/∂x = 1 + y·y`
+    - `tan(inf)` raises `DomainError`: needs a finite angle
+    - see also `Value.tan`, `numpy.tan`
+
+    >>> import microgrid as mg
+    >>> round(mg.tan(0.5), 4)
+    0.5463
+    >>> round(mg.grad(mg.tan)(0.5), 4)
+    1.2984
+    """
+
+class arcsin(Of_x):
+    """The angle from -π/2 to π/2 whose sine is x.
+
+    - `y = arcsin(x)`
+    - `∂y/∂x = 1 / sqrt(square_difference(1, x))`
+    - `square_difference(a, b)`: a² − b², which loses no digit near a = b
+    - `arcsin(2.0)` raises `DomainError`: needs |x| <= 1
+    - see also `Value.arcsin`, `numpy.arcsin`
+
+    >>> import microgrid as mg
+    >>> round(mg.arcsin(0.5), 4)
+    0.5236
+    >>> round(mg.grad(mg.arcsin)(0.5), 4)
+    1.1547
+    """
+
+class arccos(Of_x):
+    """The angle from 0 to π whose cosine is x.
+
+    - `y = arccos(x)`
+    - `∂y/∂x = −1 / sqrt(square_difference(1, x))`
+    - `square_difference(a, b)`: a² − b², which loses no digit near a = b
+    - `arccos(2.0)` raises `DomainError`: needs |x| <= 1
+    - see also `Value.arccos`, `numpy.arccos`
+
+    >>> import microgrid as mg
+    >>> round(mg.arccos(0.5), 4)
+    1.0472
+    >>> round(mg.grad(mg.arccos)(0.5), 4)
+    -1.1547
+    """
+
+class arctan(Of_x):
+    """The angle between -π/2 and π/2 whose tangent is x.
+
+    - `y = arctan(x)`
+    - `∂y/∂x = (1 / hypot(1, x)) / hypot(1, x)`
+    - see also `Value.arctan`, `numpy.arctan`
+
+    >>> import microgrid as mg
+    >>> round(mg.arctan(2.0), 4)
+    1.1071
+    >>> round(mg.grad(mg.arctan)(2.0), 4)
+    0.2
+    """
+
+class sinh(Of_x):
+    """The hyperbolic sine: (exp(x) - exp(-x)) / 2.
+
+    - `y = sinh(x)`
+    - `∂y/∂x = hypot(1, y)`
+    - `sinh(1000.0)` raises `RangeError`: above 710.47 there is no float
+    - see also `Value.sinh`, `numpy.sinh`
+
+    >>> import microgrid as mg
+    >>> round(mg.sinh(2.0), 4)
+    3.6269
+    >>> round(mg.grad(mg.sinh)(2.0), 4)
+    3.7622
+    """
+
+class cosh(Of_x):
+    """The hyperbolic cosine: (exp(x) + exp(-x)) / 2.
+
+    - `y = cosh(x)`
+    - `∂y/∂x = sinh(x)`
+    - `cosh(1000.0)` raises `RangeError`: above 710.47 there is no float
+    - see also `Value.cosh`, `numpy.cosh`
+
+    >>> import microgrid as mg
+    >>> round(mg.cosh(2.0), 4)
+    3.7622
+    >>> round(mg.grad(mg.cosh)(2.0), 4)
+    3.6269
+    """
+
+class tanh(Of_x):
+    """The hyperbolic tangent: sinh(x) / cosh(x), from -1 to 1.
+
+    - `y = tanh(x)`
+    - `∂y/∂x = tanh_slope(x)`
+    - `tanh_slope(x)`: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
+    - see also `Value.tanh`, `numpy.tanh`
+
+    >>> import microgrid as mg
+    >>> round(mg.tanh(2.0), 4)
+    0.964
+    >>> round(mg.grad(mg.tanh)(2.0), 4)
+    0.0707
+    """
+
+class arcsinh(Of_x):
+    """The number whose hyperbolic sine is x.
+
+    - `y = arcsinh(x)`
+    - `∂y/∂x = 1 / hypot(1, x)`
+    - see also `Value.arcsinh`, `numpy.arcsinh`
+
+    >>> import microgrid as mg
+    >>> round(mg.arcsinh(2.0), 4)
+    1.4436
+    >>> round(mg.grad(mg.arcsinh)(2.0), 4)
+    0.4472
+    """
+
+class arccosh(Of_x):
+    """The number from 0 on whose hyperbolic cosine is x.
+
+    - `y = arccosh(x)`
+    - `∂y/∂x = 1 / (sqrt(x − 1)·sqrt(x + 1))`
+    - `arccosh(0.0)` raises `DomainError`: needs x >= 1
+    - see also `Value.arccosh`, `numpy.arccosh`
+
+    >>> import microgrid as mg
+    >>> round(mg.arccosh(2.0), 4)
+    1.317
+    >>> round(mg.grad(mg.arccosh)(2.0), 4)
+    0.5774
+    """
+
+class arctanh(Of_x):
+    """The number whose hyperbolic tangent is x.
+
+    - `y = arctanh(x)`
+    - `∂y/∂x = 1 / square_difference(1, x)`
+    - `square_difference(a, b)`: a² − b², which loses no digit near a = b
+    - `arctanh(1.0)` raises `DomainError`: needs -1 < x < 1
+    - see also `Value.arctanh`, `numpy.arctanh`
+
+    >>> import microgrid as mg
+    >>> round(mg.arctanh(0.5), 4)
+    0.5493
+    >>> round(mg.grad(mg.arctanh)(0.5), 4)
+    1.3333
+    """
+
+class erf(Of_x):
+    """The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.
+
+    - `y = erf(x)`
+    - `∂y/∂x = erf_slope(x)`
+    - `erf_slope(x)`: 2 exp(−x²) / √π
+    - see also `Value.erf`
+
+    >>> import microgrid as mg
+    >>> round(mg.erf(2.0), 4)
+    0.9953
+    >>> round(mg.grad(mg.erf)(2.0), 4)
+    0.0207
+    """
+
+class erfc(Of_x):
+    """The complementary error function: 1 - erf(x), to the last digits also far out.
+
+    - `y = erfc(x)`
+    - `∂y/∂x = −erf_slope(x)`
+    - `erf_slope(x)`: 2 exp(−x²) / √π
+    - see also `Value.erfc`
+
+    >>> import microgrid as mg
+    >>> round(mg.erfc(2.0), 4)
+    0.0047
+    >>> round(mg.grad(mg.erfc)(2.0), 4)
+    -0.0207
+    """
+
+class normal_cdf(Of_x):
+    """The distribution function of the standard normal distribution, from 0 to 1.
+
+    - `y = normal_cdf(x)`
+    - `∂y/∂x = normal_pdf(x)`
+    - `normal_pdf(x)`: exp(−x²/2) / √(2π)
+    - see also `Value.normal_cdf`
+
+    >>> import microgrid as mg
+    >>> round(mg.normal_cdf(2.0), 4)
+    0.9772
+    >>> round(mg.grad(mg.normal_cdf)(2.0), 4)
+    0.054
+    """
+
+class lgamma(Of_x):
+    """The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.
+
+    - `y = lgamma(x)`
+    - `∂y/∂x = polygamma0(x)`
+    - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
+    - `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+    - see also `Value.lgamma`
+
+    >>> import microgrid as mg
+    >>> mg.lgamma(2.0)
+    0.0
+    >>> round(mg.grad(mg.lgamma)(2.0), 4)
+    0.4228
+    """
+
+class digamma(Of_x):
+    """The slope of lgamma, Γ'(x) / Γ(x).
+
+    - `y = digamma(x)`
+    - `∂y/∂x = polygamma1(x)`
+    - `polygamma1(x)`: ψ⁽ᵏ⁾(x) for k = 1
+    - `digamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+    - see also `Value.digamma`
+
+    >>> import microgrid as mg
+    >>> round(mg.digamma(2.0), 4)
+    0.4228
+    >>> round(mg.grad(mg.digamma)(2.0), 4)
+    0.6449
+    """
+
+class sigmoid(Of_x):
+    """The logistic function: 1 / (1 + exp(-x)), from 0 to 1.
+
+    - `y = sigmoid(x)`
+    - `∂y/∂x = sigmoid_slope(x)`
+    - `sigmoid_slope(x)`: σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)
+    - see also `Value.sigmoid`
+
+    >>> import microgrid as mg
+    >>> round(mg.sigmoid(2.0), 4)
+    0.8808
+    >>> round(mg.grad(mg.sigmoid)(2.0), 4)
+    0.105
+    """
+
+class softplus(Of_x):
+    """The smooth relu: log(1 + exp(x)), without overflow.
+
+    - `y = softplus(x)`
+    - `∂y/∂x = sigmoid(x)`
+    - see also `Value.softplus`
+
+    >>> import microgrid as mg
+    >>> round(mg.softplus(2.0), 4)
+    2.1269
+    >>> round(mg.grad(mg.softplus)(2.0), 4)
+    0.8808
+    """
+
+class log_sigmoid(Of_x):
+    """The logarithm of sigmoid(x), without overflow.
+
+    - `y = log_sigmoid(x)`
+    - `∂y/∂x = sigmoid(−x)`
+    - see also `Value.log_sigmoid`
+
+    >>> import microgrid as mg
+    >>> round(mg.log_sigmoid(2.0), 4)
+    -0.1269
+    >>> round(mg.grad(mg.log_sigmoid)(2.0), 4)
+    0.1192
+    """
+
+class relu(Of_x):
+    """The rectified linear unit: x above zero, 0 below.
+
+    - `y = relu(x)`
+    - `∂y/∂x = step(x)`
+    - `step(x)`: 1 for x > 0, else 0; nan for nan
+    - slope at `relu(0.0)`: 0
+    - see also `Value.relu`
+
+    >>> import microgrid as mg
+    >>> mg.relu(2.0)
+    2.0
+    >>> mg.grad(mg.relu)(2.0)
+    1.0
+    """
+
+class silu(Of_x):
+    """The sigmoid linear unit, also called swish: x * sigmoid(x).
+
+    - `y = silu(x)`
+    - `∂y/∂x = sigmoid(x) + where(sigmoid_slope(x), x·sigmoid_slope(x), 0)`
+    - `sigmoid_slope(x)`: σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)
+    - see also `Value.silu`
+
+    >>> import microgrid as mg
+    >>> round(mg.silu(2.0), 4)
+    1.7616
+    >>> round(mg.grad(mg.silu)(2.0), 4)
+    1.0908
+    """
+
+class gelu(Of_x):
+    """The Gaussian error linear unit: x Φ(x), with the normal distribution function Φ.
+
+    - `y = gelu(x)`
+    - `∂y/∂x = normal_cdf(x) + where(normal_pdf(x), x·normal_pdf(x), 0)`
+    - `normal_pdf(x)`: exp(−x²/2) / √(2π)
+    - see also `Value.gelu`
+
+    >>> import microgrid as mg
+    >>> round(mg.gelu(2.0), 4)
+    1.9545
+    >>> round(mg.grad(mg.gelu)(2.0), 4)
+    1.0852
+    """
+
+class softsign(Of_x):
+    """A smooth sign: x / (1 + |x|), from -1 to 1.
+
+    - `y = softsign(x)`
+    - `∂y/∂x = (1 / (1 + |x|))²`
+    - see also `Value.softsign`
+
+    >>> import microgrid as mg
+    >>> round(mg.softsign(2.0), 4)
+    0.6667
+    >>> round(mg.grad(mg.softsign)(2.0), 4)
+    0.1111
+    """
+
+class hypot(Of_a_b):
+    """The length of the vector (a, b): sqrt(a**2 + b**2), without overflow.
+
+    - `y = hypot(a, b)`
+    - `∂y/∂a = direction(a, b)`, `∂y/∂b = direction(b, a)`
+    - `direction(a, b)`: a / √(a² + b²), scaled against overflow and underflow; 0 at the origin
+    - slopes at `hypot(0.0, 0.0)`: 0, 0
+    - see also `Value.hypot`, `numpy.hypot`
+
+    >>> import microgrid as mg
+    >>> round(mg.hypot(2.0, 3.0), 4)
+    3.6056
+    >>> [round(g, 4) for g in mg.grad(mg.hypot, (0, 1))(2.0, 3.0)]
+    [0.5547, 0.8321]
+    """
+
+class arctan2(Of_a_b):
+    """The angle of the point with height a and abscissa b, from -π to π.
+
+    - `y = arctan2(a, b)`
+    - `∂y/∂a = over_squares(b, a)`, `∂y/∂b = −over_squares(a, b)`
+    - `over_squares(a, b)`: a / (a² + b²), scaled against overflow and underflow; 0 at the origin
+    - slopes at `arctan2(0.0, 0.0)`: 0, 0
+    - see also `Value.arctan2`, `numpy.arctan2`
+
+    >>> import microgrid as mg
+    >>> round(mg.arctan2(2.0, 3.0), 4)
+    0.588
+    >>> [round(g, 4) for g in mg.grad(mg.arctan2, (0, 1))(2.0, 3.0)]
+    [0.2308, -0.1538]
+    """
+
+class logaddexp(Of_a_b):
+    """log(exp(a) + exp(b)), without overflow.
+
+    - `y = logaddexp(a, b)`
+    - `∂y/∂a = sigmoid_difference(a, b)`, `∂y/∂b = sigmoid_difference(b, a)`
+    - `sigmoid_difference(a, b)`: σ(a − b), to the last digits even where a − b is rounded
+    - see also `Value.logaddexp`, `numpy.logaddexp`
+
+    >>> import microgrid as mg
+    >>> round(mg.logaddexp(2.0, 3.0), 4)
+    3.3133
+    >>> [round(g, 4) for g in mg.grad(mg.logaddexp, (0, 1))(2.0, 3.0)]
+    [0.2689, 0.7311]
+    """
+
+class xlogy(Of_a_b):
+    """a log(b), and 0 where a = 0, as the terms of an entropy need it.
+
+    - `y = xlogy(a, b)`
+    - `∂y/∂a = where(a, ieee_log(b), where(step(b), ieee_log(b), step(b)))`, `∂y/∂b = a / b`
+    - `ieee_log(x)`: log x, with log 0 = −inf and nan below zero
+    - `step(x)`: 1 for x > 0, else 0; nan for nan
+    - `xlogy(1.0, 0.0)` raises `DomainError`: needs b > 0, unless a = 0
+    - see also `Value.xlogy`
+
+    >>> import microgrid as mg
+    >>> round(mg.xlogy(2.0, 3.0), 4)
+    2.1972
+    >>> [round(g, 4) for g in mg.grad(mg.xlogy, (0, 1))(2.0, 3.0)]
+    [1.0986, 0.6667]
+    """
+
+class where(Of_c_a_b):
+    """a where c is not 0, else b; c is no part of the derivative.
+
+    - `y = where(c, a, b)`
+    - `∂y/∂c = 0`, `∂y/∂a = where(c, 1, 0)`, `∂y/∂b = where(c, 0, 1)`
+    - see also `numpy.where`
+
+    >>> import microgrid as mg
+    >>> mg.where(2.0, 3.0, 4.0)
+    3.0
+    >>> mg.grad(mg.where, (0, 1, 2))(2.0, 3.0, 4.0)
+    (0.0, 1.0, 0.0)
+    """
+
+class stop_gradient(Of_x):
+    """x itself, through which no gradient flows back.
+
+    - `y = stop_gradient(x)`
+    - `∂y/∂x = 0`
+    - see also `Value.stop_gradient`
+
+    >>> import microgrid as mg
+    >>> mg.stop_gradient(2.0)
+    2.0
+    >>> mg.grad(mg.stop_gradient)(2.0)
+    0.0
+    """
+
 class Methods:  # of Value
-    def exp(self) -> Value: ...
-    def expm1(self) -> Value: ...
-    def log(self) -> Value: ...
-    def log2(self) -> Value: ...
-    def log10(self) -> Value: ...
-    def log1p(self) -> Value: ...
-    def sqrt(self) -> Value: ...
-    def cbrt(self) -> Value: ...
-    def square(self) -> Value: ...
-    def reciprocal(self) -> Value: ...
-    def sin(self) -> Value: ...
-    def cos(self) -> Value: ...
-    def tan(self) -> Value: ...
-    def arcsin(self) -> Value: ...
-    def arccos(self) -> Value: ...
-    def arctan(self) -> Value: ...
-    def sinh(self) -> Value: ...
-    def cosh(self) -> Value: ...
-    def tanh(self) -> Value: ...
-    def arcsinh(self) -> Value: ...
-    def arccosh(self) -> Value: ...
-    def arctanh(self) -> Value: ...
-    def erf(self) -> Value: ...
-    def erfc(self) -> Value: ...
-    def normal_cdf(self) -> Value: ...
-    def lgamma(self) -> Value: ...
-    def digamma(self) -> Value: ...
-    def sigmoid(self) -> Value: ...
-    def softplus(self) -> Value: ...
-    def log_sigmoid(self) -> Value: ...
-    def relu(self) -> Value: ...
-    def silu(self) -> Value: ...
-    def gelu(self) -> Value: ...
-    def softsign(self) -> Value: ...
-    def leaky_relu(self, slope: Operand = ...) -> Value: ...
-    def elu(self, alpha: Operand = ...) -> Value: ...
-    def hypot(self, b: Operand) -> Value: ...
-    def arctan2(self, b: Operand) -> Value: ...
-    def logaddexp(self, b: Operand) -> Value: ...
-    def xlogy(self, b: Operand) -> Value: ...
-    def clip(self, low: Operand | None = ..., high: Operand | None = ...) -> Value: ...
-    def stop_gradient(self) -> Value: ...
-    def maximum(self, *xs: Operand) -> Value: ...
-    def minimum(self, *xs: Operand) -> Value: ...
-    def logsumexp(self, *xs: Operand) -> Value: ...
+    def exp(self) -> Value:
+        """The exponential function: e to the power of x.
+
+        - `y = exp(x)`
+        - `∂y/∂x = y`
+        - `exp(1000.0)` raises `RangeError`: above 709.78: sigmoid, softplus or logsumexp
+        - see also `Value.exp`, `numpy.exp`
+
+        >>> import microgrid as mg
+        >>> round(mg.exp(2.0), 4)
+        7.3891
+        >>> round(mg.grad(mg.exp)(2.0), 4)
+        7.3891
+        """
+    def expm1(self) -> Value:
+        """exp(x) - 1, to the last digits also near 0.
+
+        - `y = expm1(x)`
+        - `∂y/∂x = exp(x)`
+        - `expm1(1000.0)` raises `RangeError`: above 709.78 there is no float
+        - see also `Value.expm1`, `numpy.expm1`
+
+        >>> import microgrid as mg
+        >>> round(mg.expm1(2.0), 4)
+        6.3891
+        >>> round(mg.grad(mg.expm1)(2.0), 4)
+        7.3891
+        """
+    def log(self) -> Value:
+        """The natural logarithm.
+
+        - `y = log(x)`
+        - `∂y/∂x = 1 / x`
+        - `log(0.0)` raises `DomainError`: needs x > 0; log_sigmoid(x) for log(sigmoid(x)), logsumexp
+          for the log of a sum
+        - see also `Value.log`, `numpy.log`
+
+        >>> import microgrid as mg
+        >>> round(mg.log(2.0), 4)
+        0.6931
+        >>> mg.grad(mg.log)(2.0)
+        0.5
+        """
+    def log2(self) -> Value:
+        """The logarithm to base 2.
+
+        - `y = log2(x)`
+        - `∂y/∂x = 1.4427 / x`
+        - `log2(0.0)` raises `DomainError`: needs x > 0
+        - see also `Value.log2`, `numpy.log2`
+
+        >>> import microgrid as mg
+        >>> mg.log2(2.0)
+        1.0
+        >>> round(mg.grad(mg.log2)(2.0), 4)
+        0.7213
+        """
+    def log10(self) -> Value:
+        """The logarithm to base 10.
+
+        - `y = log10(x)`
+        - `∂y/∂x = 0.434294 / x`
+        - `log10(0.0)` raises `DomainError`: needs x > 0
+        - see also `Value.log10`, `numpy.log10`
+
+        >>> import microgrid as mg
+        >>> round(mg.log10(2.0), 4)
+        0.301
+        >>> round(mg.grad(mg.log10)(2.0), 4)
+        0.2171
+        """
+    def log1p(self) -> Value:
+        """log(1 + x), to the last digits also near 0.
+
+        - `y = log1p(x)`
+        - `∂y/∂x = 1 / (1 + x)`
+        - `log1p(-1.0)` raises `DomainError`: needs x > -1
+        - see also `Value.log1p`, `numpy.log1p`
+
+        >>> import microgrid as mg
+        >>> round(mg.log1p(2.0), 4)
+        1.0986
+        >>> round(mg.grad(mg.log1p)(2.0), 4)
+        0.3333
+        """
+    def sqrt(self) -> Value:
+        """The square root.
+
+        - `y = sqrt(x)`
+        - `∂y/∂x = 0.5 / y`
+        - `sqrt(-0.5)` raises `DomainError`: needs x >= 0
+        - see also `Value.sqrt`, `numpy.sqrt`
+
+        >>> import microgrid as mg
+        >>> round(mg.sqrt(2.0), 4)
+        1.4142
+        >>> round(mg.grad(mg.sqrt)(2.0), 4)
+        0.3536
+        """
+    def cbrt(self) -> Value:
+        """The cube root, also of negative numbers.
+
+        - `y = cbrt(x)`
+        - `∂y/∂x = cbrt_slope(x)`
+        - `cbrt_slope(x)`: 1 / (3 ∛x²), the slope of the cube root; inf at 0
+        - slope at `cbrt(0.0)`: inf
+        - see also `Value.cbrt`, `numpy.cbrt`
+
+        >>> import microgrid as mg
+        >>> round(mg.cbrt(2.0), 4)
+        1.2599
+        >>> round(mg.grad(mg.cbrt)(2.0), 4)
+        0.21
+        """
+    def square(self) -> Value:
+        """The square: x times x.
+
+        - `y = x²`
+        - `∂y/∂x = 2·x`
+        - see also `Value.square`, `numpy.square`
+
+        >>> import microgrid as mg
+        >>> mg.square(2.0)
+        4.0
+        >>> mg.grad(mg.square)(2.0)
+        4.0
+        """
+    def reciprocal(self) -> Value:
+        """One divided by x.
+
+        - `y = 1 / x`
+        - `∂y/∂x = −y·y`
+        - `reciprocal(0.0)` raises `DivisionError`
+        - see also `Value.reciprocal`, `numpy.reciprocal`
+
+        >>> import microgrid as mg
+        >>> mg.reciprocal(2.0)
+        0.5
+        >>> mg.grad(mg.reciprocal)(2.0)
+        -0.25
+        """
+    def sin(self) -> Value:
+        """The sine of an angle in radians.
+
+        - `y = sin(x)`
+        - `∂y/∂x = cos(x)`
+        - `sin(inf)` raises `DomainError`: needs a finite angle
+        - see also `Value.sin`, `numpy.sin`
+
+        >>> import microgrid as mg
+        >>> round(mg.sin(2.0), 4)
+        0.9093
+        >>> round(mg.grad(mg.sin)(2.0), 4)
+        -0.4161
+        """
+    def cos(self) -> Value:
+        """The cosine of an angle in radians.
+
+        - `y = cos(x)`
+        - `∂y/∂x = −sin(x)`
+        - `cos(inf)` raises `DomainError`: needs a finite angle
+        - see also `Value.cos`, `numpy.cos`
+
+        >>> import microgrid as mg
+        >>> round(mg.cos(2.0), 4)
+        -0.4161
+        >>> round(mg.grad(mg.cos)(2.0), 4)
+        -0.9093
+        """
+    def tan(self) -> Value:
+        """The tangent of an angle in radians.
+
+        - `y = tan(x)`
+        - `∂y/∂x = 1 + y·y`
+        - `tan(inf)` raises `DomainError`: needs a finite angle
+        - see also `Value.tan`, `numpy.tan`
+
+        >>> import microgrid as mg
+        >>> round(mg.tan(0.5), 4)
+        0.5463
+        >>> round(mg.grad(mg.tan)(0.5), 4)
+        1.2984
+        """
+    def arcsin(self) -> Value:
+        """The angle from -π/2 to π/2 whose sine is x.
+
+        - `y = arcsin(x)`
+        - `∂y/∂x = 1 / sqrt(square_difference(1, x))`
+        - `square_difference(a, b)`: a² − b², which loses no digit near a = b
+        - `arcsin(2.0)` raises `DomainError`: needs |x| <= 1
+        - see also `Value.arcsin`, `numpy.arcsin`
+
+        >>> import microgrid as mg
+        >>> round(mg.arcsin(0.5), 4)
+        0.5236
+        >>> round(mg.grad(mg.arcsin)(0.5), 4)
+        1.1547
+        """
+    def arccos(self) -> Value:
+        """The angle from 0 to π whose cosine is x.
+
+        - `y = arccos(x)`
+        - `∂y/∂x = −1 / sqrt(square_difference(1, x))`
+        - `square_difference(a, b)`: a² − b², which loses no digit near a = b
+        - `arccos(2.0)` raises `DomainError`: needs |x| <= 1
+        - see also `Value.arccos`, `numpy.arccos`
+
+        >>> import microgrid as mg
+        >>> round(mg.arccos(0.5), 4)
+        1.0472
+        >>> round(mg.grad(mg.arccos)(0.5), 4)
+        -1.1547
+        """
+    def arctan(self) -> Value:
+        """The angle between -π/2 and π/2 whose tangent is x.
+
+        - `y = arctan(x)`
+        - `∂y/∂x = (1 / hypot(1, x)) / hypot(1, x)`
+        - see also `Value.arctan`, `numpy.arctan`
+
+        >>> import microgrid as mg
+        >>> round(mg.arctan(2.0), 4)
+        1.1071
+        >>> round(mg.grad(mg.arctan)(2.0), 4)
+        0.2
+        """
+    def sinh(self) -> Value:
+        """The hyperbolic sine: (exp(x) - exp(-x)) / 2.
+
+        - `y = sinh(x)`
+        - `∂y/∂x = hypot(1, y)`
+        - `sinh(1000.0)` raises `RangeError`: above 710.47 there is no float
+        - see also `Value.sinh`, `numpy.sinh`
+
+        >>> import microgrid as mg
+        >>> round(mg.sinh(2.0), 4)
+        3.6269
+        >>> round(mg.grad(mg.sinh)(2.0), 4)
+        3.7622
+        """
+    def cosh(self) -> Value:
+        """The hyperbolic cosine: (exp(x) + exp(-x)) / 2.
+
+        - `y = cosh(x)`
+        - `∂y/∂x = sinh(x)`
+        - `cosh(1000.0)` raises `RangeError`: above 710.47 there is no float
+        - see also `Value.cosh`, `numpy.cosh`
+
+        >>> import microgrid as mg
+        >>> round(mg.cosh(2.0), 4)
+        3.7622
+        >>> round(mg.grad(mg.cosh)(2.0), 4)
+        3.6269
+        """
+    def tanh(self) -> Value:
+        """The hyperbolic tangent: sinh(x) / cosh(x), from -1 to 1.
+
+        - `y = tanh(x)`
+        - `∂y/∂x = tanh_slope(x)`
+        - `tanh_slope(x)`: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
+        - see also `Value.tanh`, `numpy.tanh`
+
+        >>> import microgrid as mg
+        >>> round(mg.tanh(2.0), 4)
+        0.964
+        >>> round(mg.grad(mg.tanh)(2.0), 4)
+        0.0707
+        """
+    def arcsinh(self) -> Value:
+        """The number whose hyperbolic sine is x.
+
+        - `y = arcsinh(x)`
+        - `∂y/∂x = 1 / hypot(1, x)`
+        - see also `Value.arcsinh`, `numpy.arcsinh`
+
+        >>> import microgrid as mg
+        >>> round(mg.arcsinh(2.0), 4)
+        1.4436
+        >>> round(mg.grad(mg.arcsinh)(2.0), 4)
+        0.4472
+        """
+    def arccosh(self) -> Value:
+        """The number from 0 on whose hyperbolic cosine is x.
+
+        - `y = arccosh(x)`
+        - `∂y/∂x = 1 / (sqrt(x − 1)·sqrt(x + 1))`
+        - `arccosh(0.0)` raises `DomainError`: needs x >= 1
+        - see also `Value.arccosh`, `numpy.arccosh`
+
+        >>> import microgrid as mg
+        >>> round(mg.arccosh(2.0), 4)
+        1.317
+        >>> round(mg.grad(mg.arccosh)(2.0), 4)
+        0.5774
+        """
+    def arctanh(self) -> Value:
+        """The number whose hyperbolic tangent is x.
+
+        - `y = arctanh(x)`
+        - `∂y/∂x = 1 / square_difference(1, x)`
+        - `square_difference(a, b)`: a² − b², which loses no digit near a = b
+        - `arctanh(1.0)` raises `DomainError`: needs -1 < x < 1
+        - see also `Value.arctanh`, `numpy.arctanh`
+
+        >>> import microgrid as mg
+        >>> round(mg.arctanh(0.5), 4)
+        0.5493
+        >>> round(mg.grad(mg.arctanh)(0.5), 4)
+        1.3333
+        """
+    def erf(self) -> Value:
+        """The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.
+
+        - `y = erf(x)`
+        - `∂y/∂x = erf_slope(x)`
+        - `erf_slope(x)`: 2 exp(−x²) / √π
+        - see also `Value.erf`
+
+        >>> import microgrid as mg
+        >>> round(mg.erf(2.0), 4)
+        0.9953
+        >>> round(mg.grad(mg.erf)(2.0), 4)
+        0.0207
+        """
+    def erfc(self) -> Value:
+        """The complementary error function: 1 - erf(x), to the last digits also far out.
+
+        - `y = erfc(x)`
+        - `∂y/∂x = −erf_slope(x)`
+        - `erf_slope(x)`: 2 exp(−x²) / √π
+        - see also `Value.erfc`
+
+        >>> import microgrid as mg
+        >>> round(mg.erfc(2.0), 4)
+        0.0047
+        >>> round(mg.grad(mg.erfc)(2.0), 4)
+        -0.0207
+        """
+    def normal_cdf(self) -> Value:
+        """The distribution function of the standard normal distribution, from 0 to 1.
+
+        - `y = normal_cdf(x)`
+        - `∂y/∂x = normal_pdf(x)`
+        - `normal_pdf(x)`: exp(−x²/2) / √(2π)
+        - see also `Value.normal_cdf`
+
+        >>> import microgrid as mg
+        >>> round(mg.normal_cdf(2.0), 4)
+        0.9772
+        >>> round(mg.grad(mg.normal_cdf)(2.0), 4)
+        0.054
+        """
+    def lgamma(self) -> Value:
+        """The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.
+
+        - `y = lgamma(x)`
+        - `∂y/∂x = polygamma0(x)`
+        - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
+        - `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+        - see also `Value.lgamma`
+
+        >>> import microgrid as mg
+        >>> mg.lgamma(2.0)
+        0.0
+        >>> round(mg.grad(mg.lgamma)(2.0), 4)
+        0.4228
+        """
+    def digamma(self) -> Value:
+        """The slope of lgamma, Γ'(x) / Γ(x).
+
+        - `y = digamma(x)`
+        - `∂y/∂x = polygamma1(x)`
+        - `polygamma1(x)`: ψ⁽ᵏ⁾(x) for k = 1
+        - `digamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+        - see also `Value.digamma`
+
+        >>> import microgrid as mg
+        >>> round(mg.digamma(2.0), 4)
+        0.4228
+        >>> round(mg.grad(mg.digamma)(2.0), 4)
+        0.6449
+        """
+    def sigmoid(self) -> Value:
+        """The logistic function: 1 / (1 + exp(-x)), from 0 to 1.
+
+        - `y = sigmoid(x)`
+        - `∂y/∂x = sigmoid_slope(x)`
+        - `sigmoid_slope(x)`: σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)
+        - see also `Value.sigmoid`
+
+        >>> import microgrid as mg
+        >>> round(mg.sigmoid(2.0), 4)
+        0.8808
+        >>> round(mg.grad(mg.sigmoid)(2.0), 4)
+        0.105
+        """
+    def softplus(self) -> Value:
+        """The smooth relu: log(1 + exp(x)), without overflow.
+
+        - `y = softplus(x)`
+        - `∂y/∂x = sigmoid(x)`
+        - see also `Value.softplus`
+
+        >>> import microgrid as mg
+        >>> round(mg.softplus(2.0), 4)
+        2.1269
+        >>> round(mg.grad(mg.softplus)(2.0), 4)
+        0.8808
+        """
+    def log_sigmoid(self) -> Value:
+        """The logarithm of sigmoid(x), without overflow.
+
+        - `y = log_sigmoid(x)`
+        - `∂y/∂x = sigmoid(−x)`
+        - see also `Value.log_sigmoid`
+
+        >>> import microgrid as mg
+        >>> round(mg.log_sigmoid(2.0), 4)
+        -0.1269
+        >>> round(mg.grad(mg.log_sigmoid)(2.0), 4)
+        0.1192
+        """
+    def relu(self) -> Value:
+        """The rectified linear unit: x above zero, 0 below.
+
+        - `y = relu(x)`
+        - `∂y/∂x = step(x)`
+        - `step(x)`: 1 for x > 0, else 0; nan for nan
+        - slope at `relu(0.0)`: 0
+        - see also `Value.relu`
+
+        >>> import microgrid as mg
+        >>> mg.relu(2.0)
+        2.0
+        >>> mg.grad(mg.relu)(2.0)
+        1.0
+        """
+    def silu(self) -> Value:
+        """The sigmoid linear unit, also called swish: x * sigmoid(x).
+
+        - `y = silu(x)`
+        - `∂y/∂x = sigmoid(x) + where(sigmoid_slope(x), x·sigmoid_slope(x), 0)`
+        - `sigmoid_slope(x)`: σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)
+        - see also `Value.silu`
+
+        >>> import microgrid as mg
+        >>> round(mg.silu(2.0), 4)
+        1.7616
+        >>> round(mg.grad(mg.silu)(2.0), 4)
+        1.0908
+        """
+    def gelu(self) -> Value:
+        """The Gaussian error linear unit: x Φ(x), with the normal distribution function Φ.
+
+        - `y = gelu(x)`
+        - `∂y/∂x = normal_cdf(x) + where(normal_pdf(x), x·normal_pdf(x), 0)`
+        - `normal_pdf(x)`: exp(−x²/2) / √(2π)
+        - see also `Value.gelu`
+
+        >>> import microgrid as mg
+        >>> round(mg.gelu(2.0), 4)
+        1.9545
+        >>> round(mg.grad(mg.gelu)(2.0), 4)
+        1.0852
+        """
+    def softsign(self) -> Value:
+        """A smooth sign: x / (1 + |x|), from -1 to 1.
+
+        - `y = softsign(x)`
+        - `∂y/∂x = (1 / (1 + |x|))²`
+        - see also `Value.softsign`
+
+        >>> import microgrid as mg
+        >>> round(mg.softsign(2.0), 4)
+        0.6667
+        >>> round(mg.grad(mg.softsign)(2.0), 4)
+        0.1111
+        """
+    def leaky_relu(self, slope: Operand = ...) -> Value:
+        """x above zero, slope * x below.
+
+        - `y = leaky_relu(x, slope)`
+        - `∂y/∂x = where(step(x), step(x), slope)`, `∂y/∂slope = where(step(x), step(x) − 1, x)`
+        - `step(x)`: 1 for x > 0, else 0; nan for nan
+        - slopes at `leaky_relu(0.0)`: 0.01, 0
+        - see also `Value.leaky_relu`
+
+        >>> import microgrid as mg
+        >>> mg.leaky_relu(2.0)
+        2.0
+        >>> mg.grad(mg.leaky_relu)(2.0)
+        1.0
+        """
+    def elu(self, alpha: Operand = ...) -> Value:
+        """x above zero, alpha * (exp(x) - 1) below.
+
+        - `y = elu(x, alpha)`
+        - `∂y/∂x = where(step(x), step(x), alpha·exp(where(step(x), step(x) − 1, x)))`, `∂y/∂alpha =
+          expm1(where(step(x), step(x) − 1, x))`
+        - `step(x)`: 1 for x > 0, else 0; nan for nan
+        - slopes at `elu(0.0)`: 1, 0
+        - see also `Value.elu`
+
+        >>> import microgrid as mg
+        >>> mg.elu(2.0)
+        2.0
+        >>> mg.grad(mg.elu)(2.0)
+        1.0
+        """
+    def hypot(self, b: Operand) -> Value:
+        """The length of the vector (a, b): sqrt(a**2 + b**2), without overflow.
+
+        - `y = hypot(a, b)`
+        - `∂y/∂a = direction(a, b)`, `∂y/∂b = direction(b, a)`
+        - `direction(a, b)`: a / √(a² + b²), scaled against overflow and underflow; 0 at the origin
+        - slopes at `hypot(0.0, 0.0)`: 0, 0
+        - see also `Value.hypot`, `numpy.hypot`
+
+        >>> import microgrid as mg
+        >>> round(mg.hypot(2.0, 3.0), 4)
+        3.6056
+        >>> [round(g, 4) for g in mg.grad(mg.hypot, (0, 1))(2.0, 3.0)]
+        [0.5547, 0.8321]
+        """
+    def arctan2(self, b: Operand) -> Value:
+        """The angle of the point with height a and abscissa b, from -π to π.
+
+        - `y = arctan2(a, b)`
+        - `∂y/∂a = over_squares(b, a)`, `∂y/∂b = −over_squares(a, b)`
+        - `over_squares(a, b)`: a / (a² + b²), scaled against overflow and underflow; 0 at the origin
+        - slopes at `arctan2(0.0, 0.0)`: 0, 0
+        - see also `Value.arctan2`, `numpy.arctan2`
+
+        >>> import microgrid as mg
+        >>> round(mg.arctan2(2.0, 3.0), 4)
+        0.588
+        >>> [round(g, 4) for g in mg.grad(mg.arctan2, (0, 1))(2.0, 3.0)]
+        [0.2308, -0.1538]
+        """
+    def logaddexp(self, b: Operand) -> Value:
+        """log(exp(a) + exp(b)), without overflow.
+
+        - `y = logaddexp(a, b)`
+        - `∂y/∂a = sigmoid_difference(a, b)`, `∂y/∂b = sigmoid_difference(b, a)`
+        - `sigmoid_difference(a, b)`: σ(a − b), to the last digits even where a − b is rounded
+        - see also `Value.logaddexp`, `numpy.logaddexp`
+
+        >>> import microgrid as mg
+        >>> round(mg.logaddexp(2.0, 3.0), 4)
+        3.3133
+        >>> [round(g, 4) for g in mg.grad(mg.logaddexp, (0, 1))(2.0, 3.0)]
+        [0.2689, 0.7311]
+        """
+    def xlogy(self, b: Operand) -> Value:
+        """a log(b), and 0 where a = 0, as the terms of an entropy need it.
+
+        - `y = xlogy(a, b)`
+        - `∂y/∂a = where(a, ieee_log(b), where(step(b), ieee_log(b), step(b)))`, `∂y/∂b = a / b`
+        - `ieee_log(x)`: log x, with log 0 = −inf and nan below zero
+        - `step(x)`: 1 for x > 0, else 0; nan for nan
+        - `xlogy(1.0, 0.0)` raises `DomainError`: needs b > 0, unless a = 0
+        - see also `Value.xlogy`
+
+        >>> import microgrid as mg
+        >>> round(mg.xlogy(2.0, 3.0), 4)
+        2.1972
+        >>> [round(g, 4) for g in mg.grad(mg.xlogy, (0, 1))(2.0, 3.0)]
+        [1.0986, 0.6667]
+        """
+    def clip(self, low: Operand | None = ..., high: Operand | None = ...) -> Value:
+        """x brought between two bounds, high where they cross; None for no bound (`out` is NumPy's).
+
+        - `y = clip(x, low, high)`
+        - `∂y/∂x = inside(x, low, high)`, `∂y/∂low = exceeds(low, x)·exceeds(high, low)`, `∂y/∂high =
+          exceeds(max(x, low), high)`
+        - `inside(x, low, high)`: 1 from low to high, bounds included, else 0; nan where one is nan
+        - `exceeds(x, y)`: 1 where x > y, else 0; nan where one is nan
+        - slopes at `clip(0.0, 0.0, 1.0)`: 1, 0, 0
+        - see also `Value.clip`, `numpy.clip`
+
+        >>> import microgrid as mg
+        >>> mg.clip(2.0, 3.0, 4.0)
+        3.0
+        >>> mg.grad(mg.clip, (0, 1, 2))(2.0, 3.0, 4.0)
+        (0.0, 1.0, 0.0)
+        """
+    def stop_gradient(self) -> Value:
+        """x itself, through which no gradient flows back.
+
+        - `y = stop_gradient(x)`
+        - `∂y/∂x = 0`
+        - see also `Value.stop_gradient`
+
+        >>> import microgrid as mg
+        >>> mg.stop_gradient(2.0)
+        2.0
+        >>> mg.grad(mg.stop_gradient)(2.0)
+        0.0
+        """
+    def maximum(self, *xs: Operand) -> Value:
+        """The largest of any number of values, one by one or as a list; ties share the gradient.
+
+        - `y = max(x₁, x₂)`
+        - `∂y/∂x₁ = same(x₁, y) / sum(same(x₁, y), same(x₂, y))`
+        - `same(x, y)`: 1 where x = y, else 0; nan where one is nan
+        - slopes at `maximum(1.0, 1.0)`: 0.5, 0.5
+        - see also `Value.maximum`, `numpy.maximum`
+
+        >>> import microgrid as mg
+        >>> mg.maximum(2.0, 3.0)
+        3.0
+        >>> mg.grad(mg.maximum, (0, 1))(2.0, 3.0)
+        (0.0, 1.0)
+        """
+    def minimum(self, *xs: Operand) -> Value:
+        """The smallest of any number of values, one by one or as a list; ties share the gradient.
+
+        - `y = min(x₁, x₂)`
+        - `∂y/∂x₁ = same(x₁, y) / sum(same(x₁, y), same(x₂, y))`
+        - `same(x, y)`: 1 where x = y, else 0; nan where one is nan
+        - slopes at `minimum(1.0, 1.0)`: 0.5, 0.5
+        - see also `Value.minimum`, `numpy.minimum`
+
+        >>> import microgrid as mg
+        >>> mg.minimum(2.0, 3.0)
+        2.0
+        >>> mg.grad(mg.minimum, (0, 1))(2.0, 3.0)
+        (1.0, 0.0)
+        """
+    def logsumexp(self, *xs: Operand) -> Value:
+        """log Σ exp(x) of any number of values, one by one or as a list, without overflow.
+
+        - `y = logsumexp(x₁, x₂)`
+        - `∂y/∂x₁ = exp_difference(x₁, max(x₁, x₂)) / exp_sum(max(x₁, x₂), x₁, x₂)`
+        - `max(*xs)`: The largest; nan if any is nan
+        - `exp_difference(a, b)`: exp(a − b) for a ≤ b, to the last digits even where a − b is rounded
+        - `exp_sum(*xs)`: Σ exp(x − top) of the top and the x that follow it
+        - see also `Value.logsumexp`
+
+        >>> import microgrid as mg
+        >>> round(mg.logsumexp(2.0, 3.0), 4)
+        3.3133
+        >>> [round(g, 4) for g in mg.grad(mg.logsumexp, (0, 1))(2.0, 3.0)]
+        [0.2689, 0.7311]
+        """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from microgrid.engine import ops
 from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
 from microgrid.engine.guards import Number, in_a_graph, is_masked, is_real, no_number, real
+from microgrid.engine.hints import hinted
 from microgrid.engine.labels import checked_label, scope_of, scoped, unnamed
 from microgrid.engine.numeric import like, product
 from microgrid.engine.op import Op as Op
@@ -112,11 +113,14 @@ class Value(RefusedOperators, Methods):
     __hash__ = object.__hash__
 
     def __pos__(self) -> Value:
+        """The Value itself: also its conjugate, for which np.var, np.std and np.vdot ask."""
         return self
 
-    def conjugate(self) -> Value:
-        """The Value itself, which is real: np.var, np.std and np.vdot ask for it."""
-        return self
+    conjugate = __pos__
+
+    def item(self) -> Number:
+        """The number, as `data`: what the scalars of NumPy and PyTorch call it."""
+        return self.data
 
     def __eq__(self, other: object) -> bool:
         """Whether a Value has this number, or is this very node; beside an array, of each entry.
@@ -154,13 +158,19 @@ class Value(RefusedOperators, Methods):
         return format(self.data, spec)
 
     def __repr__(self) -> str:
-        label = f", label={self._label!r}" if self._label else ""
-        grad = "" if self._grad is None else f", grad={self._grad!r}"
-        return f"{type(self).__name__}({self._number!r}{label}{grad})"
+        told = {"label": self._label or None, "op": self.op and self.op.name, "grad": self._grad}
+        said = [f", {name}={x!r}" for name, x in told.items() if x is not None]
+        return f"Value({self._number!r}{''.join(said)})"
 
     @property
     def data(self) -> Number:
-        """The number. Graphs that were built on the old one will refuse to go backward."""
+        """The number. Graphs that were built on the old one will refuse to go backward.
+
+        >>> x = Value(3.0)
+        >>> x.data -= 0.5
+        >>> x
+        Value(2.5)
+        """
         on_read(self)
         return self._number
 
@@ -193,23 +203,45 @@ class Value(RefusedOperators, Methods):
 
     @property
     def parents(self) -> tuple[Value, ...]:
-        """The nodes it was made from, in order; x * x has x twice."""
+        """The nodes it was made from, in order; x * x has x twice.
+
+        >>> x = Value(3.0, "x")
+        >>> (x * x).parents
+        (Value(3.0, label='x'), Value(3.0, label='x'))
+        """
         if self._b is not None:
             return self._a, self._b
         return self._a if type(self._a) is tuple else (self._a,)
 
     @property
     def local_gradients(self) -> tuple[Rule, ...]:
-        """One closure per parent: called with (y, *xs) it gives ∂y/∂parent."""
+        """One closure per parent: called with (y, *xs) it gives ∂y/∂parent.
+
+        >>> y = Value(3.0) * Value(4.0)
+        >>> [local(12.0, 3.0, 4.0) for local in y.local_gradients]
+        [4.0, 3.0]
+        """
         if self.op is None or self.op.joint is None:
             return self.op.rules if self.op else ()
         return tuple(partial(one_slope, self.op, i) for i in range(len(self.parents)))
 
+    @hinted
     def backward(self, upstream: Number = 1) -> None:
         """Accumulate ∂(upstream · self)/∂v into v.grad for every node v of the graph.
 
         Leaves add to what they hold, so that several passes sum up; inner nodes hold this pass
-        alone. Where anything raises, no gradient has changed.
+        alone. Where anything raises, no gradient has changed. `upstream` is one number: of an array
+        Y with the upstream gradients G go back from the sum, `(Y * G).sum().backward()`.
+        GraphError where data was set since the forward pass. See also `gradients`, which changes
+        no node, and `explain`, which shows each `+=`.
+
+        >>> x, w = Value(2.0), Value(3.0)
+        >>> (w * x + x).backward()
+        >>> x.grad, w.grad
+        (4.0, 2.0)
+        >>> (w * x).backward(upstream=10.0)
+        >>> x.grad, w.grad
+        (34.0, 22.0)
         """
         order = topological(self)
         gradient = accumulate(order, seed(self, upstream))
@@ -219,7 +251,15 @@ class Value(RefusedOperators, Methods):
             v._grad = passed if v._grad is None or v.op is not None else v._grad + passed
 
     def zero_grad(self) -> None:
-        """Set the gradient of every node of this node's graph to zero."""
+        """Set the gradient of every node of this node's graph to zero.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> y.zero_grad()
+        >>> x.grad
+        0.0
+        """
         for v in topological(self):
             v._grad = None
 
@@ -352,8 +392,7 @@ def sent(
 def seed(root: Value, upstream: Any) -> Number:
     """The upstream gradient in the kind of root's number; NumberError unless it is a number."""
     if not is_real(upstream):
-        got = f"{type(upstream).__name__} {upstream!r}"
-        raise NumberError(f"the upstream gradient must be one real number, got {got}")
+        raise no_number(upstream, "the upstream gradient must be one real number")
     return real(upstream) * like(root, 1)
 
 

@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 from microgrid.engine.calculus import jacobian_rows, tree_leaves
 from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
+from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value
 from microgrid.views.wording import subscripted
 
 Array = NDArray[Any]
 
 
-def matrix(data: Any, name: str = "") -> Array:
-    """An array of new leaves in the shape of `data`, labelled name_{11}, name_{12}, … row by row.
+@renamed(name="label")
+def matrix(data: Any, label: str = "") -> Array:
+    """An array of new leaves in the shape of `data`, labelled w_{11}, w_{12}, … for the label w.
 
-    A vector gives name_1, name_2, …; indices count from 1, with a comma where one exceeds 9.
+    A vector gives w_1, w_2, …; indices count from 1, with a comma where one exceeds 9. It is an
+    array of NumPy, whose arithmetic makes nodes; `values` and `grads` give its numbers. NumberError
+    for entries that are no real numbers.
 
     >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]
     Value(2.0, label='x_{12}')
@@ -34,7 +38,7 @@ def matrix(data: Any, name: str = "") -> Array:
     leaves = np.empty(numbers.shape, dtype=object)
     comma = "," if max(numbers.shape, default=0) > 9 else ""
     for index, number in np.ndenumerate(numbers):
-        leaves[index] = Value(number, subscripted(name, index, comma))
+        leaves[index] = Value(number, subscripted(label, index, comma))
     return leaves
 
 
@@ -59,14 +63,27 @@ def as_array(data: Any) -> Array:
 
 
 def values(A: Any) -> NDArray[np.float64]:
-    """The numbers of an array (or nested lists) of Values, as floats in its shape."""
+    """The numbers of an array (or nested lists) of Values, as floats in its shape.
+
+    Plain numbers stay as they are. What NumPy computes from them has no gradient.
+
+    >>> A = matrix([[1.0, 2.0]], "A")
+    >>> values(A * A)
+    array([[1., 4.]])
+    """
     return floats(A, lambda x: x.data if isinstance(x, Value) else real(x))
 
 
 def grads(A: Any) -> NDArray[np.float64]:
     """The gradients of an array (or nested lists) of Values, as floats in its shape.
 
-    NumberError where an entry is a plain number, which has none.
+    NumberError where an entry is a plain number, which has none. Without a backward pass they are
+    zero. `gradients(root, A)` needs no backward pass.
+
+    >>> A = matrix([[1.0, 2.0]], "A")
+    >>> (A * A).sum().backward()
+    >>> grads(A)
+    array([[2., 4.]])
     """
     A = as_array(A)
     if plain := [x for x in A.flat if not isinstance(x, Value)]:
@@ -90,6 +107,14 @@ def affine(X: Any, W: Any, b: Any) -> Array:
 
     X is (N, D), W (D, M), b (M,) or (1, M), each an array or nested lists of Values or numbers;
     Y is (N, M). ShapeError where they do not fit. Its gradients: `formulas.affine_backward`.
+
+    >>> W, b = matrix([[1.0, 2.0]], "W"), matrix([0.5, 0.5], "b")
+    >>> Y = affine([[3.0], [4.0]], W, b)
+    >>> values(Y).tolist()
+    [[3.5, 6.5], [4.5, 8.5]]
+    >>> Y.sum().backward()
+    >>> grads(W).tolist()
+    [[7.0, 7.0]]
     """
     X, W, b = as_array(X), as_array(W), as_array(b)
     check_affine(X, W, b)

@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from microgrid.engine.lazy import public
 from microgrid.matrices import arrays
 from microgrid.matrices.arrays import Array, entrywise
 from microgrid.matrices.claims import Claim, claimed, in_latex, in_words, read_formula, refute
 from microgrid.matrices.equations import Derivation, Step
 from microgrid.matrices.examples import weighted
 from microgrid.matrices.layer import Layer, Side, bmatrix, bold, partial, paths
+
+__all__ = ["affine", "matmul"]
+__dir__ = public(__name__)
 
 # The steps that every layer and every one of its arrays share.
 

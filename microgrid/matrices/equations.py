@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 from microgrid.engine.errors import MicrogridError
 from microgrid.matrices.claims import Counterexample
 from microgrid.matrices.layer import DRAWS, Layer, Side, drawn
-from microgrid.views.files import save_by_suffix
+from microgrid.views.written import Written
 
 Equation = tuple[Side, ...]
 
 
 class DerivationError(MicrogridError, ValueError):
-    """A displayed step does not hold."""
+    """A displayed step does not hold, or a file that no derivation is written to.
+
+    A wrong formula that you give is no error: `derivation.failed` and `.counterexamples` say why.
+    """
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,15 @@ class Step:
         return f"$\\displaystyle {self.latex}$"
 
 
-class Derivation:
+class Derivation(Written):
     """Steps that were checked when they were made; shows itself in a notebook.
 
     `ok` says whether all hold; only a formula given by the user may fail, and then it is the last
     step, `counterexamples` has the smallest shape at which it does not fit and the smallest at
     which it fits and gives wrong numbers.
     """
+
+    _refusal = DerivationError
 
     def __init__(self, title: str, layer: Layer) -> None:
         self.title, self.layer = title, layer
@@ -91,13 +95,13 @@ class Derivation:
                     )
         self.steps.append(Step(title, words, equations))
 
-    def written(self, template: str) -> list[str]:
+    def filled(self, template: str) -> list[str]:
         """Each step, and its number k from 1 on, in a template."""
         return [template.format(k=k, step=step) for k, step in enumerate(self.steps, 1)]
 
     def __str__(self) -> str:
         title = f"{self.title}\n{'=' * len(self.title)}"
-        return "\n\n".join([title, *self.written(PLAIN)])
+        return "\n\n".join([title, *self.filled(PLAIN)])
 
     def __repr__(self) -> str:
         state = "all checked" if self.ok else f"fails at {self.steps[-1].title!r}"
@@ -105,22 +109,16 @@ class Derivation:
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas between dollar signs."""
-        return "\n".join([f"# {self.title}\n", *self.written(MARKDOWN)])
+        return "\n".join([f"# {self.title}\n", *self.filled(MARKDOWN)])
 
     _repr_markdown_ = markdown
 
-    def tex(self) -> str:
+    def latex(self) -> str:
         """The derivation as a complete LaTeX document; wide formulas are shrunk to the page."""
-        steps = "".join(self.written(TEX))
+        steps = "".join(self.filled(TEX))
         return f"{PREAMBLE.replace('TITLE', self.title)}{steps}\\end{{document}}\n"
 
-    def save(self, path: str | Path) -> Path:
-        """Write a .tex document or a .md text, as the name says; returns the path."""
-        path, makers = Path(path), {".tex": self.tex, ".md": self.markdown}
-        if path.suffix.lower() not in makers:
-            raise DerivationError(f"{path}: a derivation is written as .tex or .md")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return save_by_suffix(path, makers)
+    tex = latex  # its older name
 
 
 PLAIN = "{k}. {step.title}\n\n{step.words}\n\n{step.latex}\n\n{step.verdict}"

@@ -12,9 +12,28 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.functions import maximum, total
+from microgrid.engine.lazy import public
 from microgrid.engine.ops import exp, log, relu, sigmoid
 from microgrid.engine.value import Value, topological
 from microgrid.matrices.arrays import Array, affine, matrix
+
+__all__ = [
+    "ALL",
+    "affine_circuit",
+    "appended_one_circuit",
+    "gates_circuit",
+    "label_entries",
+    "log_loss",
+    "matmul_circuit",
+    "named",
+    "parallel_branches",
+    "relu_layer",
+    "sigmoid_circuit",
+    "skip_connection",
+    "squared_error",
+    "weighted",
+]
+__dir__ = public(__name__)
 
 
 def named(root: Any) -> dict[str, Value]:
@@ -34,15 +53,15 @@ def leaf(x: Any, label: str) -> Value:
     return x if isinstance(x, Value) else Value(x, label)
 
 
-def leaves(xs: Any, name: str, start: int = 0) -> list[Value]:
-    """Leaves name_0, name_1, …"""
-    return [leaf(x, f"{name}_{i}") for i, x in enumerate(xs, start)]
+def leaves(xs: Any, label: str, start: int = 0) -> list[Value]:
+    """Leaves x_0, x_1, … for the label x."""
+    return [leaf(x, f"{label}_{i}") for i, x in enumerate(xs, start)]
 
 
-def array(A: Any, name: str) -> Array:
-    """A itself if it holds Values, else an array of new leaves with this name."""
+def array(A: Any, label: str) -> Array:
+    """A itself if it holds Values, else an array of new leaves with this label."""
     given = isinstance(A, np.ndarray) and A.dtype == object and isinstance(A.flat[0], Value)
-    return A if given else matrix(A, name)
+    return A if given else matrix(A, label)
 
 
 def sigmoid_circuit(
@@ -143,9 +162,9 @@ def matmul_circuit(
     return weighted(label_entries(array(W, "w") @ array(X, "x")), dY)
 
 
-def label_entries(Y: Array, name: str = "y") -> Array:
+def label_entries(Y: Array, label: str = "y") -> Array:
     """Y with the labels of `matrix` on its entries."""
-    for y, leaf in zip(Y.flat, matrix(np.zeros(Y.shape), name).flat, strict=True):
+    for y, leaf in zip(Y.flat, matrix(np.zeros(Y.shape), label).flat, strict=True):
         y.label = leaf.label
     return Y
 
@@ -155,3 +174,4 @@ MAKERS = (
     relu_layer, affine_circuit, appended_one_circuit, matmul_circuit,
 )  # fmt: skip
 ALL: dict[str, Callable[[], Any]] = {f.__name__: f for f in MAKERS}
+"""Every circuit by its name: `ALL["sigmoid_circuit"]()` is its root, or an array of roots."""

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import ShapeError
+from microgrid.engine.lazy import public
 from microgrid.matrices.arrays import Array, check_affine
+
+__all__ = ["affine_backward", "affine_forward", "append_ones", "matmul_backward"]
+__dir__ = public(__name__)
 
 
 def affine_forward(X: Any, W: Any, b: Any) -> Array:
@@ -51,7 +55,11 @@ def matmul_backward(W: Any, X: Any, dY: Any) -> tuple[Array, Array]:
 
 
 def append_ones(X: Any) -> Array:
-    """[X 1]: with [W; b] below each other, [X 1]·[W; b] = XW + b, so db is the last row of dW."""
+    """X with a column of ones: [X 1]·[W; b] = XW + b, so db is the last row of d[W; b].
+
+    >>> append_ones([[1, 2], [3, 4]]).tolist()
+    [[1, 2, 1], [3, 4, 1]]
+    """
     X = np.asarray(X)
     if X.ndim != 2:
         raise ShapeError(f"append_ones needs a matrix with a row per sample, got shape {X.shape}")

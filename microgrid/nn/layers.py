@@ -9,27 +9,37 @@ import numpy as np
 
 from microgrid.engine import functions, ops
 from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.guards import real
+from microgrid.engine.hints import hinted
 from microgrid.engine.labels import scope
+from microgrid.engine.renamed import renamed
+from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array, affine, as_array, entrywise, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module
 
 
 class Affine(Module):
-    """Y = XW + b with w (D, M) and b (M,) as Values; X is (N, D), or one row (D,).
+    """Y = XW + b of D inputs and M outputs, with w (D, M) and b (M,) as Values.
 
-    `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros", or a function (generator, D, M)
-    -> weights; b begins at zero. The same `seed` draws the same weights; give all layers of a model
-    one generator, and it is always the same. Layers without a seed all differ: their weights depend
-    on how many layers the process has made before.
+    X is (N, D), or one row (D,). `init` is "lecun", "glorot", "he", "uniform" (−1 to 1), "zeros",
+    or a function (generator, inputs, outputs) -> weights; b begins at zero. The same `seed` draws
+    the same weights; give all layers of a model one generator, and it is always the same. Layers
+    without a seed all differ: their weights depend on how many layers were made since the process
+    began, or since `nn.seed`. ParameterError for sizes or an `init` that cannot be.
 
     >>> layer = Affine(2, 3, seed=1)
     >>> layer([1.0, 2.0]).shape, layer([[1.0, 2.0]]).shape, list(layer.named_parameters())[:3]
     ((3,), (1, 3), ['w_{11}', 'w_{12}', 'w_{13}'])
     """
 
-    def __init__(self, D: int, M: int, init: str | Draw = "lecun", seed: Seed = None) -> None:
-        self.w, self.b = matrix(weights(init, seed, D, M), "w"), matrix(np.zeros(M), "b")
+    @renamed(D="inputs", M="outputs")
+    @hinted
+    def __init__(
+        self, inputs: int, outputs: int, init: str | Draw = "lecun", seed: Seed = None
+    ) -> None:
+        self.w = matrix(weights(init, seed, inputs, outputs), "w")
+        self.b = matrix(np.zeros(outputs), "b")
 
     def __call__(self, X: Any) -> Array:
         X = as_array(X)
@@ -49,19 +59,45 @@ class Activation(Module):
 
 
 class Sigmoid(Activation):
+    """1 / (1 + exp −x) of each entry.
+
+    >>> Sigmoid()([0.0, 0.0]).tolist()
+    [0.5, 0.5]
+    """
+
     function = ops.sigmoid
 
 
 class Tanh(Activation):
+    """tanh x of each entry."""
+
     function = ops.tanh
 
 
 class ReLU(Activation):
+    """max(0, x) of each entry."""
+
     function = ops.relu
 
 
 class LeakyReLU(Activation):
+    """x above zero, slope · x below, of each entry; a Value as the slope is a parameter.
+
+    >>> LeakyReLU(0.2)([-1.0, 1.0]).tolist()
+    [-0.2, 1.0]
+    """
+
     function = functions.leaky_relu
+
+    def __init__(self, slope: float | Value = 0.01) -> None:
+        self.slope = slope if isinstance(slope, Value) else real(slope)
+
+    def __call__(self, X: Any) -> Array:
+        return entrywise(lambda x: functions.leaky_relu(x, self.slope), as_array(X))
+
+    def __repr__(self) -> str:
+        slope = repr(self.slope)
+        return f"LeakyReLU({slope if slope != '0.01' else ''})"
 
 
 class Softmax(Module):
@@ -77,6 +113,9 @@ class Softmax(Module):
 
 class Sequential(Module):
     """Layers behind each other: Modules, or any functions of an array. Pictures fold each layer.
+
+    The labels of the parameters become their names in the whole: w_{11} is layer0.w_{11}.
+    ParameterError for what cannot be called, like a list or a class of layers.
 
     >>> model = Sequential(Affine(2, 3, seed=1), Tanh(), Affine(3, 1, seed=2))
     >>> len(model.parameters()), list(model.named_parameters())[-1]
@@ -125,4 +164,5 @@ class Sequential(Module):
 
 if not TYPE_CHECKING:
     # A new layer is one class: `nn` needs no second list.
-    __all__ = [k for k, x in globals().items() if isinstance(x, type) and issubclass(x, Module)]
+    kinds = {k: x for k, x in globals().items() if isinstance(x, type) and issubclass(x, Module)}
+    __all__ = [k for k, x in kinds.items() if x is not Module]

@@ -3,54 +3,72 @@
 from __future__ import annotations
 
 import copy
-import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from io import BytesIO
 from itertools import chain
-from pathlib import Path
 from typing import Any, Self
-from zipfile import ZipFile
 
 import numpy as np
 
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
+from microgrid.engine.hints import Hinted
 from microgrid.engine.value import Value
-from microgrid.matrices.arrays import Array, values
-from microgrid.views.files import save_by_suffix, suffix_of
+from microgrid.matrices.arrays import Array
+from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
 from microgrid.views.wording import subscripted
 
 
-class Module:
+class Module(Hinted, Saved):
     """A model. Its parameters are its attributes that are Values, arrays or lists of them, Modules.
 
-    A subclass sets its attributes in `__init__` and has a `__call__`. Attributes with a leading
-    underscore are no parameters. Names come from attributes: the entry w[0, 1] of the first of
-    `layers` is layer0.w_{12}.
+    A subclass sets its attributes in `__init__` and says in `forward`, or in `__call__`, what it
+    makes of its input. Attributes with a leading underscore are no parameters. Names come from
+    attributes: the entry w[0, 1] of the first of `layers` is layer0.w_{12}.
 
     >>> class Line(Module):
     ...     def __init__(self):
     ...         self.slope, self.intercept = Value(2.0), Value(1.0)
-    ...     def __call__(self, x):
+    ...     def forward(self, x):
     ...         return self.slope * x + self.intercept
-    >>> {name: p.data for name, p in Line().named_parameters().items()}
-    {'slope': 2.0, 'intercept': 1.0}
+    >>> line = Line()
+    >>> line(3.0).data, {name: p.data for name, p in line.named_parameters().items()}
+    (7.0, {'slope': 2.0, 'intercept': 1.0})
     """
 
+    kept = "parameters"
     _given: tuple[Self, list[Any]]  # what it was made from, and the results that it was given
 
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        """What `forward` makes of the inputs; ParameterError where there is none."""
+        forward = getattr(self, "forward", None)
+        if forward is None:
+            name = type(self).__name__
+            raise ParameterError(
+                f"{name} has no forward and no __call__: define `def forward(self, x)` in it"
+            )
+        return forward(*inputs, **keywords)
+
     def named_parameters(self) -> dict[str, Value]:
-        """Every parameter once, by name, in order; a weight in two places has its first name."""
+        """Every parameter once, by name, in order; a weight in two places has its first name.
+
+        >>> from microgrid import nn
+        >>> list(nn.Affine(1, 2).named_parameters())
+        ['w_{11}', 'w_{12}', 'b_1', 'b_2']
+        """
         names: dict[Value, str] = {}
         for name, v in entries(groups(self)):
             names.setdefault(v, name)
         return unique((name, v) for v, name in names.items())
 
     def parameters(self) -> list[Value]:
-        """Every parameter once."""
+        """Every parameter once, in the order of `named_parameters`.
+
+        >>> from microgrid import nn
+        >>> [p.data for p in nn.Affine(1, 2, init="zeros").parameters()]
+        [0.0, 0.0, 0.0, 0.0]
+        """
         if "_given" in vars(self):
             return list(self._given[1])
         return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
@@ -60,6 +78,11 @@ class Module:
 
         Containers and Modules are copied, all other objects are shared with the original.
         ShapeError for another number of parameters.
+
+        >>> from microgrid import nn
+        >>> model = nn.Affine(1, 1, init="zeros")
+        >>> model.with_parameters([2.0, 1.0])([3.0]), model([3.0])
+        (array([7.0], dtype=object), array([Value(0.0, op='add')], dtype=object))
         """
         if "_given" in vars(self):
             return self._given[0].with_parameters(parameters)
@@ -74,6 +97,12 @@ class Module:
         """Give the parameters new numbers, in the order of `parameters()`: all of them, or none.
 
         ShapeError for another number of parameters; NumberError for what is no real number.
+
+        >>> from microgrid import nn
+        >>> model = nn.Affine(1, 1)
+        >>> model.set_parameters([2.0, 1.0])
+        >>> model.w[0, 0].data, model.b[0].data
+        (2.0, 1.0)
         """
         for p, x in self.pairs(map(real, numbers)):
             p.data = x
@@ -86,7 +115,7 @@ class Module:
         return list(zip(mine, new))
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to zero."""
+        """Set the gradient of every parameter to zero, before the next backward pass adds to it."""
         for p in self.parameters():
             p._grad = None
 
@@ -96,61 +125,36 @@ class Module:
             p.label = name
 
     def state(self) -> dict[str, Array]:
-        """The numbers of the parameters as arrays of floats, by the names of their attributes."""
+        """The numbers of the parameters as arrays of floats, by the names of their attributes.
+
+        >>> from microgrid import nn
+        >>> {name: x.tolist() for name, x in nn.Affine(1, 2, init="zeros").state().items()}
+        {'w': [[0.0, 0.0]], 'b': [0.0, 0.0]}
+        """
         return {name: floats(name, group) for name, group in unique(groups(self)).items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Set the parameters to the numbers that `state()` of such a model returned.
 
         ParameterError unless names and shapes are those of this model and all numbers are finite;
-        then no parameter changes.
+        then no parameter changes. `save` and `load` do the same through a file.
+
+        >>> from microgrid import nn
+        >>> one, other = nn.Affine(2, 1), nn.Affine(2, 1)
+        >>> other.load_state(one.state())
+        >>> other.w[0, 0].data == one.w[0, 0].data
+        True
         """
         mine = unique(groups(self))
-        words = ", ".join([*list(mine)[:4], *["…"] * (len(mine) > 4)]) or "no parameters"
-        if missing := [name for name in mine if name not in state]:
-            raise ParameterError(f"there is no {missing[0]!r} for the model of {words}")
-        if foreign := [name for name in state if name not in mine]:
-            raise ParameterError(f"the model of {words} has no {foreign[0]!r}")
+        same_names(state, mine, "the model of {}")
         new: dict[Value, float] = {}
         for name, nodes in mine.items():
-            try:
-                numbers = np.asarray(state[name])
-            except ValueError:
-                raise ParameterError(f"{name} has shape {nodes.shape}, got ragged rows") from None
-            if numbers.shape != nodes.shape or numbers.dtype.kind not in "fiu":
-                got = f"{numbers.dtype} of shape {numbers.shape}"
-                raise ParameterError(f"{name} has shape {nodes.shape}, got {got}")
-            for v, x in zip(nodes.ravel(), finite(name, state[name]).ravel().tolist()):
+            numbers = numbers_of(name, state[name], nodes.shape)
+            for v, x in zip(nodes.ravel(), numbers.ravel().tolist()):
                 if new.setdefault(v, x) != x:
                     raise ParameterError(f"{name} is a weight that has another number elsewhere")
         for v, x in new.items():
             v.data = x
-
-    def save(self, path: str | Path) -> None:
-        """Write the parameters as .json or .npz (never pickle), floats to the last bit.
-
-        The old file stays as it is until the new one is complete, whatever happens. ParameterError
-        for another suffix, and where a number is not finite.
-        """
-        state = {name: finite(name, numbers) for name, numbers in self.state().items()}
-        writers = {kind: partial(write, state) for kind, (write, _) in FORMATS.items()}
-        save_by_suffix(path, writers, error=ParameterError)
-
-    def load(self, path: str | Path) -> None:
-        """Read the parameters that `save` wrote; ParameterError if they are another model's."""
-        _, read = FORMATS[suffix_of(path, FORMATS, ParameterError)]
-        name, data = Path(path).name, Path(path).read_bytes()
-        try:
-            state = read(data)
-        except ParameterError as error:
-            raise ParameterError(f"{name}: {error}") from None
-        except Exception as error:  # a broken file makes its reader raise anything
-            raise ParameterError(
-                f"{name} holds no parameters: it is damaged, or no file that save wrote"
-            ) from error
-        if not isinstance(state, Mapping):
-            raise ParameterError(f"{name} holds no parameters by name")
-        self.load_state(state)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -187,16 +191,6 @@ def is_group(x: Any) -> bool:
             "belong into __call__"
         )
     return kinds == {True}
-
-
-def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A dict of named objects; ParameterError where two have one name."""
-    found: dict[str, Any] = {}
-    for name, x in named:
-        if name in found:
-            raise ParameterError(f"two groups of parameters have the name {name!r}: rename one")
-        found[name] = x
-    return found
 
 
 def entries(found: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Value]]:
@@ -253,45 +247,3 @@ def put_back(kept: Iterable[tuple[Any, Any]]) -> None:
             x[:] = held
         elif isinstance(x, np.ndarray) and any(map(operator.is_not, x.flat, held.flat)):
             x[...] = held
-
-
-def floats(name: str, group: Any) -> Array:
-    """The numbers of a group; ParameterError for an int beyond the floats."""
-    try:
-        return values(group)
-    except OverflowError:
-        raise ParameterError(f"{name} has a number beyond the floats") from None
-
-
-def finite(name: str, numbers: Any) -> Array:
-    """Numbers as floats; ParameterError unless all are finite."""
-    with np.errstate(over="ignore"):
-        found: Array = np.ma.filled(np.ma.asarray(numbers).astype(float), np.nan)
-    if not np.isfinite(found).all():
-        raise ParameterError(f"{name} has nan or inf: saved parameters are finite numbers")
-    return found
-
-
-def write_npz(state: Mapping[str, Array]) -> bytes:
-    made = BytesIO()
-    archive = ZipFile(made, "w")  # no `with`: its end would hide an interrupt
-    for name, numbers in state.items():
-        entry = BytesIO()
-        np.lib.format.write_array(entry, numbers, allow_pickle=False)
-        archive.writestr(f"{name}.npy", entry.getvalue())
-    archive.close()
-    return made.getvalue()
-
-
-def read_npz(data: bytes) -> dict[str, Array]:
-    with np.load(BytesIO(data), allow_pickle=False) as file:
-        return unique((name, file[name]) for name in file.files)
-
-
-FORMATS: dict[str, tuple[Callable[[Mapping[str, Array]], bytes | str], Callable[[bytes], Any]]] = {
-    ".json": (
-        lambda state: json.dumps(state, default=np.ndarray.tolist),
-        lambda data: json.loads(data.decode("utf-8"), object_pairs_hook=unique),
-    ),
-    ".npz": (write_npz, read_npz),
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from microgrid.engine.calculus import gradients, scalar
 from microgrid.engine.errors import GraphError, ParameterError, ShapeError
 from microgrid.engine.functions import refusal, total
+from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value, topological
 from microgrid.nn.module import holders, put_back
 from microgrid.program import Program
-from microgrid.program.structure import is_model, structure_of, without_model
+from microgrid.program.structure import plain_number, structure_of
 from microgrid.program.tape import Floats
 
 Data = Sequence[Any]  # arrays with the samples along their first axis
@@ -23,14 +24,16 @@ Data = Sequence[Any]  # arrays with the samples along their first axis
 class Objective:
     """f(parameters, *sample) ↦ loss, as a function of one row of numbers and some samples.
 
-    f is an ordinary function or a Program of it; parameters are a Module, or numbers in lists or
-    arrays. Without data f(parameters) is the whole loss.
+    f is an ordinary function or a Program of it; parameters are numbers, Values or Modules in any
+    structure, of which the last two change in place. Without data f(parameters) is the whole loss.
     """
 
     def __init__(self, f: Callable[..., Any] | Program, parameters: Any, arguments: int) -> None:
         self.f, self.parameters = f, parameters
         self.depends = False  # whether some loss came from the parameters: known after a graph
-        self.structure = structure_of(without_model(parameters))
+        self.structure = structure_of(parameters)
+        self.held = [v for v in tree_leaves(parameters) if isinstance(v, Value)]
+        check_leaves(self.held)
         if isinstance(f, Program):
             takes, size = f.signature.arguments, self.structure.size
             if len(takes) != 1 + arguments or takes[0].size != size:
@@ -71,14 +74,23 @@ class Objective:
 
     def start(self) -> Floats:
         """The numbers of the parameters as they are now."""
-        return self.structure.flatten(self.parameters, "parameters")
+        x = tree_map(plain_number, self.parameters) if self.held else self.parameters
+        return self.structure.flatten(x, "parameters")
 
     def shaped(self, numbers: Floats) -> Any:
-        """A row of numbers in the structure of the parameters; a Module's own parameters change."""
-        if not is_model(self.parameters):
+        """A row of numbers in the structure of the parameters; Values and Modules change."""
+        if not self.held:
             return self.structure.unflatten(numbers.copy())
-        self.parameters.set_parameters(numbers.tolist())
-        return self.parameters
+        self.move(numbers)
+        return with_entries(self.parameters, iter(numbers.tolist()))
+
+    def move(self, numbers: Floats) -> list[Any]:
+        """Give the Values among the parameters their numbers; the parameters as they are now."""
+        given = tree_leaves(self.parameters)
+        for v, x in zip(given, numbers.tolist()):
+            if isinstance(v, Value):
+                v.data = x
+        return given
 
     def value_and_grad(self, numbers: Floats, batch: Data) -> tuple[float, Floats]:
         """The mean loss of the batch, and its gradient."""
@@ -106,7 +118,7 @@ class Objective:
         return float(np.mean([y.data for y in self.graphs(numbers, batch)[1]]))
 
     def graphs(self, numbers: Floats, batch: Data) -> tuple[list[Value], list[Value]]:
-        """The parameters as nodes (a Module's own), and the loss of each sample as a graph of them.
+        """The parameters as nodes, and the loss of each sample as a graph of them.
 
         f may change the containers of parameters and samples: each call gets them unchanged. A
         whole number of a sample is Python's, which does not wrap around.
@@ -114,15 +126,36 @@ class Objective:
         f: Any = self.f
         rows = zip(*batch) if batch else [()]
         samples = [[x.item() if isinstance(x, np.integer) else copy(x) for x in r] for r in rows]
-        if not is_model(self.parameters):
-            nodes = [Value(x) for x in numbers.tolist()]
-            leaves, nested = np.array(nodes, dtype=object), self.structure.unflatten
-            return nodes, [scalar(f(nested(leaves.copy()), *row)) for row in samples]
-        model = self.shaped(numbers)
-        nodes, kept, losses = model.parameters(), holders(model), []
+        given = zip(self.move(numbers), numbers.tolist())
+        nodes = [v if isinstance(v, Value) else Value(x) for v, x in given]
+        arguments = with_entries(self.parameters, iter(nodes))
+        kept, losses = holders(arguments), []
         for row in samples:
             try:
-                losses.append(scalar(f(model, *row)))
+                losses.append(scalar(f(arguments, *row)))
             finally:
                 put_back(kept)
         return nodes, losses
+
+
+def with_entries(x: Any, row: Iterator[Any]) -> Any:
+    """A structure with the entries of a row, but for its Values and models, which stay."""
+    whole = branch(x)
+    if whole is None:
+        entry = next(row)
+        return x if isinstance(x, Value) else entry
+    if whole.is_model:
+        for _ in whole.parts:
+            next(row)
+        return x
+    return whole.build([with_entries(part, row) for part in whole.parts])
+
+
+def check_leaves(held: Sequence[Value]) -> None:
+    """ParameterError unless these are different leaves."""
+    for v in held:
+        if v.op is not None:
+            raise ParameterError(f"fit moves leaves, got {v!r}, the result of an operation")
+    if len({*held}) < len(held):
+        twice = next(v for i, v in enumerate(held) if v in held[:i])
+        raise ParameterError(f"the parameter {twice!r} is there twice: hand it over once")

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Set, ValuesView
+from inspect import ismethod
+from typing import Any, ClassVar
 
 import numpy as np
 
-from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
+from microgrid.engine.hints import Hinted, hinted
 from microgrid.engine.settings import number
-from microgrid.engine.value import Value, peek_grad
+from microgrid.engine.trees import outline, shape_of, tree_leaves
+from microgrid.engine.value import Value, peek, peek_grad
+from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
+from microgrid.nn.saving import Saved, numbers_of, same_names
 from microgrid.optim.schedules import Schedule
 from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
 
 
-class Optimizer(ABC):
+class Optimizer(Hinted, Saved, ABC):
     """Moves parameters against their gradients; `lr` is a number above 0 or a schedule.
 
     In a loop of your own, give it the parameters (a Module, or Values in lists or arrays) and call
     `zero_grad` and `step`; for `fit` it needs none. It keeps its state: a second `fit` continues
-    from where the first ended.
+    from where the first ended; `save` and `load` carry it through a file into another process. A
+    subclass defines `update_direction`, and names in `memory` the attributes in which it remembers
+    a number for each parameter, 0.0 before the first step.
 
     A gradient that is longer than `clip_norm` (Euclidean, over all parameters) is scaled to that
     length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both work as
@@ -33,11 +39,15 @@ class Optimizer(ABC):
     ParameterError for settings that no training can use.
     """
 
+    kept = "state of an optimizer"
+    memory: ClassVar[tuple[str, ...]] = ()
+
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         weight_decay: float = 0.0, clip_norm: float | None = None,
     ) -> None:  # fmt: skip
-        self.parameters = leaves(parameters)
+        self.parameters, self.form = leaves(parameters)
         self.steps = 0  # steps done
         self.size = 0  # how many parameters they moved
         self.lr = lr
@@ -48,14 +58,49 @@ class Optimizer(ABC):
         _ = self.rate  # a schedule that gives no rates fails here, not in the first step
 
     def __repr__(self) -> str:
-        of, done = plural(len(self.parameters), "parameter"), plural(self.steps, "step")
-        return f"<{type(self).__name__} of {of}, lr={self.lr}, {done} done>"
+        of = plural(self.size or len(self.parameters), "parameter")
+        lr = getattr(self.lr, "__name__", self.lr)
+        return f"{type(self).__name__}({of}, lr={lr}, step {self.steps})"
 
     @property
     def rate(self) -> float:
         """The learning rate of the next step; ParameterError where it is none."""
         rate = self.lr(self.steps) if callable(self.lr) else self.lr
         return number(f"the learning rate of step {self.steps}", rate, "from 0 on")
+
+    def state(self) -> dict[str, Array]:
+        """The steps done, the number of parameters, and what it remembers of each of them.
+
+        The settings are not in it: who resumes a training makes the optimizer as it was made.
+
+        >>> w = Value(3.0)
+        >>> optimizer = SGD([w], momentum=0.9)
+        >>> optimizer.step([2.0])
+        >>> {name: x.tolist() for name, x in optimizer.state().items()}
+        {'steps': 1.0, 'size': 1.0, 'velocity': [2.0]}
+        """
+        names = ["steps", "size", *self.memory]
+        return {name: np.array(getattr(self, name), dtype=float) for name in names}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state()` of an optimizer of this kind was taken, to the last bit.
+
+        ParameterError for the state of another kind, or of another number of parameters; then
+        nothing changes.
+        """
+        kind = type(self).__name__
+        same_names(state, ["steps", "size", *self.memory], f"{kind}, which remembers {{}},")
+        steps, size = [float(numbers_of(name, state[name], ())) for name in ("steps", "size")]
+        if steps % 1 or size % 1 or min(steps, size) < 0:
+            raise ParameterError(f"steps and size are whole numbers, got {steps} and {size}")
+        if steps and self.parameters and len(self.parameters) != size:
+            of, mine = plural(int(size), "parameter"), len(self.parameters)
+            raise ParameterError(f"this is a state of {of}; this optimizer moves {mine}")
+        shape = (int(size),) if steps else ()
+        kept = {name: numbers_of(name, state[name], shape) for name in self.memory}
+        self.steps, self.size = int(steps), int(size)
+        for name, numbers in kept.items():
+            setattr(self, name, numbers if steps else 0.0)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
@@ -66,7 +111,8 @@ class Optimizer(ABC):
         """Move every parameter once: by the gradient that it holds, or by this one.
 
         A program leaves no gradients in the parameters: hand over the one that its `value_and_grad`
-        returns, a number for each parameter. ParameterError where there is no gradient at all.
+        returned, or that of `grad`: in the form of the parameters, or as one row with a number for
+        each. ParameterError where there is no gradient at all, ShapeError for one of another form.
 
         >>> import microgrid as mg
         >>> w = Value(3.0)
@@ -83,14 +129,26 @@ class Optimizer(ABC):
                 "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
                 "gradient of a program, step(gradient)"
             )
-        found = [p.grad for p in self.parameters] if gradient is None else tree_leaves(gradient)
-        if len(found) != len(self.parameters):
-            raise ShapeError(f"{len(found)} numbers as a gradient of {len(self.parameters)} "
-                             "parameters: there is one for each")  # fmt: skip
+        found = [p.grad for p in self.parameters] if gradient is None else self.row(gradient)
         numbers = np.array([p.data for p in self.parameters], dtype=float)
-        new = self.updated(numbers, np.array([real(g) for g in found], dtype=float))
+        new = self.updated(numbers, np.array(found, dtype=float))
         for p, x in zip(self.parameters, new.tolist()):
             p.data = x
+
+    def row(self, gradient: Any) -> list[Any]:
+        """The numbers of a gradient, in the order of the parameters."""
+        given, count = outline(gradient), len(self.parameters)
+        if given == self.form:
+            found = in_order(self.form, gradient)
+        elif given == [None] * count or (given is None and count == 1):
+            found = in_order(given, gradient)
+        else:
+            got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
+            raise ShapeError(
+                f"the gradient is {got}, for {plural(count, 'parameter')}: give it the form of the "
+                "parameters, or one row with a number for each"
+            )
+        return [peek(g) if isinstance(g, Value) else real(g) for g in found]
 
     def updated(self, numbers: Floats, gradient: Floats) -> Floats:
         """The numbers after one step, as a new array."""
@@ -133,6 +191,9 @@ class SGD(Optimizer):
     0.0
     """
 
+    memory = ("velocity",)
+
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
@@ -158,8 +219,18 @@ class Adam(Optimizer):
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization; m̂ and v̂ are m and v without the bias
     towards their start at zero.
+
+    >>> w = Value(3.0)
+    >>> optimizer = Adam([w], lr=0.5)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6), optimizer
+    (2.5, Adam(1 parameter, lr=0.5, step 1))
     """
 
+    memory = ("first", "second")
+
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
@@ -187,6 +258,7 @@ class AdamW(Adam):
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, in PyTorch's form.
     """
 
+    @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
@@ -198,18 +270,30 @@ class AdamW(Adam):
         return numbers * (1 - rate * self.weight_decay), gradient
 
 
-def leaves(parameters: Any) -> list[Value]:
-    """The parameters of a model, or those in lists or arrays, each once."""
+def leaves(parameters: Any) -> tuple[list[Value], Any]:
+    """The parameters of a model, or those in any form, each once; and their form."""
     if isinstance(parameters, float | int):
         raise ParameterError(f"parameters come first: write lr={parameters!r}")
-    if isinstance(parameters, Module):
-        return parameters.parameters()
-    several = isinstance(parameters, Iterable) and not isinstance(parameters, Value)
-    given = list(parameters) if several else [parameters]
-    found: list[Any] = [
-        p for x in given for p in ([x] if isinstance(x, Mapping) else tree_leaves(x))
-    ]
+    if isinstance(parameters, Iterator | Set | ValuesView):
+        parameters = list(parameters)
+    for x in parameters if isinstance(parameters, list | tuple) else ():
+        if isinstance(x, Mapping) and "params" in x:
+            raise ParameterError(
+                "an optimizer moves leaves, not groups of them: make one for each learning rate"
+            )
+    found = tree_leaves(parameters)
     for p in found:
         if not isinstance(p, Value) or p.op is not None:
-            raise ParameterError(f"an optimizer moves leaves, got {p!r}")
-    return list(dict.fromkeys(found))
+            call = f": call it, {p.__name__}()" if ismethod(p) else ""
+            raise ParameterError(f"an optimizer moves leaves, got {p!r:.80}{call}")
+    once = list(dict.fromkeys(found))
+    return once, outline(parameters) if len(once) == len(found) else [None] * len(once)
+
+
+def in_order(form: Any, xs: Any) -> list[Any]:
+    """The numbers of a structure of this form, in the order of the form's keys."""
+    if isinstance(form, dict):
+        return [x for key, part in form.items() for x in in_order(part, xs[key])]
+    if isinstance(xs, list | tuple):
+        return [x for part, y in zip(form, xs) for x in in_order(part, y)]
+    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(xs)

@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
+from microgrid.engine.hints import hinted
 from microgrid.engine.settings import whole
+from microgrid.engine.trees import tree_leaves
+from microgrid.engine.value import Value
+from microgrid.nn.data import checked, shuffled
 from microgrid.nn.initial import generator
-from microgrid.nn.module import Module
-from microgrid.optim.data import batches, checked
 from microgrid.optim.history import History
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -29,7 +31,23 @@ Found = TypeVar("Found", float, tuple[float, Floats])
 
 
 class DivergedError(MicrogridError, ArithmeticError):
-    """Training has left the finite numbers; `history` is what happened until then."""
+    """Training has left the finite numbers; `history` is what happened until then.
+
+    Mostly the learning rate is too large: each step overshoots by more than the one before. Else a
+    node of the loss gives inf or nan at some sample: `first_nonfinite(loss)` finds it.
+
+    - Try a tenth of the learning rate; begin with fewer (`schedules`, `warmup`); clip the gradient
+      (`clip_norm` of an optimizer).
+    - Look at `error.history`, or `plots.loss_curve(error.history)`: when did it begin?
+
+    >>> from microgrid import optim
+    >>> optim.fit(lambda w: w**4, 1.0, optimizer=optim.SGD(lr=100.0))
+    Traceback (most recent call last):
+        ...
+    microgrid.optim.training.DivergedError: the loss or its gradient is not finite at step ...
+    """
+
+    explained = True
 
     def __init__(self, loss: float, epoch: int, step: int, history: Any) -> None:
         super().__init__(
@@ -49,6 +67,7 @@ class DivergedError(MicrogridError, ArithmeticError):
         return type(self), (self.loss, self.epoch, self.step, history), held
 
 
+@hinted
 def fit(
     f: Callable[..., Any] | Program, parameters: Any, data: Any = (), *, optimizer: Optimizer,
     epochs: int = 10, batch_size: int | None = 32, seed: int | np.random.Generator = 0,
@@ -59,13 +78,13 @@ def fit(
     """Minimise the mean of f(parameters, *sample) over the samples; the history of the training.
 
     `f` is an ordinary function, or a Program of it, which gives the same numbers (sums over a batch
-    up to their rounding) hundreds of times as fast. `parameters` are a Module, which is trained in
-    place, or numbers in lists or arrays, which do not change: `history.parameters` are the trained
-    ones. `data` is a tuple of arrays with the samples along their first axis, like `(X, y)`, or a
-    list of samples that are tuples, `[(x, y), …]`; without data each epoch is one step on
-    f(parameters). f gets copies of the samples, as floats; of an array with one integer for each
-    sample, like class numbers, it gets that integer. Each epoch draws batches of `batch_size`
-    (None: all) from `seed`.
+    up to their rounding) hundreds of times as fast. `parameters` are numbers in any structure; they
+    do not change, but for a Module and Values among them, which are trained in place:
+    `history.parameters` are the trained ones. `data` is a tuple of arrays with the samples along
+    their first axis, like `(X, y)`, or a list of samples that are tuples, `[(x, y), …]`; without
+    data each epoch is one step on f(parameters). f gets copies of the samples, as floats; of an
+    array with one integer for each sample, like class numbers, it gets that integer. Each epoch
+    draws batches of `batch_size` (None: all) from `seed`.
 
     After each epoch `fit` computes the mean loss over the samples of `validation`, if there are
     any, and each of `metrics`, which it calls with the parameters; then it calls the `callbacks`
@@ -90,7 +109,7 @@ def fit(
     training = Training(f, parameters, data, checked(validation, "validation"), patience)
     try:
         for _ in bar(epochs, progress, training.history):
-            loss = training.learn(optimizer, batches(data, batch_size, rng))
+            loss = training.learn(optimizer, shuffled(data, batch_size, rng))
             training.measure(loss, metrics or {})
             if training.ends(called):
                 break
@@ -180,7 +199,7 @@ def check_settings(
     """ParameterError for settings that no training can use; all counts but epochs may be None."""
     if not isinstance(optimizer, Optimizer):
         raise ParameterError(f"optimizer is made first, like optim.SGD(lr=0.1); got {optimizer!r}")
-    moved = parameters.parameters() if isinstance(parameters, Module) else []
+    moved = [v for v in tree_leaves(parameters) if isinstance(v, Value)]
     if optimizer.parameters and optimizer.parameters != moved:
         raise ParameterError("fit moves all parameters; this optimizer was made for others")
     for name, x in counts.items():

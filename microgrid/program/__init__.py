@@ -5,7 +5,10 @@ signature.py, runner.py, program.py, batched.py with batch_run.py (what users ca
 (never a wrong branch), and text/ (a program to read, and to take along).
 """
 
+from microgrid.engine.lazy import public
 from microgrid.program.batched import Batched
 from microgrid.program.program import Program, record
+from microgrid.program.text.listing import Listing
 
-__all__ = ["Batched", "Program", "record"]
+__all__ = ["Batched", "Listing", "Program", "record"]
+__dir__ = public(__name__)

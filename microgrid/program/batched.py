@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microgrid.engine.calculus import arguments_of_jvp
 from microgrid.engine.errors import MicrogridError, ShapeError
+from microgrid.engine.hints import Hinted
 from microgrid.program.batch_run import run_batch
-from microgrid.program.runner import Runner, explain_failure
-from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.structure import matrix_of
-from microgrid.program.tape import LAST_BIT, Floats, Tape
+from microgrid.program.runner import explain_failure
+from microgrid.program.signature import Argnums, as_asked
+from microgrid.program.tape import LAST_BIT, Floats
+
+if TYPE_CHECKING:
+    from microgrid.program.program import Program
 
 
-class Batched:
+class Batched(Hinted):
     """A program that runs once for each sample of a batch; made by `Program.batched`.
 
-    `make_runner` makes what runs a plan, from a bit for each argument that has a batch axis and
-    the arguments whose gradients are wanted.
+    >>> from microgrid import record
+    >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+    >>> batch(3.0, [1.0, 2.0]).tolist()
+    [3.0, 6.0]
     """
 
-    def __init__(
-        self, signature: Signature, tape: Tape, make_runner: Callable[..., Runner], in_axes: Any,
-        threads: int | None,
-    ) -> None:  # fmt: skip
+    def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
+        signature = program.signature
         count = len(signature.names)
         axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
         if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
+            raise ShapeError(
+                f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
+            )
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
         if len(axes) != count:
@@ -44,10 +49,14 @@ class Batched:
         if all(axis is None for axis in axes):
             raise ShapeError("in_axes: at least one argument must have a batch axis")
         for axis, structure, name in zip(axes, signature.arguments, signature.names):
-            rank = 0 if axis is None else len(structure.regular_shape(name)) + 1
-            if axis is not None and not -rank <= axis < rank:
-                raise ShapeError(f"{name} has no axis {axis} when it has {rank}")
-        self.signature, self.tape, self.make_runner, self.axes = signature, tape, make_runner, axes
+            arrays = [] if axis is None else list(structure.arrays(name))
+            if axis is not None and not arrays:
+                raise ShapeError(f"{name} is {structure}, without an array for a batch axis")
+            for place, shape in arrays:
+                if not -len(shape) - 1 <= axis <= len(shape):
+                    raise ShapeError(f"{place} has no axis {axis} when it has {len(shape) + 1}")
+        self.program, self.signature, self.tape = program, signature, program.tape
+        self.axes = axes
         self.has_samples = [axis is not None for axis in axes]
         self.batched = sum([1 << k for k, own in enumerate(self.has_samples) if own])
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
@@ -66,18 +75,37 @@ class Batched:
 
         The gradient of a shared argument has its structure, and is summed over the samples; that of
         a batched one is an array with a batch axis like its own.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> values, (dw, dx) = batch.value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
+        >>> dw, dx.tolist()
+        (3.0, [3.0, 3.0])
         """
         wanted = self.signature.wanted(argnums)
         values, *gradients = self.run(inputs, wanted)
         for i, k in enumerate(wanted):
             structure, axis = self.signature.arguments[k], self.axes[k]
-            if axis is None:
-                gradients[i] = structure.unflatten(gradients[i])
-            else:
-                shape = structure.regular_shape(self.signature.names[k])
-                array = gradients[i].reshape(len(values), *shape)
-                gradients[i] = np.moveaxis(array, 0, axis) if axis else array
+            found = gradients[i]
+            shared = axis is None
+            gradients[i] = structure.unflatten(found) if shared else structure.batch_of(found, axis)
         return values[:, 0], as_asked(gradients, argnums)
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        """The values and the tangents, both as `batched(…)(…)` gives values: see `Program.jvp`.
+
+        A tangent has the batch axis of its argument; that of a shared one moves all samples.
+        """
+        arguments_of_jvp(primals, tangents)
+        for given in (primals, tangents):
+            self.signature.check_count(given)
+        value, moved = self.of_tangents(*primals, *tangents)
+        return value, moved
+
+    @cached_property
+    def of_tangents(self) -> Batched:
+        program: Program = self.program.made(type(self.program).tangent)
+        return Batched(program, self.axes * 2, self.threads)
 
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""
@@ -86,7 +114,7 @@ class Batched:
     def run(self, inputs: Sequence[Any], wanted: tuple[int, ...] | None) -> list[Any]:
         """The values, and the gradients: a matrix with a row per sample, or a row of sums."""
         shared, samples = self.divided(inputs)
-        runner = self.make_runner(self.batched, wanted)
+        runner = self.program.runner(self.batched, wanted)
         explain = partial(self.explain_failure, shared, samples)
         per_sample = [self.has_samples[k] for k in wanted or ()]
         return run_batch(runner, shared, samples, per_sample, self.side_by_side, explain)
@@ -106,26 +134,17 @@ class Batched:
         """The shared inputs in rows; of other arguments a matrix with a row for each sample."""
         self.signature.check_count(inputs)
         shared: list[Floats] = []
-        samples: list[Floats] = []
+        samples: list[tuple[str, Floats]] = []
         for k, (name, x) in enumerate(zip(self.signature.names, inputs)):
             structure, axis = self.signature.arguments[k], self.axes[k]
             if axis is None:
                 structure.flatten_into(shared, x, name)
-                continue
-            shape = structure.regular_shape(name)
-            array = x if type(x) is np.ndarray and x.dtype == float else matrix_of(x, name)
-            moved = np.moveaxis(array, axis, 0) if axis and array.ndim == len(shape) + 1 else array
-            if moved.ndim != len(shape) + 1 or moved.shape[1:] != shape:
-                raise ShapeError(
-                    f"{name}: each sample has shape {shape}, with the batch along axis {axis}; "
-                    f"got shape {array.shape}"
-                )
-            samples.append(moved.reshape(len(moved), structure.size))
-        if len({len(x) for x in samples}) > 1:
-            names = itertools.compress(self.signature.names, self.has_samples)
-            said = ", ".join([f"{name} has {len(x)}" for name, x in zip(names, samples)])
+            else:
+                structure.batch_into(samples, x, axis, name)
+        if len({len(x) for _, x in samples}) > 1:
+            said = ", ".join([f"{name} has {len(x)}" for name, x in samples])
             raise ShapeError(f"the batch has one size: {said} samples")
-        return shared, samples
+        return shared, [x for _, x in samples]
 
     def explain_failure(
         self, shared: list[Floats], samples: list[Floats], suspects: list[int]
@@ -162,9 +181,10 @@ class Spread:
         self.batched.divided(inputs)  # ShapeError where they do not fit
         workers = max(len(self.client.nthreads()), 1)
         pieces = [
-            [x] * workers if axis is None else np.array_split(np.asarray(x), workers, axis=axis)
-            for axis, x in zip(axes, inputs)
-        ]
+            [x] * workers if axis is None else
+            [s.batch_of(part, axis) for part in np.array_split(s.columns(x, axis, name), workers)]
+            for s, name, axis, x in zip(signature.arguments, signature.names, axes, inputs)
+        ]  # fmt: skip
         values, parts = zip(*self.client.gather([
             self.client.submit(work, self.there, piece, wanted, pure=False)
             for piece in zip(*pieces)
@@ -176,7 +196,8 @@ class Spread:
                 total = sum([structure.flatten(x, name) for x in found])
                 gradients.append(structure.unflatten(total))
             else:
-                gradients.append(np.concatenate(found, axis=axis))
+                rows = [structure.columns(x, axis, name) for x in found]
+                gradients.append(structure.batch_of(np.concatenate(rows), axis))
         return np.concatenate(values), as_asked(gradients, argnums)
 
 

@@ -5,33 +5,48 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import gradients, scalar, tree_leaves, tree_map
-from microgrid.engine.errors import GraphError
-from microgrid.engine.ops import identity
-from microgrid.engine.value import Value, node, topological
+from microgrid.engine.calculus import (
+    arguments_of_jvp,
+    gradients,
+    is_active,
+    jacobian_rows,
+    pushed,
+    scalar,
+    value_and_grad,
+)
+from microgrid.engine.errors import ArgumentError, GraphError, NumberError
+from microgrid.engine.forward import order_of
+from microgrid.engine.functions import dot
+from microgrid.engine.hints import Hinted
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import direction
+from microgrid.engine.trees import tree_leaves, tree_map
+from microgrid.engine.value import Value
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
 from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.structure import Structure, new_leaves, structure_of, without_model
-from microgrid.program.tape import tape_of, tidied
+from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_of, structure_of
+from microgrid.program.tape import Floats, tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
 from microgrid.program.tracing import no_concrete_reads
-from microgrid.views.wording import split
+from microgrid.views.wording import split, subscripted
 
 
-def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Program:
+@renamed(engine="backend")
+def record(f: Callable[..., Any], *examples: Any, backend: str = "auto") -> Program:
     """The function f as a program for arguments of the shapes of the examples.
 
-    Examples are numbers, nested lists, arrays, or models of `nn`, whose parameters become one row;
-    their values do not matter. f returns one Value, or an array or nested lists of them.
+    Examples are numbers, arrays, lists, tuples and dicts of such, or models of `nn`, whose
+    parameters become one row; their values do not matter. f returns one Value, or a structure.
     BranchError, naming the line, where f looks at a number (an `if`, a comparison, `.data`), since
     other numbers might take another way. FrozenError where f uses a Value that is not among its
     arguments. What else f reads (a random number, a global) is a constant of the program.
@@ -40,14 +55,14 @@ def record(f: Callable[..., Any], *examples: Any, engine: str = "auto") -> Progr
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
     (0.0, (0.0, (2.0, 0.0)))
     """
-    names = argument_names(f, len(examples))
-    made = [new_leaves(x, name) for x, name in zip(examples, names)]
+    examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
+    made = new_leaves(examples, names)
     with no_concrete_reads(
         getattr(f, "__name__", "the function"), {v for _, leaves in made for v in leaves}
     ):
         y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
-    structures = [structure_of(without_model(x)) for x in examples]
-    return Program(y, [leaves for _, leaves in made], structures, names, engine)
+    structures = [structure_of(x) for x in examples]
+    return Program(y, [leaves for _, leaves in made], structures, names, backend)
 
 
 def argument_names(f: Any, count: int) -> list[str]:
@@ -60,29 +75,44 @@ def argument_names(f: Any, count: int) -> list[str]:
     return [named[i] if i < len(named) else f"x_{i + 1}" for i in range(count)]
 
 
-class Program:
+class Program(Hinted):
     """A function as a flat tape: call it, or ask for `value_and_grad`.
 
     It holds no Value, is not changed by running, and can be pickled and used by many threads.
-    `engine` says what runs it: "numba" (extra `fast`) or "numpy".
+    `backend` says what runs it: "numba" (extra `fast`) or "numpy". `record` makes programs.
+
+    >>> program = record(lambda w, x: w * x, 1.0, 1.0)
+    >>> program(2.0, 3.0), program.value_and_grad(2.0, 3.0)
+    (6.0, (6.0, 3.0))
     """
 
+    @renamed(engine="backend")
     def __init__(
         self, y: Any, inputs: Sequence[Sequence[Value]], structures: Sequence[Structure],
-        names: Sequence[str], engine: str = "auto",
+        names: Sequence[str], backend: str = "auto",
     ) -> None:  # fmt: skip
         self.signature = Signature(tuple(structures), tuple(names), structure_of(y))
         argument = [k for k, x in enumerate(inputs) for _ in x]
-        outputs = [scalar(v) for v in tree_leaves(y)]
+        outputs = outputs_of(y)
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
-        self.engine = chosen(engine, self.tape)
+        self.backend = chosen(backend, self.tape)
         self.ready()
 
+    @property
+    def engine(self) -> str:
+        """The older name of `backend`."""
+        return self.backend
+
     @classmethod
-    def of(cls, root: Any, inputs: Sequence[Any], engine: str = "auto") -> Program:
+    @renamed(engine="backend")
+    def of(cls, root: Any, inputs: Sequence[Any], backend: str = "auto") -> Program:
         """The program of an existing graph: its arguments are the entries of `inputs`.
 
-        Each is a leaf, nested lists or an array of leaves. All other leaves must be plain numbers.
+        Each is a leaf, or leaves in any structure. All other leaves must be plain numbers.
+
+        >>> w, x = Value(2.0, "w"), Value(3.0, "x")
+        >>> Program.of(w * x + 1, [w, x])(4.0, 5.0)
+        21.0
         """
         rows = [tree_leaves(x) for x in inputs]
         for v in [v for row in rows for v in row]:
@@ -90,45 +120,82 @@ class Program:
                 raise GraphError(f"the inputs of a program are leaves, got {v!r}")
         if len({v for row in rows for v in row}) < sum(map(len, rows)):
             raise GraphError("the inputs of a program are all different leaves")
-        ends = tuple([v for v in tree_leaves(root) if isinstance(v, Value)])
-        topological(node(identity, ends, None, 0.0, 0))  # GraphError for a cycle made by hand
+        order_of([v for v in tree_leaves(root) if isinstance(v, Value)])  # GraphError for a cycle
         stems = [{split(str(v._label))[0] for v in row} for row in rows]  # w of w_{11} and w_{12}
         names = [x.pop() if len(x) == 1 and x != {""} else f"x_{i}" for i, x in enumerate(stems, 1)]
         if len(set(names)) < len(names):
             names = [f"x_{i + 1}" for i in range(len(names))]
-        return cls(root, rows, [structure_of(x) for x in inputs], names, engine)
+        return cls(root, rows, [structure_of(x) for x in inputs], names, backend)
 
     def ready(self) -> None:
+        """No plan is made yet."""
         self.plans: dict[Any, Runner] = {}
-        self.lock = threading.Lock()
+        self.derived: dict[Callable[..., Program], Program] = {}
+        self.lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k not in ("plans", "lock")}
+        made = "plans", "derived", "lock"
+        return {k: v for k, v in vars(self).items() if k not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.engine = chosen("auto" if self.engine == numba_engine.NAME else self.engine, self.tape)
+        here = "auto" if self.backend == numba_engine.NAME else self.backend
+        self.backend = chosen(here, self.tape)
         self.ready()
 
     def __repr__(self) -> str:
         lines = f"{len(self.tape):,} line{'s' * (len(self.tape) != 1)}"
         out = f"{len(self.tape.outputs)} out"
-        return f"<Program of {self.signature}: {lines}, {out}, {self.engine}>"
+        return f"<Program of {self.signature}: {lines}, {out}, {self.backend}>"
 
     def __call__(self, *inputs: Any) -> Any:
-        """The value, in the structure in which the function returned it."""
+        """The value, in the structure in which the function returned it.
+
+        Where the program is differentiated or recorded itself, as in mg.hessian(program), it takes
+        nodes and gives nodes.
+        """
         runner = self.runner(0, None)
-        numbers = runner.run_once(self.signature.row(inputs))
+        row = self.row(inputs)
+        if row is None:
+            outputs = np.array(self.tape.applied(self.signature.nodes(inputs)), dtype=object)
+            return self.signature.result.unflatten(outputs)
+        numbers = runner.run_once(row)
         return self.signature.result.unflatten(numbers[runner.plan.outputs])
+
+    def row(self, inputs: Sequence[Any]) -> Floats | None:
+        """The inputs as one row of floats; None where they are being differentiated or recorded.
+
+        NumberError for other Values: a program makes no graph of them.
+        """
+        try:
+            return self.signature.row(inputs)
+        except NumberError as error:
+            nodes = [v for v in tree_leaves(inputs) if isinstance(v, Value)]
+            if any(map(is_active, order_of(nodes))):
+                return None
+            if not nodes:
+                raise
+            raise NumberError(
+                f"{error}: a program makes no graph of nodes; hand over numbers, like x.data, or "
+                "differentiate the program itself, like mg.grad(program)(x.data)"
+            ) from None
 
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The value and ∂value/∂argument, in the structure of that argument; a tuple for several.
 
-        The function must have returned one number.
+        The function must have returned one number. The parameters of a model are one flat row.
+
+        >>> program = record(lambda w, b: w[0] * w[1] + b, [1.0, 1.0], 1.0)
+        >>> program.value_and_grad([2.0, 3.0], 1.0, argnums=(0, 1))
+        (7.0, ([3.0, 2.0], 1.0))
         """
         wanted = self.signature.wanted(argnums)
+        row = self.row(inputs)
+        if row is None:
+            y, found = value_and_grad(self, wanted)(*inputs)
+            return y, as_asked(found, argnums)
         runner = self.runner(0, wanted)
-        numbers = runner.run_once(self.signature.row(inputs))
+        numbers = runner.run_once(row)
         gradients = [
             self.signature.arguments[k].unflatten(numbers[places].copy())
             for k, places in zip(wanted, runner.gradients)
@@ -140,9 +207,21 @@ class Program:
 
         `in_axes` says for each argument along which axis the samples are, None where they share it
         (as in JAX's vmap). Values come for each sample, and so do the gradients of arguments with
-        a batch axis; the gradients of shared arguments are sums over the samples.
+        a batch axis; the gradients of shared arguments are sums over the samples. In a dict or a
+        named tuple each array has the axis, and so its gradient.
+
+        >>> program = record(lambda p, x: p["w"] * x + p["b"], {"w": 1.0, "b": 1.0}, 1.0)
+        >>> program.batched((None, 0)).value_and_grad({"w": 2.0, "b": 1.0}, [0.0, 1.0, 2.0])
+        (array([1., 3., 5.]), {'w': 3.0, 'b': 3.0})
+
+        >>> program = record(lambda w, x: w * x, 1.0, 1.0)
+        >>> batch = program.batched(in_axes=(None, 0))  # one w for all x
+        >>> batch(3.0, [1.0, 2.0]).tolist()
+        [3.0, 6.0]
+        >>> batch.value_and_grad(3.0, [1.0, 2.0])[1]  # ∂/∂w, summed over the samples
+        3.0
         """
-        return Batched(self.signature, self.tape, self.runner, in_axes, threads)
+        return Batched(self, in_axes, threads)
 
     def gradient(self, argnums: Argnums = 0) -> Program:
         """The program of ∂value/∂argument, in the structure of that argument; a tuple for several.
@@ -157,6 +236,25 @@ class Program:
         wanted = self.signature.wanted(argnums)
         arguments, gradient = self.differentiated()
         found = [tree_map(gradient.__getitem__, arguments[k]) for k in wanted]
+        return self.again(as_asked(found, argnums), arguments)
+
+    def jacobian(self, argnums: Argnums = 0, mode: str | None = None) -> Program:
+        """The program of the matrix ∂value/∂argument: a row per output, a column per input.
+
+        Both are flattened row by row; several argnums give a tuple of matrices. `mode="forward"`
+        makes a column in each pass, `mode="reverse"` a row; None makes the fewer passes.
+
+        >>> record(lambda x: [x[0] * x[1], x[0] + x[1]], [1.0, 1.0]).jacobian()([2.0, 3.0]).tolist()
+        [[3.0, 2.0], [1.0, 1.0]]
+        """
+        wanted = self.signature.places(argnums)
+        slots, arguments = self.nodes()
+        columns = [tree_leaves(arguments[k]) for k in wanted]
+        outputs, inputs = self.outputs(slots), [v for x in columns for v in x]
+        with rules_build_graphs(self.tape, slots):
+            rows = jacobian_rows(outputs, inputs, mode, create_graph=True)
+        matrix = np.array(rows, dtype=object).reshape(len(outputs), len(inputs))
+        found = np.split(matrix, np.cumsum([len(x) for x in columns])[:-1], axis=1)
         return self.again(as_asked(found, argnums), arguments)
 
     def hessian(self, argnums: Argnums = 0) -> Program:
@@ -174,32 +272,111 @@ class Program:
             rows = [gradients(gradient[v], x, create_graph=True) for v in x]
         return self.again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
 
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        """The value, and how fast it moves where the arguments move at the speed of the tangents.
+
+        Both have the structure of the value, which may be several numbers; `primals` is a tuple of
+        the arguments, `tangents` one of the same form. The first call makes a program of the
+        forward pass and its tangents, which later calls replay. The numbers are those of mg.jvp.
+
+        >>> product = record(lambda x, w: [w * x, w + x], 1.0, 1.0)
+        >>> product.jvp((2.0, 3.0), (1.0, 0.0))
+        ([6.0, 5.0], [3.0, 1.0])
+        """
+        arguments_of_jvp(primals, tangents)
+        for given in (primals, tangents):
+            self.signature.check_count(given)
+        value, moved = self.made(Program.tangent)(*primals, *tangents)
+        return value, moved
+
+    def vjp(self, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        """The value, and the pullback: the function of upstream gradients that goes backward.
+
+        The pullback takes an upstream gradient in the structure of the value, which may be several
+        numbers, and gives a tuple with a gradient for each argument, of upstream · value. Its first
+        call makes a program, which later calls replay.
+
+        >>> value, pullback = record(lambda x, w: [w * x, w + x], 1.0, 1.0).vjp(2.0, 3.0)
+        >>> value, pullback([1.0, 0.0]), pullback([0.0, 1.0])
+        ([6.0, 5.0], (3.0, 2.0), (1.0, 1.0))
+        """
+        value = self(*primals)
+
+        def pullback(upstream: Any) -> tuple[Any, ...]:
+            found: tuple[Any, ...] = self.made(Program.cotangent)(*primals, upstream)
+            return found
+
+        return value, pullback
+
+    def made(self, derive: Callable[[Program], Program]) -> Program:
+        """What this makes of the program, which happens once."""
+        with self.lock:
+            if derive not in self.derived:
+                self.derived[derive] = derive(self)
+        return self.derived[derive]
+
+    def tangent(self) -> Program:
+        """The program (*primals, *tangents) ↦ (value, tangent), with d before names of tangents."""
+        slots, arguments = self.nodes()
+        moving = [Value(nan, f"d{v._label}") for v in slots[: self.tape.inputs]]
+        ends, s = self.outputs(slots), self.signature
+        with rules_build_graphs(self.tape, slots):
+            speed = pushed(order_of(ends), dict(zip(slots, moving)), create_graph=True)
+            found = [*map(speed, ends)]
+        y, tangent = [s.result.unflatten(np.array(x, dtype=object)) for x in (ends, found)]
+        everything = s.extended(s.arguments, [f"d{name}" for name in s.names])
+        return self.again((y, tangent), [*arguments, *s.unflatten(moving)], everything)
+
+    def cotangent(self) -> Program:
+        """The program (*primals, upstream) ↦ the gradient of upstream · value for each primal."""
+        slots, arguments = self.nodes()
+        ends, s = self.outputs(slots), self.signature
+        sent = [Value(nan, subscripted("upstream", [i][: len(ends) - 1])) for i in range(len(ends))]
+        with rules_build_graphs(self.tape, slots):
+            found = gradients(scalar(dot(sent, ends)), arguments, create_graph=True)
+        upstream = s.result.unflatten(np.array(sent, dtype=object))
+        everything = s.extended([s.result], ["upstream"])
+        return self.again(tuple(found), [*arguments, upstream], everything)
+
+    def nodes(self) -> tuple[list[Value], list[Any]]:
+        """A node for each slot of the tape, and the arguments as nodes in their structures."""
+        slots = self.tape.nodes()
+        return slots, self.signature.unflatten(slots[: self.tape.inputs])
+
+    def outputs(self, slots: Sequence[Value]) -> list[Value]:
+        """The nodes of the outputs among those of all slots."""
+        return [slots[s] for s in self.tape.outputs.tolist()]
+
     def differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
         """The arguments as nodes in their structures, and the gradient of every node as a node."""
-        slots = self.tape.nodes()
+        slots, arguments = self.nodes()
         with rules_build_graphs(self.tape, slots):
             found = gradients(slots[self.tape.outputs[0]], slots, create_graph=True)
         for v, g in zip(slots, found):
             if g.op is not None:
                 g._label = f"d{v._label}"
-        inputs = np.array(slots[: self.tape.inputs], dtype=object)
-        arguments = Structure(list, (), self.signature.arguments).unflatten(inputs)
         return arguments, dict(zip(slots, found))
 
-    def again(self, y: Any, arguments: Sequence[Any]) -> Program:
-        """The program of y, a result of the same arguments."""
-        engine = "auto" if self.engine == numba_engine.NAME else self.engine
-        stands_for = tidied(topological(node(identity, tuple(tree_leaves(y)), None, 0.0, 0)))
+    def again(
+        self, y: Any, arguments: Sequence[Any], signature: Signature | None = None
+    ) -> Program:
+        """The program of y, a result of the same arguments, or of those of another signature."""
+        backend = "auto" if self.backend == numba_engine.NAME else self.backend
+        stands_for = tidied(order_of(tree_leaves(y)))
         y = tree_map(stands_for.__getitem__, y)
-        inputs, s = [tree_leaves(x) for x in arguments], self.signature
-        return Program(y, inputs, s.arguments, s.names, engine)
+        inputs, s = [tree_leaves(x) for x in arguments], signature or self.signature
+        return Program(y, inputs, s.arguments, s.names, backend)
 
-    def listing(self, *inputs: Any) -> Listing:
+    def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
 
-        It prints as text; `.html()` and `.latex()` write it for pages and papers.
+        With `mode="forward"` each line stands beside its tangent, Σ local × tangent of the operand.
+        `tangents`, one for each argument, say how fast the inputs move; without them the first
+        input moves at speed 1 and no other. It prints as text; `.html()` and `.latex()` write it
+        for pages and papers.
 
-        >>> print(record(lambda w, x: (w * x).tanh(), 1.0, 1.0).listing())
+        >>> program = record(lambda w, x: (w * x).tanh(), 1.0, 1.0)
+        >>> print(program.listing())
            forward ↓           backward ↑
            w                6  dw = dv_1·x
            x                5  dx = dv_1·w
@@ -207,17 +384,39 @@ class Program:
         2  v_2 = tanh(v_1)  3  dv_2 = 1
         <BLANKLINE>
         tanh_slope: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
+        >>> print(program.listing(2.0, 0.5, mode="forward"))
+        seeds: dw = 1, all others 0
+           primal ↓                 tangent ↓
+           w                2       dw                           1
+           x                0.5     dx                           0
+        1  v_1 = w·x        1       dv_1 = dw·x + dx·w           0.5
+        2  v_2 = tanh(v_1)  0.7616  dv_2 = dv_1·tanh_slope(v_1)  0.21
+        <BLANKLINE>
+        tanh_slope: 1 − tanh² x as 4 e / (1 + e)² with e = exp(−2 |x|)
         """
-        if not inputs:
-            return Listing(self.tape)
-        row = self.signature.row(inputs)
-        explain_failure(self.tape, row)
-        return Listing(self.tape, row.tolist())
+        row = self.signature.row(inputs) if inputs else None
+        if row is not None:
+            explain_failure(self.tape, row)
+        if tangents is None:
+            return Listing(self.tape, None if row is None else row.tolist(), mode)
+        if row is None or direction(mode) != "forward":
+            raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
+        if not isinstance(tangents, list | tuple):
+            raise ArgumentError(
+                "tangents is a tuple with an entry for each argument, like (1.0,), got "
+                f"{tangents!r:.60}"
+            )
+        return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
 
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
 
         It defines `value` and `value_and_grad`, which take the arguments of the function.
+
+        >>> space = {}
+        >>> exec(record(lambda w, x: w * x, 1.0, 1.0).source(), space)
+        >>> space["value"](2.0, 3.0)
+        6.0
         """
         return Module(self.tape, self.signature, language).text()
 
@@ -227,5 +426,5 @@ class Program:
         if key not in self.plans:
             with self.lock:
                 if key not in self.plans:
-                    self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.engine)
+                    self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.backend)
         return self.plans[key]

@@ -18,18 +18,18 @@ from microgrid.program.tape import Floats, Ints, Tape
 ENGINES: dict[str, Any] = {e.NAME: e for e in (numba_engine, numpy_engine)}
 
 
-def chosen(engine: str, tape: Tape) -> str:
-    """The name of the engine that can run a tape."""
-    if engine not in (*ENGINES, "auto"):
-        raise GraphError(f"there is no engine {engine!r}: {', '.join(ENGINES)} or auto")
-    if engine == numpy_engine.NAME:
-        return engine
+def chosen(backend: str, tape: Tape) -> str:
+    """The name of the backend that can run a tape."""
+    if backend not in (*ENGINES, "auto"):
+        raise GraphError(f"there is no backend {backend!r}: {', '.join(ENGINES)} or auto")
+    if backend == numpy_engine.NAME:
+        return backend
     here, others = find_spec("numba") is not None, numba_engine.not_compiled(tape.ops)
     if here and not others:
         return numba_engine.NAME
-    if engine == numba_engine.NAME:
+    if backend == numba_engine.NAME:
         why = f"{others[0].name} is not compiled" if here else "pip install numba, the extra `fast`"
-        raise GraphError(f"the engine numba cannot run this program: {why}")
+        raise GraphError(f"the backend numba cannot run this program: {why}")
     return numpy_engine.NAME
 
 
@@ -44,9 +44,9 @@ class Workspace(threading.local):
 class Runner:
     """Runs a plan, for many threads at a time."""
 
-    def __init__(self, tape: Tape, plan: Plan, engine: str) -> None:
+    def __init__(self, tape: Tape, plan: Plan, backend: str) -> None:
         self.tape, self.plan = tape, plan
-        self.engine = ENGINES[engine].Engine(plan)
+        self.engine = ENGINES[backend].Engine(plan)
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
         self.sums, self.gradients = span(plan.sums), [span(places) for places in plan.gradients]
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
+from microgrid.engine.trees import tree_map
+from microgrid.engine.value import Constant, Value
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Floats
 
@@ -42,11 +44,33 @@ class Signature:
             structure.flatten_into(rows, x, name)
         return rows[0] if len(rows) == 1 else np.concatenate([np.zeros(0), *rows])
 
-    def wanted(self, argnums: Argnums) -> tuple[int, ...]:
+    def nodes(self, inputs: Sequence[Any]) -> list[Value]:
+        """All inputs as one row of nodes, a Constant for each plain number."""
+        found: list[Any] = []
+
+        def place(x: Any) -> float:
+            found.append(x)
+            return len(found) - 1.0
+
+        row = self.row(tree_map(place, list(inputs)))
+        leaves = [found[int(i)] for i in row.tolist()]
+        return [x if isinstance(x, Value) else Constant(x) for x in leaves]
+
+    def unflatten(self, row: Sequence[Any]) -> list[Any]:
+        """The arguments, from a row of the nodes of all."""
+        arguments: list[Any] = Structure(list, (), self.arguments).unflatten(
+            np.array([*row, None], dtype=object)[:-1]
+        )
+        return arguments
+
+    def extended(self, arguments: Sequence[Structure], names: Sequence[str]) -> Signature:
+        """The signature with some arguments more."""
+        return Signature((*self.arguments, *arguments), (*self.names, *names), self.result)
+
+    def places(self, argnums: Argnums) -> tuple[int, ...]:
         """The arguments that are asked for, counted from 0.
 
-        GraphError unless the result is one number and argnums are ints, ArgumentError if there is
-        no such argument.
+        GraphError unless argnums are ints, ArgumentError if there is no such argument.
         """
         count, several = len(self.names), argnums if isinstance(argnums, Sequence) else [argnums]
         try:
@@ -56,12 +80,17 @@ class Signature:
         for k in found:
             if not -count <= k < count:
                 raise ArgumentError(f"argnums {k}: the program has {count} arguments")
+        return tuple([k % count for k in found])
+
+    def wanted(self, argnums: Argnums) -> tuple[int, ...]:
+        """The same; GraphError unless the result is one number, which has a gradient."""
+        found = self.places(argnums)
         if self.result.size != 1:
             raise GraphError(
                 f"the function returned {self.result}, not one number: there is no gradient of "
-                "several; return their sum"
+                "several; return their sum, or see jacobian and vjp"
             )
-        return tuple([k % count for k in found])
+        return found
 
 
 def as_asked(gradients: Sequence[Any], argnums: Argnums) -> Any:

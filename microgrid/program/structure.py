@@ -1,43 +1,70 @@
-"""Numbers, nested lists and arrays as one flat row, and back."""
+"""Numbers in any structure as one flat row, and back: lists, tuples, dicts, arrays, models."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable
-from microgrid.engine.errors import RangeError, ShapeError
+from microgrid.engine.calculus import Variable, is_computed, scalar
+from microgrid.engine.errors import NumberError, RangeError, ShapeError, shown
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
+from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value, peek
 from microgrid.program.tape import Floats
-from microgrid.views.wording import subscripted
+from microgrid.views.wording import printable, subscripted
 
 FLOAT = np.dtype(float)
+op_of = attrgetter("op")
 
 
 @dataclass(frozen=True)
 class Structure:
-    """How an argument or a result is built: one number, an array, or a list of such."""
+    """How an argument or a result is built: one number, an array, or a list or dict of such."""
 
-    kind: type  # float, np.ndarray, list or tuple
+    kind: type  # float, np.ndarray, dict, list or a kind of tuple
     shape: tuple[int, ...] = ()  # of an array
-    parts: tuple[Structure, ...] = ()  # of a list
+    parts: tuple[Structure, ...] = ()  # of all others
+    keys: tuple[Any, ...] = ()  # of a dict
 
     @cached_property
     def size(self) -> int:
         """How many numbers it holds."""
-        listed = issubclass(self.kind, list | tuple)
-        return sum([part.size for part in self.parts]) if listed else math.prod(self.shape)
+        alone = self.kind in (float, np.ndarray)
+        return math.prod(self.shape) if alone else sum([part.size for part in self.parts])
 
     @cached_property
     def is_vector(self) -> bool:
         """Whether it is a list of plain numbers."""
-        return self.kind is not np.ndarray and all(part.kind is float for part in self.parts)
+        alone = self.kind in (np.ndarray, dict)
+        return not alone and all(part.kind is float for part in self.parts)
+
+    @cached_property
+    def places(self) -> Sequence[Any]:
+        """Where the parts stand: the keys of a dict, else 0, 1, …"""
+        return self.keys if self.kind is dict else range(len(self.parts))
+
+    @cached_property
+    def common_shape(self) -> tuple[int, ...] | None:
+        """The shape, if lists of it could be an array; None where they could not."""
+        if self.kind in (float, np.ndarray):
+            return self.shape
+        inner = [part.common_shape for part in self.parts]
+        if self.kind is dict or None in inner or len({*inner}) > 1:
+            return None
+        return (len(self.parts), *(inner[0] or () if inner else ()))
+
+    @cached_property
+    def has_one_axis(self) -> bool:
+        """Whether a batch of it is one array, and not arrays under names or of several shapes."""
+        named = hasattr(self.kind, "_fields") or not all(part.has_one_axis for part in self.parts)
+        return self.common_shape is not None and not named
 
     def is_already(self, x: Any) -> bool:
         """Whether x is an array of floats of this shape."""
@@ -61,26 +88,38 @@ class Structure:
             if shape_of(x, name) != self.shape:
                 raise self.misfit(x, name)
             rows.append(matrix_of(x, name).ravel())
-        elif not isinstance(x, list | tuple | np.ndarray) or len(x) != len(self.parts):
+        elif not self.is_alike(x, list | tuple | np.ndarray):
             raise self.misfit(x, name)
         elif self.is_vector and not any(hasattr(y, "__len__") for y in x):
             rows.append(matrix_of(x, name).ravel())
         else:
-            for i, part in enumerate(self.parts):
-                y = x[i]
+            for place, part in zip(self.places, self.parts):
+                y = x[place]
                 if part.is_already(y):  # written out: a loop of training waits for it
                     rows.append(y.ravel())
                 else:
-                    part.flatten_into(rows, y, f"{name}[{i}]")
+                    part.flatten_into(rows, y, f"{name}[{place!r}]")
+
+    def is_alike(self, x: Any, listed: Any = list | tuple) -> bool:
+        """Whether x has the keys of this dict, or is a list of as many parts."""
+        if self.kind is dict:
+            return isinstance(x, Mapping) and x.keys() == dict.fromkeys(self.keys).keys()
+        return isinstance(x, listed) and len(x) == len(self.parts)
 
     def misfit(self, x: Any, name: str) -> ShapeError:
+        """The error for what has another structure: what is taken, what came."""
         takes = {float: "one number", np.ndarray: f"shape {self.shape}"}.get(self.kind, self)
+        said = f"{name}: the program takes {takes}"
+        if isinstance(x, Mapping) and self.kind is dict:
+            missing = [f"without {key!r}" for key in self.keys if key not in x]
+            foreign = [f"with {key!r}" for key in x if key not in self.keys]
+            return ShapeError(f"{said}, got one {', '.join([*missing, *foreign])}")
         try:
             shape = np.shape(x)
             got = f"{type(x).__name__} of shape {shape}" if shape else repr(x)
         except ValueError:
             got = f"ragged lists {x!r}"
-        return ShapeError(f"{name}: the program takes {takes}, got {got}")
+        return ShapeError(f"{said}, got {got}")
 
     def unflatten(self, row: Any) -> Any:
         """The floats or nodes of a row in this structure; its arrays are views of the row.
@@ -97,42 +136,96 @@ class Structure:
             end = begin + part.size
             found.append(part.unflatten(row[begin:end] if single else row[:, begin:end]))
             begin = end
-        return getattr(self.kind, "_make", self.kind)(found)  # also of a named tuple
+        return self.build(found)
+
+    def build(self, parts: Sequence[Any]) -> Any:
+        """The dict, list or (named) tuple of these parts."""
+        if self.kind is dict:
+            return dict(zip(self.keys, parts))
+        return getattr(self.kind, "_make", self.kind)(parts)
+
+    def batch_into(self, found: list[tuple[str, Floats]], x: Any, axis: int, name: str) -> None:
+        """Add each array of a batch by its name, as a matrix with a row for each sample.
+
+        The samples are along this axis of the one array, or of each array under a name.
+        """
+        shape = self.common_shape
+        of_rows = hasattr(self.kind, "_fields") and not hasattr(x, "_fields") and shape is not None
+        if not self.has_one_axis and self.is_alike(x) and not of_rows:
+            for place, part in zip(self.places, self.parts):
+                part.batch_into(found, x[place], axis, f"{name}[{place!r}]")
+            return
+        if shape is None:
+            raise self.misfit(x, name)
+        array = x if type(x) is np.ndarray and x.dtype == float else matrix_of(x, name)
+        moved = np.moveaxis(array, axis, 0) if axis and array.ndim == len(shape) + 1 else array
+        if moved.ndim != len(shape) + 1 or moved.shape[1:] != shape:
+            raise ShapeError(
+                f"{name}: each sample has shape {shape}, with the batch along axis {axis}; "
+                f"got shape {array.shape}"
+            )
+        found.append((name, moved.reshape(len(moved), self.size)))
+
+    def columns(self, x: Any, axis: int, name: str) -> Floats:
+        """A batch as one matrix with a row for each sample."""
+        found: list[tuple[str, Floats]] = []
+        self.batch_into(found, x, axis, name)
+        return np.concatenate([matrix for _, matrix in found], axis=1)
+
+    def batch_of(self, matrix: Floats, axis: int) -> Any:
+        """The arrays of a batch in this structure, from its `columns`."""
+        if self.has_one_axis:
+            array = matrix.reshape(len(matrix), *(self.common_shape or ()))
+            return np.moveaxis(array, 0, axis) if axis else array
+        ends = np.cumsum([part.size for part in self.parts])
+        columns = np.split(matrix, ends[:-1], axis=1)
+        return self.build([part.batch_of(x, axis) for part, x in zip(self.parts, columns)])
+
+    def arrays(self, name: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The arrays that a batch consists of: their names, and their shapes for one sample."""
+        if self.has_one_axis:
+            yield name, self.common_shape or ()
+        else:
+            for place, part in zip(self.places, self.parts):
+                yield from part.arrays(f"{name}[{place!r}]")
 
     def regular_shape(self, name: str) -> tuple[int, ...]:
-        """The shape, if lists could be an array; ShapeError if not."""
-        if self.kind in (float, np.ndarray):
-            return self.shape
-        inner = {part.regular_shape(name) for part in self.parts}
-        if len(inner) > 1:
-            raise ShapeError(f"{name}: ragged lists have no batch axis; use an array")
-        return (len(self.parts), *(inner.pop() if inner else ()))
+        """The shape of a sample that is one array; ShapeError where it is none."""
+        if self.common_shape is None:
+            raise ShapeError(f"{name} is {self}, which has no one batch axis: use an array")
+        return self.common_shape
 
     def __str__(self) -> str:
         if self.kind is float:
             return "a number"
         if self.kind is np.ndarray:
             return f"an array of shape {self.shape}"
-        return f"a {self.kind.__name__} of {len(self.parts)}"
+        held = ", ".join(map(repr, self.keys)) or "nothing"
+        return f"a {self.kind.__name__} of {held if self.kind is dict else len(self.parts)}"
 
 
 def structure_of(x: Any) -> Structure:
-    """The structure of numbers or Values."""
-    if isinstance(x, list | tuple):
-        return Structure(type(x), (), tuple(map(structure_of, x)))
-    if np.shape(x) == () or isinstance(x, Value):
+    """The structure of numbers or Values; a model is one row of its parameters."""
+    whole = branch(x)
+    if whole is None:
         return Structure(float)
-    return Structure(np.ndarray, np.shape(x))
-
-
-def is_model(x: Any) -> bool:
-    """Whether x is made of parameters, like a Module of `nn`."""
-    return hasattr(x, "with_parameters")
+    if whole.flat:
+        return Structure(np.ndarray, (len(whole.parts),) if whole.is_model else np.shape(x))
+    parts = tuple(map(structure_of, whole.parts))
+    if isinstance(x, list | tuple):
+        return Structure(type(x), (), parts)
+    return Structure(dict, (), parts, tuple(whole.keys))
 
 
 def without_model(x: Any) -> Any:
     """The numbers of a model's parameters as one row; all else as it is."""
-    return np.array([*map(peek, x.parameters())], dtype=float) if is_model(x) else x
+    if not is_model(x):
+        return x
+    parameters = x.parameters()
+    leaves = {*map(type, parameters)} <= {Value} and {*map(op_of, parameters)} <= {None}
+    if not leaves and any(map(is_computed, parameters)):
+        raise NumberError("a program takes the numbers of a model, whose parameters are results")
+    return np.array([*map(peek, parameters)], dtype=float)
 
 
 def shape_of(x: Any, name: str) -> tuple[int, ...]:
@@ -157,30 +250,92 @@ def matrix_of(x: Any, name: str) -> Floats:
         raise RangeError(f"{name}: a number beyond the floats, in which a program runs") from None
 
 
-def new_leaves(x: Any, name: str) -> tuple[Any, list[Value]]:
-    """New leaves in the structure of numbers or Values, named like the entries of a matrix.
+def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, list[Value]]]:
+    """New leaves in the structure of each argument, named like the entries of a matrix; and a row.
 
-    A model is copied, with leaves that have the names of its parameters.
+    What stands under a key is named by it: {"w": [1.0, 2.0]} has w_1 and w_2, with the name of the
+    argument before it where another has such a key. A model is copied, with leaves that have the
+    names of its parameters.
     """
-    if is_model(x):
-        nodes, leaves = new_leaves(np.array(x.parameters(), dtype=object), name)
-        return x.with_parameters(nodes), leaves
-    entries = list(indexed(x, ()))
-    comma = "," if max([i for index, _ in entries for i in index], default=0) > 8 else ""
-    leaves = [new_leaf(y, subscripted(name, index, comma)) for index, y in entries]
-    return structure_of(x).unflatten(np.array(leaves, dtype=object)), leaves
+    places = [[*entries(x)] for x in examples]
+    stems = [{words or name for words, _ in each} for each, name in zip(places, names)]
+    uses = Counter([stem for each in stems for stem in each])
+    made = []
+    for x, name, each in zip(examples, names, places):
+        comma = "," if max([i for _, index in each for i in index], default=0) > 8 else ""
+        labels = []
+        for words, index in each:
+            alone = words and uses[words] == 1 and not words[0].isdigit()
+            stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
+            labels.append(subscripted(stem, index, comma))
+        try:
+            leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), labels)]
+        except NumberError:  # told by its path, not by its label
+            structure_of(x).flatten(tree_map(plain_number, x), name)
+            raise
+        made.append((tree_map(partial(following, iter(leaves)), x), leaves))
+    return made
 
 
-def indexed(x: Any, index: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Every entry with its indices."""
-    if isinstance(x, list | tuple):
-        for i, y in enumerate(x):
-            yield from indexed(y, (*index, i))
-    elif not isinstance(x, Value) and np.shape(x):
-        for inner, y in np.ndenumerate(refuse_foreign(x)):
-            yield (*index, *inner), y
-    else:
-        yield index, x
+def outputs_of(y: Any) -> list[Value]:
+    """The nodes that a function returned; NumberError, which tells the place, for what is none."""
+    leaves, found = tree_leaves(y), []
+    for i, v in enumerate(leaves):
+        try:
+            found.append(scalar(v))
+        except NumberError as error:
+            if branch(y) is None:
+                raise
+            place = list(paths(y, "the result"))[i]
+            raise NumberError(f"{place} is {shown(v)}, not one number: {error}") from None
+    return found
+
+
+def paths(x: Any, name: str) -> Iterator[str]:
+    """Where each number of a structure stands, like params['w'][2]."""
+    whole = branch(x)
+    if whole is None:
+        yield name
+        return
+    for key, part in zip(whole.keys, whole.parts):
+        inner = f"{name}[{key!r}]"
+        yield from [inner] if whole.flat else paths(part, inner)
+
+
+def arrayed(x: Any) -> Any:
+    """What NumPy alone knows as an array, like a range, as one; all else as it is."""
+    alone = branch(x) is None and not isinstance(x, Value)
+    return np.asarray(x) if alone and shape_of(x, "x") else x
+
+
+def plain_number(x: Any) -> Any:
+    """The number of a Value; all else as it is."""
+    return peek(x) if isinstance(x, Value) else x
+
+
+def following(row: Iterator[Value], _: Any) -> Value:
+    return next(row)
+
+
+def entries(x: Any, words: str = "", index: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """For each number the keys that lead to it, as words, and its indices behind them.
+
+    >>> list(entries({"layers": [{"w": [5.0, 6.0]}]}))
+    [('layers0.w', (0,)), ('layers0.w', (1,))]
+    """
+    whole = branch(x)
+    if whole is None:
+        yield words, index
+        return
+    keys = getattr(x, "_fields", whole.keys)
+    for key, part in zip(keys, whole.parts):
+        if whole.flat:
+            yield words, (*index, *(key if isinstance(key, tuple) else (key,)))
+        elif isinstance(x, Mapping) or hasattr(x, "_fields"):
+            before = words + "".join(map(str, index))
+            yield from entries(part, f"{before}.{printable(str(key))}".lstrip("."))
+        else:
+            yield from entries(part, words, (*index, key))
 
 
 def new_leaf(x: Any, label: str) -> Value:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import GraphError, MicrogridError, RangeError, describe, stale
-from microgrid.engine.value import Constant, Op, Value, node
+from microgrid.engine.value import Constant, Op, Value, apply, node
 from microgrid.program.tracing import is_plain
 from microgrid.views.wording import subscripted
 
@@ -27,7 +27,25 @@ SEVERAL = (1 << BITS) - 1  # as the second: the first is the number of a tuple o
 
 
 class FrozenError(MicrogridError, ValueError):
-    """A number that may change would be fixed for ever in a recorded program."""
+    """A number that may change would be fixed for ever in a recorded program.
+
+    A recorded function reads a Value that is none of its arguments. The program would hold the
+    number that it has now, and a later `w.data = …`, or an optimizer's step, would not reach it.
+
+    - What changes, or needs a gradient, is an argument: a number, an array, a model of `nn`.
+    - What stays is written as a plain number: `2.0`, `w.data`.
+
+    >>> import microgrid as mg
+    >>> w = mg.Value(3.0, "w")
+    >>> mg.record(lambda x: w * x, 1.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.program.tape.FrozenError: the leaf w = 3.0 is not among the inputs, ...
+    >>> mg.record(lambda w, x: w * x, 1.0, 1.0)(3.0, 2.0)
+    6.0
+    """
+
+    explained = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +132,13 @@ class Tape:
         for slot, name in self.names().items():
             found[slot]._label = name
         return found
+
+    def applied(self, inputs: Sequence[Value]) -> list[Value]:
+        """The outputs as nodes that are made of these inputs."""
+        found = [*inputs, *map(Constant, self.constants.tolist())]
+        for line, code in enumerate(self.code.tolist()):
+            found.append(apply(self.ops[code], *[found[s] for s in self.operands(line)]))
+        return [found[s] for s in self.outputs.tolist()]
 
 
 def tape_of(

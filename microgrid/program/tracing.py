@@ -23,7 +23,26 @@ LIBRARIES = tuple(
 
 
 class BranchError(MicrogridError, RuntimeError):
-    """A function that is recorded looks at a number: other numbers might take another way."""
+    """A function that is recorded looks at a number: other numbers might take another way.
+
+    A program is a flat list of operations. Where the function asks a number (`if x > 0`, `while`,
+    `x.data`, `sorted`, `range(n)`), the answer would be recorded for ever, and the program would be
+    silently wrong for other numbers. The message has the line that asks.
+
+    - A choice between two values is an operation: `where`, `maximum`, `minimum`, `relu`, `clip`.
+    - What decides how often a loop runs is no input: `record(lambda x: power(x, 3), x)`.
+    - A graph as it is, with the way that it took: `Program.of(root, inputs)`.
+
+    >>> import microgrid as mg
+    >>> mg.record(lambda x: x if x > 0 else -x, 1.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.program.tracing.BranchError: <lambda> looks at a number ...
+    >>> mg.record(lambda x: mg.maximum(x, -x), 1.0)(-3.0)
+    3.0
+    """
+
+    explained = True
 
 
 @contextmanager

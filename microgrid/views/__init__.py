@@ -1,7 +1,8 @@
 """A graph for the eye: as a table, a picture, a film and a formula; and text read as a graph.
 
-Read explanation.py first (every += of a backward pass), then notation.py (the one writer of
-formulas) with formula.py (LaTeX), drawing.py with dot_labels.py, picture.py and blocks.py (large
-graphs), storyboard.py, stepper.py and svg.py (frame by frame), expression.py and numerals.py (text
-→ graph, text → number). wording.py, tables.py and files.py serve them.
+Read explanation.py first (every += of a pass) with modes.py (backward and forward), then
+notation.py (the one writer of formulas) with formula.py (LaTeX), drawing.py with dot_labels.py,
+tints.py (which wires matter), picture.py and blocks.py (large graphs), storyboard.py, stepper.py
+and svg.py (frame by frame), expression.py and numerals.py (text → graph, text → number).
+wording.py, tables.py and files.py serve them.
 """

@@ -16,7 +16,7 @@ from microgrid.engine.numeric import largest
 from microgrid.engine.value import Constant, Value, peek_grad
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, INK, RED, decimals, plural, split, unique
+from microgrid.views.wording import GREEN, RED, decimals, plural, split, unique
 
 MOST_BLOCKS = 40  # more boxes than that say no more than gates do
 MOST_BANDS = 5
@@ -178,8 +178,7 @@ def draw_blocks(
     picture.put("out", "name", end(order[-1].label, "left"))
     picture.join(f"out{ids[blocks[order[-1]]]}:line:e", "out", "e_out")
     counts = f"{plural(len(blocks), 'gate')} in {plural(len(ids), 'block')}"
-    said = f"{counts}{way}; level='gates' shows them all"
-    picture.attr(label=said, labelloc="b", fontname="Arial", fontsize="11", fontcolor=INK)
+    picture.caption(f"{counts}{way}; level='gates' shows them all")
 
 
 def bundles(users: dict[Value, set[int]]) -> dict[tuple[str, tuple[int, ...]], list[Value]]:

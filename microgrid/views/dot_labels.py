@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.views.wording import INK, NOTE, decimals, printable, split
+from microgrid.views.tints import PLAIN, Look
+from microgrid.views.wording import NOTE, decimals, printable, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
@@ -30,23 +31,27 @@ def inked(color: str, words: str, *later: str) -> Text:
     return Text(colored(color, words), max((words, *later), key=extent))
 
 
-def wire(name: str, value: Text | None, gradient: Text | None, note: str = "") -> str:
+def wire(
+    name: str, value: Text | None, *below: Text | None, note: str = "", look: Look = PLAIN
+) -> str:
     """Value over line over gradient; an inner wire that has a name shows it before the value.
 
-    A note stands beneath the gradient. None is an empty box: its size tells nothing of a number.
+    More than a gradient may stand below, and last a note. None is an empty box: its size tells
+    nothing of a number.
     """
     before, prefix = (f"{name} = ", f"{name_html(name, 12)} = ") if name else ("", "")
     room = extent(before) if name and value is None else 0
     above = room + BOX if value is None else extent(before + value.widest)
-    below = room + BOX if gradient is None else extent(gradient.widest)
-    width = max(40, above, below, extent(note))
+    widths = [room + BOX if x is None else extent(x.widest) for x in below]
+    width = max(40, above, *widths, extent(note))
     cell = '<td colspan="3" height="18">{}</td>'.format
     # Edges join the line, port `line`, 2 points from its ends: dot ends them 1 point short of it.
-    line = f'<td bgcolor="{INK}" cellpadding="0" height="1" width="{{}}"{{}}></td>'.format
+    style = f'bgcolor="{look.color}" cellpadding="0" height="{look.width}"'
+    line = f'<td {style} width="{{}}"{{}}></td>'.format
     return table(
         cell(box(prefix, room) if value is None else prefix + value.html),
         line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
-        cell(box("", room) if gradient is None else gradient.html),
+        *[cell(box("", room) if x is None else x.html) for x in below],
         *[cell(colored(NOTE, text(note)))] * bool(note),
     )
 
@@ -68,11 +73,12 @@ def gate(words: str) -> dict[str, str]:
     return {"shape": "box", "style": "rounded,filled", **size, **look}
 
 
-def end(label: str, side: str) -> str:
+def end(label: str, side: str, color: str = "") -> str:
     """A name where a wire begins or ends, aligned to the wire."""
     if not label:  # dot does not draw the arrow back to the number
         return table('<td width="2" height="2"></td>')
     look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
+    look += f' bgcolor="{color}"' * bool(color)
     return table(f"<td {look}>{name_html(label)}</td>")
 
 

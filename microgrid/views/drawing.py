@@ -10,50 +10,78 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 
+from microgrid.engine.errors import ParameterError
+from microgrid.engine.forward import push_forward
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import LabelError
+from microgrid.engine.numeric import like
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
-from microgrid.views.notation import NO_NAMES, caption
+from microgrid.views.modes import Seeds, seeded
+from microgrid.views.notation import NO_NAMES, called, caption
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, RED, decimals
+from microgrid.views.tints import PLAIN, Look, Tints
+from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, signed
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
 
 
+@renamed(digits="decimals", engine="layout")
 def draw(
-    root: Value, digits: int = 2, engine: str | None = None, prefix: str = "", *,
+    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
     notes: Mapping[Value, str] = NO_NAMES,
     blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
+    seeds: Seeds | None = None, color_by: str | None = None,
 ) -> Picture:  # fmt: skip
     """The picture of root's graph, which shows itself in a notebook; changes no node.
 
     Gradients appear after a backward pass; before it, the layout is the same. The small
-    red numbers at a fork are the shares that its branches sent back in the last pass. `digits` are
-    the decimals shown; `engine` is a layout program (see `lay_out`); `prefix` begins every id of
-    the SVG, so that several can stand on one page.
+    red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
+    how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
+    path, or "pygraphviz"; `prefix` begins every id of the SVG, so that several can stand on one
+    page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
+    that is not there.
 
-    `level="gates"` shows every gate, `level="blocks"` groups them (see `group_gates`: `scope` names
+    `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
     of a leaf gets its own copy with its own share, each labelled inner node gets a box around what
     it is computed from, and a table sums up the shares; blocks always share their leaves.
     `notes` are words that some nodes have beneath their gradients, where gates are shown.
     `blank_values` and `blank_gradients` are nodes with an empty box to write into instead of the
     number: such a picture shows gates, and no share or sum that tells what is left blank.
+
+    `seeds={x: 1}` adds the tangents of forward mode, in blue: how fast each node moves as x moves
+    at the rate 1. `color_by="share"` tints and thickens each wire by its share of the result,
+    |value × gradient|, beside the largest: what goes into a sum has the shares that it adds, and a
+    factor has that of the product. At a fork each branch has its own part. `color_by="gradient"`
+    leaves the value out: how much a wire could do, not how much it does. Both need no backward
+    pass, and gates to be shown. ParameterError for other measures, and for nodes outside the graph.
+
+    >>> x, w = Value(2.0, "x"), Value(3.0, "w")
+    >>> picture = draw(w * x)
+    >>> "label" in picture.source
+    True
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
-    picture, order = Picture(engine, prefix), topological(root)
-    numbers = Numbers(order, digits, blank_values, blank_gradients)
-    blanks = numbers.blank_values | numbers.blank_gradients
+    digits, max_gates = whole("decimals", decimals, 0), whole("max_gates", max_gates, 0)
+    picture, order = Picture(layout, prefix), topological(root)
+    numbers = Numbers(order, digits, blank_values, blank_gradients, seeds, color_by)
+    blanks, asked = numbers.blank_values | numbers.blank_gradients, seeds is not None or color_by
     if blanks and level == "blocks":
         raise LabelError("level 'blocks': only a picture of gates has blanks to fill in")
+    if asked and (blanks or level == "blocks"):
+        said = "blanks" if blanks else "level 'blocks'"
+        raise ParameterError(f"{said}: seeds and color_by need every gate with its numbers")
     gates = sum(v.op is not None for v in order)
-    if root.op and (level == "blocks" or (level is None and gates > max_gates and not blanks)):
+    folded = level is None and gates > max_gates and not (blanks or asked)
+    if root.op and (level == "blocks" or folded):
         draw_blocks(picture, order, numbers.expected, digits)
     else:
         draw_gates(picture, order, numbers, share_leaves, notes)
@@ -70,10 +98,15 @@ class Numbers:
     def __init__(
         self, order: list[Value], digits: int,
         blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
+        seeds: Seeds | None = None, color_by: str | None = None,
     ) -> None:  # fmt: skip
         self.order, self.digits = order, digits
         self.blank_values, self.blank_gradients = {*blank_values}, {*blank_gradients}
         self.shares: dict[Value, list[Share]] = {}
+        self.uses = Counter(p for v in order for p in v.parents)
+        self.seeds = {} if seeds is None else seeded(order, seeds)
+        self.tangents = push_forward(order, self.seeds) if self.seeds else {}
+        self.tints = None if color_by is None else Tints(order, color_by, self.sent)
 
     @cached_property
     def expected(self) -> dict[Value, Number]:
@@ -90,10 +123,35 @@ class Numbers:
         passed = self.passed(peek_grad(v), self.expected.get(v, 0))
         return None if v in self.blank_gradients else passed
 
+    def tangent(self, v: Value) -> list[Text]:
+        """The tangent, where there are seeds."""
+        if not self.seeds:
+            return []
+        return [inked(BLUE, decimals(self.tangents.get(v, like(v, 0)), self.digits))]
+
+    @property
+    def legend(self) -> str:
+        """What a reader cannot know of the colours: where tangents begin, what tints measure."""
+        red = ", red: gradients" * (peek_grad(self.order[-1]) is not None)
+        moves = [f"{called(v)} moves at {decimals(t, self.digits)}" for v, t in self.seeds.items()]
+        lines = [f"green: values, blue: tangents{red}; {listed(moves)}"] * bool(moves)
+        if self.tints is not None:
+            most = decimals(self.tints.top, self.digits)
+            lines.append(f"thick: {self.tints.formula}, at most {most}; grey: 0")
+        return signed("; ".join(lines))
+
+    def look(self, v: Value, k: int | None = None) -> Look:
+        """The look of the wire that carries v, or of the branch from operand k to gate v."""
+        return PLAIN if self.tints is None else self.tints.look(v, k)
+
     def share(self, v: Value, k: int) -> Text:
         """What gate v sent back to its operand k."""
         sent, expected = self.sent(v)[k]
         return self.passed(None if v.parents[k] in self.blank_gradients else sent, expected)
+
+    def at_branch(self, v: Value, k: int) -> Text | None:
+        """The number at the wire from operand k to gate v, if there is one: a share at a fork."""
+        return self.share(v, k) if self.uses[v.parents[k]] > 1 else None
 
     def sent(self, v: Value) -> list[Share]:
         """What gate v sent back to each operand."""
@@ -127,7 +185,7 @@ def draw_gates(
     """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
     root, blank = order[-1], numbers.blank_values | numbers.blank_gradients
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
-    uses = Counter(p for v in order for p in v.parents)
+    uses = numbers.uses
     # The shares of the copies of each leaf that is repeated, and the copies farthest to the left.
     sums = {v: list[Share]() for v in index if not (share_leaves or v.op) and uses[v] > 1}
     leftmost = list[str]()
@@ -137,27 +195,32 @@ def draw_gates(
     for v, i in index.items():
         if v not in sums:
             name = v.label if v.op and v is not root else ""
-            label = wire(name, numbers.value(v), numbers.gradient(v), notes.get(v, ""))
-            put_wire(picture, str(i), v, label)
+            texts = numbers.value(v), *numbers.tangent(v), numbers.gradient(v)
+            label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
+            put_wire(picture, str(i), v, label, numbers.look(v))
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
         crossing = len(operands) == 2 and (any(uses[p] > 1 for _, p in operands) or bool(sums))
         for k, p in operands:
-            tail, label = str(index[p]), ""
+            tail, label, look = str(index[p]), "", numbers.look(v, k)
             if p in sums:
                 tail = f"{index[p]}-{i}-{k}"
                 sums[p].append(numbers.sent(v)[k])
                 share = None if p in numbers.blank_gradients else numbers.share(v, k)
-                put_wire(picture, tail, p, wire("", numbers.value(p), share))
+                texts = numbers.value(p), *numbers.tangent(p), share
+                put_wire(picture, tail, p, wire("", *texts, look=look), look)
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")
-            elif uses[p] > 1 and with_shares:
-                label = small(numbers.share(v, k))
+            elif with_shares and (share := numbers.at_branch(v, k)):
+                label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            picture.join(f"n{tail}:line:e", f"g{i}{port}", f"e{index[p]}_{i}_{k}", label)
+            edge = f"e{index[p]}_{i}_{k}"
+            picture.join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
     picture.put("out", "name", end(root.label if root.op else "", "left"))
-    picture.join(f"n{index[root]}:line:e", "out", "e_out")
+    picture.join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
+    if said := numbers.legend:
+        picture.caption(said)
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -171,10 +234,12 @@ def draw_gates(
             picture.join("sums", copy, f"e_sums{i}", style="invis")
 
 
-def put_wire(picture: Picture, i: str, v: Value, label: str) -> None:
+def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look) -> None:
     """The wire that carries v, behind the gate that made it or the name of a leaf."""
-    begin = {"ordering": "in", **gate(caption(v))} if v.op else {"label": end(v.label, "right")}
+    name = {"label": end(v.label, "right", look.ground)}
+    begin = {"ordering": "in", **gate(caption(v))} if v.op else name
     if v.op or v.label:
         picture.put(f"g{i}", "gate" if v.op else "name", **begin)
-        picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", arrowhead="none", weight="10")
+        style = {"arrowhead": "none", "weight": "10"} | look.edge
+        picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", **style)
     picture.put(f"n{i}", "wire", label)

@@ -1,4 +1,4 @@
-"""The backward pass as a table: one row for each `+=`."""
+"""A pass as a table, one row for each `+=`: the backward pass, or the tangents going forward."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import prod
-from typing import Any, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
-from microgrid.engine.errors import NumberError
+from microgrid.engine.errors import NumberError, ParameterError
+from microgrid.engine.forward import push_forward
 from microgrid.engine.numeric import like
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.formula import LATEX
+from microgrid.views.modes import Seeds, check_mode, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
@@ -32,6 +36,20 @@ class Row(NamedTuple):
     parent_node: Value
 
 
+class ForwardRow(NamedTuple):
+    """One `gate.tangent += local × tangent of an operand`, in the order of the forward pass."""
+
+    gate: str  # the operation, written with the names of its operands
+    value: Any  # what the operation computes
+    operand: str  # the node whose tangent goes in
+    local: Any  # ∂gate/∂operand
+    tangent: Any  # of the operand
+    share: Any  # local × tangent
+    total: Any  # the tangent of the gate so far
+    child_node: Value
+    parent_node: Value
+
+
 class Explanation(Table):
     """The rows of one backward pass; prints as a table, and shows as one in a notebook."""
 
@@ -44,13 +62,39 @@ class Explanation(Table):
     def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         words = [(r.gate, r.role, r.parent) for r in self.rows]
         if latex:
-            names = latex_names(self.names)
-            gates = {v: f"{names[v]} = {write(v, LATEX, names)}" for v in names if v.op}
+            names, gates = latex_gates(self.names)
             words = [
                 (gates[r.child_node], rf"\text{{{r.role}}}" * bool(r.role), names[r.parent_node])
                 for r in self.rows
             ]
         return [(*cells, *map(short, r[3:7])) for cells, r in zip(words, self.rows)]
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return [r[:7] for r in self.rows]
+
+
+class ForwardExplanation(Table):
+    """The rows of one forward pass: each gate's value, and beside it how its tangent adds up."""
+
+    head, left = ("gate", "from", "local", "tangent", "share", "total"), 2
+
+    def __init__(
+        self, root: Value, rows: Sequence[ForwardRow], names: dict[Value, str], start: str
+    ) -> None:
+        self.root, self.rows, self.names, self.start = root, rows, names, start
+
+    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        words = [(r.gate, r.operand) for r in self.rows]
+        if latex:
+            names, gates = latex_gates(self.names)
+            words = [(gates[r.child_node], names[r.parent_node]) for r in self.rows]
+        return [
+            (f"{gate} = {short(r.value)}", operand, *map(short, r[3:7]))
+            for (gate, operand), r in zip(words, self.rows)
+        ]
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return [(f"{r.gate} = {r.value}", r.operand, *r[3:7]) for r in self.rows]
 
 
 class Path(NamedTuple):
@@ -84,21 +128,41 @@ class Paths(Table):
         left_out = self.count - len(rows)
         return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
 
+    def records(self) -> list[tuple[Any, ...]]:
+        names = self.names
+        return [
+            (" → ".join([names[v] for v in nodes]), " · ".join(map(str, locals_)), product)
+            for nodes, locals_, product in self.paths
+        ]
+
 
 @overload
-def explain(root: Value, of: None = None, most: int = 20) -> Explanation: ...
+def explain(
+    root: Value, of: None = None, max_paths: int = 20, *,
+    mode: Literal["backward", "reverse"] = "backward", seeds: None = None,
+) -> Explanation: ...  # fmt: skip
 
 
 @overload
-def explain(root: Value, of: Value, most: int = 20) -> Paths: ...
+def explain(root: Value, of: Value, max_paths: int = 20) -> Paths: ...
 
 
-def explain(root: Value, of: Value | None = None, most: int = 20) -> Explanation | Paths:
+@overload
+def explain(
+    root: Value, *, mode: Literal["forward"], seeds: Seeds | None = None
+) -> ForwardExplanation: ...
+
+
+@renamed(most="max_paths")
+def explain(
+    root: Value, of: Value | None = None, max_paths: int = 20, *,
+    mode: str = "backward", seeds: Seeds | None = None,
+) -> Explanation | Paths | ForwardExplanation:  # fmt: skip
     """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
-    called n5, n6, … by their place in the topological order. Of the paths at most `most` are
-    listed, but all are counted and summed.
+    called n5, n6, … by their place in the topological order. Of the paths at most `max_paths`
+    are listed, but all are counted and summed.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))
@@ -112,15 +176,32 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Explanation
     x → n1              3                      3
     x → n1              3                      3
     sum over all paths                         6
+
+    `mode="forward"` shows the pass of tangents instead: how fast each node moves as the nodes in
+    `seeds` move at these rates, by default the first leaf with a label at the rate 1. Only
+    operands that move have a row.
+
+    >>> print(explain(x * x, mode="forward", seeds={x: 1}))
+    x = 3, tangent 1; n1 = 9, tangent 6
+    gate            from  local  tangent  share  total
+    n1 = x * x = 9  x         3        1      3      3
+    n1 = x * x = 9  x         3        1      3      6
+
+    ParameterError for another mode, or for seeds outside of the graph.
     """
+    check_mode(mode, seeds)
     order = topological(root)
     names = names_of(order)
     if of is not None:
         if not isinstance(of, Value):
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
-        return paths_between(of, order, names, most)
-    rows: list[Row] = []
+        if mode == "forward":
+            raise ParameterError("paths are those of both modes: leave out of or mode")
+        return paths_between(of, order, names, whole("max_paths", max_paths, 0))
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
+    if mode == "forward":
+        return forward_rows(order, names, gates, seeds)
+    rows: list[Row] = []
 
     def trace(child: Value, parent: Value, *numbers: Any) -> None:
         if child.op is not None and not isinstance(parent, Constant):
@@ -129,6 +210,23 @@ def explain(root: Value, of: Value | None = None, most: int = 20) -> Explanation
 
     accumulate(order, seed(root, 1), trace=trace)
     return Explanation(root, rows, names)
+
+
+def forward_rows(
+    order: list[Value], names: dict[Value, str], gates: dict[Value, str], seeds: Seeds | None
+) -> ForwardExplanation:
+    """Every `+=` of a pass of tangents from these seeds to the last of a topological order."""
+    root, rows, begin = order[-1], list[ForwardRow](), seeded(order, seeds)
+
+    def trace(child: Value, parent: Value, *numbers: Any) -> None:
+        words = gates[child], child.data, names[parent]
+        rows.append(ForwardRow._make((*words, *numbers, child, parent)))
+
+    end = {root: push_forward(order, begin, trace=trace).get(root, like(root, 0))}
+    told = [f"{names[v]} = {short(v.data)}, tangent {short(t)}" for v, t in (begin | end).items()]
+    others = [names[v] for v in leaves_of(order) if v.label and v not in begin]
+    hint = f" (another leaf: seeds={{{others[0]}: 1}})" if seeds is None and others else ""
+    return ForwardExplanation(root, rows, names, "; ".join(told) + hint)
 
 
 def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: int) -> Paths:
@@ -178,3 +276,9 @@ def latex_names(names: dict[Value, str]) -> dict[Value, str]:
     return {v: LATEX.number(v.data)[0] if isinstance(v, Constant)
             else LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
             for v, name in names.items()}  # fmt: skip
+
+
+def latex_gates(names: dict[Value, str]) -> tuple[dict[Value, str], dict[Value, str]]:
+    """The names in LaTeX, and of each gate what it computes."""
+    to = latex_names(names)
+    return to, {v: f"{to[v]} = {write(v, LATEX, to)}" for v in to if v.op}

@@ -69,7 +69,13 @@ HINTS = [  # what is found in a text that cannot be read, and what helps
 
 
 class ExpressionError(MicrogridError, ValueError):
-    """Text that is not arithmetic."""
+    """Text that is not arithmetic; the message has a mark below the place.
+
+    >>> parse("2 x", {"x": 1.0})
+    Traceback (most recent call last):
+        ...
+    microgrid.views.expression.ExpressionError: invalid syntax; a product needs its *, ...
+    """
 
 
 def parse(text: str, numbers: Mapping[str, float]) -> Value:

@@ -14,7 +14,16 @@ from microgrid.engine.errors import MicrogridError
 
 
 class LayoutError(MicrogridError, RuntimeError):
-    """No program that can lay out a picture, or none that writes such files."""
+    """A file of a kind that is not written, or no program that can lay out a picture.
+
+    What turns DOT text into a picture is Graphviz's `dot`, or what the extra `viz` installs.
+
+    >>> from microgrid import Value, draw
+    >>> draw(Value(1.0)).save("f.doc")
+    Traceback (most recent call last):
+        ...
+    microgrid.views.files.LayoutError: f.doc: it is saved as ...
+    """
 
 
 def write(path: str | Path, data: bytes) -> None:
@@ -72,10 +81,15 @@ def suffix_of(
 
 def save_by_suffix(
     path: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes | str]], *others: str,
-    error: type[MicrogridError] = LayoutError,
+    error: type[MicrogridError] = LayoutError, new_folder: bool = True,
 ) -> Path:  # fmt: skip
-    """Write what the maker of the path's suffix returns; the path. An error for other suffixes."""
+    """Write what the maker of the path's suffix returns; the path. An error for other suffixes.
+
+    A folder that is missing is made for the file, unless `new_folder` is False.
+    """
     path, suffix = Path(path), suffix_of(path, [*makers, *others], error)
     made = makers[suffix]()
+    if new_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     write(path, made if isinstance(made, bytes) else made.encode())
     return path

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from microgrid.engine.guards import Number
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
-from microgrid.views.wording import constant, decimals, split
+from microgrid.views.wording import LOWERED, RAISED, constant, decimals, split
+from microgrid.views.written import Written
 
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
 STANDARD = {name: "\\" + name for name in NAMES.split()} | {"log2": r"\log_2"}
@@ -26,34 +29,56 @@ ESCAPED = {c: "\\" + c for c in "_{}#$%&"} | {
     " ": r"\ ", "\\": r"\backslash{}", "^": r"{\wedge}", "~": r"{\sim}", "<": "{<}", ">": "{>}",
     "-": r"\text{-}", "`": r"\text{`}", '"': r"\text{''}", "'": r"\text{'}",
 } | {c: f"{{{command}}}" for c, command in GREEK.items() if len(c) == 1}  # fmt: skip
+SIGNS = {"×": r"\times", "÷": r"\div", "·": r"\cdot", "→": r"\to", "↓": r"\downarrow",
+         "↑": r"\uparrow", "√": r"\surd", "∛": r"\sqrt[3]{\ }", "≤": r"\le", "≥": r"\ge",
+         "≠": r"\ne", "∞": r"\infty", "✓": r"\checkmark", "✗": r"\times", "…": r"\dots",
+         "⁺": "^+", "⁻": "^{-}", "ˣ": "^x", "ᵀ": "^T"}  # fmt: skip
+SIGNS |= {raised: f"^{{{x}}}" for x, raised in RAISED.items()}
+SIGNS |= {lowered: f"_{{{x}}}" for x, lowered in LOWERED.items()}
+SIGNS |= {c: command for c, command in GREEK.items() if len(c) == 1}
+WORDS = {c: f"${command} $" for c, command in SIGNS.items()} | {c: "\\" + c for c in "_{}#$%&"} | {
+    "−": r"\textminus{}", "\\": r"\textbackslash{}", "|": r"\textbar{}",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\textquotedbl{}",
+}  # fmt: skip
 TALL = re.compile(r"\\frac|\\sqrt|\\left|\^")
 FUNCTION_CALL = re.compile(r"[A-Za-z}\d](\\left)?\([^()]*\)$")
 PLAIN_FACTOR = re.compile(r"(?!\\mathit|\\left|\\frac|\\dots)[A-Za-z\\]")
 
 
-class Formula(str):
-    """LaTeX text that a notebook shows as a formula."""
+class Formula(Written, str):
+    """LaTeX text that a notebook shows as a formula; `save` writes it as .tex, .md or .txt."""
 
     __slots__ = ()
+
+    def latex(self) -> str:
+        """The text itself, for math mode."""
+        return str(self)
+
+    def markdown(self) -> str:
+        """The formula between dollar signs."""
+        return f"$$\n{self}\n$$"
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self}$"
 
 
-def latex(root: Value, stop_at_labels: bool = False, most: int = 400) -> Formula:
+@renamed(most="max_nodes")
+def latex(root: Value, stop_at_labels: bool = False, max_nodes: int = 400) -> Formula:
     r"""The formula of root's graph, with the names or numbers of its leaves: LaTeX for math mode.
 
     Brackets stand only where the formula would mean something else without them. A node that is
     used twice is written twice; with `stop_at_labels` the formula ends at inner nodes that have a
-    name. Floats show six digits. Beyond `most` nodes, or 30 brackets deep, or 12 operands, the
+    name. Floats show six digits. Beyond `max_nodes` nodes, or 30 brackets deep, or 12 operands, the
     outer part of the formula is shown and \dots for what was left out.
 
     >>> x, w = Value(2.0, "x"), Value(3.0, "w_{12}")
     >>> print(latex((x - (w - 1)) ** 2 / (1e-7 * x)))
     \frac{(x - (w_{12} - 1))^{2}}{10^{-7} x}
     """
+    whole("max_nodes", max_nodes, 0)
     named = [v for v in topological(root) if v.label and stop_at_labels]
-    return Formula(write(root, LATEX, {v: name(v.label) for v in named if v.op}, most))
+    return Formula(write(root, LATEX, {v: name(v.label) for v in named if v.op}, max_nodes))
 
 
 def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
@@ -121,6 +146,15 @@ def name(label: str) -> str:
 def escaped(words: str) -> str:
     """The user's words as LaTeX in math mode: no command, no group, no tag of HTML."""
     return "".join([ESCAPED.get(c, c if c.isascii() else rf"\text{{{c}}}") for c in words])
+
+
+def worded(words: str) -> str:
+    """The user's words as LaTeX outside of math mode.
+
+    >>> print(worded("a_1 × σ"))
+    a\\_1 $\\times $ $\\sigma $
+    """
+    return "".join([WORDS.get(c, c) for c in words])
 
 
 def number(x: Number) -> tuple[str, int]:

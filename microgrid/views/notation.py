@@ -288,3 +288,8 @@ def caption(v: Value) -> str:
     wire = "x" if len(wires) == 1 else "" if infix else "·"
     text = write(v, CAPTION, dict.fromkeys(wires, wire))
     return re.sub("^x(?=[+×−/])|(?<=[+×])x$", "", text)  # where the place of the wire is plain
+
+
+def called(v: Value) -> str:
+    """The name of a node within a sentence, or the gate that it comes out of."""
+    return lowered(v.label) or (f"the output of {caption(v)}" if v.op else "a leaf")

@@ -1,4 +1,4 @@
-"""From DOT to an image: the picture that a notebook shows, laid out by one of three engines."""
+"""From DOT to an image: the picture that a notebook shows, laid out by one of three programs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,34 @@ from typing import Any
 import graphviz  # type: ignore[import-untyped]
 
 from microgrid.engine.labels import LabelError
-from microgrid.views.dot_labels import FRAME
+from microgrid.engine.renamed import renamed
+from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.wording import INK
 
 IMAGES = (".svg", ".png", ".pdf")
-ENGINES = ("dot", "graphviz-pure", "pygraphviz")
+LAYOUTS = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc]
-    """DOT text that any of three layout engines turns into SVG or PNG.
+    """DOT text that any of three layout programs turns into SVG or PNG.
 
     `source` is the text; `save`, `pipe` and `render` lay it out. `looks` are attributes of some
     nodes and edges, by their ids, before all others.
     """
 
-    def __init__(self, engine: str | None = None, prefix: str = "", **options: Any) -> None:
-        if not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
+    @renamed(engine="layout")
+    def __init__(
+        self, layout: str | None = None, prefix: str | None = None, **options: Any
+    ) -> None:
+        prefix = "" if prefix is None else prefix
+        if not isinstance(prefix, str) or not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
             raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
         super().__init__(**{"format": "svg"} | options)
-        self.layout_engine, self.prefix = engine, prefix
+        if layout is not None:
+            layout_program(layout)  # an error at once, not where the picture is shown
+        self.layout, self.prefix = layout, prefix
         self.looks: dict[str, dict[str, str]] = {}
         self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
         self.attr(id=f"{prefix}graph")
@@ -53,6 +60,11 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         look |= {"id": self.prefix + name} | self.looks.get(name, {})
         self.edge(tail, head, f"<{label}>" if label else None, **look)
 
+    def caption(self, words: str) -> None:
+        """A line beneath the picture."""
+        font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
+        self.attr(label=f"<{text(words)}>", labelloc="b", **font)
+
     def frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
@@ -66,7 +78,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """The image as bytes, or as text where an encoding is given."""
         kind = format or self.format
         dpi = dpi or (72 if kind == "svg" else 96)  # an SVG says points, a PNG shows pixels
-        data = lay_out(self.source, kind, engine or self.layout_engine, dpi)
+        data = lay_out(self.source, kind, engine or self.layout, dpi)
         return data.decode(encoding) if encoding else data
 
     def render(
@@ -88,23 +100,35 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             graphviz.view(image)
         return image
 
+    def __dir__(self) -> list[str]:  # graphviz's 29 names work, but hide what people need
+        shown = "latex layout pipe prefix render save save_png save_svg source"
+        return [*[name for name in super().__dir__() if name.startswith("__")], *shown.split()]
+
     def __repr__(self) -> str:
         return "<Picture: a notebook shows it; else save('f.svg'), save('f.png') or .source>"
 
-    def save(self, filename: Any = None, directory: Any = None, **options: Any) -> Any:
-        """Write the picture as .svg, .png or .pdf, or its DOT text as .dot or .gv; the path."""
-        path = Path(directory or "", filename or "")
-        if path.suffix.lower() in ("", ".dot", ".gv"):
-            return Path(super().save(filename, directory=directory, **options))
-        return save_by_suffix(path, {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}, ".dot")
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture as .svg, .png, .pdf or .tex, or its DOT text as .dot or .gv; the path.
 
-    def save_svg(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture as SVG."""
-        save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
+        LayoutError for other suffixes, and where no layout program is there to draw it.
+        """
+        images = {kind: partial(self.pipe, kind[1:]) for kind in IMAGES}
+        text = dict.fromkeys((".dot", ".gv"), lambda: self.source)
+        return save_by_suffix(path, images | {".tex": self.latex} | text)
 
-    def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> None:
-        """Write the picture as PNG."""
-        save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
+    def latex(self) -> str:
+        """The picture as a LaTeX document in TikZ, for pdflatex or to be input."""
+        from microgrid.views.tikz import tikz
+
+        return tikz(self.pipe("svg"))
+
+    def save_svg(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture as SVG; the path."""
+        return save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
+
+    def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> Path:
+        """Write the picture as PNG of so many dots per inch; the path."""
+        return save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
         # An untrusted notebook shows no SVG, but the PNG beside it.
@@ -123,26 +147,39 @@ def smaller(png: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def lay_out(source: str, format: str, engine: str | None = None, dpi: int = 96) -> bytes:
-    """DOT text as an image of this format, by `engine` or else the first of ENGINES that is there.
+def lay_out(source: str, format: str, layout: str | None = None, dpi: int = 96) -> bytes:
+    """DOT text as an image of this format, by `layout` or else the first of LAYOUTS that is there.
 
-    An engine is a program that takes the options of Graphviz's `dot`, by name or path, or the
-    package pygraphviz. LayoutError if there is none, or if it fails.
+    LayoutError if there is none, or if it fails.
     """
-    for name in [engine] if engine else ENGINES:
-        if name == "pygraphviz" and find_spec(name):
-            import pygraphviz  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    program = layout_program(layout)
+    if program == "pygraphviz":
+        import pygraphviz  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-            graph, options = pygraphviz.AGraph(string=source), f"-Gdpi={dpi}"
-            return bytes(graph.draw(format=format, prog="dot", args=options))
-        places = os.pathsep.join([os.environ.get("PATH", os.defpath), *SCRIPTS])
+        graph, options = pygraphviz.AGraph(string=source), f"-Gdpi={dpi}"
+        return bytes(graph.draw(format=format, prog="dot", args=options))
+    command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]
+    done = subprocess.run(command, input=source.encode(), capture_output=True)
+    if done.returncode:
+        raise LayoutError(f"{program}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def layout_program(layout: str | None = None) -> str:
+    """The path of a layout program, or "pygraphviz"; without a name, the first of LAYOUTS.
+
+    It is a program that takes the options of Graphviz's `dot`, by name or path, or the package
+    pygraphviz. LayoutError if it is not there.
+    """
+    if not isinstance(layout, str | None):
+        raise LayoutError(f"layout is the name of a program, such as 'dot', got {layout!r}")
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), *SCRIPTS])
+    for name in LAYOUTS if layout is None else [layout]:
+        if name == "pygraphviz" and find_spec(name):
+            return name
         if program := shutil.which(name, path=places):
-            command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]
-            done = subprocess.run(command, input=source.encode(), capture_output=True)
-            if done.returncode:
-                raise LayoutError(f"{program}: {done.stderr.decode(errors='replace').strip()}")
-            return done.stdout
+            return program
     raise LayoutError(
-        f"no layout engine ({engine or ', '.join(ENGINES)}): pip install "
+        f"no layout program ({', '.join(LAYOUTS) if layout is None else layout}): pip install "
         '"microgrid-autodiff[viz]"; the DOT text is in .source'
     )

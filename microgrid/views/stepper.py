@@ -1,4 +1,4 @@
-"""The backward pass frame by frame: one HTML page, slides, or an animation without a script.
+"""A pass frame by frame, backward or forward: an HTML page, slides, an animation without a script.
 
 There is one layout. What changes from frame to frame is which of its numbers are seen, which are
 new (bold), and which gate and wires are marked: the page, the slides and the animation read that
@@ -19,25 +19,31 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from microgrid.engine.renamed import renamed
+from microgrid.engine.settings import whole
 from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
-from microgrid.views.notation import caption
+from microgrid.views.modes import Seeds, check_mode
 from microgrid.views.picture import Picture
-from microgrid.views.storyboard import Lifetime, Storyboard
+from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.svg import LIT, animated, with_all_numbers
-from microgrid.views.wording import GREEN, RED, printable
+from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
+
+FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
+@renamed(digits="decimals", engine="layout")
 def steps(
-    root: Value, digits: int = 2, engine: str | None = None, prefix: str | None = None
-) -> Steps:
+    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
+    mode: str = "backward", seeds: Seeds | None = None,
+) -> Steps:  # fmt: skip
     """Root's forward and backward pass, gate by gate; changes no node.
 
     A notebook shows it in place; `save` writes one HTML page, `save_frames` slides,
-    `save_animation` an SVG that moves without a script, and `frames` tells it in words. `digits`
-    and `engine` are those of `draw`; `prefix` begins every id, and by default follows from the
+    `save_animation` an SVG that moves without a script, and `frames` tells it in words. `decimals`
+    and `layout` are those of `draw`; `prefix` begins every id, and by default follows from the
     content, so that several can stand on one page.
 
     >>> x = Value(3.0, "x")
@@ -46,20 +52,33 @@ def steps(
     × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x, the first of 2 shares
     × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x; 3.00 + 3.00 = 6.00 in all
     Every gradient is there: x = 6.00
+
+    `mode="forward"` shows forward mode: each gate's value, and in blue beneath it the tangent, from
+    those of the nodes in `seeds`, as in `explain`.
+
+    >>> print(steps(x * x, mode="forward", seeds={x: 1}).frames[2].text)
+    × computes 3.00 × 3.00 = 9.00
+    its tangent: local 3.00 × tangent 1.00 of x = share 3.00, the first of 2 shares
+    its tangent: local 3.00 × tangent 1.00 of x = share 3.00; 3.00 + 3.00 = 6.00 in all
     """
-    return Steps(root, digits, engine, prefix)
+    check_mode(mode, seeds)
+    forward, digits = mode == "forward", whole("decimals", decimals, 0)
+    board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
+    return Steps(root, board, layout, prefix)
 
 
 class Steps:
     """The frames of one pass, and the ways to look at them."""
 
-    def __init__(self, root: Value, digits: int, engine: str | None, prefix: str | None) -> None:
-        board = self.board = Storyboard(root, digits)
+    def __init__(
+        self, root: Value, board: Storyboard, layout: str | None, prefix: str | None
+    ) -> None:
+        self.board = board
         self.frames, self.spans, self.title = board.frames, board.lifetimes, board.title
         if prefix is None:
             told = repr([(f.lines, f.marks) for f in self.frames])
             prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
-        self.prefix, self.engine = prefix, engine
+        self.prefix, self.program = prefix, layout
         self.order = topological(copy.deepcopy(root))  # as it is now
         self.layout = self.drawn(len(self.frames) - 1)
 
@@ -68,7 +87,7 @@ class Steps:
 
     def drawn(self, k: int) -> Picture:
         """The picture of frame k; its layout is that of every other frame."""
-        picture, frame = Picture(self.engine, self.prefix), self.frames[k]
+        picture, frame = Picture(self.program, self.prefix), self.frames[k]
         # A penwidth would make the picture a point higher, setlinewidth does not.
         lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
         thick = {"penwidth": "2.6", "color": frame.ink}
@@ -80,9 +99,9 @@ class Steps:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one .html page that needs no server and no network, or the animation as .svg."""
-        return save_by_suffix(path, {".html": self.page, ".svg": self.animated_svg})
+        return save_by_suffix(path, {".html": self.html, ".svg": self.animated_svg})
 
-    def page(self) -> str:
+    def html(self) -> str:
         """The page that `save` writes."""
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -93,12 +112,15 @@ class Steps:
             f"</head>\n<body>\n{self._repr_html_()}</body>\n</html>\n"
         )
 
+    page = html  # its older name
+
     def _repr_html_(self) -> str:
         """The final picture and the table; where scripts run, the step-through in their place."""
         data = {
             "title": self.title,
+            "mode": self.board.mode,
             "frames": [
-                {"phase": f.phase, "lines": [*map(printable, f.lines)],
+                {"phase": f.phase, "flow": FLOWS[f.ink], "lines": [*map(printable, f.lines)],
                  "marks": [self.prefix + mark for mark in f.marks]}
                 for f in self.frames
             ],
@@ -108,7 +130,8 @@ class Steps:
             "prefix": self.prefix,
             "image": base64.b64encode(ElementTree.tostring(self.canvas, "utf-8")).decode(),
             "width": f"{float(self.canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
-            "alt": escape(f"{self.title}: all values and gradients"),
+            "alt": escape(f"{self.title}: all values and {self.board.word}s"),
+            "mode": self.board.mode,
             "table": self.table(),
             "data": json.dumps(data, separators=(",", ":")).replace("<", r"\u003c"),
         }
@@ -120,13 +143,10 @@ class Steps:
 
     def table(self) -> str:
         """The rows as an HTML table."""
-        head = ("gate", "role", "to", "local", "upstream", "share", "total so far")
         body = ""
-        for row in self.board.rows:
-            numbers = map(self.board.spoken, row[3:7])
-            line = caption(row.child_node), row.role, self.board.words(row.parent_node), *numbers
+        for line in self.board.cells():
             body += f"<tr>{''.join([f'<td>{escape(cell)}</td>' for cell in line])}</tr>\n"
-        top = "".join([f'<th scope="col">{name}</th>' for name in head])
+        top = "".join([f'<th scope="col">{name}</th>' for name in self.board.head])
         return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table>"
 
     @cached_property
@@ -147,9 +167,9 @@ class Steps:
         """An SVG that plays the frames over and over; it stands still for who wants no motion."""
         return animated(self.canvas, self.prefix, self.frames, self.placed())
 
-    def save_animation(self, path: str | os.PathLike[str]) -> None:
-        """Write `animated_svg()`, for a README."""
-        save_by_suffix(path, {".svg": self.animated_svg})
+    def save_animation(self, path: str | os.PathLike[str]) -> Path:
+        """Write `animated_svg()`, for a README; the path."""
+        return save_by_suffix(path, {".svg": self.animated_svg})
 
     # Slides: DOT again, since only a layout engine makes PNG
 
@@ -189,10 +209,16 @@ class SeenNumbers(Numbers):
         return self.seen(f"n{self.index[v]}", GREEN)
 
     def gradient(self, v: Value) -> Text:
-        return self.seen(f"n{self.index[v]}", RED)
+        return self.seen(f"n{self.index[v]}", self.board.color)
 
-    def share(self, v: Value, k: int) -> Text:
-        return self.seen(f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}", RED)
+    def at_branch(self, v: Value, k: int) -> Text | None:
+        place = f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        known = (place, self.board.color) in self.board.numbers
+        return self.seen(place, self.board.color) if known and self.written(v, k) else None
+
+    def written(self, v: Value, k: int) -> bool:
+        """Shares are written where they add up: gradients at forks, tangents behind gates."""
+        return self.board.color != RED or self.uses[v.parents[k]] > 1
 
     def seen(self, place: str, color: str) -> Text:
         """The number of a place in this frame, bold where it is new."""

@@ -1,20 +1,21 @@
-"""What a film of the backward pass says, marks and shows in each of its frames."""
+"""What a film of a pass, backward or forward, says, marks and shows in each of its frames."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.explanation import Row, explain
-from microgrid.views.notation import NUMBERS, caption, write
-from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, signed
+from microgrid.views.explanation import ForwardRow, Row, explain
+from microgrid.views.modes import Seeds, seeded
+from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
+KINDS = {GREEN: "g", RED: "r", BLUE: "t"}  # the numbers of a place, in their ids
 
 
 class Frame(NamedTuple):
@@ -22,8 +23,9 @@ class Frame(NamedTuple):
 
     phase: str  # start, forward, seed, backward, done
     lines: tuple[str, ...]
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Any, ...] = ()
     marks: tuple[str, ...] = ()  # ids: the gate in turn, then the wires it reads or sends along
+    ink: str = INK  # of the marked wires: red where gradients flow, blue where tangents do
 
     @property
     def text(self) -> str:
@@ -37,11 +39,6 @@ class Frame(NamedTuple):
         some = self.lines if many <= MOST else self.lines[: MOST - 1]
         return [*some, *[f"… {many} lines in all"] * (many > MOST)]
 
-    @property
-    def ink(self) -> str:
-        """The colour of the marked wires: red where a gradient flows."""
-        return RED if self.phase == "backward" else INK
-
 
 class Lifetime(NamedTuple):
     """A number of the picture, and the frames in which it is seen; new in the first of them."""
@@ -54,25 +51,32 @@ class Lifetime(NamedTuple):
 
     @property
     def id(self) -> str:
-        return f"{self.place}_{'r' if self.color == RED else 'g'}{self.first}"
+        return f"{self.place}_{KINDS[self.color]}{self.first}"
 
 
 class Storyboard:
     """The frames, and the lifetimes of their numbers: made from the rows of `explain` alone."""
 
+    mode: str
+    title: str
+    word: str  # what stands beneath the wires
+    color: str  # and its colour
+    head: tuple[str, ...]  # of the table of all rows
+
     def __init__(self, root: Value, digits: int) -> None:
-        self.rows, self.digits = explain(root).rows, digits
-        order = topological(root)
-        self.index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
+        self.root, self.digits, self.order = root, digits, topological(root)
+        shown = [(v, i) for i, v in enumerate(self.order) if not isinstance(v, Constant)]
+        self.index = dict(shown or [(root, 0)])
         self.leaves = [v for v in self.index if v.op is None and v.label]
-        name = lowered(root.label)
-        self.title = f"The backward pass of {name}" if name else "A backward pass"
+        self.name = lowered(root.label)
         self.frames: list[Frame] = []
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
-        self.totals = {root: seed(root, 1)}
-        self.forward()
-        self.backward(root)
-        self.finish(root)
+        self.totals: dict[Value, Any] = {}  # gradients or tangents so far
+        self.received: Counter[Value] = Counter()
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The rows in words and numbers, beneath `head`."""
+        raise NotImplementedError
 
     @property
     def lifetimes(self) -> list[Lifetime]:
@@ -91,86 +95,183 @@ class Storyboard:
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
-        output = f"the output of {caption(v)} ({self.spoken(v.data)})"
-        return lowered(v.label) if v.label else output
+        return called(v) if v.label else f"{called(v)} ({self.spoken(v.data)})"
 
-    def forward(self) -> None:
+    def start(self) -> None:
+        """The first frame: the leaves have their numbers."""
         for v, i in self.index.items():
             if v.op is None:
                 self.add_number(f"n{i}", GREEN, v.data)
-        given = listed(f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves)
-        self.frames.append(Frame("start", (f"The numbers at the leaves{given}",)))
-        for v, i in self.index.items():
-            if v.op is not None:
-                numbers = {p: self.spoken(p.data) for p, _ in self.wires(v)}
-                name = f"{lowered(v.label)} = " if v.label else ""
-                formula = f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
-                self.add_number(f"n{i}", GREEN, v.data)
-                marks = f"g{i}", *[wire for _, wire in self.wires(v)]
-                line = f"{caption(v)} computes {formula}"
-                self.frames.append(Frame("forward", (line,), marks=marks))
+        numbers = [f"{lowered(v.label)} = {self.spoken(v.data)}" for v in self.leaves]
+        self.frames.append(Frame("start", (f"The numbers at the leaves{listed(numbers, ': ')}",)))
 
-    def backward(self, root: Value) -> None:
-        name, one = lowered(root.label) or "the result", self.spoken(self.totals[root])
-        line = f"Backward from {name}: its gradient with respect to itself is {one}"
-        self.add_number(f"n{self.index[root]}", RED, self.totals[root])
-        self.frames.append(Frame("seed", (line,)))
-        expected = Counter(row.parent_node for row in self.rows)
-        received: Counter[Value] = Counter()
-        for child, group in groupby(self.rows, lambda row: row.child_node):
-            rows, lines, branches = tuple(group), [], self.branches(child)
-            for row, branch in zip(rows, branches, strict=True):
-                v = row.parent_node
-                received[v] += 1
-                lines.append(self.sentence(row, received[v], expected[v]))
-                self.totals[v] = row.total
-                self.add_number(f"n{self.index[v]}", RED, row.total)
-                self.add_number(branch, RED, row.share)
-            marks = f"g{self.index[child]}", *branches
-            self.frames.append(Frame("backward", tuple(lines), rows, marks))
+    def compute(self, v: Value) -> str:
+        """What gate v computes, in words; its value is seen from the next frame on."""
+        self.add_number(f"n{self.index[v]}", GREEN, v.data)
+        return f"{caption(v)} computes {self.formula(v)}"
 
-    def sentence(self, row: Row, rank: int, among: int) -> str:
-        """One += in words; at a fork with the sum so far."""
-        local, upstream, share, total = map(self.spoken, row[3:7])
-        role = f" is a {row.role}" if row.role else ""
-        line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
-        line += f" = share {share} to {self.words(row.parent_node)}"
-        if among == 1:
-            return line
-        if rank == 1:
-            return f"{line}, the first of {among} shares"
-        before = self.spoken(self.totals[row.parent_node])
-        if rank < among:
-            return f"{line}; {before} + {share} so far {total}"
-        return f"{line}; {before} + {share} = {total} in all"
+    def formula(self, v: Value) -> str:
+        numbers = {p: self.spoken(p.data) for p, _ in self.wires(v)}
+        name = f"{lowered(v.label)} = " if v.label else ""
+        return f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
 
-    def finish(self, root: Value) -> None:
-        """The last frame: nodes that no path reaches get a gradient of zero."""
-        before = f"∂{lowered(root.label)}/∂" if root.label else ""
-        for v, i in self.index.items():
-            for p, place in [(v, f"n{i}"), *self.wires(v)]:
-                if (place, RED) not in self.numbers:
-                    self.add_number(place, RED, like(p, 0))
-        ends = [(lowered(v.label), self.totals.get(v, like(v, 0))) for v in self.leaves]
-        found = listed(f"{before}{name} = {self.spoken(x)}" for name, x in ends)
-        self.frames.append(Frame("done", (f"Every gradient is there{found}",)))
+    def add(self, v: Value, row: Any, among: int) -> str:
+        """What is to say of the sum when v receives the share of a row, one among several."""
+        self.received[v] += 1
+        before, self.totals[v] = self.totals.get(v), row.total
+        if before is None:
+            return f", the first of {among} shares" * (among > 1)
+        total = self.spoken(row.total)
+        end = f"= {total} in all" if self.received[v] == among else f"so far {total}"
+        return f"; {self.spoken(before)} + {self.spoken(row.share)} {end}"
 
     def wires(self, v: Value) -> list[tuple[Value, str]]:
         """The operands of v that are no plain numbers, and the ids of the wires from them to v."""
         return [(p, self.wire(v, k)) for k, p in enumerate(v.parents) if p in self.index]
 
-    def branches(self, v: Value) -> list[str]:
-        """The ids of the wires along which v sends something back, in the order of its rows."""
+    def paths(self, v: Value) -> list[tuple[Value, str]]:
+        """Those wires along which a derivative travels, in the order of the rows of v."""
         assert v.op is not None
-        sent = [k for k, (_, local) in enumerate(edges(v, v.op)) if local is not NO_PATH]
-        return [self.wire(v, k) for k in sent if v.parents[k] in self.index]
+        kept = [k for k, (_, local) in enumerate(edges(v, v.op)) if local is not NO_PATH]
+        return [(v.parents[k], self.wire(v, k)) for k in kept if v.parents[k] in self.index]
 
     def wire(self, v: Value, k: int) -> str:
         return f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
 
 
-def listed(items: Iterable[str]) -> str:
-    """ ": a, b, c" for a sentence."""
-    all_ = list(items)
-    some = all_ if len(all_) <= 12 else [*all_[:11], f"… and {len(all_) - 11} more"]
-    return f": {', '.join(some)}" if some else ""
+class BackwardStory(Storyboard):
+    """The values gate by gate, then the gradients, gate by gate back again."""
+
+    mode, word, color = "backward", "gradient", RED
+    head = ("gate", "role", "to", "local", "upstream", "share", "total so far")
+
+    def __init__(self, root: Value, digits: int) -> None:
+        super().__init__(root, digits)
+        self.rows = explain(root).rows
+        self.title = f"The backward pass of {self.name}" if self.name else "A backward pass"
+        self.totals[root] = seed(root, 1)
+        self.start()
+        self.forward()
+        self.backward()
+        self.finish()
+
+    def cells(self) -> list[tuple[str, ...]]:
+        return [
+            (caption(r.child_node), r.role, self.words(r.parent_node), *map(self.spoken, r[3:7]))
+            for r in self.rows
+        ]
+
+    def forward(self) -> None:
+        for v, i in self.index.items():
+            if v.op is not None:
+                marks = f"g{i}", *[wire for _, wire in self.wires(v)]
+                self.frames.append(Frame("forward", (self.compute(v),), marks=marks))
+
+    def backward(self) -> None:
+        name, one = self.name or "the result", self.spoken(self.totals[self.root])
+        line = f"Backward from {name}: its gradient with respect to itself is {one}"
+        self.add_number(f"n{self.index[self.root]}", RED, self.totals[self.root])
+        self.frames.append(Frame("seed", (line,)))
+        expected = Counter(row.parent_node for row in self.rows)
+        for child, group in groupby(self.rows, lambda row: row.child_node):
+            rows, lines, branches = tuple(group), [], [wire for _, wire in self.paths(child)]
+            for row, branch in zip(rows, branches, strict=True):
+                v = row.parent_node
+                lines.append(self.sentence(row) + self.add(v, row, expected[v]))
+                self.add_number(f"n{self.index[v]}", RED, row.total)
+                self.add_number(branch, RED, row.share)
+            marks = f"g{self.index[child]}", *branches
+            self.frames.append(Frame("backward", tuple(lines), rows, marks, RED))
+
+    def sentence(self, row: Row) -> str:
+        """One += in words."""
+        local, upstream, share = map(self.spoken, row[3:6])
+        role = f" is a {row.role}" if row.role else ""
+        line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
+        return f"{line} = share {share} to {self.words(row.parent_node)}"
+
+    def finish(self) -> None:
+        """The last frame: nodes that no path reaches get a gradient of zero."""
+        before = f"∂{self.name}/∂" if self.name else ""
+        for v, i in self.index.items():
+            for p, place in [(v, f"n{i}"), *self.wires(v)]:
+                if (place, RED) not in self.numbers:
+                    self.add_number(place, RED, like(p, 0))
+        ends = [(lowered(v.label), self.totals.get(v, like(v, 0))) for v in self.leaves]
+        found = [f"{before}{name} = {self.spoken(x)}" for name, x in ends]
+        self.frames.append(Frame("done", (f"Every gradient is there{listed(found, ': ')}",)))
+
+
+class ForwardStory(Storyboard):
+    """The values gate by gate, and each value's tangent with it: one pass."""
+
+    mode, word, color = "forward", "tangent", BLUE
+    head = ("gate", "computes", "from", "local", "tangent", "share", "total so far")
+
+    def __init__(self, root: Value, digits: int, seeds: Seeds | None) -> None:
+        super().__init__(root, digits)
+        self.rows = explain(root, mode="forward", seeds=seeds).rows
+        self.seeds = seeded(self.order, seeds)
+        self.totals |= self.seeds
+        names = [self.words(v) for v in self.seeds]
+        moving = f"{', '.join(names[:3])}{', …' * (len(names) > 3)}"
+        of = f" of {self.name}" if self.name else ""
+        self.title = f"Forward mode{of}: {moving} move{'s' * (len(names) == 1)}"
+        self.start()
+        self.begin()
+        self.forward()
+        self.finish()
+
+    def cells(self) -> list[tuple[str, ...]]:
+        return [
+            (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
+             *map(self.spoken, r[3:7]))
+            for r in self.rows
+        ]  # fmt: skip
+
+    def begin(self) -> None:
+        """The frame of the seeds: a leaf that has none does not move."""
+        for v, i in self.index.items():
+            if v.op is None:
+                self.add_number(f"n{i}", BLUE, self.tangent(v))
+        given = listed(f"{self.words(v)} = {self.spoken(t)}" for v, t in self.seeds.items())
+        others = any(v.op is None and v not in self.seeds for v in self.index)
+        line = f"The tangents to begin with: {given}{'; no other leaf moves' * others}"
+        self.frames.append(Frame("seed", (line,)))
+
+    def forward(self) -> None:
+        rows_of = {v: tuple(rows) for v, rows in groupby(self.rows, lambda row: row.child_node)}
+        for v, i in self.index.items():
+            if v.op is None:
+                continue
+            rows = rows_of.get(v, ())
+            moving = [wire for p, wire in self.paths(v) if p in self.totals] if rows else []
+            lines = [self.compute(v)]
+            for row, wire in zip(rows, moving, strict=True):
+                lines.append(self.sentence(row) + self.add(v, row, len(rows)))
+                if len(rows) > 1:
+                    self.add_number(wire, BLUE, row.share)
+            if not rows:
+                lines.append(f"its tangent is {self.spoken(self.tangent(v))}: no operand moves")
+            self.add_number(f"n{i}", BLUE, self.tangent(v))
+            marks = f"g{i}", *(moving or [wire for _, wire in self.wires(v)])
+            self.frames.append(Frame("forward", tuple(lines), rows, marks, BLUE if rows else INK))
+
+    def sentence(self, row: ForwardRow) -> str:
+        """One += in words."""
+        local, tangent, share = map(self.spoken, row[3:6])
+        of = self.words(row.parent_node)
+        return f"its tangent: local {local} × tangent {tangent} of {of} = share {share}"
+
+    def tangent(self, v: Value) -> Any:
+        return self.totals.get(v, like(v, 0))
+
+    def finish(self) -> None:
+        """The last frame; of one leaf that moves by 1 the tangent is the derivative."""
+        (v, rate), *others = self.seeds.items()
+        named = bool(self.name and v.label) and v is not self.root
+        slope = f"∂{self.name}/∂{lowered(v.label)} = " * (named and rate == 1 and not others)
+        end = f"{slope}{self.spoken(self.tangent(self.root))}"
+        more = "; each other leaf takes a pass of its own" * (slope != "" and len(self.leaves) > 1)
+        line = f"The tangent of {self.name or 'the result'} is {end}{more}"
+        self.frames.append(Frame("done", (line,)))

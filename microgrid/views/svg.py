@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from microgrid.views.dot_labels import PALE, extent
 from microgrid.views.storyboard import Frame, Lifetime
-from microgrid.views.wording import INK, RED, printable
+from microgrid.views.wording import GREEN, INK, printable
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIT = "#ffe08a"  # a gate in turn
@@ -58,7 +58,7 @@ def fill(group: Element, prefix: str, lifetimes: list[Lifetime], end: int) -> No
         new = copy.deepcopy(old[life.color])
         new.text = life.shown
         new.set("id", prefix + life.id)
-        if life.color == RED and group.get("class") == "wire":  # a branch's number stays
+        if life.color != GREEN and group.get("class") == "wire":  # a branch's number stays
             new.attrib |= {"x": f"{(min(xs) + max(xs)) / 2:g}", "text-anchor": "middle"}
         if life.end < end:
             new.set("visibility", "hidden")

@@ -1,10 +1,11 @@
-"""Tables of text as aligned lines, as HTML and as LaTeX; numbers in short."""
+"""Tables of text as aligned lines, as HTML, LaTeX, Markdown and CSV; numbers in short."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
+
+from microgrid.views.written import Written, as_csv, as_html, as_latex, as_markdown
 
 
 def shortened(items: list[str], most: int = 9) -> list[str]:
@@ -25,8 +26,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list
     return [line(*row).rstrip() for row in (head, *rows)]
 
 
-class Table:
-    """Rows under a line and a head: prints as aligned text, and shows as HTML in a notebook."""
+class Table(Written):
+    """Rows under a line and a head: prints as aligned text, and shows as HTML in a notebook.
+
+    `html()`, `latex()`, `markdown()` and `csv()` write it, and `save(path)` as the suffix says:
+    .txt, .html, .tex, .md or .csv.
+    """
 
     start: str
     head: tuple[str, ...]
@@ -36,35 +41,30 @@ class Table:
     def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         raise NotImplementedError
 
+    def records(self) -> Sequence[Sequence[Any]]:
+        """The rows with their numbers as they are."""
+        return self.cells()
+
     def __str__(self) -> str:
         return "\n".join([self.start, *table(self.head, [*self.cells(), *self.foot], self.left)])
 
     __repr__ = __str__
 
+    def html(self) -> str:
+        """The table as an HTML element; the text of users is escaped."""
+        return as_html(self.start, self.head, self.cells(), self.left)
+
     def _repr_html_(self) -> str:
-        return html_table(self.start, self.head, self.cells(), self.left)
+        return self.html()
 
     def latex(self) -> str:
         """The table as a LaTeX array: its cells in math mode, without the line above."""
-        columns = "l" * self.left + "r" * (len(self.head) - self.left)
-        top = " & ".join(rf"\text{{{name}}}" for name in self.head) + r" \\ \hline"
-        rows = [" & ".join(row).replace("…", r"\dots") for row in self.cells(latex=True)]
-        body = " \\\\\n".join(rows)
-        return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
+        return as_latex(self.head, self.cells(latex=True), self.left)
 
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return as_markdown(self.start, self.head, self.cells(), self.left)
 
-STYLE = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
-
-
-def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """The table as HTML; the text of users is escaped."""
-
-    def line(kind: str, cells: Sequence[str]) -> str:
-        return "".join(
-            f'<{kind} style="{STYLE[i < left]}">{escape(cell)}</{kind}>'
-            for i, cell in enumerate(cells)
-        )
-
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    top = f"<caption>{escape(caption)}</caption><thead><tr>{line('th', head)}</tr></thead>"
-    return f"<table>{top}<tbody>{body}</tbody></table>"
+    def csv(self) -> str:
+        """The table for other programs, its numbers as exact as they are."""
+        return as_csv(self.head, self.records())

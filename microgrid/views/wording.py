@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from itertools import count
 
 from microgrid.engine.guards import Number
 
-GREEN, RED, INK, NOTE = "#0a7d20", "#c62828", "#333333", "#6a3fa0"
+GREEN, RED, BLUE = "#0a7d20", "#c62828", "#0b57d0"  # values, gradients, tangents
+INK, NOTE = "#333333", "#6a3fa0"
 SUBSCRIPT = re.compile(r"(.+)_(?:\{([^{}]+)\}|([0-9]+|[^\W_]))", re.DOTALL)
 RAISED = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
@@ -98,3 +99,10 @@ def unique(names: Sequence[str]) -> list[str]:
 
 def plural(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(items: Iterable[str], before: str = "") -> str:
+    """The words for a sentence, a, b, c, … and how many more; nothing where there are none."""
+    words = list(items)
+    some = words if len(words) <= 12 else [*words[:11], f"… and {len(words) - 11} more"]
+    return f"{before}{', '.join(some)}" if some else ""

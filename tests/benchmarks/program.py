@@ -198,7 +198,7 @@ def score(params: Any, x: Any) -> Any:
     return (W @ x + b)[0]
 
 
-def demo_batch(points: int, decay: float = 0.0, engine: str = "auto", **options: Any) -> Step:
+def demo_batch(points: int, decay: float = 0.0, backend: str = "auto", **options: Any) -> Step:
     """Mean hinge loss (and L2) with its gradients: one sample's program on a batch."""
     params, (X, y) = demo_arrays(points), demo_data(points)
 
@@ -208,7 +208,7 @@ def demo_batch(points: int, decay: float = 0.0, engine: str = "auto", **options:
             hinge = hinge + decay * mg.total([p * p for A in params for p in A.ravel()])
         return hinge * (1 / points)
 
-    batched = mg.record(loss, params, X[0], y[0], engine=engine).batched((None, 0, 0), **options)
+    batched = mg.record(loss, params, X[0], y[0], backend=backend).batched((None, 0, 0), **options)
 
     def step() -> Any:
         losses, grads = batched.value_and_grad(params, X, y)
@@ -733,7 +733,7 @@ def numpy_rows(how: Settings) -> Iterator[Row]:
         apart = max(gap(a, b), gap(slopes, by_neuron(grads)))
         return contest(theirs, ours, max(1, how.pairs // 2), "numpy", apart)
 
-    yield against("demo, batch of 100, engine numpy", "micrograd", 100, run)
+    yield against("demo, batch of 100, backend numpy", "micrograd", 100, run)
 
 
 def record_rows(how: Settings) -> Iterator[Row]:

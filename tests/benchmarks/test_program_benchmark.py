@@ -54,7 +54,10 @@ def central(f: Any, x: Any, h: float = 1e-6) -> Any:
 
 @pytest.mark.parametrize("other", ["demo_numpy", "demo_torch", "demo_batch"])
 def test_the_demo_on_a_batch_is_the_same_for_all(other: str) -> None:
-    ours, theirs = bench.demo_batch(6, engine="numpy"), comparable(lambda: getattr(bench, other)(6))
+    ours, theirs = (
+        bench.demo_batch(6, backend="numpy"),
+        comparable(lambda: getattr(bench, other)(6)),
+    )
     assert bench.gap(theirs(), ours()) <= bench.TOLERANCE
     assert bench.gap(ours(), ours()) == 0
 

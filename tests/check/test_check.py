@@ -29,7 +29,7 @@ SUBJECTS = ("add", "mul", "sub", "div", "power", "exp", "tanh", "relu", "log", "
 
 def mistaken(name, op=""):
     """An engine of the museum that offers few functions, so that it is checked quickly."""
-    cls = museum.engine(name, op)
+    cls = museum.broken(name, op)
     hidden = functions.FUNCTIONS.keys() - FEW - {op, museum.MUSEUM[name].shows.partition("(")[0]}
     hidden -= {"total"} if name == "late_binding" else set()
     return type("Value", (cls,), {x: None for x in hidden if hasattr(cls, x)})
@@ -51,13 +51,13 @@ RIGHT = ["microgrid", pytest.param(str(PLAIN), id="plain"), engine_on("autograd"
 def test_a_right_engine_passes_with_any_seed(target):
     only = [name for name in PROPERTIES if name != "great depth"]
     for seed in (1, 2):
-        report = check(target, seed=seed, only=only, examples=8, timeout=240)
+        report = check(target, seed=seed, only=only, draws=8, timeout=240)
         assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("target", ["microgrid", str(PLAIN)])
 def test_nothing_is_fragile_in_engines_that_take_care(target):
-    report = check(target, examples=3, timeout=240, strict=True)
+    report = check(target, draws=3, timeout=240, strict=True)
     assert not report.findings, str(report)
     assert report.exit_code == 0
 
@@ -65,7 +65,7 @@ def test_nothing_is_fragile_in_engines_that_take_care(target):
 def test_the_base_of_the_museum_is_right_with_operators_of_its_own_and_composed_ones():
     for cls in (museum.Value, museum.composed(museum.Value)):
         hidden = {x: None for x in functions.FUNCTIONS if x not in FEW and hasattr(cls, x)}
-        report = check(type("Value", (cls,), hidden), examples=10)
+        report = check(type("Value", (cls,), hidden), draws=10)
         wrong = [f for f in report.findings if f.kind == "wrong"]
         # x / y as x * y**-1 has no value for 0 / ... but that of Python
         assert not wrong, str(report)
@@ -85,7 +85,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("name", "op"), MISTAKES, ids=lambda x: x or "engine")
 def test_each_mistake_is_caught_by_its_property_and_named(name, op):
     mistake = museum.MUSEUM[name]
-    found = check(mistaken(name, op), only=[mistake.caught], examples=25).findings
+    found = check(mistaken(name, op), only=[mistake.caught], draws=25).findings
     named = [f for f in found if f.diagnosis and f.diagnosis.mistake.name == name]
     assert named, "\n".join(map(str, found)) or "nothing was found"
     assert named[0].prop.name == mistake.caught
@@ -119,13 +119,13 @@ def test_every_property_fails_on_a_planted_bug(name):
 
 @pytest.mark.parametrize("name", ["inner_keep", "not_reversed", "recursion_for_sort", "leaks"])
 def test_one_mistake_is_one_finding_of_the_whole_check(name):
-    report = check(mistaken(name), examples=10)
+    report = check(mistaken(name), draws=10)
     kinds = [f.kind for f in report.findings if f.prop.name != "depth"]
     assert kinds == [PROPERTIES[museum.MUSEUM[name].caught].kind], str(report)
 
 
 def test_what_follows_from_a_mistake_is_not_counted_as_another():
-    report = check(mistaken("overwrites", "mul"), examples=10)
+    report = check(mistaken("overwrites", "mul"), draws=10)
     assert [(f.prop.name, f.subjects) for f in report.findings] == [("reuse", ["mul"])]
     states = {r.prop.name: r.state for r in report.results}
     assert states["reuse"] == "wrong"
@@ -165,7 +165,7 @@ SHOWN += [("overwrites", "relu", "x.grad", 1, "x = Value(1); f = relu(x) + relu(
 def test_the_programs_of_the_museum_give_the_wrong_numbers_of_the_classic_mistakes(
     name, op, look, wrong, program
 ):
-    actual = outcome_here(Example((program,), (look,)), museum.namespace(museum.engine(name, op)))
+    actual = outcome_here(Example((program,), (look,)), museum.namespace(museum.broken(name, op)))
     if isinstance(wrong, type):
         assert actual.kind == wrong.__name__
     else:
@@ -218,7 +218,7 @@ def test_an_unknown_mistake_is_found_and_reported_without_a_name(name, tmp_path)
 
 def test_single_precision_is_no_mistake(tmp_path):
     single = ("self.data = data", "self.data = float(np.float32(data))")
-    report = check(changed(tmp_path, "", single, before="import numpy as np"), examples=10)
+    report = check(changed(tmp_path, "", single, before="import numpy as np"), draws=10)
     assert report.single
     assert report.ok, str(report)
 
@@ -277,7 +277,7 @@ def test_a_value_as_exponent_may_be_refused_with_any_error(tmp_path):
 
 def test_what_the_checker_does_not_know_is_said(tmp_path):
     path = changed(tmp_path, "Value.leaky_relu = lambda self: self")
-    report = check(path, only=["values"], examples=2)
+    report = check(path, only=["values"], draws=2)
     assert report.unknown == ["leaky_relu"]
     assert "NOT CHECKED, as the checker does not know: leaky_relu" in str(report)
     assert "leaky_relu" in report.html()
@@ -290,14 +290,14 @@ def test_helpers_for_plain_numbers_are_not_taken_for_operations(tmp_path):
         "def sigmoid(x):\n    return 1 / (1 + math.exp(-x))\n"
         "def log(*what):\n    print(*what)",
     )
-    report = check(path, only=["values"], examples=2)
+    report = check(path, only=["values"], draws=2)
     assert report.ok, str(report)
     assert {"sigmoid", "log"} <= set(report.missing)
 
 
 def test_what_is_built_on_a_broken_operation_is_not_taken_for_sound():
     cls = museum.composed(mistaken("forgets_upstream", "mul"))
-    report = check(cls, examples=10)
+    report = check(cls, draws=10)
     assert {f.prop.name for f in report.findings if f.kind == "wrong"} == {"upstream"}, str(report)
 
 
@@ -335,7 +335,7 @@ BROKEN_LISTS = {
 @pytest.mark.parametrize("how", BROKEN_LISTS)
 def test_a_broken_function_of_several_numbers_is_not_taken_for_missing(how, tmp_path):
     right, wrong, caught = BROKEN_LISTS[how]
-    report = check(changed(tmp_path, "", (right, wrong)), only=["values", "kinks"], examples=10)
+    report = check(changed(tmp_path, "", (right, wrong)), only=["values", "kinks"], draws=10)
     assert [(f.kind, f.prop.name) for f in report.findings] == [("wrong", caught)], str(report)
 
 
@@ -352,7 +352,7 @@ SPELLINGS = {
 @pytest.mark.parametrize("how", SPELLINGS)
 def test_functions_are_found_under_their_usual_names(how, tmp_path):
     report = check(
-        changed(tmp_path, SPELLINGS[how]), only=["values", "one operation", "several"], examples=5
+        changed(tmp_path, SPELLINGS[how]), only=["values", "one operation", "several"], draws=5
     )
     assert report.ok, str(report)
     assert {"exp", "log", "relu", "total", "tanh"}.isdisjoint(report.missing)
@@ -360,11 +360,11 @@ def test_functions_are_found_under_their_usual_names(how, tmp_path):
 
 
 def test_what_is_not_offered_is_no_failure_unless_it_is_required():
-    report = check(str(PLAIN), only=["values"], examples=2, require=["exp"])
+    report = check(str(PLAIN), only=["values"], draws=2, require=["exp"])
     assert "gelu" not in OPERATIONS  # there are two definitions of it
     assert "cbrt" in report.missing
     assert report.exit_code == 0
-    report = check(str(PLAIN), only=["values"], examples=2, require=["cbrt", "exp"])
+    report = check(str(PLAIN), only=["values"], draws=2, require=["cbrt", "exp"])
     assert report.lacking == ["cbrt"]
     assert report.exit_code == 1
     assert "cbrt" in report.verdict
@@ -376,7 +376,7 @@ def test_what_is_not_offered_is_no_failure_unless_it_is_required():
 
 def test_the_same_seed_draws_the_same_programs():
     engine = mistaken("divides_once", "div")
-    reports = [check(engine, only=["one operation"], seed=seed, examples=10) for seed in (5, 5)]
+    reports = [check(engine, only=["one operation"], seed=seed, draws=10) for seed in (5, 5)]
     assert str(reports[0]) == str(reports[1])
 
 
@@ -472,9 +472,9 @@ def test_a_class_of_this_process_is_checked_in_a_copy_of_it():
 def test_a_function_that_makes_values_is_checked_as_what_it_makes(tmp_path):
     names = ("class Value:", "class Number:"), (", Value)", ", Number)")
     factory, only = "def Value(*given):\n    return Number(*given)", ["values", "one operation"]
-    assert check(changed(tmp_path, factory, *names), only=only, examples=3).ok
+    assert check(changed(tmp_path, factory, *names), only=only, draws=3).ok
     wrong = changed(tmp_path, factory, *names, ("(1 - t * t,)", "(1 - t,)"))
-    assert not check(wrong, only=only, examples=3).ok
+    assert not check(wrong, only=only, draws=3).ok
 
 
 def test_two_spellings_of_a_function_with_a_narrow_domain_are_no_trouble(tmp_path):
@@ -484,7 +484,7 @@ def test_two_spellings_of_a_function_with_a_narrow_domain_are_no_trouble(tmp_pat
         "    return Value(math.asin(x.data), (x,), (1 / math.sqrt(1 - x.data**2),))\n"
         "Value.asin = asin",
     )
-    report = check(path, only=["values", "one operation"], examples=5)
+    report = check(path, only=["values", "one operation"], draws=5)
     assert report.ok
     assert "arcsin" not in report.missing
 
@@ -492,7 +492,7 @@ def test_two_spellings_of_a_function_with_a_narrow_domain_are_no_trouble(tmp_pat
 def test_functions_of_the_module_do_not_hide_pythons_own(tmp_path):
     own = "def sum(xs):\n    raise ValueError\nrange = sum"
     path = changed(tmp_path, own, ("sum(x.data", "math.fsum(x.data"))
-    assert check(path, only=["several", "affine layer", "depth"], examples=3).ok
+    assert check(path, only=["several", "affine layer", "depth"], draws=3).ok
 
 
 def test_a_class_without_sums_and_products_cannot_be_checked():
@@ -508,7 +508,7 @@ def test_a_check_that_stops_early_does_not_pass_anywhere(tmp_path):
         "        if abs(self.data) > 900:\n            os._exit(0)\n        return right(self)\n"
         "    setattr(Value, name, function)",
     )
-    report = check(path, only=["limits", "depth"], examples=3)
+    report = check(path, only=["limits", "depth"], draws=3)
     assert report.exit_code == 2
     assert not report.ok
     suite = ET.fromstring(report.junit()).find("testsuite")
@@ -542,7 +542,7 @@ def test_numbers_may_come_back_as_any_kind(kind, tmp_path):
         ("(self.data > 0) - (", "0.0 + (self.data > 0) - ("), before="import numpy as np",
     )  # fmt: skip
     only = ["contract", "values", "one operation", "reuse"]
-    assert check(path, only=only, examples=3).ok
+    assert check(path, only=only, draws=3).ok
 
 
 def test_an_engine_that_writes_to_the_checker_is_refused_or_fails(tmp_path):
@@ -589,7 +589,7 @@ def test_a_file_inside_of_a_package_is_imported_as_its_part(tmp_path):
 
 @pytest.fixture(scope="module")
 def report():
-    return check(mistaken("inner_keep"), examples=5)
+    return check(mistaken("inner_keep"), draws=5)
 
 
 def test_the_text_says_what_holds_what_fails_and_what_to_do(report):
@@ -606,7 +606,7 @@ def test_the_text_says_what_holds_what_fails_and_what_to_do(report):
 
 def test_the_program_of_a_report_can_be_pasted(report):
     finding = report.findings[0]
-    space = {"Value": museum.engine("inner_keep")}
+    space = {"Value": museum.broken("inner_keep")}
     exec("\n".join(finding.program.lines), space)
     for look, actual, right in finding.comparison:
         assert f"{eval(look, space):g}" == actual != right
@@ -639,7 +639,7 @@ def test_the_page_draws_the_counterexample_with_both_gradients(report):
 def test_words_of_the_engine_are_no_markup(tmp_path):
     raises = "y = math.exp(self.data)", "raise ValueError('<script>alert(1)</script>\\x1b[31m')"
     path = changed(tmp_path, "", raises)
-    report = check(path, only=["values"], examples=3)
+    report = check(path, only=["values"], draws=3)
     assert "<script>" not in report.html()
     assert "\x1b" not in str(report)
     ET.fromstring(report.junit())
@@ -713,7 +713,7 @@ def test_strict_counts_what_is_fragile(tmp_path, capsys):
     "command",
     [
         ["-m", "microgrid", "check", "engine.py", "--only", "values,reuse", "--examples", "3"],
-        ["-c", "from microgrid.check import check; check('engine.py', only=['reuse'], examples=3)"],
+        ["-c", "from microgrid.check import check; check('engine.py', only=['reuse'], draws=3)"],
     ],
     ids=["command", "function"],
 )
@@ -727,7 +727,7 @@ def test_a_check_leaves_no_file(command, tmp_path):
 
 def test_a_check_leaves_the_users_hypothesis_as_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(configuration, "__hypothesis_home_directory", tmp_path)
-    check(museum.engine("overwrites", "add"), only=["reuse"], examples=3)
+    check(museum.broken("overwrites", "add"), only=["reuse"], draws=3)
     with pytest.raises(EngineError):
         check("no_such_engine")
     assert configuration.storage_directory("examples").path == tmp_path / "examples"

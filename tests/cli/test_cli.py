@@ -72,6 +72,18 @@ def test_explain_of_a_name_lists_its_paths(capsys):
     assert capsys.readouterr().out.splitlines()[0] == "3 paths, ∂f/∂a = 18"
 
 
+def test_a_tangent_shows_forward_mode_in_every_view(capsys, tmp_path):
+    given = ["w*x", "w=2", "x=-1", "--tangent", "w", "--tangent", "x=-½"]
+    assert main(["explain", *given]) == 0
+    begin = "w = 2, tangent 1; x = -1, tangent -0.5; f = -2, tangent -2"
+    assert capsys.readouterr().out.splitlines()[0] == begin
+    assert main(["draw", *given, "--color-by", "share", "-o", str(tmp_path / "f.dot")]) == 0
+    picture = (tmp_path / "f.dot").read_text(encoding="utf-8")
+    assert "blue: tangents, red: gradients; w moves at 1.00, x moves at −0.50; thick" in picture
+    assert main(["steps", *given, "-o", str(tmp_path / "f.html")]) == 0
+    assert "Forward mode of f: w, x move" in (tmp_path / "f.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("suffix", "start"), [("html", "<!DOCTYPE"), ("svg", "<svg")])
 def test_steps_writes_a_page_or_an_animation(suffix, start, tmp_path):
     path = tmp_path / f"steps.{suffix}"
@@ -243,6 +255,11 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["draw", "x", "x=1", "-o", "f.gif"], ".svg or .png or .dot"),
         (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
         (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
+        (["explain", "x*2", "x=1", "--tangent", "y"], "--tangent y: the expression has x, f"),
+        (["explain", "x*2", "x=1", "--tangent", "x=a"], "not a number"),
+        (["explain", "x*2", "x=1", "--tangent", "x", "--tangent", "x"], "x has two numbers"),
+        (["explain", "x*2", "x=1", "--tangent", "x", "--of", "x"], "no --tangent"),
+        (["draw", "x*2", "x=1", "--color-by", "size", "-o", "f.svg"], "invalid choice"),
         (["derive", "matmul", "--d", "3"], "matmul has no --d"),
         (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),
         (["derive", "affine", "--n", "0"], "1"),

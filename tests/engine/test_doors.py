@@ -89,7 +89,7 @@ def test_changes_in_place_are_seen_alike_by_gradcheck_and_by_programs(xs, steps)
     xs = [float(x) for x in xs]
     assume(abs(anew(steps)(xs)) < 1e6)
     value, gradient = mg.value_and_grad(anew(steps))(xs)
-    assert mg.record(in_place(steps), xs, engine="numpy").value_and_grad(xs) == (
+    assert mg.record(in_place(steps), xs, backend="numpy").value_and_grad(xs) == (
         pytest.approx(value), pytest.approx(gradient))  # fmt: skip
     report = mg.gradcheck(in_place(steps), xs)
     assert [e.gradient for e in report.entries] == pytest.approx(gradient)
@@ -289,18 +289,18 @@ SECOND = {
     "jacobian of grad": lambda f, x: mg.jacobian(mg.grad(f))(x).item(),
 }
 RECORDED = {
-    "program": lambda f, x, e: mg.record(f, 1.0, engine=e).value_and_grad(x)[1],
+    "program": lambda f, x, e: mg.record(f, 1.0, backend=e).value_and_grad(x)[1],
     "batched": lambda f, x, e: (
-        mg.record(f, 1.0, engine=e).batched().value_and_grad(np.array([x, 1.5]))[1][0]
+        mg.record(f, 1.0, backend=e).batched().value_and_grad(np.array([x, 1.5]))[1][0]
     ),
-    "program of grad": lambda f, x, e: mg.record(mg.grad(f), 1.0, engine=e)(x),
-    "program of derivative": lambda f, x, e: mg.record(mg.derivative(f, 1), 1.0, engine=e)(x),
+    "program of grad": lambda f, x, e: mg.record(mg.grad(f), 1.0, backend=e)(x),
+    "program of derivative": lambda f, x, e: mg.record(mg.derivative(f, 1), 1.0, backend=e)(x),
     "source": lambda f, x, e: source_of(f)(x)[1],
 }
 RECORDED_SECOND = {
-    "program of grad": lambda f, x, e: mg.record(mg.grad(f), 1.0, engine=e).value_and_grad(x)[1],
-    "program of derivative": lambda f, x, e: mg.record(mg.derivative(f, 2), 1.0, engine=e)(x),
-    "program of hessian": lambda f, x, e: mg.record(mg.hessian(f), 1.0, engine=e)(x).item(),
+    "program of grad": lambda f, x, e: mg.record(mg.grad(f), 1.0, backend=e).value_and_grad(x)[1],
+    "program of derivative": lambda f, x, e: mg.record(mg.derivative(f, 2), 1.0, backend=e)(x),
+    "program of hessian": lambda f, x, e: mg.record(mg.hessian(f), 1.0, backend=e)(x).item(),
 }
 
 
@@ -402,7 +402,7 @@ def test_a_gate_with_several_arguments_has_a_symmetric_hessian_recorded_or_not()
     expected = [[0, 0], [0, 2]]
     assert mg.hessian(f)([0.0, 3.0]).tolist() == expected
     for engine in ENGINES:
-        program = mg.record(mg.hessian(f), [1.0, 1.0], engine=engine)
+        program = mg.record(mg.hessian(f), [1.0, 1.0], backend=engine)
         assert program([0.0, 3.0]).tolist() == expected
         condition = mg.record(
             lambda c, x: mg.grad(lambda x: mg.where(c, mg.sqrt(x), x))(x), 1.0, 1.0
@@ -431,7 +431,7 @@ def test_the_hessian_of_a_power_is_right_and_symmetric_recorded_or_not(point):
     actual = mg.hessian(f)([*point])
     assert actual == pytest.approx(np.array([[aa, ab], [ab, bb]]), rel=1e-12, abs=0)
     for engine in ENGINES:
-        recorded = mg.record(mg.hessian(f), [1.0, 1.0], engine=engine)([*point])
+        recorded = mg.record(mg.hessian(f), [1.0, 1.0], backend=engine)([*point])
         assert recorded == pytest.approx(actual, rel=1e-14, abs=0, nan_ok=True)
 
 

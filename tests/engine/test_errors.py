@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import pickle
+import pydoc
 import re
 from decimal import Decimal
 from fractions import Fraction
@@ -535,3 +536,37 @@ def test_a_rule_behind_a_decorator_is_taken():
 def test_the_word_for_a_shut_gate_is_the_same_everywhere():
     assert pickle.loads(pickle.dumps(NO_PATH)) is NO_PATH
     assert copy.deepcopy(NO_PATH) is copy.copy(NO_PATH) is NO_PATH
+
+
+# Where to read on.
+
+EXPLAINED = {
+    "BranchError": lambda: microgrid.record(lambda v: v if v > 0 else -v, 1.0),
+    "DivergedError": lambda: microgrid.optim.fit(
+        lambda w: w**4, 1.0, optimizer=microgrid.optim.SGD(lr=100.0)
+    ),
+    "FrozenError": lambda: microgrid.record(lambda v: v * x(), 1.0),
+    "GradientLostError": lambda: float(x()),
+    "StaleError": changed_leaf,
+    "Untranslatable": lambda: microgrid.record(
+        microgrid.custom_op("odd", hash, lambda y, v: 0.0), 1.0
+    ).source("numpy"),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_where_it_pays_the_message_ends_with_an_entry_that_help_finds(name):
+    with pytest.raises(MicrogridError) as caught:
+        EXPLAINED[name]()
+    said = str(caught.value)
+    address = re.fullmatch(r".*; see help\('(.*)'\)", said)[1]
+    assert pydoc.locate(address) is type(caught.value)
+    assert said.count("see help") == 1
+    assert str(pickle.loads(pickle.dumps(caught.value))) == said
+
+
+def test_the_entry_of_an_error_has_an_example_and_those_to_read_are_in_the_table():
+    entries = {name: getattr(microgrid.errors, name) for name in microgrid.errors.__all__}
+    assert {name for name, kind in entries.items() if kind.explained} == {*EXPLAINED}
+    without = {name for name, kind in entries.items() if ">>> " not in kind.__doc__}
+    assert without == {"DerivationError"}  # what no user can do

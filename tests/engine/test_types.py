@@ -13,12 +13,19 @@ from microgrid import check
 
 USER = """
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
 
 import microgrid as mg
+from microgrid.check.gradient_check import GradientReport
+from microgrid.program import Batched
+from microgrid.views.explanation import Explanation, ForwardExplanation, Paths
+from microgrid.views.formula import Formula
+from microgrid.views.picture import Picture
+from microgrid.views.stepper import Steps
 
 x, A = mg.Value(2.0, "x"), mg.matrix([[1.0, 2.0]])
 assert_type(x * x, mg.Value)
@@ -43,6 +50,60 @@ assert_type(mg.mean([x]), mg.Value)
 assert_type(mg.softmax([x, 2.0]), list[mg.Value])
 assert_type(mg.dot([x], [2.0]), mg.Value)
 assert_type(mg.exp.hint, str)
+
+
+def product(x: Any, y: Any) -> Any:
+    return x * y
+
+def rows(x: Any) -> Any:
+    return [x[0] * x[1], x[0]]
+
+assert_type(mg.gradients(x * x), dict[mg.Value, Any])
+assert_type(mg.tangents(x * x, {x: 1}), dict[mg.Value, Any])
+assert_type(mg.value_and_grad(product, argnums=(0, 1))(2.0, 3.0), tuple[Any, Any])
+assert_type(mg.jacobian(rows)([2.0, 3.0]), NDArray[Any])
+assert_type(mg.jacobian(product, (0, 1), mode="forward")(2.0, 3.0), tuple[NDArray[Any], ...])
+assert_type(mg.hessian(rows)([2.0, 3.0]), NDArray[Any])
+assert_type(mg.jvp(product, (2.0, 3.0), (1.0, 0.0)), tuple[Any, Any])
+assert_type(mg.vjp(product, 2.0, 3.0)[1](1.0), tuple[Any, ...])
+assert_type(mg.partials([x * x], [x], mode="forward"), NDArray[Any])
+assert_type(mg.gradcheck(product, 2.0, 3.0), GradientReport)
+assert_type(mg.explain(x * x), Explanation)
+assert_type(mg.explain(x * x, of=x), Paths)
+assert_type(mg.explain(x * x, mode="forward", seeds={x: 1}), ForwardExplanation)
+assert_type(mg.draw(x * x), Picture)
+assert_type(mg.steps(x * x), Steps)
+assert_type(mg.latex(x * x), Formula)
+program = mg.record(product, 2.0, 3.0)
+assert_type(program, mg.Program)
+assert_type(program.value_and_grad(2.0, 3.0), tuple[Any, Any])
+assert_type(program.batched(in_axes=(0, None)), Batched)
+assert_type(program.gradient((0, 1)), mg.Program)
+assert_type(program.source("python"), str)
+assert_type(mg.values(A), NDArray[np.float64])
+assert_type(mg.grads(A), NDArray[np.float64])
+model = mg.nn.MLP(2, [4, 1])
+optimizer = mg.optim.Adam(model, lr=0.01)
+optimizer.step(mg.grad(lambda m: m([1.0, 2.0]) ** 2)(model))
+optimizer.step()
+assert_type(optimizer.state(), dict[str, NDArray[Any]])
+assert_type(mg.explain(x * x, mode="forward"), mg.results.ForwardExplanation)
+assert_type(mg.draw(x * x).save("graph.dot"), Path)
+assert_type(mg.steps(x * x).save("steps.html"), Path)
+assert_type(model.save("model.npz"), Path)
+assert_type(program.jvp((2.0, 3.0), (1.0, 0.0)), tuple[Any, Any])
+assert_type(program.vjp(2.0, 3.0)[1](1.0), tuple[Any, ...])
+assert_type(program.jacobian(), mg.Program)
+assert_type(mg.check.check(mg.Value), mg.results.Report)
+mg.grad(lambda p: p["w"] * p["b"])({"w": 2.0, "b": 1.0})["w"]
+derivative: float = mg.grad(mg.exp)(2.0)
+mg.grad(product, argnums="x")  # wrong: a number, or several
+mg.jacobian(rows, mode=1)  # wrong: text
+mg.jvp(product, 2.0, 1.0)  # wrong: a tuple of arguments
+mg.tangents(x * x, x)  # wrong: a dict
+mg.gradients([x])  # wrong: one root
+program.gradients()  # wrong: gradient
+optimizer.steps()  # wrong: step
 mg.exp(A).sum()
 mg.hypot(A, x).sum()
 (x * A).sum()
@@ -61,6 +122,9 @@ for y in x:  # wrong: one number
     pass
 mg.errors.ShapeErorr  # wrong: ShapeError
 mg.nn.Affin  # wrong: Affine
+mg.optim.Adan  # wrong: Adam
+mg.results.Pictur  # wrong: Picture
+mg.check.chekc  # wrong: check
 total: float = mg.total([x])  # wrong: a Value is no float
 """
 
@@ -92,7 +156,7 @@ def test_every_public_function_has_a_type():
 
 
 def test_what_is_imported_later_is_listed_and_its_slips_name_the_module():
-    for module in (microgrid, microgrid.errors, check):
+    for module in (microgrid, microgrid.errors, microgrid.results, check):
         assert set(dir(module)) >= set(module.__all__)
         with pytest.raises(AttributeError, match=rf"module '{module.__name__}' has no .* 'slip'"):
             module.slip  # noqa: B018

@@ -384,7 +384,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("test", "name", "op"), BROKEN)
 def test_a_broken_engine_is_caught(test, name, op, monkeypatch):
-    assert_caught(test, monkeypatch, Value=museum.engine(name, op))
+    assert_caught(test, monkeypatch, Value=museum.broken(name, op))
 
 
 def test_a_backward_pass_that_forgets_its_upstream_is_caught(monkeypatch):

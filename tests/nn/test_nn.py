@@ -748,7 +748,7 @@ def doors(loss, t):
     xs, ts = np.array([x] * 100), np.array([good] * 99 + [t], dtype=float)
     for f in (plain, hidden):
         for engine in ("numpy", "numba"):
-            program = mg.record(f, 1.0, x, x * 0, engine=engine)
+            program = mg.record(f, 1.0, x, x * 0, backend=engine)
             batched = program.batched((None, 0, 0))
             yield lambda program=program: program(1.0, x, t)
             yield lambda program=program: program.value_and_grad(1.0, x, t)

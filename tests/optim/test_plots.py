@@ -111,7 +111,7 @@ def test_the_u_curve_has_the_errors_of_the_report():
 
 
 def test_functions_stand_beside_their_slopes_with_gaps_where_they_have_no_value():
-    plot = plots.functions({"log": mg.log}, -1.0, 1.0, points=5)
+    plot = plots.functions({"log": mg.log}, -1.0, 1.0, resolution=5)
     value, slope = (lines(plot, i)["log"].get_ydata() for i in (0, 1))
     assert list(map(math.isnan, value)) == [True, True, True, False, False]
     assert slope[-1] == 1.0

@@ -52,7 +52,7 @@ def assert_one_pass(program, *xs):
 def test_on_random_programs_both_plans_have_the_same_bits(graph):
     f, xs = graph
     for engine in ENGINES:
-        assert_one_pass(record(f, *xs, engine=engine), *xs)
+        assert_one_pass(record(f, *xs, backend=engine), *xs)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -61,7 +61,7 @@ def test_for_every_operation_both_plans_have_the_same_bits(name):
     @given(operands(name, anywhere))
     def check(xs):
         xs = [float(x) for x in xs]
-        assert_one_pass(record(lambda *vs: EVERY[name](*vs), *xs, engine="numpy"), *xs)
+        assert_one_pass(record(lambda *vs: EVERY[name](*vs), *xs, backend="numpy"), *xs)
 
     check()
 
@@ -69,7 +69,7 @@ def test_for_every_operation_both_plans_have_the_same_bits(name):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("f", GATES)
 def test_behind_a_shut_gate_nothing_comes_back_in_either_plan(engine, f):
-    program = record(f, 1.0, 1.0, engine=engine)
+    program = record(f, 1.0, 1.0, backend=engine)
     for x in (0.0, 0.25, 1.0):
         for y in (0.0, 0.25, 4.0):
             assert_one_pass(program, x, y)
@@ -94,7 +94,7 @@ def parameters():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_for_a_network_both_plans_and_the_engine_have_the_same_bits(engine):
     x, weights = np.array([0.3, -1.2]), parameters()
-    program = record(network, x, weights, engine=engine)
+    program = record(network, x, weights, backend=engine)
     assert_one_pass(program, x, weights)
     assert bits(program.gradient(1)(x, weights)) == bits(
         [mg.grads(v) for pair in backward(x, weights) for v in pair]
@@ -123,7 +123,7 @@ EXAMPLE = [0.5, 0.25], np.array([[0.5, -0.75], [1.5, 2.0]])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("argnums", [0, 1, -1, (0,), (1, 0), [0, 1]])
 def test_gradients_come_in_the_form_of_their_arguments_with_the_bits_of_grad(engine, argnums):
-    program = record(f, *EXAMPLE, engine=engine)
+    program = record(f, *EXAMPLE, backend=engine)
     found, (_, want) = (
         program.gradient(argnums)(*EXAMPLE),
         program.value_and_grad(*EXAMPLE, argnums=argnums),
@@ -140,14 +140,14 @@ def test_gradients_come_in_the_form_of_their_arguments_with_the_bits_of_grad(eng
 @given(graphs(most=8))
 def test_gradients_and_hessians_of_random_programs_have_the_bits_of_the_engine(graph):
     g, xs = graph
-    program = record(lambda v: g(*v) * 1, xs, engine="numpy")
+    program = record(lambda v: g(*v) * 1, xs, backend="numpy")
     assert bits(program.gradient()(xs)) == bits(mg.grad(lambda v: g(*v) * 1)(xs))
     assert bits(program.hessian()(xs)) == bits(mg.hessian(lambda v: g(*v) * 1)(xs))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_hessian_of_several_arguments_has_the_entries_of_all(engine):
-    program = record(f, *EXAMPLE, engine=engine)
+    program = record(f, *EXAMPLE, backend=engine)
     whole = program.hessian((0, 1))(*EXAMPLE)
     flat = [*EXAMPLE[0], *EXAMPLE[1].ravel()]
     assert bits(whole) == bits(mg.hessian(lambda v: f(v[:2], np.reshape(v[2:], (2, 2))))(flat))
@@ -157,7 +157,7 @@ def test_a_hessian_of_several_arguments_has_the_entries_of_all(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_gradient_can_be_differentiated_again_and_again(engine):
-    program = record(lambda x: mg.sin(x) * x, 1.0, engine=engine)
+    program = record(lambda x: mg.sin(x) * x, 1.0, backend=engine)
     for n in range(5):
         want = mg.derivative(lambda x: mg.sin(x) * x, n)(0.3)
         assert program(0.3) == pytest.approx(
@@ -169,7 +169,7 @@ def test_a_gradient_can_be_differentiated_again_and_again(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_batch_of_gradients_is_its_samples_one_after_the_other(engine):
     X, W = np.array([[0.5, 0.25], [-1.0, 2.0], [0.0, 0.0]]), EXAMPLE[1]
-    program = record(f, *EXAMPLE, engine=engine)
+    program = record(f, *EXAMPLE, backend=engine)
     gradients = program.gradient().batched((0, None))(X, W)
     hessians = program.hessian().batched((0, None))(X, W)
     for i, x in enumerate(X.tolist()):
@@ -206,8 +206,8 @@ def test_gradients_and_hessians_have_a_listing_and_a_source(language):
 
 
 def test_a_program_of_gradients_is_pickled_and_keeps_its_engine():
-    program = record(f, *EXAMPLE, engine="numpy").gradient((0, 1))
-    assert program.engine == "numpy"
+    program = record(f, *EXAMPLE, backend="numpy").gradient((0, 1))
+    assert program.backend == "numpy"
     copy = pickle.loads(pickle.dumps(program))
     assert bits(copy(*EXAMPLE)) == bits(program(*EXAMPLE))
 

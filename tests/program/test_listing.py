@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from shared.graphs import graphs
 from shared.operations import EVERY, hundredths, operands, same
 from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, record
+from microgrid.views.wording import BLUE, GREEN
 
 
 def neuron(x, w, b):
@@ -155,3 +157,119 @@ def test_values_of_another_shape_are_refused():
     with pytest.raises(mg.MicrogridError, match="takes 3 arguments"):
         NEURON.listing([1.0, 2.0])
     assert math.isfinite(NEURON.listing(np.ones(2), [1.0, 1.0], 0).statements.inputs[0].data)
+
+
+# Forward mode: each line beside its tangent.
+
+
+def test_each_line_stands_beside_its_tangent():
+    assert str(NEURON.listing(mode="forward")).splitlines() == [
+        "   primal ↓            tangent ↓",
+        "   x_1                 dx_1",
+        "   x_2                 dx_2",
+        "   w_1                 dw_1",
+        "   w_2                 dw_2",
+        "   b                   db",
+        "1  v_1 = w_1·x_1       dv_1 = dw_1·x_1 + dx_1·w_1",
+        "2  v_2 = w_2·x_2       dv_2 = dw_2·x_2 + dx_2·w_2",
+        "3  v_3 = v_1 + v_2     dv_3 = dv_1 + dv_2",
+        "4  v_4 = v_3 + b       dv_4 = dv_3 + db",
+        "5  v_5 = sigmoid(v_4)  dv_5 = dv_4·sigmoid_slope(v_4)",
+        "",
+        "sigmoid_slope: σ(x) (1 − σ(x)) as e / (1 + e)² with e = exp(−|x|)",
+    ]
+
+
+def test_without_a_direction_the_first_input_moves_and_it_says_so():
+    point = [-1.0, -2.0], [2.0, -3.0], -3.0
+    first, *lines = str(NEURON.listing(*point, mode="forward")).splitlines()
+    assert first == "seeds: dx_1 = 1, all others 0"
+    words = [" ".join(line.split()) for line in lines]
+    assert words[1:3] == ["x_1 -1 dx_1 1", "x_2 -2 dx_2 0"]
+    assert words[10] == "5 v_5 = sigmoid(v_4) 0.7311 dv_5 = dv_4·sigmoid_slope(v_4) 0.3932"
+    direction = ([0.0, 0.0], [0.0, 1.0], 1.0)
+    lines = str(NEURON.listing(*point, mode="forward", tangents=direction)).splitlines()
+    assert "seeds" not in lines[0]
+    assert lines[10].split()[-1] == "-0.1966"  # of w_2 −0.3932, of b 0.1966
+    alone = str(record(lambda x: x * x, 1.0).listing(3.0, mode="forward")).splitlines()
+    assert alone[0] == "seeds: dx = 1"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_tangents_of_a_listing_are_the_engines(name):
+    f = lambda *vs: EVERY[name](*vs)  # noqa: E731
+
+    @settings(max_examples=10, deadline=None)
+    @given(operands(name, hundredths))
+    def check(xs):
+        xs = [float(x) for x in xs]
+        us = [float(i + 1) for i in range(len(xs))]
+        w = record(f, *xs).listing(*xs, mode="forward", tangents=us).statements
+        assert same(w.tangent[w.outputs[0]].data, float(mg.jvp(f, xs, us)[1]))
+
+    check()
+
+
+def assert_in_order(listing):
+    """Each cell, a row from left to right, is made of what stands before it."""
+    names, known = listing.names, set()
+
+    def used(v):
+        return {v} if v in names else {n for p in v.parents for n in used(p)}
+
+    for row in listing.rows:
+        for v in row:
+            if v is not None:
+                assert {n for p in v.parents for n in used(p)} <= known, names[v]
+                known.add(v)
+    assert known == {*names}
+
+
+@settings(max_examples=40, deadline=None)
+@given(graphs())
+def test_what_a_line_and_its_tangent_need_stands_before_them(graph):
+    f, xs = graph
+    assert_in_order(record(f, *xs).listing(mode="forward"))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_forward_listing_of_every_operation_is_in_order_and_balanced(name):
+    n = EVERY[name].arity or 2
+    listing = record(lambda *vs: EVERY[name](*vs), *[0.5] * n).listing(mode="forward")
+    assert_in_order(listing)
+    balanced(listing.latex())
+    rows = listing.latex().split("\\hline")[1].split("\\end{array}")[0].split("\\\\\n")
+    assert {row.count(" & ") for row in rows} == {2}
+
+
+def test_a_function_of_several_results_has_tangents_of_all():
+    listing = record(lambda x: [x * 2, 5.0, x], 1.0).listing(4.0, mode="forward")
+    assert "1  v_1 = x·2  8  dv_1 = dx·2  2" in str(listing)
+
+
+def test_what_does_not_move_has_the_tangent_zero():
+    text = str(record(lambda x: mg.stop_gradient(x) * x, 1.0).listing(2.5, mode="forward"))
+    assert re.search(r"v_1 = stop_gradient\(x\) +2.5 +dv_1 = 0 +0$", text, re.MULTILINE)
+
+
+def test_the_page_colours_values_and_tangents():
+    page = NEURON.listing([1.0, 2.0], [1.0, 2.0], 0, mode="forward").html()
+    assert ">seeds: <i>dx</i><sub>1</sub> = 1, all others 0</caption>" in page
+    colors = re.findall(r"<th style=\"text-align:left;color:([^\"]+)", page)
+    assert len(colors) == 5
+    assert (colors[2], colors[4]) == (GREEN, BLUE)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda p: p.listing(mode="up"), "'forward' or 'reverse'"),
+        (lambda p: p.listing([1, 2], [1, 2], 1, tangents=([1, 2], [1, 2], 1)), "tangents belong"),
+        (lambda p: p.listing(mode="forward", tangents=([1, 2], [1, 2], 1)), "tangents belong"),
+        (lambda p: p.listing([1, 2], [1, 2], 1, mode="forward", tangents=1.0), "is a tuple"),
+        (lambda p: p.listing([1, 2], [1, 2], 1, mode="forward", tangents=(1.0,)), "takes 3 arg"),
+    ],
+)
+def test_directions_that_mean_nothing_are_refused(ask, words):
+    with pytest.raises(mg.MicrogridError, match=words):
+        ask(NEURON)

@@ -180,7 +180,7 @@ def test_the_loops_as_plain_python_give_the_bits_of_the_compiled_ones(name):
         op.forward(*xs)
     except ValueError:
         xs = [2 + x for x in xs]
-    program = record(lambda *xs: op(*xs) * xs[0] + xs[-1] * 3.0, *xs, engine="numba")
+    program = record(lambda *xs: op(*xs) * xs[0] + xs[-1] * 3.0, *xs, backend="numba")
     batched = program.batched(threads=1)
     samples = [np.linspace(x, x + 0.1, 5) for x in xs]
     compiled = program(*xs), *batched(*samples)

@@ -47,12 +47,12 @@ def assert_same(f, *xs):
     if isinstance(y, MicrogridError):
         for engine in ENGINES:
             with pytest.raises(type(y)) as caught:
-                record(f, *[0.7] * len(xs), engine=engine)(*xs)
+                record(f, *[0.7] * len(xs), backend=engine)(*xs)
             assert str(caught.value).split("(")[0] == str(y).split("(")[0]
         return
     y.backward()
     for engine in ENGINES:
-        program = record(f, *[0.7] * len(xs), engine=engine)
+        program = record(f, *[0.7] * len(xs), backend=engine)
         value, grads = program.value_and_grad(*xs, argnums=range(len(xs)))
         assert same(program(*xs), float(y.data)), engine
         assert same(value, float(y.data)), engine
@@ -103,7 +103,7 @@ def test_random_graphs_have_the_bits_of_the_engine(graph):
         return
     y.backward()
     for engine in ENGINES:
-        value, grads = record(f, *xs, engine=engine).value_and_grad(*xs, argnums=range(len(xs)))
+        value, grads = record(f, *xs, backend=engine).value_and_grad(*xs, argnums=range(len(xs)))
         assert value == y.data
         # equal lines become one, which adds up in another order
         for g, x in zip(grads, leaves, strict=True):
@@ -115,7 +115,7 @@ def test_random_graphs_have_the_bits_of_the_engine(graph):
 def test_programs_of_existing_graphs_have_the_bits_of_the_engine(drawn):
     leaves, root = drawn.build(Value)
     for engine in ENGINES:
-        program = Program.of(root, leaves, engine=engine)
+        program = Program.of(root, leaves, backend=engine)
         value, grads = program.value_and_grad(*drawn.leaves, argnums=range(len(leaves)))
         right = mg.gradients(root, leaves)
         assert value == root.data
@@ -145,7 +145,7 @@ def numbers(seed, *shape):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_network_has_the_bits_of_the_engine(engine):
     parameters, x = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, 2)
-    program = record(network, [np.zeros(s) for s in SHAPES], np.zeros(2), engine=engine)
+    program = record(network, [np.zeros(s) for s in SHAPES], np.zeros(2), backend=engine)
     value, (dP, dx) = program.value_and_grad(parameters, x, argnums=(0, 1))
     nodes, xs = [mg.matrix(p) for p in parameters], mg.matrix(x)
     y = network(nodes, xs)
@@ -177,7 +177,7 @@ def by_hand(parameters, X):
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 9, 100, 513, 2049, 5000])
 def test_a_batch_is_its_samples_one_after_the_other(engine, count):
     parameters, X = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, count, 2)
-    program = record(network, parameters, np.zeros(2), engine=engine).batched((None, 0))
+    program = record(network, parameters, np.zeros(2), backend=engine).batched((None, 0))
     few = slice(None) if count < 600 else slice(0, 600)
     values, (dP, dX) = program.value_and_grad(parameters, X, argnums=(0, 1))
     right, sums, each = by_hand(parameters, X[few])
@@ -193,7 +193,7 @@ def test_a_batch_is_its_samples_one_after_the_other(engine, count):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_sums_over_a_batch_do_not_depend_on_the_number_of_threads(engine):
     parameters, X = [numbers(i, *s) for i, s in enumerate(SHAPES)], numbers(9, 9000, 2)
-    program = record(network, parameters, np.zeros(2), engine=engine)
+    program = record(network, parameters, np.zeros(2), backend=engine)
     runs = [program.batched((None, 0), threads=n).value_and_grad(parameters, X) for n in (1, 2, 5)]
     for values, grads in runs[1:]:
         assert (values == runs[0][0]).all()
@@ -212,7 +212,7 @@ def test_the_batch_axis_gives_the_formulas_of_the_affine_layer(engine):
 
     rng = np.random.default_rng(0)
     X, W, b, dY = [rng.integers(-64, 64, s) / 8 for s in (*AFFINE, (3, 2))]
-    program = record(sample, X[0], W, b, dY[0], engine=engine).batched((0, None, None, 0))
+    program = record(sample, X[0], W, b, dY[0], backend=engine).batched((0, None, None, 0))
     values, (dX, dW, db) = program.value_and_grad(X, W, b, dY, argnums=(0, 1, 2))
     for found, right in zip((dX, dW, db), mg.formulas.affine_backward(X, W, b, dY), strict=True):
         assert (found == right).all()
@@ -229,7 +229,7 @@ def test_what_the_samples_share_counts_once_for_each(engine):
 
     w, X = 0.5, np.array([-2.0, 0.0, 1.0, 4.0, 4.0])
     values, (dw, dX) = (
-        record(f, 1.0, 1.0, engine=engine).batched((None, 0)).value_and_grad(w, X, argnums=(0, 1))
+        record(f, 1.0, 1.0, backend=engine).batched((None, 0)).value_and_grad(w, X, argnums=(0, 1))
     )
     total = 0.0
     for i, x in enumerate(X):
@@ -244,7 +244,7 @@ def test_what_the_samples_share_counts_once_for_each(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_output_that_no_sample_changes_counts_once_for_each(engine):
-    program = record(lambda w, x: w * w * 3.0, 1.0, 1.0, engine=engine).batched((None, 0))
+    program = record(lambda w, x: w * w * 3.0, 1.0, 1.0, backend=engine).batched((None, 0))
     values, (dw, dX) = program.value_and_grad(2.0, np.ones(5), argnums=(0, 1))
     assert values.tolist() == [12.0] * 5
     assert dw == 60.0
@@ -253,7 +253,7 @@ def test_an_output_that_no_sample_changes_counts_once_for_each(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_batch_may_lie_along_any_axis(engine):
-    f = record(lambda X, w: mg.total((X * w).ravel()), np.zeros((2, 3)), 1.0, engine=engine)
+    f = record(lambda X, w: mg.total((X * w).ravel()), np.zeros((2, 3)), 1.0, backend=engine)
     X = numbers(0, 2, 3, 5)
     for axis in (0, 1, 2, -1):
         moved = np.moveaxis(X, 2, axis)
@@ -291,7 +291,7 @@ def test_lists_have_a_batch_axis_and_results_keep_their_form():
     ],
 )
 def test_a_domain_error_names_the_operation_and_the_label(engine, f, xs, kind, words):
-    program = record(f, *[2.0] * len(xs), engine=engine)
+    program = record(f, *[2.0] * len(xs), backend=engine)
     for call in (program, program.value_and_grad):
         with pytest.raises(kind) as caught:
             call(*xs)
@@ -306,7 +306,7 @@ def test_a_domain_error_names_the_operation_and_the_label(engine, f, xs, kind, w
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_inf_and_nan_that_come_in_go_through(engine):
-    program = record(lambda x: mg.exp(x) + mg.log(mg.absolute(x) + 1), 1.0, engine=engine)
+    program = record(lambda x: mg.exp(x) + mg.log(mg.absolute(x) + 1), 1.0, backend=engine)
     assert program(math.inf) == math.inf
     assert math.isnan(program(math.nan))
     assert program.value_and_grad(-math.inf) == (math.inf, -0.0)
@@ -460,7 +460,7 @@ def test_looking_is_free_again_after_recording():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_derivative_inside_sees_the_arguments_outside_of_it(engine):
     """As grad does: what is differentiated by x must not be a plain number on the way."""
-    program = record(lambda x: mg.grad(lambda z: z * z * x)(2.0) * x, 1.0, engine=engine)
+    program = record(lambda x: mg.grad(lambda z: z * z * x)(2.0) * x, 1.0, backend=engine)
     assert program.value_and_grad(3.0) == (4.0 * 3 * 3, 8.0 * 3)
 
 
@@ -470,7 +470,7 @@ def test_operations_on_thousands_of_numbers_have_the_gradients_of_the_engine(eng
     xs = np.arange(1300) % 7 / 4.0
     leaves = mg.matrix(xs)
     (f(list(leaves)) * 2.0).backward()
-    _, g = record(lambda x: f(list(x)) * 2.0, xs, engine=engine).value_and_grad(xs)
+    _, g = record(lambda x: f(list(x)) * 2.0, xs, backend=engine).value_and_grad(xs)
     assert (g == mg.grads(leaves)).all()
 
 
@@ -515,7 +515,7 @@ def test_a_leaf_that_is_no_input_is_not_frozen(f):
     ],
 )
 def test_a_recording_is_right_on_both_sides_of_a_branch(engine, f):
-    program = record(f, 1.0, engine=engine)
+    program = record(f, 1.0, backend=engine)
     for x in (-2.0, -1.0, -0.3, 0.0, 0.3, 0.5, 1.0, 2.0):
         leaf = Value(x)
         y = f(leaf)
@@ -596,21 +596,21 @@ def test_the_order_of_inputs_and_their_use_do_not_matter():
 def test_a_custom_operation_runs_in_numpy_and_says_so():
     cube = mg.custom_op("cube", lambda x: x**3, lambda y, x: 3 * x * x)
     program = record(lambda x: cube(x) + x, 1.0)
-    assert program.engine == "numpy"
+    assert program.backend == "numpy"
     assert program.value_and_grad(2.0) == (10.0, 13.0)
     with pytest.raises(GraphError, match="cube is not compiled"):
-        record(lambda x: cube(x), 1.0, engine="numba")
-    with pytest.raises(GraphError, match="no engine 'cuda'"):
-        record(lambda x: x, 1.0, engine="cuda")
+        record(lambda x: cube(x), 1.0, backend="numba")
+    with pytest.raises(GraphError, match="no backend 'cuda'"):
+        record(lambda x: x, 1.0, backend="cuda")
 
 
 def test_without_numba_a_program_runs_in_numpy(monkeypatch):
     monkeypatch.setattr("microgrid.program.runner.find_spec", lambda name: None)
     program = record(lambda x: mg.tanh(x), 1.0)
-    assert program.engine == "numpy"
+    assert program.backend == "numpy"
     assert program(0.5) == math.tanh(0.5)
     with pytest.raises(GraphError, match="pip install numba"):
-        record(lambda x: x, 1.0, engine="numba")
+        record(lambda x: x, 1.0, backend="numba")
 
 
 def test_data_that_was_set_since_is_refused():
@@ -669,7 +669,7 @@ def test_deep_and_wide_graphs_have_the_bits_of_the_engine(engine):
     x, w = Value(0.3), Value(0.9999)
     y = f(x, w)
     y.backward()
-    program = record(f, 1.0, 1.0, engine=engine)
+    program = record(f, 1.0, 1.0, backend=engine)
     assert program.value_and_grad(0.3, 0.9999, argnums=(0, 1)) == (y.data, (x.grad, w.grad))
 
 
@@ -696,7 +696,7 @@ def test_a_batch_of_a_random_graph_is_its_samples_one_by_one(graph, data):
         y.backward()
         values.append(y.data)
     for engine in ENGINES:
-        batched = record(g, *xs, engine=engine).batched(tuple(axes))
+        batched = record(g, *xs, backend=engine).batched(tuple(axes))
         found, grads = batched.value_and_grad(*inputs, argnums=range(len(xs)))
         assert found.tolist() == values
         for i, axis in enumerate(axes):
@@ -726,7 +726,7 @@ def test_chunks_of_any_size_give_the_same_numbers(chunk, monkeypatch):
 def test_a_sum_over_a_batch_is_right_to_the_rounding_of_its_order(engine, count):
     """At most √n roundings of the largest partial sum (and at least 4)."""
     W, X = numbers(0, 4), numbers(1, count, 4)
-    loss = record(lambda w, x: mg.tanh(mg.dot(w, x)), W, X[0], engine=engine)
+    loss = record(lambda w, x: mg.tanh(mg.dot(w, x)), W, X[0], backend=engine)
     _, dw = loss.batched((None, 0)).value_and_grad(W, X)
     _, each = loss.batched((0, 0)).value_and_grad(np.broadcast_to(W, X.shape), X)
     for k in range(4):
@@ -828,7 +828,7 @@ def test_a_planted_bug_in_programs_is_caught(name, monkeypatch):
 @pytest.mark.parametrize("f", GATES)
 def test_behind_a_shut_gate_nothing_comes_back(engine, f):
     points = [(x, y) for x in (0.0, 0.25, 1.0) for y in (0.0, 0.25, 4.0)]
-    program = record(f, 1.0, 1.0, engine=engine)
+    program = record(f, 1.0, 1.0, backend=engine)
     X, Y = map(np.array, zip(*points, strict=True))
     _, (dX, dY) = program.batched().value_and_grad(X, Y, argnums=(0, 1))
     for (x, y), dx, dy in zip(points, dX, dY, strict=True):
@@ -851,7 +851,7 @@ def test_behind_a_shut_gate_nothing_comes_back(engine, f):
 def test_behind_a_gate_that_samples_share_nothing_comes_back(engine, f):
     X = np.array([0.0, 0.25, 1.0])
     for y in (0.0, 0.25):
-        batched = record(f, 1.0, 1.0, engine=engine).batched((0, None))
+        batched = record(f, 1.0, 1.0, backend=engine).batched((0, None))
         _, (dX, dy) = batched.value_and_grad(X, y, argnums=(0, 1))
         total = 0.0
         for x, dx in zip(X, dX, strict=True):
@@ -870,7 +870,7 @@ def test_a_product_that_has_taken_another_in_keeps_its_place(engine):
     def f(a, b, c):
         return mg.total([a, b, (c * c) * 1.0])
 
-    assert record(f, 1.0, 1.0, 1.0, engine=engine)(1e16, -1e16, 1.0) == 1.0
+    assert record(f, 1.0, 1.0, 1.0, backend=engine)(1e16, -1e16, 1.0) == 1.0
 
 
 def test_a_joint_rule_with_too_few_or_too_many_gradients_is_refused():
@@ -892,7 +892,7 @@ def test_a_slope_of_a_power_that_is_not_real_is_nan_everywhere(engine):
     slope = falling(1)
     a, b = -7.046187323569368e-83, -2.0136954925128614
     assert math.isnan(slope(a, b))
-    assert math.isnan(record(lambda x, y: slope(x, y), 1.0, 1.0, engine=engine)(a, b))
+    assert math.isnan(record(lambda x, y: slope(x, y), 1.0, 1.0, backend=engine)(a, b))
 
 
 def in_a_thread(x):
@@ -963,7 +963,7 @@ def test_an_operation_without_hint_and_domain_never_raises(name):
 def test_threads_load_one_compiled_engine(monkeypatch):
     loaded = []
     monkeypatch.setattr(numba_engine, "kernel", cache(lambda: loaded.append(1) or slow_kernel()))
-    batched = record(lambda x: mg.tanh(x), 1.0, engine="numba").batched(threads=8)
+    batched = record(lambda x: mg.tanh(x), 1.0, backend="numba").batched(threads=8)
     batched(np.zeros(9 * 2048))
     assert loaded == [1]
 

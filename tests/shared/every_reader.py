@@ -4,9 +4,12 @@ test_new_operation.py runs it where the table has new entries, which no other fi
 """
 
 import contextlib
+import doctest
 import importlib.util
 import io
 import json
+import pydoc
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -71,6 +74,18 @@ def method(name: str, oracle: Any, point: list[float]) -> None:
 
 
 @reader
+def documentation(name: str, oracle: Any, point: list[float]) -> None:
+    text = pydoc.plain(pydoc.render_doc(getattr(mg, name)))
+    assert re.search(rf"^{name}\(\w.*\)$", text, re.MULTILINE), text
+    assert f"= {name}(x" in text
+    assert "∂" in text
+    assert name in getattr(mg.Value, name).__doc__
+    session = doctest.DocTestParser().get_doctest(getattr(mg, name).__doc__, {}, name, None, None)
+    assert len(session.examples) == 3
+    assert doctest.DocTestRunner(verbose=False).run(session).failed == 0
+
+
+@reader
 def arrays(name: str, oracle: Any, point: list[float]) -> None:
     columns = [mg.matrix([x, x]) for x in point]
     close(mg.values(FUNCTIONS[name](*columns)), [oracle(*point)] * 2)
@@ -116,7 +131,7 @@ def gradcheck(name: str, oracle: Any, point: list[float]) -> None:
 
 
 def recorded(name: str, oracle: Any, point: list[float], engine: str) -> None:
-    program = mg.record(FUNCTIONS[name], *point, engine=engine)
+    program = mg.record(FUNCTIONS[name], *point, backend=engine)
     y, slopes = program.value_and_grad(*point, argnums=tuple(range(len(point))))
     close(y, oracle(*point))
     close(slopes, gradient(oracle, point))
@@ -170,7 +185,7 @@ def command_line(name: str, oracle: Any, point: list[float]) -> None:
 
 @reader
 def checker(name: str, oracle: Any, point: list[float]) -> None:
-    report = check("microgrid:Value", only=["one operation"], examples=2, require=[name])
+    report = check("microgrid:Value", only=["one operation"], draws=2, require=[name])
     assert report.ok, str(report)
 
 

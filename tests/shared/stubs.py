@@ -1,15 +1,17 @@
-"""Stubs for type checkers and editors, written from the table: `python tests/shared/stubs.py`."""
+"""The docstrings of operations and the stubs for editors: `python tests/shared/stubs.py`."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import microgrid
-from microgrid import errors
+from microgrid import errors, results
 from microgrid.engine.functions import FUNCTIONS, NO_METHODS
 from microgrid.engine.op import Op
-from microgrid.engine.ops import TABLE
+from microgrid.engine.ops import PUBLIC, TABLE
+from microgrid.views.reference import describe
 
 PACKAGE = Path(microgrid.__file__).parent
 WRITTEN = '''"""Written by tests/shared/stubs.py."""
@@ -27,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 """
+HEAD_OF_PACKAGE = "\nfrom collections.abc import Iterable\nfrom typing import Any, overload\n\n"
 KINDS = """from microgrid.engine.op import Op
 from microgrid.engine.value import Value
 
@@ -62,10 +65,20 @@ def parameters(f: object) -> list[inspect.Parameter]:
     return [p for p in inspect.signature(f).parameters.values() if p.name != "out"]
 
 
-def overloads(name: str, found: list[tuple[str, str]], indent: str = "") -> str:
-    """The ways to call a function, as (parameters, result)."""
+def docstring(text: str, indent: str = "") -> str:
+    """A docstring as it stands in a file."""
+    assert not {"\\", '"""'} & {*re.findall(r'\\|"""', text)}
+    return "\n".join([indent + line if line else "" for line in f'"""{text}\n"""\n'.split("\n")])
+
+
+def overloads(
+    name: str, found: list[tuple[str, str]], indent: str = "", doc: str | None = None
+) -> str:
+    """The ways to call a function, as (parameters, result); the first has the docstring."""
     many = f"{indent}@overload\n" * (len(found) > 1)
-    return "".join(f"{many}{indent}def {name}({took}) -> {gave}: ...\n" for took, gave in found)
+    lines = [f"{many}{indent}def {name}({took}) -> {gave}:" for took, gave in found]
+    first = f"{lines[0]}\n{docstring(doc, indent + '    ')}" if doc else f"{lines[0]} ...\n"
+    return first + "".join(f"{line} ...\n" for line in lines[1:])
 
 
 def elementwise(params: list[inspect.Parameter], bare: bool) -> Iterator[tuple[str, str]]:
@@ -110,13 +123,15 @@ def takes_rows(f: object) -> bool:
 def signatures() -> str:
     """What functions and methods take and give."""
     text = WRITTEN + HEAD + KINDS
-    shapes = {tuple(p.name for p in parameters(f)): f for f in FUNCTIONS.values()
-              if isinstance(f, Op)}  # fmt: skip
-    for names, f in sorted(shapes.items()):
-        text += f"class Of_{'_'.join(names)}(Op):\n"
+    shapes = {kind(f): f for f in FUNCTIONS.values() if isinstance(f, Op)}
+    for shape, f in sorted(shapes.items()):
+        text += f"class {shape}(Op):\n"
         text += overloads("__call__", [("self, " + took, gave) for took, gave in
                                        elementwise(parameters(f), bare=True)], "    ")  # fmt: skip
         text += "\n"
+    for name, f in FUNCTIONS.items():
+        if isinstance(f, Op):  # a class of its own, whose docstring editors show
+            text += f"class {name}({kind(f)}):\n{docstring(describe(f), '    ')}\n"
     text += "class Methods:  # of Value\n"
     for name, f in FUNCTIONS.items():
         if name not in NO_METHODS:
@@ -126,16 +141,26 @@ def signatures() -> str:
                 none = " | None" * (p.default is None)
                 free = " = ..." * (p.default is not p.empty)
                 rest.append(f"{star}{p.name}: Operand{none}{free}")
-            text += f"    def {name}({', '.join(rest)}) -> Value: ...\n"
+            text += overloads(name, [(", ".join(rest), "Value")], "    ", describe(TABLE[name]))
     return text
+
+
+def kind(f: Op) -> str:
+    """The class of operations with these operands."""
+    return f"Of_{'_'.join(p.name for p in parameters(f))}"
+
+
+def described(name: str, f: object) -> str:
+    """The docstring of a function of the table."""
+    return describe(TABLE[name]) if name in TABLE else inspect.getdoc(f) or ""
 
 
 def function(name: str, f: object) -> str:
     """The line of a function of the table."""
     if isinstance(f, Op):
-        return f"{name}: Of_{'_'.join(p.name for p in parameters(f))}\n"
+        return f"{name}: signatures.{name}\n{docstring(describe(f))}"
     found = of_rows(f) if takes_rows(f) else elementwise(parameters(f), bare=False)
-    return overloads(name, list(found))
+    return overloads(name, list(found), doc=described(name, f))
 
 
 def names_of(module: ModuleType, rooms: dict[str, str]) -> str:
@@ -151,19 +176,28 @@ def names_of(module: ModuleType, rooms: dict[str, str]) -> str:
     return "".join(sorted(lines))
 
 
+def manual() -> str:
+    """What `help` shows, in the package: the functions and methods need it when they are made."""
+    text = '"""The docstrings of the operations, written by tests/shared/stubs.py."""\n\n'
+    text += "# fmt: off\n# ruff: noqa\n\nMANUAL: dict[str, str] = {}\n"
+    for name, op in PUBLIC.items():
+        text += f"MANUAL[{name!r}] = {docstring(describe(op))}"
+    return text
+
+
 def stubs() -> dict[Path, str]:
     """The text of every stub."""
-    used = sorted({line.split(": ")[1] for name, f in FUNCTIONS.items() if isinstance(f, Op)
-                   for line in function(name, f).splitlines()})  # fmt: skip
-    kinds = ", ".join(["Array", "PlainNumber", "Operand", *used])
-    text = WRITTEN + HEAD + names_of(microgrid, microgrid.LATER)
-    text += f"from microgrid.engine.signatures import {kinds}\n"
+    text = WRITTEN + HEAD_OF_PACKAGE + names_of(microgrid, microgrid._LATER)
+    text += "from microgrid.engine import signatures\n"
+    text += "from microgrid.engine.signatures import Array, Operand, PlainNumber\n"
     text += "from microgrid.version import __version__ as __version__\n\n"
     text += "".join(function(name, f) for name, f in FUNCTIONS.items())
     text += f"\n__all__ = {microgrid.__all__!r}\n"
     return {
+        PACKAGE / "engine" / "manual.py": manual(),
         PACKAGE / "__init__.pyi": text,
         PACKAGE / "errors.pyi": WRITTEN + names_of(errors, errors.ROOMS),
+        PACKAGE / "results.pyi": WRITTEN + names_of(results, results.ROOMS),
         PACKAGE / "engine" / "signatures.pyi": signatures(),
     }
 

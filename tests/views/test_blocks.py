@@ -304,7 +304,7 @@ def test_the_shares_of_the_copies_sum_to_the_gradient_of_the_leaf(root):
     root.zero_grad()
     root.backward()
     order = topological(root)
-    drawn = svg(draw(root, level="gates", share_leaves=False, digits=9))
+    drawn = svg(draw(root, level="gates", share_leaves=False, decimals=9))
     wires = {g.get("id"): texts(g, RED) for g in groups(drawn, "wire")}
     for i, v in enumerate(order):
         if v.op or isinstance(v, Constant):

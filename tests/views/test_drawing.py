@@ -23,7 +23,7 @@ from microgrid.views import picture as module
 from microgrid.views.drawing import draw
 from microgrid.views.files import LayoutError
 from microgrid.views.notation import caption
-from microgrid.views.picture import ENGINES, Picture, lay_out
+from microgrid.views.picture import LAYOUTS, Picture, lay_out
 from microgrid.views.wording import decimals, split
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -163,8 +163,8 @@ def test_only_zero_is_shown_as_zero_and_the_sign_is_kept(x, digits):
     assert shown.startswith("-") == (x < 0)
 
 
-def test_digits_are_the_decimals_shown():
-    assert "0.3333" in texts(svg(draw(Value(1 / 3), digits=4)))
+def test_so_many_decimals_are_shown():
+    assert "0.3333" in texts(svg(draw(Value(1 / 3), decimals=4)))
 
 
 # Gates
@@ -336,20 +336,20 @@ def test_the_text_is_the_same_in_every_process():
 # Engines and files
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_each_engine_that_is_here_gives_svg_and_png(engine, capfd):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_program_that_is_here_gives_svg_and_png(layout, capfd):
     try:
-        image = draw(fork(), engine=engine).pipe("png")
+        image = draw(fork(), layout=layout).pipe("png")
     except LayoutError:
-        assert not (find_spec("pygraphviz") if engine == "pygraphviz" else False)
-        pytest.skip(f"{engine} is not installed")
+        assert not (find_spec("pygraphviz") if layout == "pygraphviz" else False)
+        pytest.skip(f"{layout} is not installed")
     assert image.startswith(b"\x89PNG")
-    assert {"a", "b", "y", "3.00"} <= set(texts(svg(draw(fork(), engine=engine))))
-    assert capfd.readouterr().err == "" or engine == "pygraphviz"
+    assert {"a", "b", "y", "3.00"} <= set(texts(svg(draw(fork(), layout=layout))))
+    assert capfd.readouterr().err == "" or layout == "pygraphviz"
 
 
-def test_without_an_engine_the_error_says_what_to_install_and_the_text_is_there(monkeypatch):
-    monkeypatch.setattr(module, "ENGINES", ("no-such-dot", "no_such_package"))
+def test_without_a_layout_program_the_error_says_what_to_install_and_the_text_is_there(monkeypatch):
+    monkeypatch.setattr(module, "LAYOUTS", ("no-such-dot", "no_such_package"))
     picture = draw(fork())
     with pytest.raises(LayoutError, match=re.escape('pip install "microgrid-autodiff[viz]"')) as e:
         picture.pipe("svg")
@@ -357,7 +357,7 @@ def test_without_an_engine_the_error_says_what_to_install_and_the_text_is_there(
     assert "digraph" in picture.source
 
 
-def test_engines_are_looked_for_on_the_path_then_beside_python_then_as_a_package(
+def test_layout_programs_are_looked_for_on_the_path_then_beside_python_then_as_a_package(
     monkeypatch, tmp_path
 ):
     asked = []
@@ -372,7 +372,7 @@ def test_engines_are_looked_for_on_the_path_then_beside_python_then_as_a_package
     assert os.path.dirname(sys.executable) in places
 
 
-def test_an_engine_that_fails_is_an_error_with_its_words():
+def test_a_layout_program_that_fails_is_an_error_with_its_words():
     with pytest.raises(LayoutError, match="foo"):
         draw(fork()).pipe("foo")
 

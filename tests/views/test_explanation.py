@@ -73,7 +73,7 @@ def test_the_paths_sum_up_to_the_gradient(program):
     nodes = program.nodes(Value)
     root = nodes[-1]
     for leaf in nodes[: len(program.leaves)]:
-        paths = explain(root, of=leaf, most=10**6)
+        paths = explain(root, of=leaf, max_paths=10**6)
         assert sum(path.product for path in paths.paths) == paths.gradient == gradients(root, leaf)
         assert paths.count == len(paths.paths)
         for path in paths.paths:
@@ -87,8 +87,8 @@ def test_the_paths_sum_up_to_the_gradient(program):
 @given(programs(), st.integers(0, 3))
 def test_paths_are_counted_without_being_listed(program, most):
     nodes = program.nodes(Value)
-    all_of_them = explain(nodes[-1], of=nodes[0], most=10**6)
-    few = explain(nodes[-1], of=nodes[0], most=most)
+    all_of_them = explain(nodes[-1], of=nodes[0], max_paths=10**6)
+    few = explain(nodes[-1], of=nodes[0], max_paths=most)
     assert few.count == all_of_them.count
     assert few.gradient == all_of_them.gradient
     assert few.paths == all_of_them.paths[:most]
@@ -149,7 +149,7 @@ def test_the_latex_table_keeps_subscripts_and_balances():
     assert r"x_0 \to n_3 \to n_7" in paths
     assert r"\mathit{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2).latex()
     x = Value(2.0, "x")
-    assert r"\text{\dots and 1 more}" in explain(x * x, of=x, most=1).latex()
+    assert r"\text{\dots and 1 more}" in explain(x * x, of=x, max_paths=1).latex()
     assert r"\left|n_2\right| &  & n_2 &" in explain(abs(x**-2)).latex()
 
 

@@ -278,7 +278,7 @@ def test_colours_have_a_contrast_of_at_least_4_5(tmp_path):
     )
     green_at_night = re.search(r'\[fill="#0a7d20"\]\{fill:(#\w+)', html)[1]
     for scheme, others in ((day, ["#0a7d20", "#c62828"]), (night, [green_at_night])):
-        for ink in (*(scheme[k] for k in ("fg", "soft", "ink", "back", "focus")), *others):
+        for ink in (*(scheme[k] for k in ("fg", "soft", "ink", "back", "ahead", "focus")), *others):
             assert contrast(ink, scheme["bg"]) >= 4.5
         assert contrast(scheme["line"], scheme["bg"]) >= 3  # borders of controls
     assert contrast("#1b1f24", "#ffe08a") >= 4.5  # in a lit gate
@@ -484,6 +484,20 @@ def test_each_frame_shows_what_the_frames_of_python_say(visit, tmp_path):
             assert lit.get_attribute("id") == result.prefix + frame.marks[0]
             assert tab.locator(".view .lit .pointer").is_visible()
         assert tab.locator(".view .flow").count() == max(0, len(frame.marks) - 1)
+
+
+def test_in_forward_mode_the_wires_along_which_tangents_flow_are_blue(visit, tmp_path):
+    result = steps(examples.sigmoid_circuit(), mode="forward")
+    tab = visit(result.page(), viewport={"width": 400, "height": 700})
+    for k, frame in enumerate(result.frames):
+        tab.get_by_role("slider").fill(str(k))
+        assert words_on(tab) == list(frame.lines)
+        assert tab.locator("svg.ahead").count() == bool(frame.rows)
+        assert tab.locator(".view .flow").count() == max(0, len(frame.marks) - 1)
+        if frame.rows:
+            flow = tab.locator(".view .flow path").first
+            assert flow.evaluate("e => getComputedStyle(e).stroke") == "rgb(11, 87, 208)"
+    assert tab.locator(".view").evaluate("e => e.scrollLeft") > 100  # where the result is
 
 
 def test_it_plays_to_the_end_at_the_chosen_speed_and_stops(visit, tmp_path):

@@ -3,7 +3,7 @@
 Read base.py (the right engine) before mistakes.py.
 
 >>> from microgrid.check import museum
->>> Value = museum.engine("overwrites", "add")
+>>> Value = museum.broken("overwrites", "add")
 >>> a = Value(3.0)
 >>> f = a + a
 >>> f.backward()
@@ -14,8 +14,19 @@ Every use of a node sends a share: use `+=` where you wrote `=`.
 """
 
 from microgrid.check.museum.base import Value, composed, namespace
-from microgrid.check.museum.mistakes import MUSEUM, Mistake, engine
+from microgrid.check.museum.mistakes import MUSEUM, Mistake, broken
+from microgrid.engine.lazy import public
 
-Exhibit = Mistake  # its older name
+Exhibit = Mistake
+"""The older name of Mistake."""
 
-__all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "composed", "engine", "namespace"]
+engine = broken
+"""The older name of broken."""
+
+__all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "broken", "composed", "engine", "namespace"]
+__dir__ = public(__name__)
+__doc__ = f"""{__doc__}
+The mistakes, by the names in `MUSEUM`; what is said of "your operation" is made in one of them.
+
+{{}}
+""".format("\n".join(f"- `{name}`: {m.sentence('operation')}." for name, m in MUSEUM.items()))

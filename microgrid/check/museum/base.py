@@ -33,6 +33,9 @@ class Value:
         self.data, self.grad = data, 0
         self.parents, self.local, self.op = tuple(parents), tuple(local), op
 
+    def __repr__(self) -> str:
+        return f"Value({self.data!r})"
+
     @classmethod
     def make(cls, op: str, *operands: Any) -> Self:
         """The node that an operation gives."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
 
 from microgrid.check.museum.base import Value
 from microgrid.engine import ops
+from microgrid.engine.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,15 @@ class Mistake:
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
 
+    def __repr__(self) -> str:
+        return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
+
     def sentence(self, op: str = "") -> str:
         return self.says.format(op=op)
 
 
 MUSEUM: dict[str, Mistake] = {}
+"""Every mistake by its name; `.hint` says how to mend it, `.shows` is the smallest program."""
 Made = TypeVar("Made", bound=Callable[..., Any])
 UNARY, TWO = ({name for name, op in ops.PUBLIC.items() if len(op.rules) == n} for n in (1, 2))
 BINARY = TWO - {"power"}  # whose exponent is a number as a rule
@@ -51,11 +57,28 @@ def mistake(
     return enter
 
 
-def engine(name: str, op: str = "") -> type[Value]:
-    """The broken `Value` of this name; `op` is the operation that has the mistake."""
-    made = MUSEUM[name].make(op)
+def broken(name: str, op: str = "") -> type[Value]:
+    """The broken `Value` of this name; `op` is the operation that has the mistake.
+
+    ParameterError for a mistake that is not in the museum, or that this operation cannot have.
+    """
+    if name not in MUSEUM:
+        nearest = [*get_close_matches(name, MUSEUM, 3), *MUSEUM]
+        raise ParameterError(f"no mistake is called {name!r}; {listed(nearest)}")
+    found = MUSEUM[name]
+    if found.operations and not found.operations(op):
+        able = [x for x in ops.PUBLIC if found.operations(x)]
+        raise ParameterError(f"{name} needs the operation that has it, got {op!r}; {listed(able)}")
+    made = found.make(op)
     made.__name__ = "Value"  # as programs call it
+    made.__qualname__ = f"{name}.Value"
     return made
+
+
+def listed(names: Collection[str]) -> str:
+    """The first of the names, each once."""
+    first = list(dict.fromkeys(names))
+    return f"there are {', '.join(first[:8])}{', …' * (len(first) > 8)}"
 
 
 def variant(**pieces: Any) -> type[Value]:

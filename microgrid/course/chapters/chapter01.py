@@ -92,7 +92,7 @@ EXERCISES = [
             "That is the last gate alone: v does not move by as much as x.": 5 * STEP,
         },
         why="The slopes are multiplied: 3 · (−2) · 5 = −30, and a step of 0.01 becomes −0.3.",
-        digits=3,
+        decimals=3,
     ),
     Exercise(
         "**Teach it to subtract.** Write a function `subtract(a, b)` of two `Number`s (your class "

@@ -61,7 +61,7 @@ BENDS_BY_ENTRY = Exercise(
 def bends(answer: Any) -> Verdict:
     """The verdict on a Hessian: a mistake that changes all of it, else entry by entry."""
     for mistake in listed(BENDS.mistakes):
-        if agree(answer, mistake.answer, BENDS.digits):
+        if agree(answer, mistake.answer, BENDS.decimals):
             return Verdict(False, (f"✗ {mistake.hint}",))
     if misfit(answer, BEND):
         return Verdict(False, ("✗ the answer has two rows of two numbers: [[…, …], […, …]].",))

@@ -108,9 +108,9 @@ def stable(answer: Any) -> Verdict:
             lines.append(f"✗ f({x:g}): {raised(error)}")
             continue
         for name, number in here.items():
-            ok = agree(number, right[name], STABLE.digits)
+            ok = agree(number, right[name], STABLE.decimals)
             lines.append(f"✓ {name}: right" if ok else f"✗ {name}: {number:.6g} is not it.")
-    if agree(found, right, STABLE.digits):
+    if agree(found, right, STABLE.decimals):
         return Verdict(True, (*lines, STABLE.why))
     return Verdict(False, (*lines, *hint_for(found, right)))
 
@@ -118,7 +118,7 @@ def stable(answer: Any) -> Verdict:
 def hint_for(found: dict[str, float], right: dict[str, float]) -> list[str]:
     """The hint for all numbers together, where their pattern is a known one."""
     for mistake in listed(STABLE.mistakes):
-        if agree(found, tried(mistake.answer), STABLE.digits):
+        if agree(found, tried(mistake.answer), STABLE.decimals):
             return [mistake.hint]
     if ("f(1000)" in found) != ("f(-1000)" in found):
         return ["On one side it holds. Which of the two exponentials is the larger on the other?"]
@@ -149,7 +149,7 @@ STABLE = Exercise(
         "A slope of 0, so far out? `clip`, for one, stops the overflow and the "
         "gradient.": lambda x: mg.log(mg.cosh(mg.clip(x, -700, 700))),
     },
-    digits=4,
+    decimals=4,
     judge=stable,
     why="|x| + log1p(exp(−2|x|)) − log 2, for instance, or logaddexp(x, −x) − log 2.",
 )

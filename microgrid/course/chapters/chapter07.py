@@ -79,7 +79,7 @@ TWO_STEPS = Exercise(
         "That is how far w moves. Where does it arrive?": START.w - LAST.w,
     },
     why="The gradients at w are 12 and then 7.2: 1 − 0.02 · 12 − 0.02 · 7.2.",
-    digits=3,
+    decimals=3,
 )
 
 RATES = {"A": 0.4, "B": 0.6, "C": 0.05}

@@ -37,7 +37,7 @@ EXPERIMENTS = (
 @cache
 def suspect(letter: str) -> type[museum.Value]:
     """A broken engine of the museum, under a name that does not give it away."""
-    return type("Mystery", (museum.engine(*SUSPECTS[letter]),), {"__module__": "museum"})
+    return type("Mystery", (museum.broken(*SUSPECTS[letter]),), {"__module__": "museum"})
 
 
 def mystery(number: int) -> type[museum.Value]:
@@ -108,7 +108,7 @@ MyValue = type("MyValue", (museum.Value,), dict.fromkeys(OTHERS))
 
 def planted(name: str, op: str = "") -> type[museum.Value]:
     """The same engine with a mistake of the museum."""
-    return type("MyValue", (museum.engine(name, op), MyValue), {})
+    return type("MyValue", (museum.broken(name, op), MyValue), {})
 
 
 PLANTED = {  # mistake: the operation that has it
@@ -129,7 +129,7 @@ def judge_engine(given: Any) -> Verdict:
         return Verdict(False, ("✗ that is an engine of this package: answer with your own",))
     try:
         properties = [name for name in PROPERTIES if name not in SLOW]
-        report = check(given, only=properties, examples=10, require=ASKED, timeout=PATIENCE)
+        report = check(given, only=properties, draws=10, require=ASKED, timeout=PATIENCE)
     except EngineError as error:
         return Verdict(False, (f"✗ {error}",) if UNENDED not in str(error) else (UNFINISHED,))
     if report.ok:

@@ -150,7 +150,7 @@ TEMPERATURE = Exercise(
         "near 0.": lambda logits, T: [float(x == max(logits)) for x in logits],
     },
     why="softmax(logits / T): T < 1 stretches the differences between logits, T > 1 shrinks them.",
-    digits=4,
+    decimals=4,
     probe=heated,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +12,18 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from microgrid.course.question import ExerciseError, is_missing, reading, text
+from microgrid.course.worksheets.answers import read_answers
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
-from microgrid.views.tables import Table, html_table, table
+from microgrid.views.formula import worded
+from microgrid.views.tables import Table, table
 from microgrid.views.wording import plural
+from microgrid.views.written import Written, as_csv, as_html, as_markdown
 
 RIGHT, CARRIED, WRONG, MISSING, UNKNOWN = "✓", "→", "✗", "…", "?"
+VERDICTS = {RIGHT: "right", CARRIED: "carried on", WRONG: "wrong", MISSING: "missing",
+            UNKNOWN: "not understood"}  # fmt: skip
 FORM = "the answers are a dict like {'1': {'a': 5}} or {'1.a': 5}"
 BETWEEN = r"[\s.,:;()'_/-]*"
 KEY = re.compile(rf"{BETWEEN}(\d+)(?:\.0)?{BETWEEN}([^\W\d_]\w*)?{BETWEEN}", re.ASCII)
@@ -60,7 +66,15 @@ class Marks(Table):
         return all(mark.verdict == RIGHT for mark in self.marks)
 
     def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
-        return [(*m[:3], m.hint.replace("*", "")) for m in self.marks]
+        word = in_text if latex else str
+        return [tuple(map(word, (*m[:3], m.hint.replace("*", "")))) for m in self.marks]
+
+    def csv(self) -> str:
+        """A row for each blank, with words for the signs."""
+        return as_csv(("blank", "answer", "verdict", "hint"), self.records())
+
+    def records(self) -> list[tuple[str, ...]]:
+        return [(m.key, m.given, VERDICTS[m.verdict], m.hint.replace("*", "")) for m in self.marks]
 
     @property
     def heading(self) -> str:
@@ -192,6 +206,10 @@ def number(xs: Sequence[Any], name: str) -> tuple[Fraction | None, str]:
     return Fraction(x).limit_denominator(10**6), ""  # 2.9999999999 of a program is 3
 
 
+def in_text(words: str) -> str:
+    return rf"\text{{{worded(words)}}}"
+
+
 def shown(x: Any) -> str:
     """An answer on one line, as the marks repeat it."""
     return "" if is_empty(x) else clipped(text(x))
@@ -207,9 +225,24 @@ COMMON = ("times", "mistake", "who")
 UNCLEAR = ("times", "not understood", "who")
 
 
-@dataclass(frozen=True)
-class ClassMarks:
-    """The marks of a class: who has how many points, and which mistakes are common."""
+class Row(NamedTuple):
+    """The points of one student: right blanks, and those wrong only through an earlier one."""
+
+    student: str
+    right: int
+    carried: int
+    total: int
+
+
+@dataclass(frozen=True, repr=False)
+class ClassMarks(Written):
+    """The marks of a class: who has how many points, and which mistakes are common.
+
+    `rows` has the points of each student as numbers, `marks` the marks of each; `save` writes
+    .csv (the rows), .html, .md or .txt.
+    """
+
+    _refusal = ExerciseError
 
     marks: Mapping[str, Marks]
 
@@ -233,17 +266,21 @@ class ClassMarks:
                     found[words][student] += 1
         return sorted(found.items(), key=lambda item: -item[1].total())
 
-    def points(self) -> list[tuple[str, ...]]:
+    @property
+    def rows(self) -> list[Row]:
         """A row for each student."""
-        return [
-            (student, *map(str, (m.points, m.carried, m.total)))
-            for student, m in self.marks.items()
-        ]
+        return [Row(name, m.points, m.carried, m.total) for name, m in self.marks.items()]
+
+    @property
+    def points(self) -> dict[str, int]:
+        """How many blanks each student has right."""
+        return {row.student: row.right for row in self.rows}
 
     def tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]], int]]:
         """Head, rows, and the number of columns of text, for each table that has rows."""
-        found = [(COMMON, rows(self.mistakes), 3), (UNCLEAR, rows(self.unclear), 3)]
-        return [(POINTS, self.points(), 1), *[table for table in found if table[1]]]
+        found = [(COMMON, remarks(self.mistakes), 3), (UNCLEAR, remarks(self.unclear), 3)]
+        points = [(row.student, *map(str, row[1:])) for row in self.rows]
+        return [(POINTS, points, 1), *[table for table in found if table[1]]]
 
     def __str__(self) -> str:
         written = [table(head, rows, left=left) for head, rows, left in self.tables()]
@@ -251,11 +288,23 @@ class ClassMarks:
 
     __repr__ = __str__
 
+    def html(self) -> str:
+        """The tables as HTML elements."""
+        return "".join([as_html("", *table) for table in self.tables()])
+
     def _repr_html_(self) -> str:
-        return "".join(html_table("", head, rows, left=left) for head, rows, left in self.tables())
+        return self.html()
+
+    def markdown(self) -> str:
+        """The tables in Markdown."""
+        return "\n\n".join([as_markdown("", *table) for table in self.tables()])
+
+    def csv(self) -> str:
+        """The rows for other programs: student, right, carried, total."""
+        return as_csv(Row._fields, self.rows)
 
 
-def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
+def remarks(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
     """A row for each remark: how often, the remark, on whom."""
     found: list[tuple[str, ...]] = []
     for remark, who in ranking:
@@ -264,12 +313,24 @@ def rows(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]]:
     return found
 
 
-def mark_all(sheet: Sheet, answers: Mapping[str, Any]) -> ClassMarks:
+def mark_all(sheet: Sheet, answers: Mapping[str, Any] | str | os.PathLike[str]) -> ClassMarks:
     """The marks of a class, from each student's answers: points, and who made which mistake.
 
-    Empty answers stand for a student who handed in nothing. ExerciseError if the answers are no
-    dict of students.
+    The answers are a dict of students, or the path of a file (see `read_answers`): "answers.csv"
+    with a row for each student and columns like 1.a. Empty answers stand for a student who handed
+    in nothing. ExerciseError for other answers.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, n=1)
+    >>> marks = sheet.mark_all({"Ada": sheet.answers, "Bob": {"1.a": "-3,0"}})
+    >>> print(marks.csv())
+    student,right,carried,total
+    Ada,6,0,6
+    Bob,0,0,6
+    <BLANKLINE>
     """
+    if isinstance(answers, str | os.PathLike):
+        answers = read_answers(answers)
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
         raise ExerciseError(

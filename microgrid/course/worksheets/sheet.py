@@ -17,7 +17,7 @@ from microgrid.course.worksheets.kinds import KINDS
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.course.worksheets.random_circuits import random_problem
 from microgrid.engine.settings import whole
-from microgrid.views.files import save_by_suffix, suffix_of
+from microgrid.views.files import save_by_suffix
 
 MOST = 50  # problems
 
@@ -42,9 +42,7 @@ class Worksheet(Sheet):
     def save(self, path: str | os.PathLike[str], answers: bool = False) -> Path:
         """Write the sheet or its solution as .html or .tex, as the name says; returns the path."""
         makers = {".html": partial(self.html, answers), ".tex": partial(self.latex, answers)}
-        suffix_of(path, makers, ExerciseError)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return save_by_suffix(path, makers)
+        return save_by_suffix(path, makers, error=ExerciseError)
 
     def __str__(self) -> str:
         lines = [f"{i}. {problem.expression}" for i, problem in enumerate(self.problems, 1)]

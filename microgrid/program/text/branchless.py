@@ -22,7 +22,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from microgrid.engine import numeric
-from microgrid.engine.errors import MicrogridError
+from microgrid.engine.errors import GraphError
 from microgrid.engine.functions import OPERATORS
 from microgrid.views.notation import joined
 
@@ -34,8 +34,22 @@ FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum"
 SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
 
 
-class Untranslatable(MicrogridError, ValueError):
-    """A function for which there is no text in another language."""
+class Untranslatable(GraphError):
+    """A function for which there is no text in another language.
+
+    `program.source` writes the functions of the table, and of your own operations those whose text
+    is in a file and that use numbers, the modules math and operator, and each other. What is
+    decorated, has no file or calls itself has no text.
+
+    >>> import microgrid as mg
+    >>> odd = mg.custom_op("odd", hash, lambda y, x: 0.0)
+    >>> mg.record(odd, 1.0).source("numpy")
+    Traceback (most recent call last):
+        ...
+    microgrid.program.text.branchless.Untranslatable: the operation odd has no text in numpy: ...
+    """
+
+    explained = True
 
 
 @dataclass(frozen=True)

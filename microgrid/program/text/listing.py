@@ -7,8 +7,10 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from microgrid.engine import ops
+from microgrid.engine.settings import direction
 from microgrid.engine.value import Op, Value, peek
 from microgrid.program.tape import Tape
 from microgrid.program.text.statements import Statements, identifier, sum_template, terms_of, total
@@ -16,7 +18,8 @@ from microgrid.views.formula import LATEX
 from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
-from microgrid.views.wording import GREEN, RED, constant
+from microgrid.views.wording import BLUE, GREEN, RED, constant
+from microgrid.views.written import Written, as_markdown
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -25,19 +28,32 @@ MANY = 2000  # lines: beyond, print(listing) shows the first and the last
 Row = tuple[Value | None, Value | None]  # of the forward and of the backward pass
 
 
-class Listing:
+class Listing(Written):
     """The lines of a program; prints as a table, and shows as one in a notebook.
 
-    The forward pass is read downwards, then the backward pass upwards: the numbers count on.
+    In reverse mode the forward pass is read downwards, then the backward pass upwards: the numbers
+    count on. In forward mode each line stands beside its tangent, and both are read downwards.
     """
 
-    def __init__(self, tape: Tape, inputs: Sequence[float] | None = None) -> None:
-        self.statements = Statements(tape, inputs)
-        self.names, self.has_numbers = self.statements.names(set()), inputs is not None
-        self.rows = paired(self.statements)
-        self.head = ("", "forward ↓", *[" "] * self.has_numbers)
-        if self.statements.backward:
-            self.head += ("", "backward ↑", *[" "] * self.has_numbers)
+    def __init__(
+        self, tape: Tape, inputs: Sequence[float] | None = None, mode: str = "reverse",
+        tangents: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
+        self.is_forward, self.has_numbers = direction(mode) == "forward", inputs is not None
+        alone = self.is_forward and self.has_numbers and tangents is None and tape.inputs
+        if alone:
+            tangents = [1.0] + [0.0] * (tape.inputs - 1)
+        self.statements = w = Statements(tape, inputs, mode, tangents)
+        self.names = w.names(set())
+        others = ", all others 0" * (tape.inputs > 1)
+        self.start = f"seeds: {self.names[w.seeds[0]]} = 1{others}" if alone else ""
+        number = [" "] * self.has_numbers
+        if self.is_forward:
+            self.rows = beside(w)
+            self.head = ("", "primal ↓", *number, "tangent ↓", *number)
+        else:
+            self.rows = paired(w)
+            self.head = ("", "forward ↓", *number, *["", "backward ↑", *number] * bool(w.backward))
 
     def legend(self) -> dict[str, str]:
         """What operations mean that are not in the public table, as their functions say it."""
@@ -51,15 +67,17 @@ class Listing:
         if as_latex:
             names, notation = {v: latex_name(v._label) for v in names}, LATEX
         place = {v: str(i) for i, v in enumerate([*w.forward, *w.backward], 1)}
+        moved = {*w.moved}
 
-        def half(v: Value | None) -> list[str]:
+        def half(v: Value | None, counts: bool = True) -> list[str]:
             """The number of a statement, its text, and what it gives."""
             if v is None:
-                return [""] * (2 + self.has_numbers)
-            text = statement(v, names, notation) if v in place else names[v]
-            return [place.get(v, ""), text, *[short(peek(v))] * self.has_numbers]
+                return [""] * (counts + 1 + self.has_numbers)
+            text = statement(v, names, notation) if v in place or v in moved else names[v]
+            return [place.get(v, "")] * counts + [text, *[short(peek(v))] * self.has_numbers]
 
-        return [tuple(half(v) + half(gradient) * bool(w.backward)) for v, gradient in rows]
+        both, counts = bool(self.is_forward or w.backward), not self.is_forward
+        return [tuple(half(v) + half(derived, counts) * both) for v, derived in rows]
 
     def __str__(self) -> str:
         cells = self.cells(self.rows[: MANY // 2]) + self.cells(
@@ -69,25 +87,33 @@ class Listing:
             cells.insert(MANY // 2, tuple(["…" for _ in self.head]))
         rows = [line.rstrip() for line in table(self.head, cells, left=len(self.head))]
         legend = [f"{name}: {words}" for name, words in self.legend().items()]
-        return "\n".join([*rows, *[""] * bool(legend), *legend])
+        return "\n".join([*[self.start] * bool(self.start), *rows, *[""] * bool(legend), *legend])
 
     __repr__ = __str__
 
     def html(self) -> str:
         """The table for a web page."""
-        color = {2: GREEN, 5: RED} if self.has_numbers else {}  # as in the lecture
+        slopes = BLUE if self.is_forward else RED
+        color = {2: GREEN, len(self.head) - 1: slopes} if self.has_numbers else {}  # as in pictures
         style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
 
+        def shown(text: str) -> str:
+            return SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(text))
+
         def row(kind: str, cells: Sequence[str]) -> str:
-            shown = [SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(c)) for c in cells]
-            each = [f'<{kind} style="{s}">{c}</{kind}>' for s, c in zip(style, shown)]
+            each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(style, cells)]
             return f"<tr>{''.join(each)}</tr>"
 
         rows = "".join([row("th", self.head), *[row("td", c) for c in self.cells(self.rows)]])
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
-        return f"<table>{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
+        top = f'<caption style="text-align:left">{shown(self.start)}</caption>' * bool(self.start)
+        return f"<table>{top}{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     _repr_html_ = html
+
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return as_markdown(self.start, self.head, self.cells(self.rows), left=len(self.head))
 
     def latex(self) -> str:
         """The table as a LaTeX array."""
@@ -112,6 +138,20 @@ def paired(w: Statements) -> list[Row]:
         else:
             current.insert(0, (None, u))
     return [row for found in rows.values() for row in found]
+
+
+def beside(w: Statements) -> list[Row]:
+    """Each input and line beside its tangent, below what that needs first."""
+    owner = {tangent: v for v, tangent in w.tangent.items()}
+    above: dict[Value, list[Value]] = {}
+    waiting: list[Value] = []
+    for u in w.moved:
+        waiting.append(u)
+        if u in owner:
+            above[owner[u]], waiting = waiting, []
+    own = {v: above.get(v, [w.tangent[v]] if v in w.tangent else []) for v in w.inputs}
+    own |= {v: above.get(v, []) for v in w.forward}
+    return [row for v, right in own.items() for row in zip_longest([v], right)]
 
 
 def statement(v: Value, names: Mapping[Value, str], notation: Notation) -> str:

@@ -6,6 +6,7 @@ the libraries get them translated (branchless.py). So a new operation needs no l
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 import textwrap
@@ -17,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine import numeric, ops
-from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import GraphError
+from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Constant, Op, Value, peek
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
@@ -51,8 +52,8 @@ class Module:
             try:  # only to know the names of its helpers
                 self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
             except Untranslatable as why:
-                said = f"the operation {op.name} has no text in {language}: {why}"
-                raise GraphError(said) from None
+                said = f"the operation {op.name} has no text in {language}: {why.args[0]}"
+                raise Untranslatable(said) from None
         taken = {*self.helpers.reserved, *self.helpers.objects}
         self.names = s.names(taken)
         self.parameters, begin = [], 0
@@ -240,14 +241,28 @@ def number_and_strength(x: float) -> tuple[str, int]:
 
 
 def nested(form: Structure, entries: Iterator[Any]) -> Any:
-    """Texts as nested lists in a structure."""
-    if issubclass(form.kind, list | tuple):
+    """Texts as nested lists and dicts in a structure; the keys of a dict are texts as well."""
+    if form.kind is dict:
+        return {key_text(key): nested(part, entries) for key, part in zip(form.keys, form.parts)}
+    if form.kind is not float and form.kind is not np.ndarray:
         return [nested(part, entries) for part in form.parts]
     rows = [Structure(np.ndarray, form.shape[1:])] * form.shape[0] if form.shape else []
     return [nested(row, entries) for row in rows] if form.shape else next(entries)
 
 
+def key_text(key: Any) -> str:
+    """A key of a dict as text; GraphError unless it is a text or a number, or a tuple of such."""
+    try:
+        if ast.literal_eval(repr(key)) == key:
+            return repr(key)
+    except (ValueError, SyntaxError):
+        pass
+    raise GraphError(f"the key {key!r} of a dict has no text: use a string")
+
+
 def bracketed(texts: Any) -> str:
+    if isinstance(texts, dict):
+        return f"{{{', '.join([f'{key}: {bracketed(x)}' for key, x in texts.items()])}}}"
     return texts if isinstance(texts, str) else f"[{', '.join(map(bracketed, texts))}]"
 
 
@@ -255,10 +270,18 @@ def unpack(names: Any, value: str, array: str) -> list[str]:
     """Statements that give the entries of a value their names, as floats or arrays of samples."""
     if isinstance(names, str):
         return [f"{names} = {array}({value})"]
+    if holds_dict(names):
+        keys = names if isinstance(names, dict) else map(str, range(len(names)))
+        parts = names.values() if isinstance(names, dict) else names
+        return [line for k, x in zip(keys, parts) for line in unpack(x, f"{value}[{k}]", array)]
     if numbers := numbers_by_row(names, value, array):
         return [f"{tupled(names)} = {numbers}"] * bool(names)
     flat = tree_leaves(names)
     return [f"{tupled(names)} = {value}", *unpack(flat, f"({tupled(flat)})", array)]
+
+
+def holds_dict(names: Any) -> bool:
+    return isinstance(names, dict) or (isinstance(names, list) and any(map(holds_dict, names)))
 
 
 def numbers_by_row(names: Sequence[Any], value: str, array: str) -> str:

@@ -15,6 +15,7 @@ from math import nan
 from typing import Any
 
 from microgrid.engine import ops
+from microgrid.engine.forward import order_of, push_forward
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.value import Constant, Op, Value, accumulate, node, peek, topological
 from microgrid.program.plan.backward import rules_build_graphs
@@ -28,55 +29,71 @@ class Statements:
     """Both passes of a tape as nodes, each labelled, in the order of the computation.
 
     `gradient` leads from a node to that of its gradient. `backward` holds the gradients and, before
-    the first that needs it, what several of them are made of. With `inputs` the nodes have numbers.
+    the first that needs it, what several of them are made of. In forward mode `tangent` and
+    `moved` are the same of the tangents, but for those of the inputs, the `seeds`. With `inputs`
+    (and `tangents`) the nodes have numbers.
     """
 
-    def __init__(self, tape: Tape, inputs: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, tape: Tape, inputs: Sequence[float] | None = None, mode: str = "reverse",
+        tangents: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
         slots = tape.nodes(inputs)
         self.inputs, self.forward = slots[: tape.inputs], slots[tape.first :]
         self.outputs = [slots[s] for s in tape.outputs.tolist()]
         self.gradient: dict[Value, Value] = {}
+        self.tangent: dict[Value, Value] = {}
         self.backward: list[Value] = []
+        self.moved: list[Value] = []
+        self.seeds: list[Value] = []
         made: list[Value] = []
-        if len(self.outputs) == 1:
-            active = [v for v, arguments in zip(slots, tape.reach.tolist()) if arguments]
-            with rules_build_graphs(tape, slots):
+        active = [v for v, arguments in zip(slots, tape.reach.tolist()) if arguments]
+        with rules_build_graphs(tape, slots):
+            if mode == "forward":
+                speeds = tangents or [nan] * tape.inputs
+                self.seeds = [Value(x, f"d{v._label}") for v, x in zip(self.inputs, speeds)]
+                found = push_forward(slots, dict(zip(self.inputs, self.seeds)), as_graph=True)
+                still = {v: Constant(0.0) for v in active}
+                self.moved, made = self.differentiate(self.tangent, active, still | found)
+            elif len(self.outputs) == 1:
                 found = accumulate(topological(self.outputs[0]), Constant(1.0), as_graph=True)
-            made = self.differentiate(active, found)
+                self.backward, made = self.differentiate(self.gradient, active[::-1], found)
         self.operations = [*dict.fromkeys([v.op for v in [*self.forward, *made] if v.op])]
 
-    def differentiate(self, active: list[Value], found: dict[Value, Any]) -> list[Value]:
-        """Put the gradients that a backward pass has found in order; all nodes that it needs."""
+    def differentiate(
+        self, derivative: dict[Value, Value], active: list[Value], found: dict[Value, Any]
+    ) -> tuple[list[Value], list[Value]]:
+        """Put the derivatives that a pass has found in order; them, and all nodes they need."""
         masks: dict[Value, str] = {}
-        for v in reversed(active):
-            gradient = found.get(v, None if v.op else Constant(0.0))
-            if isinstance(gradient, MaskedUpstream):
-                masks.setdefault(gradient.opened, f"open_{v._label}")
-                gradient = gradient.passed
-            if gradient is not None:
-                self.gradient[v] = gradient
-                gradient._label = f"d{v._label}"
-        terms = [*self.gradient.values()]
-        order = topological(node(ops.identity, tuple(terms), None, nan, 0))[:-1]
+        for v in active:
+            passed = found.get(v, None if v.op else Constant(0.0))
+            if isinstance(passed, MaskedUpstream):
+                masks.setdefault(passed.opened, f"open_{v._label}")
+                passed = passed.passed
+            if passed is not None:
+                derivative[v] = passed
+                passed._label = f"d{v._label}"
+        terms = [*derivative.values()]
+        order = order_of(terms)
         ends = {*terms}
-        for v in terms:  # a list that grows: the gradients, and what they are sums of
+        for v in terms:  # a list that grows: the derivatives, and what they are sums of
             pairs = v.op.terms(*v.parents) if v.op and v.op.terms else []
             terms += [p for p, q in pairs if not isinstance(q, Value) and p not in ends]
-        known = {*self.inputs, *self.forward}
+        known = {*self.inputs, *self.forward, *self.seeds}
         stands_for = tidied(order, {*terms, *known})
         made = [v for v in order if stands_for[v] is v and (v.op or v in ends) and v not in known]
         uses = Counter([p for v in made for p in v.parents])
-        self.backward = [v for v in made if v in ends or v in masks or uses[v] > 1]
+        lines = [v for v in made if v in ends or v in masks or uses[v] > 1]
         for v, label in masks.items():
             v._label = label
-        for i, v in enumerate([v for v in self.backward if v not in ends and v not in masks], 1):
+        for i, v in enumerate([v for v in lines if v not in ends and v not in masks], 1):
             v._label = f"t{i}"
-        return made
+        return lines, made
 
     def names(self, taken: set[str]) -> dict[Value, str]:
         """The nodes with new names of Python, which are taken from now on, like the reserved."""
         taken |= RESERVED
-        nodes = [*self.inputs, *self.forward, *self.backward]
+        nodes = [*self.inputs, *self.forward, *self.seeds, *self.backward, *self.moved]
         return {v: identifier(v._label, taken) for v in nodes}
 
 

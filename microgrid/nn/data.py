@@ -1,4 +1,4 @@
-"""Data as `fit` takes it: arrays with the samples along their first axis, in batches."""
+"""Data of a training: arrays with the samples along their first axis, in batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import NumberError, ShapeError
+from microgrid.engine.settings import whole
 from microgrid.matrices.arrays import Array
+from microgrid.nn.initial import Seed, generator
 from microgrid.program.structure import matrix_of
 
 EXPECTED = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"
@@ -62,6 +64,26 @@ def array_of(x: Any, name: str) -> Array:
 
 
 def batches(
+    X: Any, y: Any, size: int | None = 32, seed: Seed = None
+) -> Iterator[tuple[Array, Array]]:
+    """The samples once, in a random order: (X, y) of `size` samples, the last ones of fewer.
+
+    For a loop of your own; `fit` draws the same ones from the same generator. A seed is the same
+    order each time, None another one each time; size None is all of them as they stand. Integers
+    stay integers. ShapeError or NumberError for data that do not fit, as in `fit`.
+
+    >>> from microgrid import nn
+    >>> for X, y in nn.batches([[0.0], [1.0], [2.0]], [0, 1, 1], size=2, seed=0):
+    ...     print(X.tolist(), y)
+    [[2.0], [0.0]] [1 0]
+    [[1.0]] [1]
+    """
+    size = None if size is None else whole("size", size, 1)
+    data: Any = shuffled(checked((X, y), "data"), size, generator(seed))
+    return data  # type: ignore[no-any-return]
+
+
+def shuffled(
     data: tuple[Array, ...], size: int | None, rng: np.random.Generator
 ) -> Iterator[tuple[Array, ...]]:
     """The samples in a random order, `size` at a time; the last batch may be smaller."""

@@ -1,0 +1,31 @@
+"""Written by tests/shared/stubs.py."""
+
+# fmt: off
+# ruff: noqa
+# mypy: disable-error-code="overload-overlap"
+from microgrid.check.findings import Finding as Finding
+from microgrid.check.gradient_check import GradientReport as GradientReport
+from microgrid.check.gradient_check import NotFinite as NotFinite
+from microgrid.check.naming import Diagnosis as Diagnosis
+from microgrid.check.report import Report as Report
+from microgrid.course.question import Exercise as Exercise
+from microgrid.course.question import Markdown as Markdown
+from microgrid.course.question import Verdict as Verdict
+from microgrid.course.worksheets.marks import ClassMarks as ClassMarks
+from microgrid.course.worksheets.marks import Mark as Mark
+from microgrid.course.worksheets.marks import Marks as Marks
+from microgrid.course.worksheets.sheet import Worksheet as Worksheet
+from microgrid.matrices.claims import Counterexample as Counterexample
+from microgrid.matrices.equations import Derivation as Derivation
+from microgrid.matrices.equations import Step as Step
+from microgrid.optim.history import History as History
+from microgrid.plots import Plot as Plot
+from microgrid.program.batched import Batched as Batched
+from microgrid.program.program import Program as Program
+from microgrid.program.text.listing import Listing as Listing
+from microgrid.views.explanation import Explanation as Explanation
+from microgrid.views.explanation import ForwardExplanation as ForwardExplanation
+from microgrid.views.explanation import Paths as Paths
+from microgrid.views.formula import Formula as Formula
+from microgrid.views.picture import Picture as Picture
+from microgrid.views.stepper import Steps as Steps

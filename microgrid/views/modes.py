@@ -1,0 +1,47 @@
+"""The two directions in which derivatives travel, and where those that travel forward begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from microgrid.engine.errors import NumberError, ParameterError, describe, several
+from microgrid.engine.guards import Number, is_real, real
+from microgrid.engine.numeric import like, product
+from microgrid.engine.settings import direction
+from microgrid.engine.value import Constant, Value
+
+Seeds = Mapping[Value, Any]
+
+
+def check_mode(mode: str, seeds: Seeds | None) -> None:
+    """ParameterError for another mode, or for seeds that a backward pass would not use."""
+    if direction(mode) != "forward" and seeds is not None:
+        raise ParameterError("seeds are tangents, which go forward: give mode='forward', too")
+
+
+def leaves_of(order: list[Value]) -> list[Value]:
+    """The leaves that can move, those with a label first."""
+    leaves = [v for v in order if v.op is None and not isinstance(v, Constant)]
+    return sorted(leaves, key=lambda v: not v.label)
+
+
+def seeded(order: list[Value], seeds: Seeds | None) -> dict[Value, Number]:
+    """The tangents that a forward pass starts with; by default the first leaf's alone, which is 1.
+
+    ParameterError unless the seeds are nodes of the graph, NumberError unless they are real.
+    """
+    root, leaves = order[-1], leaves_of(order) or order
+    if seeds is None:
+        return {leaves[0]: like(leaves[0], 1)}
+    if not isinstance(seeds, Mapping) or not seeds or not all(isinstance(v, Value) for v in seeds):
+        raise ParameterError(f"seeds are nodes with their tangents, as in {{x: 1}}, got {seeds!r}")
+    inside = {*order}
+    for v, tangent in seeds.items():
+        if v not in inside:
+            among = f"its leaves are {several(leaves)}"
+            raise ParameterError(f"{describe(v)} is not in the graph of {describe(root)}: {among}")
+        if not is_real(tangent):
+            got = f"{type(tangent).__name__} {tangent!r}"
+            raise NumberError(f"the tangent of {describe(v)} is one real number, got {got}")
+    return {v: product(real(tangent), like(v, 1)) for v, tangent in seeds.items()}

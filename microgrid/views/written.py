@@ -1,0 +1,168 @@
+"""A result written down: as text, HTML, LaTeX, Markdown or CSV, and in files of these kinds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+from microgrid.engine.errors import MicrogridError
+from microgrid.views.files import LayoutError, save_by_suffix
+
+
+class Written:
+    """A result that is saved as its file's suffix says, in each of these kinds that it can be.
+
+    A class offers `html()`, `latex()`, `markdown()`, `csv()`, `json()`, `junit()`, or some of them.
+    """
+
+    __slots__ = ()
+    _refusal: ClassVar[type[MicrogridError]] = LayoutError  # of another suffix
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a file of the kind that the path's suffix names; the path. Others are refused."""
+        offered = {suffix: f for suffix, (name, f) in KINDS.items() if hasattr(self, name)}
+        makers = {suffix: partial(f, self) for suffix, f in offered.items()}
+        return save_by_suffix(path, makers, error=self._refusal)
+
+
+def page(result: Any) -> str:
+    """The HTML of a result as a whole page."""
+    text = str(result.html())
+    if text[:9].lower() == "<!doctype":
+        return text
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(type(result).__name__)}</title><style>{STYLE}</style></head>"
+        f"<body>\n{text}\n</body></html>\n"
+    )
+
+
+STYLE = (
+    "body{font:16px/1.5 Arial,Helvetica,sans-serif;margin:1em;overflow-x:auto}"
+    "caption{text-align:left;padding-bottom:6px}table{border-collapse:collapse}"
+    "td,th{padding:2px 16px 2px 0;border-bottom:1px solid #8884;vertical-align:top}"
+)
+
+
+def document(result: Any) -> str:
+    """The LaTeX of a result as a whole document, cut to its size where it is a formula."""
+    text = str(result.latex())
+    return text if r"\documentclass" in text else DOCUMENT.replace("FORMULA", text)
+
+
+DOCUMENT = r"""\documentclass[border=4pt]{standalone}
+\usepackage[T1]{fontenc}
+\usepackage{amsmath,amssymb}
+\begin{document}
+$\displaystyle
+FORMULA
+$
+\end{document}
+"""
+
+
+def spreadsheet(result: Any) -> str:
+    """The CSV of a result; with a mark for Excel where there are letters that it would misread."""
+    text = str(result.csv())
+    return text if text.isascii() else f"\ufeff{text}"
+
+
+def line_ended(name: str, result: Any) -> str:
+    return str(getattr(result, name)()).rstrip("\n") + "\n"
+
+
+KINDS: dict[str, tuple[str, Callable[[Any], str]]] = {  # suffix: who makes it, as a whole file
+    ".txt": ("__str__", partial(line_ended, "__str__")),
+    ".html": ("html", page),
+    ".tex": ("latex", document),
+    ".md": ("markdown", partial(line_ended, "markdown")),
+    ".csv": ("csv", spreadsheet),
+    ".json": ("json", partial(line_ended, "json")),
+    ".xml": ("junit", partial(line_ended, "junit")),
+}
+
+
+def as_html(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    """A table as HTML, its first `left` columns words; the text of users is escaped."""
+
+    def line(kind: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f'<{kind} style="{ALIGNED[i < left]}">{escape(cell)}</{kind}>'
+            for i, cell in enumerate(cells)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    top = f"<caption>{escape(caption)}</caption><thead><tr>{line('th', head)}</tr></thead>"
+    return f"<table>{top}<tbody>{body}</tbody></table>"
+
+
+ALIGNED = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}
+
+
+def as_latex(head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    r"""A table as a LaTeX array, whose cells are in math mode.
+
+    >>> print(as_latex(("node", "value"), [("x_1", "3")], left=1))
+    \begin{array}{lr}
+    \text{node} & \text{value} \\ \hline
+    x_1 & 3
+    \end{array}
+    """
+    columns = "l" * left + "r" * (len(head) - left)
+    top = " & ".join([rf"\text{{{name}}}" for name in head]) + r" \\ \hline"
+    lines = [" & ".join(map(powers, row)).replace("…", r"\dots") for row in rows]
+    body = " \\\\\n".join(lines)
+    return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
+
+
+NO_NUMBERS = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{nan}"}
+EXPONENT = re.compile(r"(-?[\d.]+)e\+?(-?)0*(\d+)")
+
+
+def powers(cell: str) -> str:
+    """A number of a table as formulas write it: 3 · 10⁻¹⁴ for 3e-14; all other cells as they are.
+
+    >>> print(powers("3e-14"), powers("-2.5e+07"), powers("-inf"), powers("x_1"))
+    3 \\cdot 10^{-14} -2.5 \\cdot 10^{7} -\\infty x_1
+    """
+    match = EXPONENT.fullmatch(cell)
+    return match.expand(r"\1 \\cdot 10^{\2\3}") if match else NO_NUMBERS.get(cell, cell)
+
+
+def as_markdown(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    """A table as Markdown, under its caption.
+
+    >>> print(as_markdown("", ("node", "value"), [("a|b", "3")], left=1))
+    | node | value |
+    | --- | ---: |
+    | a\\|b | 3 |
+    """
+    rule = ["---" if i < left else "---:" for i in range(len(head))]
+    lines = [f"| {' | '.join(map(marked, row))} |" for row in (head, *rows)]
+    above = [marked(caption), ""] if caption else []
+    return "\n".join([*above, lines[0], f"| {' | '.join(rule)} |", *lines[1:]])
+
+
+def marked(text: str) -> str:
+    """Plain text as Markdown shows it."""
+    return re.sub(r"[\\`*_<>|\[\]$~#]", r"\\\g<0>", " ".join(text.split()))
+
+
+def as_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    r"""A table for other programs: numbers as exact as they are.
+
+    >>> as_csv(("node", "value"), [("x, y", 1 / 3)])
+    'node,value\n"x, y",0.3333333333333333\n'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
