@@ -29,6 +29,9 @@ def exercise(chapter: int, number: int = 1) -> Exercise:
     """An exercise of a notebook of the course; ExerciseError for a number that it does not have.
 
     A notebook shows its question; `.check(answer)` gives a verdict, `.solution()` the right answer.
+
+    >>> exercise(3).check({"x": -8, "y": 6, "z": 2, "w": 1}).ok
+    False
     """
     found = exercises(chapter)
     if not hasattr(number, "__index__") or not 1 <= number <= len(found):
@@ -39,7 +42,11 @@ def exercise(chapter: int, number: int = 1) -> Exercise:
 
 
 def exercises(chapter: int) -> list[Exercise]:
-    """All exercises of a notebook."""
+    """All exercises of a notebook; ExerciseError for a number that no notebook has.
+
+    >>> len(exercises(3))
+    4
+    """
     if not hasattr(chapter, "__index__") or chapter not in CHAPTERS:
         raise ExerciseError(f"the course has the notebooks 1 to {CHAPTERS[-1]}, not {chapter!r}")
     found: list[Exercise] = import_module(f"{__name__}.chapters.chapter{chapter:02}").EXERCISES

@@ -135,7 +135,7 @@ class UnknownNameError(MicrogridError, AttributeError):
     >>> mg.sigmod(1.0)
     Traceback (most recent call last):
         ...
-    microgrid.engine.hints.UnknownNameError: module ... no attribute 'sigmod': did you mean 'sigmoid'?
+    microgrid.engine.hints.UnknownNameError: module 'microgrid' ...: did you mean 'sigmoid'?
     """
 
     def __init__(self, said: str, owner: Any = None, name: str = "") -> None:

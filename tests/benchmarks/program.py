@@ -744,7 +744,7 @@ def record_rows(how: Settings) -> Iterator[Row]:
     yield against(
         "record, flat graph of the demo", "building it", 1 / 3,
         lambda: contest(
-            lambda: loss(leaves), lambda: mg.record(loss, p), how.pairs, "record", apart
+            lambda: loss(leaves), lambda: mg.record(loss, p, pure=True), how.pairs, "record", apart
         ),
         "record builds the graph, too",
     )  # fmt: skip
@@ -771,7 +771,7 @@ def size_rows(how: Settings) -> Iterator[Row]:
         points = 10 ** (exponent - 3)
         gc.collect()
         loss, p = flat_demo(points)
-        program = mg.record(loss, p)
+        program = mg.record(loss, p, pure=True)
         right = demo_batch(points, DECAY)()
         value, grads = program.value_and_grad(p)
         apart = max(gap(right[0], value), gap(by_neuron(right[1]), grads))
@@ -787,7 +787,7 @@ def size_rows(how: Settings) -> Iterator[Row]:
 
 def instructions(program: Any) -> tuple[int, int]:
     """The lines of value and gradient, and the products in their sums."""
-    plan = program.runner(0, (0,)).plan
+    plan = program._runner(0, (0,)).plan
     runs = np.concatenate([part.runs for part in (plan.prologue, plan.batch, plan.epilogue)])
     sums = runs[runs[:, 0] < 0].astype(int)
     return int(runs[:, 1].sum()), int((sums[:, 1] * sums[:, 2] // 2).sum())

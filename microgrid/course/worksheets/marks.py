@@ -30,7 +30,10 @@ KEY = re.compile(rf"{BETWEEN}(\d+)(?:\.0)?{BETWEEN}([^\W\d_]\w*)?{BETWEEN}", re.
 
 
 class Mark(NamedTuple):
-    """The mark of one blank."""
+    """The mark of one blank: its key, like 1.a, what was given, a sign, and a hint.
+
+    The signs: ✓ right, → carried on from an earlier mistake, ✗ wrong, … missing, ? not understood.
+    """
 
     key: str  # problem and blank, like 1.a
     given: str
@@ -43,6 +46,11 @@ class Marks(Table):
     """The marks of one sheet of answers: true if all are right; prints as a table.
 
     `points` counts the right blanks; `carried` those that are wrong only because an earlier one is.
+
+    >>> from microgrid.course import worksheet
+    >>> marks = worksheet(7, "forks", n=2).check({"1.a": -18, "1.b": "8"})
+    >>> bool(marks), marks.points, marks.total
+    (False, 1, 12)
     """
 
     marks: tuple[Mark, ...]
@@ -51,10 +59,12 @@ class Marks(Table):
 
     @property
     def points(self) -> int:
+        """How many blanks are right."""
         return sum(mark.verdict == RIGHT for mark in self.marks)
 
     @property
     def carried(self) -> int:
+        """How many blanks are wrong only because an earlier one is."""
         return sum(mark.verdict == CARRIED for mark in self.marks)
 
     @property
@@ -240,6 +250,12 @@ class ClassMarks(Written):
 
     `rows` has the points of each student as numbers, `marks` the marks of each; `save` writes
     .csv (the rows), .html, .md or .txt.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, "forks", n=2)
+    >>> marks = sheet.mark_all({"Ada": {"1.a": -18}, "Kurt": sheet.answers})
+    >>> marks.points
+    {'Ada': 0, 'Kurt': 12}
     """
 
     _refusal = ExerciseError
