@@ -251,30 +251,39 @@ def matrix_of(x: Any, name: str) -> Floats:
 
 
 def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, list[Value]]]:
-    """New leaves in the structure of each argument, named like the entries of a matrix; and a row.
+    """New leaves in the structure of each argument, with their `labels`; and a row of them.
 
-    What stands under a key is named by it: {"w": [1.0, 2.0]} has w_1 and w_2, with the name of the
-    argument before it where another has such a key. A model is copied, with leaves that have the
-    names of its parameters.
+    A model is copied, with leaves that have the names of its parameters.
     """
-    places = [[*entries(x)] for x in examples]
-    stems = [{words or name for words, _ in each} for each, name in zip(places, names)]
-    uses = Counter([stem for each in stems for stem in each])
     made = []
-    for x, name, each in zip(examples, names, places):
-        comma = "," if max([i for _, index in each for i in index], default=0) > 8 else ""
-        labels = []
-        for words, index in each:
-            alone = words and uses[words] == 1 and not words[0].isdigit()
-            stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
-            labels.append(subscripted(stem, index, comma))
+    for x, name, own in zip(examples, names, labels(examples, names)):
         try:
-            leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), labels)]
+            leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), own)]
         except NumberError:  # told by its path, not by its label
             structure_of(x).flatten(tree_map(plain_number, x), name)
             raise
         made.append((tree_map(partial(following, iter(leaves)), x), leaves))
     return made
+
+
+def labels(xs: Sequence[Any], names: Sequence[str]) -> list[list[str]]:
+    """A label for each number of some structures with names, like that of an entry of a matrix.
+
+    What stands under a key is named by it: {"w": [1.0, 2.0]} has w_1 and w_2, with the name of the
+    structure before it where another has such a key.
+    """
+    places = [[*entries(x)] for x in xs]
+    stems = [{words or name for words, _ in each} for each, name in zip(places, names)]
+    uses = Counter([stem for each in stems for stem in each])
+    found = []
+    for name, each in zip(names, places):
+        comma = "," if max([i for _, index in each for i in index], default=0) > 8 else ""
+        found.append(own := list[str]())
+        for words, index in each:
+            alone = words and uses[words] == 1 and not words[0].isdigit()
+            stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
+            own.append(subscripted(stem, index, comma))
+    return found
 
 
 def outputs_of(y: Any) -> list[Value]:
