@@ -44,8 +44,9 @@ class Batched(Hinted):
             raise ShapeError(f"a batched program takes at most {LAST_BIT} arguments: put numbers "
                              "together in arrays")  # fmt: skip
         for axis, structure, name in zip(axes, signature.arguments, signature.names):
-            arrays = [] if axis is None else list(structure.arrays(name))
-            if axis is not None and not arrays:
+            if axis is None:
+                continue
+            if not (arrays := list(structure.arrays(name))):
                 raise ShapeError(f"{name} is {structure}, without an array for a batch axis")
             for place, shape in arrays:
                 if not -len(shape) - 1 <= axis <= len(shape):
@@ -82,10 +83,8 @@ class Batched(Hinted):
         gradients = []
         for k, rows in zip(wanted, found):
             structure, axis = self.signature.arguments[k], self.axes[k]
-            shared = axis is None
-            gradients.append(
-                structure.unflatten(rows) if shared else structure.batch_of(rows, axis)
-            )
+            shaped = structure.unflatten if axis is None else partial(structure.batch_of, axis=axis)
+            gradients.append(shaped(rows))
         return values[:, 0], as_asked(gradients, argnums)
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
