@@ -145,7 +145,8 @@ def gradcheck(
     >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
     ok
     """
-    places = positions(tuple(range(len(args))) if argnums is None else argnums, len(args))
+    asked = tuple(range(len(args))) if argnums is None else argnums
+    places = list(dict.fromkeys(positions(asked, len(args))))
     made = Call(f, args, keywords, places)
     root, leaves = scalar(made.y), tree_leaves(made.own)
     entries = []

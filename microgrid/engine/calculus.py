@@ -17,7 +17,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import direction, whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.trees import branch, outline, shape_of
+from microgrid.engine.trees import branch, in_order, outline, shape_of
 from microgrid.engine.trees import tree_leaves as tree_leaves
 from microgrid.engine.trees import tree_map as tree_map
 from microgrid.engine.value import Constant, Value, accumulate, peek, seed, sent, topological
@@ -94,6 +94,9 @@ def tangents(root: Any, seeds: Mapping[Value, Any], create_graph: bool = False) 
     6.0
     """
     outputs = tree_leaves(root)
+    if not isinstance(seeds, Mapping):
+        raise ArgumentError(f"seeds is a dict from Values to their speeds, like {{x: 1}}, got "
+                            f"{seeds!r:.60}")  # fmt: skip
     for v in [*outputs, *seeds]:
         if not isinstance(v, Value):
             raise NumberError(f"tangents are of Values, got {type(v).__name__} {v!r}")
@@ -108,7 +111,8 @@ def pushed(
     """The tangents of a topological order, as a function of its nodes."""
 
     def started(v: Value, speed: Any) -> Any:
-        return speed if create_graph and isinstance(speed, Value) else seed(v, speed)
+        given = create_graph and isinstance(speed, Value)
+        return speed if given else seed(v, speed, "a tangent")
 
     moved = push_forward(order, {v: started(v, x) for v, x in seeds.items()}, create_graph)
 
@@ -200,8 +204,10 @@ class Call:
         self, f: Function, args: Sequence[Any], keywords: Mapping[str, Any], argnums: Argnums
     ) -> None:
         places, given = positions(argnums, len(args)), list(args)
-        self.own = variables([args[k] for k in places])
-        for k, x in zip(places, self.own):
+        once = list(dict.fromkeys(places))
+        new = dict(zip(once, variables([args[k] for k in once])))
+        self.own = [new[k] for k in places]
+        for k, x in new.items():
             given[k] = copied(x)
         self.outside = holds_value([*args, *keywords.values()])
         try:
@@ -269,12 +275,18 @@ def scalar(y: Any) -> Value:
     return Constant(y)  # a constant function
 
 
-def same_form(name: str, direction: Any, x: Any) -> None:
-    """ShapeError unless a direction has the form of what it moves; lists may stand for arrays."""
-    if outline(direction) != outline(x):
+def numbers_of(name: str, direction: Any, x: Any) -> list[Any]:
+    """The numbers of a direction in the order of those of x, which it moves.
+
+    ShapeError unless both have one form; lists may stand for arrays. A model's own parameters are
+    numbers.
+    """
+    form = outline(x)
+    if outline(direction) != form:
         raise ShapeError(
             f"{name} has the form of what it moves, got {shape_of(direction)} beside {shape_of(x)}"
         )
+    return tree_leaves(in_order(form, direction), lambda v: v if is_computed(v) else peek(v))
 
 
 class Derived:
@@ -460,6 +472,8 @@ def hvp_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
         raise ShapeError(f"hvp takes a point x and a direction v, got {len(args)} arguments")
     *point, v = args
     places, slope = positions(argnums, len(point)), grad(f, argnums)
+    if len(set(places)) < len(places):
+        raise ArgumentError(f"argnums={argnums!r}: an argument moves in one direction, name it once")
 
     def moved(*own: Any) -> Any:
         return slope(*[own[places.index(k)] if k in places else x for k, x in enumerate(point)],
@@ -482,12 +496,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     refuse_node("jvp", f)
     arguments_of_jvp(primals, tangents)
-    same_form("jvp: a tangent", list(tangents), list(primals))
+    speeds = numbers_of("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range_of(primals))
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
     nested = holds_value(tangents) or made.is_nested(*outputs)
-    seeds = dict(zip(tree_leaves(made.own), numbers_of(tangents)))
+    seeds = dict(zip(tree_leaves(made.own), speeds))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
 
@@ -520,8 +534,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     nested = made.is_nested(*outputs)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
-        same_form("vjp: the upstream gradient", upstream, y)
-        root = scalar(dot(numbers_of(upstream), outputs))
+        root = scalar(dot(numbers_of("vjp: the upstream gradient", upstream, y), outputs))
         found = gradients(root, made.own, create_graph=nested or holds_value(upstream))
         return tuple(found)
 
@@ -530,8 +543,3 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
 
 def range_of(args: Sequence[Any]) -> tuple[int, ...]:
     return tuple(range(len(args)))
-
-
-def numbers_of(xs: Any) -> list[Any]:
-    """The leaves of a direction; a model's own parameters are numbers."""
-    return tree_leaves(xs, lambda v: v if is_computed(v) else peek(v))

@@ -134,6 +134,19 @@ def outline(xs: Any) -> Any:
     return [outline(x) for x in whole.parts]
 
 
+def in_order(form: Any, xs: Any) -> Any:
+    """The parts of xs, which has this outline: those of dicts in the order of the outline's keys.
+
+    >>> in_order(outline({"w": 0.0, "b": [0.0]}), {"b": [2.0], "w": 1.0})
+    [1.0, [2.0]]
+    """
+    if isinstance(form, dict):
+        return [in_order(part, xs[key]) for key, part in form.items()]
+    if isinstance(xs, list | tuple):
+        return [in_order(part, x) for part, x in zip(form, xs)]
+    return xs
+
+
 def shape_of(xs: Any) -> str:
     """The form of a structure in words."""
     whole = branch(xs)

@@ -14,7 +14,7 @@ from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.hints import Hinted, hinted
 from microgrid.engine.settings import number
-from microgrid.engine.trees import outline, shape_of, tree_leaves
+from microgrid.engine.trees import in_order, outline, shape_of, tree_leaves
 from microgrid.engine.value import Value, peek, peek_grad
 from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
@@ -139,9 +139,9 @@ class Optimizer(Hinted, Saved, ABC):
         """The numbers of a gradient, in the order of the parameters."""
         given, count = outline(gradient), len(self.parameters)
         if given == self.form:
-            found = in_order(self.form, gradient)
+            found = numbers_in_order(self.form, gradient)
         elif given == [None] * count or (given is None and count == 1):
-            found = in_order(given, gradient)
+            found = numbers_in_order(given, gradient)
         else:
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
             raise ShapeError(
@@ -290,10 +290,6 @@ def leaves(parameters: Any) -> tuple[list[Value], Any]:
     return once, outline(parameters) if len(once) == len(found) else [None] * len(once)
 
 
-def in_order(form: Any, xs: Any) -> list[Any]:
-    """The numbers of a structure of this form, in the order of the form's keys."""
-    if isinstance(form, dict):
-        return [x for key, part in form.items() for x in in_order(part, xs[key])]
-    if isinstance(xs, list | tuple):
-        return [x for part, y in zip(form, xs) for x in in_order(part, y)]
-    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(xs)
+def numbers_in_order(form: Any, xs: Any) -> list[Any]:
+    """The numbers of a structure of this outline, in the order of the outline's keys."""
+    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(in_order(form, xs))
