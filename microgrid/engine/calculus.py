@@ -180,8 +180,8 @@ def is_active(v: Value) -> bool:
 
 def holds_value(xs: Any) -> bool:
     """Whether a Value is among the arguments of a function, which may be anything."""
-    if isinstance(xs, Value):
-        return True
+    if type(xs) is float or isinstance(xs, Value):
+        return type(xs) is not float
     if getattr(xs, "shape", None):
         import numpy as np
 
@@ -204,19 +204,19 @@ class Call:
         self, f: Function, args: Sequence[Any], keywords: Mapping[str, Any], argnums: Argnums
     ) -> None:
         places, given = positions(argnums, len(args)), list(args)
-        once = list(dict.fromkeys(places))
-        new = dict(zip(once, variables([args[k] for k in once])))
+        new = {k: variables(args[k]) for k in dict.fromkeys(places)}
         self.own = [new[k] for k in places]
+        self.leaves = tree_leaves(self.own)
         for k, x in new.items():
             given[k] = copied(x)
-        self.outside = holds_value([*args, *keywords.values()])
+        self.outside = any(map(holds_value, [*args, *keywords.values()]))
         try:
             self.y = f(*given, **keywords)
         finally:
-            for v in tree_leaves(self.own):
+            for v in self.leaves:
                 if type(v) is Variable:
                     v.active = False
-        refuse_set(self.own)
+        refuse_set(self.leaves)
 
     def is_nested(self, *outputs: Value) -> bool:
         """Whether an outer call differentiates the outputs, too: their derivatives are Values then.
@@ -238,6 +238,8 @@ def positions(argnums: Argnums, count: int) -> list[int]:
 
 def listed(argnums: Argnums) -> tuple[int, ...]:
     """An int or several as a tuple; ArgumentError for anything else."""
+    if type(argnums) is int:
+        return (argnums,)
     several = argnums if isinstance(argnums, list | tuple) else [argnums]
     told = "argnums is an int or a tuple of ints: each"
     return tuple([whole(told, k, error=ArgumentError) for k in several])
@@ -248,9 +250,9 @@ def as_asked(found: Sequence[Any], argnums: Argnums) -> Any:
     return tuple(found) if isinstance(argnums, list | tuple) else found[0]
 
 
-def refuse_set(own: Any) -> None:
+def refuse_set(leaves: Sequence[Value]) -> None:
     """GraphError if the function has set the data of these new variables."""
-    if any(x._version for x in tree_leaves(own)):
+    if any(x._version for x in leaves):
         raise GraphError("the function sets the data of its argument, which has no derivative: "
                          "return another value, or change a list or an array of them")  # fmt: skip
 
@@ -423,14 +425,25 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Func
 def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keywords: Any) -> Any:
     import numpy as np
 
+    matrix, made = all_columns(f, argnums, mode, args, keywords)
+    if not isinstance(argnums, list | tuple):
+        return matrix
+    ends = np.cumsum([len(tree_leaves(x)) for x in made.own])
+    return tuple(np.split(matrix, ends[:-1], axis=1))
+
+
+def all_columns(
+    f: Function, argnums: Argnums, mode: str | None, args: Any, keywords: Any
+) -> tuple[Any, Call]:
+    """The columns for the entries of all these arguments as one matrix, and the call."""
+    import numpy as np
+
     made = Call(f, args, keywords, argnums)
     outputs = [scalar(y) for y in tree_leaves(made.y)]
     nested = made.is_nested(*outputs)
-    inputs = tree_leaves(made.own)
-    rows = jacobian_rows(outputs, inputs, mode, create_graph=nested)
-    matrix = np.array(rows, dtype=object if nested else float).reshape(len(outputs), len(inputs))
-    ends = np.cumsum([len(tree_leaves(x)) for x in made.own])
-    return as_asked(np.split(matrix, ends[:-1], axis=1), argnums)
+    rows = jacobian_rows(outputs, made.leaves, mode, create_graph=nested)
+    matrix = np.array(rows, dtype=object if nested else float)
+    return matrix.reshape(len(outputs), len(made.leaves)), made
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
@@ -447,10 +460,8 @@ def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
 
 
 def hessian_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
-    import numpy as np
-
     several = listed(argnums)
-    return np.hstack(jacobian_of(grad(f, several), several, "reverse", args, keywords))
+    return all_columns(grad(f, several), several, "reverse", args, keywords)[0]
 
 
 def hvp(f: Function, argnums: Argnums = 0) -> Function:
@@ -473,7 +484,7 @@ def hvp_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
     *point, v = args
     places, slope = positions(argnums, len(point)), grad(f, argnums)
     if len(set(places)) < len(places):
-        raise ArgumentError(f"argnums={argnums!r}: an argument moves in one direction, name it once")
+        raise ArgumentError(f"argnums={argnums!r}: it moves in one direction, name it once")
 
     def moved(*own: Any) -> Any:
         return slope(*[own[places.index(k)] if k in places else x for k, x in enumerate(point)],
@@ -501,7 +512,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
     nested = holds_value(tangents) or made.is_nested(*outputs)
-    seeds = dict(zip(tree_leaves(made.own), speeds))
+    seeds = dict(zip(made.leaves, speeds))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
 
