@@ -139,9 +139,10 @@ def gradcheck(
     >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
     ok
     """
-    places = positions(range(len(args)) if argnums is None else argnums, len(args))
+    asked = positions(range(len(args)) if argnums is None else argnums, len(args))
+    places = list(dict.fromkeys(asked))
     made = Call(f, args, keywords, places)
-    root, leaves = scalar(made.y), tree_leaves(made.own)
+    root, leaves = scalar(made.y), made.leaves
     entries = []
     for i, gradient in enumerate(gradients(root, leaves)):
         name = f"argument {i + 1}" if len(leaves) > 1 else "argument"
@@ -155,7 +156,7 @@ def moved(
     f: Callable[..., Any], args: Sequence[Any], places: Sequence[int], which: int, by: float
 ) -> float:
     """f with the which-th number of some arguments moved; nan where f has no value there."""
-    given, own = list(args), variables([args[k] for k in places])
+    given, own = list(args), [variables(args[k]) for k in places]
     leaf = tree_leaves(own)[which]
     leaf.data = float(leaf.data) + by
     for k, x in zip(places, own):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
 from types import ModuleType
@@ -203,15 +202,21 @@ def foreign(home: str, name: str) -> str:
 
 def no_key(what: str, key: Any, keys: Iterable[str]) -> UnknownKeyError:
     """The error for a key that a table, in these words, does not have."""
-    near = get_close_matches(str(key), keys := list(keys), 3, 0.6)
+    near = close(str(key), keys := list(keys), 3, 0.6)
     names = [*near, *[k for k in keys if k not in near]]
     return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(names)}")
+
+
+def close(name: str, names: Iterable[str], most: int, cutoff: float) -> list[str]:
+    from difflib import get_close_matches  # which takes a while to import, and is rarely needed
+
+    return get_close_matches(name, list(names), most, cutoff)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The question whether the nearest of some names was meant, or nothing."""
     by_letters = {n.casefold(): n for n in names}
-    found = get_close_matches(name.casefold(), by_letters, 1, 0.7)
+    found = close(name.casefold(), by_letters, 1, 0.7)
     return f": did you mean {by_letters[found[0]]!r}?" if found else ""
 
 

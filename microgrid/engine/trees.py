@@ -45,8 +45,15 @@ def branch(xs: Any) -> Branch | None:
         import numpy as np
 
         entries = np.asarray(refuse_foreign(xs)).ravel()
-        return Branch(entries, np.ndindex(*shape), lambda parts: array(parts, shape), True)
+        return Branch(entries, indices(shape), lambda parts: array(parts, shape), True)
     return None
+
+
+def indices(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The places of an array's entries; a generator, since few ask for them."""
+    import numpy as np
+
+    yield from np.ndindex(*shape)
 
 
 def is_model(x: Any) -> bool:
@@ -97,20 +104,14 @@ def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> li
     >>> tree_leaves({"w": [1.0, 2.0], "b": (3.0,)})
     [1.0, 2.0, 3.0]
     """
-    return list(leaves(xs, of_parameter))
-
-
-def leaves(xs: Any, of_parameter: Callable[[Any], Any] | None) -> Iterator[Any]:
     whole = branch(xs)
     if whole is None:
-        yield entry(xs)
-    elif whole.is_model and of_parameter:
-        yield from map(of_parameter, whole.parts)
-    elif whole.flat:
-        yield from whole.parts
-    else:
-        for x in whole.parts:
-            yield from leaves(x, of_parameter)
+        return [entry(xs)]
+    if whole.is_model and of_parameter:
+        return list(map(of_parameter, whole.parts))
+    if whole.flat:
+        return list(whole.parts)
+    return [leaf for x in whole.parts for leaf in tree_leaves(x, of_parameter)]
 
 
 def ordered_leaves(
@@ -132,6 +133,8 @@ def ordered_leaves(
 
 def entry(x: Any) -> Any:
     """A leaf as it is; the object in an array without axes."""
+    if type(x) is float or isinstance(x, Value):
+        return x
     boxed = getattr(x, "shape", None) == () and hasattr(x, "dtype") and x.dtype == object
     return x.item() if boxed else x
 

@@ -38,7 +38,7 @@ class Module(Hinted, Saved):
     (7.0, {'slope': 2.0, 'intercept': 1.0})
     """
 
-    kept = "parameters"
+    _kept = "parameters"
     _given: tuple[Self, list[Any]]  # what it was made from, and the results that it was given
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:

@@ -39,7 +39,7 @@ class Optimizer(Hinted, Saved, ABC):
     ParameterError for settings that no training can use.
     """
 
-    kept = "state of an optimizer"
+    _kept = "state of an optimizer"
     memory: ClassVar[tuple[str, ...]] = ()
 
     @hinted
@@ -47,7 +47,7 @@ class Optimizer(Hinted, Saved, ABC):
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         weight_decay: float = 0.0, clip_norm: float | None = None,
     ) -> None:  # fmt: skip
-        self.parameters, self.form = leaves(parameters)
+        self.parameters, self._form = leaves(parameters)
         self.steps = 0  # steps done
         self.size = 0  # how many parameters they moved
         self.lr = lr
@@ -129,23 +129,23 @@ class Optimizer(Hinted, Saved, ABC):
                 "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
                 "gradient of a program, step(gradient)"
             )
-        found = [p.grad for p in self.parameters] if gradient is None else self.row(gradient)
+        found = [p.grad for p in self.parameters] if gradient is None else self._row(gradient)
         numbers = np.array([p.data for p in self.parameters], dtype=float)
         new = self.updated(numbers, np.array(found, dtype=float))
         for p, x in zip(self.parameters, new.tolist()):
             p.data = x
 
-    def row(self, gradient: Any) -> list[Any]:
+    def _row(self, gradient: Any) -> list[Any]:
         """The numbers of a gradient, in the order of the parameters."""
         given, count = outline(gradient), len(self.parameters)
-        same = given == self.form
+        same = given == self._form
         if not (same or given == [None] * count or (given is None and count == 1)):
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
             raise ShapeError(
                 f"the gradient is {got}, for {plural(count, 'parameter')}: give it the form of the "
                 "parameters, or one row with a number for each"
             )
-        found = ordered_leaves(self.form if same else given, gradient)
+        found = ordered_leaves(self._form if same else given, gradient)
         return [peek(g) if isinstance(g, Value) else real(g) for g in found]
 
     def updated(self, numbers: Floats, gradient: Floats) -> Floats:
