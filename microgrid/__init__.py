@@ -27,13 +27,14 @@ from microgrid.engine.calculus import (
     vjp,
 )
 from microgrid.engine.errors import MicrogridError
-from microgrid.engine.functions import FUNCTIONS, custom_op
+from microgrid.engine.functions import FUNCTIONS as _FUNCTIONS
+from microgrid.engine.functions import custom_op
 from microgrid.engine.labels import scope
-from microgrid.engine.lazy import lazily
+from microgrid.engine.lazy import lazily as _lazily
 from microgrid.engine.op import Op
 from microgrid.engine.value import Value
 
-LATER = {  # imported where they are asked for: an engine alone needs no NumPy
+_LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "version": "__version__",
     "views.explanation": "explain",
     "views.drawing": "draw",
@@ -45,9 +46,9 @@ LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "": "check course errors nn optim plots program results",
     "check.gradient_check": "first_nonfinite gradcheck",
 }
-globals().update(FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
+globals().update(_FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
-__getattr__, __dir__ = lazily(__name__, LATER)
+__getattr__, __dir__ = _lazily(__name__, _LATER)
 
 __all__ = [
     "MicrogridError",
@@ -89,5 +90,5 @@ __all__ = [
     "value_and_grad",
     "values",
     "vjp",
-    *FUNCTIONS,
+    *_FUNCTIONS,
 ]

@@ -5,11 +5,7 @@
 # mypy: disable-error-code="overload-overlap"
 
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Any, overload
-
-import numpy as np
-from numpy.typing import NDArray
 
 from microgrid import check as check
 from microgrid import course as course

@@ -108,6 +108,9 @@ def loss_curve(history: Any, log: bool | None = None, unit: str = "step") -> Plo
 
     An `optim.History` has the loss of each step and the numbers of each epoch; a list has a loss
     for each `unit`. With `log=None` the axis is logarithmic where the losses span a factor of 30.
+
+    >>> loss_curve({"small steps": [1.0, 0.9, 0.8], "large steps": [1.0, 0.3, 0.4]})
+    <Plot of ...>
     """
     if hasattr(history, "epochs"):
         return plot_history(history, log)
@@ -173,6 +176,9 @@ def decision_boundary(
     X has shape (n, 2); y are n classes, those above 0 in one colour. `model` is a Module of two
     inputs and one output, or a function from an array (n, 2) to n scores, asked at `resolution`
     places each way. ShapeError for others.
+
+    >>> decision_boundary(lambda X: X[:, 0] - X[:, 1], [[0.0, 1.0], [1.0, 0.0]], [-1, 1])
+    <Plot of ...>
     """
     X, y = np.asarray(X, dtype=float), np.asarray(y)
     if X.ndim != 2 or X.shape[1] != 2 or y.shape != (len(X),):
@@ -232,6 +238,11 @@ def gradient_flow(root: Value) -> Plot:
 
     Where gradients vanish, the bars shrink towards the first layer. Dead relus show in the layer
     before them, which no gradient reaches.
+
+    >>> from microgrid import nn
+    >>> model = nn.Sequential(nn.Affine(2, 3, seed=1), nn.ReLU(), nn.Affine(3, 1, seed=2))
+    >>> gradient_flow(nn.squared_error(model([1.0, -1.0]), [0.5]))
+    <Plot of ...>
     """
     sizes = gradient_sizes(root)
     typical, dead = zip(*sizes.values())
@@ -257,6 +268,10 @@ def u_curve(report: GradientReport) -> Plot:
     """The error of central differences over their step, for the first entries of a `gradcheck`.
 
     On the left rounding, on the right truncation; the best step lies between.
+
+    >>> from microgrid import exp, gradcheck
+    >>> u_curve(gradcheck(exp, 1.0))
+    <Plot of ...>
     """
     plot, ax = axes()
     for entry, color in zip(report.entries, COLORS):
@@ -277,6 +292,10 @@ def functions(
 
     Each is computed at `resolution` places. The curve has a gap where a function has no value, like
     log of −1.
+
+    >>> from microgrid import log, sqrt
+    >>> functions({"log": log, "sqrt": sqrt}, start=-1.0)
+    <Plot of ...>
     """
     plot, found = axes(1 + slopes)
     left, *right = np.atleast_1d(found)

@@ -3,7 +3,12 @@
 # fmt: off
 # ruff: noqa
 # mypy: disable-error-code="overload-overlap"
+from microgrid.check.example import Example as Example
+from microgrid.check.example import Failure as Failure
+from microgrid.check.example import Outcome as Outcome
 from microgrid.check.findings import Finding as Finding
+from microgrid.check.findings import Result as Result
+from microgrid.check.gradient_check import Entry as Entry
 from microgrid.check.gradient_check import GradientReport as GradientReport
 from microgrid.check.gradient_check import NotFinite as NotFinite
 from microgrid.check.naming import Diagnosis as Diagnosis
@@ -21,6 +26,7 @@ from microgrid.matrices.equations import Step as Step
 from microgrid.optim.history import History as History
 from microgrid.plots import Plot as Plot
 from microgrid.program.batched import Batched as Batched
+from microgrid.program.batched import Spread as Spread
 from microgrid.program.program import Program as Program
 from microgrid.program.text.listing import Listing as Listing
 from microgrid.views.explanation import Explanation as Explanation

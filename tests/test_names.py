@@ -10,6 +10,7 @@ import pytest
 import microgrid as mg
 from microgrid import plots
 from microgrid.check import check, museum, strategies
+from microgrid.cli.commands import main
 from microgrid.course import Exercise
 from microgrid.engine.errors import MicrogridError, ParameterError
 from microgrid.views.files import LayoutError
@@ -120,3 +121,15 @@ def test_the_museum_names_its_mistakes_where_it_does_not_know_one():
         with pytest.raises(ParameterError, match=r"overwrites needs the operation .* add, "):
             museum.broken("overwrites", op)
     assert museum.engine is museum.broken
+
+
+def test_the_command_line_takes_the_same_words_and_the_older_ones(tmp_path):
+    written = []
+    for i, options in enumerate((["--decimals", "4"], ["--digits", "4"], [])):
+        path = tmp_path / f"{i}.dot"
+        assert main(["draw", "1/x", "x=3", "-o", str(path), *options]) == 0
+        written.append(path.read_text(encoding="utf-8"))
+    assert written[0] == written[1] != written[2]
+    for option in ("--layout", "--engine"):
+        assert main(["steps", "1/x", "x=3", "-o", str(tmp_path / "f.html"), option, "neat-o"]) == 2
+    assert main(["draw", "1/x", "x=3", "-o", str(tmp_path / "f.dot"), "--decimals", "-1"]) == 2

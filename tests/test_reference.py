@@ -73,8 +73,19 @@ def test_a_page_names_classes_as_users_do(site):
         html = (site / f"{page.replace('.', '/')}.html").read_text(encoding="utf-8")
         signatures = re.findall(r'<span class="(?:signature|annotation)[^"]*">(.*)', html)
         text = re.sub("<[^>]+>", "", "\n".join(signatures))
-        assert re.findall(r"\w*(?:typing\.|dtype\[|ForwardRef)\w*", text) == []
+        assert re.findall(r"\w*(?:typing\.|dtype\[|ForwardRef|0x)\w*", text) == []
         assert {n for n in re.findall(r"microgrid\.\w+\.[\w.]+", text) if n in INTERNAL} == set()
+
+
+def test_what_a_public_function_returns_is_in_the_reference(site):
+    """But for the insides of derivations, findings and problems, and rows of two kinds."""
+    inside = ["Anatomy", "Problem", "Property", "Row", "Side"]
+    for page in pages(site):
+        html = (site / f"{page.replace('.', '/')}.html").read_text(encoding="utf-8")
+        for found in re.findall(r'<span class="(?:return-annotation|annotation)">(.*)', html):
+            text = re.sub("<a .*?</a>|<[^>]+>", "", found)  # without what has a link
+            names = re.findall(r"microgrid\.\w+\.[\w.]*\.(\w+)", text)
+            assert {*names} <= {*inside}, page
 
 
 INTERNAL = {f"{x.__module__}.{x.__qualname__}" for x in map(microgrid.results.__getattr__,

@@ -12,7 +12,7 @@ x = mg.Value(2.0, "x")
 y = x * x + 3.0
 model = nn.Sequential(nn.Affine(2, 3, seed=0), nn.Tanh(), nn.Affine(3, 1, seed=1))
 program = mg.record(lambda w, x: w * x, 1.0, 2.0)
-broken = museum.engine("overwrites", "add")
+broken = museum.broken("overwrites", "add")
 trained = optim.SGD([mg.Value(1.0)], lr=optim.cosine(0.1, 100), momentum=0.9)
 trained.step([1.0])
 history = optim.fit(lambda w: w * w, 1.0, optimizer=optim.SGD(lr=0.25), epochs=3)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 from pathlib import Path
 from shutil import which
 from xml.etree import ElementTree
@@ -36,6 +37,7 @@ RESULTS = {  # what is saved: how it is made, and the kinds of files
     "Plot": (lambda: plots.functions({"f": mg.sin}), (".svg", ".png", ".pdf")),
     "Formula": (lambda: mg.latex(circuit()), (".txt", ".tex", ".md")),
     "Explanation": (lambda: mg.explain(circuit()), TEXT),
+    "ForwardExplanation": (lambda: mg.explain(circuit(), mode="forward"), TEXT),
     "Paths": (lambda: mg.explain(x := mg.Value(3.0, "x|_1"), of=x), TEXT),
     "Listing": (lambda: mg.record(mg.tanh, 1.0).listing(), (".txt", ".html", ".tex", ".md")),
     "GradientReport": (lambda: mg.gradcheck(mg.sin, 1.0), TEXT),
@@ -165,3 +167,17 @@ def test_no_label_is_a_command_of_latex(label):
         assert tex.count("{") == tex.count("}")
         body = tex.partition("bounding box")[2]
         assert not [line for line in body.splitlines() if line.replace(r"\%", "").count("%")]
+
+
+@pytest.mark.skipif(which("pdflatex") is None, reason="needs LaTeX")
+def test_latex_takes_every_document(tmp_path):
+    odd = mg.Value(2e-9, r"100% {x}\^~#&$|_<α>")
+    y = mg.log(odd * mg.Value(3.0, "w_{12}")) ** 2
+    y.backward()
+    for i, result in enumerate([mg.draw(y), mg.explain(y), mg.explain(y, of=odd), mg.latex(y),
+                                mg.gradcheck(mg.sin, 1.0), mg.record(mg.tanh, 1.0).listing(),
+                                worksheet(7, n=1).check({"1.a": "5_%", "z": r"\x"})]):  # fmt: skip
+        path = result.save(tmp_path / f"{i}.tex")
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", path.name]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, (type(result), done.stdout[-800:])

@@ -15,7 +15,13 @@ from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
 
 @dataclass
 class Finding:
-    """One mistake: the property it breaks, the operations that have it, the smallest program."""
+    """One mistake: the property it breaks, the operations that have it, the smallest program.
+
+    `kind` is "wrong" (a number is), "fragile" (it ends in an error or takes too long) or
+    "convention" (another choice than PyTorch's where there is no derivative). `program` is the
+    smallest that shows it, `diagnosis` the mistake of the museum that does the same, if one does.
+    `sentence`, `summary` and `hint` say what it is, what came out, and what to change.
+    """
 
     kind: str
     prop: Property
@@ -72,6 +78,7 @@ class Finding:
 
     @property
     def hint(self) -> str:
+        """What to change, in a sentence; "" where the mistake has no name."""
         if self.kind == CONVENTION:
             return "Nothing to mend, if it is meant."
         if self.diagnosis:

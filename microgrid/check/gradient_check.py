@@ -60,7 +60,16 @@ class Entry:
 
 @dataclass(frozen=True, repr=False)
 class GradientReport(Table):
-    """The result of `gradcheck`; prints as a table."""
+    """The result of `gradcheck`: true if all gradients agree; prints as a table.
+
+    An entry for each number of the arguments has its gradient, the best central difference, and a
+    verdict: "ok", "wrong", or "cannot tell" where rounding hides the answer.
+
+    >>> from microgrid import gradcheck
+    >>> report = gradcheck(lambda x: x * x, 3.0)
+    >>> report.ok, report.worst.gradient, report.worst.verdict
+    (True, 6.0, 'ok')
+    """
 
     entries: list[Entry]
     kinks: list[str] = field(default_factory=list)  # operations with a kink within the step
@@ -231,7 +240,11 @@ def forward(v: Value, which: int, by: float) -> float:
 
 
 class NotFinite(NamedTuple):
-    """The place where a value or a gradient first is inf or nan; prints as a sentence."""
+    """The place where a value or a gradient first is inf or nan; prints as a sentence.
+
+    `first_nonfinite` finds it. `node` is the node whose value it is, or the gate that sent the
+    gradient; `what` is "value" or "gradient".
+    """
 
     node: Value  # whose value it is, or the gate that sent the gradient
     what: str  # "value" or "gradient"

@@ -25,7 +25,11 @@ Ask = Callable[[Example], Outcome]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A likely mistake, and the engine of the museum that has it in the same operation."""
+    """A likely mistake, and the engine of the museum that has it in the same operation.
+
+    It is likely, not certain: the engine of the museum gave the same wrong numbers, and agreed on
+    most of the programs that tell mistakes apart. `mistake.hint` says what to change.
+    """
 
     mistake: Mistake
     engine: Any

@@ -21,9 +21,17 @@ LEGEND = "✓ holds  ✗ wrong  ! fragile  ~ convention  ↳ because of another 
 
 @dataclass
 class Report(Written):
-    """The results of a check; prints as text, shows as a page in a notebook.
+    """The results of a check: true to `ok` if it passes; prints as text, shows as a page.
 
-    `save` writes it as .html, .json, .txt, or JUnit's .xml.
+    `findings` are the mistakes, `missing` the operations that the engine does not offer, `results`
+    what came of each property. `save` writes it as .html, .json, .txt, or JUnit's .xml.
+
+    >>> from microgrid.check import check, museum
+    >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+    >>> report.ok, report.verdict
+    (False, 'fails: 1 wrong, 0 fragile, 0 convention')
+    >>> print(report.findings[0].hint)
+    Every use of a node sends a share: use `+=` where you wrote `=`.
     """
 
     target: str
@@ -43,6 +51,7 @@ class Report(Written):
         return sorted(found, key=lambda f: (WRONG, FRAGILE, CONVENTION).index(f.kind))
 
     def count(self, kind: str) -> int:
+        """How many findings are "wrong", "fragile" or "convention"."""
         return sum(f.kind == kind for f in self.findings)
 
     @property
@@ -52,6 +61,7 @@ class Report(Written):
 
     @property
     def complete(self) -> bool:
+        """Whether all was run, and no time limit cut it short."""
         return not any(result.not_run for result in self.results)
 
     @property
@@ -68,6 +78,7 @@ class Report(Written):
 
     @property
     def verdict(self) -> str:
+        """Whether it passes, and how many findings of each kind there are, in one line."""
         word = ("passes", "fails", "was not checked to the end")[self.exit_code]
         counts = [f"{self.count(kind)} {kind}" for kind in (WRONG, FRAGILE, CONVENTION)]
         lacking = f", required but not offered: {', '.join(self.lacking)}" * bool(self.lacking)
@@ -104,6 +115,7 @@ class Report(Written):
         return remarks
 
     def lines(self) -> Iterator[str]:
+        """The report as lines of text: each property with a mark, then each finding."""
         yield f"{self.target}: {'; '.join(self.heading)}"
         wide = max(len(r.prop.name) for r in self.results)
         for result in self.results:

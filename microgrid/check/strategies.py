@@ -76,7 +76,15 @@ def numbers(low: float = -3, high: float = 3) -> st.SearchStrategy[float]:
 
 @dataclass(frozen=True)
 class Program:
-    """Some leaves, then steps (operation, i, j) on what came before; the last step is the root."""
+    """Some leaves, then steps (operation, i, j) on what came before; the last step is the root.
+
+    >>> program = Program((3, 2), (("mul", 0, 1), ("add", 2, 0)))
+    >>> print(program)
+    a = Value(3); b = Value(2)
+    f = a * b + a
+    >>> program.numbers(), program.gradients()
+    ([3, 2, 6, 9], [3, 3])
+    """
 
     leaves: tuple[Any, ...]
     steps: tuple[tuple[str, int, int], ...]
@@ -136,7 +144,11 @@ def programs(
     draw: Any, numbers: Any = fractions, names: tuple[str, ...] = tuple(RATIONAL),
     max_steps: int = 7,
 ) -> Program:  # fmt: skip
-    """Random programs of up to `max_steps` steps with shared nodes; no divisor is zero."""
+    """Random programs of up to `max_steps` steps with shared nodes; no divisor is zero.
+
+    `numbers` draws the leaves, `names` are the operations, of add, sub, mul and div. With
+    fractions, the default, `program.gradients()` are exact.
+    """
     leaves = draw(st.lists(numbers, min_size=1, max_size=4))
     xs, steps = list(leaves), []
     for _ in range(draw(st.integers(1, max_steps))):

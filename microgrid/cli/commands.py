@@ -21,6 +21,7 @@ COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and
     "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
     "check": ("find and name the bugs in anyone's Value", "checks"),
     "worksheet": ("write a sheet of circuits with blanks to fill in, and its answers", "sheets"),
+    "mark": ("mark the answers of a class to a sheet", "sheets"),
 }
 EXAMPLES = """
   microgrid demo
@@ -40,6 +41,7 @@ EXAMPLES = """
   microgrid worksheet -o sheet.html
   microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
   microgrid worksheet --seed 8 --kind mixed -o sheet.tex
+  microgrid mark sheet.html answers.csv -o marks.csv
 """
 MORE = "\nmicrogrid COMMAND --help tells the options of a command."
 

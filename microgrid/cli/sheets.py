@@ -1,11 +1,13 @@
-"""`microgrid worksheet`: a sheet of circuits to fill in, and its answers."""
+"""`microgrid worksheet` and `mark`: a sheet of circuits to fill in, its answers, their marks."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from microgrid.cli.arguments import distinct, whole, writable
+from microgrid.course.question import ExerciseError
 from microgrid.course.worksheets import KINDS, worksheet
 
 NOTES = """
@@ -15,6 +17,13 @@ kinds:
 
 The same seed gives the same sheet on every machine. In Python,
 microgrid.course.worksheet(7, "forks", 6).check(answers) marks a student's answers."""
+MARKED = """
+
+SHEET is a file that `microgrid worksheet` wrote. ANSWERS is a table with the
+students in its first column and a column for each blank, such as 1.a, or JSON
+like {"Ada": {"1.a": 5}}. Without -o the marks are printed alone."""
+COMMAND = re.compile(r"microgrid worksheet --seed (-?\d+) --kind (\w+) -n (\d+)")
+MARKS = (".csv", ".html", ".md", ".txt")
 
 
 def add_worksheet(parser: argparse.ArgumentParser) -> None:
@@ -36,3 +45,27 @@ def run_worksheet(options: argparse.Namespace) -> None:
     sheet = worksheet(options.seed, options.kind, options.n)
     for path in paths:
         print(f"wrote {sheet.save(path, answers=path is options.answers)}")
+
+
+def add_mark(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}{MARKED}"
+    add = parser.add_argument
+    add("sheet", type=Path, metavar="SHEET.html|.tex")
+    add("answers", type=Path, metavar="ANSWERS.csv|.json")
+    add("-o", "--output", type=Path, metavar="FILE.csv|.html|.md|.txt", help="write the marks")
+
+
+def run_mark(options: argparse.Namespace) -> None:
+    """The marks of a class, printed and written."""
+    distinct(*filter(None, (options.sheet, options.answers, options.output)))
+    if options.output:
+        writable(options.output, *MARKS)
+    text = options.sheet.read_text(encoding="utf-8", errors="replace").replace("{}", "")
+    made = COMMAND.search(text)
+    if made is None:
+        raise ExerciseError(f"{options.sheet.name} is no sheet that `microgrid worksheet` wrote")
+    seed, kind, n = made.groups()
+    marks = worksheet(int(seed), kind, int(n)).mark_all(options.answers)
+    print(marks)
+    if options.output:
+        print(f"\nwrote {marks.save(options.output)}")

@@ -34,6 +34,9 @@ def exercise(chapter: int | str, number: int = 1) -> Exercise:
 
     The chapter is a whole number, or "5b". A notebook shows the question; `.check(answer)` gives a
     verdict, `.solution()` the right answer.
+
+    >>> exercise(3).check({"x": -8, "y": 6, "z": 2, "w": 1}).ok
+    False
     """
     found = exercises(chapter)
     if not hasattr(number, "__index__") or not 1 <= number <= len(found):
@@ -44,7 +47,11 @@ def exercise(chapter: int | str, number: int = 1) -> Exercise:
 
 
 def exercises(chapter: int | str) -> list[Exercise]:
-    """All exercises of a notebook."""
+    """All exercises of a notebook; ExerciseError for a name that no notebook has.
+
+    >>> len(exercises("5b"))
+    4
+    """
     name = index(chapter) if hasattr(chapter, "__index__") else chapter
     if not isinstance(name, int | str) or name not in CHAPTERS:
         names = " and ".join(["1 to 10", *[repr(c) for c in CHAPTERS if isinstance(c, str)]])

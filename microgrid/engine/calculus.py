@@ -356,6 +356,9 @@ def grad_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
 def derivative(f: Function, n: int = 1) -> Function:
     """The n-th derivative of a function of one number; keywords are passed on to f.
 
+    GraphError for an order below 0, NumberError for an argument that is not one number: for those
+    there are `jacobian` and `hessian`.
+
     >>> derivative(lambda x: x**4, 3)(2.0)
     48.0
     """
@@ -442,7 +445,8 @@ def hvp(f: Function, argnums: Argnums = 0) -> Function:
     """The function (*args, v) ↦ (∂²f/∂x∂x) v in the form of x = args[argnums], without the matrix.
 
     The direction v, which stands last, has the form of x, for several `argnums` a tuple of such.
-    It is one forward pass over the backward pass: the tangent of the gradient.
+    It is one forward pass over the backward pass: the tangent of the gradient. ShapeError where the
+    forms differ.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]

@@ -137,7 +137,8 @@ def class_number(target: Any, classes: int) -> int:
             "nn.one_hot makes rows of class numbers, which a recorded program needs"
         )
     if not 0 <= number < classes:
-        raise TargetError(f"target {target} is out of range for {classes} logits")
+        last = classes - 1
+        raise TargetError(f"target {target} is out of range for {classes} logits: 0 to {last}")
     return int(number)
 
 
@@ -148,15 +149,20 @@ def custom_op(
 
     A rule gets the value y and the operands; the chain rule multiplies with the upstream gradient.
     Rules written with microgrid's functions work for derivatives of derivatives, too; `gradcheck`
-    tells whether they are right. `looks` are the other fields of an Op: text, latex, role, domain,
-    kink, hint. RuleError for rules that cannot be called with (y, *xs).
+    tells whether they are right. `looks` are the other fields of an Op: doc, text, latex, role,
+    domain, kink, hint, terms. RuleError for rules that cannot be called with (y, *xs).
 
     >>> from microgrid import Value
-    >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x, doc="The cube.")
     >>> x = Value(2.0)
     >>> cube(x).backward()
     >>> x.grad
     12.0
+    >>> print(cube.__doc__)  # so does help(cube)
+    The cube.
+    <BLANKLINE>
+    - `y = cube(x)`
+    - `∂y/∂x = 3·x·x`
     """
     op = Op(name, forward, *rules, **looks)
     if op.joint is None and refusal(forward, len(rules)):

@@ -73,7 +73,7 @@ FOREIGN: dict[str, dict[str, str]] = {
     },
     "Value": {
         "numpy tolist": "write v.data, or mg.values(A) of an array",
-        "requires_grad requires_grad_": "every Value has a gradient; v.detach() ends its path",
+        "requires_grad requires_grad_": "every Value has one; mg.stop_gradient(v) ends its path",
         "retain_grad": "every node keeps its v.grad",
         "grad_fn _op": "write v.op",
         "_prev": "write v.parents",
@@ -130,6 +130,12 @@ class UnknownNameError(MicrogridError, AttributeError):
     """A name that does not exist; the message says what it is called here, or the nearest one.
 
     The hint is looked for where the message is read, so that `hasattr` stays quick.
+
+    >>> import microgrid as mg
+    >>> mg.sigmod(1.0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.hints.UnknownNameError: module 'microgrid' ...: did you mean 'sigmoid'?
     """
 
     def __init__(self, said: str, owner: Any = None, name: str = "") -> None:
@@ -146,20 +152,29 @@ class UnknownNameError(MicrogridError, AttributeError):
 
 
 class UnknownKeywordError(MicrogridError, TypeError):
-    """A keyword that the function does not take; the message says what is written instead."""
+    """A keyword that the function does not take; the message says what is written instead.
+
+    >>> import microgrid as mg
+    >>> mg.mean([1.0], axis=0)
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.hints.UnknownKeywordError: mean() has no argument 'axis': write A.mean(axis=0)
+    """
 
 
 class UnknownKeyError(MicrogridError, KeyError):
-    """A key that a table does not have; the message says which it has, the nearest first."""
+    """A key that a table does not have; the message says which it has, the nearest first.
 
-    def __init__(self, what: str, key: Any, keys: Iterable[str]) -> None:
-        super().__init__(what, key, keys := list(keys))
-        near = get_close_matches(str(key), keys, 3, 0.6)
-        names = [*near, *[k for k in keys if k not in near]]
-        self.said = f"{what} {key!r}: there are {', '.join(names[:12])}{', …' * (len(names) > 12)}"
+    >>> import microgrid as mg
+    >>> w = mg.Value(1.0)
+    >>> history = mg.optim.fit(lambda w: w * w, w, optimizer=mg.optim.SGD(w, lr=0.1), epochs=1)
+    >>> history["los"]
+    Traceback (most recent call last):
+        ...
+    microgrid.engine.hints.UnknownKeyError: a history has no 'los': there are loss...
+    """
 
-    def __str__(self) -> str:
-        return self.said
+    __str__ = Exception.__str__  # a KeyError shows its key
 
 
 def hint(owner: Any, name: str) -> str:
@@ -184,6 +199,13 @@ def foreign(home: str, name: str) -> str:
     return next(
         (told for names, told in FOREIGN.get(home, {}).items() if name in names.split()), ""
     )
+
+
+def no_key(what: str, key: Any, keys: Iterable[str]) -> UnknownKeyError:
+    """The error for a key that a table, in these words, does not have."""
+    near = get_close_matches(str(key), keys := list(keys), 3, 0.6)
+    names = [*near, *[k for k in keys if k not in near]]
+    return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(names)}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

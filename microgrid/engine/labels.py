@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any
 
 from microgrid.engine.errors import MicrogridError, NumberError
@@ -68,17 +68,12 @@ class scope(ContextDecorator):
 
     def __init__(self, name: str) -> None:
         self.name = checked_label(name)
-        self._tokens: list[Token[str]] = []
 
     def __enter__(self) -> None:
-        outer = getattr(unnamed.get(), "scope", ())
-        self._tokens.append(unnamed.set(scoped("", (*outer, self.name))))
+        unnamed.set(scoped("", (*getattr(unnamed.get(), "scope", ()), self.name)))
 
     def __exit__(self, *_: object) -> None:
-        unnamed.reset(self._tokens.pop())
-
-    def _recreate_cm(self) -> scope:  # a decorated function may call itself
-        return scope(self.name)
+        unnamed.set(scoped("", getattr(unnamed.get(), "scope", ())[:-1]))
 
     def __repr__(self) -> str:
         return f"scope({self.name!r})"

@@ -21,8 +21,7 @@ def lazily(
 
     def found(name: str) -> Any:
         if name not in homes:
-            owner = sys.modules[module]
-            raise UnknownNameError(f"module {module!r} has no attribute {name!r}", owner, name)
+            raise unknown(module, name)
         home = f"{package or module}.{homes[name]}".rstrip(".")
         room = import_module(home) if homes[name] else None
         return getattr(room, name) if hasattr(room, name) else import_module(f"{home}.{name}")
@@ -33,11 +32,23 @@ def lazily(
 def public(module: str, *later: str) -> Callable[[], list[str]]:
     """`__dir__` of a module: `__all__`, and what Python writes with two underscores.
 
-    So `dir`, completion, `help` and the reference show the same.
+    So `dir`, completion, `help` and the reference show the same. A name that is not there comes
+    with a hint.
     """
+
+    def absent(name: str) -> Any:
+        raise unknown(module, name)
+
+    vars(sys.modules[module]).setdefault("__getattr__", absent)
 
     def shown() -> list[str]:
         names = vars(sys.modules[module])
         return sorted({*names["__all__"], *[n for n in (*names, *later) if n.startswith("__")]})
 
     return shown
+
+
+def unknown(module: str, name: str) -> UnknownNameError:
+    """The error for a name that a module does not have."""
+    said = f"module {module!r} has no attribute {name!r}"
+    return UnknownNameError(said, sys.modules[module], name)

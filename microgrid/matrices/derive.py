@@ -196,6 +196,9 @@ def matmul(
 
     W is (M, N) and X (N, K). Other formulas can be given and fail as those of `affine` do.
     From the lecture note on the gradient of a matrix product.
+
+    >>> matmul(1, 1, 1).ok
+    True
     """
     d = Derivation("Backpropagation through a matrix product", matmul_of(M, N, K))
     W, X, _ = d.layer.leaves.values()

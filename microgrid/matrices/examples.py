@@ -37,7 +37,11 @@ __dir__ = public(__name__)
 
 
 def named(root: Any) -> dict[str, Value]:
-    """The nodes of a graph (or of an array of roots) that have a name."""
+    """The nodes of a graph (or of an array of roots) that have a name, by it.
+
+    >>> sorted(named(gates_circuit()))
+    ['f', 'w', 'x', 'y', 'z']
+    """
     roots = [root] if isinstance(root, Value) else list(np.ravel(root))
     return {v.label: v for y in roots for v in topological(y) if v.label}
 
@@ -101,35 +105,69 @@ def score(w: Sequence[Any], x: Sequence[Any]) -> Value:
 def squared_error(
     w: Sequence[Any] = (2.0, -1.0), x: Sequence[Any] = (3.0, 4.0), y: Any = 1.0
 ) -> Value:
-    """e = (y − wᵀx)²; ∂e/∂w = −2 (y − wᵀx) x."""
+    """e = (y − wᵀx)²; ∂e/∂w = −2 (y − wᵀx) x.
+
+    >>> e = squared_error()
+    >>> e.backward()
+    >>> e.data, named(e)["w_1"].grad, named(e)["w_2"].grad
+    (1.0, 6.0, 8.0)
+    """
     return called("e", (leaf(y, "y") - score(w, x)) ** 2)
 
 
 def log_loss(w: Sequence[Any] = (2.0, -1.0), x: Sequence[Any] = (3.0, 4.0)) -> Value:
-    """e = −log σ(wᵀx), the loss of a sample with y = 1; ∂e/∂w = (σ − 1) x."""
+    """e = −log σ(wᵀx), the loss of a sample with y = 1; ∂e/∂w = (σ − 1) x.
+
+    >>> e = log_loss()
+    >>> e.backward()
+    >>> round(named(e)["w_1"].grad, 4), round(named(e)["w_2"].grad, 4)
+    (-0.3576, -0.4768)
+    """
     return called("e", -log(sigmoid(score(w, x))))
 
 
 def skip_connection(x: Any = 2.0, w: Any = 3.0) -> Value:
-    """y = x + F(x) with F(x) = relu(w x), as in ResNet: ∂y/∂x = 1 + F'(x)."""
+    """y = x + F(x) with F(x) = relu(w x), as in ResNet: ∂y/∂x = 1 + F'(x).
+
+    >>> y = skip_connection()
+    >>> y.backward()
+    >>> y.data, named(y)["x"].grad
+    (8.0, 4.0)
+    """
     x, w = leaf(x, "x"), leaf(w, "w")
     return called("y", x + relu(w * x))
 
 
 def parallel_branches(x: Any = 2.0, w: Sequence[Any] = (3.0, -1.0, 0.5)) -> Value:
-    """y = x + Σ relu(wᵢ x), as in ResNeXt: the branches' gradients are summed at x."""
+    """y = x + Σ relu(wᵢ x), as in ResNeXt: the branches' gradients are summed at x.
+
+    >>> y = parallel_branches()
+    >>> y.backward()
+    >>> y.data, named(y)["x"].grad  # the branch of w_2 = -1 is shut
+    (9.0, 4.5)
+    """
     x = leaf(x, "x")
     return called("y", x + total([relu(wi * x) for wi in leaves(w, "w", 1)]))
 
 
 def relu_layer(x: Sequence[Any] = (1.5, -2.0, 3.0)) -> Array:
-    """z = relu(x) element by element: its Jacobian is diag(𝟙[x > 0]), and −2 is a dead unit."""
+    """z = relu(x) element by element: its Jacobian is diag(𝟙[x > 0]), and −2 is a dead unit.
+
+    >>> [z.data for z in relu_layer()]
+    [1.5, 0.0, 3.0]
+    """
     z: Array = relu(array(np.asarray(x), "x"))
     return z
 
 
 def weighted(Y: Array, dY: Any) -> Value:
-    """L = Σ dY · Y, a loss whose gradient with respect to Y is dY."""
+    """L = Σ dY · Y, a loss whose gradient with respect to Y is dY.
+
+    >>> Y = matrix([1.0, 2.0], "y")
+    >>> weighted(Y, [3.0, 4.0]).backward()
+    >>> [y.grad for y in Y]
+    [3.0, 4.0]
+    """
     return called("L", total([y * g for y, g in zip(Y.ravel(), np.ravel(dY), strict=True)]))
 
 
@@ -142,13 +180,22 @@ def affine_circuit(X: Any = X, W: Any = W, b: Any = B, dY: Any = DY) -> Value:
 
     By default N = 2, D = 2, M = 3 as in the note, with numbers that hide no wrong formula: W is not
     symmetric, and dY not all ones.
+
+    >>> L = affine_circuit()
+    >>> L.backward()
+    >>> L.data, named(L)["x_{11}"].grad
+    (12.5, 1.5)
     """
     Y = affine(array(X, "x"), array(W, "w"), array(b, "b"))
     return weighted(label_entries(Y), dY)
 
 
 def appended_one_circuit(X: Any = X, W: Any = W, b: Any = B, dY: Any = DY) -> Value:
-    """The same as [X 1]·[W; b], with the bias as the last row of the weights."""
+    """The same as [X 1]·[W; b], with the bias as the last row of the weights.
+
+    >>> appended_one_circuit().data == affine_circuit().data
+    True
+    """
     X, W, b = array(X, "x"), array(W, "w"), array(b, "b")
     ones = np.array([[Value(1)] for _ in X], dtype=object)
     Y = np.hstack([X, ones]) @ np.vstack([W, b.reshape(1, -1)])
@@ -158,12 +205,22 @@ def appended_one_circuit(X: Any = X, W: Any = W, b: Any = B, dY: Any = DY) -> Va
 def matmul_circuit(
     W: Any = W, X: Any = ((1.0,), (-2.0,), (3.0,)), dY: Any = ((1.0,), (-2.0,))
 ) -> Value:
-    """L = Σ dY · WX, the column convention: W and X hold dY Xᵀ and Wᵀ dY after `backward`."""
+    """L = Σ dY · WX, the column convention: W and X hold dY Xᵀ and Wᵀ dY after `backward`.
+
+    >>> L = matmul_circuit()
+    >>> L.backward()
+    >>> L.data, named(L)["w_{11}"].grad  # dY_1 x_1
+    (6.0, 1.0)
+    """
     return weighted(label_entries(array(W, "w") @ array(X, "x")), dY)
 
 
 def label_entries(Y: Array, label: str = "y") -> Array:
-    """Y with the labels of `matrix` on its entries."""
+    """Y with the labels of `matrix` on its entries.
+
+    >>> [y.label for y in label_entries(matrix([1.0, 2.0]) * 2)]
+    ['y_1', 'y_2']
+    """
     for y, leaf in zip(Y.flat, matrix(np.zeros(Y.shape), label).flat, strict=True):
         y.label = leaf.label
     return Y

@@ -18,7 +18,11 @@ __dir__ = public(__name__)
 
 
 def affine_forward(X: Any, W: Any, b: Any) -> Array:
-    """Y = XW + b, with b added to every row: (N, D)·(D, M) + (M,) → (N, M)."""
+    """Y = XW + b, with b added to every row: (N, D)·(D, M) + (M,) → (N, M).
+
+    >>> affine_forward([[1, 2]], [[3, 4, 5], [6, 7, 8]], [0, 0, 1]).tolist()
+    [[15, 18, 22]]
+    """
     X, W, b = np.asarray(X), np.asarray(W), np.asarray(b)
     check_affine(X, W, b)
     Y: Array = X @ W + b
@@ -43,6 +47,10 @@ def matmul_backward(W: Any, X: Any, dY: Any) -> tuple[Array, Array]:
     """For Y = WX: dW = dY Xᵀ (M, N) and dX = Wᵀ dY (N, K).
 
     To remember it: swap the operand with its gradient, transpose the other, keep it on its side.
+
+    >>> dW, dX = matmul_backward([[1, 2]], [[3], [4]], [[10]])
+    >>> dW.tolist(), dX.tolist()
+    ([[30, 40]], [[10], [20]])
     """
     W, X, dY = np.asarray(W), np.asarray(X), np.asarray(dY)
     if W.ndim != 2 or X.ndim != 2 or W.shape[1] != X.shape[0]:

@@ -14,7 +14,7 @@ process; `nn.seed(0)` begins anew.
 'layer0.w_{11}'
 """
 
-from microgrid.engine.lazy import lazily, public
+from microgrid.engine.lazy import public
 from microgrid.nn import layers
 from microgrid.nn.data import batches
 from microgrid.nn.initial import INITIAL, seed
@@ -27,4 +27,4 @@ from microgrid.nn.prediction import predict
 __all__ = ["INITIAL", "MLP", "Layer", "Module", "Neuron", "batches", "binary_cross_entropy"]
 __all__ += ["cross_entropy", "hinge", "one_hot", "predict", "seed", "squared_error"]
 __all__ += vars(layers)["__all__"]  # each class of layers.py that is a Module
-__getattr__, __dir__ = lazily(__name__, {})[0], public(__name__)  # a hint for unknown names
+__dir__ = public(__name__)

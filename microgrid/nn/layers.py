@@ -96,7 +96,8 @@ class LeakyReLU(Activation):
         return entrywise(lambda x: functions.leaky_relu(x, self.slope), as_array(X))
 
     def __repr__(self) -> str:
-        return f"LeakyReLU({self.slope})"
+        slope = repr(self.slope)
+        return f"LeakyReLU({slope if slope != '0.01' else ''})"
 
 
 class Softmax(Module):
@@ -112,6 +113,9 @@ class Softmax(Module):
 
 class Sequential(Module):
     """Layers behind each other: Modules, or any functions of an array. Pictures fold each layer.
+
+    The labels of the parameters become their names in the whole: w_{11} is layer0.w_{11}.
+    ParameterError for what cannot be called, like a list or a class of layers.
 
     >>> model = Sequential(Affine(2, 3, seed=1), Tanh(), Affine(3, 1, seed=2))
     >>> len(model.parameters()), list(model.named_parameters())[-1]

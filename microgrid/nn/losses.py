@@ -32,7 +32,11 @@ def squared_error(prediction: Any, target: Any) -> Any:
 
 
 def hinge(score: Any, target: Any) -> Any:
-    """max(0, 1 − t s) for classes t = ±1, the mean over all entries; TargetError for others."""
+    """max(0, 1 − t s) for classes t = ±1, the mean over all entries; TargetError for others.
+
+    >>> hinge([2.0, 0.5], [1, 1])
+    0.25
+    """
     return over_entries(lambda s, t: relu(1 - hinge_target(t) * s), score, target)
 
 

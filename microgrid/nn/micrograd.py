@@ -25,6 +25,11 @@ class Neuron(Module):
 
     Neurons of the same seed are equal, and stay equal in training: give all of them one generator,
     or no seed.
+
+    >>> neuron = Neuron(2, nonlin=False, seed=0)
+    >>> neuron.set_parameters([2.0, 3.0, 1.0])  # w_0, w_1, b
+    >>> neuron([10.0, 100.0]).data
+    321.0
     """
 
     def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
@@ -43,7 +48,11 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """Neurons side by side: returns a list of their outputs, also of a single one."""
+    """Neurons side by side: returns a list of their outputs, also of a single one.
+
+    >>> Layer(2, 1, seed=0), len(Layer(2, 3)([1.0, 2.0]))
+    (Layer of [ReLUNeuron(2)], 3)
+    """
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
         rng = generator(seed)

@@ -51,14 +51,24 @@ class Module(Hinted, Saved):
         return forward(*inputs, **keywords)
 
     def named_parameters(self) -> dict[str, Value]:
-        """Every parameter once, by name, in order; a weight in two places has its first name."""
+        """Every parameter once, by name, in order; a weight in two places has its first name.
+
+        >>> from microgrid import nn
+        >>> list(nn.Affine(1, 2).named_parameters())
+        ['w_{11}', 'w_{12}', 'b_1', 'b_2']
+        """
         names: dict[Value, str] = {}
         for name, v in entries(groups(self)):
             names.setdefault(v, name)
         return unique((name, v) for v, name in names.items())
 
     def parameters(self) -> list[Value]:
-        """Every parameter once."""
+        """Every parameter once, in the order of `named_parameters`.
+
+        >>> from microgrid import nn
+        >>> [p.data for p in nn.Affine(1, 2, init="zeros").parameters()]
+        [0.0, 0.0, 0.0, 0.0]
+        """
         if "_given" in vars(self):
             return list(self._given[1])
         return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
@@ -68,6 +78,11 @@ class Module(Hinted, Saved):
 
         Containers and Modules are copied, all other objects are shared with the original.
         ShapeError for another number of parameters.
+
+        >>> from microgrid import nn
+        >>> model = nn.Affine(1, 1, init="zeros")
+        >>> model.with_parameters([2.0, 1.0])([3.0]), model([3.0])
+        (array([7.0], dtype=object), array([Value(0.0, op='add')], dtype=object))
         """
         if "_given" in vars(self):
             return self._given[0].with_parameters(parameters)
@@ -82,6 +97,12 @@ class Module(Hinted, Saved):
         """Give the parameters new numbers, in the order of `parameters()`: all of them, or none.
 
         ShapeError for another number of parameters; NumberError for what is no real number.
+
+        >>> from microgrid import nn
+        >>> model = nn.Affine(1, 1)
+        >>> model.set_parameters([2.0, 1.0])
+        >>> model.w[0, 0].data, model.b[0].data
+        (2.0, 1.0)
         """
         for p, x in self.pairs(map(real, numbers)):
             p.data = x
@@ -94,7 +115,7 @@ class Module(Hinted, Saved):
         return list(zip(mine, new))
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to zero."""
+        """Set the gradient of every parameter to zero, before the next backward pass adds to it."""
         for p in self.parameters():
             p._grad = None
 
@@ -104,14 +125,25 @@ class Module(Hinted, Saved):
             p.label = name
 
     def state(self) -> dict[str, Array]:
-        """The numbers of the parameters as arrays of floats, by the names of their attributes."""
+        """The numbers of the parameters as arrays of floats, by the names of their attributes.
+
+        >>> from microgrid import nn
+        >>> {name: x.tolist() for name, x in nn.Affine(1, 2, init="zeros").state().items()}
+        {'w': [[0.0, 0.0]], 'b': [0.0, 0.0]}
+        """
         return {name: floats(name, group) for name, group in unique(groups(self)).items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Set the parameters to the numbers that `state()` of such a model returned.
 
         ParameterError unless names and shapes are those of this model and all numbers are finite;
-        then no parameter changes.
+        then no parameter changes. `save` and `load` do the same through a file.
+
+        >>> from microgrid import nn
+        >>> one, other = nn.Affine(2, 1), nn.Affine(2, 1)
+        >>> other.load_state(one.state())
+        >>> other.w[0, 0].data == one.w[0, 0].data
+        True
         """
         mine = unique(groups(self))
         same_names(state, mine, "the model of {}")

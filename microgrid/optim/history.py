@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from microgrid.engine.hints import Hinted, UnknownKeyError
+from microgrid.engine.hints import Hinted, no_key
 from microgrid.views.tables import Table, short
 from microgrid.views.wording import plural
 
@@ -36,7 +36,7 @@ class History(Hinted, Table):
 
     def __getitem__(self, name: str) -> list[float]:
         if self.epochs and name not in self.names:
-            raise UnknownKeyError("a history has no", name, self.names)
+            raise no_key("a history", name, self.names)
         return [row[name] for row in self.epochs]
 
     def keys(self) -> list[str]:

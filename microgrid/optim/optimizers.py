@@ -140,8 +140,8 @@ class Optimizer(Hinted, Saved, ABC):
         given, count = outline(gradient), len(self.parameters)
         if given == self.form:
             found = in_order(self.form, gradient)
-        elif given == [None] * count:
-            found = tree_leaves(gradient)
+        elif given == [None] * count or (given is None and count == 1):
+            found = in_order(given, gradient)
         else:
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
             raise ShapeError(
@@ -279,7 +279,7 @@ def leaves(parameters: Any) -> tuple[list[Value], Any]:
     for x in parameters if isinstance(parameters, list | tuple) else ():
         if isinstance(x, Mapping) and "params" in x:
             raise ParameterError(
-                "there are no groups of parameters: make an optimizer for each learning rate"
+                "an optimizer moves leaves, not groups of them: make one for each learning rate"
             )
     found = tree_leaves(parameters)
     for p in found:
@@ -296,4 +296,4 @@ def in_order(form: Any, xs: Any) -> list[Any]:
         return [x for key, part in form.items() for x in in_order(part, xs[key])]
     if isinstance(xs, list | tuple):
         return [x for part, y in zip(form, xs) for x in in_order(part, y)]
-    return tree_leaves(xs)
+    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(xs)

@@ -55,7 +55,11 @@ class linear(Checked):
 
 @dataclass(frozen=True)
 class exponential(Checked):
-    """start · factorᵏ."""
+    """start · factorᵏ.
+
+    >>> [exponential(1.0, 0.5)(k) for k in (0, 1, 2)]
+    [1.0, 0.5, 0.25]
+    """
 
     start: float
     factor: float
@@ -66,7 +70,11 @@ class exponential(Checked):
 
 @dataclass(frozen=True)
 class step_decay(Checked):
-    """start, multiplied by factor after every `every` steps."""
+    """start, multiplied by factor after every `every` steps.
+
+    >>> [step_decay(1.0, 0.5, every=10)(k) for k in (0, 9, 10, 25)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
 
     start: float
     factor: float
@@ -81,6 +89,9 @@ class cosine(Checked):
     """Up from 0 to start in `warmup` steps, then down along half a cosine, to end after `steps`.
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts.
+
+    >>> [round(cosine(1.0, steps=6, warmup=2)(k), 3) for k in range(7)]
+    [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
     start: float

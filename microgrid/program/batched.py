@@ -23,14 +23,22 @@ if TYPE_CHECKING:
 
 
 class Batched(Hinted):
-    """A program that runs once for each sample of a batch; made by `Program.batched`."""
+    """A program that runs once for each sample of a batch; made by `Program.batched`.
+
+    >>> from microgrid import record
+    >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+    >>> batch(3.0, [1.0, 2.0]).tolist()
+    [3.0, 6.0]
+    """
 
     def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
         signature = program.signature
         count = len(signature.names)
         axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
         if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
+            raise ShapeError(
+                f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
+            )
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
         if len(axes) != count:
@@ -49,27 +57,33 @@ class Batched(Hinted):
                     raise ShapeError(f"{place} has no axis {axis} when it has {len(shape) + 1}")
         self.program, self.signature, self.tape = program, signature, program.tape
         self.axes = axes
-        self.has_samples = [axis is not None for axis in axes]
-        self.batched = sum([1 << k for k, own in enumerate(self.has_samples) if own])
+        self._has_samples = [axis is not None for axis in axes]
+        self._batched = sum([1 << k for k, own in enumerate(self._has_samples) if own])
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         self.threads = threads or available or os.cpu_count() or 1
-        self.threads_of = 0  # the process whose threads are kept
+        self._threads_of = 0  # the process whose threads are kept
 
     def __repr__(self) -> str:
         return f"<Batched of {self.signature}, in_axes={self.axes}>"
 
     def __call__(self, *inputs: Any) -> Any:
         """The values, an array with the samples along its first axis; lists stay lists."""
-        return self.signature.result.unflatten(self.run(inputs, None)[0])
+        return self.signature.result.unflatten(self._run(inputs, None)[0])
 
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The values, one for each sample, and the gradients of their sum.
 
         The gradient of a shared argument has its structure, and is summed over the samples; that of
         a batched one is an array with a batch axis like its own.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> values, (dw, dx) = batch.value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
+        >>> dw, dx.tolist()
+        (3.0, [3.0, 3.0])
         """
         wanted = self.signature.wanted(argnums)
-        values, *gradients = self.run(inputs, wanted)
+        values, *gradients = self._run(inputs, wanted)
         for i, k in enumerate(wanted):
             structure, axis = self.signature.arguments[k], self.axes[k]
             found = gradients[i]
@@ -85,38 +99,38 @@ class Batched(Hinted):
         arguments_of_jvp(primals, tangents)
         for given in (primals, tangents):
             self.signature.check_count(given)
-        value, moved = self.of_tangents(*primals, *tangents)
+        value, moved = self._of_tangents(*primals, *tangents)
         return value, moved
 
     @cached_property
-    def of_tangents(self) -> Batched:
-        program: Program = self.program.made(type(self.program).tangent)
+    def _of_tangents(self) -> Batched:
+        program: Program = self.program._made(type(self.program)._tangent)
         return Batched(program, self.axes * 2, self.threads)
 
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""
         return Spread(self, client)
 
-    def run(self, inputs: Sequence[Any], wanted: tuple[int, ...] | None) -> list[Any]:
+    def _run(self, inputs: Sequence[Any], wanted: tuple[int, ...] | None) -> list[Any]:
         """The values, and the gradients: a matrix with a row per sample, or a row of sums."""
-        shared, samples = self.divided(inputs)
-        runner = self.program.runner(self.batched, wanted)
-        explain = partial(self.explain_failure, shared, samples)
-        per_sample = [self.has_samples[k] for k in wanted or ()]
-        return run_batch(runner, shared, samples, per_sample, self.side_by_side, explain)
+        shared, samples = self._divided(inputs)
+        runner = self.program._runner(self._batched, wanted)
+        explain = partial(self._explain_failure, shared, samples)
+        per_sample = [self._has_samples[k] for k in wanted or ()]
+        return run_batch(runner, shared, samples, per_sample, self._side_by_side, explain)
 
-    def side_by_side(self, f: Callable[..., Any], xs: Sequence[Any]) -> Any:
+    def _side_by_side(self, f: Callable[..., Any], xs: Sequence[Any]) -> Any:
         """f of each x, in threads, which are kept; a forked process makes its own."""
         if self.threads == 1:
             return map(f, xs)
-        if self.threads_of != os.getpid():
-            self.kept, self.threads_of = ThreadPoolExecutor(self.threads), os.getpid()
-        return self.kept.map(f, xs)
+        if self._threads_of != os.getpid():
+            self._kept, self._threads_of = ThreadPoolExecutor(self.threads), os.getpid()
+        return self._kept.map(f, xs)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "kept"} | {"threads_of": 0}
+        return {k: v for k, v in vars(self).items() if k != "_kept"} | {"_threads_of": 0}
 
-    def divided(self, inputs: Sequence[Any]) -> tuple[list[Floats], list[Floats]]:
+    def _divided(self, inputs: Sequence[Any]) -> tuple[list[Floats], list[Floats]]:
         """The shared inputs in rows; of other arguments a matrix with a row for each sample."""
         self.signature.check_count(inputs)
         shared: list[Floats] = []
@@ -132,11 +146,11 @@ class Batched(Hinted):
             raise ShapeError(f"the batch has one size: {said} samples")
         return shared, [x for _, x in samples]
 
-    def explain_failure(
+    def _explain_failure(
         self, shared: list[Floats], samples: list[Floats], suspects: list[int]
     ) -> None:
         """Raise what the engine of Values would raise, for the first sample where it would."""
-        own = np.array(self.has_samples)[self.tape.argument]
+        own = np.array(self._has_samples)[self.tape.argument]
         row = np.empty(len(own))
         row[~own] = np.concatenate([np.zeros(0), *shared])
         for i in suspects:
@@ -164,7 +178,7 @@ class Spread:
         """The values of all samples, and the gradients of their sum: see Batched."""
         signature, axes = self.batched.signature, self.batched.axes
         wanted = signature.wanted(argnums)
-        self.batched.divided(inputs)  # ShapeError where they do not fit
+        self.batched._divided(inputs)  # ShapeError where they do not fit
         workers = max(len(self.client.nthreads()), 1)
         pieces = [
             [x] * workers if axis is None else

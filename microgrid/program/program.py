@@ -33,7 +33,7 @@ from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
 from microgrid.program.signature import Argnums, Signature, as_asked
-from microgrid.program.structure import Structure, arrayed, new_leaves, structure_of
+from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_of, structure_of
 from microgrid.program.tape import Floats, tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
@@ -93,10 +93,10 @@ class Program(Hinted):
     ) -> None:  # fmt: skip
         self.signature = Signature(tuple(structures), tuple(names), structure_of(y))
         argument = [k for k, x in enumerate(inputs) for _ in x]
-        outputs = [scalar(v) for v in tree_leaves(y)]
+        outputs = outputs_of(y)
         self.tape = tape_of(outputs, [v for x in inputs for v in x], argument)
         self.backend = chosen(backend, self.tape)
-        self.ready()
+        self._ready()
 
     @property
     def engine(self) -> str:
@@ -127,21 +127,21 @@ class Program(Hinted):
             names = [f"x_{i + 1}" for i in range(len(names))]
         return cls(root, rows, [structure_of(x) for x in inputs], names, backend)
 
-    def ready(self) -> None:
+    def _ready(self) -> None:
         """No plan is made yet."""
-        self.plans: dict[Any, Runner] = {}
-        self.derived: dict[Callable[..., Program], Program] = {}
-        self.lock = threading.RLock()
+        self._plans: dict[Any, Runner] = {}
+        self._derived: dict[Callable[..., Program], Program] = {}
+        self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        made = "plans", "derived", "lock"
+        made = "_plans", "_derived", "_lock"
         return {k: v for k, v in vars(self).items() if k not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         here = "auto" if self.backend == numba_engine.NAME else self.backend
         self.backend = chosen(here, self.tape)
-        self.ready()
+        self._ready()
 
     def __repr__(self) -> str:
         lines = f"{len(self.tape):,} line{'s' * (len(self.tape) != 1)}"
@@ -154,15 +154,15 @@ class Program(Hinted):
         Where the program is differentiated or recorded itself, as in mg.hessian(program), it takes
         nodes and gives nodes.
         """
-        runner = self.runner(0, None)
-        row = self.row(inputs)
+        runner = self._runner(0, None)
+        row = self._row(inputs)
         if row is None:
             outputs = np.array(self.tape.applied(self.signature.nodes(inputs)), dtype=object)
             return self.signature.result.unflatten(outputs)
         numbers = runner.run_once(row)
         return self.signature.result.unflatten(numbers[runner.plan.outputs])
 
-    def row(self, inputs: Sequence[Any]) -> Floats | None:
+    def _row(self, inputs: Sequence[Any]) -> Floats | None:
         """The inputs as one row of floats; None where they are being differentiated or recorded.
 
         NumberError for other Values: a program makes no graph of them.
@@ -190,11 +190,11 @@ class Program(Hinted):
         (7.0, ([3.0, 2.0], 1.0))
         """
         wanted = self.signature.wanted(argnums)
-        row = self.row(inputs)
+        row = self._row(inputs)
         if row is None:
             y, found = value_and_grad(self, wanted)(*inputs)
             return y, as_asked(found, argnums)
-        runner = self.runner(0, wanted)
+        runner = self._runner(0, wanted)
         numbers = runner.run_once(row)
         gradients = [
             self.signature.arguments[k].unflatten(numbers[places].copy())
@@ -207,7 +207,12 @@ class Program(Hinted):
 
         `in_axes` says for each argument along which axis the samples are, None where they share it
         (as in JAX's vmap). Values come for each sample, and so do the gradients of arguments with
-        a batch axis; the gradients of shared arguments are sums over the samples.
+        a batch axis; the gradients of shared arguments are sums over the samples. In a dict or a
+        named tuple each array has the axis, and so its gradient.
+
+        >>> program = record(lambda p, x: p["w"] * x + p["b"], {"w": 1.0, "b": 1.0}, 1.0)
+        >>> program.batched((None, 0)).value_and_grad({"w": 2.0, "b": 1.0}, [0.0, 1.0, 2.0])
+        (array([1., 3., 5.]), {'w': 3.0, 'b': 3.0})
 
         >>> program = record(lambda w, x: w * x, 1.0, 1.0)
         >>> batch = program.batched(in_axes=(None, 0))  # one w for all x
@@ -229,9 +234,9 @@ class Program(Hinted):
         (12.0, 12.0)
         """
         wanted = self.signature.wanted(argnums)
-        arguments, gradient = self.differentiated()
+        arguments, gradient = self._differentiated()
         found = [tree_map(gradient.__getitem__, arguments[k]) for k in wanted]
-        return self.again(as_asked(found, argnums), arguments)
+        return self._again(as_asked(found, argnums), arguments)
 
     def jacobian(self, argnums: Argnums = 0, mode: str | None = None) -> Program:
         """The program of the matrix ∂value/∂argument: a row per output, a column per input.
@@ -243,14 +248,14 @@ class Program(Hinted):
         [[3.0, 2.0], [1.0, 1.0]]
         """
         wanted = self.signature.places(argnums)
-        slots, arguments = self.nodes()
+        slots, arguments = self._nodes()
         columns = [tree_leaves(arguments[k]) for k in wanted]
         outputs, inputs = self.outputs(slots), [v for x in columns for v in x]
         with rules_build_graphs(self.tape, slots):
             rows = jacobian_rows(outputs, inputs, mode, create_graph=True)
         matrix = np.array(rows, dtype=object).reshape(len(outputs), len(inputs))
         found = np.split(matrix, np.cumsum([len(x) for x in columns])[:-1], axis=1)
-        return self.again(as_asked(found, argnums), arguments)
+        return self._again(as_asked(found, argnums), arguments)
 
     def hessian(self, argnums: Argnums = 0) -> Program:
         """The program of the matrix ∂²value/∂x∂x, where x is the argument flattened row by row.
@@ -261,11 +266,11 @@ class Program(Hinted):
         [[6.0, 4.0], [4.0, 0.0]]
         """
         wanted = self.signature.wanted(argnums)
-        arguments, gradient = self.differentiated()
+        arguments, gradient = self._differentiated()
         x = [v for k in wanted for v in tree_leaves(arguments[k])]
         with rules_build_graphs(self.tape, [*gradient]):
             rows = [gradients(gradient[v], x, create_graph=True) for v in x]
-        return self.again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
+        return self._again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """The value, and how fast it moves where the arguments move at the speed of the tangents.
@@ -281,7 +286,7 @@ class Program(Hinted):
         arguments_of_jvp(primals, tangents)
         for given in (primals, tangents):
             self.signature.check_count(given)
-        value, moved = self.made(Program.tangent)(*primals, *tangents)
+        value, moved = self._made(Program._tangent)(*primals, *tangents)
         return value, moved
 
     def vjp(self, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -298,21 +303,21 @@ class Program(Hinted):
         value = self(*primals)
 
         def pullback(upstream: Any) -> tuple[Any, ...]:
-            found: tuple[Any, ...] = self.made(Program.cotangent)(*primals, upstream)
+            found: tuple[Any, ...] = self._made(Program._cotangent)(*primals, upstream)
             return found
 
         return value, pullback
 
-    def made(self, derive: Callable[[Program], Program]) -> Program:
+    def _made(self, derive: Callable[[Program], Program]) -> Program:
         """What this makes of the program, which happens once."""
-        with self.lock:
-            if derive not in self.derived:
-                self.derived[derive] = derive(self)
-        return self.derived[derive]
+        with self._lock:
+            if derive not in self._derived:
+                self._derived[derive] = derive(self)
+        return self._derived[derive]
 
-    def tangent(self) -> Program:
+    def _tangent(self) -> Program:
         """The program (*primals, *tangents) ↦ (value, tangent), with d before names of tangents."""
-        slots, arguments = self.nodes()
+        slots, arguments = self._nodes()
         moving = [Value(nan, f"d{v._label}") for v in slots[: self.tape.inputs]]
         ends, s = self.outputs(slots), self.signature
         with rules_build_graphs(self.tape, slots):
@@ -320,20 +325,20 @@ class Program(Hinted):
             found = [*map(speed, ends)]
         y, tangent = [s.result.unflatten(np.array(x, dtype=object)) for x in (ends, found)]
         everything = s.extended(s.arguments, [f"d{name}" for name in s.names])
-        return self.again((y, tangent), [*arguments, *s.unflatten(moving)], everything)
+        return self._again((y, tangent), [*arguments, *s.unflatten(moving)], everything)
 
-    def cotangent(self) -> Program:
+    def _cotangent(self) -> Program:
         """The program (*primals, upstream) ↦ the gradient of upstream · value for each primal."""
-        slots, arguments = self.nodes()
+        slots, arguments = self._nodes()
         ends, s = self.outputs(slots), self.signature
         sent = [Value(nan, subscripted("upstream", [i][: len(ends) - 1])) for i in range(len(ends))]
         with rules_build_graphs(self.tape, slots):
             found = gradients(scalar(dot(sent, ends)), arguments, create_graph=True)
         upstream = s.result.unflatten(np.array(sent, dtype=object))
         everything = s.extended([s.result], ["upstream"])
-        return self.again(tuple(found), [*arguments, upstream], everything)
+        return self._again(tuple(found), [*arguments, upstream], everything)
 
-    def nodes(self) -> tuple[list[Value], list[Any]]:
+    def _nodes(self) -> tuple[list[Value], list[Any]]:
         """A node for each slot of the tape, and the arguments as nodes in their structures."""
         slots = self.tape.nodes()
         return slots, self.signature.unflatten(slots[: self.tape.inputs])
@@ -342,9 +347,9 @@ class Program(Hinted):
         """The nodes of the outputs among those of all slots."""
         return [slots[s] for s in self.tape.outputs.tolist()]
 
-    def differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
+    def _differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
         """The arguments as nodes in their structures, and the gradient of every node as a node."""
-        slots, arguments = self.nodes()
+        slots, arguments = self._nodes()
         with rules_build_graphs(self.tape, slots):
             found = gradients(slots[self.tape.outputs[0]], slots, create_graph=True)
         for v, g in zip(slots, found):
@@ -352,7 +357,7 @@ class Program(Hinted):
                 g._label = f"d{v._label}"
         return arguments, dict(zip(slots, found))
 
-    def again(
+    def _again(
         self, y: Any, arguments: Sequence[Any], signature: Signature | None = None
     ) -> Program:
         """The program of y, a result of the same arguments, or of those of another signature."""
@@ -415,11 +420,11 @@ class Program(Hinted):
         """
         return Module(self.tape, self.signature, language).text()
 
-    def runner(self, batched: int, wanted: tuple[int, ...] | None) -> Runner:
+    def _runner(self, batched: int, wanted: tuple[int, ...] | None) -> Runner:
         """What runs the plan of these arguments (see `plan`), which is made at the first use."""
         key = batched, wanted
-        if key not in self.plans:
-            with self.lock:
-                if key not in self.plans:
-                    self.plans[key] = Runner(self.tape, plan(self.tape, *key), self.backend)
-        return self.plans[key]
+        if key not in self._plans:
+            with self._lock:
+                if key not in self._plans:
+                    self._plans[key] = Runner(self.tape, plan(self.tape, *key), self.backend)
+        return self._plans[key]

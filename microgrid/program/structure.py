@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable, is_computed
-from microgrid.engine.errors import NumberError, RangeError, ShapeError
+from microgrid.engine.calculus import Variable, is_computed, scalar
+from microgrid.engine.errors import NumberError, RangeError, ShapeError, shown
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
 from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value, peek
@@ -275,6 +275,31 @@ def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any,
             raise
         made.append((tree_map(partial(following, iter(leaves)), x), leaves))
     return made
+
+
+def outputs_of(y: Any) -> list[Value]:
+    """The nodes that a function returned; NumberError, which tells the place, for what is none."""
+    leaves, found = tree_leaves(y), []
+    for i, v in enumerate(leaves):
+        try:
+            found.append(scalar(v))
+        except NumberError as error:
+            if branch(y) is None:
+                raise
+            place = list(paths(y, "the result"))[i]
+            raise NumberError(f"{place} is {shown(v)}, not one number: {error}") from None
+    return found
+
+
+def paths(x: Any, name: str) -> Iterator[str]:
+    """Where each number of a structure stands, like params['w'][2]."""
+    whole = branch(x)
+    if whole is None:
+        yield name
+        return
+    for key, part in zip(whole.keys, whole.parts):
+        inner = f"{name}[{key!r}]"
+        yield from [inner] if whole.flat else paths(part, inner)
 
 
 def arrayed(x: Any) -> Any:

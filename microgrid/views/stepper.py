@@ -73,26 +73,26 @@ class Steps:
     def __init__(
         self, root: Value, board: Storyboard, layout: str | None, prefix: str | None
     ) -> None:
-        self.board = board
-        self.frames, self.spans, self.title = board.frames, board.lifetimes, board.title
+        self._board = board
+        self.frames, self._spans, self.title = board.frames, board.lifetimes, board.title
         if prefix is None:
             told = repr([(f.lines, f.marks) for f in self.frames])
             prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
-        self.prefix, self.program = prefix, layout
-        self.order = topological(copy.deepcopy(root))  # as it is now
-        self.layout = self.drawn(len(self.frames) - 1)
+        self.prefix, self._program = prefix, layout
+        self._order = topological(copy.deepcopy(root))  # as it is now
+        self.layout = self._drawn(len(self.frames) - 1)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
 
-    def drawn(self, k: int) -> Picture:
+    def _drawn(self, k: int) -> Picture:
         """The picture of frame k; its layout is that of every other frame."""
-        picture, frame = Picture(self.program, self.prefix), self.frames[k]
+        picture, frame = Picture(self._program, self.prefix), self.frames[k]
         # A penwidth would make the picture a point higher, setlinewidth does not.
         lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
         thick = {"penwidth": "2.6", "color": frame.ink}
         picture.looks = {mark: thick if i else lit for i, mark in enumerate(frame.marks)}
-        draw_gates(picture, self.order, SeenNumbers(self.order, self.board, k))
+        draw_gates(picture, self._order, SeenNumbers(self._order, self._board, k))
         return picture
 
     # The page
@@ -118,20 +118,20 @@ class Steps:
         """The final picture and the table; where scripts run, the step-through in their place."""
         data = {
             "title": self.title,
-            "mode": self.board.mode,
+            "mode": self._board.mode,
             "frames": [
                 {"phase": f.phase, "flow": FLOWS[f.ink], "lines": [*map(printable, f.lines)],
                  "marks": [self.prefix + mark for mark in f.marks]}
                 for f in self.frames
             ],
-            "spans": [(id, life.first, life.end) for id, life in self.placed()],
+            "spans": [(id, life.first, life.end) for id, life in self._placed()],
         }  # fmt: skip
         fields = {
             "prefix": self.prefix,
-            "image": base64.b64encode(ElementTree.tostring(self.canvas, "utf-8")).decode(),
-            "width": f"{float(self.canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
-            "alt": escape(f"{self.title}: all values and {self.board.word}s"),
-            "mode": self.board.mode,
+            "image": base64.b64encode(ElementTree.tostring(self._canvas, "utf-8")).decode(),
+            "width": f"{float(self._canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
+            "alt": escape(f"{self.title}: all values and {self._board.word}s"),
+            "mode": self._board.mode,
             "table": self.table(),
             "data": json.dumps(data, separators=(",", ":")).replace("<", r"\u003c"),
         }
@@ -144,28 +144,28 @@ class Steps:
     def table(self) -> str:
         """The rows as an HTML table."""
         body = ""
-        for line in self.board.cells():
+        for line in self._board.cells():
             body += f"<tr>{''.join([f'<td>{escape(cell)}</td>' for cell in line])}</tr>\n"
-        top = "".join([f'<th scope="col">{name}</th>' for name in self.board.head])
+        top = "".join([f'<th scope="col">{name}</th>' for name in self._board.head])
         return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table>"
 
     @cached_property
-    def canvas(self) -> ElementTree.Element:
+    def _canvas(self) -> ElementTree.Element:
         """The layout with every number of every frame in it; those of the last are visible."""
         image = self.layout.pipe("svg")
-        return with_all_numbers(image, self.prefix, self.spans, len(self.frames))
+        return with_all_numbers(image, self.prefix, self._spans, len(self.frames))
 
-    def placed(self) -> list[tuple[str, Lifetime]]:
+    def _placed(self) -> list[tuple[str, Lifetime]]:
         """The numbers that have a place in the picture, with their ids; some shares have none."""
-        ids = {element.get("id") for element in self.canvas.iter()}
-        found = [(self.prefix + life.id, life) for life in self.spans]
+        ids = {element.get("id") for element in self._canvas.iter()}
+        found = [(self.prefix + life.id, life) for life in self._spans]
         return [(id, life) for id, life in found if id in ids]
 
     # Without a script
 
     def animated_svg(self) -> str:
         """An SVG that plays the frames over and over; it stands still for who wants no motion."""
-        return animated(self.canvas, self.prefix, self.frames, self.placed())
+        return animated(self._canvas, self.prefix, self.frames, self._placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> Path:
         """Write `animated_svg()`, for a README; the path."""
@@ -187,7 +187,7 @@ class Steps:
 
     def picture(self, k: int) -> Picture:
         """Frame k as a picture with its words beneath."""
-        picture, slides = self.drawn(k), [frame.few_lines for frame in self.frames]
+        picture, slides = self._drawn(k), [frame.few_lines for frame in self.frames]
         wide = max(extent(line, 12) for lines in slides for line in lines)
         words = '<br align="left"/>'.join([*map(text, slides[k]), ""])
         room = f'fixedsize="true" width="{wide}" height="{18 * max(map(len, slides))}"'

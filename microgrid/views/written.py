@@ -119,8 +119,23 @@ def as_latex(head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> s
     """
     columns = "l" * left + "r" * (len(head) - left)
     top = " & ".join([rf"\text{{{name}}}" for name in head]) + r" \\ \hline"
-    body = " \\\\\n".join([" & ".join(row).replace("…", r"\dots") for row in rows])
+    lines = [" & ".join(map(powers, row)).replace("…", r"\dots") for row in rows]
+    body = " \\\\\n".join(lines)
     return "\n".join([rf"\begin{{array}}{{{columns}}}", top, body, r"\end{array}"])
+
+
+NO_NUMBERS = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{nan}"}
+EXPONENT = re.compile(r"(-?[\d.]+)e\+?(-?)0*(\d+)")
+
+
+def powers(cell: str) -> str:
+    """A number of a table as formulas write it: 3 · 10⁻¹⁴ for 3e-14; all other cells as they are.
+
+    >>> print(powers("3e-14"), powers("-2.5e+07"), powers("-inf"), powers("x_1"))
+    3 \\cdot 10^{-14} -2.5 \\cdot 10^{7} -\\infty x_1
+    """
+    match = EXPONENT.fullmatch(cell)
+    return match.expand(r"\1 \\cdot 10^{\2\3}") if match else NO_NUMBERS.get(cell, cell)
 
 
 def as_markdown(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:

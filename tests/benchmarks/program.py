@@ -787,7 +787,7 @@ def size_rows(how: Settings) -> Iterator[Row]:
 
 def instructions(program: Any) -> tuple[int, int]:
     """The lines of value and gradient, and the products in their sums."""
-    plan = program.runner(0, (0,)).plan
+    plan = program._runner(0, (0,)).plan
     runs = np.concatenate([part.runs for part in (plan.prologue, plan.batch, plan.epilogue)])
     sums = runs[runs[:, 0] < 0].astype(int)
     return int(runs[:, 1].sum()), int((sums[:, 1] * sums[:, 2] // 2).sum())

@@ -13,6 +13,7 @@ from microgrid import check
 
 USER = """
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
@@ -85,6 +86,15 @@ model = mg.nn.MLP(2, [4, 1])
 optimizer = mg.optim.Adam(model, lr=0.01)
 optimizer.step(mg.grad(lambda m: m([1.0, 2.0]) ** 2)(model))
 optimizer.step()
+assert_type(optimizer.state(), dict[str, NDArray[Any]])
+assert_type(mg.explain(x * x, mode="forward"), mg.results.ForwardExplanation)
+assert_type(mg.draw(x * x).save("graph.dot"), Path)
+assert_type(mg.steps(x * x).save("steps.html"), Path)
+assert_type(model.save("model.npz"), Path)
+assert_type(program.jvp((2.0, 3.0), (1.0, 0.0)), tuple[Any, Any])
+assert_type(program.vjp(2.0, 3.0)[1](1.0), tuple[Any, ...])
+assert_type(program.jacobian(), mg.Program)
+assert_type(mg.check.check(mg.Value), mg.results.Report)
 mg.grad(lambda p: p["w"] * p["b"])({"w": 2.0, "b": 1.0})["w"]
 derivative: float = mg.grad(mg.exp)(2.0)
 mg.grad(product, argnums="x")  # wrong: a number, or several
@@ -112,6 +122,9 @@ for y in x:  # wrong: one number
     pass
 mg.errors.ShapeErorr  # wrong: ShapeError
 mg.nn.Affin  # wrong: Affine
+mg.optim.Adan  # wrong: Adam
+mg.results.Pictur  # wrong: Picture
+mg.check.chekc  # wrong: check
 total: float = mg.total([x])  # wrong: a Value is no float
 """
 

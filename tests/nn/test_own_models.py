@@ -102,3 +102,14 @@ def test_an_initialisation_says_what_it_draws_and_can_be_called(name):
     assert drawn.shape == (4, 5)
     assert (nn.Affine(4, 5, nn.INITIAL[name], seed=1).state()["w"] == drawn).all()
     assert repr(nn.INITIAL[name]).startswith("<weights: ")
+
+
+def test_a_leaky_relu_has_a_slope_that_may_be_a_parameter():
+    assert nn.LeakyReLU(0.5)([-2.0, 2.0]).tolist() == [-1.0, 2.0]
+    assert nn.LeakyReLU()([-1.0]).tolist() == [-0.01]
+    slope = mg.Value(0.25)
+    layer = nn.LeakyReLU(slope)
+    layer([-2.0])[0].backward()
+    assert (layer.parameters(), slope.grad) == ([slope], -2.0)
+    with pytest.raises(mg.MicrogridError, match="real number, got str"):
+        nn.LeakyReLU("steep")

@@ -143,7 +143,10 @@ def test_a_gradient_of_another_form_is_refused_and_nothing_moves(gradient, said)
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: optim.SGD([{"params": [mg.Value(1.0)]}]), "no groups of parameters: make an"),
+        (
+            lambda: optim.SGD([{"params": [mg.Value(1.0)]}]),
+            "moves leaves, not groups of them: make one",
+        ),
         (lambda: optim.SGD(model().parameters), r"got <bound method .*: call it, parameters\(\)"),
         (lambda: optim.SGD(None), "moves leaves, got None"),
         (lambda: optim.SGD("w"), "moves leaves, got 'w'"),

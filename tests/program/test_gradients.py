@@ -20,9 +20,9 @@ ENGINES = ["numba", "numpy"]
 
 def joint(program):
     """The value and the gradients of all arguments, as the results of one forward pass."""
-    arguments, gradient = program.differentiated()
+    arguments, gradient = program._differentiated()
     root = [*gradient][program.tape.outputs[0]]
-    return program.again([root, tree_map(gradient.__getitem__, arguments)], arguments)
+    return program._again([root, tree_map(gradient.__getitem__, arguments)], arguments)
 
 
 def bits(x):

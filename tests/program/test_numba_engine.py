@@ -186,6 +186,6 @@ def test_the_loops_as_plain_python_give_the_bits_of_the_compiled_ones(name):
     compiled = program(*xs), *batched(*samples)
     loops = {f"op_{n}": on_floats(o.forward) for n, o in numba_engine.compiled_ops().items()}
     exec(numba_engine.kernel_source(), loops)
-    for runner in program.plans.values():
+    for runner in program._plans.values():
         runner.engine.loops = SimpleNamespace(**loops)
     assert (program(*xs), *batched(*samples)) == compiled

@@ -295,6 +295,17 @@ def test_an_example_that_is_no_number_is_told_by_its_path():
     assert record(lambda p: mg.total(list(p)), range(3))(range(1, 4)) == 6.0
 
 
+def test_a_result_that_is_no_number_is_told_by_its_place():
+    for f, words in [
+        (lambda x: {"a": x, "b": None}, r"the result\['b'\] is None, not one number"),
+        (lambda x: [x, (x, "y")], r"the result\[1\]\[1\] is 'y', not one number"),
+        (lambda x: np.array([[x, None]]), r"the result\[\(0, 1\)\] is None"),
+        (lambda x: None, "the function returned None: does it end in return"),
+    ]:
+        with pytest.raises(NumberError, match=words):
+            record(f, 1.0)
+
+
 def test_batches_that_do_not_fit_are_told_by_their_paths():
     batched = record(lambda p: mg.total(flat(p)), NESTED).batched()
     good = {"w": np.ones((3, 2)), "s": Pair(np.ones(3), np.ones((3, 2)))}

@@ -153,8 +153,8 @@ def resolved(t: Any, globalns: Any, localns: Any, module: Any, fullname: str) ->
     known = {**vars(typing), "np": np, "PlainNumber": "PlainNumber"}
     for page in public_modules().values():
         known |= {name: getattr(page, name) for name in page.__all__}
-    try:
-        return pdoc.doc_types._eval_type(t, {**known, **globalns}, localns)
+    try:  # not among the names of the class, where `bytes` may be a method
+        return pdoc.doc_types._eval_type(t, {**known, **globalns}, None)
     except Exception:
         return ORIGINAL(t, globalns, localns, module, fullname)
 
@@ -197,6 +197,13 @@ def own_members(doc: pdoc.doc.Class) -> list[pdoc.doc.Doc[Any]]:
             or private(*x.taken_from)]  # fmt: skip
 
 
+def plain_stars(docstring: str) -> str:
+    """Markdown in which a**2 is no bold type, but for lines of code."""
+    parts = re.split(r"(`[^`]*`|^ *>>>(?:.|\n)*?(?:\n\n|\Z))", docstring, flags=re.MULTILINE)
+    parts[::2] = [re.sub(r"\*(?=[\w*])", r"\*", part) for part in parts[::2]]
+    return "".join(parts)
+
+
 ORIGINAL = pdoc.doc_types.safe_eval_type
 FORMAT = inspect.formatannotation
 
@@ -209,6 +216,7 @@ def write(folder: Path) -> dict[str, Page]:
 
     render.configure(docformat="markdown", template_directory=LOOK, footer_text=
                      f"microgrid {microgrid.__version__}")  # fmt: skip
+    render.env.filters["to_markdown"] = plain_stars
     render.env.tests.update(ours=is_ours, field=is_field)
     with (
         warnings.catch_warnings(),

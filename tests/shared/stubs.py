@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 """
+HEAD_OF_PACKAGE = "\nfrom collections.abc import Iterable\nfrom typing import Any, overload\n\n"
 KINDS = """from microgrid.engine.op import Op
 from microgrid.engine.value import Value
 
@@ -186,7 +187,7 @@ def manual() -> str:
 
 def stubs() -> dict[Path, str]:
     """The text of every stub."""
-    text = WRITTEN + HEAD + names_of(microgrid, microgrid.LATER)
+    text = WRITTEN + HEAD_OF_PACKAGE + names_of(microgrid, microgrid._LATER)
     text += "from microgrid.engine import signatures\n"
     text += "from microgrid.engine.signatures import Array, Operand, PlainNumber\n"
     text += "from microgrid.version import __version__ as __version__\n\n"

@@ -130,13 +130,13 @@ def test_the_numbers_of_the_frames_are_those_of_explain(program):
 def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
     root = program.nodes(Value)[-1]
     result, order = steps(root, prefix="p-"), topological(root)
-    ids = {id: e for e in result.canvas.iter() if (id := e.get("id"))}
+    ids = {id: e for e in result._canvas.iter() if (id := e.get("id"))}
     totals = {root: type(root.data)(1)}
     for k, frame in enumerate(result.frames):
         totals |= {row.parent_node: row.total for row in frame.rows}
         if frame.phase == "backward":
             red = {
-                id.split("_")[0]: ids[id].text for id, span in result.placed()
+                id.split("_")[0]: ids[id].text for id, span in result._placed()
                 if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
             }  # fmt: skip
             assert red == {f"p-n{order.index(v)}": decimals(x) for v, x in totals.items()}
@@ -164,7 +164,7 @@ def test_what_no_path_reaches_ends_with_a_gradient_of_zero():
     a, b = Value(1.0, "a"), Value(2.0, "b")
     result = steps(FUNCTIONS["where"](True, a, b))
     assert result.frames[-1].text == "Every gradient is there: a = 1.00, b = 0.00"
-    assert [s.first for s in result.spans if s.shown == "0.00"] == [len(result.frames) - 1] * 2
+    assert [s.first for s in result._spans if s.shown == "0.00"] == [len(result.frames) - 1] * 2
 
 
 def test_a_sum_of_two_hundred_terms_and_a_deep_chain_have_frames():
@@ -358,7 +358,7 @@ def test_the_animation_has_no_script_and_every_selector_finds_its_element():
         re.findall(r"@keyframes (\S+?)\{", style)
     )
     assert set(re.findall(r"#(s[\w-]+)", style)) <= ids
-    assert {id for id, _ in result.placed()} <= set(re.findall(r"#(s[\w-]+)", style))
+    assert {id for id, _ in result._placed()} <= set(re.findall(r"#(s[\w-]+)", style))
     words = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text")]
     assert all(line in words for f in result.frames for line in f.lines)
 
@@ -471,7 +471,7 @@ def test_each_frame_shows_what_the_frames_of_python_say(visit, tmp_path):
             "[...document.querySelectorAll('.view svg text[id]')].map(e => [e.id, e.textContent,"
             "getComputedStyle(e).visibility, getComputedStyle(e).fontWeight])"
         )
-        spans = dict(result.placed())
+        spans = dict(result._placed())
         assert {id for id, *_ in seen} == set(spans)
         for id, text, visibility, weight in seen:
             span = spans[id]
@@ -628,8 +628,8 @@ def test_the_animation_moves_in_the_browser(visit):
             "[...document.querySelectorAll('text')].filter(e => "
             "getComputedStyle(e).visibility == 'visible').map(e => e.id || e.textContent)"
         )
-        spans = {id for id, span in result.placed() if span.first <= k < span.end}
-        assert spans == {id for id in visible if id in dict(result.placed())}
+        spans = {id for id, span in result._placed() if span.first <= k < span.end}
+        assert spans == {id for id in visible if id in dict(result._placed())}
         assert set(frame.lines) <= set(visible)
 
 

@@ -19,7 +19,15 @@ from microgrid.engine.errors import ParameterError
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake. `{op}` in the sentence stands for the operation that has it."""
+    """One mistake: a sentence, a hint, the property that finds it, the smallest program.
+
+    `{op}` in `says` stands for the operation that has it.
+
+    >>> MUSEUM["overwrites"].sentence("+")
+    'your + overwrites `.grad` where it must add to it'
+    >>> MUSEUM["overwrites"].shows, MUSEUM["overwrites"].caught
+    ('a = Value(3); f = a + a; f.backward()', 'reuse')
+    """
 
     name: str
     says: str
@@ -33,6 +41,7 @@ class Mistake:
         return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
 
     def sentence(self, op: str = "") -> str:
+        """What is wrong, in words, with the name of the operation."""
         return self.says.format(op=op)
 
 
@@ -61,6 +70,12 @@ def broken(name: str, op: str = "") -> type[Value]:
     """The broken `Value` of this name; `op` is the operation that has the mistake.
 
     ParameterError for a mistake that is not in the museum, or that this operation cannot have.
+
+    >>> Value = broken("overwrites", "add")
+    >>> a = Value(3.0)
+    >>> (a + a).backward()
+    >>> a.grad
+    1
     """
     if name not in MUSEUM:
         nearest = [*get_close_matches(name, MUSEUM, 3), *MUSEUM]

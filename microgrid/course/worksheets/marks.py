@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from microgrid.course.question import ExerciseError, is_missing, reading, text
+from microgrid.course.worksheets.answers import read_answers
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
@@ -28,7 +30,10 @@ KEY = re.compile(rf"{BETWEEN}(\d+)(?:\.0)?{BETWEEN}([^\W\d_]\w*)?{BETWEEN}", re.
 
 
 class Mark(NamedTuple):
-    """The mark of one blank."""
+    """The mark of one blank: its key, like 1.a, what was given, a sign, and a hint.
+
+    The signs: ✓ right, → carried on from an earlier mistake, ✗ wrong, … missing, ? not understood.
+    """
 
     key: str  # problem and blank, like 1.a
     given: str
@@ -41,6 +46,11 @@ class Marks(Table):
     """The marks of one sheet of answers: true if all are right; prints as a table.
 
     `points` counts the right blanks; `carried` those that are wrong only because an earlier one is.
+
+    >>> from microgrid.course import worksheet
+    >>> marks = worksheet(7, "forks", n=2).check({"1.a": -18, "1.b": "8"})
+    >>> bool(marks), marks.points, marks.total
+    (False, 1, 12)
     """
 
     marks: tuple[Mark, ...]
@@ -49,10 +59,12 @@ class Marks(Table):
 
     @property
     def points(self) -> int:
+        """How many blanks are right."""
         return sum(mark.verdict == RIGHT for mark in self.marks)
 
     @property
     def carried(self) -> int:
+        """How many blanks are wrong only because an earlier one is."""
         return sum(mark.verdict == CARRIED for mark in self.marks)
 
     @property
@@ -238,6 +250,12 @@ class ClassMarks(Written):
 
     `rows` has the points of each student as numbers, `marks` the marks of each; `save` writes
     .csv (the rows), .html, .md or .txt.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, "forks", n=2)
+    >>> marks = sheet.mark_all({"Ada": {"1.a": -18}, "Kurt": sheet.answers})
+    >>> marks.points
+    {'Ada': 0, 'Kurt': 12}
     """
 
     _refusal = ExerciseError
@@ -311,12 +329,24 @@ def remarks(ranking: Sequence[tuple[str, Counter[str]]]) -> list[tuple[str, ...]
     return found
 
 
-def mark_all(sheet: Sheet, answers: Mapping[str, Any]) -> ClassMarks:
+def mark_all(sheet: Sheet, answers: Mapping[str, Any] | str | os.PathLike[str]) -> ClassMarks:
     """The marks of a class, from each student's answers: points, and who made which mistake.
 
-    Empty answers stand for a student who handed in nothing. ExerciseError if the answers are no
-    dict of students.
+    The answers are a dict of students, or the path of a file (see `read_answers`): "answers.csv"
+    with a row for each student and columns like 1.a. Empty answers stand for a student who handed
+    in nothing. ExerciseError for other answers.
+
+    >>> from microgrid.course import worksheet
+    >>> sheet = worksheet(7, n=1)
+    >>> marks = sheet.mark_all({"Ada": sheet.answers, "Bob": {"1.a": "-3,0"}})
+    >>> print(marks.csv())
+    student,right,carried,total
+    Ada,6,0,6
+    Bob,0,0,6
+    <BLANKLINE>
     """
+    if isinstance(answers, str | os.PathLike):
+        answers = read_answers(answers)
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
         raise ExerciseError(
