@@ -16,6 +16,7 @@ from microgrid.engine.calculus import (
     is_active,
     jacobian_rows,
     pushed,
+    refuse_node,
     scalar,
     value_and_grad,
 )
@@ -55,6 +56,7 @@ def record(f: Callable[..., Any], *examples: Any, backend: str = "auto") -> Prog
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
     (0.0, (0.0, (2.0, 0.0)))
     """
+    refuse_node("record", f)
     examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
     made = new_leaves(examples, names)
     with no_concrete_reads(
@@ -180,6 +182,7 @@ class Program(Hinted):
                 "differentiate the program itself, like mg.grad(program)(x.data)"
             ) from None
 
+    @renamed(argnum="argnums")
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The value and ∂value/∂argument, in the structure of that argument; a tuple for several.
 
