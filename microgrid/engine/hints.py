@@ -125,6 +125,7 @@ FOREIGN: dict[str, dict[str, str]] = {
     "minimum()": {"axis dim": "write A.min(axis=0)"},
     "value_and_grad()": {"has_aux": HAS_AUX},
     "grad()": {"has_aux": HAS_AUX},
+    "vmap()": {"out_axes": "results are stacked along the first axis; np.moveaxis moves it"},
     "total()": {"axis dim": "write A.sum(axis=0)"},
     "mean()": {"axis dim": "write A.mean(axis=0)"},
     "logsumexp()": {"axis dim": ONE_ROW},
@@ -248,10 +249,10 @@ class Absent:
 
 def hinted(f: F) -> F:
     """A decorator: an unknown keyword is refused with what is written instead."""
-    code = f.__code__
-    takes = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    if code.co_flags & CO_VARKEYWORDS:  # it takes all, or is a wrapper of one that does not
+    code = getattr(f, "__code__", None)
+    if code is None or code.co_flags & CO_VARKEYWORDS:  # it takes all, or is a wrapper
         return f
+    takes = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @wraps(f)
     def called(*args: Any, **keywords: Any) -> Any:
