@@ -298,7 +298,7 @@ def nonfinite_gradient(root: Value) -> NotFinite | None:
     order, found = topological(root), list[NotFinite]()
 
     def sent(v: Value, parent: Value, local: Any, upstream: Any, share: Any, total: Any) -> None:
-        if not (found or finite(total)):
+        if not (found or finite(total) or isinstance(parent, Constant)):
             factors = f"upstream {short(upstream)} × local {short(local)}"
             added = ", added to what came before" if finite(share) else ""
             found.append(
