@@ -107,6 +107,9 @@ GOOD = {
     "Adam(0.01)": (lambda: optim.Adam(0.01), errors.ParameterError, "first", "write lr=0.01"),
     "lr=-0.1": (lambda: optim.SGD([x], lr=-0.1), errors.ParameterError, "above 0", "got -0.1"),
     "too few arguments": (lambda: program(1.0), errors.ShapeError, "2 arguments (w, x), got 1"),
+    "no arguments": (
+        lambda: mg.record(mg.exp, 1.0)(), errors.ShapeError, "takes 1 argument (", "got 0",
+    ),
     "sizes of a batch": (
         lambda: program.batched()([1.0, 2.0], [1.0]), errors.ShapeError, "w has 2, x has 1 sample",
     ),
