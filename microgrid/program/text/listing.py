@@ -19,7 +19,7 @@ from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
 from microgrid.views.wording import BLUE, GREEN, RED, constant
-from microgrid.views.written import Written, as_markdown
+from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -93,21 +93,17 @@ class Listing(Written):
 
     def html(self) -> str:
         """The table for a web page."""
-        slopes = BLUE if self.is_forward else RED
-        color = {2: GREEN, len(self.head) - 1: slopes} if self.has_numbers else {}  # as in pictures
-        style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
+        colors = dict.fromkeys(range(len(self.head)), "inherit")
+        if self.has_numbers:  # as in pictures
+            colors |= {2: GREEN, len(self.head) - 1: BLUE if self.is_forward else RED}
 
         def shown(text: str) -> str:
             return SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(text))
 
-        def row(kind: str, cells: Sequence[str]) -> str:
-            each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(style, cells)]
-            return f"<tr>{''.join(each)}</tr>"
-
-        rows = "".join([row("th", self.head), *[row("td", c) for c in self.cells(self.rows)]])
+        rows, left = self.cells(self.rows), len(self.head)
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
-        top = f'<caption style="text-align:left">{shown(self.start)}</caption>' * bool(self.start)
-        return f"<table>{top}{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
+        table = as_html(self.start, self.head, rows, left, shown, colors)
+        return table + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     _repr_html_ = html
 
@@ -118,10 +114,8 @@ class Listing(Written):
     def latex(self) -> str:
         """The table as a LaTeX array."""
         arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
-        top = " & ".join([rf"\text{{{h.translate(arrows)}}}" for h in self.head])
-        body = " \\\\\n".join([" & ".join(cells) for cells in self.cells(self.rows, as_latex=True)])
-        columns = "l" * len(self.head)
-        return f"\\begin{{array}}{{{columns}}}\n{top} \\\\ \\hline\n{body}\n\\end{{array}}"
+        head, cells = [h.translate(arrows) for h in self.head], self.cells(self.rows, as_latex=True)
+        return as_latex(head, cells, left=len(head))
 
 
 def paired(w: Statements) -> list[Row]:
