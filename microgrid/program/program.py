@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.arguments import Argnums, as_asked, check_tuple, is_active
-from microgrid.engine.calculus import value_and_grad
+from microgrid.engine.calculus import refuse_node, value_and_grad
 from microgrid.engine.errors import ArgumentError, GraphError, MicrogridError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.hints import Hinted
@@ -51,6 +51,7 @@ def record(
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
     (0.0, (0.0, (2.0, 0.0)))
     """
+    refuse_node("record", f)
     examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
     structures = [structure_of(x) for x in examples]
     what = getattr(f, "__name__", "the function")
@@ -188,6 +189,7 @@ class Program(Hinted):
                 "differentiate the program itself, like mg.grad(program)(x.data)"
             ) from None
 
+    @renamed(argnum="argnums")
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The value and ∂value/∂argument, in the structure of that argument; a tuple for several.
 

@@ -14,6 +14,7 @@ from microgrid.engine.trees import tree_map
 from microgrid.engine.value import Constant, Value
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Floats
+from microgrid.views.wording import plural
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Signature:
         """ShapeError unless there is an input for each argument."""
         if len(inputs) != len(self.names):
             takes = ", ".join(self.names)
-            raise ShapeError(f"the program takes {len(self.names)} arguments ({takes}), "
-                             f"got {len(inputs)}")  # fmt: skip
+            count = plural(len(self.names), "argument")
+            raise ShapeError(f"the program takes {count} ({takes}), got {len(inputs)}")
 
     def moving(self, primals: Any, tangents: Any) -> list[Any]:
         """The arguments and their tangents; an error unless both are tuples with one for each."""
