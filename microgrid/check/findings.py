@@ -36,7 +36,7 @@ class Finding:
         of = f" of {', '.join(filter(None, self.subjects))}" if any(self.subjects) else ""
         return f"<Finding {self.kind}: {self.prop.name!r}{of:.60}>"
 
-    def shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
+    def _shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
         """Whether another case of the same property belongs to this finding."""
         if self.kind != kind or kind == CONVENTION:
             return False

@@ -94,7 +94,7 @@ class GradientReport(Table):
 
         return max(self.entries, key=badness, default=None)
 
-    head, left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
+    _head, _left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
 
     def records(self) -> list[tuple[Any, ...]]:
         return [
@@ -102,7 +102,7 @@ class GradientReport(Table):
             for e in self.entries
         ]
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         word = r"\text{{{}}}".format if latex else str
         return [(*map(word, r[:2]), *map(short, r[2:])) for r in self.records()]
 
@@ -114,11 +114,11 @@ class GradientReport(Table):
         return kinks + wrong
 
     @property
-    def start(self) -> str:  # type: ignore[override]
+    def _start(self) -> str:  # type: ignore[override]
         return "; ".join(["ok" if self.ok else "NOT ok", *self.remarks])
 
     def __str__(self) -> str:
-        lines = [*table(self.head, self.cells(), self.left), *self.remarks]
+        lines = [*table(self._head, self._cells(), self._left), *self.remarks]
         if self.worst:
             lines.append(f"error of {self.worst.name} by step:")
             lines += [f"  {h:.0e}  {error:.0e}  {bar(error)}" for h, error in self.worst.curve]

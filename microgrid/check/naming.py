@@ -37,7 +37,7 @@ class Diagnosis:
     def __repr__(self) -> str:
         return f"<Diagnosis {self.mistake.name!r}>"
 
-    def explains(self, failure: Failure) -> bool:
+    def _explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
         museum = museum_outcome(self.engine, failure.example)
         return same(failure.actual, museum, failure.expected)
@@ -54,7 +54,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     ranked = [
         ((*likeness(x.engine, probes, ask), x.mistake.caught == found_by.name), x)
         for x in candidates(subject, found_by.kind)
-        if not (failure.convention and x.mistake.caught != found_by.name) and x.explains(failure)
+        if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
     ]
     if not ranked:
         return None

@@ -93,12 +93,12 @@ class Report(Written):
 
     def _repr_html_(self) -> str:
         options = [f"{name} {value}" for name, value in self.options.items()]
-        about = "; ".join([*self.heading, ", ".join(options)])
+        about = "; ".join([*self._heading, ", ".join(options)])
         return body(self.target, about, self.verdict, self.ok, self.findings, self.results,
                     self.remarks)  # fmt: skip
 
     @property
-    def heading(self) -> list[str]:
+    def _heading(self) -> list[str]:
         """What was checked, and how its programs begin."""
         cls, module = self.about["class"], self.about["module"]
         begin = f"programs begin with: from {module} import *"
@@ -116,7 +116,7 @@ class Report(Written):
 
     def lines(self) -> Iterator[str]:
         """The report as lines of text: each property with a mark, then each finding."""
-        yield f"{self.target}: {'; '.join(self.heading)}"
+        yield f"{self.target}: {'; '.join(self._heading)}"
         wide = max(len(r.prop.name) for r in self.results)
         for result in self.results:
             detail = f"  [{result.detail}]" if result.detail else ""

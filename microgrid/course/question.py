@@ -124,21 +124,21 @@ class Exercise:
         if self.judge is not None:
             return self.judge(answer)
         try:
-            return self.compared(self.probe(answer))
+            return self._compared(self.probe(answer))
         except Exception as error:  # a student's function or number may raise anything
             return Verdict(False, (f"✗ {raised(error)}",))
 
-    def compared(self, given: Any) -> Verdict:
+    def _compared(self, given: Any) -> Verdict:
         """The verdict on an answer after `probe`."""
         right = self.probe(self.right)
         mistakes = [Mistake(self.probe(m.answer), m.hint) for m in listed(self.mistakes)]
         if isinstance(right, Mapping):
-            return self.entries(given, right, mistakes)
+            return self._entries(given, right, mistakes)
         if agree(given, right, self.decimals):
-            return self.praise()
-        return Verdict(False, (self.complaint("", given, right, mistakes),))
+            return self._praise()
+        return Verdict(False, (self._complaint("", given, right, mistakes),))
 
-    def praise(self) -> Verdict:
+    def _praise(self) -> Verdict:
         """The verdict on a right answer."""
         return Verdict(True, (f"✓ right. {self.why}".strip(),))
 
@@ -147,7 +147,9 @@ class Exercise:
         shown = "" if callable(self.right) else f"**{text(self.right)}** "
         return Markdown(f"{shown}{self.why}".strip())
 
-    def entries(self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]) -> Verdict:
+    def _entries(
+        self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]
+    ) -> Verdict:
         """The verdict on a dict of answers: a line for each entry."""
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
@@ -168,11 +170,11 @@ class Exercise:
         lines = {key: f"✓ {key}: right" for key in right}
         for key, x in wrong.items():
             here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
-            lines[key] = self.complaint(f"{key}: ", x, right[key], here)
+            lines[key] = self._complaint(f"{key}: ", x, right[key], here)
         good = not (wrong or unknown)
         return Verdict(good, (*lines.values(), *unknown, *[self.why] * bool(good and self.why)))
 
-    def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
+    def _complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
         """What is wrong with an answer: a mistake, a missing or unclear number, a wrong kind."""
         judged = callable(self.right)  # whatever a function returns is an answer
         for mistake in mistakes:

@@ -69,7 +69,7 @@ class Derivation(Written):
 
     def __init__(self, title: str, layer: Layer) -> None:
         self.title, self.layer = title, layer
-        self.points = list(drawn(layer))
+        self._points = list(drawn(layer))
         self.steps: list[Step] = []
         self.counterexamples: list[Counterexample] = []
 
@@ -82,9 +82,9 @@ class Derivation(Written):
         """The step that does not hold."""
         return next((step for step in self.steps if not step.holds), None)
 
-    def step(self, title: str, words: str, *equations: Equation) -> None:
+    def _add(self, title: str, words: str, *equations: Equation) -> None:
         """Add a step; DerivationError unless the sides of each equation are the same."""
-        for (left, *others), numbers in product(equations, self.points):
+        for (left, *others), numbers in product(equations, self._points):
             expected = left.at(numbers)
             for side in others:
                 actual = side.at(numbers)
@@ -95,13 +95,13 @@ class Derivation(Written):
                     )
         self.steps.append(Step(title, words, equations))
 
-    def filled(self, template: str) -> list[str]:
+    def _filled(self, template: str) -> list[str]:
         """Each step, and its number k from 1 on, in a template."""
         return [template.format(k=k, step=step) for k, step in enumerate(self.steps, 1)]
 
     def __str__(self) -> str:
         title = f"{self.title}\n{'=' * len(self.title)}"
-        return "\n\n".join([title, *self.filled(PLAIN)])
+        return "\n\n".join([title, *self._filled(PLAIN)])
 
     def __repr__(self) -> str:
         state = "all checked" if self.ok else f"fails at {self.steps[-1].title!r}"
@@ -109,13 +109,13 @@ class Derivation(Written):
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas between dollar signs."""
-        return "\n".join([f"# {self.title}\n", *self.filled(MARKDOWN)])
+        return "\n".join([f"# {self.title}\n", *self._filled(MARKDOWN)])
 
     _repr_markdown_ = markdown
 
     def latex(self) -> str:
         """The derivation as a complete LaTeX document; wide formulas are shrunk to the page."""
-        steps = "".join(self.filled(TEX))
+        steps = "".join(self._filled(TEX))
         return f"{PREAMBLE.replace('TITLE', self.title)}{steps}\\end{{document}}\n"
 
     tex = latex  # its older name

@@ -136,12 +136,12 @@ class Sequential(Module):
 
     def __call__(self, X: Any) -> Any:
         for i, layer in enumerate(self.layers):
-            with scope(f"layer{i} {self.name_of(layer)}"):
+            with scope(f"layer{i} {self._name_of(layer)}"):
                 X = layer(X)
         return X
 
     @staticmethod
-    def name_of(layer: Any) -> str:
+    def _name_of(layer: Any) -> str:
         """The name of a layer in pictures."""
         if isinstance(layer, Module):
             return type(layer).__name__
@@ -158,7 +158,7 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __repr__(self) -> str:
-        parts = [repr(x) if isinstance(x, Module) else self.name_of(x) for x in self]
+        parts = [repr(x) if isinstance(x, Module) else self._name_of(x) for x in self]
         return f"Sequential({', '.join(parts)})"
 
 

@@ -37,7 +37,7 @@ class Module(Hinted, Saved):
     (7.0, {'slope': 2.0, 'intercept': 1.0})
     """
 
-    kept = "parameters"
+    _kept = "parameters"
     _given: tuple[Self, list[Any]]  # what it was made from, and the results that it was given
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
@@ -86,7 +86,7 @@ class Module(Hinted, Saved):
         """
         if "_given" in vars(self):
             return self._given[0].with_parameters(parameters)
-        pairs = self.pairs(parameters)
+        pairs = self._pairs(parameters)
         exchange, given = dict(pairs), [x for _, x in pairs]
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
         if any(isinstance(x, Value) and x.op for x in given):  # elsewhere results are no parameters
@@ -104,10 +104,10 @@ class Module(Hinted, Saved):
         >>> model.w[0, 0].data, model.b[0].data
         (2.0, 1.0)
         """
-        for p, x in self.pairs(map(real, numbers)):
+        for p, x in self._pairs(map(real, numbers)):
             p.data = x
 
-    def pairs(self, new: Iterable[Any]) -> list[tuple[Value, Any]]:
+    def _pairs(self, new: Iterable[Any]) -> list[tuple[Value, Any]]:
         """Each parameter with its replacement; ShapeError unless there is one for each."""
         mine, new = self.parameters(), list(new)
         if len(mine) != len(new):

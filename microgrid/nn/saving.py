@@ -22,7 +22,7 @@ from microgrid.views.files import save_by_suffix, suffix_of
 class Saved:
     """Numbers by name, which `state` returns and `load_state` takes, in .json and .npz files."""
 
-    kept: ClassVar[str]  # what the numbers are, in the words of an error
+    _kept: ClassVar[str]  # what the numbers are, in the words of an error
 
     @abstractmethod
     def state(self) -> dict[str, Array]:
@@ -52,10 +52,10 @@ class Saved:
             raise ParameterError(f"{name}: {error}") from None
         except Exception as error:  # a broken file makes its reader raise anything
             raise ParameterError(
-                f"{name} holds no {self.kept}: it is damaged, or no file that save wrote"
+                f"{name} holds no {self._kept}: it is damaged, or no file that save wrote"
             ) from error
         if not isinstance(state, Mapping):
-            raise ParameterError(f"{name} holds no {self.kept} by name")
+            raise ParameterError(f"{name} holds no {self._kept} by name")
         self.load_state(state)
 
 

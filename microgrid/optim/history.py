@@ -25,7 +25,7 @@ class History(Hinted, Table):
     (<3 epochs, 3 steps, loss 1 → 0.0625>, [1.0, 0.25, 0.0625], ['loss'])
     """
 
-    left = 1
+    _left = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -60,14 +60,14 @@ class History(Hinted, Table):
     __repr__ = __str__
 
     @property
-    def head(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _head(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("epoch", *self.names)
 
     @property
-    def start(self) -> str:  # type: ignore[override]
+    def _start(self) -> str:  # type: ignore[override]
         return str(self)[1:-1]
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         """The first, the last and some epochs in between."""
         last = len(self) - 1
         chosen = sorted({round(i * last / 5) for i in range(6)}) if self.epochs else []

@@ -39,7 +39,7 @@ class Optimizer(Hinted, Saved, ABC):
     ParameterError for settings that no training can use.
     """
 
-    kept = "state of an optimizer"
+    _kept = "state of an optimizer"
     memory: ClassVar[tuple[str, ...]] = ()
 
     @hinted
@@ -47,7 +47,7 @@ class Optimizer(Hinted, Saved, ABC):
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.01,
         weight_decay: float = 0.0, clip_norm: float | None = None,
     ) -> None:  # fmt: skip
-        self.parameters, self.form = leaves(parameters)
+        self.parameters, self._form = leaves(parameters)
         self.steps = 0  # steps done
         self.size = 0  # how many parameters they moved
         self.lr = lr
@@ -129,17 +129,17 @@ class Optimizer(Hinted, Saved, ABC):
                 "no parameter has a gradient: call backward() after zero_grad(), or hand over the "
                 "gradient of a program, step(gradient)"
             )
-        found = [p.grad for p in self.parameters] if gradient is None else self.row(gradient)
+        found = [p.grad for p in self.parameters] if gradient is None else self._row(gradient)
         numbers = np.array([p.data for p in self.parameters], dtype=float)
-        new = self.updated(numbers, np.array(found, dtype=float))
+        new = self._updated(numbers, np.array(found, dtype=float))
         for p, x in zip(self.parameters, new.tolist()):
             p.data = x
 
-    def row(self, gradient: Any) -> list[Any]:
+    def _row(self, gradient: Any) -> list[Any]:
         """The numbers of a gradient, in the order of the parameters."""
         given, count = outline(gradient), len(self.parameters)
-        if given == self.form:
-            found = in_order(self.form, gradient)
+        if given == self._form:
+            found = in_order(self._form, gradient)
         elif given == [None] * count or (given is None and count == 1):
             found = in_order(given, gradient)
         else:
@@ -150,25 +150,25 @@ class Optimizer(Hinted, Saved, ABC):
             )
         return [peek(g) if isinstance(g, Value) else real(g) for g in found]
 
-    def updated(self, numbers: Floats, gradient: Floats) -> Floats:
+    def _updated(self, numbers: Floats, gradient: Floats) -> Floats:
         """The numbers after one step, as a new array."""
         if self.steps and self.size != len(numbers):
             remembers = f"this optimizer remembers {self.size} parameters"
             raise ParameterError(f"{remembers}; make a new one for {len(numbers)}")
         rate, self.size = self.rate, len(numbers)
-        numbers, gradient = self.decayed(numbers, self.clipped(gradient), rate)
+        numbers, gradient = self._decayed(numbers, self._clipped(gradient), rate)
         new = numbers - rate * self.update_direction(gradient)
         self.steps += 1
         return new
 
-    def clipped(self, gradient: Floats) -> Floats:
+    def _clipped(self, gradient: Floats) -> Floats:
         """The gradient, scaled to the length `clip_norm` where it is longer."""
         if self.clip_norm is None:
             return gradient
         length = math.hypot(*gradient)  # a sum of squares would over- or underflow
         return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # PyTorch adds 1e-6, too
 
-    def decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
+    def _decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
         """The numbers and the gradient, one of them changed by the weight decay."""
         return numbers, gradient + self.weight_decay * numbers if self.weight_decay else gradient
 
@@ -266,7 +266,7 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay, clip_norm)
 
-    def decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
+    def _decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
         return numbers * (1 - rate * self.weight_decay), gradient
 
 

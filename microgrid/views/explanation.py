@@ -53,13 +53,13 @@ class ForwardRow(NamedTuple):
 class Explanation(Table):
     """The rows of one backward pass; prints as a table, and shows as one in a notebook."""
 
-    head, left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
+    _head, _left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
 
     def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
         self.root, self.rows, self.names = root, rows, names
-        self.start = f"{names[root]} = {short(root.data)}, upstream 1"
+        self._start = f"{names[root]} = {short(root.data)}, upstream 1"
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         words = [(r.gate, r.role, r.parent) for r in self.rows]
         if latex:
             names, gates = latex_gates(self.names)
@@ -76,14 +76,14 @@ class Explanation(Table):
 class ForwardExplanation(Table):
     """The rows of one forward pass: each gate's value, and beside it how its tangent adds up."""
 
-    head, left = ("gate", "from", "local", "tangent", "share", "total"), 2
+    _head, _left = ("gate", "from", "local", "tangent", "share", "total"), 2
 
     def __init__(
         self, root: Value, rows: Sequence[ForwardRow], names: dict[Value, str], start: str
     ) -> None:
-        self.root, self.rows, self.names, self.start = root, rows, names, start
+        self.root, self.rows, self.names, self._start = root, rows, names, start
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         words = [(r.gate, r.operand) for r in self.rows]
         if latex:
             names, gates = latex_gates(self.names)
@@ -108,16 +108,16 @@ class Path(NamedTuple):
 class Paths(Table):
     """The influence paths from a node to the root; the sum of their products is the gradient."""
 
-    head, left = ("path", "local gradients", "product"), 2
+    _head, _left = ("path", "local gradients", "product"), 2
 
     def __init__(
         self, paths: Sequence[Path], count: int, gradient: Any, names: dict[Value, str], end: str
     ) -> None:
         self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
-        self.start = f"{plural(count, 'path')}, {end} = {short(gradient)}"
-        self.foot = (("sum over all paths", "", short(gradient)),)
+        self._start = f"{plural(count, 'path')}, {end} = {short(gradient)}"
+        self._foot = (("sum over all paths", "", short(gradient)),)
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         names, to, times, words = self.names, " → ", " · ", "{}"
         if latex:
             names, to, times, words = latex_names(names), r" \to ", r" \cdot ", r"\text{{{}}}"

@@ -52,20 +52,20 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self.attr("node", shape="plain", fontname="Arial", fontsize="12")
         self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
 
-    def put(self, name: str, kind: str, label: str, **look: str) -> None:
+    def _put(self, name: str, kind: str, label: str, **look: str) -> None:
         look |= {"class": kind, "id": self.prefix + name} | self.looks.get(name, {})
         self.node(name, f"<{label}>" if label else "", **look)
 
-    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
+    def _join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
         look |= {"id": self.prefix + name} | self.looks.get(name, {})
         self.edge(tail, head, f"<{label}>" if label else None, **look)
 
-    def caption(self, words: str) -> None:
+    def _caption(self, words: str) -> None:
         """A line beneath the picture."""
         font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
         self.attr(label=f"<{text(words)}>", labelloc="b", **font)
 
-    def frame(self, name: str, label: str, members: Iterable[str]) -> None:
+    def _frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
         look += f'fillcolor="#f7f9fc" fontname=Arial labeljust=l label=<{label or " "}>'
