@@ -42,7 +42,7 @@ _LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "views.formula": "latex",
     "matrices": "derive examples formulas",
     "matrices.arrays": "affine grads matrix partials values",
-    "program": "Program record",
+    "program": "Program record vmap",
     "": "check course errors nn optim plots program results",
     "check.gradient_check": "first_nonfinite gradcheck",
 }
@@ -90,5 +90,6 @@ __all__ = [
     "value_and_grad",
     "values",
     "vjp",
+    "vmap",
     *_FUNCTIONS,
 ]

@@ -42,6 +42,7 @@ from microgrid.matrices.arrays import partials as partials
 from microgrid.matrices.arrays import values as values
 from microgrid.program import Program as Program
 from microgrid.program import record as record
+from microgrid.program import vmap as vmap
 from microgrid.views.drawing import draw as draw
 from microgrid.views.explanation import explain as explain
 from microgrid.views.formula import latex as latex
@@ -778,4 +779,4 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float:
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...
 
-__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']
+__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'vmap', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']

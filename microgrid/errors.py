@@ -13,6 +13,7 @@ ROOMS = {
     "views.files": "LayoutError",
     "matrices.equations": "DerivationError",
     "program.tape": "FrozenError",
+    "program.impure": "ImpureError",
     "program.tracing": "BranchError",
     "program.text.branchless": "Untranslatable",
     "check.engine": "EngineError",

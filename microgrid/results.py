@@ -13,6 +13,7 @@ ROOMS = {
     "matrices.claims": "Counterexample",
     "matrices.equations": "Derivation Step",
     "program.batched": "Batched Spread",
+    "program.mapped": "Vmapped",
     "program.program": "Program",
     "program.text.listing": "Listing",
     "check.example": "Example Failure Outcome",

@@ -27,6 +27,7 @@ from microgrid.optim.history import History as History
 from microgrid.plots import Plot as Plot
 from microgrid.program.batched import Batched as Batched
 from microgrid.program.batched import Spread as Spread
+from microgrid.program.mapped import Vmapped as Vmapped
 from microgrid.program.program import Program as Program
 from microgrid.program.text.listing import Listing as Listing
 from microgrid.views.explanation import Explanation as Explanation

@@ -5,9 +5,9 @@ Read in this order: value.py (a number that remembers how it was made, and the b
 mean and the others, as one calls them), rules.py (what the rules are made of). numeric.py holds the
 functions of plain numbers, to be looked up one at a time. Then come forward.py (the other
 direction), trees.py (structures of numbers) and calculus.py. Errors, guards (what is a number),
-labels and scopes, recorder, refusals, settings, renamed, documentation (with the manual that it
-shows), pickling, ufuncs and lazy can wait. The six files of the first sentence are the engine:
-1,150 lines.
+labels and scopes, conditions (what compares), recorder, refusals, settings, renamed, documentation
+(with the manual that it shows), pickling, ufuncs and lazy can wait. The six files of the first
+sentence are the engine: 1,150 lines.
 
 What is promised besides the rules at kinks, which ops.py states. Ties of a maximum share equally,
 and the slope at nan is nan. From behind the shut side of a `where` nothing comes back, in
@@ -22,6 +22,7 @@ in sums of your own, terms of either sign may cancel, as among all floats. Where
 infinite, a higher derivative is the one-sided limit or nan.
 """
 
+from microgrid.engine import conditions as conditions  # gives Value its comparisons
 from microgrid.engine import functions as functions  # gives Value its methods
 from microgrid.engine import pickling as pickling  # makes graphs picklable
 from microgrid.engine import ufuncs as ufuncs  # makes NumPy's functions ours

@@ -9,6 +9,7 @@ from typing import Any
 
 from microgrid.engine.errors import NumberError, RangeError, shown
 from microgrid.engine.numeric import INF
+from microgrid.engine.recorder import as_recorded
 from microgrid.engine.refusals import is_value
 
 Number = Any  # float, int, Fraction: whatever computes exactly what it says
@@ -132,7 +133,7 @@ def plain(x: Any, needed: str = "real numbers are needed") -> Any:
 def as_floats(numbers: Any) -> Any:
     """An object array as floats, if all entries are floats, or ints that a float holds exactly."""
     exact = all(type(x) is float or (type(x) is int and abs(x) <= 2**53) for x in numbers.flat)
-    return numbers.astype(float) if exact else numbers
+    return numbers.astype(float) if exact else as_recorded(numbers)
 
 
 def size(x: Any) -> str:

@@ -175,6 +175,21 @@ def same(x: Number, y: Number) -> Number:
     return x + y if x != x or y != y else type(x)(x == y)
 
 
+def greater(x: Number, y: Number) -> Number:
+    """1 where x > y, else 0, also beside nan."""
+    return type(x)(x > y)
+
+
+def greater_equal(x: Number, y: Number) -> Number:
+    """1 where x ≥ y, else 0, also beside nan."""
+    return type(x)(x >= y)
+
+
+def equal(x: Number, y: Number) -> Number:
+    """1 where x = y, else 0, also beside nan."""
+    return type(x)(x == y)
+
+
 def step(x: Number) -> Number:
     """1 for x > 0, else 0; nan for nan."""
     return x if x != x else +(x > 0)

@@ -197,6 +197,15 @@ sign: Op = op("sign", numeric.sign, joint=rules.no_path, kink=abs)
 inside: Op = op("inside", numeric.inside, joint=rules.no_path, kink=numeric.gap_of_bounds)
 exceeds: Op = op("exceeds", numeric.exceeds, joint=rules.no_path, kink=lambda a, b: abs(a - b))
 same = op("same", numeric.same, joint=rules.no_path, kink=lambda a, b: abs(a - b))
+# Comparisons of a function that is recorded: as among Python's floats, nan compares false.
+greater = op(
+    "greater", numeric.greater, joint=rules.no_path, text="{} > {}", kink=lambda a, b: abs(a - b))
+greater_equal = op(
+    "greater_equal", numeric.greater_equal, joint=rules.no_path, text="{} >= {}",
+    latex=r"#1 \geq #2", kink=lambda a, b: abs(a - b))
+equal = op(
+    "equal", numeric.equal, joint=rules.no_path, text="{} == {}", latex="#1 = #2",
+    kink=lambda a, b: abs(a - b))
 stop_gradient_max = op("stop_gradient_max", numeric.maximum, joint=rules.no_path, text="max")
 exp_difference = op(
     "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b")

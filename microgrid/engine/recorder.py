@@ -6,23 +6,53 @@ way for other numbers, so program/tracing.py sets a recorder that refuses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from microgrid.engine.errors import failure
 from microgrid.engine.refusals import is_value
 
-Recorder = Callable[[Any], None]
+
+class Recorder(Protocol):
+    """What is recording a function."""
+
+    def read(self, v: Any, use: str) -> None:
+        """Told before code uses the number of a node; it raises where that cannot be recorded."""
+
+    def depends(self, v: Any) -> bool:
+        """Whether a node follows from the arguments of the function."""
+
+    def array(self, nodes: Any) -> Any:
+        """An array of nodes as one whose comparisons can be recorded, too."""
+
+
 recorder: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 other_thread_recorders: list[Recorder] = []  # they hear the threads that record nothing themselves
 
 
-def on_read(v: Any) -> None:
-    """Call this before reading a node's number: it tells the recorder."""
+def on_read(v: Any, use: str = "number") -> None:
+    """Call this before using a node's number: it tells the recorder for what."""
     own = recorder.get()
-    for told in (own,) if own is not None else tuple(other_thread_recorders):
-        told(v)
+    if own is not None:
+        own.read(v, use)
+    elif other_thread_recorders:
+        for other in [r for r in tuple(other_thread_recorders) if r.depends(v)]:
+            other.read(v, use)
+
+
+def is_recorded(*xs: Any) -> bool:
+    """Whether what is made of these operands is part of a function that is being recorded."""
+    if recorder.get() is not None:
+        return True
+    others = tuple(other_thread_recorders)  # nearly always none
+    return bool(others) and any(r.depends(x) for r in others for x in xs if is_value(x))
+
+
+def as_recorded(nodes: Any) -> Any:
+    """An array of nodes; while a function is recorded, one whose comparisons are nodes, too."""
+    own = recorder.get()
+    return nodes if own is None else own.array(nodes)
 
 
 def failed(op: Any, operands: Sequence[Any], error: Exception) -> Any:

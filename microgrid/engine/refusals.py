@@ -15,19 +15,30 @@ class RefusedOperators:
 
     __slots__ = ()
 
+    if TYPE_CHECKING:
+
+        def _told(self, use: str) -> None: ...
+
     def _plain_number(self) -> float:
+        self._told("float")
         raise GradientLostError(
             f"a plain number made from {self!r} would drop the gradient: use v.exp() and the "
             "other functions of microgrid, or v.data for the number (values(A) for an array)"
         )
 
+    def _whole_number(self) -> int:
+        self._told("int")
+        return int(self._plain_number())  # which raises
+
     def _count(self) -> int:
+        self._told("count")
         raise GradientLostError(
             f"to count, index or repeat with {self!r} would drop the gradient: use v.data for the "
-            "number"
+            "number, or differentiate by the other arguments alone, like argnums=0"
         )
 
     def _piecewise_constant(self, *_: Any) -> Any:
+        self._told("round")
         raise GradientLostError(
             "//, %, divmod, round, floor, ceil, trunc and sign are piecewise constant: their "
             "derivative is 0 almost everywhere; use v.data for the number"
@@ -37,8 +48,8 @@ class RefusedOperators:
         raise NumberError("a Value holds one number: no length, no items; use matrix(...)")
 
     if not TYPE_CHECKING:  # a type checker refuses float(x), x // 2 and len(x) itself
-        __float__ = __int__ = __complex__ = _plain_number
-        __index__ = _count
+        __float__ = __complex__ = _plain_number
+        __int__, __index__ = _whole_number, _count
         __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _piecewise_constant
         __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
         __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence

@@ -605,6 +605,11 @@ class stop_gradient(Of_x):
     """
 
 class Methods:  # of Value
+    __lt__: Comparison
+    __le__: Comparison
+    __gt__: Comparison
+    __ge__: Comparison
+    def __eq__(self, other: object) -> bool: ...
     def exp(self) -> Value:
         """The exponential function: e to the power of x.
 

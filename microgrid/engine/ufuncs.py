@@ -7,10 +7,12 @@ from typing import Any
 from microgrid.engine.errors import GradientLostError
 from microgrid.engine.functions import FUNCTIONS, maximum, minimum
 from microgrid.engine.guards import plain
+from microgrid.engine.recorder import as_recorded, is_recorded
 from microgrid.engine.value import Value
 
 PREDICATES = {"isnan", "isfinite", "isinf", "signbit"}
 IGNORING_NAN = {"fmax": maximum, "fmin": minimum}
+COMPARING = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 PIECEWISE_CONSTANT = {"sign", "floor", "ceil", "trunc", "rint", "floor_divide", "fmod"}
 
 
@@ -30,13 +32,15 @@ def array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: A
         return ufunc(inputs[0].data)
     if any(isinstance(x, Value) for x in options.get("out", ())):
         raise GradientLostError(f"np.{name} writes into arrays, not into a Value")
+    if name in COMPARING and is_recorded(*inputs):
+        options.setdefault("dtype", object)  # nodes, not bools
     needed = "beside a Value stand real numbers"
     boxed = [np.array(x, object) if isinstance(x, Value) else plain(x, needed) for x in inputs]
     if name in IGNORING_NAN and is_call and not any(x.ndim for x in boxed):
         a, b = [x.item() for x in boxed]
         return b if a != a else a if b != b else IGNORING_NAN[name](a, b)
     try:
-        return getattr(ufunc, method)(*boxed, **options)
+        return as_recorded(getattr(ufunc, method)(*boxed, **options))
     except TypeError as error:
         if "no callable" in str(error) or "not supported for the input types" in str(error):
             raise GradientLostError(

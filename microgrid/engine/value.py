@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -22,9 +21,9 @@ from microgrid.engine.refusals import RefusedOperators
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
 
 if TYPE_CHECKING:
-    from microgrid.engine.signatures import Comparison, Methods, Operator, PlainNumber
+    from microgrid.engine.signatures import Methods, Operator, PlainNumber
 else:
-    Methods = object  # exp, relu, …: functions.py attaches them, from the table
+    Methods = object  # exp, relu, …, <, ==, …: functions.py and conditions.py attach them
 
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
 new, unnamed_label = object.__new__, unnamed.get
@@ -47,7 +46,7 @@ def binary(op: Op) -> tuple[Operator, Operator]:
     def method(self: Value, other: Any) -> Any:
         if not isinstance(other, Value):
             if not is_real(other):
-                return not_beside(other)
+                return not_beside(self, other)
             other = Constant(other)
         try:
             y = forward(self._number, other._number)
@@ -59,21 +58,9 @@ def binary(op: Op) -> tuple[Operator, Operator]:
         return v
 
     def reflected(self: Value, other: Any) -> Any:
-        return method(Constant(other), self) if is_real(other) else not_beside(other)
+        return method(Constant(other), self) if is_real(other) else not_beside(self, other)
 
     return method, reflected  # type: ignore[return-value]
-
-
-def comparison(compare: Callable[[Any, Any], bool]) -> Comparison:
-    """The method that compares the number with another one."""
-
-    def method(self: Value, other: Any) -> Any:
-        if isinstance(other, Value) or is_real(other):
-            on_read(self)
-            return bool(compare(self._number, getattr(other, "_number", other)))  # not NumPy's bool
-        return NotImplemented
-
-    return method  # type: ignore[return-value]
 
 
 class Value(RefusedOperators, Methods):
@@ -108,9 +95,7 @@ class Value(RefusedOperators, Methods):
     __truediv__, __rtruediv__ = binary(ops.div)
     __pow__, __rpow__ = binary(ops.power)
     __neg__, __abs__ = unary(ops.neg), unary(ops.absolute)
-    __lt__, __le__ = comparison(operator.lt), comparison(operator.le)
-    __gt__, __ge__ = comparison(operator.gt), comparison(operator.ge)
-    __hash__ = object.__hash__
+    _told = on_read  # by what refusals.py refuses
 
     def __pos__(self) -> Value:
         """The Value itself: also its conjugate, for which np.var, np.std and np.vdot ask."""
@@ -122,37 +107,9 @@ class Value(RefusedOperators, Methods):
         """The number, as `data`: what the scalars of NumPy and PyTorch call it."""
         return self.data
 
-    def __eq__(self, other: object) -> bool:
-        """Whether a Value has this number, or is this very node; beside an array, of each entry.
-
-        Two nodes are equal only if they are one: nodes are keys of dicts. As among floats, nan is
-        not equal to itself.
-        """
-        if type(other) is float or type(other) is int:  # nearly always
-            pass
-        elif isinstance(other, Value):
-            if self is not other:
-                return False
-            other = self._number
-        elif is_masked(other) or in_a_graph(other):
-            raise no_number(other, "a Value compares with real numbers")
-        elif getattr(other, "shape", ()) and not hasattr(other, "__array_ufunc__"):  # a tensor
-            import numpy as np
-
-            return np.asarray(other) == self  # type: ignore[no-any-return]
-        elif not (is_real(other) or isinstance(other, numbers.Number)):
-            return False if getattr(other, "shape", None) == () else NotImplemented
-        on_read(self)
-        return bool(self._number == other)
-
-    def __ne__(self, other: object) -> bool:
-        same = Value.__eq__(self, other)
-        if same is NotImplemented:
-            return NotImplemented
-        return not same if isinstance(same, bool) else ~same
-
     def __bool__(self) -> bool:
-        return bool(self.data)
+        on_read(self, "truth")
+        return bool(self._number)
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec)
@@ -271,12 +228,13 @@ class Value(RefusedOperators, Methods):
 
         >>> import microgrid as mg
         >>> def rounded(x):
-        ...     return x + mg.stop_gradient(mg.where(mg.relu(x - 0.5), 1.0, 0.0) - x)
+        ...     return x + mg.stop_gradient((x > 0.5) - x)
         >>> mg.value_and_grad(rounded)(0.75)
         (1.0, 1.0)
         >>> mg.record(rounded, 0.75).value_and_grad(0.25)
         (0.0, 1.0)
         """
+        on_read(self, "detach")
         return Value(self._number, str(self._label))
 
     def _made_by(self, op: Op, operands: Iterable[Any]) -> Value:
@@ -421,12 +379,13 @@ def node(op: Op, a: Any, b: Value | None, data: Number, parent_versions: int) ->
     return v
 
 
-def not_beside(other: Any) -> Any:
+def not_beside(v: Value, other: Any) -> Any:
     """NotImplemented for what may know what to do beside a Value; NumberError for what does not.
 
     A list would be repeated by `*`, a masked array hides numbers, another library's graph ends.
     """
     if isinstance(other, list | tuple):
+        on_read(v, "list")
         raise NumberError(
             f"a {type(other).__name__} is no array: beside a Value write np.array(…) of its numbers"
         )

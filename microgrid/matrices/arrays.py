@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from microgrid.engine.calculus import jacobian_rows, tree_leaves
 from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
+from microgrid.engine.recorder import as_recorded
 from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value
 from microgrid.views.wording import subscripted
@@ -48,7 +49,7 @@ def as_array(data: Any) -> Array:
     NumberError for an array that holds no real numbers, or hides some behind a mask.
     """
     if hasattr(data, "__array__"):  # of any library; a data frame iterates over its column names
-        return np.array(plain(data), dtype=object)
+        return as_recorded(np.array(plain(data), dtype=object))  # type: ignore[no-any-return]
     refuse_foreign(data)
     try:
         lengths = {len(row) for row in data}
@@ -56,7 +57,7 @@ def as_array(data: Any) -> Array:
         lengths = set()
     if len(lengths) > 1:
         raise ShapeError(f"ragged rows: their lengths are {[len(row) for row in data]}")
-    array = np.asarray(data, dtype=object)
+    array: Array = as_recorded(np.asarray(data, dtype=object))
     if any(isinstance(x, list | tuple) for x in array.ravel()):
         raise ShapeError(f"ragged rows below shape {array.shape}")
     return array

@@ -1,14 +1,16 @@
 """Recorded functions that replay without nodes: `record` makes a `Program`.
 
 Read tape.py (the Wengert list), plan/ (what runs when), engines/ (what runs it), then structure.py,
-signature.py, runner.py, program.py, batched.py with batch_run.py (what users call), tracing.py
-(never a wrong branch), and text/ (a program to read, and to take along).
+signature.py, runner.py, program.py, batched.py with batch_run.py, mapped.py (what users call),
+tracing.py with recorded_array.py and impure.py (never a wrong branch, never a number of yesterday),
+and text/ (a program to read, and to take along).
 """
 
 from microgrid.engine.lazy import public
 from microgrid.program.batched import Batched
+from microgrid.program.mapped import vmap
 from microgrid.program.program import Program, record
 from microgrid.program.text.listing import Listing
 
-__all__ = ["Batched", "Listing", "Program", "record"]
+__all__ = ["Batched", "Listing", "Program", "record", "vmap"]
 __dir__ = public(__name__)

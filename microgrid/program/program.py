@@ -19,7 +19,7 @@ from microgrid.engine.calculus import (
     scalar,
     value_and_grad,
 )
-from microgrid.engine.errors import ArgumentError, GraphError, NumberError
+from microgrid.engine.errors import ArgumentError, GraphError, MicrogridError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.functions import dot
 from microgrid.engine.hints import Hinted
@@ -29,6 +29,7 @@ from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Value
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
+from microgrid.program.impure import impure, refuse_changes
 from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
@@ -37,32 +38,48 @@ from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_
 from microgrid.program.tape import Floats, tape_of, tidied
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
-from microgrid.program.tracing import no_concrete_reads
+from microgrid.program.tracing import Recording, no_concrete_reads
 from microgrid.views.wording import split, subscripted
 
 
 @renamed(engine="backend")
-def record(f: Callable[..., Any], *examples: Any, backend: str = "auto") -> Program:
+def record(
+    f: Callable[..., Any], *examples: Any, backend: str = "auto", pure: bool = False
+) -> Program:
     """The function f as a program for arguments of the shapes of the examples.
 
     Examples are numbers, arrays, lists, tuples and dicts of such, or models of `nn`, whose
-    parameters become one row; their values do not matter. f returns one Value, or a structure.
-    BranchError, naming the line, where f looks at a number (an `if`, a comparison, `.data`), since
-    other numbers might take another way. FrozenError where f uses a Value that is not among its
-    arguments. What else f reads (a random number, a global) is a constant of the program.
+    parameters become one row; their values do not matter. f returns one Value, or a structure. Its
+    comparisons are lines of the program, 1 or 0, which `where` and products take.
+    BranchError, naming the line and what helps, where f looks at a number (an `if`, `range(n)`,
+    `.data`), since other numbers might take another way. FrozenError where f uses a Value that is
+    not among its arguments. Other numbers that f reads are constants of the program. f runs twice:
+    ImpureError where they have changed (a random number, the clock). With `pure` it runs once.
 
     >>> program = record(lambda x, w: (w * x).tanh(), 1.0, 1.0)
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
     (0.0, (0.0, (2.0, 0.0)))
     """
     examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
-    made = new_leaves(examples, names)
-    with no_concrete_reads(
-        getattr(f, "__name__", "the function"), {v for _, leaves in made for v in leaves}
-    ):
-        y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
     structures = [structure_of(x) for x in examples]
-    return Program(y, [leaves for _, leaves in made], structures, names, backend)
+    what = getattr(f, "__name__", "the function")
+
+    def traced() -> Program:
+        recording = Recording(what, names, examples)
+        with no_concrete_reads(recording):
+            made = new_leaves(examples, names)
+            recording.argument = {v: k for k, (_, leaves) in enumerate(made) for v in leaves}
+            y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
+        return Program(y, [leaves for _, leaves in made], structures, names, backend)
+
+    program = traced()
+    if not pure:
+        try:
+            again = traced()
+        except MicrogridError as error:
+            raise impure(what, f"fails ({error.args[0]})") from error
+        refuse_changes(what, program.tape, again.tape)
+    return program
 
 
 def argument_names(f: Any, count: int) -> list[str]:

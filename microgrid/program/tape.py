@@ -273,8 +273,7 @@ def number_of(v: Value) -> Any:
     if not is_plain(v):
         raise FrozenError(
             f"the leaf {describe(v)} is not among the inputs, and would be frozen into the "
-            "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0)); "
-            "there is no detach() in a program"
+            "program: pass it as an argument, or write it as a plain number (2.0, not Value(2.0))"
         )
     return as_float(v).hex()
 

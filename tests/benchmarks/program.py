@@ -744,7 +744,7 @@ def record_rows(how: Settings) -> Iterator[Row]:
     yield against(
         "record, flat graph of the demo", "building it", 1 / 3,
         lambda: contest(
-            lambda: loss(leaves), lambda: mg.record(loss, p), how.pairs, "record", apart
+            lambda: loss(leaves), lambda: mg.record(loss, p, pure=True), how.pairs, "record", apart
         ),
         "record builds the graph, too",
     )  # fmt: skip
@@ -771,7 +771,7 @@ def size_rows(how: Settings) -> Iterator[Row]:
         points = 10 ** (exponent - 3)
         gc.collect()
         loss, p = flat_demo(points)
-        program = mg.record(loss, p)
+        program = mg.record(loss, p, pure=True)
         right = demo_batch(points, DECAY)()
         value, grads = program.value_and_grad(p)
         apart = max(gap(right[0], value), gap(by_neuron(right[1]), grads))

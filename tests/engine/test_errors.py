@@ -5,6 +5,7 @@ import functools
 import math
 import pickle
 import pydoc
+import random
 import re
 from decimal import Decimal
 from fractions import Fraction
@@ -547,6 +548,7 @@ EXPLAINED = {
     ),
     "FrozenError": lambda: microgrid.record(lambda v: v * x(), 1.0),
     "GradientLostError": lambda: float(x()),
+    "ImpureError": lambda: microgrid.record(lambda v: v * random.random(), 1.0),
     "StaleError": changed_leaf,
     "Untranslatable": lambda: microgrid.record(
         microgrid.custom_op("odd", hash, lambda y, v: 0.0), 1.0

@@ -133,6 +133,8 @@ def signatures() -> str:
         if isinstance(f, Op):  # a class of its own, whose docstring editors show
             text += f"class {name}({kind(f)}):\n{docstring(describe(f), '    ')}\n"
     text += "class Methods:  # of Value\n"
+    text += "".join([f"    __{name}__: Comparison\n" for name in ("lt", "le", "gt", "ge")])
+    text += "    def __eq__(self, other: object) -> bool: ...\n"
     for name, f in FUNCTIONS.items():
         if name not in NO_METHODS:
             rest = ["self"]

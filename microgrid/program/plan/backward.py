@@ -28,7 +28,7 @@ from microgrid.engine.value import Constant, Op, Value
 from microgrid.program.plan.forward import Terms
 from microgrid.program.plan.lines import REDUCE, SUM, Lines, Order, groups
 from microgrid.program.tape import Ints, Tape, tape_of
-from microgrid.program.tracing import BranchError, no_concrete_reads
+from microgrid.program.tracing import BranchError, Recording, no_concrete_reads
 
 CLOSED, MASKED, OPEN = range(3)  # the paths from a slot to the output
 LAST = 1 << 30  # a depth beyond all others
@@ -43,7 +43,7 @@ def template(op: Op, count: int, active: tuple[bool, ...]) -> tuple[Tape, list[t
     """
     upstream, y, *xs = [Value(0.5) for _ in range(count + 2)]
     outputs, where = [], []
-    with no_concrete_reads(f"a rule of {op.name}"):
+    with no_concrete_reads(Recording(f"a rule of {op.name}")):
         try:
             found = slopes(op, y, xs) if op.joint else [
                 rule(y, *xs) if wanted else NO_PATH for rule, wanted in zip(op.rules, active)
@@ -71,7 +71,7 @@ def rules_build_graphs(tape: Tape, slots: Sequence[Value]) -> Iterator[None]:
     for v, op in asked.items():
         v.op = about(op, tuple([type(p) is not Constant for p in v.parents]))
     try:
-        with no_concrete_reads("a rule"):
+        with no_concrete_reads(Recording("a rule")):
             yield
     except (GradientLostError, BranchError):
         for line, code in enumerate(tape.code):
