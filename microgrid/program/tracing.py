@@ -83,11 +83,10 @@ class Recording:
         frame = users_frame()
         line = line_of(frame) if frame is not None else ""
         if use in COUNTING and frame is not None and self.depends(v):
-            inside = f"{frame.f_code.co_name}, line {frame.f_lineno},"
-            is_loop = re.search(r"\b(for|while|range)\b", line)
-            does = f"decides how often the loop of {inside} runs" if is_loop else (
-                f"{COUNTING[use]} in {inside} `{line}`"
-            )  # fmt: skip
+            inside = f"{frame.f_code.co_name}, line {frame.f_lineno}"
+            does = f"{COUNTING[use]} in {inside}" + f", `{line}`" * bool(line)  # a cell has none
+            if re.search(r"\b(for|while|range)\b", line):
+                does = f"decides how often the loop of {inside}, runs"
             return f"{self.deciding(v)} {does}: a program has one length; {self.bound(v)}"
         told = remedy(v, use, line)
         return f"{self.what} looks at a number{place(frame)}: {REASON}; {told}"
