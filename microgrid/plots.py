@@ -55,7 +55,16 @@ LEAST = 1e-18  # stands for zero on a logarithmic axis
 
 
 class Plot:
-    """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time."""
+    """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time.
+
+    `figure` is matplotlib's, for whatever else you want to change.
+
+    >>> plot = loss_curve([1.0, 0.5, 0.3])
+    >>> plot.figure.axes[0].set_title("ten samples")
+    Text(0.5, 1.0, 'ten samples')
+    >>> plot.bytes("svg")[:5]
+    b'<?xml'
+    """
 
     def __init__(self, figure: Any) -> None:
         self.figure = figure

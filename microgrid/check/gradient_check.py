@@ -29,7 +29,17 @@ TOLERANCE = 1e-6  # relative: the best central difference of a smooth function i
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of the arguments: its gradient, and what central differences say."""
+    """One number of the arguments: its gradient, and what central differences say.
+
+    `difference` is the best central difference, at the step `step`; `noise` is what rounding may
+    add to it. `curve` has the error of each step (step, |difference − gradient|): it falls with the
+    square of the step, then rises by rounding.
+
+    >>> from microgrid import gradcheck
+    >>> entry = gradcheck(lambda x: x * x, 3.0).entries[0]
+    >>> entry.gradient, round(entry.difference, 6), entry.verdict, entry.error < 1e-9
+    (6.0, 6.0, 'ok', True)
+    """
 
     name: str
     gradient: float
@@ -40,6 +50,7 @@ class Entry:
 
     @property
     def error(self) -> float:
+        """How far gradient and difference lie apart."""
         return abs(self.gradient - self.difference)
 
     @property
@@ -69,6 +80,8 @@ class GradientReport(Table):
     >>> report = gradcheck(lambda x: x * x, 3.0)
     >>> report.ok, report.worst.gradient, report.worst.verdict
     (True, 6.0, 'ok')
+    >>> report.remarks, report.kinks, report.first_wrong
+    ([], [], '')
     """
 
     entries: list[Entry]
@@ -243,7 +256,12 @@ class NotFinite(NamedTuple):
     """The place where a value or a gradient first is inf or nan; prints as a sentence.
 
     `first_nonfinite` finds it. `node` is the node whose value it is, or the gate that sent the
-    gradient; `what` is "value" or "gradient".
+    gradient; `what` is "value" or "gradient", `number` the inf or nan, `why` how it came about.
+
+    >>> from microgrid import Value, first_nonfinite
+    >>> found = first_nonfinite(Value(1e200, "x") * 1e200)
+    >>> found, found.what, found.number
+    (<the value of mul(x = 1e+200, 1e+200) is inf>, 'value', inf)
     """
 
     node: Value  # whose value it is, or the gate that sent the gradient

@@ -29,6 +29,14 @@ class Diagnosis:
 
     It is likely, not certain: the engine of the museum gave the same wrong numbers, and agreed on
     most of the programs that tell mistakes apart. `mistake.hint` says what to change.
+
+    >>> from microgrid.check import check, museum
+    >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+    >>> diagnosis = report.findings[0].diagnosis
+    >>> diagnosis, diagnosis.engine
+    (<Diagnosis 'overwrites'>, <class 'microgrid.check.museum.mistakes.overwrites...'>)
+    >>> print(diagnosis.mistake.hint)
+    Every use of a node sends a share: use `+=` where you wrote `=`.
     """
 
     mistake: Mistake

@@ -32,6 +32,8 @@ class Report(Written):
     (False, 'fails: 1 wrong, 0 fragile, 0 convention')
     >>> print(report.findings[0].hint)
     Every use of a node sends a share: use `+=` where you wrote `=`.
+    >>> report.count("wrong"), report.complete, report.lacking, report.exit_code
+    (1, True, [], 1)
     """
 
     target: str
@@ -140,7 +142,20 @@ class Report(Written):
         return str(getattr(self, format)()) + "\n"
 
     def json(self) -> str:
-        """Everything, as JSON."""
+        """Everything, as JSON.
+
+        Its keys: target, ok, verdict, the options of the check, results (of each property: what it
+        says, its state, and the operations of which it held), findings (kind, property, operations,
+        mistake, sentence, hint, program, what was compared), not_offered, not_checked, required,
+        lacking.
+
+        >>> import json
+        >>> from microgrid.check import check, museum
+        >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+        >>> found = json.loads(report.json())["findings"][0]
+        >>> found["mistake"], found["operations"], found["compared"]
+        ('overwrites', ['add'], [{'look': 'a.grad', 'actual': '1', 'expected': '2'}])
+        """
         return json.dumps(
             {
                 "target": self.target, "ok": self.ok, "verdict": self.verdict, **self.options,

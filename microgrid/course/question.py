@@ -31,7 +31,12 @@ class ExerciseError(MicrogridError, LookupError):
 
 
 class Mistake(NamedTuple):
-    """A wrong answer that many give, and a hint that does not tell the right one."""
+    """A wrong answer that many give, and a hint that does not tell the right one.
+
+    >>> seven = Exercise("3 + 4?", 7, [Mistake(12, "Add, do not multiply.")])
+    >>> seven.mistakes[0].answer, seven.mistakes[0].hint
+    (12, 'Add, do not multiply.')
+    """
 
     answer: Any
     hint: str
@@ -56,7 +61,11 @@ def listed(mistakes: Mistakes) -> list[Mistake]:
 
 
 class Markdown(str):
-    """A text that a notebook shows as Markdown, with its formulas."""
+    """A text that a notebook shows as Markdown, with its formulas.
+
+    >>> Exercise("3 + 4?", 7, why="$3 + 4 = 7$.").solution()
+    '**7** $3 + 4 = 7$.'
+    """
 
     __slots__ = ()
 
@@ -66,7 +75,12 @@ class Markdown(str):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on an answer: true if the answer is right; prints as a few lines."""
+    """The verdict on an answer: true if the answer is right; prints as a few lines.
+
+    >>> verdict = Exercise("3 + 4?", 7).check(8)
+    >>> verdict.ok, verdict.lines
+    (False, ('✗ 8 is not it.',))
+    """
 
     ok: bool
     lines: tuple[str, ...]

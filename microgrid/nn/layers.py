@@ -50,7 +50,16 @@ class Affine(Module):
 
 
 class Activation(Module):
-    """A function of one number, applied to each entry."""
+    """A function of one number, applied to each entry: the base of the layers without parameters.
+
+    A subclass names its function; a layer without a class of its own is the function itself.
+
+    >>> from microgrid import square
+    >>> class Square(Activation):
+    ...     function = square
+    >>> Square()([-1.0, 3.0]).tolist(), Sequential(Affine(2, 3), square)
+    ([1.0, 9.0], Sequential(Affine(2, 3), square))
+    """
 
     function: ClassVar[Callable[..., Any]]
 
@@ -69,13 +78,21 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """tanh x of each entry."""
+    """tanh x of each entry.
+
+    >>> Tanh()([[0.0, 20.0]]).tolist()
+    [[0.0, 1.0]]
+    """
 
     function = ops.tanh
 
 
 class ReLU(Activation):
-    """max(0, x) of each entry."""
+    """max(0, x) of each entry.
+
+    >>> ReLU()([-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
 
     function = ops.relu
 
@@ -101,7 +118,11 @@ class LeakyReLU(Activation):
 
 
 class Softmax(Module):
-    """exp x / Σ exp x of a row of numbers, or of each row of an array."""
+    """exp x / Σ exp x of a row of numbers, or of each row of an array; ShapeError for one number.
+
+    >>> Softmax()([[0.0, 0.0], [1000.0, 0.0]]).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
 
     def __call__(self, X: Any) -> Array:
         X = as_array(X)

@@ -23,6 +23,16 @@ class History(Hinted, Table):
     >>> history = optim.fit(lambda w: w * w, 1.0, optimizer=optim.SGD(lr=0.25), epochs=3)
     >>> history, history["loss"], list(history.keys())
     (<3 epochs, 3 steps, loss 1 → 0.0625>, [1.0, 0.25, 0.0625], ['loss'])
+    >>> history.steps, history.best, history.parameters, history.plot()
+    ([1.0, 0.25, 0.0625], 2, 0.125, <Plot of ...>)
+    >>> print(history.markdown())
+    3 epochs, 3 steps, loss 1 → 0.0625
+    <BLANKLINE>
+    | epoch | loss |
+    | --- | ---: |
+    | 1 | 1 |
+    | 2 | 0.25 |
+    | 3 | 0.0625 |
     """
 
     _left = 1
@@ -77,7 +87,7 @@ class History(Hinted, Table):
         return [(i, *epoch.values()) for i, epoch in enumerate(self.epochs, 1)]
 
     def plot(self) -> Any:
-        """The curves of the losses and of the metrics."""
+        """The curves of the losses and of the metrics: see `plots.loss_curve`."""
         from microgrid.plots import loss_curve
 
         return loss_curve(self)

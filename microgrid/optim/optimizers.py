@@ -37,6 +37,20 @@ class Optimizer(Hinted, Saved, ABC):
     length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both work as
     in PyTorch, and in the same order; but a parameter that holds no gradient has gradient 0.
     ParameterError for settings that no training can use.
+
+    Its settings are attributes, which may be changed between two steps; `parameters` are the
+    leaves that it moves, `steps` counts the steps done, `size` is how many parameters they moved.
+
+    >>> import numpy as np
+    >>> class SignDescent(Optimizer):
+    ...     def update_direction(self, gradient):
+    ...         return np.sign(gradient)
+    >>> w = Value(3.0)
+    >>> optimizer = SignDescent([w], lr=0.5)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> w.data, optimizer
+    (2.5, SignDescent(1 parameter, lr=0.5, step 1))
     """
 
     _kept = "state of an optimizer"
@@ -64,7 +78,12 @@ class Optimizer(Hinted, Saved, ABC):
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step; ParameterError where it is none."""
+        """The learning rate of the next step; ParameterError where it is none.
+
+        >>> from microgrid import optim
+        >>> optim.SGD(lr=optim.linear(0.5, 0.0, steps=10)).rate
+        0.5
+        """
         rate = self.lr(self.steps) if callable(self.lr) else self.lr
         return number(f"the learning rate of step {self.steps}", rate, "from 0 on")
 
@@ -87,6 +106,13 @@ class Optimizer(Hinted, Saved, ABC):
 
         ParameterError for the state of another kind, or of another number of parameters; then
         nothing changes.
+
+        >>> w = Value(3.0)
+        >>> one, other = [SGD([w], momentum=0.9) for _ in range(2)]
+        >>> one.step([2.0])
+        >>> other.load_state(one.state())
+        >>> other
+        SGD(1 parameter, lr=0.01, step 1)
         """
         kind = type(self).__name__
         same_names(state, ["steps", "size", *self.memory], f"{kind}, which remembers {{}},")
@@ -103,7 +129,7 @@ class Optimizer(Hinted, Saved, ABC):
             setattr(self, name, numbers if steps else 0.0)
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to zero."""
+        """Set the gradient of every parameter to zero, before the next backward pass adds to it."""
         for p in self.parameters:
             p._grad = None
 
@@ -174,7 +200,10 @@ class Optimizer(Hinted, Saved, ABC):
 
     @abstractmethod
     def update_direction(self, gradient: Floats) -> Floats:
-        """The update, before it is multiplied by the learning rate."""
+        """The update, before it is multiplied by the learning rate: what a subclass defines.
+
+        The gradient is a row of floats, clipped and with the weight decay in it; so is the result.
+        """
 
 
 class SGD(Optimizer):
@@ -256,6 +285,11 @@ class AdamW(Adam):
     """Adam with w ← w − η λ w in each step: the weights decay, and the running means do not see it.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, in PyTorch's form.
+
+    >>> w = Value(3.0)
+    >>> AdamW([w], lr=0.5, weight_decay=0.5).step([0.0])  # no gradient: the weight decays alone
+    >>> w.data
+    2.25
     """
 
     @hinted

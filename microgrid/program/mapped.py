@@ -38,7 +38,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0) -> Vmapped:
 
 
 class Vmapped:
-    """A function of a batch, made by `vmap`; it keeps a program for each form of its arguments."""
+    """A function of a batch, made by `vmap`; it keeps a program for each form of its arguments.
+
+    >>> from microgrid import vmap
+    >>> squares = vmap(lambda x: x * x)
+    >>> squares([1.0, 2.0]).tolist()
+    [1.0, 4.0]
+    """
 
     def __init__(self, f: Callable[..., Any], in_axes: Any) -> None:
         if not callable(f):

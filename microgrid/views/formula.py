@@ -47,7 +47,13 @@ PLAIN_FACTOR = re.compile(r"(?!\\mathit|\\left|\\frac|\\dots)[A-Za-z\\]")
 
 
 class Formula(Written, str):
-    """LaTeX text that a notebook shows as a formula; `save` writes it as .tex, .md or .txt."""
+    """LaTeX text that a notebook shows as a formula; `save` writes it as .tex, .md or .txt.
+
+    >>> from microgrid import latex
+    >>> formula = latex(Value(2.0, "x_1") ** 3)
+    >>> formula, formula.markdown()
+    ('x_1^{3}', '$$\\nx_1^{3}\\n$$')
+    """
 
     __slots__ = ()
 

@@ -33,6 +33,13 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     `source` is the text; `save`, `pipe` and `render` lay it out. `looks` are attributes of some
     nodes and edges, by their ids, before all others.
+
+    >>> from microgrid import Value, draw
+    >>> picture = draw(Value(2.0, "x") * 3.0)
+    >>> picture
+    <Picture: a notebook shows it; else save('f.svg'), save('f.png') or .source>
+    >>> picture.pipe("png")[1:4], "tikzpicture" in picture.latex()
+    (b'PNG', True)
     """
 
     @renamed(engine="layout")

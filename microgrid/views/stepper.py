@@ -68,7 +68,19 @@ def steps(
 
 
 class Steps:
-    """The frames of one pass, and the ways to look at them."""
+    """The frames of one pass, and the ways to look at them.
+
+    `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has
+    all rows as HTML, `layout` is the picture of the last frame.
+
+    >>> from microgrid import steps
+    >>> x = Value(3.0, "x")
+    >>> film = steps(x * x)
+    >>> film, film.frames[0].text
+    (<Steps: 5 frames; a ...>, 'The numbers at the leaves: x = 3.00')
+    >>> film.picture(0)
+    <Picture: ...>
+    """
 
     def __init__(
         self, root: Value, board: Storyboard, layout: str | None, prefix: str | None

@@ -42,7 +42,7 @@ class Table(Written):
         raise NotImplementedError
 
     def records(self) -> Sequence[Sequence[Any]]:
-        """The rows with their numbers as they are."""
+        """The rows with their numbers as they are, for `csv` or a DataFrame."""
         return self._cells()
 
     def __str__(self) -> str:

@@ -33,6 +33,11 @@ class Mark(NamedTuple):
     """The mark of one blank: its key, like 1.a, what was given, a sign, and a hint.
 
     The signs: ✓ right, → carried on from an earlier mistake, ✗ wrong, … missing, ? not understood.
+
+    >>> from microgrid.course import worksheet
+    >>> marks = worksheet(7, "forks", n=1).check({"1.a": -18, "1.b": "eight"}).marks
+    >>> [(mark.key, mark.given, mark.verdict) for mark in marks[-2:]]
+    [('1.b', 'eight', '✗'), ('1.a', '-18', '✗')]
     """
 
     key: str  # problem and blank, like 1.a

@@ -24,7 +24,18 @@ MOST = 50  # problems
 
 @dataclass(frozen=True, eq=False)
 class Worksheet(Sheet):
-    """Problems of one kind: a page to print, its answers, and marks for the answers of others."""
+    """Problems of one kind: a page to print, its answers, and marks for the answers of others.
+
+    `answers` and `form` have a key for each problem, "1", "2", …, and beneath it one for each
+    blank, "a", "b", …; `check` and `mark_all` take this form, and {"1.a": 5} for short. `command`
+    is the line for a terminal that makes the same sheet.
+
+    >>> sheet = worksheet(7, n=1)
+    >>> sheet.form
+    {'1': {'d': None, 'q': None, 'c': None, 'p': None, 'b': None, 'a': None}}
+    >>> sheet.check(sheet.answers).points, sheet.command
+    (6, 'microgrid worksheet --seed 7 --kind gradients -n 1')
+    """
 
     html, latex = page.html, page.latex
     check, mark_all = marks.mark, marks.mark_all

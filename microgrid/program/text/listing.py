@@ -33,6 +33,14 @@ class Listing(Written):
 
     In reverse mode the forward pass is read downwards, then the backward pass upwards: the numbers
     count on. In forward mode each line stands beside its tangent, and both are read downwards.
+    `legend()` says what operations of your own mean.
+
+    >>> from microgrid import record
+    >>> record(lambda w, x: w * x, 2.0, 3.0).listing()
+       forward ↓     backward ↑
+       w          4  dw = dv_1·x
+       x          3  dx = dv_1·w
+    1  v_1 = w·x  2  dv_1 = 1
     """
 
     def __init__(
