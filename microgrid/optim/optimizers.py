@@ -211,6 +211,7 @@ class SGD(Optimizer):
 
     With `nesterov` w ← w − η (∂L/∂w + μ v), as if the gradient were taken one step ahead: Sutskever
     et al., On the importance of initialization and momentum in deep learning, in PyTorch's form.
+    ParameterError for settings that no training can use, like `nesterov` without a momentum.
 
     >>> w = Value(3.0)
     >>> optimizer = SGD([w], lr=0.5)
@@ -247,7 +248,8 @@ class Adam(Optimizer):
     """w ← w − η m̂ / (√v̂ + ε), with running means m of ∂L/∂w and v of its square.
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization; m̂ and v̂ are m and v without the bias
-    towards their start at zero.
+    towards their start at zero. ParameterError for betas outside of 0 to 1, or eps that is not
+    above 0.
 
     >>> w = Value(3.0)
     >>> optimizer = Adam([w], lr=0.5)

@@ -45,8 +45,8 @@ def draw(
     red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
     how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
     path, or "pygraphviz"; `prefix` begins every id of the SVG, so that several can stand on one
-    page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
-    that is not there.
+    page. ParameterError for decimals that are no whole number from 0 on, LabelError for a prefix
+    that no id can begin with, LayoutError for a program that is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use

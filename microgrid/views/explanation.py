@@ -194,7 +194,8 @@ def explain(
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `max_paths`
-    are listed, but all are counted and summed.
+    are listed, but all are counted and summed. NumberError for what is no Value, ParameterError for
+    a mode or a number of paths that cannot be.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))

@@ -92,7 +92,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self, filename: Any = None, directory: Any = None, view: bool = False,
         cleanup: bool = False, format: str | None = None, *, outfile: Any = None, **_: Any,
     ) -> str:  # fmt: skip
-        """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
+        """Write the DOT text, and the image beside it or to `outfile`; the path of the image.
+
+        LayoutError for a name that ends as one of an image: see `save`.
+        """
         format = format or (Path(outfile).suffix[1:] if outfile else self.format)
         if Path(filename or "").suffix.lower() in IMAGES:
             hint = f"for the image save({filename!r})"
@@ -130,11 +133,14 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         return tikz(self.pipe("svg"))
 
     def save_svg(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture as SVG; the path."""
+        """Write the picture as SVG; the path. LayoutError for another suffix."""
         return save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
 
     def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> Path:
-        """Write the picture as PNG of so many dots per inch; the path."""
+        """Write the picture as PNG of so many dots per inch; the path.
+
+        LayoutError for another suffix.
+        """
         return save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:

@@ -44,7 +44,8 @@ def steps(
     A notebook shows it in place; `save` writes one HTML page, `save_frames` slides,
     `save_animation` an SVG that moves without a script, and `frames` tells it in words. `decimals`
     and `layout` are those of `draw`; `prefix` begins every id, and by default follows from the
-    content, so that several can stand on one page.
+    content, so that several can stand on one page. ParameterError for decimals or a mode that
+    cannot be, LayoutError for a program that is not there.
 
     >>> x = Value(3.0, "x")
     >>> for frame in steps(x * x).frames[-2:]:
@@ -110,7 +111,10 @@ class Steps:
     # The page
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one .html page that needs no server and no network, or the animation as .svg."""
+        """Write one .html page that needs no server and no network, or the animation as .svg.
+
+        LayoutError for another suffix.
+        """
         return save_by_suffix(path, {".html": self.html, ".svg": self.animated_svg})
 
     def html(self) -> str:
@@ -180,7 +184,7 @@ class Steps:
         return animated(self._canvas, self.prefix, self.frames, self._placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> Path:
-        """Write `animated_svg()`, for a README; the path."""
+        """Write `animated_svg()`, for a README; the path. LayoutError for another suffix."""
         return save_by_suffix(path, {".svg": self.animated_svg})
 
     # Slides: DOT again, since only a layout engine makes PNG

@@ -51,7 +51,10 @@ class Worksheet(Sheet):
         return {i: dict.fromkeys(answers) for i, answers in self.answers.items()}
 
     def save(self, path: str | os.PathLike[str], answers: bool = False) -> Path:
-        """Write the sheet or its solution as .html or .tex, as the name says; returns the path."""
+        """Write the sheet or its solution as .html or .tex, as the name says; the path.
+
+        ExerciseError for another suffix.
+        """
         makers = {".html": partial(self.html, answers), ".tex": partial(self.latex, answers)}
         return save_by_suffix(path, makers, error=ExerciseError)
 
@@ -71,7 +74,7 @@ def worksheet(seed: int, kind: str = "gradients", n: int = 4) -> Worksheet:
     All numbers are whole, and small enough for pencil and paper. `kind` is one of KINDS: it says
     which numbers are blank, and what the circuits are about. A longer sheet begins with the
     problems of a shorter one. ExerciseError for another kind, a seed that is no whole number, or n
-    outside of 1 to 50.
+    outside of 1 to 50. See also `Worksheet`, and `microgrid worksheet` on the command line.
 
     >>> worksheet(7, "forks", n=2)
     microgrid worksheet --seed 7 --kind forks -n 2
