@@ -22,7 +22,7 @@ from microgrid.views.files import save_by_suffix, suffix_of
 class Saved:
     """Numbers by name, which `state` returns and `load_state` takes, in .json and .npz files."""
 
-    kept: ClassVar[str]  # what the numbers are, in the words of an error
+    _kept: ClassVar[str]  # what the numbers are, in the words of an error
 
     @abstractmethod
     def state(self) -> dict[str, Array]:
@@ -37,13 +37,26 @@ class Saved:
 
         The old file stays as it is until the new one is complete, whatever happens. ParameterError
         for another suffix, and where a number is not finite.
+
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from microgrid import nn
+        >>> one, other = nn.Affine(2, 3), nn.Affine(2, 3)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = one.save(Path(folder) / "model.json")
+        ...     other.load(path)
+        >>> (other.state()["w"] == one.state()["w"]).all()
+        np.True_
         """
         state = {name: finite(name, numbers) for name, numbers in self.state().items()}
         writers = {kind: partial(write, state) for kind, (write, _) in FORMATS.items()}
         return save_by_suffix(path, writers, error=ParameterError, new_folder=False)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read the state that `save` wrote; ParameterError if it belongs to something else."""
+        """Read the state that `save` wrote; ParameterError if it belongs to something else.
+
+        OSError where the file cannot be read; then, as after every error, no number changes.
+        """
         _, read = FORMATS[suffix_of(path, FORMATS, ParameterError)]
         name, data = Path(path).name, Path(path).read_bytes()
         try:
@@ -52,10 +65,10 @@ class Saved:
             raise ParameterError(f"{name}: {error}") from None
         except Exception as error:  # a broken file makes its reader raise anything
             raise ParameterError(
-                f"{name} holds no {self.kept}: it is damaged, or no file that save wrote"
+                f"{name} holds no {self._kept}: it is damaged, or no file that save wrote"
             ) from error
         if not isinstance(state, Mapping):
-            raise ParameterError(f"{name} holds no {self.kept} by name")
+            raise ParameterError(f"{name} holds no {self._kept} by name")
         self.load_state(state)
 
 
