@@ -25,7 +25,17 @@ TOLERANCE = 1e-6  # relative: the best central difference of a smooth function i
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of the arguments: its gradient, and what central differences say."""
+    """One number of the arguments: its gradient, and what central differences say.
+
+    `difference` is the best central difference, at the step `step`; `noise` is what rounding may
+    add to it. `curve` has the error of each step (step, |difference − gradient|): it falls with the
+    square of the step, then rises by rounding.
+
+    >>> from microgrid import gradcheck
+    >>> entry = gradcheck(lambda x: x * x, 3.0).entries[0]
+    >>> entry.gradient, round(entry.difference, 6), entry.verdict, entry.error < 1e-9
+    (6.0, 6.0, 'ok', True)
+    """
 
     name: str
     gradient: float
@@ -36,6 +46,7 @@ class Entry:
 
     @property
     def error(self) -> float:
+        """How far gradient and difference lie apart."""
         return abs(self.gradient - self.difference)
 
     @property
@@ -65,6 +76,8 @@ class GradientReport(Table):
     >>> report = gradcheck(lambda x: x * x, 3.0)
     >>> report.ok, report.worst.gradient, report.worst.verdict
     (True, 6.0, 'ok')
+    >>> report.remarks, report.kinks, report.first_wrong
+    ([], [], '')
     """
 
     entries: list[Entry]
@@ -90,7 +103,7 @@ class GradientReport(Table):
 
         return max(self.entries, key=badness, default=None)
 
-    head, left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
+    _head, _left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
 
     def records(self) -> list[tuple[Any, ...]]:
         return [
@@ -98,7 +111,7 @@ class GradientReport(Table):
             for e in self.entries
         ]
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         word = r"\text{{{}}}".format if latex else str
         return [(*map(word, r[:2]), *map(short, r[2:])) for r in self.records()]
 
@@ -110,11 +123,11 @@ class GradientReport(Table):
         return kinks + wrong
 
     @property
-    def start(self) -> str:  # type: ignore[override]
+    def _start(self) -> str:  # type: ignore[override]
         return "; ".join(["ok" if self.ok else "NOT ok", *self.remarks])
 
     def __str__(self) -> str:
-        lines = [*table(self.head, self.cells(), self.left), *self.remarks]
+        lines = [*table(self._head, self._cells(), self._left), *self.remarks]
         if self.worst:
             lines.append(f"error of {self.worst.name} by step:")
             lines += [f"  {h:.0e}  {error:.0e}  {bar(error)}" for h, error in self.worst.curve]
@@ -241,7 +254,12 @@ class NotFinite(NamedTuple):
     """The place where a value or a gradient first is inf or nan; prints as a sentence.
 
     `first_nonfinite` finds it. `node` is the node whose value it is, or the gate that sent the
-    gradient; `what` is "value" or "gradient".
+    gradient; `what` is "value" or "gradient", `number` the inf or nan, `why` how it came about.
+
+    >>> from microgrid import Value, first_nonfinite
+    >>> found = first_nonfinite(Value(1e200, "x") * 1e200)
+    >>> found, found.what, found.number
+    (<the value of mul(x = 1e+200, 1e+200) is inf>, 'value', inf)
     """
 
     node: Value  # whose value it is, or the gate that sent the gradient

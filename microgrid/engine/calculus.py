@@ -58,7 +58,8 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
     does not depend on has gradient zero. With `create_graph` the gradients are Values, which can be
     differentiated in turn; otherwise numbers of the kind of the data. GraphError where data was
     set since the forward pass: with `create_graph` also behind the side of a `where` that is not
-    selected, since the graph holds for all data. The other direction is `tangents`.
+    selected, since the graph holds for all data. NumberError for what is no Value. The other
+    direction is `tangents`.
 
     >>> x = Value(2.0)
     >>> dy, = gradients(x * x * x, [x], create_graph=True)
@@ -90,9 +91,9 @@ def tangents(root: Any, seeds: Mapping[Value, Any], create_graph: bool = False) 
 
     A dict from every node to its tangent Σ ∂node/∂x · seed of x, in one pass in the order of the
     forward pass; no node is changed. `root` is a Value, or several in any form. What does not
-    depend on the seeds has tangent zero. With `create_graph` the tangents are Values, and seeds may
-    be; otherwise numbers of the kind of the data. GraphError where data was set since the forward
-    pass. The other direction is `gradients`.
+    depend on the seeds has tangent zero. NumberError for what is no Value. With `create_graph` the
+    tangents are Values, and seeds may be; otherwise numbers of the kind of the data. GraphError
+    where data was set since the forward pass. The other direction is `gradients`.
 
     >>> x = Value(3.0)
     >>> y = x * x

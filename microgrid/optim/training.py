@@ -145,7 +145,7 @@ class Training:
         for batch in batches:
             loss, gradient = self.finite(self.objective.value_and_grad, batch)
             with np.errstate(over="ignore", invalid="ignore"):
-                self.numbers = optimizer.updated(self.numbers, gradient)
+                self.numbers = optimizer._updated(self.numbers, gradient)
             sizes.append(len(batch[0]) if batch else 1)
             self.history.steps.append(loss)
         self.objective.check_dependence()

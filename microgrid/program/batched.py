@@ -91,6 +91,12 @@ class Batched(Hinted):
         """The values and the tangents, both as `batched(…)(…)` gives values: see `Program.jvp`.
 
         A tangent has the batch axis of its argument; that of a shared one moves all samples.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> values, tangents = batch.jvp((3.0, [1.0, 2.0]), (1.0, [0.0, 0.0]))
+        >>> values.tolist(), tangents.tolist()
+        ([3.0, 6.0], [1.0, 2.0])
         """
         value, moved = self._of_tangents(*self.signature.moving(primals, tangents))
         return value, moved

@@ -29,9 +29,10 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0) -> Vmapped:
     `in_axes` is the axis of the samples, for all arguments or a tuple with one for each; None where
     all samples share an argument (as in JAX). Arguments are numbers, arrays, models of `nn` (which
     are shared), and dicts and tuples of such, whose arrays all have this axis; a list is an array.
-    f is recorded at the first call, for the shapes of one sample, and again for others: what it
-    may do is told in `record`. ShapeError where the axes do not fit. On Values, and so inside of
-    `grad` or `record`, f is called for one sample after the other.
+    f is recorded at the first call, for the shapes of one sample, and again for others: what it may
+    do is told in `record`. ShapeError where the axes do not fit, ArgumentError for another number
+    of arguments, NumberError for what is no function. On Values, and so inside of `grad` or
+    `record`, f is called for one sample after the other.
 
     >>> vmap(lambda x, w: x @ w, in_axes=(0, None))([[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0])
     array([-1., -1.])
@@ -40,7 +41,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0) -> Vmapped:
 
 
 class Vmapped:
-    """A function of a batch, made by `vmap`; it keeps a program for each form of its arguments."""
+    """A function of a batch, made by `vmap`; it keeps a program for each form of its arguments.
+
+    >>> from microgrid import vmap
+    >>> squares = vmap(lambda x: x * x)
+    >>> squares([1.0, 2.0]).tolist()
+    [1.0, 4.0]
+    """
 
     def __init__(self, f: Callable[..., Any], in_axes: Any) -> None:
         if not callable(f):

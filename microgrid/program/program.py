@@ -117,7 +117,8 @@ class Program(Hinted):
     def of(cls, root: Any, inputs: Sequence[Any], backend: str = "auto") -> Program:
         """The program of an existing graph: its arguments are the entries of `inputs`.
 
-        Each is a leaf, or leaves in any structure. All other leaves must be plain numbers.
+        Each is a leaf, or leaves in any structure; GraphError for other nodes, and for a leaf that
+        is there twice. All other leaves must be plain numbers.
 
         >>> w, x = Value(2.0, "w"), Value(3.0, "x")
         >>> Program.of(w * x + 1, [w, x])(4.0, 5.0)
@@ -312,8 +313,8 @@ class Program(Hinted):
 
         With `mode="forward"` each line stands beside its tangent, Σ local × tangent of the operand.
         `tangents`, one for each argument, say how fast the inputs move; without them the first
-        input moves at speed 1 and no other. It prints as text; `.html()` and `.latex()` write it
-        for pages and papers.
+        input moves at speed 1 and no other. ArgumentError for tangents in reverse mode, or of
+        another form. It prints as text; `.html()` and `.latex()` write it for pages and papers.
 
         >>> program = record(lambda w, x: (w * x).tanh(), 1.0, 1.0)
         >>> print(program.listing())

@@ -49,7 +49,8 @@ def steps(
     A notebook shows it in place; `save` writes one HTML page, `save_frames` slides,
     `save_animation` an SVG that moves without a script, and `frames` tells it in words. `decimals`
     and `layout` are those of `draw`; `prefix` begins every id, and by default follows from the
-    content, so that several can stand on one page.
+    content, so that several can stand on one page. ParameterError for decimals or a mode that
+    cannot be, LayoutError for a program that is not there.
 
     >>> x = Value(3.0, "x")
     >>> for frame in steps(x * x).frames[-2:]:
@@ -72,7 +73,19 @@ def steps(
 
 
 class Steps:
-    """The frames of one pass, and the ways to look at them."""
+    """The frames of one pass, and the ways to look at them.
+
+    `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has
+    all rows as HTML, `layout` is the picture of the last frame.
+
+    >>> from microgrid import steps
+    >>> x = Value(3.0, "x")
+    >>> film = steps(x * x)
+    >>> film, film.frames[0].text
+    (<Steps: 5 frames; a ...>, 'The numbers at the leaves: x = 3.00')
+    >>> film.picture(0)
+    <Picture: ...>
+    """
 
     def __init__(
         self, root: Value, board: Storyboard, layout: str | None, prefix: str | None
@@ -102,7 +115,10 @@ class Steps:
     # The page
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one .html page that needs no server and no network, or the animation as .svg."""
+        """Write one .html page that needs no server and no network, or the animation as .svg.
+
+        LayoutError for another suffix.
+        """
         return save_by_suffix(path, {".html": self.html, ".svg": self.animated_svg})
 
     def html(self) -> str:
@@ -165,7 +181,7 @@ class Steps:
         return animated(self._canvas, self.prefix, self.frames, self._placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> Path:
-        """Write `animated_svg()`, for a README; the path."""
+        """Write `animated_svg()`, for a README; the path. LayoutError for another suffix."""
         return save_by_suffix(path, {".svg": self.animated_svg})
 
     # Slides: DOT again, since only a layout engine makes PNG

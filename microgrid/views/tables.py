@@ -36,20 +36,22 @@ class Table(Written):
     .txt, .html, .tex, .md or .csv.
     """
 
-    start: str
-    head: tuple[str, ...]
-    left: int  # columns of words, before those of numbers
-    foot: tuple[tuple[str, ...], ...] = ()
+    _start: str
+    _head: tuple[str, ...]
+    _left: int  # columns of words, before those of numbers
+    _foot: tuple[tuple[str, ...], ...] = ()
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         raise NotImplementedError
 
     def records(self) -> Sequence[Sequence[Any]]:
-        """The rows with their numbers as they are."""
-        return self.cells()
+        """The rows with their numbers as they are, for `csv` or a DataFrame."""
+        return self._cells()
 
     def __str__(self) -> str:
-        return "\n".join([self.start, *table(self.head, [*self.cells(), *self.foot], self.left)])
+        return "\n".join(
+            [self._start, *table(self._head, [*self._cells(), *self._foot], self._left)]
+        )
 
     def __repr__(self) -> str:
         """The table as it prints, of a long one the beginning and the end."""
@@ -61,7 +63,7 @@ class Table(Written):
 
     def html(self) -> str:
         """The table as an HTML element; the text of users is escaped."""
-        return as_html(self.start, self.head, self.cells(), self.left)
+        return as_html(self._start, self._head, self._cells(), self._left)
 
     def _repr_html_(self) -> str:
         shown = self.html()
@@ -71,12 +73,12 @@ class Table(Written):
 
     def latex(self) -> str:
         """The table as a LaTeX array: its cells in math mode, without the line above."""
-        return as_latex(self.head, self.cells(latex=True), self.left)
+        return as_latex(self._head, self._cells(latex=True), self._left)
 
     def markdown(self) -> str:
         """The table in Markdown."""
-        return as_markdown(self.start, self.head, self.cells(), self.left)
+        return as_markdown(self._start, self._head, self._cells(), self._left)
 
     def csv(self) -> str:
         """The table for other programs, its numbers as exact as they are."""
-        return as_csv(self.head, self.records())
+        return as_csv(self._head, self.records())
