@@ -284,8 +284,10 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
         slopes = getattr(f, "value_and_grad", value_and_grad(f))(x)[1]
     if not (leaves := tree_leaves(x)):
         raise ShapeError("saliency needs at least one number, got an x without entries")
-    numbers = np.array([float(v.data if isinstance(v, Value) else v) for v in leaves])
-    found = np.array([float(v) for v in tree_leaves(slopes)])
+    numbers, found = [
+        np.array([float(v.data if isinstance(v, Value) else v) for v in row])
+        for row in (leaves, tree_leaves(slopes))
+    ]
     found = found if signed else np.abs(found)
     names, what = names_of_leaves(x), "∂f/∂{}" if signed else "|∂f/∂{}|"
     sizes = np.where(np.isfinite(found), np.abs(found), -1.0)
