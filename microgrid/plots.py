@@ -30,7 +30,7 @@ from microgrid.engine.settings import whole
 from microgrid.engine.trees import ordered_leaves, outline, tree_leaves
 from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
-from microgrid.program.structure import labels
+from microgrid.program.structure import labels, plain_number
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, plural
@@ -295,8 +295,10 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
         slopes = getattr(f, "value_and_grad", value_and_grad(f))(x)[1]
     if not (leaves := tree_leaves(x)):
         raise ShapeError("saliency needs at least one number, got an x without entries")
-    numbers = np.array([float(v.data if isinstance(v, Value) else v) for v in leaves])
-    found = np.array([float(v) for v in ordered_leaves(outline(x), slopes)])
+    numbers, found = [
+        np.array([float(plain_number(v)) for v in row])
+        for row in (leaves, ordered_leaves(outline(x), slopes))
+    ]
     found = found if signed else np.abs(found)
     own = [getattr(v, "label", "") or name for v, name in zip(leaves, labels([x], ["x"])[0])]
     names, what = [*map(lowered, own)], "∂f/∂{}" if signed else "|∂f/∂{}|"
