@@ -41,11 +41,12 @@ def page(result: Any) -> str:
     return whole_page(type(result).__name__, STYLE, text)
 
 
-def whole_page(title: str, style: str, body: str) -> str:
-    """A page that needs no network; it is XML, too, where its body is."""
+def whole_page(title: str, style: str, body: str, xml: bool = False) -> str:
+    """A page that needs no network; with `xml` it is XML, too, if its body is."""
+    end = "/>" if xml else ">"
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"{end}'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"{end}'
         f"<title>{escape(title)}</title><style>{style}</style></head>"
         f"<body>\n{body}\n</body></html>\n"
     )
