@@ -868,7 +868,8 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float:
     The target is the number of the right class, counted from 0, or a row t, with a probability for
     each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
     TargetError for others, like a row of class numbers: the formula would be smallest where the
-    softmax is not t, or nowhere. See also `nn.cross_entropy`, the mean over the rows of a matrix.
+    softmax is not t, or nowhere; ShapeError for a row t beside one logit. See also
+    `nn.cross_entropy`, the mean over the rows of a matrix.
 
     >>> import microgrid as mg
     >>> round(mg.cross_entropy([2.0, 0.0], 0), 4)

@@ -27,9 +27,10 @@ from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
-from microgrid.engine.trees import branch, tree_leaves
+from microgrid.engine.trees import ordered_leaves, outline, tree_leaves
 from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
+from microgrid.program.structure import labels
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, plural
@@ -61,7 +62,16 @@ LEAST = 1e-18  # stands for zero on a logarithmic axis
 
 
 class Plot:
-    """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time."""
+    """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time.
+
+    `figure` is matplotlib's, for whatever else you want to change.
+
+    >>> plot = loss_curve([1.0, 0.5, 0.3])
+    >>> plot.figure.axes[0].set_title("ten samples")
+    Text(0.5, 1.0, 'ten samples')
+    >>> plot.bytes("svg")[:5]
+    b'<?xml'
+    """
 
     def __init__(self, figure: Any) -> None:
         self.figure = figure
@@ -181,7 +191,7 @@ def decision_boundary(
 
     X has shape (n, 2); y are n classes, those above 0 in one colour. `model` is a Module of two
     inputs and one output, or a function from an array (n, 2) to n scores, asked at `resolution`
-    places each way. ShapeError for others.
+    places each way. ShapeError for others, ParameterError for a resolution below 2.
 
     >>> decision_boundary(lambda X: X[:, 0] - X[:, 1], [[0.0, 1.0], [1.0, 0.0]], [-1, 1])
     <Plot of ...>
@@ -217,6 +227,7 @@ def gradient_sizes(root: Value) -> dict[str, tuple[float, float]]:
     For each block (each layer of a `nn.Sequential` is one), in the order of the forward pass: the
     median of |∂root/∂node| over its nodes whose gradient is not zero, and the share of nodes, from
     0 to 1, whose gradient is zero. Behind a shut relu these are nodes of the layer *before* it.
+    ShapeError for a graph without a scope.
 
     >>> from microgrid import scope
     >>> x = Value(3.0)
@@ -286,10 +297,11 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
         raise ShapeError("saliency needs at least one number, got an x without entries")
     numbers, found = [
         np.array([float(v.data if isinstance(v, Value) else v) for v in row])
-        for row in (leaves, tree_leaves(slopes))
+        for row in (leaves, ordered_leaves(outline(x), slopes))
     ]
     found = found if signed else np.abs(found)
-    names, what = names_of_leaves(x), "∂f/∂{}" if signed else "|∂f/∂{}|"
+    own = [getattr(v, "label", "") or name for v, name in zip(leaves, labels([x], ["x"])[0])]
+    names, what = [*map(lowered, own)], "∂f/∂{}" if signed else "|∂f/∂{}|"
     sizes = np.where(np.isfinite(found), np.abs(found), -1.0)
     first = int(sizes.argmax())
     title = f"largest: {what.format(names[first])} = {written(found[first])}"
@@ -351,22 +363,6 @@ def matrix_shape(x: Any) -> tuple[int, ...]:
     return found if len(found) == 2 else ()
 
 
-def names_of_leaves(x: Any, name: str = "x", index: tuple[int, ...] = ()) -> list[str]:
-    """What the numbers of a structure are called: by labels, keys, or places counted from 1."""
-    parts = branch(x)
-    if parts is None:
-        places = [lowered(f"x_{i + 1}")[1:] for i in index]
-        counted = name + ("," if max(index, default=0) > 8 else "").join(places)
-        return [lowered(x.label) if isinstance(x, Value) and x.label else counted]
-    found = []
-    for key, part in zip(parts.keys, parts.parts):
-        own = key if isinstance(key, tuple) else (key,)
-        is_place = all(isinstance(i, int) for i in own)
-        inner = (name, (*index, *own)) if is_place else (str(key), ())
-        found += names_of_leaves(part, *inner)
-    return found
-
-
 def u_curve(report: GradientReport) -> Plot:
     """The error of central differences over their step, for the first entries of a `gradcheck`.
 
@@ -394,7 +390,7 @@ def functions(
     """Functions of one number, and beside them their derivatives by the engine.
 
     Each is computed at `resolution` places. The curve has a gap where a function has no value, like
-    log of −1.
+    log of −1. ParameterError for a resolution below 2.
 
     >>> from microgrid import log, sqrt
     >>> functions({"log": log, "sqrt": sqrt}, start=-1.0)

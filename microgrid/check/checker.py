@@ -146,7 +146,7 @@ class Checker:
         kind = kind_of(prop, failure)
         explaining = (  # its mistake alone gives these wrong numbers, too
             f for f in self.findings
-            if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis.explains(failure)
+            if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
         )  # fmt: skip
         cause = next(explaining, None) if prop.small else None
         unexplained = prop.small and cause is None
@@ -158,7 +158,7 @@ class Checker:
             self.can.broken |= dict.fromkeys(case.breaks, cause)
             return
         own = self.can.translate(failure.example)
-        finding = next((f for f in result.findings if f.shares(kind, diagnosis)), None)
+        finding = next((f for f in result.findings if f._shares(kind, diagnosis)), None)
         if finding is None:
             finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
             result.findings.append(finding)

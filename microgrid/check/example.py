@@ -28,6 +28,10 @@ class Example:
     """Lines of Python, and the expressions to look at when they have run.
 
     `expected` are the right numbers where a closed form gives them; else our engine does.
+
+    >>> print(Example(("x = Value(3)", "(x * x).backward()"), look=("x.grad",)).text)
+    x = Value(3)
+    (x * x).backward()
     """
 
     lines: tuple[str, ...]
@@ -36,12 +40,19 @@ class Example:
 
     @property
     def text(self) -> str:
+        """The lines as one text."""
         return "\n".join(self.lines)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The numbers that an engine gave, or how it ended without them."""
+    """The numbers that an engine gave, or how it ended without them.
+
+    >>> Outcome((2.0,)).agrees(Outcome((2.0 + 1e-12,)))
+    True
+    >>> Outcome(error="ZeroDivisionError: division by zero").kind
+    'ZeroDivisionError'
+    """
 
     numbers: Numbers = ()
     error: str = ""  # "ZeroDivisionError: division by zero"
@@ -54,6 +65,7 @@ class Outcome:
         return self.error.partition(":")[0]
 
     def tolerance(self, digits: float = DIGITS) -> float:
+        """How far numbers may lie apart: a part of the largest number on the way, or of 1."""
         return digits * max(1.0, self.scale)
 
     def agrees(self, actual: Outcome, digits: float = DIGITS) -> bool:
@@ -66,7 +78,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Failure:
-    """An example whose actual numbers are not the expected ones."""
+    """An example whose actual numbers are not the expected ones.
+
+    >>> from microgrid.check import check, museum
+    >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+    >>> failure = report.findings[0].failure
+    >>> failure.actual.numbers, failure.expected.numbers
+    ((1.0,), (2.0,))
+    """
 
     example: Example
     actual: Outcome

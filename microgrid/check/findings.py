@@ -21,6 +21,14 @@ class Finding:
     "convention" (another choice than PyTorch's where there is no derivative). `program` is the
     smallest that shows it, `diagnosis` the mistake of the museum that does the same, if one does.
     `sentence`, `summary` and `hint` say what it is, what came out, and what to change.
+
+    >>> from microgrid.check import check, museum
+    >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+    >>> finding = report.findings[0]
+    >>> finding.kind, finding.operations, finding.comparison
+    ('wrong', '`+`', [('a.grad', '1', '2')])
+    >>> print(finding.headline)
+    your `+` overwrites `.grad` where it must add to it: a.grad = 1, expected 2
     """
 
     kind: str
@@ -36,7 +44,7 @@ class Finding:
         of = f" of {', '.join(filter(None, self.subjects))}" if any(self.subjects) else ""
         return f"<Finding {self.kind}: {self.prop.name!r}{of:.60}>"
 
-    def shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
+    def _shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
         """Whether another case of the same property belongs to this finding."""
         if self.kind != kind or kind == CONVENTION:
             return False
@@ -45,7 +53,7 @@ class Finding:
 
     @property
     def operations(self) -> str:
-        """As a reader knows them: `+` for add."""
+        """The operations that have the mistake, as a reader knows them: + for add, in backticks."""
         return ", ".join(sign(name) for name in self.subjects if name)
 
     @property
@@ -139,7 +147,17 @@ def sign(name: str) -> str:
 
 @dataclass
 class Result:
-    """What was found out about one property."""
+    """What was found out about one property: `state` in a word, and `detail`.
+
+    `held` are the operations of which it holds, `findings` its mistakes; `follows` are operations
+    of which it fails because of another finding, `waits` those that were not run because of one,
+    `absent` those that the engine does not offer.
+
+    >>> from microgrid.check import check, museum
+    >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+    >>> [(result.prop.name, result.state, result.detail) for result in report.results]
+    [('contract', 'holds', ''), ('reuse', 'wrong', '`+`')]
+    """
 
     prop: Property
     held: list[str] = field(default_factory=list)

@@ -8,17 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.engine.calculus import (
-    Argnums,
-    Call,
-    gradients,
-    positions,
-    scalar,
-    tree_leaves,
-    variables,
-)
+from microgrid.engine.arguments import Argnums, Call, positions, scalar, variables
+from microgrid.engine.calculus import gradients, refuse_node
 from microgrid.engine.errors import MicrogridError, describe
+from microgrid.engine.forward import order_of
+from microgrid.engine.guards import no_node
 from microgrid.engine.slopes import NO_PATH
+from microgrid.engine.trees import branch, tree_leaves
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import Table, short, table
 
@@ -29,7 +25,17 @@ TOLERANCE = 1e-6  # relative: the best central difference of a smooth function i
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of the arguments: its gradient, and what central differences say."""
+    """One number of the arguments: its gradient, and what central differences say.
+
+    `difference` is the best central difference, at the step `step`; `noise` is what rounding may
+    add to it. `curve` has the error of each step (step, |difference − gradient|): it falls with the
+    square of the step, then rises by rounding.
+
+    >>> from microgrid import gradcheck
+    >>> entry = gradcheck(lambda x: x * x, 3.0).entries[0]
+    >>> entry.gradient, round(entry.difference, 6), entry.verdict, entry.error < 1e-9
+    (6.0, 6.0, 'ok', True)
+    """
 
     name: str
     gradient: float
@@ -40,6 +46,7 @@ class Entry:
 
     @property
     def error(self) -> float:
+        """How far gradient and difference lie apart."""
         return abs(self.gradient - self.difference)
 
     @property
@@ -69,6 +76,8 @@ class GradientReport(Table):
     >>> report = gradcheck(lambda x: x * x, 3.0)
     >>> report.ok, report.worst.gradient, report.worst.verdict
     (True, 6.0, 'ok')
+    >>> report.remarks, report.kinks, report.first_wrong
+    ([], [], '')
     """
 
     entries: list[Entry]
@@ -94,7 +103,7 @@ class GradientReport(Table):
 
         return max(self.entries, key=badness, default=None)
 
-    head, left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
+    _head, _left = ("entry", "verdict", "gradient", "difference", "error", "step", "noise"), 2
 
     def records(self) -> list[tuple[Any, ...]]:
         return [
@@ -102,7 +111,7 @@ class GradientReport(Table):
             for e in self.entries
         ]
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         word = r"\text{{{}}}".format if latex else str
         return [(*map(word, r[:2]), *map(short, r[2:])) for r in self.records()]
 
@@ -114,11 +123,11 @@ class GradientReport(Table):
         return kinks + wrong
 
     @property
-    def start(self) -> str:  # type: ignore[override]
+    def _start(self) -> str:  # type: ignore[override]
         return "; ".join(["ok" if self.ok else "NOT ok", *self.remarks])
 
     def __str__(self) -> str:
-        lines = [*table(self.head, self.cells(), self.left), *self.remarks]
+        lines = [*table(self._head, self._cells(), self._left), *self.remarks]
         if self.worst:
             lines.append(f"error of {self.worst.name} by step:")
             lines += [f"  {h:.0e}  {error:.0e}  {bar(error)}" for h, error in self.worst.curve]
@@ -145,8 +154,9 @@ def gradcheck(
     >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
     ok
     """
-    asked = tuple(range(len(args))) if argnums is None else argnums
-    places = list(dict.fromkeys(positions(asked, len(args))))
+    refuse_node("gradcheck", f)
+    asked = positions(range(len(args)) if argnums is None else argnums, len(args))
+    places = tuple(dict.fromkeys(asked))
     made = Call(f, args, keywords, places)
     root, leaves = scalar(made.y), made.leaves
     entries = []
@@ -244,7 +254,12 @@ class NotFinite(NamedTuple):
     """The place where a value or a gradient first is inf or nan; prints as a sentence.
 
     `first_nonfinite` finds it. `node` is the node whose value it is, or the gate that sent the
-    gradient; `what` is "value" or "gradient".
+    gradient; `what` is "value" or "gradient", `number` the inf or nan, `why` how it came about.
+
+    >>> from microgrid import Value, first_nonfinite
+    >>> found = first_nonfinite(Value(1e200, "x") * 1e200)
+    >>> found, found.what, found.number
+    (<the value of mul(x = 1e+200, 1e+200) is inf>, 'value', inf)
     """
 
     node: Value  # whose value it is, or the gate that sent the gradient
@@ -264,24 +279,36 @@ class NotFinite(NamedTuple):
         return f"<{self}>"
 
 
-def first_nonfinite(root: Value) -> NotFinite | None:
+def first_nonfinite(root: Any, *args: Any, **keywords: Any) -> NotFinite | None:
     """The first node whose value is inf or nan, else the first gate that sends such a gradient.
 
     The order is that of the computation: values from the leaves to the root, then gradients from
-    the root to the leaves. None if all are finite.
+    the root to the leaves. None if all are finite. `root` is a Value, an array or another structure
+    of Values, or a function or program with its arguments, which is called with them.
 
     >>> x = Value(0.0, "x")
     >>> print(first_nonfinite(x.sqrt() * 2))
     sqrt(x = 0.0) sends back the gradient inf: upstream 2 × local inf, to x = 0.0
+    >>> print(first_nonfinite(lambda x, y: (x * y).sqrt(), 0.0, 3.0))
+    sqrt(mul(…) = 0.0) sends back the gradient inf: upstream 1 × local inf, to mul(…) = 0.0
     """
-    order = topological(root)
-    for v in order:
+    called = callable(root) and (args or keywords or not branch(root))
+    made = Call(root, args, keywords, tuple(range(len(args)))).y if called else root
+    outputs = [v for v in tree_leaves(made) if isinstance(v, Value)]
+    if not outputs and not called:
+        raise no_node(root)
+    for v in order_of(outputs):
         if not finite(v.data):
             return NotFinite(v, "value", v.data)
-    found: list[NotFinite] = []
+    return next(filter(None, map(nonfinite_gradient, outputs)), None)
+
+
+def nonfinite_gradient(root: Value) -> NotFinite | None:
+    """The first gate that sends back a gradient that is inf or nan."""
+    order, found = topological(root), list[NotFinite]()
 
     def sent(v: Value, parent: Value, local: Any, upstream: Any, share: Any, total: Any) -> None:
-        if not (found or finite(total)):
+        if not (found or finite(total) or isinstance(parent, Constant)):
             factors = f"upstream {short(upstream)} × local {short(local)}"
             added = ", added to what came before" if finite(share) else ""
             found.append(

@@ -29,6 +29,14 @@ class Diagnosis:
 
     It is likely, not certain: the engine of the museum gave the same wrong numbers, and agreed on
     most of the programs that tell mistakes apart. `mistake.hint` says what to change.
+
+    >>> from microgrid.check import check, museum
+    >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+    >>> diagnosis = report.findings[0].diagnosis
+    >>> diagnosis, diagnosis.engine
+    (<Diagnosis 'overwrites'>, <class 'microgrid.check.museum.mistakes.overwrites...'>)
+    >>> print(diagnosis.mistake.hint)
+    Every use of a node sends a share: use `+=` where you wrote `=`.
     """
 
     mistake: Mistake
@@ -37,7 +45,7 @@ class Diagnosis:
     def __repr__(self) -> str:
         return f"<Diagnosis {self.mistake.name!r}>"
 
-    def explains(self, failure: Failure) -> bool:
+    def _explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
         museum = museum_outcome(self.engine, failure.example)
         return same(failure.actual, museum, failure.expected)
@@ -54,7 +62,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     ranked = [
         ((*likeness(x.engine, probes, ask), x.mistake.caught == found_by.name), x)
         for x in candidates(subject, found_by.kind)
-        if not (failure.convention and x.mistake.caught != found_by.name) and x.explains(failure)
+        if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
     ]
     if not ranked:
         return None

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid.check.findings import Finding, Result
-from microgrid.check.page import body, page
+from microgrid.check.page import body
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG
-from microgrid.views.written import Written
+from microgrid.views.written import Written, whole_page
 
 MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", CONVENTION: "~", "follows": "↳", "waits": "↳",
          "absent": "·", "not run": "?"}  # fmt: skip
@@ -32,6 +32,8 @@ class Report(Written):
     (False, 'fails: 1 wrong, 0 fragile, 0 convention')
     >>> print(report.findings[0].hint)
     Every use of a node sends a share: use `+=` where you wrote `=`.
+    >>> report.count("wrong"), report.complete, report.lacking, report.exit_code
+    (1, True, [], 1)
     """
 
     target: str
@@ -93,12 +95,12 @@ class Report(Written):
 
     def _repr_html_(self) -> str:
         options = [f"{name} {value}" for name, value in self.options.items()]
-        about = "; ".join([*self.heading, ", ".join(options)])
+        about = "; ".join([*self._heading, ", ".join(options)])
         return body(self.target, about, self.verdict, self.ok, self.findings, self.results,
                     self.remarks)  # fmt: skip
 
     @property
-    def heading(self) -> list[str]:
+    def _heading(self) -> list[str]:
         """What was checked, and how its programs begin."""
         cls, module = self.about["class"], self.about["module"]
         begin = f"programs begin with: from {module} import *"
@@ -116,7 +118,7 @@ class Report(Written):
 
     def lines(self) -> Iterator[str]:
         """The report as lines of text: each property with a mark, then each finding."""
-        yield f"{self.target}: {'; '.join(self.heading)}"
+        yield f"{self.target}: {'; '.join(self._heading)}"
         wide = max(len(r.prop.name) for r in self.results)
         for result in self.results:
             detail = f"  [{result.detail}]" if result.detail else ""
@@ -133,14 +135,27 @@ class Report(Written):
 
     def html(self) -> str:
         """One page that loads nothing else, with the graph of each counterexample."""
-        return page(self.target, self._repr_html_())
+        return whole_page(f"microgrid check {self.target}", "body{margin:0}", self._repr_html_())
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""
         return str(getattr(self, format)()) + "\n"
 
     def json(self) -> str:
-        """Everything, as JSON."""
+        """Everything, as JSON.
+
+        Its keys: target, ok, verdict, the options of the check, results (of each property: what it
+        says, its state, and the operations of which it held), findings (kind, property, operations,
+        mistake, sentence, hint, program, what was compared), not_offered, not_checked, required,
+        lacking.
+
+        >>> import json
+        >>> from microgrid.check import check, museum
+        >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
+        >>> found = json.loads(report.json())["findings"][0]
+        >>> found["mistake"], found["operations"], found["compared"]
+        ('overwrites', ['add'], [{'look': 'a.grad', 'actual': '1', 'expected': '2'}])
+        """
         return json.dumps(
             {
                 "target": self.target, "ok": self.ok, "verdict": self.verdict, **self.options,

@@ -66,6 +66,10 @@ def numbers(low: float = -3, high: float = 3) -> st.SearchStrategy[float]:
     A multiple of 1/100 lies at a kink, or too far from it for a finite difference to straddle it.
     The numbers shrink to 2 rather than 0 or 1, where too many wrong formulas agree with the right
     one.
+
+    >>> from hypothesis import find
+    >>> find(numbers(), lambda x: x * x > 1)
+    2
     """
     first, last = math.ceil(round(low * 100, 6)), math.floor(round(high * 100, 6))
     parts = st.integers(first, last).map(lambda n: n / 100)
@@ -84,6 +88,11 @@ class Program:
     f = a * b + a
     >>> program.numbers(), program.gradients()
     ([3, 2, 6, 9], [3, 3])
+    >>> program.edges(), program.sum_over_paths(0)
+    ([(0, 2, 2), (1, 2, 3), (2, 3, 1), (0, 3, 1)], 3)
+    >>> leaves, root = program.build(float)  # a Value of any engine
+    >>> root, program.nodes(float)
+    (9.0, [3.0, 2.0, 6.0, 9.0])
     """
 
     leaves: tuple[Any, ...]
@@ -148,6 +157,11 @@ def programs(
 
     `numbers` draws the leaves, `names` are the operations, of add, sub, mul and div. With
     fractions, the default, `program.gradients()` are exact.
+
+    >>> from hypothesis import find
+    >>> found = find(programs(small_integers), lambda program: 6 in program.gradients())
+    >>> 6 in found.gradients(), str(found).startswith("a = Value(")
+    (True, True)
     """
     leaves = draw(st.lists(numbers, min_size=1, max_size=4))
     xs, steps = list(leaves), []
@@ -167,6 +181,15 @@ def affine_problems(draw: Any, numbers: Any = integer_floats, smallest: int = 1)
     """X (N, D), W (D, M), b (M,), dY (N, M), each size drawn from `smallest` to 4, dY not all ones.
 
     Square shapes, N = 1, a symmetric W and dY = 1 each hide a wrong formula; here they are rare.
+
+    >>> from hypothesis import given
+    >>> from microgrid import formulas
+    >>> @given(affine_problems())
+    ... def test_shapes_are_those_of_the_operands(problem):
+    ...     X, W, b, dY = problem
+    ...     dX, dW, db = formulas.affine_backward(X, W, b, dY)
+    ...     assert (dX.shape, dW.shape, db.shape) == (X.shape, W.shape, b.shape)
+    >>> test_shapes_are_those_of_the_operands()
     """
     N, D, M = (draw(st.integers(smallest, 4)) for _ in range(3))
 

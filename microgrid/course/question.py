@@ -26,12 +26,17 @@ class ExerciseError(MicrogridError, LookupError):
     >>> exercise(11)
     Traceback (most recent call last):
         ...
-    microgrid.course.question.ExerciseError: the course has the notebooks 1 to 10, not 11
+    microgrid.course.question.ExerciseError: the course has the notebooks 1 to 10 and '5b', not 11
     """
 
 
 class Mistake(NamedTuple):
-    """A wrong answer that many give, and a hint that does not tell the right one."""
+    """A wrong answer that many give, and a hint that does not tell the right one.
+
+    >>> seven = Exercise("3 + 4?", 7, [Mistake(12, "Add, do not multiply.")])
+    >>> seven.mistakes[0].answer, seven.mistakes[0].hint
+    (12, 'Add, do not multiply.')
+    """
 
     answer: Any
     hint: str
@@ -56,7 +61,11 @@ def listed(mistakes: Mistakes) -> list[Mistake]:
 
 
 class Markdown(str):
-    """A text that a notebook shows as Markdown, with its formulas."""
+    """A text that a notebook shows as Markdown, with its formulas.
+
+    >>> Exercise("3 + 4?", 7, why="$3 + 4 = 7$.").solution()
+    '**7** $3 + 4 = 7$.'
+    """
 
     __slots__ = ()
 
@@ -66,7 +75,12 @@ class Markdown(str):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on an answer: true if the answer is right; prints as a few lines."""
+    """The verdict on an answer: true if the answer is right; prints as a few lines.
+
+    >>> verdict = Exercise("3 + 4?", 7).check(8)
+    >>> verdict.ok, verdict.lines
+    (False, ('✗ 8 is not it.',))
+    """
 
     ok: bool
     lines: tuple[str, ...]
@@ -124,21 +138,21 @@ class Exercise:
         if self.judge is not None:
             return self.judge(answer)
         try:
-            return self.compared(self.probe(answer))
+            return self._compared(self.probe(answer))
         except Exception as error:  # a student's function or number may raise anything
             return Verdict(False, (f"✗ {raised(error)}",))
 
-    def compared(self, given: Any) -> Verdict:
+    def _compared(self, given: Any) -> Verdict:
         """The verdict on an answer after `probe`."""
         right = self.probe(self.right)
         mistakes = [Mistake(self.probe(m.answer), m.hint) for m in listed(self.mistakes)]
         if isinstance(right, Mapping):
-            return self.entries(given, right, mistakes)
+            return self._entries(given, right, mistakes)
         if agree(given, right, self.decimals):
-            return self.praise()
-        return Verdict(False, (self.complaint("", given, right, mistakes),))
+            return self._praise()
+        return Verdict(False, (self._complaint("", given, right, mistakes),))
 
-    def praise(self) -> Verdict:
+    def _praise(self) -> Verdict:
         """The verdict on a right answer."""
         return Verdict(True, (f"✓ right. {self.why}".strip(),))
 
@@ -147,7 +161,9 @@ class Exercise:
         shown = "" if callable(self.right) else f"**{text(self.right)}** "
         return Markdown(f"{shown}{self.why}".strip())
 
-    def entries(self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]) -> Verdict:
+    def _entries(
+        self, given: Any, right: Mapping[Any, Any], mistakes: Sequence[Mistake]
+    ) -> Verdict:
         """The verdict on a dict of answers: a line for each entry."""
         if not isinstance(given, Mapping):
             return Verdict(False, (f"✗ the answer is a dict with the keys {text(list(right))}",))
@@ -168,11 +184,11 @@ class Exercise:
         lines = {key: f"✓ {key}: right" for key in right}
         for key, x in wrong.items():
             here = [Mistake(m.answer[key], m.hint) for m in mistakes if key in m.answer]
-            lines[key] = self.complaint(f"{key}: ", x, right[key], here)
+            lines[key] = self._complaint(f"{key}: ", x, right[key], here)
         good = not (wrong or unknown)
         return Verdict(good, (*lines.values(), *unknown, *[self.why] * bool(good and self.why)))
 
-    def complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
+    def _complaint(self, name: str, given: Any, right: Any, mistakes: Sequence[Mistake]) -> str:
         """What is wrong with an answer: a mistake, a missing or unclear number, a wrong kind."""
         judged = callable(self.right)  # whatever a function returns is an answer
         for mistake in mistakes:

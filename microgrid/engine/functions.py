@@ -13,7 +13,7 @@ from microgrid.engine import ops
 from microgrid.engine.documentation import document, method
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
-from microgrid.engine.hints import hinted
+from microgrid.engine.hints import foreign, hinted
 from microgrid.engine.op import Op
 from microgrid.engine.ops import row_target, stop_gradient_max
 from microgrid.engine.renamed import renamed
@@ -101,7 +101,8 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Any:
     The target is the number of the right class, counted from 0, or a row t, with a probability for
     each of two classes or more: none is below 0 and their sum is 1, up to the rounding of float32.
     TargetError for others, like a row of class numbers: the formula would be smallest where the
-    softmax is not t, or nowhere. See also `nn.cross_entropy`, the mean over the rows of a matrix.
+    softmax is not t, or nowhere; ShapeError for a row t beside one logit. See also
+    `nn.cross_entropy`, the mean over the rows of a matrix.
 
     >>> import microgrid as mg
     >>> round(mg.cross_entropy([2.0, 0.0], 0), 4)
@@ -212,7 +213,8 @@ def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     """The values of a list or a vector; ShapeError for a matrix, whose rows would be added up."""
     values = tuple(refuse_foreign(xs, f"{name} takes real numbers"))
     if any(getattr(x, "shape", ()) for x in values):
-        raise ShapeError(f"{name} takes one row of values: use A.ravel(), or one row at a time")
+        told = foreign(f"{name}()", "axis") or "use A.ravel(), or one row at a time"
+        raise ShapeError(f"{name} takes one row of values: {told}")
     return values
 
 

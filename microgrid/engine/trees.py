@@ -114,6 +114,23 @@ def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> li
     return [leaf for x in whole.parts for leaf in tree_leaves(x, of_parameter)]
 
 
+def ordered_leaves(
+    form: Any, xs: Any, of_parameter: Callable[[Any], Any] | None = None
+) -> list[Any]:
+    """The leaves of a structure in the order of its `outline`, whose dicts may have other orders.
+
+    >>> ordered_leaves({"w": None, "b": [None, None]}, {"b": (2.0, 3.0), "w": 1.0})
+    [1.0, 2.0, 3.0]
+    """
+    if isinstance(form, dict):
+        pairs = [(part, xs[key]) for key, part in form.items()]
+    elif isinstance(xs, list | tuple):
+        pairs = list(zip(form, xs))
+    else:
+        return tree_leaves(xs, of_parameter)
+    return [x for part, y in pairs for x in ordered_leaves(part, y, of_parameter)]
+
+
 def entry(x: Any) -> Any:
     """A leaf as it is; the object in an array without axes."""
     if type(x) is float or isinstance(x, Value):
@@ -135,19 +152,6 @@ def outline(xs: Any) -> Any:
     if whole.flat and not whole.is_model:
         return array([None] * len(whole.parts), xs.shape).tolist()
     return [outline(x) for x in whole.parts]
-
-
-def in_order(form: Any, xs: Any) -> Any:
-    """The parts of xs, which has this outline: those of dicts in the order of the outline's keys.
-
-    >>> in_order(outline({"w": 0.0, "b": [0.0]}), {"b": [2.0], "w": 1.0})
-    [1.0, [2.0]]
-    """
-    if isinstance(form, dict):
-        return [in_order(part, xs[key]) for key, part in form.items()]
-    if isinstance(xs, list | tuple):
-        return [in_order(part, x) for part, x in zip(form, xs)]
-    return xs
 
 
 def shape_of(xs: Any) -> str:

@@ -117,7 +117,17 @@ def claimed(claim: Claim, letter: str) -> Formula:
 
 
 class Counterexample(NamedTuple):
-    """The smallest numbers at which a formula is wrong; `got` is None where it has no value."""
+    """The smallest numbers at which a formula is wrong; `got` is None where it has no value.
+
+    `sizes` are those of the layer, such as N, D and M; `numbers` are its matrices, and `right` is
+    the gradient, or its shape where `got` is None.
+
+    >>> from microgrid import derive
+    >>> for found in derive.affine(dW="dY.T @ X").counterexamples:
+    ...     print(found.sizes, found.right, found.got)
+    (1, 1, 2) [1, 2] None
+    (1, 2, 2) [[0, 0], [1, 0]] [[0, 1], [0, 0]]
+    """
 
     sizes: tuple[int, ...]
     numbers: dict[str, list[Any]]

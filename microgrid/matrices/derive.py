@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from microgrid.engine.hints import hinted
 from microgrid.engine.lazy import public
 from microgrid.matrices import arrays
 from microgrid.matrices.arrays import Array, entrywise
@@ -50,21 +51,21 @@ def derive_letter(d: Derivation, spec: Letter, indices: str, sizes: str) -> bool
     dL = entrywise(lambda entry: partial("L", entry), names)
     products = paths(weighted(Y, dY), A)
     vector = Side(bmatrix(dL.ravel()), gradient.ravel())
-    d.step(
+    d._add(
         f"With respect to {letter}: the layer as a function of a vector",
         f"Flatten row by row and hold everything else constant: $y\\colon "
         f"\\mathbb{{R}}^{{{A.size}}} \\to \\mathbb{{R}}^{{{Y.size}}}$ maps ${x}$ to the entries of "
         "$\\mathbf{Y}$.",
         (flat, layer.side(Y)),
     )
-    d.step(
+    d._add(
         f"With respect to {letter}: the Jacobian",
         "One row per output, one column per input. Each entry is the sum, over the paths from the "
         "input to the output in the graph, of the product of the local gradients; 0 where there is "
         "no path.",
         (Side(f"J_y({x})", jacobian), Side(quotients, jacobian), layer.side(local)),
     )
-    d.step(
+    d._add(
         f"With respect to {letter}: the chain rule",
         f"$L = h(y({x}))$, so $J_L({x}) = J_h(y({x})) \\cdot J_y({x})$: a row vector, "
         "whose entries are the upstream gradients, times the Jacobian.",
@@ -94,7 +95,7 @@ def rearranged(d: Derivation, spec: Letter, *entries: Side) -> None:
             example, d.counterexamples = in_latex(claim.latex, found[-1]), found
             d.steps.append(Step(title, words, ((start, *entries, formula),), note, example))
             return
-    d.step(title, words, (start, *entries, product, formula))
+    d._add(title, words, (start, *entries, product, formula))
 
 
 def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
@@ -119,7 +120,7 @@ def one_element(d: Derivation, spec: Letter, indices: str, sizes: str) -> None:
     def summed(latex: str, partials: Array) -> Side:
         return Side(latex, np.tensordot(layer.dY, partials.reshape(shape), 2))
 
-    d.step(
+    d._add(
         f"With respect to {letter}: one element",
         f"Of the double sum over all influence paths ${entry} \\to {y} \\to L$ only the terms with "
         f"${survivor} = {own}$ survive.",
@@ -147,6 +148,7 @@ def matmul_of(M: int, N: int, K: int) -> Layer:
     return Layer(matmul_of, sizes, lambda W, X: W @ X, (M, K), W=(M, N), X=(N, K))
 
 
+@hinted
 def affine(
     N: int = 2, D: int = 2, M: int = 3, *,
     dX: Claim | None = None, dW: Claim | None = None, db: Claim | None = None,
@@ -189,6 +191,7 @@ def affine(
     return d
 
 
+@hinted
 def matmul(
     M: int = 2, N: int = 2, K: int = 3, *, dX: Claim | None = None, dW: Claim | None = None
 ) -> Derivation:
@@ -223,7 +226,7 @@ def define(d: Derivation, title: str, words: str, formula: Side) -> None:
     layer, Y = d.layer, d.layer.Y
     inputs = [(Side(bold(letter), A), layer.side(A)) for letter, A in layer.inputs.items()]
     names = Side(bmatrix(layer.names_of(Y)), Y)
-    d.step(title, words, *inputs, (Side(bold("Y"), Y), formula, names, layer.side(Y)))
+    d._add(title, words, *inputs, (Side(bold("Y"), Y), formula, names, layer.side(Y)))
 
 
 def outer_products(d: Derivation) -> None:
@@ -233,7 +236,7 @@ def outer_products(d: Derivation) -> None:
     samples = [layer.side(x[:, None], g[None]) for x, g in zip(X, dY, strict=True)]
     outer = r"\sum_{n=1}^{N} \mathbf{x}_n^T \, " + partial("L", r"\mathbf{y}_n")
     written_out = " + ".join([sample.latex for sample in samples])
-    d.step(
+    d._add(
         "One sample, and the sum over the batch",
         "Of one sample, the gradient of the weights is the outer product of its input and its "
         "upstream; of a batch it is the sum of these.",
@@ -255,7 +258,7 @@ def appended_one(d: Derivation) -> None:
     with_ones = bmatrix([[bold("X"), bold("1")]])
     dW, db = layer.gradients["W"], layer.gradients["b"]
     stacked = Side(bmatrix([[dW.latex], [db.latex]]), np.vstack([dW.entries, db.entries]))
-    d.step(
+    d._add(
         "The bias by an appended 1",
         "With a column of ones beside the inputs the bias is one more row of weights, and its "
         "gradient is the last row of theirs: the same as above.",
@@ -276,7 +279,7 @@ def appended_one(d: Derivation) -> None:
 def summary(d: Derivation, letters: Sequence[Letter]) -> None:
     """All formulas, each beside what the graph gives."""
     read = {spec.letter: read_formula(" @ ".join(spec.factors)) for spec in letters}
-    d.step(
+    d._add(
         "The formulas",
         "To remember them: swap the operand with its gradient, transpose the other, keep it on its "
         "side. The gradient of the input is passed on to the layer before; the others update this "

@@ -20,6 +20,9 @@ __dir__ = public(__name__)
 def affine_forward(X: Any, W: Any, b: Any) -> Array:
     """Y = XW + b, with b added to every row: (N, D)·(D, M) + (M,) → (N, M).
 
+    ShapeError where the shapes do not fit; so do the functions below. See also `affine_backward`,
+    and `microgrid.affine`, which makes this of Values.
+
     >>> affine_forward([[1, 2]], [[3, 4, 5], [6, 7, 8]], [0, 0, 1]).tolist()
     [[15, 18, 22]]
     """
@@ -31,6 +34,8 @@ def affine_forward(X: Any, W: Any, b: Any) -> Array:
 
 def affine_backward(X: Any, W: Any, b: Any, dY: Any) -> tuple[Array, Array, Array]:
     """dX = dY Wᵀ (N, D), dW = Xᵀ dY (D, M) and db = 1ᵀ dY in the shape of b.
+
+    X is (N, D), W (D, M) and dY (N, M); ShapeError for others. `derive.affine` shows why.
 
     >>> dX, dW, db = affine_backward([[1, 2]], [[3, 4, 5], [6, 7, 8]], [0, 0, 0], [[1, 10, 100]])
     >>> dX.tolist(), dW.tolist(), db.tolist()
@@ -46,7 +51,8 @@ def affine_backward(X: Any, W: Any, b: Any, dY: Any) -> tuple[Array, Array, Arra
 def matmul_backward(W: Any, X: Any, dY: Any) -> tuple[Array, Array]:
     """For Y = WX: dW = dY Xᵀ (M, N) and dX = Wᵀ dY (N, K).
 
-    To remember it: swap the operand with its gradient, transpose the other, keep it on its side.
+    W is (M, K), X (K, N) and dY (M, N); ShapeError for others. `derive.matmul` shows why. To
+    remember it: swap the operand with its gradient, transpose the other, keep it on its side.
 
     >>> dW, dX = matmul_backward([[1, 2]], [[3], [4]], [[10]])
     >>> dW.tolist(), dX.tolist()
@@ -64,6 +70,9 @@ def matmul_backward(W: Any, X: Any, dY: Any) -> tuple[Array, Array]:
 
 def append_ones(X: Any) -> Array:
     """X with a column of ones: [X 1]·[W; b] = XW + b, so db is the last row of d[W; b].
+
+    (N, D) → (N, D + 1); ShapeError for what is no matrix. From the lecture notes on the affine
+    layer; as a graph it is `examples.appended_one_circuit`.
 
     >>> append_ones([[1, 2], [3, 4]]).tolist()
     [[1, 2, 1], [3, 4, 1]]

@@ -70,7 +70,8 @@ def batches(
 
     For a loop of your own; `fit` draws the same ones from the same generator. A seed is the same
     order each time, None another one each time; size None is all of them as they stand. Integers
-    stay integers. ShapeError or NumberError for data that do not fit, as in `fit`.
+    stay integers. ShapeError or NumberError for data that do not fit, as in `fit`; ParameterError
+    for a size below 1.
 
     >>> from microgrid import nn
     >>> for X, y in nn.batches([[0.0], [1.0], [2.0]], [0, 1, 1], size=2, seed=0):

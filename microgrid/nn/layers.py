@@ -50,7 +50,16 @@ class Affine(Module):
 
 
 class Activation(Module):
-    """A function of one number, applied to each entry."""
+    """A function of one number, applied to each entry: the base of the layers without parameters.
+
+    A subclass names its function; a layer without a class of its own is the function itself.
+
+    >>> from microgrid import square
+    >>> class Square(Activation):
+    ...     function = square
+    >>> Square()([-1.0, 3.0]).tolist(), Sequential(Affine(2, 3), square)
+    ([1.0, 9.0], Sequential(Affine(2, 3), square))
+    """
 
     function: ClassVar[Callable[..., Any]]
 
@@ -69,13 +78,21 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """tanh x of each entry."""
+    """tanh x of each entry.
+
+    >>> Tanh()([[0.0, 20.0]]).tolist()
+    [[0.0, 1.0]]
+    """
 
     function = ops.tanh
 
 
 class ReLU(Activation):
-    """max(0, x) of each entry."""
+    """max(0, x) of each entry.
+
+    >>> ReLU()([-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
 
     function = ops.relu
 
@@ -101,7 +118,11 @@ class LeakyReLU(Activation):
 
 
 class Softmax(Module):
-    """exp x / Σ exp x of a row of numbers, or of each row of an array."""
+    """exp x / Σ exp x of a row of numbers, or of each row of an array; ShapeError for one number.
+
+    >>> Softmax()([[0.0, 0.0], [1000.0, 0.0]]).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
 
     def __call__(self, X: Any) -> Array:
         X = as_array(X)
@@ -136,12 +157,12 @@ class Sequential(Module):
 
     def __call__(self, X: Any) -> Any:
         for i, layer in enumerate(self.layers):
-            with scope(f"layer{i} {self.name_of(layer)}"):
+            with scope(f"layer{i} {self._name_of(layer)}"):
                 X = layer(X)
         return X
 
     @staticmethod
-    def name_of(layer: Any) -> str:
+    def _name_of(layer: Any) -> str:
         """The name of a layer in pictures."""
         if isinstance(layer, Module):
             return type(layer).__name__
@@ -158,7 +179,7 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __repr__(self) -> str:
-        parts = [repr(x) if isinstance(x, Module) else self.name_of(x) for x in self]
+        parts = [repr(x) if isinstance(x, Module) else self._name_of(x) for x in self]
         return f"Sequential({', '.join(parts)})"
 
 

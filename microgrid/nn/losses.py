@@ -23,7 +23,7 @@ from microgrid.program.structure import matrix_of
 
 
 def squared_error(prediction: Any, target: Any) -> Any:
-    """(y − t)², the mean over all entries.
+    """(y − t)², the mean over all entries; ShapeError unless there is a target for each.
 
     >>> squared_error([3.0, 5.0], [1.0, 5.0])
     2.0
@@ -32,7 +32,10 @@ def squared_error(prediction: Any, target: Any) -> Any:
 
 
 def hinge(score: Any, target: Any) -> Any:
-    """max(0, 1 − t s) for classes t = ±1, the mean over all entries; TargetError for others.
+    """max(0, 1 − t s) for classes t = ±1, the mean over all entries.
+
+    TargetError for other classes, ShapeError unless there is one for each score. The slope at the
+    kink, where t s = 1, is that of `relu` at 0: none. Cortes and Vapnik, Support-Vector Networks.
 
     >>> hinge([2.0, 0.5], [1, 1])
     0.25
@@ -43,8 +46,8 @@ def hinge(score: Any, target: Any) -> Any:
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
     """−t log σ(s) − (1 − t) log(1 − σ(s)) from the logit s, for t from 0 to 1; the mean.
 
-    TargetError for other t. log σ(s) is computed as −softplus(−s), which loses no digit where σ(s)
-    is near 0 or 1.
+    TargetError for other t, ShapeError unless there is one for each logit. log σ(s) is computed as
+    −softplus(−s), which loses no digit where σ(s) is near 0 or 1.
 
     >>> binary_cross_entropy(-800.0, 1), binary_cross_entropy(40.0, 1)
     (800.0, 4.248354255291589e-18)
@@ -63,7 +66,8 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     The target of a row is the number of its class, counted from 0 (a whole number of any kind, so
     1.0 and True are class 1), or a row of probabilities t, none below 0, with the sum 1 up to the
     rounding of float32. A recorded program takes rows only (see `one_hot`), since a program cannot
-    choose a logit by its class number. TargetError for others.
+    choose a logit by its class number. TargetError for others, ShapeError where the rows are not as
+    many as the targets. See also `microgrid.cross_entropy`, for one row.
 
     >>> cross_entropy([0.0, 1000.0], 1), cross_entropy([[0.0, 1000.0]], [[1.0, 0.0]])
     (0.0, 1000.0)
@@ -84,7 +88,8 @@ def cross_entropy(logits: Any, target: Any) -> Any:
 def one_hot(labels: Any, classes: int) -> Array:
     """A row for each class number, with a 1 in its place: labels of shape (…) → (…, classes).
 
-    TargetError unless the labels are whole numbers, of any kind, from 0 to classes − 1.
+    TargetError unless the labels are whole numbers, of any kind, from 0 to classes − 1;
+    ParameterError unless `classes` is a whole number from 1 on.
 
     >>> one_hot([2, 0], 3).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]

@@ -24,7 +24,7 @@ class Neuron(Module):
     """relu(b + Σ w x), or without `nonlin` the sum alone; weights are uniform from −1 to 1.
 
     Neurons of the same seed are equal, and stay equal in training: give all of them one generator,
-    or no seed.
+    or no seed. ShapeError for another number of inputs than `nin`.
 
     >>> neuron = Neuron(2, nonlin=False, seed=0)
     >>> neuron.set_parameters([2.0, 3.0, 1.0])  # w_0, w_1, b
@@ -50,6 +50,8 @@ class Neuron(Module):
 class Layer(Module):
     """Neurons side by side: returns a list of their outputs, also of a single one.
 
+    ParameterError for no neurons, ShapeError for another number of inputs than `nin`.
+
     >>> Layer(2, 1, seed=0), len(Layer(2, 3)([1.0, 2.0]))
     (Layer of [ReLUNeuron(2)], 3)
     """
@@ -69,7 +71,9 @@ class Layer(Module):
 class MLP(Module):
     """Layers behind each other, all but the last with relu.
 
-    It returns a list of outputs; made for one output, it returns that Value.
+    It returns a list of outputs; made for one output, it returns that Value. ParameterError for
+    sizes that cannot be, ShapeError for other inputs than one sample of `nin` numbers. `Affine` and
+    `Sequential` are faster, take whole batches, and have other first weights and activations.
 
     >>> model = MLP(2, [4, 1], seed=1)
     >>> model

@@ -14,6 +14,7 @@ import numpy as np
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.hints import Hinted
+from microgrid.engine.trees import branch
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
@@ -86,7 +87,7 @@ class Module(Hinted, Saved):
         """
         if "_given" in vars(self):
             return self._given[0].with_parameters(parameters)
-        pairs = self.pairs(parameters)
+        pairs = self._pairs(parameters)
         exchange, given = dict(pairs), [x for _, x in pairs]
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
         if any(isinstance(x, Value) and x.op for x in given):  # elsewhere results are no parameters
@@ -104,10 +105,10 @@ class Module(Hinted, Saved):
         >>> model.w[0, 0].data, model.b[0].data
         (2.0, 1.0)
         """
-        for p, x in self.pairs(map(real, numbers)):
+        for p, x in self._pairs(map(real, numbers)):
             p.data = x
 
-    def pairs(self, new: Iterable[Any]) -> list[tuple[Value, Any]]:
+    def _pairs(self, new: Iterable[Any]) -> list[tuple[Value, Any]]:
         """Each parameter with its replacement; ShapeError unless there is one for each."""
         mine, new = self.parameters(), list(new)
         if len(mine) != len(new):
@@ -115,12 +116,36 @@ class Module(Hinted, Saved):
         return list(zip(mine, new))
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to zero, before the next backward pass adds to it."""
+        """Set the gradient of every parameter to zero, before the next backward pass adds to it.
+
+        >>> from microgrid import nn
+        >>> model = nn.Affine(1, 1, init="zeros")
+        >>> model([3.0])[0].backward()
+        >>> [p.grad for p in model.parameters()]
+        [3.0, 1.0]
+        >>> model.zero_grad()
+        >>> [p.grad for p in model.parameters()]
+        [0.0, 0.0]
+        """
         for p in self.parameters():
             p._grad = None
 
     def name_parameters(self) -> None:
-        """Label every parameter with its name in this model, for pictures."""
+        """Label every parameter with its name in this model, for pictures.
+
+        `Sequential` and `MLP` do so when they are made; call it in the `__init__` of your own.
+
+        >>> from microgrid import nn
+        >>> class Twice(nn.Module):
+        ...     def __init__(self):
+        ...         self.layer = nn.Affine(1, 1)
+        >>> model = Twice()
+        >>> model.parameters()[0].label
+        'w_{11}'
+        >>> model.name_parameters()
+        >>> model.parameters()[0].label
+        'layer.w_{11}'
+        """
         for name, p in self.named_parameters().items():
             p.label = name
 
@@ -211,10 +236,8 @@ def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = 
     copied: Any = x
     if is_group(x) and isinstance(x, np.ndarray):
         copied = np.frompyfunc(new, 1, 1)(x, np.empty(x.shape, dtype=object))
-    elif isinstance(x, list | tuple):
-        copied = getattr(x, "_make", type(x))([replaced(y, new, made) for y in x])
-    elif isinstance(x, dict):
-        copied = {key: replaced(y, new, made) for key, y in x.items()}
+    elif isinstance(x, list | tuple | dict) and (whole := branch(x)):
+        copied = whole.build([replaced(y, new, made) for y in whole.parts])
     elif isinstance(x, Module):
         copied = copy.copy(x)
         vars(copied).update({k: replaced(y, new, made) for k, y in vars(x).items()})

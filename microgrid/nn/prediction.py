@@ -16,7 +16,7 @@ def predict(model: Any, X: Any) -> NDArray[np.float64]:
     """The outputs of the model for each row of X, as floats: a column for each output.
 
     A model that returns one Value gives one number for each row. The model is recorded on the first
-    row and replayed on all: BranchError if it decides by a number.
+    row and replayed on all: BranchError if it decides by a number. ShapeError for what are no rows.
 
     >>> from microgrid import nn
     >>> predict(nn.Affine(2, 3, init="zeros"), np.ones((5, 2))).shape

@@ -37,13 +37,26 @@ class Saved:
 
         The old file stays as it is until the new one is complete, whatever happens. ParameterError
         for another suffix, and where a number is not finite.
+
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from microgrid import nn
+        >>> one, other = nn.Affine(2, 3), nn.Affine(2, 3)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = one.save(Path(folder) / "model.json")
+        ...     other.load(path)
+        >>> (other.state()["w"] == one.state()["w"]).all()
+        np.True_
         """
         state = {name: finite(name, numbers) for name, numbers in self.state().items()}
         writers = {kind: partial(write, state) for kind, (write, _) in FORMATS.items()}
         return save_by_suffix(path, writers, error=ParameterError, new_folder=False)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read the state that `save` wrote; ParameterError if it belongs to something else."""
+        """Read the state that `save` wrote; ParameterError if it belongs to something else.
+
+        OSError where the file cannot be read; then, as after every error, no number changes.
+        """
         _, read = FORMATS[suffix_of(path, FORMATS, ParameterError)]
         name, data = Path(path).name, Path(path).read_bytes()
         try:

@@ -23,9 +23,19 @@ class History(Hinted, Table):
     >>> history = optim.fit(lambda w: w * w, 1.0, optimizer=optim.SGD(lr=0.25), epochs=3)
     >>> history, history["loss"], list(history.keys())
     (<3 epochs, 3 steps, loss 1 → 0.0625>, [1.0, 0.25, 0.0625], ['loss'])
+    >>> history.steps, history.best, history.parameters, history.plot()
+    ([1.0, 0.25, 0.0625], 2, 0.125, <Plot of ...>)
+    >>> print(history.markdown())
+    3 epochs, 3 steps, loss 1 → 0.0625
+    <BLANKLINE>
+    | epoch | loss |
+    | --- | ---: |
+    | 1 | 1 |
+    | 2 | 0.25 |
+    | 3 | 0.0625 |
     """
 
-    left = 1
+    _left = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -60,14 +70,14 @@ class History(Hinted, Table):
     __repr__ = __str__
 
     @property
-    def head(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _head(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("epoch", *self.names)
 
     @property
-    def start(self) -> str:  # type: ignore[override]
+    def _start(self) -> str:  # type: ignore[override]
         return str(self)[1:-1]
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         """The first, the last and some epochs in between."""
         last = len(self) - 1
         chosen = sorted({round(i * last / 5) for i in range(6)}) if self.epochs else []
@@ -77,7 +87,7 @@ class History(Hinted, Table):
         return [(i, *epoch.values()) for i, epoch in enumerate(self.epochs, 1)]
 
     def plot(self) -> Any:
-        """The curves of the losses and of the metrics."""
+        """The curves of the losses and of the metrics: see `plots.loss_curve`."""
         from microgrid.plots import loss_curve
 
         return loss_curve(self)

@@ -14,7 +14,7 @@ from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.hints import Hinted, hinted
 from microgrid.engine.settings import number
-from microgrid.engine.trees import in_order, outline, shape_of, tree_leaves
+from microgrid.engine.trees import ordered_leaves, outline, shape_of, tree_leaves
 from microgrid.engine.value import Value, peek, peek_grad
 from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
@@ -37,6 +37,20 @@ class Optimizer(Hinted, Saved, ABC):
     length. `weight_decay` λ adds λ w to the gradient, as the penalty λ/2 Σ w² would. Both work as
     in PyTorch, and in the same order; but a parameter that holds no gradient has gradient 0.
     ParameterError for settings that no training can use.
+
+    Its settings are attributes, which may be changed between two steps; `parameters` are the
+    leaves that it moves, `steps` counts the steps done, `size` is how many parameters they moved.
+
+    >>> import numpy as np
+    >>> class SignDescent(Optimizer):
+    ...     def update_direction(self, gradient):
+    ...         return np.sign(gradient)
+    >>> w = Value(3.0)
+    >>> optimizer = SignDescent([w], lr=0.5)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> w.data, optimizer
+    (2.5, SignDescent(1 parameter, lr=0.5, step 1))
     """
 
     _kept = "state of an optimizer"
@@ -64,7 +78,12 @@ class Optimizer(Hinted, Saved, ABC):
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step; ParameterError where it is none."""
+        """The learning rate of the next step; ParameterError where it is none.
+
+        >>> from microgrid import optim
+        >>> optim.SGD(lr=optim.linear(0.5, 0.0, steps=10)).rate
+        0.5
+        """
         rate = self.lr(self.steps) if callable(self.lr) else self.lr
         return number(f"the learning rate of step {self.steps}", rate, "from 0 on")
 
@@ -87,6 +106,13 @@ class Optimizer(Hinted, Saved, ABC):
 
         ParameterError for the state of another kind, or of another number of parameters; then
         nothing changes.
+
+        >>> w = Value(3.0)
+        >>> one, other = [SGD([w], momentum=0.9) for _ in range(2)]
+        >>> one.step([2.0])
+        >>> other.load_state(one.state())
+        >>> other
+        SGD(1 parameter, lr=0.01, step 1)
         """
         kind = type(self).__name__
         same_names(state, ["steps", "size", *self.memory], f"{kind}, which remembers {{}},")
@@ -103,7 +129,7 @@ class Optimizer(Hinted, Saved, ABC):
             setattr(self, name, numbers if steps else 0.0)
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to zero."""
+        """Set the gradient of every parameter to zero, before the next backward pass adds to it."""
         for p in self.parameters:
             p._grad = None
 
@@ -131,50 +157,51 @@ class Optimizer(Hinted, Saved, ABC):
             )
         found = [p.grad for p in self.parameters] if gradient is None else self._row(gradient)
         numbers = np.array([p.data for p in self.parameters], dtype=float)
-        new = self.updated(numbers, np.array(found, dtype=float))
+        new = self._updated(numbers, np.array(found, dtype=float))
         for p, x in zip(self.parameters, new.tolist()):
             p.data = x
 
     def _row(self, gradient: Any) -> list[Any]:
         """The numbers of a gradient, in the order of the parameters."""
         given, count = outline(gradient), len(self.parameters)
-        if given == self._form:
-            found = numbers_in_order(self._form, gradient)
-        elif given == [None] * count or (given is None and count == 1):
-            found = numbers_in_order(given, gradient)
-        else:
+        same = given == self._form
+        if not (same or given == [None] * count or (given is None and count == 1)):
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
             raise ShapeError(
                 f"the gradient is {got}, for {plural(count, 'parameter')}: give it the form of the "
                 "parameters, or one row with a number for each"
             )
+        found = ordered_leaves(self._form if same else given, gradient)
         return [peek(g) if isinstance(g, Value) else real(g) for g in found]
 
-    def updated(self, numbers: Floats, gradient: Floats) -> Floats:
+    def _updated(self, numbers: Floats, gradient: Floats) -> Floats:
         """The numbers after one step, as a new array."""
         if self.steps and self.size != len(numbers):
             remembers = f"this optimizer remembers {self.size} parameters"
             raise ParameterError(f"{remembers}; make a new one for {len(numbers)}")
         rate, self.size = self.rate, len(numbers)
-        numbers, gradient = self.decayed(numbers, self.clipped(gradient), rate)
+        numbers, gradient = self._decayed(numbers, self._clipped(gradient), rate)
         new = numbers - rate * self.update_direction(gradient)
         self.steps += 1
         return new
 
-    def clipped(self, gradient: Floats) -> Floats:
+    def _clipped(self, gradient: Floats) -> Floats:
         """The gradient, scaled to the length `clip_norm` where it is longer."""
         if self.clip_norm is None:
             return gradient
         length = math.hypot(*gradient)  # a sum of squares would over- or underflow
         return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # PyTorch adds 1e-6, too
 
-    def decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
+    def _decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
         """The numbers and the gradient, one of them changed by the weight decay."""
         return numbers, gradient + self.weight_decay * numbers if self.weight_decay else gradient
 
     @abstractmethod
     def update_direction(self, gradient: Floats) -> Floats:
-        """The update, before it is multiplied by the learning rate."""
+        """The update, before it is multiplied by the learning rate: what a subclass defines.
+
+        The gradient is a row of floats, clipped and with the weight decay in it; so is the result.
+        """
 
 
 class SGD(Optimizer):
@@ -182,6 +209,7 @@ class SGD(Optimizer):
 
     With `nesterov` w ← w − η (∂L/∂w + μ v), as if the gradient were taken one step ahead: Sutskever
     et al., On the importance of initialization and momentum in deep learning, in PyTorch's form.
+    ParameterError for settings that no training can use, like `nesterov` without a momentum.
 
     >>> w = Value(3.0)
     >>> optimizer = SGD([w], lr=0.5)
@@ -218,7 +246,8 @@ class Adam(Optimizer):
     """w ← w − η m̂ / (√v̂ + ε), with running means m of ∂L/∂w and v of its square.
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization; m̂ and v̂ are m and v without the bias
-    towards their start at zero.
+    towards their start at zero. ParameterError for betas outside of 0 to 1, or eps that is not
+    above 0.
 
     >>> w = Value(3.0)
     >>> optimizer = Adam([w], lr=0.5)
@@ -256,6 +285,11 @@ class AdamW(Adam):
     """Adam with w ← w − η λ w in each step: the weights decay, and the running means do not see it.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, in PyTorch's form.
+
+    >>> w = Value(3.0)
+    >>> AdamW([w], lr=0.5, weight_decay=0.5).step([0.0])  # no gradient: the weight decays alone
+    >>> w.data
+    2.25
     """
 
     @hinted
@@ -266,7 +300,7 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay, clip_norm)
 
-    def decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
+    def _decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
         return numbers * (1 - rate * self.weight_decay), gradient
 
 
@@ -288,8 +322,3 @@ def leaves(parameters: Any) -> tuple[list[Value], Any]:
             raise ParameterError(f"an optimizer moves leaves, got {p!r:.80}{call}")
     once = list(dict.fromkeys(found))
     return once, outline(parameters) if len(once) == len(found) else [None] * len(once)
-
-
-def numbers_in_order(form: Any, xs: Any) -> list[Any]:
-    """The numbers of a structure of this outline, in the order of the outline's keys."""
-    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(in_order(form, xs))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from microgrid.engine.calculus import refuse_node
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
 from microgrid.engine.hints import hinted
 from microgrid.engine.settings import whole
@@ -102,6 +103,7 @@ def fit(
     >>> [round(w, 2) for w in history.parameters]
     [3.0, 1.0]
     """
+    refuse_node("fit", f)
     called = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     counts = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
     check_settings(optimizer, parameters, counts, metrics, called)
@@ -143,7 +145,7 @@ class Training:
         for batch in batches:
             loss, gradient = self.finite(self.objective.value_and_grad, batch)
             with np.errstate(over="ignore", invalid="ignore"):
-                self.numbers = optimizer.updated(self.numbers, gradient)
+                self.numbers = optimizer._updated(self.numbers, gradient)
             sizes.append(len(batch[0]) if batch else 1)
             self.history.steps.append(loss)
         self.objective.check_dependence()

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.engine.calculus import holds_value
+from microgrid.engine.arguments import holds_value
 from microgrid.engine.errors import ArgumentError, NumberError, ShapeError
+from microgrid.engine.hints import hinted
 from microgrid.engine.recorder import as_recorded
 from microgrid.engine.trees import branch, is_model
-from microgrid.program.batched import Batched
+from microgrid.program.batched import Batched, axes_of
 from microgrid.program.program import argument_names, record
 from microgrid.program.structure import matrix_of, structure_of
 
@@ -21,15 +22,17 @@ Build = Callable[[Sequence[Any]], Any]
 Axes = tuple[int | None, ...]
 
 
+@hinted
 def vmap(f: Callable[..., Any], in_axes: Any = 0) -> Vmapped:
     """The function f of one sample, for a batch: its results are stacked along their first axis.
 
     `in_axes` is the axis of the samples, for all arguments or a tuple with one for each; None where
     all samples share an argument (as in JAX). Arguments are numbers, arrays, models of `nn` (which
     are shared), and dicts and tuples of such, whose arrays all have this axis; a list is an array.
-    f is recorded at the first call, for the shapes of one sample, and again for others: what it
-    may do is told in `record`. ShapeError where the axes do not fit. On Values, and so inside of
-    `grad` or `record`, f is called for one sample after the other.
+    f is recorded at the first call, for the shapes of one sample, and again for others: what it may
+    do is told in `record`. ShapeError where the axes do not fit, ArgumentError for another number
+    of arguments, NumberError for what is no function. On Values, and so inside of `grad` or
+    `record`, f is called for one sample after the other.
 
     >>> vmap(lambda x, w: x @ w, in_axes=(0, None))([[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0])
     array([-1., -1.])
@@ -38,20 +41,21 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0) -> Vmapped:
 
 
 class Vmapped:
-    """A function of a batch, made by `vmap`; it keeps a program for each form of its arguments."""
+    """A function of a batch, made by `vmap`; it keeps a program for each form of its arguments.
+
+    >>> from microgrid import vmap
+    >>> squares = vmap(lambda x: x * x)
+    >>> squares([1.0, 2.0]).tolist()
+    [1.0, 4.0]
+    """
 
     def __init__(self, f: Callable[..., Any], in_axes: Any) -> None:
         if not callable(f):
             raise NumberError(f"vmap takes a function of one sample, got {f!r:.60}")
-        several = isinstance(in_axes, list | tuple)
-        axes = tuple(in_axes) if several else (in_axes,)
-        if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
-        if all(axis is None for axis in axes):
-            raise ShapeError("in_axes: at least one argument must have a batch axis")
         self.__name__ = "vmap"
         update_wrapper(self, f)
-        self._f, self._axes, self._several = f, axes, several
+        self._f, self._axes = f, axes_of(in_axes)
+        self._several = isinstance(in_axes, list | tuple)
         self._programs: dict[Any, tuple[Batched, Build, Sequence[Any]]] = {}
 
     def __repr__(self) -> str:

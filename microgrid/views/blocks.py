@@ -162,23 +162,23 @@ def draw_blocks(
     for i, (title, nodes) in enumerate(zip(titles, content)):
         box = summary(title, nodes, expected, digits)
         look = {"shape": "box", "style": "rounded,filled", "margin": "0.08,0.04"}
-        picture.put(f"b{i}", "block", box, **look, fillcolor=PALE, color=EDGE)
+        picture._put(f"b{i}", "block", box, **look, fillcolor=PALE, color=EDGE)
     for i, ((name, into), nodes) in enumerate(bundles(users).items()):
-        picture.put(f"name{i}", "name", end(name, "right"))
-        picture.put(f"leaves{i}", "wire", bundle("", nodes, expected, digits))
-        picture.join(f"name{i}", f"leaves{i}:line:w", f"e_name{i}", arrowhead="none", weight="10")
+        picture._put(f"name{i}", "name", end(name, "right"))
+        picture._put(f"leaves{i}", "wire", bundle("", nodes, expected, digits))
+        picture._join(f"name{i}", f"leaves{i}:line:w", f"e_name{i}", arrowhead="none", weight="10")
         for j in into:
-            picture.join(f"leaves{i}:line:e", f"b{j}", f"e_leaves{i}_{j}")
+            picture._join(f"leaves{i}:line:e", f"b{j}", f"e_leaves{i}_{j}")
     for i, nodes in enumerate(outputs):
         name = nodes[0].label if len(nodes) == 1 and nodes[0] is not order[-1] else ""
-        picture.put(f"out{i}", "wire", bundle(name, nodes, expected, digits))
-        picture.join(f"b{i}", f"out{i}:line:w", f"e_b{i}", arrowhead="none", weight="10")
+        picture._put(f"out{i}", "wire", bundle(name, nodes, expected, digits))
+        picture._join(f"b{i}", f"out{i}:line:w", f"e_b{i}", arrowhead="none", weight="10")
         for j in sorted({j for v in nodes for j in users.get(v, ())}):
-            picture.join(f"out{i}:line:e", f"b{j}", f"e{i}_{j}")
-    picture.put("out", "name", end(order[-1].label, "left"))
-    picture.join(f"out{ids[blocks[order[-1]]]}:line:e", "out", "e_out")
+            picture._join(f"out{i}:line:e", f"b{j}", f"e{i}_{j}")
+    picture._put("out", "name", end(order[-1].label, "left"))
+    picture._join(f"out{ids[blocks[order[-1]]]}:line:e", "out", "e_out")
     counts = f"{plural(len(blocks), 'gate')} in {plural(len(ids), 'block')}"
-    picture.caption(f"{counts}{way}; level='gates' shows them all")
+    picture._caption(f"{counts}{way}; level='gates' shows them all")
 
 
 def bundles(users: dict[Value, set[int]]) -> dict[tuple[str, tuple[int, ...]], list[Value]]:
@@ -241,7 +241,7 @@ def put_boxes(
             members[several.pop()] += ids_of(p, str(index[p]))
     for i, (block, ids) in enumerate(members.items()):
         if block.name and block != blocks[order[-1]]:
-            picture.frame(f"box{i}", name_html(block.name, 12), ids)
+            picture._frame(f"box{i}", name_html(block.name, 12), ids)
 
 
 def ids_of(v: Value, i: str) -> list[str]:

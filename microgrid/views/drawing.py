@@ -45,8 +45,8 @@ def draw(
     red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
     how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
     path, or "pygraphviz"; `prefix` begins every id of the SVG, so that several can stand on one
-    page. ParameterError for decimals that are no whole number from 0 on, LayoutError for a program
-    that is not there.
+    page. ParameterError for decimals that are no whole number from 0 on, LabelError for a prefix
+    that no id can begin with, LayoutError for a program that is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
@@ -216,11 +216,11 @@ def draw_gates(
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
             edge = f"e{index[p]}_{i}_{k}"
-            picture.join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
-    picture.put("out", "name", end(root.label if root.op else "", "left"))
-    picture.join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
+            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
+    picture._put("out", "name", end(root.label if root.op else "", "left"))
+    picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
     if said := numbers.legend:
-        picture.caption(said)
+        picture._caption(said)
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -229,9 +229,9 @@ def draw_gates(
         if v not in blank
     ]
     if rows:
-        picture.put("sums", "sums", sum_table(rows))
+        picture._put("sums", "sums", sum_table(rows))
         for i, copy in enumerate(leftmost):  # the table stands in a column of its own
-            picture.join("sums", copy, f"e_sums{i}", style="invis")
+            picture._join("sums", copy, f"e_sums{i}", style="invis")
 
 
 def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look) -> None:
@@ -239,7 +239,7 @@ def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look) -> None
     name = {"label": end(v.label, "right", look.ground)}
     begin = {"ordering": "in", **gate(caption(v))} if v.op else name
     if v.op or v.label:
-        picture.put(f"g{i}", "gate" if v.op else "name", **begin)
+        picture._put(f"g{i}", "gate" if v.op else "name", **begin)
         style = {"arrowhead": "none", "weight": "10"} | look.edge
-        picture.join(f"g{i}", f"n{i}:line:w", f"e{i}", **style)
-    picture.put(f"n{i}", "wire", label)
+        picture._join(f"g{i}", f"n{i}:line:w", f"e{i}", **style)
+    picture._put(f"n{i}", "wire", label)

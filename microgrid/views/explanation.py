@@ -16,7 +16,7 @@ from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.formula import LATEX
-from microgrid.views.modes import Seeds, check_mode, leaves_of, seeded
+from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
@@ -51,15 +51,30 @@ class ForwardRow(NamedTuple):
 
 
 class Explanation(Table):
-    """The rows of one backward pass; prints as a table, and shows as one in a notebook."""
+    """The rows of one backward pass; prints as a table, and shows as one in a notebook.
 
-    head, left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
+    A row has the fields gate, role, parent, local, upstream, share and total, and the two nodes;
+    `names` has the name of each node in the table.
+
+    >>> from microgrid import explain
+    >>> x = Value(3.0, "x")
+    >>> table = explain(x * x)
+    >>> [(row.gate, row.local, row.share, row.total) for row in table.rows]
+    [('n1 = x * x', 3.0, 3.0, 3.0), ('n1 = x * x', 3.0, 3.0, 6.0)]
+    >>> print(table.csv())
+    gate,role,to,local,upstream,share,total
+    n1 = x * x,switcher,x,3.0,1.0,3.0,3.0
+    n1 = x * x,switcher,x,3.0,1.0,3.0,6.0
+    <BLANKLINE>
+    """
+
+    _head, _left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
 
     def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
         self.root, self.rows, self.names = root, rows, names
-        self.start = f"{names[root]} = {short(root.data)}, upstream 1"
+        self._start = f"{names[root]} = {short(root.data)}, upstream 1"
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         words = [(r.gate, r.role, r.parent) for r in self.rows]
         if latex:
             names, gates = latex_gates(self.names)
@@ -74,16 +89,23 @@ class Explanation(Table):
 
 
 class ForwardExplanation(Table):
-    """The rows of one forward pass: each gate's value, and beside it how its tangent adds up."""
+    """The rows of one forward pass: each gate's value, and beside it how its tangent adds up.
 
-    head, left = ("gate", "from", "local", "tangent", "share", "total"), 2
+    >>> from microgrid import explain
+    >>> x = Value(3.0, "x")
+    >>> table = explain(x * x, mode="forward")
+    >>> [(row.gate, row.operand, row.tangent, row.total) for row in table.rows]
+    [('n1 = x * x', 'x', 1.0, 3.0), ('n1 = x * x', 'x', 1.0, 6.0)]
+    """
+
+    _head, _left = ("gate", "from", "local", "tangent", "share", "total"), 2
 
     def __init__(
         self, root: Value, rows: Sequence[ForwardRow], names: dict[Value, str], start: str
     ) -> None:
-        self.root, self.rows, self.names, self.start = root, rows, names, start
+        self.root, self.rows, self.names, self._start = root, rows, names, start
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         words = [(r.gate, r.operand) for r in self.rows]
         if latex:
             names, gates = latex_gates(self.names)
@@ -106,18 +128,28 @@ class Path(NamedTuple):
 
 
 class Paths(Table):
-    """The influence paths from a node to the root; the sum of their products is the gradient."""
+    """The influence paths from a node to the root; the sum of their products is the gradient.
 
-    head, left = ("path", "local gradients", "product"), 2
+    `count` is how many there are, `paths` those that are shown, each with its `nodes`, the `locals`
+    on its way and their `product`.
+
+    >>> from microgrid import explain
+    >>> x = Value(3.0, "x")
+    >>> found = explain(x * x + x, x)
+    >>> found.count, found.gradient, [path.product for path in found.paths]
+    (3, 7.0, [3.0, 3.0, 1])
+    """
+
+    _head, _left = ("path", "local gradients", "product"), 2
 
     def __init__(
         self, paths: Sequence[Path], count: int, gradient: Any, names: dict[Value, str], end: str
     ) -> None:
         self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
-        self.start = f"{plural(count, 'path')}, {end} = {short(gradient)}"
-        self.foot = (("sum over all paths", "", short(gradient)),)
+        self._start = f"{plural(count, 'path')}, {end} = {short(gradient)}"
+        self._foot = (("sum over all paths", "", short(gradient)),)
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         names, to, times, words = self.names, " → ", " · ", "{}"
         if latex:
             names, to, times, words = latex_names(names), r" \to ", r" \cdot ", r"\text{{{}}}"
@@ -162,7 +194,8 @@ def explain(
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `max_paths`
-    are listed, but all are counted and summed.
+    are listed, but all are counted and summed. NumberError for what is no Value, ParameterError for
+    a mode or a number of paths that cannot be.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))
@@ -189,17 +222,16 @@ def explain(
 
     ParameterError for another mode, or for seeds outside of the graph.
     """
-    check_mode(mode, seeds)
-    order = topological(root)
+    forward, order = is_forward(mode, seeds), topological(root)
     names = names_of(order)
     if of is not None:
         if not isinstance(of, Value):
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
-        if mode == "forward":
+        if forward:
             raise ParameterError("paths are those of both modes: leave out of or mode")
         return paths_between(of, order, names, whole("max_paths", max_paths, 0))
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
-    if mode == "forward":
+    if forward:
         return forward_rows(order, names, gates, seeds)
     rows: list[Row] = []
 

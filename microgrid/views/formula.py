@@ -47,7 +47,13 @@ PLAIN_FACTOR = re.compile(r"(?!\\mathit|\\left|\\frac|\\dots)[A-Za-z\\]")
 
 
 class Formula(Written, str):
-    """LaTeX text that a notebook shows as a formula; `save` writes it as .tex, .md or .txt."""
+    """LaTeX text that a notebook shows as a formula; `save` writes it as .tex, .md or .txt.
+
+    >>> from microgrid import latex
+    >>> formula = latex(Value(2.0, "x_1") ** 3)
+    >>> formula, formula.markdown()
+    ('x_1^{3}', '$$\\nx_1^{3}\\n$$')
+    """
 
     __slots__ = ()
 
@@ -70,7 +76,8 @@ def latex(root: Value, stop_at_labels: bool = False, max_nodes: int = 400) -> Fo
     Brackets stand only where the formula would mean something else without them. A node that is
     used twice is written twice; with `stop_at_labels` the formula ends at inner nodes that have a
     name. Floats show six digits. Beyond `max_nodes` nodes, or 30 brackets deep, or 12 operands, the
-    outer part of the formula is shown and \dots for what was left out.
+    outer part of the formula is shown and \dots for what was left out. ParameterError for
+    `max_nodes` below 0.
 
     >>> x, w = Value(2.0, "x"), Value(3.0, "w_{12}")
     >>> print(latex((x - (w - 1)) ** 2 / (1e-7 * x)))

@@ -33,6 +33,13 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     `source` is the text; `save`, `pipe` and `render` lay it out. `looks` are attributes of some
     nodes and edges, by their ids, before all others.
+
+    >>> from microgrid import Value, draw
+    >>> picture = draw(Value(2.0, "x") * 3.0)
+    >>> picture
+    <Picture: a notebook shows it; else save('f.svg'), save('f.png') or .source>
+    >>> picture.pipe("png")[1:4], "tikzpicture" in picture.latex()
+    (b'PNG', True)
     """
 
     @renamed(engine="layout")
@@ -52,20 +59,20 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self.attr("node", shape="plain", fontname="Arial", fontsize="12")
         self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
 
-    def put(self, name: str, kind: str, label: str, **look: str) -> None:
+    def _put(self, name: str, kind: str, label: str, **look: str) -> None:
         look |= {"class": kind, "id": self.prefix + name} | self.looks.get(name, {})
         self.node(name, f"<{label}>" if label else "", **look)
 
-    def join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
+    def _join(self, tail: str, head: str, name: str, label: str = "", **look: str) -> None:
         look |= {"id": self.prefix + name} | self.looks.get(name, {})
         self.edge(tail, head, f"<{label}>" if label else None, **look)
 
-    def caption(self, words: str) -> None:
+    def _caption(self, words: str) -> None:
         """A line beneath the picture."""
         font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
         self.attr(label=f"<{text(words)}>", labelloc="b", **font)
 
-    def frame(self, name: str, label: str, members: Iterable[str]) -> None:
+    def _frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
         look += f'fillcolor="#f7f9fc" fontname=Arial labeljust=l label=<{label or " "}>'
@@ -85,7 +92,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self, filename: Any = None, directory: Any = None, view: bool = False,
         cleanup: bool = False, format: str | None = None, *, outfile: Any = None, **_: Any,
     ) -> str:  # fmt: skip
-        """Write the DOT text, and the image beside it or to `outfile`; the path of the image."""
+        """Write the DOT text, and the image beside it or to `outfile`; the path of the image.
+
+        LayoutError for a name that ends as one of an image: see `save`.
+        """
         format = format or (Path(outfile).suffix[1:] if outfile else self.format)
         if Path(filename or "").suffix.lower() in IMAGES:
             hint = f"for the image save({filename!r})"
@@ -123,11 +133,14 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         return tikz(self.pipe("svg"))
 
     def save_svg(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture as SVG; the path."""
+        """Write the picture as SVG; the path. LayoutError for another suffix."""
         return save_by_suffix(path, {".svg": lambda: self.pipe("svg")})
 
     def save_png(self, path: str | os.PathLike[str], dpi: int = 192) -> Path:
-        """Write the picture as PNG of so many dots per inch; the path."""
+        """Write the picture as PNG of so many dots per inch; the path.
+
+        LayoutError for another suffix.
+        """
         return save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:

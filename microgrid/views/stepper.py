@@ -25,12 +25,17 @@ from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
-from microgrid.views.modes import Seeds, check_mode
+from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Picture
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
+from microgrid.views.written import whole_page
 
+STYLE = (
+    ":root{color-scheme:light dark}body{margin:0 auto;max-width:1180px}"
+    "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}"
+)
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
@@ -44,7 +49,8 @@ def steps(
     A notebook shows it in place; `save` writes one HTML page, `save_frames` slides,
     `save_animation` an SVG that moves without a script, and `frames` tells it in words. `decimals`
     and `layout` are those of `draw`; `prefix` begins every id, and by default follows from the
-    content, so that several can stand on one page.
+    content, so that several can stand on one page. ParameterError for decimals or a mode that
+    cannot be, LayoutError for a program that is not there.
 
     >>> x = Value(3.0, "x")
     >>> for frame in steps(x * x).frames[-2:]:
@@ -61,14 +67,25 @@ def steps(
     its tangent: local 3.00 × tangent 1.00 of x = share 3.00, the first of 2 shares
     its tangent: local 3.00 × tangent 1.00 of x = share 3.00; 3.00 + 3.00 = 6.00 in all
     """
-    check_mode(mode, seeds)
-    forward, digits = mode == "forward", whole("decimals", decimals, 0)
+    forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
     return Steps(root, board, layout, prefix)
 
 
 class Steps:
-    """The frames of one pass, and the ways to look at them."""
+    """The frames of one pass, and the ways to look at them.
+
+    `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has
+    all rows as HTML, `layout` is the picture of the last frame.
+
+    >>> from microgrid import steps
+    >>> x = Value(3.0, "x")
+    >>> film = steps(x * x)
+    >>> film, film.frames[0].text
+    (<Steps: 5 frames; a ...>, 'The numbers at the leaves: x = 3.00')
+    >>> film.picture(0)
+    <Picture: ...>
+    """
 
     def __init__(
         self, root: Value, board: Storyboard, layout: str | None, prefix: str | None
@@ -98,19 +115,15 @@ class Steps:
     # The page
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one .html page that needs no server and no network, or the animation as .svg."""
+        """Write one .html page that needs no server and no network, or the animation as .svg.
+
+        LayoutError for another suffix.
+        """
         return save_by_suffix(path, {".html": self.html, ".svg": self.animated_svg})
 
     def html(self) -> str:
         """The page that `save` writes."""
-        return (
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f'<meta name="color-scheme" content="light dark">\n<title>{escape(self.title)}'
-            "</title>\n<style>body{margin:0 auto;max-width:1180px}\n"
-            "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}</style>\n"
-            f"</head>\n<body>\n{self._repr_html_()}</body>\n</html>\n"
-        )
+        return whole_page(printable(self.title), STYLE, self._repr_html_())
 
     page = html  # its older name
 
@@ -168,7 +181,7 @@ class Steps:
         return animated(self._canvas, self.prefix, self.frames, self._placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> Path:
-        """Write `animated_svg()`, for a README; the path."""
+        """Write `animated_svg()`, for a README; the path. LayoutError for another suffix."""
         return save_by_suffix(path, {".svg": self.animated_svg})
 
     # Slides: DOT again, since only a layout engine makes PNG

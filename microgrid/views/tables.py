@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from microgrid.views.wording import plural
 from microgrid.views.written import Written, as_csv, as_html, as_latex, as_markdown
+
+MANY = 100  # lines that a prompt shows of a table
 
 
 def shortened(items: list[str], most: int = 9) -> list[str]:
@@ -33,38 +36,49 @@ class Table(Written):
     .txt, .html, .tex, .md or .csv.
     """
 
-    start: str
-    head: tuple[str, ...]
-    left: int  # columns of words, before those of numbers
-    foot: tuple[tuple[str, ...], ...] = ()
+    _start: str
+    _head: tuple[str, ...]
+    _left: int  # columns of words, before those of numbers
+    _foot: tuple[tuple[str, ...], ...] = ()
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         raise NotImplementedError
 
     def records(self) -> Sequence[Sequence[Any]]:
-        """The rows with their numbers as they are."""
-        return self.cells()
+        """The rows with their numbers as they are, for `csv` or a DataFrame."""
+        return self._cells()
 
     def __str__(self) -> str:
-        return "\n".join([self.start, *table(self.head, [*self.cells(), *self.foot], self.left)])
+        return "\n".join(
+            [self._start, *table(self._head, [*self._cells(), *self._foot], self._left)]
+        )
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """The table as it prints, of a long one the beginning and the end."""
+        lines = str(self).splitlines()
+        between = len(lines) - MANY
+        if between > 0:
+            lines[MANY - 20 : -20] = [f"… {plural(between, 'more line')}: print(…) shows all"]
+        return "\n".join(lines)
 
     def html(self) -> str:
         """The table as an HTML element; the text of users is escaped."""
-        return as_html(self.start, self.head, self.cells(), self.left)
+        return as_html(self._start, self._head, self._cells(), self._left)
 
     def _repr_html_(self) -> str:
-        return self.html()
+        shown = self.html()
+        if shown.count("<tr>") < MANY:
+            return shown
+        return f'<div style="max-height:36em;overflow:auto">{shown}</div>'
 
     def latex(self) -> str:
         """The table as a LaTeX array: its cells in math mode, without the line above."""
-        return as_latex(self.head, self.cells(latex=True), self.left)
+        return as_latex(self._head, self._cells(latex=True), self._left)
 
     def markdown(self) -> str:
         """The table in Markdown."""
-        return as_markdown(self.start, self.head, self.cells(), self.left)
+        return as_markdown(self._start, self._head, self._cells(), self._left)
 
     def csv(self) -> str:
         """The table for other programs, its numbers as exact as they are."""
-        return as_csv(self.head, self.records())
+        return as_csv(self._head, self.records())

@@ -42,7 +42,7 @@ def test_each_usual_mistake_gets_its_hint(task):
     for mistake in task.mistakes:
         if isinstance(task.right, dict):
             right, given = task.probe(task.right), task.probe(mistake.answer)
-            wrong = [k for k in given if not agree(given[k], right[k], task.digits)]
+            wrong = [k for k in given if not agree(given[k], right[k], task.decimals)]
             if not wrong:  # in this graph the mistake changes nothing that is asked for
                 continue
             verdict = task.check(given | {k: right[k] for k in right if k not in given})
@@ -62,14 +62,14 @@ def test_there_are_mistakes_to_recognise_and_no_two_are_the_same(task):
     if not isinstance(task.right, dict):
         found = [task.probe(m.answer) for m in task.mistakes]
         pairs = [(a, b) for i, a in enumerate(found) for b in found[:i]]
-        assert not any(agree(a, b, task.digits) for a, b in pairs)
+        assert not any(agree(a, b, task.decimals) for a, b in pairs)
 
 
 @every_exercise
 def test_zero_does_not_pass_for_a_small_number(task):
     for x in np.ravel(list(task.right.values()) if isinstance(task.right, dict) else task.right):
         if isinstance(x, int | float | Fraction) and x:
-            assert not agree(0, x, task.digits)
+            assert not agree(0, x, task.decimals)
 
 
 @every_exercise
@@ -92,11 +92,11 @@ def test_a_question_says_what_is_asked_and_hints_give_nothing_away(task):
 
 
 def test_what_is_not_there_is_refused():
-    with pytest.raises(LookupError, match="the notebooks 1 to 10, not 11"):
+    with pytest.raises(LookupError, match="the notebooks 1 to 10 and '5b', not 11"):
         exercise(11)
     with pytest.raises(LookupError, match="notebook 3 has the exercises 1 to"):
         exercise(3, 9)
-    for wrong in ((3, 0), (3, "1"), (3, 1.0), (3.0,), ("3",), (None,)):
+    for wrong in ((3, 0), (3, "1"), (3, 1.0), (3.0,), ("3",), ("5B",), (None,), ([3],)):
         with pytest.raises(mg.MicrogridError):
             exercise(*wrong)
 

@@ -430,7 +430,7 @@ def test_what_could_be_two_numbers_is_asked_for_again_and_is_no_mistake(answer, 
     assert mark.verdict == "?"
     assert words in mark.hint
     assert not marks.mistakes
-    assert "1 not understood" in marks.heading
+    assert "1 not understood" in marks._start
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_a_key_that_no_blank_has_is_told_with_those_there_are():
             (key, "?")
         ]
         assert words in str(marks)
-        assert "1 not understood" in marks.heading
+        assert "1 not understood" in marks._start
 
 
 def test_a_class_is_told_what_was_not_understood_and_of_whom():

@@ -141,18 +141,3 @@ def test_an_editor_completes_the_public_names_and_shows_signature_and_docstring(
         signature = jedi.Script(f"import microgrid as mg\n{call}").get_signatures()[0]
         assert signature.to_string().startswith(start)
         assert signature.docstring(raw=True).startswith("The exponential function")
-
-
-PUBLIC_CALLABLES = [name for name in mg.__all__ if callable(getattr(mg, name))]
-
-
-@pytest.mark.parametrize("name", PUBLIC_CALLABLES)
-def test_every_public_function_and_class_has_an_example(name):
-    assert ">>> " in inspect.getdoc(getattr(mg, name))
-
-
-@pytest.mark.parametrize("kind", [mg.Value, mg.Program])
-def test_every_public_method_says_what_it_does(kind):
-    for name, member in vars(kind).items():
-        if not name.startswith("_") and callable(member):
-            assert member.__doc__, name

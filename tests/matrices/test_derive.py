@@ -106,9 +106,9 @@ def test_a_side_that_does_not_hold_stops_the_derivation():
     right, steps = Side("W", W), len(d.steps)
     for wrong in (W + 1, W.T, W[:1], -W, W * 0):
         with pytest.raises(DerivationError, match="a slip: W = "):
-            d.step("a slip", "", (right, Side("?", wrong)))
+            d._add("a slip", "", (right, Side("?", wrong)))
         with pytest.raises(DerivationError, match="a slip: W = "):
-            d.step("a slip", "", (right, right), (right, right, Side("?", wrong)))
+            d._add("a slip", "", (right, right), (right, right, Side("?", wrong)))
     assert len(d.steps) == steps
 
 

@@ -21,8 +21,8 @@ from shared.strategies import hundredths
 
 import microgrid as mg
 from microgrid import nn, optim
-from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import GraphError
+from microgrid.engine.trees import tree_leaves
 from microgrid.optim import schedules
 from microgrid.optim.training import DivergedError
 
@@ -62,7 +62,7 @@ def test_sgd_adds_up_its_velocity(gradients, momentum):
     optimizer = optim.SGD(lr=0.25, momentum=float(momentum))
     w = np.zeros(1)
     for g in gradients:
-        w = optimizer.updated(w, np.array([g]))
+        w = optimizer._updated(w, np.array([g]))
     right = sgd_by_hand(map(Fraction, gradients), Fraction(1, 4), momentum)
     assert w[0] == pytest.approx(float(right), abs=1e-12)
 
@@ -85,14 +85,16 @@ def test_adam_is_algorithm_1_of_its_paper(gradients):
     optimizer = optim.Adam(lr=0.1, betas=(0.85, 0.99))
     w = np.zeros(1)
     for g in gradients:
-        w = optimizer.updated(w, np.array([g]))
+        w = optimizer._updated(w, np.array([g]))
     right = adam_by_hand(gradients, 0.1, 0.85, 0.99, 1e-8)
     assert w[0] == pytest.approx(float(right), rel=1e-9, abs=1e-12)
 
 
 def test_the_first_step_of_adam_has_the_length_of_the_learning_rate():
     for g in (1e-3, 1.0, 1e6):
-        assert optim.Adam(lr=0.1).updated(np.zeros(1), np.array([g])) == pytest.approx([-0.1], 1e-4)
+        assert optim.Adam(lr=0.1)._updated(np.zeros(1), np.array([g])) == pytest.approx(
+            [-0.1], 1e-4
+        )
 
 
 def test_the_defaults_are_those_of_the_papers_and_of_pytorch():
@@ -152,7 +154,7 @@ def test_a_schedule_counts_the_steps_of_the_optimizer():
     w = np.zeros(1)
     moves = []
     for _ in range(3):
-        new = optimizer.updated(w, np.ones(1))
+        new = optimizer._updated(w, np.ones(1))
         moves.append(float((w - new)[0]))
         w = new
     assert moves == [1.0, 0.5, 0.0]
@@ -585,14 +587,14 @@ def test_what_the_file_says_of_pytorch_is_what_pytorch_does(row):
 
 def test_a_gradient_of_any_length_is_clipped():
     for size in (1e-300, 1.0, 1e300):
-        moved = optim.SGD(lr=1.0, clip_norm=1.0).updated(np.zeros(2), np.array([3.0, 4.0]) * size)
+        moved = optim.SGD(lr=1.0, clip_norm=1.0)._updated(np.zeros(2), np.array([3.0, 4.0]) * size)
         expected = np.array([-0.6, -0.8]) if size >= 1.0 else np.array([-3.0, -4.0]) * size
         assert moved == pytest.approx(expected, rel=1e-6)
 
 
 def test_what_decays_without_a_gradient_goes_towards_zero():
     for optimizer in (optim.SGD(lr=0.5, weight_decay=0.1), optim.AdamW(lr=0.5, weight_decay=0.1)):
-        assert optimizer.updated(np.array([2.0, -1.0]), np.zeros(2)) == pytest.approx([1.9, -0.95])
+        assert optimizer._updated(np.array([2.0, -1.0]), np.zeros(2)) == pytest.approx([1.9, -0.95])
 
 
 # A step by a program's gradient.
@@ -985,12 +987,12 @@ def test_a_schedule_is_heard_at_every_step():
     optimizer = optim.SGD(lr=lambda k: [0.5, 0.0, None][k])
     w = np.ones(1)
     for expected in (0.5, 0.5):  # a rate of 0 moves nothing: so schedules end
-        w = optimizer.updated(w, np.ones(1))
+        w = optimizer._updated(w, np.ones(1))
         assert w == expected
     with pytest.raises(
         mg.errors.ParameterError, match="rate of step 2 is a number from 0 on, got N"
     ):
-        optimizer.updated(w, np.ones(1))
+        optimizer._updated(w, np.ones(1))
     grows = optim.SGD(lr=optim.exponential(1.0, 1e200))
     with pytest.raises(mg.errors.ParameterError, match=r"rate of step 2 .* got inf"):
         optim.fit(lambda w: 0 * w, 1.0, optimizer=grows, epochs=5)

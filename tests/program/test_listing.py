@@ -61,7 +61,7 @@ def test_the_numbers_of_a_listing_are_the_engines(name):
         y.backward()
         listing = record(lambda *vs: EVERY[name](*vs), *leaves).listing(*map(float, xs))
         for i, leaf in enumerate(leaves):
-            w = listing.statements
+            w = listing._statements
             assert same(w.gradient[w.inputs[i]].data, float(leaf.grad))
 
     check()
@@ -81,7 +81,7 @@ def test_labels_are_kept_and_names_never_clash():
         y.label, z.label, u.label = "v_1", "lambda", "exp"
         return y + z + u
 
-    names = record(f, 1.0).listing().names
+    names = record(f, 1.0).listing()._names
     assert len(set(names.values())) == len(names)
     assert {"x", "v_1", "lambda_2", "exp_2"} <= set(names.values())
 
@@ -131,7 +131,7 @@ def test_a_long_listing_is_cut_in_print_alone():
     listing = record(f, 1.0).listing()
     assert str(listing).count("\n") < 2010
     assert re.search(r"^… +…", str(listing), re.MULTILINE)
-    assert len(listing.rows) == 6001
+    assert len(listing._rows) == 6001
 
 
 def test_numbers_outside_of_the_domain_are_refused_as_by_the_program():
@@ -156,7 +156,7 @@ def test_long_sums_are_cut():
 def test_values_of_another_shape_are_refused():
     with pytest.raises(mg.MicrogridError, match="takes 3 arguments"):
         NEURON.listing([1.0, 2.0])
-    assert math.isfinite(NEURON.listing(np.ones(2), [1.0, 1.0], 0).statements.inputs[0].data)
+    assert math.isfinite(NEURON.listing(np.ones(2), [1.0, 1.0], 0)._statements.inputs[0].data)
 
 
 # Forward mode: each line beside its tangent.
@@ -204,7 +204,7 @@ def test_the_tangents_of_a_listing_are_the_engines(name):
     def check(xs):
         xs = [float(x) for x in xs]
         us = [float(i + 1) for i in range(len(xs))]
-        w = record(f, *xs).listing(*xs, mode="forward", tangents=us).statements
+        w = record(f, *xs).listing(*xs, mode="forward", tangents=us)._statements
         assert same(w.tangent[w.outputs[0]].data, float(mg.jvp(f, xs, us)[1]))
 
     check()
@@ -212,12 +212,12 @@ def test_the_tangents_of_a_listing_are_the_engines(name):
 
 def assert_in_order(listing):
     """Each cell, a row from left to right, is made of what stands before it."""
-    names, known = listing.names, set()
+    names, known = listing._names, set()
 
     def used(v):
         return {v} if v in names else {n for p in v.parents for n in used(p)}
 
-    for row in listing.rows:
+    for row in listing._rows:
         for v in row:
             if v is not None:
                 assert {n for p in v.parents for n in used(p)} <= known, names[v]

@@ -839,7 +839,7 @@ def test_behind_a_shut_gate_nothing_comes_back(engine, f):
         assert (value, *grads) == (root.data, a.grad, b.grad)
         assert (dx, dy) == (a.grad, b.grad)
         listing = program.listing(x, y)
-        found = [listing.statements.gradient[v].data for v in listing.statements.inputs]
+        found = [listing._statements.gradient[v].data for v in listing._statements.inputs]
         assert found == [a.grad, b.grad]
         own: dict = {}
         exec(program.source("python"), own)

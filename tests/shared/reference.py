@@ -61,6 +61,7 @@ def by_public_names(text: str) -> str:
     """An annotation as users would write it."""
     text = re.sub(r"ForwardRef\('([^']*)'\)|\btyping\.(\w+)", r"\1\2", text)
     text = re.sub(ARRAY, r"NDArray[\1]", text)
+    text = text.replace("numpy.random._generator.", "numpy.random.")
     return re.sub(r"microgrid(\.\w+)+", lambda found: homes().get(found[0], found[0]), text)
 
 
@@ -185,11 +186,16 @@ def is_field(doc: pdoc.doc.Doc[Any]) -> bool:
 
 
 def own_members(doc: pdoc.doc.Class) -> list[pdoc.doc.Doc[Any]]:
-    """The members of a class, and those of its private bases, which have no page of their own."""
+    """The members of a class, and those of its private bases, which have no page of their own.
+
+    What a public base has from a private one stands with that base alone.
+    """
+    public = [x for x in doc.obj.__mro__[1:] if f"{x.__module__}.{x.__qualname__}" in homes()]
 
     def private(home: str, name: str) -> bool:
-        base = f"{home}.{name.rpartition('.')[0]}"
-        return home.startswith("microgrid") and homes().get(base, doc.fullname) == doc.fullname
+        kind, _, member = name.rpartition(".")
+        own = homes().get(f"{home}.{kind}", doc.fullname) == doc.fullname
+        return home.startswith("microgrid") and own and not any(hasattr(x, member) for x in public)
 
     mine = (doc.modulename, doc.qualname), doc.taken_from
     return [x for x in doc.members.values()

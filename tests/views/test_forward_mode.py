@@ -97,7 +97,7 @@ def test_the_first_leaf_with_a_label_moves_unless_seeds_say_otherwise():
     x, y = Value(2.0), Value(5.0, "y")
     root = x * y
     assert explain(root, mode="forward").rows == explain(root, mode="forward", seeds={y: 1}).rows
-    assert "another leaf" not in explain(root, mode="forward", seeds={y: 1}).start
+    assert "another leaf" not in explain(root, mode="forward", seeds={y: 1})._start
     assert str(explain(Value(2), mode="forward")).startswith("n0 = 2, tangent 1\n")
 
 
@@ -106,7 +106,7 @@ def test_where_nothing_arrives_there_is_no_row_and_no_node_is_changed():
     root = 2 * mg.where(x > 5, x, y) + 1
     table = explain(root, mode="forward", seeds={x: 1})
     assert table.rows == []
-    assert table.start.endswith(" = 7, tangent 0")
+    assert table._start.endswith(" = 7, tangent 0")
     assert {v._grad for v in topological(root)} == {None}
 
 

@@ -31,6 +31,9 @@ class Value:
     >>> y.backward()
     >>> x.grad
     6.0
+
+    Its pieces are what a mistake replaces: `make`, `order`, `known`, `start`, `send`, and the
+    tables `forward` (the values) and `rules` (the local gradients) by the names of the operations.
     """
 
     forward: ClassVar[dict[str, Any]] = {name: op.forward for name, op in ops.PUBLIC.items()}
@@ -83,6 +86,7 @@ class Value:
             parent.grad += local * self.grad
 
     def backward(self) -> None:
+        """Add ∂self/∂v to the `grad` of every node v below."""
         order = self.order()
         self.start(order)
         for v in reversed(order):
@@ -129,11 +133,21 @@ class Composed(Value):
 
 @cache
 def composed(cls: Any) -> Any:
-    """An engine with its minus and its quotient made of other operations."""
+    """An engine with its minus and its quotient made of other operations, as in micrograd.
+
+    >>> a, b = (composed(Value)(x) for x in (6.0, 2.0))
+    >>> (a / b).data, (a / b).op
+    (3.0, 'mul')
+    """
     return type("Engine", (Composed,) if cls is Value else (cls, Composed), {})
 
 
 def namespace(cls: Any) -> dict[str, Any]:
-    """The names that examples use, for an engine of the museum."""
+    """The names that examples use, for an engine of the museum.
+
+    >>> names = namespace(Value)
+    >>> names["Value"] is Value, "exp" in names
+    (True, True)
+    """
     names = {name: getattr(cls, name) for name in FUNCTIONS if hasattr(cls, name)}
     return names | {"Value": cls}

@@ -66,7 +66,7 @@ def bends(answer: Any) -> Verdict:
     if misfit(answer, BEND):
         return Verdict(False, ("✗ the answer has two rows of two numbers: [[…, …], […, …]].",))
     verdict = BENDS_BY_ENTRY.check(by_entry(answer))
-    return BENDS.praise() if verdict else verdict
+    return BENDS._praise() if verdict else verdict
 
 
 BENDS = Exercise(

@@ -134,7 +134,7 @@ def judge_engine(given: Any) -> Verdict:
         return Verdict(False, (f"✗ {error}",) if UNENDED not in str(error) else (UNFINISHED,))
     if report.ok:
         fragile = [f"! fragile: {f.sentence}" for f in report.findings if f.kind == FRAGILE]
-        return Verdict(True, (*ENGINE.praise().lines, *fragile))
+        return Verdict(True, (*ENGINE._praise().lines, *fragile))
     late = [f for f in report.findings if f.failure.actual.error.startswith(NO_ANSWER)]
     wrong = [f for f in report.findings if f.kind == WRONG and f not in late]
     lines = [line for f in wrong[:1] for line in told(f)]
@@ -190,7 +190,7 @@ def judge_test(given: Any) -> Verdict:
         return Verdict(False, (f"✗ of a right engine it says {good[0]}; it should say True.",))
     missed = [letter for letter in SUSPECTS if passes(given, suspect(letter))]
     lines = [f"✗ {letter} gets through. {overlooked(letter)}" for letter in missed]
-    return TEST.praise() if not lines else Verdict(False, tuple(lines))
+    return TEST._praise() if not lines else Verdict(False, tuple(lines))
 
 
 def passes(test: Callable[[Any], Any], engine: Any) -> bool:

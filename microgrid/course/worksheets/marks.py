@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from microgrid.course.question import ExerciseError, is_missing, reading, text
-from microgrid.course.worksheets.answers import read_answers
+from microgrid.course.worksheets.answers import OF_A_CLASS, read_answers
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
@@ -33,6 +33,11 @@ class Mark(NamedTuple):
     """The mark of one blank: its key, like 1.a, what was given, a sign, and a hint.
 
     The signs: ✓ right, → carried on from an earlier mistake, ✗ wrong, … missing, ? not understood.
+
+    >>> from microgrid.course import worksheet
+    >>> marks = worksheet(7, "forks", n=1).check({"1.a": -18, "1.b": "eight"}).marks
+    >>> [(mark.key, mark.given, mark.verdict) for mark in marks[-2:]]
+    [('1.b', 'eight', '✗'), ('1.a', '-18', '✗')]
     """
 
     key: str  # problem and blank, like 1.a
@@ -55,7 +60,7 @@ class Marks(Table):
 
     marks: tuple[Mark, ...]
     total: int
-    head, left = ("blank", "answer", "", ""), 4
+    _head, _left = ("blank", "answer", "", ""), 4
 
     @property
     def points(self) -> int:
@@ -75,7 +80,7 @@ class Marks(Table):
     def __bool__(self) -> bool:
         return all(mark.verdict == RIGHT for mark in self.marks)
 
-    def cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         word = in_text if latex else str
         return [tuple(map(word, (*m[:3], m.hint.replace("*", "")))) for m in self.marks]
 
@@ -87,13 +92,11 @@ class Marks(Table):
         return [(m.key, m.given, VERDICTS[m.verdict], m.hint.replace("*", "")) for m in self.marks]
 
     @property
-    def heading(self) -> str:
+    def _start(self) -> str:  # type: ignore[override]
         carried = f"; {self.carried} wrong only through an earlier blank" * bool(self.carried)
         count = sum(mark.verdict == UNKNOWN for mark in self.marks)
         unclear = f"; {count} not understood" * bool(count)
         return f"{self.points} of {self.total} right{carried}{unclear}"
-
-    start = heading
 
 
 def mark(sheet: Sheet, answers: Any) -> Marks:
@@ -265,14 +268,14 @@ class ClassMarks(Written):
     @property
     def mistakes(self) -> list[tuple[str, Counter[str]]]:
         """Each mistake, with how often each student made it, the most common first."""
-        return self.ranked(WRONG)
+        return self._ranked(WRONG)
 
     @property
     def unclear(self) -> list[tuple[str, Counter[str]]]:
         """What was not understood, such as a key that no blank has, with who wrote it."""
-        return self.ranked(UNKNOWN)
+        return self._ranked(UNKNOWN)
 
-    def ranked(self, verdict: str) -> list[tuple[str, Counter[str]]]:
+    def _ranked(self, verdict: str) -> list[tuple[str, Counter[str]]]:
         """Each remark in marks of this verdict, with how often it fell on whom."""
         found = defaultdict[str, Counter[str]](Counter)
         for student, marks in self.marks.items():
@@ -292,28 +295,28 @@ class ClassMarks(Written):
         """How many blanks each student has right."""
         return {row.student: row.right for row in self.rows}
 
-    def tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]], int]]:
+    def _tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]], int]]:
         """Head, rows, and the number of columns of text, for each table that has rows."""
         found = [(COMMON, remarks(self.mistakes), 3), (UNCLEAR, remarks(self.unclear), 3)]
         points = [(row.student, *map(str, row[1:])) for row in self.rows]
         return [(POINTS, points, 1), *[table for table in found if table[1]]]
 
     def __str__(self) -> str:
-        written = [table(head, rows, left=left) for head, rows, left in self.tables()]
+        written = [table(head, rows, left=left) for head, rows, left in self._tables()]
         return "\n\n".join(["\n".join(lines) for lines in written])
 
     __repr__ = __str__
 
     def html(self) -> str:
         """The tables as HTML elements."""
-        return "".join([as_html("", *table) for table in self.tables()])
+        return "".join([as_html("", *table) for table in self._tables()])
 
     def _repr_html_(self) -> str:
         return self.html()
 
     def markdown(self) -> str:
         """The tables in Markdown."""
-        return "\n\n".join([as_markdown("", *table) for table in self.tables()])
+        return "\n\n".join([as_markdown("", *table) for table in self._tables()])
 
     def csv(self) -> str:
         """The rows for other programs: student, right, carried, total."""
@@ -349,10 +352,7 @@ def mark_all(sheet: Sheet, answers: Mapping[str, Any] | str | os.PathLike[str]) 
         answers = read_answers(answers)
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
-        raise ExerciseError(
-            "the answers of a class are a dict of students like {'Ada': {'1.a': 5}}, got "
-            f"{type(answers).__name__}{frame}"
-        )
+        raise ExerciseError(f"{OF_A_CLASS}, got {type(answers).__name__}{frame}")
     marks: dict[str, Marks] = {}
     for name, given in answers.items():
         if named(name) in marks:

@@ -24,7 +24,18 @@ MOST = 50  # problems
 
 @dataclass(frozen=True, eq=False)
 class Worksheet(Sheet):
-    """Problems of one kind: a page to print, its answers, and marks for the answers of others."""
+    """Problems of one kind: a page to print, its answers, and marks for the answers of others.
+
+    `answers` and `form` have a key for each problem, "1", "2", …, and beneath it one for each
+    blank, "a", "b", …; `check` and `mark_all` take this form, and {"1.a": 5} for short. `command`
+    is the line for a terminal that makes the same sheet.
+
+    >>> sheet = worksheet(7, n=1)
+    >>> sheet.form
+    {'1': {'d': None, 'q': None, 'c': None, 'p': None, 'b': None, 'a': None}}
+    >>> sheet.check(sheet.answers).points, sheet.command
+    (6, 'microgrid worksheet --seed 7 --kind gradients -n 1')
+    """
 
     html, latex = page.html, page.latex
     check, mark_all = marks.mark, marks.mark_all
@@ -40,7 +51,10 @@ class Worksheet(Sheet):
         return {i: dict.fromkeys(answers) for i, answers in self.answers.items()}
 
     def save(self, path: str | os.PathLike[str], answers: bool = False) -> Path:
-        """Write the sheet or its solution as .html or .tex, as the name says; returns the path."""
+        """Write the sheet or its solution as .html or .tex, as the name says; the path.
+
+        ExerciseError for another suffix.
+        """
         makers = {".html": partial(self.html, answers), ".tex": partial(self.latex, answers)}
         return save_by_suffix(path, makers, error=ExerciseError)
 
@@ -59,8 +73,9 @@ def worksheet(seed: int, kind: str = "gradients", n: int = 4) -> Worksheet:
 
     All numbers are whole, and small enough for pencil and paper. `kind` is one of KINDS: it says
     which numbers are blank, and what the circuits are about. A longer sheet begins with the
-    problems of a shorter one. ExerciseError for another kind, a seed that is no whole number, or n
-    outside of 1 to 50.
+    problems of a shorter one; a sheet for each student is a loop over seeds. ExerciseError for
+    another kind, a seed that is no whole number, or n outside of 1 to 50. See also `Worksheet`, and
+    `microgrid worksheet` on the command line.
 
     >>> worksheet(7, "forks", n=2)
     microgrid worksheet --seed 7 --kind forks -n 2

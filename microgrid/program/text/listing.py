@@ -19,7 +19,7 @@ from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
 from microgrid.views.wording import BLUE, GREEN, RED, constant
-from microgrid.views.written import Written, as_markdown
+from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -33,37 +33,45 @@ class Listing(Written):
 
     In reverse mode the forward pass is read downwards, then the backward pass upwards: the numbers
     count on. In forward mode each line stands beside its tangent, and both are read downwards.
+    `legend()` says what operations of your own mean.
+
+    >>> from microgrid import record
+    >>> record(lambda w, x: w * x, 2.0, 3.0).listing()
+       forward ↓     backward ↑
+       w          4  dw = dv_1·x
+       x          3  dx = dv_1·w
+    1  v_1 = w·x  2  dv_1 = 1
     """
 
     def __init__(
         self, tape: Tape, inputs: Sequence[float] | None = None, mode: str = "reverse",
         tangents: Sequence[float] | None = None,
     ) -> None:  # fmt: skip
-        self.is_forward, self.has_numbers = direction(mode) == "forward", inputs is not None
-        alone = self.is_forward and self.has_numbers and tangents is None and tape.inputs
+        self._is_forward, self._has_numbers = direction(mode) == "forward", inputs is not None
+        alone = self._is_forward and self._has_numbers and tangents is None and tape.inputs
         if alone:
             tangents = [1.0] + [0.0] * (tape.inputs - 1)
-        self.statements = w = Statements(tape, inputs, mode, tangents)
-        self.names = w.names(set())
+        self._statements = w = Statements(tape, inputs, mode, tangents)
+        self._names = w.names(set())
         others = ", all others 0" * (tape.inputs > 1)
-        self.start = f"seeds: {self.names[w.seeds[0]]} = 1{others}" if alone else ""
-        number = [" "] * self.has_numbers
-        if self.is_forward:
-            self.rows = beside(w)
-            self.head = ("", "primal ↓", *number, "tangent ↓", *number)
+        self._start = f"seeds: {self._names[w.seeds[0]]} = 1{others}" if alone else ""
+        number = [" "] * self._has_numbers
+        if self._is_forward:
+            self._rows = beside(w)
+            self._head = ("", "primal ↓", *number, "tangent ↓", *number)
         else:
-            self.rows = paired(w)
-            self.head = ("", "forward ↓", *number, *["", "backward ↑", *number] * bool(w.backward))
+            self._rows = paired(w)
+            self._head = ("", "forward ↓", *number, *["", "backward ↑", *number] * bool(w.backward))
 
     def legend(self) -> dict[str, str]:
         """What operations mean that are not in the public table, as their functions say it."""
-        words = {op.name: inspect.unwrap(op.forward).__doc__ for op in self.statements.operations
+        words = {op.name: inspect.unwrap(op.forward).__doc__ for op in self._statements.operations
                  if ops.PUBLIC.get(op.name) is not op and not LISTED.formula(op, 2)}  # fmt: skip
         return {name: text.split("\n")[0].rstrip(".") for name, text in words.items() if text}
 
-    def cells(self, rows: Sequence[Row], as_latex: bool = False) -> list[tuple[str, ...]]:
+    def _cells(self, rows: Sequence[Row], as_latex: bool = False) -> list[tuple[str, ...]]:
         """The cells of these rows of the table."""
-        names, notation, w = self.names, LISTED, self.statements
+        names, notation, w = self._names, LISTED, self._statements
         if as_latex:
             names, notation = {v: latex_name(v._label) for v in names}, LATEX
         place = {v: str(i) for i, v in enumerate([*w.forward, *w.backward], 1)}
@@ -72,56 +80,50 @@ class Listing(Written):
         def half(v: Value | None, counts: bool = True) -> list[str]:
             """The number of a statement, its text, and what it gives."""
             if v is None:
-                return [""] * (counts + 1 + self.has_numbers)
+                return [""] * (counts + 1 + self._has_numbers)
             text = statement(v, names, notation) if v in place or v in moved else names[v]
-            return [place.get(v, "")] * counts + [text, *[short(peek(v))] * self.has_numbers]
+            return [place.get(v, "")] * counts + [text, *[short(peek(v))] * self._has_numbers]
 
-        both, counts = bool(self.is_forward or w.backward), not self.is_forward
+        both, counts = bool(self._is_forward or w.backward), not self._is_forward
         return [tuple(half(v) + half(derived, counts) * both) for v, derived in rows]
 
     def __str__(self) -> str:
-        cells = self.cells(self.rows[: MANY // 2]) + self.cells(
-            self.rows[MANY // 2 :][-MANY // 2 :]
+        cells = self._cells(self._rows[: MANY // 2]) + self._cells(
+            self._rows[MANY // 2 :][-MANY // 2 :]
         )
-        if len(self.rows) > MANY:
-            cells.insert(MANY // 2, tuple(["…" for _ in self.head]))
-        rows = [line.rstrip() for line in table(self.head, cells, left=len(self.head))]
+        if len(self._rows) > MANY:
+            cells.insert(MANY // 2, tuple(["…" for _ in self._head]))
+        rows = [line.rstrip() for line in table(self._head, cells, left=len(self._head))]
         legend = [f"{name}: {words}" for name, words in self.legend().items()]
-        return "\n".join([*[self.start] * bool(self.start), *rows, *[""] * bool(legend), *legend])
+        return "\n".join([*[self._start] * bool(self._start), *rows, *[""] * bool(legend), *legend])
 
     __repr__ = __str__
 
     def html(self) -> str:
         """The table for a web page."""
-        slopes = BLUE if self.is_forward else RED
-        color = {2: GREEN, len(self.head) - 1: slopes} if self.has_numbers else {}  # as in pictures
-        style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self.head))]
+        colors = dict.fromkeys(range(len(self._head)), "inherit")
+        if self._has_numbers:  # as in pictures
+            colors |= {2: GREEN, len(self._head) - 1: BLUE if self._is_forward else RED}
 
         def shown(text: str) -> str:
             return SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(text))
 
-        def row(kind: str, cells: Sequence[str]) -> str:
-            each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(style, cells)]
-            return f"<tr>{''.join(each)}</tr>"
-
-        rows = "".join([row("th", self.head), *[row("td", c) for c in self.cells(self.rows)]])
+        rows, left = self._cells(self._rows), len(self._head)
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
-        top = f'<caption style="text-align:left">{shown(self.start)}</caption>' * bool(self.start)
-        return f"<table>{top}{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
+        table = as_html(self._start, self._head, rows, left, shown, colors)
+        return table + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     _repr_html_ = html
 
     def markdown(self) -> str:
         """The table in Markdown."""
-        return as_markdown(self.start, self.head, self.cells(self.rows), left=len(self.head))
+        return as_markdown(self._start, self._head, self._cells(self._rows), left=len(self._head))
 
     def latex(self) -> str:
         """The table as a LaTeX array."""
         arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
-        top = " & ".join([rf"\text{{{h.translate(arrows)}}}" for h in self.head])
-        body = " \\\\\n".join([" & ".join(cells) for cells in self.cells(self.rows, as_latex=True)])
-        columns = "l" * len(self.head)
-        return f"\\begin{{array}}{{{columns}}}\n{top} \\\\ \\hline\n{body}\n\\end{{array}}"
+        head = [h.translate(arrows) for h in self._head]
+        return as_latex(head, self._cells(self._rows, as_latex=True), left=len(head))
 
 
 def paired(w: Statements) -> list[Row]:
