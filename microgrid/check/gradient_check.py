@@ -156,7 +156,7 @@ def gradcheck(
     """
     refuse_node("gradcheck", f)
     asked = positions(range(len(args)) if argnums is None else argnums, len(args))
-    places = list(dict.fromkeys(asked))
+    places = tuple(dict.fromkeys(asked))
     made = Call(f, args, keywords, places)
     root, leaves = scalar(made.y), made.leaves
     entries = []

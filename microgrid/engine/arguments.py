@@ -81,9 +81,9 @@ class Call:
         places, given = positions(argnums, len(args)), list(args)
         new = {k: variables(args[k]) for k in dict.fromkeys(places)}
         self.own = [new[k] for k in places]
-        self.leaves = tree_leaves(self.own)
+        self.leaves = [v for x in self.own for v in tree_leaves(x)]
         for k, x in new.items():
-            given[k] = tree_map(lambda leaf: leaf, x)
+            given[k] = x if isinstance(x, Value) else tree_map(lambda leaf: leaf, x)
         self.outside = any(map(holds_value, [*args, *keywords.values()]))
         try:
             self.y = f(*given, **keywords)

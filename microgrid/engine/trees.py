@@ -164,6 +164,8 @@ def shape_of(xs: Any) -> str:
     if whole.flat:
         return f"shape {tuple(xs.shape)}"
     if isinstance(xs, Mapping):
-        return f"a dict of {', '.join(map(repr, whole.keys)) or 'nothing'}"
+        keys = [f"{key!r:.60}" for key in [*whole.keys][:8]]
+        more = ["…"] if len(whole.parts) > 8 else []
+        return f"a dict of {', '.join([*keys, *more]) or 'nothing'}"
     nested = any(branch(x) for x in whole.parts)
     return f"[{', '.join(map(shape_of, xs))}]" if nested else f"a list of {len(xs)}"

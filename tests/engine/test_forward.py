@@ -324,29 +324,20 @@ def test_the_forms_of_structures_are_compared_key_by_key():
     assert outline([1.0, 2.0]) == outline(np.zeros(2)) == outline((1.0, 2.0))
 
 
-@pytest.mark.parametrize("turn", [lambda d: d, lambda d: dict(reversed(d.items()))])
-def test_a_direction_is_matched_by_its_keys_in_whatever_order_they_stand(turn):
-    """In nested dicts, too, and as a program takes them."""
-    p = {"a": 2.0, "b": [{"c": 3.0, "d": np.array([5.0, 7.0])}]}
-    v = turn({"a": 1.0, "b": [turn({"c": 10.0, "d": [100.0, 1000.0]})]})
+def turned(xs):
+    """The same structure, with the keys of each dict in the opposite order."""
+    if isinstance(xs, dict):
+        return {key: turned(xs[key]) for key in reversed(xs)}
+    return list(map(turned, xs)) if isinstance(xs, list) else xs
 
-    def f(p):
-        inside = p["b"][0]
-        return {"y": p["a"] ** 2 * inside["c"], "z": inside["d"] * 1.0}
 
-    up = turn({"y": 1.0, "z": [3.0, 4.0]})
-    want = {"y": 12.0 + 40.0, "z": [100.0, 1000.0]}
-    for (_, moved), pullback in [
-        (jvp(f, (p,), (v,)), vjp(f, p)[1]),
-        (mg.record(f, p).jvp((p,), (v,)), mg.record(f, p).vjp(p)[1]),
-    ]:
-        assert {key: np.asarray(x).tolist() for key, x in moved.items()} == want
-        assert list(moved) == ["y", "z"]
-        (found,) = pullback(up)
-        assert (found["a"], found["b"][0]["c"]) == (12.0, 4.0)
-        assert np.asarray(found["b"][0]["d"]).tolist() == [3.0, 4.0]
-    H = hvp(lambda p: p["a"] ** 2 * p["b"][0]["c"])(p, v)
-    assert (H["a"], H["b"][0]["c"]) == (6.0 * 1.0 + 4.0 * 10.0, 4.0 * 1.0)
+def test_a_direction_may_have_its_keys_in_another_order():
+    x = {"w": [2.0, {"b": 3.0, "a": 5.0}], "v": 7.0}
+    v = {"w": [0.0, {"b": 1.0, "a": 0.0}], "v": 1.0}
+    assert jvp(weighted, (x,), (turned(v),)) == jvp(weighted, (x,), (v,))
+    assert hvp(weighted)(x, turned(v)) == hvp(weighted)(x, v)
+    pullback = vjp(lambda x: x, x)[1]
+    assert pullback(turned(v)) == pullback(v) == (v,)
 
 
 def test_an_argument_that_is_named_twice_gets_its_gradient_twice_as_in_programs():
