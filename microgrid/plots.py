@@ -9,7 +9,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from itertools import cycle
@@ -18,19 +18,22 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microgrid.check.gradient_check import GradientReport
-from microgrid.engine.calculus import derivative, gradients
+from microgrid.engine.calculus import derivative, gradients, value_and_grad
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
+from microgrid.engine.trees import branch, tree_leaves
 from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
-from microgrid.views.wording import GREEN, INK, RED, plural
+from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, plural
+from microgrid.views.wording import signed as with_minus
 
 __all__ = [
     "Plot",
@@ -39,9 +42,12 @@ __all__ = [
     "gradient_flow",
     "gradient_sizes",
     "loss_curve",
+    "saliency",
     "u_curve",
 ]
 __dir__ = public(__name__)
+
+Floats = NDArray[np.float64]
 
 # Okabe and Ito's first three colours that are legible on white, and more.
 COLORS = ("#0072b2", "#c2500c", "#007a5e", "#8a4f7d", "#6b6100", INK)
@@ -272,6 +278,101 @@ def gradient_flow(root: Value) -> Plot:
     for ax in (left, right):
         ax.invert_yaxis()
     return plot
+
+
+def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
+    """Which entries of x matter: |∂f/∂x| in the form of x, with `signed` ∂f/∂x itself.
+
+    A matrix gives a picture of its numbers and one of the slopes beside it; a vector, or numbers in
+    any other form, gives a bar for each. `f` is a function of x with one number as its result, like
+    `lambda x: model(x)[2]`, a model or a program; or the root of a graph, and x its leaves. The
+    title names the entry with the largest slope. ShapeError for an x without entries.
+    """
+    if isinstance(f, Value):
+        slopes: Any = gradients(f, x)
+    else:
+        slopes = getattr(f, "value_and_grad", value_and_grad(f))(x)[1]
+    if not (leaves := tree_leaves(x)):
+        raise ShapeError("saliency needs at least one number, got an x without entries")
+    numbers = np.array([float(v.data if isinstance(v, Value) else v) for v in leaves])
+    found = np.array([float(v) for v in tree_leaves(slopes)])
+    found = found if signed else np.abs(found)
+    names, what = names_of_leaves(x), "∂f/∂{}" if signed else "|∂f/∂{}|"
+    sizes = np.where(np.isfinite(found), np.abs(found), -1.0)
+    first = int(sizes.argmax())
+    title = f"largest: {what.format(names[first])} = {written(found[first])}"
+    title = title if sizes[first] > 0 else "all slopes are 0"
+    if lost := int((sizes < 0).sum()):
+        title += f"; {lost} of {lost + int((sizes >= 0).sum())} not finite"
+    if shape := matrix_shape(x):
+        plot = heat_maps(numbers.reshape(shape), found.reshape(shape), what.format("x"), signed)
+    else:
+        plot = bars([f"{n} = {written(v)}" for n, v in zip(names, numbers)], found, signed)
+        plot.figure.axes[0].set_xlabel(what.format("x"))
+    plot.figure.suptitle(title, fontsize="medium")
+    return plot
+
+
+def heat_maps(x: Floats, slopes: Floats, name: str, signed: bool) -> Plot:
+    """A matrix and its slopes side by side, with the numbers in the cells where there is room."""
+    plot, found = axes(2)
+    size = max([abs(v) for v in slopes.flat if math.isfinite(v)] + [0.0]) or 1.0
+    looks = {"cmap": "RdBu", "vmin": -size} if signed else {"cmap": "Reds", "vmin": 0.0}
+    for ax, numbers, title, colors in (
+        (found[0], x, "x", {"cmap": "Greys"}),
+        (found[1], slopes, name, looks | {"vmax": size}),
+    ):
+        image = ax.imshow(np.ma.masked_invalid(numbers), **colors)
+        plot.figure.colorbar(image, ax=ax, shrink=0.7)
+        ax.set(xticks=[], yticks=[], title=title)
+        for (i, j), number in np.ndenumerate(numbers) if numbers.size <= 36 else ():
+            red, green, blue, _ = image.to_rgba(number)
+            dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.6
+            color = "white" if dark and math.isfinite(number) else INK
+            ax.text(j, i, written(number), ha="center", va="center", fontsize=8, color=color)
+    return plot
+
+
+def bars(names: Sequence[str], slopes: Floats, signed: bool) -> Plot:
+    """A bar for each name; of signed ones those below 0 are red, the others blue."""
+    plot, ax = axes()
+    plot.figure.set_figheight(max(SIZE[1], 0.2 * len(names)))
+    colors = [COLORS[0] if v > 0 else RED for v in slopes] if signed else RED
+    ax.barh(range(len(names)), np.where(np.isfinite(slopes), slopes, 0.0), color=colors)
+    ax.set_yticks(range(len(names)), names)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.invert_yaxis()
+    finish(ax, "")
+    return plot
+
+
+def written(x: float) -> str:
+    return with_minus(decimals(x))
+
+
+def matrix_shape(x: Any) -> tuple[int, ...]:
+    """(m, n) for rows of equal length; empty for all that is no matrix."""
+    try:
+        found = np.shape(x) if isinstance(x, np.ndarray | list | tuple) else ()
+    except ValueError:  # rows of different lengths
+        return ()
+    return found if len(found) == 2 else ()
+
+
+def names_of_leaves(x: Any, name: str = "x", index: tuple[int, ...] = ()) -> list[str]:
+    """What the numbers of a structure are called: by labels, keys, or places counted from 1."""
+    parts = branch(x)
+    if parts is None:
+        places = [lowered(f"x_{i + 1}")[1:] for i in index]
+        counted = name + ("," if max(index, default=0) > 8 else "").join(places)
+        return [lowered(x.label) if isinstance(x, Value) and x.label else counted]
+    found = []
+    for key, part in zip(parts.keys, parts.parts):
+        own = key if isinstance(key, tuple) else (key,)
+        is_place = all(isinstance(i, int) for i in own)
+        inner = (name, (*index, *own)) if is_place else (str(key), ())
+        found += names_of_leaves(part, *inner)
+    return found
 
 
 def u_curve(report: GradientReport) -> Plot:

@@ -13,12 +13,17 @@ from microgrid.engine.calculus import (
     Call,
     gradients,
     positions,
+    range_of,
+    refuse_node,
     scalar,
     tree_leaves,
     variables,
 )
 from microgrid.engine.errors import MicrogridError, describe
+from microgrid.engine.forward import order_of
+from microgrid.engine.guards import no_node
 from microgrid.engine.slopes import NO_PATH
+from microgrid.engine.trees import branch
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import Table, short, table
 
@@ -158,6 +163,7 @@ def gradcheck(
     >>> print(gradcheck(lambda x: x * x, 3.0).entries[0].verdict)
     ok
     """
+    refuse_node("gradcheck", f)
     places = positions(tuple(range(len(args))) if argnums is None else argnums, len(args))
     made = Call(f, args, keywords, places)
     root, leaves = scalar(made.y), tree_leaves(made.own)
@@ -281,24 +287,36 @@ class NotFinite(NamedTuple):
         return f"<{self}>"
 
 
-def first_nonfinite(root: Value) -> NotFinite | None:
+def first_nonfinite(root: Any, *args: Any, **keywords: Any) -> NotFinite | None:
     """The first node whose value is inf or nan, else the first gate that sends such a gradient.
 
     The order is that of the computation: values from the leaves to the root, then gradients from
-    the root to the leaves. None if all are finite.
+    the root to the leaves. None if all are finite. `root` is a Value, an array or another structure
+    of Values, or a function or program with its arguments, which is called with them.
 
     >>> x = Value(0.0, "x")
     >>> print(first_nonfinite(x.sqrt() * 2))
     sqrt(x = 0.0) sends back the gradient inf: upstream 2 × local inf, to x = 0.0
+    >>> print(first_nonfinite(lambda x, y: (x * y).sqrt(), 0.0, 3.0))
+    sqrt(mul(…) = 0.0) sends back the gradient inf: upstream 1 × local inf, to mul(…) = 0.0
     """
-    order = topological(root)
-    for v in order:
+    called = callable(root) and (args or keywords or not branch(root))
+    made = Call(root, args, keywords, range_of(args)).y if called else root
+    outputs = [v for v in tree_leaves(made) if isinstance(v, Value)]
+    if not outputs and not called:
+        raise no_node(root)
+    for v in order_of(outputs):
         if not finite(v.data):
             return NotFinite(v, "value", v.data)
-    found: list[NotFinite] = []
+    return next(filter(None, map(nonfinite_gradient, outputs)), None)
+
+
+def nonfinite_gradient(root: Value) -> NotFinite | None:
+    """The first gate that sends back a gradient that is inf or nan."""
+    order, found = topological(root), list[NotFinite]()
 
     def sent(v: Value, parent: Value, local: Any, upstream: Any, share: Any, total: Any) -> None:
-        if not (found or finite(total)):
+        if not (found or finite(total) or isinstance(parent, Constant)):
             factors = f"upstream {short(upstream)} × local {short(local)}"
             added = ", added to what came before" if finite(share) else ""
             found.append(

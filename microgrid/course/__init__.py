@@ -11,6 +11,7 @@ as you go through the notebooks, and worksheets/.
 from __future__ import annotations
 
 from importlib import import_module
+from operator import index
 
 from microgrid.course.question import Exercise, ExerciseError, Markdown, Mistake, Verdict
 from microgrid.course.worksheets import Worksheet, worksheet
@@ -22,13 +23,17 @@ __all__ = [
     "Worksheet", "exercise", "exercises", "worksheet",
 ]  # fmt: skip
 __dir__ = public(__name__)
-CHAPTERS = range(1, 11)
+CHAPTERS: dict[int | str, str] = {  # as exercise() takes it: how its files begin
+    1: "01", 2: "02", 3: "03", 4: "04", 5: "05", "5b": "05b", 6: "06", 7: "07", 8: "08", 9: "09",
+    10: "10",
+}  # fmt: skip
 
 
-def exercise(chapter: int, number: int = 1) -> Exercise:
+def exercise(chapter: int | str, number: int = 1) -> Exercise:
     """An exercise of a notebook of the course; ExerciseError for a number that it does not have.
 
-    A notebook shows its question; `.check(answer)` gives a verdict, `.solution()` the right answer.
+    The chapter is a whole number, or "5b". A notebook shows the question; `.check(answer)` gives a
+    verdict, `.solution()` the right answer.
 
     >>> exercise(3).check({"x": -8, "y": 6, "z": 2, "w": 1}).ok
     False
@@ -41,13 +46,15 @@ def exercise(chapter: int, number: int = 1) -> Exercise:
     return found[number - 1]
 
 
-def exercises(chapter: int) -> list[Exercise]:
-    """All exercises of a notebook; ExerciseError for a number that no notebook has.
+def exercises(chapter: int | str) -> list[Exercise]:
+    """All exercises of a notebook; ExerciseError for a name that no notebook has.
 
-    >>> len(exercises(3))
+    >>> len(exercises("5b"))
     4
     """
-    if not hasattr(chapter, "__index__") or chapter not in CHAPTERS:
-        raise ExerciseError(f"the course has the notebooks 1 to {CHAPTERS[-1]}, not {chapter!r}")
-    found: list[Exercise] = import_module(f"{__name__}.chapters.chapter{chapter:02}").EXERCISES
+    name = index(chapter) if hasattr(chapter, "__index__") else chapter
+    if not isinstance(name, int | str) or name not in CHAPTERS:
+        names = " and ".join(["1 to 10", *[repr(c) for c in CHAPTERS if isinstance(c, str)]])
+        raise ExerciseError(f"the course has the notebooks {names}, not {chapter!r}")
+    found: list[Exercise] = import_module(f"{__name__}.chapters.chapter{CHAPTERS[name]}").EXERCISES
     return found

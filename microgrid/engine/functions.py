@@ -13,7 +13,7 @@ from microgrid.engine import ops
 from microgrid.engine.documentation import document, method
 from microgrid.engine.errors import DomainError, NumberError, RuleError, ShapeError, TargetError
 from microgrid.engine.guards import real, refuse_foreign
-from microgrid.engine.hints import hinted
+from microgrid.engine.hints import foreign, hinted
 from microgrid.engine.op import Op
 from microgrid.engine.ops import row_target, stop_gradient_max
 from microgrid.engine.renamed import renamed
@@ -213,7 +213,8 @@ def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     """The values of a list or a vector; ShapeError for a matrix, whose rows would be added up."""
     values = tuple(refuse_foreign(xs, f"{name} takes real numbers"))
     if any(getattr(x, "shape", ()) for x in values):
-        raise ShapeError(f"{name} takes one row of values: use A.ravel(), or one row at a time")
+        told = foreign(f"{name}()", "axis") or "use A.ravel(), or one row at a time"
+        raise ShapeError(f"{name} takes one row of values: {told}")
     return values
 
 

@@ -99,6 +99,27 @@ def no_number(x: Any, needed: str) -> NumberError:
     return NumberError(f"{needed}, got {type(x).__name__} {got}{': ' * bool(remedy(x))}{remedy(x)}")
 
 
+NO_NODES = {  # what is taken for a node, by an attribute that it has
+    "listing": "a program has lines in the place of nodes: program.listing(*inputs)",
+    "parameters": "call the model, and take one number of what it returns",
+    "shape": "take one of its entries, or their sum, like A.sum()",
+    "__len__": "take one of its entries, or their sum",
+    "__call__": "call it with Values, and take the result: f(Value(2.0))",
+    "__float__": "Value(2.0) makes a node of a number",
+}
+
+
+def no_node(x: Any) -> NumberError:
+    """The error for what has no graph, where one number with its history is needed."""
+    if x is None:
+        return NumberError("a graph starts at a Value, got None: does the function end in return?")
+    told = next((told for name, told in NO_NODES.items() if hasattr(x, name)), "")
+    many = getattr(x, "shape", None) or (hasattr(x, "__len__") and not hasattr(x, "parameters"))
+    kind, got = type(x).__name__, size(x) if many else getattr(x, "__name__", f"{x!r:.60}")
+    named = got if kind in got else f"{kind} {got}"
+    return NumberError(f"a graph starts at a Value, got {named}{': ' * bool(told)}{told}")
+
+
 def refuse_foreign(x: Any, needed: str = "real numbers are needed") -> Any:
     """x itself; NumberError if it is an array that holds no real numbers, or hides some.
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
+from inspect import CO_VARKEYWORDS
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from microgrid.engine.errors import MicrogridError
 
+HAS_AUX = "write value_and_grad(lambda *xs: f(*xs)[0]), and call f for what it returns besides"
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEVICES = "there are no devices, and every number is a Python number"
@@ -117,6 +119,13 @@ FOREIGN: dict[str, dict[str, str]] = {
         "gradient": "write upstream=",
     },
     "softmax()": {"axis dim": "nn.Softmax()(A) goes row by row"},
+    "dot()": {"axis dim": "write A @ B of arrays"},
+    "cross_entropy()": {"axis dim": "nn.cross_entropy(A, targets) goes row by row"},
+    "maximum()": {"axis dim": "write A.max(axis=0)"},
+    "minimum()": {"axis dim": "write A.min(axis=0)"},
+    "value_and_grad()": {"has_aux": HAS_AUX},
+    "grad()": {"has_aux": HAS_AUX},
+    "vmap()": {"out_axes": "results are stacked along the first axis; np.moveaxis moves it"},
     "total()": {"axis dim": "write A.sum(axis=0)"},
     "mean()": {"axis dim": "write A.mean(axis=0)"},
     "logsumexp()": {"axis dim": ONE_ROW},
@@ -240,7 +249,9 @@ class Absent:
 
 def hinted(f: F) -> F:
     """A decorator: an unknown keyword is refused with what is written instead."""
-    code = f.__code__
+    code = getattr(f, "__code__", None)
+    if code is None or code.co_flags & CO_VARKEYWORDS:  # it takes all, or is a wrapper
+        return f
     takes = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @wraps(f)
@@ -249,8 +260,9 @@ def hinted(f: F) -> F:
             if name not in takes:
                 told = foreign(f"{f.__qualname__}()", name)
                 said = f"{f.__qualname__}() has no argument {name!r}"
-                names = [n for n in takes if n != "self"]
-                raise UnknownKeywordError(said + (f": {told}" if told else nearest(name, names)))
+                names = [n for n in takes if n not in ("self", "cls")]
+                told = f": {told}" if told else nearest(name, names)
+                raise UnknownKeywordError(said + (told or f": it takes {', '.join(names)}"))
         return f(*args, **keywords)
 
     return cast(F, called)

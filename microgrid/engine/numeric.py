@@ -27,6 +27,16 @@ def on_floats(core: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     return partial(update_wrapper, wrapped=core, assigned=(), updated=())
 
 
+def raising(core: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Marks a function that raises where `core`, which arrays are given to, gives inf or nan."""
+
+    def mark(f: Any) -> Any:
+        f.raises = True
+        return on_floats(core)(f)
+
+    return mark
+
+
 def one_by_one(f: Callable[..., Any]) -> Callable[..., Any]:
     """f(xs) as a function of any number of operands."""
     return on_floats(f)(lambda *xs: f(xs))
@@ -355,6 +365,29 @@ def inside(x: Number, low: Number, high: Number) -> Number:
     return type(x)(low <= x <= high)
 
 
+def softsign(x: Number) -> Number:
+    """x / (1 + |x|), and its limit at ±inf."""
+    return x / (1 + abs(x)) if abs(x) < INF else math.copysign(1.0, x) if x == x else x
+
+
+def zero_or_ratio(a: Number, b: Number) -> Number:
+    """a / b, but 0 for a = 0, unless b is nan."""
+    return quotient(a, b) if a != 0 or b != b else a * 0.0
+
+
+def float_xlogy(x: Number, y: Number) -> float:
+    """x log y, but 0 for x = 0, unless y is nan."""
+    return x * float_log(y) if x != 0 or y != y else 0.0
+
+
+@raising(float_xlogy)
+def xlogy(x: Number, y: Number) -> float:
+    """x log y, but 0 for x = 0, unless y is nan."""
+    if x != 0 and y <= 0:
+        raise ValueError("math domain error")
+    return product(x, log(y)) if x != 0 or y != y else 0.0
+
+
 def silu(x: Number) -> float:
     """x σ(x); far below zero as x exp(x/2)², where σ(x) itself has few digits or none."""
     if x < -700:
@@ -415,13 +448,23 @@ def over_squares(a: Number, b: Number) -> Number:
     return s / (s * s + t * t) * scale
 
 
-def normal_pdf(x: Number) -> float:
-    """exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP."""
+def exp_of_square(x: Number, scale: float) -> float:
+    """exp(−scale x²) for a scale of 1 or ½; x² as a whole would cost hundreds of ULP."""
     if abs(x) > 40:
         return 0.0
     high = round(x * 65536) / 65536 if x == x else x
     rest = (x - high) * (x + high)
-    return math.exp(-high * high / 2) * math.exp(-rest / 2) / math.sqrt(2 * math.pi)
+    return math.exp(-high * high * scale) * math.exp(-rest * scale)
+
+
+def normal_pdf(x: Number) -> float:
+    """exp(−x²/2) / √(2π)."""
+    return exp_of_square(x, 0.5) / math.sqrt(2 * math.pi)
+
+
+def erf_slope(x: Number) -> float:
+    """2 exp(−x²) / √π."""
+    return exp_of_square(x, 1.0) * 1.1283791670955126
 
 
 def normal_cdf(x: Number) -> float:
@@ -448,6 +491,158 @@ def gelu(x: Number) -> float:
     """x Φ(x), and its limit −0 at −inf."""
     p = normal_cdf(x)
     return x * p if p else -0.0
+
+
+# log |Γ| and its derivatives. Coefficients of polynomials stand from the highest power down.
+
+
+def horner(x: Number, coefficients: Sequence[float]) -> Number:
+    """The polynomial with these coefficients at x."""
+    y = 0.0
+    for c in coefficients:
+        y = y * x + c
+    return y
+
+
+def zeta(s: Number, x: Number) -> Number:
+    """Σ (x + n)^−s over n ≥ 0, Hurwitz's zeta function, for x > 0 and s > 1.
+
+    After 12 terms Euler's and Maclaurin's formula: DLMF 25.11.28 has the remainder.
+    """
+    t = 1.0 / (x + 12.0)
+    tail, term, j = 1 / (s - 1) + t / 2, s * t * t / 2, 0.0
+    for b in BERNOULLI:
+        tail += b * term
+        j += 2
+        term *= (s + j - 1) * (s + j) * t * t / ((j + 1) * (j + 2))
+    y = 0.0
+    for n in range(11, -1, -1):
+        y += power(x + n, -s)
+    return y + tail * power(x + 12.0, 1 - s)
+
+
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B₂, B₄, …
+PAIRS = [(2 * j, b) for j, b in enumerate(BERNOULLI, 1)][::-1]
+DIGAMMA_FAR = (*[b / n for n, b in PAIRS],)  # of 1/x², from its first power on
+LGAMMA_FAR = (*[b / n / (n - 1) for n, b in PAIRS],)
+# (−1)ᵏ (ζ(k) − 1) / k and (−1)ᵏ ζ(k) / k; Euler's constant stands for ζ(1).
+LGAMMA_AT_2 = (*[(-1.0) ** k * zeta(k, 2.0) / k for k in range(37, 1, -1)], 0.42278433509846713)
+LGAMMA_AT_1 = (
+    *[(-1.0) ** k * (zeta(k, 2.0) + 1) / k for k in range(37, 1, -1)],
+    -0.5772156649015329,
+)
+DIGAMMA_ZERO, DIGAMMA_ZERO_REST = 1.4616321449683622, 9.549995429965697e-17  # ψ is 0 at their sum
+
+
+def from_whole(x: Number) -> Number:
+    """x minus the nearest whole number, exactly, for x < 0; nan at −inf."""
+    return x - round(x) if abs(x) < 2**52 else x * 0.0  # beyond, all floats are whole
+
+
+def positive_lgamma(x: Number) -> Number:
+    """log Γ(x) for x > 0, to the last digits also beside its zeros 1 and 2.
+
+    Taylor's series there (Abramowitz and Stegun 6.1.33), Γ(x) = (x − 1) Γ(x − 1) up to 9.75, then
+    Stirling's series (6.1.41).
+    """
+    if x < 0.375:
+        return x * horner(x, LGAMMA_AT_1) - math.log(x)
+    if x < 0.625:
+        return (x - 1) * horner(x - 1, LGAMMA_AT_2) - math.log(x)
+    if x < 1.375:
+        return (x - 1) * horner(x - 1, LGAMMA_AT_1) + 0.0  # not −0 at 1
+    if x > 9.75:
+        far = horner(1 / (x * x), LGAMMA_FAR) / x
+        return (x - 0.5) * (math.log(x) - 1) + (0.4189385332046727 + far)  # (log 2π − 1) / 2
+    factor = 1.0
+    for _ in range(7):
+        if x > 2.75:
+            x = x - 1
+            factor = factor * x
+    return (x - 2) * horner(x - 2, LGAMMA_AT_2) + math.log(factor)
+
+
+def float_lgamma(x: Number) -> Number:
+    """log |Γ(x)|; inf at a pole.
+
+    Below 0 by Γ(x) Γ(1 − x) = π / sin πx (Abramowitz and Stegun 6.1.17).
+    """
+    if x > 0 or x - x != 0:
+        return positive_lgamma(abs(x))
+    if x > -0.5:
+        return positive_lgamma(1 + x) - float_log(-x)
+    r = from_whole(x)
+    return math.log(math.pi / abs(math.sin(math.pi * r))) - positive_lgamma(1 - x) if r else INF
+
+
+@raising(float_lgamma)
+def lgamma(x: Number) -> Number:
+    """log |Γ(x)|; it raises where math.lgamma does."""
+    y = float_lgamma(float(x))
+    if y == INF and abs(x) != INF:
+        raise OverflowError("math range error") if x > 1 else ValueError("math domain error")
+    return y
+
+
+def positive_digamma(x: Number) -> Number:
+    """ψ(x) = Γ′(x) / Γ(x) for x > 0, to the last digits also beside its zero, z.
+
+    Up to 10 it is (x − z) times the sum of 1 / ((z + n) (x + n)) over n ≥ 0, as by Abramowitz and
+    Stegun 6.3.16. From n = 10 on this sum is the divided difference of the series for large x,
+    which is log x − 1/(2x) − Σ B₂ₖ / (2k x²ᵏ) (6.3.18).
+    """
+    if x > 10:
+        t = 1 / (x * x)
+        return math.log(x) - (0.5 / x + t * horner(t, DIGAMMA_FAR))
+    d = (x - DIGAMMA_ZERO) - DIGAMMA_ZERO_REST
+    a, b = DIGAMMA_ZERO + 10, x + 10
+    u, v = 1 / (a * a), 1 / (b * b)
+    p, q = 0.0, 0.0  # the polynomial at u, and its divided difference from u to v
+    for c in DIGAMMA_FAR:
+        q = q * v + p
+        p = p * u + c
+    y = math.log1p(d / a) / d + 0.5 / (a * b) + (a + b) * u * v * (q * v + p)
+    for n in range(9, -1, -1):
+        y += 1 / ((DIGAMMA_ZERO + n) * (x + n))
+    return d * y
+
+
+def float_digamma(x: Number) -> Number:
+    """ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole.
+
+    Below 0 it is ψ(1 − x) − π / tan πx (Abramowitz and Stegun 6.3.7).
+    """
+    if x > 0 or x != x:
+        return positive_digamma(x)
+    r = from_whole(x)
+    return positive_digamma(1 - x) - math.pi / math.tan(math.pi * r) if r else NAN
+
+
+@raising(float_digamma)
+def digamma(x: Number) -> Number:
+    """ψ(x), the slope of log |Γ(x)|."""
+    if x <= 0 and float(x) % 1 == 0:
+        raise ValueError("math domain error")
+    return float_digamma(float(x))
+
+
+def polygamma(k: int) -> Callable[[Number], Number]:
+    """ψ⁽ᵏ⁾, the derivative of order k of ψ, with no error at a pole."""
+
+    def on_floats_alone(x: Number) -> Number:
+        factor = -1.0  # (−1)ᵏ⁺¹ k!, for the sum of 1 / (x + n)ᵏ⁺¹: A. and S. 6.4.10
+        for j in range(1, k + 1):
+            factor = -j * factor
+        s = k + 1.0
+        if x > 0 or x != x:
+            return factor * zeta(s, x)
+        # Σ (r + n)^−s over all whole n, without those terms that belong to 1 − x
+        r, other = from_whole(x), 1.0 if k % 2 else -1.0
+        rest = zeta(s, 1 - r) - zeta(s, 1 - x)
+        return factor * (power(r, -s) + zeta(s, 1 + r) + other * rest)
+
+    on_floats_alone.__doc__ = f"ψ⁽ᵏ⁾(x) for k = {k}"
+    return on_floats(core := on_floats_alone if k else float_digamma)(lambda x: core(float(x)))
 
 
 # What a loss can mean by a target; nan is what a compiled program has for everything else.

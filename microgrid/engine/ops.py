@@ -15,7 +15,7 @@ import math
 import operator
 from functools import reduce
 
-from microgrid.engine import numeric, rules
+from microgrid.engine import families, numeric, rules
 from microgrid.engine.numeric import INF, like
 from microgrid.engine.op import POSITIVE, REAL, Op, op
 from microgrid.engine.op import TABLE as TABLE
@@ -45,7 +45,8 @@ div = op(
     hint="the divisor must not be 0", doc="The quotient of two numbers.")
 power = op(
     "power", numeric.real_power,
-    lambda y, a, b: rules.falling(1)(a, b), lambda y, a, b: rules.slope_in_exponent(0)(a, b),
+    lambda y, a, b: families.falling(1)(a, b),
+    lambda y, a, b: families.slope_in_exponent(0)(a, b),
     text="{}^{}", domain=[POSITIVE, REAL], hint="0 needs an exponent >= 0; floats end at 1.8e308",
     doc="The number a to the power of b: a**b.")
 
@@ -102,6 +103,21 @@ arccosh = op(
 arctanh = op(
     "arctanh", math.atanh, lambda y, x: 1 / square_difference(1, x), domain=[UNIT],
     hint="needs -1 < x < 1", doc="The number whose hyperbolic tangent is x.")
+erf: Op = op("erf", math.erf, lambda y, x: erf_slope(x),
+    doc="The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.")
+erfc = op("erfc", math.erfc, lambda y, x: -erf_slope(x),
+    doc="The complementary error function: 1 - erf(x), to the last digits also far out.")
+normal_cdf: Op = op(
+    "normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x), latex=r"\Phi(#1)",
+    doc="The distribution function of the standard normal distribution, from 0 to 1.")
+lgamma = op(
+    "lgamma", numeric.lgamma, lambda y, x: families.polygamma(0)(x), domain=[POSITIVE],
+    latex=r"\log(\left|\Gamma(#1)\right|)", hint="needs another x than 0, -1, -2, …",
+    doc="The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.")
+digamma = op(
+    "digamma", numeric.digamma, lambda y, x: families.polygamma(1)(x), domain=[POSITIVE],
+    latex=r"\psi(#1)", hint="needs another x than 0, -1, -2, …",
+    doc="The slope of lgamma, Γ'(x) / Γ(x).")
 
 # Functions of neural networks, stable where exp overflows or 1 - y loses its digits.
 sigmoid = op("sigmoid", numeric.sigmoid, lambda y, x: sigmoid_slope(x), latex=r"\sigma(#1)",
@@ -117,6 +133,9 @@ silu = op("silu", numeric.silu, lambda y, x: rules.product_rule(sigmoid(x), x, s
     doc="The sigmoid linear unit, also called swish: x * sigmoid(x).")
 gelu = op("gelu", numeric.gelu, lambda y, x: rules.product_rule(normal_cdf(x), x, normal_pdf(x)),
     doc="The Gaussian error linear unit: x Φ(x), with the normal distribution function Φ.")
+softsign = op(
+    "softsign", numeric.softsign, lambda y, x: square(reciprocal(1 + absolute(x))),
+    doc="A smooth sign: x / (1 + |x|), from -1 to 1.")
 leaky_relu = op(
     "leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
     lambda y, x, slope: rules.one_or(x, slope), lambda y, x, slope: rules.negative_part(x),
@@ -138,6 +157,10 @@ logaddexp = op(
     "logaddexp", numeric.logaddexp,
     lambda y, a, b: sigmoid_difference(a, b), lambda y, a, b: sigmoid_difference(b, a),
     doc="log(exp(a) + exp(b)), without overflow.")
+xlogy = op(
+    "xlogy", numeric.xlogy, rules.xlogy_rule, lambda y, a, b: zero_or_ratio(a, b),
+    domain=[REAL, POSITIVE], hint="needs b > 0, unless a = 0", latex=r"#1 \cdot \log(#2)",
+    doc="a log(b), and 0 where a = 0, as the terms of an entropy need it.")
 clip = op(
     "clip", numeric.clip,
     lambda y, x, low, high: inside(x, low, high),
@@ -174,10 +197,13 @@ PUBLIC = dict(TABLE)
 # no backward pass raises.
 identity = op("identity", lambda x: x, lambda y, x: 1)
 divide: Op = op("divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE])
+zero_or_ratio: Op = op(
+    "zero_or_ratio", numeric.zero_or_ratio, QUOTIENT[0], lambda y, a, b: -zero_or_ratio(y, b),
+    text="{} / {}", domain=[REAL, POSITIVE])
 ieee_log = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
 sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
 tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
-normal_cdf: Op = op("normal_cdf", numeric.normal_cdf, lambda y, x: normal_pdf(x))
+erf_slope: Op = op("erf_slope", numeric.erf_slope, lambda y, x: -2 * (x * y))
 normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
 direction: Op = op(
     "direction", numeric.direction,

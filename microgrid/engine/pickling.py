@@ -8,7 +8,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from microgrid.engine import ops, rules
+from microgrid.engine import ops
+from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op, Value, topological
 
 slots = attrgetter(*Value.__slots__)
@@ -50,7 +51,7 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
     """An operation of the table goes by name; a user's own goes with its functions."""
     if ops.TABLE.get(op.name) is op:
         return entry, (op.name,)
-    for family in rules.falling, rules.slope_in_exponent:
+    for family in FAMILIES:
         order = op.name.removeprefix(family.__name__)
         if order.isdecimal() and family(int(order)) is op:
             return family, (int(order),)

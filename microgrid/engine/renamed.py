@@ -1,10 +1,15 @@
-"""Keywords that had another name: the old one still works, the signature shows the new one."""
+"""Keywords that had another name: the old one still works, the signature shows the new one.
+
+Other keywords that the function does not take are refused with a hint.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
+
+from microgrid.engine.hints import hinted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,6 +25,8 @@ def renamed(**names: str) -> Callable[[F], F]:
     """
 
     def decorate(f: F) -> F:
+        f = hinted(f)
+
         @wraps(f)
         def called(*args: Any, **keywords: Any) -> Any:
             for old in names.keys() & keywords.keys():

@@ -6,12 +6,11 @@ looks at a number: so the same graph is right for all data, also where it is rec
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from microgrid.engine import numeric
 from microgrid.engine.numeric import like
-from microgrid.engine.op import TABLE, Op
+from microgrid.engine.op import TABLE
 from microgrid.engine.refusals import is_value
 from microgrid.engine.slopes import NO_PATH, NoPath
 
@@ -94,39 +93,6 @@ def one_or(x: Any, slope: Any) -> Any:
     return select(s, s, slope)
 
 
-@cache
-def falling(k: int) -> Op:
-    """b (b-1) … (b-k+1) a^(b-k), the k-th derivative of a^b in a, as an operation of its own."""
-    factors = " ".join(["#2", *[f"(#2 - {j})" for j in range(1, k)]][:k])
-    look = f"{factors} #1^{{#2 - {k}}}" if k else "#1^{#2}"
-    return Op(
-        f"falling{k}", numeric.falling(k), lambda y, a, b: falling(k + 1)(a, b),
-        lambda y, a, b: slope_in_exponent(k)(a, b), latex=look.strip(),
-    )  # fmt: skip
-
-
-@cache
-def slope_in_exponent(k: int) -> Op:
-    """∂ᵏ⁺¹ a^b / ∂aᵏ ∂b, as an operation of its own."""
-
-    def along_b(y: Any, a: Any, b: Any) -> Any:
-        p, slope, bend = 1, 0, 0  # b (b−1) … (b−k+1), its first and its second derivative
-        for j in range(k):
-            bend, slope, p = bend * (b - j) + 2 * slope, slope * (b - j) + p, p * (b - j)
-        power, logarithm = falling(0)(a, b - k), TABLE.ieee_log(a)
-        return select(a, y * logarithm + power * (slope * logarithm + bend), power * 0)
-
-    factors = ["(#2)", *[f"(#2 - {j})" for j in range(1, k)]][:k]
-    slope = " + ".join([" ".join(factors[:j] + factors[j + 1 :]) for j in range(k)])
-    power = f"#1^{{#2 - {k}}}"
-    look = rf"{power} \cdot {' '.join(['#2', *factors[1:]])} \log(#1) + {power} ({slope})"
-    looks = {0: r"#1^{#2} \log(#1)", 1: rf"{power} \cdot #2 \log(#1) + {power}"}
-    return Op(
-        f"slope_in_exponent{k}", numeric.slope_in_exponent(k),
-        lambda y, a, b: slope_in_exponent(k + 1)(a, b), along_b, latex=looks.get(k, look),
-    )  # fmt: skip
-
-
 def arcsin_slope(x: Any) -> Any:
     """1 / √(1 − x²), which loses no digit near ±1."""
     return TABLE.divide(1, TABLE.sqrt(TABLE.square_difference(1, x)))
@@ -135,6 +101,12 @@ def arcsin_slope(x: Any) -> Any:
 def product_rule(s: Any, x: Any, slope: Any) -> Any:
     """(x s)' = s + x s', where s' may have underflown at x = ±inf."""
     return s + select(slope, x * slope, 0)
+
+
+def xlogy_rule(y: Any, a: Any, b: Any) -> Any:
+    """log b, and 0 where a = 0 and log b is −inf or nan, like PyTorch's."""
+    logarithm, positive = TABLE.ieee_log(b), TABLE.step(b)
+    return select(a, logarithm, select(positive, logarithm, positive))
 
 
 def tie_rule(y: Any, *xs: Any) -> list[Any]:

@@ -439,6 +439,83 @@ class arctanh(Of_x):
     1.3333
     """
 
+class erf(Of_x):
+    """The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.
+
+    - `y = erf(x)`
+    - `∂y/∂x = erf_slope(x)`
+    - `erf_slope(x)`: 2 exp(−x²) / √π
+    - see also `Value.erf`
+
+    >>> import microgrid as mg
+    >>> round(mg.erf(2.0), 4)
+    0.9953
+    >>> round(mg.grad(mg.erf)(2.0), 4)
+    0.0207
+    """
+
+class erfc(Of_x):
+    """The complementary error function: 1 - erf(x), to the last digits also far out.
+
+    - `y = erfc(x)`
+    - `∂y/∂x = −erf_slope(x)`
+    - `erf_slope(x)`: 2 exp(−x²) / √π
+    - see also `Value.erfc`
+
+    >>> import microgrid as mg
+    >>> round(mg.erfc(2.0), 4)
+    0.0047
+    >>> round(mg.grad(mg.erfc)(2.0), 4)
+    -0.0207
+    """
+
+class normal_cdf(Of_x):
+    """The distribution function of the standard normal distribution, from 0 to 1.
+
+    - `y = normal_cdf(x)`
+    - `∂y/∂x = normal_pdf(x)`
+    - `normal_pdf(x)`: exp(−x²/2) / √(2π)
+    - see also `Value.normal_cdf`
+
+    >>> import microgrid as mg
+    >>> round(mg.normal_cdf(2.0), 4)
+    0.9772
+    >>> round(mg.grad(mg.normal_cdf)(2.0), 4)
+    0.054
+    """
+
+class lgamma(Of_x):
+    """The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.
+
+    - `y = lgamma(x)`
+    - `∂y/∂x = polygamma0(x)`
+    - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
+    - `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+    - see also `Value.lgamma`
+
+    >>> import microgrid as mg
+    >>> mg.lgamma(2.0)
+    0.0
+    >>> round(mg.grad(mg.lgamma)(2.0), 4)
+    0.4228
+    """
+
+class digamma(Of_x):
+    """The slope of lgamma, Γ'(x) / Γ(x).
+
+    - `y = digamma(x)`
+    - `∂y/∂x = polygamma1(x)`
+    - `polygamma1(x)`: ψ⁽ᵏ⁾(x) for k = 1
+    - `digamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+    - see also `Value.digamma`
+
+    >>> import microgrid as mg
+    >>> round(mg.digamma(2.0), 4)
+    0.4228
+    >>> round(mg.grad(mg.digamma)(2.0), 4)
+    0.6449
+    """
+
 class sigmoid(Of_x):
     """The logistic function: 1 / (1 + exp(-x)), from 0 to 1.
 
@@ -518,8 +595,7 @@ class gelu(Of_x):
 
     - `y = gelu(x)`
     - `∂y/∂x = normal_cdf(x) + where(normal_pdf(x), x·normal_pdf(x), 0)`
-    - `normal_cdf(x)`: Φ(x) = erfc(−x/√2) / 2, corrected for the rounding of x/√2
-    - `normal_pdf(x)`: exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP
+    - `normal_pdf(x)`: exp(−x²/2) / √(2π)
     - see also `Value.gelu`
 
     >>> import microgrid as mg
@@ -527,6 +603,20 @@ class gelu(Of_x):
     1.9545
     >>> round(mg.grad(mg.gelu)(2.0), 4)
     1.0852
+    """
+
+class softsign(Of_x):
+    """A smooth sign: x / (1 + |x|), from -1 to 1.
+
+    - `y = softsign(x)`
+    - `∂y/∂x = (1 / (1 + |x|))²`
+    - see also `Value.softsign`
+
+    >>> import microgrid as mg
+    >>> round(mg.softsign(2.0), 4)
+    0.6667
+    >>> round(mg.grad(mg.softsign)(2.0), 4)
+    0.1111
     """
 
 class hypot(Of_a_b):
@@ -574,6 +664,23 @@ class logaddexp(Of_a_b):
     3.3133
     >>> [round(g, 4) for g in mg.grad(mg.logaddexp, (0, 1))(2.0, 3.0)]
     [0.2689, 0.7311]
+    """
+
+class xlogy(Of_a_b):
+    """a log(b), and 0 where a = 0, as the terms of an entropy need it.
+
+    - `y = xlogy(a, b)`
+    - `∂y/∂a = where(a, ieee_log(b), where(step(b), ieee_log(b), step(b)))`, `∂y/∂b = a / b`
+    - `ieee_log(x)`: log x, with log 0 = −inf and nan below zero
+    - `step(x)`: 1 for x > 0, else 0; nan for nan
+    - `xlogy(1.0, 0.0)` raises `DomainError`: needs b > 0, unless a = 0
+    - see also `Value.xlogy`
+
+    >>> import microgrid as mg
+    >>> round(mg.xlogy(2.0, 3.0), 4)
+    2.1972
+    >>> [round(g, 4) for g in mg.grad(mg.xlogy, (0, 1))(2.0, 3.0)]
+    [1.0986, 0.6667]
     """
 
 class where(Of_c_a_b):
@@ -920,6 +1027,78 @@ class Methods:  # of Value
         >>> round(mg.grad(mg.arctanh)(0.5), 4)
         1.3333
         """
+    def erf(self) -> Value:
+        """The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.
+
+        - `y = erf(x)`
+        - `∂y/∂x = erf_slope(x)`
+        - `erf_slope(x)`: 2 exp(−x²) / √π
+        - see also `Value.erf`
+
+        >>> import microgrid as mg
+        >>> round(mg.erf(2.0), 4)
+        0.9953
+        >>> round(mg.grad(mg.erf)(2.0), 4)
+        0.0207
+        """
+    def erfc(self) -> Value:
+        """The complementary error function: 1 - erf(x), to the last digits also far out.
+
+        - `y = erfc(x)`
+        - `∂y/∂x = −erf_slope(x)`
+        - `erf_slope(x)`: 2 exp(−x²) / √π
+        - see also `Value.erfc`
+
+        >>> import microgrid as mg
+        >>> round(mg.erfc(2.0), 4)
+        0.0047
+        >>> round(mg.grad(mg.erfc)(2.0), 4)
+        -0.0207
+        """
+    def normal_cdf(self) -> Value:
+        """The distribution function of the standard normal distribution, from 0 to 1.
+
+        - `y = normal_cdf(x)`
+        - `∂y/∂x = normal_pdf(x)`
+        - `normal_pdf(x)`: exp(−x²/2) / √(2π)
+        - see also `Value.normal_cdf`
+
+        >>> import microgrid as mg
+        >>> round(mg.normal_cdf(2.0), 4)
+        0.9772
+        >>> round(mg.grad(mg.normal_cdf)(2.0), 4)
+        0.054
+        """
+    def lgamma(self) -> Value:
+        """The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.
+
+        - `y = lgamma(x)`
+        - `∂y/∂x = polygamma0(x)`
+        - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
+        - `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+        - see also `Value.lgamma`
+
+        >>> import microgrid as mg
+        >>> mg.lgamma(2.0)
+        0.0
+        >>> round(mg.grad(mg.lgamma)(2.0), 4)
+        0.4228
+        """
+    def digamma(self) -> Value:
+        """The slope of lgamma, Γ'(x) / Γ(x).
+
+        - `y = digamma(x)`
+        - `∂y/∂x = polygamma1(x)`
+        - `polygamma1(x)`: ψ⁽ᵏ⁾(x) for k = 1
+        - `digamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+        - see also `Value.digamma`
+
+        >>> import microgrid as mg
+        >>> round(mg.digamma(2.0), 4)
+        0.4228
+        >>> round(mg.grad(mg.digamma)(2.0), 4)
+        0.6449
+        """
     def sigmoid(self) -> Value:
         """The logistic function: 1 / (1 + exp(-x)), from 0 to 1.
 
@@ -994,8 +1173,7 @@ class Methods:  # of Value
 
         - `y = gelu(x)`
         - `∂y/∂x = normal_cdf(x) + where(normal_pdf(x), x·normal_pdf(x), 0)`
-        - `normal_cdf(x)`: Φ(x) = erfc(−x/√2) / 2, corrected for the rounding of x/√2
-        - `normal_pdf(x)`: exp(−x²/2) / √(2π); the rounding of x² as a whole would cost hundreds of ULP
+        - `normal_pdf(x)`: exp(−x²/2) / √(2π)
         - see also `Value.gelu`
 
         >>> import microgrid as mg
@@ -1003,6 +1181,19 @@ class Methods:  # of Value
         1.9545
         >>> round(mg.grad(mg.gelu)(2.0), 4)
         1.0852
+        """
+    def softsign(self) -> Value:
+        """A smooth sign: x / (1 + |x|), from -1 to 1.
+
+        - `y = softsign(x)`
+        - `∂y/∂x = (1 / (1 + |x|))²`
+        - see also `Value.softsign`
+
+        >>> import microgrid as mg
+        >>> round(mg.softsign(2.0), 4)
+        0.6667
+        >>> round(mg.grad(mg.softsign)(2.0), 4)
+        0.1111
         """
     def leaky_relu(self, slope: Operand = ...) -> Value:
         """x above zero, slope * x below.
@@ -1078,6 +1269,22 @@ class Methods:  # of Value
         3.3133
         >>> [round(g, 4) for g in mg.grad(mg.logaddexp, (0, 1))(2.0, 3.0)]
         [0.2689, 0.7311]
+        """
+    def xlogy(self, b: Operand) -> Value:
+        """a log(b), and 0 where a = 0, as the terms of an entropy need it.
+
+        - `y = xlogy(a, b)`
+        - `∂y/∂a = where(a, ieee_log(b), where(step(b), ieee_log(b), step(b)))`, `∂y/∂b = a / b`
+        - `ieee_log(x)`: log x, with log 0 = −inf and nan below zero
+        - `step(x)`: 1 for x > 0, else 0; nan for nan
+        - `xlogy(1.0, 0.0)` raises `DomainError`: needs b > 0, unless a = 0
+        - see also `Value.xlogy`
+
+        >>> import microgrid as mg
+        >>> round(mg.xlogy(2.0, 3.0), 4)
+        2.1972
+        >>> [round(g, 4) for g in mg.grad(mg.xlogy, (0, 1))(2.0, 3.0)]
+        [1.0986, 0.6667]
         """
     def clip(self, low: Operand | None = ..., high: Operand | None = ...) -> Value:
         """x brought between two bounds, high where they cross; None for no bound (`out` is NumPy's).

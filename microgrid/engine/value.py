@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from microgrid.engine import ops
 from microgrid.engine.errors import GraphError, NumberError, RuleError, describe, stale
-from microgrid.engine.guards import Number, in_a_graph, is_masked, is_real, no_number, real
+from microgrid.engine.guards import (
+    Number,
+    in_a_graph,
+    is_masked,
+    is_real,
+    no_node,
+    no_number,
+    real,
+)
 from microgrid.engine.hints import hinted
 from microgrid.engine.labels import checked_label, scope_of, scoped, unnamed
 from microgrid.engine.numeric import like, product
@@ -250,7 +258,7 @@ class Constant(Value):
 def topological(root: Value) -> list[Value]:
     """Every node of root's graph once, parents before children; no recursion."""
     if not isinstance(root, Value):
-        raise NumberError(f"a graph starts at a Value, got {type(root).__name__} {root!r}")
+        raise no_node(root)
     order: list[Value] = []
     finished: dict[Value, bool] = {}
     stack: list[Any] = [root]

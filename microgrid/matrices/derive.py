@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from microgrid.engine.hints import hinted
 from microgrid.engine.lazy import public
 from microgrid.matrices import arrays
 from microgrid.matrices.arrays import Array, entrywise
@@ -147,6 +148,7 @@ def matmul_of(M: int, N: int, K: int) -> Layer:
     return Layer(matmul_of, sizes, lambda W, X: W @ X, (M, K), W=(M, N), X=(N, K))
 
 
+@hinted
 def affine(
     N: int = 2, D: int = 2, M: int = 3, *,
     dX: Claim | None = None, dW: Claim | None = None, db: Claim | None = None,
@@ -189,6 +191,7 @@ def affine(
     return d
 
 
+@hinted
 def matmul(
     M: int = 2, N: int = 2, K: int = 3, *, dX: Claim | None = None, dW: Claim | None = None
 ) -> Derivation:

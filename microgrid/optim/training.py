@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from microgrid.engine.calculus import refuse_node
 from microgrid.engine.errors import MicrogridError, ParameterError, RangeError, ShapeError
 from microgrid.engine.hints import hinted
 from microgrid.engine.settings import whole
@@ -102,6 +103,7 @@ def fit(
     >>> [round(w, 2) for w in history.parameters]
     [3.0, 1.0]
     """
+    refuse_node("fit", f)
     called = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     counts = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
     check_settings(optimizer, parameters, counts, metrics, called)

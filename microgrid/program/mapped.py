@@ -11,6 +11,7 @@ import numpy as np
 
 from microgrid.engine.calculus import holds_value
 from microgrid.engine.errors import ArgumentError, NumberError, ShapeError
+from microgrid.engine.hints import hinted
 from microgrid.engine.recorder import as_recorded
 from microgrid.engine.trees import branch, is_model
 from microgrid.program.batched import Batched
@@ -21,6 +22,7 @@ Build = Callable[[Sequence[Any]], Any]
 Axes = tuple[int | None, ...]
 
 
+@hinted
 def vmap(f: Callable[..., Any], in_axes: Any = 0) -> Vmapped:
     """The function f of one sample, for a batch: its results are stacked along their first axis.
 

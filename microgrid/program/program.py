@@ -16,6 +16,7 @@ from microgrid.engine.calculus import (
     is_active,
     jacobian_rows,
     pushed,
+    refuse_node,
     scalar,
     value_and_grad,
 )
@@ -60,6 +61,7 @@ def record(
     >>> program(0.0, 2.0), program.value_and_grad(0.0, 2.0, argnums=(0, 1))
     (0.0, (0.0, (2.0, 0.0)))
     """
+    refuse_node("record", f)
     examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
     structures = [structure_of(x) for x in examples]
     what = getattr(f, "__name__", "the function")
@@ -198,6 +200,7 @@ class Program(Hinted):
                 "differentiate the program itself, like mg.grad(program)(x.data)"
             ) from None
 
+    @renamed(argnum="argnums")
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The value and ∂value/∂argument, in the structure of that argument; a tuple for several.
 

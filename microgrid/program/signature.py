@@ -14,6 +14,7 @@ from microgrid.engine.trees import tree_map
 from microgrid.engine.value import Constant, Value
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Floats
+from microgrid.views.wording import plural
 
 Argnums = int | Sequence[int]
 
@@ -33,8 +34,8 @@ class Signature:
         """ShapeError unless there is an input for each argument."""
         if len(inputs) != len(self.names):
             takes = ", ".join(self.names)
-            raise ShapeError(f"the program takes {len(self.names)} arguments ({takes}), "
-                             f"got {len(inputs)}")  # fmt: skip
+            count = plural(len(self.names), "argument")
+            raise ShapeError(f"the program takes {count} ({takes}), got {len(inputs)}")
 
     def row(self, inputs: Sequence[Any]) -> Floats:
         """All inputs as one row of floats."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from microgrid.views.wording import plural
 from microgrid.views.written import Written, as_csv, as_html, as_latex, as_markdown
+
+MANY = 100  # lines that a prompt shows of a table
 
 
 def shortened(items: list[str], most: int = 9) -> list[str]:
@@ -50,14 +53,23 @@ class Table(Written):
             [self._start, *table(self._head, [*self._cells(), *self._foot], self._left)]
         )
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """The table as it prints, of a long one the beginning and the end."""
+        lines = str(self).splitlines()
+        between = len(lines) - MANY
+        if between > 0:
+            lines[MANY - 20 : -20] = [f"… {plural(between, 'more line')}: print(…) shows all"]
+        return "\n".join(lines)
 
     def html(self) -> str:
         """The table as an HTML element; the text of users is escaped."""
         return as_html(self._start, self._head, self._cells(), self._left)
 
     def _repr_html_(self) -> str:
-        return self.html()
+        shown = self.html()
+        if shown.count("<tr>") < MANY:
+            return shown
+        return f'<div style="max-height:36em;overflow:auto">{shown}</div>'
 
     def latex(self) -> str:
         """The table as a LaTeX array: its cells in math mode, without the line above."""

@@ -110,6 +110,7 @@ def test_the_first_node_that_is_not_finite_is_named():
     assert (found.what, found.node) == ("value", y.parents[0])
     assert str(found) == "the value of mul(big = 1e+308, 10) is inf"
     assert first_nonfinite(Value(1.0) * 2) is None
+    assert first_nonfinite((Value(-1.0) * 1) ** 2) is None  # no slope of the constant exponent
     assert first_nonfinite(Value(10**400) * 2) is None
 
 

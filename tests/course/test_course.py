@@ -92,11 +92,11 @@ def test_a_question_says_what_is_asked_and_hints_give_nothing_away(task):
 
 
 def test_what_is_not_there_is_refused():
-    with pytest.raises(LookupError, match="the notebooks 1 to 10, not 11"):
+    with pytest.raises(LookupError, match="the notebooks 1 to 10 and '5b', not 11"):
         exercise(11)
     with pytest.raises(LookupError, match="notebook 3 has the exercises 1 to"):
         exercise(3, 9)
-    for wrong in ((3, 0), (3, "1"), (3, 1.0), (3.0,), ("3",), (None,)):
+    for wrong in ((3, 0), (3, "1"), (3, 1.0), (3.0,), ("3",), ("5B",), (None,), ([3],)):
         with pytest.raises(mg.MicrogridError):
             exercise(*wrong)
 

@@ -14,7 +14,13 @@ from microgrid.engine.value import topological
 
 # Choices of letters: read in any words, and every wrong one is told where to look.
 
-CHOICES = [(1, 3, "ABCDE"), (2, 2, "ABCDE"), (4, 2, "ABCDEF"), (8, 2, "ABCDEF")]
+CHOICES = [
+    (1, 3, "ABCDE"),
+    (2, 2, "ABCDE"),
+    (4, 2, "ABCDEF"),
+    ("5b", 2, "ABCDEF"),
+    (8, 2, "ABCDEF"),
+]
 every_choice = pytest.mark.parametrize(("chapter", "number", "letters"), CHOICES)
 
 
@@ -242,6 +248,125 @@ def test_a_rule_that_is_wrong_is_not_told_that_it_loses_a_node_and_the_other_way
 def test_a_rule_may_be_written_in_any_way_that_keeps_its_nodes():
     for rule in (lambda y, x: (1 + x) * mg.exp(x), lambda y, x: y + np.exp(x)):
         assert exercise(5, 3).check(rule)
+
+
+# Notebook 5b: a class of dual numbers is judged by what its quotients are, whatever they look like.
+
+
+class Dual:
+    """The reader's class."""
+
+    def __init__(self, value, tangent=0):
+        self.value, self.tangent = value, tangent
+
+    def __mul__(self, other):
+        return Dual(
+            self.value * other.value, self.tangent * other.value + self.value * other.tangent
+        )
+
+
+def dual(x):
+    return x if isinstance(x, Dual) else Dual(x)
+
+
+def with_quotient(divided):
+    return type("Dual", (Dual,), {"__truediv__": divided})
+
+
+def by_the_rule(self, other):
+    a, b = self, dual(other)
+    return Dual(a.value / b.value, (a.tangent * b.value - a.value * b.tangent) / b.value**2)
+
+
+def by_the_quotient(self, other):
+    b, q = dual(other), self.value / dual(other).value
+    return Dual(q, (self.tangent - q * b.tangent) / b.value)
+
+
+def by_the_reciprocal(self, other):
+    b = dual(other)
+    return self * Dual(1 / b.value, -b.tangent / b.value**2)
+
+
+def in_floats(self, other):
+    b = dual(other)
+    q = float(self.value) / float(b.value)
+    return Dual(q, float(self.tangent - q * b.tangent) / float(b.value))
+
+
+@pytest.mark.parametrize("divided", [by_the_rule, by_the_quotient, by_the_reciprocal, in_floats])
+def test_a_quotient_may_be_written_in_any_way(divided):
+    assert exercise("5b", 4).check(with_quotient(divided))
+
+
+def no_constants(self, b):
+    return Dual(self.value / b.value, (self.tangent - self.value / b.value * b.tangent) / b.value)
+
+
+def whole(self, other):
+    q = self.value // dual(other).value
+    return Dual(q, (self.tangent - q * dual(other).tangent) / dual(other).value)
+
+
+def plus_for_minus(self, other):
+    a, b = self, dual(other)
+    return Dual(a.value / b.value, (a.tangent * b.value + a.value * b.tangent) / b.value**2)
+
+
+def of_tangents(self, other):
+    return Dual(self.value / dual(other).value, self.tangent / dual(other).tangent)
+
+
+QUOTIENTS = [
+    (no_constants, "Here other is a plain number"),
+    (plus_for_minus, "The sign"),
+    (of_tangents, "not the quotient of the tangents"),
+    (whole, "Dual(5, 0) / Dual(4, 1): the value 1 is not it"),
+    (lambda self, other: None, "raised AttributeError"),
+    (lambda self, other: self.value / dual(other).value, "raised AttributeError"),
+]
+
+
+@pytest.mark.parametrize(("divided", "words"), QUOTIENTS)
+def test_a_wrong_quotient_is_told_where_it_errs(divided, words):
+    verdict = exercise("5b", 4).check(with_quotient(divided))
+    assert not verdict
+    assert words in str(verdict)
+
+
+def test_a_class_without_quotients_or_a_number_is_told_what_is_asked_for():
+    assert str(exercise("5b", 4).check(Dual)) == "✗ Dual has no __truediv__ yet"
+    assert "answer = Dual" in str(exercise("5b", 4).check(Dual(6, 1)))
+
+
+def test_costs_of_brackets_are_those_of_multiplying_matrices_entry_by_entry():
+    from microgrid.course.chapters.chapter05b import SIZES
+
+    class Counted:
+        count = 0
+
+        def __mul__(self, other):
+            Counted.count += 1
+            return self
+
+        def __add__(self, other):
+            return self
+
+    def ones(rows, columns):
+        return np.array([[Counted()] * columns] * rows, dtype=object)
+
+    def work(product):
+        Counted.count = 0
+        product()
+        return Counted.count
+
+    n, m, k, p = SIZES
+    first, second, third, u = ones(m, n), ones(k, m), ones(p, k), ones(n, 1)
+    assert exercise("5b", 3).right == {
+        "forward": work(lambda: third @ (second @ first)),
+        "backward": work(lambda: (third @ second) @ first),
+        "one": work(lambda: third @ (second @ (first @ u))),
+    }
 
 
 def test_no_two_mistakes_at_the_kinks_give_the_same_slope():

@@ -18,12 +18,11 @@ import microgrid
 
 PACKAGE = Path(microgrid.__file__).parent
 ENTRIES = """
-softsign = op(
-    "softsign", lambda x: x / (1 + abs(x)), lambda y, x: 1 / square(1 + absolute(x)), kink=abs)
-erf = op("erf", math.erf, lambda y, x: 2 / math.sqrt(math.pi) * exp(-x * x))
-xlogy = op(
-    "xlogy", lambda x, y: x * math.log(y) if x else 0.0, lambda z, x, y: log(y),
-    lambda z, x, y: x / y, domain=[REAL, POSITIVE])
+bent = op("bent", lambda x: x * abs(x), lambda y, x: 2 * absolute(x), kink=abs)
+bell = op("bell", lambda x: math.exp(-x * x), lambda y, x: -2 * x * y)
+xlog1py = op(
+    "xlog1py", lambda x, y: x * math.log1p(y) if x else 0.0, lambda z, x, y: log1p(y),
+    lambda z, x, y: x / (1 + y), domain=[REAL, POSITIVE])
 """
 
 
@@ -60,7 +59,7 @@ def test_every_reader_knows_a_new_operation_unasked(found, reader, name):
 
 
 def test_a_wrong_rule_would_be_seen(tmp_path):
-    slip = 'slip = op("erf", math.erf, lambda y, x: exp(-x * x))\n'
+    slip = 'slip = op("bell", lambda x: math.exp(-x * x), lambda y, x: -x * y)\n'
     readers = ("eager", "fifth_derivative", "hessian", "gradcheck", "record_numpy", "source_numpy")
-    found = run(scratch(tmp_path, slip), readers, ["erf"])
-    assert all("Error" in found[reader]["erf"] for reader in readers), found
+    found = run(scratch(tmp_path, slip), readers, ["bell"])
+    assert all("Error" in found[reader]["bell"] for reader in readers), found

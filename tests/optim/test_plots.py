@@ -35,6 +35,8 @@ EVERY = {
     "boundary": lambda: plots.decision_boundary(trained()[0], X, Y),
     "flow": lambda: plots.gradient_flow(deep(nn.Sigmoid)),
     "u curve": lambda: plots.u_curve(mg.gradcheck(lambda x, y: mg.exp(x) * y, 1.0, 2.0)),
+    "saliency": lambda: plots.saliency(lambda x: x[0, 0] * x[1, 1], np.eye(2), signed=True),
+    "bars": lambda: plots.saliency(lambda x: x[0] - 3 * x[1], [1.0, 2.0]),
     "functions": lambda: plots.functions({"log": mg.log, "relu": mg.relu}),
     "values": lambda: plots.functions({"log": mg.log}, slopes=False),
 }
@@ -151,3 +153,41 @@ def test_axes_are_one_or_a_row():
     ax.plot([1, 2])
     _, (left, right) = plots.axes(2)
     assert left is not right
+
+
+def shown(plot):
+    """The numbers of the last picture or of the bars, and the title."""
+    ax = [ax for ax in plot.figure.axes if ax.images or ax.patches][-1]
+    numbers = (
+        ax.images[0].get_array().tolist() if ax.images else [p.get_width() for p in ax.patches]
+    )
+    return numbers, plot.figure.get_suptitle()
+
+
+def test_saliency_shows_the_slopes_in_the_form_of_x():
+    f = lambda A: A[0][0] - 4 * A[0][1] + A[1][0] ** 2  # noqa: E731
+    A = [[1.0, 2.0], [-1.5, 0.0]]
+    for x in (A, np.array(A)):
+        assert shown(plots.saliency(f, x)) == ([[1, 4], [3, 0]], "largest: |∂f/∂x₁₂| = 4.00")
+        found = shown(plots.saliency(f, x, signed=True))
+        assert found == ([[1, -4], [-3, 0]], "largest: ∂f/∂x₁₂ = −4.00")
+    v, w = mg.Value(2.0, "v"), mg.Value(3.0, "w_1")
+    assert shown(plots.saliency(v * w, [v, w])) == ([3, 2], "largest: |∂f/∂v| = 3.00")
+    named = shown(plots.saliency(lambda p: p["a"] - 2 * p["b"][1], {"a": 1.0, "b": [2.0, 3.0]}))
+    assert named == ([1, 0, 2], "largest: |∂f/∂b₂| = 2.00")
+
+
+def test_saliency_takes_models_programs_and_points_without_a_slope():
+    model = nn.Affine(3, 1, seed=0)
+    point = [1.0, 2.0, 3.0]
+    score = lambda x: model(x)[0]  # noqa: E731
+    want = shown(plots.saliency(score, point))
+    assert want[0] == [abs(w.data) for w in model.w.ravel()]
+    weights = [w.data for w in model.w.ravel()]
+    program = mg.record(lambda x: mg.dot(weights, x), point)
+    assert shown(plots.saliency(program, point)) == want
+    assert shown(plots.saliency(lambda x: x[0] * 0, point))[1] == "all slopes are 0"
+    found = shown(plots.saliency(lambda x: mg.sqrt(x[0]) + x[1], [0.0, 2.0]))
+    assert found == ([0, 1], "largest: |∂f/∂x₂| = 1.00; 1 of 2 not finite")
+    with pytest.raises(mg.errors.ShapeError, match="without entries"):
+        plots.saliency(lambda x: mg.total(x), [])

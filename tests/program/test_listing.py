@@ -12,7 +12,6 @@ from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, record
-from microgrid.engine.ops import TABLE
 from microgrid.views.wording import BLUE, GREEN
 
 
@@ -53,10 +52,9 @@ def test_with_inputs_it_has_the_numbers_of_the_lecture():
 @pytest.mark.parametrize("name", EVERY)
 def test_the_numbers_of_a_listing_are_the_engines(name):
     """The statements, worked off one by one, are an oracle of the engines that run plans."""
-    source = name if name in TABLE else "power"
 
     @settings(max_examples=10, deadline=None)
-    @given(operands(source, hundredths))
+    @given(operands(name, hundredths))
     def check(xs):
         leaves = [Value(float(x)) for x in xs]
         y = EVERY[name](*leaves)
@@ -199,11 +197,10 @@ def test_without_a_direction_the_first_input_moves_and_it_says_so():
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_tangents_of_a_listing_are_the_engines(name):
-    source = name if name in TABLE else "power"
     f = lambda *vs: EVERY[name](*vs)  # noqa: E731
 
     @settings(max_examples=10, deadline=None)
-    @given(operands(source, hundredths))
+    @given(operands(name, hundredths))
     def check(xs):
         xs = [float(x) for x in xs]
         us = [float(i + 1) for i in range(len(xs))]

@@ -12,18 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from shared.operations import anywhere, operands, roomy
+from shared.operations import EVERY, anywhere, operands, roomy
 
 import microgrid as mg
 from microgrid import Program, Value, record
 from microgrid.engine.errors import GraphError
 from microgrid.engine.ops import TABLE
-from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.program.plan.backward import template
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]
 LIBRARIES = LANGUAGES[1:]
-EVERY = TABLE | {f.__name__ + str(k): f(k) for f in (falling, slope_in_exponent) for k in range(3)}
 TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 
@@ -112,7 +110,7 @@ def drawn(strategy, count):
 @pytest.mark.parametrize("name", EVERY)
 def test_in_python_every_operation_has_the_bits_of_the_program(name):
     @settings(max_examples=15, deadline=None)
-    @given(operands(name if name in TABLE else "power", anywhere))
+    @given(operands(name, anywhere))
     def check(xs):
         xs = [float(x) for x in xs]
         module, program = compiled(name, len(xs), "python"), recorded(name, len(xs))
@@ -149,7 +147,7 @@ def result(f, *xs):
 @pytest.mark.parametrize("name", EVERY)
 def test_in_python_numbers_of_every_kind_give_the_same_bits_and_errors(name):
     @settings(max_examples=10, deadline=None)
-    @given(tuples(name, SPECIAL) | operands(name if name in TABLE else "power", anywhere))
+    @given(tuples(name, SPECIAL) | operands(name, anywhere))
     def check(xs):
         xs = [float(x) for x in xs]
         one, many = of_one_list(name, len(xs)), compiled(name, len(xs), "python")  # arguments
@@ -188,10 +186,9 @@ def worst(got, want, xs):
 
 def samples_of(name):
     """A batch of 32 operands inside the domain, with what the program makes of them."""
-    base = name if name in TABLE else "power"
     n = EVERY[name].arity or {"dot": 4}.get(name, 3)
     strategies = [
-        xs.filter(lambda x: len(x) == n) for xs in (operands(base, anywhere), roomy(base))
+        xs.filter(lambda x: len(x) == n) for xs in (operands(name, anywhere), roomy(name))
     ]
     rows, want = [], []
     for x in [x for xs in strategies for x in drawn(xs, 25)]:

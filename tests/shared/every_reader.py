@@ -25,9 +25,9 @@ from microgrid.engine.functions import FUNCTIONS
 
 # The formula, and points where it is smooth; the program x.sum() + … is too far from any table.
 ORACLES: dict[str, tuple[Callable[..., Any], list[list[float]]]] = {
-    "softsign": (lambda x: x / (1 + abs(x)), [[0.75], [-1.5]]),
-    "erf": (mpmath.erf, [[0.5], [-1.25]]),
-    "xlogy": (lambda x, y: x * mpmath.log(y), [[1.5, 0.75], [0.25, 2.5]]),
+    "bent": (lambda x: x * abs(x), [[0.75], [-1.5]]),
+    "bell": (lambda x: mpmath.exp(-x * x), [[0.5], [-1.25]]),
+    "xlog1py": (lambda x, y: x * mpmath.log1p(y), [[1.5, 0.75], [0.25, 2.5]]),
 }
 READERS: dict[str, Callable[..., Any]] = {}
 

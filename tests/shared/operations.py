@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from microgrid.engine import ops
+from microgrid.engine.families import FAMILIES
 from microgrid.engine.ops import TABLE
-from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.engine.slopes import NO_PATH
 
 INF = math.inf
@@ -59,17 +59,24 @@ ORACLES = {
     "arcsinh": mp.asinh,
     "arccosh": mp.acosh,
     "arctanh": mp.atanh,
+    "erf": mp.erf,
+    "erfc": lambda x: mp.erfc(x) if x < 1e100 else mpf(0),
+    "normal_cdf": mp_normal_cdf,
+    "lgamma": lambda x: mp.re(mp.loggamma(x)),
+    "digamma": mp.digamma,
     "sigmoid": mp_sigmoid,
     "softplus": lambda x: mp.log(1 + mp.exp(x)),
     "log_sigmoid": lambda x: -mp.log(1 + mp.exp(-x)),
     "relu": lambda x: max(x, mpf(0)),
     "silu": lambda x: x * mp_sigmoid(x),
     "gelu": lambda x: x * mp_normal_cdf(x),
+    "softsign": lambda x: x / (1 + abs(x)),
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "elu": lambda x, alpha: x if x > 0 else alpha * (mp.exp(x) - 1),
     "hypot": lambda a, b: mp.sqrt(a * a + b * b),
     "arctan2": mp.atan2,
     "logaddexp": lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
+    "xlogy": lambda x, y: x * mp.log(y) if x else mpf(0),
     "clip": lambda x, low, high: min(max(x, low), high),
     "where": lambda condition, a, b: a if condition else b,
     "stop_gradient": lambda x: x,
@@ -84,7 +91,8 @@ ORACLES = {
     "ieee_log": mp.log,
     "sigmoid_slope": lambda x: mp_sigmoid(x) * mp_sigmoid(-x),
     "tanh_slope": lambda x: mp.sech(x) ** 2,
-    "normal_cdf": mp_normal_cdf,
+    "erf_slope": lambda x: 2 * mp.exp(-x * x) / mp.sqrt(mp.pi),
+    "zero_or_ratio": lambda a, b: a / b if a else mpf(0),
     "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
     "direction": lambda a, b: a / mp.sqrt(a * a + b * b),
     "over_squares": lambda a, b: a / (a * a + b * b),
@@ -109,6 +117,7 @@ ORACLES = {
 # The condition is true or false; the peak is taken off as a constant; a target has no neighbours.
 NO_DERIVATIVE = {("where", 0), ("stop_gradient", 0), ("hinge_target", 0)}
 NO_DERIVATIVE |= {(name, i) for name in ("stop_gradient_max", "row_target") for i in range(4)}
+BENDS = {"softsign"}  # smooth, but its second derivative jumps at 0
 TARGETS = {  # the operands of what looks at its operands
     "hinge_target": st.sampled_from([[-1.0], [1.0]]),
     "binary_target": st.integers(1, 9).map(lambda k: [k / 10]),
@@ -130,9 +139,16 @@ def arity(name):
     return some if TABLE[name].arity is None else [TABLE[name].arity]
 
 
+def like(name):
+    """The operation of the table that takes the same operands as one of a family."""
+    alike = {1: "digamma", 2: "power"}
+    return name if name in TABLE else alike[EVERY[name].arity]
+
+
 @st.composite
 def operands(draw, name, numbers):
     """Operands of an operation inside its domain, away from its kinks."""
+    name = like(name)
     if name in TARGETS:
         return draw(TARGETS[name])
     n, op = draw(st.sampled_from(arity(name))), TABLE[name]
@@ -158,8 +174,10 @@ def roomy(name):
     """Operands on the grid of hundredths, at least 0.05 away from the ends of the domain."""
 
     def inside(xs):
-        op = TABLE[name]
+        op = TABLE[like(name)]
         ends = [e for x, d in zip(xs, op.domain, strict=False) for e in (x - d[0], d[1] - x)]
+        if name in BENDS and min(map(abs, xs)) < 0.05:
+            return False
         return min([1.0, *ends]) >= 0.05 and (op.kink is None or op.kink(*xs) >= 0.009)
 
     return operands(name, hundredths).filter(inside)
@@ -169,8 +187,7 @@ def roomy(name):
 
 UNARY = [n for n, op in ops.PUBLIC.items() if op.joint is None and len(op.rules) == 1]
 
-POWERS = {f.__name__ + str(k): f(k) for f in (falling, slope_in_exponent) for k in range(3)}
-EVERY = TABLE | POWERS
+EVERY = TABLE | {family(k).name: family(k) for family in FAMILIES for k in range(3)}
 
 
 def same(a, b):

@@ -15,6 +15,7 @@ import microgrid as mg
 from microgrid import Value, examples, explain, gradients, matrix
 from microgrid.engine.value import topological
 from microgrid.views import explanation
+from microgrid.views.wording import plural
 
 
 @given(programs())
@@ -49,6 +50,25 @@ def test_a_value_used_twice_shows_its_partial_sums():
     a, b = Value(3.0, "a"), Value(2.0, "b")
     rows = [r for r in explain((a * b + a) * a).rows if r.parent == "a"]
     assert [(r.share, r.total) for r in rows] == [(9, 9), (3, 12), (6, 18)]
+
+
+def test_a_prompt_shows_the_beginning_and_the_end_of_a_long_table():
+    for count in (98, 99, 1000):
+        y = x = Value(2.0, "x")
+        for _ in range(count):
+            y = -y
+        table = explain(y)
+        lines, shown = str(table).splitlines(), repr(table).splitlines()
+        assert len(lines) == count + 2
+        if len(lines) <= 100:
+            assert shown == lines
+            assert table._repr_html_() == table.html()
+        else:
+            told = f"… {plural(len(lines) - 100, 'more line')}: print(…) shows all"
+            assert shown == [*lines[:80], told, *lines[-20:]]
+            assert table.html() in table._repr_html_()
+            assert "overflow:auto" in table._repr_html_()
+        assert table.rows[-1].parent_node is x
 
 
 def test_constants_have_no_rows_and_no_node_is_changed():

@@ -16,15 +16,15 @@ from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, examples
+from microgrid.engine.families import FAMILIES, falling
 from microgrid.engine.functions import FUNCTIONS, custom_op
 from microgrid.engine.ops import TABLE
-from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.engine.value import Op, apply, topological
 from microgrid.views.formula import latex, name, number
 
 SIGNS = [r"\frac", r"\cdot", r"\left|", r"\right|", r"\sqrt[3]", r"\sqrt", *"-+^(){},"]
 PATTERNS = {
-    "function": r"\\(?:operatorname\{[^{}]+\}|(?!left|right)\w+?(?:_2|_\{10\})?)(?=\(|\\left\()",
+    "function": r"\\(?:operatorname\{[^{}]+\}|(?!left|right)\w+?(?:_2|_\{\d+\})?)(?=\(|\\left\()",
     "sign": "|".join(map(re.escape, SIGNS)),
     "number": r"\d+(?:\.\d+)?",
 }
@@ -33,6 +33,9 @@ READ = {
     "log_2": "log2",
     "log_{10}": "log10",
     "sigma": "sigmoid",
+    "Phi": "normal_cdf",
+    "psi": "digamma",
+    **{f"psi_{k}": f"polygamma{k}" for k in range(1, 3)},
     "max": "maximum",
     "min": "minimum",
 }
@@ -207,8 +210,8 @@ TEMPLATES = {  # of users: signs inside of brackets ask for brackets as outside 
 }
 EVERY = [
     *TABLE.values(),
-    *[falling(k) for k in range(4)],
-    *[slope_in_exponent(k) for k in range(3)],
+    *[family(k) for family in FAMILIES for k in range(3)],
+    falling(3),
     *[Op(text, max, *"xyz"[: text.count("#")], latex=text) for text in TEMPLATES],
 ]
 MEANINGS = TEMPLATES | {
@@ -225,6 +228,10 @@ MEANINGS = TEMPLATES | {
     "total": lambda *xs: sum(xs),
     "mean": lambda *xs: sum(xs) / len(xs),
     "dot": lambda *xs: sum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
+    "lgamma": lambda x: unknown("log", unknown("absolute", unknown("Gamma", x))),
+    "polygamma0": lambda x: unknown("digamma", x),
+    "xlogy": lambda a, b: a * unknown("log", b),
+    "zero_or_ratio": lambda a, b: a / b,
     "falling0": power,
     "falling1": lambda a, b: b * power(a, b - 1),
     "falling2": lambda a, b: b * (b - 1) * power(a, b - 2),

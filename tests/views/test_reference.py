@@ -5,17 +5,15 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.operations import operands
+from shared.operations import EVERY, operands
 
 import microgrid as mg
 from microgrid.engine.ops import PUBLIC, TABLE
-from microgrid.engine.rules import falling, slope_in_exponent
 from microgrid.engine.slopes import NO_PATH, slopes
 from microgrid.views.reference import call_of, describe
 
 SPELLED = {"·": " * ", "−": "-", "²": "**2", "^": "**", "₁": "_1", "₂": "_2"}
-SPACE = {**TABLE, "max": max, "sum": TABLE.total, "falling1": falling(1)}
-SPACE |= {"slope_in_exponent0": slope_in_exponent(0)}
+SPACE = EVERY | {"max": max, "sum": TABLE.total}
 
 
 def slopes_written(op):
@@ -23,6 +21,7 @@ def slopes_written(op):
     text = describe(op)
     for sign, python in SPELLED.items():
         text = text.replace(sign, python)
+    text = re.sub(r"\|(\w+)\|", r"abs(\1)", text)
     return re.findall(r"`∂[yz]/∂(\w+) =\s+([^`]+)`", text)
 
 

@@ -26,14 +26,15 @@ from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
-from microgrid.engine import numeric, ops, rules
+from microgrid.engine import families, numeric, ops, rules
+from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op
 from microgrid.program.plan import lines
 from microgrid.program.plan.schedule import Part, Plan
 from microgrid.program.tape import Floats
 
 NAME = "numba"
-ORDERS = 5  # of the derivatives of a^b that are compiled
+ORDERS = 5  # of the derivatives of a^b and of lgamma that are compiled
 LOADING = threading.Lock()
 TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a folder of the cache
 PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
@@ -44,9 +45,8 @@ MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kerne
 @cache
 def compiled_ops() -> dict[str, Op]:
     """The operations that are compiled: those of the table that are no sums of products."""
-    powers = [rules.falling(k) for k in range(ORDERS + 1)]
-    powers += [rules.slope_in_exponent(k) for k in range(ORDERS)]
-    return {op.name: op for op in [*ops.TABLE.values(), *powers] if op.terms is None}
+    orders = [family(k) for family in FAMILIES for k in range(ORDERS + 1)]
+    return {op.name: op for op in [*ops.TABLE.values(), *orders] if op.terms is None}
 
 
 def kernel_source() -> str:
@@ -80,7 +80,7 @@ def functions() -> dict[str, Any]:
 
     overload(math.cbrt)(lambda x: lambda x: np.cbrt(x))
     names: dict[str, Any] = {"math": math, "INF": math.inf, "NAN": math.nan}
-    names |= {k: x for k, x in vars(numeric).items() if isinstance(x, float)}
+    names |= {k: x for k, x in vars(numeric).items() if isinstance(x, float | tuple)}
 
     def localized(f: Any) -> Any:
         core = inspect.unwrap(f)
@@ -119,7 +119,7 @@ def digest(text: str) -> str:
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
-    files = [*[str(m.__file__) for m in (numeric, ops, rules, lines)], __file__]
+    files = [*[str(m.__file__) for m in (numeric, ops, rules, families, lines)], __file__]
     parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -237,6 +237,6 @@ class Engine:
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:
     """Those operations that are not compiled, or whose local gradients are not."""
-    last = rules.falling(ORDERS), rules.slope_in_exponent(ORDERS - 1)  # their slopes are not there
+    last = [family(ORDERS) for family in FAMILIES]  # their slopes are not there
     known = {*compiled_ops().values()} - {*last}
     return [op for op in used if op.terms is None and op not in known]

@@ -67,10 +67,11 @@ class Library:
     def core(self, f: Any) -> Any:
         """The function of floats behind one of numeric.py; another function as it is.
 
-        The core of a power is for arrays alone: Python raises where IEEE arithmetic gives a number.
+        Some cores are for arrays alone: Python raises where IEEE arithmetic gives inf or nan.
         """
         core = inspect.unwrap(f) if getattr(f, "__module__", "") == numeric.__name__ else f
-        return f if core is operator.pow and not self.prefix else core
+        for_arrays = core is operator.pow or hasattr(f, "raises")
+        return f if for_arrays and not self.prefix else core
 
     def join(self, pieces: Sequence[str], operands: Sequence[str]) -> str:
         """A template with its operands. PyTorch's functions, all but where, take tensors only."""
@@ -422,9 +423,9 @@ class Branchless:
                 raise Untranslatable(f"{name} may not be set")
             return self.now[name]
         meaning = self.function.meaning(name)
-        if not isinstance(meaning, int | float):
+        if not isinstance(meaning, int | float | tuple):
             raise Untranslatable(f"{name} is no number")
-        if name in self.function.cells:
+        if name in self.function.cells and not isinstance(meaning, tuple):
             return f"({literal(meaning)})"
         self.take(name, meaning)
         return name

@@ -31,6 +31,7 @@ from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
 IGNORING = '@np.errstate(all="ignore")  # all branches are computed, where one is needed'
 WIDTH, STANDARD = 100, ("functools", "math", "operator")
+FUNCTION = re.compile("def |@")
 PIECE = 100  # terms of a sum in one statement: the parser of Python goes no deeper than some 1000
 
 
@@ -69,8 +70,8 @@ class Module:
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
         texts = [*self.helpers.texts.values()]
-        constants = "\n".join([x for x in texts if "\n" not in x])
-        functions = [x for x in texts if "\n" in x]
+        constants = "\n".join([x for x in texts if not FUNCTION.match(x)])
+        functions = [x for x in texts if FUNCTION.match(x)]
         functions += map(self.function, ["value", "value_and_grad"][: 1 + self.single])
         for name, helper in reversed(self.library.helpers.items()):
             if any(mentions(x, rf"{name}[(,]") for x in functions):
@@ -205,6 +206,8 @@ class Helpers:
                 raise Untranslatable(f"it uses {f.__name__}")
             self.imports.add(f"import {f.__name__}" + f" as {name}" * (f.__name__ != name))
             return ""
+        if isinstance(f, tuple):
+            return fitted(f"{name} = {f!r}")
         if isinstance(f, int | float | str | None):
             return f"{name} = {literal(f) if isinstance(f, float) else repr(f)}"
         core = self.library.core(f)
