@@ -17,6 +17,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
+from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
 from microgrid.views.dot_labels import FRAME, text
@@ -28,7 +29,7 @@ LAYOUTS = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
-class Picture(graphviz.Digraph):  # type: ignore[misc]
+class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout programs turns into SVG or PNG.
 
     `source` is the text; `save`, `pipe` and `render` lay it out. `looks` are attributes of some

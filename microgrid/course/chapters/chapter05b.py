@@ -256,7 +256,7 @@ def divides(dual: Any) -> Verdict:
             if not agree(found, true, 6):
                 told = f"✗ {quotient}: the {name} {found} is not it."
                 return Verdict(False, (told, *recognised(dual)))
-    return DIVISION.praise()
+    return DIVISION._praise()
 
 
 def recognised(dual: Any) -> list[str]:
