@@ -28,9 +28,10 @@ from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
-from microgrid.engine.trees import branch, tree_leaves
+from microgrid.engine.trees import ordered_leaves, outline, tree_leaves
 from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
+from microgrid.program.structure import labels
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, plural
@@ -300,9 +301,10 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
     if not (leaves := tree_leaves(x)):
         raise ShapeError("saliency needs at least one number, got an x without entries")
     numbers = np.array([float(v.data if isinstance(v, Value) else v) for v in leaves])
-    found = np.array([float(v) for v in tree_leaves(slopes)])
+    found = np.array([float(v) for v in ordered_leaves(outline(x), slopes)])
     found = found if signed else np.abs(found)
-    names, what = names_of_leaves(x), "∂f/∂{}" if signed else "|∂f/∂{}|"
+    own = [getattr(v, "label", "") or name for v, name in zip(leaves, labels([x], ["x"])[0])]
+    names, what = [*map(lowered, own)], "∂f/∂{}" if signed else "|∂f/∂{}|"
     sizes = np.where(np.isfinite(found), np.abs(found), -1.0)
     first = int(sizes.argmax())
     title = f"largest: {what.format(names[first])} = {written(found[first])}"
@@ -362,22 +364,6 @@ def matrix_shape(x: Any) -> tuple[int, ...]:
     except ValueError:  # rows of different lengths
         return ()
     return found if len(found) == 2 else ()
-
-
-def names_of_leaves(x: Any, name: str = "x", index: tuple[int, ...] = ()) -> list[str]:
-    """What the numbers of a structure are called: by labels, keys, or places counted from 1."""
-    parts = branch(x)
-    if parts is None:
-        places = [lowered(f"x_{i + 1}")[1:] for i in index]
-        counted = name + ("," if max(index, default=0) > 8 else "").join(places)
-        return [lowered(x.label) if isinstance(x, Value) and x.label else counted]
-    found = []
-    for key, part in zip(parts.keys, parts.parts):
-        own = key if isinstance(key, tuple) else (key,)
-        is_place = all(isinstance(i, int) for i in own)
-        inner = (name, (*index, *own)) if is_place else (str(key), ())
-        found += names_of_leaves(part, *inner)
-    return found
 
 
 def u_curve(report: GradientReport) -> Plot:

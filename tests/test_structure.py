@@ -79,6 +79,14 @@ def test_every_floor_is_known_and_says_what_it_is():
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
 
 
+@pytest.mark.parametrize("room", [room for room in FLOORS if (PACKAGE / room).is_dir()])
+def test_the_docstring_of_a_room_names_all_its_files(room):
+    """In the order in which to read them, as the README says."""
+    docstring = import_module(f"microgrid.{room}").__doc__
+    files = {m[1] for m in MODULES if len(m) > 1 and m[0] == room}
+    assert {name for name in files if not re.search(rf"\b{name}\b", docstring, re.I)} == set()
+
+
 def test_no_module_has_the_name_of_a_public_function():
     """So `import microgrid.….name as m` gives a module, in every room."""
     public = {n for n in microgrid.__all__ if callable(getattr(microgrid, n))}

@@ -8,22 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from microgrid.engine.calculus import (
-    Argnums,
-    Call,
-    gradients,
-    positions,
-    range_of,
-    refuse_node,
-    scalar,
-    tree_leaves,
-    variables,
-)
+from microgrid.engine.arguments import Argnums, Call, positions, scalar, variables
+from microgrid.engine.calculus import gradients, refuse_node
 from microgrid.engine.errors import MicrogridError, describe
 from microgrid.engine.forward import order_of
 from microgrid.engine.guards import no_node
 from microgrid.engine.slopes import NO_PATH
-from microgrid.engine.trees import branch
+from microgrid.engine.trees import branch, tree_leaves
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.tables import Table, short, table
 
@@ -164,7 +155,7 @@ def gradcheck(
     ok
     """
     refuse_node("gradcheck", f)
-    places = positions(tuple(range(len(args))) if argnums is None else argnums, len(args))
+    places = positions(range(len(args)) if argnums is None else argnums, len(args))
     made = Call(f, args, keywords, places)
     root, leaves = scalar(made.y), tree_leaves(made.own)
     entries = []
@@ -301,7 +292,7 @@ def first_nonfinite(root: Any, *args: Any, **keywords: Any) -> NotFinite | None:
     sqrt(mul(…) = 0.0) sends back the gradient inf: upstream 1 × local inf, to mul(…) = 0.0
     """
     called = callable(root) and (args or keywords or not branch(root))
-    made = Call(root, args, keywords, range_of(args)).y if called else root
+    made = Call(root, args, keywords, tuple(range(len(args)))).y if called else root
     outputs = [v for v in tree_leaves(made) if isinstance(v, Value)]
     if not outputs and not called:
         raise no_node(root)

@@ -40,17 +40,6 @@ text-align:left;vertical-align:top;overflow-wrap:anywhere}
 """
 
 
-def page(target: str, body: str) -> str:
-    """A whole document."""
-    title = escape(f"microgrid check {target}")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>body{{margin:0}}</style></head><body>\n{body}\n"
-        "</body></html>\n"
-    )
-
-
 def body(
     target: str, about: str, verdict: str, ok: bool, findings: Iterable[Finding],
     results: Iterable[Result], remarks: Iterable[str],

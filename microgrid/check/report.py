@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid.check.findings import Finding, Result
-from microgrid.check.page import body, page
+from microgrid.check.page import body
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG
-from microgrid.views.written import Written
+from microgrid.views.written import Written, whole_page
 
 MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", CONVENTION: "~", "follows": "↳", "waits": "↳",
          "absent": "·", "not run": "?"}  # fmt: skip
@@ -135,7 +135,7 @@ class Report(Written):
 
     def html(self) -> str:
         """One page that loads nothing else, with the graph of each counterexample."""
-        return page(self.target, self._repr_html_())
+        return whole_page(f"microgrid check {self.target}", "body{margin:0}", self._repr_html_())
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""

@@ -1,3 +1,6 @@
-"""The command line `microgrid`: read commands.py first; each other file has one kind of command."""
+"""The command line `microgrid`: read commands.py first, with arguments.py.
+
+Each other file has one kind of command: expressions, derivations, checks, sheets, demo.
+"""
 
 from microgrid.cli.commands import main as main

@@ -4,10 +4,11 @@ Read in this order: value.py (a number that remembers how it was made, and the b
 (one operation), ops.py (the table of all), slopes.py (what a rule may give), functions.py (exp,
 mean and the others, as one calls them), rules.py (what the rules are made of). numeric.py holds the
 functions of plain numbers and families.py derivatives of every order, to be looked up one at a
-time. Then come forward.py (the other direction), trees.py (structures of numbers) and calculus.py.
-Errors, guards (what is a number), labels and scopes, conditions (what compares), recorder,
-refusals, settings, renamed, documentation (with the manual that it shows), pickling, ufuncs and
-lazy can wait. The six files of the first sentence are the engine: 1,154 lines.
+time. Then come forward.py (the other direction), trees.py (structures of numbers), arguments.py
+(what a function is given while it is differentiated) and calculus.py. Errors and hints, guards
+(what is a number), labels and scopes, conditions (what compares), recorder, refusals, settings,
+renamed, documentation (with the manual that it shows), pickling, ufuncs and lazy can wait. The six
+files of the first sentence are the engine: 1,154 lines.
 
 What is promised besides the rules at kinks, which ops.py states. Ties of a maximum share equally,
 and the slope at nan is nan. From behind the shut side of a `where` nothing comes back, in

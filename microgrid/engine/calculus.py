@@ -7,30 +7,34 @@ from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
 
+from microgrid.engine.arguments import (
+    Argnums,
+    Call,
+    Function,
+    as_asked,
+    check_tuple,
+    direction_of,
+    holds_value,
+    in_tuple,
+    positions,
+    scalar,
+)
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
 from microgrid.engine.forward import order_of, push_forward
 from microgrid.engine.functions import dot
 from microgrid.engine.guards import is_real
 from microgrid.engine.numeric import like
-from microgrid.engine.ops import identity
 from microgrid.engine.renamed import renamed
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import direction, whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.trees import branch, outline, shape_of
-from microgrid.engine.trees import tree_leaves as tree_leaves
-from microgrid.engine.trees import tree_map as tree_map
-from microgrid.engine.value import Constant, Value, accumulate, peek, seed, sent, topological
+from microgrid.engine.trees import tree_leaves, tree_map
+from microgrid.engine.value import Constant, Value, accumulate, seed, sent, topological
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-
-# What makes a derivative keeps no types of f's parameters: an f of Values is differentiated at
-# numbers, lists and arrays.
-Function = Callable[..., Any]
-Argnums = int | Sequence[int]
 
 
 # Of nodes
@@ -137,145 +141,7 @@ def jacobian_rows(
     return [[column[i] for column in columns] for i in range(len(outputs))]
 
 
-# Of functions: their arguments become variables
-
-
-class Variable(Value):
-    """A leaf that stands for an argument of a function; active while that function runs."""
-
-    __slots__ = ("active",)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        self.active = True
-
-
-def variables(xs: Any) -> Any:
-    """New nodes with the numbers of xs: leaves, or copies that stay connected to given Values.
-
-    A model's own parameters are its numbers: only those that were computed stay connected.
-    """
-
-    def of_parameter(v: Value) -> Value:
-        new = identity(v) if is_computed(v) else Variable(peek(v))
-        new._label = v._label
-        return new
-
-    return tree_map(
-        lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs, of_parameter
-    )
-
-
-def is_computed(v: Value) -> bool:
-    """Whether a parameter of a model is more than a number: a result, or a variable in use."""
-    return v.op is not None or is_active(v)
-
-
-def is_active(v: Value) -> bool:
-    return type(v) is Variable and v.active
-
-
-def holds_value(xs: Any) -> bool:
-    """Whether a Value is among the arguments of a function, which may be anything."""
-    if isinstance(xs, Value):
-        return True
-    if getattr(xs, "shape", None):
-        import numpy as np
-
-        array = np.asarray(xs) if hasattr(xs, "__array_ufunc__") else np.zeros(0)
-        return array.dtype.kind == "O" and any(isinstance(x, Value) for x in array.ravel().tolist())
-    found = branch(xs)
-    if found is None:
-        return False
-    return any(map(is_computed if found.is_model else holds_value, found.parts))
-
-
-class Call:
-    """One call of a function with new variables in the place of some of its arguments.
-
-    They come in containers that f may change in place: `own`, a form for each of the `argnums`,
-    stays as it is.
-    """
-
-    def __init__(
-        self, f: Function, args: Sequence[Any], keywords: Mapping[str, Any], argnums: Argnums
-    ) -> None:
-        places, given = positions(argnums, len(args)), list(args)
-        self.own = variables([args[k] for k in places])
-        for k, x in zip(places, self.own):
-            given[k] = copied(x)
-        self.outside = holds_value([*args, *keywords.values()])
-        try:
-            self.y = f(*given, **keywords)
-        finally:
-            for v in tree_leaves(self.own):
-                if type(v) is Variable:
-                    v.active = False
-        refuse_set(self.own)
-
-    def is_nested(self, *outputs: Value) -> bool:
-        """Whether an outer call differentiates the outputs, too: their derivatives are Values then.
-
-        They depend on Values in the arguments, or on a variable of a call that is still running,
-        like the x of grad(lambda x: grad(lambda y: x * y)(2.0)).
-        """
-        return self.outside or any(map(is_active, order_of(outputs)))
-
-
-def positions(argnums: Argnums, count: int) -> list[int]:
-    """The arguments that are asked for, counted from 0; ArgumentError where there is none."""
-    for k in (found := list(listed(argnums))):
-        if not -count <= k < count:
-            has = f"{count} argument{'s' * (count != 1)}"
-            raise ArgumentError(f"argnums={argnums!r}: the function has been given {has}")
-    return [k % count for k in found]
-
-
-def listed(argnums: Argnums) -> tuple[int, ...]:
-    """An int or several as a tuple; ArgumentError for anything else."""
-    several = argnums if isinstance(argnums, list | tuple) else [argnums]
-    told = "argnums is an int or a tuple of ints: each"
-    return tuple([whole(told, k, error=ArgumentError) for k in several])
-
-
-def as_asked(found: Sequence[Any], argnums: Argnums) -> Any:
-    """A tuple where argnums are several, else the only one."""
-    return tuple(found) if isinstance(argnums, list | tuple) else found[0]
-
-
-def refuse_set(own: Any) -> None:
-    """GraphError if the function has set the data of these new variables."""
-    if any(x._version for x in tree_leaves(own)):
-        raise GraphError("the function sets the data of its argument, which has no derivative: "
-                         "return another value, or change a list or an array of them")  # fmt: skip
-
-
-def copied(xs: Any) -> Any:
-    """The same numbers or nodes in containers of their own."""
-    return tree_map(lambda x: x, xs)
-
-
-def scalar(y: Any) -> Value:
-    """The one Value that a function to be differentiated has to return."""
-    if isinstance(y, Value):
-        return y
-    if y is None:
-        raise NumberError("the function returned None: does it end in return?")
-    if hasattr(y, "dtype") and y.shape == ():  # an array without axes
-        return scalar(y.item())
-    if branch(y):
-        raise GraphError(
-            f"the function returned {type(y).__name__}, not one number; see jacobian and vjp"
-        )
-    return Constant(y)  # a constant function
-
-
-def same_form(name: str, direction: Any, x: Any) -> None:
-    """ShapeError unless a direction has the form of what it moves; lists may stand for arrays."""
-    if outline(direction) != outline(x):
-        raise ShapeError(
-            f"{name} has the form of what it moves, got {shape_of(direction)} beside {shape_of(x)}"
-        )
+# Of functions
 
 
 class Derived:
@@ -323,7 +189,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[Any
     >>> value_and_grad(lambda p: p["w"] * p["x"])({"w": 2.0, "x": 3.0})
     (6.0, {'w': 3.0, 'x': 2.0})
     """
-    listed(argnums)
+    in_tuple(argnums)
     return Derived(value_and_grad_of, f, argnums)
 
 
@@ -346,7 +212,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (3.0, 2.0)
     """
-    listed(argnums)
+    in_tuple(argnums)
     return Derived(grad_of, f, argnums)
 
 
@@ -405,21 +271,27 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Func
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0]).tolist()
     [[3.0, 2.0], [1.0, 1.0]]
     """
-    listed(argnums)
+    in_tuple(argnums)
     return Derived(jacobian_of, f, argnums, mode if mode is None else direction(mode))
 
 
 def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keywords: Any) -> Any:
-    import numpy as np
-
     made = Call(f, args, keywords, argnums)
     outputs = [scalar(y) for y in tree_leaves(made.y)]
-    nested = made.is_nested(*outputs)
-    inputs = tree_leaves(made.own)
-    rows = jacobian_rows(outputs, inputs, mode, create_graph=nested)
-    matrix = np.array(rows, dtype=object if nested else float).reshape(len(outputs), len(inputs))
-    ends = np.cumsum([len(tree_leaves(x)) for x in made.own])
-    return as_asked(np.split(matrix, ends[:-1], axis=1), argnums)
+    return as_asked(jacobians(outputs, made.own, mode, made.is_nested(*outputs)), argnums)
+
+
+def jacobians(
+    outputs: Sequence[Value], inputs: Sequence[Any], mode: str | None, create_graph: bool
+) -> list[Array]:
+    """The matrix ∂output/∂input for each of several structures of inputs."""
+    import numpy as np
+
+    parts = [tree_leaves(x) for x in inputs]
+    rows = jacobian_rows(outputs, [v for part in parts for v in part], mode, create_graph)
+    ends = np.cumsum([0, *map(len, parts)])
+    matrix = np.array(rows, dtype=object if create_graph else float).reshape(len(outputs), ends[-1])
+    return np.split(matrix, ends[1:-1], axis=1)
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
@@ -431,14 +303,14 @@ def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0]).tolist()
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    listed(argnums)
+    in_tuple(argnums)
     return Derived(hessian_of, f, argnums)
 
 
 def hessian_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
     import numpy as np
 
-    several = listed(argnums)
+    several = in_tuple(argnums)
     return np.hstack(jacobian_of(grad(f, several), several, "reverse", args, keywords))
 
 
@@ -452,7 +324,7 @@ def hvp(f: Function, argnums: Argnums = 0) -> Function:
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
     """
-    listed(argnums)
+    in_tuple(argnums)
     return Derived(hvp_of, f, argnums)
 
 
@@ -466,7 +338,7 @@ def hvp_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
         return slope(*[own[places.index(k)] if k in places else x for k, x in enumerate(point)],
                      **keywords)  # fmt: skip
 
-    several = isinstance(argnums, list | tuple)
+    several = isinstance(argnums, Sequence)
     return jvp(moved, [point[k] for k in places], v if several else [v])[1]
 
 
@@ -482,25 +354,16 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     ([6.0, 5.0], [3.0, 1.0])
     """
     refuse_node("jvp", f)
-    arguments_of_jvp(primals, tangents)
-    same_form("jvp: a tangent", list(tangents), list(primals))
-    made = Call(f, primals, {}, range_of(primals))
+    check_tuple("jvp: primals", primals)
+    check_tuple("jvp: tangents", tangents)
+    speeds = direction_of("jvp: a tangent", list(tangents), list(primals))
+    made = Call(f, primals, {}, range(len(primals)))
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
     nested = holds_value(tangents) or made.is_nested(*outputs)
-    seeds = dict(zip(tree_leaves(made.own), numbers_of(tangents)))
+    seeds = dict(zip(tree_leaves(made.own), speeds))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
-
-
-def arguments_of_jvp(primals: Any, tangents: Any) -> None:
-    """ArgumentError unless both are tuples, as for several arguments."""
-    for name, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, list | tuple):
-            raise ArgumentError(
-                f"jvp(f, primals, tangents): {name} is a tuple with an entry for each argument, "
-                f"like (x,), got {given!r:.60}"
-            )
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -515,24 +378,14 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     ([6.0, 5.0], (3.0, 2.0), (1.0, 1.0))
     """
     refuse_node("vjp", f)
-    made = Call(f, primals, {}, range_of(primals))
+    made = Call(f, primals, {}, range(len(primals)))
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
     nested = made.is_nested(*outputs)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
-        same_form("vjp: the upstream gradient", upstream, y)
-        root = scalar(dot(numbers_of(upstream), outputs))
+        root = scalar(dot(direction_of("vjp: the upstream gradient", upstream, y), outputs))
         found = gradients(root, made.own, create_graph=nested or holds_value(upstream))
         return tuple(found)
 
     return tree_map(lambda v: v if nested else v.data, y), pullback
-
-
-def range_of(args: Sequence[Any]) -> tuple[int, ...]:
-    return tuple(range(len(args)))
-
-
-def numbers_of(xs: Any) -> list[Any]:
-    """The leaves of a direction; a model's own parameters are numbers."""
-    return tree_leaves(xs, lambda v: v if is_computed(v) else peek(v))

@@ -113,6 +113,23 @@ def leaves(xs: Any, of_parameter: Callable[[Any], Any] | None) -> Iterator[Any]:
             yield from leaves(x, of_parameter)
 
 
+def ordered_leaves(
+    form: Any, xs: Any, of_parameter: Callable[[Any], Any] | None = None
+) -> list[Any]:
+    """The leaves of a structure in the order of its `outline`, whose dicts may have other orders.
+
+    >>> ordered_leaves({"w": None, "b": [None, None]}, {"b": (2.0, 3.0), "w": 1.0})
+    [1.0, 2.0, 3.0]
+    """
+    if isinstance(form, dict):
+        pairs = [(part, xs[key]) for key, part in form.items()]
+    elif isinstance(xs, list | tuple):
+        pairs = list(zip(form, xs))
+    else:
+        return tree_leaves(xs, of_parameter)
+    return [x for part, y in pairs for x in ordered_leaves(part, y, of_parameter)]
+
+
 def entry(x: Any) -> Any:
     """A leaf as it is; the object in an array without axes."""
     boxed = getattr(x, "shape", None) == () and hasattr(x, "dtype") and x.dtype == object

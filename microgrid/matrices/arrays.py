@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.engine.calculus import jacobian_rows, tree_leaves
+from microgrid.engine.calculus import jacobian_rows
 from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
 from microgrid.engine.recorder import as_recorded
 from microgrid.engine.renamed import renamed
+from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
 from microgrid.views.wording import subscripted
 

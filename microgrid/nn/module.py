@@ -14,6 +14,7 @@ import numpy as np
 from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.hints import Hinted
+from microgrid.engine.trees import branch
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
@@ -235,10 +236,8 @@ def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = 
     copied: Any = x
     if is_group(x) and isinstance(x, np.ndarray):
         copied = np.frompyfunc(new, 1, 1)(x, np.empty(x.shape, dtype=object))
-    elif isinstance(x, list | tuple):
-        copied = getattr(x, "_make", type(x))([replaced(y, new, made) for y in x])
-    elif isinstance(x, dict):
-        copied = {key: replaced(y, new, made) for key, y in x.items()}
+    elif isinstance(x, list | tuple | dict) and (whole := branch(x)):
+        copied = whole.build([replaced(y, new, made) for y in whole.parts])
     elif isinstance(x, Module):
         copied = copy.copy(x)
         vars(copied).update({k: replaced(y, new, made) for k, y in vars(x).items()})

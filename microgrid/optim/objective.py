@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import gradients, scalar
+from microgrid.engine.arguments import scalar
+from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import GraphError, ParameterError, ShapeError
 from microgrid.engine.functions import refusal, total
 from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map

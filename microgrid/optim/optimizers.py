@@ -14,7 +14,7 @@ from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.guards import real
 from microgrid.engine.hints import Hinted, hinted
 from microgrid.engine.settings import number
-from microgrid.engine.trees import outline, shape_of, tree_leaves
+from microgrid.engine.trees import ordered_leaves, outline, shape_of, tree_leaves
 from microgrid.engine.value import Value, peek, peek_grad
 from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
@@ -164,16 +164,14 @@ class Optimizer(Hinted, Saved, ABC):
     def _row(self, gradient: Any) -> list[Any]:
         """The numbers of a gradient, in the order of the parameters."""
         given, count = outline(gradient), len(self.parameters)
-        if given == self._form:
-            found = in_order(self._form, gradient)
-        elif given == [None] * count or (given is None and count == 1):
-            found = in_order(given, gradient)
-        else:
+        same = given == self._form
+        if not (same or given == [None] * count or (given is None and count == 1)):
             got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
             raise ShapeError(
                 f"the gradient is {got}, for {plural(count, 'parameter')}: give it the form of the "
                 "parameters, or one row with a number for each"
             )
+        found = ordered_leaves(self._form if same else given, gradient)
         return [peek(g) if isinstance(g, Value) else real(g) for g in found]
 
     def _updated(self, numbers: Floats, gradient: Floats) -> Floats:
@@ -324,12 +322,3 @@ def leaves(parameters: Any) -> tuple[list[Value], Any]:
             raise ParameterError(f"an optimizer moves leaves, got {p!r:.80}{call}")
     once = list(dict.fromkeys(found))
     return once, outline(parameters) if len(once) == len(found) else [None] * len(once)
-
-
-def in_order(form: Any, xs: Any) -> list[Any]:
-    """The numbers of a structure of this form, in the order of the form's keys."""
-    if isinstance(form, dict):
-        return [x for key, part in form.items() for x in in_order(part, xs[key])]
-    if isinstance(xs, list | tuple):
-        return [x for part, y in zip(form, xs) for x in in_order(part, y)]
-    return xs.ravel().tolist() if isinstance(xs, np.ndarray) else tree_leaves(xs)

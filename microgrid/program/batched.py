@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microgrid.engine.calculus import arguments_of_jvp
+from microgrid.engine.arguments import Argnums, as_asked
 from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.engine.hints import Hinted
+from microgrid.engine.settings import whole
 from microgrid.program.batch_run import run_batch
+from microgrid.program.derived import tangent
 from microgrid.program.runner import explain_failure
-from microgrid.program.signature import Argnums, as_asked
 from microgrid.program.tape import LAST_BIT, Floats
 
 if TYPE_CHECKING:
@@ -34,23 +35,18 @@ class Batched(Hinted):
     def __init__(self, program: Program, in_axes: Any, threads: int | None) -> None:
         signature = program.signature
         count = len(signature.names)
-        axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
-        if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(
-                f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
-            )
-        if threads is not None and (type(threads) is not int or threads < 1):
-            raise ShapeError(f"threads is a whole number from 1 on, got {threads!r}")
+        axes = axes_of(in_axes, count)
+        if threads is not None:
+            threads = whole("threads", threads, 1, ShapeError)
         if len(axes) != count:
             raise ShapeError(f"in_axes has {len(axes)} entries, the program {count} arguments")
         if count > LAST_BIT:
             raise ShapeError(f"a batched program takes at most {LAST_BIT} arguments: put numbers "
                              "together in arrays")  # fmt: skip
-        if all(axis is None for axis in axes):
-            raise ShapeError("in_axes: at least one argument must have a batch axis")
         for axis, structure, name in zip(axes, signature.arguments, signature.names):
-            arrays = [] if axis is None else list(structure.arrays(name))
-            if axis is not None and not arrays:
+            if axis is None:
+                continue
+            if not (arrays := list(structure.arrays(name))):
                 raise ShapeError(f"{name} is {structure}, without an array for a batch axis")
             for place, shape in arrays:
                 if not -len(shape) - 1 <= axis <= len(shape):
@@ -83,12 +79,12 @@ class Batched(Hinted):
         (3.0, [3.0, 3.0])
         """
         wanted = self.signature.wanted(argnums)
-        values, *gradients = self._run(inputs, wanted)
-        for i, k in enumerate(wanted):
+        values, *found = self._run(inputs, wanted)
+        gradients = []
+        for k, rows in zip(wanted, found):
             structure, axis = self.signature.arguments[k], self.axes[k]
-            found = gradients[i]
-            shared = axis is None
-            gradients[i] = structure.unflatten(found) if shared else structure.batch_of(found, axis)
+            shaped = structure.unflatten if axis is None else partial(structure.batch_of, axis=axis)
+            gradients.append(shaped(rows))
         return values[:, 0], as_asked(gradients, argnums)
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -102,16 +98,12 @@ class Batched(Hinted):
         >>> values.tolist(), tangents.tolist()
         ([3.0, 6.0], [1.0, 2.0])
         """
-        arguments_of_jvp(primals, tangents)
-        for given in (primals, tangents):
-            self.signature.check_count(given)
-        value, moved = self._of_tangents(*primals, *tangents)
+        value, moved = self._of_tangents(*self.signature.moving(primals, tangents))
         return value, moved
 
     @cached_property
     def _of_tangents(self) -> Batched:
-        program: Program = self.program._made(type(self.program)._tangent)
-        return Batched(program, self.axes * 2, self.threads)
+        return Batched(self.program._made(tangent), self.axes * 2, self.threads)
 
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""
@@ -166,6 +158,18 @@ class Batched(Hinted):
             except MicrogridError as error:
                 error.add_note(f"in sample {i} of the batch")
                 raise
+
+
+def axes_of(in_axes: Any, count: int = 1) -> tuple[int | None, ...]:
+    """The axes that are given, or one axis for so many arguments; ShapeError where none is one."""
+    axes = tuple(in_axes) if isinstance(in_axes, list | tuple) else (in_axes,) * count
+    if not all(axis is None or type(axis) is int for axis in axes):
+        raise ShapeError(
+            f"in_axes are ints or None, one for each (whole) argument, got {in_axes!r}"
+        )
+    if all(axis is None for axis in axes):
+        raise ShapeError("in_axes: at least one argument must have a batch axis")
+    return axes
 
 
 class Spread:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.engine.calculus import holds_value
+from microgrid.engine.arguments import holds_value
 from microgrid.engine.errors import ArgumentError, NumberError, ShapeError
 from microgrid.engine.hints import hinted
 from microgrid.engine.recorder import as_recorded
 from microgrid.engine.trees import branch, is_model
-from microgrid.program.batched import Batched
+from microgrid.program.batched import Batched, axes_of
 from microgrid.program.program import argument_names, record
 from microgrid.program.structure import matrix_of, structure_of
 
@@ -52,15 +52,10 @@ class Vmapped:
     def __init__(self, f: Callable[..., Any], in_axes: Any) -> None:
         if not callable(f):
             raise NumberError(f"vmap takes a function of one sample, got {f!r:.60}")
-        several = isinstance(in_axes, list | tuple)
-        axes = tuple(in_axes) if several else (in_axes,)
-        if not all(axis is None or type(axis) is int for axis in axes):
-            raise ShapeError(f"in_axes are ints or None, one for each argument, got {in_axes!r}")
-        if all(axis is None for axis in axes):
-            raise ShapeError("in_axes: at least one argument must have a batch axis")
         self.__name__ = "vmap"
         update_wrapper(self, f)
-        self._f, self._axes, self._several = f, axes, several
+        self._f, self._axes = f, axes_of(in_axes)
+        self._several = isinstance(in_axes, list | tuple)
         self._programs: dict[Any, tuple[Batched, Build, Sequence[Any]]] = {}
 
     def __repr__(self) -> str:

@@ -5,42 +5,32 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from math import nan
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import (
-    arguments_of_jvp,
-    gradients,
-    is_active,
-    jacobian_rows,
-    pushed,
-    refuse_node,
-    scalar,
-    value_and_grad,
-)
+from microgrid.engine.arguments import Argnums, as_asked, check_tuple, is_active
+from microgrid.engine.calculus import refuse_node, value_and_grad
 from microgrid.engine.errors import ArgumentError, GraphError, MicrogridError, NumberError
 from microgrid.engine.forward import order_of
-from microgrid.engine.functions import dot
 from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import direction
-from microgrid.engine.trees import tree_leaves, tree_map
+from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
+from microgrid.program import derived
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
 from microgrid.program.impure import impure, refuse_changes
-from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Runner, chosen, explain_failure
-from microgrid.program.signature import Argnums, Signature, as_asked
+from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_of, structure_of
-from microgrid.program.tape import Floats, tape_of, tidied
+from microgrid.program.tape import Floats, tape_of
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
 from microgrid.program.tracing import Recording, no_concrete_reads
-from microgrid.views.wording import split, subscripted
+from microgrid.views.wording import split
 
 
 @renamed(engine="backend")
@@ -254,10 +244,7 @@ class Program(Hinted):
         >>> cube.gradient()(2.0), cube.gradient().gradient()(2.0)
         (12.0, 12.0)
         """
-        wanted = self.signature.wanted(argnums)
-        arguments, gradient = self._differentiated()
-        found = [tree_map(gradient.__getitem__, arguments[k]) for k in wanted]
-        return self._again(as_asked(found, argnums), arguments)
+        return derived.gradient(self, argnums)
 
     def jacobian(self, argnums: Argnums = 0, mode: str | None = None) -> Program:
         """The program of the matrix ∂value/∂argument: a row per output, a column per input.
@@ -268,15 +255,7 @@ class Program(Hinted):
         >>> record(lambda x: [x[0] * x[1], x[0] + x[1]], [1.0, 1.0]).jacobian()([2.0, 3.0]).tolist()
         [[3.0, 2.0], [1.0, 1.0]]
         """
-        wanted = self.signature.places(argnums)
-        slots, arguments = self._nodes()
-        columns = [tree_leaves(arguments[k]) for k in wanted]
-        outputs, inputs = self.outputs(slots), [v for x in columns for v in x]
-        with rules_build_graphs(self.tape, slots):
-            rows = jacobian_rows(outputs, inputs, mode, create_graph=True)
-        matrix = np.array(rows, dtype=object).reshape(len(outputs), len(inputs))
-        found = np.split(matrix, np.cumsum([len(x) for x in columns])[:-1], axis=1)
-        return self._again(as_asked(found, argnums), arguments)
+        return derived.jacobian(self, argnums, mode)
 
     def hessian(self, argnums: Argnums = 0) -> Program:
         """The program of the matrix ∂²value/∂x∂x, where x is the argument flattened row by row.
@@ -286,12 +265,7 @@ class Program(Hinted):
         >>> record(lambda x: x[0] ** 2 * x[1], [1.0, 1.0]).hessian()([2.0, 3.0]).tolist()
         [[6.0, 4.0], [4.0, 0.0]]
         """
-        wanted = self.signature.wanted(argnums)
-        arguments, gradient = self._differentiated()
-        x = [v for k in wanted for v in tree_leaves(arguments[k])]
-        with rules_build_graphs(self.tape, [*gradient]):
-            rows = [gradients(gradient[v], x, create_graph=True) for v in x]
-        return self._again(np.array(rows, dtype=object).reshape(len(x), len(x)), arguments)
+        return derived.hessian(self, argnums)
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """The value, and how fast it moves where the arguments move at the speed of the tangents.
@@ -304,10 +278,8 @@ class Program(Hinted):
         >>> product.jvp((2.0, 3.0), (1.0, 0.0))
         ([6.0, 5.0], [3.0, 1.0])
         """
-        arguments_of_jvp(primals, tangents)
-        for given in (primals, tangents):
-            self.signature.check_count(given)
-        value, moved = self._made(Program._tangent)(*primals, *tangents)
+        given = self.signature.moving(primals, tangents)
+        value, moved = self._made(derived.tangent)(*given)
         return value, moved
 
     def vjp(self, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -324,7 +296,7 @@ class Program(Hinted):
         value = self(*primals)
 
         def pullback(upstream: Any) -> tuple[Any, ...]:
-            found: tuple[Any, ...] = self._made(Program._cotangent)(*primals, upstream)
+            found: tuple[Any, ...] = self._made(derived.cotangent)(*primals, upstream)
             return found
 
         return value, pullback
@@ -335,58 +307,6 @@ class Program(Hinted):
             if derive not in self._derived:
                 self._derived[derive] = derive(self)
         return self._derived[derive]
-
-    def _tangent(self) -> Program:
-        """The program (*primals, *tangents) ↦ (value, tangent), with d before names of tangents."""
-        slots, arguments = self._nodes()
-        moving = [Value(nan, f"d{v._label}") for v in slots[: self.tape.inputs]]
-        ends, s = self.outputs(slots), self.signature
-        with rules_build_graphs(self.tape, slots):
-            speed = pushed(order_of(ends), dict(zip(slots, moving)), create_graph=True)
-            found = [*map(speed, ends)]
-        y, tangent = [s.result.unflatten(np.array(x, dtype=object)) for x in (ends, found)]
-        everything = s.extended(s.arguments, [f"d{name}" for name in s.names])
-        return self._again((y, tangent), [*arguments, *s.unflatten(moving)], everything)
-
-    def _cotangent(self) -> Program:
-        """The program (*primals, upstream) ↦ the gradient of upstream · value for each primal."""
-        slots, arguments = self._nodes()
-        ends, s = self.outputs(slots), self.signature
-        sent = [Value(nan, subscripted("upstream", [i][: len(ends) - 1])) for i in range(len(ends))]
-        with rules_build_graphs(self.tape, slots):
-            found = gradients(scalar(dot(sent, ends)), arguments, create_graph=True)
-        upstream = s.result.unflatten(np.array(sent, dtype=object))
-        everything = s.extended([s.result], ["upstream"])
-        return self._again(tuple(found), [*arguments, upstream], everything)
-
-    def _nodes(self) -> tuple[list[Value], list[Any]]:
-        """A node for each slot of the tape, and the arguments as nodes in their structures."""
-        slots = self.tape.nodes()
-        return slots, self.signature.unflatten(slots[: self.tape.inputs])
-
-    def outputs(self, slots: Sequence[Value]) -> list[Value]:
-        """The nodes of the outputs among those of all slots."""
-        return [slots[s] for s in self.tape.outputs.tolist()]
-
-    def _differentiated(self) -> tuple[list[Any], dict[Value, Value]]:
-        """The arguments as nodes in their structures, and the gradient of every node as a node."""
-        slots, arguments = self._nodes()
-        with rules_build_graphs(self.tape, slots):
-            found = gradients(slots[self.tape.outputs[0]], slots, create_graph=True)
-        for v, g in zip(slots, found):
-            if g.op is not None:
-                g._label = f"d{v._label}"
-        return arguments, dict(zip(slots, found))
-
-    def _again(
-        self, y: Any, arguments: Sequence[Any], signature: Signature | None = None
-    ) -> Program:
-        """The program of y, a result of the same arguments, or of those of another signature."""
-        backend = "auto" if self.backend == numba_engine.NAME else self.backend
-        stands_for = tidied(order_of(tree_leaves(y)))
-        y = tree_map(stands_for.__getitem__, y)
-        inputs, s = [tree_leaves(x) for x in arguments], signature or self.signature
-        return Program(y, inputs, s.arguments, s.names, backend)
 
     def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
@@ -422,11 +342,7 @@ class Program(Hinted):
             return Listing(self.tape, None if row is None else row.tolist(), mode)
         if row is None or direction(mode) != "forward":
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
-        if not isinstance(tangents, list | tuple):
-            raise ArgumentError(
-                "tangents is a tuple with an entry for each argument, like (1.0,), got "
-                f"{tangents!r:.60}"
-            )
+        check_tuple("listing: tangents", tangents)
         return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
 
     def source(self, language: str = "python") -> str:

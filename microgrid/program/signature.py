@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.errors import ArgumentError, GraphError, ShapeError
+from microgrid.engine.arguments import Argnums, check_tuple, positions
+from microgrid.engine.errors import GraphError, ShapeError
 from microgrid.engine.trees import tree_map
 from microgrid.engine.value import Constant, Value
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
-
-Argnums = int | Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,13 @@ class Signature:
             takes = ", ".join(self.names)
             count = plural(len(self.names), "argument")
             raise ShapeError(f"the program takes {count} ({takes}), got {len(inputs)}")
+
+    def moving(self, primals: Any, tangents: Any) -> list[Any]:
+        """The arguments and their tangents; an error unless both are tuples with one for each."""
+        for name, given in (("primals", primals), ("tangents", tangents)):
+            check_tuple(f"jvp: {name}", given)
+            self.check_count(given)
+        return [*primals, *tangents]
 
     def row(self, inputs: Sequence[Any]) -> Floats:
         """All inputs as one row of floats."""
@@ -69,19 +74,8 @@ class Signature:
         return Signature((*self.arguments, *arguments), (*self.names, *names), self.result)
 
     def places(self, argnums: Argnums) -> tuple[int, ...]:
-        """The arguments that are asked for, counted from 0.
-
-        GraphError unless argnums are ints, ArgumentError if there is no such argument.
-        """
-        count, several = len(self.names), argnums if isinstance(argnums, Sequence) else [argnums]
-        try:
-            found = [operator.index(k) for k in several]
-        except TypeError:
-            raise GraphError(f"argnums is an int or a tuple of ints, got {argnums!r}") from None
-        for k in found:
-            if not -count <= k < count:
-                raise ArgumentError(f"argnums {k}: the program has {count} arguments")
-        return tuple([k % count for k in found])
+        """The arguments that are asked for, counted from 0; ArgumentError where there is none."""
+        return positions(argnums, len(self.names), "the program has")
 
     def wanted(self, argnums: Argnums) -> tuple[int, ...]:
         """The same; GraphError unless the result is one number, which has a gradient."""
@@ -92,8 +86,3 @@ class Signature:
                 "several; return their sum, or see jacobian and vjp"
             )
         return found
-
-
-def as_asked(gradients: Sequence[Any], argnums: Argnums) -> Any:
-    """The gradients in a tuple where argnums are several, else the only one."""
-    return tuple(gradients) if isinstance(argnums, Sequence) else gradients[0]

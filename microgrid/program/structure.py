@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable, is_computed, scalar
+from microgrid.engine.arguments import Variable, is_computed, scalar
 from microgrid.engine.errors import NumberError, RangeError, ShapeError, shown
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
 from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
@@ -85,7 +85,7 @@ class Structure:
         if self.is_already(x):
             rows.append(x.ravel())
         elif self.kind in (float, np.ndarray):
-            if shape_of(x, name) != self.shape:
+            if array_shape(x, name) != self.shape:
                 raise self.misfit(x, name)
             rows.append(matrix_of(x, name).ravel())
         elif not self.is_alike(x, list | tuple | np.ndarray):
@@ -228,7 +228,7 @@ def without_model(x: Any) -> Any:
     return np.array([*map(peek, parameters)], dtype=float)
 
 
-def shape_of(x: Any, name: str) -> tuple[int, ...]:
+def array_shape(x: Any, name: str) -> tuple[int, ...]:
     """The shape of numbers; ShapeError for ragged lists."""
     try:
         return np.shape(refuse_foreign(x, f"{name}: real numbers are needed"))
@@ -239,7 +239,7 @@ def shape_of(x: Any, name: str) -> tuple[int, ...]:
 def matrix_of(x: Any, name: str) -> Floats:
     """An array of real numbers in floats."""
     needed = f"{name}: real numbers are needed"
-    shape_of(x, name)
+    array_shape(x, name)
     array = np.asarray(x)
     try:
         for y in array.ravel().tolist() if array.dtype.kind not in "fiub" else ():
@@ -251,30 +251,39 @@ def matrix_of(x: Any, name: str) -> Floats:
 
 
 def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, list[Value]]]:
-    """New leaves in the structure of each argument, named like the entries of a matrix; and a row.
+    """New leaves in the structure of each argument, with their `labels`; and a row of them.
 
-    What stands under a key is named by it: {"w": [1.0, 2.0]} has w_1 and w_2, with the name of the
-    argument before it where another has such a key. A model is copied, with leaves that have the
-    names of its parameters.
+    A model is copied, with leaves that have the names of its parameters.
     """
-    places = [[*entries(x)] for x in examples]
-    stems = [{words or name for words, _ in each} for each, name in zip(places, names)]
-    uses = Counter([stem for each in stems for stem in each])
     made = []
-    for x, name, each in zip(examples, names, places):
-        comma = "," if max([i for _, index in each for i in index], default=0) > 8 else ""
-        labels = []
-        for words, index in each:
-            alone = words and uses[words] == 1 and not words[0].isdigit()
-            stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
-            labels.append(subscripted(stem, index, comma))
+    for x, name, own in zip(examples, names, labels(examples, names)):
         try:
-            leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), labels)]
+            leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), own)]
         except NumberError:  # told by its path, not by its label
             structure_of(x).flatten(tree_map(plain_number, x), name)
             raise
         made.append((tree_map(partial(following, iter(leaves)), x), leaves))
     return made
+
+
+def labels(xs: Sequence[Any], names: Sequence[str]) -> list[list[str]]:
+    """A label for each number of some structures with names, like that of an entry of a matrix.
+
+    What stands under a key is named by it: {"w": [1.0, 2.0]} has w_1 and w_2, with the name of the
+    structure before it where another has such a key.
+    """
+    places = [[*entries(x)] for x in xs]
+    stems = [{words or name for words, _ in each} for each, name in zip(places, names)]
+    uses = Counter([stem for each in stems for stem in each])
+    found = []
+    for name, each in zip(names, places):
+        comma = "," if max([i for _, index in each for i in index], default=0) > 8 else ""
+        found.append(own := list[str]())
+        for words, index in each:
+            alone = words and uses[words] == 1 and not words[0].isdigit()
+            stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
+            own.append(subscripted(stem, index, comma))
+    return found
 
 
 def outputs_of(y: Any) -> list[Value]:
@@ -305,7 +314,7 @@ def paths(x: Any, name: str) -> Iterator[str]:
 def arrayed(x: Any) -> Any:
     """What NumPy alone knows as an array, like a range, as one; all else as it is."""
     alone = branch(x) is None and not isinstance(x, Value)
-    return np.asarray(x) if alone and shape_of(x, "x") else x
+    return np.asarray(x) if alone and array_shape(x, "x") else x
 
 
 def plain_number(x: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.calculus import Variable
+from microgrid.engine.arguments import Variable
 from microgrid.engine.conditions import Condition
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS

@@ -16,7 +16,7 @@ from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
 from microgrid.views.formula import LATEX
-from microgrid.views.modes import Seeds, check_mode, leaves_of, seeded
+from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
@@ -222,17 +222,16 @@ def explain(
 
     ParameterError for another mode, or for seeds outside of the graph.
     """
-    check_mode(mode, seeds)
-    order = topological(root)
+    forward, order = is_forward(mode, seeds), topological(root)
     names = names_of(order)
     if of is not None:
         if not isinstance(of, Value):
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
-        if mode == "forward":
+        if forward:
             raise ParameterError("paths are those of both modes: leave out of or mode")
         return paths_between(of, order, names, whole("max_paths", max_paths, 0))
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
-    if mode == "forward":
+    if forward:
         return forward_rows(order, names, gates, seeds)
     rows: list[Row] = []
 

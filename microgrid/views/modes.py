@@ -14,10 +14,15 @@ from microgrid.engine.value import Constant, Value
 Seeds = Mapping[Value, Any]
 
 
-def check_mode(mode: str, seeds: Seeds | None) -> None:
-    """ParameterError for another mode, or for seeds that a backward pass would not use."""
-    if direction(mode) != "forward" and seeds is not None:
+def is_forward(mode: str, seeds: Seeds | None) -> bool:
+    """Whether a mode is forward mode.
+
+    ParameterError for no mode, and for seeds that a backward pass would not use.
+    """
+    forward = direction(mode) == "forward"
+    if seeds is not None and not forward:
         raise ParameterError("seeds are tangents, which go forward: give mode='forward', too")
+    return forward
 
 
 def leaves_of(order: list[Value]) -> list[Value]:

@@ -26,12 +26,17 @@ from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
-from microgrid.views.modes import Seeds, check_mode
+from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Picture
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
+from microgrid.views.written import whole_page
 
+STYLE = (
+    ":root{color-scheme:light dark}body{margin:0 auto;max-width:1180px}"
+    "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}"
+)
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
@@ -63,8 +68,7 @@ def steps(
     its tangent: local 3.00 × tangent 1.00 of x = share 3.00, the first of 2 shares
     its tangent: local 3.00 × tangent 1.00 of x = share 3.00; 3.00 + 3.00 = 6.00 in all
     """
-    check_mode(mode, seeds)
-    forward, digits = mode == "forward", whole("decimals", decimals, 0)
+    forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
     return Steps(root, board, layout, prefix)
 
@@ -120,14 +124,7 @@ class Steps(Hinted):
 
     def html(self) -> str:
         """The page that `save` writes."""
-        return (
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f'<meta name="color-scheme" content="light dark">\n<title>{escape(self.title)}'
-            "</title>\n<style>body{margin:0 auto;max-width:1180px}\n"
-            "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}</style>\n"
-            f"</head>\n<body>\n{self._repr_html_()}</body>\n</html>\n"
-        )
+        return whole_page(printable(self.title), STYLE, self._repr_html_())
 
     page = html  # its older name
 

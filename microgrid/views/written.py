@@ -6,10 +6,11 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from microgrid.engine.errors import MicrogridError
@@ -41,16 +42,21 @@ def page(result: Any) -> str:
     text = str(result.html())
     if text[:9].lower() == "<!doctype":
         return text
+    return whole_page(type(result).__name__, STYLE, text)
+
+
+def whole_page(title: str, style: str, body: str) -> str:
+    """A page that needs no network; it is XML, too, where its body is."""
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(type(result).__name__)}</title><style>{STYLE}</style></head>"
-        f"<body>\n{text}\n</body></html>\n"
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"<title>{escape(title)}</title><style>{style}</style></head>"
+        f"<body>\n{body}\n</body></html>\n"
     )
 
 
 STYLE = (
+    ":root{color-scheme:light dark}"
     "body{font:16px/1.5 Arial,Helvetica,sans-serif;margin:1em;overflow-x:auto}"
     "caption{text-align:left;padding-bottom:6px}table{border-collapse:collapse}"
     "td,th{padding:2px 16px 2px 0;border-bottom:1px solid #8884;vertical-align:top}"
@@ -95,18 +101,28 @@ KINDS: dict[str, tuple[str, Callable[[Any], str]]] = {  # suffix: who makes it, 
 }
 
 
-def as_html(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
-    """A table as HTML, its first `left` columns words; the text of users is escaped."""
+NO_COLORS: Mapping[int, str] = MappingProxyType({})
 
-    def line(kind: str, cells: Sequence[str]) -> str:
-        return "".join(
-            f'<{kind} style="{ALIGNED[i < left]}">{escape(cell)}</{kind}>'
-            for i, cell in enumerate(cells)
-        )
 
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    top = f"<caption>{escape(caption)}</caption><thead><tr>{line('th', head)}</tr></thead>"
-    return f"<table>{top}<tbody>{body}</tbody></table>"
+def as_html(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], left: int,
+    shown: Callable[[str], str] = escape, colors: Mapping[int, str] = NO_COLORS,
+) -> str:  # fmt: skip
+    """A table as HTML, its first `left` columns words; `shown` escapes the text of users.
+
+    `colors` are those of some columns.
+    """
+    styles = [ALIGNED[i < left] for i in range(len(head))]
+    for i, color in colors.items():
+        styles[i] += f";color:{color}"
+
+    def row(kind: str, cells: Sequence[str]) -> str:
+        each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(styles, cells)]
+        return f"<tr>{''.join(each)}</tr>"
+
+    top = f'<caption style="text-align:left">{shown(caption)}</caption>' * bool(caption)
+    body = "\n".join([row("td", cells) for cells in rows])
+    return f"<table>{top}<thead>{row('th', head)}</thead>\n<tbody>\n{body}</tbody></table>"
 
 
 ALIGNED = {True: "text-align:left", False: "text-align:right;font-variant-numeric:tabular-nums"}

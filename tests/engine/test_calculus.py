@@ -18,6 +18,7 @@ from shared.operations import ORACLES, UNARY, roomy
 from shared.strategies import QUICK, RATIONAL, Program, fractions, hundredths, programs
 
 import microgrid as mg
+import microgrid.engine.arguments
 import microgrid.engine.calculus
 import microgrid.engine.value
 from microgrid import Value, derivative, grad, gradients, hessian, hvp, jacobian, partials
@@ -725,12 +726,12 @@ def no_graph(p: Any) -> None:
 
 def disconnected(p: Any) -> None:
     """Nested derivatives cut the graph: an inner variable is a new leaf."""
-    p.setattr(microgrid.engine.calculus, "identity", lambda x: x.detach())
+    p.setattr(microgrid.engine.arguments, "identity", lambda x: x.detach())
 
 
 def confused(p: Any) -> None:
     """No variable of its own: the inner derivative is along the outer variable too."""
-    p.setattr(microgrid.engine.calculus, "identity", lambda x: x)
+    p.setattr(microgrid.engine.arguments, "identity", lambda x: x)
 
 
 def impure(p: Any) -> None:

@@ -15,7 +15,7 @@ import microgrid as mg
 import microgrid.engine.forward
 from microgrid import Value, grad, gradients, hvp, jacobian, jvp, nn, partials, tangents, vjp
 from microgrid.engine import ops
-from microgrid.engine.calculus import holds_value
+from microgrid.engine.arguments import holds_value
 from microgrid.engine.forward import push_forward
 from microgrid.engine.trees import outline, tree_leaves, tree_map
 from microgrid.program.tracing import BranchError
@@ -322,6 +322,22 @@ def test_the_forms_of_structures_are_compared_key_by_key():
     assert outline({"a": [1, np.zeros((2, 1))]}) == {"a": [None, [[None], [None]]]}
     assert outline({"a": 1.0}) != outline({"b": 1.0})
     assert outline([1.0, 2.0]) == outline(np.zeros(2)) == outline((1.0, 2.0))
+
+
+def turned(xs):
+    """The same structure, with the keys of each dict in the opposite order."""
+    if isinstance(xs, dict):
+        return {key: turned(xs[key]) for key in reversed(xs)}
+    return list(map(turned, xs)) if isinstance(xs, list) else xs
+
+
+def test_a_direction_may_have_its_keys_in_another_order():
+    x = {"w": [2.0, {"b": 3.0, "a": 5.0}], "v": 7.0}
+    v = {"w": [0.0, {"b": 1.0, "a": 0.0}], "v": 1.0}
+    assert jvp(weighted, (x,), (turned(v),)) == jvp(weighted, (x,), (v,))
+    assert hvp(weighted)(x, turned(v)) == hvp(weighted)(x, v)
+    pullback = vjp(lambda x: x, x)[1]
+    assert pullback(turned(v)) == pullback(v) == (v,)
 
 
 def test_keywords_reach_the_function_and_several_arguments_give_a_tuple():

@@ -21,8 +21,8 @@ from shared.strategies import hundredths
 
 import microgrid as mg
 from microgrid import nn, optim
-from microgrid.engine.calculus import tree_leaves
 from microgrid.engine.errors import GraphError
+from microgrid.engine.trees import tree_leaves
 from microgrid.optim import schedules
 from microgrid.optim.training import DivergedError
 

@@ -175,6 +175,8 @@ def test_saliency_shows_the_slopes_in_the_form_of_x():
     assert shown(plots.saliency(v * w, [v, w])) == ([3, 2], "largest: |∂f/∂v| = 3.00")
     named = shown(plots.saliency(lambda p: p["a"] - 2 * p["b"][1], {"a": 1.0, "b": [2.0, 3.0]}))
     assert named == ([1, 0, 2], "largest: |∂f/∂b₂| = 2.00")
+    turned = mg.record(lambda p: p["a"] - 2 * p["b"], {"b": 1.0, "a": 1.0})
+    assert shown(plots.saliency(turned, {"a": 1.0, "b": 1.0}))[0] == [1, 2]
 
 
 def test_saliency_takes_models_programs_and_points_without_a_slope():

@@ -12,17 +12,18 @@ from shared.operations import EVERY, anywhere, operands
 
 import microgrid as mg
 from microgrid import MicrogridError, Value, record
-from microgrid.engine.calculus import tree_map
+from microgrid.engine.trees import tree_map
 from microgrid.program import tape
+from microgrid.program.derived import Graph
 
 ENGINES = ["numba", "numpy"]
 
 
 def joint(program):
     """The value and the gradients of all arguments, as the results of one forward pass."""
-    arguments, gradient = program._differentiated()
-    root = [*gradient][program.tape.outputs[0]]
-    return program._again([root, tree_map(gradient.__getitem__, arguments)], arguments)
+    graph = Graph(program)
+    gradient = graph.gradient()
+    return graph.program_of([*graph.outputs, tree_map(gradient.__getitem__, graph.arguments)])
 
 
 def bits(x):

@@ -14,6 +14,7 @@ from typing import Any
 from microgrid.course.question import ExerciseError
 
 SEPARATORS = ";\t,"  # where commas are decimal, spreadsheets write semicolons between cells
+OF_A_CLASS = "the answers of a class are a dict of students like {'Ada': {'1.a': 5}}"
 HEAD = "the first line names the columns: student;1.a;1.b;…"
 
 
@@ -29,9 +30,7 @@ def read_answers(path: str | os.PathLike[str]) -> dict[str, Any]:
     if path.suffix.lower() not in readers:
         raise ExerciseError(f"{path.name}: answers are read from .csv or .json")
     if not path.exists():
-        form = "a dict of students like {'Ada': {'1.a': 5}}"
-        got = f"{str(path)!r}, and there is no such file"
-        raise ExerciseError(f"the answers of a class are {form}, got {got}")
+        raise ExerciseError(f"{OF_A_CLASS}, got {str(path)!r}, and there is no such file")
     try:
         found = readers[path.suffix.lower()](decoded(path.read_bytes()))
     except (ValueError, csv.Error, ExerciseError) as error:

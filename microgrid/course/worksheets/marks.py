@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from microgrid.course.question import ExerciseError, is_missing, reading, text
-from microgrid.course.worksheets.answers import read_answers
+from microgrid.course.worksheets.answers import OF_A_CLASS, read_answers
 from microgrid.course.worksheets.diagnosis import Pass
 from microgrid.course.worksheets.problem import Blank, Problem, Sheet
 from microgrid.views import numerals
@@ -352,10 +352,7 @@ def mark_all(sheet: Sheet, answers: Mapping[str, Any] | str | os.PathLike[str]) 
         answers = read_answers(answers)
     if not isinstance(answers, Mapping):
         frame = "; df.to_dict('index') makes it of a DataFrame" if hasattr(answers, "ndim") else ""
-        raise ExerciseError(
-            "the answers of a class are a dict of students like {'Ada': {'1.a': 5}}, got "
-            f"{type(answers).__name__}{frame}"
-        )
+        raise ExerciseError(f"{OF_A_CLASS}, got {type(answers).__name__}{frame}")
     marks: dict[str, Marks] = {}
     for name, given in answers.items():
         if named(name) in marks:

@@ -17,6 +17,7 @@ from microgrid.views.formula import latex as formula
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
 from microgrid.views.wording import signed
+from microgrid.views.written import whole_page
 
 STYLE = """
 .microgrid-sheet{--fg:#1b1f24;--soft:#57606a;--line:#8093ab;color-scheme:light;background:#fff;
@@ -61,12 +62,7 @@ PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that sh
 
 def html(sheet: Sheet, answers: bool = False) -> str:
     """One page without network or script, for screen and A4; with `answers`, the solution."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        f"<title>{escape(title(sheet, answers))}</title><style>{PAPER}</style></head>"
-        f"<body>\n{body(sheet, answers)}\n</body></html>\n"
-    )
+    return whole_page(title(sheet, answers), PAPER, body(sheet, answers))
 
 
 def title(sheet: Sheet, answers: bool) -> str:

@@ -74,8 +74,8 @@ def worksheet(seed: int, kind: str = "gradients", n: int = 4) -> Worksheet:
     All numbers are whole, and small enough for pencil and paper. `kind` is one of KINDS: it says
     which numbers are blank, and what the circuits are about. A longer sheet begins with the
     problems of a shorter one; a sheet for each student is a loop over seeds. ExerciseError for
-    another kind, a seed that is no whole number, or n outside of 1 to 50. See also
-    `Worksheet`, and `microgrid worksheet` on the command line.
+    another kind, a seed that is no whole number, or n outside of 1 to 50. See also `Worksheet`, and
+    `microgrid worksheet` on the command line.
 
     >>> worksheet(7, "forks", n=2)
     microgrid worksheet --seed 7 --kind forks -n 2

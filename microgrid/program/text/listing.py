@@ -19,7 +19,7 @@ from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
 from microgrid.views.wording import BLUE, GREEN, RED, constant
-from microgrid.views.written import Written, as_markdown
+from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -101,23 +101,17 @@ class Listing(Written):
 
     def html(self) -> str:
         """The table for a web page."""
-        slopes = BLUE if self._is_forward else RED
-        color = (
-            {2: GREEN, len(self._head) - 1: slopes} if self._has_numbers else {}
-        )  # as in pictures
-        style = [f"text-align:left;color:{color.get(i, 'inherit')}" for i in range(len(self._head))]
+        colors = dict.fromkeys(range(len(self._head)), "inherit")
+        if self._has_numbers:  # as in pictures
+            colors |= {2: GREEN, len(self._head) - 1: BLUE if self._is_forward else RED}
 
         def shown(text: str) -> str:
             return SUBSCRIPTED.sub(r"<i>\1</i><sub>\2</sub>", html.escape(text))
 
-        def row(kind: str, cells: Sequence[str]) -> str:
-            each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(style, cells)]
-            return f"<tr>{''.join(each)}</tr>"
-
-        rows = "".join([row("th", self._head), *[row("td", c) for c in self._cells(self._rows)]])
+        rows, left = self._cells(self._rows), len(self._head)
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
-        top = f'<caption style="text-align:left">{shown(self._start)}</caption>' * bool(self._start)
-        return f"<table>{top}{rows}</table>" + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
+        table = as_html(self._start, self._head, rows, left, shown, colors)
+        return table + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
 
     _repr_html_ = html
 
@@ -128,12 +122,8 @@ class Listing(Written):
     def latex(self) -> str:
         """The table as a LaTeX array."""
         arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
-        top = " & ".join([rf"\text{{{h.translate(arrows)}}}" for h in self._head])
-        body = " \\\\\n".join(
-            [" & ".join(cells) for cells in self._cells(self._rows, as_latex=True)]
-        )
-        columns = "l" * len(self._head)
-        return f"\\begin{{array}}{{{columns}}}\n{top} \\\\ \\hline\n{body}\n\\end{{array}}"
+        head = [h.translate(arrows) for h in self._head]
+        return as_latex(head, self._cells(self._rows, as_latex=True), left=len(head))
 
 
 def paired(w: Statements) -> list[Row]:
