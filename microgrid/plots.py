@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients, value_and_grad
 from microgrid.engine.errors import ShapeError
+from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
 from microgrid.engine.renamed import renamed
@@ -61,7 +62,7 @@ SIZE = (6.4, 3.6)  # inches
 LEAST = 1e-18  # stands for zero on a logarithmic axis
 
 
-class Plot:
+class Plot(Hinted):
     """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time.
 
     `figure` is matplotlib's, for whatever else you want to change.
@@ -288,6 +289,10 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
     any other form, gives a bar for each. `f` is a function of x with one number as its result, like
     `lambda x: model(x)[2]`, a model or a program; or the root of a graph, and x its leaves. The
     title names the entry with the largest slope. ShapeError for an x without entries.
+
+    >>> plot = saliency(lambda x: x[0] * x[0] + x[1], [3.0, 1.0])
+    >>> plot.figure.get_suptitle()
+    'largest: |∂f/∂x₁| = 6.00'
     """
     if isinstance(f, Value):
         slopes: Any = gradients(f, x)

@@ -112,6 +112,22 @@ FOREIGN: dict[str, dict[str, str]] = {
         "history": "write history['loss']; the names are history.keys()",
         "val_loss": "write history['validation']",
     },
+    "Written": {
+        "to_csv to_html to_latex to_markdown to_json to_excel write": (
+            "write table.save('table.csv'), or of another suffix; the text alone is html(), "
+            "latex(), markdown() or csv(), where there is one"
+        ),
+        "to_frame to_pandas": "write pd.DataFrame(table.records())",
+    },
+    "Picture": {
+        "savefig write write_svg write_png to_svg to_png": "write picture.save('picture.svg')",
+        "show display plot": "a notebook shows it; else write picture.save('picture.svg')",
+    },
+    "Plot": {
+        "savefig write": "write plot.save('plot.svg')",
+        "show display": "a notebook shows it; else write plot.save('plot.svg')",
+        "axes ax": "write plot.figure.axes",
+    },
     "Value.backward()": {
         "retain_graph": "every graph stays: call backward() again",
         "create_graph": "write mg.gradients(y, [x], create_graph=True)",
@@ -213,7 +229,8 @@ def no_key(what: str, key: Any, keys: Iterable[str]) -> UnknownKeyError:
     """The error for a key that a table, in these words, does not have."""
     near = close(str(key), keys := list(keys), 3, 0.6)
     names = [*near, *[k for k in keys if k not in near]]
-    return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(names)}")
+    some = [*names[:8], *["…"] * (len(names) > 8)]
+    return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(some)}")
 
 
 def close(name: str, names: Iterable[str], most: int, cutoff: float) -> list[str]:
@@ -231,6 +248,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 class Hinted:
     """The base of classes whose unknown attributes come with a hint."""
+
+    __slots__ = ()
 
     if not TYPE_CHECKING:  # a type checker knows the attributes
 
