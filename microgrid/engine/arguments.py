@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
+from microgrid.engine.errors import ArgumentError, GraphError, NumberError
 from microgrid.engine.forward import order_of
 from microgrid.engine.ops import identity
 from microgrid.engine.settings import whole
-from microgrid.engine.trees import branch, ordered_leaves, outline, shape_of, tree_leaves, tree_map
+from microgrid.engine.trees import branch, leaves_like, tree_leaves, tree_map
 from microgrid.engine.value import Constant, Value, peek
 
 # What makes a derivative keeps no types of f's parameters: an f of Values is differentiated at
@@ -40,7 +40,9 @@ def variables(xs: Any) -> Any:
         return new
 
     return tree_map(
-        lambda x: identity(x) if isinstance(x, Value) else Variable(x), xs, of_parameter
+        lambda x: identity(x) if isinstance(x, Value) else Variable(x),
+        xs,
+        of_parameter=of_parameter,
     )
 
 
@@ -166,9 +168,4 @@ def direction_of(name: str, direction: Any, x: Any) -> list[Any]:
     A model's own parameters are numbers. ShapeError unless it has the form of x, in which lists
     may stand for arrays.
     """
-    form = outline(x)
-    if outline(direction) != form:
-        raise ShapeError(
-            f"{name} has the form of what it moves, got {shape_of(direction)} beside {shape_of(x)}"
-        )
-    return ordered_leaves(form, direction, lambda v: v if is_computed(v) else peek(v))
+    return leaves_like(x, direction, lambda v: v if is_computed(v) else peek(v), name)

@@ -93,7 +93,8 @@ def tangents(root: Any, seeds: Mapping[Value, Any], create_graph: bool = False) 
     forward pass; no node is changed. `root` is a Value, or several in any form. What does not
     depend on the seeds has tangent zero. NumberError for what is no Value. With `create_graph` the
     tangents are Values, and seeds may be; otherwise numbers of the kind of the data. GraphError
-    where data was set since the forward pass. The other direction is `gradients`.
+    where data was set since the forward pass, ArgumentError where the seeds are no dict,
+    NumberError where its keys are no Values. The other direction is `gradients`.
 
     >>> x = Value(3.0)
     >>> y = x * x

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from microgrid.engine.errors import ShapeError
 from microgrid.engine.guards import as_floats, refuse_foreign
 from microgrid.engine.value import Value
 
@@ -78,26 +79,33 @@ def array(parts: Sequence[Any], shape: tuple[int, ...]) -> Any:
 
 
 def tree_map(
-    f: Callable[[Any], Any], xs: Any, of_parameter: Callable[[Any], Any] | None = None
+    f: Callable[..., Any], xs: Any, *others: Any, of_parameter: Callable[[Any], Any] | None = None
 ) -> Any:
     """f of every number or Value of a structure, in the same form.
 
-    A parameter of a model is given to `of_parameter`, if there is one.
+    Structures are numbers and Values, alone or in lists, tuples, dicts, arrays and models of `nn`,
+    nested. With `others`, of the same form, f takes an entry of each; ShapeError for another form.
+    A parameter of a model is given to `of_parameter`, if there is one. See also `tree_leaves`.
 
     >>> tree_map(lambda x: 2 * x, {"w": [1.0, 2.0], "b": (3.0,)})
     {'w': [2.0, 4.0], 'b': (6.0,)}
+    >>> tree_map(lambda p, g: p - 0.5 * g, {"w": [1.0, 2.0]}, {"w": [2.0, 8.0]})
+    {'w': [0.0, -2.0]}
     """
+    if others:
+        rows = zip(*[leaves_like(xs, other) for other in others])
+        return tree_map(lambda x: f(x, *next(rows)), xs)
     whole = branch(xs)
     if whole is None:
         return f(entry(xs))
     if whole.flat:
         each = of_parameter if whole.is_model and of_parameter else f
         return whole.build([each(x) for x in whole.parts])
-    return whole.build([tree_map(f, x, of_parameter) for x in whole.parts])
+    return whole.build([tree_map(f, x, of_parameter=of_parameter) for x in whole.parts])
 
 
 def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> list[Any]:
-    """The numbers or Values of a structure in order, arrays row by row.
+    """The numbers or Values of a structure (see `tree_map`) in order, arrays row by row.
 
     For a parameter of a model stands what `of_parameter` gives, if there is one.
 
@@ -129,6 +137,22 @@ def ordered_leaves(
     else:
         return tree_leaves(xs, of_parameter)
     return [x for part, y in pairs for x in ordered_leaves(part, y, of_parameter)]
+
+
+def leaves_like(
+    xs: Any, other: Any, of_parameter: Callable[[Any], Any] | None = None, name: str = "a structure"
+) -> list[Any]:
+    """The leaves of another structure in the order of those of xs.
+
+    ShapeError unless both have one form, in which lists may stand for arrays.
+    """
+    form = outline(xs)
+    if outline(other) != form:
+        raise ShapeError(
+            f"{name} has the form of what it stands beside, got {shape_of(other)} beside "
+            f"{shape_of(xs)}"
+        )
+    return ordered_leaves(form, other, of_parameter)
 
 
 def entry(x: Any) -> Any:
