@@ -33,16 +33,17 @@ NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 # For each sign: what must bind at least before it and after it, and how strongly the whole binds.
 # People leave out the brackets of a + (b + c); for Python these would be the sums of another graph.
 Signs = dict[str, tuple[int, int, int]]
-UNKNOWN, LOOSE = (ATOM, ATOM, SUM), (ANY, ANY, ANY)
+UNKNOWN, LOOSE, RELATION = (ATOM, ATOM, SUM), (ANY, ANY, ANY), (SUM, SUM, ANY)
 FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
     r"\cdot": (SIGN, PRODUCT, PRODUCT), "": (ANY, ANY, ATOM),
+    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "=", r"\geq"], RELATION),
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
     "*": (PRODUCT, UNARY, PRODUCT), "/": (PRODUCT, UNARY, PRODUCT), "**": (ATOM, UNARY, POWER),
-    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "not", "and", "or", "if", "else"], LOOSE),
+    **dict.fromkeys(["not", "and", "or", "if", "else"], LOOSE),
 }  # fmt: skip
 
 

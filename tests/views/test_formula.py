@@ -23,6 +23,8 @@ from microgrid.engine.value import Op, apply, topological
 from microgrid.views.formula import latex, name, number
 
 SIGNS = [r"\frac", r"\cdot", r"\left|", r"\right|", r"\sqrt[3]", r"\sqrt", *"-+^(){},"]
+RELATIONS = {">": "greater", r"\geq": "greater_equal", "=": "equal"}
+SIGNS += RELATIONS
 PATTERNS = {
     "function": r"\\(?:operatorname\{[^{}]+\}|(?!left|right)\w+?(?:_2|_\{\d+\})?)(?=\(|\\left\()",
     "sign": "|".join(map(re.escape, SIGNS)),
@@ -52,7 +54,8 @@ def unknown(name: str, *xs: Fraction) -> Fraction:
 
 class Reader:
     """The value of a formula by the rules that a reader of mathematics knows: ^ before products
-    before signs and sums; factors side by side multiply; a name before a bracket is a function."""
+    before signs and sums before relations; factors side by side multiply; a name before a bracket
+    is a function."""
 
     def __init__(self, text: str, names: dict[str, Fraction]) -> None:
         self.tokens, self.names = [], names
@@ -67,7 +70,7 @@ class Reader:
             end = match.end()
 
     def read(self) -> Fraction:
-        result = self.sum()
+        result = self.relation()
         assert not self.tokens, self.tokens
         return result
 
@@ -77,6 +80,12 @@ class Reader:
             self.taken = self.tokens.pop(0)[1]
             return True
         return False
+
+    def relation(self) -> Fraction:
+        left = self.sum()
+        if not self.next(*RELATIONS):
+            return left
+        return unknown(RELATIONS[self.taken], left, self.sum())
 
     def sum(self) -> Fraction:
         negative = self.next("-")
@@ -90,7 +99,15 @@ class Reader:
     def product(self) -> Fraction:
         alone = self.tokens[:1] and self.tokens[0][0] == "number"
         result = self.power()
-        while self.tokens and self.tokens[0][1] not in (")", "}", "+", "-", ",", r"\right|"):
+        while self.tokens and self.tokens[0][1] not in (
+            ")",
+            "}",
+            "+",
+            "-",
+            ",",
+            r"\right|",
+            *RELATIONS,
+        ):
             times = self.next(r"\cdot")
             number = self.tokens[0][0] == "number"
             assert times or not (alone and number), "one number, or two?"
@@ -110,7 +127,7 @@ class Reader:
 
     def group(self, opening: str, closing: str) -> Fraction:
         assert self.next(opening), self.tokens
-        result = self.sum()
+        result = self.relation()
         assert self.next(closing), self.tokens
         return result
 
@@ -135,9 +152,9 @@ class Reader:
 
     def operands(self) -> list[Fraction]:
         assert self.next("(")
-        found = [self.sum()]
+        found = [self.relation()]
         while self.next(","):
-            found.append(self.sum())
+            found.append(self.relation())
         assert self.next(")"), self.tokens
         return found
 
