@@ -32,6 +32,7 @@ from microgrid.engine.functions import custom_op
 from microgrid.engine.labels import scope
 from microgrid.engine.lazy import lazily as _lazily
 from microgrid.engine.op import Op
+from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Value
 
 _LATER = {  # imported where they are asked for: an engine alone needs no NumPy
@@ -87,6 +88,8 @@ __all__ = [
     "scope",
     "steps",
     "tangents",
+    "tree_leaves",
+    "tree_map",
     "value_and_grad",
     "values",
     "vjp",

@@ -31,6 +31,8 @@ from microgrid.engine.errors import MicrogridError as MicrogridError
 from microgrid.engine.functions import custom_op as custom_op
 from microgrid.engine.labels import scope as scope
 from microgrid.engine.op import Op as Op
+from microgrid.engine.trees import tree_leaves as tree_leaves
+from microgrid.engine.trees import tree_map as tree_map
 from microgrid.engine.value import Value as Value
 from microgrid.matrices import derive as derive
 from microgrid.matrices import examples as examples
@@ -880,4 +882,4 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float:
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...
 
-__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'value_and_grad', 'values', 'vjp', 'vmap', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'erf', 'erfc', 'normal_cdf', 'lgamma', 'digamma', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'softsign', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'xlogy', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']
+__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'tree_leaves', 'tree_map', 'value_and_grad', 'values', 'vjp', 'vmap', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'erf', 'erfc', 'normal_cdf', 'lgamma', 'digamma', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'softsign', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'xlogy', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']

@@ -9,8 +9,9 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from microgrid.engine.errors import ShapeError
 from microgrid.engine.guards import as_floats, refuse_foreign
-from microgrid.engine.value import Value
+from microgrid.engine.value import Value, peek
 
 Build = Callable[[Sequence[Any]], Any]
 
@@ -44,7 +45,8 @@ def branch(xs: Any) -> Branch | None:
     if shape := getattr(xs, "shape", None):
         import numpy as np
 
-        entries = np.asarray(refuse_foreign(xs)).ravel()
+        entries: Any = np.asarray(refuse_foreign(xs)).ravel()
+        entries = entries.tolist() if entries.dtype.kind in "fiub" else entries  # Python's numbers
         return Branch(entries, np.ndindex(*shape), lambda parts: array(parts, shape), True)
     return None
 
@@ -71,22 +73,31 @@ def array(parts: Sequence[Any], shape: tuple[int, ...]) -> Any:
 
 
 def tree_map(
-    f: Callable[[Any], Any], xs: Any, of_parameter: Callable[[Any], Any] | None = None
+    f: Callable[..., Any], xs: Any, *others: Any, of_parameter: Callable[[Any], Any] | None = None
 ) -> Any:
     """f of every number or Value of a structure, in the same form.
 
-    A parameter of a model is given to `of_parameter`, if there is one.
+    Of several structures f gets a number of each; they have the form of the first, in which lists
+    may stand for arrays, and a model's own parameters are numbers. ShapeError for other forms. A
+    parameter of a model is given to `of_parameter`, if there is one.
 
     >>> tree_map(lambda x: 2 * x, {"w": [1.0, 2.0], "b": (3.0,)})
     {'w': [2.0, 4.0], 'b': (6.0,)}
+    >>> tree_map(lambda w, slope: w - 0.5 * slope, {"w": 1.0, "b": 2.0}, {"w": 4.0, "b": -2.0})
+    {'w': -1.0, 'b': 3.0}
     """
+    if others:
+        rows = zip(*[leaves_like("tree_map: all structures have one form", y, xs) for y in others])
+        return tree_map(
+            lambda x: f(x, *next(rows)), xs, of_parameter=lambda v: f(own_number(v), *next(rows))
+        )
     whole = branch(xs)
     if whole is None:
         return f(entry(xs))
     if whole.flat:
         each = of_parameter if whole.is_model and of_parameter else f
         return whole.build([each(x) for x in whole.parts])
-    return whole.build([tree_map(f, x, of_parameter) for x in whole.parts])
+    return whole.build([tree_map(f, x, of_parameter=of_parameter) for x in whole.parts])
 
 
 def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> list[Any]:
@@ -128,6 +139,28 @@ def ordered_leaves(
     else:
         return tree_leaves(xs, of_parameter)
     return [x for part, y in pairs for x in ordered_leaves(part, y, of_parameter)]
+
+
+def leaves_like(rule: str, xs: Any, other: Any) -> list[Any]:
+    """The leaves of a structure in the order of those of another one of the same form.
+
+    A model's own parameters are numbers. ShapeError, with this rule, unless the forms are the same,
+    in which lists may stand for arrays.
+    """
+    form = outline(other)
+    if outline(xs) != form:
+        raise ShapeError(f"{rule}, got {shape_of(xs)} beside {shape_of(other)}")
+    return ordered_leaves(form, xs, own_number)
+
+
+def own_number(v: Value) -> Any:
+    """The number of a parameter of a model, unless it was computed."""
+    return v if is_computed(v) else peek(v)
+
+
+def is_computed(v: Value) -> bool:
+    """Whether a parameter of a model is more than a number: a result, or a variable in use."""
+    return v.op is not None or getattr(v, "active", False)
 
 
 def entry(x: Any) -> Any:
