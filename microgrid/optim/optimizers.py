@@ -74,10 +74,10 @@ class Optimizer(Hinted, Saved, ABC):
     def __repr__(self) -> str:
         of = plural(self.size or len(self.parameters), "parameter")
         lr = getattr(self.lr, "__name__", self.lr)
-        set_ = [f"{name}={x!r}" for name, x in self.settings()]
+        set_ = [f"{name}={x!r}" for name, x in self._settings()]
         return f"{type(self).__name__}({', '.join([of, f'lr={lr}', *set_])}, step {self.steps})"
 
-    def settings(self) -> Iterator[tuple[str, Any]]:
+    def _settings(self) -> Iterator[tuple[str, Any]]:
         """What is set to something else than by default, in the order of the signature."""
         for name, parameter in signature(type(self)).parameters.items():
             x = getattr(self, name, parameter.default)
