@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients, value_and_grad
 from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
 from microgrid.engine.renamed import renamed
@@ -30,7 +31,7 @@ from microgrid.engine.settings import whole
 from microgrid.engine.trees import ordered_leaves, outline, tree_leaves
 from microgrid.engine.value import Value
 from microgrid.nn.prediction import predict
-from microgrid.program.structure import labels
+from microgrid.program.structure import labels, plain_number
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.picture import IMAGES, smaller
 from microgrid.views.wording import GREEN, INK, RED, decimals, lowered, plural
@@ -61,7 +62,7 @@ SIZE = (6.4, 3.6)  # inches
 LEAST = 1e-18  # stands for zero on a logarithmic axis
 
 
-class Plot:
+class Plot(Hinted):
     """A figure of matplotlib, which a notebook shows as SVG and PNG: the same bytes each time.
 
     `figure` is matplotlib's, for whatever else you want to change.
@@ -288,6 +289,10 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
     any other form, gives a bar for each. `f` is a function of x with one number as its result, like
     `lambda x: model(x)[2]`, a model or a program; or the root of a graph, and x its leaves. The
     title names the entry with the largest slope. ShapeError for an x without entries.
+
+    >>> plot = saliency(lambda x: x[0] * x[0] + x[1], [3.0, 1.0])
+    >>> plot.figure.get_suptitle()
+    'largest: |∂f/∂x₁| = 6.00'
     """
     if isinstance(f, Value):
         slopes: Any = gradients(f, x)
@@ -295,8 +300,10 @@ def saliency(f: Any, x: Any, signed: bool = False) -> Plot:
         slopes = getattr(f, "value_and_grad", value_and_grad(f))(x)[1]
     if not (leaves := tree_leaves(x)):
         raise ShapeError("saliency needs at least one number, got an x without entries")
-    numbers = np.array([float(v.data if isinstance(v, Value) else v) for v in leaves])
-    found = np.array([float(v) for v in ordered_leaves(outline(x), slopes)])
+    numbers, found = [
+        np.array([float(plain_number(v)) for v in row])
+        for row in (leaves, ordered_leaves(outline(x), slopes))
+    ]
     found = found if signed else np.abs(found)
     own = [getattr(v, "label", "") or name for v, name in zip(leaves, labels([x], ["x"])[0])]
     names, what = [*map(lowered, own)], "∂f/∂{}" if signed else "|∂f/∂{}|"

@@ -115,7 +115,7 @@ def test_a_layout_program_that_is_not_there_is_told_before_the_picture_is_shown(
 
 
 def test_the_museum_names_its_mistakes_where_it_does_not_know_one():
-    with pytest.raises(ParameterError, match="'overwrite'; there are overwrites, "):
+    with pytest.raises(KeyError, match=r"museum has no 'overwrite': there are overwrites, .*, …$"):
         museum.broken("overwrite")
     for op in ("", "adding"):
         with pytest.raises(ParameterError, match=r"overwrites needs the operation .* add, "):

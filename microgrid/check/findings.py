@@ -11,10 +11,11 @@ from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, Failure, close, short, told_apart
 from microgrid.check.naming import Diagnosis
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
+from microgrid.engine.hints import Hinted
 
 
 @dataclass
-class Finding:
+class Finding(Hinted):
     """One mistake: the property it breaks, the operations that have it, the smallest program.
 
     `kind` is "wrong" (a number is), "fragile" (it ends in an error or takes too long) or

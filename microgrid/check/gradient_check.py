@@ -155,9 +155,10 @@ def gradcheck(
     ok
     """
     refuse_node("gradcheck", f)
-    places = positions(range(len(args)) if argnums is None else argnums, len(args))
+    asked = positions(range(len(args)) if argnums is None else argnums, len(args))
+    places = tuple(dict.fromkeys(asked))
     made = Call(f, args, keywords, places)
-    root, leaves = scalar(made.y), tree_leaves(made.own)
+    root, leaves = scalar(made.y), made.leaves
     entries = []
     for i, gradient in enumerate(gradients(root, leaves)):
         name = f"argument {i + 1}" if len(leaves) > 1 else "argument"
@@ -171,7 +172,7 @@ def moved(
     f: Callable[..., Any], args: Sequence[Any], places: Sequence[int], which: int, by: float
 ) -> float:
     """f with the which-th number of some arguments moved; nan where f has no value there."""
-    given, own = list(args), variables([args[k] for k in places])
+    given, own = list(args), [variables(args[k]) for k in places]
     leaf = tree_leaves(own)[which]
     leaf.data = float(leaf.data) + by
     for k, x in zip(places, own):

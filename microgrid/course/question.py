@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgrid.engine.errors import MicrogridError, NumberError
+from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value
 from microgrid.views import numerals
@@ -74,7 +75,7 @@ class Markdown(str):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Hinted):
     """The verdict on an answer: true if the answer is right; prints as a few lines.
 
     >>> verdict = Exercise("3 + 4?", 7).check(8)
@@ -95,7 +96,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class Exercise(Hinted):
     """A question, and `check`, which gives a verdict on an answer.
 
     Numbers are right if they agree to so many `decimals`; numbers above 10 that are not whole, if

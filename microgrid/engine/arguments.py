@@ -53,8 +53,8 @@ def is_active(v: Value) -> bool:
 
 def holds_value(xs: Any) -> bool:
     """Whether a Value is among the arguments of a function, which may be anything."""
-    if isinstance(xs, Value):
-        return True
+    if type(xs) is float or isinstance(xs, Value):
+        return type(xs) is not float
     if getattr(xs, "shape", None):
         import numpy as np
 
@@ -77,17 +77,23 @@ class Call:
         self, f: Function, args: Sequence[Any], keywords: Mapping[str, Any], argnums: Argnums
     ) -> None:
         places, given = positions(argnums, len(args)), list(args)
-        self.own = variables([args[k] for k in places])
-        for k, x in zip(places, self.own):
-            given[k] = tree_map(lambda leaf: leaf, x)
-        self.outside = holds_value([*args, *keywords.values()])
+        new = {k: variables(args[k]) for k in dict.fromkeys(places)}
+        self.own = [new[k] for k in places]
+        self.leaves = [v for x in self.own for v in tree_leaves(x)]
+        for k, x in new.items():
+            given[k] = x if isinstance(x, Value) else tree_map(lambda leaf: leaf, x)
+        self.outside = any(map(holds_value, [*args, *keywords.values()]))
         try:
             self.y = f(*given, **keywords)
         finally:
-            for v in tree_leaves(self.own):
+            for v in self.leaves:
                 if type(v) is Variable:
                     v.active = False
-        refuse_set(self.own)
+        refuse_set(self.leaves)
+
+    def outputs(self) -> list[Value]:
+        """The numbers that f returned, flattened."""
+        return [scalar(y) for y in tree_leaves(self.y)]
 
     def is_nested(self, *outputs: Value) -> bool:
         """Whether an outer call differentiates the outputs, too: their derivatives are Values then.
@@ -112,6 +118,8 @@ def positions(
 
 def in_tuple(argnums: Argnums) -> tuple[int, ...]:
     """An int or several as a tuple; ArgumentError for anything else."""
+    if type(argnums) is int:
+        return (argnums,)
     told = "argnums is an int or a tuple of ints: each"
     several = argnums if isinstance(argnums, Sequence) else [argnums]
     return tuple([whole(told, k, error=ArgumentError) for k in several])
@@ -129,9 +137,9 @@ def check_tuple(name: str, given: Any) -> None:
         raise ArgumentError(f"{name} is {entries}, got {given!r:.60}")
 
 
-def refuse_set(own: Any) -> None:
+def refuse_set(leaves: Sequence[Value]) -> None:
     """GraphError if the function has set the data of these new variables."""
-    if any(x._version for x in tree_leaves(own)):
+    if any(x._version for x in leaves):
         raise GraphError("the function sets the data of its argument, which has no derivative: "
                          "return another value, or change a list or an array of them")  # fmt: skip
 

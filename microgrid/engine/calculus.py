@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS, update_wrapper
+from itertools import accumulate as accumulated
+from itertools import pairwise
 from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
 
@@ -278,7 +280,7 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Func
 
 def jacobian_of(f: Function, argnums: Argnums, mode: str | None, args: Any, keywords: Any) -> Any:
     made = Call(f, args, keywords, argnums)
-    outputs = [scalar(y) for y in tree_leaves(made.y)]
+    outputs = made.outputs()
     return as_asked(jacobians(outputs, made.own, mode, made.is_nested(*outputs)), argnums)
 
 
@@ -290,9 +292,9 @@ def jacobians(
 
     parts = [tree_leaves(x) for x in inputs]
     rows = jacobian_rows(outputs, [v for part in parts for v in part], mode, create_graph)
-    ends = np.cumsum([0, *map(len, parts)])
+    ends = [0, *accumulated(map(len, parts))]
     matrix = np.array(rows, dtype=object if create_graph else float).reshape(len(outputs), ends[-1])
-    return np.split(matrix, ends[1:-1], axis=1)
+    return [matrix[:, begin:end] for begin, end in pairwise(ends)]
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
@@ -309,10 +311,10 @@ def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:
 
 
 def hessian_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
-    import numpy as np
-
     several = in_tuple(argnums)
-    return np.hstack(jacobian_of(grad(f, several), several, "reverse", args, keywords))
+    made = Call(grad(f, several), args, keywords, several)
+    outputs = made.outputs()
+    return jacobians(outputs, [made.own], "reverse", made.is_nested(*outputs))[0]
 
 
 def hvp(f: Function, argnums: Argnums = 0) -> Function:
@@ -334,6 +336,8 @@ def hvp_of(f: Function, argnums: Argnums, args: Any, keywords: Any) -> Any:
         raise ShapeError(f"hvp takes a point x and a direction v, got {len(args)} arguments")
     *point, v = args
     places, slope = positions(argnums, len(point)), grad(f, argnums)
+    if len({*places}) < len(places):
+        raise ArgumentError(f"argnums={argnums!r}: it moves in one direction, name it once")
 
     def moved(*own: Any) -> Any:
         return slope(*[own[places.index(k)] if k in places else x for k, x in enumerate(point)],
@@ -362,7 +366,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
     nested = holds_value(tangents) or made.is_nested(*outputs)
-    seeds = dict(zip(tree_leaves(made.own), speeds))
+    seeds = dict(zip(made.leaves, speeds))
     moved = pushed(order_of(outputs), seeds, nested)
     return tree_map(lambda v: v if nested else v.data, y), tree_map(moved, y)
 

@@ -21,6 +21,8 @@ from microgrid.engine.value import PLAIN, Trace, Value, edges, in_floats, node, 
 
 def order_of(outputs: Sequence[Value]) -> list[Value]:
     """Every node of the graphs of these outputs once, parents before children."""
+    if len(outputs) == 1:
+        return topological(outputs[0])
     return topological(node(ops.identity, tuple(outputs), None, 0.0, 0))[:-1]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
 from inspect import CO_VARKEYWORDS
@@ -130,6 +129,22 @@ FOREIGN: dict[str, dict[str, str]] = {
         "val_loss": "write history['validation']",
     },
     "Worksheet": {"mark": "write sheet.check(answers), or sheet.mark_all(answers) for a class"},
+    "Written": {
+        "to_csv to_html to_latex to_markdown to_json to_excel write": (
+            "write table.save('table.csv'), or of another suffix; the text alone is html(), "
+            "latex(), markdown() or csv(), where there is one"
+        ),
+        "to_frame to_pandas": "write pd.DataFrame(table.records())",
+    },
+    "Picture": {
+        "savefig write write_svg write_png to_svg to_png": "write picture.save('picture.svg')",
+        "show display plot": "a notebook shows it; else write picture.save('picture.svg')",
+    },
+    "Plot": {
+        "savefig write": "write plot.save('plot.svg')",
+        "show display": "a notebook shows it; else write plot.save('plot.svg')",
+        "axes ax": "write plot.figure.axes",
+    },
     "Value.backward()": {
         "retain_graph": "every graph stays: call backward() again",
         "create_graph": "write mg.gradients(y, [x], create_graph=True)",
@@ -231,20 +246,29 @@ def foreign(home: str, name: str) -> str:
 
 def no_key(what: str, key: Any, keys: Iterable[str]) -> UnknownKeyError:
     """The error for a key that a table, in these words, does not have."""
-    near = get_close_matches(str(key), keys := list(keys), 3, 0.6)
+    near = close(str(key), keys := list(keys), 3, 0.6)
     names = [*near, *[k for k in keys if k not in near]]
-    return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(names)}")
+    some = [*names[:8], *["…"] * (len(names) > 8)]
+    return UnknownKeyError(f"{what} has no {key!r}: there are {', '.join(some)}")
+
+
+def close(name: str, names: Iterable[str], most: int, cutoff: float) -> list[str]:
+    from difflib import get_close_matches  # which takes a while to import, and is rarely needed
+
+    return get_close_matches(name, list(names), most, cutoff)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The question whether the nearest of some names was meant, or nothing."""
     by_letters = {n.casefold(): n for n in names}
-    found = get_close_matches(name.casefold(), by_letters, 1, 0.7)
+    found = close(name.casefold(), by_letters, 1, 0.7)
     return f": did you mean {by_letters[found[0]]!r}?" if found else ""
 
 
 class Hinted:
     """The base of classes whose unknown attributes come with a hint."""
+
+    __slots__ = ()
 
     if not TYPE_CHECKING:  # a type checker knows the attributes
 

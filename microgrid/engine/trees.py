@@ -47,8 +47,15 @@ def branch(xs: Any) -> Branch | None:
 
         entries: Any = np.asarray(refuse_foreign(xs)).ravel()
         entries = entries.tolist() if entries.dtype.kind in "fiub" else entries  # Python's numbers
-        return Branch(entries, np.ndindex(*shape), lambda parts: array(parts, shape), True)
+        return Branch(entries, indices(shape), lambda parts: array(parts, shape), True)
     return None
+
+
+def indices(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The places of an array's entries; a generator, since few ask for them."""
+    import numpy as np
+
+    yield from np.ndindex(*shape)
 
 
 def is_model(x: Any) -> bool:
@@ -108,20 +115,14 @@ def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> li
     >>> tree_leaves({"w": [1.0, 2.0], "b": (3.0,)})
     [1.0, 2.0, 3.0]
     """
-    return list(leaves(xs, of_parameter))
-
-
-def leaves(xs: Any, of_parameter: Callable[[Any], Any] | None) -> Iterator[Any]:
     whole = branch(xs)
     if whole is None:
-        yield entry(xs)
-    elif whole.is_model and of_parameter:
-        yield from map(of_parameter, whole.parts)
-    elif whole.flat:
-        yield from whole.parts
-    else:
-        for x in whole.parts:
-            yield from leaves(x, of_parameter)
+        return [entry(xs)]
+    if whole.is_model and of_parameter:
+        return list(map(of_parameter, whole.parts))
+    if whole.flat:
+        return list(whole.parts)
+    return [leaf for x in whole.parts for leaf in tree_leaves(x, of_parameter)]
 
 
 def ordered_leaves(
@@ -165,6 +166,8 @@ def is_computed(v: Value) -> bool:
 
 def entry(x: Any) -> Any:
     """A leaf as it is; the object in an array without axes."""
+    if type(x) is float or isinstance(x, Value):
+        return x
     boxed = getattr(x, "shape", None) == () and hasattr(x, "dtype") and x.dtype == object
     return x.item() if boxed else x
 
@@ -194,6 +197,8 @@ def shape_of(xs: Any) -> str:
     if whole.flat:
         return f"shape {tuple(xs.shape)}"
     if isinstance(xs, Mapping):
-        return f"a dict of {', '.join(map(repr, whole.keys)) or 'nothing'}"
+        keys = [f"{key!r:.60}" for key in [*whole.keys][:8]]
+        more = ["…"] if len(whole.parts) > 8 else []
+        return f"a dict of {', '.join([*keys, *more]) or 'nothing'}"
     nested = any(branch(x) for x in whole.parts)
     return f"[{', '.join(map(shape_of, xs))}]" if nested else f"a list of {len(xs)}"

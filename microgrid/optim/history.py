@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from microgrid.engine.hints import Hinted, no_key
+from microgrid.engine.hints import no_key
 from microgrid.views.tables import Table, short
 from microgrid.views.wording import plural
 
 
-class History(Hinted, Table):
+class History(Table):
     """The loss of each step; and of each epoch the mean loss, the validation loss, the metrics.
 
     `history["loss"]` is a list with the mean loss of each epoch, `len(history)` the number of

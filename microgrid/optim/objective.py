@@ -83,6 +83,8 @@ class Objective:
         if not self.held:
             return self.structure.unflatten(numbers.copy())
         self.move(numbers)
+        if len(self.held) == self.structure.size:
+            return self.parameters
         return with_entries(self.parameters, iter(numbers.tolist()))
 
     def move(self, numbers: Floats) -> list[Any]:

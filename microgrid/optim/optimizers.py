@@ -146,7 +146,8 @@ class Optimizer(Hinted, Saved, ABC):
 
         A program leaves no gradients in the parameters: hand over the one that its `value_and_grad`
         returned, or that of `grad`: in the form of the parameters, or as one row with a number for
-        each. ParameterError where there is no gradient at all, ShapeError for one of another form.
+        each; or the dict of `gradients(loss)`. ParameterError where there is no gradient at all,
+        ShapeError for one of another form.
 
         >>> import microgrid as mg
         >>> w = Value(3.0)
@@ -171,6 +172,8 @@ class Optimizer(Hinted, Saved, ABC):
 
     def _row(self, gradient: Any) -> list[Any]:
         """The numbers of a gradient, in the order of the parameters."""
+        if isinstance(gradient, Mapping) and not gradient.keys().isdisjoint(self.parameters):
+            gradient = [gradient.get(p, 0.0) for p in self.parameters]  # of `gradients(loss)`
         given, count = outline(gradient), len(self.parameters)
         same = given == self._form
         if not (same or given == [None] * count or (given is None and count == 1)):

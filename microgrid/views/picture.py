@@ -17,6 +17,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
+from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
 from microgrid.views.dot_labels import FRAME, text
@@ -28,11 +29,10 @@ LAYOUTS = ("dot", "graphviz-pure", "pygraphviz")
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
-class Picture(graphviz.Digraph):  # type: ignore[misc]
+class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout programs turns into SVG or PNG.
 
-    `source` is the text; `save`, `pipe` and `render` lay it out. `looks` are attributes of some
-    nodes and edges, by their ids, before all others.
+    `source` is the text; `save`, `pipe` and `render` lay it out.
 
     >>> from microgrid import Value, draw
     >>> picture = draw(Value(2.0, "x") * 3.0)
@@ -53,7 +53,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         if layout is not None:
             layout_program(layout)  # an error at once, not where the picture is shown
         self.layout, self.prefix = layout, prefix
-        self.looks: dict[str, dict[str, str]] = {}
+        self.looks: dict[str, dict[str, str]] = {}  # by ids of nodes and edges, before all others
         self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
         self.attr(id=f"{prefix}graph")
         self.attr("node", shape="plain", fontname="Arial", fontsize="12")

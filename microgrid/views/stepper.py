@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value, topological
@@ -72,7 +73,7 @@ def steps(
     return Steps(root, board, layout, prefix)
 
 
-class Steps:
+class Steps(Hinted):
     """The frames of one pass, and the ways to look at them.
 
     `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from microgrid.engine.errors import MicrogridError
+from microgrid.engine.hints import Hinted
 from microgrid.views.files import LayoutError, save_by_suffix
 
 
-class Written:
+class Written(Hinted):
     """A result that is saved as its file's suffix says, in each of these kinds that it can be.
 
     A class offers `html()`, `latex()`, `markdown()`, `csv()`, `json()`, `junit()`, or some of them.
@@ -27,7 +28,10 @@ class Written:
     _refusal: ClassVar[type[MicrogridError]] = LayoutError  # of another suffix
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a file of the kind that the path's suffix names; the path. Others are refused."""
+        """Write a file of the kind that the path's suffix names; the path.
+
+        A MicrogridError for another suffix, which says which kinds there are.
+        """
         offered = {suffix: f for suffix, (name, f) in KINDS.items() if hasattr(self, name)}
         makers = {suffix: partial(f, self) for suffix, f in offered.items()}
         return save_by_suffix(path, makers, error=self._refusal)
@@ -41,11 +45,12 @@ def page(result: Any) -> str:
     return whole_page(type(result).__name__, STYLE, text)
 
 
-def whole_page(title: str, style: str, body: str) -> str:
-    """A page that needs no network; it is XML, too, where its body is."""
+def whole_page(title: str, style: str, body: str, xml: bool = False) -> str:
+    """A page that needs no network; with `xml` it is XML, too, if its body is."""
+    end = "/>" if xml else ">"
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"{end}'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"{end}'
         f"<title>{escape(title)}</title><style>{style}</style></head>"
         f"<body>\n{body}\n</body></html>\n"
     )

@@ -340,6 +340,33 @@ def test_a_direction_may_have_its_keys_in_another_order():
     assert pullback(turned(v)) == pullback(v) == (v,)
 
 
+def test_an_argument_that_is_named_twice_gets_its_gradient_twice_as_in_programs():
+    def f(x, y):
+        return x * x * y
+
+    for same in [(0, 0), (0, -2), [-2, 0]]:
+        assert grad(f, same)(2.0, 3.0) == (12.0, 12.0)
+        assert grad(f, same)(2.0, 3.0) == mg.record(f, 2.0, 3.0).gradient(same)(2.0, 3.0)
+        assert [J.tolist() for J in jacobian(f, same)(2.0, 3.0)] == [[[12.0]]] * 2
+        assert mg.hessian(f, same)(2.0, 3.0).tolist() == [[6.0, 6.0]] * 2
+        assert mg.gradcheck(f, 2.0, 3.0, argnums=same)
+        with pytest.raises(mg.errors.ArgumentError, match="name it once"):
+            hvp(f, same)(2.0, 3.0, (1.0, 1.0))
+
+
+@pytest.mark.parametrize("seeds", [None, 3.0, [Value(1.0)], "x"])
+def test_seeds_are_a_dict(seeds):
+    with pytest.raises(mg.errors.ParameterError, match="as in {x: 1}, got"):
+        tangents(Value(1.0), seeds)
+
+
+def test_what_is_no_speed_is_called_a_tangent():
+    with pytest.raises(mg.errors.NumberError, match="the tangent of 1 is one real number"):
+        jvp(lambda x: x, (1.0,), ("a",))
+    with pytest.raises(mg.errors.NumberError, match="the tangent of 1 is one real number"):
+        tangents(x := Value(1.0), {x: Value(1.0)})
+
+
 def test_keywords_reach_the_function_and_several_arguments_give_a_tuple():
     def f(x, y, *, scale=1.0):
         return x * x * y * scale

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import microgrid as mg
-from microgrid import course, nn, optim
+from microgrid import nn, optim
+from microgrid.course import exercise, worksheet
 from microgrid.engine.hints import FOREIGN, UnknownKeywordError, UnknownNameError, no_key
 
 x = mg.Value(2.0, "x")
@@ -17,12 +18,12 @@ y = x * x
 model = nn.Sequential(nn.Affine(2, 3, seed=0), nn.ReLU())
 optimizer = optim.Adam(model)
 program = mg.record(lambda a: a * a, 1.0)
-sheet = course.worksheet(7)
+sheet = worksheet(7)
 history = optim.fit(lambda w: w * w, 1.0, optimizer=optim.SGD(), epochs=2)
 OWNERS = {
     "microgrid": mg, "microgrid.nn": nn, "microgrid.optim": optim, "Value": y, "Module": model,
-    "Optimizer": optimizer, "Program": program, "History": history,
-    "Worksheet": sheet,
+    "Optimizer": optimizer, "Program": program, "History": history, "Written": mg.explain(y),
+    "Picture": mg.draw(y), "Plot": history.plot(), "Worksheet": sheet,
 }  # fmt: skip
 NAMES = [
     (home, name) for home in FOREIGN if home in OWNERS for name in " ".join(FOREIGN[home]).split()
@@ -46,10 +47,11 @@ def test_every_home_of_the_table_is_looked_at_and_what_it_says_exists():
     assert {*OWNERS} == FOREIGN.keys() - functions
     rooms = {"mg": mg, "nn": nn, "optim": optim, "np": np, "v": y, "y": y, "A": np.ones(2)}
     rooms |= {"model": model, "optimizer": optimizer, "program": program, "history": history}
-    rooms |= {"loss": y, "sheet": sheet}
+    rooms |= {"loss": y, "table": history, "picture": mg.draw(y), "plot": history.plot()}
+    rooms |= {"sheet": sheet}
     for told in [text for table in FOREIGN.values() for text in table.values()]:
-        for room, name in re.findall(r"\b([a-zA-Z]+)\.([a-zA-Z_]+)", told):
-            assert room == "self" or hasattr(rooms[room], name), told
+        for room, name in re.findall(r"\b([a-zA-Z]+)\.([a-zA-Z_]+)", re.sub("'[^']*'", "", told)):
+            assert room in ("self", "pd") or hasattr(rooms[room], name), told
 
 
 class Fragile(nn.Module):
@@ -78,6 +80,12 @@ class Fragile(nn.Module):
         (lambda: program.batchd, "did you mean 'batched'"),
         (lambda: program.batched(0).value_and_grads, "did you mean 'value_and_grad'"),
         (lambda: mg.Value.numpy, "write v.data"),
+        (lambda: mg.explain(y).row, "'Explanation' object .* did you mean 'rows'"),
+        (lambda: mg.latex(y).to_latex, "'Formula' object .* latex\\(\\)"),
+        (lambda: mg.draw(y).sav, "'Picture' object .* did you mean 'save'"),
+        (lambda: mg.steps(y).frame, "'Steps' object .* did you mean 'frames'"),
+        (lambda: exercise(3).solutions, "'Exercise' object .* did you mean 'solution'"),
+        (lambda: worksheet(7).answer, "'Worksheet' object .* did you mean 'answers'"),
         (lambda: Fragile().depth, "no attribute 'lenght'"),
         (lambda: Fragile().broken, "^of its own$"),
         (lambda: mg.qqqqq, "'microgrid' has no attribute 'qqqqq'$"),
@@ -151,11 +159,14 @@ def test_an_error_of_a_name_is_pickled_with_its_words():
     assert (type(again), str(again)) == (UnknownNameError, str(caught.value))
 
 
-@pytest.mark.parametrize("thing", [model, optimizer, program, history], ids=lambda x: type(x))
+KEPT = [model, optimizer, program, history, mg.explain(y), mg.latex(y), mg.draw(y), worksheet(7)]
+
+
+@pytest.mark.parametrize("thing", KEPT, ids=lambda x: type(x))
 def test_what_gives_hints_is_copied_and_pickled_as_before(thing):
     for made in (copy.copy(thing), copy.deepcopy(thing), pickle.loads(pickle.dumps(thing))):
         assert type(made) is type(thing)
-        assert vars(made).keys() == vars(thing).keys()
+        assert getattr(made, "__dict__", {}).keys() == getattr(thing, "__dict__", {}).keys()
 
 
 def test_an_attribute_of_a_value_is_read_without_python_code():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.strategies import hundredths
 
 import microgrid as mg
-from microgrid import nn, optim
+from microgrid import Value, nn, optim
 
 X = np.random.default_rng(0).normal(size=(20, 2))
 Y = (X[:, 0] * X[:, 1] > 0) * 2.0 - 1.0
@@ -107,6 +107,16 @@ def test_a_gradient_has_the_form_of_the_parameters_or_is_one_row(form):
         leaves = [mg.Value(x) for x in LEAVES]
         optim.SGD(given(*leaves), lr=1.0).step(gradient)
         assert [v.data for v in leaves] == [0.0, 0.0, 0.0]
+
+
+def test_the_gradients_of_a_graph_are_those_of_the_parameters_in_it():
+    v, w, elsewhere = Value(2.0), Value(3.0), Value(5.0)
+    optimizer = optim.SGD([w, elsewhere, v], lr=1.0)
+    optimizer.step(mg.gradients(v * w))
+    assert (v.data, w.data, elsewhere.data) == (2.0 - 3.0, 3.0 - 2.0, 5.0)
+    with pytest.raises(mg.errors.ShapeError, match="a dict of Value") as error:
+        optimizer.step(mg.gradients(sum([Value(1.0) for _ in range(1000)])))
+    assert len(str(error.value)) < 500
 
 
 def test_a_gradient_of_a_model_comes_as_a_model_or_as_its_row():

@@ -188,6 +188,9 @@ def test_saliency_takes_models_programs_and_points_without_a_slope():
     weights = [w.data for w in model.w.ravel()]
     program = mg.record(lambda x: mg.dot(weights, x), point)
     assert shown(plots.saliency(program, point)) == want
+    assert shown(plots.saliency(score, [mg.Value(x) for x in point])) == want
+    by_weights = shown(plots.saliency(lambda m: m(point)[0], model))
+    assert by_weights == ([1, 2, 3, 1], "largest: |∂f/∂w₃₁| = 3.00")
     assert shown(plots.saliency(lambda x: x[0] * 0, point))[1] == "all slopes are 0"
     found = shown(plots.saliency(lambda x: mg.sqrt(x[0]) + x[1], [0.0, 2.0]))
     assert found == ([0, 1], "largest: |∂f/∂x₂| = 1.00; 1 of 2 not finite")

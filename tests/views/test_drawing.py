@@ -197,7 +197,7 @@ def test_plain_numbers_are_folded_into_the_caption_of_the_gate(value, shown):
 
 def test_every_operation_of_the_table_has_a_caption():
     for op in TABLE.values():
-        operands = max(len(op.rules), 1)
+        operands = op.arity or 1
         v = Value(0.5) + 0
         v.op, v._a, v._b = op, tuple(Value(0.5) for _ in range(operands)), None
         assert caption(v)

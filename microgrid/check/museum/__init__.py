@@ -23,7 +23,7 @@ Exhibit = Mistake
 engine = broken
 """The older name of broken."""
 
-__all__ = ["MUSEUM", "Exhibit", "Mistake", "Value", "broken", "composed", "engine", "namespace"]
+__all__ = ["MUSEUM", "Mistake", "Value", "broken", "composed", "namespace"]
 __dir__ = public(__name__)
 __doc__ = f"""{__doc__}
 The mistakes, by the names in `MUSEUM`; what is said of "your operation" is made in one of them.

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
 
 from microgrid.check.museum.base import Value
 from microgrid.engine import ops
 from microgrid.engine.errors import ParameterError
+from microgrid.engine.hints import no_key
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def mistake(
 def broken(name: str, op: str = "") -> type[Value]:
     """The broken `Value` of this name; `op` is the operation that has the mistake.
 
-    ParameterError for a mistake that is not in the museum, or that this operation cannot have.
+    UnknownKeyError for a mistake that is not in the museum, ParameterError for one that this
+    operation cannot have.
 
     >>> Value = broken("overwrites", "add")
     >>> a = Value(3.0)
@@ -78,8 +79,7 @@ def broken(name: str, op: str = "") -> type[Value]:
     1
     """
     if name not in MUSEUM:
-        nearest = [*get_close_matches(name, MUSEUM, 3), *MUSEUM]
-        raise ParameterError(f"no mistake is called {name!r}; {listed(nearest)}")
+        raise no_key("the museum", name, MUSEUM)
     found = MUSEUM[name]
     if found.operations and not found.operations(op):
         able = [x for x in ops.PUBLIC if found.operations(x)]

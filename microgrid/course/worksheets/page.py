@@ -62,7 +62,7 @@ PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that sh
 
 def html(sheet: Sheet, answers: bool = False) -> str:
     """One page without network or script, for screen and A4; with `answers`, the solution."""
-    return whole_page(title(sheet, answers), PAPER, body(sheet, answers))
+    return whole_page(title(sheet, answers), PAPER, body(sheet, answers), xml=True)
 
 
 def title(sheet: Sheet, answers: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from microgrid.course.mistakes import Gradients, gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.kinds import Kind
 from microgrid.engine.calculus import gradients
+from microgrid.engine.hints import Hinted
 from microgrid.engine.value import Value, topological
 from microgrid.views.notation import TEXT, Notation, write
 
@@ -89,7 +90,7 @@ class Problem:
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class Sheet(Hinted):
     """Problems of one kind, made from a seed."""
 
     seed: int

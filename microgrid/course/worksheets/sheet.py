@@ -16,7 +16,6 @@ from microgrid.course.worksheets import marks, page
 from microgrid.course.worksheets.kinds import KINDS
 from microgrid.course.worksheets.problem import Problem, Sheet
 from microgrid.course.worksheets.random_circuits import random_problem
-from microgrid.engine.hints import Hinted
 from microgrid.engine.settings import whole
 from microgrid.views.files import save_by_suffix
 
@@ -24,7 +23,7 @@ MOST = 50  # problems
 
 
 @dataclass(frozen=True, eq=False)
-class Worksheet(Hinted, Sheet):
+class Worksheet(Sheet):
     """Problems of one kind: a page to print, its answers, and marks for the answers of others.
 
     `answers` and `form` have a key for each problem, "1", "2", …, and beneath it one for each
