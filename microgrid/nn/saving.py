@@ -108,7 +108,7 @@ def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 def floats(name: str, group: Any) -> Array:
     """The numbers of a group; ParameterError for an int beyond the floats."""
     try:
-        return values(group)
+        return np.asarray(values(group))
     except OverflowError:
         raise ParameterError(f"{name} has a number beyond the floats") from None
 

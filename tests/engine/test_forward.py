@@ -356,7 +356,7 @@ def test_an_argument_that_is_named_twice_gets_its_gradient_twice_as_in_programs(
 
 @pytest.mark.parametrize("seeds", [None, 3.0, [Value(1.0)], "x"])
 def test_seeds_are_a_dict(seeds):
-    with pytest.raises(mg.errors.ParameterError, match="as in {x: 1}, got"):
+    with pytest.raises(mg.errors.ParameterError, match=r"as in \{x: 1\}, got"):
         tangents(Value(1.0), seeds)
 
 
