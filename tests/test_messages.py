@@ -231,6 +231,9 @@ MENDED = {
     "vmap(y)": (
         lambda: mg.vmap(y), errors.NumberError, "function of one sample, got Value(4.0, op='mul')",
     ),
+    "vmap(f)(x, k=3)": (
+        lambda: mg.vmap(mg.exp)([1.0], k=3), errors.UnknownKeywordError, "lambda x: f(x, k=3)",
+    ),
     "vmap(out_axes=)": (
         lambda: mg.vmap(mg.exp, out_axes=0), errors.UnknownKeywordError, "first axis; np.moveaxis",
     ),

@@ -151,6 +151,7 @@ FOREIGN: dict[str, dict[str, str]] = {
         "gradient": "write upstream=",
     },
     "Program.listing()": {"seeds": "write tangents=(1.0, 0.0), one for each argument"},
+    "Vmapped.__call__()": {"*": "bind what all share: mg.vmap(lambda x: f(x, k=3))"},
     "record()": {"*": "bind what is no input: record(lambda x: f(x, n=3), x)"},
     "softmax()": {"axis dim": "nn.Softmax()(A) goes row by row"},
     "dot()": {"axis dim": "write A @ B of arrays"},
