@@ -367,7 +367,7 @@ MENDED = {
     ),
     "tree_map of other forms": (
         lambda: mg.tree_map(max, {"w": 1.0}, {"b": 1.0}), errors.ShapeError,
-        "one form", "a dict of 'b' beside a dict of 'w'",
+        "stands beside", "a dict of 'b' beside a dict of 'w'",
     ),
     "a text returned": (
         lambda: mg.grad(lambda x: "a")(1.0), errors.NumberError, "the function returns one real n",

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-FORM = "has the form of what it moves"
-
 
 # Of nodes
 
@@ -361,7 +359,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     refuse_node("jvp", f)
     check_tuple("jvp: primals", primals)
     check_tuple("jvp: tangents", tangents)
-    speeds = leaves_like(f"jvp: a tangent {FORM}", list(tangents), list(primals))
+    speeds = leaves_like("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range(len(primals)))
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
@@ -389,7 +387,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     nested = made.is_nested(*outputs)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
-        root = scalar(dot(leaves_like(f"vjp: the upstream gradient {FORM}", upstream, y), outputs))
+        root = scalar(dot(leaves_like("vjp: the upstream gradient", upstream, y), outputs))
         found = gradients(root, made.own, create_graph=nested or holds_value(upstream))
         return tuple(found)
 

@@ -84,17 +84,18 @@ def tree_map(
 ) -> Any:
     """f of every number or Value of a structure, in the same form.
 
-    Of several structures f gets a number of each; they have the form of the first, in which lists
-    may stand for arrays, and a model's own parameters are numbers. ShapeError for other forms. A
-    parameter of a model is given to `of_parameter`, if there is one.
+    Structures are numbers and Values, alone or in lists, tuples, dicts, arrays and models of `nn`,
+    nested. With `others`, of the same form, f takes an entry of each, and a model's own parameters
+    are numbers, so that the result is a model of leaves; ShapeError for another form. A parameter
+    of a model is given to `of_parameter`, if there is one. See also `tree_leaves`.
 
     >>> tree_map(lambda x: 2 * x, {"w": [1.0, 2.0], "b": (3.0,)})
     {'w': [2.0, 4.0], 'b': (6.0,)}
-    >>> tree_map(lambda w, slope: w - 0.5 * slope, {"w": 1.0, "b": 2.0}, {"w": 4.0, "b": -2.0})
-    {'w': -1.0, 'b': 3.0}
+    >>> tree_map(lambda p, g: p - 0.5 * g, {"w": [1.0, 2.0]}, {"w": [2.0, 8.0]})
+    {'w': [0.0, -2.0]}
     """
     if others:
-        rows = zip(*[leaves_like("tree_map: all structures have one form", y, xs) for y in others])
+        rows = zip(*[leaves_like("a structure", other, xs) for other in others])
         return tree_map(
             lambda x: f(x, *next(rows)), xs, of_parameter=lambda v: f(own_number(v), *next(rows))
         )
@@ -108,7 +109,7 @@ def tree_map(
 
 
 def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> list[Any]:
-    """The numbers or Values of a structure in order, arrays row by row.
+    """The numbers or Values of a structure (see `tree_map`) in order, arrays row by row.
 
     For a parameter of a model stands what `of_parameter` gives, if there is one.
 
@@ -142,15 +143,18 @@ def ordered_leaves(
     return [x for part, y in pairs for x in ordered_leaves(part, y, of_parameter)]
 
 
-def leaves_like(rule: str, xs: Any, other: Any) -> list[Any]:
+def leaves_like(name: str, xs: Any, other: Any) -> list[Any]:
     """The leaves of a structure in the order of those of another one of the same form.
 
-    A model's own parameters are numbers. ShapeError, with this rule, unless the forms are the same,
-    in which lists may stand for arrays.
+    A model's own parameters are numbers. ShapeError unless the forms are the same, in which lists
+    may stand for arrays.
     """
     form = outline(other)
     if outline(xs) != form:
-        raise ShapeError(f"{rule}, got {shape_of(xs)} beside {shape_of(other)}")
+        raise ShapeError(
+            f"{name} has the form of what it stands beside, got {shape_of(xs)} beside "
+            f"{shape_of(other)}"
+        )
     return ordered_leaves(form, xs, own_number)
 
 

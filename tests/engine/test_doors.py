@@ -716,7 +716,10 @@ WRONG_CALLS = {
     "two of derivative": (lambda f: mg.derivative(f)(1.0, 2.0), "bind the others"),
     "an unknown mode": (lambda f: mg.jacobian(f, mode="back"), "'forward' or 'reverse'"),
     "jvp of bare numbers": (lambda f: mg.jvp(f, 1.0, 2.0), r"a tuple .* like \(1.0,\)"),
-    "jvp without tangents": (lambda f: mg.jvp(f, (1.0,), ()), "has the form of what it moves"),
+    "jvp without tangents": (
+        lambda f: mg.jvp(f, (1.0,), ()),
+        "has the form of what it stands beside",
+    ),
     "jvp of another form": (lambda f: mg.jvp(f, ([1.0],), (1.0,)), r"\[a list of 1\]"),
     "jvp of a dict without w": (
         lambda f: mg.jvp(f, ({"w": 1.0},), ({"v": 1.0},)),
@@ -724,7 +727,10 @@ WRONG_CALLS = {
     ),
     "jvp of a node": (lambda f: mg.jvp(Value(2.0), (1.0,), (1.0,)), "takes a function"),
     "vjp of a node": (lambda f: mg.vjp(Value(2.0), 1.0), "takes a function"),
-    "a pullback of another form": (lambda f: mg.vjp(f, [1.0])[1](1.0), "form of what it moves"),
+    "a pullback of another form": (
+        lambda f: mg.vjp(f, [1.0])[1](1.0),
+        "form of what it stands beside",
+    ),
     "tangents of a function": (lambda f: mg.tangents(f, {}), "tangents are of Values"),
     "tangents of no node": (lambda f: mg.tangents(Value(1.0), {2.0: 1}), "nodes with their tang"),
     "a text as a tangent": (lambda f: mg.jvp(f, (1.0,), ("x",)), "one real number, got str"),
