@@ -438,7 +438,7 @@ lgamma: signatures.lgamma
 - `y = lgamma(x)`
 - `∂y/∂x = polygamma0(x)`
 - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
-- `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+- `lgamma(0.0)` raises `DomainError`: x is not 0, -1, -2, …, and below 2.5e305
 - see also `Value.lgamma`
 
 >>> import microgrid as mg
@@ -717,7 +717,7 @@ where: signatures.where
 (0.0, 1.0, 0.0)
 """
 stop_gradient: signatures.stop_gradient
-"""x itself, through which no gradient flows back.
+"""x itself, through which no gradient flows back: x + stop_gradient(step(x) - x) has the value of step(x) and slope 1.
 
 - `y = stop_gradient(x)`
 - `∂y/∂x = 0`

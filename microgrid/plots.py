@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients, value_and_grad
-from microgrid.engine.errors import ShapeError
+from microgrid.engine.errors import ParameterError, ShapeError
 from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
@@ -395,12 +395,15 @@ def functions(
     """Functions of one number, and beside them their derivatives by the engine.
 
     Each is computed at `resolution` places. The curve has a gap where a function has no value, like
-    log of −1. ParameterError for a resolution below 2.
+    log of −1. ParameterError for curves that are no dict, and for a resolution below 2.
 
     >>> from microgrid import log, sqrt
     >>> functions({"log": log, "sqrt": sqrt}, start=-1.0)
     <Plot of ...>
     """
+    if not isinstance(curves, Mapping):
+        got = getattr(curves, "__name__", type(curves).__name__)
+        raise ParameterError(f'curves are functions by name, like {{"sin": mg.sin}}, got {got}')
     plot, found = axes(1 + slopes)
     left, *right = np.atleast_1d(found)
     x = np.linspace(start, end, whole("resolution", resolution, 2)).tolist()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import microgrid as mg
-from microgrid import course, derive, errors, nn, optim
+from microgrid import course, derive, errors, nn, optim, plots
 from microgrid.check import check, museum
 
 x = mg.Value(2.0, "x")
@@ -231,6 +231,9 @@ MENDED = {
     "vmap(y)": (
         lambda: mg.vmap(y), errors.NumberError, "function of one sample, got Value(4.0, op='mul')",
     ),
+    "vmap(f)(x, k=3)": (
+        lambda: mg.vmap(mg.exp)([1.0], k=3), errors.UnknownKeywordError, "lambda x: f(x, k=3)",
+    ),
     "vmap(out_axes=)": (
         lambda: mg.vmap(mg.exp, out_axes=0), errors.UnknownKeywordError, "first axis; np.moveaxis",
     ),
@@ -341,8 +344,59 @@ MENDED = {
         lambda: optim.fit(mg.square, 1.0, optimizer="adam"), errors.ParameterError, "'adam'", "lr",
     ),
     "load_state": (
-        lambda: nn.Affine(2, 2).load_state({"a": 1.0}), errors.ParameterError, "w, b",
+        lambda: nn.Affine(2, 2).load_state({"a": 1.0}), errors.ParameterError, "w, b: there are a",
     ),
+    "load_state of nothing": (
+        lambda: optim.Adam([x]).load_state({}), errors.ParameterError, "first, second: there is n",
+    ),
+    "step(f)": (
+        lambda: optim.Adam([x, y.detach()]).step(power), errors.ShapeError,
+        "the gradient is power", "one row",
+    ),
+    "exp of a dict": (lambda: mg.exp({"a": x}), errors.NumberError, "dict", "tree_map(f, x)"),
+    "exp of a list of Values": (lambda: mg.exp([x, 1.0]), errors.NumberError, "np.array(x) makes"),
+    "tangents(y, [x])": (
+        lambda: mg.tangents(y, [x]), errors.ParameterError, "nodes with their tangents", "{x: 1}",
+    ),
+    "tangents(y, x)": (lambda: mg.tangents(y, x), errors.ParameterError, "{x: 1}", "label='x'"),
+    "a text as a tangent": (
+        lambda: mg.tangents(y, {x: "1"}), errors.NumberError, "the tangent of x = 2.0 is", "float(",
+    ),
+    "gradients by numbers": (
+        lambda: mg.gradients(y, [2.0]), errors.NumberError, "got 2.0", "x = Value(2.0)",
+    ),
+    "tree_map of other forms": (
+        lambda: mg.tree_map(max, {"w": 1.0}, {"b": 1.0}), errors.ShapeError,
+        "stands beside", "a dict of 'b' beside a dict of 'w'",
+    ),
+    "a text returned": (
+        lambda: mg.grad(lambda x: "a")(1.0), errors.NumberError, "the function returns one real n",
+    ),
+    "grad(f)(x=1.0)": (
+        lambda: mg.grad(mg.exp)(x=1.0), errors.ArgumentError, "0 arguments", "by position",
+    ),
+    "record(f, x, n=3)": (
+        lambda: mg.record(power, 2.0, n=3), errors.UnknownKeywordError, "record(lambda x: f(x, n=3",
+    ),
+    "and in record": (
+        lambda: mg.record(lambda x: mg.where(x > 0 and x < 1, x, 0), 1.0), errors.BranchError,
+        "& for and", "where((x > 0) & (x < 1), a, b)",
+    ),
+    "a chain in record": (
+        lambda: mg.record(lambda x: mg.where(0 < x < 1, x, 0), 1.0), errors.BranchError,
+        "where((x > 0) & (x < 1), a, b)",
+    ),
+    "listing(seeds=)": (
+        lambda: program.listing(1.0, 2.0, mode="forward", seeds={}), errors.UnknownKeywordError,
+        "write tangents=(1.0, 0.0)",
+    ),
+    "worksheet.mark": (
+        lambda: course.worksheet(7).mark({}), errors.UnknownNameError, "sheet.check(answers)",
+    ),
+    "functions(sin, cos)": (
+        lambda: plots.functions(mg.sin, mg.cos), errors.ParameterError, "by name", "got sin",
+    ),
+    "check(f)": (lambda: check(power), errors.EngineError, "class is checked, not power"),
 }  # fmt: skip
 
 
@@ -395,6 +449,18 @@ WORKS = {
     "fit of a dict": (
         lambda: optim.fit(lambda p: p["w"] ** 2, {"w": 1.0}, optimizer=optim.SGD(lr=0.25), epochs=1)
         .parameters, {"w": 0.5},
+    ),
+    "values of a dict": (lambda: mg.values({"x": x, "rows": [y]}), {"x": 2.0, "rows": [4.0]}),
+    "grads of a dict": (lambda: mg.grads([{"x": mg.Value(1.0)}]), [{"x": 0.0}]),
+    "tree_map of two dicts": (
+        lambda: mg.tree_map(max, {"w": 3.0, "b": [1.0]}, {"b": (2.0,), "w": 2.0}),
+        {"w": 3.0, "b": [2.0]},
+    ),
+    "tree_map of two arrays": (
+        lambda: mg.tree_map(lambda a, b: a + b, np.ones(2), [1, 2]).dtype == float, True,
+    ),
+    "batches of X alone": (
+        lambda: [len(batch) for batch in nn.batches(X, batch_size=1)], [1, 1],
     ),
     "x == 2.0": (lambda: (x == 2.0, x != 2.0), (True, False)),
     "hessian(f)(w, b)": (lambda: mg.hessian(lambda w, b: w * w * b)(1.0, 2.0).tolist(), [[4.0]]),

@@ -130,7 +130,7 @@ class Child:
         atexit.register(self.kill)
 
     def listen(self) -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError), self.answers:
             while line := self.answers.readline(LONGEST_ANSWER):
                 self.lines.put(line)
         self.lines.put("")
@@ -201,7 +201,9 @@ def spawn(target: Any, lifetime: float) -> Child:
 def fork(cls: Any, seconds: int) -> Child:
     """A copy of this process, for a class that no file holds, such as a notebook's."""
     if not isinstance(cls, type):
-        raise EngineError(f"a path, a module's name or a class is checked, not {cls!r}")
+        raise EngineError(
+            f"a path, a module's name or a class is checked, not {getattr(cls, '__name__', cls)}"
+        )
     if not hasattr(os, "fork"):
         raise EngineError("this system cannot fork: write the class to a file, and check the file")
     sys.stdout.flush()

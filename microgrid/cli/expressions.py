@@ -18,7 +18,7 @@ from microgrid.views.numerals import read
 from microgrid.views.stepper import steps
 from microgrid.views.tints import MEASURES
 
-PICTURES = (".svg", ".png", ".dot")
+PICTURES = (".svg", ".png", ".pdf", ".tex", ".dot")
 RESULTS = ("f", "y", "L", "result", *(f"result_{i}" for i in range(1000)))  # the first free name
 EXPRESSION = """
 
@@ -39,7 +39,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
 def add_draw(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     add = parser.add_argument
-    add("-o", "--output", type=Path, required=True, metavar="FILE.svg|.png|.dot")
+    add("-o", "--output", type=Path, required=True, metavar=f"FILE{'|'.join(PICTURES)}")
     add("--forward", action="store_true", help="values only, no backward pass")
     add("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")

@@ -7,9 +7,10 @@ from typing import Any
 
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError
 from microgrid.engine.forward import order_of
+from microgrid.engine.guards import is_real, no_number
 from microgrid.engine.ops import identity
 from microgrid.engine.settings import whole
-from microgrid.engine.trees import branch, leaves_like, tree_leaves, tree_map
+from microgrid.engine.trees import branch, is_computed, tree_leaves, tree_map
 from microgrid.engine.value import Constant, Value, peek
 
 # What makes a derivative keeps no types of f's parameters: an f of Values is differentiated at
@@ -44,11 +45,6 @@ def variables(xs: Any) -> Any:
         xs,
         of_parameter=of_parameter,
     )
-
-
-def is_computed(v: Value) -> bool:
-    """Whether a parameter of a model is more than a number: a result, or a variable in use."""
-    return v.op is not None or is_active(v)
 
 
 def is_active(v: Value) -> bool:
@@ -115,7 +111,8 @@ def positions(
     for k in (found := in_tuple(argnums)):
         if not -count <= k < count:
             has = f"{has} {count} argument{'s' * (count != 1)}"
-            raise ArgumentError(f"argnums={argnums!r}: {has}")
+            by_place = "" if count else "; by position, as in grad(f)(x)"
+            raise ArgumentError(f"argnums={argnums!r}: {has}{by_place}")
     return tuple([k % count for k in found])
 
 
@@ -159,13 +156,6 @@ def scalar(y: Any) -> Value:
         raise GraphError(
             f"the function returned {type(y).__name__}, not one number; see jacobian and vjp"
         )
+    if not is_real(y):
+        raise no_number(y, "the function returns one real number")
     return Constant(y)  # a constant function
-
-
-def direction_of(name: str, direction: Any, x: Any) -> list[Any]:
-    """The leaves of a direction in the order of those of x, which it moves.
-
-    A model's own parameters are numbers. ShapeError unless it has the form of x, in which lists
-    may stand for arrays.
-    """
-    return leaves_like(x, direction, lambda v: v if is_computed(v) else peek(v), name)

@@ -15,14 +15,13 @@ from microgrid.engine.arguments import (
     Function,
     as_asked,
     check_tuple,
-    direction_of,
     holds_value,
     in_tuple,
     positions,
     scalar,
 )
 from microgrid.engine.errors import ArgumentError, GraphError, NumberError, ShapeError
-from microgrid.engine.forward import order_of, push_forward
+from microgrid.engine.forward import order_of, push_forward, started
 from microgrid.engine.functions import dot
 from microgrid.engine.guards import is_real
 from microgrid.engine.numeric import like
@@ -30,7 +29,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.settings import direction, whole
 from microgrid.engine.slopes import check_slopes
-from microgrid.engine.trees import tree_leaves, tree_map
+from microgrid.engine.trees import leaves_like, tree_leaves, tree_map
 from microgrid.engine.value import Constant, Value, accumulate, seed, sent, topological
 
 if TYPE_CHECKING:
@@ -71,7 +70,10 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
 
     def of(v: Value) -> Any:
         if not isinstance(v, Value):
-            raise NumberError(f"gradients are with respect to Values, got {v!r}")
+            raise NumberError(
+                f"gradients are with respect to Values, got {v!r:.60}: the leaves that the graph "
+                "was made of, like x = Value(2.0)"
+            )
         g: Any = gradient.get(v, like(v, 0))
         if isinstance(g, MaskedUpstream):
             g = g.passed
@@ -91,10 +93,10 @@ def tangents(root: Any, seeds: Mapping[Value, Any], create_graph: bool = False) 
 
     A dict from every node to its tangent Σ ∂node/∂x · seed of x, in one pass in the order of the
     forward pass; no node is changed. `root` is a Value, or several in any form. What does not
-    depend on the seeds has tangent zero. NumberError for what is no Value. With `create_graph` the
-    tangents are Values, and seeds may be; otherwise numbers of the kind of the data. GraphError
-    where data was set since the forward pass, ArgumentError where the seeds are no dict,
-    NumberError where its keys are no Values. The other direction is `gradients`.
+    depend on the seeds has tangent zero. With `create_graph` the tangents are Values, and seeds may
+    be; otherwise numbers of the kind of the data. NumberError for what is no Value or no number,
+    ParameterError for seeds that are no dict of Values, GraphError where data was set since the
+    forward pass. The other direction is `gradients`.
 
     >>> x = Value(3.0)
     >>> y = x * x
@@ -102,10 +104,7 @@ def tangents(root: Any, seeds: Mapping[Value, Any], create_graph: bool = False) 
     6.0
     """
     outputs = tree_leaves(root)
-    if not isinstance(seeds, Mapping):
-        raise ArgumentError(f"seeds is a dict from Values to their speeds, like {{x: 1}}, got "
-                            f"{seeds!r:.60}")  # fmt: skip
-    for v in [*outputs, *seeds]:
+    for v in outputs:
         if not isinstance(v, Value):
             raise NumberError(f"tangents are of Values, got {type(v).__name__} {v!r}")
     order = order_of(outputs)
@@ -117,12 +116,7 @@ def pushed(
     order: list[Value], seeds: Mapping[Value, Any], create_graph: bool
 ) -> Callable[[Value], Any]:
     """The tangents of a topological order, as a function of its nodes."""
-
-    def started(v: Value, speed: Any) -> Any:
-        given = create_graph and isinstance(speed, Value)
-        return speed if given else seed(v, speed, "a tangent")
-
-    moved = push_forward(order, {v: started(v, x) for v, x in seeds.items()}, create_graph)
+    moved = push_forward(order, started(seeds, create_graph), create_graph)
 
     def of(v: Value) -> Any:
         speed: Any = moved.get(v, like(v, 0))
@@ -365,7 +359,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     refuse_node("jvp", f)
     check_tuple("jvp: primals", primals)
     check_tuple("jvp: tangents", tangents)
-    speeds = direction_of("jvp: a tangent", list(tangents), list(primals))
+    speeds = leaves_like("jvp: a tangent", list(tangents), list(primals))
     made = Call(f, primals, {}, range(len(primals)))
     y = tree_map(scalar, made.y)
     outputs = tree_leaves(y)
@@ -393,7 +387,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     nested = made.is_nested(*outputs)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
-        root = scalar(dot(direction_of("vjp: the upstream gradient", upstream, y), outputs))
+        root = scalar(dot(leaves_like("vjp: the upstream gradient", upstream, y), outputs))
         found = gradients(root, made.own, create_graph=nested or holds_value(upstream))
         return tuple(found)
 

@@ -6,11 +6,13 @@ local gradients are those of the backward pass, so the two directions share one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from microgrid.engine import ops
-from microgrid.engine.guards import real
+from microgrid.engine.errors import ParameterError, describe
+from microgrid.engine.guards import is_real, no_number, real
+from microgrid.engine.numeric import like, product
 from microgrid.engine.recorder import on_read
 from microgrid.engine.rules import MaskedUpstream
 from microgrid.engine.slopes import NO_PATH, check_slopes
@@ -22,6 +24,24 @@ def order_of(outputs: Sequence[Value]) -> list[Value]:
     if len(outputs) == 1:
         return topological(outputs[0])
     return topological(node(ops.identity, tuple(outputs), None, 0.0, 0))[:-1]
+
+
+def started(seeds: Any, as_graph: bool = False) -> dict[Value, Any]:
+    """The tangents that a forward pass starts with, in the kinds of the nodes' numbers.
+
+    ParameterError unless the seeds are a dict of nodes, NumberError unless each is one real number,
+    or a Value for a pass as a graph.
+    """
+    if not isinstance(seeds, Mapping) or not all(isinstance(v, Value) for v in seeds):
+        raise ParameterError(f"seeds are nodes with their tangents, as in {{x: 1}}, got {seeds!r}")
+    tangent = dict(seeds)
+    for v, speed in seeds.items():
+        if as_graph and isinstance(speed, Value):
+            continue
+        if not is_real(speed):
+            raise no_number(speed, f"the tangent of {describe(v)} is one real number")
+        tangent[v] = product(real(speed), like(v, 1))
+    return tangent
 
 
 def push_forward(

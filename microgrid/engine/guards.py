@@ -34,11 +34,18 @@ def real(x: Any) -> Number:
     if is_value(x):
         raise NumberError(f"Value({x!r}) would cut the graph: use v.detach() for a new leaf")
     if hasattr(x, "__len__") and getattr(x, "shape", True) and not (remedy(x) or type(x) is type):
-        raise NumberError(
-            f"a Value holds one number, got {type(x).__name__} {size(x)}; "
-            "use matrix(...) for arrays"
-        )
+        several = f"a Value holds one number, got {type(x).__name__} {size(x)}"
+        raise NumberError(f"{several}; {one_by_one(x)}")
     raise no_number(x, "a Value needs a real number")
+
+
+def one_by_one(x: Any) -> str:
+    """What makes, or takes, the single numbers of x."""
+    if hasattr(x, "keys"):
+        return "tree_map(f, x) is f of each of its numbers"
+    if any(map(is_value, x if isinstance(x, list | tuple) else ())):
+        return "np.array(x) makes an array of Values"
+    return "use matrix(...) for arrays"
 
 
 def is_real(x: Any) -> bool:

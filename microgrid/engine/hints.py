@@ -40,6 +40,16 @@ FOREIGN: dict[str, dict[str, str]] = {
         ),
         "zeros ones arange linspace eye": "mg.matrix makes Values of any array of NumPy",
         "backward": "write y.backward(), or mg.gradients(y, [x])",
+        "jacfwd": "write mg.jacobian(f, mode='forward')",
+        "jacrev": "write mg.jacobian(f, mode='reverse')",
+        "linearize": "mg.jvp(f, primals, tangents) is the value and the product, in one pass",
+        "pmap": "write program.batched().on(...), or mg.vmap(f)",
+        "lax tree tree_util autograd": "it is in mg: mg.stop_gradient, mg.where, mg.tree_map",
+        "tree_flatten tree_unflatten": "write mg.tree_leaves(xs), mg.tree_map(f, xs)",
+        "make_jaxpr": "write print(mg.record(f, x).listing())",
+        "manual_seed seed": "write mg.nn.seed(0)",
+        "save load": "a model does it, model.save(path); so do pictures and tables",
+        "draw_dot": "write mg.draw(y)",
         "Dual forward_mode": "forward mode is mg.jvp of functions and mg.tangents of nodes",
     },
     "microgrid.nn": {
@@ -76,9 +86,11 @@ FOREIGN: dict[str, dict[str, str]] = {
         "numpy tolist": "write v.data, or mg.values(A) of an array",
         "requires_grad requires_grad_": "every Value has one; mg.stop_gradient(v) ends its path",
         "retain_grad": "every node keeps its v.grad",
-        "grad_fn _op": "write v.op",
+        "grad_fn _op": "write v.op, whose name is v.op.name",
         "_prev": "write v.parents",
         "backwards": "write v.backward()",
+        "pow": "write v ** n",
+        "sum mean": "a Value is one number; arrays of them have A.sum() and A.mean()",
         "zero_grads": "write v.zero_grad()",
         "value val": "write v.data",
         "cpu cuda to": DEVICES,
@@ -93,6 +105,8 @@ FOREIGN: dict[str, dict[str, str]] = {
         "compile": "write mg.record(lambda model, x: model(x), model, x)",
         "params weights trainable_weights": "write model.parameters()",
         "forward": "call it: model(x)",
+        "children modules named_modules": "a layer is an attribute, like model.layers[0]",
+        "requires_grad_ freeze": "hand the optimizer the parameters that it may move",
         "backward": "the loss goes backward: loss.backward()",
     },
     "Optimizer": {
@@ -106,12 +120,15 @@ FOREIGN: dict[str, dict[str, str]] = {
         "backward grad": "write program.value_and_grad(*inputs)",
         "vmap batch": "write program.batched(in_axes)",
         "eval forward run": "call it: program(*inputs)",
+        "save": "write program.source() into a file, or pickle the program",
+        "inputs": "write program.signature",
     },
     "History": {
         "loss losses": "write history['loss']",
         "history": "write history['loss']; the names are history.keys()",
         "val_loss": "write history['validation']",
     },
+    "Worksheet": {"mark": "write sheet.check(answers), or sheet.mark_all(answers) for a class"},
     "Written": {
         "to_csv to_html to_latex to_markdown to_json to_excel write": (
             "write table.save('table.csv'), or of another suffix; the text alone is html(), "
@@ -133,6 +150,9 @@ FOREIGN: dict[str, dict[str, str]] = {
         "create_graph": "write mg.gradients(y, [x], create_graph=True)",
         "gradient": "write upstream=",
     },
+    "Program.listing()": {"seeds": "write tangents=(1.0, 0.0), one for each argument"},
+    "Vmapped.__call__()": {"*": "bind what all share: mg.vmap(lambda x: f(x, k=3))"},
+    "record()": {"*": "bind what is no input: record(lambda x: f(x, n=3), x)"},
     "softmax()": {"axis dim": "nn.Softmax()(A) goes row by row"},
     "dot()": {"axis dim": "write A @ B of arrays"},
     "cross_entropy()": {"axis dim": "nn.cross_entropy(A, targets) goes row by row"},
@@ -285,7 +305,9 @@ def hinted(f: F) -> F:
                 told = foreign(f"{f.__qualname__}()", name)
                 said = f"{f.__qualname__}() has no argument {name!r}"
                 names = [n for n in takes if n not in ("self", "cls")]
+                any_other = foreign(f"{f.__qualname__}()", "*")
                 told = f": {told}" if told else nearest(name, names)
+                told = told or (any_other and f": {any_other}")
                 raise UnknownKeywordError(said + (told or f": it takes {', '.join(names)}"))
         return f(*args, **keywords)
 

@@ -426,7 +426,7 @@ MANUAL['lgamma'] = """The logarithm of |Γ(x)|, to the last digits also near 1 a
 - `y = lgamma(x)`
 - `∂y/∂x = polygamma0(x)`
 - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
-- `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+- `lgamma(0.0)` raises `DomainError`: x is not 0, -1, -2, …, and below 2.5e305
 - see also `Value.lgamma`
 
 >>> import microgrid as mg
@@ -651,7 +651,7 @@ MANUAL['where'] = """a where c is not 0, else b; c is no part of the derivative.
 >>> mg.grad(mg.where, (0, 1, 2))(2.0, 3.0, 4.0)
 (0.0, 1.0, 0.0)
 """
-MANUAL['stop_gradient'] = """x itself, through which no gradient flows back.
+MANUAL['stop_gradient'] = """x itself, through which no gradient flows back: x + stop_gradient(step(x) - x) has the value of step(x) and slope 1.
 
 - `y = stop_gradient(x)`
 - `∂y/∂x = 0`

@@ -112,7 +112,7 @@ normal_cdf: Op = op(
     doc="The distribution function of the standard normal distribution, from 0 to 1.")
 lgamma = op(
     "lgamma", numeric.lgamma, lambda y, x: families.polygamma(0)(x), domain=[POSITIVE],
-    latex=r"\log(\left|\Gamma(#1)\right|)", hint="needs another x than 0, -1, -2, …",
+    latex=r"\log(\left|\Gamma(#1)\right|)", hint="x is not 0, -1, -2, …, and below 2.5e305",
     doc="The logarithm of |Γ(x)|, to the last digits also near 1 and 2; Γ(n) = (n - 1)!.")
 digamma = op(
     "digamma", numeric.digamma, lambda y, x: families.polygamma(1)(x), domain=[POSITIVE],
@@ -170,7 +170,8 @@ clip = op(
 where = op("where", numeric.where, joint=rules.select_rule, role=ROUTER,
     doc="a where c is not 0, else b; c is no part of the derivative.")
 stop_gradient = op("stop_gradient", lambda x: x, joint=lambda y, x: rules.no_path(y, x),
-    doc="x itself, through which no gradient flows back.")
+    doc="x itself, through which no gradient flows back: x + stop_gradient(step(x) - x) has the "
+        "value of step(x) and slope 1.")
 maximum: Op = op(
     "maximum", numeric.maximum, joint=rules.tie_rule, text="max", role=ROUTER,
     kink=numeric.gap_of_maximum)

@@ -490,7 +490,7 @@ class lgamma(Of_x):
     - `y = lgamma(x)`
     - `∂y/∂x = polygamma0(x)`
     - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
-    - `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+    - `lgamma(0.0)` raises `DomainError`: x is not 0, -1, -2, …, and below 2.5e305
     - see also `Value.lgamma`
 
     >>> import microgrid as mg
@@ -698,7 +698,7 @@ class where(Of_c_a_b):
     """
 
 class stop_gradient(Of_x):
-    """x itself, through which no gradient flows back.
+    """x itself, through which no gradient flows back: x + stop_gradient(step(x) - x) has the value of step(x) and slope 1.
 
     - `y = stop_gradient(x)`
     - `∂y/∂x = 0`
@@ -1075,7 +1075,7 @@ class Methods:  # of Value
         - `y = lgamma(x)`
         - `∂y/∂x = polygamma0(x)`
         - `polygamma0(x)`: ψ(x) = Γ′(x) / Γ(x), the slope of log |Γ(x)|; nan at a pole
-        - `lgamma(0.0)` raises `DomainError`: needs another x than 0, -1, -2, …
+        - `lgamma(0.0)` raises `DomainError`: x is not 0, -1, -2, …, and below 2.5e305
         - see also `Value.lgamma`
 
         >>> import microgrid as mg
@@ -1304,7 +1304,7 @@ class Methods:  # of Value
         (0.0, 1.0, 0.0)
         """
     def stop_gradient(self) -> Value:
-        """x itself, through which no gradient flows back.
+        """x itself, through which no gradient flows back: x + stop_gradient(step(x) - x) has the value of step(x) and slope 1.
 
         - `y = stop_gradient(x)`
         - `∂y/∂x = 0`

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.guards import as_floats, refuse_foreign
-from microgrid.engine.value import Value
+from microgrid.engine.value import Value, peek
 
 Build = Callable[[Sequence[Any]], Any]
 
@@ -45,7 +45,8 @@ def branch(xs: Any) -> Branch | None:
     if shape := getattr(xs, "shape", None):
         import numpy as np
 
-        entries = np.asarray(refuse_foreign(xs)).ravel()
+        entries: Any = np.asarray(refuse_foreign(xs)).ravel()
+        entries = entries.tolist() if entries.dtype.kind in "fiub" else entries  # Python's numbers
         return Branch(entries, indices(shape), lambda parts: array(parts, shape), True)
     return None
 
@@ -84,8 +85,9 @@ def tree_map(
     """f of every number or Value of a structure, in the same form.
 
     Structures are numbers and Values, alone or in lists, tuples, dicts, arrays and models of `nn`,
-    nested. With `others`, of the same form, f takes an entry of each; ShapeError for another form.
-    A parameter of a model is given to `of_parameter`, if there is one. See also `tree_leaves`.
+    nested. With `others`, of the same form, f takes an entry of each, and a model's own parameters
+    are numbers, so that the result is a model of leaves; ShapeError for another form. A parameter
+    of a model is given to `of_parameter`, if there is one. See also `tree_leaves`.
 
     >>> tree_map(lambda x: 2 * x, {"w": [1.0, 2.0], "b": (3.0,)})
     {'w': [2.0, 4.0], 'b': (6.0,)}
@@ -93,8 +95,10 @@ def tree_map(
     {'w': [0.0, -2.0]}
     """
     if others:
-        rows = zip(*[leaves_like(xs, other) for other in others])
-        return tree_map(lambda x: f(x, *next(rows)), xs)
+        rows = zip(*[leaves_like("a structure", other, xs) for other in others])
+        return tree_map(
+            lambda x: f(x, *next(rows)), xs, of_parameter=lambda v: f(own_number(v), *next(rows))
+        )
     whole = branch(xs)
     if whole is None:
         return f(entry(xs))
@@ -139,20 +143,29 @@ def ordered_leaves(
     return [x for part, y in pairs for x in ordered_leaves(part, y, of_parameter)]
 
 
-def leaves_like(
-    xs: Any, other: Any, of_parameter: Callable[[Any], Any] | None = None, name: str = "a structure"
-) -> list[Any]:
-    """The leaves of another structure in the order of those of xs.
+def leaves_like(name: str, xs: Any, other: Any) -> list[Any]:
+    """The leaves of a structure in the order of those of another one of the same form.
 
-    ShapeError unless both have one form, in which lists may stand for arrays.
+    A model's own parameters are numbers. ShapeError unless the forms are the same, in which lists
+    may stand for arrays.
     """
-    form = outline(xs)
-    if outline(other) != form:
+    form = outline(other)
+    if outline(xs) != form:
         raise ShapeError(
-            f"{name} has the form of what it stands beside, got {shape_of(other)} beside "
-            f"{shape_of(xs)}"
+            f"{name} has the form of what it stands beside, got {shape_of(xs)} beside "
+            f"{shape_of(other)}"
         )
-    return ordered_leaves(form, other, of_parameter)
+    return ordered_leaves(form, xs, own_number)
+
+
+def own_number(v: Value) -> Any:
+    """The number of a parameter of a model, unless it was computed."""
+    return v if is_computed(v) else peek(v)
+
+
+def is_computed(v: Value) -> bool:
+    """Whether a parameter of a model is more than a number: a result, or a variable in use."""
+    return v.op is not None or getattr(v, "active", False)
 
 
 def entry(x: Any) -> Any:

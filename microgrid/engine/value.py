@@ -355,10 +355,10 @@ def sent(
             yield from [(v.op, local) for _, local in edges(v, v.op, as_graph)]
 
 
-def seed(root: Value, upstream: Any, name: str = "the upstream gradient") -> Number:
+def seed(root: Value, upstream: Any) -> Number:
     """The upstream gradient in the kind of root's number; NumberError unless it is a number."""
     if not is_real(upstream):
-        raise no_number(upstream, f"{name} must be one real number")
+        raise no_number(upstream, "the upstream gradient must be one real number")
     return real(upstream) * like(root, 1)
 
 

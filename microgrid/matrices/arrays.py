@@ -7,8 +7,8 @@ minimum and clip there. On a single Value these functions are ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
 from microgrid.engine.recorder import as_recorded
 from microgrid.engine.renamed import renamed
-from microgrid.engine.trees import tree_leaves
+from microgrid.engine.trees import is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value
 from microgrid.views.wording import subscripted
 
@@ -64,38 +64,71 @@ def as_array(data: Any) -> Array:
     return array
 
 
-def values(A: Any) -> NDArray[np.float64]:
+@overload
+def values(A: Mapping[Any, Any]) -> dict[Any, Any]: ...
+
+
+@overload
+def values(A: Any) -> NDArray[np.float64]: ...
+
+
+def values(A: Any) -> Any:
     """The numbers of an array (or nested lists) of Values, as floats in its shape.
 
-    Plain numbers stay as they are. What NumPy computes from them has no gradient.
+    Those of a dict or a model of `nn` in its form. Plain numbers stay as they are. What NumPy
+    computes from them has no gradient.
 
     >>> A = matrix([[1.0, 2.0]], "A")
     >>> values(A * A)
     array([[1., 4.]])
+    >>> values({"w": Value(2.0), "A": A})
+    {'w': 2.0, 'A': array([[1., 2.]])}
     """
     return floats(A, lambda x: x.data if isinstance(x, Value) else real(x))
 
 
-def grads(A: Any) -> NDArray[np.float64]:
+@overload
+def grads(A: Mapping[Any, Any]) -> dict[Any, Any]: ...
+
+
+@overload
+def grads(A: Any) -> NDArray[np.float64]: ...
+
+
+def grads(A: Any) -> Any:
     """The gradients of an array (or nested lists) of Values, as floats in its shape.
 
-    NumberError where an entry is a plain number, which has none. Without a backward pass they are
-    zero. `gradients(root, A)` needs no backward pass.
+    Those of a dict or a model of `nn` in its form. NumberError where an entry is a plain number,
+    which has none. Without a backward pass they are zero. `gradients(root, A)` needs no backward
+    pass.
 
     >>> A = matrix([[1.0, 2.0]], "A")
     >>> (A * A).sum().backward()
     >>> grads(A)
     array([[2., 4.]])
     """
-    A = as_array(A)
-    if plain := [x for x in A.flat if not isinstance(x, Value)]:
-        said = f"the plain number {plain[0]!r} has no gradient"
-        raise NumberError(f"{said}: make the array with matrix(...)")
-    return floats(A, lambda v: v.grad)
+
+    def read(v: Any) -> Any:
+        if isinstance(v, Value):
+            return v.grad
+        raise NumberError(
+            f"the plain number {v!r} has no gradient: make the array with matrix(...)"
+        )
+
+    return floats(A, read)
 
 
-def floats(A: Any, read: Callable[[Any], Any]) -> NDArray[np.float64]:
+def floats(A: Any, read: Callable[[Any], Any]) -> Any:
+    """What is read of each entry: as an array, or in the form of what has names."""
+    if has_names(A):
+        return tree_map(lambda x: float(read(x)), A)
     return np.asarray(entrywise(lambda x: float(read(x)), as_array(A)), dtype=float)
+
+
+def has_names(A: Any) -> bool:
+    """Whether a dict or a model is in these lists, which no array can hold."""
+    inside = isinstance(A, list | tuple) and any(map(has_names, A))
+    return inside or isinstance(A, Mapping) or is_model(A)
 
 
 def entrywise(f: Callable[[Any], Any], A: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import NumberError, ShapeError
+from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.matrices.arrays import Array
 from microgrid.nn.initial import Seed, generator
@@ -63,15 +64,16 @@ def array_of(x: Any, name: str) -> Array:
     return array
 
 
+@renamed(batch_size="size")
 def batches(
-    X: Any, y: Any, size: int | None = 32, seed: Seed = None
-) -> Iterator[tuple[Array, Array]]:
+    X: Any, y: Any = None, size: int | None = 32, seed: Seed = None
+) -> Iterator[tuple[Array, ...]]:
     """The samples once, in a random order: (X, y) of `size` samples, the last ones of fewer.
 
-    For a loop of your own; `fit` draws the same ones from the same generator. A seed is the same
-    order each time, None another one each time; size None is all of them as they stand. Integers
-    stay integers. ShapeError or NumberError for data that do not fit, as in `fit`; ParameterError
-    for a size below 1.
+    Without y a batch is (X,), a tuple of one. For your own loop; `fit` draws the same ones from
+    the same generator. A seed is the same order each time, None another one each time; size None is
+    all of them as they stand. Integers stay integers. ShapeError or NumberError for data that do
+    not fit, as in `fit`; ParameterError for a size below 1.
 
     >>> from microgrid import nn
     >>> for X, y in nn.batches([[0.0], [1.0], [2.0]], [0, 1, 1], size=2, seed=0):
@@ -80,8 +82,8 @@ def batches(
     [[1.0]] [1]
     """
     size = None if size is None else whole("size", size, 1)
-    data: Any = shuffled(checked((X, y), "data"), size, generator(seed))
-    return data  # type: ignore[no-any-return]
+    data = (X,) if y is None else (X, y)
+    return shuffled(checked(data, "data"), size, generator(seed))
 
 
 def shuffled(

@@ -167,7 +167,7 @@ class Sequential(Module):
         if isinstance(layer, Module):
             return type(layer).__name__
         name = getattr(layer, "__name__", "") or getattr(layer, "name", "")  # that of an operation
-        return name if name.isidentifier() else "function"
+        return name if name.isidentifier() else "lambda" * (name == "<lambda>") or "function"
 
     def __getitem__(self, i: int) -> Any:
         return self.layers[i]

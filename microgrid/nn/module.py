@@ -182,7 +182,15 @@ class Module(Hinted, Saved):
             v.data = x
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        shown = [f"{name}={x!r}" for name, x in vars(self).items() if holds_modules(x)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def holds_modules(x: Any) -> bool:
+    """Whether x is a Module, or a list or dict of some."""
+    if isinstance(x, dict | list | tuple):
+        return any(map(holds_modules, x.values() if isinstance(x, dict) else x))
+    return isinstance(x, Module)
 
 
 def groups(x: Any, name: str = "") -> Iterator[tuple[str, Array]]:

@@ -77,7 +77,8 @@ def same_names(state: Mapping[str, Any], mine: Iterable[str], owner: str) -> Non
     mine = list(mine)
     owner = owner.format(", ".join([*mine[:4], *["…"] * (len(mine) > 4)]) or "no parameters")
     if missing := [name for name in mine if name not in state]:
-        raise ParameterError(f"there is no {missing[0]!r} for {owner}")
+        given = f"there are {', '.join(map(str, state))}" if state else "there is nothing"
+        raise ParameterError(f"there is no {missing[0]!r} for {owner.rstrip(',')}: {given:.200}")
     if foreign := [name for name in state if name not in mine]:
         raise ParameterError(f"{owner} has no {foreign[0]!r}")
 
@@ -107,7 +108,7 @@ def unique(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 def floats(name: str, group: Any) -> Array:
     """The numbers of a group; ParameterError for an int beyond the floats."""
     try:
-        return values(group)
+        return np.asarray(values(group))
     except OverflowError:
         raise ParameterError(f"{name} has a number beyond the floats") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Set, ValuesView
-from inspect import ismethod
+from inspect import ismethod, signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -74,7 +74,15 @@ class Optimizer(Hinted, Saved, ABC):
     def __repr__(self) -> str:
         of = plural(self.size or len(self.parameters), "parameter")
         lr = getattr(self.lr, "__name__", self.lr)
-        return f"{type(self).__name__}({of}, lr={lr}, step {self.steps})"
+        set_ = [f"{name}={x!r}" for name, x in self._settings()]
+        return f"{type(self).__name__}({', '.join([of, f'lr={lr}', *set_])}, step {self.steps})"
+
+    def _settings(self) -> Iterator[tuple[str, Any]]:
+        """What is set to something else than by default, in the order of the signature."""
+        for name, parameter in signature(type(self)).parameters.items():
+            x = getattr(self, name, parameter.default)
+            if name not in ("parameters", "lr") and x != parameter.default:
+                yield name, x
 
     @property
     def rate(self) -> float:
@@ -169,7 +177,9 @@ class Optimizer(Hinted, Saved, ABC):
         given, count = outline(gradient), len(self.parameters)
         same = given == self._form
         if not (same or given == [None] * count or (given is None and count == 1)):
-            got = f"{gradient!r:.60}" if given is None else shape_of(gradient)
+            got = (
+                shape_of(gradient) if given else getattr(gradient, "__name__", f"{gradient!r:.60}")
+            )
             raise ShapeError(
                 f"the gradient is {got}, for {plural(count, 'parameter')}: give it the form of the "
                 "parameters, or one row with a number for each"

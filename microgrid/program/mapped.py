@@ -61,6 +61,7 @@ class Vmapped:
     def __repr__(self) -> str:
         return f"vmap({getattr(self._f, '__name__', self._f)})"
 
+    @hinted
     def __call__(self, *args: Any) -> Any:
         axes = self._axes if self._several else self._axes * len(args)
         if len(axes) != len(args) or not args:

@@ -13,7 +13,7 @@ from microgrid.engine.arguments import Argnums, as_asked, check_tuple, is_active
 from microgrid.engine.calculus import refuse_node, value_and_grad
 from microgrid.engine.errors import ArgumentError, GraphError, MicrogridError, NumberError
 from microgrid.engine.forward import order_of
-from microgrid.engine.hints import Hinted
+from microgrid.engine.hints import Hinted, hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import direction
 from microgrid.engine.trees import tree_leaves
@@ -308,6 +308,7 @@ class Program(Hinted):
                 self._derived[derive] = derive(self)
         return self._derived[derive]
 
+    @hinted
     def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.arguments import Variable, is_computed, scalar
+from microgrid.engine.arguments import Variable, scalar
 from microgrid.engine.errors import NumberError, RangeError, ShapeError, shown
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
-from microgrid.engine.trees import branch, is_model, tree_leaves, tree_map
+from microgrid.engine.trees import branch, is_computed, is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value, peek
 from microgrid.program.tape import Floats
 from microgrid.views.wording import printable, subscripted

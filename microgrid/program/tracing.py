@@ -114,6 +114,7 @@ class Recording:
 
 REASON = "the program would be right for numbers like it alone"
 COUNTING = {"count": "counts or indexes", "int": "becomes an int", "list": "stands beside a list"}
+JOINED = re.compile(r"\b(and|or|not)\b|<=?[^<>,()]+<|>=?[^<>,()]+>")  # also 0 < x < 1
 REFUSED = {"float", "round", *COUNTING}
 ROUNDING = "mg.custom_op('rounded', round, lambda y, x: 0)(x)"
 
@@ -123,6 +124,8 @@ def remedy(v: Value, use: str, line: str) -> str:
     where = "where(x > 0, a, b)"
     if use == "truth" and line.startswith("while"):
         return f"a program has one length: loop a fixed number of times, with {choice(v)} inside"
+    if use == "truth" and JOINED.search(line):
+        return "write & for and, | for or, ~ for not, like where((x > 0) & (x < 1), a, b)"
     if use == "truth":
         return f"write {choice(v)}, or maximum, minimum, relu or clip"
     if use == "mask":

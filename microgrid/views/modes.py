@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from microgrid.engine.errors import NumberError, ParameterError, describe, several
-from microgrid.engine.guards import Number, is_real, real
-from microgrid.engine.numeric import like, product
+from microgrid.engine.errors import ParameterError, describe, several
+from microgrid.engine.forward import started
+from microgrid.engine.guards import Number
+from microgrid.engine.numeric import like
 from microgrid.engine.settings import direction
 from microgrid.engine.value import Constant, Value
 
@@ -39,14 +40,12 @@ def seeded(order: list[Value], seeds: Seeds | None) -> dict[Value, Number]:
     root, leaves = order[-1], leaves_of(order) or order
     if seeds is None:
         return {leaves[0]: like(leaves[0], 1)}
-    if not isinstance(seeds, Mapping) or not seeds or not all(isinstance(v, Value) for v in seeds):
-        raise ParameterError(f"seeds are nodes with their tangents, as in {{x: 1}}, got {seeds!r}")
+    begin = started(seeds)
+    if not begin:
+        raise ParameterError("seeds are nodes with their tangents, as in {x: 1}, got none")
     inside = {*order}
-    for v, tangent in seeds.items():
+    for v in begin:
         if v not in inside:
             among = f"its leaves are {several(leaves)}"
             raise ParameterError(f"{describe(v)} is not in the graph of {describe(root)}: {among}")
-        if not is_real(tangent):
-            got = f"{type(tangent).__name__} {tangent!r}"
-            raise NumberError(f"the tangent of {describe(v)} is one real number, got {got}")
-    return {v: product(real(tangent), like(v, 1)) for v, tangent in seeds.items()}
+    return begin

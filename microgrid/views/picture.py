@@ -173,6 +173,8 @@ def lay_out(source: str, format: str, layout: str | None = None, dpi: int = 96) 
         return bytes(graph.draw(format=format, prog="dot", args=options))
     command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]
     done = subprocess.run(command, input=source.encode(), capture_output=True)
+    if b"not recognized" in done.stderr:
+        raise LayoutError(f"{Path(program).name} writes no {format}: Graphviz's dot does")
     if done.returncode:
         raise LayoutError(f"{program}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout

@@ -252,7 +252,7 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["explain", "x*y", "x=1"], "y has no number"),
         (["explain", "x", "x=1/0"], "not a number"),
         (["explain", "9**9**9"], "out of range"),
-        (["draw", "x", "x=1", "-o", "f.gif"], ".svg or .png or .dot"),
+        (["draw", "x", "x=1", "-o", "f.gif"], ".svg or .png or .pdf or .tex or .dot"),
         (["draw", "__import__('os').system('true')", "-o", "f.svg"], "not arithmetic"),
         (["explain", "x*2", "x=1", "--of", "y"], "the expression has x, f"),
         (["explain", "x*2", "x=1", "--tangent", "y"], "--tangent y: the expression has x, f"),

@@ -732,7 +732,7 @@ WRONG_CALLS = {
         "form of what it stands beside",
     ),
     "tangents of a function": (lambda f: mg.tangents(f, {}), "tangents are of Values"),
-    "tangents of no node": (lambda f: mg.tangents(Value(1.0), {2.0: 1}), "tangents are of Values"),
+    "tangents of no node": (lambda f: mg.tangents(Value(1.0), {2.0: 1}), "nodes with their tang"),
     "a text as a tangent": (lambda f: mg.jvp(f, (1.0,), ("x",)), "one real number, got str"),
     "hvp without direction": (lambda f: mg.hvp(f)(1.0), "direction"),
     "hvp transposed": (lambda f: mg.hvp(f)(np.ones((2, 3)), np.ones((3, 2))), r"\(3, 2\)"),

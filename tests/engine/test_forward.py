@@ -330,11 +330,12 @@ def test_trees_are_mapped_together_key_by_key():
     assert mg.tree_map(lambda x, d: x - d / 2, p, g) == {"w": [-2.0, -2.0], "b": (1.0,)}
     model = nn.Affine(1, 2)
     gradient = grad(squares)(model, [1.0])
-    moved = mg.tree_map(lambda x, d: x.data - 0.1 * d.data, model, gradient)
+    moved = mg.tree_map(lambda x, d: x - 0.1 * d, model, gradient)
     expected = [
         x.data - 0.1 * d.data for x, d in zip(mg.tree_leaves(model), mg.tree_leaves(gradient))
     ]
     assert [x.data for x in moved.parameters()] == expected
+    assert {x.op for x in moved.parameters()} == {None}  # no graph grows from step to step
     with pytest.raises(mg.errors.ShapeError, match="a list of 1 beside a list of 2"):
         mg.tree_map(lambda x, d: x, [1.0, 2.0], [1.0])
 
@@ -371,14 +372,14 @@ def test_an_argument_that_is_named_twice_gets_its_gradient_twice_as_in_programs(
 
 @pytest.mark.parametrize("seeds", [None, 3.0, [Value(1.0)], "x"])
 def test_seeds_are_a_dict(seeds):
-    with pytest.raises(mg.errors.ArgumentError, match="seeds is a dict"):
+    with pytest.raises(mg.errors.ParameterError, match=r"as in \{x: 1\}, got"):
         tangents(Value(1.0), seeds)
 
 
 def test_what_is_no_speed_is_called_a_tangent():
-    with pytest.raises(mg.errors.NumberError, match="a tangent must be one real number"):
+    with pytest.raises(mg.errors.NumberError, match=r"the tangent of 1\.0 is one real number"):
         jvp(lambda x: x, (1.0,), ("a",))
-    with pytest.raises(mg.errors.NumberError, match="a tangent must be one real number"):
+    with pytest.raises(mg.errors.NumberError, match=r"the tangent of 1\.0 is one real number"):
         tangents(x := Value(1.0), {x: Value(1.0)})
 
 

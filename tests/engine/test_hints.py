@@ -18,11 +18,12 @@ y = x * x
 model = nn.Sequential(nn.Affine(2, 3, seed=0), nn.ReLU())
 optimizer = optim.Adam(model)
 program = mg.record(lambda a: a * a, 1.0)
+sheet = worksheet(7)
 history = optim.fit(lambda w: w * w, 1.0, optimizer=optim.SGD(), epochs=2)
 OWNERS = {
     "microgrid": mg, "microgrid.nn": nn, "microgrid.optim": optim, "Value": y, "Module": model,
     "Optimizer": optimizer, "Program": program, "History": history, "Written": mg.explain(y),
-    "Picture": mg.draw(y), "Plot": history.plot(),
+    "Picture": mg.draw(y), "Plot": history.plot(), "Worksheet": sheet,
 }  # fmt: skip
 NAMES = [
     (home, name) for home in FOREIGN if home in OWNERS for name in " ".join(FOREIGN[home]).split()
@@ -47,6 +48,7 @@ def test_every_home_of_the_table_is_looked_at_and_what_it_says_exists():
     rooms = {"mg": mg, "nn": nn, "optim": optim, "np": np, "v": y, "y": y, "A": np.ones(2)}
     rooms |= {"model": model, "optimizer": optimizer, "program": program, "history": history}
     rooms |= {"loss": y, "table": history, "picture": mg.draw(y), "plot": history.plot()}
+    rooms |= {"sheet": sheet}
     for told in [text for table in FOREIGN.values() for text in table.values()]:
         for room, name in re.findall(r"\b([a-zA-Z]+)\.([a-zA-Z_]+)", re.sub("'[^']*'", "", told)):
             assert room in ("self", "pd") or hasattr(rooms[room], name), told

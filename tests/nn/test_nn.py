@@ -834,7 +834,7 @@ def test_a_picture_folds_each_layer_into_a_block():
 
 def test_models_say_what_they_are():
     assert repr(nn.Sequential(nn.Affine(2, 3), nn.ReLU(), mg.tanh, lambda x: x)) == (
-        "Sequential(Affine(2, 3), ReLU(), tanh, function)"
+        "Sequential(Affine(2, 3), ReLU(), tanh, lambda)"
     )
 
 
@@ -886,3 +886,28 @@ def test_parameters_are_all_set_or_none():
     with pytest.raises(NumberError):
         model.set_parameters([1.0, 2.0, "x"])
     assert [p.data for p in model.parameters()] == [0.0] * 3
+
+
+def test_a_step_by_tree_map_makes_a_model_of_new_leaves():
+    """As with JAX: parameters and gradients have one form, and nothing is changed in place."""
+    model = nn.Affine(2, 1, seed=0)
+
+    def loss(model, x):
+        return model(x)[0] ** 2
+
+    for _ in range(3):  # a graph that grew would make the parameters results
+        slopes = mg.grad(loss)(model, [1.0, 2.0])
+        moved = mg.tree_map(lambda w, g: w - 0.1 * g, model, slopes)
+        for before, g, after in zip(*(m.parameters() for m in (model, slopes, moved))):
+            assert after.op is None
+            assert after.data == before.data - 0.1 * g.data
+        model = moved
+
+
+def test_the_repr_of_a_model_of_ones_own_shows_its_layers():
+    class Net(nn.Module):
+        def __init__(self):
+            self.first, self.rest = nn.Affine(2, 3), [nn.ReLU(), nn.Affine(3, 1)]
+            self.scale = mg.Value(1.0)
+
+    assert repr(Net()) == "Net(first=Affine(2, 3), rest=[ReLU(), Affine(3, 1)])"

@@ -973,7 +973,7 @@ WRONG = [
     *of("factor", [*NO_NUMBER, 0, -0.5, INF], partial(optim.exponential, 1.0), "factor is a"),
     *of("factor", [*NO_NUMBER, 0, -0.5], partial(optim.step_decay, 1.0, every=2), "factor is a"),
     *of("every", [1.5, 0, -2, True], partial(optim.step_decay, 1.0, 0.5), "every is a whole"),
-    (lambda: optim.fit(3, 0.5, optimizer=optim.SGD()), "takes a function or a program of it"),
+    (lambda: optim.fit(3, 0.5, optimizer=optim.SGD()), "fit takes a function, got 3"),
 ]  # fmt: skip
 
 

@@ -285,3 +285,10 @@ def test_the_file_of_a_model_is_no_state_of_an_optimizer_nor_the_other_way_round
         optimizer.load(tmp_path / "broken.npz")
     with pytest.raises(ValueError, match=r"sgd\.pt: it is saved as \.json or \.npz"):
         optimizer.save(tmp_path / "sgd.pt")
+
+
+def test_the_repr_of_an_optimizer_shows_what_was_set():
+    w = mg.Value(1.0)
+    assert repr(optim.SGD([w], lr=0.1)) == "SGD(1 parameter, lr=0.1, step 0)"
+    shown = repr(optim.AdamW([w], betas=(0.8, 0.9), clip_norm=1.0))
+    assert shown == "AdamW(1 parameter, lr=0.001, betas=(0.8, 0.9), clip_norm=1.0, step 0)"

@@ -178,6 +178,14 @@ def test_the_libraries_take_dicts(language):
     assert [*gradient] == ["w", "b", "more"]
 
 
+@pytest.mark.parametrize("part", ["x y ", "a = b", "it's + 1 ", 'two " * marks ', "back\\ slash "])
+def test_a_long_line_of_a_source_leaves_the_keys_of_dicts_in_one_piece(part):
+    x, space = {part * 20: [2.0] * 12}, {}  # longer than a line: it would break inside
+    program = record(loss, x, 1.0)
+    exec(program.source("python"), space)
+    assert space["value_and_grad"](x, 0.5) == program.value_and_grad(x, 0.5, argnums=(0, 1))
+
+
 def test_a_key_that_is_no_text_of_python_is_refused_in_a_source():
     program = record(lambda x: x[len] * 2, {len: 1.0})
     assert program({len: 3.0}) == 6.0

@@ -299,6 +299,9 @@ def tupled(names: Any) -> str:
     return f"({each[0]},)" if len(each) == 1 else ", ".join(each)
 
 
+QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+
+
 def fitted(text: str) -> str:
     """A text in lines that are not too long."""
     return "\n".join([y for x in text.splitlines() for y in wrapped(x)])
@@ -310,13 +313,13 @@ def wrapped(line: str) -> list[str]:
     if len(line) <= WIDTH or bare.startswith(('"""', "for ", "def ")):
         return [line]
     margin = line[: len(line) - len(bare)]
+    bare = QUOTED.sub(lambda key: key[0].replace(" ", "\0"), bare)  # a key stays in one piece
     head, gap, value = bare.partition(" = " if " = " in bare else " ")  # or return
     unpacking = len(head) > len(value)
     rows = rows_of(head if unpacking else value, WIDTH - len(INDENT) - len(margin))
     rows = [margin + INDENT + x for x in rows]
-    if unpacking:
-        return [f"{margin}(", *rows, f"{margin}) = {value}"]
-    return [f"{margin}{head}{gap}(", *rows, f"{margin})"]
+    first, last = ("(", f") = {value}") if unpacking else (f"{head}{gap}(", ")")
+    return [x.replace("\0", " ") for x in (margin + first, *rows, margin + last)]
 
 
 def rows_of(text: str, width: int) -> list[str]:
