@@ -32,7 +32,7 @@ THINGS = {
     "a layer": (nn.LeakyReLU(0.2), "LeakyReLU(0.2)"),
     "an optimizer": (optim.Adam(model, lr=0.01), "Adam(13 parameters, lr=0.01, step 0)"),
     "one with a schedule": (
-        trained, "SGD(1 parameter, lr=cosine(start=0.1, steps=100, end=0.0, warmup=0), step 1)",
+        trained, "SGD(1 parameter, lr=cosine(start=0.1, steps=100, end=0.0, warmup=0), momentum",
     ),
     "one with a function": (optim.SGD(lr=lambda k: 0.1), "SGD(0 parameters, lr=<lambda>, step 0)"),
     "a schedule": (optim.linear(0.1, 0.0, 9), "linear(start=0.1, end=0.0, steps=9)"),

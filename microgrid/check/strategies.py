@@ -160,8 +160,8 @@ def programs(
 
     >>> from hypothesis import find
     >>> found = find(programs(small_integers), lambda program: 6 in program.gradients())
-    >>> 6 in found.gradients(), str(found).startswith("a = Value(")
-    (True, True)
+    >>> 6 in found.gradients()
+    True
     """
     leaves = draw(st.lists(numbers, min_size=1, max_size=4))
     xs, steps = list(leaves), []

@@ -120,7 +120,7 @@ class Optimizer(Hinted, Saved, ABC):
         >>> one.step([2.0])
         >>> other.load_state(one.state())
         >>> other
-        SGD(1 parameter, lr=0.01, step 1)
+        SGD(1 parameter, lr=0.01, momentum=0.9, step 1)
         """
         kind = type(self).__name__
         same_names(state, ["steps", "size", *self.memory], f"{kind}, which remembers {{}},")

@@ -323,7 +323,7 @@ def test_log_gamma_and_its_derivatives_are_right_below_zero(k, order):
 @pytest.mark.parametrize("name", ["lgamma", "digamma"])
 @pytest.mark.parametrize("x", [0, -0.0, -1, -3.0, Fraction(-2), -1e300])
 def test_a_pole_raises_with_advice(name, x):
-    with pytest.raises(DomainError, match="another x than 0, -1, -2"):
+    with pytest.raises(DomainError, match="0, -1, -2, …"):
         F[name](Value(x))
 
 
