@@ -87,7 +87,8 @@ def functions() -> dict[str, Any]:
         if not isinstance(core, FunctionType):
             return core  # math.exp, abs, operator.truediv
         g = FunctionType(core.__code__, names, core.__name__, core.__defaults__, core.__closure__)
-        return numba.njit(error_model="numpy")(g)
+        # Only the kernel calls it: no wrapper for Python is compiled.
+        return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(g)
 
     names |= {k: localized(f) for k, f in vars(numeric).items() if isinstance(f, FunctionType)}
     return {f"op_{name}": localized(op.forward) for name, op in compiled_ops().items()}
@@ -150,7 +151,7 @@ def load(text: str, place: Path, keep: bool = True) -> ModuleType:
 
 def compiled(text: str, place: Path) -> ModuleType:
     """Compile in a folder of this process, then put it in its place: nobody sees half of it."""
-    said = "microgrid compiles its engine, once on this machine: about 20 seconds …"
+    said = "microgrid compiles its engine, once on this machine: about half a minute …"
     print(said, file=sys.stderr, flush=True)
     draft, old = [place.with_name(f"{place.name}-{uuid4().hex}") for _ in range(2)]
     try:
