@@ -82,13 +82,15 @@ def functions() -> dict[str, Any]:
     names: dict[str, Any] = {"math": math, "INF": math.inf, "NAN": math.nan}
     names |= {k: x for k, x in vars(numeric).items() if isinstance(x, float | tuple)}
 
+    # Python never calls these functions, so that no wrapper for it is compiled.
+    for_the_kernel: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
     def localized(f: Any) -> Any:
         core = inspect.unwrap(f)
         if not isinstance(core, FunctionType):
             return core  # math.exp, abs, operator.truediv
         g = FunctionType(core.__code__, names, core.__name__, core.__defaults__, core.__closure__)
-        # Only the kernel calls it: no wrapper for Python is compiled.
-        return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(g)
+        return numba.njit(error_model="numpy", **for_the_kernel)(g)
 
     names |= {k: localized(f) for k, f in vars(numeric).items() if isinstance(f, FunctionType)}
     return {f"op_{name}": localized(op.forward) for name, op in compiled_ops().items()}
