@@ -91,7 +91,7 @@ def test_tangents_of_random_programs_have_the_bits_of_the_engine(graph, speeds):
     f, xs = graph
     us = [s / 100 for s in speeds[: len(xs)]]
     for engine in ENGINES:
-        program = record(f, *xs, engine=engine)
+        program = record(f, *xs, backend=engine)
         assert outcome(program.jvp, xs, us) == outcome(mg.jvp, f, xs, us)
         assert outcome(program.vjp(*xs)[1], 0.5) == outcome(mg.vjp(f, *xs)[1], 0.5)
 
@@ -105,7 +105,7 @@ def test_the_tangent_of_every_operation_has_the_bits_of_the_engine(name):
     def check(xs, u):
         xs = [float(x) for x in xs]
         us = [u, *[1.0] * (len(xs) - 1)]
-        program = record(lambda *vs: op(*vs), *xs, engine="numpy")
+        program = record(lambda *vs: op(*vs), *xs, backend="numpy")
         assert outcome(program.jvp, xs, us) == outcome(mg.jvp, lambda *vs: op(*vs), xs, us)
 
     check()
@@ -114,7 +114,7 @@ def test_the_tangent_of_every_operation_has_the_bits_of_the_engine(name):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("f", GATES)
 def test_behind_a_shut_gate_nothing_moves(engine, f):
-    program = record(f, 1.0, 1.0, engine=engine)
+    program = record(f, 1.0, 1.0, backend=engine)
     for x in (0.0, 0.25, 1.0):
         for y in (0.0, 0.25, 4.0):
             for u in ((1.0, 0.0), (0.0, 1.0), (2.0, 3.0)):
@@ -149,7 +149,7 @@ def test_both_directions_take_and_give_any_structure(x, seed):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_tangents_of_a_batch_are_those_of_its_samples(engine):
-    program = record(shaped, {"w": [1.0, 2.0], "b": 1.0}, 1.0, engine=engine)
+    program = record(shaped, {"w": [1.0, 2.0], "b": 1.0}, 1.0, backend=engine)
     w, b, s = np.arange(6.0).reshape(3, 2), np.array([1.0, -1.0, 0.5]), np.array([2.0, 3.0, 4.0])
     many = program.batched((0, 0)).jvp(({"w": w, "b": b}, s), ({"w": w + 1, "b": b}, s * 0))
     shared = program.batched((None, 0)).jvp(({"w": [1.0, 2.0], "b": 3.0}, s),
