@@ -82,10 +82,11 @@ class Recording:
         """What the function does with the number of v, where, and what to write instead."""
         frame = users_frame()
         line = line_of(frame) if frame is not None else ""
-        if use in COUNTING and frame is not None and self.depends(v):
+        loops = use == "truth" and line.startswith("while") and self.is_bindable(v)
+        if frame is not None and (loops or (use in COUNTING and self.depends(v))):
             inside = f"{frame.f_code.co_name}, line {frame.f_lineno}"
-            does = f"{COUNTING[use]} in {inside}" + f", `{line}`" * bool(line)  # a cell has none
-            if re.search(r"\b(for|while|range)\b", line):
+            does = f"{COUNTING.get(use)} in {inside}" + f", `{line}`" * bool(line)
+            if loops or re.search(r"\b(for|while|range)\b", line):
                 does = f"decides how often the loop of {inside}, runs"
             return f"{self.deciding(v)} {does}: a program has one length; {self.bound(v)}"
         told = remedy(v, use, line)
@@ -94,6 +95,10 @@ class Recording:
     def deciding(self, v: Value) -> str:
         """The arguments from which v follows."""
         return " and ".join([self.names[k] for k in self.arguments_of(v)])
+
+    def is_bindable(self, v: Value) -> bool:
+        """Whether v follows from some arguments, and others are left for the program."""
+        return 0 < len(self.arguments_of(v)) < len(self.names)
 
     def arguments_of(self, v: Value) -> list[int]:
         return sorted({self.argument[u] for u in topological(v) if u in self.argument})

@@ -260,12 +260,19 @@ def halved(x, n):
     return x
 
 
+def below_one(x):
+    while x > 1:
+        x = x / 2
+    return x
+
+
 BOUND = {  # the function, examples, the argument that decides, and what is said of it
     power: ((2.0, 3), "n decides how often the loop of power, line {}, runs"),
     entry: (([1.0, 2.0], 1), "i counts or indexes in entry, line {}, `return xs[i]`"),
     scaled: ((2.0, 3), "n becomes an int in scaled, line {}, `return x * int(n)`"),
     padded: ((2.0, 3), "n stands beside a list in padded, line {}, `return x + sum([0] * n)`"),
     zeros: ((2.0, 3), "n counts or indexes in zeros, line {}, `return x + np.zeros(n).sum()`"),
+    halved: ((2.0, 3), "n decides how often the loop of halved, line {}, runs"),
 }
 
 
@@ -386,8 +393,8 @@ def test_what_cannot_be_recorded_is_told_with_what_can(code):
 
 
 def test_a_while_that_a_number_ends_says_that_a_program_has_one_length():
-    with pytest.raises(BranchError, match=r"one length: loop a fixed .* where\(n > 0, a, b\)"):
-        record(halved, 2.0, 3)
+    with pytest.raises(BranchError, match=r"one length: loop a fixed .* where\(x > 1, a, b\)"):
+        record(below_one, 9.0)
 
 
 def test_an_error_that_a_library_hides_is_the_branch_error_all_the_same():
