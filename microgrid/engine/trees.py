@@ -200,9 +200,13 @@ def shape_of(xs: Any) -> str:
         return f"a model of {len(whole.parts)} parameters"
     if whole.flat:
         return f"shape {tuple(xs.shape)}"
+    more = ["…"] * (len(whole.parts) > 8)
+    first = [*zip(whole.keys, whole.parts)][:8]
+    nested = any(branch(x) for _, x in first)
     if isinstance(xs, Mapping):
-        keys = [f"{key!r:.60}" for key in [*whole.keys][:8]]
-        more = ["…"] if len(whole.parts) > 8 else []
-        return f"a dict of {', '.join([*keys, *more]) or 'nothing'}"
-    nested = any(branch(x) for x in whole.parts)
-    return f"[{', '.join(map(shape_of, xs))}]" if nested else f"a list of {len(xs)}"
+        keys = ", ".join([*[f"{key!r:.60}" for key, _ in first], *more]) or "nothing"
+        forms = ", ".join([f"{key!r:.60}: {shape_of(x)}" for key, x in first if branch(x)])
+        return f"a dict of {keys}" + f" ({forms})" * nested
+    return f"[{', '.join([*[shape_of(x) for _, x in first], *more])}]" if nested else (
+        f"a list of {len(xs)}"
+    )  # fmt: skip

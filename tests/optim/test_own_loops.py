@@ -136,7 +136,7 @@ def test_a_gradient_of_a_model_comes_as_a_model_or_as_its_row():
         (1.0, "gradient is 1.0, for 3 parameters"),
         (np.ones((1, 3)), r"gradient is shape \(1, 3\), for 3"),
         ({"w": [1, 2], "c": 3}, "gradient is a dict of 'w', 'c'"),
-        ({"w": [1, 2, 3], "b": 3}, "gradient is a dict of 'w', 'b'"),
+        ({"w": [1, 2, 3], "b": 3}, r"is a dict of 'w', 'b' \('w': a list of 3\)"),
         ("abc", "gradient is 'abc'"),
         ([1.0, 2.0, "3"], "a Value needs a real number, got str '3'"),
     ],
