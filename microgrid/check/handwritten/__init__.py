@@ -1,0 +1,11 @@
+"""Check anyone's layer: a backward pass written by hand, held against the exact gradient.
+
+Their forward runs on Values, so that it is differentiated as it stands; their backward, a linear
+map of the upstream gradient, is held against that entry by entry.
+
+In reading order: `trial` (a layer ready to run, whatever its form), `draw` (the inputs),
+`functions`, `classes` and `torch_functions` (the forms that people write), `discover` (the layers
+of a file), `stand_in` (the names np, math, float for the forward), `exact` (the forward on Values),
+`judge` (the verdicts), `diagnosis` with `inside` (what is the matter, and where), `results`,
+`report`, `worker` (its process), `museum` (broken layers).
+"""
