@@ -13,7 +13,22 @@ from microgrid.check.handwritten import names
 from microgrid.check.handwritten.draw import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
-_OUT = ("out", "output", "outputs", "y", "a", "s", "p", "probs", "z", "al", "result", "h", "o", "cachey")
+_OUT = (
+    "out",
+    "output",
+    "outputs",
+    "y",
+    "a",
+    "s",
+    "p",
+    "probs",
+    "z",
+    "al",
+    "result",
+    "h",
+    "o",
+    "cachey",
+)
 
 
 @dataclass
@@ -156,7 +171,7 @@ def _other(
     used = {s.split()[1] for s in sources.values() if s.startswith("argument")}
     left = [a for a in arguments if a not in used]
     same = [a for a in left if names.role(a) and names.role(a) == names.role(name)]
-    if names.short(name) in _OUT and name not in arguments:
+    if names.short(name) in _OUT or names.role(name) == "p":
         return f"result {outputs[0]}"
     if same or len(left) == 1 or (left and not names.is_cache(name)):
         return f"argument {(same or left)[0]}"
@@ -175,7 +190,7 @@ def matched(
     {'w': 0, 'x': 1}
     """
     found: dict[str, int] = {}
-    for exactly in (0, 1, 2):
+    for exactly in (0, 1) if by_key else (0, 1, 2):  # dZ2 is no gradient of X
         for place, name in enumerate(grads):
             if place not in found.values() and (of := _input(name, inputs, exactly)) is not None:
                 found.setdefault(of, place)
