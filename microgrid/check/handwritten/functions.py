@@ -175,7 +175,7 @@ class _Layer:
             last = len(result) - 1
             inner = planned(
                 result[:-1], self.forward.returned[:-1], list(self.forward.parameters),
-                self.takes, self.who,
+                self.takes, self.who, loss=True,
             )  # fmt: skip
             return Plan([last], inner.sources)
         return planned(

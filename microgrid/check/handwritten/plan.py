@@ -89,10 +89,12 @@ def planned(
     arguments: Sequence[str],
     backward: Parameters,
     who: str = "its backward",
+    *,
+    loss: bool = False,
 ) -> Plan:
     """The plan for a backward with these arguments, after a forward that gave `result`.
 
-    `returned` are the names in the forward's return statement, `arguments` those of its arguments.
+    The backward of a `loss` takes no gradient from above. `returned` are the names in the forward's return statement, `arguments` those of its arguments.
     """
     sources: dict[str, str] = {}
     kept: list[str] = []
@@ -110,7 +112,7 @@ def planned(
             sources[name] = f"argument {lower[names.short(name)]}"
         elif parameter.default is inspect.Parameter.empty or names.is_cache(name):
             kept.append(name)
-    return _settled(result, returned, arguments, sources, kept, who)
+    return _settled(result, returned, arguments, sources, kept, who, loss)
 
 
 def _settled(
@@ -120,13 +122,14 @@ def _settled(
     sources: dict[str, str],
     kept: list[str],
     who: str,
+    loss: bool,
 ) -> Plan:
     """The arguments that say nothing by their names: the upstream gradient, and what was kept."""
     numbers = [i for i, r in enumerate(result) if is_numbers(r)]
     asked = [int(s.split()[1]) for s in sources.values() if s.startswith("result")]
     ups = sum(s.startswith("upstream") for s in sources.values())
     bare = [n for n in kept if not names.is_cache(n)]
-    if not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
+    if not loss and not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
         alone = len(result) == 1 and len(kept) == 1 and not asked
         if not alone and (len(kept) > 1 or not any(_is_scalar(result[i]) for i in numbers)):
             sources[bare[0]] = "upstream 0"
