@@ -87,8 +87,10 @@ class StandIns:
             return any_float(x)
         if x is int:
             return AnyInt
-        if x is np.vectorize:
-            return StandIn(x, lambda *args, **options: StandIn(x, vectorized(x(*args, **options))))
+        if x is np.vectorize or x in RANDOM:
+            return StandIn(x, lambda *args, **options: self.of(x(*args, **options)))
+        if x is np.finfo:
+            return StandIn(x, lambda asked: x(self.given(asked, False, False)))
         return x
 
     def function(self, f: Function, of_numbers: bool = False) -> Any:
@@ -141,6 +143,9 @@ class StandIn:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.real, name)
         return self.attribute(name, found) if self.attribute and callable(found) else found
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x, self.real)
 
     @property
     def __class__(self) -> Any:  # isinstance asks for it

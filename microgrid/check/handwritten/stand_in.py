@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.numpy_names import StandIn, StandInModule, StandIns
-from microgrid.check.handwritten.rewritten import ENTER, LEAVE, LINE, rewritten
+from microgrid.check.handwritten.numpy_names import StandIns
+from microgrid.check.handwritten.rewritten import ENTER, LEAVE, LINE, OF, rewritten
 from microgrid.engine.labels import unnamed
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import ValueArray, as_array
 
 BUILTINS = {"float": float, "int": int, "round": round}
 NOT_THEIRS = {"microgrid", "numpy", "scipy", *sys.stdlib_module_names} - {"__main__"}
@@ -45,7 +46,26 @@ class Seen:
 
     def names(self) -> dict[str, Any]:
         """The names that rewritten functions call."""
-        return {LINE: unnamed.set, ENTER: self.enter, LEAVE: self.leave}
+        return {LINE: unnamed.set, ENTER: self.enter, LEAVE: self.leave, OF: attribute}
+
+
+def attribute(x: Any, name: str) -> Any:
+    """x.name, where the numbers in arrays of Values have what NumPy's numbers have."""
+    if type(x) is float:
+        return getattr(np.float64(x), name)
+    if isinstance(x, ValueArray | Value):
+        if name == "dtype":
+            return np.dtype(float)
+        if isinstance(x, Value):  # whose own `item` is a number, without a gradient
+            return getattr(entry_array(x), name)
+    return getattr(x, name)
+
+
+def entry_array(x: Any) -> Any:
+    """An array without axes that holds x, whose attributes are those of a NumPy number."""
+    box = np.empty((), dtype=object)
+    box[()] = x
+    return as_array(box)
 
 
 @contextmanager
@@ -243,6 +263,3 @@ def guard_imports(
     undo.callback(clean)
     undo.callback(setattr, builtins, "__import__", real)
     builtins.__import__ = guarded
-
-
-__all__ = ["Seen", "StandIn", "StandInModule", "family", "standing_in"]
