@@ -53,7 +53,9 @@ class Trial:
     inputs: dict[str, Array]  # drawn floats, by name: what to differentiate with respect to
     run: Callable[[Mapping[str, Any]], Pass]
     modules: list[ModuleType] = field(default_factory=list)  # theirs: the stand-in's place
-    forwards: list[FunctionType] = field(default_factory=list)  # their functions, for lines and names
+    forwards: list[FunctionType] = field(
+        default_factory=list
+    )  # their functions, for lines and names
     backwards: list[FunctionType] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)  # input -> "dw", "self.dW", 'grads["W"]'
     setting: str = ""  # how it is called beyond its inputs: "stride=2, pad=1", "mode='train'"
