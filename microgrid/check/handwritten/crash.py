@@ -79,8 +79,8 @@ def misfit(text: str, names: dict[str, Any]) -> str:
                     left, right = map(ast.unparse, pair)
                     shapes = f"`{left}` is {a.shape} and `{right}` {b.shape}"
                     fits = [
-                        f"`{l} @ {r}`"
-                        for l, r, m, n in (
+                        f"`{first} @ {second}`"
+                        for first, second, m, n in (
                             (left, f"{right}.T", a, b.T), (f"{left}.T", right, a.T, b),
                         )
                         if m.shape[1] == n.shape[0]

@@ -215,7 +215,7 @@ class Examination:
         return replace(g, verdict=verdict, detail=detail, sentences=sentences, wrong=wrong)
 
     def is_guard(self, name: str, sides: Sides) -> bool:
-        """Whether it is right but for a small constant that keeps a logarithm or quotient finite."""
+        """Whether it is right but for a small constant, as the 1e-7 of log(p + 1e-7)."""
         if sides.error > GUARDED:
             return False
         with without_guards(self.exact) as any_guard:
@@ -233,7 +233,7 @@ class Examination:
         return False
 
     def by_design(self, gradients: Sequence[Gradient], grads: Mapping[str, Any]) -> None:
-        """1/N in every parameter of a layer whose dx is right: the mean that a loss may leave out."""
+        """1/N in every parameter, beside a right dx: the mean that a loss may leave out."""
         n, trial = self.trial.samples, self.trial
         right = [g for g in gradients if g.ok]
         others = [g for g in gradients if not g.ok]

@@ -42,7 +42,7 @@ def sums(theirs: Array, right: Array, dout: Array, input: str) -> Iterator[str]:
     """What their gradient is, if it is a sum that leaves out too many axes, too few or others."""
     for which in axes(theirs):  # not summed
         if near(theirs.sum(which).ravel(), right.ravel()):
-            yield f"it is not summed: {input} is used along {named(which)}, so sum over {named(which)}"
+            yield f"it is not summed: {input} is used along {named(which)}, so sum over it"
         if near(theirs.mean(which).ravel(), right.ravel()):
             yield f"it is not averaged over {named(which)}"
     needed = [w for w in axes(dout) if near(dout.sum(w).ravel(), right.ravel())]

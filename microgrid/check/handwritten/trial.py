@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import MicrogridError
@@ -62,11 +61,4 @@ class Trial:
     loss: bool = False  # one number, whose backward takes no upstream gradient
     samples: int = 1  # N, the length of the axis of samples
     again: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
-    """A second forward and backward on the same object: what is wrong with it, or ""."""
-
-
-def plain(x: Any) -> Any:
-    """An array, or a number, of floats: of Values their numbers."""
-    from microgrid.matrices.arrays import values
-
-    return np.asarray(x) if getattr(x, "dtype", None) != object else values(x)
+    """A second use of the same object: what is wrong with it, or ""."""
