@@ -134,20 +134,23 @@ class _Search:
 
     def of_kind(self, kind: Kind, loose: bool) -> list[tuple[Fit, bool]]:
         """The fits of a kind, each with whether the outputs depend on all of its arrays."""
-        found = []
+        found: list[tuple[Fit, bool]] = []
+        parts: dict[str, str] = {}  # that the arrays play in all forms of the kind
         for form in kind.forms:
             if form.only and not re.search(form.only, self.name):
                 continue
             named = bool(kind.words.search(self.name))
             tries = (
-                (fit, self.works(fit))
+                (self.works(fit), fit, roles)
                 for roles in self.roles(form, named, loose)
+                if not parts or roles == parts
                 for defaults in (False, True)
                 if (fit := self.drawn(kind, form, roles, defaults)) is not None
             )
-            tried = [(fit, works) for fit, works in itertools.islice(tries, 60) if works]
-            best = sorted(tried, key=lambda pair: pair[1], reverse=True)[:1]
-            found += [(fit, works > 1) for fit, works in best]
+            tried = [one for one in itertools.islice(tries, 60) if one[0]]
+            if tried:
+                works, fit, parts = max(tried, key=lambda one: one[0])
+                found.append((fit, works > 1))
         return sorted(found, key=lambda pair: not pair[1])
 
     def arrays(self, form: Form) -> list[str]:
@@ -183,6 +186,7 @@ class _Search:
             yield dict.fromkeys(arrays, "*")
             return
         needed = {r for r in form.shapes if r not in OPTIONAL}
+        needed -= {"y"} if "params" in form.shapes else set()
         roles = list(form.shapes)
         told = {} if loose else {a: self.role(a) for a in arrays}
         known = {a: r for a, r in told.items() if r in roles}
@@ -284,8 +288,7 @@ class _Search:
             value = of_kind(kind, shape, rng)
         else:
             value = of_kind(kind, shape, rng) if told is None else np.asarray(told)
-        bound = value.dtype.kind not in "fO" or (names.role(name) in names.BOUND and part != "*")
-        if bound or (part in names.BOUND and told is None):
+        if value.dtype.kind not in "fO" or part in names.BOUND:
             fit.bound[name] = value if value.ndim else value[()]
         else:
             fit.inputs[name] = value
@@ -330,7 +333,7 @@ class _Search:
             if any(_number(key, form) is None for key in looked_up):
                 return False
             table = {k: _number(k, form, v) for k, v in (names.settings(name) or {}).items()}
-            fit.bound[name] = table | {k: _number(k, form) for k in looked_up}
+            fit.bound[name] = table | {k: _number(k, form) for k in looked_up if k not in table}
             fit.chosen.append(name)
         elif words := reading.choices(self.function, name):
             fit.bound[name] = words[0]
@@ -401,7 +404,8 @@ class _Search:
         except LayerError:
             raise
         except Exception as error:
-            self.said = self.said or f"{type(error).__name__}: {error}"
+            text = str(error).split("\n")[0][:100]
+            self.said = self.said or f"{type(error).__name__}: {text}".removesuffix(": ")
             return 0
 
     def outputs(self, fit: Fit, inputs: Mapping[str, Any]) -> list[Array]:

@@ -27,7 +27,7 @@ class Form:
 
     def parts(self, role: str) -> tuple[str, list[str]]:
         """The kind of the numbers, and the symbols of the shape."""
-        spec = self.shapes.get(role) or self.shapes["*"]
+        spec = self.shapes[role if role in self.shapes else "*"]
         words = spec.split(" ")
         return ("", words) if words[0] in SIZES or not words[0] else (words[0], words[1:])
 
@@ -111,8 +111,8 @@ KINDS = (
           Form({"x": "N T D", "w": "D M", "b": "M"})),
     _kind("temporal loss", "temporal|time",
           Form({"x": "N T C", "y": "int:5 N T", "mask": "mask N T"})),
-    _kind("embedding", "embed|lookup", Form({"x": "int:6 N T", "w": "V D"}),
-          Form({"x": "int:6 N", "w": "V D"})),
+    _kind("embedding", "embed|lookup", Form({"x": "int:6 N T", "w": "V D"})),
+    _kind("embedding of one word", "embed|lookup", Form({"x": "int:6 N", "w": "V D"})),
     _kind("attention", "attention|attn",
           Form({"q": "N D", "k": "P D", "v": "P J"}),
           Form({"q": "N P D", "k": "N J D", "v": "N J X"})),

@@ -36,7 +36,7 @@ ROLES = {
 # The numbers of a layer, where a value that hides a mistake (0, 1, the default) is not chosen.
 NUMBERS: dict[str, Any] = {
     "stride strides s stridex stridey strideh stridew hstride wstride": 2,
-    "pad padding pads p padh padw": 1,
+    "pad padding pads padh padw": 1,
     "kernelsize ksize k f size poolsize poolheight poolwidth poolh poolw ph pw fh fw hh ww "
     "filterheight filterwidth filterh filterw window windowsize kernelh kernelw filtersize": 3,
     "reg lambd lambda lam l2 l2reg regstrength regularization weightdecay wd lambdareg": 0.3,
@@ -44,7 +44,7 @@ NUMBERS: dict[str, Any] = {
     "eps epsilon": 1e-5,
     "momentum mom decay": 0.9,
     "alpha slope negativeslope leak a leakyslope negslope": 0.3,
-    "keepprob dropoutratio droprate dropprob rate dropout ratio pdrop keep pkeep prob": 0.6,
+    "keepprob dropoutratio droprate dropprob rate dropout ratio pdrop keep pkeep prob p": 0.6,
     "delta margin threshold": 1.0,
     "temperature temp tau": 1.7,
     "beta": 0.7,

@@ -40,7 +40,7 @@ def _name(node: ast.AST | None) -> str:
             return name
         case ast.Call(func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")):
             return _name(inner)
-        case ast.Attribute(value=inner, attr="T"):
+        case ast.Attribute(value=inner, attr="T") | ast.Subscript(value=inner):
             return _name(inner)
     return ""
 
