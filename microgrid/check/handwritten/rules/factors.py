@@ -26,6 +26,9 @@ def constant(case: Case) -> Iterator[Guess]:
     draw = case.draws[0]
     if draw.theirs.size == draw.right.size and draw.right.any():
         c = ratio(draw.theirs.ravel(), draw.right)
+        if close(c, 1):  # in another shape
+            words = "the numbers are right, the shape is not: reshape it to that of the input"
+            yield predicts(words, lambda world, dout: world.right(dout))
         yield predicts(everywhere(case, c), lambda world, dout: c * world.right(dout))
 
 
@@ -104,8 +107,9 @@ def sized(n: int, text: str, full: str) -> Iterator[Named]:
     """A length as a factor, a divisor and a root."""
     yield Named(n, text, f"{full} times the gradient: a division by {text} is missing")
     yield Named(1 / n, f"1/{text}", f"1/{text} of the gradient: divided by {full} once too often")
-    yield Named(math.sqrt(n), f"√{text}", f"√{text} times the gradient, with {full}")
-    yield Named(1 / math.sqrt(n), f"1/√{text}", f"1/√{text} of the gradient, with {full}")
+    if math.isqrt(n) ** 2 != n:
+        yield Named(math.sqrt(n), f"√{text}", f"√{text} times the gradient, with {full}")
+        yield Named(1 / math.sqrt(n), f"1/√{text}", f"1/√{text} of the gradient, with {full}")
     yield Named(2 / n, f"2/{text}", f"2/{text} of the gradient, with {full}")
     yield Named(n / 2, f"{text}/2", f"{text}/2 times the gradient, with {full}")
 

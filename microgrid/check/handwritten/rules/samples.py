@@ -20,12 +20,13 @@ def mixed(case: Case) -> Iterator[Guess]:
         if n != m or n < 2:
             continue
         apart = across(case, axis)
-        what = "sample" if axis == 0 and n == case.trial.samples else f"slice along axis {axis}"
+        sample = axis == 0 and n == case.trial.samples
+        what, others = ("sample", "samples") if sample else ("slice", f"slices along axis {axis}")
         if not J[apart].any() and S[apart].any():
-            words = f"a {what} of yours has terms of other {what}s of the output, which do not belong"
+            words = f"a {what} of yours has terms of other {others} of the output, which do not belong"
             yield Guess(words, lambda draw, axis=axis: mixes(draw, axis))  # type: ignore[misc]
         elif J[apart].any() and not S[apart].any():
-            words = f"the terms of other {what}s are missing: each is alone in yours"
+            words = f"the terms of other {others} are missing: each is alone in yours"
             yield Guess(words, lambda draw, axis=axis: not mixes(draw, axis))  # type: ignore[misc]
 
 

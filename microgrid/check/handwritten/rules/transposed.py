@@ -23,6 +23,7 @@ def transposed(case: Case) -> Iterator[Guess]:
     if case.theirs.shape != shape:
         return
     if len(case.first.shapes) == 1 and not case.trial.loss:
+        yield from reordered(case)
         for axes in permuted(case.first.shapes[0]):
             words = "dout.T" if len(axes) == 2 else f"dout.transpose{axes}"
             yield predicts(
@@ -32,7 +33,7 @@ def transposed(case: Case) -> Iterator[Guess]:
     for name, a in case.trial.inputs.items():
         if np.ndim(a) == 2 and a.shape[0] == a.shape[1] and name != case.input and len(a) > 1:
             yield predicts(
-                f"yours is right for {name}.T: {name} stands where {name}.T is needed, or vice versa",
+                f"yours is right for the transposed {name}: {name} stands for {name}.T, or vice versa",
                 lambda world, dout, name=name: with_transposed(world, name).right(dout),  # type: ignore[misc]
             )
 
@@ -56,3 +57,26 @@ def with_transposed(world: World, name: str) -> World:
     inputs[name] = np.array(inputs[name]).T.copy()
     trial = replace(world.trial, inputs=inputs)
     return World(trial, exact(trial), world.input)
+
+
+def reordered(case: Case) -> Iterator[Guess]:
+    """dout, or the gradient, was reshaped where its axes should have been exchanged first."""
+    for axes in permutations(range(len(case.first.shapes[0]))):
+        if axes != tuple(range(len(axes))):
+            yield predicts(
+                f"dout is reshaped as it is: dout.transpose{axes} comes before the reshape",
+                lambda world, dout, axes=axes: world.right(misread(dout, world.shapes[0], axes)),  # type: ignore[misc]
+            )
+    shape = case.first.shape
+    for axes in permutations(range(len(shape))):
+        if axes != tuple(range(len(shape))) and len(axes) > 2:
+            yield predicts(
+                f"the gradient is reshaped as it is: its axes must be exchanged by {axes}",
+                lambda world, dout, axes=axes: misread(world.right(dout), shape, axes),  # type: ignore[misc]
+            )
+
+
+def misread(a: Array, shape: Index, axes: Index) -> Array:
+    """The entries of `a`, read as those of `a.transpose(axes)`, in the order of a."""
+    turned = a.reshape([shape[axis] for axis in axes])
+    return turned.transpose(np.argsort(axes)).ravel()

@@ -79,6 +79,8 @@ def leaky(case: Case) -> Iterator[Guess]:
     if not up.any() or up.all() or np.ptp(q[up]) > 1e-9 or np.ptp(q[~up]) > 1e-9:
         return
     a, b = q[up][0], q[~up][0]
+    if 0 in (a, b):
+        return  # a mask
     yield predicts(
         f"the mask looks at dout, not at {case.input}: yours is {a:.4g} · dout where dout is"
         f" positive, and {b:.4g} · dout where it is negative",
