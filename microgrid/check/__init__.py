@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from microgrid.check.engine import EngineError
     from microgrid.check.findings import Finding
     from microgrid.check.gradient_check import GradientReport, NotFinite
-    from microgrid.check.handwritten.checking import layer, layers
+    from microgrid.check.handwritten.entry import layer, layers
     from microgrid.check.handwritten.report import LayerReport
     from microgrid.check.handwritten.trial import LayerError
     from microgrid.check.naming import Diagnosis
@@ -41,7 +41,7 @@ else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
             "engine": "EngineError",
             "findings": "Finding",
             "gradient_check": "GradientReport NotFinite",
-            "handwritten.checking": "layer layers",
+            "handwritten.entry": "layer layers",
             "handwritten.report": "LayerReport",
             "handwritten.trial": "LayerError",
             "naming": "Diagnosis",

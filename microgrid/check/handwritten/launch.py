@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import linecache
 import re
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from pickle import PicklingError, dumps
 from typing import Any
 
@@ -23,8 +21,7 @@ from microgrid.check.handwritten.trial import LayerError
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
 
 Progress = Callable[[str, int, int], None]  # the layer's name, how many were checked, of how many
-ROOT = Path(__file__).parents[3]
-START = (
+START = (  # our folder stands first until we are imported
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from microgrid.check.handwritten.worker import main; main()"
 )
@@ -87,7 +84,7 @@ class Session:
             pickled = b64encode(dumps(job)).decode()
         except (PicklingError, TypeError, AttributeError) as error:
             raise LayerError(f"an input cannot be sent to another process: {error}") from None
-        child = spawned(["-P", "-c", START, str(ROOT), str(seconds)])
+        child = spawned(["-P", "-c", START, str(worker.OURS.parent), str(seconds)])
         with suppress(OSError):  # a process that is gone says so when it is read
             child.requests.write(json.dumps({"job": pickled, "skip": skip, "limit": limit}) + "\n")
             child.requests.flush()
@@ -144,9 +141,8 @@ def ending(trace: list[str], how: str, limit: float) -> str:
 
 def line_of(trace: str) -> str:
     """The innermost line of a stack that is neither ours nor of what is installed."""
-    foreign = (str(ROOT / "microgrid"), "<frozen", sys.prefix, sys.base_prefix)
     for file, number, function in re.findall(r'File "(.*)", line (\d+) in (\S+)', trace):
-        if not file.startswith(foreign):
+        if worker.is_theirs(file):
             text = linecache.getline(file, int(number)).strip()
             code = f", `{text}`" if text else ""
             return printable(f"it was in `{function}`, line {number}{code}")

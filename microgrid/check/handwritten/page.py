@@ -7,7 +7,7 @@ from html import escape
 
 from microgrid.check.handwritten import results
 from microgrid.check.handwritten.results import FAILING, Found, Gradient, Worst
-from microgrid.check.handwritten.telling import MARKS, cells, name_of, number, summary
+from microgrid.check.handwritten.telling import MARKS, cells, name_of, number, summary, told
 from microgrid.check.page import frame, heading, prose
 
 MOODS = {**dict.fromkeys(FAILING, "wrong"), results.RIGHT: "holds", results.GUARD: "fragile",
@@ -38,13 +38,13 @@ def article(found: Found, gradient: Gradient) -> str:
     """One mistake: its line, what is the matter, and the worst entry."""
     name = " ".join(filter(None, (f"{found.name}:", name_of(gradient)))).removesuffix(":")
     sentences = gradient.sentences or [gradient.detail or gradient.verdict]
-    line = gradient.line
+    line = gradient.line if gradient.verdict in FAILING else None
     return "".join(
         [
             f"<article>{heading(gradient.verdict, mood(gradient), f'{name}: {sentences[0]}')}",
             f'<p class="soft">{escape(found.setting)}</p>' * bool(found.setting),
             f"<p>{escape(summary(gradient))}</p>",
-            f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line else "",
+            f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line is not None else "",
             *(f"<p>{prose(sentence)}</p>" for sentence in sentences[1:]),
             worst_table(gradient.worst) if gradient.worst else "",
             "</article>",
@@ -72,11 +72,6 @@ def worst_table(worst: Worst) -> str:
 def rows(found: Found) -> str:
     """The rows of a layer in the table of all gradients."""
     setting = f' <span class="soft">{escape(found.setting)}</span>' * bool(found.setting)
-    said = [
-        *([f"not checked: {found.refusal}"] if found.refusal else []),
-        *([f"inside: {found.inside}"] if found.inside else []),
-        *(f"habit: {habit}" for habit in found.habits),
-    ]
     return "".join(
         [
             f'<tr><td colspan="3"><b>{escape(found.name)}</b>{setting}</td></tr>',
@@ -85,6 +80,6 @@ def rows(found: Found) -> str:
                 f'<td class="name">{escape(name_of(g))}</td><td>{prose(summary(g))}</td></tr>'
                 for g in found.gradients
             ),
-            *(f'<tr><td></td><td colspan="2">{prose(line)}</td></tr>' for line in said),
+            *(f'<tr><td></td><td colspan="2">{prose(line)}</td></tr>' for line in told(found)),
         ]
     )

@@ -18,11 +18,11 @@ MARKS = {
 def layer_lines(found: Found) -> Iterator[str]:
     """All about one layer."""
     setting = f"  {found.setting}" if found.setting else ""
-    yield from wrap(f"{found.name}{setting}", WIDTH, subsequent_indent="    ")
+    yield from indented(f"{found.name}{setting}", 0, 4)
     wide = max((len(name_of(gradient)) for gradient in found.gradients), default=0)
     for gradient in found.gradients:
-        line = f"{MARKS[gradient.verdict]} {name_of(gradient):{wide}}  {summary(gradient)}"
-        yield from indented(line, 2, 6 + wide)
+        name = f"{name_of(gradient):{wide}}  " if wide else ""
+        yield from indented(f"{MARKS[gradient.verdict]} {name}{summary(gradient)}", 2, 6 + wide)
         yield from mistake_lines(gradient)
     for line in told(found):
         yield from indented(line, 2, 4)
@@ -44,19 +44,16 @@ def name_of(gradient: Gradient) -> str:
 
 def summary(gradient: Gradient) -> str:
     """The verdict in a line, with how many entries are wrong and where it was found."""
-    verdict = gradient.verdict
-    if verdict == results.SHAPE and gradient.detail.startswith("shape"):
-        verdict = gradient.detail
-    else:
-        verdict += f": {gradient.detail}" if gradient.detail else ""
+    detail = f": {gradient.detail}" if gradient.detail else ""
     counted = f", {gradient.wrong} of {gradient.entries} entries" if gradient.wrong else ""
-    setting = f" ({gradient.setting})" if gradient.setting else ""
-    return f"{verdict}{counted}{setting}"
+    setting = f" with {gradient.setting}" if gradient.setting and not gradient.ok else ""
+    hidden = f", right with {gradient.hidden}" if gradient.hidden else ""
+    return f"{gradient.verdict}{setting}{counted}{detail}{hidden}"
 
 
 def mistake_lines(gradient: Gradient) -> Iterator[str]:
     """The line of their backward, the sentences, and the worst entry."""
-    if gradient.line is not None:
+    if gradient.line is not None and gradient.verdict in FAILING:
         yield from indented(f"line {gradient.line.number}: {gradient.line.text}", 6, 8)
     for sentence in gradient.sentences:
         yield from indented(sentence, 6, 8)
@@ -91,4 +88,4 @@ def number(x: float) -> str:
 
 def indented(text: str, first: int, other: int) -> list[str]:
     return wrap(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * other,
-                drop_whitespace=True, break_long_words=True)  # fmt: skip
+                break_on_hyphens=False)  # fmt: skip

@@ -13,6 +13,7 @@ import sys
 import traceback
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 from json import dumps, loads
 from pathlib import Path
 from pickle import loads as unpickled
@@ -27,6 +28,7 @@ from microgrid.check.handwritten.results import CRASHES, Found, Gradient
 from microgrid.check.handwritten.serialization import to_json
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 
+OURS = Path(__file__).parents[2]
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -65,8 +67,6 @@ def one(task: Task, seed: int, kept: Namespaces) -> Found:
         found = checking.examine([guarded(trial, put_back) for trial in task.trials()], seed)
     except LayerError as error:
         found = Found(task.name, refusal=str(error))
-    except (SystemExit, KeyboardInterrupt) as error:
-        found = crashed(task.name, f"it ends the program: {what_was_raised(error)}")
     except BaseException as error:
         found = Found(task.name, refusal=f"the check failed: {what_was_raised(error)}")
     put_back()
@@ -88,11 +88,10 @@ def guarded(trial: Trial, put_back: Callable[[], None]) -> Trial:
         return call
 
     def run(inputs: Any) -> Pass:
-        outputs, pull = always(original)(inputs)
+        outputs, pull = always(trial.run)(inputs)
         return Pass(outputs, always(pull))
 
-    original, trial.run = trial.run, run
-    return trial
+    return replace(trial, run=run)
 
 
 def crashed(name: str, detail: str) -> Found:
@@ -102,14 +101,17 @@ def crashed(name: str, detail: str) -> Found:
 
 def what_was_raised(error: BaseException) -> str:
     """The error, and the line of their code that raised it, as far as there is one."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = str(Path(checking.__file__).parents[2])
-    theirs = [f for f in frames if not f.filename.startswith((ours, "<frozen", sys.prefix))]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
     if isinstance(error, SyntaxError) and error.lineno:
         where = f" (line {error.lineno} of {Path(error.filename or '').name})"
         return f"{type(error).__name__}: {error.msg}{where}"
-    where = f" (line {theirs[-1].lineno} of {Path(theirs[-1].filename).name})" if theirs else ""
+    where = f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
     return f"{worker.said(error)}{where}"
+
+
+def is_theirs(file: str) -> bool:
+    """Whether a file is neither ours nor one of what is installed."""
+    return not file.startswith((str(OURS), "<frozen", sys.prefix, sys.base_prefix))
 
 
 def serve(job: Job, skip: int, limit: float, answers: Any) -> None:
