@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from microgrid.check.handwritten.arguments import known
 from microgrid.check.handwritten.job import Job, Task
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError, Trial
@@ -18,9 +19,10 @@ def tasks(job: Job) -> list[Task]:
 
     given = {"grads": job.grads, "inputs": job.inputs, "seed": job.seed}
     if job.layer is None:
-        return [
-            Task(*found) for found in discover.layers_of(load(job.target, True), job.name, **given)
-        ]
+        module = load(job.target, True)
+        known(job.inputs, [module])
+        return [Task(*found) for found in discover.layers_of(module, job.name, **given)]
+    known(job.inputs, job.layer)
     return [Task(*discover.layer_of(*job.layer, **given))]
 
 

@@ -102,6 +102,8 @@ class Session:
                 return self.broke(f"did not end within {self.limit:g} s")
             except EOFError as error:
                 return self.broke(ending(trace, str(error), self.limit))
+            except LayerError:
+                raise
             except (ValueError, KeyError, TypeError, IndexError, RecursionError):
                 return self.broke("answered nonsense")
         return None

@@ -7,7 +7,15 @@ from html import escape
 
 from microgrid.check.handwritten import results
 from microgrid.check.handwritten.results import FAILING, Found, Gradient, Worst
-from microgrid.check.handwritten.telling import MARKS, cells, name_of, number, summary, told
+from microgrid.check.handwritten.telling import (
+    MARKS,
+    cells,
+    full_name,
+    name_of,
+    number,
+    summary,
+    told,
+)
 from microgrid.check.page import frame, heading, prose
 
 MOODS = {**dict.fromkeys(FAILING, "wrong"), results.RIGHT: "holds", results.GUARD: "fragile",
@@ -23,7 +31,7 @@ def body(
         *(f"<p>{prose(remark)}</p>" for remark in remarks),
         *(article(layer, g) for layer in layers for g in layer.gradients if told_at_length(g)),
         "<article><h2>All gradients</h2>",
-        "<table><tr><th></th><th>gradient</th><th></th></tr>",
+        "<table>",
         *map(rows, layers),
         "</table></article>",
     ]
@@ -36,16 +44,17 @@ def told_at_length(gradient: Gradient) -> bool:
 
 def article(found: Found, gradient: Gradient) -> str:
     """One mistake: its line, what is the matter, and the worst entry."""
-    name = " ".join(filter(None, (f"{found.name}:", name_of(gradient)))).removesuffix(":")
+    name = full_name(found, gradient)
     sentences = gradient.sentences or [gradient.detail or gradient.verdict]
     line = gradient.line if gradient.verdict in FAILING else None
     return "".join(
         [
             f"<article>{heading(gradient.verdict, mood(gradient), f'{name}: {sentences[0]}')}",
             f'<p class="soft">{escape(found.setting)}</p>' * bool(found.setting),
-            f"<p>{escape(summary(gradient))}</p>",
+            f"<p>{prose(summary(gradient))}</p>" * bool(gradient.sentences),
             f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line is not None else "",
             *(f"<p>{prose(sentence)}</p>" for sentence in sentences[1:]),
+            f"<p>inside: {prose(found.inside)}</p>" * bool(found.inside),
             worst_table(gradient.worst) if gradient.worst else "",
             "</article>",
         ]
@@ -71,10 +80,11 @@ def worst_table(worst: Worst) -> str:
 
 def rows(found: Found) -> str:
     """The rows of a layer in the table of all gradients."""
+    name = f"<b>{escape(found.name)}</b>"
     setting = f' <span class="soft">{escape(found.setting)}</span>' * bool(found.setting)
     return "".join(
         [
-            f'<tr><td colspan="3"><b>{escape(found.name)}</b>{setting}</td></tr>',
+            f'<tr><td colspan="3" style="white-space:normal">{name}{setting}</td></tr>',
             *(
                 f'<tr><td class="{mood(g)}">{MARKS[g.verdict]}</td>'
                 f'<td class="name">{escape(name_of(g))}</td><td>{prose(summary(g))}</td></tr>'

@@ -12,7 +12,7 @@ from microgrid.check.handwritten import results
 from microgrid.check.handwritten.page import body
 from microgrid.check.handwritten.results import FAILING, ORDER, Found, Gradient
 from microgrid.check.handwritten.serialization import to_json
-from microgrid.check.handwritten.telling import WIDTH, layer_lines, mistake_lines, name_of, told
+from microgrid.check.handwritten.telling import WIDTH, full_name, layer_lines, mistake_lines, told
 from microgrid.check.writers import Row
 from microgrid.views.written import Written, whole_page
 
@@ -145,20 +145,23 @@ class LayerReport(Written):
 
     @property
     def _rows(self) -> Iterator[Row]:
-        """A row for each gradient; with the first of a layer stands what else is told of it."""
+        """A row for each gradient, and one for a layer that could not be checked."""
         for found in self.found:
             if found.refusal:
-                yield Row(found.name, None, found.refusal, stopped=bool(self.unfinished))
+                yield Row(found.name, None, found.refusal)
             for gradient in found.gradients:
-                known = gradient.verdict not in UNKNOWN
-                passed = gradient.verdict not in FAILING if known else None
-                more = list(mistake_lines(gradient))
-                if gradient is found.gradients[0]:
-                    more += told(found)
-                name = " ".join(filter(None, (f"{found.name}:", name_of(gradient))))
-                headline = "; ".join(filter(None, (*gradient.sentences[:1], gradient.detail)))
-                text = "\n".join(line.removeprefix("      ") for line in more)
-                yield Row(f"{name}{f' ({gradient.setting})' * bool(gradient.setting)}", passed,
-                          headline or gradient.verdict, text)  # fmt: skip
+                yield row(found, gradient)
         if self.unfinished:
             yield Row("all layers", None, self.unfinished, stopped=True)
+
+
+def row(found: Found, gradient: Gradient) -> Row:
+    """A gradient for machines; where it is wrong, all that is told of its layer."""
+    failing = gradient.verdict in FAILING
+    passed = None if gradient.verdict in UNKNOWN else not failing
+    setting = f" ({gradient.setting})" if gradient.setting else ""
+    lines = [line[6:] for line in mistake_lines(gradient)] + (told(found) if failing else [])
+    headline = "; ".join([gradient.verdict, *gradient.sentences[:1]])
+    if gradient.detail:
+        headline += f": {gradient.detail}"
+    return Row(f"{full_name(found, gradient)}{setting}", passed, headline, "\n".join(lines))

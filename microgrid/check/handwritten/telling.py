@@ -42,10 +42,16 @@ def name_of(gradient: Gradient) -> str:
     return gradient.name or (f"d{gradient.input}" if gradient.input else "")
 
 
+def full_name(found: Found, gradient: Gradient) -> str:
+    """The names of the layer and of its gradient."""
+    return f"{found.name}: {name_of(gradient)}".removesuffix(": ")
+
+
 def summary(gradient: Gradient) -> str:
     """The verdict in a line, with how many entries are wrong and where it was found."""
     detail = f": {gradient.detail}" if gradient.detail else ""
-    counted = f", {gradient.wrong} of {gradient.entries} entries" if gradient.wrong else ""
+    some = gradient.wrong and not gradient.ok
+    counted = f", {gradient.wrong} of {gradient.entries} entries" if some else ""
     setting = f" with {gradient.setting}" if gradient.setting and not gradient.ok else ""
     hidden = f", right with {gradient.hidden}" if gradient.hidden else ""
     return f"{gradient.verdict}{setting}{counted}{detail}{hidden}"
