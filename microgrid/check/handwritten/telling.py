@@ -19,7 +19,7 @@ def layer_lines(found: Found) -> Iterator[str]:
     """All about one layer."""
     setting = f"  {found.setting}" if found.setting else ""
     yield from indented(f"{found.name}{setting}", 0, 4)
-    wide = max((len(name_of(gradient)) for gradient in found.gradients), default=0)
+    wide = min(30, max((len(name_of(gradient)) for gradient in found.gradients), default=0))
     for gradient in found.gradients:
         name = f"{name_of(gradient):{wide}}  " if wide else ""
         yield from indented(f"{MARKS[gradient.verdict]} {name}{summary(gradient)}", 2, 6 + wide)
