@@ -6,8 +6,10 @@ way for other numbers, so program/tracing.py sets a recorder that refuses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import unwrap
 from typing import Any, Protocol
 
 from microgrid.engine.errors import failure
@@ -49,14 +51,49 @@ def is_recorded(*xs: Any) -> bool:
     return bool(others) and any(r.depends(x) for r in others for x in xs if is_value(x))
 
 
-def as_recorded(nodes: Any) -> Any:
-    """An array of nodes; while a function is recorded, one whose comparisons are nodes, too."""
-    own = recorder.get()
-    return nodes if own is None else own.array(nodes)
-
-
 def failed(op: Any, operands: Sequence[Any], error: Exception) -> Any:
-    """Raises what op has to say; nan while a function is recorded, when numbers do not matter."""
+    """Raises what op has to say; nan while a function is recorded, when numbers do not matter.
+
+    Under `ieee_arithmetic` it gives what NumPy gives of floats.
+    """
+    if ieee.get():
+        return limit(op, operands)
     if recorder.get() is None or not any(map(is_value, operands)):
         raise failure(op, operands, error) from None
     return float("nan")
+
+
+ieee: ContextVar[bool] = ContextVar("ieee", default=False)
+
+
+@contextmanager
+def ieee_arithmetic() -> Iterator[None]:
+    """While it is open, Values are to NumPy code what its floats are: nothing raises.
+
+    log(0) is −inf, 1 / 0 is inf, sqrt(−1) is nan, as NumPy's functions say; slopes are by the
+    rules. Two Values are equal if their numbers are, np.sign of a Value is a number, and a Value
+    has the attributes of a NumPy scalar (shape, item, astype, …).
+
+    >>> import microgrid as mg
+    >>> with ieee_arithmetic():
+    ...     mg.log(mg.Value(0.0))
+    Value(-inf, op='log')
+    """
+    token = ieee.set(True)
+    try:
+        yield
+    finally:
+        ieee.reset(token)
+
+
+def limit(op: Any, operands: Sequence[Any]) -> float:
+    """What NumPy's function gives where Python's raises: inf, −inf or nan."""
+    import numpy as np
+
+    numbers = [float(getattr(x, "_number", x)) for x in operands]
+    f = getattr(np, {"div": "divide"}.get(op.name, op.name), None)
+    try:
+        with np.errstate(all="ignore"):
+            return float((f if isinstance(f, np.ufunc) else unwrap(op.forward))(*numbers))
+    except (ArithmeticError, ValueError):
+        return float("nan")
