@@ -69,6 +69,9 @@ ALIASES: dict[str, Function] = {  # NumPy's names, and those of scipy.special
     "divide": computed(lambda a, b: a / b, ops.div),
     "power": computed(lambda a, b: a**b, ops.power),
     "float_power": computed(lambda a, b: a**b, ops.power),
+    "modf": lambda x: (x - float(np.trunc(exact_numbers(x))), float(np.trunc(exact_numbers(x)))),
+    "divmod": lambda a, b: (float(np.floor_divide(exact_numbers(a), exact_numbers(b))),
+                            remainder(a, b)),
     "remainder": remainder, "mod": remainder, "fmod": fmod,
     "exp2": lambda x: ops.power(2.0, x), "fabs": abs, "positive": lambda x: x,
     "conjugate": lambda x: x, "conj": lambda x: x,
@@ -108,7 +111,7 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, A
         options.pop(unneeded, None)
     if method == "at":
         return changed_at(ufunc, *inputs)
-    if name in COMPARING and is_recorded(*inputs) and holds_node(inputs):
+    if name in COMPARING and dtype is None and is_recorded(*inputs) and holds_node(inputs):
         dtype = object
     indices = inputs[1:] if method == "reduceat" else ()
     xs = [operand(x) for x in inputs[: len(inputs) - len(indices)]]
@@ -213,8 +216,9 @@ def write(target: Any, part: Any, name: str) -> None:
 def no_room(target: Any) -> GradientLostError:
     """The error for Values that go into an array of floats."""
     return GradientLostError(
-        f"an array of {target.dtype} has no room for Values, whose gradient would be lost: begin "
-        "with an array of Values, like mg.matrix(np.zeros((2, 3))), or write A = A + B for A += B"
+        f"an array of {target.dtype} has no room for Values, whose gradient would be lost: write "
+        "A = A + B for A += B, or begin with an array of Values, like mg.matrix(np.zeros((2, 3))); "
+        "v.data is the number alone"
     )
 
 

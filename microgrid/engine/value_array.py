@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.engine.recorder import recorder
+from microgrid.engine.recorder import on_read, recorder
 from microgrid.engine.value import Value, peek
 
 
@@ -107,13 +107,19 @@ def bare(x: Any) -> Any:
 def exact_numbers(x: Any) -> Any:
     """An array with the number of each Value in its place, exact as it is."""
     if isinstance(x, Value):
-        return x.data
+        return asked(x)
     if not isinstance(x, np.ndarray) or x.dtype != object:
         return bare(x)
-    entries = [v.data if isinstance(v, Value) else v for v in bare(x).ravel().tolist()]
+    entries = [asked(v) if isinstance(v, Value) else v for v in bare(x).ravel().tolist()]
     made = np.empty(len(entries), dtype=object)
     made[:] = entries
     return made.reshape(x.shape)
+
+
+def asked(v: Value) -> Any:
+    """The number of v, on which something depends: a recorder refuses it."""
+    on_read(v, "truth")
+    return peek(v)
 
 
 def numbers(x: Any) -> Any:
