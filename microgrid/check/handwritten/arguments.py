@@ -31,6 +31,16 @@ def known(inputs: Mapping[str, Any], things: Iterable[Any]) -> None:
             raise LayerError(f"there is no argument {name!r}: {meant}There are {shown}")
 
 
+def taken(inputs: Mapping[str, Any], things: Iterable[Any]) -> dict[str, Any]:
+    """The inputs that one of these takes.
+
+    >>> taken({"x": 1, "w": 2}, [lambda x: x])
+    {'x': 1}
+    """
+    names = {name for thing in things for name in names_of(thing)}
+    return {name: x for name, x in inputs.items() if name in names or ANYTHING in names}
+
+
 def names_of(thing: Any) -> Iterator[str]:
     """The arguments of a function; of a class or an object also what it keeps in attributes."""
     if isinstance(thing, ModuleType):

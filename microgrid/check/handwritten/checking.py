@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from microgrid.check.handwritten.arguments import known
+from microgrid.check.handwritten import classes, discover, functions, judge
+from microgrid.check.handwritten.arguments import known, taken
 from microgrid.check.handwritten.job import Job, Task
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError, Trial
@@ -15,53 +17,53 @@ from microgrid.check.worker import load
 
 def tasks(job: Job) -> list[Task]:
     """The layers of a job: those of its file, or the one that it holds."""
-    from microgrid.check.handwritten import discover
+    if job.layer is not None:
+        known(job.inputs, job.layer)
+        return [Task(job.target, partial(trials, *job.layer, job))]
+    module = load(job.target, True)
+    known(job.inputs, [module])
+    return [
+        Task(layer.name, partial(of_file, layer, [vars(module).get(n) for n in parts(layer)], job))
+        for layer in discover.layers_of(module, job.name)
+    ]
 
-    given = {"grads": job.grads, "inputs": job.inputs, "seed": job.seed}
-    if job.layer is None:
-        module = load(job.target, True)
-        known(job.inputs, [module])
-        return [Task(*found) for found in discover.layers_of(module, job.name, **given)]
-    known(job.inputs, job.layer)
-    return [Task(*discover.layer_of(*job.layer, **given))]
+
+def parts(layer: discover.Layer) -> list[str]:
+    """What a layer of a file may be called there."""
+    return [*layer.aliases, *layer.name.split(" + ")]
+
+
+def of_file(layer: discover.Layer, things: Sequence[Any], job: Job) -> list[Trial]:
+    """The trials of a layer of a file; inputs for other layers of the file are left out."""
+    return layer.trials(given=taken(job.inputs, things), grads=job.grads, seed=job.seed)
+
+
+def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
+    """The trials of a layer that is given itself, whatever its form."""
+    given: dict[str, Any] = {"grads": job.grads, "seed": job.seed}
+    if isinstance(layer, list | tuple):
+        return classes.chain(layer, **given, **job.inputs)
+    if is_torch_function(layer):
+        from microgrid.check.handwritten import torch_functions
+
+        return torch_functions.trials(layer, **given, **job.inputs)
+    if isinstance(layer, type) or hasattr(layer, "backward"):
+        return classes.trials(layer, **given, **job.inputs)
+    if not callable(layer):
+        raise LayerError(
+            f"a layer is a function, a class, an object with forward and backward, a list of "
+            f"these, or the text FILE.py:NAME, not {type(layer).__name__}"
+        )
+    return functions.trials(layer, backward, given=job.inputs, **given)
+
+
+def is_torch_function(layer: Any) -> bool:
+    """Whether it is a `torch.autograd.Function`; only where PyTorch was imported can it be one."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(layer, type) and issubclass(
+        layer, torch.autograd.Function)  # fmt: skip
 
 
 def examine(trials: Sequence[Trial], seed: int) -> Found:
     """The verdicts on one layer in all of its settings."""
-    from microgrid.check.handwritten import judge
-
     return judge.examine(trials, seed)
-
-
-def place_of(target: str) -> tuple[str, str]:
-    """The file and the name of FILE[:NAME]; LayerError if that is no file of Python.
-
-    >>> place_of("missing.py:affine")
-    Traceback (most recent call last):
-        ...
-    microgrid.check.handwritten.trial.LayerError: there is no file missing.py
-    """
-    place, name = target, ""
-    before, colon, after = target.rpartition(":")
-    if colon and not Path(target).exists() and len(before) > 1:  # C:\\ begins with a drive
-        place, name = before, after
-    path = Path(place)
-    if not path.exists():
-        raise LayerError(f"there is no file {place}")
-    if path.is_dir():
-        raise LayerError(f"{place} is a folder: name the file, as in {path / 'layers.py'}")
-    if path.suffix == ".ipynb":
-        raise LayerError(
-            f"{place} is a notebook: begin the cell of the layer with %%writefile layers.py and "
-            "check that file, or call microgrid.check.layer in the notebook"
-        )
-    if path.suffix != ".py":
-        raise LayerError(f"{place} is not a Python file: its name must end with .py")
-    return place, name
-
-
-def name_of(thing: Any) -> str:
-    """What the report calls a layer that is given itself."""
-    if isinstance(thing, list | tuple):
-        return " + ".join(map(name_of, thing))
-    return str(getattr(thing, "__name__", type(thing).__name__))

@@ -13,7 +13,7 @@ import pytest
 
 from microgrid.check import LayerError, layer, layers
 from microgrid.check.handwritten.arguments import known
-from microgrid.check.handwritten.checking import place_of
+from microgrid.check.handwritten.job import place_of
 from microgrid.check.handwritten.launch import ending
 from microgrid.check.handwritten.namespaces import Namespaces
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst
