@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from microgrid.check import LayerError, layer, layers
-from microgrid.check.handwritten.arguments import known
+from microgrid.check.handwritten.keywords import known
 from microgrid.check.handwritten.job import place_of
 from microgrid.check.handwritten.launch import ending
 from microgrid.check.handwritten.namespaces import Namespaces
