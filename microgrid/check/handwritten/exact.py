@@ -16,7 +16,7 @@ from microgrid.check.handwritten.rewritten import place
 from microgrid.check.handwritten.stand_in import family, standing_in
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial, plain
 from microgrid.engine.forward import order_of
-from microgrid.engine.recorder import ieee_arithmetic
+from microgrid.engine.modes import ieee_arithmetic
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import as_array, bare
 from microgrid.matrices.arrays import matrix
