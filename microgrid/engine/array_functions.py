@@ -35,7 +35,7 @@ def called(f: Any, args: Any, options: Any) -> Any:
         return dressed(f._implementation(*args, **options))
     except TypeError as error:
         if any(told in str(error) for told in COMPILED):
-            raise unknown(f"np.{name}") from None
+            raise unknown(f"np{f.__module__.removeprefix('numpy')}.{name}") from None
         raise
 
 

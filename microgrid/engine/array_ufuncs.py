@@ -142,7 +142,9 @@ def evaluated(
         return largest(ufunc, xs[0], **options)
     f = ours(name)
     if f is not None:
-        return getattr(np.frompyfunc(f, ufunc.nin, ufunc.nout), method)(*xs, *indices, **options)
+        with np.errstate(all="ignore"):  # what Python's functions leave in the processor
+            vectorized = np.frompyfunc(f, ufunc.nin, ufunc.nout)
+            return getattr(vectorized, method)(*xs, *indices, **options)
     try:
         return getattr(ufunc, method)(*xs, *indices, **options)
     except TypeError as error:

@@ -130,4 +130,6 @@ def numbers(x: Any) -> Any:
 
 def shown(A: ValueArray) -> Any:
     """The entries as they are written, by their numbers."""
-    return np.frompyfunc(lambda x: peek(x) if isinstance(x, Value) else x, 1, 1)(bare(A))
+    made = np.empty(A.shape, dtype=object)
+    made[...] = np.frompyfunc(lambda x: peek(x) if isinstance(x, Value) else x, 1, 1)(bare(A))
+    return made

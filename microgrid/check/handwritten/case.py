@@ -49,7 +49,10 @@ class World:
     def numbers(self) -> dict[str, Array]:
         """What their forward has names for, as floats: its inputs, its locals, its output."""
         found = {k: np.asarray(a, float) for k, a in self.trial.inputs.items()}
+        gradients = {*self.trial.places.values(), *(f"d{n}" for n in (*self.exact.inner, *found))}
         for name, a in self.exact.inner.items():
+            if name in gradients:
+                continue  # of a function that gives both
             with suppress(TypeError, ValueError):
                 found.setdefault(name, values(np.asarray(a, object)))
         if len(self.shapes) == 1:

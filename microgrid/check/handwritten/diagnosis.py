@@ -13,10 +13,13 @@ from microgrid.check.handwritten.results import Term, Worst
 from microgrid.check.handwritten.rules import (
     elementwise,
     factors,
+    labels,
+    near,
     paths,
     products,
     samples,
     slices,
+    slopes,
     transposed,
     upstream,
 )
@@ -27,14 +30,16 @@ MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
 
 # In tiers, the most specific first: what one of a tier says makes the tiers below needless.
 RULES: Sequence[Sequence[Rule]] = (
-    (factors.constant, upstream.forgotten, upstream.leaky, upstream.masked, upstream.updated),
-    (factors.added, transposed.transposed),
+    (factors.constant, upstream.forgotten, upstream.masked, upstream.leaky, upstream.updated),
+    (near.nearly,),
+    (transposed.transposed,),
+    (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
-    (elementwise.formula, elementwise.diagonal_only, paths.lines, elementwise.columns),
-    (slices.last_term, elementwise.rows, products.products),
-    (slices.partly,),
-    (paths.operations, paths.pairs),
-    (upstream.added_at_zero, samples.mixed, slices.entries, upstream.odd),
+    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
+    (slices.last_term, elementwise.rows, slopes.slopes),
+    (paths.operations, slices.partly),
+    (paths.pairs, near.twins),
+    (upstream.added_at_zero, samples.mixed, labels.columns, slices.entries, upstream.odd),
 )
 
 

@@ -37,7 +37,7 @@ from microgrid.check.handwritten.results import (
 from microgrid.check.handwritten.shapes import about_shape, near
 from microgrid.check.handwritten.trial import Array, LayerError, Trial
 from microgrid.engine.op import evaluate
-from microgrid.engine.recorder import going_on
+from microgrid.engine.modes import ieee_arithmetic
 
 DOUBLE, SINGLE = 1e-9, 1e-5  # of the sum of |terms|
 GUARDED = 1e-3  # what a guard like the 1e-7 of log(p + 1e-7) may change of a gradient
@@ -304,22 +304,24 @@ def copies(inputs: Mapping[str, Any]) -> dict[str, Array]:
 @contextmanager
 def without_guards(exact: Exact) -> Iterator[bool]:
     """For the `with` block the small constants of the forward are 0; whether there are any."""
-    order = exact.order()
+    order = exact.graph(None).nodes
     leaves = {v for row in exact.leaves.values() for v in row}
     small = [
         v for v in order
         if v.op is None and v not in leaves and 0 < abs(v._number) <= LARGEST_GUARD
     ]  # fmt: skip
-    numbers = [v._number for v in order]
+    numbers, slopes = [v._number for v in order], exact.paths
+    exact.paths = {}  # slopes of the other numbers
     try:
         if small:
             for v in small:
                 v._number = 0.0
             for v in order:
                 if v.op is not None:
-                    with going_on():
+                    with ieee_arithmetic():
                         v._number = evaluate(v.op, [p._number for p in v.parents], v.parents)
         yield bool(small)
     finally:
+        exact.paths = slopes
         for v, number in zip(order, numbers):
             v._number = number

@@ -91,6 +91,8 @@ def role(name: str) -> str:
     ('x', 'b', '')
     """
     word = short(name)
+    if name == "G":  # the number of groups
+        return ""
     for part, words in ROLES.items():
         if word in words.split():
             return part

@@ -70,6 +70,10 @@ class StandIns:
             return StandIn(x, x, lambda name, f: self.function(f, of_numbers=True))
         if isinstance(x, np.vectorize):
             return StandIn(x, vectorized(x))
+        if isinstance(x, np.ndarray):  # a table of the module, into a copy of which they may write
+            return dressed(x) if x.size <= 10_000 and x.dtype.kind == "f" else x
+        if type(x).__module__.startswith("numba.") and hasattr(x, "py_func"):
+            return x.py_func  # compiled code takes no Values
         if type(x).__name__ == "norm_gen":  # scipy.stats.norm
             return StandIn(x, x, lambda name, f: scipy_function(f, name) or f)
         owner = getattr(x, "__self__", None)
@@ -91,6 +95,8 @@ class StandIns:
             return StandIn(x, lambda *args, **options: self.of(x(*args, **options)))
         if x is np.finfo:
             return StandIn(x, lambda asked: x(self.given(asked, False, False)))
+        if x is np.nditer:
+            return StandIn(x, lambda op, flags=(), *a, **k: x(op, [*flags, "refs_ok"], *a, **k))
         return x
 
     def function(self, f: Function, of_numbers: bool = False) -> Any:

@@ -105,3 +105,12 @@ def mentions(function: Callable[..., Any], *words: str) -> bool:
         for n in (ast.walk(node) if node is not None else ())
     }
     return any(word in texts for word in words)
+
+
+def last_axis(function: Callable[..., Any]) -> bool:
+    """Whether a function works along axis=-1."""
+    node = tree(function)
+    return any(
+        isinstance(n, ast.keyword) and n.arg == "axis" and ast.unparse(n.value) == "-1"
+        for n in (ast.walk(node) if node is not None else ())
+    )

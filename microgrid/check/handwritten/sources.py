@@ -139,7 +139,7 @@ def of_returned(
                 return None  # the names say of what they are
         if position < len(returned) and (len(returned) == count or position == 0):
             shown = names[position] if len(names) == len(returned) else ""
-            return Source(f"returned[{position}]", shown or f"its return value {position}")
+            return Source(f"returned[{position}]", shown or "d" + name)
         return None
     if position == 0 and returned is not None:
         return Source("returned", names[0] if len(names) == 1 and names[0] else "d" + name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
-from microgrid.check.handwritten.rules.factors import known
 from microgrid.check.handwritten.rules.slices import sources
 from microgrid.check.handwritten.trial import Array
 
@@ -16,10 +16,10 @@ Of = Callable[[World], Array]  # an array of a world, flat, in the order of dout
 
 FORMULAS: dict[str, Callable[[Array], Array]] = {
     "1": np.ones_like,
+    "{}": lambda s: s,
     "{}(1 − {})": lambda s: s * (1 - s),
     "1 − {}²": lambda s: 1 - s * s,
     "1 − {}": lambda s: 1 - s,
-    "{}": lambda s: s,
     "{}²": lambda s: s * s,
     "2{}": lambda s: 2 * s,
     "3{}²": lambda s: 3 * s * s,
@@ -75,12 +75,46 @@ def formula(case: Case) -> Iterator[Guess]:
     """Each entry of the output looks at one entry of the input, and theirs has another slope."""
     if not is_diagonal(case):
         return
-    theirs = fitting(case, lambda draw: draw.theirs.ravel())
+    asks_equal = any(">=" in source for source in sources(case))
+    theirs = fitting(case, lambda draw: draw.theirs.ravel(), asks_equal)
     right = fitting(case, lambda draw: draw.right)
     if theirs:
-        words = f"yours is dout · {theirs.text}" if theirs.text != "1" else "yours is dout itself"
-        words += f", right is dout · {right.text}" if right else ""
-        yield predicts(words + legend(case, words), lambda world, dout: dout * theirs.of(world))
+        words = f"yours is {of_dout(theirs.text)}"
+        words += f", right is {of_dout(right.text)}" if right else ""
+        yield predicts(words, lambda world, dout: dout * theirs.of(world))
+
+
+def piecewise(case: Case) -> Iterator[Guess]:
+    """One slope where the input is positive, and another elsewhere; the right ones are others."""
+    if not is_diagonal(case):
+        return
+    draw = case.draws[0]
+    for name in (case.input, "out"):
+        z = case.first.numbers[name].ravel()
+        slopes = [two(draw, g, z > 0) for g in (draw.theirs.ravel(), draw.right)]
+        if slopes[0] is None or slopes[1] is None:
+            continue
+        (a, b), (c, d) = slopes[0], slopes[1]
+        yield predicts(
+            f"yours is {slope(a)} where {name} > 0, and {slope(b)} elsewhere;"
+            f" right is {slope(c)} there, and {slope(d)} elsewhere",
+            lambda world, dout, name=name, a=a, b=b: (  # type: ignore[misc]
+                dout * np.where(world.numbers[name].ravel() > 0, a, b)
+            ),
+        )
+
+
+def two(draw: Draw, gradient: Array, up: Array) -> tuple[float, float] | None:
+    """The slope where `up` holds and the one elsewhere, if there is one each."""
+    q = gradient / draw.dout
+    parts = [q[up], q[~up]]
+    if any(len(part) < 2 or np.ptp(part) > 1e-9 * np.abs(q).max() for part in parts):
+        return None
+    return float(np.mean(parts[0])), float(np.mean(parts[1]))
+
+
+def slope(c: float) -> str:
+    return f"{c:.4g} · dout" if c not in (0, 1) else "dout" if c else "0"
 
 
 def rows(case: Case) -> Iterator[Guess]:
@@ -94,7 +128,7 @@ def rows(case: Case) -> Iterator[Guess]:
         for words, of in variants(factor):
             if close(of(case.first), r, case.J.any(axis=1)):
                 yield predicts(
-                    "yours is the right gradient for dout " + words + legend(case, words),
+                    "yours is the right gradient for dout " + words,
                     lambda world, dout, of=of: world.right(dout * of(world)),  # type: ignore[misc]
                 )
                 return
@@ -112,10 +146,16 @@ def columns(case: Case) -> Iterator[Guess]:
         for words, of in variants(factor):
             if close(of(case.first), r, np.ones(r.shape, bool)):
                 yield predicts(
-                    "yours is the right gradient " + words + legend(case, words),
+                    "yours is the right gradient " + words,
                     lambda world, dout, of=of: world.right(dout) * of(world),  # type: ignore[misc]
                 )
                 return
+
+
+def of_dout(text: str) -> str:
+    """dout times a formula."""
+    outside = re.sub(r"\([^()]*\)", "", text)
+    return "dout itself" if text == "1" else f"dout · ({text})" if " " in outside else f"dout · {text}"
 
 
 def variants(factor: Factor) -> Iterator[tuple[str, Of]]:
@@ -175,29 +215,28 @@ def is_diagonal(case: Case) -> bool:
     return not case.J[off].any() and (case.S is None or not case.S[off].any())
 
 
-def fitting(case: Case, gradient: Callable[[Draw], Array]) -> Factor | None:
+def fitting(
+    case: Case, gradient: Callable[[Draw], Array], asks_equal: bool = False
+) -> Factor | None:
     """The first formula that is this gradient, divided by dout, in all draws."""
     names = [case.input, *[n for n in ("out",) if n in case.first.numbers]]
     formulas = dict(FORMULAS)
-    if any(">=" in source for source in sources(case)):  # it holds everywhere, as 1 does
+    if asks_equal:  # what holds everywhere is 1, too
         formulas = {"({} >= 0)": FORMULAS["({} >= 0)"]} | formulas
-    names += [n for n, z in case.first.numbers.items() if z.shape == case.first.shape and n not in names]
+    others = [n for n, z in case.first.numbers.items() if z.shape == case.first.shape]
+    names += [n for n in others if n not in names]
     for text, f in formulas.items():
         for name in names if "{}" in text else names[:1]:
             of = spread(name, f, case.first.shape)
             for c, before in ((1.0, ""), (-1.0, "−")):
-                if all(draw.same(gradient(draw), c * draw.dout * of(draw.world)) for draw in case.draws):
-                    return Factor(before + text.replace("{}", name), scaled(of, c))
+                whole = scaled(of, c)
+                if all(d.same(gradient(d), d.dout * whole(d.world)) for d in case.draws):
+                    return Factor(before + text.replace("{}", name), whole)
     return None
 
 
 def scaled(of: Of, c: float) -> Of:
     return lambda world: c * of(world)
-
-
-def legend(case: Case, words: str) -> str:
-    """What stands for which array, where that is not plain."""
-    return " (out is the output)" if "out" in words.split("dout")[-1] and known(case, 0) else ""
 
 
 def diagonal_only(case: Case) -> Iterator[Guess]:
@@ -210,13 +249,15 @@ def diagonal_only(case: Case) -> Iterator[Guess]:
         return
     if case.same(S[eye], J[eye]):
         yield predicts(
-            "only the diagonal of the Jacobian counts: the terms of other entries of the output are missing",
+            "only the diagonal of the Jacobian counts:"
+            " the terms of other entries of the output are missing",
             lambda world, dout: dout * np.diag(world.J),
         )
     theirs = fitting(case, lambda draw: draw.theirs.ravel())
     if theirs:
-        slope = "itself: the layer is passed over" if theirs.text == "1" else f"· {theirs.text}"
+        passed = ": the layer is passed over" if theirs.text == "1" else ""
         yield predicts(
-            f"yours is dout {slope}; the right one has terms of other entries of the output, too",
+            f"yours is {of_dout(theirs.text)}{passed};"
+            " the right one has terms of other entries of the output, too",
             lambda world, dout: dout * theirs.of(world),
         )

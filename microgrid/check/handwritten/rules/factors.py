@@ -27,7 +27,8 @@ def constant(case: Case) -> Iterator[Guess]:
     if draw.theirs.size == draw.right.size and draw.right.any():
         c = ratio(draw.theirs.ravel(), draw.right)
         if close(c, 1):  # in another shape
-            words = "the numbers are right, the shape is not: reshape it to that of the input"
+            shapes = f"{case.theirs.shape}, not {case.first.shape}"
+            words = f"the numbers are right, but in the shape {shapes}"
             yield predicts(words, lambda world, dout: world.right(dout))
         yield predicts(everywhere(case, c), lambda world, dout: c * world.right(dout))
 
@@ -54,20 +55,24 @@ def added(case: Case) -> Iterator[Guess]:
             continue
         for text, f in ((name, same), (f"sign({name})", np.sign)):
             c = ratio(difference, f(z).ravel())
-            if not known(case, abs(c)) and name != case.input:
+            if not known(case, abs(c), False) and name != case.input:
                 continue
-            words = f"yours is the right gradient {'−' if c < 0 else '+'} {times(case, abs(c))}{text}"
-            hint = ": the regularization stands in one place only, or with two factors"
+            size = times(case, abs(c), False)
+            words = f"yours is the right gradient {'−' if c < 0 else '+'} {size}{text}"
+            hint = ": the regularization stands in one place only, or with another factor"
             yield predicts(
-                words + hint * (name == case.input and not draw.equals(0 * difference)),
+                words + hint * (name == case.input),
                 lambda world, dout, c=c, f=f, name=name: (  # type: ignore[misc]
                     world.right(dout) + c * f(world.numbers[name]).ravel()
                 ),
             )
 
 
-def named(case: Case) -> Iterator[Named]:
-    """The numbers that a gradient is often too large by, the likeliest first."""
+def named(case: Case, sizes: bool = True) -> Iterator[Named]:
+    """The numbers that a gradient is often too large by, the likeliest first.
+
+    Without `sizes` only N and what the setting names.
+    """
     N = case.trial.samples
     yield Named(2, "2", "twice the gradient")
     yield Named(0.5, "1/2", "half of the gradient")
@@ -85,7 +90,8 @@ def named(case: Case) -> Iterator[Named]:
     yield Named(1 / log, "1/log(10)", "1/log(10) = 0.4343 times the gradient: log10 is not log")
     yield Named(math.log(2), "log(2)", "log(2) = 0.6931 times the gradient: log2 is not log")
     yield Named(1 / math.log(2), "1/log(2)", "1/log(2) = 1.443 times the gradient")
-    yield from lengths(case, {1, 2, N})
+    if sizes:
+        yield from lengths(case, {1, 2, N})
 
 
 def lengths(case: Case, known: set[int]) -> Iterator[Named]:
@@ -110,8 +116,6 @@ def sized(n: int, text: str, full: str) -> Iterator[Named]:
     if math.isqrt(n) ** 2 != n:
         yield Named(math.sqrt(n), f"√{text}", f"√{text} times the gradient, with {full}")
         yield Named(1 / math.sqrt(n), f"1/√{text}", f"1/√{text} of the gradient, with {full}")
-    yield Named(2 / n, f"2/{text}", f"2/{text} of the gradient, with {full}")
-    yield Named(n / 2, f"{text}/2", f"{text}/2 times the gradient, with {full}")
 
 
 def settings(case: Case) -> dict[str, float]:
@@ -120,18 +124,18 @@ def settings(case: Case) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def known(case: Case, c: float) -> str:
+def known(case: Case, c: float, sizes: bool = True) -> str:
     """How this number is written, "" if it has no name."""
     if close(c, 1):
         return "1"
-    texts = [n.text for n in named(case) if close(n.value, c)]
-    texts += [f"−{n.text}" for n in named(case) if close(n.value, -c)]
+    texts = [n.text for n in named(case, sizes) if close(n.value, c)]
+    texts += [f"−{n.text}" for n in named(case, sizes) if close(n.value, -c)]
     return " or ".join(texts[:2])
 
 
-def times(case: Case, c: float) -> str:
+def times(case: Case, c: float, sizes: bool = True) -> str:
     """A factor before a text: "N · ", "0.37 · ", "" for one."""
-    return "" if close(c, 1) else f"{known(case, c) or format(c, '.4g')} · "
+    return "" if close(c, 1) else f"{known(case, c, sizes) or format(c, '.4g')} · "
 
 
 def ratio(a: Array, b: Array) -> float:

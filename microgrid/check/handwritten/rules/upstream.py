@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
-from microgrid.check.handwritten.rules.factors import known, ratio
+from microgrid.check.handwritten.rules.factors import ratio
 from microgrid.check.handwritten.trial import Array
 
 
@@ -100,10 +100,9 @@ def updated(case: Case) -> Iterator[Guess]:
         step = draw.right - moved(draw.world, name, draw.dout, 1.0)
         lr = -ratio(difference, step)
         if lr > 0 and step.any():
-            rate = known(case, lr) or f"{lr:.4g}"
             yield predicts(
                 f"{name} is read after its update: yours is right for"
-                f" {name} − {rate} · d{name}, not for {name}",
+                f" {name} − {lr:.4g} · d{name}, not for {name}",
                 lambda world, dout, name=name, lr=lr: moved(world, name, dout, lr),  # type: ignore[misc]
             )
 
