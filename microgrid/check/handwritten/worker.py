@@ -64,9 +64,13 @@ def one(task: Task, seed: int, kept: Namespaces) -> Found:
         habits.update(dict.fromkeys(kept.put_back()))
 
     try:
-        found = checking.examine([guarded(trial, put_back) for trial in task.trials()], seed)
+        trials = task.trials()
+        put_back()
+        found = checking.examine([guarded(trial, put_back) for trial in trials], seed)
     except LayerError as error:
         found = Found(task.name, refusal=str(error))
+    except (SystemExit, KeyboardInterrupt) as error:
+        found = crashed(task.name, what_was_raised(error))
     except BaseException as error:
         found = Found(task.name, refusal=f"the check failed: {what_was_raised(error)}")
     put_back()

@@ -86,7 +86,7 @@ REPLACED = {
 
 def test_what_a_layer_replaces_is_put_back_and_told(tmp_path):
     names = {name.replace(".", "_"): name for name in REPLACED}
-    sources = [pair(key, REPLACED[name]) for key, name in names.items()]
+    sources = [pair(key, backward=REPLACED[name]) for key, name in names.items()]
     found = checked(tmp_path, *sources, pair("last"))
     assert found.pop("last").habits == []
     for key, one in found.items():
@@ -134,7 +134,7 @@ FATAL = {
         "did not end within 1.5 s: it was in `{}`, line {}, `while True:",
     ),
     "sleeps": ("time.sleep(1000)", "did not end within 1.5 s: it was in `{}`, line {}, `time."),
-    "closes": ("os.closerange(3, 100)", "it closed its output"),
+    "closes": ("os.closerange(3, 100)", "it ended the process"),
     "asks": ("input('?')", "EOFError"),
     "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
 }
@@ -279,9 +279,10 @@ def test_an_input_that_another_process_cannot_have_is_told(tmp_path):
 
 def test_progress_names_each_layer_before_it_is_checked(tmp_path):
     seen = []
-    sources = [pair(name) for name in ("a", "b")] + [pair("c", backward="os._exit(1)"), pair("d")]
+    sources = [pair(name) for name in ("one", "two")]
+    sources += [pair("ends", backward="os._exit(1)"), pair("last")]
     checked(tmp_path, *sources, progress=lambda *given: seen.append(given))
-    assert seen == [("a", 0, 4), ("b", 1, 4), ("c", 2, 4), ("d", 3, 4)]
+    assert seen == [("one", 0, 4), ("two", 1, 4), ("ends", 2, 4), ("last", 3, 4)]
 
 
 def test_the_same_seed_gives_the_same_report(tmp_path):
