@@ -158,4 +158,6 @@ def _chain(module: ModuleType, parts: list[str]) -> Layer:
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
             raise LayerError(f"{module.__name__} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
-    return Layer(" + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {})))
+    return Layer(
+        " + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {}))
+    )

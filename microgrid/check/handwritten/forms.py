@@ -28,14 +28,13 @@ class Form:
 
     def parts(self, role: str) -> tuple[str, list[str]]:
         """The kind of the numbers, and the symbols of the shape."""
-        spec = self.shapes[role if role in self.shapes else "*"]
-        words = spec.split(" ")
-        return ("", words) if words[0] in SIZES or not words[0] else (words[0], words[1:])
+        words = self.shapes[role if role in self.shapes else "*"].split()
+        return ("", words) if not words or words[0] in SIZES else (words[0], words[1:])
 
     def shape(self, role: str, sizes: dict[str, int] | None = None) -> tuple[int, ...]:
         """The shape of an argument; `sizes` replace those of the table."""
         table = SIZES | (sizes or {})
-        return tuple(table[symbol] for symbol in self.parts(role)[1] if symbol)
+        return tuple(table[symbol] for symbol in self.parts(role)[1])
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,8 @@ KINDS = (
     _kind("convolution of a signal", "conv",
           Form({"x": "N I X", "w": "F I K", "b": "F"}, _STRIDE_2),
           Form({"x": "X", "w": "K", "b": ""}, _STRIDE_2)),
-    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP), Form({"x": "N I J Z"}, _APART, also=True)),
+    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP),
+          Form({"x": "N I J Z"}, _APART, also=True)),
     _kind("recurrent over time", f"{RECURRENT}|elman",
           Form({"x": "N T D", "h": "N H", "wx": "D H", "wh": "H H", "b": "H"})),
     _kind("recurrent step", f"{RECURRENT}|step|cell",
@@ -132,7 +132,8 @@ KINDS = (
     _kind("binary loss of columns", LOSS, Form({"p": "prob 1 T", "y": "binary 1 T"})),
     _kind("loss of one-hot rows", f"{LOSS}|softmax",
           Form({"x": "N C", "p": "N C", "y": "onehot N C"})),
-    _kind("loss of one-hot columns", LOSS, Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
+    _kind("loss of one-hot columns", LOSS,
+          Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
     _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"})),
     _kind("affine", AFFINE, Form({"x": "N D", "w": "D M", "b": "M"}),
           Form({"x": "N M D", "w": "G X", "b": "X"}, also=True)),
@@ -168,7 +169,8 @@ KINDS = (
     _kind("vectors", "dot|vector", Form({"*": "D"})),
     _kind("images", "image|flatten", Form({"*": _IMAGE})),
     _kind("sequences", "seq", Form({"*": "N T D"})),
-    _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}), Form({"x": "N P D", "w": "N D J"})),
+    _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}),
+          Form({"x": "N P D", "w": "N D J"})),
     _kind("numbers", "scalar", Form({"*": ""})),
 )  # fmt: skip
 

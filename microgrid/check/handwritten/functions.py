@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten import names, pairing, reading
-from microgrid.check.handwritten.draw import Fit, Parameters, fits, parameters_of
+from microgrid.check.handwritten.draw import fits
+from microgrid.check.handwritten.fit import Fit, Parameters, parameters_of
 from microgrid.check.handwritten.plan import Plan, is_numbers, matched, planned
 from microgrid.check.handwritten.theirs import module_of, modules_of, same_randomness
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
@@ -139,7 +140,19 @@ def _joined(plain: _Forward, cost: Function) -> _Forward | None:
     return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
 
 
-_LOSS = {"loss", "cost", "mse", "mae", "bce", "ce", "crossentropy", "entropy", "hinge", "huber", "nll"}
+_LOSS = {
+    "loss",
+    "cost",
+    "mse",
+    "mae",
+    "bce",
+    "ce",
+    "crossentropy",
+    "entropy",
+    "hinge",
+    "huber",
+    "nll",
+}
 _COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
 
 

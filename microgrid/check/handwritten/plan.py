@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten import names
-from microgrid.check.handwritten.draw import Parameters
+from microgrid.check.handwritten.fit import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
 _OUT = (
@@ -94,7 +94,12 @@ def planned(
 ) -> Plan:
     """The plan for a backward with these arguments, after a forward that gave `result`.
 
-    The backward of a `loss` takes no gradient from above. `returned` are the names in the forward's return statement, `arguments` those of its arguments.
+    The backward of a `loss` takes no gradient from above. `returned` are the names in the forward's
+    return statement, `arguments` those of its arguments.
+
+    >>> plan = planned(["out", "kept"], ["out", "cache"], ["x"], {})
+    >>> plan.upstream
+    False
     """
     sources: dict[str, str] = {}
     kept: list[str] = []
