@@ -57,7 +57,7 @@ class ValueArray(np.ndarray[Any, Any]):
         """np.dot(self, other)."""
         return np.dot(self, other, out=out)
 
-    def round(self, decimals: int = 0, out: Any = None) -> Any:
+    def round(self, decimals: Any = 0, out: Any = None) -> Any:
         """The rounded numbers, which have no gradient."""
         return np.round(self, decimals, out=out)
 

@@ -525,7 +525,7 @@ TIES = {  # the function of an array with ties, and its gradient by the stated r
     "maximum with 0": (lambda X: np.maximum(X, 0).sum(), [0, -1, 1], [Fraction(1, 2), 0, 1]),
     "clip at a bound": (lambda X: np.clip(X, 0, 1).sum(), [0, 1, 2], [1, 1, 0]),
     "abs": (lambda X: np.abs(X).sum(), [0, -1, 1], [0, -1, 1]),
-    "maximum.reduce": (lambda X: np.maximum.reduce(X), [3, 3], [Fraction(1, 2)] * 2),
+    "maximum.reduce": (lambda X: np.maximum.reduce(X), [3, 3, 3], [Fraction(1, 3)] * 3),
     "max of a row with itself": (lambda X: np.stack([X, X]).max(), [1, 3, 2], [0, 1, 0]),
 }  # fmt: skip
 
