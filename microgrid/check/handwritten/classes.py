@@ -238,9 +238,7 @@ def _setting(way: Way) -> str:
     if label and way.arguments[label].dtype.kind == "i":
         rows = np.ndim(way.arguments[label]) > 1
         told[label] = Told("rows with a 1" if rows else "class numbers")
-    return ", ".join(
-        f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer)
-    )
+    return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
 
 
 class Told(str):
