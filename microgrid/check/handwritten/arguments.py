@@ -11,7 +11,15 @@ from numpy.random import Generator
 
 from microgrid.check.handwritten import random_arrays, sizes
 from microgrid.check.handwritten.making import draw, drawn
-from microgrid.check.handwritten.sizes import CHANNELS, IN, OUT, STEPS, N, has_default, parameters_of
+from microgrid.check.handwritten.sizes import (
+    CHANNELS,
+    IN,
+    OUT,
+    STEPS,
+    N,
+    has_default,
+    parameters_of,
+)
 from microgrid.check.handwritten.sources import normal
 from microgrid.check.handwritten.state import floats_of
 from microgrid.check.handwritten.trial import Array

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import making
+from microgrid.check.handwritten import making, torch_functions
 from microgrid.check.handwritten.arguments import arguments, labelled
 from microgrid.check.handwritten.making import draw, objects
 from microgrid.check.handwritten.matching import match
@@ -52,6 +52,8 @@ def trials(
     >>> trial.run(trial.inputs).pull([np.ones((2, 3))])["x"][0]
     array([2., 2., 2.])
     """
+    if torch_functions.is_function(layer):
+        return torch_functions.trials(layer, grads, seed, **given)
     names = [normal(p.name) for p in parameters_of(layer)] if isinstance(layer, type) else []
     made: list[Trial] = []
     for which in (0, 1) if set(names) & set(STRIDES) else (0,):
@@ -236,9 +238,7 @@ def _setting(way: Way) -> str:
     if label and way.arguments[label].dtype.kind == "i":
         rows = np.ndim(way.arguments[label]) > 1
         told[label] = Told("rows with a 1" if rows else "class numbers")
-    return ", ".join(
-        f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer)
-    )
+    return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
 
 
 class Told(str):
