@@ -6,14 +6,15 @@ import dis
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import making
-from microgrid.check.handwritten.arguments import arguments
+from microgrid.check.handwritten import making, torch_functions
+from microgrid.check.handwritten.arguments import arguments, labelled
 from microgrid.check.handwritten.making import draw, objects
 from microgrid.check.handwritten.matching import match
 from microgrid.check.handwritten.passes import again
@@ -51,12 +52,16 @@ def trials(
     >>> trial.run(trial.inputs).pull([np.ones((2, 3))])["x"][0]
     array([2., 2., 2.])
     """
+    if torch_functions.is_function(layer):
+        return torch_functions.trials(layer, grads, seed, **given)
     names = [normal(p.name) for p in parameters_of(layer)] if isinstance(layer, type) else []
     made: list[Trial] = []
     for which in (0, 1) if set(names) & set(STRIDES) else (0,):
-        trial = trial_of(way_of(layer, grads or {}, seed, given, which))
-        if trial.setting not in [t.setting for t in made]:
-            made.append(trial)
+        way = way_of(layer, grads or {}, seed, given, which)
+        for each in (way, *other_labels(way, grads or {}, given)):
+            trial = trial_of(each)
+            if trial.setting not in [t.setting for t in made]:
+                made.append(trial)
     return made
 
 
@@ -74,16 +79,23 @@ def methods(layer: Any) -> tuple[list[str], str]:
     (['forward'], 'backward')
     """
     cls = layer if isinstance(layer, type) else type(layer)
-    forwards = [n for n in FORWARDS if _is_written(cls, n)]
+    forwards = written(layer)
     backwards = [n for n in (*BACKWARDS, *SLOPES) if _is_written(cls, n) and n not in forwards]
-    if "calculate" in forwards:  # of nnfs: the mean of what forward gives
-        forwards.sort(key=lambda n: n != "calculate")
     if forwards and backwards:
-        return [n for n in forwards if n != "__call__"] or forwards, backwards[0]
+        return forwards, backwards[0]
     missing, like = ("backward", BACKWARDS) if forwards else ("forward", FORWARDS)
     raise LayerError(
         f"{cls.__name__} has no {missing}: write a method named {', '.join(like[:3])} or the like"
     )
+
+
+def written(layer: Any) -> list[str]:
+    """The names of its forwards, the likeliest first."""
+    cls = layer if isinstance(layer, type) else type(layer)
+    found = [n for n in FORWARDS if _is_written(cls, n)]
+    if "calculate" in found:  # of nnfs: the mean of what forward gives
+        found.sort(key=lambda n: n != "calculate")
+    return [n for n in found if n != "__call__"] or found
 
 
 def _is_written(cls: type, name: str) -> bool:
@@ -98,10 +110,18 @@ def _is_written(cls: type, name: str) -> bool:
 
 
 def way_of(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], which: int = 0
+    layer: Any,
+    grads: Mapping[str, str],
+    seed: int,
+    given: Mapping[str, Any],
+    which: int = 0,
+    through: bool = False,
 ) -> Way:
-    """The first way whose forward and backward run; else the first whose forward does."""
-    forwards, backward = methods(layer)
+    """The first way whose forward and backward run; else the first whose forward does.
+
+    With `through` no backward is looked for: what comes from above is handed through.
+    """
+    forwards, backward = methods(layer) if not through else (written(layer), "")
     first: Way | None = None
     error: tuple[Way, Exception] | None = None
     for way in islice(_ways(layer, forwards, backward, seed, given, which), TRIES):
@@ -130,6 +150,23 @@ def _ways(
             rng = np.random.default_rng(seed)
             for args in arguments(thing, forward, given, rng, chosen):
                 yield Way(thing, forward, backward, args, chosen, seed=seed)
+
+
+def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -> list[Way]:
+    """A loss that takes rows with a 1 and class numbers alike: once more with the others."""
+    label = labelled(list(way.arguments))
+    y = way.arguments.get(label)
+    if not way.loss or label in given or np.ndim(y) < 2 or np.shape(y)[-1] < 2:
+        return []
+    if not np.array_equal(np.sort(y, axis=-1)[..., :-1], np.zeros_like(y)[..., :-1]):
+        return []
+    other = replace(way, arguments={**way.arguments, label: np.argmax(y, axis=-1)})
+    try:
+        study(other)
+        same = np.allclose(play(other, {}).outputs[0], play(way, {}).outputs[0], rtol=1e-12)
+        return [other] if same and match(other, grads) else []
+    except Exception:
+        return []
 
 
 def _refuse_unused(way: Way, given: Mapping[str, Any]) -> Way:
@@ -197,9 +234,20 @@ def _setting(way: Way) -> str:
     """How the layer is called beyond its inputs: "stride=2, pad=1"."""
     told = {n: v for n, v in way.made.items() if not is_floats(v)}
     told |= {n: v for n, v in way.arguments.items() if not isinstance(v, np.ndarray)}
+    label = labelled(list(way.arguments)) if way.loss else ""
+    if label and way.arguments[label].dtype.kind == "i":
+        rows = np.ndim(way.arguments[label]) > 1
+        told[label] = Told("rows with a 1" if rows else "class numbers")
     return ", ".join(
         f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer)
     )
+
+
+class Told(str):
+    """A text that is shown without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _samples(way: Way) -> int:
@@ -244,3 +292,18 @@ def _is_layer(cls: type) -> bool:
     except LayerError:
         return False
     return True
+
+
+def chain(
+    layers: Sequence[Any], grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+) -> list[Trial]:
+    """Classes or objects one after another as one layer: see `chains.chain`.
+
+    >>> chain([])
+    Traceback (most recent call last):
+        ...
+    microgrid.check.handwritten.trial.LayerError: a chain needs layers: ...
+    """
+    from microgrid.check.handwritten.chains import chain as chained
+
+    return chained(layers, grads, seed, **given)

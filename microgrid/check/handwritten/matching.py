@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,9 @@ def _find(
     grads: Mapping[str, str],
 ) -> None:
     after = floats_of(played.thing)
-    named = _named(way)
+    named = {n: p for n, p in _named(way).items() if _matters(way, played, p)}
     expected = [n for n, places in named.items() if _is_expected(n, places)]
-    names = sources.returned_names(getattr(type(way.thing), way.backward, None))
+    names = sources.returned_names(getattr(type(way.thing), way.backward or "", None))
     order = [*way.inputs, *expected]
     _refuse_unknown(way, grads, named)
     way.parameters, way.gradients = {}, {}
@@ -78,7 +79,7 @@ def _find(
             )
         )
         changed = not np.array_equal(after.get(places[0], 0.0), start[places[0]])
-        if source is None and changed and not way.crashed and name in expected:
+        if source is None and changed and not way.crashed:
             source = Source("(before - after) / lr", f"the change of {places[0]}")
         if source is not None or name in expected:
             way.parameters[name], way.gradients[name] = places, source
@@ -103,6 +104,18 @@ def _named(way: Way) -> dict[str, list[Place]]:
         alone = last.count(name) == 1 and name not in way.inputs
         named[given[0] if given else name if alone else _whole(places[0])] = places
     return named
+
+
+def _matters(way: Way, played: Played, places: list[Place]) -> bool:
+    """Whether the forward looks at this array: buffers, caches and gradients are no parameters."""
+    old = taken(way.thing, places[0].steps)
+    moved = np.asarray(old, float) + making.draw("x", np.shape(old), np.random.default_rng(1))
+    trying = replace(way, parameters={"moved": places})
+    try:
+        outputs = play(trying, {"moved": moved}).outputs
+    except Exception:
+        return True
+    return not all(_equal(a, b) for a, b in zip(outputs, played.outputs))
 
 
 def _equal(a: Any, b: Any) -> bool:
