@@ -142,7 +142,7 @@ def _classes(module: ModuleType) -> list[Layer]:
             cls.__name__,
             inspect.getsourcelines(cls)[1] if inspect.getmodule(cls) is module else 0,
             (),
-            lambda cls=cls, **how: classes.trials(cls, **how),
+            lambda given, cls=cls, **how: classes.trials(cls, **how, **(given or {})),
         )
         for cls in classes.classes_of(module)
     ]
@@ -157,4 +157,4 @@ def _chain(module: ModuleType, parts: list[str]) -> Layer:
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
             raise LayerError(f"{module.__name__} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
-    return Layer(" + ".join(parts), 0, (), lambda **how: classes.chain(both, **how))
+    return Layer(" + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {})))

@@ -59,7 +59,10 @@ class Exact:
         return self.graph(inputs).jacobian(cut)
 
     def gradients(self, upstream: Sequence[Any]) -> dict[Value, float]:
-        """∂(upstream · outputs)/∂v of every node v, for upstream gradients in the outputs' shapes."""
+        """∂(upstream · outputs)/∂v of every node v; the upstreams have the shapes of the outputs.
+
+        A node that no output depends on is not there.
+        """
         return self.graph(None).gradients(joined(upstream))
 
     def graph(self, inputs: Iterable[str] | None) -> Paths:
