@@ -32,8 +32,8 @@ CHAPTERS: dict[int | str, str] = {  # as exercise() takes it: how its files begi
 def exercise(chapter: int | str, number: int = 1) -> Exercise:
     """An exercise of a notebook of the course; ExerciseError for a number that it does not have.
 
-    The chapter is a whole number, "4b" or "5b". A notebook shows the question; `.check(answer)` gives a
-    verdict, `.solution()` the right answer.
+    The chapter is a whole number, "4b" or "5b". A notebook shows the question; `.check(answer)`
+    gives a verdict, `.solution()` the right answer.
 
     >>> exercise(3).check({"x": -8, "y": 6, "z": 2, "w": 1}).ok
     False
@@ -56,6 +56,6 @@ def exercises(chapter: int | str) -> list[Exercise]:
     if not isinstance(name, int | str) or name not in CHAPTERS:
         *most, last = ["1 to 10", *[repr(c) for c in CHAPTERS if isinstance(c, str)]]
         names = f"{', '.join(most)} and {last}"
-        raise ExerciseError(f"the course has the notebooks {names}, not {chapter!r}")
+        raise ExerciseError(f"the course has notebooks {names}, not {chapter!r}")
     found: list[Exercise] = import_module(f"{__name__}.chapters.chapter{CHAPTERS[name]}").EXERCISES
     return found
