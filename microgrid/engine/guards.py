@@ -9,7 +9,6 @@ from typing import Any
 
 from microgrid.engine.errors import NumberError, RangeError, shown
 from microgrid.engine.numeric import INF
-from microgrid.engine.recorder import as_recorded
 from microgrid.engine.refusals import is_value
 
 Number = Any  # float, int, Fraction: whatever computes exactly what it says
@@ -160,8 +159,10 @@ def plain(x: Any, needed: str = "real numbers are needed") -> Any:
 
 def as_floats(numbers: Any) -> Any:
     """An object array as floats, if all entries are floats, or ints that a float holds exactly."""
+    from microgrid.engine.value_array import as_array, bare
+
     exact = all(type(x) is float or (type(x) is int and abs(x) <= 2**53) for x in numbers.flat)
-    return numbers.astype(float) if exact else as_recorded(numbers)
+    return bare(numbers).astype(float) if exact else as_array(numbers)
 
 
 def size(x: Any) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
+from inspect import unwrap
 from typing import Any, Protocol
 
 from microgrid.engine.errors import failure
+from microgrid.engine.modes import ieee
 from microgrid.engine.refusals import is_value
 
 
@@ -49,14 +51,26 @@ def is_recorded(*xs: Any) -> bool:
     return bool(others) and any(r.depends(x) for r in others for x in xs if is_value(x))
 
 
-def as_recorded(nodes: Any) -> Any:
-    """An array of nodes; while a function is recorded, one whose comparisons are nodes, too."""
-    own = recorder.get()
-    return nodes if own is None else own.array(nodes)
-
-
 def failed(op: Any, operands: Sequence[Any], error: Exception) -> Any:
-    """Raises what op has to say; nan while a function is recorded, when numbers do not matter."""
+    """Raises what op has to say; nan while a function is recorded, when numbers do not matter.
+
+    Under `ieee_arithmetic` it gives what NumPy gives of floats.
+    """
+    if ieee.get():
+        return limit(op, operands)
     if recorder.get() is None or not any(map(is_value, operands)):
         raise failure(op, operands, error) from None
     return float("nan")
+
+
+def limit(op: Any, operands: Sequence[Any]) -> float:
+    """What NumPy's function gives where Python's raises: inf, −inf or nan."""
+    import numpy as np
+
+    numbers = [float(getattr(x, "_number", x)) for x in operands]
+    f = getattr(np, {"div": "divide"}.get(op.name, op.name), None)
+    try:
+        with np.errstate(all="ignore"):
+            return float((f if isinstance(f, np.ufunc) else unwrap(op.forward))(*numbers))
+    except (ArithmeticError, ValueError):
+        return float("nan")

@@ -1,8 +1,8 @@
-"""Arrays of Values: NumPy object arrays, so that @, .T, slices and broadcasting are NumPy's own.
+"""Arrays of Values: arrays of NumPy with the manners of floats, so that NumPy code runs on them.
 
-NumPy compares the elements itself in np.maximum, np.minimum, np.max, np.min, np.clip and np.sign of
-an array: nan may vanish, ties are not shared, signs are plain numbers. Use microgrid's maximum,
-minimum and clip there. On a single Value these functions are ours.
+`@`, `.T`, slices and broadcasting are NumPy's own; np.exp, np.maximum, np.var, A.max() and the
+others make nodes. Comparisons, np.sign, np.floor and the like give numbers, of slope 0. What such
+an array is, engine/value_array.py says.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from microgrid.engine.calculus import jacobian_rows
 from microgrid.engine.errors import NumberError, ShapeError
 from microgrid.engine.guards import plain, real, refuse_foreign
-from microgrid.engine.recorder import as_recorded
 from microgrid.engine.renamed import renamed
 from microgrid.engine.trees import is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import as_array
 from microgrid.views.wording import subscripted
 
 Array = NDArray[Any]
@@ -36,21 +36,21 @@ def matrix(data: Any, label: str = "") -> Array:
     >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]
     Value(2.0, label='x_{12}')
     """
-    numbers = as_array(data)
+    numbers = array_of(data)
     leaves = np.empty(numbers.shape, dtype=object)
     comma = "," if max(numbers.shape, default=0) > 9 else ""
     for index, number in np.ndenumerate(numbers):
         leaves[index] = Value(number, subscripted(label, index, comma))
-    return leaves
+    return as_array(leaves)  # type: ignore[no-any-return]
 
 
-def as_array(data: Any) -> Array:
+def array_of(data: Any) -> Array:
     """Nested lists or an array as an object array; ShapeError for ragged rows.
 
     NumberError for an array that holds no real numbers, or hides some behind a mask.
     """
     if hasattr(data, "__array__"):  # of any library; a data frame iterates over its column names
-        return as_recorded(np.array(plain(data), dtype=object))  # type: ignore[no-any-return]
+        return as_array(np.array(plain(data), dtype=object))  # type: ignore[no-any-return]
     refuse_foreign(data)
     try:
         lengths = {len(row) for row in data}
@@ -58,7 +58,7 @@ def as_array(data: Any) -> Array:
         lengths = set()
     if len(lengths) > 1:
         raise ShapeError(f"ragged rows: their lengths are {[len(row) for row in data]}")
-    array: Array = as_recorded(np.asarray(data, dtype=object))
+    array: Array = as_array(np.asarray(data, dtype=object))
     if any(isinstance(x, list | tuple) for x in array.ravel()):
         raise ShapeError(f"ragged rows below shape {array.shape}")
     return array
@@ -122,7 +122,7 @@ def floats(A: Any, read: Callable[[Any], Any]) -> Any:
     """What is read of each entry: as an array, or in the form of what has names."""
     if has_names(A):
         return tree_map(lambda x: float(read(x)), A)
-    return np.asarray(entrywise(lambda x: float(read(x)), as_array(A)), dtype=float)
+    return np.asarray(entrywise(lambda x: float(read(x)), array_of(A)), dtype=float)
 
 
 def has_names(A: Any) -> bool:
@@ -151,7 +151,7 @@ def affine(X: Any, W: Any, b: Any) -> Array:
     >>> grads(W).tolist()
     [[7.0, 7.0]]
     """
-    X, W, b = as_array(X), as_array(W), as_array(b)
+    X, W, b = array_of(X), array_of(W), array_of(b)
     check_affine(X, W, b)
     Y: Array = X @ W + b.ravel()
     return Y

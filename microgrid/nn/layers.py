@@ -14,7 +14,7 @@ from microgrid.engine.hints import hinted
 from microgrid.engine.labels import scope
 from microgrid.engine.renamed import renamed
 from microgrid.engine.value import Value
-from microgrid.matrices.arrays import Array, affine, as_array, entrywise, matrix
+from microgrid.matrices.arrays import Array, affine, array_of, entrywise, matrix
 from microgrid.nn.initial import Draw, Seed, weights
 from microgrid.nn.module import Module
 
@@ -42,7 +42,7 @@ class Affine(Module):
         self.b = matrix(np.zeros(outputs), "b")
 
     def __call__(self, X: Any) -> Array:
-        X = as_array(X)
+        X = array_of(X)
         return affine(X[None], self.w, self.b)[0] if X.ndim == 1 else affine(X, self.w, self.b)
 
     def __repr__(self) -> str:
@@ -64,7 +64,7 @@ class Activation(Module):
     function: ClassVar[Callable[..., Any]]
 
     def __call__(self, X: Any) -> Array:
-        return entrywise(type(self).function, as_array(X))
+        return entrywise(type(self).function, array_of(X))
 
 
 class Sigmoid(Activation):
@@ -110,7 +110,7 @@ class LeakyReLU(Activation):
         self.slope = slope if isinstance(slope, Value) else real(slope)
 
     def __call__(self, X: Any) -> Array:
-        return entrywise(lambda x: functions.leaky_relu(x, self.slope), as_array(X))
+        return entrywise(lambda x: functions.leaky_relu(x, self.slope), array_of(X))
 
     def __repr__(self) -> str:
         slope = repr(self.slope)
@@ -125,7 +125,7 @@ class Softmax(Module):
     """
 
     def __call__(self, X: Any) -> Array:
-        X = as_array(X)
+        X = array_of(X)
         if not X.ndim:
             raise ShapeError(f"Softmax takes a row of numbers or several, got {X.item()!r}")
         rows = [functions.softmax(row) for row in X.reshape(-1, X.shape[-1])]

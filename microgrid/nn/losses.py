@@ -18,7 +18,7 @@ from microgrid.engine.guards import real
 from microgrid.engine.ops import binary_target, hinge_target, relu, softplus
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value
-from microgrid.matrices.arrays import Array, as_array
+from microgrid.matrices.arrays import Array, array_of
 from microgrid.program.structure import matrix_of
 
 
@@ -72,10 +72,10 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     >>> cross_entropy([0.0, 1000.0], 1), cross_entropy([[0.0, 1000.0]], [[1.0, 0.0]])
     (0.0, 1000.0)
     """
-    logits = as_array(logits)
+    logits = array_of(logits)
     if logits.ndim == 1:
         return functions.cross_entropy(logits, target)
-    targets = as_array(target)
+    targets = array_of(target)
     if logits.ndim != 2 or targets.shape not in (logits.shape[:1], logits.shape):
         raise ShapeError(
             f"logits of shape {logits.shape} for targets of shape {targets.shape}: to each row of "
@@ -103,7 +103,7 @@ def one_hot(labels: Any, classes: int) -> Array:
 
 def over_entries(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Any:
     """The mean of a loss over entries; ShapeError unless there is a target for each."""
-    y, t = as_array(prediction), as_array(target)
+    y, t = array_of(prediction), array_of(target)
     if y.shape != t.shape and not y.size == t.size == 1:
         raise ShapeError(f"predictions of shape {y.shape} for targets of shape {t.shape}")
     rows = [[x if isinstance(x, Value) else real(x) for x in A.ravel()] for A in (y, t)]

@@ -12,8 +12,8 @@ import numpy as np
 from microgrid.engine.arguments import holds_value
 from microgrid.engine.errors import ArgumentError, NumberError, ShapeError
 from microgrid.engine.hints import hinted
-from microgrid.engine.recorder import as_recorded
 from microgrid.engine.trees import branch, is_model
+from microgrid.engine.value_array import as_array
 from microgrid.program.batched import Batched, axes_of
 from microgrid.program.program import argument_names, record
 from microgrid.program.structure import matrix_of, structure_of
@@ -110,7 +110,7 @@ class Vmapped:
             own = [x if k is None else np.moveaxis(x, k, 0)[i] for x, k in zip(arrays, axes)]
             found.append(apart(self._f(*rebuilt(own, taken)), lists=True))
         columns = zip(*[map(rows_of, t.parts) for t in found])
-        return found[0].build([as_recorded(np.array(rows, dtype=object)) for rows in columns])
+        return found[0].build([as_array(np.array(rows, dtype=object)) for rows in columns])
 
 
 class Apart(NamedTuple):
@@ -153,7 +153,7 @@ def batch(x: Any, axis: int, name: str) -> Any:
     if is_model(x):
         raise ShapeError(f"{name}: a model is shared by all samples: in_axes is None for it")
     array = x if holds_value(x) else matrix_of(x, name)
-    array = as_recorded(np.asarray(array, dtype=None if array is not x else object))
+    array = as_array(np.asarray(array, dtype=None if array is not x else object))
     if not -array.ndim <= axis < array.ndim:
         shape = f"shape {array.shape}" if array.ndim else "one number"
         raise ShapeError(f"{name} has no axis {axis}: got {shape}; in_axes is None where all "

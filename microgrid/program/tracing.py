@@ -20,7 +20,7 @@ from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.recorder import other_thread_recorders, recorder
 from microgrid.engine.value import Constant, Value, topological
-from microgrid.program.recorded_array import as_array
+from microgrid.program.recorded_array import RecordedArray
 from microgrid.views.notation import PYTHON, write
 
 LIBRARIES = tuple(
@@ -76,7 +76,7 @@ class Recording:
         return any(u in self.argument for u in topological(v))
 
     def array(self, nodes: Any) -> Any:
-        return as_array(nodes)
+        return nodes.view(RecordedArray)
 
     def explained(self, v: Value, use: str) -> str:
         """What the function does with the number of v, where, and what to write instead."""

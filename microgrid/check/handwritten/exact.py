@@ -1,0 +1,237 @@
+"""Their own forward, run on Values: its outputs, its exact Jacobian, what its lines made."""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgrid.check.handwritten.paths import Paths
+from microgrid.check.handwritten.rewritten import place
+from microgrid.check.handwritten.stand_in import family, standing_in
+from microgrid.check.handwritten.trial import LayerError, Pass, Trial, plain
+from microgrid.engine.forward import order_of
+from microgrid.engine.recorder import ieee_arithmetic
+from microgrid.engine.value import Value
+from microgrid.engine.value_array import as_array, bare
+from microgrid.matrices.arrays import matrix
+
+Array = NDArray[Any]
+Place = tuple[str, int]  # the file, with its folders, and the number of a line
+
+
+@dataclass
+class Exact:
+    """A forward on Values, and the graph that it made.
+
+    `leaves` are the Values of each input, row by row; `outputs` the Values and numbers of all
+    outputs, one after the other, `numbers` what they are; `lines` the nodes that each line of their
+    files made, `inner` the arrays that their functions held at their ends, by name.
+    """
+
+    leaves: dict[str, list[Value]]
+    outputs: list[Any]
+    shapes: list[tuple[int, ...]]
+    pull: Callable[[Sequence[Any]], Mapping[str, Any]]
+    single: bool = False  # it computes in float32, or on less
+    lines: dict[Place, set[Value]] = field(default_factory=dict)
+    inner: dict[str, Array] = field(default_factory=dict)
+    paths: dict[tuple[str, ...], Paths] = field(default_factory=dict, repr=False)
+
+    @property
+    def numbers(self) -> Array:
+        """The outputs as floats."""
+        return np.array([float(getattr(y, "_number", y)) for y in self.outputs])
+
+    def jacobian(
+        self, inputs: Iterable[str] | None = None, cut: Collection[Value] = frozenset()
+    ) -> Array:
+        """∂output/∂entry: a row for each output, a column for each entry of the inputs, in order.
+
+        The paths through the nodes of `cut` are left out. `inputs` are names, or all that are
+        differentiated.
+        """
+        return self.graph(inputs).jacobian(cut)
+
+    def gradients(self, upstream: Sequence[Any]) -> dict[Value, float]:
+        """∂(upstream · outputs)/∂v of every node v, for upstream gradients in the outputs' shapes."""
+        return self.graph(None).gradients(joined(upstream))
+
+    def graph(self, inputs: Iterable[str] | None) -> Paths:
+        names = tuple(self.leaves) if inputs is None else tuple(inputs)
+        if names not in self.paths:
+            self.paths[names] = Paths(self.outputs, [x for n in names for x in self.leaves[n]])
+        return self.paths[names]
+
+
+def exact(trial: Trial, wrt: Collection[str] | None = None) -> Exact:
+    """Their forward run on Values, which is differentiated as it stands.
+
+    `wrt` names the inputs to differentiate with respect to, all if it is None. LayerError where the
+    forward does not run, on floats or on Values, gives other numbers, or loses a gradient.
+
+    >>> trial = Trial("square", {"x": np.array([1.0, 3.0])}, lambda d: Pass([d["x"] ** 2], dict))
+    >>> exact(trial).jacobian()
+    array([[2., 0.],
+           [0., 6.]])
+    """
+    names = [n for n in trial.inputs if wrt is None or n in wrt]
+    expected = on_floats(trial)
+    held = {n: matrix(np.asarray(trial.inputs[n], float), n) for n in names}
+    given = {n: entry(held.get(n, x)) for n, x in trial.inputs.items()}
+    with standing_in(trial.modules, trial.forwards) as seen, ieee_arithmetic():
+        try:
+            made = trial.run(given)
+        except Exception as error:
+            raise LayerError(f"the forward does not run on Values: {told(error, trial)}") from error
+    found = Exact(
+        {n: [*bare(a).ravel()] for n, a in held.items()},
+        [y for out in made.outputs for y in flat(out)],
+        [np.shape(out) for out in made.outputs],
+        pulled(trial, made),
+    )
+    held_inside = {n: as_array(np.asarray(x, dtype=object)) for n, x in seen.inner.items()}
+    found.inner = {n: a for n, a in held_inside.items() if nodes_of(a)}
+    found.lines = find_lines(nodes_of([found.outputs, *found.inner.values()]))
+    check_numbers(found, expected, trial)
+    check_paths(found, expected, trial)
+    return found
+
+
+def pulled(trial: Trial, made: Pass) -> Callable[[Sequence[Any]], Mapping[str, Any]]:
+    """Their backward, which may be run on Values, too."""
+
+    def pull(upstream: Sequence[Any]) -> Mapping[str, Any]:
+        with standing_in(trial.modules, [*trial.forwards, *trial.backwards]), ieee_arithmetic():
+            written = made.pull(upstream)
+        find_lines([v for x in written.values() for v in flat(x) if isinstance(v, Value)])
+        return written
+
+    return pull
+
+
+def entry(x: Any) -> Any:
+    """A copy of an input for a forward, which may write into it; one without axes is its entry."""
+    made = as_array(np.array(bare(x), dtype=object))
+    return made if made.ndim else made[()]
+
+
+def flat(out: Any) -> list[Any]:
+    return [out] if isinstance(out, Value) else list(np.asarray(bare(out)).ravel())
+
+
+def on_floats(trial: Trial, inputs: Mapping[str, Array] | None = None) -> list[Array]:
+    """The outputs of a forward on floats."""
+    given = {n: np.array(x) for n, x in (inputs or trial.inputs).items()}
+    try:
+        with np.errstate(all="ignore"):
+            return [np.asarray(plain(out)) for out in trial.run(given).outputs]
+    except LayerError:
+        raise
+    except Exception as error:
+        raise LayerError(f"the forward fails on floats, too: {told(error, trial)}") from error
+
+
+def told(error: Exception, trial: Trial) -> str:
+    """An error in a line, with the line of their code that it came from."""
+    files = {f.__code__.co_filename for f in trial.forwards}
+    files |= {str(getattr(m, "__file__", None)) for m in family(trial.modules)}
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{said} (line {frames[-1].lineno}: {frames[-1].line})" if frames else said
+
+
+def check_numbers(found: Exact, expected: list[Array], trial: Trial) -> None:
+    """LayerError unless the outputs on Values are those on floats."""
+    shapes = [x.shape for x in expected]
+    if shapes != found.shapes:
+        raise LayerError(
+            f"the forward gives other shapes on Values: {found.shapes}, on floats {shapes}"
+        )
+    whole = joined(expected)
+    apart = np.abs(found.numbers - whole)
+    apart[(found.numbers == whole) | (np.isnan(found.numbers) & np.isnan(whole))] = 0.0
+    scale = 1 + np.abs(whole).max(initial=0.0, where=np.isfinite(whole))
+    found.single = any(x.dtype.kind == "f" and x.dtype.itemsize < 8 for x in expected)
+    if not (apart <= 1e-8 * scale).all() and speaks_of_single(trial):
+        found.single = True
+    bad = np.flatnonzero(~(apart <= (1e-5 if found.single else 1e-8) * scale))
+    if len(bad):
+        k = int(bad[0])
+        raise LayerError(
+            f"the forward gives other numbers on Values: {len(bad)} of {len(whole)}, the first is "
+            f"{found.numbers[k]:.6g} at output {k}, on floats {whole[k]:.6g}"
+        )
+
+
+def speaks_of_single(trial: Trial) -> bool:
+    """Whether their code names float32 or float16."""
+    files = {str(getattr(m, "__file__", None)) for m in trial.modules}
+    files |= {f.__code__.co_filename for f in trial.forwards}
+    source = "".join(line for file in files for line in linecache.getlines(file))
+    return any(word in source for word in ("float32", "float16", "single", "half"))
+
+
+def nodes_of(x: Any) -> list[Value]:
+    """The Values in an array, or in lists of arrays."""
+    if isinstance(x, list):
+        return [v for y in x for v in nodes_of(y)]
+    return [v for v in flat(x) if isinstance(v, Value)]
+
+
+def find_lines(roots: list[Value]) -> dict[Place, set[Value]]:
+    """The nodes of some graphs by the lines that made them; their labels are taken off."""
+    lines: dict[Place, set[Value]] = {}
+    for v in order_of(roots) if roots else ():
+        line = place(v._label) if v._label else None
+        if line is not None:
+            lines.setdefault(line, set()).add(v)
+            v._label = ""
+    return lines
+
+
+def check_paths(found: Exact, expected: list[Array], trial: Trial) -> None:
+    """LayerError where the Jacobian is not what finite differences of the forward say.
+
+    That is a gradient that was lost on the way, like that of a number taken out of a Value.
+    """
+    if found.single or not np.isfinite(found.numbers).all():
+        return
+    names, here = list(found.leaves), joined(expected)
+    if agrees(found, here, trial, names):
+        return
+    lost = [n for n in names if not agrees(found, here, trial, [n])] or names
+    raise LayerError(
+        f"the forward loses the gradient of {' and '.join(lost)} on Values: its Jacobian is not "
+        "what finite differences give; does it make plain numbers of its arrays, as by .data?"
+    )
+
+
+def agrees(found: Exact, here: Array, trial: Trial, names: list[str]) -> bool:
+    """Whether J·d is the difference along a drawn direction d of these inputs, off the kinks."""
+    rng = np.random.default_rng(0)
+    d = {n: rng.choice([-1.0, 1.0], size=np.shape(trial.inputs[n])) for n in names}
+    exactly = found.jacobian(names) @ joined(d.values())
+    for h in (1e-6, 1e-5, 1e-7):  # a kink may lie within one of them
+        sides = []
+        for step in (h, -h):
+            moved = {n: x + step * d[n] if n in d else x for n, x in trial.inputs.items()}
+            try:
+                sides.append((joined(on_floats(trial, moved)) - here) / step)
+            except LayerError:
+                return True  # nothing can be said
+        scale = 1e-3 * (1 + np.abs(exactly).max(initial=0.0) + np.abs(here).max(initial=0.0))
+        smooth = np.abs(sides[0] - sides[1]) <= scale
+        if (np.abs(sides[0] - exactly)[smooth] <= scale).all():
+            return True
+    return False
+
+
+def joined(arrays: Iterable[Any]) -> Array:
+    """The entries of all arrays in a row, as floats."""
+    return np.concatenate([np.zeros(0), *[np.ravel(x).astype(float) for x in arrays]])
