@@ -114,6 +114,7 @@ class _Search:
         self.name = name or getattr(function, "__name__", "the forward")
         self.run = run or (lambda arguments: [_first(function(**arguments))])
         self.said = ""  # by the first try that failed
+        self.tried: Fit | None = None  # that one
         unknown = [n for n in given if n not in self.parameters]
         if unknown:
             has = ", ".join(self.parameters) or "none"
@@ -137,21 +138,28 @@ class _Search:
         found: list[tuple[Fit, bool]] = []
         parts: dict[str, str] = {}  # that the arrays play in all forms of the kind
         for form in kind.forms:
-            if form.only and not re.search(form.only, self.name):
+            if (form.only and not self.any_axes(form.only)) or (found and not form.also):
                 continue
             named = bool(kind.words.search(self.name))
             tries = (
                 (self.works(fit), fit, roles)
                 for roles in self.roles(form, named, loose)
                 if not parts or roles == parts
-                for defaults in (False, True)
-                if (fit := self.drawn(kind, form, roles, defaults)) is not None
+                for defaults, depth in ((False, 2), (True, 2), (False, 3), (False, 1))
+                if (fit := self.drawn(kind, form, roles, defaults, depth)) is not None
             )
             tried = [one for one in itertools.islice(tries, 60) if one[0]]
             if tried:
                 works, fit, parts = max(tried, key=lambda one: one[0])
                 found.append((fit, works > 1))
         return sorted(found, key=lambda pair: not pair[1])
+
+    def any_axes(self, only: str) -> bool:
+        """Whether a normalization means the last axis of any array, not the second of two."""
+        said = inspect.getdoc(self.function) or ""
+        return bool(re.search(only, self.name)) and (
+            reading.last_axis(self.function) and "(N, D)" not in said
+        )
 
     def arrays(self, form: Form) -> list[str]:
         """The arguments that are to be arrays: not told otherwise, no settings, no defaults."""
@@ -188,7 +196,7 @@ class _Search:
         needed = {r for r in form.shapes if r not in OPTIONAL}
         needed -= {"y"} if "params" in form.shapes else set()
         roles = list(form.shapes)
-        told = {} if loose else {a: self.role(a) for a in arrays}
+        told = {} if loose and not named else {a: self.role(a) for a in arrays}
         known = {a: r for a, r in told.items() if r in roles}
         if len(set(known.values())) < len(known):
             known = {}
@@ -243,8 +251,7 @@ class _Search:
                 taken.add(found[symbol])
         return found
 
-    def drawn(
-        self, kind: Kind, form: Form, roles: dict[str, str], defaults: bool
+    def drawn(self, kind: Kind, form: Form, roles: dict[str, str], defaults: bool, depth: int
     ) -> Fit | None:
         rng = np.random.default_rng(self.seed)
         fit = Fit(kind=kind.name)
@@ -254,7 +261,7 @@ class _Search:
         for name, parameter in self.parameters.items():
             told = self.given.get(name)
             if name in roles:
-                self.array(fit, name, form, roles[name], sizes, rng)
+                self.array(fit, name, form, roles[name], sizes, rng, depth)
             elif name in self.given:
                 self.told(fit, name, told, rng)
             elif not self.bind(fit, name, parameter, form, defaults, rng):
@@ -271,6 +278,7 @@ class _Search:
         part: str,
         sizes: dict[str, int],
         rng: np.random.Generator,
+        depth: int,
     ) -> None:
         told = self.given.get(name)
         if isinstance(told, str):  # "classes": when all shapes are known
@@ -279,7 +287,7 @@ class _Search:
         kind, _ = form.parts(part)
         shape = form.shape(part, sizes)
         if part == "params":
-            self.entries(fit, name, kind, shape[0], sizes, rng)
+            self.entries(fit, name, kind, shape[0], sizes, rng, depth)
             return
         if kind.startswith("int") and sizes:
             kind = f"int:{sizes.get('C', int(kind[4:]))}"
@@ -330,10 +338,12 @@ class _Search:
                 fit.chosen += [name] if ours is not None else []
             fit.bound[name] = copy.deepcopy(default)
         elif looked_up or names.settings(name) is not None:
-            if any(_number(key, form) is None for key in looked_up):
+            known = names.settings(name)
+            if known is None and any(_number(key, form) is None for key in looked_up):
                 return False
-            table = {k: _number(k, form, v) for k, v in (names.settings(name) or {}).items()}
-            fit.bound[name] = table | {k: _number(k, form) for k in looked_up if k not in table}
+            table = {k: _number(k, form, v) for k, v in (known or {}).items()}
+            more = {k: _number(k, form) for k in looked_up if k not in table}
+            fit.bound[name] = table | {k: v for k, v in more.items() if v is not None}
             fit.chosen.append(name)
         elif words := reading.choices(self.function, name):
             fit.bound[name] = words[0]
@@ -353,9 +363,11 @@ class _Search:
         out: int,
         sizes: dict[str, int],
         rng: np.random.Generator,
+        depth: int,
     ) -> None:
-        """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b3."""
-        keys = reading.keys(self.function, name) or [f"{c}{n}" for n in (1, 2, 3) for c in "Wb"]
+        """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b2."""
+        layers = range(1, depth + 1)
+        keys = reading.keys(self.function, name) or [f"{c}{n}" for n in layers for c in "Wb"]
         fit.bound[name] = {}
         last = max((int(d) for key in keys for d in re.findall(r"\d+$", key)), default=1)
         widths = [(SIZES | sizes)["D"], *(6, 8, 9, 10, 11)[: last - 1], out]
@@ -395,7 +407,10 @@ class _Search:
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
-                if not before or not all(np.isfinite(y).all() for y in before):
+                if not before:
+                    self.said = self.said or "it returns no array of floats"
+                    return 0
+                if not all(np.isfinite(y).all() for y in before):
                     self.said = self.said or "it gives numbers that are not finite"
                     return 0
                 if all(y.size > 1 and np.ptp(y) == 0 for y in before):
@@ -405,7 +420,11 @@ class _Search:
             raise
         except Exception as error:
             text = str(error).split("\n")[0][:100]
-            self.said = self.said or f"{type(error).__name__}: {text}".removesuffix(": ")
+            text = f"{type(error).__name__}: {text}".removesuffix(": ")
+            if type(error) in (NameError, ModuleNotFoundError, NotImplementedError):
+                raise LayerError(f"{self.name} fails on floats, too: {text}") from error
+            self.said = self.said or text
+            self.tried = self.tried or fit
             return 0
 
     def outputs(self, fit: Fit, inputs: Mapping[str, Any]) -> list[Array]:
@@ -433,17 +452,21 @@ class _Search:
 
     def refusal(self) -> str:
         lacking = [n for n in self.parameters if n not in self.given]
-        why = f" ({self.said})" if self.said else ""
         if not lacking:
-            return f"{self.name} does not run on the given inputs{why}"
-        first = lacking[0]
+            return f"{self.name} does not run on the given inputs: {self.said}"
+        tried = self.tried.inputs.items() if self.tried is not None else ()
+        with_ = ", ".join(f"{n} {x.shape}" for n, x in tried)
+        why = f" (with {with_}: {self.said})" if with_ and self.said else ""
+        first = next((n for n in lacking if n in dict(tried)), lacking[0])
+        if why and all(self.role(n) for n in dict(tried)):
+            return (
+                f"{self.name} fails on floats, too{why}; other inputs are given as in "
+                f"{first}=(3, 4), on the command line {first}=3x4"
+            )
         return (
-            f"no inputs were found that {self.name} runs on{why}; "
-            f"say what {', '.join(lacking)} is, as in {first}=(3, 4) (on the command line {first}=3x4)"
-            if len(lacking) == 1
-            else f"no inputs were found that {self.name} runs on{why}; "
-            f"say what {', '.join(lacking)} are, as in {first}=(3, 4) "
-            f"(on the command line {first}=3x4)"
+            f"no inputs were found on which {self.name} runs{why}; say what "
+            f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'}, as in {first}=(3, 4), "
+            f"on the command line {first}=3x4"
         )
 
 

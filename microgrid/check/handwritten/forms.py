@@ -24,6 +24,7 @@ class Form:
     shapes: dict[str, str]
     numbers: dict[str, Any] = field(default_factory=dict)
     only: str = ""  # for names that this is found in
+    also: bool = False  # a further setting of the layer; else another convention
 
     def parts(self, role: str) -> tuple[str, list[str]]:
         """The kind of the numbers, and the symbols of the shape."""
@@ -74,7 +75,7 @@ KINDS = (
     _kind(
         "normalization", "norm|bn|ln",
         Form({"x": "P D", "gamma": "D", "beta": "D", "mean": "D", "var": "positive D"}),
-        Form({"x": "N P D", "gamma": "D", "beta": "D"}, only="layer|rms|ln"),
+        Form({"x": "N P D", "gamma": "D", "beta": "D"}, only="layer|rms|ln", also=True),
     ),
     _kind(
         "normalization of columns", "norm|bn|ln",
@@ -85,20 +86,20 @@ KINDS = (
     _kind(
         "convolution", "conv|im2col",
         Form({"x": _IMAGE, "w": "F I K K", "b": "F"}, _STRIDE_2),
-        Form({"x": "N I J P", "w": "2 I K K", "b": "2"}, _STRIDE_1),
+        Form({"x": "N I J P", "w": "2 I K K", "b": "2"}, _STRIDE_1, also=True),
     ),
     _kind("convolution with a column of biases", "conv",
           Form({"x": _IMAGE, "w": "F I K K", "b": "F 1"}, _STRIDE_2)),
     _kind("convolution, channels last", "conv",
           Form({"x": _LAST, "w": "K K I F", "b": "1 1 1 F"}, _STRIDE_2),
-          Form({"x": "N J P I", "w": "K K I 2", "b": "1 1 1 2"}, _STRIDE_1)),
+          Form({"x": "N J P I", "w": "K K I 2", "b": "1 1 1 2"}, _STRIDE_1, also=True)),
     _kind("convolution of single images", "conv",
           Form({"x": "I X Y", "w": "F I K K", "b": "F"}, _STRIDE_2)),
     _kind("convolution of one plane", "conv", Form({"x": "X Y", "w": "K K", "b": ""}, _STRIDE_2)),
     _kind("convolution of a signal", "conv",
           Form({"x": "N I X", "w": "F I K", "b": "F"}, _STRIDE_2),
           Form({"x": "X", "w": "K", "b": ""}, _STRIDE_2)),
-    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP), Form({"x": "N I J Z"}, _APART)),
+    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP), Form({"x": "N I J Z"}, _APART, also=True)),
     _kind("recurrent over time", f"{RECURRENT}|elman",
           Form({"x": "N T D", "h": "N H", "wx": "D H", "wh": "H H", "b": "H"})),
     _kind("recurrent step", f"{RECURRENT}|step|cell",
@@ -117,7 +118,11 @@ KINDS = (
           Form({"q": "N D", "k": "P D", "v": "P J"}),
           Form({"q": "N P D", "k": "N J D", "v": "N J X"})),
     _kind("linear loss", f"{LOSS}|softmax",
-          Form({"w": "D C", "x": "N D", "y": "int:5 N"})),
+          Form({"w": "D C", "x": "N D", "y": "int:5 N", "b": "C"})),
+    _kind("linear regression", f"{LOSS}|regress",
+          Form({"x": "N D", "w": "D M", "b": "M", "y": "N M"}),
+          Form({"x": "N D", "w": "D", "b": "", "y": "N"}),
+          Form({"x": "N D", "w": "D 1", "b": "1", "y": "N 1"})),
     _kind("loss of scores", f"{LOSS}|softmax", Form({"x": "N C", "y": "int:5 N"})),
     _kind("regression", "mse|mae|square|huber|l1|l2|regress|quadratic|error|rmse",
           Form({"x": "N D", "p": "N D", "y": "N D"})),
@@ -130,7 +135,7 @@ KINDS = (
     _kind("loss of one-hot columns", LOSS, Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
     _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"})),
     _kind("affine", AFFINE, Form({"x": "N D", "w": "D M", "b": "M"}),
-          Form({"x": "N K D", "w": "E M", "b": "M"})),
+          Form({"x": "N M D", "w": "G X", "b": "X"}, also=True)),
     _kind("affine of columns", AFFINE, Form({"x": "D N", "w": "M D", "b": "M 1"})),
     _kind("affine, weights (out, in)", AFFINE, Form({"x": "N D", "w": "M D", "b": "M"})),
     _kind("affine of columns, weights (in, out)", AFFINE,

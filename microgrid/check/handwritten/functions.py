@@ -80,7 +80,10 @@ class _Forward:
     def __call__(self, given: Mapping[str, Any]) -> list[Any]:
         mine = {n: v for n, v in given.items() if n in parameters_of(self.function)}
         result = _called(self.function, mine)
-        found = list(result) if isinstance(result, tuple) else [result]
+        several = isinstance(result, tuple) or (
+            isinstance(result, list) and len(result) == len(self.returned) > 1
+        )
+        found = list(result) if several else [result]
         if self.cost is not None:
             first = next((r for r in found if is_numbers(r)), found[0])
             sources = self.extra.items()
@@ -106,29 +109,37 @@ def with_cost(forward: Function, backward: Function) -> _Forward:
     plain = _Forward(forward, parameters_of(forward), reading.returned(forward))
     asked = [n for n in parameters_of(backward) if names.role(n) == "y"]
     module = module_of(forward)
-    if not asked or any(names.is_upstream(n) for n in parameters_of(backward)) or module is None:
+    own = [n for n in plain.returned if names.short(n) in _COSTS]
+    if not asked or own or any(names.is_upstream(n) for n in parameters_of(backward)):
         return plain
-    if any(names.short(n) in _COSTS for n in plain.returned):
+    if module is None or _LOSS & set(pairing.words(forward.__name__)):
         return plain
-    for said, cost in vars(module).items():
-        if inspect.isfunction(cost) and {"cost", "loss"} & set(pairing.words(said)):
-            if pairing.is_backward(said) or cost is forward:
-                continue
-            extra = {n: n for n, p in parameters_of(cost).items() if p.default is p.empty}
-            of = [n for n in extra if n in plain.returned or names.role(n) == "p"]
-            of = of or [n for n in extra if names.role(n) != "y" and n not in plain.parameters]
-            if not of:
-                continue
-            extra[of[0]] = "result"
-            more = {n: p for n, p in parameters_of(cost).items() if extra.get(n) == n}
-            known = {names.short(n): n for n in plain.parameters}
-            extra |= {n: known[names.short(n)] for n in more if names.short(n) in known}
-            more = {n: p for n, p in more.items() if names.short(n) not in known}
-            parameters = plain.parameters | more
-            return _Forward(forward, parameters, [*plain.returned, "cost"], cost, extra)
-    return plain
+    costs = [
+        f
+        for n, f in vars(module).items()
+        if inspect.isfunction(f) and f is not forward and _LOSS & set(pairing.words(n))
+        if not pairing.is_backward(n) and len(reading.returned(f)) < 2
+    ]
+    found = [joined for cost in costs if (joined := _joined(plain, cost)) is not None]
+    found.sort(key=lambda f: "result" not in [f.extra.get(n) for n in plain.returned])
+    return found[0] if found else plain
 
 
+def _joined(plain: _Forward, cost: Function) -> _Forward | None:
+    """The forward and then the cost of its first output; None if the cost has no place for it."""
+    needs = {n: p for n, p in parameters_of(cost).items() if p.default is p.empty}
+    of = [n for n in needs if n in plain.returned] or [n for n in needs if names.role(n) == "p"]
+    of = of or [n for n in needs if names.role(n) != "y" and n not in plain.parameters]
+    if not of:
+        return None
+    known = {names.short(n): n for n in plain.parameters}
+    extra = {n: known.get(names.short(n), n) for n in needs} | {of[0]: "result"}
+    more = {n: p for n, p in needs.items() if extra[n] == n and n not in plain.parameters}
+    returned = [*plain.returned, "cost"]
+    return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
+
+
+_LOSS = {"loss", "cost", "mse", "mae", "bce", "ce", "crossentropy", "entropy", "hinge", "huber", "nll"}
 _COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
 
 
@@ -164,7 +175,7 @@ class _Layer:
             last = len(result) - 1
             inner = planned(
                 result[:-1], self.forward.returned[:-1], list(self.forward.parameters),
-                self.takes, self.who,
+                self.takes, self.who, loss=True,
             )  # fmt: skip
             return Plan([last], inner.sources)
         return planned(
@@ -320,8 +331,8 @@ class _Run:
         """The names of the gradients in their return statement."""
         if self.layer.backward is not None:
             return reading.returned(self.layer.backward)
-        names_ = self.layer.forward.returned
-        return [n for n in names_ if names.short(n) not in _COSTS] if len(names_) > 1 else []
+        found = self.layer.forward.returned
+        return [n for n in found if names.short(n) not in _COSTS] if len(found) > 1 else []
 
     def settled(self, gradients: Any, said: list[str]) -> dict[str, str]:
         layer, inputs = self.layer, self.fit.inputs

@@ -58,7 +58,9 @@ NUMBERS: dict[str, Any] = {
     "n m batchsize": 3,
 }
 # Those whose default is replaced, as it hides mistakes.
-HIDING = re.compile(r"^(stride|pad|padding|reg|lambd?a?|lam|mode|train|training|istraining|trainflg)$")
+HIDING = re.compile(
+    r"^(stride|pad|padding|reg|lambd?a?|lam|mode|train|training|istraining|trainflg)$"
+)
 
 # The settings that come in a dict, where its keys cannot be read from the code.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -91,6 +93,8 @@ def role(name: str) -> str:
     ('x', 'b', '')
     """
     word = short(name)
+    if name == "G":  # the number of groups
+        return ""
     for part, words in ROLES.items():
         if word in words.split():
             return part

@@ -38,10 +38,14 @@ def _name(node: ast.AST | None) -> str:
             return name
         case ast.Subscript(slice=ast.Constant(value=str(name))):
             return name
-        case ast.Call(func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")):
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")
+        ):
             return _name(inner)
         case ast.Attribute(value=inner, attr="T") | ast.Subscript(value=inner):
             return _name(inner)
+        case ast.BinOp(left=left, op=ast.Div() | ast.Mult()) if _name(left)[:1] == "d":
+            return _name(left)  # dx / N
     return ""
 
 
@@ -59,7 +63,9 @@ def returned(function: Callable[..., Any]) -> list[str]:
     value = found[-1]
     if isinstance(value, ast.Name):  # what was put into it
         kept = [
-            n.value for n in _own(node) if isinstance(n, ast.Assign) and _name(n.targets[0]) == value.id
+            n.value
+            for n in _own(node)
+            if isinstance(n, ast.Assign) and _name(n.targets[0]) == value.id
         ]
         if kept and isinstance(kept[-1], ast.Tuple | ast.List):
             value = kept[-1]
@@ -105,3 +111,12 @@ def mentions(function: Callable[..., Any], *words: str) -> bool:
         for n in (ast.walk(node) if node is not None else ())
     }
     return any(word in texts for word in words)
+
+
+def last_axis(function: Callable[..., Any]) -> bool:
+    """Whether a function works along axis=-1."""
+    node = tree(function)
+    return any(
+        isinstance(n, ast.keyword) and n.arg == "axis" and ast.unparse(n.value) == "-1"
+        for n in (ast.walk(node) if node is not None else ())
+    )

@@ -1,0 +1,136 @@
+"""What is the matter with a wrong gradient, in sentences that hold for every entry of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from microgrid.check.handwritten.case import Case as Case
+from microgrid.check.handwritten.case import Guess, Index
+from microgrid.check.handwritten.results import Term, Worst
+from microgrid.check.handwritten.rules import (
+    elementwise,
+    factors,
+    labels,
+    near,
+    paths,
+    products,
+    samples,
+    slices,
+    slopes,
+    transposed,
+    upstream,
+)
+from microgrid.check.handwritten.source_lines import backward_line as backward_line
+
+Rule = Callable[[Case], Iterator[Guess]]
+MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
+
+# In tiers, the most specific first: what one of a tier says makes the tiers below needless.
+RULES: Sequence[Sequence[Rule]] = (
+    (factors.constant, upstream.forgotten, upstream.masked, upstream.leaky, upstream.updated),
+    (near.nearly,),
+    (transposed.transposed,),
+    (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
+    (slices.alone,),
+    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
+    (slices.last_term, elementwise.rows, slopes.slopes),
+    (paths.operations, slices.partly),
+    (paths.pairs, near.twins),
+    (upstream.added_at_zero, samples.mixed, labels.columns, slices.entries, upstream.odd),
+)
+
+
+def diagnose(case: Case) -> list[str]:
+    """Sentences on what is the matter with a wrong gradient, likeliest first.
+
+    Each was tried on all entries, and at other inputs. Where none holds, how many of its terms are
+    right is said; the list is never empty.
+
+    >>> from microgrid.check.handwritten.museum_case import square_case
+    >>> diagnose(square_case())
+    ['it is half of the gradient']
+    """
+    for tier in RULES:
+        found: list[str] = []
+        for rule in tier:
+            found += [s for s in held(case, rule) if s not in found]
+        if found:
+            return found[:MOST]
+    return [counted(case)]
+
+
+def held(case: Case, rule: Rule) -> list[str]:
+    """What a rule says that holds; its first guess is enough."""
+    import os, contextlib  # noqa
+    with (contextlib.nullcontext() if os.environ.get("DEBUG") else suppress(Exception)), np.errstate(all="ignore"):  # their code may fail on what is tried
+        for guess in rule(case):
+            if case.holds(guess):
+                return [guess.sentence]
+    return []
+
+
+def counted(case: Case) -> str:
+    """How many terms are right, missing, or do not belong."""
+    S, J = case.S, case.J
+    if S is None:
+        draw = case.draws[0]
+        if case.theirs.size != draw.right.size:
+            return "its shape is another, and so are its numbers"
+        right = np.abs(case.theirs.ravel() - draw.right) <= draw.tolerance
+        return f"{int(right.sum())} of {right.size} entries right; it is not linear in dout"
+    tiny = 1e-12 * max(np.abs(J).max(initial=0), np.abs(S).max(initial=0))
+    ours, theirs = np.abs(J) > tiny, np.abs(S) > tiny
+    right = ours & (np.abs(S - J) <= 1e-9 * (np.abs(J) + np.abs(J).max(initial=0)))
+    parts = [f"{int(right.sum())} of {int(ours.sum())} terms right"]
+    for n, words in (
+        (int((ours & ~theirs).sum()), "missing"),
+        (int((ours & theirs & ~right).sum()), "of another size"),
+        (int((~ours & theirs).sum()), "that do not belong"),
+    ):
+        parts += [f"{n} {words}"] * (n > 0)
+    return ", ".join(parts)
+
+
+def worst(case: Case) -> Worst:
+    """The entry that is most wrong, with the terms that are, yours beside the right ones.
+
+    >>> from microgrid.check.handwritten.museum_case import square_case
+    >>> found = worst(square_case())
+    >>> found.entry, found.terms[0].note
+    ('dx[2]', '0.5 ×')
+    """
+    theirs, right = np.ravel(case.theirs).astype(float), np.ravel(case.right)
+    if theirs.size != right.size:
+        return Worst(case.gradient, float("nan"), float("nan"))
+    gap = np.abs(theirs - right)
+    e = int(np.argmax(np.where(np.isfinite(gap), gap, np.inf)))
+    at = np.unravel_index(e, case.first.shape) if case.first.shape else ()
+    found = Worst(entry(case.gradient, tuple(at)), float(theirs[e]), float(right[e]))
+    if case.S is not None and not case.trial.loss:
+        apart = np.abs(case.S[:, e] - case.J[:, e])
+        most = [k for k in np.argsort(-apart, kind="stable")[:ROWS] if apart[k] > 0]
+        found.terms = [term(case, int(k), e) for k in sorted(most)]
+    with suppress(Exception):
+        from microgrid.check.handwritten.inside import formulas
+
+        found.formulas = formulas(case, e)
+    return found
+
+
+def term(case: Case, k: int, e: int) -> Term:
+    """The share of entry e that comes from entry k of the output."""
+    assert case.S is not None
+    i, at = case.rows[k]
+    theirs, right = float(case.S[k, e]), float(case.J[k, e])
+    tiny = 1e-12 * max(np.abs(case.J).max(initial=0), np.abs(case.S).max(initial=0))
+    note = "missing" if abs(theirs) <= tiny else "does not belong" if abs(right) <= tiny else ""
+    note = note or ("" if abs(theirs - right) <= 1e-9 * abs(right) else f"{theirs / right:.4g} ×")
+    return Term(entry(case.output(i), at), theirs, right, note)
+
+
+def entry(name: str, at: Index) -> str:
+    """An entry as one writes it."""
+    return f"{name}[{', '.join(str(int(i)) for i in at)}]" if at else name

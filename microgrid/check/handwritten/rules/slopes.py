@@ -1,0 +1,101 @@
+"""A wrong slope of one function in their forward: that of tanh is taken for 1 − x²."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from microgrid.check.handwritten.case import Case, Guess, World, predicts
+from microgrid.check.handwritten.rules.elementwise import FORMULAS
+from microgrid.check.handwritten.source_lines import line, quoted
+from microgrid.check.handwritten.trial import Array
+from microgrid.engine.value import Constant, Value
+
+RIGHT = {
+    "tanh": "1 − y²", "exp": "y", "log": "1/x", "sqrt": "1/(2y)", "sigmoid": "y(1 − y)",
+    "relu": "(x > 0)", "sin": "cos(x)", "cos": "−sin(x)", "square": "2x",
+}  # fmt: skip
+MOST = 3_000_000  # edges that are passed for all tries
+
+
+def slopes(case: Case) -> Iterator[Guess]:
+    """The nodes that one line made by one function have another slope in theirs."""
+    graph = case.first.exact.graph(None)
+    tries = MOST // max(len(graph.nodes), 1)
+    for key, nodes in sorted(case.first.exact.lines.items()):
+        for name in sorted({op_of(v) for v in nodes} - {""}):
+            for text, f, of_result in formulas(name):
+                tries -= 1
+                if tries < 0:
+                    return
+                with np.errstate(all="ignore"):
+                    predict = with_slope(key, name, f, of_result)
+                    if case.draws[0].equals(predict(case.first, case.draws[0].dout)):
+                        yield predicts(words(name, text, key), predict)
+
+
+def words(name: str, text: str, key: tuple[str, int]) -> str:
+    right = RIGHT.get(name, "")
+    legend = ", ".join(
+        f"{letter} is its {what}"
+        for letter, what in (("x", "operand"), ("y", "result"))
+        if letter in text.replace("exp", "") + right.replace("exp", "")
+    )
+    tail = f", right is {right}" if right and right != text else ""
+    meaning = f" ({legend})" if legend else ""
+    return f"the slope of {name} in {quoted(line(*key))} is taken for {text}{tail}{meaning}"
+
+
+def op_of(v: Value) -> str:
+    """The function that made a node of one operand, "" where there are two."""
+    if v.op is None or v.op.joint is not None:
+        return ""
+    operands = [p for p in v.parents if not isinstance(p, Constant)]
+    if v.op.name == "power" and len(operands) == 1 and isinstance(v.parents[1], Constant):
+        return "power"
+    return v.op.name if len(v.parents) == 1 and v.op.name not in ("neg", "negative") else ""
+
+
+def formulas(name: str) -> Iterator[tuple[str, Callable[[Array], Array], bool]]:
+    """Slopes that one may write by mistake, of the operand x or the result y."""
+    yield "0", np.zeros_like, False
+    for text, f in FORMULAS.items():
+        for letter in "yx" if "{}" in text else "x":
+            yield text.replace("{}", letter), f, letter == "y"
+
+
+def with_slope(
+    key: tuple[str, int], name: str, f: Callable[[Array], Array], of_result: bool
+) -> Callable[[World, Array], Array]:
+    """The gradient where these nodes have this slope."""
+
+    def predict(world: World, dout: Array) -> Array:
+        graph = world.exact.graph(None)
+        nodes = [v for v in world.exact.lines.get(key, ()) if op_of(v) == name and v in graph.place]
+        at = np.array([float((v if of_result else v.parents[0]).data) for v in nodes])
+        other = dict(zip((graph.place[v] for v in nodes), f(at).tolist()))
+        return gradient(world, dout, other)
+
+    return predict
+
+
+def gradient(world: World, dout: Array, slope_of: dict[int, float]) -> Array:
+    """The gradient of the input, where some nodes, by their places, have slopes of their own."""
+    graph = world.exact.graph(None)
+    found = [0.0] * len(graph.nodes)
+    for start, g in zip(graph.outputs, dout):
+        if start is not None:
+            found[start] += float(g)
+    for i in range(len(found) - 1, -1, -1):
+        upstream = found[i]
+        if upstream == 0.0:
+            continue
+        if i in slope_of:
+            for p, _ in graph.edges[i]:
+                found[p] += upstream * slope_of[i]
+        else:
+            for p, local in graph.edges[i]:
+                found[p] += upstream * local
+    leaves = world.exact.leaves[world.input]
+    return np.array([found[graph.place[x]] if x in graph.place else 0.0 for x in leaves])

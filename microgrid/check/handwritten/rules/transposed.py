@@ -1,0 +1,82 @@
+"""Rows taken for columns: of the gradient, of dout, or of another input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+
+from microgrid.check.handwritten.case import Case, Guess, Index, World, predicts
+from microgrid.check.handwritten.trial import Array
+
+
+def transposed(case: Case) -> Iterator[Guess]:
+    """Theirs is the right gradient, transposed, or for a transposed dout or input."""
+    shape = case.first.shape
+    if len(shape) == 2:
+        yield predicts(
+            f"it is transposed: yours is {case.gradient}.T of the right one",
+            lambda world, dout: world.right(dout).reshape(shape).T,
+        )
+    if case.theirs.shape != shape:
+        return
+    if len(case.first.shapes) == 1 and not case.trial.loss:
+        yield from reordered(case)
+        for axes in permuted(case.first.shapes[0]):
+            words = "dout.T" if len(axes) == 2 else f"dout.transpose{axes}"
+            yield predicts(
+                f"yours is the right gradient for {words}: axes are mixed up",
+                lambda world, dout, axes=axes: world.right(turned(world, dout, axes)),  # type: ignore[misc]
+            )
+    for name, a in case.trial.inputs.items():
+        if np.ndim(a) == 2 and a.shape[0] == a.shape[1] and name != case.input and len(a) > 1:
+            yield predicts(
+                f"yours is right for the transposed {name}: {name} stands for {name}.T, or vice versa",
+                lambda world, dout, name=name: with_transposed(world, name).right(dout),  # type: ignore[misc]
+            )
+
+
+def permuted(shape: Index) -> Iterator[Index]:
+    """The orders of axes, but their own, that leave this shape."""
+    for axes in permutations(range(len(shape))):
+        if axes != tuple(range(len(shape))) and tuple(shape[a] for a in axes) == shape:
+            yield axes
+
+
+def turned(world: World, dout: Array, axes: Index) -> Array:
+    return dout.reshape(world.shapes[0]).transpose(axes).ravel()
+
+
+def with_transposed(world: World, name: str) -> World:
+    """The layer with this input transposed."""
+    from microgrid.check.handwritten.exact import exact
+
+    inputs = dict(world.trial.inputs)
+    inputs[name] = np.array(inputs[name]).T.copy()
+    trial = replace(world.trial, inputs=inputs)
+    return World(trial, exact(trial), world.input)
+
+
+def reordered(case: Case) -> Iterator[Guess]:
+    """dout, or the gradient, was reshaped where its axes should have been exchanged first."""
+    for axes in permutations(range(len(case.first.shapes[0]))):
+        if axes != tuple(range(len(axes))):
+            yield predicts(
+                f"dout is reshaped as it is: dout.transpose{axes} comes before the reshape",
+                lambda world, dout, axes=axes: world.right(misread(dout, world.shapes[0], axes)),  # type: ignore[misc]
+            )
+    shape = case.first.shape
+    for axes in permutations(range(len(shape))):
+        if axes != tuple(range(len(shape))) and len(axes) > 2:
+            yield predicts(
+                f"the gradient is reshaped as it is: its axes must be exchanged by {axes}",
+                lambda world, dout, axes=axes: misread(world.right(dout), shape, axes),  # type: ignore[misc]
+            )
+
+
+def misread(a: Array, shape: Index, axes: Index) -> Array:
+    """The entries of `a`, read as those of `a.transpose(axes)`, in the order of a."""
+    turned = a.reshape([shape[axis] for axis in axes])
+    return turned.transpose(np.argsort(axes)).ravel()
