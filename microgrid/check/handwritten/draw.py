@@ -15,10 +15,12 @@ from microgrid.check.handwritten import names, reading
 from microgrid.check.handwritten.filling import Filling
 from microgrid.check.handwritten.fit import Fit, Parameters, parameters_of
 from microgrid.check.handwritten.forms import GENERIC, OPTIONAL, Form, Kind, kinds
+from microgrid.check.handwritten.gates import kinds_of
 from microgrid.check.handwritten.trial import Array, LayerError
 
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
 _TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
+_SCALE = "scale and shift"
 _MOST = 60  # tries of a form
 _NONE = inspect.Parameter.empty
 
@@ -30,19 +32,21 @@ def fits(
     *,
     parameters: Parameters | None = None,
     run: Run | None = None,
+    agrees: Callable[[Fit], bool] | None = None,
     name: str = "",
 ) -> list[Fit]:
     """The arguments that a function runs with: one Fit for each setting worth checking.
 
     Those in `given` are as the user says: shapes, arrays, numbers, dicts of these, "classes". What
     the others are is known by their names, or found by trying: the forward has to run on floats
-    and to give finite numbers that depend on every array. LayerError if nothing fits.
+    and to give finite numbers that depend on every array. What is guessed without a name has to go
+    with the backward, too, if that is possible: `agrees` says so. LayerError if nothing fits.
 
     >>> [fit] = fits(lambda data, m: data @ m)
     >>> {name: x.shape for name, x in fit.inputs.items()}
     {'data': (3, 4), 'm': (4, 5)}
     """
-    return _Search(function, dict(given or {}), seed, parameters, run, name).fits()
+    return _Search(function, dict(given or {}), seed, parameters, run, agrees, name).fits()
 
 
 class _Search:
@@ -53,12 +57,14 @@ class _Search:
         seed: int,
         parameters: Parameters | None,
         run: Run | None,
+        agrees: Callable[[Fit], bool] | None,
         name: str,
     ) -> None:
         self.function, self.seed = function, seed
         self.parameters = parameters if parameters is not None else parameters_of(function)
         self.name = name or getattr(function, "__name__", "the forward")
         self.run = run or (lambda arguments: [_first(function(**arguments))])
+        self.agrees = agrees or (lambda fit: True)
         self.said = ""  # by the first try that failed
         self.tried: Fit | None = None  # that one
         self.given = self.known(given)
@@ -79,16 +85,42 @@ class _Search:
         """Those of the first kind that fits: kinds of this name first, names as they are told."""
         every = kinds(self.name)
         likely = [k for k in every if k.words.search(self.name) or k.name in GENERIC]
+        guesses: list[Fit] = []  # that do not go with the backward
         for some, loose in itertools.product((likely, every), (False, True)):
             weak: list[Fit] = []
             for kind in some:
                 found = self.of_kind(kind, loose)
+                named = kind.words.search(self.name)
                 if found and found[0][1]:
-                    return self.worded([fit for fit, _ in found])
-                weak += [fit for fit, _ in found if kind.words.search(self.name)]
+                    if not self.guessed(kind) or self.agrees(found[0][0]):
+                        return self.worded([fit for fit, _ in found])
+                    guesses += [found[0][0]]
+                weak += [fit for fit, _ in found if named]
             if weak:  # an array has no influence: a mistake of the forward
                 return self.worded(weak[:1])
+            if not loose and (found := self.of_gates()):
+                return self.worded(found)
+        if guesses:
+            return self.worded(guesses[:1])
         raise LayerError(self.refusal())
+
+    def guessed(self, kind: Kind) -> bool:
+        """Whether its shapes are not told by names: only a backward can bear them out."""
+        arrays = self.arrays(kind.forms[0], False)
+        unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
+        return len(arrays) > 1 and ("*" in kind.forms[0].shapes or kind.name == _SCALE) and unknown
+
+    def of_gates(self) -> list[Fit]:
+        """Layers with many weights, by the letters of their names."""
+        arrays = self.arrays(Form({n: "" for n in self.parameters if n.isidentifier()}), False)
+        tried = []
+        for kind, roles in kinds_of([a for a in arrays if names.settings(a) is None]):
+            fit = self.filled(kind.forms[0], roles, False, 2).fit(kind.name)
+            if fit is not None and self.works(fit) > 1:
+                tried.append(fit)
+                if self.agrees(fit):
+                    return [fit]
+        return tried[:1]
 
     def of_kind(self, kind: Kind, loose: bool) -> list[tuple[Fit, bool]]:
         """The fits of a kind, each with whether the outputs depend on all of its arrays."""
@@ -107,7 +139,8 @@ class _Search:
             )
             tried = [one for one in itertools.islice(tries, _MOST) if one[0]]
             if tried:
-                works, fit, parts = max(tried, key=lambda one: one[0])
+                sure = not self.guessed(kind)
+                works, fit, parts = max(tried, key=lambda t: (t[0], sure or self.agrees(t[1])))
                 found.append((fit, works > 1))
         return sorted(found, key=lambda pair: not pair[1])
 
@@ -135,7 +168,7 @@ class _Search:
             )
         if default is not _NONE and (default is not None or part not in form.shapes):
             return False
-        if names.settings(name) is not None or self.word(name):
+        if names.settings(name) is not None or self.word(name) or names.is_context(name):
             return False
         return numbers or part in form.shapes or names.number(name) is None
 
@@ -152,6 +185,8 @@ class _Search:
         for arrays in several if several[0] != several[-1] else several[:1]:
             if "*" in form.shapes:
                 yield dict.fromkeys(arrays, "*")
+                if "number" in form.shapes and arrays[1:]:  # the last of them is one
+                    yield dict.fromkeys(arrays[:-1], "*") | {arrays[-1]: "number"}
             else:
                 yield from self.parts(form, arrays, named, loose)
 

@@ -21,6 +21,27 @@ _NONE = inspect.Parameter.empty
 _FREE = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
 
 
+class Kept(dict[str, Any]):
+    """A place for what a forward keeps, by keys or in attributes.
+
+    >>> ctx = Kept()
+    >>> ctx.x = 3
+    >>> ctx["x"]
+    3
+    """
+
+    __setattr__ = dict.__setitem__
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self:
+            raise AttributeError(f"nothing is kept as {name}")
+        return self[name]
+
+    def save_for_backward(self, *kept: Any) -> None:
+        """Keep these as `saved_tensors`, as PyTorch does."""
+        self["saved_tensors"] = kept
+
+
 @dataclass
 class Filling:
     """One try: a form, the parts that the arrays play in it, and where defaults are taken.
@@ -142,10 +163,12 @@ class Filling:
         told = True
         if default is not _NONE and (self.defaults or not hiding or ours is None):
             value, told = copy.deepcopy(default), ours is not None and not callable(default)
-        elif known is not None or (looked_up and self.all_numbers(looked_up)):
+        elif known is not None or (not names.is_context(name) and looked_up and self.all_numbers(looked_up)):
             table = {k: self.number(k, v) for k, v in (known or {}).items()}
             more = {k: self.number(k) for k in looked_up if k not in table}
             value = table | {k: v for k, v in more.items() if v is not None}
+        elif names.is_context(name):
+            value, told = Kept(), False
         elif looked_up:
             return False
         elif words or ours is not None:
@@ -162,8 +185,10 @@ class Filling:
     def number(self, name: str, known: Any = None) -> Any:
         """The number of a setting, as the form wants it or else as the table has it."""
         word = names.short(name)
+        if word == "s" and not re.search("conv|pool", self.function.__name__):
+            return known
         for words, value in names.NUMBERS.items():
-            if word in words.split():
+            if word in words.split() or (word == "s" and "stride" in words.split()):
                 return self.form.numbers.get(words.split()[0], value if known is None else known)
         return known
 
@@ -202,6 +227,7 @@ class Filling:
         for name, part in self.roles.items():
             symbols, shape = self.form.parts(part)[1], np.shape(arrays.get(name, ()))
             axis = next((symbols.index(s) for s in "NTP" if s in symbols), None)
-            if part in ("x", "p", "q", "*") and axis is not None and len(shape) == len(symbols):
+            data = part in ("x", "p", "q", "*") or names.role(part) == "x"
+            if data and axis is not None and len(shape) == len(symbols):
                 return int(shape[axis])
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 # Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice".
 SIZES = {
     "N": 3, "D": 4, "M": 5, "C": 5, "T": 7, "V": 6, "H": 5, "G": 20, "Z": 8, "2": 2,
-    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "1": 1,
+    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1,
 }  # fmt: skip
 
 
@@ -163,7 +163,7 @@ KINDS = (
           Form({"x": "N D", "w": "D P", "b": "P", "w2": "P J", "b2": "J", "y": "int:6 N"})),
     _kind("elementwise", "relu|sigmoid|tanh|elu|swish|gelu|dropout|activation|softmax|soft",
           Form({"x": "N D", "p": "N D"})),
-    _kind("elementwise of many", "glu|add|mul|residual|div|sub", Form({"*": "N D"})),
+    _kind("elementwise of many", "glu|add|mul|residual|div|sub", Form({"*": "N D", "number": ""})),
     _kind("positive", "log|sqrt|power|recip", Form({"*": "positive N D"})),
     _kind("scale and shift", "scale|shift", Form({"x": "P D", "gamma": "D", "beta": "D"})),
     _kind("vectors", "dot|vector", Form({"*": "D"})),

@@ -113,6 +113,8 @@ def planned(
             sources[name] = f"result {returned.index(name)}"
         elif name in arguments:
             sources[name] = f"argument {name}"
+        elif names.is_context(name) and any(names.is_context(a) for a in arguments):
+            sources[name] = f"argument {next(a for a in arguments if names.is_context(a))}"
         elif names.short(name) in lower and not names.is_cache(name):
             sources[name] = f"argument {lower[names.short(name)]}"
         elif parameter.default is inspect.Parameter.empty or names.is_cache(name):
