@@ -20,7 +20,7 @@ from microgrid.check.handwritten.trial import Array, LayerError
 
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
 _TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
-_SCALE = "scale and shift"
+_SURE = ("affine", "matrices")  # shapes that only fit if they are right
 _MOST = 60  # tries of a form
 _NONE = inspect.Parameter.empty
 
@@ -98,8 +98,8 @@ class _Search:
                 weak += [fit for fit, _ in found if named]
             if weak:  # an array has no influence: a mistake of the forward
                 return self.worded(weak[:1])
-            if not loose and (found := self.of_gates()):
-                return self.worded(found)
+            if not loose and (gates := self.of_gates()):
+                return self.worded(gates)
         if guesses:
             return self.worded(guesses[:1])
         raise LayerError(self.refusal())
@@ -108,7 +108,7 @@ class _Search:
         """Whether its shapes are not told by names: only a backward can bear them out."""
         arrays = self.arrays(kind.forms[0], False)
         unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
-        return len(arrays) > 1 and ("*" in kind.forms[0].shapes or kind.name == _SCALE) and unknown
+        return len(arrays) > 1 and unknown and not kind.name.startswith(_SURE)
 
     def of_gates(self) -> list[Fit]:
         """Layers with many weights, by the letters of their names."""
@@ -200,7 +200,7 @@ class _Search:
         if len(set(known.values())) < len(known):
             known = {}
         free = [a for a in arrays if a not in known]
-        closed = names.BOUND if loose and not named else ()  # an unknown name is no label
+        closed = () if named else names.BOUND  # an unknown name is no label
         left = [r for r in form.shapes if r not in known.values() and r not in closed]
         if len(free) > len(left) or (not loose and any(told[a] for a in free) and not named):
             return

@@ -163,7 +163,9 @@ class Filling:
         told = True
         if default is not _NONE and (self.defaults or not hiding or ours is None):
             value, told = copy.deepcopy(default), ours is not None and not callable(default)
-        elif known is not None or (not names.is_context(name) and looked_up and self.all_numbers(looked_up)):
+        elif known is not None or (
+            not names.is_context(name) and looked_up and self.all_numbers(looked_up)
+        ):
             table = {k: self.number(k, v) for k, v in (known or {}).items()}
             more = {k: self.number(k) for k in looked_up if k not in table}
             value = table | {k: v for k, v in more.items() if v is not None}

@@ -63,13 +63,14 @@ LOSS = "loss|entropy|cost|nll|criterion|bce|mse|svm|hinge|huber|mae|objective|lo
 NETWORK = "prop|forward|net|model|cost|backprop|predict"
 KINDS = (
     _kind(
-        "spatial normalization", "spatial|group|2d|bn2|norm2",
+        "spatial normalization", "group|instance",
         Form({"x": "N J X Y", "gamma": "1 J 1 1", "beta": "1 J 1 1"}, {"groups": 3}),
         Form({"x": "N J X Y", "gamma": "J", "beta": "J"}),
     ),
     _kind(
-        "spatial batch normalization", "spatial|2d",
+        "spatial batch normalization", "spatial|2d|bn2|norm2",
         Form({"x": _IMAGE, "gamma": "I", "beta": "I", "mean": "I", "var": "positive I"}),
+        Form({"x": _IMAGE, "gamma": "1 I 1 1", "beta": "1 I 1 1"}),
     ),
     _kind(
         "normalization", "norm|bn|ln",

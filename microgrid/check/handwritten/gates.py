@@ -35,7 +35,7 @@ def kinds_of(arrays: Sequence[str]) -> list[tuple[Kind, dict[str, str]]]:
 def _layers(
     rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    sizes = list(_WIDTHS[: len(ws)]) + ["C"]
+    sizes = [*_WIDTHS[: len(ws)], "C"]
     for turned, x in ((False, "N D"), (True, "D N"), (True, "N D")):
         last = "C N" if x == "D N" else "N C"
         for labels in ("int:5 N", f"onehot{'0' if x == 'D N' else ''} {last}", last):
