@@ -125,8 +125,8 @@ def settings(name: str) -> dict[str, Any] | None:
 
 _UPSTREAM = re.compile(
     r"^(d(?!ropout|ata$|im|epth|type|ecay|iff|en|etach|evice|rop|own)\w*|grad\w*|g(rad)?_?out\w*|"
-    r"upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|gradient\w*|"
-    r"partial\w*)$",
+    r"up|upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|"
+    r"gradient\w*|partial\w*)$",
     re.IGNORECASE,
 )
 _CACHE = re.compile(

@@ -137,7 +137,10 @@ def _settled(
     ups = sum(s.startswith("upstream") for s in sources.values())
     bare = [n for n in kept if not names.is_cache(n)]
     if not loss and not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
-        alone = len(result) == 1 and len(kept) == 1 and not asked
+        used = {source.split()[1] for source in sources.values() if source.startswith("argument")}
+        roles = {names.role(a) for a in arguments if a not in used} - {""}
+        meant = not sources or names.role(bare[0]) in roles  # the input of a derivative
+        alone = len(result) == 1 and len(kept) == 1 and not asked and meant
         if not alone and (len(kept) > 1 or not any(_is_scalar(result[i]) for i in numbers)):
             sources[bare[0]] = "upstream 0"
             kept.remove(bare[0])

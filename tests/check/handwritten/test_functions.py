@@ -205,6 +205,15 @@ def affine_backward(dz, x, w):
     db = dz.sum(0)
     return dx, dw, db
 """,
+    "names that say nothing, no cache": """
+def dense(data, theta, bias):
+    return data @ theta + bias
+def dense_grad(above, data, theta, bias):
+    gd = above @ theta.T
+    gt = data.T @ above
+    gb = above.sum(0)
+    return gd, gt, gb
+""",
     "a bias that may be left out": """
 def affine_forward(x, w, b=None):
     return x @ w + (0 if b is None else b), (x, w)
