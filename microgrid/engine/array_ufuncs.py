@@ -267,22 +267,20 @@ def largest(
 ) -> Any:  # fmt: skip
     """The largest or smallest along axes, one node for each: ties share the gradient."""
     x = np.asarray(x, dtype=object)
-    axes = range(x.ndim) if axis is None else [axis] if np.ndim(axis) == 0 else axis
-    axes = sorted([int(a) % max(x.ndim, 1) for a in axes]) if x.ndim else []
+    given = {} if initial is None or initial is np._NoValue else {"initial": False}
+    form = ufunc.reduce(np.zeros(x.shape, bool), axis=axis, keepdims=keepdims, **given)
+    several = [axis] if np.ndim(axis) == 0 and axis is not None else axis
+    axes = range(x.ndim) if several is None else sorted([int(a) % x.ndim for a in several])
     kept = [a for a in range(x.ndim) if a not in axes]
     count = math.prod([x.shape[a] for a in axes])
-    if count == 0 and initial is None:
-        return ufunc.reduce(x, axis=axis)  # which raises NumPy's sentence
     rows = x.transpose(*kept, *axes).reshape(-1, count)
     if where is not None:
         masks = np.broadcast_to(where, x.shape).transpose(*kept, *axes).reshape(-1, count)
         rows = [row[mask] for row, mask in zip(rows, masks)]
-    first = [] if initial is None or initial is np._NoValue else [bare(initial)]
+    first = [bare(initial)] if given else []
     found = np.empty(len(rows), dtype=object)
     found[:] = [extreme(ufunc.__name__, [*first, *row]) for row in rows]
-    shape = [1 if a in axes else n for a, n in enumerate(x.shape)]
-    made = found.reshape(shape if keepdims else [x.shape[a] for a in kept])
-    return made if made.ndim else made[()]
+    return found.reshape(np.shape(form))[()]
 
 
 def extreme(name: str, xs: Sequence[Any]) -> Any:
