@@ -115,12 +115,13 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, A
         dtype = object
     indices = inputs[1:] if method == "reduceat" else ()
     xs = [operand(x) for x in inputs[: len(inputs) - len(indices)]]
-    if where is not True and method == "__call__":
-        made = elsewhere(ufunc, xs, where, out)
-    elif where is not True:
-        made = reduced_where(ufunc, xs[0], where, options)
-    else:
-        made = evaluated(ufunc, method, xs, indices, dtype, options)
+    with np.errstate(all="ignore"):  # the flags that Python's functions leave in the processor
+        if where is not True and method == "__call__":
+            made = elsewhere(ufunc, xs, where, out)
+        elif where is not True:
+            made = reduced_where(ufunc, xs[0], where, options)
+        else:
+            made = evaluated(ufunc, method, xs, indices, dtype, options)
     if dtype is not None and dtype is not object and np.dtype(dtype).kind not in "fO":
         made = numbers(made).astype(dtype)
     return written(made, out, name) if out else dressed(made)
@@ -142,9 +143,8 @@ def evaluated(
         return largest(ufunc, xs[0], **options)
     f = ours(name)
     if f is not None:
-        with np.errstate(all="ignore"):  # what Python's functions leave in the processor
-            vectorized = np.frompyfunc(f, ufunc.nin, ufunc.nout)
-            return getattr(vectorized, method)(*xs, *indices, **options)
+        vectorized = np.frompyfunc(f, ufunc.nin, ufunc.nout)
+        return getattr(vectorized, method)(*xs, *indices, **options)
     try:
         return getattr(ufunc, method)(*xs, *indices, **options)
     except TypeError as error:

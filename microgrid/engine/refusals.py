@@ -33,7 +33,7 @@ SCALAR_NAMES = (
 
 
 def stepping(name: str, swapped: bool = False) -> Any:
-    """A method for what jumps: an error, but under `ieee_arithmetic` what NumPy's function gives."""
+    """A method for what jumps: an error, under `ieee_arithmetic` what NumPy's function gives."""
 
     def method(self: Any, *others: Any) -> Any:
         if ieee.get():
