@@ -32,7 +32,7 @@ INTEGERS = {"idx", "indices", "tokens", "ids", "inputids", "tokenids", "idxs", "
 LABELS = (  # likelier ones first
     "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
     "truelabels ylabel ylabels onehot yreal".split(),
-    "t y yt tgt ys".split(),
+    "t y ts yt tgt ys".split(),
 )
 IMAGES = ("conv", "pool", "2d", "spatial", "flatten", "im2col")
 SEQUENCES = ("rnn", "lstm", "gru", "time", "attention", "transformer", "encoder", "decoder")

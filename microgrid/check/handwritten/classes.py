@@ -36,7 +36,7 @@ OTHERS = 6  # shapes to compare where the usual ones crash
 
 
 def trials(
-    layer: Any, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+    layer: Any, /, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
 ) -> list[Trial]:
     """Somebody's class, or an object of it, ready to run: one trial a setting.
 
@@ -219,9 +219,10 @@ def _no_forward(layer: Any, error: tuple[Way, Exception] | None) -> str:
     arrays = {n: a.shape for n, a in way.arguments.items() if isinstance(a, np.ndarray)}
     shapes = ", ".join(f"{n} {shape}" for n, shape in arrays.items())
     how = ", ".join(f"{n}=(3, 4)" for n in arrays)
+    made = "".join(f", {n}=…" for n in way.made)
     return (
         f"{name}: its forward runs on none of the inputs that were tried (on {shapes} Python says "
-        f"{type(said).__name__}: {said}): give their shapes, as in {how}"
+        f"{type(said).__name__}: {said}): give their shapes, as in {how}{made}"
     )
 
 
@@ -270,8 +271,9 @@ def _setting(way: Way) -> str:
     told |= {n: v for n, v in way.arguments.items() if not isinstance(v, np.ndarray)}
     label = labelled(list(way.arguments)) if way.loss else ""
     if label and way.arguments[label].dtype.kind == "i":
-        rows = np.ndim(way.arguments[label]) > 1
-        told[label] = Told("rows with a 1" if rows else "class numbers")
+        first = next(np.shape(way.arguments[n]) for n in way.inputs)
+        bits = np.shape(way.arguments[label]) == first
+        told[label] = Told("ones and zeros" if bits else "class numbers")
     return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
 
 
@@ -335,7 +337,7 @@ def _is_layer(cls: type) -> bool:
 
 
 def chain(
-    layers: Sequence[Any], grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+    layers: Sequence[Any], /, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
 ) -> list[Trial]:
     """Classes or objects one after another as one layer: see `chains.chain`.
 

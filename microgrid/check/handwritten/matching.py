@@ -68,7 +68,7 @@ def _find(
     grads: Mapping[str, str],
 ) -> None:
     after = floats_of(played.thing)
-    named = {n: p for n, p in _named(way).items() if _matters(way, played, p)}
+    named = _named(way, played)
     expected = [n for n, places in named.items() if _is_expected(way, n, places)]
     names = sources.returned_names(getattr(type(way.thing), way.backward or "", None))
     order = [*way.inputs, *expected]
@@ -100,8 +100,8 @@ def _find(
         _refuse_unfound(way, after, start)
 
 
-def _named(way: Way) -> dict[str, list[Place]]:
-    """The places of each float array (and float) of an object, by a name for it.
+def _named(way: Way, played: Played) -> dict[str, list[Place]]:
+    """The places of each array (and float) that the forward looks at, by a name for it.
 
     One array may lie in several places. The name is that of the constructor's argument, the last
     in its place, or the whole place where two are alike.
@@ -109,9 +109,10 @@ def _named(way: Way) -> dict[str, list[Place]]:
     held: dict[Any, list[Place]] = {}
     for place, x in floats_of(way.thing).items():
         held.setdefault(id(x) if isinstance(x, np.ndarray) else place, []).append(place)
-    last = [_last(places[0]) for places in held.values()]
+    groups = [places for places in held.values() if _matters(way, played, places)]
+    last = [_last(places[0]) for places in groups]
     named = {}
-    for places, name in zip(held.values(), last):
+    for places, name in zip(groups, last):
         x = taken(way.thing, places[0].steps)
         given = [n for n, a in way.made.items() if is_floats(a) and a.size and _equal(a, x)]
         alone = last.count(name) == 1 and name not in way.inputs
