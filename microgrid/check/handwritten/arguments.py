@@ -126,7 +126,10 @@ def _hiddens(thing: Any, x: Shape) -> list[Shape]:
 
 def _features(thing: Any, made: Mapping[str, Any]) -> list[int]:
     """Sizes that an axis of the input may have: those that made the object, and of its arrays."""
-    found = [v for k, v in made.items() if type(v) is int and sizes.size(k) and not _is_window(k)]
+    sized = {k: v for k, v in made.items() if type(v) is int and sizes.size(k)}
+    found = [v for k, v in sized.items() if not _is_window(k) and sizes.size(k) != sizes.OUT]
+    found += [] if found or floats_of(thing) else [IN]
+    found += [v for k, v in sized.items() if sizes.size(k) == sizes.OUT]
     found += [n for v in made.values() if isinstance(v, tuple) for n in v if type(n) is int]
     for x in floats_of(thing).values():
         shape = np.shape(x)
@@ -151,7 +154,9 @@ def _inputs(thing: Any, made: Mapping[str, Any], cell: bool) -> list[Shape]:
     images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (N, n, 5, 5), (n, N, 7, 5))]
     images += [(N, CHANNELS, 7, 5), (N, CHANNELS, 6, 4), (N, 7, 5), (7, 5), (N, CHANNELS, 6, 6)]
     steps: list[Shape] = [s for n in found for s in ((N, STEPS, n), (STEPS, n), (STEPS, n, 1))]
-    told = [v for v in made.values() if isinstance(v, tuple) and len(v) > 1]  # input_shape
+    told = [v for k, v in made.items() if isinstance(v, tuple) and len(v) > 1 and "put" in k]
+    shape = getattr(thing, "input_shape", None)
+    told += [shape] if isinstance(shape, tuple) and all(type(n) is int for n in shape) else []
     images = [*((N, *v) for v in told), *told, *images]
     if any(part in name for part in IMAGES):
         return [*images, *flat, *steps]
