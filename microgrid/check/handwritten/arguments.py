@@ -20,7 +20,8 @@ from microgrid.check.handwritten.sizes import (
     has_default,
     parameters_of,
 )
-from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.sizes import IMAGES as M
+from microgrid.check.handwritten.sources import normal, words
 from microgrid.check.handwritten.state import floats_of
 from microgrid.check.handwritten.trial import Array
 
@@ -30,11 +31,13 @@ Shapes = dict[str, Shape]
 TRAINING = {"train", "training", "istraining", "trainflg", "trainflag", "istrain", "trainmode"}
 INTEGERS = {"idx", "indices", "tokens", "ids", "inputids", "tokenids", "idxs", "words", "index"}
 LABELS = (  # likelier ones first
-    "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
-    "truelabels ylabel ylabels onehot yreal".split(),
-    "t y ts yt tgt ys".split(),
+    words(
+        "ytrue truth true actual expected groundtruth gt target targets label labels yactual "
+        "trues truelabels ylabel ylabels onehot yreal"
+    ),
+    words("t y ts yt tgt ys"),
 )
-IMAGES = ("conv", "pool", "2d", "spatial", "flatten", "im2col")
+SPATIAL = ("conv", "pool", "2d", "spatial", "flatten", "im2col")
 SEQUENCES = ("rnn", "lstm", "gru", "time", "attention", "transformer", "encoder", "decoder")
 PROBABLE = ("crossentropy", "bce", "nll", "logloss", "loglikelihood", "logistic", "entropy", "kl")
 LOGITS = ("softmax(", "np.exp(", "sigmoid(", "logsumexp")
@@ -60,7 +63,8 @@ def required(method: Any, given: Mapping[str, Any]) -> tuple[list[str], dict[str
     >>> required(lambda x, training=False: x, {})
     (['x'], {'training': True})
     """
-    arrays, settings = [], {}
+    arrays: list[str] = []
+    settings: dict[str, Any] = {}
     for p in parameters_of(method):
         if p.kind == p.VAR_KEYWORD or (p.kind == p.VAR_POSITIONAL and arrays):
             continue
@@ -147,18 +151,18 @@ def _is_window(name: str) -> bool:
 def _inputs(thing: Any, made: Mapping[str, Any], cell: bool) -> list[Shape]:
     """Shapes of an input."""
     name, found = normal(type(thing).__name__), _features(thing, made)
-    flat = [s for n in found for s in ((N, n), (n, N))]
+    flat: list[Shape] = [s for n in found for s in ((N, n), (n, N))]
     flat += [s for n in found for s in ((n,), (n, 1), (1, n))]
     channels = found if found != [IN] else [CHANNELS]
-    images: list[Shape] = [s for n in channels for s in ((N, n, 7, 5), (N, 7, 5, n))]
-    images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (N, n, 5, 5), (n, N, 7, 5))]
-    images += [(N, CHANNELS, 7, 5), (N, CHANNELS, 6, 4), (N, 7, 5), (7, 5), (N, CHANNELS, 6, 6)]
+    images: list[Shape] = [s for n in channels for s in ((M, n, 7, 5), (M, 7, 5, n))]
+    images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (M, n, 5, 5), (n, M, 7, 5))]
+    images += [(M, CHANNELS, 7, 5), (M, CHANNELS, 6, 4), (M, 7, 5), (7, 5), (M, CHANNELS, 6, 6)]
     steps: list[Shape] = [s for n in found for s in ((N, STEPS, n), (STEPS, n), (STEPS, n, 1))]
     told = [v for k, v in made.items() if isinstance(v, tuple) and len(v) > 1 and "put" in k]
     shape = getattr(thing, "input_shape", None)
     told += [shape] if isinstance(shape, tuple) and all(type(n) is int for n in shape) else []
-    images = [*((N, *v) for v in told), *told, *images]
-    if any(part in name for part in IMAGES):
+    images = [*((M, *v) for v in told), *told, *images]
+    if any(part in name for part in SPATIAL):
         return [*images, *flat, *steps]
     if any(part in name for part in SEQUENCES) and not cell and "cell" not in name:
         return [*steps, *flat, *images]

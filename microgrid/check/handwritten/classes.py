@@ -20,16 +20,20 @@ from microgrid.check.handwritten.making import draw, objects
 from microgrid.check.handwritten.matching import match
 from microgrid.check.handwritten.passes import again
 from microgrid.check.handwritten.sizes import STRIDES, parameters_of
-from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.sources import normal, words
 from microgrid.check.handwritten.state import is_floats, taken, walk
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 from microgrid.check.handwritten.using import SLOPES, Way, play, study
 
-FORWARDS = ("forward", "forward_pass", "fwd", "forward_propagation", "forward_prop", "feedforward")
-FORWARDS += ("forwardpass", "feed_forward", "propagate", "call", "calculate", "loss")
-FORWARDS += ("compute_loss", "compute", "activate", "apply", "function", "fn", "f", "__call__")
-BACKWARDS = ("backward", "backward_pass", "bwd", "backprop", "backpropagate", "back_propagation")
-BACKWARDS += ("backpropagation", "backward_propagation", "backward_prop", "backwardpass", "back")
+FORWARDS = words(
+    "forward forward_pass fwd forward_propagation forward_prop feedforward forwardpass "
+    "feed_forward propagate call calculate loss compute_loss compute activate apply function fn f "
+    "__call__"
+)
+BACKWARDS = words(
+    "backward backward_pass bwd backprop backpropagate back_propagation backpropagation "
+    "backward_propagation backward_prop backwardpass back"
+)
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
 TRIES, AT_FIRST = 800, 16  # ways in all, and of each object before the next
 OTHERS = 6  # shapes to compare where the usual ones crash
@@ -136,7 +140,7 @@ def way_of(
             error = error or (way, caught)
             continue
         (running if match(way, grads) else crashing).append(way)
-        if running and not crashing or len(running) == OTHERS:
+        if (running and not crashing) or len(running) == OTHERS:
             break
     if not running and not crashing:
         raise LayerError(_no_forward(layer, error))
@@ -189,8 +193,8 @@ def _ways(
 def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -> list[Way]:
     """A loss that takes rows with a 1 and class numbers alike: once more with the others."""
     label = labelled(list(way.arguments))
-    y = way.arguments.get(label)
-    if not way.loss or label in given or np.ndim(y) < 2 or np.shape(y)[-1] < 2:
+    y = np.asarray(way.arguments.get(label))
+    if not way.loss or label in given or y.ndim < 2 or y.shape[-1] < 2:
         return []
     if not np.array_equal(np.sort(y, axis=-1)[..., :-1], np.zeros_like(y)[..., :-1]):
         return []
@@ -250,7 +254,10 @@ def trial_of(way: Way) -> Trial:
 
 
 def _inputs(way: Way) -> dict[str, Array]:
-    """What to differentiate with respect to; an input beside others that has no gradient is bound."""
+    """What to differentiate with respect to.
+
+    An input beside others that has no gradient is bound.
+    """
     rng = np.random.default_rng(way.seed + 1)
     found = {}
     for name in way.inputs:
@@ -286,7 +293,7 @@ class Told(str):
 
 def _samples(way: Way) -> int:
     """N: the first axis of the first input, or the last where samples are columns."""
-    shape = next((np.shape(way.arguments[n]) for n in way.inputs), ())
+    shape: tuple[int, ...] = next((np.shape(way.arguments[n]) for n in way.inputs), ())
     out = np.shape(play(way, {}).outputs[0])
     columns = len(shape) == len(out) == 2 and shape[0] != out[0] and shape[1] == out[1]
     return shape[1] if columns else shape[0] if shape else 1

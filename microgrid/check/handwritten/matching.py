@@ -70,7 +70,7 @@ def _find(
     after = floats_of(played.thing)
     named = _named(way, played)
     expected = [n for n, places in named.items() if _is_expected(way, n, places)]
-    names = sources.returned_names(getattr(type(way.thing), way.backward or "", None))
+    names = sources.returned_names(getattr(way.thing, way.backward) if way.backward else None)
     order = [*way.inputs, *expected]
     _refuse_unknown(way, grads, named)
     way.parameters, way.gradients = {}, {}
@@ -126,7 +126,8 @@ def _matters(way: Way, played: Played, places: list[Place]) -> bool:
     moved = np.asarray(old, float) + making.draw("x", np.shape(old), np.random.default_rng(1))
     trying = replace(way, parameters={"moved": places})
     try:
-        outputs = play(trying, {"moved": moved}).outputs
+        with np.errstate(all="ignore"):
+            outputs = play(trying, {"moved": moved}).outputs
     except Exception:
         return True
     return not all(_equal(a, b) for a, b in zip(outputs, played.outputs))
@@ -153,7 +154,7 @@ def _whole(place: Place) -> str:
 
 
 def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
-    """Whether it is a parameter by its name alone; the weights of the classes in a loss are none."""
+    """Whether it is a parameter by its name alone; the weights in a loss are none."""
     if way.loss or not is_floats(taken(way.thing, places[0].steps)):
         return False
     if normal(name.split(".")[-1]) in EXPECTED:
