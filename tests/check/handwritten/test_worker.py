@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from microgrid.check import LayerError, layer, layers
-from microgrid.check.handwritten.keywords import known
 from microgrid.check.handwritten.job import place_of
+from microgrid.check.handwritten.keywords import known
 from microgrid.check.handwritten.launch import ending
 from microgrid.check.handwritten.namespaces import Namespaces
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst
@@ -92,6 +92,17 @@ def test_what_a_layer_replaces_is_put_back_and_told(tmp_path):
     for key, one in found.items():
         assert [g.verdict for g in one.gradients] == [RIGHT], one
         assert one.habits == [f"it replaces {names[key]} for everybody"]
+
+
+def test_a_layer_whose_replacements_break_the_check_crashes_and_the_others_are_checked(tmp_path):
+    names = ("isinstance", "len", "type", "sum", "print", "getattr", "map", "float", "Exception")
+    for name in names:
+        bad = pair("bad", f"builtins.{name} = None")
+        found = checked(tmp_path, pair("first"), bad, pair("last"))
+        for right in ("first", "last"):
+            assert [g.verdict for g in found[right].gradients] == [RIGHT]
+            assert found[right].habits == []
+        assert found["bad"].habits == [f"it replaces builtins.{name} for everybody"]
 
 
 def test_what_a_file_replaces_is_told_once_and_what_it_adds_stays(tmp_path):
