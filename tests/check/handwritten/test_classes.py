@@ -303,8 +303,8 @@ class Conv2D:
     def windows(self, a):
         for i in range((a.shape[2] - self.k) // self.s + 1):
             for j in range((a.shape[3] - self.k) // self.s + 1):
-                a, b = i * self.s, j * self.s
-                yield i, j, np.s_[:, :, a:a + self.k, b:b + self.k]
+                u, v = i * self.s, j * self.s
+                yield i, j, np.s_[:, :, u:u + self.k, v:v + self.k]
     def forward(self, x):
         self.xp = np.pad(x, ((0, 0), (0, 0), (self.p,) * 2, (self.p,) * 2))
         N, _, H, W = self.xp.shape
