@@ -153,7 +153,8 @@ def _inputs(thing: Any, made: Mapping[str, Any], cell: bool) -> list[Shape]:
     name, found = normal(type(thing).__name__), _features(thing, made)
     flat: list[Shape] = [s for n in found for s in ((N, n), (n, N))]
     flat += [s for n in found for s in ((n,), (n, 1), (1, n))]
-    channels = found if found != [IN] else [CHANNELS]
+    known = any(sizes.size(k) and not _is_window(k) for k in made) or floats_of(thing)
+    channels = found if known else [CHANNELS]
     images: list[Shape] = [s for n in channels for s in ((M, n, 7, 5), (M, 7, 5, n))]
     images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (M, n, 5, 5), (n, M, 7, 5))]
     images += [(M, CHANNELS, 7, 5), (M, CHANNELS, 6, 4), (M, 7, 5), (7, 5), (M, CHANNELS, 6, 6)]

@@ -67,6 +67,10 @@ class TorchTrial(Trial):
     function: Any = None
     fit: Fit = field(default_factory=Fit)
 
+    def exact(self) -> TorchExact:
+        """The exact side of this trial."""
+        return exact_torch(self)
+
 
 @dataclass
 class TorchExact(Exact):
