@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,13 +34,14 @@ INTEGERS = {"idx", "indices", "tokens", "ids", "inputids", "tokenids", "idxs", "
 LABELS = (  # likelier ones first
     words(
         "ytrue truth true actual expected groundtruth gt target targets label labels yactual "
-        "trues truelabels ylabel ylabels onehot yreal"
+        "trues truelabels ylabel ylabels onehot yreal classes answers correct desired teacher"
     ),
     words("t y ts yt tgt ys"),
 )
 SPATIAL = ("conv", "pool", "2d", "spatial", "flatten", "im2col")
 SEQUENCES = ("rnn", "lstm", "gru", "time", "attention", "transformer", "encoder", "decoder")
 PROBABLE = ("crossentropy", "bce", "nll", "logloss", "loglikelihood", "logistic", "entropy", "kl")
+PREDICTED = words("p prob probs ypred yhat ypredicted probabilities yprob")
 LOGITS = ("softmax(", "np.exp(", "sigmoid(", "logsumexp")
 DISTANCES = ("mse", "mae", "squared", "huber", "l1", "l2", "mean", "absolute", "rmse")
 
@@ -91,8 +93,11 @@ def arguments(
     arrays, settings = required(getattr(thing, forward), given)
     label = labelled(arrays)
     others = [a for a in arrays if a != label]
-    for shapes in _shapes(thing, others, given, made):
-        args = {a: _argument(a, given.get(a), shapes.get(a, ()), rng, thing) for a in others}
+    kinds = (
+        ("",) if not label else ("prob", "") if _of_probabilities(thing, others) else ("", "prob")
+    )
+    for kind, shapes in itertools.product(kinds, _shapes(thing, others, given, made)):
+        args = {a: _argument(a, given.get(a), shapes.get(a, ()), rng, thing, kind) for a in others}
         if not label:
             yield args | settings
             continue
@@ -170,8 +175,8 @@ def _inputs(thing: Any, made: Mapping[str, Any], cell: bool) -> list[Shape]:
     return [*flat, *steps, *images]
 
 
-def _argument(name: str, given: Any, shape: Shape, rng: Generator, thing: Any) -> Any:
-    """One array: as it was given, or integers, probabilities, numbers."""
+def _argument(name: str, given: Any, shape: Shape, rng: Generator, thing: Any, kind: str) -> Any:
+    """One array: as it was given, or integers, or numbers of a kind: probabilities, any."""
     if isinstance(given, str) and given == "classes":
         return random_arrays.labels((N,), N, rng)
     if given is not None:
@@ -179,16 +184,16 @@ def _argument(name: str, given: Any, shape: Shape, rng: Generator, thing: Any) -
     cls = normal(type(thing).__name__)
     if normal(name) in INTEGERS or ("embed" in cls and "position" not in cls):
         return random_arrays.labels((N, 2), IN, rng)  # rows come again
-    if _takes_probabilities(thing):
-        return random_arrays.probabilities(shape, rng)
-    return draw("x", shape, rng)
+    return random_arrays.of_kind(kind, shape, rng) if kind else draw("x", shape, rng)
 
 
-def _takes_probabilities(thing: Any) -> bool:
+def _of_probabilities(thing: Any, names: list[str]) -> bool:
     """Whether it is a loss of probabilities: named so, and without an exponential of its own."""
     name = normal(type(thing).__name__)
     if not any(p in name for p in PROBABLE) or "logit" in name or "softmax" in name:
         return False
+    if any(normal(n) in PREDICTED for n in names):
+        return True
     try:
         source = inspect.getsource(type(thing)).lower()
     except (OSError, TypeError):

@@ -133,7 +133,8 @@ def way_of(
     error: tuple[Way, Exception] | None = None
     for way in islice(_ways(layer, forwards, backward, seed, given, which), TRIES):
         try:
-            study(way)
+            with np.errstate(all="ignore"):
+                study(way)
         except LayerError:
             raise
         except Exception as caught:

@@ -249,6 +249,9 @@ def _parts(result: Any, way: Way) -> tuple[list[Any], Any]:
         rest = result[count:]
         return list(result[:count]), rest[0] if len(rest) == 1 else tuple(rest)
     numbers = [x for x in result if is_number(x) or isinstance(x, Value)]
+    losses = [x for x in numbers if np.ndim(x) == 0]
+    if len(losses) == 1 and labelled(list(way.arguments)):
+        return losses, None  # it gives probabilities, too
     return numbers[: max(1, upstreams)] if upstreams or way.loss else numbers, None
 
 

@@ -471,6 +471,26 @@ class SoftmaxLoss:
     def backward(self, dvalues, y_true):
         self.dinputs = (dvalues - y_true) / len(dvalues)
 """,
+    "probabilities beside the loss": """
+class SoftmaxCrossEntropy:
+    def forward(self, x, classes):
+        p = np.exp(x - np.max(x, axis=1, keepdims=True))
+        p /= np.sum(p, axis=1, keepdims=True)
+        self.cache = p, classes
+        return p, -np.sum(np.log(p[np.arange(len(x)), classes])) / len(x)
+    def backward(self):
+        p, classes = self.cache
+        self.dx = p.copy()
+        self.dx[np.arange(len(p)), classes] -= 1
+        self.dx /= len(p)
+""",
+    "of positive numbers": """
+class Poisson:
+    def __call__(self, y_true, y_pred):
+        self.y, self.p = y_true, y_pred
+        return np.mean(y_pred - y_true * np.log(y_pred))
+    def gradient(self, y_true, y_pred): return (1 - y_true / y_pred) / y_pred.size
+""",
     "one number an entry": """
 class SquareLoss:
     def loss(self, y, y_pred): return 0.5 * np.power((y - y_pred), 2)
