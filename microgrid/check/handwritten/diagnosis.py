@@ -77,6 +77,8 @@ def held(case: Case, rule: Rule) -> list[str]:
 def counted(case: Case) -> str:
     """How many terms are right, missing, or do not belong."""
     S, J = case.S, case.J
+    if odd := int((~np.isfinite(case.theirs)).sum()):
+        return f"{odd} of its {case.theirs.size} entries are no numbers: nan, or infinite"
     if S is None:
         draw = case.draws[0]
         if case.theirs.size != draw.right.size:
@@ -118,7 +120,7 @@ def worst(case: Case) -> Worst:
         most = [k for k in np.argsort(-apart, kind="stable")[:ROWS] if apart[k] > 0]
         found.terms = [term(case, int(k), e) for k in sorted(most)]
     with suppress(Exception):
-        from microgrid.check.handwritten.inside import formulas
+        from microgrid.check.handwritten.written_out import formulas
 
         found.formulas = formulas(case, e)
     return found

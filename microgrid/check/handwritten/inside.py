@@ -236,6 +236,3 @@ def gradients(space: dict[str, Any], before: str = "{}") -> Iterator[tuple[str, 
         elif name == "self" and hasattr(x, "__dict__"):
             yield from gradients(vars(x), "self.{}")
 
-
-def formulas(case: Any, e: int) -> list[str]:
-    return []

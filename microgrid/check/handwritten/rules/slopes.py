@@ -32,11 +32,19 @@ def slopes(case: Case) -> Iterator[Guess]:
                 with np.errstate(all="ignore"):
                     predict = with_slope(key, name, f, of_result)
                     if case.draws[0].equals(predict(case.first, case.draws[0].dout)):
-                        yield predicts(words(name, text, key), predict)
+                        yield predicts(words(name, text, key, right_of(name, nodes)), predict)
 
 
-def words(name: str, text: str, key: tuple[str, int]) -> str:
-    right = RIGHT.get(name, "")
+def right_of(name: str, nodes: set[Value]) -> str:
+    """The slope of a function as one writes it, "" where it is not known."""
+    exponents = {float(v.parents[1].data) for v in nodes if op_of(v) == name == "power"}
+    if len(exponents) == 1 and (n := exponents.pop()) in (2, 3, 4):
+        return f"{n:g}x{'⁰¹²³'[int(n) - 1]}".replace("¹", "")
+    return RIGHT.get(name, "")
+
+
+def words(name: str, text: str, key: tuple[str, int], right: str) -> str:
+    """The sentence on a slope that is taken for another."""
     legend = ", ".join(
         f"{letter} is its {what}"
         for letter, what in (("x", "operand"), ("y", "result"))
