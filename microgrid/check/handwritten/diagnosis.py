@@ -26,7 +26,7 @@ from microgrid.check.handwritten.rules import (
 from microgrid.check.handwritten.source_lines import backward_line as backward_line
 
 Rule = Callable[[Case], Iterator[Guess]]
-MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
+MOST, ROWS, SMALL = 3, 4, 5000  # sentences on a gradient, terms of an entry, terms in all
 
 # In tiers, the most specific first: what one of a tier says makes the tiers below needless.
 RULES: Sequence[Sequence[Rule]] = (
@@ -40,6 +40,10 @@ RULES: Sequence[Sequence[Rule]] = (
     (paths.operations, slices.partly),
     (paths.pairs, near.twins),
     (upstream.added_at_zero, samples.mixed, labels.columns, slices.entries, upstream.odd),
+)
+BESIDES = (
+    (transposed.transposed, slices.alone, paths.lines, elementwise.formula),
+    (elementwise.columns, elementwise.rows, slices.last_term, slopes.slopes),
 )
 
 
@@ -55,19 +59,33 @@ def diagnose(case: Case) -> list[str]:
     >>> diagnose(case_of(doubled, "x"))
     ['it is half of the gradient']
     """
-    for tier in RULES:
-        found: list[str] = []
-        for rule in tier:
-            found += [s for s in held(case, rule) if s not in found]
+    found = first_tier(case, RULES)
+    if not found and case.J.size <= SMALL:
+        found = two_mistakes(case)
+    return found or [counted(case)]
+
+
+def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
+    """What the first tier says that says anything."""
+    for tier in rules:
+        found = list(dict.fromkeys(s for rule in tier for s in held(case, rule)))
         if found:
             return found[:MOST]
-    return [counted(case)]
+    return []
+
+
+def two_mistakes(case: Case) -> list[str]:
+    """A factor, and what is the matter besides."""
+    N = case.trial.samples
+    for c in dict.fromkeys((-1.0, 1 / N, float(N), 0.5, 2.0)):
+        if c != 1 and (found := first_tier(case.divided(c), BESIDES)):
+            return [factors.everywhere(case, c), f"and besides: {found[0]}"]
+    return []
 
 
 def held(case: Case, rule: Rule) -> list[str]:
     """What a rule says that holds; its first guess is enough."""
-    import os, contextlib  # noqa
-    with (contextlib.nullcontext() if os.environ.get("DEBUG") else suppress(Exception)), np.errstate(all="ignore"):  # their code may fail on what is tried
+    with suppress(Exception), np.errstate(all="ignore"):  # their code may fail on what is tried
         for guess in rule(case):
             if case.holds(guess):
                 return [guess.sentence]

@@ -51,16 +51,18 @@ def first_wrong(trial: Trial, known: Exact, douts: Sequence[Array]) -> str:
     ''
     """
     with suppress(Exception), np.errstate(all="ignore"):
-        return Inside(trial, douts).sentence()
+        return Inside(trial, known, douts).sentence()
     return ""
 
 
 class Inside:
     """One backward pass, watched, and the exact gradients of the names of its forward."""
 
-    def __init__(self, trial: Trial, douts: Sequence[Array]) -> None:
+    def __init__(self, trial: Trial, known: Exact, douts: Sequence[Array]) -> None:
         self.trial, self.douts = trial, [np.array(d, float) for d in douts]
-        known, owned = attributes(trial, lambda: exact(trial))
+        owned: dict[str, Any] = {}
+        if any("self" in f.__code__.co_varnames[:1] for f in trial.forwards):
+            known, owned = attributes(trial, lambda: exact(trial))
         slopes = known.gradients(self.douts)
         arrays = {**owned, **known.inner}
         self.exact = {n: g for n, a in arrays.items() if (g := gradient_of(a, slopes)) is not None}
