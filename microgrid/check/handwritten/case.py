@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.attributes import attributes
+from microgrid.check.handwritten.attributes import observed
 from microgrid.check.handwritten.trial import Array, Pass, Trial
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
@@ -54,10 +54,7 @@ class World:
         """What their forward has names for, as floats: its inputs, its locals, its output."""
         found = {k: np.asarray(a, float) for k, a in self.trial.inputs.items()}
         gradients = {*self.trial.places.values(), *(f"d{n}" for n in (*self.exact.inner, *found))}
-        owned: dict[str, Any] = {}
-        with suppress(Exception):
-            owned = attributes(self.trial, lambda: self.trial.run(fresh(self.trial)))[1]
-        for name, a in {**self.exact.inner, **owned}.items():
+        for name, a in self.exact.inner.items():
             if name.removeprefix("self.") in gradients:
                 continue  # of a function that gives both
             with suppress(TypeError, ValueError):
@@ -153,22 +150,22 @@ class Case:
 
     @cached_property
     def first(self) -> World:
-        world = World(self.trial, self.exact, self.input)
+        owns = any("self" in f.__code__.co_varnames[:1] for f in self.trial.forwards)
+        found = observed(self.trial) if owns else self.exact
+        world = World(self.trial, found, self.input)
         world.J = self.J
         return world
 
     @cached_property
     def others(self) -> list[World]:
         """The layer at other inputs, if it runs there: twice if that is no long work."""
-        from microgrid.check.handwritten.exact import exact
-
         found = []
-        small = len(self.exact.graph(None).nodes) < MANY
+        small = len(self.first.exact.graph(None).nodes) < MANY
         for seed in (1, 2)[: 2 if small else 1] if self.other else ():
             with suppress(Exception):  # their code may fail on other numbers
                 assert self.other is not None
                 trial = replace(self.trial, inputs=dict(self.other(seed)[2]))
-                found.append(World(trial, exact(trial), self.input))
+                found.append(World(trial, observed(trial), self.input))
         return found
 
     @cached_property
@@ -243,9 +240,7 @@ def case_of(
     >>> case_of(doubled, "x").J[0]
     array([2., 0., 0.])
     """
-    from microgrid.check.handwritten.exact import exact
-
-    world = World(trial, exact(trial), input)
+    world = World(trial, observed(trial), input)
     n = len(world.J)
     rng = np.random.default_rng(seed)
     dout, second = rng.normal(size=(2, n)) if not trial.loss else np.ones((2, n))

@@ -37,11 +37,14 @@ RULES: Sequence[Sequence[Rule]] = (
     (slices.alone,),
     (paths.lines, factors.added, products.products, elementwise.columns, labels.labels, products.unsummed),
     (slices.last_term, elementwise.rows, slopes.slopes),
-    (paths.operations, slices.partly),
+    (paths.names, slopes.factors, transposed.shifted),
     (paths.pairs, near.twins),
+)
+VAGUE: Sequence[Sequence[Rule]] = (
+    (slices.partly, paths.operations),
     (upstream.added_at_zero, samples.mixed, labels.columns, slices.entries, upstream.odd),
 )
-BESIDES = (
+BESIDES: Sequence[Sequence[Rule]] = (  # a factor
     (transposed.transposed, slices.alone, paths.lines, elementwise.formula),
     (elementwise.columns, elementwise.rows, slices.last_term, slopes.slopes),
 )
@@ -62,7 +65,7 @@ def diagnose(case: Case) -> list[str]:
     found = first_tier(case, RULES)
     if not found and case.J.size <= SMALL:
         found = two_mistakes(case)
-    return found or [counted(case)]
+    return found or first_tier(case, VAGUE) or [counted(case)]
 
 
 def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
