@@ -35,7 +35,14 @@ RULES: Sequence[Sequence[Rule]] = (
     (transposed.transposed,),
     (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
-    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels, products.unsummed),
+    (
+        paths.lines,
+        factors.added,
+        products.products,
+        elementwise.columns,
+        labels.labels,
+        products.unsummed,
+    ),
     (slices.last_term, elementwise.rows, slopes.slopes),
     (paths.names, slopes.factors, transposed.shifted),
     (paths.pairs, near.twins),
@@ -135,7 +142,7 @@ def worst(case: Case) -> Worst:
     gap = np.abs(theirs - right)
     e = int(np.argmax(np.where(np.isfinite(gap), gap, np.inf)))
     at = np.unravel_index(e, case.first.shape) if case.first.shape else ()
-    found = Worst(entry(case.gradient, tuple(at)), float(theirs[e]), float(right[e]))
+    found = Worst(entry(case.gradient, tuple(map(int, at))), float(theirs[e]), float(right[e]))
     if case.S is not None and not case.trial.loss:
         apart = np.abs(case.S[:, e] - case.J[:, e])
         most = [k for k in np.argsort(-apart, kind="stable")[:ROWS] if apart[k] > 0]

@@ -21,7 +21,7 @@ import numpy as np
 from microgrid.check.handwritten.attributes import observed
 from microgrid.check.handwritten.exact import Exact
 from microgrid.check.handwritten.source_lines import key, line, quoted
-from microgrid.check.handwritten.trial import Array, Pass as Pass, Trial
+from microgrid.check.handwritten.trial import Array, Trial
 from microgrid.engine.value import Value
 
 FORMS = (r"d_?(\w+)", r"(\w+)_grad", r"grad_(\w+)", r"delta_(\w+)")
@@ -37,10 +37,10 @@ class Held:
 
     def put(self, x: Array, file: str, number: int) -> None:
         last = self.versions[-1] if self.versions else None
-        if last is None or last.shape != x.shape or not np.array_equal(last, x, equal_nan=True):
-            if len(self.versions) < VERSIONS:
-                self.versions.append(np.array(x, float))
-                self.lines.append((file, number))
+        new = last is None or last.shape != x.shape or not np.array_equal(last, x, equal_nan=True)
+        if new and len(self.versions) < VERSIONS:
+            self.versions.append(np.array(x, float))
+            self.lines.append((file, number))
 
 
 class State(NamedTuple):
@@ -57,6 +57,7 @@ class State(NamedTuple):
 def first_wrong(trial: Trial, exact: Exact, douts: Sequence[Array]) -> str:
     """The sentence on the first wrong gradient inside of their backward, "" if none is sure.
 
+    >>> from microgrid.check.handwritten.trial import Pass
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> first_wrong(doubled, observed(doubled), [np.ones(3)])
     ''
@@ -101,7 +102,7 @@ class Inside:
         return self.told(start, mended, state)
 
     def moments(self, name: str) -> list[int]:
-        """The numbers of the versions of a name, the last ones, in whose place the exact one fits."""
+        """The numbers of the last versions of a name that the exact gradient fits."""
         g, versions = self.exact[self.partner(name)], self.first[name].versions
         fit = [k + 1 for k, x in enumerate(versions) if squeezed(x.shape) == squeezed(g.shape)]
         return fit[-MOMENTS:]
@@ -142,14 +143,18 @@ class Inside:
         """Whether no number that it held is the exact gradient, though its last shape fits."""
         g = self.exact[self.partner(name)]
         fits = squeezed(held.versions[-1].shape) == squeezed(g.shape)
-        return fits and not any(x.size == g.size and same(x.ravel(), g.ravel()) for x in held.versions)
+        return fits and not any(
+            x.size == g.size and same(x.ravel(), g.ravel()) for x in held.versions
+        )
 
     def told(self, start: State, mended: Mapping[str, int], end: State) -> str:
         """The sentence on the names that had to be mended."""
         first = next((n for n in start.held if n in mended or n in start.differing), "")
         inner = [n for n in start.held if self.inner(n, start.held)]
         right = [f"`{n}`" for n in takewhile(lambda n: n != first, inner)]
-        before = f"{listed(right[-3:])} before it {'are' if right[1:] else 'is'} right" if right else ""
+        before = (
+            f"{listed(right[-3:])} before it {'are' if right[1:] else 'is'} right" if right else ""
+        )
         last = [n for n in start.held if self.partner(n) in end.wrong and n not in inner]
         if not start.differing:  # the gradients of the inputs have verdicts of their own
             if not right or not last:
@@ -263,4 +268,3 @@ def gradients(space: dict[str, Any], before: str = "{}") -> Iterator[tuple[str, 
                 yield from gradients(x, before.format(name) + '["{}"]')
         elif name == "self" and hasattr(x, "__dict__"):
             yield from gradients(vars(x), "self.{}")
-

@@ -51,13 +51,14 @@ def backward_line(trial: Trial, input: str) -> Line | None:
     """The line of their backward that writes the gradient of an input; None where none is found.
 
     That is the last assignment to its name, as `trial.places` knows it, of the function that
-    comes last.
+    comes last, or else what that returns.
 
-    >>> backward_line(Trial("f", {}, lambda inputs: None, backwards=[quoted]), "text").text
+    >>> trial = Trial("f", {}, lambda inputs: None, backwards=[quoted], places={"t": "text"})
+    >>> backward_line(trial, "t").text
     'text = found.text.split("  #")[0].strip()'
     """
     place = trial.places.get(input, f"d{input}")
-    for name in dict.fromkeys((key(place), key(f"d{input}"), key(input))):
+    for name in dict.fromkeys((key(place), f"d{input}")):
         for function in reversed(trial.backwards):
             found = [n for target, n in assignments(function) if target == name]
             if found:
@@ -70,7 +71,7 @@ def backward_line(trial: Trial, input: str) -> Line | None:
 
 
 def returned(function: FunctionType, n: int, i: int) -> list[int]:
-    """The lines that return gradient i of n: that of a tuple's entry, or of what is returned alone."""
+    """The lines that return gradient i of n, an entry of a tuple, or one gradient alone."""
     found = []
     for node in walked(function):
         match node:

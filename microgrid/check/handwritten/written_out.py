@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, case_of
+from microgrid.check.handwritten.case import Case
 from microgrid.check.handwritten.exact import Exact, exact
 from microgrid.check.handwritten.stand_in import standing_in
-from microgrid.check.handwritten.trial import Pass as Pass
-from microgrid.check.handwritten.trial import Trial as Trial
 from microgrid.engine.recorder import ieee_arithmetic
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges
@@ -27,12 +25,14 @@ PLAIN = {"exp", "log", "sqrt", "tanh", "sin", "cos", "max", "min", "abs"}
 def formulas(case: Case, e: int) -> list[str]:
     """Theirs and the right gradient of entry e, written out; [] where that is long.
 
+    >>> from microgrid.check.handwritten.case import case_of
+    >>> from microgrid.check.handwritten.trial import Pass, Trial
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> formulas(case_of(doubled, "x"), 2)
     ['yours: dy₃', 'right: 2·dy₃']
     """
     sizes = [np.size(a) for a in case.trial.inputs.values()] + [len(case.J)]
-    if sum(sizes) > ENTRIES or not _linear(case):
+    if sum(sizes) > ENTRIES or not is_linear(case):
         return []
     found = exact(case.trial)
     dy = upstream(case, found)
@@ -47,7 +47,7 @@ def formulas(case: Case, e: int) -> list[str]:
     return [f"yours: {texts[0]}", f"right: {texts[1]}"]
 
 
-def _linear(case: Case) -> bool:
+def is_linear(case: Case) -> bool:
     return case.S is not None and np.size(case.theirs) == case.J.shape[1]
 
 

@@ -81,7 +81,9 @@ def difference_rows(case: Case) -> tuple[Array, bool] | None:
     if case.S is not None:
         return np.ravel(case.S - case.J), True
     draw = case.draws[0]
-    return (draw.theirs.ravel() - draw.right, False) if draw.theirs.size == draw.right.size else None
+    return (
+        (draw.theirs.ravel() - draw.right, False) if draw.theirs.size == draw.right.size else None
+    )
 
 
 def case_row(case: Case, P: Array) -> Array:
@@ -102,9 +104,13 @@ def told(case: Case, chosen: Sequence[Path], extra: Array) -> str:
     return "; ".join(
         f"the path through {places[0]} {words}"
         if len(places) == 1
-        else f"the paths through {' and '.join(places)} {words.replace('is ', 'are ').replace('has', 'have')}"
+        else f"the paths through {' and '.join(places)} {plural(words)}"
         for words, places in said.items()
     )
+
+
+def plural(words: str) -> str:
+    return words.replace("is ", "are ").replace("has ", "have ")
 
 
 def often(case: Case, c: float) -> str:

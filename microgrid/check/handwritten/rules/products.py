@@ -12,7 +12,6 @@ from microgrid.check.handwritten.case import Case, Draw, Guess, Index, World, pr
 from microgrid.check.handwritten.rules.factors import known, ratio, times
 from microgrid.check.handwritten.trial import Array
 
-
 Upstream = Callable[[World, Array], Array]
 
 
@@ -67,7 +66,10 @@ def fitting(
         if not known(case, c) and not known(case, -c):
             continue
         whole = scaled(case, product, c)
-        if all(draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout)) for draw in case.draws):
+        if all(
+            draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout))
+            for draw in case.draws
+        ):
             return whole
     return None
 
@@ -162,7 +164,9 @@ def matrix_products(
     k, j = z.shape[-1], int(np.prod(z.shape[:-1]))
 
     def made(f: Callable[[Array, Array], Array]) -> Callable[[World, Array], Array]:
-        return lambda world, dout: f(g(world, dout).reshape(n, m), world.numbers[name].reshape(j, k))
+        return lambda world, dout: f(
+            g(world, dout).reshape(n, m), world.numbers[name].reshape(j, k)
+        )
 
     if j == n and shape == (k, m):
         yield Product(f"{name}.T @ {up}", made(lambda d, z: z.T @ d), (up, "@"))

@@ -55,7 +55,8 @@ def factors(case: Case) -> Iterator[Guess]:
                     if case.draws[0].equals(predict(case.first, case.draws[0].dout)):
                         what = "is missing" if divided else "is there once too often"
                         yield predicts(
-                            f"where the gradient passes `{name}`, {text.replace('{}', name)} {what}",
+                            f"where the gradient passes `{name}`, "
+                            f"{text.replace('{}', name)} {what}",
                             predict,
                         )
 

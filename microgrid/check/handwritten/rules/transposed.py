@@ -33,7 +33,8 @@ def transposed(case: Case) -> Iterator[Guess]:
     for name, a in case.trial.inputs.items():
         if np.ndim(a) == 2 and a.shape[0] == a.shape[1] and name != case.input and len(a) > 1:
             yield predicts(
-                f"yours is right for the transposed {name}: {name} stands for {name}.T, or vice versa",
+                f"yours is right for the transposed {name}:"
+                f" {name} stands for {name}.T, or vice versa",
                 lambda world, dout, name=name: with_transposed(world, name).right(dout),  # type: ignore[misc]
             )
 
@@ -83,7 +84,7 @@ def misread(a: Array, shape: Index, axes: Index) -> Array:
 
 
 def shifted(case: Case) -> Iterator[Guess]:
-    """Theirs is the right gradient, some places further: the padding is cut off at another place."""
+    """Theirs is the right gradient, shifted: the padding is cut off at another place."""
     shape = case.first.shape
     if len(shape) < 2 or case.theirs.shape != shape:
         return
