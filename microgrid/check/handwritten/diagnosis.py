@@ -69,6 +69,8 @@ def diagnose(case: Case) -> list[str]:
     >>> diagnose(case_of(doubled, "x"))
     ['it is half of the gradient']
     """
+    if not np.isfinite(case.theirs).all():
+        return [counted(case)]
     found = first_tier(case, RULES)
     if not found and case.J.size <= SMALL:
         found = two_mistakes(case)

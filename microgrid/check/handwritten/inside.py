@@ -149,8 +149,10 @@ class Inside:
 
     def told(self, start: State, mended: Mapping[str, int], end: State) -> str:
         """The sentence on the names that had to be mended."""
-        first = next((n for n in start.held if n in mended or n in start.differing), "")
-        inner = [n for n in start.held if self.inner(n, start.held)]
+        # What may stay as it is while all comes out right means something else.
+        other = [] if end.wrong else [n for n in start.differing if n not in mended]
+        inner = [n for n in start.held if self.inner(n, start.held) and n not in other]
+        first = next((n for n in inner if n in mended or n in start.differing), "")
         right = [f"`{n}`" for n in takewhile(lambda n: n != first, inner)]
         before = (
             f"{listed(right[-3:])} before it {'are' if right[1:] else 'is'} right" if right else ""
@@ -167,7 +169,7 @@ class Inside:
         words = f"{at[0]} is the first wrong gradient inside"
         words += f", {listed(at[1:])} the next" if at[1:] else ""
         words += f"; {before}" if before else ""
-        if end.differing or not end.wrong <= start.wrong:
+        if end.wrong and (end.differing or not end.wrong <= start.wrong):
             return words
         if last and end.wrong:
             ends = [place(n, start.held[n]) for n in last]

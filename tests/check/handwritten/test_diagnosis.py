@@ -11,6 +11,7 @@ import pytest
 from microgrid.check.handwritten import museum
 from microgrid.check.handwritten.case import case_of
 from microgrid.check.handwritten.diagnosis import RULES, VAGUE, backward_line, diagnose, worst
+from microgrid.check.handwritten.exact import exact
 from microgrid.check.handwritten.inside import first_wrong
 from microgrid.check.handwritten.trial import Pass, Trial
 
@@ -297,12 +298,41 @@ def test_parts_and_other_meanings_of_a_name_are_not_called_wrong(imported):
     assert "dstd" not in said
 
 
+NAMES = """
+import numpy as np
+
+
+def layer_forward(s):
+    scores = s * s
+    t = np.tanh(scores)
+    out = t * t
+    return out, (s, t)
+
+
+def layer_backward(dout, cache):
+    s, t = cache
+    dt = 1 - t**2
+    dscores = dout * t * dt
+    dscores = dscores * 2 * s
+    ds = dscores
+    return ds
+"""
+
+
+def test_a_name_that_is_used_for_two_gradients_is_named_at_the_wrong_one(imported):
+    """dt is a slope here, no gradient of t; dscores becomes that of s."""
+    module = imported(NAMES)
+    trial = trial_of(module, "softmax_pair")  # for its one input, s
+    said = first_wrong(trial, exact(trial), [np.ones((3, 4)) + np.arange(4)])
+    assert said.startswith("`dscores` (line 15: `dscores = dout * t * dt`) is the first wrong")
+    assert "`dt`" not in said
+
+
 def test_the_trace_function_is_as_before_also_after_a_crash(imported):
     before = sys.gettrace()
     text = source("batchnorm_pair", (DXHAT, "dxhat = dout @ gamma\n    dxhat @ dout @ dout"))
     module = imported(text)
     trial = trial_of(module, "batchnorm_pair")
-    from microgrid.check.handwritten.exact import exact
 
     assert first_wrong(trial, exact(trial), [np.ones((5, 3))]) == ""
     assert sys.gettrace() is before
@@ -315,7 +345,7 @@ def test_the_line_that_writes_a_gradient_is_the_last_assignment_to_it(imported):
     naive = trial_of(imported(source("svm_naive")), "svm_naive")
     assert backward_line(naive, "W").text == REG
     returned = imported(
-        source("relu_pair", ("    return dx\n", "    return 2 * dx\n"), (DX, "pass"))
+        source("relu_pair", ("    return dx\n", "    return 2 * dout\n"), (DX, "pass"))
     )
     assert backward_line(trial_of(returned, "relu_pair"), "x").text == "return 2 * dout"
     assert backward_line(Trial("f", {}, lambda inputs: None), "x") is None
