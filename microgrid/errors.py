@@ -17,6 +17,7 @@ ROOMS = {
     "program.tracing": "BranchError",
     "program.text.branchless": "Untranslatable",
     "check.engine": "EngineError",
+    "check.handwritten.trial": "LayerError",
     "optim.training": "DivergedError",
     "course.question": "ExerciseError",
 }

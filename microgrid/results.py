@@ -19,6 +19,7 @@ ROOMS = {
     "check.example": "Example Failure Outcome",
     "check.findings": "Finding Result",
     "check.gradient_check": "Entry GradientReport NotFinite",
+    "check.handwritten.report": "LayerReport",
     "check.naming": "Diagnosis",
     "check.report": "Report",
     "plots": "Plot",

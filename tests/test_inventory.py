@@ -9,7 +9,7 @@ import pytest
 
 import microgrid as mg
 from microgrid import derive, nn, optim, plots
-from microgrid.check import check, museum
+from microgrid.check import LayerReport, check, museum
 from microgrid.course import exercise, worksheet
 
 
@@ -106,6 +106,7 @@ x = mg.Value(2.0, "x")
 y = x * x + 3.0
 program = mg.record(lambda w, x: w * x, 1.0, 2.0)
 report = check(museum.broken("overwrites", "add"), only=["reuse"])
+layer_report = LayerReport("layers.py", [])
 finding = report.findings[0]
 derivation = derive.affine(dX="dY @ W")
 sheet = worksheet(7, "forks", n=1)
@@ -149,6 +150,8 @@ HELD = {
     "Report": (report, "about complete count exit_code findings gradescope html json junit lacking "
                "lines missing ok options remarks required results save single strict target "
                "unknown verdict written"),
+    "LayerReport": (layer_report, "count exit_code found gradescope gradients html json junit "
+                    "lines ok remarks save seed target unfinished verdict written"),
     "Entry": (gradient.entries[0], "curve difference error gradient name noise step verdict"),
     "GradientReport": (gradient, f"{TABLE} entries first_wrong kinks ok remarks worst"),
     "NotFinite": (mg.first_nonfinite(mg.Value(1e200) * 1e200), "node number what why"),

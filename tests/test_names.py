@@ -29,7 +29,7 @@ FORMER = {
     "examples": "draws= of a check",
     "points": "resolution= of a plot",
 }
-MEANT = {"Report.gradescope", "Diagnosis"}  # points of a grade, an engine
+MEANT = {"Report.gradescope", "LayerReport.gradescope", "Diagnosis"}  # points of a grade, an engine
 
 
 def parameters():

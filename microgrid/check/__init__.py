@@ -2,11 +2,12 @@
 
 In reading order: `example` (what an engine runs), `engine` and `worker` (its process),
 `capabilities` (what it offers), `strategies` (programs to try), `properties`, `museum` (broken
-engines), `naming`, `checker`, `findings` with `anatomy` (the graph of one), `report` with `page`.
-Beside them stand `gradient_check`, for the gradients of your own functions, and `pytest_plugin`,
-which pytest finds as the module `_microgrid_pytest`.
+engines), `naming`, `checker`, `findings` with `anatomy` (the graph of one), `report` with `page`
+and `writers`. Beside them stand `handwritten`, which checks layers whose backward pass somebody
+wrote, `gradient_check`, for the gradients of your own functions, and `pytest_plugin`, which pytest
+finds as the module `_microgrid_pytest`.
 
-The checker runs the engine's code with your rights, in a process of its own: to grade strangers,
+The checker runs the code with your rights, in a process of its own: to grade strangers,
 put the whole check into a container.
 
 >>> from microgrid.check import check, museum
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from microgrid.check.engine import EngineError
     from microgrid.check.findings import Finding
     from microgrid.check.gradient_check import GradientReport, NotFinite
+    from microgrid.check.handwritten.entry import layer, layers
+    from microgrid.check.handwritten.report import LayerReport
+    from microgrid.check.handwritten.trial import LayerError
     from microgrid.check.naming import Diagnosis
     from microgrid.check.properties import PROPERTIES
     from microgrid.check.report import Report
@@ -37,6 +41,9 @@ else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
             "engine": "EngineError",
             "findings": "Finding",
             "gradient_check": "GradientReport NotFinite",
+            "handwritten.entry": "layer layers",
+            "handwritten.report": "LayerReport",
+            "handwritten.trial": "LayerError",
             "naming": "Diagnosis",
             "properties": "PROPERTIES",
             "report": "Report",
@@ -44,6 +51,6 @@ else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
     )
 
 __all__ = [
-    "PROPERTIES", "Diagnosis", "EngineError", "Finding", "GradientReport", "NotFinite", "Report",
-    "check", "museum", "strategies",
+    "PROPERTIES", "Diagnosis", "EngineError", "Finding", "GradientReport", "LayerError",
+    "LayerReport", "NotFinite", "Report", "check", "layer", "layers", "museum", "strategies",
 ]  # fmt: skip

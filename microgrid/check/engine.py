@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-from contextlib import AbstractContextManager, suppress
-from json import dumps, loads
-from multiprocessing import get_context
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from microgrid.check import worker
 from microgrid.check.example import Outcome
+from microgrid.check.process import Child, can_fork, forked, printable, spawned
 from microgrid.engine.errors import MicrogridError
 
-LONGEST_ANSWER = 1_000_000  # characters
 STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
@@ -120,112 +112,16 @@ class Engine(AbstractContextManager["Engine"]):
         self.close()
 
 
-class Child:
-    """Lines of JSON to and from a process; a thread reads, so that waiting can end in time."""
-
-    def __init__(self, process: Any, requests: Any, answers: Any) -> None:
-        self.process, self.requests, self.answers = process, requests, answers
-        self.lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self.listen, daemon=True).start()
-        atexit.register(self.kill)
-
-    def listen(self) -> None:
-        with suppress(OSError, ValueError), self.answers:
-            while line := self.answers.readline(LONGEST_ANSWER):
-                self.lines.put(line)
-        self.lines.put("")
-
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        try:
-            self.requests.write(dumps(request) + "\n")
-            self.requests.flush()
-        except OSError:
-            raise EOFError(self.ending()) from None
-        return self.read(seconds)
-
-    def read(self, seconds: float) -> dict[str, Any]:
-        """The next answer; TimeoutError, or EOFError with the reason."""
-        try:
-            line = self.lines.get(timeout=seconds)
-        except queue.Empty:
-            raise TimeoutError from None
-        if not line:
-            raise EOFError(self.ending())
-        answer = loads(line)
-        if not isinstance(answer, dict):
-            raise ValueError(line[:80])
-        return answer
-
-    def ending(self) -> str:
-        """How the process ended, in words."""
-        code = exit_code(self.process)
-        if code is None:
-            return "it closed its output"
-        names = {-s.value: s.name for s in signal.Signals}
-        return f"killed by {names.get(code, -code)}" if code < 0 else f"exit code {code}"
-
-    def kill(self) -> None:
-        """End the process and its session."""
-        atexit.unregister(self.kill)
-        with suppress(OSError, AttributeError):  # Windows has no killpg
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-        exit_code(self.process)
-        with suppress(OSError):
-            self.requests.close()
-
-
-def exit_code(process: Any) -> int | None:
-    """None if the process does not end within a second: it may close its output and live on."""
-    if not isinstance(process, subprocess.Popen):
-        process.join(1.0)
-        return process.exitcode  # type: ignore[no-any-return]
-    with suppress(subprocess.TimeoutExpired):
-        return process.wait(1.0)
-    return None
-
-
 def spawn(target: Any, lifetime: float) -> Child:
     """The process for a path, a module's name, or a class that lives in this process."""
-    if not isinstance(target, str | os.PathLike):
-        return fork(target, int(lifetime) + 30)
-    place, kind, name = parse(target)
-    command = [sys.executable, "-B", worker.__file__, place, kind, name, str(int(lifetime) + 30)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        start_new_session=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"},
-    )  # fmt: skip
-    return Child(process, process.stdin, process.stdout)
-
-
-def fork(cls: Any, seconds: int) -> Child:
-    """A copy of this process, for a class that no file holds, such as a notebook's."""
-    if not isinstance(cls, type):
-        raise EngineError(
-            f"a path, a module's name or a class is checked, not {getattr(cls, '__name__', cls)}"
-        )
-    if not hasattr(os, "fork"):
+    seconds = int(lifetime) + 30
+    if isinstance(target, str | os.PathLike):
+        return spawned([worker.__file__, *parse(target), str(seconds)])
+    if not isinstance(target, type):
+        raise EngineError(f"a path, a module's name or a class is checked, not {name_of(target)}")
+    if not can_fork():
         raise EngineError("this system cannot fork: write the class to a file, and check the file")
-    sys.stdout.flush()
-    down, up = os.pipe(), os.pipe()
-    process = get_context("fork").Process(target=serve, args=(cls, down[0], up[1], seconds))
-    process.start()
-    os.close(down[0])
-    os.close(up[1])
-    return Child(process, os.fdopen(down[1], "w"), os.fdopen(up[0]))
-
-
-def serve(cls: type, requests: int, answers: int, seconds: int) -> None:
-    """The work of the copy, which never returns to its caller."""
-    try:
-        os.setsid()
-        os.dup2(requests, 0)
-        os.dup2(answers, 1)
-        os.closerange(3, 256)
-        worker.limited(seconds)
-        worker.serve(*worker.silence(), lambda: (None, cls))
-    finally:
-        os._exit(0)
+    return forked(lambda lines, said: worker.serve(lines, said, lambda: (None, target)), seconds)
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
@@ -274,9 +170,8 @@ def sane(about: dict[str, Any]) -> bool:
 
 
 def name_of(target: Any) -> str:
-    return str(target) if isinstance(target, str | os.PathLike) else str(target.__name__)
-
-
-def printable(text: str) -> str:
-    """Text without control characters: a terminal would obey them, and XML forbids them."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+    return (
+        str(target)
+        if isinstance(target, str | os.PathLike)
+        else str(getattr(target, "__name__", target))
+    )

@@ -40,32 +40,45 @@ text-align:left;vertical-align:top;overflow-wrap:anywhere}
 """
 
 
+def frame(title: str, about: str, verdict: str, ok: bool, parts: Iterable[str]) -> str:
+    """A report as one element, for a notebook, too: the verdict, then its parts."""
+    return "\n".join(
+        [
+            f'<div class="microgrid-check"><style>{STYLE}</style>',
+            f"<h1>{escape(title)}</h1>",
+            f'<p class="soft">{escape(about)}</p>',
+            f'<p class="verdict {"holds" if ok else "wrong"}">{escape(verdict)}</p>',
+            *parts,
+            "</div>",
+        ]
+    )
+
+
+def heading(kind: str, mood: str, sentence: str) -> str:
+    """The heading of a mistake: its kind in a box, and the sentence that names it."""
+    return f'<h2><span class="kind {mood}">{escape(kind)}</span>{prose(sentence)}</h2>'
+
+
 def body(
     target: str, about: str, verdict: str, ok: bool, findings: Iterable[Finding],
     results: Iterable[Result], remarks: Iterable[str],
 ) -> str:  # fmt: skip
-    """A report as one element, for a notebook, too."""
-    mood = "holds" if ok else "wrong"
+    """The report on an engine as one element."""
     rows = "".join(
         f'<tr><td class="soft {r.state}">{r.state.replace("absent", "not offered")}</td>'
         f'<td class="name">{escape(r.prop.name)}</td>'
         f'<td class="says">{escape(r.prop.says)}</td><td class="soft">{prose(r.detail)}</td></tr>'
         for r in results
     )
-    return "\n".join(
-        [
-            f'<div class="microgrid-check"><style>{STYLE}</style>',
-            f"<h1>{escape(target)}</h1>",
-            f'<p class="soft">{escape(about)}</p>',
-            f'<p class="verdict {mood}">{escape(verdict)}</p>',
-            *(article(f, i) for i, f in enumerate(findings)),
-            "<article><h2>All properties</h2>",
-            '<table><tr><th></th><th>property</th><th class="says">says</th><th></th></tr>',
-            f"{rows}</table>",
-            *(f'<p class="soft">{escape(remark)}</p>' for remark in remarks),
-            "</article></div>",
-        ]
-    )
+    parts = [
+        *(article(f, i) for i, f in enumerate(findings)),
+        "<article><h2>All properties</h2>",
+        '<table><tr><th></th><th>property</th><th class="says">says</th><th></th></tr>',
+        f"{rows}</table>",
+        *(f'<p class="soft">{escape(remark)}</p>' for remark in remarks),
+        "</article>",
+    ]
+    return frame(target, about, verdict, ok, parts)
 
 
 def article(finding: Finding, number: int) -> str:
@@ -79,8 +92,7 @@ def article(finding: Finding, number: int) -> str:
         for look, actual, expected in finding.comparison
     )
     return (
-        f'<article><h2><span class="kind {finding.kind}">{finding.kind}</span>'
-        f"{prose(finding.sentence)}</h2>"
+        f"<article>{heading(finding.kind, finding.kind, finding.sentence)}"
         f'<p class="soft">{escape(finding.prop.name)}: {escape(finding.prop.says)}</p>'
         f"<pre>{program}</pre>"
         f"<table><tr><th></th><th>actual</th><th>expected</th></tr>{rows}</table>{note}"

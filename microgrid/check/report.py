@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import textwrap
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid.check import writers
 from microgrid.check.findings import Finding, Result
 from microgrid.check.page import body
 from microgrid.check.properties import CONVENTION, FRAGILE, WRONG
+from microgrid.check.writers import Row
 from microgrid.views.written import Written, whole_page
 
 MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", CONVENTION: "~", "follows": "↳", "waits": "↳",
@@ -175,62 +176,27 @@ class Report(Written):
 
     def junit(self) -> str:
         """JUnit XML: one test case a property, and one for each operation that is required."""
-        suite = ET.Element("testsuite", name=f"microgrid check {self.target}")
-
-        def enter(name: str, what: str = "", message: str = "", text: str = "") -> None:
-            case = ET.SubElement(suite, "testcase", name=name, classname="microgrid.check")
-            if what:
-                ET.SubElement(case, what, message=message).text = text
-            elif text:
-                ET.SubElement(case, "system-out").text = text
-
-        for result, passed in graded(self):
-            told = "\n\n".join(map(str, result.findings))
-            if passed is False:
-                enter(result.prop.name, "failure", result.findings[0].headline, told)
-            elif result.not_run:
-                enter(result.prop.name, "error", result.not_run)
-            elif passed is None:
-                enter(result.prop.name, "skipped", result.detail)
-            else:
-                enter(result.prop.name, text=told)
-        for name in self.required:
-            lacks = name in self.lacking
-            enter(f"requires {name}", "failure" if lacks else "", "not offered" if lacks else "")
-        suite.set("tests", str(len(suite)))
-        for count, what in ("failures", "failure"), ("errors", "error"), ("skipped", "skipped"):
-            suite.set(count, str(len(suite.findall(f"testcase/{what}"))))
-        suites = ET.Element("testsuites")
-        suites.append(suite)
-        ET.indent(suites)
-        return ET.tostring(suites, encoding="unicode", xml_declaration=True)
+        rows = [row for _, row in self._rows]
+        return writers.junit(f"microgrid check {self.target}", "microgrid.check", rows)
 
     def gradescope(self, points: float = 1.0) -> str:
         """Gradescope's results.json, which Otter writes, too: `points` a property that holds."""
-        rows = [
-            (r.prop.name, bool(passed), "\n\n".join(map(str, r.findings)) or r.detail)
-            for r, passed in graded(self) if r.state != "absent"
-        ]  # fmt: skip
-        rows += [(f"requires {name}", name not in self.lacking, "") for name in self.required]
-        tests = [
-            {"name": name, "score": points if passed else 0.0, "max_score": points,
-             "status": "passed" if passed else "failed", "visibility": "visible", "output": output}
-            for name, passed, output in rows
-        ]  # fmt: skip
-        score = sum(points for _, passed, _ in rows if passed)
-        return json.dumps(
-            {"score": score, "output": self.verdict, "tests": tests,
-             "visibility": "visible", "stdout_visibility": "hidden"},
-            ensure_ascii=False, indent=1,
-        )  # fmt: skip
+        rows = [row for state, row in self._rows if state != "absent"]
+        return writers.gradescope(self.verdict, rows, points)
 
-
-def graded(report: Report) -> Iterator[tuple[Result, bool | None]]:
-    """Each property, and whether it passed; None if that is not known."""
-    failing = (WRONG, FRAGILE) if report.strict else (WRONG,)
-    for result in report.results:
-        silent = result.state in ("absent", "follows", "waits", "not run")
-        yield result, None if silent else result.state not in failing
+    @property
+    def _rows(self) -> Iterator[tuple[str, Row]]:
+        """Each property with its state, then each operation that is required."""
+        failing = (WRONG, FRAGILE) if self.strict else (WRONG,)
+        for r in self.results:
+            silent = r.state in ("absent", "follows", "waits", "not run")
+            passed = None if silent else r.state not in failing
+            headline = r.findings[0].headline if passed is False else r.detail
+            text = "\n\n".join(map(str, r.findings))
+            yield r.state, Row(r.prop.name, passed, headline, text, bool(r.not_run))
+        for name in self.required:
+            lacks = name in self.lacking
+            yield "", Row(f"requires {name}", not lacks, "not offered" * lacks)
 
 
 def described(finding: Finding) -> dict[str, Any]:

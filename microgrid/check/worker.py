@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-MEMORY = 4 << 30  # bytes of data
+MEMORY = 4 << 30  # bytes of data, beside what there is at the start
 QUIET, ODD = os.devnull, "checked_engine"  # the name of a module whose file cannot be imported
 _compile, _exec, _eval, _float, _str, _type = compile, exec, eval, float, str, type
 _isinstance = isinstance
@@ -140,13 +140,21 @@ def serve(requests: Any, answers: Any, start: Any) -> None:
         say({"id": request["id"]} | evaluate(request, names))
 
 
+def data_size() -> int:
+    """The bytes of data that the process has: a copy of a notebook may begin with many."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGESIZE")
+    return 0
+
+
 def limited(seconds: int) -> None:
     """Bounds for memory and time, where the system has them."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        memory = data_size() + MEMORY
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     with suppress(Exception):  # Linux: do not outlive the parent
         import ctypes

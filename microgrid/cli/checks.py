@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from microgrid.cli.arguments import count, distinct, seconds, whole
+from microgrid.cli.arguments import count, seconds, whole
+from microgrid.cli.reports import add_reports, report_files, write_reports
 
 NOTES = """
 
@@ -20,11 +20,6 @@ if fragile), 2 could not run.
 
 The engine's code runs with your rights, in a process of its own: to grade
 strangers, put the whole check into a container."""
-STANDARD_OUTPUT = Path("-")
-REPORTS = {
-    "html": "a page with the graph of each counterexample", "json": "everything as JSON",
-    "junit": "JUnit XML", "gradescope": "results.json of Gradescope and Otter",
-}  # fmt: skip
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +35,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
     limit = "for the whole check (default 60)"
     add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
-    for name, what in REPORTS.items():
-        add(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - prints it")
-    add("--quiet", action="store_true", help="print the verdict alone")
+    add_reports(parser, html="a page with the graph of each counterexample")
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -56,14 +49,9 @@ def run_check(options: argparse.Namespace) -> int:
         raise ImportError(
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
         ) from None
-    files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
     place, kind, _ = parse_target(options.target)
     engine = Path(place if kind == "path" else place.replace(".", os.sep) + ".py")
-    distinct(*files.values(), *([engine] if engine.is_file() else []))
-    for path in files.values():
-        if path != STANDARD_OUTPUT:  # a file that cannot be written fails before the check
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+    files = report_files(options, engine)
     with tqdm(total=len(PROPERTIES), leave=False, disable=None, unit="property") as bar:
 
         def progress(prop: Any) -> None:
@@ -75,16 +63,7 @@ def run_check(options: argparse.Namespace) -> int:
             timeout=options.timeout, require=options.require, strict=options.strict,
             progress=progress,
         )  # fmt: skip
-    if STANDARD_OUTPUT not in files.values():
-        print(report.verdict if options.quiet else report)
-    for name, path in files.items():
-        text = report.written(name)
-        if path == STANDARD_OUTPUT:
-            print(text, end="")
-        else:
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}", file=sys.stderr)
-    return report.exit_code
+    return write_reports(report, files, options.quiet)
 
 
 def split(names: str) -> list[str]:

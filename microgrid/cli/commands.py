@@ -20,6 +20,7 @@ COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and
     "steps": ("write the backward pass as a page, frame by frame", "expressions"),
     "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
     "check": ("find and name the bugs in anyone's Value", "checks"),
+    "layers": ("find and name the mistakes in anyone's backward passes", "layers"),
     "worksheet": ("write a sheet of circuits with blanks to fill in, and its answers", "sheets"),
     "mark": ("mark the answers of a class to a sheet", "sheets"),
 }
@@ -38,6 +39,11 @@ EXAMPLES = """
   microgrid check my_engine.py:Scalar --html report.html
   microgrid check micrograd.engine --only reuse --only order --draws 200
   microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
+  microgrid layers layers.py
+  microgrid layers layers.py:affine x=3x4 w=4x5 b=5 --html report.html
+  microgrid layers layers.py:conv conv_param.stride=2 conv_param.pad=1
+  microgrid layers layers.py:softmax_loss x=3x5 y=classes --seed 1
+  microgrid layers network.py:Linear --grads "W=dW.T" --gradescope results.json
   microgrid worksheet -o sheet.html
   microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
   microgrid worksheet --seed 8 --kind mixed -o sheet.tex
@@ -85,7 +91,7 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="Backpropagation on scalar nodes: tables and pictures of the backward pass,\n"
-        "and a checker of anyone's engine.",
+        "and checkers of anyone's engine and of anyone's layers.",
         epilog=f"examples:{EXAMPLES}{MORE}",
         formatter_class=plain,
     )

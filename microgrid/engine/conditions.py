@@ -9,6 +9,7 @@ from typing import Any
 
 from microgrid.engine import ops
 from microgrid.engine.guards import in_a_graph, is_masked, is_real, no_number
+from microgrid.engine.modes import ieee
 from microgrid.engine.op import Op
 from microgrid.engine.recorder import is_recorded
 from microgrid.engine.value import Value
@@ -77,13 +78,13 @@ def equals(self: Value, other: object) -> Any:
     """Whether a Value has this number, or is this very node; beside an array, of each entry.
 
     Two nodes are equal only if they are one, as lists of nodes ask; a function that is recorded
-    compares their numbers. Among keys of a dict nobody asks: nodes have different hashes. As among
-    floats, nan is not equal to itself.
+    compares their numbers, and so does `ieee_arithmetic`. Among keys of a dict nobody asks: nodes
+    have different hashes. As among floats, nan is not equal to itself.
     """
     if type(other) is float or type(other) is int:  # nearly always
         pass
     elif isinstance(other, Value):
-        if self is not other and not is_recorded(self, other):
+        if self is not other and not (ieee.get() or is_recorded(self, other)):
             return False
     elif is_masked(other) or in_a_graph(other):
         raise no_number(other, "a Value compares with real numbers")

@@ -6,13 +6,13 @@ way for other numbers, so program/tracing.py sets a recorder that refuses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from inspect import unwrap
 from typing import Any, Protocol
 
 from microgrid.engine.errors import failure
+from microgrid.engine.modes import ieee
 from microgrid.engine.refusals import is_value
 
 
@@ -61,29 +61,6 @@ def failed(op: Any, operands: Sequence[Any], error: Exception) -> Any:
     if recorder.get() is None or not any(map(is_value, operands)):
         raise failure(op, operands, error) from None
     return float("nan")
-
-
-ieee: ContextVar[bool] = ContextVar("ieee", default=False)
-
-
-@contextmanager
-def ieee_arithmetic() -> Iterator[None]:
-    """While it is open, Values are to NumPy code what its floats are: nothing raises.
-
-    log(0) is −inf, 1 / 0 is inf, sqrt(−1) is nan, as NumPy's functions say; slopes are by the
-    rules. Two Values are equal if their numbers are, np.sign of a Value is a number, and a Value
-    has the attributes of a NumPy scalar (shape, item, astype, …).
-
-    >>> import microgrid as mg
-    >>> with ieee_arithmetic():
-    ...     mg.log(mg.Value(0.0))
-    Value(-inf, op='log')
-    """
-    token = ieee.set(True)
-    try:
-        yield
-    finally:
-        ieee.reset(token)
 
 
 def limit(op: Any, operands: Sequence[Any]) -> float:

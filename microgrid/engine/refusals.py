@@ -6,8 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from microgrid.engine.errors import GradientLostError, NumberError
 from microgrid.engine.hints import FOREIGN, Absent
+from microgrid.engine.modes import ieee
 
 FOREIGN_NAMES = " ".join(FOREIGN["Value"]).split()
+
+
+class ScalarName(Absent):
+    """An attribute of NumPy's scalars, which a Value has under `ieee_arithmetic` alone."""
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        if owner is None or not ieee.get():
+            return super().__get__(owner, kind)
+        import numpy as np
+
+        from microgrid.engine.value_array import as_array
+
+        box = np.empty((), dtype=object)
+        box[()] = owner
+        return getattr(as_array(box), self.name)
+
+
+SCALAR_NAMES = (
+    "shape", "ndim", "size", "dtype", "T", "astype", "copy", "sum", "mean", "max", "min", "prod",
+    "var", "std", "reshape", "squeeze", "ravel", "flatten", "round", "any", "all", "tolist", "dot",
+)  # fmt: skip
 
 
 class RefusedOperators:
@@ -55,10 +77,13 @@ class RefusedOperators:
         __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence
         for _name in FOREIGN_NAMES:
             locals()[_name] = Absent()
+        for _name in SCALAR_NAMES:
+            locals()[_name] = ScalarName()
         del _name
 
     def __dir__(self) -> list[str]:
-        return [name for name in object.__dir__(self) if name not in FOREIGN_NAMES]
+        absent = {*FOREIGN_NAMES, *SCALAR_NAMES}
+        return [name for name in object.__dir__(self) if name not in absent]
 
 
 def is_value(x: Any) -> bool:

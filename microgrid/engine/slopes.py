@@ -7,6 +7,7 @@ from typing import Any
 
 from microgrid.engine.errors import RuleError
 from microgrid.engine.guards import is_real
+from microgrid.engine.modes import ieee
 from microgrid.engine.refusals import is_value
 
 
@@ -24,13 +25,28 @@ NO_PATH = NoPath()
 
 def slopes(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
     """∂y/∂x for each x, as the rules of op give them; RuleError for another number of them."""
-    found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
+    try:
+        found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
+    except (ArithmeticError, ValueError):
+        if not ieee.get() or any(map(is_value, xs)):
+            raise
+        found = limits(op, y, xs)
     if not isinstance(found, Sequence) and not hasattr(found, "dtype"):  # a set has no order
         raise bad_slope(op, found)
     if len(found) != len(xs):
         raise RuleError(f"op {op.name!r} has {len(xs)} parents but gave {len(found)}")
     checked: Sequence[Any] = found
     return checked
+
+
+def limits(op: Any, y: Any, xs: Sequence[Any]) -> Sequence[Any]:
+    """The slopes where Python's numbers raise and NumPy's do not: 1 / x is inf at 0."""
+    import numpy as np
+
+    y, *xs = map(np.float64, (y, *xs))
+    with np.errstate(all="ignore"):
+        found = op.joint(y, *xs) if op.joint else [rule(y, *xs) for rule in op.rules]
+    return [x if isinstance(x, NoPath) else float(x) for x in found]
 
 
 def check_slopes(found: Iterable[tuple[Any, Any]], as_graph: bool = False) -> None:

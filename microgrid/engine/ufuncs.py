@@ -6,7 +6,7 @@ from typing import Any
 
 from microgrid.engine.errors import GradientLostError
 from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.recorder import ieee
+from microgrid.engine.modes import ieee
 from microgrid.engine.value import Value
 
 

@@ -21,6 +21,7 @@ from microgrid.engine.guards import (
 )
 from microgrid.engine.hints import hinted
 from microgrid.engine.labels import checked_label, scope_of, scoped, unnamed
+from microgrid.engine.modes import ieee
 from microgrid.engine.numeric import like, product
 from microgrid.engine.op import Op as Op
 from microgrid.engine.op import Rule, evaluate
@@ -113,7 +114,7 @@ class Value(RefusedOperators, Methods):
 
     def item(self) -> Number:
         """The number, as `data`: what the scalars of NumPy and PyTorch call it."""
-        return self.data
+        return self if ieee.get() else self.data
 
     def __bool__(self) -> bool:
         on_read(self, "truth")

@@ -1,8 +1,8 @@
-"""Arrays of Values: NumPy object arrays, so that @, .T, slices and broadcasting are NumPy's own.
+"""Arrays of Values: arrays of NumPy with the manners of floats, so that NumPy code runs on them.
 
-NumPy compares the elements itself in np.maximum, np.minimum, np.max, np.min, np.clip and np.sign of
-an array: nan may vanish, ties are not shared, signs are plain numbers. Use microgrid's maximum,
-minimum and clip there. On a single Value these functions are ours.
+`@`, `.T`, slices and broadcasting are NumPy's own; np.exp, np.maximum, np.var, A.max() and the
+others make nodes. Comparisons, np.sign, np.floor and the like give numbers, of slope 0. What such
+an array is, engine/value_array.py says.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def matrix(data: Any, label: str = "") -> Array:
     """An array of new leaves in the shape of `data`, labelled w_{11}, w_{12}, … for the label w.
 
     A vector gives w_1, w_2, …; indices count from 1, with a comma where one exceeds 9. It is an
-    array of NumPy, whose arithmetic makes nodes; `values` and `grads` give its numbers. NumberError
+    array of NumPy, whose functions make nodes; `values` and `grads` give its numbers. NumberError
     for entries that are no real numbers.
 
     >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]

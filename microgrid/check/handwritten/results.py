@@ -61,6 +61,12 @@ class Gradient:
     line: Line | None = None
     worst: Worst | None = None
     setting: str = ""  # where it was found: "stride=2"
+    hidden: str = ""  # a setting in which it is right: the one that hides the mistake
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers are right, but for a guard or by design."""
+        return self.verdict in (RIGHT, GUARD, BY_DESIGN)
 
 
 @dataclass

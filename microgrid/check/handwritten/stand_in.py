@@ -6,6 +6,7 @@ Never in NumPy itself: compiled code takes what it makes for arrays of doubles a
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.numpy_names import StandIns
-from microgrid.check.handwritten.rewritten import ENTER, LEAVE, LINE, OF, rewritten
+from microgrid.check.handwritten.rewritten import ENTER, LEAVE, LINE, OF, TOLD, rewritten
 from microgrid.engine.labels import unnamed
 from microgrid.engine.value import Value
-from microgrid.engine.value_array import ValueArray, as_array
+from microgrid.engine.value_array import ValueArray, as_array, numbers
 
 BUILTINS = {"float": float, "int": int, "round": round}
 NOT_THEIRS = {"microgrid", "numpy", "scipy", *sys.stdlib_module_names} - {"__main__"}
@@ -28,7 +29,7 @@ Where = Callable[[str], Any]
 
 
 class Seen:
-    """What was seen of their code: the arrays and Values that their functions held at their ends."""
+    """What was seen of their code: the arrays of Values that their functions held at their ends."""
 
     def __init__(self) -> None:
         self.inner: dict[str, Any] = {}
@@ -39,14 +40,16 @@ class Seen:
 
     def leave(self, held: dict[str, Any]) -> None:
         unnamed.set(self.callers.pop())  # what the caller's line makes next is the caller's
-        for name, x in held.items():
-            if isinstance(x, np.ndarray | Value):
+        own = getattr(held.get("self"), "__dict__", {})
+        for name, x in [*held.items(), *[(f"self.{k}", x) for k, x in own.items()]]:
+            if isinstance(x, ValueArray | Value):
                 self.inner.pop(name, None)
                 self.inner[name] = x
 
     def names(self) -> dict[str, Any]:
         """The names that rewritten functions call."""
-        return {LINE: unnamed.set, ENTER: self.enter, LEAVE: self.leave, OF: attribute}
+        made = {LINE: unnamed.set, ENTER: self.enter, LEAVE: self.leave}
+        return {**made, OF: attribute, TOLD: in_text}
 
 
 def attribute(x: Any, name: str) -> Any:
@@ -59,6 +62,11 @@ def attribute(x: Any, name: str) -> Any:
         if isinstance(x, Value):  # whose own `item` is a number, without a gradient
             return getattr(entry_array(x), name)
     return getattr(x, name)
+
+
+def in_text(x: Any) -> Any:
+    """What "%f" % x writes: the numbers of Values."""
+    return tuple(map(in_text, x)) if type(x) is tuple else numbers(x)
 
 
 def entry_array(x: Any) -> Any:
@@ -118,31 +126,52 @@ def standing_in(
 
 
 def family(modules: Sequence[ModuleType]) -> list[ModuleType]:
-    """These modules, and those of the same folders and packages that are loaded."""
-    folders, packages = folders_of(modules), packages_of(modules)
-    near = [m for m in list(sys.modules.values()) if is_near(m, folders, packages)]
-    return list({id(m): m for m in [*modules, *near]}.values())
+    """These modules, what they import that is no library, and what lies beside them."""
+    near = Near(modules)
+    found = {id(m): m for m in modules}
+    waiting = [*modules, *[m for m in list(sys.modules.values()) if near(m)]]
+    while waiting:
+        module = waiting.pop()
+        found[id(module)] = module
+        for x in list(vars(module).values()):
+            home = x if isinstance(x, ModuleType) else origin(x)
+            if isinstance(home, ModuleType) and id(home) not in found and is_no_library(home):
+                found[id(home)] = home
+                waiting.append(home)
+    return list(found.values())
 
 
-def folders_of(modules: Sequence[ModuleType]) -> tuple[str, ...]:
-    files = [getattr(m, "__file__", None) for m in modules]
-    return tuple({f"{Path(file).resolve().parent}/" for file in files if file})
+def origin(x: Any) -> Any:
+    """The module that a function or a class comes from."""
+    known = isinstance(x, FunctionType | type)
+    return sys.modules.get(x.__module__) if known and isinstance(x.__module__, str) else None
 
 
-def packages_of(modules: Sequence[ModuleType]) -> set[str]:
-    return {m.__name__.partition(".")[0] for m in modules if "." in m.__name__} - NOT_THEIRS
-
-
-def is_near(module: Any, folders: tuple[str, ...], packages: set[str]) -> bool:
-    """Whether a module lies in one of these folders or packages, and is no library."""
-    if not isinstance(module, ModuleType):
+def is_no_library(module: Any) -> bool:
+    """Whether a module is a file of somebody's own."""
+    if not isinstance(module, ModuleType) or module.__name__.partition(".")[0] in NOT_THEIRS:
         return False
-    top = str(module.__name__).partition(".")[0]
     file = vars(module).get("__file__")
-    if not isinstance(file, str) or top in NOT_THEIRS:
-        return False
-    inside = next((file[len(f) :] for f in folders if file.startswith(f)), None)
-    return top in packages or (inside is not None and "-packages/" not in inside)
+    parts = Path(file).parts if isinstance(file, str) else ()
+    return bool(parts) and not {"site-packages", "dist-packages"}.intersection(parts)
+
+
+class Near:
+    """Whether a module lies in the folders or the packages of some modules."""
+
+    def __init__(self, modules: Sequence[ModuleType]) -> None:
+        files = [Path(f) for m in modules if isinstance(f := vars(m).get("__file__"), str)]
+        self.folders = {str(p.parent) for p in files} | {str(p.resolve().parent) for p in files}
+        tops = {m.__name__.partition(".")[0] for m in modules if "." in m.__name__}
+        self.packages = tops - NOT_THEIRS
+
+    def __call__(self, module: Any) -> bool:
+        if not isinstance(module, ModuleType):
+            return False
+        top, file = module.__name__.partition(".")[0], vars(module).get("__file__")
+        if top in self.packages or not isinstance(file, str) or top in NOT_THEIRS:
+            return top in self.packages
+        return os.path.dirname(file) in self.folders
 
 
 class Walk:
@@ -168,6 +197,7 @@ class Walk:
             x = x.__func__
         if isinstance(x, partial):
             x = x.func
+        x = getattr(x, "py_func", x)  # of numba
         if id(x) in self.done:
             return
         self.done.add(id(x))
@@ -244,22 +274,22 @@ def guard_imports(
     undo: ExitStack, theirs: list[ModuleType], spaces: dict[int, dict[str, Any]], names: StandIns
 ) -> None:
     """Give stand-ins to an import inside of their functions, too."""
-    real, folders, packages = builtins.__import__, folders_of(theirs), packages_of(theirs)
+    real, near = builtins.__import__, Near(theirs)
     before = set(sys.modules)
 
     def guarded(name: str, space: Any = None, *rest: Any, **options: Any) -> Any:
         module = real(name, space, *rest, **options)
-        own = space is not None and (id(space) in spaces or is_near(
-            sys.modules.get(space.get("__name__")), folders, packages))  # fmt: skip
+        own = space is not None and (
+            id(space) in spaces or near(sys.modules.get(space.get("__name__")))
+        )
         return names.of(module) if own else module
 
     def clean() -> None:  # modules that were first imported meanwhile keep no stand-in
         for name in set(sys.modules) - before:
-            module = sys.modules[name]
-            if is_near(module, folders, packages):
+            if near(module := sys.modules.get(name)):
                 for key, x in list(vars(module).items()):
                     vars(module)[key] = names.behind(x)
 
     undo.callback(clean)
     undo.callback(setattr, builtins, "__import__", real)
-    builtins.__import__ = guarded
+    builtins.__import__ = guarded  # type: ignore[assignment]

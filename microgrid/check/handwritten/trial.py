@@ -53,18 +53,20 @@ class Trial:
     inputs: dict[str, Array]  # drawn floats, by name: what to differentiate with respect to
     run: Callable[[Mapping[str, Any]], Pass]
     modules: list[ModuleType] = field(default_factory=list)  # theirs: the stand-in's place
-    forwards: list[FunctionType] = field(default_factory=list)  # their functions, for lines and names
+    forwards: list[FunctionType] = field(
+        default_factory=list
+    )  # their functions, for lines and names
     backwards: list[FunctionType] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)  # input -> "dw", "self.dW", 'grads["W"]'
     setting: str = ""  # how it is called beyond its inputs: "stride=2, pad=1", "mode='train'"
     loss: bool = False  # one number, whose backward takes no upstream gradient
     samples: int = 1  # N, the length of the axis of samples
     again: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
-    """A second forward and backward on the same object: what is wrong with it, or ""."""
+    """A second use of the same object: what is wrong with it, or ""."""
 
 
 def plain(x: Any) -> Any:
     """An array, or a number, of floats: of Values their numbers."""
     from microgrid.matrices.arrays import values
 
-    return np.asarray(x) if getattr(x, "dtype", None) != object else values(x)
+    return values(x) if getattr(x, "dtype", None) == np.dtype(object) else np.asarray(x)

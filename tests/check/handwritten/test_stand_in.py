@@ -1,5 +1,7 @@
 """The names np, math, float, … while a forward runs on Values: each idiom runs, and exactly."""
 
+# ruff: noqa: E501 (an idiom is a line of the table)
+
 import builtins
 import importlib.util
 import math
@@ -137,6 +139,15 @@ IDIOMS = {  # name: the body of f(x, w, b) with x (3, 4), w (4, 5), b (5,)
     "string": "return x @ w + b if len(f'{np.mean(x):.3f} {x.shape}') > 3 else b",
     "f32": "return (x.astype(np.float32) @ w.astype('float32') + b).astype(np.float32)",
     "number of an array": "c = np.zeros(1)\nc[0] = np.sum(x @ w)\nreturn c.item() * b",
+    "a table of the module": "out = EYE.copy()\nout[0] = w[:, 0]\nreturn out @ w + b",
+    "type is int": "k = 2\nh = x @ w\nif type(k) is int and type(h) is not float:\n    h = h * k\nreturn h + b",
+    "percent": "s = 'loss %.3f of %d, %s' % (np.sum(x @ w), 3, x)\nassert 'loss ' + '%f' % b[0] < s\nreturn x @ w + b",
+    "nditer": "out = np.zeros((3, 4))\nit = np.nditer(x, flags=['multi_index'])\nwhile not it.finished:\n"
+    "    out[it.multi_index] = x[it.multi_index] ** 2\n    it.iternext()\nreturn out @ w + b",
+    "ndenumerate": "out = np.zeros(x.shape)\nfor i, v in np.ndenumerate(x):\n    out[i] = v * v\nreturn out @ w + b",
+    "a list as container": "k = np.empty(2, dtype=object)\nk[0], k[1] = x, w\nreturn k[0] @ k[1] + b",
+    "random given arrays": "np.random.seed(0)\nr = np.random.normal(x, 0.0 * np.abs(x)) * 0 + np.random.uniform(0, 1, (3, 4))\nreturn (x + r) @ w + b",
+    "unbound lambdas": "return (lambda v: np.zeros(v.shape) + v)(x) @ w + b",
     "attributes of a number": "c = np.zeros(3)[0]\nreturn x @ w + b + c.item() + c.sum() + np.sum(x).sum()",
 }  # fmt: skip
 
@@ -271,6 +282,29 @@ def test_a_module_beside_theirs_sees_the_stand_ins_too(student):
                      "def f(x, w, b):\n    out = room()\n    out += b\n    return x @ w + out\n")  # fmt: skip
     exact(trial_of(module))
     assert helper.np is np
+
+
+def test_a_module_that_theirs_imports_from_elsewhere_sees_them_too(student, tmp_path):
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "away_helper.py").write_text(
+        "import numpy\nROOM = lambda: numpy.zeros(5)\n"
+    )
+    head = f"import sys\nsys.path.insert(0, {str(tmp_path / 'away')!r})\nimport away_helper\n"
+    module = student(f"{head}del sys.path[0]\n"
+                     "def f(x, w, b):\n    out = away_helper.ROOM()\n    out += b\n    return x @ w + out\n")  # fmt: skip
+    exact(trial_of(module))
+    assert sys.modules.pop("away_helper").numpy is np
+
+
+def test_functions_compiled_by_numba_run_as_they_are_written(student):
+    pytest.importorskip("numba")
+    source = (
+        "import numba, numpy as np\n@numba.njit\ndef g(x, b):\n    out = np.zeros(5)\n"
+        "    for i in range(5):\n        out[i] = b[i] * x[0, 0]\n    return out\n"
+        "def f(x, w, b):\n    return x @ w + g(x, b)\n"
+    )
+    trial = trial_of(student(source))
+    assert np.abs(exact(trial).jacobian() - differences(trial, 1e-6)).max() < 1e-6
 
 
 def test_a_module_first_imported_inside_of_the_forward_keeps_no_stand_in(student, tmp_path):

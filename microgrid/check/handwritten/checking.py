@@ -1,0 +1,69 @@
+"""What is given to be checked, as the layers to examine, each with a name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from microgrid.check.handwritten import classes, discover, functions, judge
+from microgrid.check.handwritten.job import Job, Task
+from microgrid.check.handwritten.keywords import known, taken
+from microgrid.check.handwritten.results import Found
+from microgrid.check.handwritten.trial import LayerError, Trial
+from microgrid.check.worker import load
+
+
+def tasks(job: Job) -> list[Task]:
+    """The layers of a job: those of its file, or the one that it holds."""
+    if job.layer is not None:
+        known(job.inputs, job.layer)
+        return [Task(job.target, partial(trials, *job.layer, job))]
+    module = load(job.target, True)
+    known(job.inputs, [module])
+    return [
+        Task(layer.name, partial(of_file, layer, [vars(module).get(n) for n in parts(layer)], job))
+        for layer in discover.layers_of(module, job.name)
+    ]
+
+
+def parts(layer: discover.Layer) -> list[str]:
+    """What a layer of a file may be called there."""
+    return [*layer.aliases, *layer.name.split(" + ")]
+
+
+def of_file(layer: discover.Layer, things: Sequence[Any], job: Job) -> list[Trial]:
+    """The trials of a layer of a file; inputs for other layers of the file are left out."""
+    return layer.trials(given=taken(job.inputs, things), grads=job.grads, seed=job.seed)
+
+
+def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
+    """The trials of a layer that is given itself, whatever its form."""
+    given: dict[str, Any] = {"grads": job.grads, "seed": job.seed}
+    if isinstance(layer, list | tuple):
+        return classes.chain(layer, **given, **job.inputs)
+    if is_torch_function(layer):
+        from microgrid.check.handwritten import torch_functions
+
+        return torch_functions.trials(layer, **given, **job.inputs)
+    if isinstance(layer, type) or hasattr(layer, "backward"):
+        return classes.trials(layer, **given, **job.inputs)
+    if not callable(layer):
+        raise LayerError(
+            f"a layer is a function, a class, an object with forward and backward, a list of "
+            f"these, or the text FILE.py:NAME, not {type(layer).__name__}"
+        )
+    return functions.trials(layer, backward, given=job.inputs, **given)
+
+
+def is_torch_function(layer: Any) -> bool:
+    """Whether it is a `torch.autograd.Function`; only where PyTorch was imported can it be one."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(layer, type) and issubclass(
+        layer, torch.autograd.Function)  # fmt: skip
+
+
+def examine(trials: Sequence[Trial], seed: int) -> Found:
+    """The verdicts on one layer in all of its settings."""
+    return judge.examine(trials, seed)

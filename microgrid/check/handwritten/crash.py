@@ -1,0 +1,108 @@
+"""Their code raises: what Python said, the line of theirs where it happened, and what would fit."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten.results import Line
+from microgrid.check.handwritten.trial import LayerError, Trial
+
+
+class Crash(Exception):
+    """Their code raised: the message has the line of theirs.
+
+    >>> str(Crash("ValueError: no", Line(9, "dx = dout @ w")))
+    'ValueError: no (line 9: `dx = dout @ w`)'
+    """
+
+    def __init__(self, said: str, line: Line | None = None, hint: str = "") -> None:
+        self.said, self.line, self.hint = said, line, hint
+        at = f" (line {line.number}: `{line.text}`)" if line else ""
+        super().__init__(f"{said}{at}{'; ' * bool(hint)}{hint}")
+
+
+@contextmanager
+def guarded(trial: Trial) -> Iterator[None]:
+    """Runs their code: without warnings, and Crash for what it raises."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (LayerError, Crash):
+        raise
+    except (Exception, SystemExit) as error:
+        at = innermost(error.__traceback__, files(trial))
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(": ")
+        if at is None:
+            raise Crash(said) from error
+        frame, number = at.tb_frame, at.tb_lineno
+        file = frame.f_code.co_filename
+        text = linecache.getline(file, number, frame.f_globals).strip()
+        line = Line(number, text, Path(file).name)
+        raise Crash(said, line, misfit(text, {**frame.f_globals, **frame.f_locals})) from error
+
+
+def files(trial: Trial) -> set[str]:
+    """The files of their code."""
+    functions = [f.__code__.co_filename for f in (*trial.forwards, *trial.backwards)]
+    return {*functions, *(m.__file__ for m in trial.modules if getattr(m, "__file__", None))}
+
+
+def innermost(tb: TracebackType | None, files: set[str]) -> TracebackType | None:
+    """The last place of a traceback that is in one of these files."""
+    found = None
+    while tb is not None:
+        if tb.tb_frame.f_code.co_filename in files:
+            found = tb
+        tb = tb.tb_next
+    return found
+
+
+def misfit(text: str, names: dict[str, Any]) -> str:
+    """For a product of matrices that do not fit: their shapes, and which transpose would."""
+    with suppress(SyntaxError, ValueError):
+        for node in ast.walk(ast.parse(text)):
+            if (pair := factors(node)) is None:
+                continue
+            with suppress(Exception):
+                a, b = [eval(compile(ast.Expression(x), "", "eval"), names) for x in pair]
+                if np.ndim(a) == np.ndim(b) == 2 and a.shape[1] != b.shape[0]:
+                    left, right = map(ast.unparse, pair)
+                    shapes = f"`{left}` is {a.shape} and `{right}` {b.shape}"
+                    fits = [
+                        f"`{first} @ {second}`"
+                        for first, second, m, n in (
+                            (left, turned(right), a, b.T), (turned(left), right, a.T, b),
+                        )
+                        if m.shape[1] == n.shape[0]
+                    ]  # fmt: skip
+                    return f"{shapes}{'; ' * bool(fits)}{' or '.join(fits)} fits" * bool(fits)
+    return ""
+
+
+def turned(text: str) -> str:
+    return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
+
+
+def factors(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """Both factors of a product of matrices; None for what is none."""
+    match node:
+        case ast.BinOp(left=a, op=ast.MatMult(), right=b):
+            pair = a, b
+        case ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[a, b]):
+            pair = a, b
+        case ast.Call(func=ast.Attribute(value=a, attr="dot"), args=[b]):
+            pair = a, b
+        case _:
+            return None
+    simple = ast.Name | ast.Attribute | ast.Subscript
+    return pair if all(isinstance(x, simple) for x in pair) else None

@@ -1,0 +1,161 @@
+"""The layers of a file: pairs, losses, networks and classes, in the order of the source."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from microgrid.check.handwritten import names, pairing, reading
+from microgrid.check.handwritten.functions import title, trials
+from microgrid.check.handwritten.trial import LayerError, Trial
+
+_LOSS = {"loss", "cost", "entropy", "criterion", "objective", "propagate", "svm", "softmax", "mse"}
+
+
+@dataclass
+class Layer:
+    """A layer of a file that is not made yet: `trials(...)` draws its inputs."""
+
+    name: str
+    line: int
+    aliases: tuple[str, ...]  # what else it is called: the names of its functions
+    make: Callable[..., list[Trial]]
+
+    def trials(
+        self,
+        *,
+        given: Mapping[str, Any] | None = None,
+        grads: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> list[Trial]:
+        """Its trials, one for each setting; LayerError if it cannot be run."""
+        return self.make(given=given, grads=grads, seed=seed)
+
+
+def layers_of(module: ModuleType, name: str = "") -> list[Layer]:
+    """The layers of a module, or those called `name`: "affine", "Linear", "Softmax+CrossEntropy".
+
+    LayerError, which lists what there is, where it has none.
+
+    >>> import types
+    >>> layers_of(types.ModuleType("empty"))
+    Traceback (most recent call last):
+        ...
+    microgrid.check.handwritten.trial.LayerError: empty has no layers: functions such as ...
+    """
+    found = [*_pairs(module), *_losses(module), *_classes(module)]
+    found.sort(key=lambda layer: layer.line)
+    if name:
+        return _named(found, module, name)
+    if not found:
+        raise LayerError(
+            f"{module.__name__} has no layers: functions such as f_forward with f_backward, losses "
+            "that return (loss, dx), or classes with forward and backward are looked for"
+        )
+    return found
+
+
+def _named(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
+    parts = [part.strip() for part in name.split("+")]
+    if len(parts) > 1:
+        return [_chain(module, parts)]
+    for same in (str, str.lower):
+        mine = [x for x in found if same(name) in (same(n) for n in (x.name, *x.aliases))]
+        if mine:
+            return mine
+    known = [layer.name for layer in found]
+    near = difflib.get_close_matches(name, known, 1)
+    guess = f"; did you mean {near[0]}?" if near else ""
+    has = f"its layers are {', '.join(known)}" if known else "it has no layers"
+    raise LayerError(f"{module.__name__} has no layer {name}: {has}{guess}")
+
+
+def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """The functions that are written in a module, without those that it imports."""
+    return {
+        n: f
+        for n, f in vars(module).items()
+        if inspect.isfunction(inspect.unwrap(f) if callable(f) else f)
+        and getattr(inspect.unwrap(f), "__globals__", None) is vars(module)
+    }
+
+
+def _line(function: Callable[..., Any]) -> int:
+    return int(inspect.unwrap(function).__code__.co_firstlineno)
+
+
+def _pairs(module: ModuleType) -> list[Layer]:
+    functions = _functions(module)
+    found, by = [], pairing.pairs(functions)
+    for backward, forward in by.items():
+        f, b = functions[forward], functions[backward]
+        name = title(f)
+        first = next(b for b, f in by.items() if f == forward)
+        if backward != first:  # a second backward of the same forward
+            name = pairing.stem(backward) if pairing.stem(backward) != name else backward
+        found.append(_layer(name, f, b, (forward, backward)))
+    return found
+
+
+def _losses(module: ModuleType) -> list[Layer]:
+    """Functions that return (loss, gradients) by themselves."""
+    functions = _functions(module)
+    pairs = pairing.pairs(functions)
+    taken = {*pairs, *pairs.values()}
+    return [
+        _layer(title(f), f, None, (name,))
+        for name, f in functions.items()
+        if name not in taken and _returns_gradients(f)
+    ]
+
+
+def _returns_gradients(function: Callable[..., Any]) -> bool:
+    said = reading.returned(function)
+    if len(said) < 2 or not inspect.signature(function).parameters:
+        return False
+    grads = [n for n in said if n.lower().startswith(("d", "grad")) or "grad" in n.lower()]
+    losses = [n for n in said if names.short(n) in ("loss", "cost", "j", "l", "totalloss", "err")]
+    named = _LOSS & set(pairing.words(function.__name__))
+    unnamed = "" in said  # an expression: `return loss, (p - y) / N`
+    return bool((grads and (losses or named)) or (unnamed and losses and named))
+
+
+def _layer(
+    name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None, aliases: Any
+) -> Layer:
+    def make(**how: Any) -> list[Trial]:
+        return trials(forward, backward, name=name, **how)
+
+    return Layer(name, _line(forward), aliases, make)
+
+
+def _classes(module: ModuleType) -> list[Layer]:
+    try:
+        from microgrid.check.handwritten import classes
+    except ImportError:  # written at the same time
+        return []
+    return [
+        Layer(
+            cls.__name__,
+            inspect.getsourcelines(cls)[1] if inspect.getmodule(cls) is module else 0,
+            (),
+            lambda given, cls=cls, **how: classes.trials(cls, **how, **(given or {})),
+        )
+        for cls in classes.classes_of(module)
+    ]
+
+
+def _chain(module: ModuleType, parts: list[str]) -> Layer:
+    from microgrid.check.handwritten import classes
+
+    for part in parts:
+        if not inspect.isclass(vars(module).get(part)):
+            known = [c.__name__ for c in classes.classes_of(module)]
+            has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
+            raise LayerError(f"{module.__name__} has no class {part}: {has}")
+    both = [vars(module)[part] for part in parts]
+    return Layer(" + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {})))

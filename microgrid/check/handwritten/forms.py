@@ -1,0 +1,196 @@
+"""The layers that people write, with the shapes of their arguments."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+# Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice".
+SIZES = {
+    "N": 3, "D": 4, "M": 5, "C": 5, "T": 7, "V": 6, "H": 5, "G": 20, "Z": 8, "2": 2,
+    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "1": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Form:
+    """The arguments of a layer by their roles: "N D", "int:5 N", "prob N C"; "*" is any role.
+
+    >>> Form({"x": "N D", "w": "D M", "b": "M"}).shape("w")
+    (4, 5)
+    """
+
+    shapes: dict[str, str]
+    numbers: dict[str, Any] = field(default_factory=dict)
+    only: str = ""  # for names that this is found in
+    also: bool = False  # a further setting of the layer; else another convention
+
+    def parts(self, role: str) -> tuple[str, list[str]]:
+        """The kind of the numbers, and the symbols of the shape."""
+        spec = self.shapes[role if role in self.shapes else "*"]
+        words = spec.split(" ")
+        return ("", words) if words[0] in SIZES or not words[0] else (words[0], words[1:])
+
+    def shape(self, role: str, sizes: dict[str, int] | None = None) -> tuple[int, ...]:
+        """The shape of an argument; `sizes` replace those of the table."""
+        table = SIZES | (sizes or {})
+        return tuple(table[symbol] for symbol in self.parts(role)[1] if symbol)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of layer: what its name says, and its forms, each a setting to be checked at."""
+
+    name: str
+    words: re.Pattern[str]
+    forms: tuple[Form, ...]
+
+
+def _kind(name: str, words: str, *forms: Form) -> Kind:
+    return Kind(name, re.compile(words, re.IGNORECASE), forms)
+
+
+_STRIDE_2 = {"stride": 2, "pad": 1}
+_STRIDE_1 = {"stride": 1, "pad": 1}
+_OVERLAP = {"stride": 2, "kernelsize": 3, "pad": 0}
+_APART = {"stride": 2, "kernelsize": 2, "pad": 0}
+_IMAGE = "N I X Y"
+_LAST = "N X Y I"  # channels last
+
+AFFINE = "affine|linear|dense|fc|fully|layer"
+RECURRENT = "rnn|recur"
+LOSS = "loss|entropy|cost|nll|criterion|bce|mse|svm|hinge|huber|mae|objective|logistic|error|kl"
+NETWORK = "prop|forward|net|model|cost|backprop|predict"
+KINDS = (
+    _kind(
+        "spatial normalization", "spatial|group|2d|bn2|norm2",
+        Form({"x": "N J X Y", "gamma": "1 J 1 1", "beta": "1 J 1 1"}, {"groups": 3}),
+        Form({"x": "N J X Y", "gamma": "J", "beta": "J"}),
+    ),
+    _kind(
+        "spatial batch normalization", "spatial|2d",
+        Form({"x": _IMAGE, "gamma": "I", "beta": "I", "mean": "I", "var": "positive I"}),
+    ),
+    _kind(
+        "normalization", "norm|bn|ln",
+        Form({"x": "P D", "gamma": "D", "beta": "D", "mean": "D", "var": "positive D"}),
+        Form({"x": "N P D", "gamma": "D", "beta": "D"}, only="layer|rms|ln", also=True),
+    ),
+    _kind(
+        "normalization of columns", "norm|bn|ln",
+        Form({"x": "D P", "gamma": "D 1", "beta": "D 1", "mean": "D 1", "var": "positive D 1"}),
+    ),
+    _kind("normalization of rows", "norm|bn|ln",
+          Form({"x": "P D", "gamma": "1 D", "beta": "1 D", "mean": "1 D", "var": "positive 1 D"})),
+    _kind(
+        "convolution", "conv|im2col",
+        Form({"x": _IMAGE, "w": "F I K K", "b": "F"}, _STRIDE_2),
+        Form({"x": "N I J P", "w": "2 I K K", "b": "2"}, _STRIDE_1, also=True),
+    ),
+    _kind("convolution with a column of biases", "conv",
+          Form({"x": _IMAGE, "w": "F I K K", "b": "F 1"}, _STRIDE_2)),
+    _kind("convolution, channels last", "conv",
+          Form({"x": _LAST, "w": "K K I F", "b": "1 1 1 F"}, _STRIDE_2),
+          Form({"x": "N J P I", "w": "K K I 2", "b": "1 1 1 2"}, _STRIDE_1, also=True)),
+    _kind("convolution of single images", "conv",
+          Form({"x": "I X Y", "w": "F I K K", "b": "F"}, _STRIDE_2)),
+    _kind("convolution of one plane", "conv", Form({"x": "X Y", "w": "K K", "b": ""}, _STRIDE_2)),
+    _kind("convolution of a signal", "conv",
+          Form({"x": "N I X", "w": "F I K", "b": "F"}, _STRIDE_2),
+          Form({"x": "X", "w": "K", "b": ""}, _STRIDE_2)),
+    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP), Form({"x": "N I J Z"}, _APART, also=True)),
+    _kind("recurrent over time", f"{RECURRENT}|elman",
+          Form({"x": "N T D", "h": "N H", "wx": "D H", "wh": "H H", "b": "H"})),
+    _kind("recurrent step", f"{RECURRENT}|step|cell",
+          Form({"x": "N D", "h": "N H", "wx": "D H", "wh": "H H", "b": "H"})),
+    _kind("lstm over time", "lstm",
+          Form({"x": "N T D", "h": "N H", "c": "N H", "wx": "D G", "wh": "H G", "b": "G"})),
+    _kind("lstm step", "lstm",
+          Form({"x": "N D", "h": "N H", "c": "N H", "wx": "D G", "wh": "H G", "b": "G"})),
+    _kind("temporal affine", "temporal|time",
+          Form({"x": "N T D", "w": "D M", "b": "M"})),
+    _kind("temporal loss", "temporal|time",
+          Form({"x": "N T C", "y": "int:5 N T", "mask": "mask N T"})),
+    _kind("embedding", "embed|lookup", Form({"x": "int:6 N T", "w": "V D"})),
+    _kind("embedding of one word", "embed|lookup", Form({"x": "int:6 N", "w": "V D"})),
+    _kind("attention", "attention|attn",
+          Form({"q": "N D", "k": "P D", "v": "P J"}),
+          Form({"q": "N P D", "k": "N J D", "v": "N J X"})),
+    _kind("linear loss", f"{LOSS}|softmax",
+          Form({"w": "D C", "x": "N D", "y": "int:5 N", "b": "C"})),
+    _kind("linear regression", f"{LOSS}|regress",
+          Form({"x": "N D", "w": "D M", "b": "M", "y": "N M"}),
+          Form({"x": "N D", "w": "D", "b": "", "y": "N"}),
+          Form({"x": "N D", "w": "D 1", "b": "1", "y": "N 1"})),
+    _kind("loss of scores", f"{LOSS}|softmax", Form({"x": "N C", "y": "int:5 N"})),
+    _kind("regression", "mse|mae|square|huber|l1|l2|regress|quadratic|error|rmse",
+          Form({"x": "N D", "p": "N D", "y": "N D"})),
+    _kind("loss of probabilities", LOSS, Form({"p": "prob N C", "y": "onehot N C"})),
+    _kind("loss of probabilities and numbers", LOSS, Form({"p": "prob N C", "y": "int:5 N"})),
+    _kind("binary loss", LOSS, Form({"p": "prob N 1", "y": "binary N 1"})),
+    _kind("binary loss of columns", LOSS, Form({"p": "prob 1 T", "y": "binary 1 T"})),
+    _kind("loss of one-hot rows", f"{LOSS}|softmax",
+          Form({"x": "N C", "p": "N C", "y": "onehot N C"})),
+    _kind("loss of one-hot columns", LOSS, Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
+    _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"})),
+    _kind("affine", AFFINE, Form({"x": "N D", "w": "D M", "b": "M"}),
+          Form({"x": "N M D", "w": "G X", "b": "X"}, also=True)),
+    _kind("affine of columns", AFFINE, Form({"x": "D N", "w": "M D", "b": "M 1"})),
+    _kind("affine, weights (out, in)", AFFINE, Form({"x": "N D", "w": "M D", "b": "M"})),
+    _kind("affine of columns, weights (in, out)", AFFINE,
+          Form({"x": "D N", "w": "D M", "b": "M 1"})),
+    _kind("affine of one sample", AFFINE, Form({"x": "D", "w": "D M", "b": "M"}),
+          Form({"x": "D", "w": "M D", "b": "M"})),
+    _kind("affine of a row of biases", AFFINE, Form({"x": "N D", "w": "D M", "b": "1 M"}),
+          Form({"x": "N D", "w": "M D", "b": "1 M"})),
+    _kind("logistic regression", "propagate|logistic",
+          Form({"w": "D 1", "b": "", "x": "D T", "y": "binary 1 T"})),
+    _kind("neuron", "neuron|perceptron", Form({"x": "N D", "w": "D", "b": ""}),
+          Form({"x": "D", "w": "D", "b": ""})),
+    _kind("network of columns, binary", NETWORK,
+          Form({"x": "D T", "params": "columns 1", "y": "binary 1 T"})),
+    _kind("network of columns", NETWORK,
+          Form({"x": "D T", "params": "columns C", "y": "onehot0 C T"}),
+          Form({"x": "D T", "params": "columns C", "y": "int:5 T"})),
+    _kind("network of rows", NETWORK,
+          Form({"x": "N D", "params": "rows C", "y": "onehot N C"}),
+          Form({"x": "N D", "params": "rows C", "y": "int:5 N"})),
+    _kind("network of rows, binary", NETWORK,
+          Form({"x": "N D", "params": "rows 1", "y": "binary N 1"})),
+    _kind("two affine layers", "net|mlp|two",
+          Form({"x": "N D", "w": "D P", "b": "P", "w2": "P J", "b2": "J", "y": "int:6 N"})),
+    _kind("elementwise", "relu|sigmoid|tanh|elu|swish|gelu|dropout|activation|softmax|soft",
+          Form({"x": "N D", "p": "N D"})),
+    _kind("elementwise of many", "glu|add|mul|residual|div|sub", Form({"*": "N D"})),
+    _kind("positive", "log|sqrt|power|recip", Form({"*": "positive N D"})),
+    _kind("scale and shift", "scale|shift", Form({"x": "P D", "gamma": "D", "beta": "D"})),
+    _kind("vectors", "dot|vector", Form({"*": "D"})),
+    _kind("images", "image|flatten", Form({"*": _IMAGE})),
+    _kind("sequences", "seq", Form({"*": "N T D"})),
+    _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}), Form({"x": "N P D", "w": "N D J"})),
+    _kind("numbers", "scalar", Form({"*": ""})),
+)  # fmt: skip
+
+# Where the name says nothing, in this order; the others come after.
+GENERIC = (
+    "elementwise", "loss of scores", "linear loss", "affine", "affine of columns",
+    "affine, weights (out, in)", "affine of columns, weights (in, out)", "regression",
+    "elementwise of many", "scale and shift", "matrices",
+)  # fmt: skip
+OPTIONAL = ("b", "mean", "var", "mask", "gamma", "beta", "h", "c", "b2", "params")  # may lack
+
+
+def kinds(name: str) -> list[Kind]:
+    """All kinds of layers, likeliest first for a function of this name.
+
+    >>> kinds("affine_forward")[0].name, kinds("f")[0].name
+    ('affine', 'elementwise')
+    """
+
+    def rank(kind: Kind) -> tuple[bool, int]:
+        named = bool(kind.words.search(name))
+        place = GENERIC.index(kind.name) if kind.name in GENERIC else len(GENERIC)
+        return (not named, 0 if named else place)
+
+    return sorted(KINDS, key=rank)

@@ -1,0 +1,407 @@
+"""Functions that people write, made into trials: pairs, losses, networks, activations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten import names, pairing, reading
+from microgrid.check.handwritten.draw import Fit, Parameters, fits, parameters_of
+from microgrid.check.handwritten.plan import Plan, is_numbers, matched, planned
+from microgrid.check.handwritten.theirs import module_of, modules_of, same_randomness
+from microgrid.check.handwritten.trial import LayerError, Pass, Trial
+
+Function = Callable[..., Any]
+
+
+def trials(
+    forward: Function,
+    backward: Function | None = None,
+    *,
+    given: Mapping[str, Any] | None = None,
+    grads: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    name: str = "",
+) -> list[Trial]:
+    """A layer of functions, ready to run: a Trial for each setting.
+
+    A pair (`out, cache = f(x, w)` and `dx, dw = g(dout, cache)`), a loss that returns its
+    gradients, too, a network with a dict of parameters, an activation with its derivative.
+    Without a backward it is looked up by its name beside the forward. `grads` says where the
+    gradient of an input is, if its name does not: a name, a key or a place.
+
+    >>> [trial] = trials(lambda x: x**2, lambda dout, x: 2 * x * dout)
+    >>> out = trial.run(trial.inputs)
+    >>> sorted(out.pull([np.ones((3, 4))]))
+    ['x']
+    """
+    backward = backward or backward_of(forward)
+    layer = _Layer(forward, backward, name or title(forward), dict(grads or {}), seed)
+    return layer.trials(dict(given or {}))
+
+
+def title(forward: Function) -> str:
+    """The name of a layer: its forward's without the "forward".
+
+    >>> title(lambda x: x)
+    'the layer'
+    """
+    said = getattr(forward, "__name__", "the layer")
+    if said == "<lambda>":
+        return "the layer"
+    return (pairing.stem(said) or said) if pairing.is_forward(said) else said
+
+
+def backward_of(forward: Function) -> Function | None:
+    """The backward pass that stands beside a forward, by its name; None if there is none."""
+    module = module_of(forward)
+    mine = getattr(forward, "__name__", "")
+    found = {n: f for n, f in vars(module).items() if inspect.isfunction(f)} if module else {}
+    if mine not in found:
+        return None
+    return next((found[b] for b, f in pairing.pairs(found).items() if f == mine), None)
+
+
+@dataclass
+class _Forward:
+    """A forward, perhaps with the cost that follows it: called by names, it gives a tuple."""
+
+    function: Function
+    parameters: dict[str, inspect.Parameter]
+    returned: list[str]
+    cost: Function | None = None
+    extra: dict[str, str] = field(default_factory=dict)  # of the cost: name -> source
+
+    def __call__(self, given: Mapping[str, Any]) -> list[Any]:
+        mine = {n: v for n, v in given.items() if n in parameters_of(self.function)}
+        result = _called(self.function, mine)
+        several = isinstance(result, tuple) or (
+            isinstance(result, list) and len(result) == len(self.returned) > 1
+        )
+        found = list(result) if several else [result]
+        if self.cost is not None:
+            first = next((r for r in found if is_numbers(r)), found[0])
+            sources = self.extra.items()
+            rest = {n: first if s == "result" else given[s] for n, s in sources}
+            found.append(_called(self.cost, rest))
+        return found
+
+
+def _called(function: Function, given: Mapping[str, Any]) -> Any:
+    """A function by the names of its arguments, those that have no name by their place."""
+    alone = [
+        n
+        for n, p in parameters_of(function).items()
+        if p.kind is inspect.Parameter.POSITIONAL_ONLY and n in given
+    ]
+    return function(
+        *[given[n] for n in alone], **{n: v for n, v in given.items() if n not in alone}
+    )
+
+
+def with_cost(forward: Function, backward: Function) -> _Forward:
+    """The forward; with the cost of its module where the backward asks for labels, too."""
+    plain = _Forward(forward, parameters_of(forward), reading.returned(forward))
+    asked = [n for n in parameters_of(backward) if names.role(n) == "y"]
+    module = module_of(forward)
+    own = [n for n in plain.returned if names.short(n) in _COSTS]
+    if not asked or own or any(names.is_upstream(n) for n in parameters_of(backward)):
+        return plain
+    if module is None or _LOSS & set(pairing.words(forward.__name__)):
+        return plain
+    costs = [
+        f
+        for n, f in vars(module).items()
+        if inspect.isfunction(f) and f is not forward and _LOSS & set(pairing.words(n))
+        if not pairing.is_backward(n) and len(reading.returned(f)) < 2
+    ]
+    found = [joined for cost in costs if (joined := _joined(plain, cost)) is not None]
+    found.sort(key=lambda f: "result" not in [f.extra.get(n) for n in plain.returned])
+    return found[0] if found else plain
+
+
+def _joined(plain: _Forward, cost: Function) -> _Forward | None:
+    """The forward and then the cost of its first output; None if the cost has no place for it."""
+    needs = {n: p for n, p in parameters_of(cost).items() if p.default is p.empty}
+    of = [n for n in needs if n in plain.returned] or [n for n in needs if names.role(n) == "p"]
+    of = of or [n for n in needs if names.role(n) != "y" and n not in plain.parameters]
+    if not of:
+        return None
+    known = {names.short(n): n for n in plain.parameters}
+    extra = {n: known.get(names.short(n), n) for n in needs} | {of[0]: "result"}
+    more = {n: p for n, p in needs.items() if extra[n] == n and n not in plain.parameters}
+    returned = [*plain.returned, "cost"]
+    return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
+
+
+_LOSS = {"loss", "cost", "mse", "mae", "bce", "ce", "crossentropy", "entropy", "hinge", "huber", "nll"}
+_COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
+
+
+class _Layer:
+    def __init__(
+        self,
+        forward: Function,
+        backward: Function | None,
+        name: str,
+        grads: dict[str, Any],
+        seed: int,
+    ) -> None:
+        self.name, self.seed, self.grads = name, seed, grads
+        self.backward = backward
+        if backward is None:
+            self.forward = _Forward(forward, parameters_of(forward), reading.returned(forward))
+        else:
+            self.forward = with_cost(forward, backward)
+        self.takes: Parameters = parameters_of(backward) if backward is not None else {}
+        self.who = getattr(backward or forward, "__name__", "its backward")
+        both = [forward, *([backward] if backward is not None else [])]
+        self.modules = modules_of([inspect.unwrap(f) for f in both])
+        self.settled = False  # whether a plan has been found for what the forward returns
+
+    def plan(self, result: Sequence[Any]) -> Plan:
+        if all(r is None for r in result):
+            said = getattr(self.forward.function, "__name__", "its forward")
+            raise LayerError(f"{said} returns None: it is not written yet")
+        if self.backward is None:
+            places = [i for i, r in enumerate(result) if is_numbers(r) and np.ndim(r) == 0]
+            return Plan(places[:1])
+        if self.forward.cost is not None:
+            last = len(result) - 1
+            inner = planned(
+                result[:-1], self.forward.returned[:-1], list(self.forward.parameters),
+                self.takes, self.who, loss=True,
+            )  # fmt: skip
+            return Plan([last], inner.sources)
+        return planned(
+            result, self.forward.returned, list(self.forward.parameters), self.takes, self.who
+        )
+
+    def outputs(self, given: dict[str, Any]) -> list[Any]:
+        with same_randomness(self.seed, self.modules):
+            result = self.forward(given)
+        if any(isinstance(r, dict) for r in result) and self.backward is None:
+            return [r for r in result if is_numbers(r) and np.ndim(r) == 0]
+        return [result[i] for i in self.plan(result).outputs]
+
+    def trials(self, given: dict[str, Any]) -> list[Trial]:
+        said = getattr(self.forward.function, "__name__", self.name)
+        found = fits(
+            self.forward.function,
+            given,
+            self.seed,
+            parameters=self.forward.parameters,
+            run=self.outputs,
+            name=said,
+        )
+        return [self.trial(fit) for fit in [*found, *self.modes(found[0], given)]]
+
+    def modes(self, fit: Fit, given: Mapping[str, Any]) -> list[Fit]:
+        """The other mode of a layer whose backward looks at modes."""
+        if self.backward is None or not reading.mentions(
+            self.backward, "test", "mode", "train", "training"
+        ):
+            return []
+        found = []
+        for name, value in fit.bound.items():
+            mode = value.get("mode") if isinstance(value, dict) else value
+            if name in given or mode not in ("train", True) or not _is_mode(name, value):
+                continue
+            other = Fit(**{**vars(fit), "bound": dict(fit.bound)})
+            new: Any = "test" if mode == "train" else False
+            other.bound[name] = value | {"mode": new} if isinstance(value, dict) else new
+            other.chosen = list(dict.fromkeys([*fit.chosen, name]))
+            try:
+                out = self.outputs(other.arguments({k: v.copy() for k, v in fit.inputs.items()}))
+            except Exception:  # not a layer with this mode
+                continue
+            found += [other] if all(np.isfinite(np.asarray(y, float)).all() for y in out) else []
+        return found
+
+    def trial(self, fit: Fit) -> Trial:
+        run = _Run(self, fit)
+        places = run.settle()
+        functions = [f for f in (self.forward.function, self.forward.cost) if f is not None]
+        backwards = [self.backward] if self.backward is not None else [self.forward.function]
+        return Trial(
+            self.name,
+            fit.inputs,
+            run,
+            self.modules,
+            [inspect.unwrap(f) for f in functions if inspect.isfunction(f)],
+            [inspect.unwrap(f) for f in backwards if isinstance(f, FunctionType)],
+            places,
+            fit.setting,
+            loss=not run.upstream and not run.elementwise,
+            samples=fit.samples,
+            again=run.again if self.backward is not None else None,
+        )
+
+
+def _is_mode(name: str, value: Any) -> bool:
+    return isinstance(value, dict) or names.short(name) in (
+        "mode", "train", "training", "istraining", "trainflg", "istrain",
+    )  # fmt: skip
+
+
+class _Run:
+    """One forward after another, each from the same state."""
+
+    def __init__(self, layer: _Layer, fit: Fit) -> None:
+        self.layer, self.fit = layer, fit
+        self.upstream, self.elementwise, self.of_output = True, False, False
+        self.places: dict[str, int] = {}
+        self.by_key = False
+
+    def __call__(self, inputs: Mapping[str, Any]) -> Pass:
+        layer, given = self.layer, self.fit.arguments(inputs)
+        with same_randomness(layer.seed, layer.modules):
+            result = layer.forward(given)
+        plan = layer.plan(result)
+        outputs = [result[i] for i in plan.outputs]
+
+        def pull(douts: Sequence[Any]) -> dict[str, Any]:
+            return self.named(self.pulled(plan, result, given, outputs, douts))
+
+        return Pass(outputs, pull)
+
+    def pulled(
+        self,
+        plan: Plan,
+        result: list[Any],
+        given: dict[str, Any],
+        outputs: list[Any],
+        douts: Sequence[Any],
+    ) -> Any:
+        """What their backward gives, as it gives it."""
+        layer = self.layer
+        if layer.backward is None:
+            rest = [r for i, r in enumerate(result) if i not in plan.outputs]
+            return rest[0] if len(rest) == 1 else tuple(rest)
+        arguments = plan.arguments(result, given, douts)
+        if self.of_output:
+            arguments[next(iter(arguments))] = outputs[0]
+        with same_randomness(layer.seed, layer.modules):
+            found = _called(layer.backward, arguments)
+        if self.elementwise:
+            found = found[0] if isinstance(found, tuple) else found
+            return None if found is None else np.asarray(douts[0]) * found
+        return found
+
+    def named(self, gradients: Any) -> dict[str, Any]:
+        """The gradients by the names of the inputs."""
+        if gradients is None:
+            return dict.fromkeys(self.places or self.fit.inputs)
+        parts = self.parts(gradients)
+        return {of: parts[i] for of, i in self.places.items() if i < len(parts)}
+
+    def parts(self, gradients: Any) -> list[Any]:
+        if isinstance(gradients, dict):
+            return list(gradients.values())
+        return list(gradients) if isinstance(gradients, tuple | list) else [gradients]
+
+    def settle(self) -> dict[str, str]:
+        """Find out whose gradients they give; their names, by input."""
+        layer, fit = self.layer, self.fit
+        inputs = {k: v.copy() for k, v in fit.inputs.items()}
+        given = fit.arguments(inputs)
+        with same_randomness(layer.seed, layer.modules):
+            result = layer.forward(given)
+        plan = layer.plan(result)
+        outputs = [result[i] for i in plan.outputs]
+        scalar = len(outputs) == 1 and np.ndim(outputs[0]) == 0
+        self.upstream = plan.upstream
+        self.elementwise = layer.backward is not None and not self.upstream and not scalar
+        if self.elementwise:
+            self.of_output = self.takes_output(plan, result, outputs)
+        douts = [np.random.default_rng(layer.seed).normal(size=np.shape(y)) for y in outputs]
+        said = self.said()
+        try:
+            gradients = self.pulled(plan, result, given, outputs, douts)
+        except Exception:  # the judge tells how it crashes
+            gradients = tuple(None for _ in said) if said else None
+        return self.settled(gradients, said)
+
+    def said(self) -> list[str]:
+        """The names of the gradients in their return statement."""
+        if self.layer.backward is not None:
+            return reading.returned(self.layer.backward)
+        found = self.layer.forward.returned
+        return [n for n in found if names.short(n) not in _COSTS] if len(found) > 1 else []
+
+    def settled(self, gradients: Any, said: list[str]) -> dict[str, str]:
+        layer, inputs = self.layer, self.fit.inputs
+        parts = self.parts(gradients)
+        by_key = isinstance(gradients, dict)
+        keys = [str(k) for k in gradients] if by_key else said
+        if not by_key and len(keys) != len(parts):
+            keys = [""] * len(parts)
+        if gradients is None and not any(keys):
+            keys, parts = [""] * len(inputs), [None] * len(inputs)
+        told = {}
+        for of, where in layer.grads.items():
+            if of not in inputs:
+                raise LayerError(f"grads names {of}, but the inputs are {', '.join(inputs)}")
+            if where not in keys and not (isinstance(where, int) and where < len(parts)):
+                raise LayerError(
+                    f"{layer.who} returns nothing called {where}: it returns "
+                    f"{', '.join(k or 'a value' for k in keys)}"
+                )
+            told[of] = where if isinstance(where, int) else keys.index(where)
+        shapes = [None if p is None else np.shape(p) for p in parts]
+        rest = {k: v for k, v in inputs.items() if k not in told}
+        found = told | (matched(keys, shapes, rest, by_key=by_key, who=layer.who) if rest else {})
+        self.places = {of: found[of] for of in inputs if of in found}
+        return {
+            of: (f"grads[{keys[i]!r}]" if by_key else keys[i]) or f"d{of}"
+            for of, i in self.places.items()
+        }
+
+    def takes_output(self, plan: Plan, result: list[Any], outputs: list[Any]) -> bool:
+        """Whether a derivative is written for the output of the activation, not for its input.
+
+        `s * (1 - s)` is meant for s = sigmoid(x), whatever its argument is called: if it is right
+        so, and wrong of x, it is meant so.
+        """
+        layer, x = self.layer, next(iter(self.fit.inputs))
+        at = {k: v.copy() for k, v in self.fit.inputs.items()}
+        h = 1e-6
+        sides = [layer.outputs(self.fit.arguments(at | {x: at[x] + d})) for d in (h, -h)]
+        slope = (np.asarray(sides[0][0], float) - np.asarray(sides[1][0], float)) / (2 * h)
+        fits_ = []
+        for of_output in (False, True):
+            self.of_output, self.elementwise = of_output, True
+            try:
+                found = self.pulled(plan, result, self.fit.arguments(at), outputs, [1.0])
+                fits_.append(np.allclose(np.asarray(found, float), slope, 1e-4, 1e-6))
+            except Exception:
+                fits_.append(False)
+        return fits_ == [False, True]
+
+    def again(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+        """What is wrong with a second forward before the backward of the first, or ""."""
+
+        def copies(inputs: Mapping[str, Any]) -> dict[str, Any]:
+            return {k: np.array(v) for k, v in inputs.items()}
+
+        first = self(copies(a))
+        douts = [np.random.default_rng(1).normal(size=np.shape(y)) for y in first.outputs]
+        alone = first.pull([d.copy() for d in douts])
+        kept = self(copies(a))
+        self(copies(b))
+        after = kept.pull(douts)
+        for name, right in alone.items():
+            other = after.get(name)
+            if right is None or other is None or np.shape(right) != np.shape(other):
+                continue
+            if not np.allclose(np.asarray(right, float), np.asarray(other, float), equal_nan=True):
+                return (
+                    f"a second forward overwrites what the backward of the first one needs: "
+                    f"{self.layer.who} then gives another gradient of {name}"
+                )
+        return ""

@@ -1,0 +1,63 @@
+"""What is to be checked, and a layer of it that waits for its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from microgrid.check.handwritten.trial import LayerError, Trial
+
+
+@dataclass
+class Job:
+    """A file, or the layer itself: functions, a class, an object, a chain of these."""
+
+    target: str  # the path of a file; of the layer itself, its name
+    name: str = ""  # of one layer of the file
+    layer: tuple[Any, Any] | None = None  # forward and backward; None: those of the file
+    grads: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+class Task(NamedTuple):
+    """A layer by its name, and the trials of it, which are made when its turn comes."""
+
+    name: str
+    trials: Callable[[], list[Trial]]
+
+
+def place_of(target: str) -> tuple[str, str]:
+    """The file and the name of FILE[:NAME]; LayerError if that is no file of Python.
+
+    >>> place_of("missing.py:affine")
+    Traceback (most recent call last):
+        ...
+    microgrid.check.handwritten.trial.LayerError: there is no file missing.py
+    """
+    place, name = target, ""
+    before, colon, after = target.rpartition(":")
+    if colon and not Path(target).exists() and len(before) > 1:  # C:\\ begins with a drive
+        place, name = before, after
+    path = Path(place)
+    if not path.exists():
+        raise LayerError(f"there is no file {place}")
+    if path.is_dir():
+        raise LayerError(f"{place} is a folder: name the file, as in {path / 'layers.py'}")
+    if path.suffix == ".ipynb":
+        raise LayerError(
+            f"{place} is a notebook: begin the cell of the layer with %%writefile layers.py and "
+            "check that file, or call microgrid.check.layer in the notebook"
+        )
+    if path.suffix != ".py":
+        raise LayerError(f"{place} is not a Python file: its name must end with .py")
+    return place, name
+
+
+def name_of(thing: Any) -> str:
+    """What the report calls a layer that is given itself."""
+    if isinstance(thing, list | tuple):
+        return " + ".join(map(name_of, thing))
+    return str(getattr(thing, "__name__", type(thing).__name__))

@@ -1,0 +1,330 @@
+"""The verdicts: what their backward gives, held against the exact gradient of their forward.
+
+Both sides see the same numbers: upstream gradients of both signs. What differs goes to the
+diagnosis, for which their backward is written as a matrix: it is a linear map of the upstream.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten.crash import Crash, guarded
+from microgrid.check.handwritten.diagnosis import Case, backward_line, counted, diagnose, worst
+from microgrid.check.handwritten.exact import Exact, exact
+from microgrid.check.handwritten.inside import first_wrong
+from microgrid.check.handwritten.linear import as_matrix, departures
+from microgrid.check.handwritten.results import (
+    BY_DESIGN,
+    CRASHES,
+    FAILING,
+    GUARD,
+    NOT_WRITTEN,
+    ORDER,
+    SHAPE,
+    TIE,
+    TRANSPOSED,
+    WRONG,
+    Found,
+    Gradient,
+)
+from microgrid.check.handwritten.shapes import about_shape, near
+from microgrid.check.handwritten.trial import Array, LayerError, Trial
+from microgrid.engine.op import evaluate
+from microgrid.engine.modes import ieee_arithmetic
+
+DOUBLE, SINGLE = 1e-9, 1e-5  # of the sum of |terms|
+GUARDED = 1e-3  # what a guard like the 1e-7 of log(p + 1e-7) may change of a gradient
+LARGEST_GUARD = 1e-4
+
+
+def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
+    """What is right and what is wrong with one layer, in all of its settings.
+
+    LayerError where no setting could be run.
+    """
+    start = time.perf_counter()
+    founds = [Examination(trial, seed).found() for trial in trials]
+    return replace(combined(founds), seconds=time.perf_counter() - start)
+
+
+def combined(founds: Sequence[Found]) -> Found:
+    """The verdicts of several settings as one: of each gradient the worst."""
+    first, *_ = founds
+    gradients: dict[str, Gradient] = {}
+    for found in founds:
+        for g in found.gradients:
+            kept = gradients.setdefault(g.input, g)
+            if ORDER.index(g.verdict) < ORDER.index(kept.verdict):
+                gradients[g.input] = g
+    for name, g in gradients.items():
+        fine = [f.setting for f in founds for h in f.gradients if h.input == name and h.ok]
+        if g.verdict in FAILING and fine and len(founds) > 1:
+            gradients[name] = replace(g, hidden=fine[0])
+    habits = dict.fromkeys(habit for found in founds for habit in found.habits)
+    inside = next((found.inside for found in founds if found.inside), "")
+    return replace(first, gradients=[*gradients.values()], habits=[*habits], inside=inside)
+
+
+@dataclass
+class Sides:
+    """One gradient from both sides, at one upstream gradient."""
+
+    theirs: Array
+    right: Array  # in the shape of the input
+    scale: Array  # Σ |terms| of each entry
+
+    def differs(self, tolerance: float) -> Array:
+        """Which entries are wrong; the shapes are equal."""
+        floor = 0.01 * self.scale.max(initial=0.0) + 1e-9
+        with np.errstate(invalid="ignore"):
+            near = np.abs(self.theirs - self.right) <= tolerance * (self.scale + floor)
+        return ~near
+
+    @property
+    def error(self) -> float:
+        """The largest difference, over the sum of |terms|."""
+        off = np.abs(self.theirs - self.right) / (self.scale + 1e-300)
+        return float(np.max(off[self.scale > 0], initial=0.0))
+
+
+class Examination:
+    """One layer in one setting: its forward on floats and on Values, its backward on floats."""
+
+    def __init__(self, trial: Trial, seed: int) -> None:
+        self.trial = trial
+        self.random = np.random.default_rng(seed)
+        outputs = self.on_floats()
+        self.exact: Exact = exact(trial)
+        self.dout = self.upstream(outputs)
+        single = any(getattr(y, "dtype", None) == np.float32 for y in outputs)
+        self.tolerance = SINGLE if single else DOUBLE
+
+    def on_floats(self) -> list[Any]:
+        """Their forward as they run it; LayerError where it fails."""
+        try:
+            with guarded(self.trial):
+                return self.trial.run(copies(self.trial.inputs)).outputs
+        except Crash as crash:
+            raise LayerError(f"its forward fails on floats, too: {crash}") from None
+
+    def upstream(self, outputs: Sequence[Any]) -> list[Array]:
+        """Upstream gradients of both signs, no two alike; 1 for a loss."""
+        if self.trial.loss:
+            return [np.ones(np.shape(y)) for y in outputs]
+        drawn = [self.random.uniform(0.3, 1.7, np.shape(y)) for y in outputs]
+        return [d * self.random.choice([-1.0, 1.0], d.shape) for d in drawn]
+
+    def pull(self, dout: Sequence[Array], inputs: Mapping[str, Array] | None = None) -> Any:
+        """Their gradients for these upstream ones, after a fresh forward; Crash if it raises."""
+        with guarded(self.trial):
+            step = self.trial.run(copies(inputs or self.trial.inputs))
+            return dict(step.pull([d.copy() for d in dout]))
+
+    def sides(
+        self, name: str, gradient: Any, exact: Exact, cut: frozenset[Any] = frozenset()
+    ) -> Sides:
+        """Theirs and the right gradient of one input; theirs may have any shape."""
+        J = exact.jacobian([name], cut=cut)
+        flat = np.concatenate([d.ravel() for d in self.dout])
+        shape = np.shape(self.trial.inputs[name])
+        right, scale = (flat @ J).reshape(shape), (np.abs(flat) @ np.abs(J)).reshape(shape)
+        return Sides(np.asarray(gradient, dtype=float), right, scale)
+
+    def elsewhere(self, name: str, seed: int, near: float = 0.25) -> Any:
+        """(theirs, right, the inputs) of one gradient at other numbers, `near` the first ones."""
+        random = np.random.default_rng(seed)
+        inputs = {
+            key: x + near * random.uniform(-1, 1, np.shape(x)) * np.where(x == 0, 1, np.abs(x))
+            if np.asarray(x).dtype.kind == "f" else x
+            for key, x in self.trial.inputs.items()
+        }  # fmt: skip
+        there = exact(replace(self.trial, inputs=inputs))
+        sides = self.sides(name, self.pull(self.dout, inputs)[name], there)
+        return sides.theirs, sides.right, inputs
+
+    def found(self) -> Found:
+        """The verdicts, and what is the matter with the wrong ones."""
+        trial = self.trial
+        found = Found(trial.name, self.setting())
+        try:
+            grads = self.pull(self.dout)
+        except Crash as crash:
+            said = [crash.hint] if crash.hint else []
+            found.gradients = [
+                Gradient("", "backward", CRASHES, detail=crash.said, sentences=said,
+                         line=crash.line, setting=trial.setting)
+            ]  # fmt: skip
+            return found
+        found.gradients = [self.verdict(name, g) for name, g in grads.items()]
+        self.by_design(found.gradients, grads)
+        wrong = [g for g in found.gradients if g.verdict == WRONG]
+        if wrong:
+            self.explain(wrong, grads)
+            with suppress(Crash):
+                found.inside = first_wrong(trial, self.exact, self.dout)
+        found.habits = [*self.habits(grads)]
+        return found
+
+    def setting(self) -> str:
+        """The shapes, and how it is called beyond them."""
+        shapes = [f"{name} {np.shape(x)}" for name, x in self.trial.inputs.items()]
+        return ", ".join([*shapes, *([self.trial.setting] if self.trial.setting else [])])
+
+    def verdict(self, name: str, theirs: Any) -> Gradient:
+        """The verdict on one gradient, without what is the matter."""
+        place = self.trial.places.get(name, f"d{name}")
+        line = backward_line(self.trial, name)
+        g = Gradient(name, place, line=line, setting=self.trial.setting)
+        if theirs is None or theirs is ... or theirs is NotImplemented:
+            return replace(g, verdict=NOT_WRITTEN)
+        try:
+            sides = self.sides(name, theirs, self.exact)
+        except (TypeError, ValueError):
+            return replace(g, verdict=WRONG, detail=f"it holds no numbers: {theirs!r:.60}")
+        if sides.theirs.dtype == np.float32 or getattr(theirs, "dtype", None) == np.float32:
+            self.tolerance = SINGLE
+        g.entries = sides.right.size
+        if not sides.theirs.any() and sides.right.any() and line and "zero" in line.text:
+            return replace(g, verdict=NOT_WRITTEN)
+        if sides.theirs.shape != sides.right.shape:
+            return self.misshaped(g, sides)
+        off = sides.differs(self.tolerance)
+        g.wrong, g.error = int(off.sum()), sides.error
+        if g.wrong and sides.right.ndim > 1 and near(sides.theirs, sides.right.T):
+            return replace(g, verdict=TRANSPOSED, sentences=["it is the transpose of the gradient"])
+        if g.wrong:
+            g.verdict = WRONG
+            if guard := self.guard(name, sides):
+                g.verdict, g.sentences = GUARD, [guard]
+            elif self.at_tie(name):
+                g.verdict = TIE
+        return g
+
+    def misshaped(self, g: Gradient, sides: Sides) -> Gradient:
+        """A gradient in another shape than its input."""
+        verdict, sentences = about_shape(sides.theirs, sides.right, self.dout[0], g.input)
+        detail = f"it has shape {sides.theirs.shape}, but {g.input} has {sides.right.shape}"
+        wrong = 0 if verdict == SHAPE else g.entries
+        return replace(g, verdict=verdict, detail=detail, sentences=sentences, wrong=wrong)
+
+    def guard(self, name: str, sides: Sides) -> str:
+        """What is left out, if it is right but for small constants, as in log(p + 1e-7); or ""."""
+        if sides.error > GUARDED:
+            return ""
+        with without_guards(self.exact) as guards:
+            if not guards:
+                return ""
+            there = self.sides(name, sides.theirs, self.exact)
+        if there.differs(self.tolerance).any():
+            return ""
+        sizes = " and ".join(f"{n:g}" for n in sorted(set(guards)))
+        return f"it leaves out the {sizes} of the forward: a relative error of {sides.error:.0e}"
+
+    def at_tie(self, name: str) -> bool:
+        """Whether it is right at every other place near by: the numbers stand on a kink."""
+        with suppress(Crash, LayerError):
+            for seed in (1, 2):
+                theirs, right, _ = self.elsewhere(name, seed, near=1e-6)
+                if not near(theirs, right):
+                    return False
+            return True
+        return False
+
+    def by_design(self, gradients: Sequence[Gradient], grads: Mapping[str, Any]) -> None:
+        """1/N in every parameter, beside a right dx: the mean that a loss may leave out."""
+        n, trial = self.trial.samples, self.trial
+        right = [g for g in gradients if g.ok]
+        others = [g for g in gradients if not g.ok]
+        if n < 2 or trial.loss or len(right) != 1 or not others:
+            return
+        for g in others:
+            theirs = np.asarray(grads[g.input], dtype=float) if g.verdict == WRONG else None
+            sides = None if theirs is None else self.sides(g.input, theirs * n, self.exact)
+            if sides is None or sides.theirs.shape != sides.right.shape or sides.differs(
+                self.tolerance).any():  # fmt: skip
+                return
+        told = f"it is 1/N of the gradient, N = {n}: fine if your loss does not divide by N"
+        for g in others:
+            g.verdict, g.sentences = BY_DESIGN, [told]
+
+    def explain(self, wrong: Sequence[Gradient], grads: Mapping[str, Any]) -> None:
+        """Say of wrong gradients what is the matter."""
+        whole = [
+            g for g in wrong if np.shape(grads[g.input]) == np.shape(self.trial.inputs[g.input])
+        ]
+        arrays = {g.input: np.asarray(grads[g.input], dtype=float) for g in whole}
+        bent = {} if self.trial.loss else departures(self.pull, self.dout, [*arrays])
+        straight = {name: x for name, x in arrays.items() if name not in bent}
+        S = as_matrix(self.trial, self.pull, self.dout, straight) if straight else {}
+        for g in whole:
+            name = g.input
+            sides = self.sides(name, arrays[name], self.exact)
+            case = Case(
+                self.trial, self.exact, name, self.exact.jacobian([name]),
+                (S or {}).get(name), sides.theirs, sides.right, self.dout,
+                partial(self.elsewhere, name),
+            )  # fmt: skip
+            g.sentences = diagnose(case)
+            if name in bent and g.sentences == [counted(case)]:
+                g.sentences = [bent[name]]
+            g.worst = worst(case)
+
+    def habits(self, grads: Mapping[str, Any]) -> Iterator[str]:
+        """What a right backward may do, too, and what hurts at the next use."""
+        trial = self.trial
+        inputs, dout = copies(trial.inputs), [d.copy() for d in self.dout]
+        with guarded(trial):
+            step = trial.run(inputs)
+            for name, x in inputs.items():
+                if not np.array_equal(x, trial.inputs[name]):
+                    yield f"its forward changes {name} in place"
+            kept = copies(inputs)
+            step.pull(dout)
+        for i, d in enumerate(dout):
+            if not np.array_equal(d, self.dout[i]):
+                yield "its backward changes dout in place: who called it may need it again"
+                break
+        for name, x in inputs.items():
+            if not np.array_equal(x, kept[name]):
+                yield f"its backward changes {name} in place"
+        if trial.again is not None:
+            with suppress(Crash), guarded(trial):
+                if told := trial.again(copies(trial.inputs), grads):
+                    yield told
+
+
+def copies(inputs: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: np.array(x) for name, x in inputs.items()}
+
+
+@contextmanager
+def without_guards(exact: Exact) -> Iterator[list[float]]:
+    """For the `with` block the small constants of the forward, which it gives, are 0."""
+    order = exact.graph(None).nodes
+    leaves = {v for row in exact.leaves.values() for v in row}
+    small = {
+        v for v in order
+        if v.op is None and v not in leaves and 0 < abs(v._number) <= LARGEST_GUARD
+    }  # fmt: skip
+    numbers, slopes = [v._number for v in order], exact.paths
+    exact.paths = {}  # slopes of the other numbers
+    try:
+        if small:
+            for v in small:
+                v._number = 0.0
+            for v in order:
+                if v.op is not None:
+                    with ieee_arithmetic():
+                        v._number = evaluate(v.op, [p._number for p in v.parents], v.parents)
+        yield [abs(n) for v, n in zip(order, numbers) if v in small]
+    finally:
+        exact.paths = slopes
+        for v, number in zip(order, numbers):
+            v._number = number

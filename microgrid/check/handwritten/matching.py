@@ -1,0 +1,210 @@
+"""Which arrays of an object are its parameters, and where the gradient of each is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten import making, sources
+from microgrid.check.handwritten.sources import Source, normal
+from microgrid.check.handwritten.state import Place, copied, floats_of, is_floats, taken, walk
+from microgrid.check.handwritten.trial import LayerError
+from microgrid.check.handwritten.using import RATE, RATES, Played, Way, play
+
+EXPECTED = {"w", "weight", "weights", "b", "bias", "biases", "gamma", "beta", "kernel", "kernels"}
+EXPECTED |= {"filters", "filter", "wx", "wh"}  # parameters, with or without a gradient
+OF_INPUT = ("dinputs", "dx", "dinput", "dX", "grad_input")
+
+
+def match(way: Way, grads: Mapping[str, str]) -> bool:
+    """Find the parameters of a way and the gradients; whether its backward ran.
+
+    LayerError where `grads` has a name that is not there, or where a parameter has no gradient by
+    any known name, but their backward made an array of its shape.
+    """
+    played = play(way, {})
+    rng = np.random.default_rng(way.seed)
+    upstream = [making.draw("x", np.shape(x), rng) for x in played.outputs]
+    way.rate = _rate(way)
+    way.thing = _warmed(way, played)
+    start = {p: x.copy() if is_floats(x) else x for p, x in floats_of(played.thing).items()}
+    try:
+        returned = played.backward(upstream)
+    except Exception:
+        returned, way.crashed = None, True
+    _find(way, played, returned, start, grads)
+    return not way.crashed
+
+
+def _warmed(way: Way, played: Played) -> Any:
+    """The object; after its first forward, where that makes its parameters."""
+    fresh, after = floats_of(way.thing), floats_of(played.thing)
+    made = [p for p, x in after.items() if p not in fresh and is_floats(x)]
+    warm = replace(way, thing=copied(played.thing))
+    return next((warm.thing for p in made if _is_made(warm, played, p)), way.thing)
+
+
+def _is_made(warm: Way, played: Played, place: Place) -> bool:
+    return _is_expected(warm, _last(place), [place]) and _matters(warm, played, [place])
+
+
+def _rate(way: Way) -> float:
+    """The learning rate: ours, if backward takes it, else theirs."""
+    if any(role in ("rate", "optimizer") for _, role in way.roles):
+        return RATE
+    theirs = [x for p, x in walk(way.thing) if normal(p.name) in RATES - {"alpha", "rate"}]
+    theirs = [float(x) for x in theirs if isinstance(x, int | float) and x]
+    return theirs[0] if theirs else RATE
+
+
+def _find(
+    way: Way,
+    played: Played,
+    returned: Any,
+    start: Mapping[Place, Any],
+    grads: Mapping[str, str],
+) -> None:
+    after = floats_of(played.thing)
+    named = {n: p for n, p in _named(way).items() if _matters(way, played, p)}
+    expected = [n for n, places in named.items() if _is_expected(way, n, places)]
+    names = sources.returned_names(getattr(type(way.thing), way.backward or "", None))
+    order = [*way.inputs, *expected]
+    _refuse_unknown(way, grads, named)
+    way.parameters, way.gradients = {}, {}
+    for i, name in enumerate(way.inputs):
+        way.gradients[name] = (
+            _told(grads, name)
+            or sources.of_returned(name, i, len(order), returned, names)
+            or _of_input(name, i, after)
+        )
+    for name, places in named.items():
+        position = order.index(name) if name in order else 99
+        source = (
+            _told(grads, name, places)
+            or sources.of_parameter(places, after)
+            or (
+                sources.of_returned(_last(places[0]), position, len(order), returned, names)
+                if isinstance(returned, dict | tuple | list)
+                else None
+            )
+        )
+        changed = not np.array_equal(after.get(places[0], 0.0), start[places[0]])
+        if source is None and changed and not way.crashed:
+            source = Source("(before - after) / lr", f"the change of {places[0]}")
+        if source is not None or name in expected:
+            way.parameters[name], way.gradients[name] = places, source
+    if not way.crashed:
+        _refuse_unfound(way, after, start)
+
+
+def _named(way: Way) -> dict[str, list[Place]]:
+    """The places of each float array (and float) of an object, by a name for it.
+
+    One array may lie in several places. The name is that of the constructor's argument, the last
+    in its place, or the whole place where two are alike.
+    """
+    held: dict[Any, list[Place]] = {}
+    for place, x in floats_of(way.thing).items():
+        held.setdefault(id(x) if isinstance(x, np.ndarray) else place, []).append(place)
+    last = [_last(places[0]) for places in held.values()]
+    named = {}
+    for places, name in zip(held.values(), last):
+        x = taken(way.thing, places[0].steps)
+        given = [n for n, a in way.made.items() if is_floats(a) and a.size and _equal(a, x)]
+        alone = last.count(name) == 1 and name not in way.inputs
+        named[given[0] if given else name if alone else _whole(places[0])] = places
+    return named
+
+
+def _matters(way: Way, played: Played, places: list[Place]) -> bool:
+    """Whether the forward looks at this array: buffers, caches and gradients are no parameters."""
+    old = taken(way.thing, places[0].steps)
+    moved = np.asarray(old, float) + making.draw("x", np.shape(old), np.random.default_rng(1))
+    trying = replace(way, parameters={"moved": places})
+    try:
+        outputs = play(trying, {"moved": moved}).outputs
+    except Exception:
+        return True
+    return not all(_equal(a, b) for a, b in zip(outputs, played.outputs))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return np.shape(a) == np.shape(b) and np.array_equal(a, b)
+
+
+def _last(place: Place) -> str:
+    """W of self.W, of self.params["W"] and of self.W.data; weights[0] of a list."""
+    if isinstance(place.key, int):
+        return f"{place.name}[{place.key}]"
+    if normal(place.key) in sources.DATA - {"w", "weight"} and len(place.steps) > 1:
+        return _last(Place(place.steps[:-1]))
+    return str(place.key)
+
+
+def _whole(place: Place) -> str:
+    """fc1.W of self.fc1.params["W"]."""
+    home = str(Place(place.home))[5:] if place.home else ""
+    name = _last(place)
+    return f"{home}.{name}" if home and home != name else name if home else str(place)[5:]
+
+
+def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
+    """Whether it is a parameter by its name alone; the weights of the classes in a loss are none."""
+    if way.loss or not is_floats(taken(way.thing, places[0].steps)):
+        return False
+    if normal(name.split(".")[-1]) in EXPECTED:
+        return True
+    return any(
+        p.steps[-1][0] == "[]" and normal(p.holder[-1][1]) in ("params", "parameters")
+        for p in places
+    )
+
+
+def _keys(name: str, places: Sequence[Place]) -> list[str]:
+    """What a parameter may be called in `grads`."""
+    return [name, *(k for p in places for k in (str(p), str(p)[5:], p.name, _last(p)))]
+
+
+def _told(grads: Mapping[str, str], name: str, places: Sequence[Place] = ()) -> Source | None:
+    told = next((grads[k] for k in _keys(name, places) if k in grads), None)
+    return Source(told, told) if told else None
+
+
+def _refuse_unknown(way: Way, grads: Mapping[str, str], named: Mapping[str, list[Place]]) -> None:
+    known = {k for n, places in named.items() for k in _keys(n, places)} | set(way.inputs)
+    unknown = [n for n in grads if n not in known]
+    if unknown:
+        names = ", ".join([*named, *way.inputs]) or "none"
+        raise LayerError(f"grads: {way.name} has no parameter {unknown[0]}; there are {names}")
+
+
+def _of_input(name: str, position: int, after: Mapping[Place, Any]) -> Source | None:
+    """The gradient of an input among the attributes of the object itself."""
+    own = [p for p in after if len(p.steps) == 1]
+    ranked = [(r, str(p)) for p in own if (r := sources.named_as_gradient(p.key, name)) >= 0]
+    if not ranked and position == 0:
+        ranked = [(9, str(p)) for p in own if p.key in OF_INPUT]
+    return Source(min(ranked)[1], min(ranked)[1]) if ranked else None
+
+
+def _refuse_unfound(way: Way, after: Mapping[Place, Any], start: Mapping[Place, Any]) -> None:
+    """A parameter without a gradient, but backward made an array of its shape: which is it?"""
+    used = {s.expression for s in way.gradients.values() if s is not None}
+    made = [
+        p
+        for p, x in after.items()
+        if not _equal(x, start.get(p)) and str(p) not in used and is_floats(x)
+    ]
+    for name, source in way.gradients.items():
+        if source is not None or name not in way.parameters:
+            continue
+        shape = np.shape(taken(way.thing, way.parameters[name][0].steps))
+        like = [str(p) for p in made if np.shape(after[p]) == shape]
+        if like:
+            raise LayerError(
+                f"{way.name}: no gradient of {name} was found by its name, but backward wrote "
+                f'{", ".join(like)}: say grads={{"{name}": "{like[0]}"}}'
+            )

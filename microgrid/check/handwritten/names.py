@@ -1,0 +1,170 @@
+"""What the arguments of layers are called, and what people mean by it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# An argument's part in a layer: its role, and the names it goes by (in lower case, without "_").
+ROLES = {
+    "x": "x xs xi inp inps input inputs inputdata data in xin inx indata feature features feats a "
+    "aprev preva ain z zs images image img imgs xbatch batchx batch layerinput activations act "
+    "scores logits score logit preact preactivation hiddenin tensor arr array signal",
+    "w": "w ws wt weight weights kernel kernels filter filters theta wmat weightmatrix embed "
+    "embedding embeddings table emb lookup wembed coef coefs",
+    "b": "b bias biases bs intercept",
+    "gamma": "gamma g scale gammas gain slopes",
+    "beta": "beta shift betas offset",
+    "y": "y ys label labels target targets t ts gt groundtruth truth ytrue yreal trueY trueys idx "
+    "captions answers answer correct classes tlabels onehot yonehot ytrain yonehotencoded actual "
+    "desired teacher groundtruths",
+    "p": "p prob probs probabilities ypred yhat yhats pred preds prediction predictions a2 al aout "
+    "softmaxout predicted output outputs ypredicted probability h2 outs",
+    "mask": "mask padmask ignoremask attnmask attentionmask",
+    "h": "h0 hprev prevh h hidden hiddenprev prevhidden hprevious state prevstate aprevt a0",
+    "c": "c0 cprev prevc c cell cellprev prevcell",
+    "wx": "wx wxh wih wax wi u wxs",
+    "wh": "wh whh waa wr v whs",
+    "mean": "mean mu runningmean movingmean runningmu mus",
+    "var": "var variance std sigma sd runningvar movingvar runningstd runningvariance sigma2",
+    "q": "query queries",
+    "k": "key keys",
+    "v": "value values",
+    "params": "params parameters thetas weightsdict net network model p0",
+}
+
+# The numbers of a layer, where a value that hides a mistake (0, 1, the default) is not chosen.
+NUMBERS: dict[str, Any] = {
+    "stride strides s stridex stridey strideh stridew hstride wstride": 2,
+    "pad padding pads padh padw": 1,
+    "kernelsize ksize k f size poolsize poolheight poolwidth poolh poolw ph pw fh fw hh ww "
+    "filterheight filterwidth filterh filterw window windowsize kernelh kernelw filtersize": 3,
+    "reg lambd lambda lam l2 l2reg regstrength regularization weightdecay wd lambdareg": 0.3,
+    "lr learningrate eta alphalr stepsize": 0.1,
+    "eps epsilon": 1e-5,
+    "momentum mom decay": 0.9,
+    "alpha slope negativeslope leak a leakyslope negslope": 0.3,
+    "keepprob dropoutratio droprate dropprob rate dropout ratio pdrop keep pkeep prob p": 0.6,
+    "delta margin threshold": 1.0,
+    "temperature temp tau": 1.7,
+    "beta": 0.7,
+    "g groups numgroups": 3,
+    "numheads nheads heads nhead h": 3,
+    "axis dim": -1,
+    "seed randomseed": 5,
+    "mode": "train",
+    "train training istraining trainflg istrain trainmode": True,
+    "verbose debug test istest inference": False,
+    "n m batchsize": 3,
+}
+# Those whose default is replaced, as it hides mistakes.
+HIDING = re.compile(
+    r"^(stride|pad|padding|reg|lambd?a?|lam|mode|train|training|istraining|trainflg)$"
+)
+
+# The settings that come in a dict, where its keys cannot be read from the code.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "convparam": {"stride": 2, "pad": 1},
+    "poolparam": {"pool_height": 3, "pool_width": 3, "stride": 2},
+    "dropoutparam": {"p": 0.6, "mode": "train", "seed": 5},
+    "bnparam": {"mode": "train", "eps": 1e-5, "momentum": 0.9},
+    "lnparam": {"eps": 1e-5},
+    "gnparam": {"eps": 1e-5},
+    "hparameters": {"stride": 2, "pad": 1, "f": 3},
+    "hparams": {"stride": 2, "pad": 1, "f": 3},
+}
+
+BOUND = ("y", "mask", "mean", "var")  # roles that are not differentiated
+
+
+def short(name: str) -> str:
+    """A name in lower case and without underscores, as the tables have it.
+
+    >>> short("A_prev"), short("lambda_")
+    ('aprev', 'lambda')
+    """
+    return name.replace("_", "").lower()
+
+
+def role(name: str) -> str:
+    """The part that an argument of this name plays, "" for an unknown one.
+
+    >>> role("A_prev"), role("biases"), role("speed")
+    ('x', 'b', '')
+    """
+    word = short(name)
+    if name == "G":  # the number of groups
+        return ""
+    for part, words in ROLES.items():
+        if word in words.split():
+            return part
+    stem = re.sub(r"(\d+|train|batch|in|t)$", "", word)
+    return role(stem) if stem and stem != word else ""
+
+
+def number(name: str) -> Any:
+    """The number, mode or flag that an argument of this name is given, None for an unknown one.
+
+    >>> number("stride"), number("is_training"), number("speed")
+    (2, True, None)
+    """
+    word = short(name)
+    return next((value for words, value in NUMBERS.items() if word in words.split()), None)
+
+
+def settings(name: str) -> dict[str, Any] | None:
+    """The settings in a dict of this name, None for an unknown one.
+
+    >>> settings("conv_param")
+    {'stride': 2, 'pad': 1}
+    """
+    return SETTINGS.get(re.sub(r"(params|config|cfg|opts|options)$", "param", short(name))) or (
+        SETTINGS.get(short(name))
+    )
+
+
+_UPSTREAM = re.compile(
+    r"^(d(?!ropout|ata$|im|epth|type|ecay|iff|en|etach|evice|rop|own)\w*|grad\w*|g(rad)?_?out\w*|"
+    r"upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|gradient\w*|"
+    r"partial\w*)$",
+    re.IGNORECASE,
+)
+_CACHE = re.compile(
+    r"^(\w*cache\w*|ctx|context\w*|saved\w*|tape|mem(ory)?|stored|state|fwd\w*|c|store|residuals?|"
+    r"res|intermediates?|tmp|forward_\w+|trace)$",
+    re.IGNORECASE,
+)
+
+
+def is_upstream(name: str) -> bool:
+    """Whether an argument of a backward is the gradient that comes from above.
+
+    >>> is_upstream("dout"), is_upstream("grad_output"), is_upstream("dropout_param")
+    (True, True, False)
+    """
+    return _UPSTREAM.match(name) is not None
+
+
+def is_cache(name: str) -> bool:
+    """Whether an argument of a backward is what the forward kept.
+
+    >>> is_cache("cache"), is_cache("w")
+    (True, False)
+    """
+    return _CACHE.match(name) is not None
+
+
+_OF = (
+    r"d_?L_?d_?(\w+)", r"d_(\w+)", r"d(\w+)", r"(?:grads?|gradients?|delta|g)_?(?:of_|wrt_)?(\w+)",
+    r"(\w+?)_?(?:grads?|gradients?|delta|prime)", r"(\w+?)_?d",
+)  # fmt: skip
+
+
+def gradient_of(name: str) -> list[str]:
+    """What a gradient of this name may be the gradient of, likeliest first.
+
+    >>> gradient_of("dW1")[0], gradient_of("grad_weights")[0]
+    ('W1', 'weights')
+    """
+    matches = [re.fullmatch(form, name, re.IGNORECASE) for form in _OF]
+    return [match.group(1) for match in matches if match]

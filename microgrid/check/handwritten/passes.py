@@ -1,0 +1,87 @@
+"""A second pass on the same object: what is left of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten.making import draw
+from microgrid.check.handwritten.sizes import has_default, parameters_of
+from microgrid.check.handwritten.state import walk
+from microgrid.check.handwritten.using import Played, Way, play, replay
+
+CLEARERS = ("zero_grad", "zero_grads", "clear_grad", "clear_grads", "zero_gradients", "reset_grads")
+CLEARERS += ("clear_gradients", "zero_gradient", "reset_state", "reset", "reset_gradients")
+
+
+def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """What is wrong with a second forward and backward on the same object, or "".
+
+    Its gradients must be those of a new object. Where backward takes a cache, that of the first
+    forward must still be right after the second. A layer that updates itself is left out.
+    """
+    drawing = any(
+        isinstance(x, np.random.Generator | np.random.RandomState) for _, x in walk(way.thing)
+    )
+    if way.updates_itself or drawing:
+        return ""
+    second = {**a, **{n: b[n] for n in way.inputs if n in b}}  # the same parameters
+    if any(role == "cache" for _, role in way.roles):
+        return _overwritten(way, a, second)
+    used, other = play(way, a), play(way, second)
+    once = _pulled(used)
+    _clear(used.thing)
+    fresh = _pulled(other)
+    twice = _pulled(replay(way, used.thing, _arguments(way, second)))
+    for name, right in fresh.items():
+        if _near(twice[name], right):
+            continue
+        source = way.gradients[name]
+        shown = source.shown if source else name
+        if _near(twice[name], _sum(once[name], right)):
+            return f"it adds into {shown}: a second backward gives the sum of both passes"
+        return (
+            f"{shown} of a second pass is not that of a new object: something of the first is left"
+        )
+    return ""
+
+
+def _overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    right = _pulled(play(way, a))
+    first = play(way, a)
+    replay(way, first.thing, _arguments(way, b))
+    if all(_near(x, right[n]) for n, x in _pulled(first).items()):
+        return ""
+    return "its cache is overwritten by a second call"
+
+
+def _arguments(way: Way, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: np.array(inputs[n]) if n in inputs else x for n, x in way.arguments.items()}
+
+
+def _pulled(played: Played) -> dict[str, Any]:
+    """Copies of the gradients, for the same upstream each time."""
+    rng = np.random.default_rng(played.way.seed + 2)
+    found = played.pull([draw("x", np.shape(x), rng) for x in played.outputs])
+    return {n: None if g is None else np.array(g, dtype=float) for n, g in found.items()}
+
+
+def _clear(thing: Any) -> None:
+    """Call whatever clears the gradients of an object and of its parts."""
+    for part in [thing, *(x for _, x in walk(thing))]:
+        for name in CLEARERS:
+            method = getattr(part, name, None) if hasattr(part, "__dict__") else None
+            if callable(method) and all(has_default(p) for p in parameters_of(method)):
+                method()
+
+
+def _near(x: Any, right: Any) -> bool:
+    if x is None or right is None:
+        return x is right
+    return np.shape(x) == np.shape(right) and bool(np.allclose(x, right, rtol=1e-4, atol=1e-6))
+
+
+def _sum(x: Any, y: Any) -> Any:
+    return None if x is None or y is None or np.shape(x) != np.shape(y) else x + y

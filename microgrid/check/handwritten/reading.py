@@ -1,0 +1,122 @@
+"""What the source of a function says: the names it returns, the keys it looks up."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def tree(function: Callable[..., Any]) -> ast.FunctionDef | None:
+    """The syntax tree of a function, None where its source is not to be had.
+
+    >>> tree(len) is None
+    True
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+        nodes = ast.walk(ast.parse(source))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    return next((node for node in nodes if isinstance(node, ast.FunctionDef)), None)
+
+
+def _own(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of the functions inside of it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            yield child
+            yield from _own(child)
+
+
+def _name(node: ast.AST | None) -> str:
+    """The name that an expression goes by: of `dx`, `self.dx`, `grads["dx"]`, `dx.reshape(…)`."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=str(name))):
+            return name
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")
+        ):
+            return _name(inner)
+        case ast.Attribute(value=inner, attr="T") | ast.Subscript(value=inner):
+            return _name(inner)
+        case ast.BinOp(left=left, op=ast.Div() | ast.Mult()) if _name(left)[:1] == "d":
+            return _name(left)  # dx / N
+    return ""
+
+
+def returned(function: Callable[..., Any]) -> list[str]:
+    """The names in the last `return a, b, c` of a function, "" for what is no name; [] if unknown.
+
+    A result that is kept in a variable first is followed: `grads = dx, dw` and `return grads`.
+    """
+    node = tree(function)
+    if node is None:
+        return []
+    found = [n.value for n in _own(node) if isinstance(n, ast.Return) and n.value is not None]
+    if not found:
+        return []
+    value = found[-1]
+    if isinstance(value, ast.Name):  # what was put into it
+        kept = [
+            n.value
+            for n in _own(node)
+            if isinstance(n, ast.Assign) and _name(n.targets[0]) == value.id
+        ]
+        if kept and isinstance(kept[-1], ast.Tuple | ast.List):
+            value = kept[-1]
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+    return [_name(part) for part in parts]
+
+
+def keys(function: Callable[..., Any], argument: str) -> list[str]:
+    """The keys that a function looks up in an argument: `param["stride"]`, `param.get("pad", 0)`."""
+    node, found = tree(function), []
+    for n in _own(node) if node is not None else ():
+        match n:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+                pass
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="get" | "setdefault" | "pop"),
+                args=[ast.Constant(value=str(key)), *_],
+            ):
+                pass
+            case _:
+                continue
+        if name == argument and key not in found:
+            found.append(key)
+    return found
+
+
+def choices(function: Callable[..., Any], argument: str) -> list[str]:
+    """The words that a function compares an argument with: `if activation == "relu"`."""
+    node, found = tree(function), []
+    for n in _own(node) if node is not None else ():
+        match n:
+            case ast.Compare(left=ast.Name(id=name), comparators=[ast.Constant(value=str(word))]):
+                if name == argument and word not in found:
+                    found.append(word)
+    return found
+
+
+def mentions(function: Callable[..., Any], *words: str) -> bool:
+    """Whether one of these names or strings stands in the function."""
+    node = tree(function)
+    texts = {
+        str(getattr(n, "id", getattr(n, "value", getattr(n, "arg", ""))))
+        for n in (ast.walk(node) if node is not None else ())
+    }
+    return any(word in texts for word in words)
+
+
+def last_axis(function: Callable[..., Any]) -> bool:
+    """Whether a function works along axis=-1."""
+    node = tree(function)
+    return any(
+        isinstance(n, ast.keyword) and n.arg == "axis" and ast.unparse(n.value) == "-1"
+        for n in (ast.walk(node) if node is not None else ())
+    )

@@ -1,0 +1,193 @@
+"""Where the gradient of an input is, once their backward ran: an expression, found by names."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgrid.check.handwritten.state import Place
+
+GROUPS = (  # names of the same parameter
+    ("w", "weight", "weights", "kernel", "kernels", "filter", "filters", "wt", "theta"),
+    ("b", "bias", "biases"),
+    ("gamma", "g", "scale", "weight"),
+    ("beta", "b", "shift", "bias"),
+    ("x", "input", "inputs", "inp", "in", "xs", "values", "data"),
+)
+BEFORE = (
+    "d",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "delta",
+    "dld",
+    "dlossd",
+    "dcostd",
+    "nabla",
+)
+BEFORE += ("ded", "djd", "der", "partial", "gradof", "gradwrt", "gradientwrt", "g")
+AFTER = ("grad", "grads", "gradient", "gradients", "delta", "deriv", "derivative")
+HOLDERS = {"grads", "gradients", "grad", "gradient", "dparams", "deltas", "derivatives", "dgrads"}
+PARAMETERS = {"params", "parameters", "param", "weights", "variables"}
+DATA = {"data", "value", "values", "val", "array", "param", "tensor", "w", "weight", "v"}
+GRAD = {"grad", "gradient", "g", "diff", "d", "derivative", "grads", "delta"}
+
+
+class Source(NamedTuple):
+    """Where a gradient is: an expression over `self`, its attributes and what backward returned.
+
+    `before`, `after` (the parameter) and `lr` may stand in it as well. `shown` is how they write it.
+    """
+
+    expression: str
+    shown: str
+
+
+def normal(name: Any) -> str:
+    """A name without case and underscores.
+
+    >>> normal("grad_W")
+    'gradw'
+    """
+    return str(name).lower().replace("_", "").replace(".", "")
+
+
+def same_names(name: Any) -> list[str]:
+    """The names of the same parameter, its own first; a number at the end is kept.
+
+    >>> same_names("W1")[:3]
+    ['w1', 'weight1', 'weights1']
+    """
+    own = normal(name)
+    stem = own.rstrip("0123456789")
+    number = own[len(stem) :]
+    others = [n for group in GROUPS if stem in group for n in group if n != stem]
+    return [own, *(n + number for n in others)]
+
+
+def named_as_gradient(candidate: Any, name: Any) -> int:
+    """How near a name is to "the gradient of that name", from 0; −1 where it is none.
+
+    >>> named_as_gradient("dweights", "weights"), named_as_gradient("mask", "weights")
+    (0, -1)
+    """
+    said = normal(candidate)
+    for rank, stem in enumerate(same_names(name)):
+        if said in {b + stem for b in BEFORE} | {stem + a for a in AFTER}:
+            return rank
+    return -1
+
+
+def _rank(parameter: Place, candidate: Place) -> int:
+    """How near a place is to that of a parameter's gradient, from 0; −1 where it is not."""
+    key, other = parameter.key, candidate.key
+    if parameter.holder == candidate.holder and normal(key) in DATA and normal(other) in GRAD:
+        return 0  # one object or dict for both
+    if parameter.home != candidate.home:
+        return -1
+    container = normal(candidate.holder[-1][1]) if candidate.steps[-1][0] == "[]" else ""
+    if isinstance(other, str):
+        rank = named_as_gradient(other, key)
+        if rank < 0 and container in HOLDERS and normal(other) in same_names(key):
+            rank = same_names(key).index(normal(other))
+        return rank
+    if parameter.steps[-1][0] != "[]" or other != key:
+        return -1
+    ours = parameter.holder[-1][1]
+    by_list = container in HOLDERS and normal(ours) in PARAMETERS
+    return 1 if by_list or named_as_gradient(candidate.holder[-1][1], ours) >= 0 else -1
+
+
+def of_parameter(places: Sequence[Place], candidates: Iterable[Place]) -> Source | None:
+    """The gradient of a parameter that lies in these places (the same array), among others.
+
+    >>> W, dW = Place(((".", "W"),)), Place(((".", "dW"),))
+    >>> of_parameter([W], [W, dW]).expression
+    'self.dW'
+    """
+    ranked = [
+        (rank, i, c)
+        for i, c in enumerate(candidates)
+        if c not in places and (rank := max(_rank(p, c) for p in places)) >= 0
+    ]
+    if not ranked:
+        return None
+    best = str(min(ranked, key=lambda r: r[:2])[2])
+    return Source(best, best)
+
+
+def is_number(x: Any) -> bool:
+    """Whether something can be a gradient: an array or a number."""
+    return isinstance(x, np.ndarray | np.number | float | int) and not isinstance(x, bool)
+
+
+def of_returned(
+    name: str, position: int, count: int, returned: Any, names: Sequence[str]
+) -> Source | None:
+    """The gradient of a name in what backward returned: by its name there, else by its position.
+
+    `names` are those of the return statement, `count` is of inputs and parameters together.
+
+    >>> of_returned("W", 1, 2, (1.0, 2.0), ["dx", "dW"])
+    Source(expression='returned[1]', shown='dW')
+    """
+    if isinstance(returned, dict):
+        ranked = [(named_as_gradient(k, name), str(k), k) for k in returned]
+        ranked += [(9, str(k), k) for k in returned if normal(k) in same_names(name)]
+        ranked = [r for r in ranked if r[0] >= 0]
+        return Source(f"returned[{min(ranked)[2]!r}]", min(ranked)[1]) if ranked else None
+    if not isinstance(returned, tuple | list):
+        if position or returned is None:
+            return None
+        return Source("returned", names[0] if len(names) == 1 and names[0] else "d" + name)
+    parts = _parts(returned)
+    known = names if len(names) == len(parts) else [""] * len(parts)
+    ranked = [(named_as_gradient(n, name), i) for i, n in enumerate(known) if n]
+    ranked = [r for r in ranked if r[0] >= 0]
+    if ranked:
+        return Source(parts[min(ranked)[1]], known[min(ranked)[1]])
+    if position and all(n and normal(n)[0] in "dg" for n in known):
+        return None  # the names say of what they are
+    if position < len(parts) and (len(parts) == count or position == 0):
+        return Source(parts[position], known[position] or "d" + name)
+    return None
+
+
+def _parts(returned: Any, path: str = "returned") -> list[str]:
+    """The expressions of what was returned, with lists and tuples in it taken apart."""
+    if not isinstance(returned, tuple | list):
+        return [path]
+    return [p for i, x in enumerate(returned) for p in _parts(x, f"{path}[{i}]")]
+
+
+def returned_names(function: Callable[..., Any]) -> list[str]:
+    """The names in the last return statement of a function; "" for what is none.
+
+    >>> returned_names(returned_names)
+    ['']
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return []
+    values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and n.value]
+    if not values:
+        return []
+    last = max(values, key=lambda v: v.lineno)
+    return [_text(p) for p in _taken_apart(last)]
+
+
+def _taken_apart(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.Tuple | ast.List):
+        return [p for n in node.elts for p in _taken_apart(n)]
+    return [node]
+
+
+def _text(node: ast.expr) -> str:
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""

@@ -1,0 +1,82 @@
+"""Their modules, and the state in them that every run has to start from."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+def module_of(function: Callable[..., Any]) -> types.ModuleType | None:
+    """The module that a function is written in, found by its globals.
+
+    >>> module_of(module_of).__name__
+    'microgrid.check.handwritten.theirs'
+    """
+    names = getattr(function, "__globals__", None)
+    if names is None:
+        return None
+    known = sys.modules.get(str(names.get("__name__")))
+    if known is not None and vars(known) is names:
+        return known
+    modules = (m for m in gc.get_referrers(names) if isinstance(m, types.ModuleType))
+    return next((m for m in modules if vars(m) is names), None)
+
+
+def modules_of(functions: Sequence[Callable[..., Any]]) -> list[types.ModuleType]:
+    """The modules of functions, and those beside them in their folders that they use.
+
+    >>> [module.__name__ for module in modules_of([module_of])]
+    ['microgrid.check.handwritten.theirs']
+    """
+    found = [m for f in functions if (m := module_of(f)) is not None]
+    folders = {os.path.dirname(str(m.__file__)) for m in found if getattr(m, "__file__", None)}
+    for module in found:  # grows meanwhile
+        for value in list(vars(module).values()):
+            other = value if isinstance(value, types.ModuleType) else module_of(value)
+            path = str(getattr(other, "__file__", None) or "")
+            if other is not None and other not in found and "site-packages" not in path:
+                if any(folder and path.startswith(folder + os.sep) for folder in folders):
+                    found.append(other)
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iterator[None]:
+    """Random numbers from the seed while it is open; afterwards they go on as before.
+
+    >>> with same_randomness(1): first = np.random.rand()
+    >>> with same_randomness(1): print(np.random.rand() == first)
+    True
+    """
+    before, old = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    generators = [
+        (g, g.bit_generator.state)
+        for module in modules
+        for g in vars(module).values()
+        if isinstance(g, np.random.Generator)
+    ]
+    states = [
+        (g, g.get_state())
+        for module in modules
+        for g in vars(module).values()
+        if isinstance(g, np.random.RandomState)
+    ]
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        np.random.set_state(old)
+        for g, state in generators:
+            g.bit_generator.state = state
+        for r, kept in states:
+            r.set_state(kept)

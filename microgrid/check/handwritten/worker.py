@@ -1,0 +1,151 @@
+"""The process that checks layers: it loads a file, checks one layer after another, and reports.
+
+What it finds goes to its parent at once, a line of JSON for each layer, so that nothing is lost
+where the next one hangs or ends the process. What their code replaces in NumPy or in Python is put
+back, and told.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import traceback
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import replace
+from json import dumps, loads
+from pathlib import Path
+from pickle import loads as unpickled
+from time import perf_counter
+from typing import Any
+
+from microgrid.check import worker
+from microgrid.check.handwritten import checking
+from microgrid.check.handwritten.job import Job, Task
+from microgrid.check.handwritten.namespaces import Namespaces
+from microgrid.check.handwritten.results import CRASHES, Found, Gradient
+from microgrid.check.handwritten.serialization import to_json
+from microgrid.check.handwritten.trial import LayerError, Pass, Trial
+
+OURS = Path(__file__).parents[2]
+Say = Callable[[dict[str, Any]], None]
+
+
+def work(job: Job, skip: int, say: Say, clock: Callable[[], None]) -> None:
+    """Check the layers of a job but for the first `skip`; `clock` starts the time of a layer.
+
+    It says {"layers": their names, "remarks": …}, then of each {"layer": its index} before and
+    {"found": …} after it was checked; or {"error": why there is nothing to check}.
+    """
+    kept = Namespaces()
+    clock()
+    try:
+        tasks = checking.tasks(job)
+    except LayerError as error:
+        return say({"error": str(error)})
+    except BaseException as error:  # SystemExit, too
+        return say({"error": f"{job.target} could not be loaded: {what_was_raised(error)}"})
+    say({"layers": [task.name for task in tasks], "remarks": kept.put_back()})
+    for index, task in list(enumerate(tasks))[skip:]:
+        clock()
+        say({"layer": index})
+        found = one(task, job.seed, kept)
+        say({"found": to_json(found)})
+    return None
+
+
+def one(task: Task, seed: int, kept: Namespaces) -> Found:
+    """One layer; whatever it does to the check is told of the layer."""
+    start = perf_counter()
+    habits: dict[str, None] = {}
+
+    def put_back() -> None:
+        habits.update(dict.fromkeys(kept.put_back()))
+
+    try:
+        trials = task.trials()
+        put_back()
+        found = checking.examine([guarded(trial, put_back) for trial in trials], seed)
+    except BaseException as error:  # SystemExit, too
+        put_back()  # first of all: what is called below may have been replaced
+        found = ended(task.name, error, bool(habits))
+    put_back()
+    found.habits += [habit for habit in habits if habit not in found.habits]
+    found.seconds = perf_counter() - start
+    return found
+
+
+def ended(name: str, error: BaseException, replaced: bool) -> Found:
+    """The result of a layer whose check an error ended, by a crash of it or by a refusal."""
+    if isinstance(error, LayerError):
+        return Found(name, refusal=str(error))
+    if replaced or isinstance(error, SystemExit | KeyboardInterrupt):
+        return crashed(name, what_was_raised(error))
+    return Found(name, refusal=f"the check failed: {what_was_raised(error)}")
+
+
+def guarded(trial: Trial, put_back: Callable[[], None]) -> Trial:
+    """The same trial, after whose passes NumPy and Python are themselves again."""
+
+    def always(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            try:
+                return function(*given)
+            finally:
+                put_back()
+
+        return call
+
+    def run(inputs: Any) -> Pass:
+        outputs, pull = always(trial.run)(inputs)
+        return Pass(outputs, always(pull))
+
+    return replace(trial, run=run)
+
+
+def crashed(name: str, detail: str) -> Found:
+    """The result of a layer that ended the check of it."""
+    return Found(name, gradients=[Gradient("", "", CRASHES, detail=detail)])
+
+
+def what_was_raised(error: BaseException) -> str:
+    """The error, and the line of their code that raised it, as far as there is one."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
+    if isinstance(error, SyntaxError) and error.lineno:
+        where = f" (line {error.lineno} of {Path(error.filename or '').name})"
+        return f"{type(error).__name__}: {error.msg}{where}"
+    where = f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
+    return f"{worker.said(error)}{where}"
+
+
+def is_theirs(file: str) -> bool:
+    """Whether a file is neither ours nor one of what is installed."""
+    return not file.startswith((str(OURS), "<frozen", sys.prefix, sys.base_prefix))
+
+
+def serve(job: Job, skip: int, limit: float, answers: Any) -> None:
+    """The work of a process of its own; one that takes too long writes where it is, and ends."""
+
+    def say(message: dict[str, Any]) -> None:
+        answers.write(dumps(message) + "\n")
+        answers.flush()
+
+    def clock() -> None:
+        faulthandler.dump_traceback_later(limit, exit=True, file=answers)
+
+    faulthandler.enable(answers)
+    os.environ["MPLBACKEND"] = "Agg"  # no plot waits for somebody to close it
+    work(job, skip, say, clock)
+    os._exit(0)  # whatever their code started may not keep the process alive
+
+
+def main() -> None:
+    """The work of a fresh interpreter: `launch` has put our folder first in its path."""
+    sys.path.append(sys.path.pop(0))
+    worker.limited(int(sys.argv[1]))
+    requests, answers = worker.silence()
+    request = loads(requests.readline())
+    job = unpickled(b64decode(request["job"]))
+    sys.argv[:] = [job.target]
+    serve(job, request["skip"], request["limit"], answers)
