@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import microgrid
+from microgrid.check.handwritten.museum import source
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent  # in the checkout, or in an installed wheel
@@ -57,6 +58,7 @@ def test_every_session_stands_where_pytest_looks_for_doctests():
 def test_every_command_works_as_it_stands(command, tmp_path):
     engine = ROOT / "tests" / "check" / "engines" / "plain.py"
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "layers.py").write_text(source("affine_pair"), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)], cwd=tmp_path, capture_output=True, text=True,
         timeout=300,

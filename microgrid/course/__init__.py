@@ -24,16 +24,16 @@ __all__ = [
 ]  # fmt: skip
 __dir__ = public(__name__)
 CHAPTERS: dict[int | str, str] = {  # as exercise() takes it: how its files begin
-    1: "01", 2: "02", 3: "03", 4: "04", 5: "05", "5b": "05b", 6: "06", 7: "07", 8: "08", 9: "09",
-    10: "10",
+    1: "01", 2: "02", 3: "03", 4: "04", "4b": "04b", 5: "05", "5b": "05b", 6: "06", 7: "07",
+    8: "08", 9: "09", 10: "10",
 }  # fmt: skip
 
 
 def exercise(chapter: int | str, number: int = 1) -> Exercise:
     """An exercise of a notebook of the course; ExerciseError for a number that it does not have.
 
-    The chapter is a whole number, or "5b". A notebook shows the question; `.check(answer)` gives a
-    verdict, `.solution()` the right answer.
+    The chapter is a whole number, "4b" or "5b". A notebook shows the question; `.check(answer)`
+    gives a verdict, `.solution()` the right answer.
 
     >>> exercise(3).check({"x": -8, "y": 6, "z": 2, "w": 1}).ok
     False
@@ -54,7 +54,8 @@ def exercises(chapter: int | str) -> list[Exercise]:
     """
     name = index(chapter) if hasattr(chapter, "__index__") else chapter
     if not isinstance(name, int | str) or name not in CHAPTERS:
-        names = " and ".join(["1 to 10", *[repr(c) for c in CHAPTERS if isinstance(c, str)]])
-        raise ExerciseError(f"the course has the notebooks {names}, not {chapter!r}")
+        *most, last = ["1 to 10", *[repr(c) for c in CHAPTERS if isinstance(c, str)]]
+        names = f"{', '.join(most)} and {last}"
+        raise ExerciseError(f"the course has notebooks {names}, not {chapter!r}")
     found: list[Exercise] = import_module(f"{__name__}.chapters.chapter{CHAPTERS[name]}").EXERCISES
     return found

@@ -27,7 +27,7 @@ class ExerciseError(MicrogridError, LookupError):
     >>> exercise(11)
     Traceback (most recent call last):
         ...
-    microgrid.course.question.ExerciseError: the course has the notebooks 1 to 10 and '5b', not 11
+    microgrid.course.question.ExerciseError: the course has notebooks 1 to 10, '4b' and '5b', not 11
     """
 
 

@@ -92,7 +92,7 @@ def test_a_question_says_what_is_asked_and_hints_give_nothing_away(task):
 
 
 def test_what_is_not_there_is_refused():
-    with pytest.raises(LookupError, match="the notebooks 1 to 10 and '5b', not 11"):
+    with pytest.raises(LookupError, match="notebooks 1 to 10, '4b' and '5b', not 11"):
         exercise(11)
     with pytest.raises(LookupError, match="notebook 3 has the exercises 1 to"):
         exercise(3, 9)

@@ -18,6 +18,7 @@ CHOICES = [
     (1, 3, "ABCDE"),
     (2, 2, "ABCDE"),
     (4, 2, "ABCDEF"),
+    ("4b", 2, "ABCDEFGH"),
     ("5b", 2, "ABCDEF"),
     (8, 2, "ABCDEF"),
 ]

@@ -29,7 +29,7 @@ PICTURE = {"image/svg+xml", "image/png"}
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar, gone when it is done
 VARIES = "# differs from machine to machine"  # in a cell whose digits no two processors share
 COVER = {  # which picture README shows
-    1: 1, 2: 1, 3: 1, 4: 0, 5: 0, "5b": 1, 6: 1, 7: 2, 8: 0, 9: 1, 10: 2,
+    1: 1, 2: 1, 3: 1, 4: 0, "4b": 0, 5: 0, "5b": 1, 6: 1, 7: 2, 8: 0, 9: 1, 10: 2,
 }  # fmt: skip
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.arguments import labelled, required
-from microgrid.check.handwritten.classes import classes_of, methods, trial_of, trials, way_of, written
+from microgrid.check.handwritten.classes import (
+    classes_of,
+    methods,
+    trial_of,
+    trials,
+    way_of,
+    written,
+)
 from microgrid.check.handwritten.sizes import parameters_of
 from microgrid.check.handwritten.sources import normal
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
@@ -102,7 +109,9 @@ def _joined(parts: list[tuple[Trial, str]]) -> Trial:
             upstream = [gradients[first]]
         return found
 
-    places = [{ours[n]: p for n, p in t.places.items() if n in ours} for (t, _), ours in zip(parts, names)]
+    places = [
+        {ours[n]: p for n, p in t.places.items() if n in ours} for (t, _), ours in zip(parts, names)
+    ]
     return Trial(
         name=_name(parts),
         inputs=inputs,
@@ -152,5 +161,8 @@ def _returns_difference(cls: type) -> bool:
         return False
     shares = [found / (c * 1.0) for c in (1, 1 / len(p), 1 / p.size)]
     rest = [p - share for share in shares]
-    return any(np.allclose(np.sort(y, axis=-1), np.sort(np.round(y), axis=-1), atol=1e-6)
-               and set(np.unique(np.round(y))) <= {0.0, 1.0} for y in rest)
+    return any(
+        np.allclose(np.sort(y, axis=-1), np.sort(np.round(y), axis=-1), atol=1e-6)
+        and set(np.unique(np.round(y))) <= {0.0, 1.0}
+        for y in rest
+    )

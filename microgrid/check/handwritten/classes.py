@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain as joined
 from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
@@ -30,7 +31,8 @@ FORWARDS += ("compute_loss", "compute", "activate", "apply", "function", "fn", "
 BACKWARDS = ("backward", "backward_pass", "bwd", "backprop", "backpropagate", "back_propagation")
 BACKWARDS += ("backpropagation", "backward_propagation", "backward_prop", "backwardpass", "back")
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
-TRIES = 600
+TRIES, AT_FIRST = 800, 16  # ways in all, and of each object before the next
+OTHERS = 6  # shapes to compare where the usual ones crash
 
 
 def trials(
@@ -122,7 +124,8 @@ def way_of(
     With `through` no backward is looked for: what comes from above is handed through.
     """
     forwards, backward = methods(layer) if not through else (written(layer), "")
-    first: Way | None = None
+    crashing: list[Way] = []
+    running: list[Way] = []
     error: tuple[Way, Exception] | None = None
     for way in islice(_ways(layer, forwards, backward, seed, given, which), TRIES):
         try:
@@ -132,12 +135,35 @@ def way_of(
         except Exception as caught:
             error = error or (way, caught)
             continue
-        if match(way, grads):
-            return _refuse_unused(way, given)
-        first = first or way
-    if first is None:
+        (running if match(way, grads) else crashing).append(way)
+        if running and not crashing or len(running) == OTHERS:
+            break
+    if not running and not crashing:
         raise LayerError(_no_forward(layer, error))
-    return _refuse_unused(first, given)
+    fitting = (w for w in running if len(running) > 1 and agrees(w))
+    return _refuse_unused(next(fitting, [*running, *crashing][0]), given)
+
+
+def agrees(way: Way) -> bool:
+    """Whether its gradients are right in one direction, by finite differences.
+
+    Only asked where the usual shapes crash: a layer for one column is then tried as one.
+    """
+    trial, rng = trial_of(way), np.random.default_rng(0)
+    move = {n: draw("x", x.shape, rng) for n, x in trial.inputs.items()}
+    step = trial.run({n: x.copy() for n, x in trial.inputs.items()})
+    upstream = [draw("x", np.shape(y), rng) if not way.loss else 1.0 for y in step.outputs]
+
+    def total(h: float) -> float:
+        outputs = trial.run({n: x + h * move[n] for n, x in trial.inputs.items()}).outputs
+        return float(sum(np.sum(np.asarray(y, float) * u) for y, u in zip(outputs, upstream)))
+
+    try:
+        found = step.pull(upstream)
+        theirs = sum(float(np.sum(np.asarray(found[n], float) * m)) for n, m in move.items())
+    except Exception:
+        return False
+    return abs(theirs - (total(1e-5) - total(-1e-5)) / 2e-5) <= 1e-5 * (1 + abs(theirs))
 
 
 def _ways(
@@ -145,11 +171,19 @@ def _ways(
 ) -> Iterator[Way]:
     """The ways to try, the likeliest first."""
     made = objects(layer, given, seed, which) if isinstance(layer, type) else [(layer, {})]
-    for thing, chosen in made:
+
+    def of(thing: Any, chosen: dict[str, Any]) -> Iterator[Way]:
         for forward in forwards:
             rng = np.random.default_rng(seed)
             for args in arguments(thing, forward, given, rng, chosen):
                 yield Way(thing, forward, backward, args, chosen, seed=seed)
+
+    later = []
+    for thing, chosen in made:  # a few shapes for each object, then the rest of them
+        ways = of(thing, chosen)
+        yield from islice(ways, AT_FIRST)
+        later.append(ways)
+    yield from joined.from_iterable(later)
 
 
 def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -> list[Way]:
@@ -238,9 +272,7 @@ def _setting(way: Way) -> str:
     if label and way.arguments[label].dtype.kind == "i":
         rows = np.ndim(way.arguments[label]) > 1
         told[label] = Told("rows with a 1" if rows else "class numbers")
-    return ", ".join(
-        f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer)
-    )
+    return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
 
 
 class Told(str):
@@ -283,7 +315,15 @@ def classes_of(module: ModuleType) -> list[type]:
     []
     """
     own = [c for c in vars(module).values() if isinstance(c, type)]
-    return [c for c in dict.fromkeys(own) if c.__module__ == module.__name__ and _is_layer(c)]
+    own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
+    bases = {b for c in own for b in c.__mro__[1:]}
+    return [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+
+
+def _is_abstract(cls: type) -> bool:
+    """Whether it leaves a method to others."""
+    codes = [f.__code__ for f in vars(cls).values() if isinstance(f, FunctionType)]
+    return any("NotImplementedError" in code.co_names for code in codes)
 
 
 def _is_layer(cls: type) -> bool:

@@ -115,12 +115,13 @@ def _losses(module: ModuleType) -> list[Layer]:
 
 def _returns_gradients(function: Callable[..., Any]) -> bool:
     said = reading.returned(function)
-    if not 2 <= len(said) or not inspect.signature(function).parameters:
+    if len(said) < 2 or not inspect.signature(function).parameters:
         return False
     grads = [n for n in said if n.lower().startswith(("d", "grad")) or "grad" in n.lower()]
     losses = [n for n in said if names.short(n) in ("loss", "cost", "j", "l", "totalloss", "err")]
     named = _LOSS & set(pairing.words(function.__name__))
-    return bool(grads and (losses or named))
+    unnamed = "" in said  # an expression: `return loss, (p - y) / N`
+    return bool((grads and (losses or named)) or (unnamed and losses and named))
 
 
 def _layer(

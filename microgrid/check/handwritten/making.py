@@ -156,7 +156,8 @@ def _options(
         n = features if known == sizes.IN else known
         if "embed" in cls.__name__.lower() and known == sizes.IN:
             return [sizes.WORDS, n]
-        return [(n,), n] if "shape" in name else [n, features] if n == sizes.CHANNELS else [n]
+        images = [(sizes.CHANNELS, 7, 5), (7, 5, sizes.CHANNELS)]
+        return [(n,), n, *images] if "shape" in name else [n, features] if n == sizes.CHANNELS else [n]
     if "optim" in name or name == "opt":
         return [Optimizer()]
     if name in sizes.STRIDES:

@@ -224,7 +224,9 @@ def _pull(
             if wanted:
                 douts.append(torch.as_tensor(next(given), dtype=y.dtype))
             else:
-                douts.append(torch.zeros_like(y) if ctx.materialize and torch.is_tensor(y) else None)
+                douts.append(
+                    torch.zeros_like(y) if ctx.materialize and torch.is_tensor(y) else None
+                )
         returned = function.backward(ctx, *douts)
     several = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
     if len(several) < len(order):
