@@ -102,8 +102,15 @@ def test_the_checker_alone_needs_hypothesis():
             assert not re.search(r"^(from|import) hypothesis", path.read_text(), re.MULTILINE), path
 
 
+# They import NumPy, and are imported inside of functions, where an array comes in.
+OF_ARRAYS = {"value_array", "array_ufuncs", "array_functions", "elimination"}
+
+
 def test_the_engine_needs_the_standard_library_alone():
     for path in (PACKAGE / "engine").glob("*.py"):
+        if path.stem in OF_ARRAYS:
+            continue
+        assert not {module[-1] for module in imports(path)} & OF_ARRAYS, path
         for statement in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 names = [getattr(statement, "module", None) or statement.names[0].name]

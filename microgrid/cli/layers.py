@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from microgrid.check.handwritten import names
 from microgrid.check.handwritten.job import place_of
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.cli.arguments import seconds, whole
@@ -17,23 +18,18 @@ from microgrid.cli.reports import add_reports, report_files, write_reports
 
 NOTES = """
 
-A layer is a pair of functions f_forward and f_backward, a class with forward and
-backward, a loss that returns its gradient, or a network that returns a dict of
-gradients. Its inputs are drawn by their names; name=3x4 gives a shape, b=5 a
-vector, y=classes labels, reg=0.1, stride=2 or mode=train what else it takes, and
-conv_param.stride=2 an entry of a dict. Exit code: 0 right, 1 something is wrong,
-has the wrong shape or crashes, 2 could not run.
+A layer is a pair of functions f_forward and f_backward, a class with forward
+and backward, a loss that returns its gradient, or a network that returns a dict
+of gradients. Its inputs are drawn by their names; name=3x4 gives a shape, b=5 a
+vector, y=classes labels, reg=0.1, stride=2 or mode=train what else it takes,
+conv_param.stride=2 an entry of a dict. Exit code: 0 right, 1 something is
+wrong, has the wrong shape or crashes, 2 could not run.
 
 The code runs with your rights, in a process of its own: to grade strangers, put
 the whole check into a container."""
 SHAPE = re.compile(r"\(?\s*\d+(?:\s*[x×*,]\s*\d+)*\s*,?\s*\)?")
 CONSTANTS = {"true": True, "false": False, "none": None}
-NUMBERS = re.compile(  # arguments that are one number, however they are called
-    r"(stride|pad|dilation|kernel|pool|filter|window)s?(_?(size|height|width|h|w))?|padding|reg|"
-    r"regularization|lambd?a?|lambda_|lambd|alpha|lr|learning_rate|eps|epsilon|momentum|beta[12]|p|"
-    r"rate|keep_prob|drop(out)?(_(rate|prob|ratio))?|seed|margin|delta|slope|negative_slope|groups|"
-    r"(n|num)_\w+|\w+_(size|dim|features|channels|heads)|units|G|axis|temperature|scale_factor"
-)
+SIZES = re.compile(r"(n|num)_\w+|\w+_(size|dim|features|channels|heads|units)|units|p|G")
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
@@ -115,28 +111,31 @@ def read(name: str, value: str, default: Any) -> Any:
     """
     if SHAPE.fullmatch(value):
         sizes = tuple(int(size) for size in re.findall(r"\d+", value))
-        number = type(default) in (int, float) or NUMBERS.fullmatch(name)
-        return sizes[0] if number and value.isdecimal() else sizes
+        return sizes[0] if value.isdecimal() and is_number(name, default) else sizes
     if value.lower() in CONSTANTS:
         return CONSTANTS[value.lower()]
     with suppress(ValueError, SyntaxError):
-        given = ast.literal_eval(value)
-        return array_of(given) if isinstance(given, list) else given
-    if not re.fullmatch(r"[\w-]+", value):
+        return array_of(ast.literal_eval(value))
+    if not re.fullmatch(r"[^\W\d][\w-]*", value):
         raise LayerError(
             f"{name}={value} is no input: a shape is written 3x4, labels are written classes, "
-            "and else a number or a word stands there"
+            "an array [[1, 2], [3, 4]], and else a number or a word stands there"
         )
     return value
 
 
-def array_of(given: list[Any]) -> Any:
+def is_number(name: str, default: Any) -> bool:
+    """Whether an argument is one number, by its default or by its name."""
+    if type(default) in (int, float) or SIZES.fullmatch(name):
+        return True
+    return isinstance(names.number(name), int | float) and not names.role(name)
+
+
+def array_of(given: Any) -> Any:
+    """A list as an array; ValueError if its rows differ in length."""
     import numpy as np
 
-    try:
-        return np.array(given)
-    except ValueError:
-        raise LayerError(f"{given} is no array: its rows differ in length") from None
+    return np.array(given) if isinstance(given, list) else given
 
 
 def names_in(path: Path) -> dict[str, Any]:

@@ -13,14 +13,15 @@ import numpy as np
 
 from microgrid.engine import elimination
 from microgrid.engine.array_ufuncs import unknown
-from microgrid.engine.value_array import ValueArray, as_array, bare, numbers
+from microgrid.engine.value_array import as_array, bare, numbers
 
 Function = Callable[..., Any]
-ASKED = (  # they get the numbers of all that they are given
-    "argmax argmin argsort argpartition lexsort searchsorted digitize histogram bincount isclose "
-    "histogram_bin_edges histogram2d histogramdd allclose array_equal array_equiv isin "
-    "count_nonzero nanargmax nanargmin iscomplex isreal isposinf isneginf result_type"
-).split()
+ASKED = {  # they get the numbers of all that they are given
+    "argmax", "argmin", "nanargmax", "nanargmin", "argsort", "argpartition", "lexsort",
+    "searchsorted", "digitize", "histogram", "histogram2d", "histogramdd", "histogram_bin_edges",
+    "bincount", "count_nonzero", "isclose", "allclose", "array_equal", "array_equiv", "isin",
+    "iscomplex", "isreal", "isposinf", "isneginf", "result_type",
+}  # fmt: skip
 
 
 def called(f: Any, args: Any, options: Any) -> Any:
@@ -95,7 +96,9 @@ def rounded(a: Any, decimals: int = 0, out: Any = None) -> Any:
 def sort(a: Any, axis: Any = -1, **options: Any) -> Any:
     """The entries in the order of their numbers."""
     flat = (np.ravel(a), 0) if axis is None else (a, axis)
-    return np.take_along_axis(flat[0], np.argsort(numbers(flat[0]), flat[1], kind="stable"), flat[1])
+    return np.take_along_axis(
+        flat[0], np.argsort(numbers(flat[0]), flat[1], kind="stable"), flat[1]
+    )
 
 
 def partition(a: Any, kth: Any, axis: Any = -1, **options: Any) -> Any:
@@ -105,13 +108,16 @@ def partition(a: Any, kth: Any, axis: Any = -1, **options: Any) -> Any:
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
            return_counts: bool = False, **options: Any) -> Any:  # fmt: skip
     """One entry for each number; the first of equal ones."""
-    found = np.unique(numbers(ar), True, return_inverse, return_counts, **options)
+    asked: Any = np.unique
+    found = asked(numbers(ar), True, return_inverse, return_counts, **options)
     taken = np.take(ar, found[1], options.get("axis"))
     rest = found[1 if return_index else 2 :]
     return (taken, *rest) if rest else taken
 
 
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
     """The broken line through the points (xp, fp) at x."""
     if period is not None:
         raise unknown("np.interp with a period")

@@ -16,7 +16,7 @@ import numpy as np
 from microgrid.engine import ops
 from microgrid.engine.errors import GradientLostError
 from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.guards import plain
+from microgrid.engine.guards import plain, refuse_foreign
 from microgrid.engine.recorder import is_recorded
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import ValueArray, as_array, bare, exact_numbers, numbers
@@ -174,7 +174,8 @@ def operand(x: Any) -> Any:
         return boxed(x)
     if type(x) is float or type(x) is int:
         return x
-    return plain(x, "beside a Value stand real numbers")
+    beside = "beside a Value stand real numbers"
+    return refuse_foreign(plain(x, beside), beside)
 
 
 def boxed(x: Any) -> Any:
@@ -225,9 +226,9 @@ def no_room(target: Any) -> GradientLostError:
 
 
 def changed_at(ufunc: Any, target: Any, indices: Any, *others: Any) -> None:
-    """ufunc.at: entries of an array are changed one after the other, also where an index repeats."""
+    """ufunc.at: entries are changed one after the other, also where an index repeats."""
     xs = list(map(operand, others))
-    if getattr(target, "dtype", None) != object:
+    if target.dtype.kind != "O":
         raise no_room(target)
     f = ours(ufunc.__name__)
     chosen = ufunc if f is None else np.frompyfunc(f, ufunc.nin, 1)

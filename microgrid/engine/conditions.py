@@ -78,8 +78,8 @@ def equals(self: Value, other: object) -> Any:
     """Whether a Value has this number, or is this very node; beside an array, of each entry.
 
     Two nodes are equal only if they are one, as lists of nodes ask; a function that is recorded
-    compares their numbers, and so does `ieee_arithmetic`. Among keys of a dict nobody asks: nodes have different hashes. As among
-    floats, nan is not equal to itself.
+    compares their numbers, and so does `ieee_arithmetic`. Among keys of a dict nobody asks: nodes
+    have different hashes. As among floats, nan is not equal to itself.
     """
     if type(other) is float or type(other) is int:  # nearly always
         pass

@@ -64,9 +64,7 @@ class Op(Documented):
         if kinds == FLOAT:
             return evaluate(self, xs, xs)
         values = [x for x in xs if is_value(x)]
-        if len(values) < len(xs) and any(
-            getattr(x, "shape", None) for x in xs if not is_value(x)
-        ):
+        if len(values) < len(xs) and any(getattr(x, "shape", None) for x in xs if not is_value(x)):
             return elementwise(self, xs)
         if values:
             return values[0]._made_by(self, xs)

@@ -101,7 +101,7 @@ arccosh = op(
     domain=[ABOVE_ONE], hint="needs x >= 1",
     doc="The number from 0 on whose hyperbolic cosine is x.")
 arctanh = op(
-    "arctanh", math.atanh, lambda y, x: 1 / square_difference(1, x), domain=[UNIT],
+    "arctanh", math.atanh, lambda y, x: divide(1, square_difference(1, x)), domain=[UNIT],
     hint="needs -1 < x < 1", doc="The number whose hyperbolic tangent is x.")
 erf: Op = op("erf", math.erf, lambda y, x: erf_slope(x),
     doc="The error function: 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.")

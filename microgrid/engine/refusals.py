@@ -27,9 +27,9 @@ class ScalarName(Absent):
 
 
 SCALAR_NAMES = (
-    "shape ndim size dtype T astype copy sum mean max min prod var std reshape squeeze ravel "
-    "flatten round any all tolist dot"
-).split()
+    "shape", "ndim", "size", "dtype", "T", "astype", "copy", "sum", "mean", "max", "min", "prod",
+    "var", "std", "reshape", "squeeze", "ravel", "flatten", "round", "any", "all", "tolist", "dot",
+)  # fmt: skip
 
 
 class RefusedOperators:

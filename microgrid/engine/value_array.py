@@ -57,7 +57,7 @@ class ValueArray(np.ndarray[Any, Any]):
         """np.dot(self, other)."""
         return np.dot(self, other, out=out)
 
-    def round(self, decimals: int = 0, out: Any = None) -> Any:
+    def round(self, decimals: Any = 0, out: Any = None) -> Any:
         """The rounded numbers, which have no gradient."""
         return np.round(self, decimals, out=out)
 
@@ -73,9 +73,9 @@ class ValueArray(np.ndarray[Any, Any]):
         """The indices that put the numbers in order."""
         return numbers(self).argsort(*args, **options)
 
-    def sort(self, axis: Any = -1, **options: Any) -> None:
+    def sort(self, axis: Any = -1, *args: Any, **options: Any) -> None:
         """Put the entries in the order of their numbers, in place."""
-        self[...] = np.sort(self, axis, **options)
+        self[...] = np.sort(self, axis)
 
 
 def as_array(x: Any) -> Any:
@@ -89,7 +89,7 @@ def as_array(x: Any) -> Any:
     """
     if not isinstance(x, np.ndarray):
         return x
-    if x.dtype != object:
+    if x.dtype.kind != "O":
         return bare(x)
     own = recorder.get()
     return x.view(ValueArray) if own is None else own.array(x)
@@ -108,12 +108,17 @@ def exact_numbers(x: Any) -> Any:
     """An array with the number of each Value in its place, exact as it is."""
     if isinstance(x, Value):
         return asked(x)
-    if not isinstance(x, np.ndarray) or x.dtype != object:
+    if not holds_objects(x):
         return bare(x)
     entries = [asked(v) if isinstance(v, Value) else v for v in bare(x).ravel().tolist()]
     made = np.empty(len(entries), dtype=object)
     made[:] = entries
     return made.reshape(x.shape)
+
+
+def holds_objects(x: Any) -> bool:
+    """Whether x is an array among whose entries Values may stand."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "O"
 
 
 def asked(v: Value) -> Any:
@@ -125,7 +130,7 @@ def asked(v: Value) -> Any:
 def numbers(x: Any) -> Any:
     """The numbers of an array of Values as floats; all else as it is."""
     found = exact_numbers(x)
-    return found.astype(float) if getattr(found, "dtype", None) == object else found
+    return found.astype(float) if holds_objects(found) else found
 
 
 def shown(A: ValueArray) -> Any:

@@ -30,7 +30,7 @@ def matrix(data: Any, label: str = "") -> Array:
     """An array of new leaves in the shape of `data`, labelled w_{11}, w_{12}, … for the label w.
 
     A vector gives w_1, w_2, …; indices count from 1, with a comma where one exceeds 9. It is an
-    array of NumPy, whose arithmetic makes nodes; `values` and `grads` give its numbers. NumberError
+    array of NumPy, whose functions make nodes; `values` and `grads` give its numbers. NumberError
     for entries that are no real numbers.
 
     >>> matrix([[1.0, 2.0], [3.0, 4.0]], "x")[0, 1]

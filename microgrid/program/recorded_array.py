@@ -24,6 +24,8 @@ class RecordedArray(ValueArray):
     def __array_function__(self, f: Any, kinds: Any, args: Any, options: Any) -> Any:
         if f is np.where and len(args) == 3:
             return as_array(where(*args))
+        if f is np.select:
+            return as_array(selected(*args, **options))
         return super().__array_function__(f, kinds, args, options)
 
     def __getitem__(self, index: Any) -> Any:
@@ -39,6 +41,14 @@ class RecordedArray(ValueArray):
         if self.size and all(isinstance(x, Condition) for x in self.flat):
             return self.copy()
         return super().astype(dtype, *args, **options)
+
+
+def selected(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """np.select: of each place the first choice whose condition holds."""
+    made = default
+    for condition, choice in reversed(list(zip(condlist, choicelist))):
+        made = where(condition, choice, made)
+    return made
 
 
 def refuse_mask(index: Any) -> None:

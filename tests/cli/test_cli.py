@@ -13,6 +13,7 @@ import pytest
 
 import microgrid
 from microgrid.cli.commands import COMMANDS, main, parser_of
+from microgrid.cli.layers import inputs_of as layer_inputs
 
 
 def run(*arguments, **environment):
@@ -217,6 +218,110 @@ def test_no_report_overwrites_another_or_the_engine(tmp_path, monkeypatch, capsy
         assert "are one file" in capsys.readouterr().err
     assert engine.read_text() == "mine"
     assert not Path(report).exists()
+
+
+AFFINE = """
+import numpy as np
+
+def affine_forward(x, w, b, reg=0.1):
+    return x @ w + b, (x, w)
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, DB
+"""
+
+
+@pytest.fixture
+def affine(tmp_path):
+    """The file of an affine layer with this gradient of its bias."""
+
+    def written(db="dout.sum(axis=0)"):
+        (tmp_path / "affine.py").write_text(AFFINE.replace("DB", db))
+        return str(tmp_path / "affine.py")
+
+    return written
+
+
+def test_layers_says_what_is_right_and_what_is_wrong(affine, capsys):
+    for db, code, words in (
+        ("dout.sum(axis=0)", 0, "✓ db  right"), ("dout.mean(axis=0)", 1, "✗ db  wrong, 5 of 5"),
+        ("dout.sum(axis=0, keepdims=True)", 1, "(1, 5)"), ("dout @ dout", 1, "crashes"),
+        ("None", 0, "· db  not written"),
+    ):  # fmt: skip
+        assert main(["layers", affine(db), "x=3x4", "w=4x5", "b=5"]) == code
+        assert words in capsys.readouterr().out
+
+
+def test_layers_writes_every_report(affine, tmp_path, capsys):
+    files = {name: tmp_path / "out" / name for name in ("html", "json", "junit", "gradescope")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    assert main(["layers", f"{affine()}:affine", "--quiet", "--seed", "3", *options]) == 0
+    assert capsys.readouterr().out == "passes: 3 right in 1 layer\n"
+    assert all(path.stat().st_size > 200 for path in files.values())
+    assert main(["layers", affine(), "--json", "-"]) == 0
+    assert capsys.readouterr().out.startswith("{")
+
+
+def test_layers_does_not_write_over_the_file_that_it_checks(affine, capsys):
+    path = affine()
+    assert main(["layers", f"{path}:affine", "--html", path]) == 2
+    assert "are one file" in capsys.readouterr().err
+    assert "affine_forward" in Path(path).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing.py"], "there is no file nothing.py"), (["."], "is a folder"),
+        (["AFFINE:conv"], "affine"), (["AFFINE", "z=3"], "no argument 'z'"),
+        (["AFFINE", "x=3x"], "is no input"), (["AFFINE", "x=[[1], [2, 3]]"], "is no input"),
+        (["AFFINE", "x="], "is not name=value"), (["AFFINE", "3x4"], "is not name=value"),
+        (["AFFINE", "w=3", "w.x=3"], "was given already"),
+        (["AFFINE", "--grads", "dW"], "is not name=value, as in --grads"),
+        (["AFFINE", "x=3x4", "w=9x5"], "checked"),
+    ],
+)  # fmt: skip
+def test_what_layers_cannot_do_is_told_in_a_sentence(words, said, affine, capsys):
+    assert main(["layers", *[word.replace("AFFINE", affine()) for word in words]]) == 2
+    told = capsys.readouterr()
+    assert said in told.out + told.err
+    assert "Traceback" not in told.out + told.err
+
+
+def test_a_notebook_is_told_how_to_become_a_file(tmp_path, capsys):
+    (tmp_path / "a.ipynb").write_text("{}")
+    assert main(["layers", str(tmp_path / "a.ipynb")]) == 2
+    assert "%%writefile" in capsys.readouterr().err
+
+
+GIVEN = {
+    "x=3x4": (3, 4), "x=3×4": (3, 4), "x=(3, 4)": (3, 4), "x=3,4": (3, 4), "b=5": (5,),
+    "b=(5,)": (5,), "x = 3 x 4": (3, 4), "y=classes": "classes", "stride=2": 2, "pad=1": 1,
+    "n_in=4": 4, "hidden_size=6": 6, "reg=0.1": 0.1, "lr=1e-3": 1e-3, "mode=train": "train",
+    "train=True": True, "mask=none": None, "known=7": 7, "deep=7": 7, "unknown=7": (7,),
+    "parameters.W1=5x3": {"W1": (5, 3)}, "conv_param.stride=2": {"stride": 2}, "scale=-2": -2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", GIVEN)
+def test_an_input_of_layers_is_a_shape_or_a_number_as_its_name_says(word):
+    names = {"known": 1, "deep": 2.5, "unknown": None, "x": None, "b": None, "y": None}
+    names |= {w.split("=")[0].strip(): None for w in GIVEN if "." not in w.split("=")[0]}
+    names |= {"known": 1, "deep": 2.5}
+    name = word.split("=")[0].strip().split(".")[0]
+    assert layer_inputs([word], names) == {name: GIVEN[word]}
+    assert type(layer_inputs([word], names)[name]) is type(GIVEN[word])
+
+
+def test_lists_are_arrays_and_entries_of_a_dict_are_collected():
+    [labels] = layer_inputs(["y=[1, 0, 4]"], {}).values()
+    assert labels.tolist() == [1, 0, 4]
+    words = ["W1=5x3", "b1=5x1", "X=3x4", "conv_param.pad=1", "conv_param.stride=2"]
+    assert layer_inputs(words, {"X": None, "parameters": None}) == {
+        "parameters": {"W1": (5, 3), "b1": (5, 1)}, "X": (3, 4),
+        "conv_param": {"pad": 1, "stride": 2},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "dot"])

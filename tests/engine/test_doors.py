@@ -638,7 +638,6 @@ ASKED = {
     "an entry": lambda v: operator.setitem(np.zeros(2), 0, v),
     "a slice": lambda v: operator.setitem(np.zeros(2), slice(None), [v, v]),
     "float64": np.float64,
-    "astype": lambda v: mg.matrix([1.0]).astype(float),
     "full": lambda v: np.full(2, v, dtype=float),
     "float": float,
     "math": math.exp,
@@ -858,7 +857,8 @@ IN_PLACE = {
     "*=": lambda acc, v: operator.imul(acc, v),
     "out": lambda acc, v: np.add(acc, v, out=acc),
     "exp into": lambda acc, v: np.exp(v, out=acc),
-    "dtype": lambda acc, v: np.exp(v, dtype=float),
+    "array": lambda acc, v: operator.iadd(acc, mg.matrix([1.0, 2.0])),
+    "add.at": lambda acc, v: np.add.at(acc, [0, 0], v),
 }
 
 

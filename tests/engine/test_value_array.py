@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 import microgrid as mg
 from microgrid import MicrogridError, Value
 from microgrid.engine import array_ufuncs
-from microgrid.engine.recorder import ieee_arithmetic
+from microgrid.engine.modes import ieee_arithmetic
 from microgrid.engine.value_array import ValueArray, as_array, bare
 from microgrid.program.tracing import BranchError
 
@@ -131,7 +131,9 @@ ENTRIES = {
     "np.fmod": lambda A, B: np.fmod(A, 1.3),
     "np.remainder": lambda A, B: np.remainder(A, B),
     "np.select": lambda A, B: np.select([A > 1, A > 0], [A, A * A], B),
-    "np.piecewise": lambda A, B: np.piecewise(A, [A < 0, A >= 0], [lambda x: x * x, lambda x: 3 * x]),
+    "np.piecewise": lambda A, B: np.piecewise(
+        A, [A < 0, A >= 0], [lambda x: x * x, lambda x: 3 * x]
+    ),
     "np.vectorize": lambda A, B: np.vectorize(lambda a, b: a * b if a > 0 else b)(A, B),
     "np.apply_along_axis": lambda A, B: np.apply_along_axis(lambda r: r / r.sum(), 1, B),
     "np.modf": lambda A, B: np.modf(A)[0],
@@ -152,8 +154,10 @@ ENTRIES = {
     "comparisons": lambda A, B: (A > B) * A + (A <= B) * B + (A == A) * A + (A != B),
     "np.logical_and": lambda A, B: np.logical_and(A > 0, B > 1) * A,
     "np.logical_not": lambda A, B: np.logical_not(A > 0) * A,
-    "softmax": lambda A, B: np.exp(A - A.max(axis=1, keepdims=True))
-    / np.exp(A - A.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
+    "softmax": lambda A, B: (
+        np.exp(A - A.max(axis=1, keepdims=True))
+        / np.exp(A - A.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+    ),
 }
 
 SUMS = {
@@ -350,8 +354,9 @@ ORDER = {  # asked about the numbers
     "np.argmax": lambda A, B: A[np.arange(3), np.argmax(A, axis=1)] * A.argmax(1),
     "np.argmin": lambda A, B: A.ravel()[np.argmin(A)] + A.argmin(),
     "np.partition": lambda A, B: np.sort(np.partition(A, 2, axis=1)[:, :2], axis=1),
-    "np.argpartition": lambda A, B: np.sort(np.take_along_axis(
-        A, np.argpartition(A, 2, axis=1), 1)[:, :2], axis=1),
+    "np.argpartition": lambda A, B: np.sort(
+        np.take_along_axis(A, np.argpartition(A, 2, axis=1), 1)[:, :2], axis=1
+    ),
     "np.unique": lambda A, B: np.unique(A),
     "np.nonzero": lambda A, B: A[np.nonzero(A > 0)],
     "np.argwhere": lambda A, B: A.ravel()[np.flatnonzero(A > 0)],
@@ -366,7 +371,7 @@ ORDER = {  # asked about the numbers
     "np.isclose": lambda A, B: A * np.isclose(A, np.round(A), atol=0.25),
     "np.array_equal": lambda A, B: A * np.array_equal(A, A.copy()),
     "np.isin": lambda A, B: A * np.isin(np.round(A), [0.0, 2.0]),
-    "max == x": lambda A, B: (A == A.max(axis=1, keepdims=True)) * B,
+    "max == x": lambda A, B: (A.max(axis=1, keepdims=True) == A) * B + (B.max() == B),
     "A[mask]": lambda A, B: A[A > 0] * 2,
     "np.lexsort": lambda A, B: A[0][np.lexsort((A[0],))],
     "np.round and int": lambda A, B: np.round(A).astype(int) * A,
@@ -392,7 +397,9 @@ CHANGES = {
     "np.place": written(lambda A, B: np.place(A, np.ones(A.shape, bool), B.ravel())),
     "np.putmask": written(lambda A, B: np.putmask(A, np.eye(3, 4, dtype=bool), B)),
     "np.copyto": written(lambda A, B: np.copyto(A, B * 2, where=np.eye(3, 4, dtype=bool))),
-    "put_along_axis": written(lambda A, B: np.put_along_axis(A, np.array([[1], [0], [3]]), B[:, :1], 1)),
+    "put_along_axis": written(
+        lambda A, B: np.put_along_axis(A, np.array([[1], [0], [3]]), B[:, :1], 1)
+    ),
     "fill": written(lambda A, B: A.fill(B[0, 0])),
     "fill_diagonal": written(lambda A, B: np.fill_diagonal(A, 0.0)),
     "np.clip, out": written(lambda A, B: np.clip(A, 0, 1, out=A)),
@@ -432,7 +439,9 @@ def central(f, a, b):
         for h in (STEP, -STEP):
             moved = np.concatenate([a.ravel(), b.ravel()])
             moved[k] += h
-            ends.append(score(f, moved[: a.size].reshape(a.shape), moved[a.size :].reshape(b.shape)))
+            ends.append(
+                score(f, moved[: a.size].reshape(a.shape), moved[a.size :].reshape(b.shape))
+            )
         found.append((ends[0] - ends[1]) / (2 * STEP))
     return np.array(found)
 
@@ -464,7 +473,7 @@ def test_a_call_of_numpy_gives_its_numbers_and_the_gradient(name, mixed):
 
 
 ASKS = {  # what depends on numbers: a program would be right for numbers like these alone
-    "np.vectorize", "np.sum, where", "np.signbit", "np.sign", "np.select", "np.round", "np.rint",
+    "np.vectorize", "np.sum, where", "np.signbit", "np.sign", "np.round", "np.rint",
     "np.remainder", "np.quantile", "np.piecewise", "np.percentile", "np.nanvar", "np.nansum",
     "np.nanstd", "np.nanmin", "np.nanmean", "np.nanmax", "np.modf", "np.mod", "np.median",
     "np.max, where", "np.logical_not", "np.logical_and", "np.log where", "np.linspace",
@@ -500,3 +509,279 @@ def test_a_call_of_numpy_can_be_recorded(name):
 def test_a_call_that_asks_for_numbers_is_refused_while_a_function_is_recorded(name):
     with pytest.raises(BranchError):
         mg.record(weighted(TABLE[name]), A, B)
+
+
+# Ties, exact numbers, scipy.
+
+
+def grads_of(y, X):
+    return np.array(mg.gradients(y, X), dtype=object).tolist()
+
+
+TIES = {  # the function of an array with ties, and its gradient by the stated rule
+    "max of all": (lambda X: X.max(), [2, 1, 2], [Fraction(1, 2), 0, Fraction(1, 2)]),
+    "np.max": (lambda X: np.max(X, axis=0), [2, 2, 2], [Fraction(1, 3)] * 3),
+    "min": (lambda X: X.min(), [2, 1, 1], [0, Fraction(1, 2), Fraction(1, 2)]),
+    "maximum with 0": (lambda X: np.maximum(X, 0).sum(), [0, -1, 1], [Fraction(1, 2), 0, 1]),
+    "clip at a bound": (lambda X: np.clip(X, 0, 1).sum(), [0, 1, 2], [1, 1, 0]),
+    "abs": (lambda X: np.abs(X).sum(), [0, -1, 1], [0, -1, 1]),
+    "maximum.reduce": (lambda X: np.maximum.reduce(X), [3, 3, 3], [Fraction(1, 3)] * 3),
+    "max of a row with itself": (lambda X: np.stack([X, X]).max(), [1, 3, 2], [0, 1, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIES)
+def test_ties_share_the_gradient_exactly(name):
+    f, numbers, expected = TIES[name]
+    X = mg.matrix([Fraction(x) for x in numbers])
+    assert grads_of(f(X), X) == expected
+
+
+@pytest.mark.parametrize("name", TIES)
+def test_ties_share_the_gradient_in_a_program(name):
+    f, numbers, expected = TIES[name]
+    program = mg.record(f, np.array([5.0, 6.0, 7.0]))
+    assert program.value_and_grad(np.array(numbers, float))[1].tolist() == [*map(float, expected)]
+
+
+EXACT = {
+    "mean": lambda X: X.mean(),
+    "var": lambda X: X.var(),
+    "a product": lambda X: (X @ X.T).sum(),
+    "inv": lambda X: np.linalg.inv(X + np.eye(2, dtype=int) * 5).sum(),
+    "det": lambda X: np.linalg.det(X),
+    "det, singular": lambda X: np.linalg.det(X * 0 + X[0]),
+    "cumprod": lambda X: np.cumprod(X).sum(),
+    "trace": lambda X: np.trace(np.linalg.solve(X, X @ X)),
+    "clip": lambda X: np.clip(X, 1, 3).sum(),
+    "in place": lambda X: np.add(X, X, out=np.zeros_like(X)).sum(),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_fractions_stay_fractions(name):
+    X = mg.matrix([[Fraction(1, 3), Fraction(5, 2)], [Fraction(-2, 7), Fraction(4)]])
+    y = EXACT[name](X)
+    assert all(isinstance(v, int | Fraction) for v in [y.data, *np.ravel(mg.gradients(y, X))])
+    assert float(y.data) == pytest.approx(float(EXACT[name](mg.values(X))))
+    moved = []
+    for place in np.ndindex(2, 2):  # the difference quotient, exact but for the step
+        ends = []
+        for h in (Fraction(1, 10**8), Fraction(-1, 10**8)):
+            numbers = np.array([[v.data for v in row] for row in X], dtype=object)
+            numbers[place] += h
+            ends.append(EXACT[name](as_array(numbers)))
+        moved.append(float((ends[0] - ends[1]) * 10**8 / 2))
+    assert np.ravel(mg.gradients(y, X)).astype(float) == pytest.approx(moved, rel=1e-9, abs=1e-12)
+
+
+def test_the_trace_of_a_solved_system_has_the_gradient_of_a_trace():
+    X = mg.matrix([[Fraction(1, 3), Fraction(5, 2)], [Fraction(-2, 7), Fraction(4)]])
+    assert grads_of(np.trace(np.linalg.solve(X, X @ X)), X) == [[1, 0], [0, 1]]
+
+
+SPECIAL = ["expit", "erf", "erfc", "ndtr", "log_expit", "gammaln", "psi", "log_ndtr", "entr"]
+
+
+@pytest.mark.parametrize("name", [*SPECIAL, "logit", "xlogy", "xlog1py", "rel_entr", "kl_div"])
+def test_the_functions_of_scipy_are_ours(name):
+    f = getattr(pytest.importorskip("scipy.special"), name)
+    pair = (lambda A, B: f(A * A, B)) if f.nin == 2 else lambda A, B: f(B / 3)
+    a, b = mg.matrix(A), mg.matrix(B)
+    y = pair(a, b)
+    assert mg.values(y) == pytest.approx(pair(A, B), rel=1e-12)
+    root = mg.total([w * v for w, v in zip(weights(y.size), y.ravel())])
+    got = np.concatenate([g.ravel() for g in mg.gradients(root, [a, b])])
+    assert got == pytest.approx(central(pair, A, B), rel=1e-7, abs=2e-8)
+
+
+# Manners.
+
+KEEPS = {
+    "a view": lambda X: X[0],
+    "a function": np.tanh,
+    "a sum of rows": lambda X: X.sum(axis=0),
+    "NumPy's own code": lambda X: np.var(X, axis=0),
+    "beside numbers": lambda X: np.ones(4) + X,
+    "zeros": np.zeros_like,
+    "zeros of floats": lambda X: np.zeros_like(X, dtype=np.float64),
+    "concatenate": lambda X: np.concatenate([np.ones((1, 4)), X]),
+    "a list of arrays": lambda X: np.split(X, 3)[0],
+    "signs": np.sign,
+    "rounded": lambda X: np.round(X, 1),
+    "a maximum": lambda X: np.max(X, axis=0),
+    "astype": lambda X: X.astype(np.float32),
+    "a copy": copy.deepcopy,
+    "a pickle": lambda X: pickle.loads(pickle.dumps(X)),
+    "affine": lambda X: mg.affine(X, np.ones((4, 2)), np.ones(2)),
+}
+
+
+@pytest.mark.parametrize("name", KEEPS)
+def test_results_are_arrays_of_values_again(name):
+    y = KEEPS[name](mg.matrix(A))
+    assert type(y) is ValueArray
+    y[...] = Value(2.0)  # there is room
+    assert {type(x) for x in y.flat} == {Value}
+
+
+ANSWERS = {
+    "isnan": np.isnan,
+    "a comparison": lambda X: X > 0,
+    "entries of two": lambda X: X == X + 0,
+    "argmax": lambda X: np.argmax(X, axis=1),
+    "X.argsort": lambda X: X.argsort(),
+    "astype(int)": lambda X: X.astype(int),
+    "any": lambda X: np.any(X > 0),
+    "shape": np.shape,
+    "allclose": lambda X: np.allclose(X, A),
+    "zeros of ints": lambda X: np.zeros_like(X, dtype=int),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_questions_are_answered_with_numpys_own_numbers(name):
+    got, want = ANSWERS[name](mg.matrix(A)), ANSWERS[name](A)
+    assert type(got) is type(want)
+    assert np.array_equal(got, want)
+    assert np.asarray(got).dtype == np.asarray(want).dtype
+
+
+def test_a_full_sum_is_a_value_and_the_largest_of_one_is_itself():
+    X = mg.matrix(A)
+    assert type(X.sum()) is type(X.max()) is type(np.mean(X)) is type(X[0] @ X[1]) is Value
+    assert X[:1, :1].max() is X[0, 0]
+
+
+REFUSED = {
+    "a sum into floats": (lambda X: operator.iadd(np.zeros((3, 4)), X), r"A = A \+ B"),
+    "out": (lambda X: np.exp(X, out=np.zeros((3, 4))), "no room for Values"),
+    "add.at": (lambda X: np.add.at(np.zeros((3, 4)), [0], X), "mg.matrix"),
+    "to floats": (lambda X: np.asarray(X, dtype=float), r"v\.data"),
+    "an entry": (lambda X: operator.setitem(np.zeros(3), 0, X[0, 0]), r"v\.data"),
+    "fft": (np.fft.fft, r"no derivative of np\.fft\.fft"),
+    "svd": (np.linalg.svd, r"no derivative of np\.linalg\.svd"),
+    "the nuclear norm": (lambda X: np.linalg.norm(X, "nuc"), "no derivative"),
+    "beside complex numbers": (lambda X: X + 1j, "abs"),
+    "beside a mask": (lambda X: X + np.ma.array(A, mask=A > 0), "real numbers"),
+    "division by zero": (lambda X: X / 0.0, "division by zero"),
+    "numbers divided by zero": (lambda X: np.zeros_like(X) / 0.0, "division by zero"),
+    "not square": (np.linalg.inv, "square"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_lose_the_gradient_is_refused(name):
+    f, told = REFUSED[name]
+    with pytest.raises(MicrogridError, match=told):
+        f(mg.matrix(A))
+
+
+def test_the_numbers_of_a_result_fit_into_floats_where_no_value_is_left():
+    out = np.zeros((3, 4))
+    np.sign(mg.matrix(A), out=out)
+    assert out.tolist() == np.sign(A).tolist()
+    out += np.zeros_like(mg.matrix(A)) + 1
+    assert out.tolist() == (np.sign(A) + 1).tolist()
+
+
+def test_an_entry_is_read_by_numpy_itself():
+    assert "__getitem__" not in vars(ValueArray)
+    assert "__setitem__" not in vars(ValueArray)
+
+
+def test_an_array_is_written_by_its_numbers():
+    X = mg.matrix([[1.0, -2.0], [0.5, 3.0]], "x")
+    assert repr(X) == "ValueArray([[1.0, -2.0],\n            [0.5, 3.0]])"
+    assert str(X[0]) == "[1.0 -2.0]"
+
+
+# As floats.
+
+GOES_ON = {  # of an array with a 0
+    "log": lambda X: np.log(X),
+    "1 / X": lambda X: 1 / X,
+    "X / 0": lambda X: X / 0.0,
+    "X / zeros": lambda X: X / np.zeros(3),
+    "zeros / X": lambda X: np.zeros_like(X) / X,
+    "-1 / -X": lambda X: -1 / -X,
+    "exp": lambda X: np.exp(X * 1000),
+    "sqrt": lambda X: np.sqrt(X - 1),
+    "power": lambda X: X**-1.0,
+    "a root": lambda X: (X - 1) ** 0.5,
+    "log1p": lambda X: np.log1p(X - 1),
+    "arctanh": lambda X: np.arctanh(X),
+    "arcsin": lambda X: np.arcsin(X * 2),
+    "cosh": lambda X: np.cosh(X * 1000),
+    "sin": lambda X: np.sin(1 / X),
+    "entries": lambda X: np.array([mg.log(x) if isinstance(x, Value) else np.log(x) for x in X]),
+    "of one": lambda X: np.log(X[0]) + np.zeros(1),
+    "xlogy": lambda X: X * np.log(X),
+}
+
+
+@pytest.mark.parametrize("name", GOES_ON)
+def test_under_ieee_arithmetic_numbers_are_numpys(name):
+    X = np.array([0.0, 1.0, 2.0])
+    with np.errstate(all="ignore"):
+        want = GOES_ON[name](X)
+    with ieee_arithmetic():
+        leaves = mg.matrix(X)
+        y = GOES_ON[name](leaves)
+        got = numbers_of(flat(y))
+        mg.gradients(mg.total([*flat(y), 0 * leaves[0]]), leaves)  # does not raise
+    assert np.array_equal(got, want, equal_nan=True)
+
+
+SLOPES = {
+    "log": (lambda x: np.log(x), 0.0, math.inf),
+    "log1p": (lambda x: np.log1p(x), -1.0, math.inf),
+    "1 / x": (lambda x: 1 / x, 0.0, -math.inf),
+    "exp": (lambda x: np.exp(x), 1000.0, math.inf),
+    "cosh": (lambda x: np.cosh(x), 1000.0, math.inf),
+    "sqrt": (lambda x: np.sqrt(x), 0.0, math.inf),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_under_ieee_arithmetic_slopes_are_the_limits(name):
+    f, x, slope = SLOPES[name]
+    with ieee_arithmetic():
+        v = Value(x)
+        assert mg.gradients(f(v), v) == slope
+
+
+def test_under_ieee_arithmetic_a_value_has_the_attributes_of_numpys_scalars():
+    x = Value(2.0)
+    with ieee_arithmetic():
+        assert (x.shape, x.ndim, x.size) == ((), 0, 1)
+        assert x.item() is x.sum() is x.astype(float)[()] is x.reshape(1)[0] is x
+        assert x == Value(2.0)
+        assert np.sign(x) == 1.0
+        assert np.floor(x - 0.5) == 1.0
+    assert not hasattr(x, "shape")
+    assert x.item() == 2.0
+    assert x != Value(2.0)
+    with pytest.raises(MicrogridError):
+        np.sign(x)
+
+
+def test_after_ieee_arithmetic_everything_raises_as_before_also_after_an_error():
+    with pytest.raises(KeyError), ieee_arithmetic():
+        raise KeyError
+    with pytest.raises(ZeroDivisionError):
+        1 / Value(0.0)
+
+
+# A test of the tests.
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("tanh", lambda x: x * 1.0), ("maximum", lambda a, b: a), ("expm1", mg.exp)],
+)
+def test_a_wrong_function_is_caught(name, wrong, monkeypatch):
+    real = array_ufuncs.ours
+    monkeypatch.setattr(array_ufuncs, "ours", lambda n: wrong if n == name else real(n))
+    with pytest.raises(AssertionError):
+        test_a_call_of_numpy_gives_its_numbers_and_the_gradient(f"np.{name}", False)

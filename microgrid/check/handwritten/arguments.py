@@ -11,7 +11,15 @@ from numpy.random import Generator
 
 from microgrid.check.handwritten import random_arrays, sizes
 from microgrid.check.handwritten.making import draw, drawn
-from microgrid.check.handwritten.sizes import CHANNELS, IN, OUT, STEPS, N, has_default, parameters_of
+from microgrid.check.handwritten.sizes import (
+    CHANNELS,
+    IN,
+    OUT,
+    STEPS,
+    N,
+    has_default,
+    parameters_of,
+)
 from microgrid.check.handwritten.sources import normal
 from microgrid.check.handwritten.state import floats_of
 from microgrid.check.handwritten.trial import Array
@@ -143,6 +151,8 @@ def _inputs(thing: Any, made: Mapping[str, Any], cell: bool) -> list[Shape]:
     images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (N, n, 5, 5), (n, N, 7, 5))]
     images += [(N, CHANNELS, 7, 5), (N, CHANNELS, 6, 4), (N, 7, 5), (7, 5), (N, CHANNELS, 6, 6)]
     steps: list[Shape] = [s for n in found for s in ((N, STEPS, n), (STEPS, n), (STEPS, n, 1))]
+    told = [v for v in made.values() if isinstance(v, tuple) and len(v) > 1]  # input_shape
+    images = [*((N, *v) for v in told), *told, *images]
     if any(part in name for part in IMAGES):
         return [*images, *flat, *steps]
     if any(part in name for part in SEQUENCES) and not cell and "cell" not in name:
@@ -190,7 +200,7 @@ def _targets(
     numbers = draw("x", shape, rng)
     if any(word in cls for word in DISTANCES):
         yield from (numbers, rows, classes)
-    elif any(word in cls for word in ("bce", "binary", "logistic")):
+    elif any(word in cls for word in ("bce", "binary", "logistic", "sigmoid")):
         yield from (bits, bits.astype(int), rows, classes)
     elif "hinge" in cls:
         yield from (classes, 2 * bits - 1, rows)

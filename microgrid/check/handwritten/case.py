@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.trial import Array, Trial
+from microgrid.check.handwritten.attributes import attributes
+from microgrid.check.handwritten.trial import Array, Pass as Pass, Trial
+from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
 
 if TYPE_CHECKING:
@@ -24,13 +26,14 @@ class World:
 
     Upstream gradients and gradients are flat: over all outputs, and over the entries of the input.
 
-    >>> from microgrid.check.handwritten.museum_case import square_case
-    >>> square_case().first.right(np.ones(3)).shape
-    (3,)
+    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> case_of(doubled, "x").first.right(np.ones(3))
+    array([2., 2., 2.])
     """
 
     def __init__(self, trial: Trial, exact: Exact, input: str) -> None:
         self.trial, self.exact, self.input = trial, exact, input
+        self.slopes: tuple[Array | None, dict[Value, float]] = (None, {})
 
     @cached_property
     def J(self) -> Array:
@@ -50,8 +53,11 @@ class World:
         """What their forward has names for, as floats: its inputs, its locals, its output."""
         found = {k: np.asarray(a, float) for k, a in self.trial.inputs.items()}
         gradients = {*self.trial.places.values(), *(f"d{n}" for n in (*self.exact.inner, *found))}
-        for name, a in self.exact.inner.items():
-            if name in gradients:
+        owned: dict[str, Any] = {}
+        with suppress(Exception):
+            owned = attributes(self.trial, lambda: self.trial.run(fresh(self.trial)))[1]
+        for name, a in {**self.exact.inner, **owned}.items():
+            if name.removeprefix("self.") in gradients:
                 continue  # of a function that gives both
             with suppress(TypeError, ValueError):
                 found.setdefault(name, values(np.asarray(a, object)))
@@ -73,11 +79,20 @@ class World:
         ends = np.cumsum([int(np.prod(s)) for s in self.shapes])[:-1]
         return [d.reshape(s).copy() for d, s in zip(np.split(dout, ends), self.shapes)]
 
+    def gradient_of(self, name: str, dout: Array) -> Array | None:
+        """The exact gradient of an array inside; None if it holds plain numbers."""
+        if self.slopes[0] is None or not np.array_equal(self.slopes[0], dout):
+            self.slopes = dout, self.exact.gradients(self.split(dout))
+        entries = np.asarray(self.exact.inner[name], object)
+        if not all(isinstance(v, Value) for v in entries.ravel()):
+            return None
+        found = [self.slopes[1].get(v, 0.0) for v in entries.ravel()]
+        return np.array(found, float).reshape(entries.shape)
+
     def theirs(self, dout: Array) -> Array:
         """What their backward gives for it after a fresh forward."""
-        fresh = {k: np.array(a) for k, a in self.trial.inputs.items()}
         with np.errstate(all="ignore"):
-            grads = self.trial.run(fresh).pull(self.split(dout))
+            grads = self.trial.run(fresh(self.trial)).pull(self.split(dout))
         return np.asarray(grads[self.input], float)
 
 
@@ -119,9 +134,10 @@ class Case:
     `S` is None where theirs is not linear in dout. `theirs` and `right` belong to `dout`;
     `other(seed)` gives both at other inputs, with these.
 
-    >>> from microgrid.check.handwritten.museum_case import square_case
-    >>> square_case().input
-    'x'
+    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> case = case_of(doubled, "x")
+    >>> case.S[0], case.J[0]
+    (array([1., 0., 0.]), array([2., 0., 0.]))
     """
 
     trial: Trial
@@ -200,3 +216,38 @@ class Case:
     def gradient(self) -> str:
         """What they call the gradient."""
         return self.trial.places.get(self.input, f"d{self.input}")
+
+
+def fresh(trial: Trial) -> dict[str, Array]:
+    """Copies of the inputs, which a forward may write into."""
+    return {k: np.array(a) for k, a in trial.inputs.items()}
+
+
+def case_of(
+    trial: Trial, input: str, seed: int = 0,
+    other: Callable[[int], tuple[Array, Array, dict[str, Array]]] | None = None,
+) -> Case:  # fmt: skip
+    """The case of one gradient of a layer, whether it is wrong or not.
+
+    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> case_of(doubled, "x").J[0]
+    array([2., 0., 0.])
+    """
+    from microgrid.check.handwritten.exact import exact
+
+    world = World(trial, exact(trial), input)
+    n = len(world.J)
+    rng = np.random.default_rng(seed)
+    dout, second = rng.normal(size=(2, n)) if not trial.loss else np.ones((2, n))
+    theirs = world.theirs(dout)
+    S = None
+    if theirs.size == world.J.shape[1]:
+        units = np.eye(n)
+        S = np.array([world.theirs(e).ravel() for e in units]).reshape(world.J.shape)
+        scale = np.abs(S).sum() + np.abs(theirs).max(initial=0)
+        for d in (dout, second):
+            if np.abs(d @ S - world.theirs(d).ravel()).max(initial=0) > 1e-9 * scale:
+                S = None
+                break
+    right = world.right(dout).reshape(world.shape)
+    return Case(trial, world.exact, input, world.J, S, theirs, right, world.split(dout), other)

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from microgrid.check.handwritten import classes, discover, functions, judge
-from microgrid.check.handwritten.keywords import known, taken
 from microgrid.check.handwritten.job import Job, Task
+from microgrid.check.handwritten.keywords import known, taken
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError, Trial
 from microgrid.check.worker import load

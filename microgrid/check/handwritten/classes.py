@@ -6,14 +6,16 @@ import dis
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain as joined
 from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import making
-from microgrid.check.handwritten.arguments import arguments
+from microgrid.check.handwritten import making, torch_functions
+from microgrid.check.handwritten.arguments import arguments, labelled
 from microgrid.check.handwritten.making import draw, objects
 from microgrid.check.handwritten.matching import match
 from microgrid.check.handwritten.passes import again
@@ -29,7 +31,8 @@ FORWARDS += ("compute_loss", "compute", "activate", "apply", "function", "fn", "
 BACKWARDS = ("backward", "backward_pass", "bwd", "backprop", "backpropagate", "back_propagation")
 BACKWARDS += ("backpropagation", "backward_propagation", "backward_prop", "backwardpass", "back")
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
-TRIES = 600
+TRIES, AT_FIRST = 800, 16  # ways in all, and of each object before the next
+OTHERS = 6  # shapes to compare where the usual ones crash
 
 
 def trials(
@@ -51,12 +54,16 @@ def trials(
     >>> trial.run(trial.inputs).pull([np.ones((2, 3))])["x"][0]
     array([2., 2., 2.])
     """
+    if torch_functions.is_function(layer):
+        return torch_functions.trials(layer, grads, seed, **given)
     names = [normal(p.name) for p in parameters_of(layer)] if isinstance(layer, type) else []
     made: list[Trial] = []
     for which in (0, 1) if set(names) & set(STRIDES) else (0,):
-        trial = trial_of(way_of(layer, grads or {}, seed, given, which))
-        if trial.setting not in [t.setting for t in made]:
-            made.append(trial)
+        way = way_of(layer, grads or {}, seed, given, which)
+        for each in (way, *other_labels(way, grads or {}, given)):
+            trial = trial_of(each)
+            if trial.setting not in [t.setting for t in made]:
+                made.append(trial)
     return made
 
 
@@ -74,16 +81,23 @@ def methods(layer: Any) -> tuple[list[str], str]:
     (['forward'], 'backward')
     """
     cls = layer if isinstance(layer, type) else type(layer)
-    forwards = [n for n in FORWARDS if _is_written(cls, n)]
+    forwards = written(layer)
     backwards = [n for n in (*BACKWARDS, *SLOPES) if _is_written(cls, n) and n not in forwards]
-    if "calculate" in forwards:  # of nnfs: the mean of what forward gives
-        forwards.sort(key=lambda n: n != "calculate")
     if forwards and backwards:
-        return [n for n in forwards if n != "__call__"] or forwards, backwards[0]
+        return forwards, backwards[0]
     missing, like = ("backward", BACKWARDS) if forwards else ("forward", FORWARDS)
     raise LayerError(
         f"{cls.__name__} has no {missing}: write a method named {', '.join(like[:3])} or the like"
     )
+
+
+def written(layer: Any) -> list[str]:
+    """The names of its forwards, the likeliest first."""
+    cls = layer if isinstance(layer, type) else type(layer)
+    found = [n for n in FORWARDS if _is_written(cls, n)]
+    if "calculate" in found:  # of nnfs: the mean of what forward gives
+        found.sort(key=lambda n: n != "calculate")
+    return [n for n in found if n != "__call__"] or found
 
 
 def _is_written(cls: type, name: str) -> bool:
@@ -98,11 +112,20 @@ def _is_written(cls: type, name: str) -> bool:
 
 
 def way_of(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], which: int = 0
+    layer: Any,
+    grads: Mapping[str, str],
+    seed: int,
+    given: Mapping[str, Any],
+    which: int = 0,
+    through: bool = False,
 ) -> Way:
-    """The first way whose forward and backward run; else the first whose forward does."""
-    forwards, backward = methods(layer)
-    first: Way | None = None
+    """The first way whose forward and backward run; else the first whose forward does.
+
+    With `through` no backward is looked for: what comes from above is handed through.
+    """
+    forwards, backward = methods(layer) if not through else (written(layer), "")
+    crashing: list[Way] = []
+    running: list[Way] = []
     error: tuple[Way, Exception] | None = None
     for way in islice(_ways(layer, forwards, backward, seed, given, which), TRIES):
         try:
@@ -112,12 +135,35 @@ def way_of(
         except Exception as caught:
             error = error or (way, caught)
             continue
-        if match(way, grads):
-            return _refuse_unused(way, given)
-        first = first or way
-    if first is None:
+        (running if match(way, grads) else crashing).append(way)
+        if running and not crashing or len(running) == OTHERS:
+            break
+    if not running and not crashing:
         raise LayerError(_no_forward(layer, error))
-    return _refuse_unused(first, given)
+    fitting = (w for w in running if len(running) > 1 and agrees(w))
+    return _refuse_unused(next(fitting, [*running, *crashing][0]), given)
+
+
+def agrees(way: Way) -> bool:
+    """Whether its gradients are right in one direction, by finite differences.
+
+    Only asked where the usual shapes crash: a layer for one column is then tried as one.
+    """
+    trial, rng = trial_of(way), np.random.default_rng(0)
+    move = {n: draw("x", x.shape, rng) for n, x in trial.inputs.items()}
+    step = trial.run({n: x.copy() for n, x in trial.inputs.items()})
+    upstream = [draw("x", np.shape(y), rng) if not way.loss else 1.0 for y in step.outputs]
+
+    def total(h: float) -> float:
+        outputs = trial.run({n: x + h * move[n] for n, x in trial.inputs.items()}).outputs
+        return float(sum(np.sum(np.asarray(y, float) * u) for y, u in zip(outputs, upstream)))
+
+    try:
+        found = step.pull(upstream)
+        theirs = sum(float(np.sum(np.asarray(found[n], float) * m)) for n, m in move.items())
+    except Exception:
+        return False
+    return abs(theirs - (total(1e-5) - total(-1e-5)) / 2e-5) <= 1e-5 * (1 + abs(theirs))
 
 
 def _ways(
@@ -125,11 +171,36 @@ def _ways(
 ) -> Iterator[Way]:
     """The ways to try, the likeliest first."""
     made = objects(layer, given, seed, which) if isinstance(layer, type) else [(layer, {})]
-    for thing, chosen in made:
+
+    def of(thing: Any, chosen: dict[str, Any]) -> Iterator[Way]:
         for forward in forwards:
             rng = np.random.default_rng(seed)
             for args in arguments(thing, forward, given, rng, chosen):
                 yield Way(thing, forward, backward, args, chosen, seed=seed)
+
+    later = []
+    for thing, chosen in made:  # a few shapes for each object, then the rest of them
+        ways = of(thing, chosen)
+        yield from islice(ways, AT_FIRST)
+        later.append(ways)
+    yield from joined.from_iterable(later)
+
+
+def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -> list[Way]:
+    """A loss that takes rows with a 1 and class numbers alike: once more with the others."""
+    label = labelled(list(way.arguments))
+    y = way.arguments.get(label)
+    if not way.loss or label in given or np.ndim(y) < 2 or np.shape(y)[-1] < 2:
+        return []
+    if not np.array_equal(np.sort(y, axis=-1)[..., :-1], np.zeros_like(y)[..., :-1]):
+        return []
+    other = replace(way, arguments={**way.arguments, label: np.argmax(y, axis=-1)})
+    try:
+        study(other)
+        same = np.allclose(play(other, {}).outputs[0], play(way, {}).outputs[0], rtol=1e-12)
+        return [other] if same and match(other, grads) else []
+    except Exception:
+        return []
 
 
 def _refuse_unused(way: Way, given: Mapping[str, Any]) -> Way:
@@ -197,9 +268,18 @@ def _setting(way: Way) -> str:
     """How the layer is called beyond its inputs: "stride=2, pad=1"."""
     told = {n: v for n, v in way.made.items() if not is_floats(v)}
     told |= {n: v for n, v in way.arguments.items() if not isinstance(v, np.ndarray)}
-    return ", ".join(
-        f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer)
-    )
+    label = labelled(list(way.arguments)) if way.loss else ""
+    if label and way.arguments[label].dtype.kind == "i":
+        rows = np.ndim(way.arguments[label]) > 1
+        told[label] = Told("rows with a 1" if rows else "class numbers")
+    return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
+
+
+class Told(str):
+    """A text that is shown without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _samples(way: Way) -> int:
@@ -235,7 +315,15 @@ def classes_of(module: ModuleType) -> list[type]:
     []
     """
     own = [c for c in vars(module).values() if isinstance(c, type)]
-    return [c for c in dict.fromkeys(own) if c.__module__ == module.__name__ and _is_layer(c)]
+    own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
+    bases = {b for c in own for b in c.__mro__[1:]}
+    return [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+
+
+def _is_abstract(cls: type) -> bool:
+    """Whether it leaves a method to others."""
+    codes = [f.__code__ for f in vars(cls).values() if isinstance(f, FunctionType)]
+    return any("NotImplementedError" in code.co_names for code in codes)
 
 
 def _is_layer(cls: type) -> bool:
@@ -244,3 +332,18 @@ def _is_layer(cls: type) -> bool:
     except LayerError:
         return False
     return True
+
+
+def chain(
+    layers: Sequence[Any], grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+) -> list[Trial]:
+    """Classes or objects one after another as one layer: see `chains.chain`.
+
+    >>> chain([])
+    Traceback (most recent call last):
+        ...
+    microgrid.check.handwritten.trial.LayerError: a chain needs layers: ...
+    """
+    from microgrid.check.handwritten.chains import chain as chained
+
+    return chained(layers, grads, seed, **given)

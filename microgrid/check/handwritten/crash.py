@@ -81,12 +81,16 @@ def misfit(text: str, names: dict[str, Any]) -> str:
                     fits = [
                         f"`{first} @ {second}`"
                         for first, second, m, n in (
-                            (left, f"{right}.T", a, b.T), (f"{left}.T", right, a.T, b),
+                            (left, turned(right), a, b.T), (turned(left), right, a.T, b),
                         )
                         if m.shape[1] == n.shape[0]
                     ]  # fmt: skip
                     return f"{shapes}{'; ' * bool(fits)}{' or '.join(fits)} fits" * bool(fits)
     return ""
+
+
+def turned(text: str) -> str:
+    return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
 
 
 def factors(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:

@@ -35,7 +35,7 @@ RULES: Sequence[Sequence[Rule]] = (
     (transposed.transposed,),
     (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
-    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
+    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels, products.unsummed),
     (slices.last_term, elementwise.rows, slopes.slopes),
     (paths.operations, slices.partly),
     (paths.pairs, near.twins),
@@ -49,8 +49,10 @@ def diagnose(case: Case) -> list[str]:
     Each was tried on all entries, and at other inputs. Where none holds, how many of its terms are
     right is said; the list is never empty.
 
-    >>> from microgrid.check.handwritten.museum_case import square_case
-    >>> diagnose(square_case())
+    >>> from microgrid.check.handwritten.case import case_of
+    >>> from microgrid.check.handwritten.trial import Pass, Trial
+    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> diagnose(case_of(doubled, "x"))
     ['it is half of the gradient']
     """
     for tier in RULES:
@@ -97,10 +99,12 @@ def counted(case: Case) -> str:
 def worst(case: Case) -> Worst:
     """The entry that is most wrong, with the terms that are, yours beside the right ones.
 
-    >>> from microgrid.check.handwritten.museum_case import square_case
-    >>> found = worst(square_case())
-    >>> found.entry, found.terms[0].note
-    ('dx[2]', '0.5 ×')
+    >>> from microgrid.check.handwritten.case import case_of
+    >>> from microgrid.check.handwritten.trial import Pass, Trial
+    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> found = worst(case_of(doubled, "x"))
+    >>> found.entry, found.terms[0].output, found.terms[0].note
+    ('dx[2]', 'out[2]', '0.5 ×')
     """
     theirs, right = np.ravel(case.theirs).astype(float), np.ravel(case.right)
     if theirs.size != right.size:

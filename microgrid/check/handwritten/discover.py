@@ -115,12 +115,13 @@ def _losses(module: ModuleType) -> list[Layer]:
 
 def _returns_gradients(function: Callable[..., Any]) -> bool:
     said = reading.returned(function)
-    if not 2 <= len(said) or not inspect.signature(function).parameters:
+    if len(said) < 2 or not inspect.signature(function).parameters:
         return False
     grads = [n for n in said if n.lower().startswith(("d", "grad")) or "grad" in n.lower()]
     losses = [n for n in said if names.short(n) in ("loss", "cost", "j", "l", "totalloss", "err")]
     named = _LOSS & set(pairing.words(function.__name__))
-    return bool(grads and (losses or named))
+    unnamed = "" in said  # an expression: `return loss, (p - y) / N`
+    return bool((grads and (losses or named)) or (unnamed and losses and named))
 
 
 def _layer(
@@ -142,7 +143,7 @@ def _classes(module: ModuleType) -> list[Layer]:
             cls.__name__,
             inspect.getsourcelines(cls)[1] if inspect.getmodule(cls) is module else 0,
             (),
-            lambda cls=cls, **how: classes.trials(cls, **how),
+            lambda given, cls=cls, **how: classes.trials(cls, **how, **(given or {})),
         )
         for cls in classes.classes_of(module)
     ]
@@ -157,4 +158,4 @@ def _chain(module: ModuleType, parts: list[str]) -> Layer:
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
             raise LayerError(f"{module.__name__} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
-    return Layer(" + ".join(parts), 0, (), lambda **how: classes.chain(both, **how))
+    return Layer(" + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {})))

@@ -145,8 +145,8 @@ class _Search:
                 (self.works(fit), fit, roles)
                 for roles in self.roles(form, named, loose)
                 if not parts or roles == parts
-                for defaults in (False, True)
-                if (fit := self.drawn(kind, form, roles, defaults)) is not None
+                for defaults, depth in ((False, 2), (True, 2), (False, 3), (False, 1))
+                if (fit := self.drawn(kind, form, roles, defaults, depth)) is not None
             )
             tried = [one for one in itertools.islice(tries, 60) if one[0]]
             if tried:
@@ -251,8 +251,7 @@ class _Search:
                 taken.add(found[symbol])
         return found
 
-    def drawn(
-        self, kind: Kind, form: Form, roles: dict[str, str], defaults: bool
+    def drawn(self, kind: Kind, form: Form, roles: dict[str, str], defaults: bool, depth: int
     ) -> Fit | None:
         rng = np.random.default_rng(self.seed)
         fit = Fit(kind=kind.name)
@@ -262,7 +261,7 @@ class _Search:
         for name, parameter in self.parameters.items():
             told = self.given.get(name)
             if name in roles:
-                self.array(fit, name, form, roles[name], sizes, rng)
+                self.array(fit, name, form, roles[name], sizes, rng, depth)
             elif name in self.given:
                 self.told(fit, name, told, rng)
             elif not self.bind(fit, name, parameter, form, defaults, rng):
@@ -279,6 +278,7 @@ class _Search:
         part: str,
         sizes: dict[str, int],
         rng: np.random.Generator,
+        depth: int,
     ) -> None:
         told = self.given.get(name)
         if isinstance(told, str):  # "classes": when all shapes are known
@@ -287,7 +287,7 @@ class _Search:
         kind, _ = form.parts(part)
         shape = form.shape(part, sizes)
         if part == "params":
-            self.entries(fit, name, kind, shape[0], sizes, rng)
+            self.entries(fit, name, kind, shape[0], sizes, rng, depth)
             return
         if kind.startswith("int") and sizes:
             kind = f"int:{sizes.get('C', int(kind[4:]))}"
@@ -363,9 +363,11 @@ class _Search:
         out: int,
         sizes: dict[str, int],
         rng: np.random.Generator,
+        depth: int,
     ) -> None:
-        """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b3."""
-        keys = reading.keys(self.function, name) or [f"{c}{n}" for n in (1, 2, 3) for c in "Wb"]
+        """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b2."""
+        layers = range(1, depth + 1)
+        keys = reading.keys(self.function, name) or [f"{c}{n}" for n in layers for c in "Wb"]
         fit.bound[name] = {}
         last = max((int(d) for key in keys for d in re.findall(r"\d+$", key)), default=1)
         widths = [(SIZES | sizes)["D"], *(6, 8, 9, 10, 11)[: last - 1], out]
@@ -405,7 +407,10 @@ class _Search:
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
-                if not before or not all(np.isfinite(y).all() for y in before):
+                if not before:
+                    self.said = self.said or "it returns no array of floats"
+                    return 0
+                if not all(np.isfinite(y).all() for y in before):
                     self.said = self.said or "it gives numbers that are not finite"
                     return 0
                 if all(y.size > 1 and np.ptp(y) == 0 for y in before):

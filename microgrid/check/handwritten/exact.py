@@ -16,7 +16,7 @@ from microgrid.check.handwritten.rewritten import place
 from microgrid.check.handwritten.stand_in import family, standing_in
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial, plain
 from microgrid.engine.forward import order_of
-from microgrid.engine.recorder import ieee_arithmetic
+from microgrid.engine.modes import ieee_arithmetic
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import as_array, bare
 from microgrid.matrices.arrays import matrix
@@ -59,7 +59,10 @@ class Exact:
         return self.graph(inputs).jacobian(cut)
 
     def gradients(self, upstream: Sequence[Any]) -> dict[Value, float]:
-        """∂(upstream · outputs)/∂v of every node v, for upstream gradients in the outputs' shapes."""
+        """∂(upstream · outputs)/∂v of every node v; the upstreams have the shapes of the outputs.
+
+        A node that no output depends on is not there.
+        """
         return self.graph(None).gradients(joined(upstream))
 
     def graph(self, inputs: Iterable[str] | None) -> Paths:

@@ -80,7 +80,10 @@ class _Forward:
     def __call__(self, given: Mapping[str, Any]) -> list[Any]:
         mine = {n: v for n, v in given.items() if n in parameters_of(self.function)}
         result = _called(self.function, mine)
-        found = list(result) if isinstance(result, tuple) else [result]
+        several = isinstance(result, tuple) or (
+            isinstance(result, list) and len(result) == len(self.returned) > 1
+        )
+        found = list(result) if several else [result]
         if self.cost is not None:
             first = next((r for r in found if is_numbers(r)), found[0])
             sources = self.extra.items()
@@ -114,7 +117,7 @@ def with_cost(forward: Function, backward: Function) -> _Forward:
     costs = [
         f
         for n, f in vars(module).items()
-        if inspect.isfunction(f) and f is not forward and {"cost", "loss"} & set(pairing.words(n))
+        if inspect.isfunction(f) and f is not forward and _LOSS & set(pairing.words(n))
         if not pairing.is_backward(n) and len(reading.returned(f)) < 2
     ]
     found = [joined for cost in costs if (joined := _joined(plain, cost)) is not None]
@@ -136,7 +139,7 @@ def _joined(plain: _Forward, cost: Function) -> _Forward | None:
     return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
 
 
-_LOSS = {"loss", "cost", "mse", "mae", "bce", "crossentropy", "entropy", "hinge", "huber", "nll"}
+_LOSS = {"loss", "cost", "mse", "mae", "bce", "ce", "crossentropy", "entropy", "hinge", "huber", "nll"}
 _COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
 
 
@@ -172,7 +175,7 @@ class _Layer:
             last = len(result) - 1
             inner = planned(
                 result[:-1], self.forward.returned[:-1], list(self.forward.parameters),
-                self.takes, self.who,
+                self.takes, self.who, loss=True,
             )  # fmt: skip
             return Plan([last], inner.sources)
         return planned(

@@ -1,5 +1,241 @@
-"""Inside of their backward: the first of its gradients that is wrong, and gradients as formulas."""
+"""Inside of their backward: the first gradient that is wrong, held against their forward's names.
+
+Who writes dvar, dxhat and dZ2 means the gradients of var, xhat and Z2. Their forward's names hold
+nodes, whose gradients are exact; their backward's names hold numbers. A pair that differs is told
+if their backward gives a right gradient once the exact numbers are put in its place.
+"""
+
 from __future__ import annotations
-from microgrid.check.handwritten.case import Case
-def formulas(case: Case, e: int) -> list[str]:
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import takewhile
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten.attributes import attributes
+from microgrid.check.handwritten.exact import Exact, exact
+from microgrid.check.handwritten.source_lines import key, line, quoted
+from microgrid.check.handwritten.trial import Array, Pass as Pass, Trial
+from microgrid.engine.value import Value
+
+FORMS = (r"d_?(\w+)", r"(\w+)_grad", r"grad_(\w+)", r"delta_(\w+)")
+VERSIONS, ENTRIES, REPAIRS, MOMENTS = 200, 20_000, 4, 5
+
+
+@dataclass
+class Held:
+    """The arrays that one name of their backward held, one after the other."""
+
+    versions: list[Array] = field(default_factory=list)
+    lines: list[tuple[str, int]] = field(default_factory=list)  # that assigned them
+
+    def put(self, x: Array, file: str, number: int) -> None:
+        last = self.versions[-1] if self.versions else None
+        if last is None or last.shape != x.shape or not np.array_equal(last, x, equal_nan=True):
+            if len(self.versions) < VERSIONS:
+                self.versions.append(np.array(x, float))
+                self.lines.append((file, number))
+
+
+def first_wrong(trial: Trial, known: Exact, douts: Sequence[Array]) -> str:
+    """The sentence on the first wrong gradient inside of their backward, "" if none is sure.
+
+    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> first_wrong(doubled, exact(doubled), [np.ones(3)])
+    ''
+    """
+    with suppress(Exception), np.errstate(all="ignore"):
+        return Inside(trial, douts).sentence()
+    return ""
+
+
+class Inside:
+    """One backward pass, watched, and the exact gradients of the names of its forward."""
+
+    def __init__(self, trial: Trial, douts: Sequence[Array]) -> None:
+        self.trial, self.douts = trial, [np.array(d, float) for d in douts]
+        known, owned = attributes(trial, lambda: exact(trial))
+        slopes = known.gradients(self.douts)
+        arrays = {**owned, **known.inner}
+        self.exact = {n: g for n, a in arrays.items() if (g := gradient_of(a, slopes)) is not None}
+        self.right = {
+            n: np.array([slopes.get(x, 0.0) for x in xs]) for n, xs in known.leaves.items()
+        }
+        self.codes = {f.__code__ for f in trial.backwards}
+
+    def sentence(self) -> str:
+        """What must be mended for a wrong gradient to come out right, in the order of theirs."""
+        wrong, held = self.run({})
+        self.first, mended, broken = held, {}, wrong
+        while broken == wrong and len(mended) < REPAIRS:
+            name = next((n for n in held if n not in mended and self.differs(n, held[n])), None)
+            if name is None:
+                return ""
+            tries = [mended | {name: k} for k in self.moments(name)]
+            found = [(len(self.run(one)[0] & wrong), -one[name], one) for one in tries]
+            mended = min(found, key=lambda entry: entry[:2])[2]
+            broken, held = self.run(mended)
+        for name in list(mended):  # those that mend nothing are no mistakes
+            rest = {n: k for n, k in mended.items() if n != name}
+            if rest and self.run(rest)[0] <= broken:
+                mended = rest
+        return self.told(mended) if broken < wrong else ""
+
+    def moments(self, name: str) -> list[int]:
+        """The numbers of the versions of a name, the last ones, in whose place the exact one fits."""
+        g, versions = self.exact[self.partner(name)], self.first[name].versions
+        fit = [k + 1 for k, x in enumerate(versions) if squeezed(x.shape) == squeezed(g.shape)]
+        return fit[-MOMENTS:]
+
+    def run(self, mended: Mapping[str, int]) -> tuple[set[str], dict[str, Held]]:
+        """The inputs whose gradients come out wrong, and what the names of their backward held.
+
+        `mended` tells in the place of which version of a name the exact gradient is put.
+        """
+        numbers = {}
+        for name, k in mended.items():
+            shape = self.first[name].versions[k - 1].shape
+            numbers[name] = self.exact[self.partner(name)].reshape(shape)
+        fresh = {k: np.array(x) for k, x in self.trial.inputs.items()}
+        watch = Watch(self.codes, lambda n: self.partner(n) != "", numbers, mended)
+        with watch:
+            grads = self.trial.run(fresh).pull([d.copy() for d in self.douts])
+        return {n for n, g in grads.items() if not self.is_right(n, g)}, watch.held
+
+    def is_right(self, name: str, g: Any) -> bool:
+        if g is None or np.size(g) != self.right[name].size:
+            return False
+        return same(np.ravel(np.asarray(g, float)), self.right[name])
+
+    def partner(self, name: str) -> str:
+        """The name of their forward whose gradient this one is, "" if there is none."""
+        for form in FORMS:
+            if found := re.fullmatch(form, key(name)):
+                for partner in (found[1], f"self.{found[1]}"):
+                    if partner in self.exact:
+                        return partner
+        return ""
+
+    def differs(self, name: str, held: Held) -> bool:
+        """Whether no number that it held is the exact gradient, though its last shape fits."""
+        g = self.exact[self.partner(name)]
+        fits = squeezed(held.versions[-1].shape) == squeezed(g.shape)
+        return fits and not any(x.size == g.size and same(x.ravel(), g.ravel()) for x in held.versions)
+
+    def told(self, mended: Mapping[str, int]) -> str:
+        """The sentence on the names that had to be mended."""
+        at = [place(n, self.first[n], k) for n, k in mended.items()]
+        right = [f"`{n}`" for n in takewhile(lambda n: n not in mended, self.first) if self.inner(n)]
+        before = f"{listed(right[-3:])} before it {'are' if right[1:] else 'is'} right" if right else ""
+        if not any(map(self.inner, mended)):  # the gradients of the inputs, which have verdicts
+            return f"the mistake is in {at[0]}: {before}" if right else ""
+        words = f"{at[0]} is the first wrong gradient inside"
+        words += f", {listed(at[1:])} the next" if at[1:] else ""
+        words += f"; {before}" if before else ""
+        place_ = "its place" if len(at) == 1 else "their places"
+        return f"{words}; with the exact numbers in {place_} the rest comes out right"
+
+    def inner(self, name: str) -> bool:
+        """Whether a name is a gradient inside, and fits."""
+        partner = self.partner(name)
+        shapes = [x.shape for x in (self.first[name].versions[-1], self.exact[partner])]
+        return partner not in self.trial.inputs and squeezed(shapes[0]) == squeezed(shapes[1])
+
+
+def place(name: str, held: Held, k: int) -> str:
+    """A name with the line of its version k."""
+    return f"`{name}` ({quoted(line(*held.lines[k - 1]))})"
+
+
+def listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def gradient_of(a: Any, slopes: Mapping[Value, float]) -> Array | None:
+    """The exact gradient of an array of Values; None for one with plain numbers."""
+    entries = np.asarray(a, dtype=object)
+    if not entries.size or not all(isinstance(v, Value) for v in entries.ravel()):
+        return None
+    found = np.array([slopes.get(v, 0.0) for v in entries.ravel()], float)
+    return found.reshape(entries.shape)
+
+
+def squeezed(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def same(a: Array, b: Array) -> bool:
+    scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+    return bool((np.abs(a - b) <= 1e-7 * scale).all())
+
+
+class Watch:
+    """While it is open, the frames of some functions are read line by line.
+
+    `mended` are numbers to put in the place of the version of a name that `moments` tells.
+    """
+
+    def __init__(
+        self, codes: set[CodeType], wanted: Callable[[str], bool],
+        mended: Mapping[str, Array], moments: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        self.codes, self.wanted, self.mended, self.moments = codes, wanted, mended, moments
+        self.held: dict[str, Held] = {}
+        self.at: dict[FrameType, int] = {}  # the line that a frame is in
+
+    def __enter__(self) -> Watch:
+        self.old = sys.gettrace()
+        sys.settrace(self.enter)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self.old)
+        self.at.clear()
+
+    def enter(self, frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code not in self.codes:
+            return None
+        self.at[frame] = frame.f_lineno
+        return self.step
+
+    def step(self, frame: FrameType, event: str, _: Any) -> Any:
+        """Read the names after each line, and mend those whose time has come."""
+        file, number = frame.f_code.co_filename, self.at[frame]
+        given = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        for name, space, k in [*gradients(frame.f_locals)]:
+            if name in given or not self.wanted(name):
+                continue
+            held = self.held.setdefault(name, Held())
+            before = len(held.versions)
+            held.put(space[k], file, number)
+            if before < len(held.versions) == self.moments.get(name):
+                space[k] = self.mended[name].copy()
+                held.versions[-1] = self.mended[name].copy()
+        self.at[frame] = frame.f_lineno
+        return self.step
+
+
+def gradients(space: dict[str, Any], before: str = "{}") -> Iterator[tuple[str, Any, str]]:
+    """The names that may be gradients with the dict that they stand in, and with their key there.
+
+    Those of a frame, of the attributes of its `self`, and of the dicts in both.
+    """
+    for name, x in list(space.items()):
+        if isinstance(x, np.ndarray | float) and np.size(x) <= ENTRIES:
+            if getattr(x, "dtype", np.dtype(float)).kind == "f":
+                yield before.format(name), space, name
+        elif isinstance(x, dict) and "[" not in before:
+            if all(isinstance(k, str) for k in x):
+                yield from gradients(x, before.format(name) + '["{}"]')
+        elif name == "self" and hasattr(x, "__dict__"):
+            yield from gradients(vars(x), "self.{}")
+
+
+def formulas(case: Any, e: int) -> list[str]:
     return []

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
-from microgrid.check.handwritten.diagnosis import Case, backward_line, diagnose, worst
+from microgrid.check.handwritten.diagnosis import Case, backward_line, counted, diagnose, worst
 from microgrid.check.handwritten.exact import Exact, exact
 from microgrid.check.handwritten.inside import first_wrong
 from microgrid.check.handwritten.linear import as_matrix, departures
@@ -37,7 +37,7 @@ from microgrid.check.handwritten.results import (
 from microgrid.check.handwritten.shapes import about_shape, near
 from microgrid.check.handwritten.trial import Array, LayerError, Trial
 from microgrid.engine.op import evaluate
-from microgrid.engine.recorder import going_on
+from microgrid.engine.modes import ieee_arithmetic
 
 DOUBLE, SINGLE = 1e-9, 1e-5  # of the sum of |terms|
 GUARDED = 1e-3  # what a guard like the 1e-7 of log(p + 1e-7) may change of a gradient
@@ -141,7 +141,7 @@ class Examination:
         """(theirs, right, the inputs) of one gradient at other numbers, `near` the first ones."""
         random = np.random.default_rng(seed)
         inputs = {
-            key: x * (1 + near * random.uniform(-1, 1, np.shape(x)))
+            key: x + near * random.uniform(-1, 1, np.shape(x)) * np.where(x == 0, 1, np.abs(x))
             if np.asarray(x).dtype.kind == "f" else x
             for key, x in self.trial.inputs.items()
         }  # fmt: skip
@@ -201,8 +201,8 @@ class Examination:
             return replace(g, verdict=TRANSPOSED, sentences=["it is the transpose of the gradient"])
         if g.wrong:
             g.verdict = WRONG
-            if self.is_guard(name, sides):
-                g.verdict = GUARD
+            if guard := self.guard(name, sides):
+                g.verdict, g.sentences = GUARD, [guard]
             elif self.at_tie(name):
                 g.verdict = TIE
         return g
@@ -214,13 +214,18 @@ class Examination:
         wrong = 0 if verdict == SHAPE else g.entries
         return replace(g, verdict=verdict, detail=detail, sentences=sentences, wrong=wrong)
 
-    def is_guard(self, name: str, sides: Sides) -> bool:
-        """Whether it is right but for a small constant, as the 1e-7 of log(p + 1e-7)."""
+    def guard(self, name: str, sides: Sides) -> str:
+        """What is left out, if it is right but for small constants, as in log(p + 1e-7); or ""."""
         if sides.error > GUARDED:
-            return False
-        with without_guards(self.exact) as any_guard:
-            return any_guard and not self.sides(name, sides.theirs, self.exact).differs(
-                self.tolerance).any()  # fmt: skip
+            return ""
+        with without_guards(self.exact) as guards:
+            if not guards:
+                return ""
+            there = self.sides(name, sides.theirs, self.exact)
+        if there.differs(self.tolerance).any():
+            return ""
+        sizes = " and ".join(f"{n:g}" for n in sorted(set(guards)))
+        return f"it leaves out the {sizes} of the forward: a relative error of {sides.error:.0e}"
 
     def at_tie(self, name: str) -> bool:
         """Whether it is right at every other place near by: the numbers stand on a kink."""
@@ -266,11 +271,9 @@ class Examination:
                 (S or {}).get(name), sides.theirs, sides.right, self.dout,
                 partial(self.elsewhere, name),
             )  # fmt: skip
-            told = diagnose(case)
-            g.sentences = [
-                *([bent[name]] if name in bent and bent[name] not in told else []),
-                *told,
-            ]
+            g.sentences = diagnose(case)
+            if name in bent and g.sentences == [counted(case)]:
+                g.sentences = [bent[name]]
             g.worst = worst(case)
 
     def habits(self, grads: Mapping[str, Any]) -> Iterator[str]:
@@ -302,24 +305,26 @@ def copies(inputs: Mapping[str, Any]) -> dict[str, Array]:
 
 
 @contextmanager
-def without_guards(exact: Exact) -> Iterator[bool]:
-    """For the `with` block the small constants of the forward are 0; whether there are any."""
-    order = exact.order()
+def without_guards(exact: Exact) -> Iterator[list[float]]:
+    """For the `with` block the small constants of the forward, which it gives, are 0."""
+    order = exact.graph(None).nodes
     leaves = {v for row in exact.leaves.values() for v in row}
-    small = [
+    small = {
         v for v in order
         if v.op is None and v not in leaves and 0 < abs(v._number) <= LARGEST_GUARD
-    ]  # fmt: skip
-    numbers = [v._number for v in order]
+    }  # fmt: skip
+    numbers, slopes = [v._number for v in order], exact.paths
+    exact.paths = {}  # slopes of the other numbers
     try:
         if small:
             for v in small:
                 v._number = 0.0
             for v in order:
                 if v.op is not None:
-                    with going_on():
+                    with ieee_arithmetic():
                         v._number = evaluate(v.op, [p._number for p in v.parents], v.parents)
-        yield bool(small)
+        yield [abs(n) for v, n in zip(order, numbers) if v in small]
     finally:
+        exact.paths = slopes
         for v, number in zip(order, numbers):
             v._number = number

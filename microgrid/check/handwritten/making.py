@@ -98,7 +98,21 @@ def _choices(
                     for p in names
                 ]
                 for values in itertools.islice(itertools.product(*options), AT_ONCE):
-                    yield {p.name: v for p, v in zip(names, values) if v is not EMPTY}
+                    chosen = {p.name: v for p, v in zip(names, values) if v is not EMPTY}
+                    yield _apart(chosen, given)
+
+
+def _apart(chosen: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes out that are equal become different: `d_hidden=5, d_out=7`, and no square matrix."""
+    found, spare = dict(chosen), [sizes.WORDS, 8, 9]
+    seen: set[int] = set()
+    for name, n in chosen.items():
+        if type(n) is not int or sizes.size(name) != sizes.OUT or name in given:
+            continue
+        if n in seen and spare:
+            found[name] = spare.pop(0)
+        seen.add(n)
+    return found
 
 
 def _features(names: list[inspect.Parameter], given: Mapping[str, Any]) -> list[int]:
@@ -142,7 +156,8 @@ def _options(
         n = features if known == sizes.IN else known
         if "embed" in cls.__name__.lower() and known == sizes.IN:
             return [sizes.WORDS, n]
-        return [(n,), n] if "shape" in name else [n, features] if n == sizes.CHANNELS else [n]
+        images = [(sizes.CHANNELS, 7, 5), (7, 5, sizes.CHANNELS)]
+        return [(n,), n, *images] if "shape" in name else [n, features] if n == sizes.CHANNELS else [n]
     if "optim" in name or name == "opt":
         return [Optimizer()]
     if name in sizes.STRIDES:

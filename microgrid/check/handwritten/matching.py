@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from microgrid.check.handwritten import making, sources
 from microgrid.check.handwritten.sources import Source, normal
-from microgrid.check.handwritten.state import Place, floats_of, is_floats, taken, walk
+from microgrid.check.handwritten.state import Place, copied, floats_of, is_floats, taken, walk
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.check.handwritten.using import RATE, RATES, Played, Way, play
 
@@ -28,6 +29,7 @@ def match(way: Way, grads: Mapping[str, str]) -> bool:
     rng = np.random.default_rng(way.seed)
     upstream = [making.draw("x", np.shape(x), rng) for x in played.outputs]
     way.rate = _rate(way)
+    way.thing = _warmed(way, played)
     start = {p: x.copy() if is_floats(x) else x for p, x in floats_of(played.thing).items()}
     try:
         returned = played.backward(upstream)
@@ -35,6 +37,18 @@ def match(way: Way, grads: Mapping[str, str]) -> bool:
         returned, way.crashed = None, True
     _find(way, played, returned, start, grads)
     return not way.crashed
+
+
+def _warmed(way: Way, played: Played) -> Any:
+    """The object; after its first forward, where that makes its parameters."""
+    fresh, after = floats_of(way.thing), floats_of(played.thing)
+    made = [p for p, x in after.items() if p not in fresh and is_floats(x)]
+    warm = replace(way, thing=copied(played.thing))
+    return next((warm.thing for p in made if _is_made(warm, played, p)), way.thing)
+
+
+def _is_made(warm: Way, played: Played, place: Place) -> bool:
+    return _is_expected(warm, _last(place), [place]) and _matters(warm, played, [place])
 
 
 def _rate(way: Way) -> float:
@@ -54,9 +68,9 @@ def _find(
     grads: Mapping[str, str],
 ) -> None:
     after = floats_of(played.thing)
-    named = _named(way)
-    expected = [n for n, places in named.items() if _is_expected(n, places)]
-    names = sources.returned_names(getattr(type(way.thing), way.backward, None))
+    named = {n: p for n, p in _named(way).items() if _matters(way, played, p)}
+    expected = [n for n, places in named.items() if _is_expected(way, n, places)]
+    names = sources.returned_names(getattr(type(way.thing), way.backward or "", None))
     order = [*way.inputs, *expected]
     _refuse_unknown(way, grads, named)
     way.parameters, way.gradients = {}, {}
@@ -78,7 +92,7 @@ def _find(
             )
         )
         changed = not np.array_equal(after.get(places[0], 0.0), start[places[0]])
-        if source is None and changed and not way.crashed and name in expected:
+        if source is None and changed and not way.crashed:
             source = Source("(before - after) / lr", f"the change of {places[0]}")
         if source is not None or name in expected:
             way.parameters[name], way.gradients[name] = places, source
@@ -105,6 +119,18 @@ def _named(way: Way) -> dict[str, list[Place]]:
     return named
 
 
+def _matters(way: Way, played: Played, places: list[Place]) -> bool:
+    """Whether the forward looks at this array: buffers, caches and gradients are no parameters."""
+    old = taken(way.thing, places[0].steps)
+    moved = np.asarray(old, float) + making.draw("x", np.shape(old), np.random.default_rng(1))
+    trying = replace(way, parameters={"moved": places})
+    try:
+        outputs = play(trying, {"moved": moved}).outputs
+    except Exception:
+        return True
+    return not all(_equal(a, b) for a, b in zip(outputs, played.outputs))
+
+
 def _equal(a: Any, b: Any) -> bool:
     return np.shape(a) == np.shape(b) and np.array_equal(a, b)
 
@@ -125,7 +151,10 @@ def _whole(place: Place) -> str:
     return f"{home}.{name}" if home and home != name else name if home else str(place)[5:]
 
 
-def _is_expected(name: str, places: Sequence[Place]) -> bool:
+def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
+    """Whether it is a parameter by its name alone; the weights of the classes in a loss are none."""
+    if way.loss or not is_floats(taken(way.thing, places[0].steps)):
+        return False
     if normal(name.split(".")[-1]) in EXPECTED:
         return True
     return any(

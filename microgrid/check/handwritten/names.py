@@ -58,7 +58,9 @@ NUMBERS: dict[str, Any] = {
     "n m batchsize": 3,
 }
 # Those whose default is replaced, as it hides mistakes.
-HIDING = re.compile(r"^(stride|pad|padding|reg|lambd?a?|lam|mode|train|training|istraining|trainflg)$")
+HIDING = re.compile(
+    r"^(stride|pad|padding|reg|lambd?a?|lam|mode|train|training|istraining|trainflg)$"
+)
 
 # The settings that come in a dict, where its keys cannot be read from the code.
 SETTINGS: dict[str, dict[str, Any]] = {

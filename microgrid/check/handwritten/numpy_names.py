@@ -67,7 +67,7 @@ class StandIns:
         if isinstance(x, type):
             return self.make_type(x)
         if isinstance(x, RANDOM):
-            return StandIn(x, x, lambda name, f: self.function(f, of_numbers=True))
+            return StandIn(x, no_call, lambda name, f: self.function(f, of_numbers=True))
         if isinstance(x, np.vectorize):
             return StandIn(x, vectorized(x))
         if isinstance(x, np.ndarray):  # a table of the module, into a copy of which they may write
@@ -75,7 +75,7 @@ class StandIns:
         if type(x).__module__.startswith("numba.") and hasattr(x, "py_func"):
             return x.py_func  # compiled code takes no Values
         if type(x).__name__ == "norm_gen":  # scipy.stats.norm
-            return StandIn(x, x, lambda name, f: scipy_function(f, name) or f)
+            return StandIn(x, no_call, lambda name, f: scipy_function(f, name) or f)
         owner = getattr(x, "__self__", None)
         if isinstance(owner, RANDOM):  # np.random.randn
             return self.function(x, of_numbers=True)
@@ -153,12 +153,16 @@ class StandIn:
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.real)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance asks for it
         return type(self.real)
 
     def __repr__(self) -> str:
         return repr(self.real)
+
+
+def no_call(*args: Any, **options: Any) -> Any:
+    raise TypeError("this is no function")
 
 
 class StandInModule(ModuleType):
@@ -231,7 +235,7 @@ class AnyInt(metaclass=Lenient):
 
     real, dtype = int, np.dtype(int)
 
-    def __new__(cls, x: Any = 0, *more: Any) -> Any:  # type: ignore[misc]
+    def __new__(cls, x: Any = 0, *more: Any) -> Any:
         return int(number_of(x), *more)
 
 
@@ -245,7 +249,9 @@ def only(x: Any) -> Any:
 
 
 def number_of(x: Any) -> Any:
-    return x.data if isinstance(x, Value) else number_of(only(x)) if isinstance(x, ValueArray) else x
+    """The number of a Value, also of one in an array of its own."""
+    single = only(x) if isinstance(x, ValueArray) else x
+    return single.data if isinstance(single, Value) else single
 
 
 # Functions of their own
@@ -281,23 +287,9 @@ def converted(f: Function) -> Function:
             return dressed(f(x, dtype, **options) if dtype is None else f(x, asked, **options))
         if dtype is not None and np.dtype(dtype).kind not in "fO":
             return f(numbers(as_array(ARRAY(x, dtype=object))), dtype, **options)
-        options.pop("like", None)
-        made = as_array(f(x, dtype=object, **{**options, "subok": True})) if f is ARRAY else as_array(
-            f(bare(x), dtype=object, **options)
-        )
-        return x if bare_is_same(made, x) else made
+        return as_array(f(bare(x), dtype=object, **options))
 
     return convert
-
-
-def bare_is_same(made: Any, x: Any) -> bool:
-    """Whether nothing was copied, so that the array itself is the result."""
-    return (
-        isinstance(x, ValueArray)
-        and made.shape == x.shape
-        and made.strides == x.strides
-        and made.__array_interface__["data"] == x.__array_interface__["data"]
-    )
 
 
 def vectorized(real: Any) -> Function:

@@ -44,8 +44,10 @@ def is_backward(name: str) -> bool:
     (True, True, False)
     """
     found = words(name)
-    return any(w in _BACKWARD and len(w) > 1 for w in found) or found[:1] in (["d"],) or (
-        found[-1:] in (["b"], ["d"]) and len(found) > 1
+    return (
+        any(w in _BACKWARD and len(w) > 1 for w in found)
+        or found[:1] in (["d"],)
+        or (found[-1:] in (["b"], ["d"]) and len(found) > 1)
     )
 
 

@@ -22,7 +22,9 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     Its gradients must be those of a new object. Where backward takes a cache, that of the first
     forward must still be right after the second. A layer that updates itself is left out.
     """
-    drawing = any(isinstance(x, np.random.Generator | np.random.RandomState) for _, x in walk(way.thing))
+    drawing = any(
+        isinstance(x, np.random.Generator | np.random.RandomState) for _, x in walk(way.thing)
+    )
     if way.updates_itself or drawing:
         return ""
     second = {**a, **{n: b[n] for n in way.inputs if n in b}}  # the same parameters
@@ -40,7 +42,9 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
         shown = source.shown if source else name
         if _near(twice[name], _sum(once[name], right)):
             return f"it adds into {shown}: a second backward gives the sum of both passes"
-        return f"{shown} of a second pass is not that of a new object: something of the first is left"
+        return (
+            f"{shown} of a second pass is not that of a new object: something of the first is left"
+        )
     return ""
 
 

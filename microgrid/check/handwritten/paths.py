@@ -5,7 +5,7 @@ The slopes of all edges are computed once, so that each further Jacobian costs l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,8 +129,8 @@ class Paths:
                     found[p] = share
         return rows
 
-    def gradients(self, upstream: Sequence[float]) -> dict[Value, float]:
-        """∂(upstream · outputs)/∂v of every node v that depends on the leaves."""
+    def gradients(self, upstream: Iterable[float]) -> dict[Value, float]:
+        """∂(upstream · outputs)/∂v of every node v of the graphs."""
         gradient = [0.0] * len(self.nodes)
         for start, g in zip(self.outputs, upstream):
             if start is not None:

@@ -13,7 +13,22 @@ from microgrid.check.handwritten import names
 from microgrid.check.handwritten.draw import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
-_OUT = ("out", "output", "outputs", "y", "a", "s", "p", "probs", "z", "al", "result", "h", "o", "cachey")
+_OUT = (
+    "out",
+    "output",
+    "outputs",
+    "y",
+    "a",
+    "s",
+    "p",
+    "probs",
+    "z",
+    "al",
+    "result",
+    "h",
+    "o",
+    "cachey",
+)
 
 
 @dataclass
@@ -74,10 +89,12 @@ def planned(
     arguments: Sequence[str],
     backward: Parameters,
     who: str = "its backward",
+    *,
+    loss: bool = False,
 ) -> Plan:
     """The plan for a backward with these arguments, after a forward that gave `result`.
 
-    `returned` are the names in the forward's return statement, `arguments` those of its arguments.
+    The backward of a `loss` takes no gradient from above. `returned` are the names in the forward's return statement, `arguments` those of its arguments.
     """
     sources: dict[str, str] = {}
     kept: list[str] = []
@@ -95,7 +112,7 @@ def planned(
             sources[name] = f"argument {lower[names.short(name)]}"
         elif parameter.default is inspect.Parameter.empty or names.is_cache(name):
             kept.append(name)
-    return _settled(result, returned, arguments, sources, kept, who)
+    return _settled(result, returned, arguments, sources, kept, who, loss)
 
 
 def _settled(
@@ -105,13 +122,14 @@ def _settled(
     sources: dict[str, str],
     kept: list[str],
     who: str,
+    loss: bool,
 ) -> Plan:
     """The arguments that say nothing by their names: the upstream gradient, and what was kept."""
     numbers = [i for i, r in enumerate(result) if is_numbers(r)]
     asked = [int(s.split()[1]) for s in sources.values() if s.startswith("result")]
     ups = sum(s.startswith("upstream") for s in sources.values())
     bare = [n for n in kept if not names.is_cache(n)]
-    if not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
+    if not loss and not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
         alone = len(result) == 1 and len(kept) == 1 and not asked
         if not alone and (len(kept) > 1 or not any(_is_scalar(result[i]) for i in numbers)):
             sources[bare[0]] = "upstream 0"
@@ -156,7 +174,7 @@ def _other(
     used = {s.split()[1] for s in sources.values() if s.startswith("argument")}
     left = [a for a in arguments if a not in used]
     same = [a for a in left if names.role(a) and names.role(a) == names.role(name)]
-    if names.short(name) in _OUT and name not in arguments:
+    if names.short(name) in _OUT or names.role(name) == "p":
         return f"result {outputs[0]}"
     if same or len(left) == 1 or (left and not names.is_cache(name)):
         return f"argument {(same or left)[0]}"
@@ -175,7 +193,7 @@ def matched(
     {'w': 0, 'x': 1}
     """
     found: dict[str, int] = {}
-    for exactly in (0, 1, 2):
+    for exactly in (0, 1) if by_key else (0, 1, 2):  # dZ2 is no gradient of X
         for place, name in enumerate(grads):
             if place not in found.values() and (of := _input(name, inputs, exactly)) is not None:
                 found.setdefault(of, place)

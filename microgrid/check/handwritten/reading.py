@@ -38,10 +38,14 @@ def _name(node: ast.AST | None) -> str:
             return name
         case ast.Subscript(slice=ast.Constant(value=str(name))):
             return name
-        case ast.Call(func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")):
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")
+        ):
             return _name(inner)
         case ast.Attribute(value=inner, attr="T") | ast.Subscript(value=inner):
             return _name(inner)
+        case ast.BinOp(left=left, op=ast.Div() | ast.Mult()) if _name(left)[:1] == "d":
+            return _name(left)  # dx / N
     return ""
 
 
@@ -59,7 +63,9 @@ def returned(function: Callable[..., Any]) -> list[str]:
     value = found[-1]
     if isinstance(value, ast.Name):  # what was put into it
         kept = [
-            n.value for n in _own(node) if isinstance(n, ast.Assign) and _name(n.targets[0]) == value.id
+            n.value
+            for n in _own(node)
+            if isinstance(n, ast.Assign) and _name(n.targets[0]) == value.id
         ]
         if kept and isinstance(kept[-1], ast.Tuple | ast.List):
             value = kept[-1]

@@ -17,10 +17,11 @@ from typing import Any
 
 LINE, ENTER, LEAVE = "__microgrid_line__", "__microgrid_enter__", "__microgrid_leave__"
 OF, TOLD = "__microgrid_of__", "__microgrid_told__"
-OF_NUMBERS = set(
-    "dtype shape ndim size T item astype sum mean max min std var prod any all copy reshape squeeze "
-    "flatten ravel tolist round dot transpose clip argmax argmin cumsum itemsize nbytes".split()
-)
+OF_NUMBERS = {
+    "dtype", "shape", "ndim", "size", "T", "item", "astype", "sum", "mean", "max", "min", "std",
+    "var", "prod", "any", "all", "copy", "reshape", "squeeze", "flatten", "ravel", "tolist",
+    "round", "dot", "transpose", "clip", "argmax", "argmin", "cumsum", "itemsize", "nbytes",
+}  # fmt: skip
 Codes = dict[tuple[str, int], CodeType]
 
 

@@ -39,7 +39,8 @@ def scipy_function(f: Any, name: str) -> Function | None:
 
 
 def is_of_values(x: Any) -> bool:
-    return getattr(x, "dtype", None) == object or (isinstance(x, list) and is_of_values(np.array(x)))
+    """Whether x is an array of objects, or a list that NumPy makes one of."""
+    return np.array(x).dtype.kind == "O" if isinstance(x, list | np.ndarray) else False
 
 
 def largest(x: Any, axis: Any) -> Any:

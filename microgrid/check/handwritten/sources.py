@@ -19,7 +19,18 @@ GROUPS = (  # names of the same parameter
     ("beta", "b", "shift", "bias"),
     ("x", "input", "inputs", "inp", "in", "xs", "values", "data"),
 )
-BEFORE = ("d", "grad", "grads", "gradient", "gradients", "delta", "dld", "dlossd", "dcostd", "nabla")
+BEFORE = (
+    "d",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "delta",
+    "dld",
+    "dlossd",
+    "dcostd",
+    "nabla",
+)
 BEFORE += ("ded", "djd", "der", "partial", "gradof", "gradwrt", "gradientwrt", "g")
 AFTER = ("grad", "grads", "gradient", "gradients", "delta", "deriv", "derivative")
 HOLDERS = {"grads", "gradients", "grad", "gradient", "dparams", "deltas", "derivatives", "dgrads"}
@@ -122,28 +133,37 @@ def of_returned(
     """The gradient of a name in what backward returned: by its name there, else by its position.
 
     `names` are those of the return statement, `count` is of inputs and parameters together.
+
+    >>> of_returned("W", 1, 2, (1.0, 2.0), ["dx", "dW"])
+    Source(expression='returned[1]', shown='dW')
     """
     if isinstance(returned, dict):
-        ranked = [(named_as_gradient(k, name), k) for k in returned]
-        ranked += [(9, k) for k in returned if normal(k) in same_names(name)]
-        best = min((r for r in ranked if r[0] >= 0), default=None, key=lambda r: r[0])
-        return best and Source(f"returned[{best[1]!r}]", str(best[1]))
-    if isinstance(returned, tuple | list):
-        if len(names) == len(returned):
-            ranked = [(named_as_gradient(n, name), i) for i, n in enumerate(names)]
-            best = min((r for r in ranked if r[0] >= 0), default=None)
-            if best:
-                return Source(f"returned[{best[1]}]", names[best[1]])
-            known = all(n and normal(n)[0] in "dg" for n in names)
-            if known and position:
-                return None  # the names say of what they are
-        if position < len(returned) and (len(returned) == count or position == 0):
-            shown = names[position] if len(names) == len(returned) else ""
-            return Source(f"returned[{position}]", shown or "d" + name)
-        return None
-    if position == 0 and returned is not None:
+        ranked = [(named_as_gradient(k, name), str(k), k) for k in returned]
+        ranked += [(9, str(k), k) for k in returned if normal(k) in same_names(name)]
+        ranked = [r for r in ranked if r[0] >= 0]
+        return Source(f"returned[{min(ranked)[2]!r}]", min(ranked)[1]) if ranked else None
+    if not isinstance(returned, tuple | list):
+        if position or returned is None:
+            return None
         return Source("returned", names[0] if len(names) == 1 and names[0] else "d" + name)
+    parts = _parts(returned)
+    known = names if len(names) == len(parts) else [""] * len(parts)
+    ranked = [(named_as_gradient(n, name), i) for i, n in enumerate(known) if n]
+    ranked = [r for r in ranked if r[0] >= 0]
+    if ranked:
+        return Source(parts[min(ranked)[1]], known[min(ranked)[1]])
+    if position and all(n and normal(n)[0] in "dg" for n in known):
+        return None  # the names say of what they are
+    if position < len(parts) and (len(parts) == count or position == 0):
+        return Source(parts[position], known[position] or "d" + name)
     return None
+
+
+def _parts(returned: Any, path: str = "returned") -> list[str]:
+    """The expressions of what was returned, with lists and tuples in it taken apart."""
+    if not isinstance(returned, tuple | list):
+        return [path]
+    return [p for i, x in enumerate(returned) for p in _parts(x, f"{path}[{i}]")]
 
 
 def returned_names(function: Callable[..., Any]) -> list[str]:
@@ -160,8 +180,13 @@ def returned_names(function: Callable[..., Any]) -> list[str]:
     if not values:
         return []
     last = max(values, key=lambda v: v.lineno)
-    parts = last.elts if isinstance(last, ast.Tuple | ast.List) else [last]
-    return [_text(p) for p in parts]
+    return [_text(p) for p in _taken_apart(last)]
+
+
+def _taken_apart(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.Tuple | ast.List):
+        return [p for n in node.elts for p in _taken_apart(n)]
+    return [node]
 
 
 def _text(node: ast.expr) -> str:

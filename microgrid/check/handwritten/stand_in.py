@@ -29,7 +29,7 @@ Where = Callable[[str], Any]
 
 
 class Seen:
-    """What was seen of their code: the arrays and Values that their functions held at their ends."""
+    """What was seen of their code: the arrays of Values that their functions held at their ends."""
 
     def __init__(self) -> None:
         self.inner: dict[str, Any] = {}
@@ -292,4 +292,4 @@ def guard_imports(
 
     undo.callback(clean)
     undo.callback(setattr, builtins, "__import__", real)
-    builtins.__import__ = guarded
+    builtins.__import__ = guarded  # type: ignore[assignment]

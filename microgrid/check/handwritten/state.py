@@ -15,7 +15,16 @@ import numpy as np
 from microgrid.check.handwritten.trial import LayerError
 
 DEEPEST, LONGEST = 8, 200  # levels of objects within objects, entries of a list
-NO_HOLDERS = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType, str, bytes, np.generic)
+NO_HOLDERS = (
+    type,
+    ModuleType,
+    FunctionType,
+    MethodType,
+    BuiltinFunctionType,
+    str,
+    bytes,
+    np.generic,
+)
 GET_STATE, SET_STATE, SEED = np.random.get_state, np.random.set_state, np.random.seed  # theirs may
 # replace them
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from microgrid.engine.errors import MicrogridError
@@ -62,3 +63,10 @@ class Trial:
     samples: int = 1  # N, the length of the axis of samples
     again: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
     """A second use of the same object: what is wrong with it, or ""."""
+
+
+def plain(x: Any) -> Any:
+    """An array, or a number, of floats: of Values their numbers."""
+    from microgrid.matrices.arrays import values
+
+    return values(x) if getattr(x, "dtype", None) == np.dtype(object) else np.asarray(x)

@@ -25,6 +25,7 @@ from microgrid.check.handwritten.state import (
     walk,
 )
 from microgrid.check.handwritten.trial import Array
+from microgrid.engine.value import Value
 
 SLOPES = ("grad", "gradient", "derivative", "prime", "deriv", "df", "dloss", "loss_prime")
 RATES = {"lr", "learningrate", "eta", "stepsize", "rate", "learnrate", "alpha"}
@@ -203,12 +204,21 @@ def _set(thing: Any, way: Way, inputs: Mapping[str, Any]) -> None:
         else:
             for place in places:
                 put(taken(thing, place.holder), place.steps[-1], _form(inputs[name], old))
-    if any(getattr(x, "dtype", None) == object for x in inputs.values()):
+    if any(on_values(x) for x in inputs.values()):
         for _, x in walk(thing):
             if isinstance(x, np.ndarray) and x.dtype.kind == "f" and id(x) not in new:
                 new[id(x)] = _roomy(x)
                 alive.append(x)
     exchanged(thing, new)
+
+
+def on_values(x: Any) -> bool:
+    """Whether it is an array of Values, or a Value.
+
+    >>> on_values(np.ones(2))
+    False
+    """
+    return isinstance(x, Value) or getattr(x, "dtype", None) == object
 
 
 def _roomy(x: Array) -> Any:
@@ -219,15 +229,13 @@ def _roomy(x: Array) -> Any:
 
 def _form(x: Any, old: Any) -> Any:
     """An input as the object has it: an array of its precision, or a number."""
-    on_values = getattr(x, "dtype", None) == object
-    if not isinstance(old, np.ndarray):
-        return (x[()] if isinstance(x, np.ndarray) else x) if on_values else np.float64(x)
-    if on_values:
+    if on_values(x):
         from microgrid.engine.value_array import as_array
 
-        return as_array(x.copy())
-    if hasattr(x, "_data"):  # a single Value
-        return x
+        alone = not isinstance(x, np.ndarray) or not x.ndim
+        return as_array(x.copy()) if not alone else x[()] if isinstance(x, np.ndarray) else x
+    if not isinstance(old, np.ndarray):
+        return float(x)
     return np.array(x, dtype=old.dtype if old.dtype.kind == "f" else float)
 
 
@@ -240,7 +248,7 @@ def _parts(result: Any, way: Way) -> tuple[list[Any], Any]:
         count = max(1, upstreams)
         rest = result[count:]
         return list(result[:count]), rest[0] if len(rest) == 1 else tuple(rest)
-    numbers = [x for x in result if is_number(x) or hasattr(x, "_data")]
+    numbers = [x for x in result if is_number(x) or isinstance(x, Value)]
     return numbers[: max(1, upstreams)] if upstreams or way.loss else numbers, None
 
 

@@ -64,15 +64,25 @@ def one(task: Task, seed: int, kept: Namespaces) -> Found:
         habits.update(dict.fromkeys(kept.put_back()))
 
     try:
-        found = checking.examine([guarded(trial, put_back) for trial in task.trials()], seed)
-    except LayerError as error:
-        found = Found(task.name, refusal=str(error))
-    except BaseException as error:
-        found = Found(task.name, refusal=f"the check failed: {what_was_raised(error)}")
+        trials = task.trials()
+        put_back()
+        found = checking.examine([guarded(trial, put_back) for trial in trials], seed)
+    except BaseException as error:  # SystemExit, too
+        put_back()  # first of all: what is called below may have been replaced
+        found = ended(task.name, error, bool(habits))
     put_back()
     found.habits += [habit for habit in habits if habit not in found.habits]
     found.seconds = perf_counter() - start
     return found
+
+
+def ended(name: str, error: BaseException, replaced: bool) -> Found:
+    """The result of a layer whose check an error ended, by a crash of it or by a refusal."""
+    if isinstance(error, LayerError):
+        return Found(name, refusal=str(error))
+    if replaced or isinstance(error, SystemExit | KeyboardInterrupt):
+        return crashed(name, what_was_raised(error))
+    return Found(name, refusal=f"the check failed: {what_was_raised(error)}")
 
 
 def guarded(trial: Trial, put_back: Callable[[], None]) -> Trial:

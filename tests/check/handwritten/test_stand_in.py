@@ -1,5 +1,7 @@
 """The names np, math, float, … while a forward runs on Values: each idiom runs, and exactly."""
 
+# ruff: noqa: E501 (an idiom is a line of the table)
+
 import builtins
 import importlib.util
 import math
@@ -284,7 +286,9 @@ def test_a_module_beside_theirs_sees_the_stand_ins_too(student):
 
 def test_a_module_that_theirs_imports_from_elsewhere_sees_them_too(student, tmp_path):
     (tmp_path / "away").mkdir()
-    (tmp_path / "away" / "away_helper.py").write_text("import numpy\nROOM = lambda: numpy.zeros(5)\n")
+    (tmp_path / "away" / "away_helper.py").write_text(
+        "import numpy\nROOM = lambda: numpy.zeros(5)\n"
+    )
     head = f"import sys\nsys.path.insert(0, {str(tmp_path / 'away')!r})\nimport away_helper\n"
     module = student(f"{head}del sys.path[0]\n"
                      "def f(x, w, b):\n    out = away_helper.ROOM()\n    out += b\n    return x @ w + out\n")  # fmt: skip

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from microgrid.check import LayerError, layer, layers
-from microgrid.check.handwritten.keywords import known
 from microgrid.check.handwritten.job import place_of
+from microgrid.check.handwritten.keywords import known
 from microgrid.check.handwritten.launch import ending
 from microgrid.check.handwritten.namespaces import Namespaces
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst
@@ -86,12 +86,23 @@ REPLACED = {
 
 def test_what_a_layer_replaces_is_put_back_and_told(tmp_path):
     names = {name.replace(".", "_"): name for name in REPLACED}
-    sources = [pair(key, REPLACED[name]) for key, name in names.items()]
+    sources = [pair(key, backward=REPLACED[name]) for key, name in names.items()]
     found = checked(tmp_path, *sources, pair("last"))
     assert found.pop("last").habits == []
     for key, one in found.items():
         assert [g.verdict for g in one.gradients] == [RIGHT], one
         assert one.habits == [f"it replaces {names[key]} for everybody"]
+
+
+def test_a_layer_whose_replacements_break_the_check_crashes_and_the_others_are_checked(tmp_path):
+    names = ("isinstance", "len", "type", "sum", "print", "getattr", "map", "float", "Exception")
+    for name in names:
+        bad = pair("bad", f"builtins.{name} = None")
+        found = checked(tmp_path, pair("first"), bad, pair("last"))
+        for right in ("first", "last"):
+            assert [g.verdict for g in found[right].gradients] == [RIGHT]
+            assert found[right].habits == []
+        assert found["bad"].habits == [f"it replaces builtins.{name} for everybody"]
 
 
 def test_what_a_file_replaces_is_told_once_and_what_it_adds_stays(tmp_path):
@@ -134,7 +145,7 @@ FATAL = {
         "did not end within 1.5 s: it was in `{}`, line {}, `while True:",
     ),
     "sleeps": ("time.sleep(1000)", "did not end within 1.5 s: it was in `{}`, line {}, `time."),
-    "closes": ("os.closerange(3, 100)", "it closed its output"),
+    "closes": ("os.closerange(3, 100)", "it ended the process"),
     "asks": ("input('?')", "EOFError"),
     "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
 }
@@ -279,9 +290,10 @@ def test_an_input_that_another_process_cannot_have_is_told(tmp_path):
 
 def test_progress_names_each_layer_before_it_is_checked(tmp_path):
     seen = []
-    sources = [pair(name) for name in ("a", "b")] + [pair("c", backward="os._exit(1)"), pair("d")]
+    sources = [pair(name) for name in ("one", "two")]
+    sources += [pair("ends", backward="os._exit(1)"), pair("last")]
     checked(tmp_path, *sources, progress=lambda *given: seen.append(given))
-    assert seen == [("a", 0, 4), ("b", 1, 4), ("c", 2, 4), ("d", 3, 4)]
+    assert seen == [("one", 0, 4), ("two", 1, 4), ("ends", 2, 4), ("last", 3, 4)]
 
 
 def test_the_same_seed_gives_the_same_report(tmp_path):

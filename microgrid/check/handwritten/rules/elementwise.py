@@ -23,6 +23,9 @@ FORMULAS: dict[str, Callable[[Array], Array]] = {
     "{}²": lambda s: s * s,
     "2{}": lambda s: 2 * s,
     "3{}²": lambda s: 3 * s * s,
+    "3{}³": lambda s: 3 * s**3,
+    "3{}": lambda s: 3 * s,
+    "2{}²": lambda s: 2 * s * s,
     "{}³": lambda s: s**3,
     "1/{}": lambda s: 1 / s,
     "1/{}²": lambda s: 1 / (s * s),
@@ -95,6 +98,8 @@ def piecewise(case: Case) -> Iterator[Guess]:
         if slopes[0] is None or slopes[1] is None:
             continue
         (a, b), (c, d) = slopes[0], slopes[1]
+        if a == b:
+            continue
         yield predicts(
             f"yours is {slope(a)} where {name} > 0, and {slope(b)} elsewhere;"
             f" right is {slope(c)} there, and {slope(d)} elsewhere",

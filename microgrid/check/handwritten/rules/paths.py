@@ -100,7 +100,7 @@ def told(case: Case, chosen: Sequence[Path], extra: Array) -> str:
 
 def often(case: Case, c: float) -> str:
     """How often a path is counted, in words."""
-    words = {0: "is missing", 2: "is counted twice", -1: "has the wrong sign"}
+    words = {0: "is missing", 2: "is counted twice", -1: "has the wrong sign", 0.5: "is halved"}
     if said := next((w for n, w in words.items() if close(c, n)), ""):
         return said
     name = known(case, c)

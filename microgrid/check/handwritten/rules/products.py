@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
@@ -11,6 +11,9 @@ import numpy as np
 from microgrid.check.handwritten.case import Case, Draw, Guess, Index, World, predicts
 from microgrid.check.handwritten.rules.factors import known, ratio, times
 from microgrid.check.handwritten.trial import Array
+
+
+Upstream = Callable[[World, Array], Array]
 
 
 class Product(NamedTuple):
@@ -68,44 +71,62 @@ def scaled(case: Case, product: Product, c: float) -> Product:
 
 
 def candidates(case: Case, shape: Index) -> Iterator[Product]:
-    """The products of dout with an array, or with none, that have this shape."""
-    out = case.first.shapes[0]
-    arrays = {} if case.trial.loss else {"": np.ones(())}
-    seen: list[Array] = []
-    for name, z in case.first.numbers.items():
-        if not any(z.shape == a.shape and (z == a).all() for a in seen) and z.size:
-            seen.append(z)
-            arrays[name] = z
+    """The products of dout, or the gradient of an array inside, with another array or none."""
+    arrays = distinct(case)
     if case.trial.loss:
         for name, z in arrays.items():
             if z.shape == shape:
                 yield Product(name, take(name))
-        return
+    for up, d in upstreams(case, arrays):
+        out = d(case.first, case.draws[0].dout).shape
+        yield from sums("", np.ones(()), (up, d), out, shape)
+        for name, z in arrays.items():
+            yield from sums(name, z, (up, d), out, shape)
+        for name, z in arrays.items():
+            if z.ndim >= 2 and len(out) >= 2 and len(shape) == 2:
+                yield from matrix_products(name, z, (up, d), out, shape)
+
+
+def distinct(case: Case) -> dict[str, Array]:
+    """The arrays of their forward, each once."""
+    found: dict[str, Array] = {}
+    for name, z in case.first.numbers.items():
+        if z.size and not any(z.shape == a.shape and (z == a).all() for a in found.values()):
+            found[name] = z
+    return found
+
+
+def upstreams(case: Case, arrays: Mapping[str, Array]) -> Iterator[tuple[str, Upstream]]:
+    """dout, and the exact gradients of the arrays inside, in their shapes."""
+    if not case.trial.loss:
+        yield "dout", lambda world, dout: dout.reshape(world.shapes[0])
     for name, z in arrays.items():
-        yield from sums(name, z, out, shape)
-    for name, z in arrays.items():
-        if z.ndim >= 2 and len(out) >= 2 and len(shape) == 2:
-            yield from matrix_products(name, z, out, shape)
+        inside = name in case.first.exact.inner and name not in (*case.trial.inputs, "out")
+        if inside and z.ndim and case.first.gradient_of(name, case.draws[0].dout) is not None:
+            yield f"d{name}", lambda world, dout, name=name: world.gradient_of(name, dout)  # type: ignore[misc]
 
 
 def take(name: str) -> Callable[[World, Array], Array]:
     return lambda world, dout: world.numbers[name]
 
 
-def sums(name: str, z: Array, out: Index, shape: Index) -> Iterator[Product]:
+def sums(
+    name: str, z: Array, upstream: tuple[str, Upstream], out: Index, shape: Index
+) -> Iterator[Product]:
     """np.sum(dout * z, axis=…) in a shape."""
     try:
         if np.broadcast_shapes(z.shape, out) != out:
             return
     except ValueError:
         return
+    up, d = upstream
     bare = tuple(n for n in shape if n != 1)
-    term = f"dout * {name}" if name else "dout"
+    term = f"{up} * {name}" if name else up
 
     def total(axes: Index) -> Callable[[World, Array], Array]:
         def of(world: World, dout: Array) -> Array:
-            d = dout.reshape(world.shapes[0])
-            result: Array = np.sum(d * world.numbers[name] if name else d, axis=axes)
+            g = d(world, dout)
+            result: Array = np.sum(g * world.numbers[name] if name else g, axis=axes)
             return result
 
         return of
@@ -119,26 +140,43 @@ def sums(name: str, z: Array, out: Index, shape: Index) -> Iterator[Product]:
                 yield Product(f"np.sum({term}{whole})" if k else term, total(axes))
     if bare:
         every = total(tuple(range(len(out))))
-        yield Product(f"np.sum({term})", lambda w, d: np.full(shape, every(w, d)))
+        yield Product(f"np.sum({term})", lambda w, dout: np.full(shape, every(w, dout)))
 
 
-def matrix_products(name: str, z: Array, out: Index, shape: Index) -> Iterator[Product]:
+def matrix_products(
+    name: str, z: Array, upstream: tuple[str, Upstream], out: Index, shape: Index
+) -> Iterator[Product]:
     """The matrix products of dout and z that have this shape; axes before the last count as one."""
+    up, g = upstream
     m, n = out[-1], int(np.prod(out[:-1]))
     k, j = z.shape[-1], int(np.prod(z.shape[:-1]))
 
     def made(f: Callable[[Array, Array], Array]) -> Callable[[World, Array], Array]:
-        return lambda world, dout: f(dout.reshape(n, m), world.numbers[name].reshape(j, k))
+        return lambda world, dout: f(g(world, dout).reshape(n, m), world.numbers[name].reshape(j, k))
 
     if j == n and shape == (k, m):
-        yield Product(f"{name}.T @ dout", made(lambda d, z: z.T @ d))
+        yield Product(f"{name}.T @ {up}", made(lambda d, z: z.T @ d))
     if j == n and shape == (m, k):
-        yield Product(f"dout.T @ {name}", made(lambda d, z: d.T @ z))
+        yield Product(f"{up}.T @ {name}", made(lambda d, z: d.T @ z))
     if len(out) == 2 and k == m and shape == (n, j):
-        yield Product(f"dout @ {name}.T", made(lambda d, z: d @ z.T))
+        yield Product(f"{up} @ {name}.T", made(lambda d, z: d @ z.T))
     if len(out) == 2 and j == m and shape == (n, k):
-        yield Product(f"dout @ {name}", made(lambda d, z: d @ z))
+        yield Product(f"{up} @ {name}", made(lambda d, z: d @ z))
     if len(out) == 2 and k == n and shape == (j, m):
-        yield Product(f"{name} @ dout", made(lambda d, z: z @ d))
+        yield Product(f"{name} @ {up}", made(lambda d, z: z @ d))
     if len(out) == 2 and k == m and shape == (j, n):
-        yield Product(f"{name} @ dout.T", made(lambda d, z: z @ d.T))
+        yield Product(f"{name} @ {up}.T", made(lambda d, z: z @ d.T))
+
+
+def unsummed(case: Case) -> Iterator[Guess]:
+    """Theirs has axes that the right one is summed over."""
+    theirs = case.theirs.shape
+    for k in range(1, len(theirs) + 1):
+        for axes in combinations(range(len(theirs)), k):
+            rest = tuple(n for a, n in enumerate(theirs) if a not in axes)
+            if rest == case.first.shape:
+                where = f"axis {axes[0]}" if k == 1 else f"axes {axes}"
+                yield Guess(
+                    f"a sum over {where} of yours is missing: yours has the shape {theirs}",
+                    lambda draw, axes=axes: draw.same(draw.theirs.sum(axes).ravel(), draw.right),  # type: ignore[misc]
+                )

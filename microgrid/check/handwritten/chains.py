@@ -1,0 +1,168 @@
+"""Layers one after another, as one: softmax and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten.arguments import labelled, required
+from microgrid.check.handwritten.classes import (
+    classes_of,
+    methods,
+    trial_of,
+    trials,
+    way_of,
+    written,
+)
+from microgrid.check.handwritten.sizes import parameters_of
+from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
+
+SQUASHING = ("softmax", "sigmoid")
+
+
+def chain(
+    layers: Sequence[Any], grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+) -> list[Trial]:
+    """Classes or objects one after another as one layer: backward runs in reverse order.
+
+    Each takes those of the arguments that it knows; what comes from the layer before is its first.
+    A layer without a backward hands through, as for a loss that returns p − y.
+
+    >>> class Double:
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...     def backward(self, dout):
+    ...         return 2 * dout
+    >>> [both] = chain([Double, Double()], x=(2, 3))
+    >>> both.name, both.run(both.inputs).pull([np.ones((2, 3))])["x"][0, 0]
+    ('Double + Double', np.float64(4.0))
+    """
+    if not layers:
+        raise LayerError("a chain needs layers: chain([Softmax, CrossEntropy])")
+    parts: list[tuple[Trial, str]] = []  # each with the name of its first input
+    unused, x = set(given), None
+    for layer in layers:
+        known = {p.name for p in _parameters(layer)}
+        unused -= known
+        own = {n: v for n, v in given.items() if n in known}
+        arrays = required(getattr(layer, written(layer)[0]), own)[0] if written(layer) else []
+        arrays = [n for n in arrays if n != "self"]
+        first = next((n for n in arrays if n != labelled(arrays)), "x")
+        if x is not None:
+            own[first] = np.array(x)
+        through = len(layers) > 1 and not _has_backward(layer)
+        trial = trial_of(way_of(layer, grads or {}, seed, own, through=through))
+        parts.append((trial, first))
+        x = trial.run({n: v.copy() for n, v in trial.inputs.items()}).outputs[0]
+    if unused:
+        raise LayerError(f"no layer of {_name(parts)} takes {', '.join(sorted(unused))}")
+    return [_joined(parts)]
+
+
+def _parameters(layer: Any) -> list[Any]:
+    made = parameters_of(layer) if isinstance(layer, type) else []
+    return [*made, *(p for n in written(layer)[:1] for p in parameters_of(getattr(layer, n)))]
+
+
+def _has_backward(layer: Any) -> bool:
+    try:
+        methods(layer)
+    except LayerError:
+        return False
+    return True
+
+
+def _name(parts: Sequence[tuple[Trial, str]]) -> str:
+    return " + ".join(trial.name for trial, _ in parts)
+
+
+def _joined(parts: list[tuple[Trial, str]]) -> Trial:
+    """One trial of several: the inputs of the first, and the parameters of all."""
+    (head, _), last = parts[0], parts[-1][0]
+    inputs: dict[str, Array] = dict(head.inputs)
+    names: list[dict[str, str]] = [{n: n for n in head.inputs}]  # of each part: its own, ours
+    for trial, first in parts[1:]:
+        ours = {n: f"{trial.name}.{n}" if n in inputs else n for n in trial.inputs if n != first}
+        inputs |= {our: trial.inputs[own] for own, our in ours.items()}
+        names.append(ours)
+
+    def run(given: Mapping[str, Any]) -> Pass:
+        steps: list[Pass] = []
+        for (trial, first), ours in zip(parts, names):
+            own = {n: given[our] for n, our in ours.items() if our in given}
+            if steps:
+                own[first] = np.asanyarray(steps[-1].outputs[0])
+            steps.append(trial.run(own))
+        return Pass(steps[-1].outputs, lambda upstream: pull(steps, upstream))
+
+    def pull(steps: list[Pass], upstream: Sequence[Any]) -> dict[str, Any]:
+        found: dict[str, Any] = dict.fromkeys(inputs)
+        for step, (_, first), ours in reversed([*zip(steps, parts, names)]):
+            gradients = step.pull(upstream)
+            found |= {our: gradients.get(own) for own, our in ours.items()}
+            if gradients.get(first) is None:
+                return found
+            upstream = [gradients[first]]
+        return found
+
+    places = [
+        {ours[n]: p for n, p in t.places.items() if n in ours} for (t, _), ours in zip(parts, names)
+    ]
+    return Trial(
+        name=_name(parts),
+        inputs=inputs,
+        run=run,
+        modules=list(dict.fromkeys(m for t, _ in parts for m in t.modules)),
+        forwards=list(dict.fromkeys(f for t, _ in parts for f in t.forwards)),
+        backwards=list(dict.fromkeys(f for t, _ in parts for f in t.backwards)),
+        places={n: p for each in places for n, p in each.items()},
+        setting=", ".join(t.setting for t, _ in parts if t.setting),
+        loss=last.loss,
+        samples=head.samples,
+    )
+
+
+def chains_of(module: ModuleType) -> list[tuple[type, type]]:
+    """The pairs of a module that belong together: a softmax, and a loss that returns p − y.
+
+    >>> import math
+    >>> chains_of(math)
+    []
+    """
+    squashing = [c for c in _classes(module) if _squashes(c)]
+    losses = [c for c in classes_of(module) if not _squashes(c)]
+    return [(s, c) for c in losses for s in squashing if _returns_difference(c)]
+
+
+def _classes(module: ModuleType) -> list[type]:
+    own = [c for c in vars(module).values() if isinstance(c, type)]
+    return [c for c in dict.fromkeys(own) if c.__module__ == module.__name__ and written(c)]
+
+
+def _squashes(cls: type) -> bool:
+    name = normal(cls.__name__)
+    return any(w in name for w in SQUASHING) and "loss" not in name and "entropy" not in name
+
+
+def _returns_difference(cls: type) -> bool:
+    """Whether what a loss gives for the gradient is p − y, up to a factor: that of the logits."""
+    try:
+        trial = trials(cls)[0]
+        (p,) = trial.inputs.values()
+        step = trial.run({n: x.copy() for n, x in trial.inputs.items()})
+        (found,) = (np.asarray(g, float) for g in step.pull([1.0]).values())
+    except Exception:
+        return False
+    if not trial.loss or found.shape != p.shape or p.ndim != 2 or (p <= 0).any():
+        return False
+    shares = [found / (c * 1.0) for c in (1, 1 / len(p), 1 / p.size)]
+    rest = [p - share for share in shares]
+    return any(
+        np.allclose(np.sort(y, axis=-1), np.sort(np.round(y), axis=-1), atol=1e-6)
+        and set(np.unique(np.round(y))) <= {0.0, 1.0}
+        for y in rest
+    )
