@@ -90,7 +90,10 @@ def arguments(
     >>> next(arguments(Relu(), "forward", {}, np.random.default_rng(0), {}))["x"].shape
     (3, 4)
     """
-    arrays, settings = required(getattr(thing, forward), given)
+    method = getattr(thing, forward)
+    if all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters_of(method)):
+        method = getattr(thing, "forward", method)  # __call__(self, *inputs)
+    arrays, settings = required(method, given)
     label = labelled(arrays)
     others = [a for a in arrays if a != label]
     kinds = (

@@ -101,7 +101,7 @@ def written(layer: Any) -> list[str]:
     found = [n for n in FORWARDS if _is_written(cls, n)]
     if "calculate" in found:  # of nnfs: the mean of what forward gives
         found.sort(key=lambda n: n != "calculate")
-    return [n for n in found if n != "__call__"] or found
+    return found
 
 
 def _is_written(cls: type, name: str) -> bool:
@@ -145,6 +145,11 @@ def way_of(
             break
     if not running and not crashing:
         raise LayerError(_no_forward(layer, error))
+    if not running and (kept := _kept_by_call(crashing[0])):
+        raise LayerError(
+            f"{crashing[0].name}: its backward needs self.{kept}, which is set by a __call__ that "
+            "gives no array: it is checked as a part of its framework only"
+        )
     fitting = (w for w in running if len(running) > 1 and agrees(w))
     return _refuse_unused(next(fitting, [*running, *crashing][0]), given)
 
@@ -206,6 +211,22 @@ def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -
         return [other] if same and match(other, grads) else []
     except Exception:
         return []
+
+
+def _kept_by_call(way: Way) -> str:
+    """The attribute that backward misses and __call__ would set, "" if that is not why."""
+    call = inspect.getattr_static(type(way.thing), "__call__", None)
+    if way.forward == "__call__" or not isinstance(call, FunctionType):
+        return ""
+    played = play(way, {})
+    try:
+        played.backward([np.ones(np.shape(y)) for y in played.outputs])
+    except AttributeError as error:
+        missing = error.name or ""
+        return missing if error.obj is played.thing and missing in call.__code__.co_names else ""
+    except Exception:
+        return ""
+    return ""
 
 
 def _refuse_unused(way: Way, given: Mapping[str, Any]) -> Way:
@@ -327,13 +348,28 @@ def classes_of(module: ModuleType) -> list[type]:
     own = [c for c in vars(module).values() if isinstance(c, type)]
     own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
     bases = {b for c in own for b in c.__mro__[1:]}
-    return [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+    layers = [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+    return [c for c in layers if torch_functions.is_function(c) or not _calls_abstract(c)]
 
 
 def _is_abstract(cls: type) -> bool:
     """Whether it leaves a method to others."""
-    codes = [f.__code__ for f in vars(cls).values() if isinstance(f, FunctionType)]
-    return any("NotImplementedError" in code.co_names for code in codes)
+    return any(_is_left(f) for f in vars(cls).values())
+
+
+def _is_left(function: Any) -> bool:
+    return isinstance(function, FunctionType) and (
+        "NotImplementedError" in function.__code__.co_names
+    )
+
+
+def _calls_abstract(cls: type) -> bool:
+    """Whether its forward or backward calls a method that is left to others."""
+    forwards, backward = methods(cls)
+    passes = [inspect.getattr_static(cls, n) for n in (forwards[0], backward)]
+    codes = [f.__code__ for f in passes if isinstance(f, FunctionType)]
+    used = {name for code in codes for name in code.co_names}
+    return any(_is_left(inspect.getattr_static(cls, name, None)) for name in used)
 
 
 def _is_layer(cls: type) -> bool:

@@ -116,7 +116,8 @@ def _apart(chosen: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     found, spare = dict(chosen), [sizes.WORDS, 8, 9]
     seen: set[int] = set()
     for name, n in chosen.items():
-        if type(n) is not int or sizes.size(name) != sizes.OUT or name in given:
+        alike = sizes.size(name) in (sizes.OUT, None) and normal(name) not in sizes.STRIDES
+        if type(n) is not int or not alike or name in given:
             continue
         if n in seen and spare:
             found[name] = spare.pop(0)

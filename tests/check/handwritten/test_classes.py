@@ -237,6 +237,29 @@ class Sigmoid:
     def __call__(self, x): return 1 / (1 + np.exp(-x))
     def gradient(self, x): return self(x) * (1 - self(x))
 """,
+    "kept by __call__": """
+class Function:
+    def __call__(self, *xs):
+        self.inputs = xs
+        return self.forward(*xs)
+    def forward(self, *xs): raise NotImplementedError
+    def backward(self, gy): raise NotImplementedError
+class Mul(Function):
+    def forward(self, a, b): return a * b
+    def backward(self, gy):
+        a, b = self.inputs
+        return gy * b, gy * a
+""",
+    "sizes by unknown names": """
+class Fc:
+    def __init__(self, row, column): self.W = {"val": np.random.randn(row, column), "grad": 0}
+    def forward(self, x):
+        self.x = x
+        return x @ self.W["val"].T
+    def backward(self, d):
+        self.W["grad"] = d.T @ self.x
+        return d @ self.W["val"]
+""",
     "a parameter that is a number": """
 class PReLU:
     def __init__(self, alpha=0.25): self.alpha = alpha
@@ -793,6 +816,34 @@ def test_classes_of_a_module_are_those_with_both_passes_in_the_order_of_the_sour
         LINEARS["objects for parameters"] + OTHERS["relu"] + "from fractions import Fraction"
     )
     assert [c.__name__ for c in classes.classes_of(module)] == ["Linear", "Relu"]
+
+
+def test_a_part_of_a_framework_is_refused_and_no_crash(load: Any) -> None:
+    source = """
+class Variable:
+    def __init__(self, data): self.data = data
+class Exp:
+    def __call__(self, x):
+        self.x = x
+        return Variable(self.forward(x))
+    def forward(self, x): return np.exp(x)
+    def backward(self, gy): return gy * np.exp(self.x)
+"""
+    with pytest.raises(LayerError, match=r"needs self.x, which is set by a __call__"):
+        classes.trials(load(source).Exp)
+
+
+def test_a_class_whose_forward_is_left_to_others_is_no_layer(load: Any) -> None:
+    source = """
+class Activation:
+    def func(self, x): raise NotImplementedError
+    def forward(self, x): return self.func(x)
+    def backward(self, d): return d * self.slope
+class Twice(Activation):
+    slope = 2
+    def func(self, x): return 2 * x
+"""
+    assert [c.__name__ for c in classes.classes_of(load(source))] == ["Twice"]
 
 
 def test_a_chain_is_right_where_its_parts_are_not(load: Any) -> None:
