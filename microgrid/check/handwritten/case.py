@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.attributes import observed
+from microgrid.check.handwritten.held import elsewhere, exact_of, held
 from microgrid.check.handwritten.trial import Array, Pass, Trial
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
@@ -54,7 +54,7 @@ class World:
         """What their forward has names for, as floats: its inputs, its locals, its output."""
         found = {k: np.asarray(a, float) for k, a in self.trial.inputs.items()}
         gradients = {*self.trial.places.values(), *(f"d{n}" for n in (*self.exact.inner, *found))}
-        for name, a in self.exact.inner.items():
+        for name, a in {**self.held, **self.exact.inner}.items():
             if name.removeprefix("self.") in gradients:
                 continue  # of a function that gives both
             with suppress(TypeError, ValueError):
@@ -63,6 +63,13 @@ class World:
             out = values(np.array(list(self.outputs), object))
             found.setdefault("out", out.reshape(self.shapes[0]))
         return found
+
+    @cached_property
+    def held(self) -> dict[str, Array]:
+        """The plain arrays of their forward, the labels and masks among them."""
+        with suppress(Exception):
+            return held(self.trial)
+        return {}
 
     @property
     def outputs(self) -> Sequence[Any]:
@@ -129,8 +136,9 @@ def predicts(sentence: str, predict: Callable[[World, Array], Any]) -> Guess:
 class Case:
     """A wrong gradient: `J` and `S`, outputs × entries, are the right one and theirs.
 
-    `S` is None where theirs is not linear in dout. `theirs` and `right` belong to `dout`;
-    `other(seed)` gives both at other inputs, with these.
+    `S` is None where theirs is not linear in dout. `theirs` and `right` belong to `dout`.
+    `other(seed)` may give both at other inputs, for callers; guesses are tried at inputs of the
+    same kind, also of the other signs.
 
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> case = case_of(doubled, "x")
@@ -150,22 +158,24 @@ class Case:
 
     @cached_property
     def first(self) -> World:
-        owns = any("self" in f.__code__.co_varnames[:1] for f in self.trial.forwards)
-        found = observed(self.trial) if owns else self.exact
-        world = World(self.trial, found, self.input)
+        world = World(self.trial, self.exact, self.input)
         world.J = self.J
         return world
 
     @cached_property
     def others(self) -> list[World]:
         """The layer at other inputs, if it runs there: twice if that is no long work."""
-        found = []
-        small = len(self.first.exact.graph(None).nodes) < MANY
-        for seed in (1, 2)[: 2 if small else 1] if self.other else ():
+        found: list[World] = []
+        most = 2 if len(self.exact.graph(None).nodes) < MANY else 1
+        for seed, turned in ((1, True), (2, False)):
+            if len(found) == most:
+                break
             with suppress(Exception):  # their code may fail on other numbers
-                assert self.other is not None
-                trial = replace(self.trial, inputs=dict(self.other(seed)[2]))
-                found.append(World(trial, observed(trial), self.input))
+                inputs = elsewhere(self.trial.inputs, seed, turned)
+                trial = replace(self.trial, inputs=inputs)
+                world = World(trial, exact_of(trial), self.input)
+                if np.isfinite(world.J).all():
+                    found.append(world)
         return found
 
     @cached_property
@@ -242,7 +252,7 @@ def case_of(
     >>> case_of(doubled, "x").J[0]
     array([2., 0., 0.])
     """
-    world = World(trial, observed(trial), input)
+    world = World(trial, exact_of(trial), input)
     n = len(world.J)
     rng = np.random.default_rng(seed)
     dout, second = rng.normal(size=(2, n)) if not trial.loss else np.ones((2, n))

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.attributes import observed
 from microgrid.check.handwritten.exact import Exact
 from microgrid.check.handwritten.source_lines import key, line, quoted
 from microgrid.check.handwritten.trial import Array, Trial
@@ -57,22 +56,22 @@ class State(NamedTuple):
 def first_wrong(trial: Trial, exact: Exact, douts: Sequence[Array]) -> str:
     """The sentence on the first wrong gradient inside of their backward, "" if none is sure.
 
+    >>> from microgrid.check.handwritten.held import exact_of
     >>> from microgrid.check.handwritten.trial import Pass
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
-    >>> first_wrong(doubled, observed(doubled), [np.ones(3)])
+    >>> first_wrong(doubled, exact_of(doubled), [np.ones(3)])
     ''
     """
     with suppress(Exception), np.errstate(all="ignore"):
-        return Inside(trial, douts).sentence()
+        return Inside(trial, exact, douts).sentence()
     return ""
 
 
 class Inside:
     """One backward pass, watched, and the exact gradients of the names of its forward."""
 
-    def __init__(self, trial: Trial, douts: Sequence[Array]) -> None:
+    def __init__(self, trial: Trial, known: Exact, douts: Sequence[Array]) -> None:
         self.trial, self.douts = trial, [np.array(d, float) for d in douts]
-        known = observed(trial)
         slopes = known.gradients(self.douts)
         arrays = known.inner
         self.exact = {n: g for n, a in arrays.items() if (g := gradient_of(a, slopes)) is not None}

@@ -75,10 +75,9 @@ def columns(case: Case) -> Iterator[Guess]:
 
 def class_numbers(case: Case, shape: tuple[int, ...] | None) -> Iterator[tuple[str, Array]]:
     """The vectors of class numbers that their forward has names for."""
-    for name, a in case.first.exact.inner.items():
+    for name, a in case.first.held.items():
         y = np.asarray(a)
-        whole = y.ndim == 1 and y.size > 1 and all(isinstance(v, int | np.integer) for v in y)
-        if whole and name not in case.trial.inputs:
+        if y.dtype.kind in "iu" and y.ndim == 1 and y.size > 1 and name not in case.trial.inputs:
             y = y.astype(int)
             fits = shape is None or (len(y) == shape[0] and y.max() < shape[1])
             if fits and y.min() >= 0 and y.any():

@@ -9,6 +9,7 @@ from itertools import permutations, product
 import numpy as np
 
 from microgrid.check.handwritten.case import Case, Draw, Guess, Index, World, predicts
+from microgrid.check.handwritten.held import exact_of
 from microgrid.check.handwritten.trial import Array
 
 
@@ -52,12 +53,10 @@ def turned(world: World, dout: Array, axes: Index) -> Array:
 
 def with_transposed(world: World, name: str) -> World:
     """The layer with this input transposed."""
-    from microgrid.check.handwritten.exact import exact
-
     inputs = dict(world.trial.inputs)
     inputs[name] = np.array(inputs[name]).T.copy()
     trial = replace(world.trial, inputs=inputs)
-    return World(trial, exact(trial), world.input)
+    return World(trial, exact_of(trial), world.input)
 
 
 def reordered(case: Case) -> Iterator[Guess]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
+from microgrid.check.handwritten.held import exact_of
 from microgrid.check.handwritten.rules.factors import ratio
 from microgrid.check.handwritten.trial import Array
 
@@ -109,15 +111,11 @@ def updated(case: Case) -> Iterator[Guess]:
 
 def moved(world: World, name: str, dout: Array, lr: float) -> Array:
     """The right gradient where one input has made a step against its own gradient."""
-    from dataclasses import replace
-
-    from microgrid.check.handwritten.exact import exact
-
     inputs = dict(world.trial.inputs)
     a = np.asarray(inputs[name], float)
     inputs[name] = a - lr * (dout @ world.exact.jacobian([name])).reshape(a.shape)
     trial = replace(world.trial, inputs=inputs)
-    return World(trial, exact(trial), world.input).right(dout)
+    return World(trial, exact_of(trial), world.input).right(dout)
 
 
 def odd(case: Case) -> Iterator[Guess]:
