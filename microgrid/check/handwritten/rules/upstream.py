@@ -1,4 +1,4 @@
-"""How theirs depends on dout where it is no linear function of it: not at all, by a mask, squared."""
+"""Gradients that are no linear function of dout: it is not used, or a mask looks at it."""
 
 from __future__ import annotations
 
@@ -129,7 +129,9 @@ def odd(case: Case) -> Iterator[Guess]:
         minus = draw.world.theirs(-draw.dout).ravel()
         return not draw.equals(-minus) and draw.equals(draw.world.theirs(2 * draw.dout).ravel() / 2)
 
-    yield Guess(f"{case.gradient} of −dout is not −{case.gradient} of dout: a mask looks at dout", even)
+    yield Guess(
+        f"{case.gradient} of −dout is not −{case.gradient} of dout: a mask looks at dout", even
+    )
     yield Guess(
         "it is no linear function of dout, as a gradient must be",
         lambda draw: not draw.equals(draw.world.theirs(2 * draw.dout).ravel() / 2),
