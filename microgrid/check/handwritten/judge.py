@@ -36,8 +36,8 @@ from microgrid.check.handwritten.results import (
 )
 from microgrid.check.handwritten.shapes import about_shape, near
 from microgrid.check.handwritten.trial import Array, LayerError, Trial
-from microgrid.engine.op import evaluate
 from microgrid.engine.modes import ieee_arithmetic
+from microgrid.engine.op import evaluate
 
 DOUBLE, SINGLE = 1e-9, 1e-5  # of the sum of |terms|
 GUARDED = 1e-3  # what a guard like the 1e-7 of log(p + 1e-7) may change of a gradient
