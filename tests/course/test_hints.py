@@ -419,3 +419,71 @@ def test_a_wrong_weighted_gradient_is_told_what_is_wrong(answer, words):
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_a_weighted_gradient_may_be_a_matrix_of_numpy():
     assert exercise(8).check(lambda X, dY, c: np.matrix(X).T * np.diag(c) * np.matrix(dY))
+
+
+# Notebook 4b: a backward pass is judged as any layer is, and a mended line in its place.
+
+
+def scale_by_einsum(dout, cache):
+    x, g = cache
+    return np.einsum("nd,d->nd", dout, g), np.einsum("nd,nd->d", dout, x), np.ones(len(x)) @ dout
+
+
+def layernorm_step_by_step(dout, cache):
+    xhat, std, gamma = cache
+    dxhat = gamma * dout
+    dstd = -np.sum(dxhat * xhat, axis=1, keepdims=True) / std
+    dcentered = dxhat / std + dstd * xhat / xhat.shape[1]
+    dx = dcentered - dcentered.mean(axis=1, keepdims=True)
+    return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
+
+
+def test_a_backward_pass_may_be_written_in_any_way():
+    assert exercise("4b").check(scale_by_einsum)
+    assert exercise("4b", 3).check(layernorm_step_by_step)
+
+
+BACKWARD = [
+    (1, lambda dout, cache: (dout, (dout * cache[0]).sum(axis=0), dout.sum(axis=0)), "✗ dx"),
+    (1, lambda dout, cache: (dout * cache[1], dout.sum(axis=0), dout.sum(axis=0)), "✗ dg"),
+    (1, lambda dout, cache: (dout * cache[1], None, dout.sum(axis=0)), "dg is not written yet"),
+    (1, lambda dout, cache: 1 / 0, "ZeroDivisionError"),
+    (1, lambda dout, cache: (dout, dout), "2 gradients"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer", "words"), BACKWARD)
+def test_a_wrong_backward_pass_is_told_which_gradient_is_wrong(number, answer, words):
+    verdict = exercise("4b", number).check(answer)
+    assert not verdict
+    assert words in str(verdict)
+
+
+LINES = {
+    "A": "dx[range(N), y] -= 1.0",
+    "B": "dxmu = dxmu + 2.0 * xmu * dvar / N",
+    "C": "dx[n, c, h + S * i, w + S * j] += dout[n, c, i, j]",
+}
+
+
+def test_a_line_may_be_mended_in_any_words():
+    assert exercise("4b", 4).check(LINES)
+
+
+MENDED = [
+    ("A", "dx[np.arange(N), y] -= 1 / N", "so it stands there"),
+    ("A", "dx[np.arange(N), y] += 1", "✗ A: dx"),
+    ("B", "dxmu += 1.0 / N * xmu * dvar", "✗ B: dx"),
+    ("C", "dx[n, c, i, j] += dout[n, c, i, j]", "✗ C: dx"),
+    ("C", "dx[n, c", "SyntaxError"),
+    ("C", 7, "a text in quotes"),
+    ("C", "pass", "✗ C: dx"),
+]
+
+
+@pytest.mark.parametrize(("letter", "line", "words"), MENDED)
+def test_a_line_that_does_not_mend_is_told_what_is_wrong_now(letter, line, words):
+    verdict = exercise("4b", 4).check(exercise("4b", 4).right | {letter: line})
+    assert not verdict
+    assert words in str(verdict)
+    assert str(verdict).count("✗") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,17 +44,57 @@ def complaints(judged: Callable[[], LayerReport]) -> list[str]:
     return [*refused, *map(complaint, wrong)]
 
 
-def judge_backward(
-    forward: Callable[..., Any], inputs: Mapping[str, Any], why: str, answer: Any
-) -> Verdict:
-    """The verdict on a backward pass: a line for each gradient that is wrong."""
-    wrong = complaints(partial(layer, forward, answer, **inputs))
-    if not wrong:
-        return Verdict(True, (f"✓ right. {why}",))
-    return Verdict(False, tuple(f"✗ {line}" for line in wrong))
+@dataclass(frozen=True)
+class Backward:
+    """The judge of a backward pass: what the checker of layers says, and the hints of mistakes."""
+
+    forward: Callable[..., Any]
+    right: Callable[..., Any]
+    mistakes: Mapping[str, Callable[..., Any]]
+    inputs: Mapping[str, Array]
+    why: str
+
+    def __call__(self, answer: Any) -> Verdict:
+        shapes: dict[str, Any] = {name: np.shape(x) for name, x in self.inputs.items()}
+        wrong = complaints(partial(layer, self.forward, answer, **shapes))
+        if not wrong:
+            return Verdict(True, (f"✓ right. {self.why}",))
+        return Verdict(False, (*[f"✗ {line}" for line in wrong], *self.hints(answer)))
+
+    def hints(self, answer: Any) -> list[str]:
+        """Those of the mistakes that give the same wrong gradient."""
+        try:
+            found = self.gradients(answer)
+        except Exception:  # the verdict says already what it raised
+            return []
+        right = self.gradients(self.right)
+        hints = list[str]()
+        for hint, mistake in self.mistakes.items():
+            spoilt = [
+                (a, b) for a, b, c in zip(found, self.gradients(mistake), right) if not same(b, c)
+            ]
+            if any(same(a, b) for a, b in spoilt):
+                hints.append(hint)
+        return hints
+
+    def gradients(self, backward: Callable[..., Any]) -> list[Any]:
+        """What a backward pass returns for these inputs."""
+        out, cache = self.forward(*self.inputs.values())
+        return list(backward(np.cos(np.arange(out.size)).reshape(out.shape), cache))
+
+
+def same(a: Any, b: Any) -> bool:
+    return a is not None and np.shape(a) == np.shape(b) and np.allclose(a, b)
+
+
+def judged(question: str, judge: Backward) -> Exercise:
+    """The exercise to write a backward pass."""
+    return Exercise(question, judge.right, judge.mistakes, why=judge.why, judge=judge)
 
 
 # The layer of factors and shifts, as at the end of a normalization.
+
+DATA = np.array([[1.5, 2.0, -0.5], [-0.25, -1.0, 3.0], [0.5, 4.0, 1.25], [-2.0, 0.75, -3.5]])
 
 
 def scale_forward(x: Array, g: Array, c: Array) -> tuple[Array, Any]:
@@ -65,33 +106,53 @@ def scale_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
     return dout * g, np.sum(dout * x, axis=0), np.sum(dout, axis=0)
 
 
-def scaled(**instead: Callable[..., Any]) -> Callable[..., Any]:
+def scaled(dx: Any = None, dg: Any = None, dc: Any = None) -> Callable[..., Any]:
     """That backward pass, with some gradients by other formulas of dout, x and g."""
 
     def backward(dout: Array, cache: Any) -> tuple[Any, ...]:
-        right = dict(zip(("dx", "dg", "dc"), scale_backward(dout, cache)))
-        dx, dg, dc = (right | {k: formula(dout, *cache) for k, formula in instead.items()}).values()
-        return dx, dg, dc
+        pairs = zip((dx, dg, dc), scale_backward(dout, cache))
+        return tuple([formula(dout, *cache) if formula else right for formula, right in pairs])
 
     return backward
 
 
-SCALE_WHY = (
-    "A factor that a whole column shares gets the sum over that column: dg = Σₙ dout · x. A shift "
-    "gets the sum of dout, and x is multiplied by its own factor: dx = dout · g."
-)
-SCALE = Exercise(
-    "**A factor and a shift for each column.** Here is a forward pass. $x$ is $N \\times D$, `g` "
-    "and `c` have $D$ entries.\n\n"
+SCALE = judged(
+    "**A factor and a shift for each column.** Here is a forward pass; $x$ is $N \\times D$, and "
+    "`g` and `c` have $D$ entries.\n\n"
     "```python\ndef scale_forward(x, g, c):\n    return x * g + c, (x, g)\n```\n\n"
     "Write its backward pass, `def scale_backward(dout, cache): …`, which returns `dx, dg, dc`, "
     "in NumPy. Answer with the function: `answer = scale_backward`.",
-    scale_backward,
-    [
-        Mistake(scaled(dc=lambda dout, x, g: np.mean(dout, axis=0)), "1/N"),
-    ],
-    why=SCALE_WHY,
-    judge=partial(judge_backward, scale_forward, {"x": (3, 5), "g": (5,), "c": (5,)}, SCALE_WHY),
+    Backward(
+        scale_forward,
+        scale_backward,
+        {
+            "What does x meet on its way to the output?": scaled(dx=lambda dout, x, g: dout),
+            "A factor switches: what does g get, beside dout?": scaled(
+                dg=lambda dout, x, g: np.sum(dout, axis=0)
+            ),
+            "The samples share g: do their shares average, or add up?": scaled(
+                dg=lambda dout, x, g: np.mean(dout * x, axis=0)
+            ),
+            "The samples share c: do their shares average, or add up?": scaled(
+                dc=lambda dout, x, g: np.mean(dout, axis=0)
+            ),
+            "g has an entry for each column. Over what is the sum?": scaled(
+                dg=lambda dout, x, g: np.sum(dout * x, axis=1)
+            ),
+            "c has an entry for each column. Over what is the sum?": scaled(
+                dc=lambda dout, x, g: np.sum(dout, axis=1)
+            ),
+            "Each sample has sent a share to g. They meet in one entry.": scaled(
+                dg=lambda dout, x, g: dout * x
+            ),
+            "Each sample has sent a share to c. They meet in one entry.": scaled(
+                dc=lambda dout, x, g: dout
+            ),
+        },
+        {"x": DATA, "g": DATA[0], "c": DATA[1]},
+        "A factor that a whole column shares gets the sum over that column: dg = Σₙ dout · x. A "
+        "shift gets the sum of dout, and x is multiplied by its own factor: dx = dout · g.",
+    ),
 )
 
 # Inputs that hide a mistake.
@@ -120,7 +181,6 @@ def of_output(gamma: float, beta: float) -> tuple[Array, Array]:
     return np.sum(dout * (gamma * xhat + beta), axis=0), np.sum(dout * xhat, axis=0)
 
 
-DATA = np.array([[1.5, 2.0, -0.5], [-0.25, -1.0, 3.0], [0.5, 4.0, 1.25], [-2.0, 0.75, -3.5]])
 HIDING: dict[str, tuple[str, tuple[Any, Any]]] = {
     "A": ("affine, `db = np.mean(dout, axis=0)`; `x=(1, 4), w=(4, 5), b=(5,)`",
           (DATA[:1].mean(axis=0), DATA[:1].sum(axis=0))),
@@ -177,14 +237,12 @@ def layernorm_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
     return dx, np.sum(dout * xhat, axis=0), np.sum(dout, axis=0)
 
 
-def normalized(**instead: Callable[..., Any]) -> Callable[..., Any]:
-    """That backward pass, with some gradients by other formulas of dout, xhat, std and gamma."""
+def normalized(dx: Callable[..., Any]) -> Callable[..., Any]:
+    """That backward pass, with dx by another formula of dout, xhat, std and gamma."""
 
     def backward(dout: Array, cache: Any) -> tuple[Any, ...]:
-        right = dict(zip(("dx", "dgamma", "dbeta"), layernorm_backward(dout, cache)))
-        other = {name: formula(dout, *cache) for name, formula in instead.items()}
-        dx, dgamma, dbeta = (right | other).values()
-        return dx, dgamma, dbeta
+        _, dgamma, dbeta = layernorm_backward(dout, cache)
+        return dx(dout, *cache), dgamma, dbeta
 
     return backward
 
@@ -193,29 +251,29 @@ def rows(v: Array) -> Any:
     return np.mean(v, axis=1, keepdims=True)
 
 
-def columns(v: Array) -> Any:
-    return np.mean(v, axis=0)
-
-
 def gamma_in_front(dout: Array, xhat: Array, std: Array, gamma: Array) -> Any:
     """The friend's dx: batch norm's formula with the other axis."""
     return gamma / std * (dout - rows(dout) - xhat * rows(dout * xhat))
+
+
+def no_gamma(dout: Array, xhat: Array, std: Array, gamma: Array) -> Any:
+    return (dout - rows(dout) - xhat * rows(dout * xhat)) / std
 
 
 def no_variance(dout: Array, xhat: Array, std: Array, gamma: Array) -> Any:
     return (dout * gamma - rows(dout * gamma)) / std
 
 
+def no_mean(dout: Array, xhat: Array, std: Array, gamma: Array) -> Any:
+    return (dout * gamma - xhat * rows(dout * gamma * xhat)) / std
+
+
 def over_columns(dout: Array, xhat: Array, std: Array, gamma: Array) -> Any:
     dxhat = dout * gamma
-    return (dxhat - columns(dxhat) - xhat * columns(dxhat * xhat)) / std
+    return (dxhat - np.mean(dxhat, axis=0) - xhat * np.mean(dxhat * xhat, axis=0)) / std
 
 
-LAYERNORM_WHY = (
-    "γ has an entry for each column. Batch norm takes its means down a column, where γ is one "
-    "number and may stand in front; along a row it may not: multiply first, then take the means."
-)
-LAYERNORM = Exercise(
+LAYERNORM = judged(
     "**Mend a friend's layer.** Layer norm is batch norm *along the row*. A friend has taken batch "
     "norm's short formula for $dx$ and changed the axis:\n\n"
     "```python\n"
@@ -231,21 +289,35 @@ LAYERNORM = Exercise(
     "    dx = gamma / std * (dout - mean(dout) - xhat * mean(dout * xhat))\n"
     "    return dx, np.sum(dout * xhat, axis=0), np.sum(dout, axis=0)\n"
     "```\n\n"
-    "With `gamma` all 1 every test passes; with `axis=0` the formula is right for batch norm, for "
-    "any `gamma`. Answer with the mended function: `answer = layernorm_backward`.",
-    layernorm_backward,
-    [
-        Mistake(normalized(dx=gamma_in_front), "gamma"),
-    ],
-    why=LAYERNORM_WHY,
-    judge=partial(
-        judge_backward, layernorm_forward, {"x": (3, 5), "gamma": (5,), "beta": (5,)}, LAYERNORM_WHY
+    "With `gamma` all 1 every test passes; and with `axis=0` the formula is right for batch norm, "
+    "for any `gamma`. Answer with the mended function: `answer = layernorm_backward`.",
+    Backward(
+        layernorm_forward,
+        layernorm_backward,
+        {
+            "gamma has an entry for each column. May it stand before a mean along the "
+            "row?": normalized(gamma_in_front),
+            "Where is gamma now?": normalized(no_gamma),
+            "xhat moves with the variance of its row, too.": normalized(no_variance),
+            "xhat moves with the mean of its row, too.": normalized(no_mean),
+            "The mean and the variance are those of a row.": normalized(over_columns),
+        },
+        {"x": DATA, "gamma": DATA[0], "beta": DATA[1]},
+        "γ has an entry for each column. Batch norm takes its means down a column, where γ is one "
+        "number and may stand in front; along a row it may not: multiply first, then take the "
+        "means.",
     ),
 )
 
 # Layers of the museum, each with one wrong line.
 
 SUSPECTS = {"A": "1/N on one part only", "B": "N minus 1 for N", "C": "pooling overwrites"}
+ABOUT = {
+    "A": "the mean of −log p of the right classes, and its gradient",
+    "B": "batch norm; the forward has `var = np.mean(xmu**2, axis=0)`, `istd = 1.0 / std`, `xhat = "
+    "xmu * istd`",
+    "C": "the largest of each window; windows of 3 × 3, two steps apart",
+}
 
 
 def shown(text: str) -> str:
@@ -292,7 +364,7 @@ def told(letter: str, line: Any) -> str:
 
 def suspects() -> Iterator[str]:
     for letter, name in SUSPECTS.items():
-        yield f"{letter}:\n\n```python\n{shown(museum.broken(name))}\n```"
+        yield f"{letter}: {ABOUT[letter]}.\n\n```python\n{shown(museum.broken(name))}\n```"
 
 
 FIND_THE_LINE = Exercise(
