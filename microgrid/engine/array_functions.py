@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine import elimination
-from microgrid.engine.array_ufuncs import unknown
+from microgrid.engine.array_ufuncs import no_room, unknown
 from microgrid.engine.value_array import as_array, bare, numbers
 
 Function = Callable[..., Any]
@@ -23,10 +23,14 @@ ASKED = {  # they get the numbers of all that they are given
     "iscomplex", "isreal", "isposinf", "isneginf", "result_type",
 }  # fmt: skip
 
+CHANGING = {"copyto", "put", "place", "putmask", "put_along_axis"}  # they write into the first
+
 
 def called(f: Any, args: Any, options: Any) -> Any:
     """What f(*args, **options) gives where an argument is an array of Values."""
     name = f.__name__
+    if name in CHANGING and getattr(args[0], "dtype", np.dtype(object)).kind != "O":
+        raise no_room(args[0])
     if name in ASKED:
         return f(*asked(args), **asked(options))
     own = FUNCTIONS.get(name)

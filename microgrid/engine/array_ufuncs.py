@@ -115,12 +115,13 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, A
         dtype = object
     indices = inputs[1:] if method == "reduceat" else ()
     xs = [operand(x) for x in inputs[: len(inputs) - len(indices)]]
-    if where is not True and method == "__call__":
-        made = elsewhere(ufunc, xs, where, out)
-    elif where is not True:
-        made = reduced_where(ufunc, xs[0], where, options)
-    else:
-        made = evaluated(ufunc, method, xs, indices, dtype, options)
+    with np.errstate(all="ignore"):  # the flags that Python's functions leave in the processor
+        if where is not True and method == "__call__":
+            made = elsewhere(ufunc, xs, where, out)
+        elif where is not True:
+            made = reduced_where(ufunc, xs[0], where, options)
+        else:
+            made = evaluated(ufunc, method, xs, indices, dtype, options)
     if dtype is not None and dtype is not object and np.dtype(dtype).kind not in "fO":
         made = numbers(made).astype(dtype)
     return written(made, out, name) if out else dressed(made)
@@ -142,9 +143,8 @@ def evaluated(
         return largest(ufunc, xs[0], **options)
     f = ours(name)
     if f is not None:
-        with np.errstate(all="ignore"):  # what Python's functions leave in the processor
-            vectorized = np.frompyfunc(f, ufunc.nin, ufunc.nout)
-            return getattr(vectorized, method)(*xs, *indices, **options)
+        vectorized = np.frompyfunc(f, ufunc.nin, ufunc.nout)
+        return getattr(vectorized, method)(*xs, *indices, **options)
     try:
         return getattr(ufunc, method)(*xs, *indices, **options)
     except TypeError as error:
@@ -267,22 +267,20 @@ def largest(
 ) -> Any:  # fmt: skip
     """The largest or smallest along axes, one node for each: ties share the gradient."""
     x = np.asarray(x, dtype=object)
-    axes = range(x.ndim) if axis is None else [axis] if np.ndim(axis) == 0 else axis
-    axes = sorted([int(a) % max(x.ndim, 1) for a in axes]) if x.ndim else []
+    given = {} if initial is None or initial is np._NoValue else {"initial": False}
+    form = ufunc.reduce(np.zeros(x.shape, bool), axis=axis, keepdims=keepdims, **given)
+    several = [axis] if np.ndim(axis) == 0 and axis is not None else axis
+    axes = range(x.ndim) if several is None else sorted([int(a) % x.ndim for a in several])
     kept = [a for a in range(x.ndim) if a not in axes]
     count = math.prod([x.shape[a] for a in axes])
-    if count == 0 and initial is None:
-        return ufunc.reduce(x, axis=axis)  # which raises NumPy's sentence
     rows = x.transpose(*kept, *axes).reshape(-1, count)
     if where is not None:
         masks = np.broadcast_to(where, x.shape).transpose(*kept, *axes).reshape(-1, count)
         rows = [row[mask] for row, mask in zip(rows, masks)]
-    first = [] if initial is None or initial is np._NoValue else [bare(initial)]
+    first = [bare(initial)] if given else []
     found = np.empty(len(rows), dtype=object)
     found[:] = [extreme(ufunc.__name__, [*first, *row]) for row in rows]
-    shape = [1 if a in axes else n for a, n in enumerate(x.shape)]
-    made = found.reshape(shape if keepdims else [x.shape[a] for a in kept])
-    return made if made.ndim else made[()]
+    return found.reshape(np.shape(form))[()]
 
 
 def extreme(name: str, xs: Sequence[Any]) -> Any:

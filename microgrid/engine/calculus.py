@@ -288,11 +288,13 @@ def jacobians(
     """The matrix ∂output/∂input for each of several structures of inputs."""
     import numpy as np
 
+    from microgrid.engine.value_array import as_array
+
     parts = [tree_leaves(x) for x in inputs]
     rows = jacobian_rows(outputs, [v for part in parts for v in part], mode, create_graph)
     ends = [0, *accumulated(map(len, parts))]
     matrix = np.array(rows, dtype=object if create_graph else float).reshape(len(outputs), ends[-1])
-    return [matrix[:, begin:end] for begin, end in pairwise(ends)]
+    return [as_array(matrix[:, begin:end]) for begin, end in pairwise(ends)]
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., Array]:

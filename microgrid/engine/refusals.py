@@ -32,6 +32,23 @@ SCALAR_NAMES = (
 )  # fmt: skip
 
 
+def stepping(name: str, swapped: bool = False) -> Any:
+    """A method for what jumps: an error, under `ieee_arithmetic` what NumPy's function gives."""
+
+    def method(self: Any, *others: Any) -> Any:
+        if ieee.get():
+            import numpy as np
+
+            return getattr(np, name)(*others, self) if swapped else getattr(np, name)(self, *others)
+        self._told("round")
+        raise GradientLostError(
+            "//, %, divmod, round, floor, ceil, trunc and sign are piecewise constant: their "
+            "derivative is 0 almost everywhere; use v.data for the number"
+        )
+
+    return method
+
+
 class RefusedOperators:
     """The base of Value: operations of Python's numbers that would drop the gradient raise."""
 
@@ -59,21 +76,17 @@ class RefusedOperators:
             "number, or differentiate by the other arguments alone, like argnums=0"
         )
 
-    def _piecewise_constant(self, *_: Any) -> Any:
-        self._told("round")
-        raise GradientLostError(
-            "//, %, divmod, round, floor, ceil, trunc and sign are piecewise constant: their "
-            "derivative is 0 almost everywhere; use v.data for the number"
-        )
-
     def _one_number(self, *_: Any) -> Any:
         raise NumberError("a Value holds one number: no length, no items; use matrix(...)")
 
     if not TYPE_CHECKING:  # a type checker refuses float(x), x // 2 and len(x) itself
         __float__ = __complex__ = _plain_number
         __int__, __index__ = _whole_number, _count
-        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _piecewise_constant
-        __rdivmod__ = __round__ = __floor__ = __ceil__ = __trunc__ = _piecewise_constant
+        __floordiv__, __rfloordiv__ = stepping("floor_divide"), stepping("floor_divide", True)
+        __mod__, __rmod__ = stepping("remainder"), stepping("remainder", True)
+        __divmod__, __rdivmod__ = stepping("divmod"), stepping("divmod", True)
+        __round__, __floor__ = stepping("round"), stepping("floor")
+        __ceil__, __trunc__ = stepping("ceil"), stepping("trunc")
         __iter__ = __len__ = _one_number  # with a __getitem__ NumPy would speak of a sequence
         for _name in FOREIGN_NAMES:
             locals()[_name] = Absent()

@@ -25,8 +25,8 @@ class ValueArray(np.ndarray[Any, Any]):
 
     >>> import microgrid as mg
     >>> A = mg.matrix([[1.0, -2.0], [3.0, 4.0]])
-    >>> np.maximum(A, 0)
-    ValueArray([[1.0, 0], [3.0, 4.0]])
+    >>> np.maximum(A[0], 0)
+    ValueArray([1.0, 0])
     >>> np.var(A)
     Value(5.25, op='div')
     """

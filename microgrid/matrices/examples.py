@@ -15,6 +15,7 @@ from microgrid.engine.functions import maximum, total
 from microgrid.engine.lazy import public
 from microgrid.engine.ops import exp, log, relu, sigmoid
 from microgrid.engine.value import Value, topological
+from microgrid.engine.value_array import as_array
 from microgrid.matrices.arrays import Array, affine, matrix
 
 __all__ = [
@@ -197,7 +198,7 @@ def appended_one_circuit(X: Any = X, W: Any = W, b: Any = B, dY: Any = DY) -> Va
     True
     """
     X, W, b = array(X, "x"), array(W, "w"), array(b, "b")
-    ones = np.array([[Value(1)] for _ in X], dtype=object)
+    ones = as_array(np.array([[Value(1)] for _ in X], dtype=object))
     Y = np.hstack([X, ones]) @ np.vstack([W, b.reshape(1, -1)])
     return weighted(label_entries(Y), dY)
 

@@ -129,7 +129,7 @@ class Softmax(Module):
         if not X.ndim:
             raise ShapeError(f"Softmax takes a row of numbers or several, got {X.item()!r}")
         rows = [functions.softmax(row) for row in X.reshape(-1, X.shape[-1])]
-        return np.array(rows, dtype=object).reshape(X.shape)
+        return array_of(rows).reshape(X.shape)
 
 
 class Sequential(Module):

@@ -16,6 +16,7 @@ from microgrid.engine.guards import real
 from microgrid.engine.hints import Hinted
 from microgrid.engine.trees import branch
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import as_array
 from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
 from microgrid.views.wording import subscripted
@@ -83,7 +84,7 @@ class Module(Hinted, Saved):
         >>> from microgrid import nn
         >>> model = nn.Affine(1, 1, init="zeros")
         >>> model.with_parameters([2.0, 1.0])([3.0]), model([3.0])
-        (array([7.0], dtype=object), array([Value(0.0, op='add')], dtype=object))
+        (ValueArray([7.0]), ValueArray([0.0]))
         """
         if "_given" in vars(self):
             return self._given[0].with_parameters(parameters)
@@ -243,7 +244,7 @@ def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = 
         return made[id(x)]
     copied: Any = x
     if is_group(x) and isinstance(x, np.ndarray):
-        copied = np.frompyfunc(new, 1, 1)(x, np.empty(x.shape, dtype=object))
+        copied = as_array(np.frompyfunc(new, 1, 1)(x, np.empty(x.shape, dtype=object)))
     elif isinstance(x, list | tuple | dict) and (whole := branch(x)):
         copied = whole.build([replaced(y, new, made) for y in whole.parts])
     elif isinstance(x, Module):

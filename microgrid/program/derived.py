@@ -14,6 +14,7 @@ from microgrid.engine.forward import order_of
 from microgrid.engine.functions import dot
 from microgrid.engine.trees import tree_leaves, tree_map
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import as_array
 from microgrid.program.engines import numba_engine
 from microgrid.program.plan.backward import rules_build_graphs
 from microgrid.program.signature import Signature
@@ -45,7 +46,7 @@ class Graph:
 
     def result(self, row: Sequence[Value]) -> Any:
         """Nodes in the structure of what the function returned."""
-        return self.signature.result.unflatten(np.array(row, dtype=object))
+        return self.signature.result.unflatten(as_array(np.array(row, dtype=object)))
 
     def program_of(
         self, y: Any, more: Sequence[Any] = (), signature: Signature | None = None

@@ -18,6 +18,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import direction
 from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import as_array
 from microgrid.program import derived
 from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
@@ -167,7 +168,9 @@ class Program(Hinted):
         runner = self._runner(0, None)
         row = self._row(inputs)
         if row is None:
-            outputs = np.array(self.tape.applied(self.signature.nodes(inputs)), dtype=object)
+            outputs = as_array(
+                np.array(self.tape.applied(self.signature.nodes(inputs)), dtype=object)
+            )
             return self.signature.result.unflatten(outputs)
         numbers = runner.run_once(row)
         return self.signature.result.unflatten(numbers[runner.plan.outputs])

@@ -12,6 +12,7 @@ from microgrid.engine.arguments import Argnums, check_tuple, positions
 from microgrid.engine.errors import GraphError, ShapeError
 from microgrid.engine.trees import tree_map
 from microgrid.engine.value import Constant, Value
+from microgrid.engine.value_array import as_array
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
@@ -65,7 +66,7 @@ class Signature:
     def unflatten(self, row: Sequence[Any]) -> list[Any]:
         """The arguments, from a row of the nodes of all."""
         arguments: list[Any] = Structure(list, (), self.arguments).unflatten(
-            np.array([*row, None], dtype=object)[:-1]
+            as_array(np.array([*row, None], dtype=object)[:-1])
         )
         return arguments
 

@@ -657,6 +657,8 @@ REFUSED = {
     "a sum into floats": (lambda X: operator.iadd(np.zeros((3, 4)), X), r"A = A \+ B"),
     "out": (lambda X: np.exp(X, out=np.zeros((3, 4))), "no room for Values"),
     "add.at": (lambda X: np.add.at(np.zeros((3, 4)), [0], X), "mg.matrix"),
+    "copyto": (lambda X: np.copyto(np.zeros((3, 4)), X), "no room for Values"),
+    "put": (lambda X: np.put(np.zeros((3, 4)), [0], X), "no room for Values"),
     "to floats": (lambda X: np.asarray(X, dtype=float), r"v\.data"),
     "an entry": (lambda X: operator.setitem(np.zeros(3), 0, X[0, 0]), r"v\.data"),
     "fft": (np.fft.fft, r"no derivative of np\.fft\.fft"),
@@ -683,6 +685,18 @@ def test_the_numbers_of_a_result_fit_into_floats_where_no_value_is_left():
     assert out.tolist() == np.sign(A).tolist()
     out += np.zeros_like(mg.matrix(A)) + 1
     assert out.tolist() == (np.sign(A) + 1).tolist()
+
+
+def test_an_axis_that_is_not_there_is_numpys_own_error():
+    X = mg.matrix(A)
+    for axis in (2, -3, (0, 0), 1.5):
+        with pytest.raises((ValueError, TypeError)) as want:
+            np.max(A, axis=axis)
+        with pytest.raises(want.type, match=r"axis|integer"):
+            np.max(X, axis=axis)
+    with pytest.raises(ValueError, match="zero-size"):
+        X[:, :0].max(axis=1)
+    assert X[:0].max(axis=1).shape == (0,)
 
 
 def test_an_entry_is_read_by_numpy_itself():
@@ -759,6 +773,10 @@ def test_under_ieee_arithmetic_a_value_has_the_attributes_of_numpys_scalars():
         assert x == Value(2.0)
         assert np.sign(x) == 1.0
         assert np.floor(x - 0.5) == 1.0
+        assert (x // 0.8, 5 // x, round(x - 0.3), math.floor(x - 0.1)) == (2.0, 2.0, 2.0, 1)
+        y = x % 0.8 + 5 % x
+        assert y.data == pytest.approx(2 % 0.8 + 5 % 2)
+        assert mg.gradients(y, x) == 1 - 5 // 2
     assert not hasattr(x, "shape")
     assert x.item() == 2.0
     assert x != Value(2.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,8 @@ from microgrid.check.handwritten.sizes import (
     has_default,
     parameters_of,
 )
-from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.sizes import IMAGES as M
+from microgrid.check.handwritten.sources import normal, words
 from microgrid.check.handwritten.state import floats_of
 from microgrid.check.handwritten.trial import Array
 
@@ -30,13 +32,16 @@ Shapes = dict[str, Shape]
 TRAINING = {"train", "training", "istraining", "trainflg", "trainflag", "istrain", "trainmode"}
 INTEGERS = {"idx", "indices", "tokens", "ids", "inputids", "tokenids", "idxs", "words", "index"}
 LABELS = (  # likelier ones first
-    "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
-    "truelabels ylabel ylabels onehot yreal".split(),
-    "t y yt tgt ys".split(),
+    words(
+        "ytrue truth true actual expected groundtruth gt target targets label labels yactual "
+        "trues truelabels ylabel ylabels onehot yreal classes answers correct desired teacher"
+    ),
+    words("t y ts yt tgt ys"),
 )
-IMAGES = ("conv", "pool", "2d", "spatial", "flatten", "im2col")
+SPATIAL = ("conv", "pool", "2d", "spatial", "flatten", "im2col")
 SEQUENCES = ("rnn", "lstm", "gru", "time", "attention", "transformer", "encoder", "decoder")
 PROBABLE = ("crossentropy", "bce", "nll", "logloss", "loglikelihood", "logistic", "entropy", "kl")
+PREDICTED = words("p prob probs ypred yhat ypredicted probabilities yprob")
 LOGITS = ("softmax(", "np.exp(", "sigmoid(", "logsumexp")
 DISTANCES = ("mse", "mae", "squared", "huber", "l1", "l2", "mean", "absolute", "rmse")
 
@@ -60,7 +65,8 @@ def required(method: Any, given: Mapping[str, Any]) -> tuple[list[str], dict[str
     >>> required(lambda x, training=False: x, {})
     (['x'], {'training': True})
     """
-    arrays, settings = [], {}
+    arrays: list[str] = []
+    settings: dict[str, Any] = {}
     for p in parameters_of(method):
         if p.kind == p.VAR_KEYWORD or (p.kind == p.VAR_POSITIONAL and arrays):
             continue
@@ -84,11 +90,17 @@ def arguments(
     >>> next(arguments(Relu(), "forward", {}, np.random.default_rng(0), {}))["x"].shape
     (3, 4)
     """
-    arrays, settings = required(getattr(thing, forward), given)
+    method = getattr(thing, forward)
+    if all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters_of(method)):
+        method = getattr(thing, "forward", method)  # __call__(self, *inputs)
+    arrays, settings = required(method, given)
     label = labelled(arrays)
     others = [a for a in arrays if a != label]
-    for shapes in _shapes(thing, others, given, made):
-        args = {a: _argument(a, given.get(a), shapes.get(a, ()), rng, thing) for a in others}
+    kinds = (
+        ("",) if not label else ("prob", "") if _of_probabilities(thing, others) else ("", "prob")
+    )
+    for kind, shapes in itertools.product(kinds, _shapes(thing, others, given, made)):
+        args = {a: _argument(a, given.get(a), shapes.get(a, ()), rng, thing, kind) for a in others}
         if not label:
             yield args | settings
             continue
@@ -126,7 +138,10 @@ def _hiddens(thing: Any, x: Shape) -> list[Shape]:
 
 def _features(thing: Any, made: Mapping[str, Any]) -> list[int]:
     """Sizes that an axis of the input may have: those that made the object, and of its arrays."""
-    found = [v for k, v in made.items() if type(v) is int and sizes.size(k) and not _is_window(k)]
+    sized = {k: v for k, v in made.items() if type(v) is int and sizes.size(k)}
+    found = [v for k, v in sized.items() if not _is_window(k) and sizes.size(k) != sizes.OUT]
+    found += [] if found or floats_of(thing) else [IN]
+    found += [v for k, v in sized.items() if sizes.size(k) == sizes.OUT]
     found += [n for v in made.values() if isinstance(v, tuple) for n in v if type(n) is int]
     for x in floats_of(thing).values():
         shape = np.shape(x)
@@ -144,24 +159,27 @@ def _is_window(name: str) -> bool:
 def _inputs(thing: Any, made: Mapping[str, Any], cell: bool) -> list[Shape]:
     """Shapes of an input."""
     name, found = normal(type(thing).__name__), _features(thing, made)
-    flat = [s for n in found for s in ((N, n), (n, N))]
+    flat: list[Shape] = [s for n in found for s in ((N, n), (n, N))]
     flat += [s for n in found for s in ((n,), (n, 1), (1, n))]
-    channels = found if found != [IN] else [CHANNELS]
-    images: list[Shape] = [s for n in channels for s in ((N, n, 7, 5), (N, 7, 5, n))]
-    images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (N, n, 5, 5), (n, N, 7, 5))]
-    images += [(N, CHANNELS, 7, 5), (N, CHANNELS, 6, 4), (N, 7, 5), (7, 5), (N, CHANNELS, 6, 6)]
+    known = any(sizes.size(k) and not _is_window(k) for k in made) or floats_of(thing)
+    channels = found if known else [CHANNELS]
+    images: list[Shape] = [s for n in channels for s in ((M, n, 7, 5), (M, 7, 5, n))]
+    images += [s for n in channels for s in ((n, 7, 5), (7, 5, n), (M, n, 5, 5), (n, M, 7, 5))]
+    images += [(M, CHANNELS, 7, 5), (M, CHANNELS, 6, 4), (M, 7, 5), (7, 5), (M, CHANNELS, 6, 6)]
     steps: list[Shape] = [s for n in found for s in ((N, STEPS, n), (STEPS, n), (STEPS, n, 1))]
-    told = [v for v in made.values() if isinstance(v, tuple) and len(v) > 1]  # input_shape
-    images = [*((N, *v) for v in told), *told, *images]
-    if any(part in name for part in IMAGES):
+    told = [v for k, v in made.items() if isinstance(v, tuple) and len(v) > 1 and "put" in k]
+    shape = getattr(thing, "input_shape", None)
+    told += [shape] if isinstance(shape, tuple) and all(type(n) is int for n in shape) else []
+    images = [*((M, *v) for v in told), *told, *images]
+    if any(part in name for part in SPATIAL):
         return [*images, *flat, *steps]
     if any(part in name for part in SEQUENCES) and not cell and "cell" not in name:
         return [*steps, *flat, *images]
     return [*flat, *steps, *images]
 
 
-def _argument(name: str, given: Any, shape: Shape, rng: Generator, thing: Any) -> Any:
-    """One array: as it was given, or integers, probabilities, numbers."""
+def _argument(name: str, given: Any, shape: Shape, rng: Generator, thing: Any, kind: str) -> Any:
+    """One array: as it was given, or integers, or numbers of a kind: probabilities, any."""
     if isinstance(given, str) and given == "classes":
         return random_arrays.labels((N,), N, rng)
     if given is not None:
@@ -169,16 +187,16 @@ def _argument(name: str, given: Any, shape: Shape, rng: Generator, thing: Any) -
     cls = normal(type(thing).__name__)
     if normal(name) in INTEGERS or ("embed" in cls and "position" not in cls):
         return random_arrays.labels((N, 2), IN, rng)  # rows come again
-    if _takes_probabilities(thing):
-        return random_arrays.probabilities(shape, rng)
-    return draw("x", shape, rng)
+    return random_arrays.of_kind(kind, shape, rng) if kind else draw("x", shape, rng)
 
 
-def _takes_probabilities(thing: Any) -> bool:
+def _of_probabilities(thing: Any, names: list[str]) -> bool:
     """Whether it is a loss of probabilities: named so, and without an exponential of its own."""
     name = normal(type(thing).__name__)
     if not any(p in name for p in PROBABLE) or "logit" in name or "softmax" in name:
         return False
+    if any(normal(n) in PREDICTED for n in names):
+        return True
     try:
         source = inspect.getsource(type(thing)).lower()
     except (OSError, TypeError):

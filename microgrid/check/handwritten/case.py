@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.attributes import attributes
-from microgrid.check.handwritten.trial import Array, Pass as Pass, Trial
+from microgrid.check.handwritten.held import elsewhere, exact_of, held
+from microgrid.check.handwritten.trial import Array, Pass, Trial
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from microgrid.check.handwritten.exact import Exact
 
 Index = tuple[int, ...]
+MANY = 5000  # nodes of a layer that is run at other inputs only once
 
 
 class World:
@@ -53,10 +54,7 @@ class World:
         """What their forward has names for, as floats: its inputs, its locals, its output."""
         found = {k: np.asarray(a, float) for k, a in self.trial.inputs.items()}
         gradients = {*self.trial.places.values(), *(f"d{n}" for n in (*self.exact.inner, *found))}
-        owned: dict[str, Any] = {}
-        with suppress(Exception):
-            owned = attributes(self.trial, lambda: self.trial.run(fresh(self.trial)))[1]
-        for name, a in {**self.exact.inner, **owned}.items():
+        for name, a in {**self.held, **self.exact.inner}.items():
             if name.removeprefix("self.") in gradients:
                 continue  # of a function that gives both
             with suppress(TypeError, ValueError):
@@ -65,6 +63,13 @@ class World:
             out = values(np.array(list(self.outputs), object))
             found.setdefault("out", out.reshape(self.shapes[0]))
         return found
+
+    @cached_property
+    def held(self) -> dict[str, Array]:
+        """The plain arrays of their forward, the labels and masks among them."""
+        with suppress(Exception):
+            return held(self.trial)
+        return {}
 
     @property
     def outputs(self) -> Sequence[Any]:
@@ -131,8 +136,9 @@ def predicts(sentence: str, predict: Callable[[World, Array], Any]) -> Guess:
 class Case:
     """A wrong gradient: `J` and `S`, outputs × entries, are the right one and theirs.
 
-    `S` is None where theirs is not linear in dout. `theirs` and `right` belong to `dout`;
-    `other(seed)` gives both at other inputs, with these.
+    `S` is None where theirs is not linear in dout. `theirs` and `right` belong to `dout`.
+    `other(seed)` may give both at other inputs, for callers; guesses are tried at inputs of the
+    same kind, also of the other signs.
 
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> case = case_of(doubled, "x")
@@ -159,14 +165,17 @@ class Case:
     @cached_property
     def others(self) -> list[World]:
         """The layer at other inputs, if it runs there: twice if that is no long work."""
-        from microgrid.check.handwritten.exact import exact
-
-        found = []
-        for seed in (1, 2)[: 2 if self.J.size < 10_000 else 1] if self.other else ():
+        found: list[World] = []
+        most = 2 if len(self.exact.graph(None).nodes) < MANY else 1
+        for seed, turned in ((1, True), (2, False)):
+            if len(found) == most:
+                break
             with suppress(Exception):  # their code may fail on other numbers
-                assert self.other is not None
-                trial = replace(self.trial, inputs=dict(self.other(seed)[2]))
-                found.append(World(trial, exact(trial), self.input))
+                inputs = elsewhere(self.trial.inputs, seed, turned)
+                trial = replace(self.trial, inputs=inputs)
+                world = World(trial, exact_of(trial), self.input)
+                if np.isfinite(world.J).all():
+                    found.append(world)
         return found
 
     @cached_property
@@ -191,7 +200,9 @@ class Case:
         return Draw(world, dout, theirs, right, min(precision * scale, max(1e-3 * gap, 1e-14)))
 
     def holds(self, guess: Guess) -> bool:
-        """Whether it is true of all draws."""
+        """Whether it is true of all draws; nothing is, of a gradient that is right."""
+        if all(d.equals(d.right) and d.theirs.shape == d.world.shape for d in self.draws):
+            return False
         with np.errstate(all="ignore"):
             return all(guess.test(draw) for draw in self.draws)
 
@@ -200,6 +211,14 @@ class Case:
         precision = 1e-5 if self.theirs.dtype == np.float32 else 1e-9
         scale = max(np.abs(self.J).max(initial=0), np.abs(B).max(initial=0))
         return bool(np.abs(A - B).max(initial=0) <= precision * scale)
+
+    def divided(self, c: float) -> Case:
+        """The case of a layer whose gradients are c times smaller."""
+        S = None if self.S is None else self.S / c
+        trial = replace(self.trial, run=smaller(self.trial.run, c))
+        found = replace(self, trial=trial, S=S, theirs=self.theirs / c)
+        found.others = [World(smaller_trial(w.trial, c), w.exact, w.input) for w in self.others]
+        return found
 
     @cached_property
     def rows(self) -> list[tuple[int, Index]]:
@@ -233,9 +252,7 @@ def case_of(
     >>> case_of(doubled, "x").J[0]
     array([2., 0., 0.])
     """
-    from microgrid.check.handwritten.exact import exact
-
-    world = World(trial, exact(trial), input)
+    world = World(trial, exact_of(trial), input)
     n = len(world.J)
     rng = np.random.default_rng(seed)
     dout, second = rng.normal(size=(2, n)) if not trial.loss else np.ones((2, n))
@@ -251,3 +268,21 @@ def case_of(
                 break
     right = world.right(dout).reshape(world.shape)
     return Case(trial, world.exact, input, world.J, S, theirs, right, world.split(dout), other)
+
+
+def smaller_trial(trial: Trial, c: float) -> Trial:
+    return replace(trial, run=smaller(trial.run, c))
+
+
+def smaller(
+    run: Callable[[Mapping[str, Any]], Pass], c: float
+) -> Callable[[Mapping[str, Any]], Pass]:
+    """A layer whose gradients are divided by c."""
+
+    def divided(inputs: Mapping[str, Any]) -> Pass:
+        outputs, pull = run(inputs)
+        return Pass(
+            outputs, lambda ups: {n: None if g is None else g / c for n, g in pull(ups).items()}
+        )
+
+    return divided

@@ -25,7 +25,7 @@ SQUASHING = ("softmax", "sigmoid")
 
 
 def chain(
-    layers: Sequence[Any], grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+    layers: Sequence[Any], /, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
 ) -> list[Trial]:
     """Classes or objects one after another as one layer: backward runs in reverse order.
 

@@ -20,23 +20,27 @@ from microgrid.check.handwritten.making import draw, objects
 from microgrid.check.handwritten.matching import match
 from microgrid.check.handwritten.passes import again
 from microgrid.check.handwritten.sizes import STRIDES, parameters_of
-from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.sources import normal, words
 from microgrid.check.handwritten.state import is_floats, taken, walk
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 from microgrid.check.handwritten.using import SLOPES, Way, play, study
 
-FORWARDS = ("forward", "forward_pass", "fwd", "forward_propagation", "forward_prop", "feedforward")
-FORWARDS += ("forwardpass", "feed_forward", "propagate", "call", "calculate", "loss")
-FORWARDS += ("compute_loss", "compute", "activate", "apply", "function", "fn", "f", "__call__")
-BACKWARDS = ("backward", "backward_pass", "bwd", "backprop", "backpropagate", "back_propagation")
-BACKWARDS += ("backpropagation", "backward_propagation", "backward_prop", "backwardpass", "back")
+FORWARDS = words(
+    "forward forward_pass fwd forward_propagation forward_prop feedforward forwardpass "
+    "feed_forward propagate call calculate loss compute_loss compute activate apply function fn f "
+    "__call__"
+)
+BACKWARDS = words(
+    "backward backward_pass bwd backprop backpropagate back_propagation backpropagation "
+    "backward_propagation backward_prop backwardpass back"
+)
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
 TRIES, AT_FIRST = 800, 16  # ways in all, and of each object before the next
 OTHERS = 6  # shapes to compare where the usual ones crash
 
 
 def trials(
-    layer: Any, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+    layer: Any, /, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
 ) -> list[Trial]:
     """Somebody's class, or an object of it, ready to run: one trial a setting.
 
@@ -97,7 +101,7 @@ def written(layer: Any) -> list[str]:
     found = [n for n in FORWARDS if _is_written(cls, n)]
     if "calculate" in found:  # of nnfs: the mean of what forward gives
         found.sort(key=lambda n: n != "calculate")
-    return [n for n in found if n != "__call__"] or found
+    return found
 
 
 def _is_written(cls: type, name: str) -> bool:
@@ -129,17 +133,23 @@ def way_of(
     error: tuple[Way, Exception] | None = None
     for way in islice(_ways(layer, forwards, backward, seed, given, which), TRIES):
         try:
-            study(way)
+            with np.errstate(all="ignore"):
+                study(way)
         except LayerError:
             raise
         except Exception as caught:
             error = error or (way, caught)
             continue
         (running if match(way, grads) else crashing).append(way)
-        if running and not crashing or len(running) == OTHERS:
+        if (running and not crashing) or len(running) == OTHERS:
             break
     if not running and not crashing:
         raise LayerError(_no_forward(layer, error))
+    if not running and (kept := _kept_by_call(crashing[0])):
+        raise LayerError(
+            f"{crashing[0].name}: its backward needs self.{kept}, which is set by a __call__ that "
+            "gives no array: it is checked as a part of its framework only"
+        )
     fitting = (w for w in running if len(running) > 1 and agrees(w))
     return _refuse_unused(next(fitting, [*running, *crashing][0]), given)
 
@@ -189,8 +199,8 @@ def _ways(
 def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -> list[Way]:
     """A loss that takes rows with a 1 and class numbers alike: once more with the others."""
     label = labelled(list(way.arguments))
-    y = way.arguments.get(label)
-    if not way.loss or label in given or np.ndim(y) < 2 or np.shape(y)[-1] < 2:
+    y = np.asarray(way.arguments.get(label))
+    if not way.loss or label in given or y.ndim < 2 or y.shape[-1] < 2:
         return []
     if not np.array_equal(np.sort(y, axis=-1)[..., :-1], np.zeros_like(y)[..., :-1]):
         return []
@@ -201,6 +211,22 @@ def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -
         return [other] if same and match(other, grads) else []
     except Exception:
         return []
+
+
+def _kept_by_call(way: Way) -> str:
+    """The attribute that backward misses and __call__ would set, "" if that is not why."""
+    call = inspect.getattr_static(type(way.thing), "__call__", None)
+    if way.forward == "__call__" or not isinstance(call, FunctionType):
+        return ""
+    played = play(way, {})
+    try:
+        played.backward([np.ones(np.shape(y)) for y in played.outputs])
+    except AttributeError as error:
+        missing = error.name or ""
+        return missing if error.obj is played.thing and missing in call.__code__.co_names else ""
+    except Exception:
+        return ""
+    return ""
 
 
 def _refuse_unused(way: Way, given: Mapping[str, Any]) -> Way:
@@ -219,9 +245,10 @@ def _no_forward(layer: Any, error: tuple[Way, Exception] | None) -> str:
     arrays = {n: a.shape for n, a in way.arguments.items() if isinstance(a, np.ndarray)}
     shapes = ", ".join(f"{n} {shape}" for n, shape in arrays.items())
     how = ", ".join(f"{n}=(3, 4)" for n in arrays)
+    made = "".join(f", {n}=…" for n in way.made)
     return (
         f"{name}: its forward runs on none of the inputs that were tried (on {shapes} Python says "
-        f"{type(said).__name__}: {said}): give their shapes, as in {how}"
+        f"{type(said).__name__}: {said}): give their shapes, as in {how}{made}"
     )
 
 
@@ -249,7 +276,10 @@ def trial_of(way: Way) -> Trial:
 
 
 def _inputs(way: Way) -> dict[str, Array]:
-    """What to differentiate with respect to; an input beside others that has no gradient is bound."""
+    """What to differentiate with respect to.
+
+    An input beside others that has no gradient is bound.
+    """
     rng = np.random.default_rng(way.seed + 1)
     found = {}
     for name in way.inputs:
@@ -270,8 +300,9 @@ def _setting(way: Way) -> str:
     told |= {n: v for n, v in way.arguments.items() if not isinstance(v, np.ndarray)}
     label = labelled(list(way.arguments)) if way.loss else ""
     if label and way.arguments[label].dtype.kind == "i":
-        rows = np.ndim(way.arguments[label]) > 1
-        told[label] = Told("rows with a 1" if rows else "class numbers")
+        first = next(np.shape(way.arguments[n]) for n in way.inputs)
+        bits = np.shape(way.arguments[label]) == first
+        told[label] = Told("ones and zeros" if bits else "class numbers")
     return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
 
 
@@ -284,7 +315,7 @@ class Told(str):
 
 def _samples(way: Way) -> int:
     """N: the first axis of the first input, or the last where samples are columns."""
-    shape = next((np.shape(way.arguments[n]) for n in way.inputs), ())
+    shape: tuple[int, ...] = next((np.shape(way.arguments[n]) for n in way.inputs), ())
     out = np.shape(play(way, {}).outputs[0])
     columns = len(shape) == len(out) == 2 and shape[0] != out[0] and shape[1] == out[1]
     return shape[1] if columns else shape[0] if shape else 1
@@ -317,13 +348,28 @@ def classes_of(module: ModuleType) -> list[type]:
     own = [c for c in vars(module).values() if isinstance(c, type)]
     own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
     bases = {b for c in own for b in c.__mro__[1:]}
-    return [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+    layers = [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+    return [c for c in layers if torch_functions.is_function(c) or not _calls_abstract(c)]
 
 
 def _is_abstract(cls: type) -> bool:
     """Whether it leaves a method to others."""
-    codes = [f.__code__ for f in vars(cls).values() if isinstance(f, FunctionType)]
-    return any("NotImplementedError" in code.co_names for code in codes)
+    return any(_is_left(f) for f in vars(cls).values())
+
+
+def _is_left(function: Any) -> bool:
+    return isinstance(function, FunctionType) and (
+        "NotImplementedError" in function.__code__.co_names
+    )
+
+
+def _calls_abstract(cls: type) -> bool:
+    """Whether its forward or backward calls a method that is left to others."""
+    forwards, backward = methods(cls)
+    passes = [inspect.getattr_static(cls, n) for n in (forwards[0], backward)]
+    codes = [f.__code__ for f in passes if isinstance(f, FunctionType)]
+    used = {name for code in codes for name in code.co_names}
+    return any(_is_left(inspect.getattr_static(cls, name, None)) for name in used)
 
 
 def _is_layer(cls: type) -> bool:
@@ -335,7 +381,7 @@ def _is_layer(cls: type) -> bool:
 
 
 def chain(
-    layers: Sequence[Any], grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
+    layers: Sequence[Any], /, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
 ) -> list[Trial]:
     """Classes or objects one after another as one layer: see `chains.chain`.
 

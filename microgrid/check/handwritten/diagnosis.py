@@ -26,7 +26,7 @@ from microgrid.check.handwritten.rules import (
 from microgrid.check.handwritten.source_lines import backward_line as backward_line
 
 Rule = Callable[[Case], Iterator[Guess]]
-MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
+MOST, ROWS, SMALL = 3, 4, 5000  # sentences on a gradient, terms of an entry, terms in all
 
 # In tiers, the most specific first: what one of a tier says makes the tiers below needless.
 RULES: Sequence[Sequence[Rule]] = (
@@ -35,11 +35,25 @@ RULES: Sequence[Sequence[Rule]] = (
     (transposed.transposed,),
     (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
-    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels, products.unsummed),
+    (
+        paths.lines,
+        factors.added,
+        products.products,
+        elementwise.columns,
+        labels.labels,
+        products.unsummed,
+    ),
     (slices.last_term, elementwise.rows, slopes.slopes),
-    (paths.operations, slices.partly),
+    (paths.names, slopes.factors, transposed.shifted),
     (paths.pairs, near.twins),
+)
+VAGUE: Sequence[Sequence[Rule]] = (
+    (slices.partly, paths.operations),
     (upstream.added_at_zero, samples.mixed, labels.columns, slices.entries, upstream.odd),
+)
+BESIDES: Sequence[Sequence[Rule]] = (  # a factor
+    (transposed.transposed, slices.alone, paths.lines, elementwise.formula),
+    (elementwise.columns, elementwise.rows, slices.last_term, slopes.slopes),
 )
 
 
@@ -55,19 +69,35 @@ def diagnose(case: Case) -> list[str]:
     >>> diagnose(case_of(doubled, "x"))
     ['it is half of the gradient']
     """
-    for tier in RULES:
-        found: list[str] = []
-        for rule in tier:
-            found += [s for s in held(case, rule) if s not in found]
+    if not np.isfinite(case.theirs).all():
+        return [counted(case)]
+    found = first_tier(case, RULES)
+    if not found and case.J.size <= SMALL:
+        found = two_mistakes(case)
+    return found or first_tier(case, VAGUE) or [counted(case)]
+
+
+def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
+    """What the first tier says that says anything."""
+    for tier in rules:
+        found = list(dict.fromkeys(s for rule in tier for s in held(case, rule)))
         if found:
             return found[:MOST]
-    return [counted(case)]
+    return []
+
+
+def two_mistakes(case: Case) -> list[str]:
+    """A factor, and what is the matter besides."""
+    N = case.trial.samples
+    for c in dict.fromkeys((-1.0, 1 / N, float(N), 0.5, 2.0)):
+        if c != 1 and (found := first_tier(case.divided(c), BESIDES)):
+            return [factors.everywhere(case, c), f"and besides: {found[0]}"]
+    return []
 
 
 def held(case: Case, rule: Rule) -> list[str]:
     """What a rule says that holds; its first guess is enough."""
-    import os, contextlib  # noqa
-    with (contextlib.nullcontext() if os.environ.get("DEBUG") else suppress(Exception)), np.errstate(all="ignore"):  # their code may fail on what is tried
+    with suppress(Exception), np.errstate(all="ignore"):  # their code may fail on what is tried
         for guess in rule(case):
             if case.holds(guess):
                 return [guess.sentence]
@@ -77,6 +107,8 @@ def held(case: Case, rule: Rule) -> list[str]:
 def counted(case: Case) -> str:
     """How many terms are right, missing, or do not belong."""
     S, J = case.S, case.J
+    if odd := int((~np.isfinite(case.theirs)).sum()):
+        return f"{odd} of its {case.theirs.size} entries are no numbers: nan, or infinite"
     if S is None:
         draw = case.draws[0]
         if case.theirs.size != draw.right.size:
@@ -112,13 +144,13 @@ def worst(case: Case) -> Worst:
     gap = np.abs(theirs - right)
     e = int(np.argmax(np.where(np.isfinite(gap), gap, np.inf)))
     at = np.unravel_index(e, case.first.shape) if case.first.shape else ()
-    found = Worst(entry(case.gradient, tuple(at)), float(theirs[e]), float(right[e]))
+    found = Worst(entry(case.gradient, tuple(map(int, at))), float(theirs[e]), float(right[e]))
     if case.S is not None and not case.trial.loss:
         apart = np.abs(case.S[:, e] - case.J[:, e])
         most = [k for k in np.argsort(-apart, kind="stable")[:ROWS] if apart[k] > 0]
         found.terms = [term(case, int(k), e) for k in sorted(most)]
     with suppress(Exception):
-        from microgrid.check.handwritten.inside import formulas
+        from microgrid.check.handwritten.written_out import formulas
 
         found.formulas = formulas(case, e)
     return found

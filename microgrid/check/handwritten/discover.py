@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def layers_of(module: ModuleType, name: str = "") -> list[Layer]:
         ...
     microgrid.check.handwritten.trial.LayerError: empty has no layers: functions such as ...
     """
-    found = [*_pairs(module), *_losses(module), *_classes(module)]
+    found = [*_pairs(module), *_losses(module), *_flagged(module), *_classes(module)]
     found.sort(key=lambda layer: layer.line)
     if name:
         return _named(found, module, name)
@@ -113,6 +114,31 @@ def _losses(module: ModuleType) -> list[Layer]:
     ]
 
 
+def _flagged(module: ModuleType) -> list[Layer]:
+    """Activations that give their derivative by a flag: `sigmoid(x, derivative=True)`."""
+    found = []
+    for name, f in _functions(module).items():
+        for flag, p in inspect.signature(f).parameters.items():
+            if names.short(flag) in _FLAGS and p.default is False:
+                pair = (_at(f, flag, False), _at(f, flag, True))
+                found.append(_layer(name, *pair, (name,)))
+    return found
+
+
+_FLAGS = ("deriv", "derivative", "prime", "grad", "derive", "gradient", "backward", "der", "isgrad")
+
+
+def _at(function: Callable[..., Any], flag: str, value: bool) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        return function(*arguments, **named, **{flag: value})
+
+    signature = inspect.signature(function)
+    rest = [p for n, p in signature.parameters.items() if n != flag]
+    vars(called)["__signature__"] = signature.replace(parameters=rest)
+    return called
+
+
 def _returns_gradients(function: Callable[..., Any]) -> bool:
     said = reading.returned(function)
     if len(said) < 2 or not inspect.signature(function).parameters:
@@ -158,4 +184,6 @@ def _chain(module: ModuleType, parts: list[str]) -> Layer:
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
             raise LayerError(f"{module.__name__} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
-    return Layer(" + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {})))
+    return Layer(
+        " + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {}))
+    )

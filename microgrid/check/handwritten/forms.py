@@ -9,7 +9,7 @@ from typing import Any
 # Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice".
 SIZES = {
     "N": 3, "D": 4, "M": 5, "C": 5, "T": 7, "V": 6, "H": 5, "G": 20, "Z": 8, "2": 2,
-    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "1": 1,
+    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1,
 }  # fmt: skip
 
 
@@ -28,14 +28,13 @@ class Form:
 
     def parts(self, role: str) -> tuple[str, list[str]]:
         """The kind of the numbers, and the symbols of the shape."""
-        spec = self.shapes[role if role in self.shapes else "*"]
-        words = spec.split(" ")
-        return ("", words) if words[0] in SIZES or not words[0] else (words[0], words[1:])
+        words = self.shapes[role if role in self.shapes else "*"].split()
+        return ("", words) if not words or words[0] in SIZES else (words[0], words[1:])
 
     def shape(self, role: str, sizes: dict[str, int] | None = None) -> tuple[int, ...]:
         """The shape of an argument; `sizes` replace those of the table."""
         table = SIZES | (sizes or {})
-        return tuple(table[symbol] for symbol in self.parts(role)[1] if symbol)
+        return tuple(table[symbol] for symbol in self.parts(role)[1])
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,14 @@ LOSS = "loss|entropy|cost|nll|criterion|bce|mse|svm|hinge|huber|mae|objective|lo
 NETWORK = "prop|forward|net|model|cost|backprop|predict"
 KINDS = (
     _kind(
-        "spatial normalization", "spatial|group|2d|bn2|norm2",
+        "spatial normalization", "group|instance",
         Form({"x": "N J X Y", "gamma": "1 J 1 1", "beta": "1 J 1 1"}, {"groups": 3}),
         Form({"x": "N J X Y", "gamma": "J", "beta": "J"}),
     ),
     _kind(
-        "spatial batch normalization", "spatial|2d",
+        "spatial batch normalization", "spatial|2d|bn2|norm2",
         Form({"x": _IMAGE, "gamma": "I", "beta": "I", "mean": "I", "var": "positive I"}),
+        Form({"x": _IMAGE, "gamma": "1 I 1 1", "beta": "1 I 1 1"}),
     ),
     _kind(
         "normalization", "norm|bn|ln",
@@ -99,7 +99,8 @@ KINDS = (
     _kind("convolution of a signal", "conv",
           Form({"x": "N I X", "w": "F I K", "b": "F"}, _STRIDE_2),
           Form({"x": "X", "w": "K", "b": ""}, _STRIDE_2)),
-    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP), Form({"x": "N I J Z"}, _APART, also=True)),
+    _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP),
+          Form({"x": "N I J Z"}, _APART, also=True)),
     _kind("recurrent over time", f"{RECURRENT}|elman",
           Form({"x": "N T D", "h": "N H", "wx": "D H", "wh": "H H", "b": "H"})),
     _kind("recurrent step", f"{RECURRENT}|step|cell",
@@ -132,7 +133,8 @@ KINDS = (
     _kind("binary loss of columns", LOSS, Form({"p": "prob 1 T", "y": "binary 1 T"})),
     _kind("loss of one-hot rows", f"{LOSS}|softmax",
           Form({"x": "N C", "p": "N C", "y": "onehot N C"})),
-    _kind("loss of one-hot columns", LOSS, Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
+    _kind("loss of one-hot columns", LOSS,
+          Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
     _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"})),
     _kind("affine", AFFINE, Form({"x": "N D", "w": "D M", "b": "M"}),
           Form({"x": "N M D", "w": "G X", "b": "X"}, also=True)),
@@ -162,13 +164,14 @@ KINDS = (
           Form({"x": "N D", "w": "D P", "b": "P", "w2": "P J", "b2": "J", "y": "int:6 N"})),
     _kind("elementwise", "relu|sigmoid|tanh|elu|swish|gelu|dropout|activation|softmax|soft",
           Form({"x": "N D", "p": "N D"})),
-    _kind("elementwise of many", "glu|add|mul|residual|div|sub", Form({"*": "N D"})),
+    _kind("elementwise of many", "glu|add|mul|residual|div|sub", Form({"*": "N D", "number": ""})),
     _kind("positive", "log|sqrt|power|recip", Form({"*": "positive N D"})),
     _kind("scale and shift", "scale|shift", Form({"x": "P D", "gamma": "D", "beta": "D"})),
     _kind("vectors", "dot|vector", Form({"*": "D"})),
     _kind("images", "image|flatten", Form({"*": _IMAGE})),
     _kind("sequences", "seq", Form({"*": "N T D"})),
-    _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}), Form({"x": "N P D", "w": "N D J"})),
+    _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}),
+          Form({"x": "N P D", "w": "N D J"})),
     _kind("numbers", "scalar", Form({"*": ""})),
 )  # fmt: skip
 

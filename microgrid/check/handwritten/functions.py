@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten import names, pairing, reading
-from microgrid.check.handwritten.draw import Fit, Parameters, fits, parameters_of
+from microgrid.check.handwritten.draw import fits
+from microgrid.check.handwritten.fit import Fit, Parameters, parameters_of
 from microgrid.check.handwritten.plan import Plan, is_numbers, matched, planned
 from microgrid.check.handwritten.theirs import module_of, modules_of, same_randomness
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
@@ -139,7 +140,19 @@ def _joined(plain: _Forward, cost: Function) -> _Forward | None:
     return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
 
 
-_LOSS = {"loss", "cost", "mse", "mae", "bce", "ce", "crossentropy", "entropy", "hinge", "huber", "nll"}
+_LOSS = {
+    "loss",
+    "cost",
+    "mse",
+    "mae",
+    "bce",
+    "ce",
+    "crossentropy",
+    "entropy",
+    "hinge",
+    "huber",
+    "nll",
+}
 _COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
 
 
@@ -197,9 +210,19 @@ class _Layer:
             self.seed,
             parameters=self.forward.parameters,
             run=self.outputs,
+            agrees=self.agrees,
             name=said,
         )
         return [self.trial(fit) for fit in [*found, *self.modes(found[0], given)]]
+
+    def agrees(self, fit: Fit) -> bool:
+        """Whether the gradients that the backward gives have the shapes of the inputs."""
+        run = _Run(self, fit)
+        try:
+            run.settle()
+        except LayerError:
+            return False
+        return run.agrees
 
     def modes(self, fit: Fit, given: Mapping[str, Any]) -> list[Fit]:
         """The other mode of a layer whose backward looks at modes."""
@@ -256,7 +279,7 @@ class _Run:
         self.layer, self.fit = layer, fit
         self.upstream, self.elementwise, self.of_output = True, False, False
         self.places: dict[str, int] = {}
-        self.by_key = False
+        self.agrees = False  # whether the gradients have the shapes of their inputs
 
     def __call__(self, inputs: Mapping[str, Any]) -> Pass:
         layer, given = self.layer, self.fit.arguments(inputs)
@@ -357,8 +380,13 @@ class _Run:
         rest = {k: v for k, v in inputs.items() if k not in told}
         found = told | (matched(keys, shapes, rest, by_key=by_key, who=layer.who) if rest else {})
         self.places = {of: found[of] for of in inputs if of in found}
+        self.agrees = all(
+            parts[i] is not None and np.shape(parts[i]) == inputs[of].shape
+            for of, i in self.places.items()
+        )
+        named = [k if k not in layer.takes else "" for k in keys]  # `return dout * mask`
         return {
-            of: (f"grads[{keys[i]!r}]" if by_key else keys[i]) or f"d{of}"
+            of: (f"grads[{keys[i]!r}]" if by_key else named[i]) or f"d{of}"
             for of, i in self.places.items()
         }
 

@@ -14,14 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.attributes import attributes
-from microgrid.check.handwritten.exact import Exact, exact
+from microgrid.check.handwritten.exact import Exact
 from microgrid.check.handwritten.source_lines import key, line, quoted
-from microgrid.check.handwritten.trial import Array, Pass as Pass, Trial
+from microgrid.check.handwritten.trial import Array, Trial
 from microgrid.engine.value import Value
 
 FORMS = (r"d_?(\w+)", r"(\w+)_grad", r"grad_(\w+)", r"delta_(\w+)")
@@ -37,32 +36,44 @@ class Held:
 
     def put(self, x: Array, file: str, number: int) -> None:
         last = self.versions[-1] if self.versions else None
-        if last is None or last.shape != x.shape or not np.array_equal(last, x, equal_nan=True):
-            if len(self.versions) < VERSIONS:
-                self.versions.append(np.array(x, float))
-                self.lines.append((file, number))
+        new = last is None or last.shape != x.shape or not np.array_equal(last, x, equal_nan=True)
+        if new and len(self.versions) < VERSIONS:
+            self.versions.append(np.array(x, float))
+            self.lines.append((file, number))
 
 
-def first_wrong(trial: Trial, known: Exact, douts: Sequence[Array]) -> str:
+class State(NamedTuple):
+    """What one run of their backward gave."""
+
+    wrong: set[str]  # inputs
+    differing: list[str]  # names inside
+    held: dict[str, Held]
+
+    def bad(self) -> int:
+        return len(self.wrong) + len(self.differing)
+
+
+def first_wrong(trial: Trial, exact: Exact, douts: Sequence[Array]) -> str:
     """The sentence on the first wrong gradient inside of their backward, "" if none is sure.
 
+    >>> from microgrid.check.handwritten.held import exact_of
+    >>> from microgrid.check.handwritten.trial import Pass
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
-    >>> first_wrong(doubled, exact(doubled), [np.ones(3)])
+    >>> first_wrong(doubled, exact_of(doubled), [np.ones(3)])
     ''
     """
     with suppress(Exception), np.errstate(all="ignore"):
-        return Inside(trial, douts).sentence()
+        return Inside(trial, exact, douts).sentence()
     return ""
 
 
 class Inside:
     """One backward pass, watched, and the exact gradients of the names of its forward."""
 
-    def __init__(self, trial: Trial, douts: Sequence[Array]) -> None:
+    def __init__(self, trial: Trial, known: Exact, douts: Sequence[Array]) -> None:
         self.trial, self.douts = trial, [np.array(d, float) for d in douts]
-        known, owned = attributes(trial, lambda: exact(trial))
         slopes = known.gradients(self.douts)
-        arrays = {**owned, **known.inner}
+        arrays = known.inner
         self.exact = {n: g for n, a in arrays.items() if (g := gradient_of(a, slopes)) is not None}
         self.right = {
             n: np.array([slopes.get(x, 0.0) for x in xs]) for n, xs in known.leaves.items()
@@ -70,31 +81,33 @@ class Inside:
         self.codes = {f.__code__ for f in trial.backwards}
 
     def sentence(self) -> str:
-        """What must be mended for a wrong gradient to come out right, in the order of theirs."""
-        wrong, held = self.run({})
-        self.first, mended, broken = held, {}, wrong
-        while broken == wrong and len(mended) < REPAIRS:
-            name = next((n for n in held if n not in mended and self.differs(n, held[n])), None)
-            if name is None:
-                return ""
+        """What must be mended for what comes after it to be right, in the order of theirs."""
+        state = self.run({})
+        self.first = state.held
+        if not state.wrong:
+            return ""
+        mended: dict[str, int] = {}
+        start = state
+        while state.differing and len(mended) < REPAIRS:
+            name = state.differing[0]
             tries = [mended | {name: k} for k in self.moments(name)]
-            found = [(len(self.run(one)[0] & wrong), -one[name], one) for one in tries]
-            mended = min(found, key=lambda entry: entry[:2])[2]
-            broken, held = self.run(mended)
-        for name in list(mended):  # those that mend nothing are no mistakes
+            states = [(self.run(one), one) for one in tries]
+            state, mended = min(states, key=lambda pair: (pair[0].bad(), -pair[1][name]))
+        for name in list(mended):  # those that mend nothing but themselves are no mistakes
             rest = {n: k for n, k in mended.items() if n != name}
-            if rest and self.run(rest)[0] <= broken:
-                mended = rest
-        return self.told(mended) if broken < wrong else ""
+            without = self.run(rest)
+            if without.bad() - (name in without.differing) <= state.bad():
+                mended, state = rest, without
+        return self.told(start, mended, state)
 
     def moments(self, name: str) -> list[int]:
-        """The numbers of the versions of a name, the last ones, in whose place the exact one fits."""
+        """The numbers of the last versions of a name that the exact gradient fits."""
         g, versions = self.exact[self.partner(name)], self.first[name].versions
         fit = [k + 1 for k, x in enumerate(versions) if squeezed(x.shape) == squeezed(g.shape)]
         return fit[-MOMENTS:]
 
-    def run(self, mended: Mapping[str, int]) -> tuple[set[str], dict[str, Held]]:
-        """The inputs whose gradients come out wrong, and what the names of their backward held.
+    def run(self, mended: Mapping[str, int]) -> State:
+        """What comes out wrong.
 
         `mended` tells in the place of which version of a name the exact gradient is put.
         """
@@ -106,7 +119,10 @@ class Inside:
         watch = Watch(self.codes, lambda n: self.partner(n) != "", numbers, mended)
         with watch:
             grads = self.trial.run(fresh).pull([d.copy() for d in self.douts])
-        return {n for n, g in grads.items() if not self.is_right(n, g)}, watch.held
+        wrong = {n for n, g in grads.items() if not self.is_right(n, g)}
+        names = [n for n in watch.held if n not in mended and self.inner(n, watch.held)]
+        differing = [n for n in names if self.differs(n, watch.held[n])]
+        return State(wrong, differing, watch.held)
 
     def is_right(self, name: str, g: Any) -> bool:
         if g is None or np.size(g) != self.right[name].size:
@@ -126,29 +142,47 @@ class Inside:
         """Whether no number that it held is the exact gradient, though its last shape fits."""
         g = self.exact[self.partner(name)]
         fits = squeezed(held.versions[-1].shape) == squeezed(g.shape)
-        return fits and not any(x.size == g.size and same(x.ravel(), g.ravel()) for x in held.versions)
+        return fits and not any(
+            x.size == g.size and same(x.ravel(), g.ravel()) for x in held.versions
+        )
 
-    def told(self, mended: Mapping[str, int]) -> str:
+    def told(self, start: State, mended: Mapping[str, int], end: State) -> str:
         """The sentence on the names that had to be mended."""
-        at = [place(n, self.first[n], k) for n, k in mended.items()]
-        right = [f"`{n}`" for n in takewhile(lambda n: n not in mended, self.first) if self.inner(n)]
-        before = f"{listed(right[-3:])} before it {'are' if right[1:] else 'is'} right" if right else ""
-        if not any(map(self.inner, mended)):  # the gradients of the inputs, which have verdicts
-            return f"the mistake is in {at[0]}: {before}" if right else ""
+        # What may stay as it is while all comes out right means something else.
+        other = [] if end.wrong else [n for n in start.differing if n not in mended]
+        inner = [n for n in start.held if self.inner(n, start.held) and n not in other]
+        first = next((n for n in inner if n in mended or n in start.differing), "")
+        right = [f"`{n}`" for n in takewhile(lambda n: n != first, inner)]
+        before = (
+            f"{listed(right[-3:])} before it {'are' if right[1:] else 'is'} right" if right else ""
+        )
+        last = [n for n in start.held if self.partner(n) in end.wrong and n not in inner]
+        if not start.differing:  # the gradients of the inputs have verdicts of their own
+            if not right or not last:
+                return ""
+            names = f"{listed(right[-3:])} inside {'are' if right[1:] else 'is'} right"
+            return f"{names}: what is wrong is {place(last[0], start.held[last[0]])}"
+        if not mended or first not in mended:
+            return ""
+        at = [place(n, start.held[n], k) for n, k in mended.items()]
         words = f"{at[0]} is the first wrong gradient inside"
         words += f", {listed(at[1:])} the next" if at[1:] else ""
         words += f"; {before}" if before else ""
-        place_ = "its place" if len(at) == 1 else "their places"
-        return f"{words}; with the exact numbers in {place_} the rest comes out right"
+        if end.wrong and (end.differing or not end.wrong <= start.wrong):
+            return words
+        if last and end.wrong:
+            ends = [place(n, start.held[n]) for n in last]
+            return f"{words}; with the exact numbers in place of it still wrong: {listed(ends)}"
+        return f"{words}; with the exact numbers there the rest comes out right"
 
-    def inner(self, name: str) -> bool:
+    def inner(self, name: str, held: Mapping[str, Held]) -> bool:
         """Whether a name is a gradient inside, and fits."""
         partner = self.partner(name)
-        shapes = [x.shape for x in (self.first[name].versions[-1], self.exact[partner])]
+        shapes = [x.shape for x in (held[name].versions[-1], self.exact[partner])]
         return partner not in self.trial.inputs and squeezed(shapes[0]) == squeezed(shapes[1])
 
 
-def place(name: str, held: Held, k: int) -> str:
+def place(name: str, held: Held, k: int = 0) -> str:
     """A name with the line of its version k."""
     return f"`{name}` ({quoted(line(*held.lines[k - 1]))})"
 
@@ -235,7 +269,3 @@ def gradients(space: dict[str, Any], before: str = "{}") -> Iterator[tuple[str, 
                 yield from gradients(x, before.format(name) + '["{}"]')
         elif name == "self" and hasattr(x, "__dict__"):
             yield from gradients(vars(x), "self.{}")
-
-
-def formulas(case: Any, e: int) -> list[str]:
-    return []

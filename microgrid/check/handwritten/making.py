@@ -56,12 +56,12 @@ def objects(
         if told in seen:
             continue
         seen.add(told)
-        for initializer in ("", *INITIALIZERS):
-            if initializer and not hasattr(cls, initializer):
-                continue
+        for initializer, shape in _second(cls):
             try:
                 with seeded(seed):
                     thing = cls(**chosen)
+                    if shape:
+                        thing.set_input_shape(shape=shape)
                     if initializer:
                         _initialize(thing, initializer)
             except Exception as caught:
@@ -71,6 +71,15 @@ def objects(
             yield thing, dict(chosen)
     if not made:
         raise LayerError(_unmade(cls, given, error))
+
+
+def _second(cls: type) -> list[tuple[str, tuple[int, ...]]]:
+    """What to call after the constructor: nothing, or what takes the shape of an input."""
+    initializers = ["", *(n for n in INITIALIZERS if hasattr(cls, n))]
+    shapes: list[tuple[int, ...]] = [()]
+    if hasattr(cls, "set_input_shape"):
+        shapes += [(sizes.IN,), (sizes.CHANNELS, 7, 5), (sizes.STEPS, sizes.IN)]
+    return [(initializer, shape) for shape in shapes for initializer in initializers]
 
 
 def _initialize(thing: Any, initializer: str) -> None:
@@ -107,7 +116,8 @@ def _apart(chosen: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     found, spare = dict(chosen), [sizes.WORDS, 8, 9]
     seen: set[int] = set()
     for name, n in chosen.items():
-        if type(n) is not int or sizes.size(name) != sizes.OUT or name in given:
+        alike = sizes.size(name) in (sizes.OUT, None) and normal(name) not in sizes.STRIDES
+        if type(n) is not int or not alike or name in given:
             continue
         if n in seen and spare:
             found[name] = spare.pop(0)
@@ -138,26 +148,33 @@ def _options(
     """What to try for one argument of a constructor; EMPTY leaves it out, none rules it out."""
     features, world, which = about
     name, known, kind = normal(p.name), sizes.size(p.name), sizes.group(p.name)
+    needed = p.default is EMPTY
     if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
         return [EMPTY]
     if p.name in given:
         return [drawn(p.name, given[p.name], rng)]
-    if name in sizes.STRIDES and which >= 0:
-        return [sizes.STRIDES[name][which]]
+    if name in sizes.STRIDES and which >= 0 and not isinstance(p.default, str):
+        n = sizes.STRIDES[name][which]
+        return [(n, n)] if isinstance(p.default, tuple) else [n, (n, n)] if needed else [n]
     if which >= 0 and known == sizes.WINDOW and isinstance(p.default, int):
         return [sizes.WINDOW]  # a window of 2 with a stride of 2 hides what overlaps
-    if p.default is not EMPTY and not (optional and p.default is None and known):
+    if not needed and not (optional and p.default is None and known):
         return [EMPTY]
     if kind and p.annotation not in (int, "int"):
         if "embed" in cls.__name__.lower() and kind == "w":
             return [draw(kind, (sizes.WORDS, sizes.OUT), rng)]
         return [draw(kind, world[kind], rng)] if kind in world else []
+    if known == sizes.WINDOW:
+        n, window = sizes.WINDOW, (sizes.WINDOW, sizes.WINDOW)
+        kernel = (*window, sizes.CHANNELS, sizes.FILTERS)
+        return [window, n, kernel] if "shape" in name else [n, window, kernel]
     if known is not None:
         n = features if known == sizes.IN else known
         if "embed" in cls.__name__.lower() and known == sizes.IN:
             return [sizes.WORDS, n]
-        images = [(sizes.CHANNELS, 7, 5), (7, 5, sizes.CHANNELS)]
-        return [(n,), n, *images] if "shape" in name else [n, features] if n == sizes.CHANNELS else [n]
+        if "shape" in name:
+            return [(n,), n, (sizes.CHANNELS, 7, 5), (7, 5, sizes.CHANNELS)]
+        return [n, features] if n == sizes.CHANNELS else [n]
     if "optim" in name or name == "opt":
         return [Optimizer()]
     if name in sizes.STRIDES:

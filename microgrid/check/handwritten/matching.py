@@ -68,9 +68,9 @@ def _find(
     grads: Mapping[str, str],
 ) -> None:
     after = floats_of(played.thing)
-    named = {n: p for n, p in _named(way).items() if _matters(way, played, p)}
+    named = _named(way, played)
     expected = [n for n, places in named.items() if _is_expected(way, n, places)]
-    names = sources.returned_names(getattr(type(way.thing), way.backward or "", None))
+    names = sources.returned_names(getattr(way.thing, way.backward) if way.backward else None)
     order = [*way.inputs, *expected]
     _refuse_unknown(way, grads, named)
     way.parameters, way.gradients = {}, {}
@@ -100,8 +100,8 @@ def _find(
         _refuse_unfound(way, after, start)
 
 
-def _named(way: Way) -> dict[str, list[Place]]:
-    """The places of each float array (and float) of an object, by a name for it.
+def _named(way: Way, played: Played) -> dict[str, list[Place]]:
+    """The places of each array (and float) that the forward looks at, by a name for it.
 
     One array may lie in several places. The name is that of the constructor's argument, the last
     in its place, or the whole place where two are alike.
@@ -109,9 +109,10 @@ def _named(way: Way) -> dict[str, list[Place]]:
     held: dict[Any, list[Place]] = {}
     for place, x in floats_of(way.thing).items():
         held.setdefault(id(x) if isinstance(x, np.ndarray) else place, []).append(place)
-    last = [_last(places[0]) for places in held.values()]
+    groups = [places for places in held.values() if _matters(way, played, places)]
+    last = [_last(places[0]) for places in groups]
     named = {}
-    for places, name in zip(held.values(), last):
+    for places, name in zip(groups, last):
         x = taken(way.thing, places[0].steps)
         given = [n for n, a in way.made.items() if is_floats(a) and a.size and _equal(a, x)]
         alone = last.count(name) == 1 and name not in way.inputs
@@ -125,7 +126,8 @@ def _matters(way: Way, played: Played, places: list[Place]) -> bool:
     moved = np.asarray(old, float) + making.draw("x", np.shape(old), np.random.default_rng(1))
     trying = replace(way, parameters={"moved": places})
     try:
-        outputs = play(trying, {"moved": moved}).outputs
+        with np.errstate(all="ignore"):
+            outputs = play(trying, {"moved": moved}).outputs
     except Exception:
         return True
     return not all(_equal(a, b) for a, b in zip(outputs, played.outputs))
@@ -152,7 +154,7 @@ def _whole(place: Place) -> str:
 
 
 def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
-    """Whether it is a parameter by its name alone; the weights of the classes in a loss are none."""
+    """Whether it is a parameter by its name alone; the weights in a loss are none."""
     if way.loss or not is_floats(taken(way.thing, places[0].steps)):
         return False
     if normal(name.split(".")[-1]) in EXPECTED:

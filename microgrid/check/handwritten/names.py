@@ -35,7 +35,7 @@ ROLES = {
 
 # The numbers of a layer, where a value that hides a mistake (0, 1, the default) is not chosen.
 NUMBERS: dict[str, Any] = {
-    "stride strides s stridex stridey strideh stridew hstride wstride": 2,
+    "stride strides stridex stridey strideh stridew hstride wstride": 2,
     "pad padding pads padh padw": 1,
     "kernelsize ksize k f size poolsize poolheight poolwidth poolh poolw ph pw fh fw hh ww "
     "filterheight filterwidth filterh filterw window windowsize kernelh kernelw filtersize": 3,
@@ -125,8 +125,8 @@ def settings(name: str) -> dict[str, Any] | None:
 
 _UPSTREAM = re.compile(
     r"^(d(?!ropout|ata$|im|epth|type|ecay|iff|en|etach|evice|rop|own)\w*|grad\w*|g(rad)?_?out\w*|"
-    r"upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|gradient\w*|"
-    r"partial\w*)$",
+    r"up|upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|"
+    r"gradient\w*|partial\w*)$",
     re.IGNORECASE,
 )
 _CACHE = re.compile(
@@ -152,6 +152,15 @@ def is_cache(name: str) -> bool:
     (True, False)
     """
     return _CACHE.match(name) is not None
+
+
+def is_context(name: str) -> bool:
+    """Whether an argument of a forward is the place where it keeps what the backward needs.
+
+    >>> is_context("ctx"), is_context("c")
+    (True, False)
+    """
+    return short(name) in ("ctx", "context", "cache", "saved", "tape", "memory", "store", "caches")
 
 
 _OF = (

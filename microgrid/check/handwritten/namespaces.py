@@ -35,9 +35,9 @@ class Namespaces:
 
     @staticmethod
     def functions(module: ModuleType) -> list[tuple[str, Any]]:
-        """What is replaced for everybody; `__import__` is ours while a forward runs on Values."""
+        """The public names; `__import__` is ours while a forward runs on Values."""
         names = vars(module).items()
-        return [(name, thing) for name, thing in names if name[:2] != "__"]
+        return [(name, thing) for name, thing in names if name[0] != "_"]
 
     def put_back(self) -> list[str]:
         """Make all as it was; what had been replaced, a sentence each.

@@ -51,7 +51,7 @@ def article(found: Found, gradient: Gradient) -> str:
         [
             f"<article>{heading(gradient.verdict, mood(gradient), f'{name}: {sentences[0]}')}",
             f'<p class="soft">{escape(found.setting)}</p>' * bool(found.setting),
-            f"<p>{prose(summary(gradient))}</p>" * bool(gradient.sentences),
+            f"<p>{prose(summary(found, gradient))}</p>" * bool(gradient.sentences),
             f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line is not None else "",
             *(f"<p>{prose(sentence)}</p>" for sentence in sentences[1:]),
             f"<p>inside: {prose(found.inside)}</p>" * bool(found.inside),
@@ -87,7 +87,8 @@ def rows(found: Found) -> str:
             f'<tr><td colspan="3" style="white-space:normal">{name}{setting}</td></tr>',
             *(
                 f'<tr><td class="{mood(g)}">{MARKS[g.verdict]}</td>'
-                f'<td class="name">{escape(name_of(g))}</td><td>{prose(summary(g))}</td></tr>'
+                f'<td class="name">{escape(name_of(g))}</td>'
+                f"<td>{prose(summary(found, g))}</td></tr>"
                 for g in found.gradients
             ),
             *(f'<tr><td></td><td colspan="2">{prose(line)}</td></tr>' for line in told(found)),

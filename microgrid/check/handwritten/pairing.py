@@ -9,9 +9,10 @@ from typing import Any
 _FORWARD = {"forward", "fwd", "fw", "fprop", "feedforward", "f", "forwards", "fp"}
 _BACKWARD = {
     "backward", "bwd", "bw", "back", "backprop", "bprop", "backpropagation", "backpropagate",
-    "grad", "gradient", "gradients", "grads", "prime", "derivative", "deriv", "der", "derivate", "b",
-    "d", "backwards", "bp", "diff", "dx", "vjp",
+    "grad", "gradient", "gradients", "grads", "prime", "derivative", "deriv", "der", "derivate",
+    "b", "d", "backwards", "bp", "diff", "dx", "vjp",
 }  # fmt: skip
+_VERSIONS = {"alt", "naive", "vectorized", "fast", "slow", "simple", "loop", "loops", "v2", "2"}
 _EITHER = {"pass", "prop", "propagation", "propagate", "step"}
 
 
@@ -80,7 +81,8 @@ def pairs(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
         looser = [
             f
             for f, s in forwards.items()
-            if f not in exact and s and mine.startswith(s + "_") and is_forward(f)
+            if f not in exact and s and mine.startswith(s + "_")
+            if is_forward(f) or mine[len(s) + 1 :] in _VERSIONS
         ]
         best = [f for f in exact if f == bare] or exact or sorted(looser, key=len, reverse=True)
         if not best and not mine:  # forward_propagation_with_dropout

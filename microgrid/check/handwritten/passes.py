@@ -9,11 +9,14 @@ import numpy as np
 
 from microgrid.check.handwritten.making import draw
 from microgrid.check.handwritten.sizes import has_default, parameters_of
+from microgrid.check.handwritten.sources import words
 from microgrid.check.handwritten.state import walk
 from microgrid.check.handwritten.using import Played, Way, play, replay
 
-CLEARERS = ("zero_grad", "zero_grads", "clear_grad", "clear_grads", "zero_gradients", "reset_grads")
-CLEARERS += ("clear_gradients", "zero_gradient", "reset_state", "reset", "reset_gradients")
+CLEARERS = words(
+    "zero_grad zero_grads clear_grad clear_grads zero_gradients reset_grads clear_gradients "
+    "zero_gradient reset_state reset reset_gradients"
+)
 
 
 def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:

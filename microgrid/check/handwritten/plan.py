@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten import names
-from microgrid.check.handwritten.draw import Parameters
+from microgrid.check.handwritten.fit import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
 _OUT = (
@@ -94,7 +94,12 @@ def planned(
 ) -> Plan:
     """The plan for a backward with these arguments, after a forward that gave `result`.
 
-    The backward of a `loss` takes no gradient from above. `returned` are the names in the forward's return statement, `arguments` those of its arguments.
+    The backward of a `loss` takes no gradient from above. `returned` are the names in the forward's
+    return statement, `arguments` those of its arguments.
+
+    >>> plan = planned(["out", "kept"], ["out", "cache"], ["x"], {})
+    >>> plan.upstream
+    False
     """
     sources: dict[str, str] = {}
     kept: list[str] = []
@@ -108,6 +113,8 @@ def planned(
             sources[name] = f"result {returned.index(name)}"
         elif name in arguments:
             sources[name] = f"argument {name}"
+        elif names.is_context(name) and any(names.is_context(a) for a in arguments):
+            sources[name] = f"argument {next(a for a in arguments if names.is_context(a))}"
         elif names.short(name) in lower and not names.is_cache(name):
             sources[name] = f"argument {lower[names.short(name)]}"
         elif parameter.default is inspect.Parameter.empty or names.is_cache(name):
@@ -130,7 +137,10 @@ def _settled(
     ups = sum(s.startswith("upstream") for s in sources.values())
     bare = [n for n in kept if not names.is_cache(n)]
     if not loss and not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
-        alone = len(result) == 1 and len(kept) == 1 and not asked
+        used = {source.split()[1] for source in sources.values() if source.startswith("argument")}
+        roles = {names.role(a) for a in arguments if a not in used} - {""}
+        meant = not sources or names.role(bare[0]) in roles  # the input of a derivative
+        alone = len(result) == 1 and len(kept) == 1 and not asked and meant
         if not alone and (len(kept) > 1 or not any(_is_scalar(result[i]) for i in numbers)):
             sources[bare[0]] = "upstream 0"
             kept.remove(bare[0])

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
+_SAME = ("reshape", "copy", "squeeze", "astype")  # methods that keep what a result is
+
 
 def tree(function: Callable[..., Any]) -> ast.FunctionDef | None:
     """The syntax tree of a function, None where its source is not to be had.
@@ -44,7 +46,7 @@ def _name(node: ast.AST | None) -> str:
             return _name(inner)
         case ast.Attribute(value=inner, attr="T") | ast.Subscript(value=inner):
             return _name(inner)
-        case ast.BinOp(left=left, op=ast.Div() | ast.Mult()) if _name(left)[:1] == "d":
+        case ast.BinOp(left=left, op=ast.Div()) if _name(left)[:1] == "d":
             return _name(left)  # dx / N
     return ""
 
@@ -74,7 +76,7 @@ def returned(function: Callable[..., Any]) -> list[str]:
 
 
 def keys(function: Callable[..., Any], argument: str) -> list[str]:
-    """The keys that a function looks up in an argument: `param["stride"]`, `param.get("pad", 0)`."""
+    """The keys that a function looks up: `argument["stride"]`, `argument.get("pad", 0)`."""
     node, found = tree(function), []
     for n in _own(node) if node is not None else ():
         match n:

@@ -12,7 +12,14 @@ from microgrid.check.handwritten import results
 from microgrid.check.handwritten.page import body
 from microgrid.check.handwritten.results import FAILING, ORDER, Found, Gradient
 from microgrid.check.handwritten.serialization import to_json
-from microgrid.check.handwritten.telling import WIDTH, full_name, layer_lines, mistake_lines, told
+from microgrid.check.handwritten.telling import (
+    WIDTH,
+    full_name,
+    layer_lines,
+    mistake_lines,
+    setting_of,
+    told,
+)
 from microgrid.check.writers import Row
 from microgrid.views.written import Written, whole_page
 
@@ -159,7 +166,8 @@ def row(found: Found, gradient: Gradient) -> Row:
     """A gradient for machines; where it is wrong, all that is told of its layer."""
     failing = gradient.verdict in FAILING
     passed = None if gradient.verdict in UNKNOWN else not failing
-    setting = f" ({gradient.setting})" if gradient.setting else ""
+    where = setting_of(found, gradient)
+    setting = f" ({where})" if where else ""
     lines = [line[6:] for line in mistake_lines(gradient)] + (told(found) if failing else [])
     headline = "; ".join([gradient.verdict, *gradient.sentences[:1]])
     if gradient.detail:

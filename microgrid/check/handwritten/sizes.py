@@ -11,7 +11,8 @@ from typing import Any
 from microgrid.check.handwritten.sources import normal
 
 N, IN, OUT, WORDS, CHANNELS, STEPS = 3, 4, 5, 7, 2, 6
-FILTERS, WINDOW, MODEL = 4, 3, 6
+FILTERS, WINDOW, MODEL = 6, 3, 6
+IMAGES = 4  # samples of images
 
 _SIZES = (  # the likeliest meaning first; names are without case and underscores
     (

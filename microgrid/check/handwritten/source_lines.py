@@ -51,28 +51,50 @@ def backward_line(trial: Trial, input: str) -> Line | None:
     """The line of their backward that writes the gradient of an input; None where none is found.
 
     That is the last assignment to its name, as `trial.places` knows it, of the function that
-    comes last.
+    comes last, or else what that returns.
 
-    >>> backward_line(Trial("f", {}, lambda inputs: None, backwards=[quoted]), "text").text
+    >>> trial = Trial("f", {}, lambda inputs: None, backwards=[quoted], places={"t": "text"})
+    >>> backward_line(trial, "t").text
     'text = found.text.split("  #")[0].strip()'
     """
     place = trial.places.get(input, f"d{input}")
-    for names in (key(place), key(f"d{input}"), key(input)):
+    for name in dict.fromkeys((key(place), f"d{input}")):
         for function in reversed(trial.backwards):
-            found = [n for name, n in assignments(function) if name == names]
+            found = [n for target, n in assignments(function) if target == name]
             if found:
-                return line(function.__code__.co_filename, found[-1])
+                return line(function.__code__.co_filename, max(found))
+    names = list(trial.inputs)
+    for function in reversed(trial.backwards):
+        if found := returned(function, len(names), names.index(input) if input in names else 0):
+            return line(function.__code__.co_filename, max(found))
     return None
+
+
+def returned(function: FunctionType, n: int, i: int) -> list[int]:
+    """The lines that return gradient i of n, an entry of a tuple, or one gradient alone."""
+    found = []
+    for node in walked(function):
+        match node:
+            case ast.Return(value=ast.Tuple(elts=entries)) if len(entries) == n:
+                found.append(entries[i].lineno)
+            case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Tuple):
+                found.append(value.lineno)
+    first = function.__code__.co_firstlineno - 1
+    return [first + number for number in found]
+
+
+def walked(function: FunctionType) -> Iterator[ast.AST]:
+    """The syntax tree of a function, node by node."""
+    try:
+        yield from ast.walk(ast.parse(source(function)))
+    except SyntaxError:
+        return
 
 
 def assignments(function: FunctionType) -> Iterator[tuple[str, int]]:
     """Each name that a function assigns to, as `key` writes it, with the number of the line."""
-    try:
-        tree = ast.parse(source(function))
-    except SyntaxError:
-        return
     first = function.__code__.co_firstlineno - 1
-    for node in ast.walk(tree):
+    for node in walked(function):
         for target in targets(node):
             yield key(ast.unparse(target)), first + getattr(node, "lineno", 1)
 
@@ -86,8 +108,6 @@ def targets(node: ast.AST) -> Iterator[ast.expr]:
             every = [one]
         case ast.Call(func=ast.Attribute(attr="at"), args=[first, *_]):
             every = [first]
-        case ast.Return(value=ast.Dict(keys=keys)):
-            every = [k for k in keys if k is not None]
         case _:
             return
     for target in every:

@@ -12,27 +12,28 @@ import numpy as np
 
 from microgrid.check.handwritten.state import Place
 
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, for tables of names.
+
+    >>> words("w weight")
+    ('w', 'weight')
+    """
+    return tuple(text.split())
+
+
 GROUPS = (  # names of the same parameter
-    ("w", "weight", "weights", "kernel", "kernels", "filter", "filters", "wt", "theta"),
-    ("b", "bias", "biases"),
-    ("gamma", "g", "scale", "weight"),
-    ("beta", "b", "shift", "bias"),
-    ("x", "input", "inputs", "inp", "in", "xs", "values", "data"),
+    words("w weight weights kernel kernels filter filters wt theta"),
+    words("b bias biases"),
+    words("gamma g scale weight"),
+    words("beta b shift bias"),
+    words("x input inputs inp in xs values data"),
 )
-BEFORE = (
-    "d",
-    "grad",
-    "grads",
-    "gradient",
-    "gradients",
-    "delta",
-    "dld",
-    "dlossd",
-    "dcostd",
-    "nabla",
+BEFORE = words(
+    "d grad grads gradient gradients delta dld dlossd dcostd nabla ded djd der partial gradof "
+    "gradwrt gradientwrt g"
 )
-BEFORE += ("ded", "djd", "der", "partial", "gradof", "gradwrt", "gradientwrt", "g")
-AFTER = ("grad", "grads", "gradient", "gradients", "delta", "deriv", "derivative")
+AFTER = words("grad grads gradient gradients delta deriv derivative")
 HOLDERS = {"grads", "gradients", "grad", "gradient", "dparams", "deltas", "derivatives", "dgrads"}
 PARAMETERS = {"params", "parameters", "param", "weights", "variables"}
 DATA = {"data", "value", "values", "val", "array", "param", "tensor", "w", "weight", "v"}
@@ -42,7 +43,8 @@ GRAD = {"grad", "gradient", "g", "diff", "d", "derivative", "grads", "delta"}
 class Source(NamedTuple):
     """Where a gradient is: an expression over `self`, its attributes and what backward returned.
 
-    `before`, `after` (the parameter) and `lr` may stand in it as well. `shown` is how they write it.
+    `before`, `after` (the parameter) and `lr` may stand in it as well. `shown` is how they write
+    it.
     """
 
     expression: str
@@ -148,10 +150,10 @@ def of_returned(
         return Source("returned", names[0] if len(names) == 1 and names[0] else "d" + name)
     parts = _parts(returned)
     known = names if len(names) == len(parts) else [""] * len(parts)
-    ranked = [(named_as_gradient(n, name), i) for i, n in enumerate(known) if n]
-    ranked = [r for r in ranked if r[0] >= 0]
-    if ranked:
-        return Source(parts[min(ranked)[1]], known[min(ranked)[1]])
+    near = [(named_as_gradient(n, name), i) for i, n in enumerate(known) if n]
+    near = [r for r in near if r[0] >= 0]
+    if near:
+        return Source(parts[min(near)[1]], known[min(near)[1]])
     if position and all(n and normal(n)[0] in "dg" for n in known):
         return None  # the names say of what they are
     if position < len(parts) and (len(parts) == count or position == 0):
@@ -166,14 +168,14 @@ def _parts(returned: Any, path: str = "returned") -> list[str]:
     return [p for i, x in enumerate(returned) for p in _parts(x, f"{path}[{i}]")]
 
 
-def returned_names(function: Callable[..., Any]) -> list[str]:
+def returned_names(function: Callable[..., Any] | None) -> list[str]:
     """The names in the last return statement of a function; "" for what is none.
 
     >>> returned_names(returned_names)
     ['']
     """
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
     except (OSError, TypeError, SyntaxError):
         return []
     values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and n.value]

@@ -22,7 +22,9 @@ def layer_lines(found: Found) -> Iterator[str]:
     wide = min(30, max((len(name_of(gradient)) for gradient in found.gradients), default=0))
     for gradient in found.gradients:
         name = f"{name_of(gradient):{wide}}  " if wide else ""
-        yield from indented(f"{MARKS[gradient.verdict]} {name}{summary(gradient)}", 2, 6 + wide)
+        yield from indented(
+            f"{MARKS[gradient.verdict]} {name}{summary(found, gradient)}", 2, 6 + wide
+        )
         yield from mistake_lines(gradient)
     for line in told(found):
         yield from indented(line, 2, 4)
@@ -47,12 +49,19 @@ def full_name(found: Found, gradient: Gradient) -> str:
     return f"{found.name}: {name_of(gradient)}".removesuffix(": ")
 
 
-def summary(gradient: Gradient) -> str:
+def setting_of(found: Found, gradient: Gradient) -> str:
+    """Where a mistake was found, unless that is how the whole layer was called."""
+    elsewhere = gradient.hidden or gradient.setting not in found.setting
+    return gradient.setting if elsewhere and not gradient.ok else ""
+
+
+def summary(found: Found, gradient: Gradient) -> str:
     """The verdict in a line, with how many entries are wrong and where it was found."""
     detail = f": {gradient.detail}" if gradient.detail else ""
     some = gradient.wrong and not gradient.ok
     counted = f", {gradient.wrong} of {gradient.entries} entries" if some else ""
-    setting = f" with {gradient.setting}" if gradient.setting and not gradient.ok else ""
+    where = setting_of(found, gradient)
+    setting = f" with {where}" if where else ""
     hidden = f", right with {gradient.hidden}" if gradient.hidden else ""
     return f"{gradient.verdict}{setting}{counted}{detail}{hidden}"
 

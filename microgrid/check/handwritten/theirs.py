@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 import random
 import sys
@@ -20,7 +21,7 @@ def module_of(function: Callable[..., Any]) -> types.ModuleType | None:
     >>> module_of(module_of).__name__
     'microgrid.check.handwritten.theirs'
     """
-    names = getattr(function, "__globals__", None)
+    names = getattr(inspect.unwrap(function), "__globals__", None)
     if names is None:
         return None
     known = sys.modules.get(str(names.get("__name__")))
@@ -40,12 +41,16 @@ def modules_of(functions: Sequence[Callable[..., Any]]) -> list[types.ModuleType
     folders = {os.path.dirname(str(m.__file__)) for m in found if getattr(m, "__file__", None)}
     for module in found:  # grows meanwhile
         for value in list(vars(module).values()):
-            other = value if isinstance(value, types.ModuleType) else module_of(value)
+            other = value if isinstance(value, types.ModuleType) else _module(value)
             path = str(getattr(other, "__file__", None) or "")
-            if other is not None and other not in found and "site-packages" not in path:
-                if any(folder and path.startswith(folder + os.sep) for folder in folders):
-                    found.append(other)
+            beside = any(folder and path.startswith(folder + os.sep) for folder in folders)
+            if other is not None and beside and "site-packages" not in path:
+                found += [other] if other not in found else []
     return list(dict.fromkeys(found))
+
+
+def _module(value: Any) -> types.ModuleType | None:
+    return module_of(value) if inspect.isfunction(value) else None
 
 
 @contextmanager

@@ -67,6 +67,10 @@ class TorchTrial(Trial):
     function: Any = None
     fit: Fit = field(default_factory=Fit)
 
+    def exact(self) -> TorchExact:
+        """The exact side of this trial."""
+        return exact_torch(self)
+
 
 @dataclass
 class TorchExact(Exact):
@@ -110,10 +114,8 @@ def trials(
         if name not in {n for c in function.__mro__[:-1] if _is_theirs(c) for n in vars(c)}:
             raise LayerError(f"{function.__name__} has no {name}: write one as a @staticmethod")
     signature = inspect.signature(function.forward).parameters
-    if _has_setup(function):
-        parameters = dict(signature)
-    else:
-        parameters = dict(list(signature.items())[1:])  # without ctx
+    ctx = 0 if _has_setup(function) else 1
+    parameters = dict(list(signature.items())[ctx:])
 
     def run(arguments: dict[str, Any]) -> list[Any]:
         return [_numbers(y) for y in _forward(function, _tensors(arguments), False)[1]]
@@ -276,8 +278,8 @@ def _jacobian(outputs: Sequence[Any], leaves: Sequence[Any]) -> Array:
             if not entry.requires_grad:
                 rows.append(np.zeros(sum(x.numel() for x in leaves)))
                 continue
-            parts = torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True)
-            parts = [torch.zeros_like(x) if g is None else g for g, x in zip(parts, leaves)]
+            found = torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True)
+            parts = [torch.zeros_like(x) if g is None else g for g, x in zip(found, leaves)]
             rows.append(np.concatenate([_numbers(g).ravel() for g in parts]))
     return np.array(rows)
 

@@ -142,7 +142,7 @@ class Played:
         if method is not None:
             rated = [p.name for p in parameters_of(method) if normal(p.name) in RATES]
             needed = [p.name for p in parameters_of(method) if not has_default(p)]
-            method(**{n: self.way.rate for n in rated or needed})
+            method(**dict.fromkeys(rated or needed, self.way.rate))
 
 
 def _times(upstream: Any, slope: Any) -> Any:
@@ -218,7 +218,7 @@ def on_values(x: Any) -> bool:
     >>> on_values(np.ones(2))
     False
     """
-    return isinstance(x, Value) or getattr(x, "dtype", None) == object
+    return isinstance(x, Value) or (isinstance(x, np.ndarray) and x.dtype.kind == "O")
 
 
 def _roomy(x: Array) -> Any:
@@ -249,6 +249,9 @@ def _parts(result: Any, way: Way) -> tuple[list[Any], Any]:
         rest = result[count:]
         return list(result[:count]), rest[0] if len(rest) == 1 else tuple(rest)
     numbers = [x for x in result if is_number(x) or isinstance(x, Value)]
+    losses = [x for x in numbers if np.ndim(x) == 0]
+    if len(losses) == 1 and labelled(list(way.arguments)):
+        return losses, None  # it gives probabilities, too
     return numbers[: max(1, upstreams)] if upstreams or way.loss else numbers, None
 
 
@@ -307,7 +310,7 @@ def _role(
         return f"input {own}"
     if with_label and i == 0 and name not in UPSTREAM:
         first = next(n for n in way.arguments if n != label)
-        is_output = np.shape(getattr(after, "output", None)) == np.shape(way.arguments[first])
+        is_output = np.shape(getattr(after, "output", ())) == np.shape(way.arguments[first])
         return "output output" if one and is_output else f"input {first}"
     if label and needed and name in (*LABELS[0], *LABELS[1]):
         return f"input {label}"

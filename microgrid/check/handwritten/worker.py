@@ -45,7 +45,8 @@ def work(job: Job, skip: int, say: Say, clock: Callable[[], None]) -> None:
     except LayerError as error:
         return say({"error": str(error)})
     except BaseException as error:  # SystemExit, too
-        return say({"error": f"{job.target} could not be loaded: {what_was_raised(error)}"})
+        what = "loaded" if job.layer is None else "looked at"
+        return say({"error": f"{job.target} could not be {what}: {what_was_raised(error)}"})
     say({"layers": [task.name for task in tasks], "remarks": kept.put_back()})
     for index, task in list(enumerate(tasks))[skip:]:
         clock()

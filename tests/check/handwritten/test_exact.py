@@ -335,6 +335,18 @@ def test_functions_in_no_module_are_run_as_well():
     assert set(space) == {"np", "f", "__builtins__"}
 
 
+def test_the_dtype_of_values_stands_for_float_where_no_source_is_known():
+    space = {"np": np}
+    body = "out = np.zeros(2, x.dtype)\n    out += x\n    "
+    body += (
+        "return out if np.issubdtype(x.dtype, np.floating) and np.finfo(x.dtype).eps < 1 else 0 * x"
+    )
+    exec(f"def f(x):\n    {body}", space)
+    trial = Trial("f", {"x": np.ones(2)}, lambda d: Pass([space["f"](**d)], dict), [], [space["f"]])
+    assert "out" not in exact(trial).inner  # nothing was compiled anew
+    assert exact(trial).jacobian().tolist() == [[1, 0], [0, 1]]
+
+
 def test_threads_check_different_layers_at_once(their):
     names, shapes = ("batchnorm", "affine"), (BATCHNORM, {"x": (2, 3), "w": (3, 4), "b": (4,)})
     trials = [trial_of(their, *both) for both in zip(names, shapes)]

@@ -15,6 +15,60 @@ from microgrid.check.handwritten.functions import trials
 from microgrid.check.handwritten.random_arrays import of_kind
 from microgrid.check.handwritten.trial import LayerError
 
+MORE = {
+    "a number for an argument": """
+def scale_forward(x, s):
+    return x * s
+def scale_backward(dout, x, s):
+    return dout * s, (dout * x).sum()
+""",
+    "layers one after another": """
+def two_layer_forward(X, W1, b1, W2, b2):
+    h = np.maximum(0, X @ W1 + b1)
+    return h @ W2 + b2, (X, W2, h)
+def two_layer_backward(dscores, cache):
+    X, W2, h = cache
+    dh = dscores @ W2.T * (h > 0)
+    return {"W1": X.T @ dh, "b1": dh.sum(0), "W2": h.T @ dscores, "b2": dscores.sum(0)}
+""",
+    "gates": """
+def gru_step_forward(x, h_prev, Wz, Uz, bz, Wh, Uh, bh):
+    z = 1 / (1 + np.exp(-(x @ Wz + h_prev @ Uz + bz)))
+    g = np.tanh(x @ Wh + h_prev @ Uh + bh)
+    return z * h_prev + (1 - z) * g, (x, h_prev, Wz, Uz, Wh, Uh, z, g)
+def gru_step_backward(dh, cache):
+    x, hp, Wz, Uz, Wh, Uh, z, g = cache
+    dz, dg = dh * (hp - g) * z * (1 - z), dh * (1 - z) * (1 - g**2)
+    dx, dhp = dz @ Wz.T + dg @ Wh.T, dh * z + dz @ Uz.T + dg @ Uh.T
+    return dx, dhp, x.T @ dz, hp.T @ dz, dz.sum(0), x.T @ dg, hp.T @ dg, dg.sum(0)
+""",
+    "a ctx that keeps": """
+def linear_fwd(ctx, x, w, b):
+    ctx.x, ctx["w"] = x, w
+    return x @ w + b
+def linear_bwd(ctx, g):
+    return g @ ctx["w"].T, ctx.x.T @ g, g.sum(0)
+""",
+    "a flag for the derivative": """
+def sigmoid(x, deriv=False):
+    if deriv:
+        return x * (1 - x)
+    return 1 / (1 + np.exp(-x))
+""",
+    "attention": """
+def attention_forward(Q, K, V):
+    S = Q @ np.swapaxes(K, -1, -2) / np.sqrt(Q.shape[-1])
+    A = np.exp(S) / np.exp(S).sum(-1, keepdims=True)
+    return A @ V, (Q, K, V, A)
+def attention_backward(dO, cache):
+    Q, K, V, A = cache
+    dV = np.swapaxes(A, -1, -2) @ dO
+    dA = dO @ np.swapaxes(V, -1, -2)
+    dS = A * (dA - (dA * A).sum(-1, keepdims=True)) / np.sqrt(Q.shape[-1])
+    return dS @ K, np.swapaxes(dS, -1, -2) @ Q, dV
+""",
+}
+
 AFFINE = {
     "CS231n": """
 def affine_forward(x, w, b):
@@ -150,6 +204,15 @@ def affine_backward(dz, x, w):
     dw = x.T @ dz
     db = dz.sum(0)
     return dx, dw, db
+""",
+    "names that say nothing, no cache": """
+def dense(data, theta, bias):
+    return data @ theta + bias
+def dense_grad(above, data, theta, bias):
+    gd = above @ theta.T
+    gt = data.T @ above
+    gb = above.sum(0)
+    return gd, gt, gb
 """,
     "a bias that may be left out": """
 def affine_forward(x, w, b=None):
@@ -433,6 +496,9 @@ def L_model_backward(AL, Y, caches):
 }
 
 
+LAYERS = AFFINE | OTHERS | MORE
+
+
 def written(source: str, name: str = "theirs_functions") -> types.ModuleType:
     """A module of this source, whose functions can be read."""
     file = f"<{name}>"
@@ -457,7 +523,9 @@ def differences(trial, seed=0):
     theirs = out.pull([d.copy() for d in douts])
 
     def value(inputs):
-        return sum(np.sum(np.asarray(y, float) * d) for y, d in zip(trial.run(inputs).outputs, douts))
+        return sum(
+            np.sum(np.asarray(y, float) * d) for y, d in zip(trial.run(inputs).outputs, douts)
+        )
 
     right = {}
     for name in theirs:
@@ -470,7 +538,7 @@ def differences(trial, seed=0):
     return theirs, right
 
 
-@pytest.mark.parametrize("source", [*AFFINE.values(), *OTHERS.values()], ids=[*AFFINE, *OTHERS])
+@pytest.mark.parametrize("source", LAYERS.values(), ids=LAYERS)
 def test_a_right_layer_runs_without_options_and_agrees_with_central_differences(source):
     for layer in layers_of(written(source)):
         for trial in layer.trials():
@@ -486,3 +554,216 @@ def test_an_affine_layer_has_a_gradient_for_each_of_its_three_inputs(source):
     trial = layer.trials()[0]
     assert set(trial.places) == set(trial.inputs)
     assert sorted(x.size for x in trial.inputs.values()) == [5, 12, 20]
+
+
+@pytest.mark.parametrize("kind", forms.KINDS, ids=[kind.name for kind in forms.KINDS])
+def test_the_sizes_of_a_form_differ_pairwise(kind):
+    for form in kind.forms:
+        if "x" in form.shapes:
+            data = [n for n in form.shape("x") if n != 1]
+            assert len(set(data)) == len(data)
+            assert 2 not in data
+        if {"x", "w"} <= set(form.shapes) and len(form.shape("w")) == 2:
+            assert len(set(form.shape("w"))) == 2 or 3 in form.shape("w")
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", [(3,), (3, 4), (4, 1), (3, 4, 7, 5)])
+def test_drawn_numbers_have_both_signs_no_ties_and_no_kink(shape, seed):
+    x = of_kind("", shape, np.random.default_rng(seed))
+    assert (x > 0).any()
+    assert (x < 0).any()
+    assert abs(x).min() > 0.05
+    assert len(np.unique(x)) == x.size
+    assert abs(x - 1).min() > 0.001
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_labels_differ_and_repeat(seed):
+    y = of_kind("int:5", (3,), np.random.default_rng(seed))
+    assert len(set(y.tolist())) == 2
+
+
+def test_numbers_that_hide_mistakes_are_not_chosen():
+    assert names.number("stride") == 2
+    assert names.number("pad") == 1
+    assert names.number("reg") not in (0, 1)
+    assert names.number("keep_prob") not in (0, 0.5, 1)
+
+
+def test_shapes_that_are_given_decide_on_the_others():
+    [fit] = fits(lambda x, w, b: x @ w + b, {"x": (5, 9)})
+    assert fit.inputs["w"].shape[0] == 9
+    assert len({5, 9, *fit.inputs["w"].shape}) == 3
+
+
+def test_arrays_numbers_and_classes_are_taken_as_they_are_given():
+    [layer] = layers_of(written(OTHERS["loss of weights, with regularization"]))
+    X = np.arange(12.0).reshape(4, 3) + 0.5
+    [trial] = layer.trials(given={"X": X, "W": (3, 7), "y": "classes", "reg": 0.7})
+    assert trial.setting == "reg=0.7"
+    np.testing.assert_array_equal(trial.inputs["X"], X)
+    labels = trial.run.fit.bound["y"]
+    assert labels.shape == (4,)
+    assert labels.max() < 7
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"parameters": {"W1": (6, 2), "b1": (6, 1), "W2": (1, 6), "b2": (1, 1)}},
+        {"W1": (6, 2), "b1": (6, 1), "W2": (1, 6), "b2": (1, 1)},
+    ],
+    ids=["dict", "by key"],
+)
+def test_the_parameters_of_a_network_are_given_as_shapes(given):
+    [layer] = layers_of(written(OTHERS["network"]))
+    [trial] = layer.trials(given=given)
+    assert trial.inputs["W1"].shape == (6, 2)
+    assert trial.inputs["X"].shape[0] == 2
+    assert set(trial.places) == {"W1", "b1", "W2", "b2"}
+
+
+def test_a_part_of_a_settings_dict_may_be_given():
+    [layer] = layers_of(written(OTHERS["convolution, channels last"]))
+    trial = layer.trials(given={"hparameters": {"stride": 1}})[0]
+    assert trial.setting.startswith("stride=1, pad=1")
+
+
+def test_the_same_seed_gives_the_same_inputs_and_another_one_others():
+    module = written(AFFINE["CS231n"])
+    one, same, other = (layers_of(module)[0].trials(seed=s)[0].inputs["x"] for s in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).all()
+
+
+def test_every_run_starts_from_the_same_state():
+    [layer] = layers_of(written(OTHERS["dropout of a generator"]))
+    trial = layer.trials()[0]
+    first, second = (trial.run(copied(trial.inputs)).outputs[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_random_masks_do_not_depend_on_what_was_drawn_before():
+    [layer] = layers_of(written(OTHERS["dropout"]))
+    trial = layer.trials()[0]
+    first = trial.run(copied(trial.inputs)).outputs[0]
+    np.random.rand()
+    np.testing.assert_array_equal(trial.run(copied(trial.inputs)).outputs[0], first)
+
+
+def test_a_run_leaves_the_settings_as_they_were():
+    [layer] = layers_of(written(OTHERS["batch normalization"]))
+    trial = layer.trials()[0]
+    trial.run(copied(trial.inputs))
+    assert "running_mean" not in trial.run.fit.bound["bn_param"]
+
+
+def test_modes_are_checked_where_the_backward_looks_at_them():
+    source = """
+def dropout_forward(x, dropout_param):
+    p, mode = dropout_param["p"], dropout_param["mode"]
+    mask = (np.random.rand(*x.shape) < p) / p
+    return (x * mask if mode == "train" else x), (dropout_param, mask)
+def dropout_backward(dout, cache):
+    dropout_param, mask = cache
+    return dout * mask if dropout_param["mode"] == "train" else dout
+"""
+    [layer] = layers_of(written(source))
+    assert [t.setting for t in layer.trials()] == ["p=0.6, mode='train'", "p=0.6, mode='test'"]
+
+
+def test_a_cache_that_a_second_forward_overwrites_is_told():
+    source = """
+cache = {}
+def affine_forward(x, w):
+    cache["x"], cache["w"] = x, w
+    return x @ w
+def affine_backward(dout):
+    return dout @ cache["w"].T, cache["x"].T @ dout
+"""
+    [layer] = layers_of(written(source))
+    [trial] = layer.trials()
+    other = {name: x + 0.1 for name, x in trial.inputs.items()}
+    assert trial.again(trial.inputs, other).startswith("a second forward overwrites")
+    [right] = layers_of(written(AFFINE["no cache"]))[0].trials()
+    assert right.again(right.inputs, {k: x + 0.1 for k, x in right.inputs.items()}) == ""
+
+
+def test_grads_say_whose_gradient_is_whose():
+    module = written("""
+def f(x, w):
+    return x * w
+def f_backward(dout, x, w):
+    one = dout * x
+    two = dout * w
+    return one, two
+""")
+    given = {"x": (3, 4), "w": (3, 4)}
+    [trial] = trials(module.f, given=given, grads={"w": "one", "x": 1})
+    theirs, right = differences(trial)
+    np.testing.assert_allclose(theirs["w"], right["w"], atol=1e-7)
+    np.testing.assert_allclose(theirs["x"], right["x"], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("names_", "found"),
+    [
+        (["relu", "relu_backward"], {"relu_backward": "relu"}),
+        (["conv_forward_naive", "conv_backward_naive"],
+         {"conv_backward_naive": "conv_forward_naive"}),
+        (["bn_forward", "bn_backward", "bn_backward_alt"],
+         {"bn_backward": "bn_forward", "bn_backward_alt": "bn_forward"}),
+        (["affineForward", "affineBackward"], {"affineBackward": "affineForward"}),
+        (["sigmoid", "dsigmoid"], {"dsigmoid": "sigmoid"}),
+        (["sigmoid", "sigmoid_derivative"], {"sigmoid_derivative": "sigmoid"}),
+        (["forward_prop", "back_prop"], {"back_prop": "forward_prop"}),
+        (["forward", "backward"], {"backward": "forward"}),
+        (["relu", "softmax", "dropout"], {}),
+    ],
+)  # fmt: skip
+def test_a_backward_is_paired_by_its_name(names_, found):
+    assert pairing.pairs(dict.fromkeys(names_)) == found
+
+
+def test_layers_come_in_the_order_of_the_source_and_helpers_are_left_out():
+    module = written("def helper(x):\n    return x\n" + OTHERS["softmax loss"] + AFFINE["CS231n"])
+    assert [layer.name for layer in layers_of(module)] == ["softmax_loss", "affine"]
+
+
+@pytest.mark.parametrize("name", ["affine", "affine_forward", "affine_backward", "Affine"])
+def test_a_layer_is_found_by_its_name_or_that_of_its_functions(name):
+    module = written(OTHERS["softmax loss"] + AFFINE["CS231n"])
+    assert [layer.name for layer in layers_of(module, name)] == ["affine"]
+
+
+def refused(source, **how):
+    with pytest.raises(LayerError) as caught:
+        layers_of(written(source))[0].trials(**how)
+    return str(caught.value)
+
+
+def test_what_cannot_be_checked_is_told_in_a_sentence():
+    assert "has no layers" in refused("x = 1")
+    assert "returns None: it is not written yet" in refused(
+        "def f_forward(x):\n    pass\ndef f_backward(dout, cache):\n    pass"
+    )
+    assert "fails on floats, too: NameError" in refused(
+        "def relu_forward(x):\n    return xrange(x)\ndef relu_backward(dout, x):\n    return dout"
+    )
+    said = refused("def f(q):\n    raise KeyError('q')\ndef f_backward(dout, q):\n    return dout")
+    assert said.endswith("say what q is, as in q=(3, 4), on the command line q=3x4")
+    assert "returns 2 gradients for 3 inputs" in refused(
+        "def f_forward(x, w, b):\n    return x * w + b\n"
+        "def f_backward(dout, x, w):\n    return dout * 1, dout * x",
+        given={"x": (3, 4), "w": (3, 4), "b": (3, 4)},
+    )
+    assert "has no argument z" in refused(AFFINE["CS231n"], given={"z": (3, 4)})
+    assert "its keys are a, c" in refused(
+        "def f_forward(x):\n    return x * 1\ndef f_backward(dout):\n    return {'a': 1, 'c': 2}"
+    )
+
+
+def test_an_unknown_name_lists_the_layers_and_the_nearest():
+    with pytest.raises(LayerError, match=r"its layers are affine; did you mean affine\?"):
+        layers_of(written(AFFINE["CS231n"]), "afine")

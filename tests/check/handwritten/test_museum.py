@@ -1,12 +1,15 @@
-"""The museum of broken layers: the right ones are right, and each mistake is a mistake.
+"""The museum of broken layers: the right ones are right, each mistake is one, and it is named.
 
-The judge here is slow and obvious: central differences of floats, without anything of microgrid.
+The first judge here is slow and obvious: central differences of floats, nothing of microgrid.
 """
+
+import importlib.util
+import sys
 
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import museum
+from microgrid.check.handwritten import discover, judge, museum
 
 SIZES = {  # the names of a layer's functions or classes, and of what it is called with
     "affine_pair": ("affine_forward affine_backward", {"x": (3, 4), "w": (4, 5), "b": 5}),
@@ -263,3 +266,66 @@ def test_two_mistakes_of_a_layer_are_made_together():
 def test_a_mistake_that_is_not_there_comes_with_names_that_are():
     with pytest.raises(KeyError, match="the museum has no 'db is mean': there are db is a mean"):
         museum.broken("db is mean")
+
+
+# What microgrid says of them: the layer stands in a file, and no size and no option is given.
+
+
+@pytest.fixture
+def examined(tmp_path, monkeypatch):
+    """What is found out about each layer of a source, without a process of its own."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def examine(text, seed=0):
+        name = f"layers_of_{tmp_path.name}"
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return [judge.examine(x.trials(seed=seed), seed) for x in discover.layers_of(module)]
+
+    return examine
+
+
+def told(founds):
+    """All that is said, as a text."""
+    gradients = [g for found in founds for g in found.gradients if g.verdict != "right"]
+    said = [line for g in gradients for line in (g.detail, *g.sentences)]
+    said += [line for found in founds for line in (*found.habits, found.inside)]
+    return "\n".join(line for line in said if line)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("layer", museum.LAYERS)
+def test_a_right_layer_is_called_right(layer, seed, examined):
+    founds = examined(museum.source(layer), seed)
+    assert told(founds) == ""
+    assert {g.verdict for found in founds for g in found.gradients} == {"right"}
+
+
+@pytest.mark.parametrize("mistake", museum.MUSEUM.values(), ids=lambda m: m.name)
+def test_a_mistake_is_found_and_named_without_an_option(mistake, examined):
+    founds = examined(museum.broken(mistake.name))
+    verdicts = {g.input: g.verdict for f in founds for g in f.gradients if g.verdict != "right"}
+    if mistake.verdict == "crashes":
+        assert {*verdicts.values()} == {"crashes"}
+    else:
+        assert {x: verdicts.get(x) for x in mistake.gradients} == dict.fromkeys(
+            mistake.gradients, mistake.verdict
+        )
+        assert verdicts.keys() - mistake.gradients <= {"prev_h"}  # of the step that rnn uses
+    assert mistake.named_by(told(founds)), told(founds)
+
+
+def test_two_mistakes_of_a_layer_are_both_named(examined):
+    for one, other in (
+        ("db is a mean", "dw the other way round"),
+        ("no path through the mean", "dgamma of what was centered"),
+        ("dw forgets the stride", "dx forgets the stride"),
+        ("N minus 1 for N", "no path through the mean"),
+    ):
+        said = told(examined(museum.broken(one, other)))
+        assert museum.MUSEUM[one].named_by(said), said
+        assert museum.MUSEUM[other].named_by(said), said

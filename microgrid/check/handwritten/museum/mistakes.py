@@ -27,11 +27,11 @@ MISTAKES = [
     Mistake(
         "db over the features", 3, "affine_pair",
         "db = np.sum(dout, axis=0)", "db = np.sum(dout, axis=1)",
-        ("b",), r"axis|shape", "b is added to each sample: sum over the samples, axis 0.", SHAPE),
+        ("b",), r"axis|shape", "b is added to each sample: sum over the samples, axis 0."),
     Mistake(
         "db is the sum of everything", 4, "affine_class",
         "self.db = np.sum(dout, axis=0)", "self.db = np.sum(dout)",
-        ("b",), r"axis|shape \(\)|number", "Each feature has a bias: sum over axis 0.", SHAPE),
+        ("b",), r"axis|shape \(\)|number", "Each feature has a bias: sum over axis 0."),
     Mistake(
         "db is a mean", 5, "affine_pair",
         "db = np.sum(dout, axis=0)", "db = np.mean(dout, axis=0)",
@@ -278,8 +278,7 @@ MISTAKES = [
     Mistake(
         "dgamma over the features", 27, "layernorm_pair",
         "dgamma = np.sum(dout * xhat, axis=0)", "dgamma = np.sum(dout * xhat, axis=1)",
-        ("gamma",), r"axis|shape", "gamma has an entry for each feature: sum over the samples.",
-        SHAPE),
+        ("gamma",), r"axis|shape", "gamma has an entry for each feature: sum over the samples."),
     Mistake(
         "eps outside the root", 28, "batchnorm_pair",
         "std = np.sqrt(var + eps)", "std = np.sqrt(var) + eps",
@@ -348,7 +347,7 @@ MISTAKES = [
         "dgamma of a matrix for a sequence", 35, "layernorm_class",
         "self.dgamma = np.sum(dout * self.xhat, axis=(0, 1))",
         "self.dgamma = np.sum(dout * self.xhat, axis=0)",
-        ("gamma",), r"axis|shape", "Sum over samples and steps of time: axis=(0, 1).", SHAPE),
+        ("gamma",), r"axis|shape", "Sum over samples and steps of time: axis=(0, 1)."),
     Mistake(
         "the mean of a matrix for a sequence", 35, "layernorm_class",
         "m1 = dxhat.mean(axis=-1, keepdims=True)", "m1 = dxhat.mean(axis=1, keepdims=True)",
@@ -362,7 +361,7 @@ MISTAKES = [
     Mistake(
         "sum over the features in columns", 3, "two_layer_net",
         "db1 = np.sum(dZ1, axis=1, keepdims=True)", "db1 = np.sum(dZ1, axis=0, keepdims=True)",
-        ("b1",), r"axis|shape", "The samples stand in columns: sum over axis 1.", SHAPE),
+        ("b1",), r"axis|shape", "The samples stand in columns: sum over axis 1."),
     Mistake(
         "one layer's 1/m twice", 17, "two_layer_net",
         "dW2 = np.dot(dZ2, A1.T)", "dW2 = np.dot(dZ2, A1.T) / m",

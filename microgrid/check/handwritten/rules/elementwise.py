@@ -131,7 +131,7 @@ def rows(case: Case) -> Iterator[Guess]:
         return
     for factor in factors(case, case.first.shapes[0]):
         for words, of in variants(factor):
-            if close(of(case.first), r, case.J.any(axis=1)):
+            if close(of(case.first), r, np.asarray(case.J.any(axis=1))):
                 yield predicts(
                     "yours is the right gradient for dout " + words,
                     lambda world, dout, of=of: world.right(dout * of(world)),  # type: ignore[misc]
@@ -160,7 +160,9 @@ def columns(case: Case) -> Iterator[Guess]:
 def of_dout(text: str) -> str:
     """dout times a formula."""
     outside = re.sub(r"\([^()]*\)", "", text)
-    return "dout itself" if text == "1" else f"dout · ({text})" if " " in outside else f"dout · {text}"
+    return (
+        "dout itself" if text == "1" else f"dout · ({text})" if " " in outside else f"dout · {text}"
+    )
 
 
 def variants(factor: Factor) -> Iterator[tuple[str, Of]]:

@@ -26,7 +26,7 @@ def constant(case: Case) -> Iterator[Guess]:
     draw = case.draws[0]
     if draw.theirs.size == draw.right.size and draw.right.any():
         c = ratio(draw.theirs.ravel(), draw.right)
-        if close(c, 1):  # in another shape
+        if close(c, 1) and case.theirs.shape != case.first.shape:
             shapes = f"{case.theirs.shape}, not {case.first.shape}"
             words = f"the numbers are right, but in the shape {shapes}"
             yield predicts(words, lambda world, dout: world.right(dout))

@@ -1,4 +1,4 @@
-"""Losses of class numbers: what is wrong at the right classes, at the others, or in whole columns."""
+"""Losses of class numbers: what is wrong at the right classes, or at the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
+from microgrid.check.handwritten.case import Case, Draw, Guess, predicts
 from microgrid.check.handwritten.rules.factors import known
 from microgrid.check.handwritten.trial import Array
 
@@ -25,7 +25,9 @@ def labels(case: Case) -> Iterator[Guess]:
         D = (case.theirs - case.right).ravel()
         parts = [(column & ~own, f"in whole columns: {case.gradient}[:, {name}] stands for"
                   f" {case.gradient}[np.arange(N), {name}]")]  # fmt: skip
-        parts += [(own, f"for the right class of each sample, {case.gradient}[np.arange(N), {name}]")]
+        parts += [
+            (own, f"for the right class of each sample, {case.gradient}[np.arange(N), {name}]")
+        ]
         parts += [(~own, "for the classes that are not the right one of a sample")]
         for part, where in parts:
             if part.all() or not apart(draw, ~part):
@@ -65,22 +67,21 @@ def columns(case: Case) -> Iterator[Guess]:
             index = f"[:, {name}]" if axis else f"[{name}]"
             if not part.all() and apart(case.draws[0], ~part):
                 yield Guess(
-                    f"it is wrong only in {case.gradient}{index}: for classes that are the right one"
-                    " of a sample",
+                    f"it is wrong only in {case.gradient}{index}:"
+                    " for classes that are the right one of a sample",
                     lambda d, part=part: apart(d, ~part),  # type: ignore[misc]
                 )
 
 
 def class_numbers(case: Case, shape: tuple[int, ...] | None) -> Iterator[tuple[str, Array]]:
     """The vectors of class numbers that their forward has names for."""
-    for name, a in case.first.exact.inner.items():
+    for name, a in case.first.held.items():
         y = np.asarray(a)
-        whole = y.ndim == 1 and y.size > 1 and all(isinstance(v, int | np.integer) for v in y)
-        if whole and name not in case.trial.inputs:
+        if y.dtype.kind in "iu" and y.ndim == 1 and y.size > 1 and name not in case.trial.inputs:
             y = y.astype(int)
-            if y.min() >= 0 and (shape is None or (len(y) == shape[0] and y.max() < shape[1])):
-                if y.any():
-                    yield name, y
+            fits = shape is None or (len(y) == shape[0] and y.max() < shape[1])
+            if fits and y.min() >= 0 and y.any():
+                yield name, y
 
 
 def apart(draw: Draw, right: Array) -> bool:
@@ -88,7 +89,3 @@ def apart(draw: Draw, right: Array) -> bool:
     gap = np.abs(draw.theirs.ravel() - draw.right)
     good = gap <= draw.tolerance
     return bool(good[right.ravel()].all() and (~good)[~right.ravel()].any())
-
-
-def world_of(draw: Draw) -> World:
-    return draw.world

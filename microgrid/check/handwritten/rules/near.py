@@ -10,6 +10,7 @@ from types import FunctionType
 import numpy as np
 
 from microgrid.check.handwritten.case import Case, Draw, Guess, World
+from microgrid.check.handwritten.held import exact_of
 from microgrid.check.handwritten.results import Line
 from microgrid.check.handwritten.source_lines import line, quoted, source
 from microgrid.check.handwritten.trial import Array
@@ -79,11 +80,9 @@ def twins(case: Case) -> Iterator[Guess]:
 
 def equal_inputs(draw: Draw, name: str) -> bool:
     """Whether theirs is right where this input is made equal to the one in question."""
-    from microgrid.check.handwritten.exact import exact
-
     trial = draw.world.trial
     inputs = dict(trial.inputs) | {name: np.array(trial.inputs[draw.world.input])}
     trial = replace(trial, inputs=inputs)
-    world = World(trial, exact(trial), draw.world.input)
+    world = World(trial, exact_of(trial), draw.world.input)
     theirs: Array = world.theirs(draw.dout).ravel()
     return draw.same(theirs, world.right(draw.dout)) and bool(theirs.any())

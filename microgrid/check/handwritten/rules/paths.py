@@ -14,9 +14,13 @@ from microgrid.check.handwritten.rules.factors import close, known
 from microgrid.check.handwritten.source_lines import line, quoted
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import bare
 
 Cuts = Callable[[World], set[Value]]  # the nodes of a place of their forward
-OPERATIONS = {"*": "products", "+": "sums", "-": "differences", "/": "quotients", "**": "powers"}
+OPERATIONS = {
+    "mul": "products", "add": "sums", "sub": "differences", "div": "quotients", "power": "powers",
+    "neg": "minus",
+}  # fmt: skip
 
 
 class Path(NamedTuple):
@@ -35,6 +39,11 @@ def lines(case: Case) -> Iterator[Guess]:
 def operations(case: Case) -> Iterator[Guess]:
     """The same for one kind of operation in a line."""
     yield from counted(case, by_operation(case), 1)
+
+
+def names(case: Case) -> Iterator[Guess]:
+    """The same for the arrays that their forward has names for."""
+    yield from counted(case, by_name(case), 1)
 
 
 def pairs(case: Case) -> Iterator[Guess]:
@@ -72,7 +81,9 @@ def difference_rows(case: Case) -> tuple[Array, bool] | None:
     if case.S is not None:
         return np.ravel(case.S - case.J), True
     draw = case.draws[0]
-    return (draw.theirs.ravel() - draw.right, False) if draw.theirs.size == draw.right.size else None
+    return (
+        (draw.theirs.ravel() - draw.right, False) if draw.theirs.size == draw.right.size else None
+    )
 
 
 def case_row(case: Case, P: Array) -> Array:
@@ -93,9 +104,13 @@ def told(case: Case, chosen: Sequence[Path], extra: Array) -> str:
     return "; ".join(
         f"the path through {places[0]} {words}"
         if len(places) == 1
-        else f"the paths through {' and '.join(places)} {words.replace('is ', 'are ').replace('has', 'have')}"
+        else f"the paths through {' and '.join(places)} {plural(words)}"
         for words, places in said.items()
     )
+
+
+def plural(words: str) -> str:
+    return words.replace("is ", "are ").replace("has ", "have ")
 
 
 def often(case: Case, c: float) -> str:
@@ -118,14 +133,21 @@ def by_operation(case: Case) -> list[Path]:
     places = []
     for k, nodes in sorted(case.first.exact.lines.items()):
         for name in sorted({v.op.name for v in nodes if v.op is not None}):
-            text = nodes_text(name, nodes)
+            text = OPERATIONS.get(name, f"`{name}`")
             places.append(((k, name), f"the {text} of {where(k)}", only_operation(k, name)))
     return distinct(case, places)
 
 
-def nodes_text(name: str, nodes: set[Value]) -> str:
-    op = next(v.op for v in nodes if v.op is not None and v.op.name == name)
-    return OPERATIONS.get(name, OPERATIONS.get(op.text.strip(), f"`{name}`"))
+def by_name(case: Case) -> list[Path]:
+    """The arrays of Values that their forward has names for."""
+    names = [n for n in case.first.exact.inner if n not in case.trial.inputs]
+    return distinct(case, [(n, f"`{n}`", only_name(n)) for n in names])
+
+
+def only_name(name: str) -> Cuts:
+    return lambda world: {
+        v for v in np.ravel(bare(world.exact.inner.get(name, []))) if isinstance(v, Value) and v.op
+    }
 
 
 def where(k: Any) -> str:

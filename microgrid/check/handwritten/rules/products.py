@@ -12,7 +12,6 @@ from microgrid.check.handwritten.case import Case, Draw, Guess, Index, World, pr
 from microgrid.check.handwritten.rules.factors import known, ratio, times
 from microgrid.check.handwritten.trial import Array
 
-
 Upstream = Callable[[World, Array], Array]
 
 
@@ -21,6 +20,7 @@ class Product(NamedTuple):
 
     text: str
     of: Callable[[World, Array], Array]
+    form: tuple[str, str] = ("", "")  # the upstream gradient, and what is done with it
 
 
 def products(case: Case) -> Iterator[Guess]:
@@ -30,7 +30,9 @@ def products(case: Case) -> Iterator[Guess]:
     theirs = fitting(case, case.theirs.shape, lambda draw: draw.theirs)
     if theirs is None:
         return
-    right = fitting(case, case.first.shape, lambda draw: draw.right)
+    right = fitting(case, case.first.shape, lambda draw: draw.right, theirs.form)
+    if right is None and theirs.form[0] != "dout":
+        return  # true, but another mistake: two ways of writing that only happen to agree
     words = f"yours is {theirs.text}, right is {right.text}" if right else f"yours is {theirs.text}"
     yield predicts(wrong_axis(words, theirs, right), theirs.of)
 
@@ -46,12 +48,16 @@ def wrong_axis(words: str, theirs: Product, right: Product | None) -> str:
     return words
 
 
-def fitting(case: Case, shape: Index, gradient: Callable[[Draw], Array]) -> Product | None:
+def fitting(
+    case: Case, shape: Index, gradient: Callable[[Draw], Array], form: tuple[str, str] | None = None
+) -> Product | None:
     """The simplest product, times a number with a name, that is this gradient in all draws."""
     g = gradient(case.draws[0]).ravel()
     if not g.any():
         return None
     for product in candidates(case, shape):
+        if form not in (None, product.form):
+            continue
         with np.errstate(all="ignore"):
             p = product.of(case.first, case.draws[0].dout).ravel()
         if p.size != g.size or not np.isfinite(p).all():
@@ -60,14 +66,17 @@ def fitting(case: Case, shape: Index, gradient: Callable[[Draw], Array]) -> Prod
         if not known(case, c) and not known(case, -c):
             continue
         whole = scaled(case, product, c)
-        if all(draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout)) for draw in case.draws):
+        if all(
+            draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout))
+            for draw in case.draws
+        ):
             return whole
     return None
 
 
 def scaled(case: Case, product: Product, c: float) -> Product:
     text = f"{'−' if c < 0 else ''}{times(case, abs(c))}{product.text}"
-    return Product(text, lambda world, dout: c * product.of(world, dout))
+    return Product(text, lambda world, dout: c * product.of(world, dout), product.form)
 
 
 def candidates(case: Case, shape: Index) -> Iterator[Product]:
@@ -76,7 +85,7 @@ def candidates(case: Case, shape: Index) -> Iterator[Product]:
     if case.trial.loss:
         for name, z in arrays.items():
             if z.shape == shape:
-                yield Product(name, take(name))
+                yield Product(name, take(name), ("dout", "itself"))
     for up, d in upstreams(case, arrays):
         out = d(case.first, case.draws[0].dout).shape
         yield from sums("", np.ones(()), (up, d), out, shape)
@@ -137,10 +146,13 @@ def sums(
             if rest == bare:
                 axis = str(axes[0]) if k == 1 else str(axes)
                 whole = "" if k == len(out) else f", axis={axis}"
-                yield Product(f"np.sum({term}{whole})" if k else term, total(axes))
+                form = (up, "sum" if k else "times")
+                yield Product(f"np.sum({term}{whole})" if k else term, total(axes), form)
     if bare:
         every = total(tuple(range(len(out))))
-        yield Product(f"np.sum({term})", lambda w, dout: np.full(shape, every(w, dout)))
+        yield Product(
+            f"np.sum({term})", lambda w, dout: np.full(shape, every(w, dout)), (up, "sum")
+        )
 
 
 def matrix_products(
@@ -152,20 +164,22 @@ def matrix_products(
     k, j = z.shape[-1], int(np.prod(z.shape[:-1]))
 
     def made(f: Callable[[Array, Array], Array]) -> Callable[[World, Array], Array]:
-        return lambda world, dout: f(g(world, dout).reshape(n, m), world.numbers[name].reshape(j, k))
+        return lambda world, dout: f(
+            g(world, dout).reshape(n, m), world.numbers[name].reshape(j, k)
+        )
 
     if j == n and shape == (k, m):
-        yield Product(f"{name}.T @ {up}", made(lambda d, z: z.T @ d))
+        yield Product(f"{name}.T @ {up}", made(lambda d, z: z.T @ d), (up, "@"))
     if j == n and shape == (m, k):
-        yield Product(f"{up}.T @ {name}", made(lambda d, z: d.T @ z))
+        yield Product(f"{up}.T @ {name}", made(lambda d, z: d.T @ z), (up, "@"))
     if len(out) == 2 and k == m and shape == (n, j):
-        yield Product(f"{up} @ {name}.T", made(lambda d, z: d @ z.T))
+        yield Product(f"{up} @ {name}.T", made(lambda d, z: d @ z.T), (up, "@"))
     if len(out) == 2 and j == m and shape == (n, k):
-        yield Product(f"{up} @ {name}", made(lambda d, z: d @ z))
+        yield Product(f"{up} @ {name}", made(lambda d, z: d @ z), (up, "@"))
     if len(out) == 2 and k == n and shape == (j, m):
-        yield Product(f"{name} @ {up}", made(lambda d, z: z @ d))
+        yield Product(f"{name} @ {up}", made(lambda d, z: z @ d), (up, "@"))
     if len(out) == 2 and k == m and shape == (j, n):
-        yield Product(f"{name} @ {up}.T", made(lambda d, z: z @ d.T))
+        yield Product(f"{name} @ {up}.T", made(lambda d, z: z @ d.T), (up, "@"))
 
 
 def unsummed(case: Case) -> Iterator[Guess]:

@@ -23,7 +23,9 @@ def mixed(case: Case) -> Iterator[Guess]:
         sample = axis == 0 and n == case.trial.samples
         what, others = ("sample", "samples") if sample else ("slice", f"slices along axis {axis}")
         if not J[apart].any() and S[apart].any():
-            words = f"a {what} of yours has terms of other {others} of the output, which do not belong"
+            words = (
+                f"a {what} of yours has terms of other {others} of the output, which do not belong"
+            )
             yield Guess(words, lambda draw, axis=axis: mixes(draw, axis))  # type: ignore[misc]
         elif J[apart].any() and not S[apart].any():
             words = f"the terms of other {others} are missing: each is alone in yours"

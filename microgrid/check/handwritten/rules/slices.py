@@ -63,7 +63,7 @@ def along(case: Case, i: int, axis: int, n: int) -> Iterator[Guess]:
     live = [v for v in range(n) if case.J[part[v]].any()]
     right = [v for v in live if case.same(case.S[part[v]], case.J[part[v]])]
     silent = [v for v in live if v not in right and not case.S[part[v]].any()]
-    if len(right) == len(live) or not right and not silent:
+    if len(right) == len(live) or (not right and not silent):
         return
     rows = np.any([part[v] for v in right or silent], axis=0)
     if right:
@@ -147,7 +147,7 @@ def last_term(case: Case) -> Iterator[Guess]:
     yield kept(case, first_world_first, "of the terms of an entry only the first counts")
     if overwritten(case):
         words = "where windows overlap only the last counts: `=` must be `+=`"
-        yield Guess(words, lambda draw: draw.world is not case.first or draw.equals(overlap(draw)))
+        yield Guess(words, lambda draw: draw.equals(overlap(draw)))
 
 
 def dropped(case: Case) -> bool:
@@ -188,11 +188,11 @@ def overlap(draw: Draw) -> Array:
 
 
 def windows(draw: Draw) -> Array:
-    """Which outputs look at which entries: those that change with one that is made huge or small."""
+    """Which outputs look at which entries: those that change with one made huge or small."""
     world = draw.world
     base = run(world, {})
-    seen = np.zeros(world.J.shape, bool)
-    for e in range(seen.shape[1]):
+    seen = np.zeros((len(world.J), len(world.J.T)), bool)
+    for e in range(len(seen.T)):
         for huge in (1e3, -1e3):
             changed = np.array(world.trial.inputs[world.input], float)
             changed.flat[e] += huge

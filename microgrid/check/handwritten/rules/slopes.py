@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,11 +12,13 @@ from microgrid.check.handwritten.rules.elementwise import FORMULAS
 from microgrid.check.handwritten.source_lines import line, quoted
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Constant, Value
+from microgrid.engine.value_array import bare
 
 RIGHT = {
     "tanh": "1 − y²", "exp": "y", "log": "1/x", "sqrt": "1/(2y)", "sigmoid": "y(1 − y)",
     "relu": "(x > 0)", "sin": "cos(x)", "cos": "−sin(x)", "square": "2x",
 }  # fmt: skip
+NONE: Mapping[int, float] = MappingProxyType({})
 MOST = 3_000_000  # edges that are passed for all tries
 
 
@@ -32,11 +35,58 @@ def slopes(case: Case) -> Iterator[Guess]:
                 with np.errstate(all="ignore"):
                     predict = with_slope(key, name, f, of_result)
                     if case.draws[0].equals(predict(case.first, case.draws[0].dout)):
-                        yield predicts(words(name, text, key), predict)
+                        yield predicts(words(name, text, key, right_of(name, nodes)), predict)
 
 
-def words(name: str, text: str, key: tuple[str, int]) -> str:
-    right = RIGHT.get(name, "")
+SIMPLE = ("{}", "1 − {}", "{}(1 − {})", "1 − {}²", "({} > 0)")
+
+
+def factors(case: Case) -> Iterator[Guess]:
+    """Where the gradient passes a named array, a factor is missing, or there once too often."""
+    tries = MOST // max(len(case.first.exact.graph(None).nodes), 1)
+    for name in case.first.exact.inner:
+        for text in SIMPLE if name not in case.trial.inputs else ():
+            for divided in (True, False):
+                tries -= 1
+                if tries < 0:
+                    return
+                predict = with_factor(name, FORMULAS[text], divided)
+                with np.errstate(all="ignore"):
+                    if case.draws[0].equals(predict(case.first, case.draws[0].dout)):
+                        what = "is missing" if divided else "is there once too often"
+                        yield predicts(
+                            f"where the gradient passes `{name}`, "
+                            f"{text.replace('{}', name)} {what}",
+                            predict,
+                        )
+
+
+def with_factor(
+    name: str, f: Callable[[Array], Array], divided: bool
+) -> Callable[[World, Array], Array]:
+    """The gradient where that of this array is multiplied, or divided, by a formula in it."""
+
+    def predict(world: World, dout: Array) -> Array:
+        graph = world.exact.graph(None)
+        entries = np.ravel(bare(world.exact.inner[name]))
+        nodes = [v for v in entries if isinstance(v, Value) and v in graph.place]
+        c = f(np.array([float(v.data) for v in nodes]))
+        factors = (1 / c if divided else c).tolist()
+        return gradient(world, dout, {}, {graph.place[v]: c for v, c in zip(nodes, factors)})
+
+    return predict
+
+
+def right_of(name: str, nodes: set[Value]) -> str:
+    """The slope of a function as one writes it, "" where it is not known."""
+    exponents = {float(v.parents[1].data) for v in nodes if op_of(v) == name == "power"}
+    if len(exponents) == 1 and (n := exponents.pop()) in (2, 3, 4):
+        return f"{n:g}x{'⁰¹²³'[int(n) - 1]}".replace("¹", "")
+    return RIGHT.get(name, "")
+
+
+def words(name: str, text: str, key: tuple[str, int], right: str) -> str:
+    """The sentence on a slope that is taken for another."""
     legend = ", ".join(
         f"{letter} is its {what}"
         for letter, what in (("x", "operand"), ("y", "result"))
@@ -80,8 +130,13 @@ def with_slope(
     return predict
 
 
-def gradient(world: World, dout: Array, slope_of: dict[int, float]) -> Array:
-    """The gradient of the input, where some nodes, by their places, have slopes of their own."""
+def gradient(
+    world: World, dout: Array, slope_of: Mapping[int, float], factor_of: Mapping[int, float] = NONE
+) -> Array:
+    """The gradient of the input, where some nodes, by their places, have slopes of their own.
+
+    That of others is multiplied by their factors.
+    """
     graph = world.exact.graph(None)
     found = [0.0] * len(graph.nodes)
     for start, g in zip(graph.outputs, dout):
@@ -91,6 +146,8 @@ def gradient(world: World, dout: Array, slope_of: dict[int, float]) -> Array:
         upstream = found[i]
         if upstream == 0.0:
             continue
+        if i in factor_of:
+            upstream *= factor_of[i]
         if i in slope_of:
             for p, _ in graph.edges[i]:
                 found[p] += upstream * slope_of[i]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Guess, Index, World, predicts
+from microgrid.check.handwritten.case import Case, Draw, Guess, Index, World, predicts
+from microgrid.check.handwritten.held import exact_of
 from microgrid.check.handwritten.trial import Array
 
 
@@ -33,7 +34,8 @@ def transposed(case: Case) -> Iterator[Guess]:
     for name, a in case.trial.inputs.items():
         if np.ndim(a) == 2 and a.shape[0] == a.shape[1] and name != case.input and len(a) > 1:
             yield predicts(
-                f"yours is right for the transposed {name}: {name} stands for {name}.T, or vice versa",
+                f"yours is right for the transposed {name}:"
+                f" {name} stands for {name}.T, or vice versa",
                 lambda world, dout, name=name: with_transposed(world, name).right(dout),  # type: ignore[misc]
             )
 
@@ -51,12 +53,10 @@ def turned(world: World, dout: Array, axes: Index) -> Array:
 
 def with_transposed(world: World, name: str) -> World:
     """The layer with this input transposed."""
-    from microgrid.check.handwritten.exact import exact
-
     inputs = dict(world.trial.inputs)
     inputs[name] = np.array(inputs[name]).T.copy()
     trial = replace(world.trial, inputs=inputs)
-    return World(trial, exact(trial), world.input)
+    return World(trial, exact_of(trial), world.input)
 
 
 def reordered(case: Case) -> Iterator[Guess]:
@@ -80,3 +80,32 @@ def misread(a: Array, shape: Index, axes: Index) -> Array:
     """The entries of `a`, read as those of `a.transpose(axes)`, in the order of a."""
     turned = a.reshape([shape[axis] for axis in axes])
     return turned.transpose(np.argsort(axes)).ravel()
+
+
+def shifted(case: Case) -> Iterator[Guess]:
+    """Theirs is the right gradient, shifted: the padding is cut off at another place."""
+    shape = case.first.shape
+    if len(shape) < 2 or case.theirs.shape != shape:
+        return
+    for i, j in sorted(product(range(-3, 4), repeat=2), key=lambda step: sum(map(abs, step))):
+        if (i or j) and abs(i) < shape[-2] - 1 and abs(j) < shape[-1] - 1:
+            words = " and ".join(
+                f"{k:+d} along axis {len(shape) + axis}" for k, axis in ((i, -2), (j, -1)) if k
+            )
+            yield Guess(
+                f"it is the right gradient, shifted by {words}: look where the padding is cut off",
+                lambda draw, i=i, j=j: moved_by(draw, i, j),  # type: ignore[misc]
+            )
+
+
+def moved_by(draw: Draw, i: int, j: int) -> bool:
+    """Whether theirs is the right gradient, shifted, as far as both reach."""
+    theirs, right = draw.theirs, draw.right.reshape(draw.theirs.shape)
+    a = theirs[..., ends(i), ends(j)]
+    b = right[..., ends(-i), ends(-j)]
+    return draw.same(a.ravel(), b)
+
+
+def ends(k: int) -> slice:
+    """What is left of an axis where k entries are cut off in front, or −k in the end."""
+    return slice(k, None) if k >= 0 else slice(None, k)

@@ -1,12 +1,14 @@
-"""How theirs depends on dout where it is no linear function of it: not at all, by a mask, squared."""
+"""Gradients that are no linear function of dout: it is not used, or a mask looks at it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
+from microgrid.check.handwritten.held import exact_of
 from microgrid.check.handwritten.rules.factors import ratio
 from microgrid.check.handwritten.trial import Array
 
@@ -109,15 +111,11 @@ def updated(case: Case) -> Iterator[Guess]:
 
 def moved(world: World, name: str, dout: Array, lr: float) -> Array:
     """The right gradient where one input has made a step against its own gradient."""
-    from dataclasses import replace
-
-    from microgrid.check.handwritten.exact import exact
-
     inputs = dict(world.trial.inputs)
     a = np.asarray(inputs[name], float)
     inputs[name] = a - lr * (dout @ world.exact.jacobian([name])).reshape(a.shape)
     trial = replace(world.trial, inputs=inputs)
-    return World(trial, exact(trial), world.input).right(dout)
+    return World(trial, exact_of(trial), world.input).right(dout)
 
 
 def odd(case: Case) -> Iterator[Guess]:
@@ -129,7 +127,9 @@ def odd(case: Case) -> Iterator[Guess]:
         minus = draw.world.theirs(-draw.dout).ravel()
         return not draw.equals(-minus) and draw.equals(draw.world.theirs(2 * draw.dout).ravel() / 2)
 
-    yield Guess(f"{case.gradient} of −dout is not −{case.gradient} of dout: a mask looks at dout", even)
+    yield Guess(
+        f"{case.gradient} of −dout is not −{case.gradient} of dout: a mask looks at dout", even
+    )
     yield Guess(
         "it is no linear function of dout, as a gradient must be",
         lambda draw: not draw.equals(draw.world.theirs(2 * draw.dout).ravel() / 2),

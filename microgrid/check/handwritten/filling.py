@@ -1,0 +1,235 @@
+"""A form filled with numbers: what each argument of a function is given."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgrid.check.handwritten import names, reading
+from microgrid.check.handwritten.fit import Fit, Parameters, is_shape, shape_of
+from microgrid.check.handwritten.forms import SIZES, Form
+from microgrid.check.handwritten.random_arrays import labels, of_kind
+from microgrid.check.handwritten.trial import LayerError
+
+_NONE = inspect.Parameter.empty
+_FREE = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
+
+
+class Kept(dict[str, Any]):
+    """A place for what a forward keeps, by keys or in attributes.
+
+    >>> ctx = Kept()
+    >>> ctx.x = 3
+    >>> ctx["x"]
+    3
+    """
+
+    __setattr__ = dict.__setitem__
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self:
+            raise AttributeError(f"nothing is kept as {name}")
+        return self[name]
+
+    def save_for_backward(self, *kept: Any) -> None:
+        """Keep these as `saved_tensors`, as PyTorch does."""
+        self["saved_tensors"] = kept
+
+
+@dataclass
+class Filling:
+    """One try: a form, the parts that the arrays play in it, and where defaults are taken.
+
+    `depth` is the number of layers of a network whose parameters are not named in its code.
+    """
+
+    function: Callable[..., Any]
+    parameters: Parameters
+    given: Mapping[str, Any]
+    form: Form
+    roles: Mapping[str, str]
+    seed: int
+    defaults: bool = False
+    depth: int = 2
+
+    def fit(self, kind: str = "") -> Fit | None:
+        """The arguments; None where the given shapes do not go with the form."""
+        sizes = self.sizes()
+        if sizes is None:
+            return None
+        self.table = SIZES | sizes
+        self.rng = np.random.default_rng(self.seed)
+        self.made = Fit(kind=kind)
+        for name in self.parameters:
+            if name in self.roles:
+                self.array(name, self.roles[name])
+            elif name in self.given:
+                self.told(name, self.given[name])
+            elif not self.setting(name):
+                return None
+        self.classes()
+        self.made.samples = self.samples()
+        return self.made
+
+    def sizes(self) -> dict[str, int] | None:
+        """The sizes that the given shapes ask for; None where the form has other axes."""
+        found: dict[str, int] = {}
+        for name, part in self.roles.items():
+            told = self.given.get(name)
+            if told is None or isinstance(told, str) or part == "*":
+                continue
+            shape, symbols = shape_of(told), self.form.parts(part)[1]
+            if len(shape) != len(symbols):
+                return None
+            if any(found.get(s, n) != n for s, n in zip(symbols, shape)):
+                return None
+            found |= dict(zip(symbols, shape))
+        network = self.ends() if "params" in self.form.shapes else {}
+        if network is None:
+            return None
+        found |= network
+        taken = set(found.values())
+        for symbol in "NDMCT" if found else "":  # so that sizes differ, still
+            if symbol not in found and SIZES[symbol] in taken:
+                found[symbol] = next(n for n in _FREE if n not in taken)
+                taken.add(found[symbol])
+        return found
+
+    def ends(self) -> dict[str, int] | None:
+        """The sizes at the ends of a network whose parameters are given as a dict of shapes."""
+        told = next((v for v in self.given.values() if isinstance(v, dict)), {})
+        kind, [out, *_] = self.form.parts("params")
+        before, after = (1, 0) if kind == "columns" else (0, 1)
+        weights = [shape_of(w) for key, w in told.items() if str(key)[:1] in "Ww"]
+        weights = [w for w in weights if len(w) == 2]
+        if not weights:
+            return {}
+        first, last = weights[0][before], weights[-1][after]
+        if out == "1" and last != 1:
+            return None
+        return {"D": first} if out == "1" else {"D": first, out: last}
+
+    def array(self, name: str, part: str) -> None:
+        """An array, drawn in its shape; labels and masks are bound, the others are inputs."""
+        told = self.given.get(name)
+        if isinstance(told, str):  # "classes": when all shapes are known
+            self.made.bound[name] = told
+            return
+        kind, symbols = self.form.parts(part)
+        if part == "params":
+            self.entries(name, kind, self.table[symbols[0]])
+            return
+        if kind.startswith("int") and self.table["C"] != SIZES["C"]:
+            kind = f"int:{self.table['C']}"
+        shape = tuple(self.table[s] for s in symbols)
+        if is_shape(told):
+            shape = shape_of(told)
+        value = np.asarray(told) if told is not None and not is_shape(told) else (
+            of_kind(kind, shape, self.rng)
+        )  # fmt: skip
+        if value.dtype.kind not in "fO" or part in names.BOUND:
+            self.made.bound[name] = value if value.ndim else value[()]
+        else:
+            self.made.inputs[name] = value
+
+    def told(self, name: str, told: Any) -> None:
+        """What the user says: a number or a word; a dict of these, or of shapes and arrays."""
+        self.made.bound[name] = told
+        self.made.chosen.append(name)
+        if not isinstance(told, dict):
+            return
+        self.made.bound[name] = rest = dict(names.settings(name) or {})
+        for key, entry in told.items():
+            if is_shape(entry) or (isinstance(entry, np.ndarray) and entry.dtype.kind == "f"):
+                drawn = of_kind("", entry, self.rng) if is_shape(entry) else entry
+                self.made.inputs[str(key)] = drawn
+                self.made.within[str(key)] = (name, key)
+            else:
+                rest[key] = entry
+
+    def setting(self, name: str) -> bool:
+        """A setting by its default, its name, or the words that the code compares it with."""
+        default, ours = self.parameters[name].default, self.number(name)
+        hiding = names.HIDING.match(names.short(name)) is not None
+        looked_up = reading.keys(self.function, name)
+        words = reading.choices(self.function, name)
+        known = names.settings(name)
+        told = True
+        if default is not _NONE and (self.defaults or not hiding or ours is None):
+            value, told = copy.deepcopy(default), ours is not None and not callable(default)
+        elif known is not None or (
+            not names.is_context(name) and looked_up and self.all_numbers(looked_up)
+        ):
+            table = {k: self.number(k, v) for k, v in (known or {}).items()}
+            more = {k: self.number(k) for k in looked_up if k not in table}
+            value = table | {k: v for k, v in more.items() if v is not None}
+        elif names.is_context(name):
+            value, told = Kept(), False
+        elif looked_up:
+            return False
+        elif words or ours is not None:
+            value = words[0] if words else ours
+        else:
+            return False
+        self.made.bound[name] = value
+        self.made.chosen += [name] if told and value is not None else []
+        return True
+
+    def all_numbers(self, keys: list[str]) -> bool:
+        return all(self.number(key) is not None for key in keys)
+
+    def number(self, name: str, known: Any = None) -> Any:
+        """The number of a setting, as the form wants it or else as the table has it."""
+        word = names.short(name)
+        if word == "s" and not re.search("conv|pool", self.function.__name__):
+            return known
+        for words, value in names.NUMBERS.items():
+            if word in words.split() or (word == "s" and "stride" in words.split()):
+                return self.form.numbers.get(words.split()[0], value if known is None else known)
+        return known
+
+    def entries(self, name: str, layout: str, out: int) -> None:
+        """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b2."""
+        layers = range(1, self.depth + 1)
+        keys = reading.keys(self.function, name) or [f"{c}{n}" for n in layers for c in "Wb"]
+        self.made.bound[name] = {}
+        last = max((int(d) for key in keys for d in re.findall(r"\d+$", key)), default=1)
+        widths = [self.table["D"], *(6, 8, 9, 10, 11)[: last - 1], out]
+        for key in keys:
+            layer = min(int((re.findall(r"\d+$", key) or ["1"])[0]), last)
+            shape = (widths[layer], widths[layer - 1] if key[0] in "Ww" else 1)
+            self.made.inputs[key] = of_kind(
+                "", shape if layout == "columns" else shape[::-1], self.rng
+            )
+            self.made.within[key] = (name, key)
+
+    def classes(self) -> None:
+        """Labels for the last axis of the first input, where the user says "classes"."""
+        arrays = {n: x for n, x in self.made.inputs.items() if x.ndim}
+        for name in [n for n, told in self.given.items() if isinstance(told, str)]:
+            if self.given[name] != "classes":
+                continue
+            if not arrays:
+                raise LayerError(f'{name}="classes" needs an input whose last axis are the classes')
+            data = [x for n, x in arrays.items() if names.role(n) in ("x", "p")]
+            x = data[0] if data else next(iter(arrays.values()))
+            ws = [w for w in arrays.values() if w is not x and w.ndim == 2]
+            count = next((w.shape[1] for w in ws if w.shape[0] == x.shape[-1]), x.shape[-1])
+            self.made.bound[name] = labels(x.shape[:-1], count, self.rng)
+
+    def samples(self) -> int:
+        """N, the length of the axis of samples of the data."""
+        arrays = {**self.made.bound, **self.made.inputs}
+        for name, part in self.roles.items():
+            symbols, shape = self.form.parts(part)[1], np.shape(arrays.get(name, ()))
+            axis = next((symbols.index(s) for s in "NTP" if s in symbols), None)
+            data = part in ("x", "p", "q", "*") or names.role(part) == "x"
+            if data and axis is not None and len(shape) == len(symbols):
+                return int(shape[axis])
+        return 1

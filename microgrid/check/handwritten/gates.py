@@ -1,0 +1,72 @@
+"""Layers with many weights: W1, b1, W2, b2 one after another, or Wz, Uz, bz beside each other."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from microgrid.check.handwritten import names
+from microgrid.check.handwritten.forms import Form, Kind
+
+_X = ("N D", "D N", "D 1", "N T D")
+_W = ("D H", "H D", "H H", "S H", "H S")  # S: what is put together from x and h
+_WIDTHS = "DJZRX"  # of the layers of a network: 4, 6, 8, 9, 7, and then 5
+
+
+def kinds_of(arrays: Sequence[str]) -> list[tuple[Kind, dict[str, str]]]:
+    """Guesses for arrays with these names: kinds, each with the role of every array.
+
+    >>> [kind.name for kind, roles in kinds_of(["x", "W1", "b1", "W2", "b2"])][0]
+    'layers one after another'
+    """
+    ws = [a for a in arrays if names.role(a) in ("w", "wx", "wh") or a[0] in "WU"]
+    bs = [a for a in arrays if a[0] in "b" and a not in ws]
+    if len(ws) < 2:
+        return []
+    rest = [a for a in arrays if a not in ws and a not in bs]
+    found = list(_layers(rest, ws, bs)) if all(re.search(r"\d$", a) for a in ws) else []
+    found += list(_gates(rest, ws, bs))
+    roles = {a: a for a in arrays}
+    empty = re.compile("$^")
+    return [(Kind(name, empty, (Form(shapes),)), roles) for name, shapes in found]
+
+
+def _layers(
+    rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    sizes = [*_WIDTHS[: len(ws)], "C"]
+    for turned, x in ((False, "N D"), (True, "D N"), (True, "N D")):
+        last = "C N" if x == "D N" else "N C"
+        for labels in ("int:5 N", f"onehot{'0' if x == 'D N' else ''} {last}", last):
+            for b in ("{}", "{} 1", "1 {}"):
+                shapes = {a: labels if names.role(a) == "y" else x for a in rest}
+                for i, w in enumerate(ws):
+                    ends = (sizes[i + 1], sizes[i]) if turned else (sizes[i], sizes[i + 1])
+                    shapes[w] = " ".join(ends)
+                shapes |= {a: b.format(sizes[i + 1]) for i, a in enumerate(bs)}
+                yield "layers one after another", shapes
+
+
+def _gates(
+    rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Weights whose names begin alike are of one shape; else those of x and those of h are."""
+    for first in (_letter, _of_x_or_h):
+        groups = sorted({first(w) for w in ws})
+        if len(groups) > 3:
+            continue
+        for x, b, *shapes in itertools.product(_X, ("H", "1 H", "H 1"), *[_W] * len(groups)):
+            state = {"N D": "N H", "D N": "H N", "D 1": "H 1", "N T D": "N H"}[x]
+            kept = {a: state if names.role(a) in ("h", "c") or a[0] in "hc" else x for a in rest}
+            of = dict(zip(groups, shapes))
+            yield "gates", kept | {w: of[first(w)] for w in ws} | dict.fromkeys(bs, b)
+
+
+def _letter(name: str) -> str:
+    return name[0]
+
+
+def _of_x_or_h(name: str) -> str:
+    found = re.search(r"[xhi]", name[1:].lower())
+    return found.group() if found else ""

@@ -1,0 +1,938 @@
+"""Classes as trials: the styles that people write, inputs, gradients, what is refused."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microgrid.check.handwritten import chains, classes
+from microgrid.check.handwritten.exact import exact
+from microgrid.check.handwritten.making import objects
+from microgrid.check.handwritten.sizes import size
+from microgrid.check.handwritten.trial import LayerError, Trial
+from microgrid.check.handwritten.using import play
+
+HEAD = "import numpy as np\n"
+COUNT = itertools.count()
+
+# One Linear in many styles: where its parameters and its gradients are.
+LINEARS = {
+    "arrays given": """
+class Affine:
+    def __init__(self, W, b):
+        self.W, self.b, self.x, self.dW, self.db = W, b, None, None, None
+    def forward(self, x):
+        self.x = x
+        return np.dot(x, self.W) + self.b
+    def backward(self, dout):
+        self.dW = np.dot(self.x.T, dout)
+        self.db = np.sum(dout, axis=0)
+        return np.dot(dout, self.W.T)
+""",
+    "all in attributes": """
+class Layer_Dense:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = 0.01 * np.random.randn(n_inputs, n_neurons)
+        self.biases = np.zeros((1, n_neurons))
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = np.dot(inputs, self.weights) + self.biases
+    def backward(self, dvalues):
+        self.dweights = np.dot(self.inputs.T, dvalues)
+        self.dbiases = np.sum(dvalues, axis=0, keepdims=True)
+        self.dinputs = np.dot(dvalues, self.weights.T)
+""",
+    "dicts": """
+class Dense:
+    def __init__(self, nin, nout):
+        self.params = {"W": np.random.randn(nin, nout), "b": np.zeros(nout)}
+        self.grads = {}
+    def forward(self, X):
+        self.X = X
+        return X @ self.params["W"] + self.params["b"]
+    def backward(self, dY):
+        self.grads["W"], self.grads["b"] = self.X.T @ dY, dY.sum(axis=0)
+        return dY @ self.params["W"].T
+""",
+    "a dict with dW": """
+class Dense:
+    def __init__(self, nin, nout):
+        self.weights = {"w": np.random.randn(nin, nout), "b": np.zeros(nout)}
+        self.gradients = {"dw": None, "db": None}
+    def forward(self, X):
+        self.X = X
+        return X @ self.weights["w"] + self.weights["b"]
+    def backward(self, dY):
+        self.gradients["dw"], self.gradients["db"] = self.X.T @ dY, dY.sum(axis=0)
+        return dY @ self.weights["w"].T
+""",
+    "lists written in place": """
+class Affine:
+    def __init__(self, W, b):
+        self.params = [W, b]
+        self.grads = [np.zeros_like(W), np.zeros_like(b)]
+    def forward(self, x):
+        W, b = self.params
+        self.x = x
+        return np.dot(x, W) + b
+    def backward(self, dout):
+        W, b = self.params
+        self.grads[0][...] = np.dot(self.x.T, dout)
+        self.grads[1][...] = np.sum(dout, axis=0)
+        return np.dot(dout, W.T)
+""",
+    "objects for parameters": """
+class Parameter:
+    def __init__(self, data):
+        self.data, self.grad = data, np.zeros_like(data)
+class Module:
+    def forward(self, x): raise NotImplementedError
+    def __call__(self, x): return self.forward(x)
+class Linear(Module):
+    def __init__(self, in_features, out_features, bias=True):
+        self.weight = Parameter(np.random.randn(out_features, in_features))
+        self.bias = Parameter(np.zeros(out_features))
+    def forward(self, x):
+        self.x = x
+        return x @ self.weight.data.T + self.bias.data
+    def backward(self, grad_output):
+        self.weight.grad += grad_output.T @ self.x
+        self.bias.grad += grad_output.sum(0)
+        return grad_output @ self.weight.data
+""",
+    "slots": """
+class Linear:
+    __slots__ = ("w", "b", "x", "grad_w", "grad_b")
+    def __init__(self, in_dim, out_dim):
+        self.w, self.b = np.random.randn(in_dim, out_dim), np.zeros(out_dim)
+    def __call__(self, x):
+        self.x = x
+        return x @ self.w + self.b
+    def backward(self, grad):
+        self.grad_w, self.grad_b = self.x.T @ grad, grad.sum(0)
+        return grad @ self.w.T
+""",
+    "returned, with a cache": """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+    def forward(self, x):
+        return x @ self.W + self.b, x
+    def backward(self, dout, cache):
+        dx, dW, db = dout @ self.W.T, cache.T @ dout, dout.sum(0)
+        return dx, dW, db
+""",
+    "returned in another order": """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+    def fwd(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def bwd(self, dout):
+        dx, dW, db = dout @ self.W.T, self.x.T @ dout, dout.sum(0)
+        return db, dx, dW
+""",
+    "returned in a list within": """
+class Linear:
+    def __init__(self, in_size, out_size):
+        self.W, self.b = np.random.randn(in_size, out_size), np.zeros(out_size)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, nextgrad):
+        return nextgrad @ self.W.T, [self.x.T @ nextgrad, nextgrad.sum(0)]
+""",
+    "returned in a dict": """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+    def forward_pass(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward_pass(self, dout):
+        return {"dx": dout @ self.W.T, "dW": self.x.T @ dout, "db": dout.sum(0)}
+""",
+    "it updates itself": """
+class Dense:
+    def __init__(self, input_size, output_size):
+        self.weights = np.random.randn(output_size, input_size)
+        self.bias = np.random.randn(output_size, 1)
+    def forward(self, input):
+        self.input = input
+        return np.dot(self.weights, self.input) + self.bias
+    def backward(self, output_gradient, learning_rate):
+        input_gradient = np.dot(self.weights.T, output_gradient)
+        self.weights -= learning_rate * np.dot(output_gradient, self.input.T)
+        self.bias -= learning_rate * np.sum(output_gradient, axis=1, keepdims=True)
+        return input_gradient
+""",
+    "it updates itself by its own rate": """
+class Dense:
+    def __init__(self, in_dim, out_dim, lr=0.01):
+        self.w, self.b, self.lr = np.random.randn(in_dim, out_dim), np.zeros((1, out_dim)), lr
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.b
+    def backward(self, dout):
+        dx = dout @ self.w.T
+        self.w -= self.lr * self.x.T @ dout
+        self.b -= self.lr * dout.sum(0, keepdims=True)
+        return dx
+""",
+    "made by its first forward": """
+class Dense:
+    def __init__(self, units):
+        self.units, self.W, self.b = units, None, None
+    def forward(self, x):
+        if self.W is None:
+            self.W, self.b = np.random.randn(x.shape[1], self.units), np.zeros(self.units)
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(0)
+        return dout @ self.W.T
+""",
+    "an optimizer, and an initialize": """
+class Dense:
+    def __init__(self, n_units, input_shape=None):
+        self.n_units, self.input_shape, self.W, self.w0 = n_units, input_shape, None, None
+    def initialize(self, optimizer):
+        self.W = np.random.randn(self.input_shape[0], self.n_units)
+        self.w0, self.opt = np.zeros((1, self.n_units)), optimizer
+    def forward_pass(self, X, training=True):
+        self.layer_input = X
+        return X.dot(self.W) + self.w0
+    def backward_pass(self, accum_grad):
+        W = self.W
+        self.W = self.opt.update(self.W, self.layer_input.T.dot(accum_grad))
+        self.w0 = self.opt.update(self.w0, np.sum(accum_grad, axis=0, keepdims=True))
+        return accum_grad.dot(W.T)
+""",
+}
+
+OTHERS = {
+    "relu": """
+class Relu:
+    def forward(self, x):
+        self.mask = x <= 0
+        out = x.copy()
+        out[self.mask] = 0
+        return out
+    def backward(self, dout):
+        dout[self.mask] = 0
+        return dout
+""",
+    "a slope without upstream": """
+class Sigmoid:
+    def __call__(self, x): return 1 / (1 + np.exp(-x))
+    def gradient(self, x): return self(x) * (1 - self(x))
+""",
+    "kept by __call__": """
+class Function:
+    def __call__(self, *xs):
+        self.inputs = xs
+        return self.forward(*xs)
+    def forward(self, *xs): raise NotImplementedError
+    def backward(self, gy): raise NotImplementedError
+class Mul(Function):
+    def forward(self, a, b): return a * b
+    def backward(self, gy):
+        a, b = self.inputs
+        return gy * b, gy * a
+""",
+    "sizes by unknown names": """
+class Fc:
+    def __init__(self, row, column): self.W = {"val": np.random.randn(row, column), "grad": 0}
+    def forward(self, x):
+        self.x = x
+        return x @ self.W["val"].T
+    def backward(self, d):
+        self.W["grad"] = d.T @ self.x
+        return d @ self.W["val"]
+""",
+    "a parameter that is a number": """
+class PReLU:
+    def __init__(self, alpha=0.25): self.alpha = alpha
+    def forward(self, x):
+        self.x = x
+        return np.where(x > 0, x, self.alpha * x)
+    def backward(self, d):
+        self.dalpha = (d * self.x * (self.x < 0)).sum()
+        return d * np.where(self.x > 0, 1, self.alpha)
+""",
+    "dropout": """
+class Dropout:
+    def __init__(self, rate): self.rate = rate
+    def forward(self, x, training=False):
+        if not training: return x
+        self.mask = np.random.binomial(1, 1 - self.rate, size=x.shape) / (1 - self.rate)
+        return x * self.mask
+    def backward(self, dout): return dout * self.mask
+""",
+    "dropout with its own generator": """
+class Dropout:
+    def __init__(self, p=0.5): self.p, self.rng, self.training = p, np.random.default_rng(3), True
+    def forward(self, x):
+        self.mask = self.rng.random(x.shape) > self.p
+        return x * self.mask
+    def backward(self, dout): return dout * self.mask
+""",
+    "batch normalization": """
+class BatchNorm1d:
+    def __init__(self, num_features, momentum=0.1, eps=1e-5):
+        self.gamma, self.beta = np.ones((1, num_features)), np.zeros((1, num_features))
+        self.running_mean = np.zeros((1, num_features))
+        self.running_var = np.ones((1, num_features))
+        self.m, self.eps, self.training = momentum, eps, True
+    def forward(self, x):
+        m, v = x.mean(0, keepdims=True), x.var(0, keepdims=True)
+        self.running_mean = (1 - self.m) * self.running_mean + self.m * m
+        self.running_var = (1 - self.m) * self.running_var + self.m * v
+        self.s = 1 / np.sqrt(v + self.eps)
+        self.xh = (x - m) * self.s
+        return self.gamma * self.xh + self.beta
+    def backward(self, d):
+        self.dgamma = (d * self.xh).sum(0, keepdims=True)
+        self.dbeta = d.sum(0, keepdims=True)
+        g = d * self.gamma
+        return self.s * (g - g.mean(0) - self.xh * (g * self.xh).mean(0))
+""",
+    "embedding": """
+class Embedding:
+    def __init__(self, vocab_size, embed_dim): self.weight = np.random.randn(vocab_size, embed_dim)
+    def forward(self, tokens):
+        self.t = tokens
+        return self.weight[tokens]
+    def backward(self, dout):
+        self.grad_weight = np.zeros_like(self.weight)
+        np.add.at(self.grad_weight, self.t, dout)
+""",
+    "convolution": """
+class Conv2D:
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0):
+        self.k, self.s, self.p = kernel_size, stride, padding
+        self.kernels = np.random.randn(out_channels, in_channels, kernel_size, kernel_size)
+        self.bias = np.zeros(out_channels)
+    def windows(self, a):
+        for i in range((a.shape[2] - self.k) // self.s + 1):
+            for j in range((a.shape[3] - self.k) // self.s + 1):
+                u, v = i * self.s, j * self.s
+                yield i, j, np.s_[:, :, u:u + self.k, v:v + self.k]
+    def forward(self, x):
+        self.xp = np.pad(x, ((0, 0), (0, 0), (self.p,) * 2, (self.p,) * 2))
+        N, _, H, W = self.xp.shape
+        out = np.zeros((N, len(self.bias), (H - self.k) // self.s + 1, (W - self.k) // self.s + 1))
+        for i, j, at in self.windows(self.xp):
+            out[:, :, i, j] = np.tensordot(self.xp[at], self.kernels, ([1, 2, 3], [1, 2, 3]))
+            out[:, :, i, j] += self.bias
+        return out
+    def backward(self, d):
+        dxp, self.dkernels = np.zeros_like(self.xp), np.zeros_like(self.kernels)
+        self.dbias = d.sum((0, 2, 3))
+        for i, j, at in self.windows(self.xp):
+            self.dkernels += np.tensordot(d[:, :, i, j], self.xp[at], ([0], [0]))
+            dxp[at] += np.tensordot(d[:, :, i, j], self.kernels, ([1], [0]))
+        _, _, H, W = dxp.shape
+        return dxp[:, :, self.p:H - self.p, self.p:W - self.p]
+""",
+    "a recurrent step": """
+class RNN:
+    def __init__(self, Wx, Wh, b): self.params, self.grads = [Wx, Wh, b], [None, None, None]
+    def forward(self, x, h_prev):
+        Wx, Wh, b = self.params
+        h_next = np.tanh(h_prev @ Wh + x @ Wx + b)
+        self.cache = x, h_prev, h_next
+        return h_next
+    def backward(self, dh_next):
+        Wx, Wh, b = self.params
+        x, h_prev, h_next = self.cache
+        dt = dh_next * (1 - h_next**2)
+        self.grads = [x.T @ dt, h_prev.T @ dt, dt.sum(0)]
+        return dt @ Wx.T, dt @ Wh.T
+""",
+    "lstm with two outputs": """
+class LSTM:
+    def __init__(self, Wx, Wh, b): self.Wx, self.Wh, self.b = Wx, Wh, b
+    def forward(self, x, h_prev, c_prev):
+        H = h_prev.shape[1]
+        A = x @ self.Wx + h_prev @ self.Wh + self.b
+        s = lambda z: 1 / (1 + np.exp(-z))
+        f, g, i, o = s(A[:, :H]), np.tanh(A[:, H:2*H]), s(A[:, 2*H:3*H]), s(A[:, 3*H:])
+        c = f * c_prev + g * i
+        self.cache = x, h_prev, c_prev, i, f, g, o, c
+        return o * np.tanh(c), c
+    def backward(self, dh, dc):
+        x, h_prev, c_prev, i, f, g, o, c = self.cache
+        t = np.tanh(c)
+        ds = dc + dh * o * (1 - t**2)
+        dA = np.hstack((ds * c_prev * f * (1 - f), ds * i * (1 - g**2), ds * g * i * (1 - i),
+                        dh * t * o * (1 - o)))
+        self.dWx, self.dWh, self.db = x.T @ dA, h_prev.T @ dA, dA.sum(axis=0)
+        return dA @ self.Wx.T, dA @ self.Wh.T, ds * f
+""",
+    "recurrent over time": """
+class RNN:
+    def __init__(self, input_size, hidden_size):
+        self.H = hidden_size
+        self.Wx, self.Wh = np.random.randn(input_size, self.H), np.random.randn(self.H, self.H)
+        self.b = np.zeros(self.H)
+    def forward(self, x):
+        h = np.zeros((x.shape[1], self.H))
+        self.hs, self.x = [h], x
+        for t in range(len(x)):
+            h = np.tanh(x[t] @ self.Wx + h @ self.Wh + self.b)
+            self.hs.append(h)
+        return np.stack(self.hs[1:])
+    def backward(self, d):
+        self.dWx, self.dWh, self.db = np.zeros_like(self.Wx), np.zeros_like(self.Wh), 0
+        dx, dh = np.zeros_like(self.x), 0
+        for t in reversed(range(len(d))):
+            g = (d[t] + dh) * (1 - self.hs[t + 1] ** 2)
+            self.dWx += self.x[t].T @ g
+            self.dWh += self.hs[t].T @ g
+            self.db = self.db + g.sum(0)
+            dx[t], dh = g @ self.Wx.T, g @ self.Wh.T
+        return dx
+""",
+    "attention": """
+class SelfAttention:
+    def __init__(self, d_model):
+        self.Wq, self.Wk, self.Wv = (np.random.randn(d_model, d_model) for _ in range(3))
+    def forward(self, x):
+        self.x, self.q, self.k, self.v = x, x @ self.Wq, x @ self.Wk, x @ self.Wv
+        s = self.q @ self.k.transpose(0, 2, 1) / np.sqrt(x.shape[-1])
+        e = np.exp(s - s.max(-1, keepdims=True))
+        self.p = e / e.sum(-1, keepdims=True)
+        return self.p @ self.v
+    def backward(self, d):
+        dp, dv = d @ self.v.transpose(0, 2, 1), self.p.transpose(0, 2, 1) @ d
+        ds = self.p * (dp - (dp * self.p).sum(-1, keepdims=True)) / np.sqrt(self.x.shape[-1])
+        dq, dk = ds @ self.k, ds.transpose(0, 2, 1) @ self.q
+        f = lambda a, b: np.einsum("nti,ntj->ij", a, b)
+        self.dWq, self.dWk, self.dWv = f(self.x, dq), f(self.x, dk), f(self.x, dv)
+        return dq @ self.Wq.T + dk @ self.Wk.T + dv @ self.Wv.T
+""",
+    "layers within": """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, d):
+        self.dW, self.db = self.x.T @ d, d.sum(0)
+        return d @ self.W.T
+class Mlp:
+    def __init__(self, d_in, d_hidden, d_out):
+        self.layers = [Linear(d_in, d_hidden), Linear(d_hidden, d_out)]
+    def forward(self, x):
+        self.h = self.layers[0].forward(x)
+        return self.layers[1].forward(np.maximum(0, self.h))
+    def backward(self, dout):
+        return self.layers[0].backward(self.layers[1].backward(dout) * (self.h > 0))
+""",
+    "softmax for one column": """
+class Softmax:
+    def forward(self, input):
+        self.output = np.exp(input) / np.sum(np.exp(input))
+        return self.output
+    def backward(self, output_gradient, learning_rate):
+        n = np.size(self.output)
+        return np.dot((np.identity(n) - self.output.T) * self.output, output_gradient)
+""",
+}
+
+LOSSES = {
+    "without an argument": """
+class MSELoss:
+    def forward(self, pred, target):
+        self.diff = pred - target
+        return np.mean(self.diff**2)
+    def backward(self): return 2 * self.diff / self.diff.size
+""",
+    "dout=1, labels of both forms": """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y, self.t = e / e.sum(axis=1, keepdims=True), t
+        if t.size == x.size: t = t.argmax(axis=1)
+        return -np.sum(np.log(self.y[np.arange(len(x)), t])) / len(x)
+    def backward(self, dout=1):
+        if self.t.size == self.y.size: return dout * (self.y - self.t) / len(self.t)
+        dx = self.y.copy()
+        dx[np.arange(len(dx)), self.t] -= 1
+        return dout * dx / len(dx)
+""",
+    "predictions again, a mean above": """
+class Loss:
+    def calculate(self, output, y): return np.mean(self.forward(output, y))
+class Loss_CategoricalCrossentropy(Loss):
+    def forward(self, y_pred, y_true):
+        clipped = np.clip(y_pred, 1e-7, 1 - 1e-7)
+        if y_true.ndim == 1: return -np.log(clipped[range(len(clipped)), y_true])
+        return -np.log(np.sum(clipped * y_true, axis=1))
+    def backward(self, dvalues, y_true):
+        if y_true.ndim == 1: y_true = np.eye(dvalues.shape[1])[y_true]
+        self.dinputs = -y_true / dvalues / len(dvalues)
+""",
+    "the output again": """
+class SoftmaxLoss:
+    def forward(self, inputs, y_true):
+        e = np.exp(inputs - inputs.max(axis=1, keepdims=True))
+        self.output = e / e.sum(axis=1, keepdims=True)
+        return -np.mean(np.log(np.sum(self.output * y_true, axis=1)))
+    def backward(self, dvalues, y_true):
+        self.dinputs = (dvalues - y_true) / len(dvalues)
+""",
+    "probabilities beside the loss": """
+class SoftmaxCrossEntropy:
+    def forward(self, x, classes):
+        p = np.exp(x - np.max(x, axis=1, keepdims=True))
+        p /= np.sum(p, axis=1, keepdims=True)
+        self.cache = p, classes
+        return p, -np.sum(np.log(p[np.arange(len(x)), classes])) / len(x)
+    def backward(self):
+        p, classes = self.cache
+        self.dx = p.copy()
+        self.dx[np.arange(len(p)), classes] -= 1
+        self.dx /= len(p)
+""",
+    "of positive numbers": """
+class Poisson:
+    def __call__(self, y_true, y_pred):
+        self.y, self.p = y_true, y_pred
+        return np.mean(y_pred - y_true * np.log(y_pred))
+    def gradient(self, y_true, y_pred): return (1 - y_true / y_pred) / y_pred.size
+""",
+    "one number an entry": """
+class SquareLoss:
+    def loss(self, y, y_pred): return 0.5 * np.power((y - y_pred), 2)
+    def gradient(self, y, y_pred): return -(y - y_pred)
+""",
+    "binary": """
+class BCELoss:
+    def __call__(self, y_hat, y):
+        self.p, self.y = y_hat, y
+        return -np.mean(y * np.log(y_hat) + (1 - y) * np.log(1 - y_hat))
+    def backward(self): return (self.p - self.y) / (self.p * (1 - self.p)) / self.p.size
+""",
+}
+
+SOFTMAX = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y = e / e.sum(axis=1, keepdims=True)
+        return self.y
+    def backward(self, dout): return dout
+class CrossEntropy:
+    def forward(self, p, y):
+        self.p, self.y = p, y
+        return -np.sum(y * np.log(p)) / len(p)
+    def backward(self): return (self.p - self.y) / len(self.p)
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Any]:
+    """A function that makes a module of a source."""
+    names = []
+
+    def loaded(source: str) -> ModuleType:
+        name = f"theirs_{next(COUNT)}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(HEAD + source)
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        names.append(name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield loaded
+    for name in names:
+        del sys.modules[name]
+
+
+def fresh(trial: Trial) -> dict[str, Any]:
+    return {n: x.copy() for n, x in trial.inputs.items()}
+
+
+def upstream(trial: Trial) -> list[Any]:
+    rng = np.random.default_rng(7)
+    outputs = trial.run(fresh(trial)).outputs
+    return [1.0 if trial.loss else rng.normal(size=np.shape(y)) for y in outputs]
+
+
+def assert_right(trial: Trial) -> None:
+    """Its gradients are the exact ones, and those of central differences."""
+    above = upstream(trial)
+    theirs = trial.run(fresh(trial)).pull(copy.deepcopy(above))
+    J = exact(trial).jacobian()
+    right = np.concatenate([np.ravel(d) for d in above]) @ J
+    rng, h = np.random.default_rng(8), 1e-5
+    way = {n: rng.normal(size=x.shape) for n, x in trial.inputs.items()}
+    ends = []
+    for sign in (1, -1):
+        outputs = trial.run({n: x + sign * h * way[n] for n, x in trial.inputs.items()}).outputs
+        ends.append(sum(np.sum(y * d) for y, d in zip(outputs, above)))
+    slope = sum(np.sum(np.asarray(theirs[n]) * way[n]) for n in trial.inputs)
+    np.testing.assert_allclose(slope, (ends[0] - ends[1]) / (2 * h), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        np.concatenate([np.ravel(theirs[n]) for n in trial.inputs]), right, rtol=1e-9, atol=1e-10
+    )
+    assert {n: np.shape(theirs[n]) for n in trial.inputs} == {
+        n: x.shape for n, x in trial.inputs.items()
+    }
+
+
+@pytest.mark.parametrize("style", LINEARS)
+def test_a_linear_in_any_style_is_right_in_all_of_its_gradients(style: str, load: Any) -> None:
+    *_, cls = classes.classes_of(load(LINEARS[style]))
+    [trial] = classes.trials(cls)
+    assert len(trial.inputs) == 3
+    assert len(trial.places) == 3
+    assert trial.samples == 3
+    assert_right(trial)
+
+
+@pytest.mark.parametrize("style", LINEARS)
+def test_a_linear_has_sizes_that_differ(style: str, load: Any) -> None:
+    *_, cls = classes.classes_of(load(LINEARS[style]))
+    [trial] = classes.trials(cls)
+    shapes = sorted((x.shape for x in trial.inputs.values()), key=np.prod)
+    assert {n for shape in shapes for n in shape if n > 1} == {3, 4, 5}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_layer_of_any_kind_is_right(kind: str, load: Any) -> None:
+    *_, cls = classes.classes_of(load(OTHERS[kind]))
+    for trial in classes.trials(cls):
+        assert_right(trial)
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_a_loss_in_any_style_is_right(kind: str, load: Any) -> None:
+    *_, cls = classes.classes_of(load(LOSSES[kind]))
+    for trial in classes.trials(cls):
+        assert trial.loss or kind == "one number an entry"
+        assert_right(trial)
+
+
+@pytest.mark.parametrize("kind", [*LINEARS, *OTHERS])
+def test_two_runs_agree_and_leave_the_object_and_the_generators_as_they_were(
+    kind: str, load: Any
+) -> None:
+    *_, cls = classes.classes_of(load((LINEARS | OTHERS)[kind]))
+    trial, *_ = classes.trials(cls)
+    inputs = fresh(trial)
+    np.random.seed(5)
+    first = trial.run(fresh(trial)).outputs[0]
+    trial.run(fresh(trial)).pull(upstream(trial))
+    drawn = np.random.rand()
+    np.random.seed(5)
+    np.testing.assert_array_equal(trial.run(fresh(trial)).outputs[0], first)
+    assert np.random.rand() == drawn
+    assert all((trial.inputs[n] == x).all() for n, x in inputs.items())
+
+
+def test_an_object_that_is_given_is_not_touched(load: Any) -> None:
+    layer = load(LINEARS["lists written in place"]).Affine(np.ones((4, 5)), np.zeros(5))
+    [trial] = classes.trials(layer, x=(3, 4))
+    trial.run(fresh(trial)).pull(upstream(trial))
+    assert not hasattr(layer, "x")
+    assert (layer.params[0] == 1).all()
+    assert not layer.grads[0].any()
+    assert_right(trial)
+
+
+def test_caches_of_an_object_that_was_used_are_no_parameters(load: Any) -> None:
+    layer = load(LINEARS["all in attributes"]).Layer_Dense(4, 5)
+    layer.forward(np.ones((3, 4)))
+    layer.backward(np.ones((3, 5)))
+    [trial] = classes.trials(layer, inputs=(6, 4))
+    assert set(trial.inputs) == {"inputs", "weights", "biases"}
+    assert_right(trial)
+
+
+def test_running_statistics_are_no_parameters_and_the_scale_is_not_one(load: Any) -> None:
+    [trial] = classes.trials(load(OTHERS["batch normalization"]).BatchNorm1d)
+    assert set(trial.inputs) == {"x", "gamma", "beta"}
+    assert (abs(trial.inputs["gamma"] - 1) > 0.01).all()
+    assert trial.inputs["beta"].all()
+
+
+def test_windows_are_tried_with_a_stride_that_overlaps_and_with_one(load: Any) -> None:
+    trials = classes.trials(load(OTHERS["convolution"]).Conv2D)
+    assert [t.setting.split("kernel_size=3, ")[1] for t in trials] == [
+        "stride=2, padding=1",
+        "stride=1, padding=0",
+    ]
+    assert len({*trials[0].inputs["x"].shape, *trials[0].inputs["kernels"].shape}) == 6
+
+
+def test_rows_of_an_embedding_come_again(load: Any) -> None:
+    [trial] = classes.trials(load(OTHERS["embedding"]).Embedding)
+    assert trial.inputs["weight"].shape == (7, 5)
+    gradient = trial.run(fresh(trial)).pull([np.ones((3, 2, 5))])["weight"]
+    assert gradient.max() > 1
+
+
+def test_labels_are_tried_as_rows_and_as_class_numbers(load: Any) -> None:
+    trials = classes.trials(load(LOSSES["dout=1, labels of both forms"]).SoftmaxWithLoss)
+    assert [t.setting for t in trials] == ["", "t=class numbers"]
+
+
+def test_arrays_of_the_constructor_and_inputs_are_as_given(load: Any) -> None:
+    cls = load(LINEARS["arrays given"]).Affine
+    [trial] = classes.trials(cls, W=(3, 5), b=np.arange(5.0), x=(4, 3))
+    assert {n: x.shape for n, x in trial.inputs.items()} == {"x": (4, 3), "W": (3, 5), "b": (5,)}
+    np.testing.assert_array_equal(trial.inputs["b"], np.arange(5.0))
+
+
+def test_sizes_of_the_constructor_follow_the_input_that_is_given(load: Any) -> None:
+    [trial] = classes.trials(load(LINEARS["dicts"]).Dense, X=(2, 6))
+    assert trial.inputs["W"].shape == (6, 5)
+
+
+def test_parameters_within_layers_are_named_after_them(load: Any) -> None:
+    [trial] = classes.trials(load(OTHERS["layers within"]).Mlp)
+    assert trial.places["layers[1].W"] == "self.layers[1].dW"
+    assert trial.inputs["layers[1].W"].shape == (5, 7)
+
+
+def test_a_layer_that_reads_its_weights_after_the_update_is_wrong_in_dx(load: Any) -> None:
+    source = LINEARS["it updates itself by its own rate"].replace("lr=0.01", "lr=0.5")
+    late = source.replace("        dx = dout @ self.w.T\n", "").replace(
+        "return dx", "return dout @ self.w.T"
+    )
+    [trial] = classes.trials(load(late).Dense)
+    with pytest.raises(AssertionError):
+        assert_right(trial)
+
+
+def test_float32_stays(load: Any) -> None:
+    source = LINEARS["dicts"].replace("randn(nin, nout)", "randn(nin, nout).astype(np.float32)")
+    [trial] = classes.trials(load(source).Dense)
+    assert trial.inputs["W"].dtype == np.float32
+    trial.run(fresh(trial))
+
+
+@pytest.mark.parametrize(
+    ("grads", "place"),
+    [
+        ({"W": "self.slope", "b": "other"}, "self.slope"),
+        ({"W": "slope", "b": "self.__dict__['other']"}, "slope"),
+        ({"W": "(slope.T).T", "self.b": "other * 1"}, "(slope.T).T"),
+    ],
+)
+def test_gradients_are_where_the_user_says(grads: dict[str, str], place: str, load: Any) -> None:
+    source = (
+        LINEARS["arrays given"].replace("self.dW", "self.slope").replace("self.db", "self.other")
+    )
+    [trial] = classes.trials(load(source).Affine, grads)
+    assert trial.places["W"] == place
+    assert_right(trial)
+
+
+def test_a_step_is_taken_where_the_gradient_is_only_seen_in_the_update(load: Any) -> None:
+    source = LINEARS["arrays given"].replace("self.dW", "self._1").replace("self.db", "self._2")
+    source += (
+        "    def step(self, lr):\n        self.W -= lr * self._1\n        self.b -= lr * self._2\n"
+    )
+    how = "(before - after) / lr"
+    [trial] = classes.trials(load(source).Affine, {"W": how, "b": how})
+    assert_right(trial)
+
+
+def test_a_gradient_by_no_known_name_is_asked_for(load: Any) -> None:
+    source = LINEARS["arrays given"].replace("self.dW", "self.slope")
+    with pytest.raises(
+        LayerError, match=r'backward wrote self.slope: say grads=\{"W": "self.slope"'
+    ):
+        classes.trials(load(source).Affine)
+
+
+def test_a_gradient_that_is_not_written_is_none(load: Any) -> None:
+    source = LINEARS["arrays given"].replace("self.db = np.sum(dout, axis=0)", "pass")
+    [trial] = classes.trials(load(source).Affine)
+    assert trial.run(fresh(trial)).pull(upstream(trial))["b"] is None
+
+
+@pytest.mark.parametrize(
+    ("style", "planted", "said"),
+    [
+        ("dicts", "", ""),
+        ("objects for parameters", "", "it adds into self.weight.grad: a second backward"),
+        (
+            "objects for parameters",
+            "    def zero_grad(self):\n        self.weight.grad[:], self.bias.grad[:] = 0, 0\n",
+            "",
+        ),
+        ("returned, with a cache", "", ""),
+    ],
+)
+def test_what_a_second_pass_keeps_of_the_first_is_told(
+    style: str, planted: str, said: str, load: Any
+) -> None:
+    *_, cls = classes.classes_of(load(LINEARS[style] + planted))
+    [trial] = classes.trials(cls)
+    assert trial.again is not None
+    other = {n: 0.5 * x for n, x in trial.inputs.items()}
+    assert trial.again(trial.inputs, other).startswith(said)
+    assert bool(trial.again(trial.inputs, other)) == bool(said)
+
+
+def test_a_cache_that_a_second_call_overwrites_is_told(load: Any) -> None:
+    source = LINEARS["returned, with a cache"].replace(
+        "return x @ self.W + self.b, x",
+        "self.kept[:] = [x]\n        return x @ self.W + self.b, self.kept",
+    )
+    source = source.replace("cache.T", "cache[0].T").replace(
+        "def forward", "kept = []\n    def forward"
+    )
+    [trial] = classes.trials(load(source).Linear)
+    assert trial.again is not None
+    said = trial.again(trial.inputs, {n: 0.5 * x for n, x in trial.inputs.items()})
+    assert said == "its cache is overwritten by a second call"
+
+
+def test_classes_of_a_module_are_those_with_both_passes_in_the_order_of_the_source(
+    load: Any,
+) -> None:
+    module = load(
+        LINEARS["objects for parameters"] + OTHERS["relu"] + "from fractions import Fraction"
+    )
+    assert [c.__name__ for c in classes.classes_of(module)] == ["Linear", "Relu"]
+
+
+def test_a_part_of_a_framework_is_refused_and_no_crash(load: Any) -> None:
+    source = """
+class Variable:
+    def __init__(self, data): self.data = data
+class Exp:
+    def __call__(self, x):
+        self.x = x
+        return Variable(self.forward(x))
+    def forward(self, x): return np.exp(x)
+    def backward(self, gy): return gy * np.exp(self.x)
+"""
+    with pytest.raises(LayerError, match=r"needs self.x, which is set by a __call__"):
+        classes.trials(load(source).Exp)
+
+
+def test_a_class_whose_forward_is_left_to_others_is_no_layer(load: Any) -> None:
+    source = """
+class Activation:
+    def func(self, x): raise NotImplementedError
+    def forward(self, x): return self.func(x)
+    def backward(self, d): return d * self.slope
+class Twice(Activation):
+    slope = 2
+    def func(self, x): return 2 * x
+"""
+    assert [c.__name__ for c in classes.classes_of(load(source))] == ["Twice"]
+
+
+def test_a_chain_is_right_where_its_parts_are_not(load: Any) -> None:
+    module = load(SOFTMAX)
+    [trial] = classes.chain([module.Softmax, module.CrossEntropy])
+    assert trial.name == "Softmax + CrossEntropy"
+    assert trial.loss
+    assert_right(trial)
+    [alone] = [t for t in classes.trials(module.CrossEntropy) if not t.setting]
+    with pytest.raises(AssertionError):
+        assert_right(alone)
+
+
+def test_chains_are_suggested_for_a_loss_that_returns_p_minus_y(load: Any) -> None:
+    module = load(SOFTMAX)
+    assert chains.chains_of(module) == [(module.Softmax, module.CrossEntropy)]
+    right = SOFTMAX.replace("(self.p - self.y) / len", "-self.y / self.p / len")
+    assert chains.chains_of(load(right)) == []
+
+
+def test_a_chain_has_the_parameters_of_all_its_layers(load: Any) -> None:
+    module = load(LINEARS["arrays given"] + SOFTMAX)
+    [trial] = classes.chain([module.Affine, module.Affine(np.ones((5, 7)), np.ones(7)),
+                             module.Softmax, module.CrossEntropy], x=(2, 4))  # fmt: skip
+    assert list(trial.inputs) == ["x", "W", "b", "Affine.W", "Affine.b"]
+    assert_right(trial)
+
+
+@pytest.mark.parametrize(
+    ("source", "how", "said"),
+    [
+        ("class L:\n    def forward(self, x): return x\n", {}, "L has no backward: write a method"),
+        ("class L:\n    def backward(self, d): return d\n", {}, "L has no forward"),
+        (
+            "class L:\n    def __init__(self, colour): self.c = colour.red\n"
+            "    def forward(self, x): return x * 2\n    def backward(self, d): return d * 2\n",
+            {},
+            r"L cannot be made .*colour=…",
+        ),
+        (
+            "class L:\n    def forward(self, x): return x.nothing\n"
+            "    def backward(self, d): return d + 1\n",
+            {},
+            r"runs on none of the inputs .*give their shapes, as in x=\(3, 4\)",
+        ),
+        (LINEARS["dicts"], {"y": (3, 4)}, "Dense takes no y: its arguments are X, nin, nout"),
+        (LINEARS["dicts"], {"grads": {"V": "dV"}}, "has no parameter V; there are W, b, X"),
+    ],
+)
+def test_what_cannot_be_a_trial_is_refused_in_a_sentence(
+    source: str, how: dict[str, Any], said: str, load: Any
+) -> None:
+    module = load(source)
+    cls = next(c for c in vars(module).values() if isinstance(c, type))
+    with pytest.raises(LayerError, match=said) as caught:
+        classes.trials(cls, **how)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_object_that_cannot_be_copied_is_refused(load: Any) -> None:
+    layer = load(LINEARS["dicts"]).Dense(4, 5)
+    layer.lines = (line for line in "ab")
+    with pytest.raises(LayerError, match="a Dense cannot be copied"):
+        classes.trials(layer)
+
+
+def test_sizes_out_of_a_constructor_differ_from_each_other(load: Any) -> None:
+    cls = load(OTHERS["layers within"]).Mlp
+    _, made = next(objects(cls, {}))
+    assert len(set(made.values())) == 3
+    assert size("in_features") != size("out_features") != size("vocab_size")
+
+
+def test_values_take_the_places_of_parameters_that_lie_in_two_places(load: Any) -> None:
+    source = LINEARS["arrays given"].replace(
+        "W, b, None", "W, b, None; self.params = (self.W, self.b); self.x", 1
+    )
+    source = source.replace("self.x, self.dW, self.db = W, b, None; self.params",
+                            "self.x = W, b, None; self.params")  # fmt: skip
+    source = source.replace("; self.x, None, None", "").replace(
+        "np.dot(x, self.W)", "np.dot(x, self.params[0])"
+    )
+    [trial] = classes.trials(load(source).Affine)
+    assert_right(trial)
+
+
+def test_a_forward_on_floats_and_a_second_one_do_not_share_their_object(load: Any) -> None:
+    cls = load(LINEARS["lists written in place"]).Affine
+    way = classes.way_of(cls, {}, 0, {})
+    one, two = play(way, {}), play(way, {})
+    one.thing.params[0][...] = 0
+    assert two.thing.params[0].all()
