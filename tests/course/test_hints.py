@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import microgrid as mg
+from microgrid.check import layer
+from microgrid.check.handwritten import museum
 from microgrid.course import exercise
 from microgrid.engine.value import topological
 
@@ -487,3 +489,21 @@ def test_a_line_that_does_not_mend_is_told_what_is_wrong_now(letter, line, words
     assert not verdict
     assert words in str(verdict)
     assert str(verdict).count("✗") == 1
+
+
+HIDDEN = {  # the inputs of the question, and the mistake of the museum
+    "A": ("db is a mean", {"x": (1, 4), "w": (4, 5), "b": (5,)}),
+    "B": ("db is a mean", {"x": (4, 4), "w": (4, 4), "b": (4,)}),
+    "C": ("whole columns minus 1", {"x": (3, 4), "y": [2, 2, 2]}),
+    "D": ("whole columns minus 1", {"x": (3, 4), "y": [2, 0, 2]}),
+    "G": ("repeated words count once", {"W": (5, 3), "x": [4, 0, 2, 1]}),
+    "H": ("repeated words count once", {"W": (5, 3), "x": [4, 0, 2, 0]}),
+}
+
+
+@pytest.mark.parametrize("letter", HIDDEN)
+def test_what_hides_a_mistake_hides_it_from_the_checker_of_layers_too(letter, tmp_path):
+    name, inputs = HIDDEN[letter]
+    (tmp_path / "layer.py").write_text(museum.broken(name), encoding="utf-8")
+    report = layer(tmp_path / "layer.py", **inputs)
+    assert report.ok is (letter in exercise("4b", 2).right)
