@@ -818,6 +818,59 @@ def test_classes_of_a_module_are_those_with_both_passes_in_the_order_of_the_sour
     assert [c.__name__ for c in classes.classes_of(module)] == ["Linear", "Relu"]
 
 
+@pytest.mark.parametrize(
+    "methods",
+    ["def __init__(self, *layers): self.layers = layers",
+     "def __init__(self, modules: list): self.layers = modules",
+     "def __init__(self): self.layers = []\n    def add(self, layer): self.layers.append(layer)"],
+)  # fmt: skip
+def test_a_container_of_layers_is_no_layer_and_one_that_counts_them_is(
+    methods: str, load: Any
+) -> None:
+    source = f"""
+class Sequential:
+    {methods}
+    def forward(self, x):
+        for layer in self.layers: x = layer.forward(x)
+        return x
+    def backward(self, d):
+        for layer in reversed(self.layers): d = layer.backward(d)
+        return d
+class Tower:
+    def __init__(self, num_layers): self.n = num_layers
+    def forward(self, x): return x * 2**self.n
+    def backward(self, d): return d * 2**self.n
+"""
+    assert [c.__name__ for c in classes.classes_of(load(source))] == ["Tower"]
+
+
+def test_a_backward_that_updates_parameters_beside_its_gradients_says_so(load: Any) -> None:
+    source = LINEARS["arrays given"].replace(
+        "self.db = np.sum(dout, axis=0)",
+        "self.db = np.sum(dout, axis=0)\n        self.W -= 0.1 * self.dW",
+    )
+    [trial] = classes.trials(load(source).Affine)
+    assert trial.again is not None
+    other = {n: 0.5 * x for n, x in trial.inputs.items()}
+    assert trial.again(trial.inputs, other) == "its backward updates W"
+
+
+def test_a_derivative_that_is_a_jacobian_is_multiplied_by_the_gradient_from_above(
+    load: Any,
+) -> None:
+    source = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+    def derivative(self, x):
+        s = self.forward(x)
+        return np.einsum("ni,ij->nij", s, np.eye(s.shape[1])) - np.einsum("ni,nj->nij", s, s)
+"""
+    [trial] = classes.trials(load(source).Softmax)
+    assert_right(trial)
+
+
 def test_a_part_of_a_framework_is_refused_and_no_crash(load: Any) -> None:
     source = """
 class Variable:

@@ -35,6 +35,8 @@ BACKWARDS = words(
     "backward_propagation backward_prop backwardpass back"
 )
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
+LAYERS = ("layer", "layers", "module", "modules", "blocks", "layer_to_add")
+ADDERS = ("add", "add_layer", "addLayer", "append", "add_module")
 TRIES, AT_FIRST = 800, 16  # ways in all, and of each object before the next
 OTHERS = 6  # shapes to compare where the usual ones crash
 
@@ -349,6 +351,7 @@ def classes_of(module: ModuleType) -> list[type]:
     own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
     bases = {b for c in own for b in c.__mro__[1:]}
     layers = [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+    layers = [c for c in layers if not is_container(c)]
     return [c for c in layers if torch_functions.is_function(c) or not _calls_abstract(c)]
 
 
@@ -370,6 +373,20 @@ def _calls_abstract(cls: type) -> bool:
     codes = [f.__code__ for f in passes if isinstance(f, FunctionType)]
     used = {name for code in codes for name in code.co_names}
     return any(_is_left(inspect.getattr_static(cls, name, None)) for name in used)
+
+
+def is_container(cls: type) -> bool:
+    """Whether it is made of other layers, which are passed to it or added: a Sequential.
+
+    >>> class Sequential:
+    ...     def __init__(self, *layers):
+    ...         self.layers = layers
+    >>> is_container(Sequential)
+    True
+    """
+    adders = [m for n in ADDERS if callable(m := getattr(cls, n, None))]
+    taken = [p.name.lower() for f in (cls, *adders) for p in parameters_of(f)]
+    return any(name.endswith(LAYERS) and not name.startswith("n") for name in taken)
 
 
 def _is_layer(cls: type) -> bool:

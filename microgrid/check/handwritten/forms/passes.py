@@ -10,7 +10,7 @@ import numpy as np
 from microgrid.check.handwritten.forms.making import draw
 from microgrid.check.handwritten.forms.sizes import has_default, parameters_of
 from microgrid.check.handwritten.forms.sources import words
-from microgrid.check.handwritten.forms.state import walk
+from microgrid.check.handwritten.forms.state import taken, walk
 from microgrid.check.handwritten.forms.using import Played, Way, play, replay
 
 CLEARERS = words(
@@ -34,7 +34,10 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     if any(role == "cache" for _, role in way.roles):
         return _overwritten(way, a, second)
     used, other = play(way, a), play(way, second)
+    before = _parameters(used)
     once = _pulled(used)
+    if changed := [n for n, x in _parameters(used).items() if not np.array_equal(x, before[n])]:
+        return f"its backward updates {', '.join(changed)}"
     _clear(used.thing)
     fresh = _pulled(other)
     twice = _pulled(replay(way, used.thing, _arguments(way, second)))
@@ -49,6 +52,11 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
             f"{shown} of a second pass is not that of a new object: something of the first is left"
         )
     return ""
+
+
+def _parameters(played: Played) -> dict[str, Any]:
+    places = played.way.parameters.items()
+    return {n: np.array(taken(played.thing, p[0].steps), float) for n, p in places}
 
 
 def _overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:

@@ -145,12 +145,14 @@ class Played:
             method(**dict.fromkeys(rated or needed, self.way.rate))
 
 
-def _times(upstream: Any, slope: Any) -> Any:
-    """A slope times the upstream gradient; for one number a sample, axes are added."""
-    if isinstance(slope, np.ndarray) and np.shape(upstream) == slope.shape[: np.ndim(upstream)]:
-        more = (1,) * (slope.ndim - np.ndim(upstream))
-        upstream = np.reshape(upstream, np.shape(upstream) + more)
-    return upstream * slope
+def _times(above: Any, slope: Any) -> Any:
+    """A slope times the gradient from above: a Jacobian of rows, or for one number a sample."""
+    shape = np.shape(above)
+    if isinstance(slope, np.ndarray) and slope.ndim > len(shape) and slope.shape[:-1] == shape:
+        if len(shape) == 2 and slope.shape[-1] == shape[-1]:
+            return np.einsum("ni,nij->nj", above, slope)
+        return np.asarray(above)[..., None] * slope
+    return above * slope
 
 
 def play(way: Way, inputs: Mapping[str, Any]) -> Played:
