@@ -134,7 +134,7 @@ def chains_of(module: ModuleType) -> list[tuple[type, type]]:
     []
     """
     squashing = [c for c in _classes(module) if _squashes(c)]
-    losses = [c for c in classes_of(module) if not _squashes(c)]
+    losses = [c for c in classes_of(module) if not _squashes(c) and _takes_labels(c)]
     return [(s, c) for c in losses for s in squashing if _returns_difference(c)]
 
 
@@ -163,6 +163,10 @@ def _classes(module: ModuleType) -> list[type]:
 def _squashes(cls: type) -> bool:
     name = short(cls.__name__)
     return any(w in name for w in SQUASHING) and "loss" not in name and "entropy" not in name
+
+
+def _takes_labels(cls: type) -> bool:
+    return bool(label_of([p.name for p in parameters_of(getattr(cls, written(cls)[0]))]))
 
 
 def _returns_difference(cls: type) -> bool:

@@ -227,6 +227,8 @@ class Filling:
     def of_constructor(self, name: str, default: Any) -> list[Any]:
         """What to try for a size, a shape or an optimizer; [] for anything else."""
         what, table, form = names.count(name), self.table, self.form
+        if names.short(name) == "size" and "kernelsize" in form.numbers:
+            what = "window"
         data = tuple(table[s] for s in form.data)
         if "optim" in names.short(name) or name == "opt":
             return [Optimizer()] if default is _NONE else [_OMIT]

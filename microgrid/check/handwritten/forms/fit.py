@@ -31,17 +31,21 @@ class Signature:
     parameters: Parameters
     making: frozenset[str] = frozenset()  # those of the constructor
     cls: type | None = None
+    known: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # read once
 
     def keys(self, name: str) -> list[str]:
         """The keys that the code looks up in an argument."""
-        return reading.keys(self._source(name), name)
+        return self._read(name)[0]
 
     def choices(self, name: str) -> list[str]:
         """The words that the code compares an argument with."""
-        return reading.choices(self._source(name), name)
+        return self._read(name)[1]
 
-    def _source(self, name: str) -> Callable[..., Any]:
-        return self.cls if self.cls is not None and name in self.making else self.function
+    def _read(self, name: str) -> tuple[list[str], list[str]]:
+        if name not in self.known:
+            whole = self.cls if self.cls is not None and name in self.making else self.function
+            self.known[name] = reading.keys(whole, name), reading.choices(whole, name)
+        return self.known[name]
 
     @property
     def label(self) -> str:

@@ -58,9 +58,8 @@ def _attention(
         return
     for q, v, o in (("H", "F", "X"), ("H", "H", "X"), ("D", "D", "D")):  # last: heads, a residual
         ends = {"q": ("D", q), "k": ("D", q), "v": ("D", v), "o": (v, o)}
-        for data in (("N T D", "N J D"), ("T D", "J D")):
-            shapes = {a: data[min(i, 1)] for i, a in enumerate(rest)}
-            shapes |= {w: " ".join(ends[letters[w]]) for w in ws}
+        for data in ("N T D", "T D"):
+            shapes = dict.fromkeys(rest, data) | {w: " ".join(ends[letters[w]]) for w in ws}
             yield (
                 "attention",
                 shapes | {b: ends.get(b.rstrip("_")[-1].lower(), ends["o"])[1] for b in bs},

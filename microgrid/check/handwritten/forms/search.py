@@ -22,7 +22,7 @@ from microgrid.check.handwritten.trial import Array, LayerError
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
 _TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
 _SURE = ("affine", "matrices")  # shapes that only fit if they are right
-_MOST = 60  # tries of a form
+_MOST, _RUNS = 60, 1500  # tries of a form, and in all
 _NONE = inspect.Parameter.empty
 _UNWRITTEN = (NameError, ModuleNotFoundError, NotImplementedError)
 _PROBABLE = "crossentropy|bce|nll|logloss|likelihood|logistic|entropy|kl"
@@ -81,6 +81,7 @@ class Search:
         self.tried: Fit | None = None  # that one
         self.made = takes.cls is None  # whether an object could be made
         self.size: int | None = None  # of the features, where an object asks for it
+        self.left = _RUNS
         self.given = self.known(dict(given))
 
     def known(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -98,8 +99,8 @@ class Search:
     def fits(self) -> list[Fit]:
         """Those of the first kind that fits: kinds of this name first, names as they are told."""
         alone = self.takes.cls is not None and not self.takes.making and self.size is None
-        if alone and (found := self.of_features()):
-            return found
+        if alone and (fitting := self.of_features()):
+            return fitting
         every = kinds(self.name)
         if self.of_probabilities():
             every.sort(key=lambda kind: "probabilities" not in kind.name)
@@ -121,8 +122,8 @@ class Search:
                 return self.worded(gates)
         if guesses:
             return self.worded(guesses[:1])
-        if self.takes.making and self.size is None and (found := self.of_features()):
-            return found
+        if self.takes.making and self.size is None and (fitting := self.of_features()):
+            return fitting
         raise LayerError(self.refusal())
 
     def of_features(self) -> list[Fit]:
@@ -171,7 +172,7 @@ class Search:
         named, sure = bool(kind.words.search(self.name)), not self.guessed(kind)
         for form in kind.forms:
             inside = self.takes.cls is not None and "w" not in parts.values()
-            other = form.also and not (inside and not (form.only or form.numbers))
+            other = form.also and (bool(form.numbers) or not inside)
             if (form.only and not self.any_axes(form.only)) or (found and not other):
                 continue
             best: tuple[int, Fit | None] = (0, None)
@@ -285,6 +286,9 @@ class Search:
 
     def works(self, fit: Fit) -> int:
         """0: it fails; 1: it runs; 2: it depends on every array, too."""
+        self.left -= 1
+        if self.left < 0:
+            return 0
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
