@@ -79,16 +79,17 @@ def keys(function: Callable[..., Any], argument: str) -> list[str]:
     node, found = tree(function), []
     for n in _own(node) if node is not None else ():
         match n:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+            case ast.Subscript(value=place, slice=ast.Constant(value=str(key))):
                 pass
             case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=name), attr="get" | "setdefault" | "pop"),
+                func=ast.Attribute(value=place, attr="get" | "setdefault" | "pop"),
                 args=[ast.Constant(value=str(key)), *_],
             ):
                 pass
             case _:
                 continue
-        if name == argument and key not in found:
+        plain = isinstance(place, ast.Name | ast.Attribute)
+        if plain and _name(place) == argument and key not in found:
             found.append(key)
     return found
 
