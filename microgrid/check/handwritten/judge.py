@@ -175,7 +175,9 @@ class Examination:
 
     def verdict(self, name: str, theirs: Any) -> Gradient:
         """The verdict on one gradient, without what is the matter."""
-        place = self.trial.places.get(name, f"d{name}")
+        place = self.trial.places.get(name, "")
+        if not place or place in arguments(self.trial):  # it returns its changed dout
+            place = f"d{name}"
         line = backward_line(self.trial, name)
         g = Gradient(name, place, line=line, setting=self.trial.setting)
         if theirs is None or theirs is ... or theirs is NotImplemented:
@@ -295,6 +297,12 @@ class Examination:
             with suppress(Crash), guarded(trial):
                 if told := trial.again(copies(trial.inputs), grads):
                     yield told
+
+
+def arguments(trial: Trial) -> set[str]:
+    """The names of the arguments of their backward."""
+    codes = [f.__code__ for f in trial.backwards]
+    return {name for code in codes for name in code.co_varnames[: code.co_argcount]}
 
 
 def copies(inputs: Mapping[str, Any]) -> dict[str, Array]:
