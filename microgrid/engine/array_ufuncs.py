@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -92,7 +91,6 @@ def sign_of(x: Any) -> float:
     return math.copysign(1.0, exact_numbers(x))
 
 
-@cache
 def ours(name: str) -> Function | None:
     """Our function of entries by the name of NumPy's, or None."""
     if name in EXTREMES or name in ALIASES:

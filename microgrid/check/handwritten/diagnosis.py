@@ -89,9 +89,13 @@ def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
 def two_mistakes(case: Case) -> list[str]:
     """A factor, and what is the matter besides."""
     N = case.trial.samples
-    for c in dict.fromkeys((-1.0, 1 / N, float(N), 0.5, 2.0)):
+    factors = {
+        -1.0: "the sign is wrong", 1 / N: f"it is divided by N = {N} once too often",
+        float(N): f"a division by N = {N} is missing", 0.5: "it is halved", 2.0: "it is doubled",
+    }  # fmt: skip
+    for c, words in factors.items():
         if c != 1 and (found := first_tier(case.divided(c), BESIDES)):
-            return [factors.everywhere(case, c), f"and besides: {found[0]}"]
+            return [f"two mistakes: {words}, and but for that {found[0]}"]
     return []
 
 

@@ -6,11 +6,12 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from microgrid.check.handwritten import names, pairing, reading
+from microgrid.check.handwritten import chains, classes, names, pairing, reading
 from microgrid.check.handwritten.functions import title, trials
 from microgrid.check.handwritten.trial import LayerError, Trial
 
@@ -89,6 +90,13 @@ def _line(function: Callable[..., Any]) -> int:
     return int(inspect.unwrap(function).__code__.co_firstlineno)
 
 
+def _place(cls: type) -> int:
+    """The line of a class; 0 where its source is not known."""
+    with suppress(OSError, TypeError):
+        return inspect.getsourcelines(cls)[1]
+    return 0
+
+
 def _pairs(module: ModuleType) -> list[Layer]:
     functions = _functions(module)
     found, by = [], pairing.pairs(functions)
@@ -160,24 +168,26 @@ def _layer(
 
 
 def _classes(module: ModuleType) -> list[Layer]:
-    try:
-        from microgrid.check.handwritten import classes
-    except ImportError:  # written at the same time
-        return []
-    return [
+    """The classes; a loss that returns p − y and a softmax that hands it through are one layer."""
+    pairs = chains.chains_of(module)
+    fused = {loss for _, loss in pairs} | {
+        first for first, _ in pairs if chains.hands_through(first)
+    }
+    together = [_chain(module, [cls.__name__ for cls in pair]) for pair in pairs]
+    alone = [
         Layer(
             cls.__name__,
-            inspect.getsourcelines(cls)[1] if inspect.getmodule(cls) is module else 0,
+            _place(cls),
             (),
             lambda given, cls=cls, **how: classes.trials(cls, **how, **(given or {})),
         )
         for cls in classes.classes_of(module)
+        if cls not in fused
     ]
+    return [*alone, *together]
 
 
 def _chain(module: ModuleType, parts: list[str]) -> Layer:
-    from microgrid.check.handwritten import classes
-
     for part in parts:
         if not inspect.isclass(vars(module).get(part)):
             known = [c.__name__ for c in classes.classes_of(module)]
@@ -185,5 +195,8 @@ def _chain(module: ModuleType, parts: list[str]) -> Layer:
             raise LayerError(f"{module.__name__} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
     return Layer(
-        " + ".join(parts), 0, (), lambda given, **how: classes.chain(both, **how, **(given or {}))
+        " + ".join(parts),
+        _place(both[-1]),
+        (),
+        lambda given, **how: chains.chain(both, **how, **(given or {})),
     )

@@ -83,6 +83,8 @@ def exact(trial: Trial, wrt: Collection[str] | None = None) -> Exact:
     array([[2., 0.],
            [0., 6.]])
     """
+    if (own := getattr(trial, "exact", None)) is not None:  # PyTorch's graph
+        return own()  # type: ignore[no-any-return]
     names = [n for n in trial.inputs if wrt is None or n in wrt]
     expected = on_floats(trial)
     held = {n: matrix(np.asarray(trial.inputs[n], float), n) for n in names}

@@ -65,6 +65,8 @@ def elsewhere(inputs: dict[str, Any], seed: int, turned: bool) -> dict[str, Any]
         if x.dtype.kind == "f":
             scale = 1 + 0.25 * random.uniform(-1, 1, x.shape)
             both = (x > 0).any() and (x < 0).any()
-            x = (x * (-scale if turned and both else scale)).astype(x.dtype)
+            shares = (x >= 0).all() and (x <= 1).all()  # probabilities, perhaps
+            new = x**scale if shares else x * (-scale if turned and both else scale)
+            x = np.asarray(new, x.dtype)
         found[name] = x
     return found

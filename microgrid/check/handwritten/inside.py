@@ -179,7 +179,8 @@ class Inside:
         """Whether a name is a gradient inside, and fits."""
         partner = self.partner(name)
         shapes = [x.shape for x in (held[name].versions[-1], self.exact[partner])]
-        return partner not in self.trial.inputs and squeezed(shapes[0]) == squeezed(shapes[1])
+        own = partner.removeprefix("self.") in self.trial.inputs
+        return not own and squeezed(shapes[0]) == squeezed(shapes[1])
 
 
 def place(name: str, held: Held, k: int = 0) -> str:

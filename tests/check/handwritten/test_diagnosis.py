@@ -166,7 +166,7 @@ MISTAKES = [
     ("affine_pair", DW, "dw = np.dot(dout.T, rows)", "w", "transposed"),
     ("affine_pair", DW, "dw = np.dot(rows.T, dout) + 0.1 * w", "w", r"\+ 0\.1 · w: the regul"),
     ("affine_loops", "db += dout[n]", "db = dout[n]", "b", "only the last sample counts"),
-    ("affine_loops", "db += dout[n]", "db = -dout[n]", "b", r"sign is wrong.*only out\[2, :\]"),
+    ("affine_loops", "db += dout[n]", "db = -dout[n]", "b", r"two.*sign is wrong.* only out\[2, :"),
     ("relu_pair", DX, "dx = dout * (dout > 0)", "x", "mask looks at dout, not at x"),
     ("relu_pair", DX, "dx = dout * (dout > 0) * (x > 0)", "x", "a mask looks at dout, too"),
     ("relu_pair", DX, "dx = np.where(x > 0, 0.5, 0.25) * dout", "x", r"0\.5 · dout where x > 0"),

@@ -106,6 +106,16 @@ def test_the_text_names_each_gradient_with_a_mark_and_what_is_wrong_with_its_lin
     assert text.splitlines()[-1].startswith("fails: ") or FULL.verdict in " ".join(text.split())
 
 
+def test_the_setting_of_a_mistake_is_told_where_it_is_not_the_layers_own():
+    for setting, hidden, told in (
+        ("stride=2", "", "wrong"), ("stride=1", "", "wrong with stride=1"),
+        ("stride=2", "stride=1", "wrong with stride=2, right with stride=1"),
+    ):  # fmt: skip
+        gradient = Gradient("w", "dw", WRONG, setting=setting, hidden=hidden)
+        found = Found("conv", "x (3, 4), stride=2", [gradient])
+        assert f"  ✗ dw  {told}" in str(LayerReport("layers.py", [found])).splitlines()
+
+
 def test_the_text_is_at_most_100_columns_wide():
     long = "a_very_long_name" * 9
     gradient = Gradient("w", long, WRONG, 9, 9, detail=f"{long} {long}", sentences=[f"{long} is"],

@@ -308,6 +308,19 @@ def test_a_file_that_shadows_a_module_of_ours_or_of_python_is_checked(tmp_path):
         assert layers(tmp_path / name, timeout=SHORT).ok
 
 
+def test_a_file_sees_no_plot_window_its_own_arguments_and_pythons_modules_before_ours(tmp_path):
+    path = written(
+        tmp_path,
+        "assert os.environ['MPLBACKEND'] == 'Agg'\n",
+        "assert sys.argv == [__file__]\n",
+        f"ours, pythons = {str(ROOT)!r}, os.path.dirname(os.__file__)\n",
+        "assert os.path.samefile(sys.path[0], os.path.dirname(__file__))\n",
+        "assert len(sys.path) - sys.path[::-1].index(ours) > sys.path.index(pythons)\n",
+        pair("double"),
+    )
+    assert layers(path, timeout=SHORT).ok
+
+
 def test_a_file_imports_what_stands_beside_it(tmp_path):
     (tmp_path / "helpers.py").write_text("def twice(x):\n    return x * 2\n")
     assert checked(tmp_path, "from helpers import twice\n", pair("double", "twice(x)"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from types import MappingProxyType
 
 import numpy as np
@@ -138,21 +139,11 @@ def gradient(
     That of others is multiplied by their factors.
     """
     graph = world.exact.graph(None)
-    found = [0.0] * len(graph.nodes)
-    for start, g in zip(graph.outputs, dout):
-        if start is not None:
-            found[start] += float(g)
-    for i in range(len(found) - 1, -1, -1):
-        upstream = found[i]
-        if upstream == 0.0:
-            continue
-        if i in factor_of:
-            upstream *= factor_of[i]
-        if i in slope_of:
-            for p, _ in graph.edges[i]:
-                found[p] += upstream * slope_of[i]
-        else:
-            for p, local in graph.edges[i]:
-                found[p] += upstream * local
-    leaves = world.exact.leaves[world.input]
-    return np.array([found[graph.place[x]] if x in graph.place else 0.0 for x in leaves])
+    bent = copy(graph)
+    bent.edges = list(graph.edges)
+    for i, slope in slope_of.items():
+        bent.edges[i] = [(p, slope) for p, _ in graph.edges[i]]
+    for i, factor in factor_of.items():
+        bent.edges[i] = [(p, factor * slope) for p, slope in bent.edges[i]]
+    found = bent.gradients(dout)
+    return np.array([found.get(x, 0.0) for x in world.exact.leaves[world.input]])
