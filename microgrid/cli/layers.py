@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from microgrid.check.handwritten import names
+from microgrid.check.handwritten.forms import names
 from microgrid.check.handwritten.job import place_of
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.cli.arguments import seconds, whole

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from microgrid.check.handwritten import classes, discover, functions, judge
+from microgrid.check.handwritten import judge
+from microgrid.check.handwritten.forms import classes, discover, functions
+from microgrid.check.handwritten.forms.keywords import known, taken
 from microgrid.check.handwritten.job import Job, Task
-from microgrid.check.handwritten.keywords import known, taken
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError, Trial
 from microgrid.check.worker import load
@@ -44,7 +45,7 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
     if isinstance(layer, list | tuple):
         return classes.chain(layer, **given, **job.inputs)
     if is_torch_function(layer):
-        from microgrid.check.handwritten import torch_functions
+        from microgrid.check.handwritten.forms import torch_functions
 
         return torch_functions.trials(layer, **given, **job.inputs)
     if isinstance(layer, type) or hasattr(layer, "backward"):

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import chains, classes
 from microgrid.check.handwritten.exact import exact
-from microgrid.check.handwritten.making import objects
-from microgrid.check.handwritten.sizes import size
+from microgrid.check.handwritten.forms import chains, classes
+from microgrid.check.handwritten.forms.making import objects
+from microgrid.check.handwritten.forms.sizes import size
+from microgrid.check.handwritten.forms.using import play
 from microgrid.check.handwritten.trial import LayerError, Trial
-from microgrid.check.handwritten.using import play
 
 HEAD = "import numpy as np\n"
 COUNT = itertools.count()

@@ -8,11 +8,12 @@ import types
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import forms, names, pairing
-from microgrid.check.handwritten.discover import layers_of
-from microgrid.check.handwritten.draw import fits
-from microgrid.check.handwritten.functions import trials
-from microgrid.check.handwritten.random_arrays import of_kind
+from microgrid.check.handwritten.forms import kinds as forms
+from microgrid.check.handwritten.forms import names, pairing
+from microgrid.check.handwritten.forms.discover import layers_of
+from microgrid.check.handwritten.forms.functions import trials
+from microgrid.check.handwritten.forms.random_arrays import of_kind
+from microgrid.check.handwritten.forms.search import fits
 from microgrid.check.handwritten.trial import LayerError
 
 MORE = {

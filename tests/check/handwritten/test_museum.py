@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import discover, judge, museum
+from microgrid.check.handwritten import judge, museum
+from microgrid.check.handwritten.forms import discover
 
 SIZES = {  # the names of a layer's functions or classes, and of what it is called with
     "affine_pair": ("affine_forward affine_backward", {"x": (3, 4), "w": (4, 5), "b": 5}),

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import classes
-from microgrid.check.handwritten.torch_functions import TorchTrial, exact_torch
+from microgrid.check.handwritten.forms import classes
+from microgrid.check.handwritten.forms.torch_functions import TorchTrial, exact_torch
 from microgrid.check.handwritten.trial import LayerError
 
 torch: Any = pytest.importorskip("torch")

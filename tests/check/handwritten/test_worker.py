@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from microgrid.check import LayerError, layer, layers
+from microgrid.check.handwritten.forms.keywords import known
 from microgrid.check.handwritten.job import place_of
-from microgrid.check.handwritten.keywords import known
 from microgrid.check.handwritten.launch import ending
 from microgrid.check.handwritten.namespaces import Namespaces
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import names
-from microgrid.check.handwritten.fit import Parameters
+from microgrid.check.handwritten.forms import names
+from microgrid.check.handwritten.forms.fit import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
 _OUT = (

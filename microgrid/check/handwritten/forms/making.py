@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from microgrid.check.handwritten import random_arrays, sizes
-from microgrid.check.handwritten.sizes import has_default, parameters_of
-from microgrid.check.handwritten.sources import normal
-from microgrid.check.handwritten.state import is_floats, seeded
+from microgrid.check.handwritten.forms import random_arrays, sizes
+from microgrid.check.handwritten.forms.sizes import has_default, parameters_of
+from microgrid.check.handwritten.forms.sources import normal
+from microgrid.check.handwritten.forms.state import is_floats, seeded
 from microgrid.check.handwritten.trial import LayerError
 
 EMPTY = inspect.Parameter.empty

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.forms.sources import normal
 
 N, IN, OUT, WORDS, CHANNELS, STEPS = 3, 4, 5, 7, 2, 6
 FILTERS, WINDOW, MODEL = 6, 3, 6

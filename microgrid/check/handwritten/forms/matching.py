@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import making, sources
-from microgrid.check.handwritten.sources import Source, normal
-from microgrid.check.handwritten.state import Place, copied, floats_of, is_floats, taken, walk
+from microgrid.check.handwritten.forms import making, sources
+from microgrid.check.handwritten.forms.sources import Source, normal
+from microgrid.check.handwritten.forms.state import Place, copied, floats_of, is_floats, taken, walk
+from microgrid.check.handwritten.forms.using import RATE, RATES, Played, Way, play
 from microgrid.check.handwritten.trial import LayerError
-from microgrid.check.handwritten.using import RATE, RATES, Played, Way, play
 
 EXPECTED = {"w", "weight", "weights", "b", "bias", "biases", "gamma", "beta", "kernel", "kernels"}
 EXPECTED |= {"filters", "filter", "wx", "wh"}  # parameters, with or without a gradient

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import names, reading
-from microgrid.check.handwritten.filling import Filling
-from microgrid.check.handwritten.fit import Fit, Parameters, parameters_of
-from microgrid.check.handwritten.forms import GENERIC, OPTIONAL, Form, Kind, kinds
-from microgrid.check.handwritten.gates import kinds_of
+from microgrid.check.handwritten.forms import names, reading
+from microgrid.check.handwritten.forms.filling import Filling
+from microgrid.check.handwritten.forms.fit import Fit, Parameters, parameters_of
+from microgrid.check.handwritten.forms.gates import kinds_of
+from microgrid.check.handwritten.forms.kinds import GENERIC, OPTIONAL, Form, Kind, kinds
 from microgrid.check.handwritten.trial import Array, LayerError
 
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs

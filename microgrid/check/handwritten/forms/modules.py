@@ -19,7 +19,7 @@ def module_of(function: Callable[..., Any]) -> types.ModuleType | None:
     """The module that a function is written in, found by its globals.
 
     >>> module_of(module_of).__name__
-    'microgrid.check.handwritten.theirs'
+    'microgrid.check.handwritten.forms.modules'
     """
     names = getattr(inspect.unwrap(function), "__globals__", None)
     if names is None:
@@ -35,7 +35,7 @@ def modules_of(functions: Sequence[Callable[..., Any]]) -> list[types.ModuleType
     """The modules of functions, and those beside them in their folders that they use.
 
     >>> [module.__name__ for module in modules_of([module_of])]
-    ['microgrid.check.handwritten.theirs']
+    ['microgrid.check.handwritten.forms.modules']
     """
     found = [m for f in functions if (m := module_of(f)) is not None]
     folders = {os.path.dirname(str(m.__file__)) for m in found if getattr(m, "__file__", None)}

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.arguments import LABELS, labelled
-from microgrid.check.handwritten.making import Optimizer
-from microgrid.check.handwritten.names import is_cache
-from microgrid.check.handwritten.sizes import has_default, parameters_of
-from microgrid.check.handwritten.sources import Source, is_number, normal
-from microgrid.check.handwritten.state import (
+from microgrid.check.handwritten.forms.arguments import LABELS, labelled
+from microgrid.check.handwritten.forms.making import Optimizer
+from microgrid.check.handwritten.forms.names import is_cache
+from microgrid.check.handwritten.forms.sizes import has_default, parameters_of
+from microgrid.check.handwritten.forms.sources import Source, is_number, normal
+from microgrid.check.handwritten.forms.state import (
     Place,
     copied,
     exchanged,

@@ -6,8 +6,8 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from microgrid.check.handwritten import names
-from microgrid.check.handwritten.forms import Form, Kind
+from microgrid.check.handwritten.forms import names
+from microgrid.check.handwritten.forms.kinds import Form, Kind
 
 _X = ("N D", "D N", "D 1", "N T D")
 _W = ("D H", "H D", "H H", "S H", "H S")  # S: what is put together from x and h

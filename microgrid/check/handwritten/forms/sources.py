@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.state import Place
+from microgrid.check.handwritten.forms.state import Place
 
 
 def words(text: str) -> tuple[str, ...]:

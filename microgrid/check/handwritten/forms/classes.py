@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import making, torch_functions
-from microgrid.check.handwritten.arguments import arguments, labelled
-from microgrid.check.handwritten.making import draw, objects
-from microgrid.check.handwritten.matching import match
-from microgrid.check.handwritten.passes import again
-from microgrid.check.handwritten.sizes import STRIDES, parameters_of
-from microgrid.check.handwritten.sources import normal, words
-from microgrid.check.handwritten.state import is_floats, taken, walk
+from microgrid.check.handwritten.forms import making, torch_functions
+from microgrid.check.handwritten.forms.arguments import arguments, labelled
+from microgrid.check.handwritten.forms.making import draw, objects
+from microgrid.check.handwritten.forms.matching import match
+from microgrid.check.handwritten.forms.passes import again
+from microgrid.check.handwritten.forms.sizes import STRIDES, parameters_of
+from microgrid.check.handwritten.forms.sources import normal, words
+from microgrid.check.handwritten.forms.state import is_floats, taken, walk
+from microgrid.check.handwritten.forms.using import SLOPES, Way, play, study
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
-from microgrid.check.handwritten.using import SLOPES, Way, play, study
 
 FORWARDS = words(
     "forward forward_pass fwd forward_propagation forward_prop feedforward forwardpass "
@@ -390,6 +390,6 @@ def chain(
         ...
     microgrid.check.handwritten.trial.LayerError: a chain needs layers: ...
     """
-    from microgrid.check.handwritten.chains import chain as chained
+    from microgrid.check.handwritten.forms.chains import chain as chained
 
     return chained(layers, grads, seed, **given)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.making import draw
-from microgrid.check.handwritten.sizes import has_default, parameters_of
-from microgrid.check.handwritten.sources import words
-from microgrid.check.handwritten.state import walk
-from microgrid.check.handwritten.using import Played, Way, play, replay
+from microgrid.check.handwritten.forms.making import draw
+from microgrid.check.handwritten.forms.sizes import has_default, parameters_of
+from microgrid.check.handwritten.forms.sources import words
+from microgrid.check.handwritten.forms.state import walk
+from microgrid.check.handwritten.forms.using import Played, Way, play, replay
 
 CLEARERS = words(
     "zero_grad zero_grads clear_grad clear_grads zero_gradients reset_grads clear_gradients "

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from microgrid.check.handwritten import chains, classes, names, pairing, reading
-from microgrid.check.handwritten.functions import title, trials
+from microgrid.check.handwritten.forms import chains, classes, names, pairing, reading
+from microgrid.check.handwritten.forms.functions import title, trials
 from microgrid.check.handwritten.trial import LayerError, Trial
 
 _LOSS = {"loss", "cost", "entropy", "criterion", "objective", "propagate", "svm", "softmax", "mse"}

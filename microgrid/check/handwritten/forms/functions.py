@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import names, pairing, reading
-from microgrid.check.handwritten.draw import fits
-from microgrid.check.handwritten.fit import Fit, Parameters, parameters_of
-from microgrid.check.handwritten.plan import Plan, is_numbers, matched, planned
-from microgrid.check.handwritten.theirs import module_of, modules_of, same_randomness
+from microgrid.check.handwritten.forms import names, pairing, reading
+from microgrid.check.handwritten.forms.fit import Fit, Parameters, parameters_of
+from microgrid.check.handwritten.forms.modules import module_of, modules_of, same_randomness
+from microgrid.check.handwritten.forms.plan import Plan, is_numbers, matched, planned
+from microgrid.check.handwritten.forms.search import fits
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 
 Function = Callable[..., Any]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.arguments import labelled, required
-from microgrid.check.handwritten.classes import (
+from microgrid.check.handwritten.forms.arguments import labelled, required
+from microgrid.check.handwritten.forms.classes import (
     classes_of,
     methods,
     trial_of,
@@ -18,8 +18,8 @@ from microgrid.check.handwritten.classes import (
     way_of,
     written,
 )
-from microgrid.check.handwritten.sizes import parameters_of
-from microgrid.check.handwritten.sources import normal
+from microgrid.check.handwritten.forms.sizes import parameters_of
+from microgrid.check.handwritten.forms.sources import normal
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 SQUASHING = ("softmax", "sigmoid")

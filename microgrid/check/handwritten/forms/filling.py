@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten import names, reading
-from microgrid.check.handwritten.fit import Fit, Parameters, is_shape, shape_of
-from microgrid.check.handwritten.forms import SIZES, Form
-from microgrid.check.handwritten.random_arrays import labels, of_kind
+from microgrid.check.handwritten.forms import names, reading
+from microgrid.check.handwritten.forms.fit import Fit, Parameters, is_shape, shape_of
+from microgrid.check.handwritten.forms.kinds import SIZES, Form
+from microgrid.check.handwritten.forms.random_arrays import labels, of_kind
 from microgrid.check.handwritten.trial import LayerError
 
 _NONE = inspect.Parameter.empty

@@ -8,7 +8,7 @@ from inspect import signature, unwrap
 from types import FunctionType, ModuleType
 from typing import Any
 
-from microgrid.check.handwritten.names import is_cache, is_upstream
+from microgrid.check.handwritten.forms.names import is_cache, is_upstream
 from microgrid.check.handwritten.trial import LayerError
 
 ANYTHING = "**"  # a function that takes every keyword

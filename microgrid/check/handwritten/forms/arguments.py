@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from microgrid.check.handwritten import random_arrays, sizes
-from microgrid.check.handwritten.making import draw, drawn
-from microgrid.check.handwritten.sizes import (
+from microgrid.check.handwritten.forms import random_arrays, sizes
+from microgrid.check.handwritten.forms.making import draw, drawn
+from microgrid.check.handwritten.forms.sizes import (
     CHANNELS,
     IN,
     OUT,
@@ -21,9 +21,9 @@ from microgrid.check.handwritten.sizes import (
     has_default,
     parameters_of,
 )
-from microgrid.check.handwritten.sizes import IMAGES as M
-from microgrid.check.handwritten.sources import normal, words
-from microgrid.check.handwritten.state import floats_of
+from microgrid.check.handwritten.forms.sizes import IMAGES as M
+from microgrid.check.handwritten.forms.sources import normal, words
+from microgrid.check.handwritten.forms.state import floats_of
 from microgrid.check.handwritten.trial import Array
 
 Shape = tuple[int, ...]
