@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.check.handwritten.forms import names
-from microgrid.check.handwritten.job import place_of
+from microgrid.check.handwritten.process.job import place_of
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.cli.arguments import seconds, whole
 from microgrid.cli.reports import add_reports, report_files, write_reports

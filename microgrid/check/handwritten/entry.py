@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from microgrid.check.handwritten.job import Job, name_of, place_of
-from microgrid.check.handwritten.launch import Progress, run
+from microgrid.check.handwritten.process.job import Job, name_of, place_of
+from microgrid.check.handwritten.process.launch import Progress, run
 from microgrid.check.handwritten.report import LayerReport
 from microgrid.check.handwritten.trial import LayerError
 

@@ -15,9 +15,15 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
-from microgrid.check.handwritten.diagnosis import Case, backward_line, counted, diagnose, worst
-from microgrid.check.handwritten.exact import Exact, exact
-from microgrid.check.handwritten.inside import first_wrong
+from microgrid.check.handwritten.diagnosis.diagnose import (
+    Case,
+    backward_line,
+    counted,
+    diagnose,
+    worst,
+)
+from microgrid.check.handwritten.diagnosis.inside import first_wrong
+from microgrid.check.handwritten.forward.exact import Exact, exact
 from microgrid.check.handwritten.linear import as_matrix, departures
 from microgrid.check.handwritten.results import (
     BY_DESIGN,

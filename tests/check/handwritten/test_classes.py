@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten.exact import exact
 from microgrid.check.handwritten.forms import chains, classes
 from microgrid.check.handwritten.forms.making import objects
 from microgrid.check.handwritten.forms.sizes import size
 from microgrid.check.handwritten.forms.using import play
+from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.trial import LayerError, Trial
 
 HEAD = "import numpy as np\n"

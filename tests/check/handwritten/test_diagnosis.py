@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 from microgrid.check.handwritten import museum
-from microgrid.check.handwritten.case import case_of
-from microgrid.check.handwritten.diagnosis import RULES, VAGUE, backward_line, diagnose, worst
-from microgrid.check.handwritten.exact import exact
-from microgrid.check.handwritten.inside import first_wrong
+from microgrid.check.handwritten.diagnosis.case import case_of
+from microgrid.check.handwritten.diagnosis.diagnose import (
+    RULES,
+    VAGUE,
+    backward_line,
+    diagnose,
+    worst,
+)
+from microgrid.check.handwritten.diagnosis.inside import first_wrong
+from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.trial import Pass, Trial
 
 AFFINE = {"x": (3, 4), "w": (4, 5), "b": (5,)}

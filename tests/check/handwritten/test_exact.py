@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgrid as mg
-from microgrid.check.handwritten import stand_in
-from microgrid.check.handwritten.exact import exact
-from microgrid.check.handwritten.paths import Paths
+from microgrid.check.handwritten.forward import stand_in
+from microgrid.check.handwritten.forward.exact import exact
+from microgrid.check.handwritten.forward.paths import Paths
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 from microgrid.engine.value import Value
 

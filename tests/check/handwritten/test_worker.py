@@ -13,11 +13,11 @@ import pytest
 
 from microgrid.check import LayerError, layer, layers
 from microgrid.check.handwritten.forms.keywords import known
-from microgrid.check.handwritten.job import place_of
-from microgrid.check.handwritten.launch import ending
-from microgrid.check.handwritten.namespaces import Namespaces
+from microgrid.check.handwritten.process.job import place_of
+from microgrid.check.handwritten.process.launch import ending
+from microgrid.check.handwritten.process.namespaces import Namespaces
+from microgrid.check.handwritten.process.serialization import from_json, to_json
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst
-from microgrid.check.handwritten.serialization import from_json, to_json
 
 ROOT = Path(__file__).parents[3]
 SHORT = 9.0  # seconds for a check, of which a layer has a sixth
@@ -253,7 +253,7 @@ def test_functions_that_end_the_process_end_only_their_copy():
 
 
 def test_where_nothing_can_be_forked_functions_are_checked_in_this_process(monkeypatch):
-    monkeypatch.setattr("microgrid.check.handwritten.launch.can_fork", lambda: False)
+    monkeypatch.setattr("microgrid.check.handwritten.process.launch.can_fork", lambda: False)
     calls = []
 
     def double_forward(x):

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Guess, World, predicts
-from microgrid.check.handwritten.rules.elementwise import FORMULAS
-from microgrid.check.handwritten.source_lines import line, quoted
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.rules.elementwise import FORMULAS
+from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Constant, Value
 from microgrid.engine.value_array import bare

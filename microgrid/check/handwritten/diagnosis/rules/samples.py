@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess
 from microgrid.check.handwritten.trial import Array
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess
-from microgrid.check.handwritten.rules.factors import settings
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess
+from microgrid.check.handwritten.diagnosis.rules.factors import settings
 from microgrid.check.handwritten.trial import Array
 
 
@@ -209,7 +209,7 @@ def run(world: object, changed: dict[str, Array]) -> Array:
 
 def sources(case: Case) -> list[str]:
     """The text of their backward, as far as it is known."""
-    from microgrid.check.handwritten.source_lines import source
+    from microgrid.check.handwritten.diagnosis.source_lines import source
 
     return [source(f) for f in case.trial.backwards]
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
-from microgrid.check.handwritten.held import exact_of
-from microgrid.check.handwritten.rules.factors import ratio
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.held import exact_of
+from microgrid.check.handwritten.diagnosis.rules.factors import ratio
 from microgrid.check.handwritten.trial import Array
 
 

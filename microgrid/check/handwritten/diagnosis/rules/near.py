@@ -9,10 +9,10 @@ from types import FunctionType
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess, World
-from microgrid.check.handwritten.held import exact_of
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, World
+from microgrid.check.handwritten.diagnosis.held import exact_of
+from microgrid.check.handwritten.diagnosis.source_lines import line, quoted, source
 from microgrid.check.handwritten.results import Line
-from microgrid.check.handwritten.source_lines import line, quoted, source
 from microgrid.check.handwritten.trial import Array
 
 

@@ -8,8 +8,8 @@ from itertools import permutations, product
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess, Index, World, predicts
-from microgrid.check.handwritten.held import exact_of
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, World, predicts
+from microgrid.check.handwritten.diagnosis.held import exact_of
 from microgrid.check.handwritten.trial import Array
 
 

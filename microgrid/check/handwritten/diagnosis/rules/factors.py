@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Guess, predicts
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
 from microgrid.check.handwritten.trial import Array
 
 

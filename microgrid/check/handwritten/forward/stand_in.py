@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.numpy_names import StandIns
-from microgrid.check.handwritten.rewritten import ENTER, LEAVE, LINE, OF, TOLD, rewritten
+from microgrid.check.handwritten.forward.numpy_names import StandIns
+from microgrid.check.handwritten.forward.rewritten import ENTER, LEAVE, LINE, OF, TOLD, rewritten
 from microgrid.engine.labels import unnamed
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import ValueArray, as_array, numbers

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess, World, predicts
-from microgrid.check.handwritten.rules.slices import sources
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.rules.slices import sources
 from microgrid.check.handwritten.trial import Array
 
 Of = Callable[[World], Array]  # an array of a world, flat, in the order of dout

@@ -12,18 +12,18 @@ from contextlib import suppress
 from pickle import PicklingError, dumps
 from typing import Any
 
-from microgrid.check.handwritten import worker
-from microgrid.check.handwritten.job import Job
+from microgrid.check.handwritten.process import worker
+from microgrid.check.handwritten.process.job import Job
+from microgrid.check.handwritten.process.serialization import from_json
 from microgrid.check.handwritten.report import LayerReport
 from microgrid.check.handwritten.results import Found
-from microgrid.check.handwritten.serialization import from_json
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
 
 Progress = Callable[[str, int, int], None]  # the layer's name, how many were checked, of how many
 START = (  # our folder stands first until we are imported
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from microgrid.check.handwritten.worker import main; main()"
+    "from microgrid.check.handwritten.process.worker import main; main()"
 )
 GRACE = 2.0  # seconds until a process that should have ended itself is ended
 

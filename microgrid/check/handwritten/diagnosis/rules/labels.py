@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Draw, Guess, predicts
-from microgrid.check.handwritten.rules.factors import known
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.factors import known
 from microgrid.check.handwritten.trial import Array
 
 

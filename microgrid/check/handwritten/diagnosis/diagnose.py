@@ -7,10 +7,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case as Case
-from microgrid.check.handwritten.case import Guess, Index
-from microgrid.check.handwritten.results import Term, Worst
-from microgrid.check.handwritten.rules import (
+from microgrid.check.handwritten.diagnosis.case import Case as Case
+from microgrid.check.handwritten.diagnosis.case import Guess, Index
+from microgrid.check.handwritten.diagnosis.rules import (
     elementwise,
     factors,
     labels,
@@ -23,7 +22,8 @@ from microgrid.check.handwritten.rules import (
     transposed,
     upstream,
 )
-from microgrid.check.handwritten.source_lines import backward_line as backward_line
+from microgrid.check.handwritten.diagnosis.source_lines import backward_line as backward_line
+from microgrid.check.handwritten.results import Term, Worst
 
 Rule = Callable[[Case], Iterator[Guess]]
 MOST, ROWS, SMALL = 3, 4, 5000  # sentences on a gradient, terms of an entry, terms in all
@@ -63,7 +63,7 @@ def diagnose(case: Case) -> list[str]:
     Each was tried on all entries, and at other inputs. Where none holds, how many of its terms are
     right is said; the list is never empty.
 
-    >>> from microgrid.check.handwritten.case import case_of
+    >>> from microgrid.check.handwritten.diagnosis.case import case_of
     >>> from microgrid.check.handwritten.trial import Pass, Trial
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> diagnose(case_of(doubled, "x"))
@@ -135,7 +135,7 @@ def counted(case: Case) -> str:
 def worst(case: Case) -> Worst:
     """The entry that is most wrong, with the terms that are, yours beside the right ones.
 
-    >>> from microgrid.check.handwritten.case import case_of
+    >>> from microgrid.check.handwritten.diagnosis.case import case_of
     >>> from microgrid.check.handwritten.trial import Pass, Trial
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> found = worst(case_of(doubled, "x"))
@@ -154,7 +154,7 @@ def worst(case: Case) -> Worst:
         most = [k for k in np.argsort(-apart, kind="stable")[:ROWS] if apart[k] > 0]
         found.terms = [term(case, int(k), e) for k in sorted(most)]
     with suppress(Exception):
-        from microgrid.check.handwritten.written_out import formulas
+        from microgrid.check.handwritten.diagnosis.written_out import formulas
 
         found.formulas = formulas(case, e)
     return found

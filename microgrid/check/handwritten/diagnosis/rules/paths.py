@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case, Guess, World, predicts
-from microgrid.check.handwritten.rules.factors import close, known
-from microgrid.check.handwritten.source_lines import line, quoted
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.rules.factors import close, known
+from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import bare

@@ -21,11 +21,11 @@ from time import perf_counter
 from typing import Any
 
 from microgrid.check import worker
-from microgrid.check.handwritten import checking
-from microgrid.check.handwritten.job import Job, Task
-from microgrid.check.handwritten.namespaces import Namespaces
+from microgrid.check.handwritten.process import checking
+from microgrid.check.handwritten.process.job import Job, Task
+from microgrid.check.handwritten.process.namespaces import Namespaces
+from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import CRASHES, Found, Gradient
-from microgrid.check.handwritten.serialization import to_json
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 
 OURS = Path(__file__).parents[2]

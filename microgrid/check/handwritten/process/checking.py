@@ -10,7 +10,7 @@ from typing import Any
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.forms import classes, discover, functions
 from microgrid.check.handwritten.forms.keywords import known, taken
-from microgrid.check.handwritten.job import Job, Task
+from microgrid.check.handwritten.process.job import Job, Task
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError, Trial
 from microgrid.check.worker import load

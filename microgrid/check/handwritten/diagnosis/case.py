@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.held import elsewhere, exact_of, held
+from microgrid.check.handwritten.diagnosis.held import elsewhere, exact_of, held
 from microgrid.check.handwritten.trial import Array, Pass, Trial
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
 
 if TYPE_CHECKING:
-    from microgrid.check.handwritten.exact import Exact
+    from microgrid.check.handwritten.forward.exact import Exact
 
 Index = tuple[int, ...]
 MANY = 5000  # nodes of a layer that is run at other inputs only once
