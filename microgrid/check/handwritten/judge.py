@@ -89,8 +89,8 @@ class Sides:
         """Which entries are wrong; the shapes are equal."""
         floor = 0.01 * self.scale.max(initial=0.0) + 1e-9
         with np.errstate(invalid="ignore"):
-            near = np.abs(self.theirs - self.right) <= tolerance * (self.scale + floor)
-        return ~near
+            off = np.abs(self.theirs - self.right)
+        return np.asarray(~(off <= tolerance * (self.scale + floor)))
 
     @property
     def error(self) -> float:
