@@ -9,7 +9,7 @@ from typing import Any
 # Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice".
 SIZES = {
     "N": 3, "D": 4, "M": 5, "C": 5, "T": 7, "V": 6, "H": 5, "G": 20, "Z": 8, "2": 2,
-    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1,
+    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1, "Q": 15,
 }  # fmt: skip
 
 
@@ -35,6 +35,34 @@ class Form:
         """The shape of an argument; `sizes` replace those of the table."""
         table = SIZES | (sizes or {})
         return tuple(table[symbol] for symbol in self.parts(role)[1])
+
+    @property
+    def data(self) -> list[str]:
+        """The symbols of the data."""
+        return self.parts(self.first)[1] or ["1"]
+
+    @property
+    def first(self) -> str:
+        """The role of the data."""
+        return next((r for r in ("x", "p", "q", "*") if r in self.shapes), next(iter(self.shapes)))
+
+    @property
+    def feature(self) -> str:
+        """The symbol of what a constructor calls features, channels or words coming in."""
+        data = self.data
+        if self.parts(self.first)[0].startswith("int") and "w" in self.shapes:
+            return self.parts("w")[1][0]
+        weights = [r for r in ("w", "wx", "gamma") if r in self.shapes]
+        shared = [s for r in weights for s in data if s in self.parts(r)[1] and s != "1"]
+        return next((s for s in shared if s != "K"), next((s for s in data if s in "IJ"), data[-1]))
+
+    @property
+    def outcome(self) -> str:
+        """The symbol of what a constructor calls units, filters or hidden features."""
+        if "wh" in self.shapes:
+            return self.parts("wh")[1][0]
+        symbols = self.parts("w")[1] if "w" in self.shapes else []
+        return next((s for s in symbols if s not in (*self.data, self.feature, "K", "1")), "M")
 
 
 @dataclass(frozen=True)
@@ -68,7 +96,7 @@ KINDS = (
         Form({"x": "N J X Y", "gamma": "J", "beta": "J"}),
     ),
     _kind(
-        "spatial batch normalization", "spatial|2d|bn2|norm2",
+        "spatial batch normalization", r"spatial|(norm|bn)\w*2d|bn2|norm2",
         Form({"x": _IMAGE, "gamma": "I", "beta": "I", "mean": "I", "var": "positive I"}),
         Form({"x": _IMAGE, "gamma": "1 I 1 1", "beta": "1 I 1 1"}),
     ),
@@ -109,6 +137,10 @@ KINDS = (
           Form({"x": "N T D", "h": "N H", "c": "N H", "wx": "D G", "wh": "H G", "b": "G"})),
     _kind("lstm step", "lstm",
           Form({"x": "N D", "h": "N H", "c": "N H", "wx": "D G", "wh": "H G", "b": "G"})),
+    _kind("gru over time", "gru",
+          Form({"x": "N T D", "h": "N H", "wx": "D Q", "wh": "H Q", "b": "Q"})),
+    _kind("gru step", "gru",
+          Form({"x": "N D", "h": "N H", "wx": "D Q", "wh": "H Q", "b": "Q"})),
     _kind("temporal affine", "temporal|time",
           Form({"x": "N T D", "w": "D M", "b": "M"})),
     _kind("temporal loss", "temporal|time",
@@ -117,7 +149,9 @@ KINDS = (
     _kind("embedding of one word", "embed|lookup", Form({"x": "int:6 N", "w": "V D"})),
     _kind("attention", "attention|attn",
           Form({"q": "N D", "k": "P D", "v": "P J"}),
-          Form({"q": "N P D", "k": "N J D", "v": "N J X"})),
+          Form({"q": "N P D", "k": "N J D", "v": "N J X"}),
+          Form({"q": "N P D", "k": "N J D", "v": "N J D"}),
+          Form({"x": "N J D", "c": "N P D"})),
     _kind("linear loss", f"{LOSS}|softmax",
           Form({"w": "D C", "x": "N D", "y": "int:5 N", "b": "C"})),
     _kind("linear regression", f"{LOSS}|regress",
@@ -135,7 +169,8 @@ KINDS = (
           Form({"x": "N C", "p": "N C", "y": "onehot N C"})),
     _kind("loss of one-hot columns", LOSS,
           Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
-    _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"})),
+    _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"}),
+          Form({"x": "N C", "p": "N C", "y": "sign N C"})),
     _kind("affine", AFFINE, Form({"x": "N D", "w": "D M", "b": "M"}),
           Form({"x": "N M D", "w": "G X", "b": "X"}, also=True)),
     _kind("affine of columns", AFFINE, Form({"x": "D N", "w": "M D", "b": "M 1"})),
@@ -168,8 +203,8 @@ KINDS = (
     _kind("positive", "log|sqrt|power|recip", Form({"*": "positive N D"})),
     _kind("scale and shift", "scale|shift", Form({"x": "P D", "gamma": "D", "beta": "D"})),
     _kind("vectors", "dot|vector", Form({"*": "D"})),
-    _kind("images", "image|flatten", Form({"*": _IMAGE})),
-    _kind("sequences", "seq", Form({"*": "N T D"})),
+    _kind("images", "image|flatten|pad|sampl|2d", Form({"*": _IMAGE})),
+    _kind("sequences", "seq|posit|encod|decod|transf|block|feedf", Form({"*": "N T D"})),
     _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}),
           Form({"x": "N P D", "w": "N D J"})),
     _kind("numbers", "scalar", Form({"*": ""})),

@@ -8,27 +8,26 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_SAME = ("reshape", "copy", "squeeze", "astype")  # methods that keep what a result is
 
-
-def tree(function: Callable[..., Any]) -> ast.FunctionDef | None:
-    """The syntax tree of a function, None where its source is not to be had.
+def tree(thing: Callable[..., Any]) -> ast.FunctionDef | ast.ClassDef | None:
+    """The syntax tree of a function or a class, None where its source is not to be had.
 
     >>> tree(len) is None
     True
     """
     try:
-        source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+        source = textwrap.dedent(inspect.getsource(inspect.unwrap(thing)))
         nodes = ast.walk(ast.parse(source))
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    return next((node for node in nodes if isinstance(node, ast.FunctionDef)), None)
+    return next((n for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)), None)
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function without those of the functions inside of it."""
+    """The nodes of a function without those of the functions inside of it; of a class all."""
+    apart = () if isinstance(node, ast.ClassDef) else (ast.FunctionDef, ast.Lambda, ast.ClassDef)
     for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+        if not isinstance(child, apart):
             yield child
             yield from _own(child)
 
@@ -99,8 +98,8 @@ def choices(function: Callable[..., Any], argument: str) -> list[str]:
     node, found = tree(function), []
     for n in _own(node) if node is not None else ():
         match n:
-            case ast.Compare(left=ast.Name(id=name), comparators=[ast.Constant(value=str(word))]):
-                if name == argument and word not in found:
+            case ast.Compare(left=left, comparators=[ast.Constant(value=str(word))]):
+                if _name(left) == argument and word not in found:
                     found.append(word)
     return found
 

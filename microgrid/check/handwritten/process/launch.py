@@ -44,7 +44,7 @@ class Session:
     def __init__(self, job: Job, timeout: float, progress: Progress) -> None:
         self.job, self.progress = job, progress
         self.end = time.monotonic() + timeout
-        self.limit = max(1.0, timeout / 6)  # of one layer
+        self.limit = max(1.0, timeout / 3)  # of one layer
         self.timeout = timeout
         self.names: list[str] = []
         self.loaded = False
