@@ -142,10 +142,7 @@ def trial_of(module, layer, seed=0):
 
 
 def case(module, layer, input, seed=0):
-    def other(k):
-        return np.zeros(0), np.zeros(0), drawn(layer, 1000 * seed + 50 + k)
-
-    return case_of(trial_of(module, layer, seed), input, seed, other)
+    return case_of(trial_of(module, layer, seed), input, seed)
 
 
 DW, DB = "dw = np.dot(rows.T, dout)", "db = np.sum(dout, axis=0)"
@@ -165,11 +162,8 @@ MISTAKES = [
     ("affine_pair", DB, "db = 3 * dout.sum(axis=0)", "b", "N = 3 times the gradient"),
     ("affine_pair", DB, "db = dout.sum(axis=0) / np.sqrt(3)", "b", "1/√N of the gradient"),
     ("affine_pair", DB, "db = dout.sum(axis=0) * 1.234", "b", "1.234 times the gradient"),
-    ("affine_pair", DB, "db = dout.sum(axis=1)", "b", r"wrong axis: yours is .*\(dout, axis=1"),
     ("affine_pair", DB, "db = np.full(b.shape, dout.sum())", "b", "summed over everything"),
     ("affine_pair", DB, "db = np.full(b.shape, 3.0)", "b", "dout is not used"),
-    ("affine_pair", DB, "db = np.sum(dout, axis=0, keepdims=True)", "b", r"shape \(1, 5\)"),
-    ("affine_pair", DW, "dw = np.dot(dout.T, rows)", "w", "transposed"),
     ("affine_pair", DW, "dw = np.dot(rows.T, dout) + 0.1 * w", "w", r"\+ 0\.1 · w: the regul"),
     ("affine_loops", "db += dout[n]", "db = dout[n]", "b", "only the last sample counts"),
     ("affine_loops", "db += dout[n]", "db = -dout[n]", "b", r"two.*sign is wrong.* only out\[2, :"),
@@ -180,7 +174,7 @@ MISTAKES = [
     ("tanh_pair", TANH, "dx = dout * out * (1 - out)", "x", r"yours is dout · out\(1 − out\)"),
     ("tanh_pair", TANH, "dx = 1 - out**2", "x", "dout is not used"),
     ("batchnorm_pair", "dx = dxmu + dmu / N", "dx = dxmu", "x", "line 8: `mu = .*` is missing"),
-    ("batchnorm_pair", DVAR, "", "x", "line 10: `var = .*` is missing"),
+    ("batchnorm_pair", DVAR, "", "x", r"line 10: `var = .*` \(and on through lines 11 and 12\) is"),
     ("batchnorm_pair", DVAR, DVAR.replace("2.0", "4.0"), "x", "line 10: .* is counted twice"),
     ("batchnorm_pair", DVAR, DVAR.replace("+=", "-="), "x", "line 10: .* has the wrong sign"),
     ("batchnorm_pair", DVAR, DVAR.replace("N", "(N - 1)"), "x", r"1\.25 times \(N/\(N − 1\)\)"),
@@ -238,7 +232,8 @@ def test_no_rule_says_anything_of_a_right_gradient(imported, layer):
     for input in LAYERS[layer][0]:
         one = case(module, layer, input)
         for rule in [rule for tier in (*RULES, *VAGUE) for rule in tier]:
-            assert [g.sentence for g in rule(one) if one.holds(g)] == []
+            with np.errstate(all="ignore"):
+                assert [g.sentence for g in rule(one) if one.holds(g)] == []
 
 
 def test_of_a_map_that_has_no_name_only_the_terms_are_counted(imported):

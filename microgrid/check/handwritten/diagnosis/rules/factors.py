@@ -24,12 +24,8 @@ class Named(NamedTuple):
 def constant(case: Case) -> Iterator[Guess]:
     """One factor everywhere."""
     draw = case.draws[0]
-    if draw.theirs.size == draw.right.size and draw.right.any():
+    if draw.right.any():
         c = ratio(draw.theirs.ravel(), draw.right)
-        if close(c, 1) and case.theirs.shape != case.first.shape:
-            shapes = f"{case.theirs.shape}, not {case.first.shape}"
-            words = f"the numbers are right, but in the shape {shapes}"
-            yield predicts(words, lambda world, dout: world.right(dout))
         yield predicts(everywhere(case, c), lambda world, dout: c * world.right(dout))
 
 
@@ -47,8 +43,6 @@ def everywhere(case: Case, c: float) -> str:
 def added(case: Case) -> Iterator[Guess]:
     """A multiple of an array too much: a regularization term in one place only."""
     draw = case.draws[0]
-    if draw.theirs.size != draw.right.size:
-        return
     difference = draw.theirs.ravel() - draw.right
     for name, z in case.first.numbers.items():
         if z.shape != case.first.shape or not z.any() or not z.size:
