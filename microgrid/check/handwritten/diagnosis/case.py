@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Index = tuple[int, ...]
 Of = Callable[["World"], Any]  # what is computed anew at other inputs
+Nodes = frozenset[Value]
+Pull = Callable[[Array, Nodes], Array]  # upstream gradients, and nodes without their paths
 Bends = Mapping[int, Callable[[float], Any]]  # node -> its slopes, from the right one
 MANY = 5000  # nodes of a layer that is run at other inputs only once
 
@@ -40,8 +42,7 @@ class Change:
     times: float = 0.0
     plus: Of | None = None  # what is added to the gradient
 
-    def applied(self, world: World, u: Array, pull: Callable[[Array, frozenset[Value]], Array],
-                cut: frozenset[Value]) -> Array:  # fmt: skip
+    def applied(self, world: World, u: Array, pull: Pull, cut: Nodes = frozenset()) -> Array:
         """The gradients for the rows of u; `pull` gives them where there is no mistake."""
         u = u if self.rows is None else u * self.rows(world)
         g = pull(u, cut)
@@ -64,7 +65,8 @@ class World:
     def __init__(self, trial: Trial, exact: Exact, input: str) -> None:
         self.trial, self.exact, self.input = trial, exact, input
         self.change = Change()
-        self.jacobians: dict[frozenset[Value], Array] = {}
+        self.jacobians: dict[Nodes, Array] = {}
+        self.others: dict[bytes, World] = {}
         self.slopes: tuple[Array | None, dict[Value, float]] = (None, {})
 
     @cached_property
@@ -74,6 +76,12 @@ class World:
     @cached_property
     def J(self) -> Array:
         return self.jacobian()
+
+    def sizes(self, dout: Array) -> Array:
+        """Σ |terms| of each entry, without its mistake."""
+        self.pulled(dout, frozenset())
+        result: Array = np.abs(dout) @ np.abs(self.jacobians[frozenset()])
+        return result
 
     @cached_property
     def shapes(self) -> list[Index]:
@@ -106,7 +114,7 @@ class World:
             return held(self.trial)
         return {}
 
-    def jacobian(self, cut: frozenset[Value] = frozenset()) -> Array:
+    def jacobian(self, cut: Nodes = frozenset()) -> Array:
         """∂outputs/∂input without the paths through some nodes; its mistake is made in it."""
         J = self.change.applied(self, np.eye(len(self.exact.outputs)), self.pulled, cut)
         return J + self.plus if self.trial.loss else J
@@ -116,14 +124,14 @@ class World:
         """What its mistake adds."""
         return 0.0 if self.change.plus is None else self.change.plus(self)
 
-    def pulled(self, u: Array, cut: frozenset[Value]) -> Array:
+    def pulled(self, u: Array, cut: Nodes) -> Array:
         if cut not in self.jacobians:
             self.jacobians[cut] = self.graph.jacobian(cut)
         result: Array = u @ self.jacobians[cut]
         return result
 
     def right(self, dout: Array) -> Array:
-        result: Array = dout @ self.J + (0.0 if self.trial.loss else self.plus)
+        result: Array = self.change.applied(self, dout, self.pulled) + self.plus
         return result
 
     def along(self, dout: Array, bent: Bends) -> Array:
@@ -132,7 +140,7 @@ class World:
         Those are vectors: a row of gradients for each of their entries.
         """
 
-        def pull(u: Array, cut: frozenset[Value]) -> Array:
+        def pull(u: Array, cut: Nodes) -> Array:
             graph = self.graph
             closed = {graph.place[v] for v in cut if v in graph.place}
             found: dict[int, Any] = {}
@@ -149,7 +157,7 @@ class World:
             columns = [zero if i is None else found.get(i, zero) for i in graph.leaves]
             return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
-        result: Array = self.change.applied(self, dout, pull, frozenset()) + self.plus
+        result: Array = self.change.applied(self, dout, pull) + self.plus
         return result
 
     def changed(self, change: Change) -> World:
@@ -161,8 +169,11 @@ class World:
 
     def at(self, inputs: dict[str, Array]) -> World:
         """This layer at other inputs."""
-        trial = replace(self.trial, inputs=inputs)
-        return World(trial, exact_of(trial), self.input).changed(self.change)
+        key = b"".join(np.asarray(a).tobytes() for a in inputs.values())
+        if key not in self.others:
+            trial = replace(self.trial, inputs=inputs)
+            self.others[key] = World(trial, exact_of(trial), self.input)
+        return self.others[key].changed(self.change)
 
     def split(self, dout: Array) -> list[Array]:
         """One upstream gradient for each output, in its shape."""
@@ -220,7 +231,7 @@ def predicts(sentence: str, predict: Callable[[World, Array], Any]) -> Guess:
 
 @dataclass
 class Case:
-    """A wrong gradient: `J` and `S`, outputs × entries, are the right one and theirs.
+    """A wrong gradient, theirs; `S`, outputs × entries, are its terms, `J` those of the right one.
 
     `S` is None where theirs is not linear in dout. `theirs` and `right`, which have the shape of
     the input, belong to `dout`.
@@ -235,7 +246,6 @@ class Case:
     trial: Trial
     exact: Exact
     input: str
-    J: Array
     S: Array | None
     theirs: Array
     right: Array
@@ -243,9 +253,11 @@ class Case:
 
     @cached_property
     def first(self) -> World:
-        world = World(self.trial, self.exact, self.input)
-        world.jacobians[frozenset()] = self.J
-        return world
+        return World(self.trial, self.exact, self.input)
+
+    @property
+    def J(self) -> Array:
+        return self.first.J
 
     @cached_property
     def draws(self) -> list[Draw]:
@@ -263,14 +275,13 @@ class Case:
                 if seed:
                     world = world.at(elsewhere(self.trial.inputs, seed, turned=seed == 1))
                 dout = flat if self.trial.loss else rng.normal(size=flat.size)
-                if np.isfinite(world.J).all():
+                if np.isfinite(world.right(dout)).all():
                     found.append(self.draw(world, dout, world.theirs(dout)))
         return found
 
     def draw(self, world: World, dout: Array, theirs: Array) -> Draw:
         right = world.right(dout)
-        terms = np.abs(dout) @ np.abs(world.J)
-        scale = max(terms.max(initial=0), np.abs(theirs).max(initial=0))
+        scale = max(world.sizes(dout).max(initial=0), np.abs(theirs).max(initial=0))
         gap = np.abs(theirs.ravel() - right).max(initial=0)
         # What is to explain a small difference must come much closer than that.
         return Draw(
@@ -302,8 +313,9 @@ class Case:
         first = draws[0].world
         S = self.S
         if change.plus is not None and not self.trial.loss:
-            S = np.array([first.theirs(e).ravel() for e in np.eye(len(self.J))]) - first.plus
-        found = replace(self, J=first.J, S=S, right=draws[0].right.reshape(first.shape))
+            S = np.array([first.theirs(e).ravel() for e in np.eye(len(first.exact.outputs))])
+            S = S - first.plus
+        found = replace(self, S=S, right=draws[0].right.reshape(first.shape))
         found.first, found.draws = first, draws
         return found
 
@@ -344,5 +356,5 @@ def case_of(trial: Trial, input: str, seed: int = 0) -> Case:
     )
     right = world.right(dout).reshape(world.shape)
     return Case(
-        trial, world.exact, input, world.J, S if linear else None, theirs, right, world.split(dout)
+        trial, world.exact, input, S if linear else None, theirs, right, world.split(dout)
     )

@@ -40,7 +40,7 @@ RULES: Sequence[Sequence[Rule]] = (
     (paths.names, slopes.factors, transposed.shifted),
     (paths.pairs, near.twins),
 )
-VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
+VAGUE: Sequence[Sequence[Rule]] = ((slices.partly, labels.elsewhere), (samples.mixed,))
 
 
 def diagnose(case: Case) -> list[str]:
@@ -57,12 +57,9 @@ def diagnose(case: Case) -> list[str]:
     """
     if not np.isfinite(case.theirs).all():
         return [counted(case)]
-    return (
-        first_tier(case, RULES)
-        or two_mistakes(case)
-        or first_tier(case, VAGUE)
-        or [counted(case)]
-    )  # fmt: skip
+    with np.errstate(all="ignore"):
+        found = first_tier(case, RULES) or two_mistakes(case) or first_tier(case, VAGUE)
+    return found or [counted(case)]
 
 
 def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:

@@ -84,6 +84,8 @@ def formula(case: Case) -> Iterator[Guess]:
     if theirs:
         words = f"yours is {of_dout(theirs.text)}"
         words += f", right is {of_dout(right.text)}" if right else ""
+        if right and right.text[0] == "−" != theirs.text[0]:
+            words += ": the sign is another, too"
         yield predicts(words, lambda world, dout: dout * theirs.of(world))
 
 
@@ -149,7 +151,8 @@ def columns(case: Case) -> Iterator[Guess]:
 
 def matching(case: Case, shape: Index, r: Array, where: Array) -> Iterator[tuple[str, Of]]:
     """The formulas that are r, in the entries that count."""
-    for words, of in factors(case, shape, FORMULAS):
+    besides = case.first.change.sentence  # another mistake: this one will be simple
+    for words, of in factors(case, shape, ["{}"] if besides else FORMULAS):
         f = of(case.first)
         if (np.abs(f - r) <= 1e-8 * (np.abs(f) + np.abs(r)))[where].all():
             yield words, of
@@ -157,10 +160,11 @@ def matching(case: Case, shape: Index, r: Array, where: Array) -> Iterator[tuple
 
 def of_dout(text: str) -> str:
     """dout times a formula."""
+    if text == "1":
+        return "dout itself"
+    sign, text = ("−", text[1:]) if text[0] == "−" else ("", text)
     outside = re.sub(r"\([^()]*\)", "", text)
-    return (
-        "dout itself" if text == "1" else f"dout · ({text})" if " " in outside else f"dout · {text}"
-    )
+    return f"{sign}dout · ({text})" if " " in outside else f"{sign}dout · {text}"
 
 
 def factors(case: Case, shape: Index, formulas: Iterable[str]) -> Iterator[tuple[str, Of]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -20,14 +21,17 @@ class Part(NamedTuple):
 
 
 def labels(case: Case) -> Iterator[Guess]:
-    """Each entry of the input is a sample's score of a class."""
-    for column, own, others in parts(case):
-        for part in (column, own, others):
-            yield from shifted(case, part)
-        for part in (own, others):
-            zero = "" if case.theirs.ravel()[part.entries].any() else ", where yours is 0"
+    """A number too much; each entry of the input is a sample's score of a class."""
+    for part in chain(*parts(case)):
+        yield from shifted(case, part)
+
+
+def elsewhere(case: Case) -> Iterator[Guess]:
+    """All that is wrong are the right classes, or the others."""
+    for _, *both in parts(case):
+        for part in both:
             yield Guess(
-                f"it is wrong only {part.where}{zero}",
+                f"it is wrong only {part.where}",
                 lambda draw, part=part: apart(draw, ~part.entries),  # type: ignore[misc]
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -21,10 +22,14 @@ def forgotten(case: Case) -> Iterator[Guess]:
             draw.world.theirs(-2 * draw.dout)
         )
 
-    def ones(draw: Draw) -> bool:
-        return test(draw) and draw.equals(draw.world.right(np.ones_like(draw.dout)))
+    def ones(draw: Draw, c: float) -> bool:
+        return test(draw) and draw.equals(c * draw.world.right(np.ones_like(draw.dout)))
 
-    yield Guess("dout is not used: yours is the right gradient for a dout of ones only", ones)
+    for c, besides in ((1.0, ""), (-1.0, ", with the wrong sign")):
+        yield Guess(
+            f"dout is not used: yours is the right gradient for a dout of ones only{besides}",
+            partial(ones, c=c),
+        )
     yield Guess("dout is not used: the gradient is the same for every dout", test)
 
 
