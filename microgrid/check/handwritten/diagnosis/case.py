@@ -44,7 +44,7 @@ class Change:
 
     def applied(self, world: World, u: Array, pull: Pull, cut: Nodes = frozenset()) -> Array:
         """The gradients for the rows of u; `pull` gives them where there is no mistake."""
-        u = u if self.rows is None else u * self.rows(world)
+        u = world.upstream(u)
         g = pull(u, cut)
         if self.cut is not None:
             g = self.times * g + (1 - self.times) * pull(u, cut | self.cut(world))
@@ -128,6 +128,11 @@ class World:
         if cut not in self.jacobians:
             self.jacobians[cut] = self.graph.jacobian(cut)
         result: Array = u @ self.jacobians[cut]
+        return result
+
+    def upstream(self, dout: Array) -> Array:
+        """dout as its mistake changes it."""
+        result: Array = dout if self.change.rows is None else dout * self.change.rows(self)
         return result
 
     def right(self, dout: Array) -> Array:
@@ -284,9 +289,7 @@ class Case:
         scale = max(world.sizes(dout).max(initial=0), np.abs(theirs).max(initial=0))
         gap = np.abs(theirs.ravel() - right).max(initial=0)
         # What is to explain a small difference must come much closer than that.
-        return Draw(
-            world, dout, theirs, right, min(self.precision * scale, max(1e-3 * gap, 1e-14))
-        )
+        return Draw(world, dout, theirs, right, min(self.precision * scale, max(1e-3 * gap, 1e-14)))
 
     @property
     def precision(self) -> float:
@@ -351,10 +354,6 @@ def case_of(trial: Trial, input: str, seed: int = 0) -> Case:
     theirs = world.theirs(dout)
     S = np.array([world.theirs(e).ravel() for e in np.eye(n)])
     near = 1e-9 * (np.abs(S).sum() + np.abs(theirs).max(initial=0))
-    linear = all(
-        (np.abs(d @ S - world.theirs(d).ravel()) <= near).all() for d in (dout, second)
-    )
+    linear = all((np.abs(d @ S - world.theirs(d).ravel()) <= near).all() for d in (dout, second))
     right = world.right(dout).reshape(world.shape)
-    return Case(
-        trial, world.exact, input, S if linear else None, theirs, right, world.split(dout)
-    )
+    return Case(trial, world.exact, input, S if linear else None, theirs, right, world.split(dout))

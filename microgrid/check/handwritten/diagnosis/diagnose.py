@@ -30,10 +30,16 @@ MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
 
 # In tiers, the most specific first: what one of a tier says makes the tiers below needless.
 RULES: Sequence[Sequence[Rule]] = (
-    (factors.constant, upstream.forgotten, upstream.masked, upstream.updated),
+    (
+        elementwise.formula,
+        factors.constant,
+        upstream.forgotten,
+        upstream.masked,
+        upstream.updated,
+    ),
     (near.nearly,),
     (transposed.transposed,),
-    (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
+    (elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
     (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
     (slices.last_term, elementwise.rows, slopes.slopes),

@@ -18,6 +18,7 @@ from microgrid.check.handwritten.diagnosis.rules import (
     slices,
     slopes,
     transposed,
+    upstream,
 )
 from microgrid.check.handwritten.trial import Array
 
@@ -26,7 +27,7 @@ LARGEST = 20_000  # terms
 QUICK: Sequence[Rule] = (factors.constant, slices.alone, labels.labels, near.nearly)
 SLOW: Sequence[Rule] = (
     paths.lines, elementwise.columns, elementwise.rows, slices.last_term, factors.added,
-    transposed.transposed, elementwise.formula,
+    transposed.transposed, elementwise.formula, upstream.masked,
 )  # fmt: skip
 SLOWEST: Sequence[Rule] = (paths.names, slopes.slopes, slices.partly, labels.elsewhere)
 
@@ -35,7 +36,10 @@ def two_mistakes(case: Case) -> list[str]:
     """The sentence on two mistakes that explain theirs only together, if there are such."""
     if case.J.size > LARGEST:
         return []
-    changes = [(c, case.changed(c)) for c in [*scales(case), *others(case)]]
+    changes = []
+    for c in (*scales(case), *others(case)):
+        with suppress(Exception):  # their code may fail on what is tried
+            changes.append((c, case.changed(c)))
     for change, _ in changes:
         if case.holds(predicts("", lambda w, dout, c=change: w.changed(c).right(dout))):  # type: ignore[misc]
             return [change.sentence]
@@ -75,6 +79,11 @@ def others(case: Case) -> Iterator[Change]:
     """A factor that is missing, or a path, or what is added."""
     if case.S is None and not case.trial.loss:
         yield Change("something is added that has nothing to do with dout", plus=at_zero)
+    for name, value in factors.settings(case).items() if case.trial.loss else ():
+        for k, before in ((1.0, ""), (2.0, "2 · "), (0.5, "½ · ")):
+            term = f"{before}{name} · {case.input}"
+            yield Change(f"{term} is missing", plus=partial(inputs, -k * value))
+            yield Change(f"{term} is too much", plus=partial(inputs, k * value))
     if len(case.first.shapes) == 1 and not case.trial.loss:
         for text, of in elementwise.factors(case, case.first.shapes[0], ["{}"]):
             yield Change(text.split(": ")[1], rows=of)
@@ -98,3 +107,8 @@ def at_zero(world: World) -> Array:
 
 def only(entries: Array, world: World) -> Array:
     return entries
+
+
+def inputs(c: float, world: World) -> Array:
+    result: Array = c * np.ravel(world.trial.inputs[world.input])
+    return result

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, Of, World, predicts
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, Of, predicts
 from microgrid.check.handwritten.diagnosis.rules.slices import sources
 from microgrid.check.handwritten.trial import Array
 
@@ -25,6 +25,7 @@ FORMULAS: dict[str, Formula] = {
     "3{}²": lambda s: 3 * s * s,
     "3{}³": lambda s: 3 * s**3,
     "3{}": lambda s: 3 * s,
+    "4{}³": lambda s: 4 * s**3,
     "2{}²": lambda s: 2 * s * s,
     "{}³": lambda s: s**3,
     "1/{}": lambda s: 1 / s,
@@ -86,7 +87,7 @@ def formula(case: Case) -> Iterator[Guess]:
         words += f", right is {of_dout(right.text)}" if right else ""
         if right and right.text[0] == "−" != theirs.text[0]:
             words += ": the sign is another, too"
-        yield predicts(words, lambda world, dout: dout * theirs.of(world))
+        yield predicts(words, lambda world, dout: world.upstream(dout) * theirs.of(world))
 
 
 def piecewise(case: Case) -> Iterator[Guess]:
@@ -215,7 +216,10 @@ def fitting(
         for name in names if "{}" in text else names[:1]:
             of = spread(name, f, case.first.shape)
             for c, before in ((1.0, ""), (-1.0, "−")):
-                if all(d.same(gradient(d), c * d.dout * of(d.world)) for d in case.draws):
+                if all(
+                    d.same(gradient(d), c * d.world.upstream(d.dout) * of(d.world))
+                    for d in case.draws
+                ):
                     return Factor(before + text.replace("{}", name), times(c, of))
     return None
 
@@ -244,5 +248,5 @@ def diagonal_only(case: Case) -> Iterator[Guess]:
         yield predicts(
             f"yours is {of_dout(theirs.text)}{passed};"
             " the right one has terms of other entries of the output, too",
-            lambda world, dout: dout * theirs.of(world),
+            lambda world, dout: world.upstream(dout) * theirs.of(world),
         )

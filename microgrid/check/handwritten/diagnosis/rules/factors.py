@@ -35,7 +35,7 @@ def everywhere(case: Case, c: float) -> str:
         return "it is zero"
     if close(c, -1):
         return "the sign is wrong: it is −1 times the gradient"
-    whys = [n.why for n in named(case) if close(n.value, c)]
+    whys = [n.why for n in named(case) if close(n.value, c) and "− 1" not in n.text]
     whys += [f"{n.why}; and the sign is wrong" for n in named(case) if close(n.value, -c)]
     return f"it is {' or '.join(whys[:2]) or f'{c:.6g} times the gradient, everywhere'}"
 

@@ -42,7 +42,7 @@ def parts(case: Case) -> Iterator[tuple[Part, Part, Part]]:
     for name, y in case.first.held.items() if len(shape) == 2 else ():
         if y.dtype.kind not in "iu" or y.shape != shape[:1] or name in case.trial.inputs:
             continue
-        if 0 <= y.min() and y.max() < shape[1] and y.any():
+        if y.min() >= 0 and y.max() < shape[1] and y.any():
             own, column = np.zeros(shape, bool), np.zeros(shape, bool)
             own[np.arange(len(y)), y] = True
             column[:, y] = True

@@ -56,7 +56,8 @@ def counted(case: Case, paths: Sequence[Path], k: int) -> Iterator[Guess]:
         apart = np.abs(target - A @ extra).max()
         if apart > 1e-7 * np.abs(target).max() or (np.abs(extra) < 1e-9).any():
             continue
-        if k == 1 or all(simple(case, 1 + e) for e in extra):
+        alone = k == 1 and not case.first.change.sentence  # one number may be any
+        if alone or all(simple(case, 1 + e) for e in extra):
             places = [paths[i] for i in chosen]
             yield predicts(told(case, places, extra), partial(recounted, places, extra))
 

@@ -56,17 +56,17 @@ def fitting(
     g = gradient(case.draws[0]).ravel()
     if not g.any():
         return None
-    for product in candidates(case, shape):
-        if form not in (None, product.form):
+    for way in candidates(case, shape):
+        if form not in (None, way.form):
             continue
         with np.errstate(all="ignore"):
-            p = product.of(case.first, case.draws[0].dout).ravel()
+            p = way.of(case.first, case.draws[0].dout).ravel()
         if p.size != g.size or not np.isfinite(p).all():
             continue
         c = ratio(g, p)
         if not known(case, c) and not known(case, -c):
             continue
-        whole = scaled(case, product, c)
+        whole = scaled(case, way, c)
         if all(
             draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout))
             for draw in case.draws

@@ -43,7 +43,7 @@ def masked(case: Case) -> Iterator[Guess]:
             yield predicts(
                 f"the mask looks at dout, not at {case.input}:"
                 f" yours is dout where dout is {words}, and 0 elsewhere",
-                lambda world, dout, passed=passed: passed(dout),  # type: ignore[misc]
+                lambda world, dout, passed=passed: world.upstream(passed(dout)),  # type: ignore[misc]
             )
         yield predicts(
             f"a mask looks at dout, too: where dout is not {words}, it is taken for 0",
