@@ -279,8 +279,8 @@ class Examination:
             name = g.input
             sides = self.sides(name, arrays[name], self.exact)
             case = Case(
-                self.trial, self.exact, name, self.exact.jacobian([name]),
-                (S or {}).get(name), sides.theirs, sides.right, self.dout,
+                self.trial, self.exact, name, (S or {}).get(name),
+                sides.theirs, sides.right, self.dout,
             )  # fmt: skip
             g.sentences = diagnose(case)
             if name in bent and g.sentences == [counted(case)]:

@@ -302,10 +302,6 @@ OPEN = {  # what microgrid does not do yet: to be deleted here once it does
     "attention_class": "weights called Wq, Wk, Wv, Wo are made as numbers",
     "cross_attention": "weights called Wq, Wk, Wv are made as numbers",
     "softmax_chain": "a fused softmax and its loss are judged apart",
-    "whole columns minus 1": "no rule holds a gradient against the labels",
-    "only the right class": "no rule holds a gradient against the labels",
-    "1/N on one part only": "no rule holds a gradient against the labels",
-    "the right class counted once": "no rule holds a gradient against the labels",
 }
 
 
