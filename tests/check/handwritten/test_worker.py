@@ -184,12 +184,13 @@ def test_when_the_time_is_over_the_rest_is_told_as_not_checked(tmp_path):
 
 LOADING = {
     "import os\nos._exit(3)": "loading {} ended the process (exit code 3)",
-    "import sys\nsys.exit(2)": "{} could not be loaded: SystemExit: 2 (line 4 of layers.py)",
-    "while True: pass": "loading {} did not end within 1.5 s: it was in `<module>`, line 3",
+    "import sys\nsys.exit(2)": "line 4, `sys.exit(2)`, was left out: SystemExit: 2",
+    "while True: pass": "line 3, `while True:`, was left out: the file takes more than 1.5 s",
     "x = = 3": "{} could not be loaded: SyntaxError: invalid syntax (line 3 of layers.py)",
-    "y = z": "{} could not be loaded: NameError: name 'z' is not defined (line 3 of layers.py)",
-    "import nothing_like_it": "could not be loaded: ModuleNotFoundError",
-    "input('?')": "could not be loaded: EOFError",
+    "y = z": "line 3, `y = z`, was left out: NameError: name 'z' is not defined",
+    "import nothing_like_it": "nothing_like_it is not installed: what uses it cannot be checked",
+    "input('?')": "line 3, `input('?')`, was left out: EOFError",
+    "print 'x'": "{} could not be loaded: line 3 of it is Python 2: `print 'x'`",
 }
 
 
@@ -386,3 +387,47 @@ def test_the_line_where_a_process_hung_is_the_innermost_one_of_theirs(tmp_path):
     ]  # fmt: skip
     said = ending(trace, "exit code 1", 2.0)
     assert said == "did not end within 2 s: it was in `backward`, line 2, `two`"
+
+
+TRAINS = """
+class Trains:
+    def __init__(self, W):
+        self.W = W
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dout{more}):
+        self.g = self.x.T @ dout
+        dx = dout @ self.W.T
+        {inside}
+        return dx
+    {update}
+class Other:
+    def forward(self, x):
+        return x * 2
+    def backward(self, dout):
+        return dout * 2
+"""
+
+
+@pytest.mark.parametrize("form", [
+    {"more": ", lr", "inside": "self.W -= lr * self.g", "update": ""},
+    {"more": ", lr=0.1", "inside": "self.W -= lr * self.g", "update": ""},
+    {"more": "", "inside": "", "update": "def update(self, lr): self.W = self.W - lr * self.g"},
+    {"more": "", "inside": "", "update": "def step(self, *, lr=1): self.W = self.W - lr * self.g"},
+])  # fmt: skip
+def test_what_backward_or_an_update_takes_may_be_given(form, tmp_path):
+    (tmp_path / "own.py").write_text(TRAINS.format(**form))
+    space = {}
+    exec(TRAINS.format(**form), space)
+    grads = {"W": "(before - after) / lr"}
+    for report in (
+        layer(space["Trains"], x=(5, 3), W=(3, 4), lr=0.25, grads=grads),
+        layers(tmp_path / "own.py:Trains", x=(5, 3), W=(3, 4), lr=0.25, grads=grads),
+        layers(tmp_path / "own.py", lr=0.25),
+    ):
+        assert report.ok, report
+    for wrong in ("0.5 * (before - after) / lr", "after - before"):
+        assert not layer(space["Trains"], x=(5, 3), lr=0.25, grads={"W": wrong})
+    with pytest.raises(LayerError, match=r"no argument 'lr'"):
+        layer(space["Other"], x=(5, 3), lr=0.25)

@@ -22,7 +22,7 @@ from microgrid.check.handwritten.forms.passes import again
 from microgrid.check.handwritten.forms.sizes import STRIDES, parameters_of
 from microgrid.check.handwritten.forms.sources import normal, words
 from microgrid.check.handwritten.forms.state import is_floats, taken, walk
-from microgrid.check.handwritten.forms.using import SLOPES, Way, play, study
+from microgrid.check.handwritten.forms.using import RATES, SLOPES, UPDATES, Way, play, study
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 FORWARDS = words(
@@ -151,7 +151,7 @@ def way_of(
             "gives no array: it is checked as a part of its framework only"
         )
     fitting = (w for w in running if len(running) > 1 and agrees(w))
-    return _refuse_unused(next(fitting, [*running, *crashing][0]), given)
+    return _refuse_unused(next(fitting, [*running, *crashing][0]))
 
 
 def agrees(way: Way) -> bool:
@@ -186,7 +186,8 @@ def _ways(
         for forward in forwards:
             rng = np.random.default_rng(seed)
             for args in arguments(thing, forward, given, rng, chosen):
-                yield Way(thing, forward, backward, args, chosen, seed=seed)
+                told = {n: x for n, x in given.items() if n not in args and n not in chosen}
+                yield Way(thing, forward, backward, args, chosen, told=told, seed=seed)
 
     later = []
     for thing, chosen in made:  # a few shapes for each object, then the rest of them
@@ -229,10 +230,13 @@ def _kept_by_call(way: Way) -> str:
     return ""
 
 
-def _refuse_unused(way: Way, given: Mapping[str, Any]) -> Way:
-    unknown = [n for n in given if n not in way.arguments and n not in way.made]
+def _refuse_unused(way: Way) -> Way:
+    methods = (getattr(way.thing, name, None) for name in (way.backward, *UPDATES))
+    behind = [p.name for method in methods if callable(method) for p in parameters_of(method)]
+    unknown = [n for n in way.told if n not in behind]
     if unknown:
-        known = ", ".join(dict.fromkeys([*way.arguments, *way.made])) or "none"
+        own = [n for n in behind if normal(n) in RATES]
+        known = ", ".join(dict.fromkeys([*way.arguments, *way.made, *own])) or "none"
         raise LayerError(f"{way.name} takes no {unknown[0]}: its arguments are {known}")
     return way
 

@@ -24,8 +24,7 @@ class Absent(ModuleType):
     ModuleNotFoundError: matplotlib is not installed
     """
 
-    __all__: tuple[str, ...] = ()  # of `from matplotlib import *`
-    __path__: tuple[str, ...] = ()
+    __all__ = ()  # of `from matplotlib import *`
 
     def __getattr__(self, name: str) -> Absent:
         if name.startswith("__"):
@@ -43,7 +42,7 @@ class Absent(ModuleType):
             return self
         if len(given) == 1 and isinstance(given[0], FunctionType | type):
             return given[0]
-        raise ModuleNotFoundError(f"{self.__name__} is not installed", name=self.__name__)
+        raise ModuleNotFoundError(f"{self.__name__} is not installed")  # no name: see `Loading`
 
 
 class Finder:
@@ -53,18 +52,23 @@ class Finder:
     >>> found.loader.create_module(found)("plot")
     Traceback (most recent call last):
         ...
-    ModuleNotFoundError: seaborn.axes is not installed
+    ModuleNotFoundError: seaborn is not installed
     """
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        absent = any(f"{name}.".startswith(f"{known}.") for known in self.names)
-        return ModuleSpec(name, self, is_package=True) if absent else None  # type: ignore[arg-type]
+        if self.known(name):
+            return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+        return None
+
+    def known(self, name: str) -> str:
+        """The module that is not there, of a name that may be of a part of it."""
+        return next((known for known in self.names if f"{name}.".startswith(f"{known}.")), "")
 
     def create_module(self, spec: ModuleSpec) -> Absent:
-        return Absent(spec.name)
+        return Absent(self.known(spec.name))
 
     def exec_module(self, module: ModuleType) -> None:
         """There is nothing to run."""
@@ -72,4 +76,4 @@ class Finder:
 
 def stand_in_for(names: list[str]) -> None:
     """Let these modules, and those that the list gets later, be imported."""
-    sys.meta_path.append(Finder(names))  # type: ignore[arg-type]
+    sys.meta_path.append(Finder(names))

@@ -28,8 +28,10 @@ def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
     except LayerError as error:
         if refused:
             return refused, remarks
-        told = str(error).replace(module.__name__, Path(job.target).name)
-        raise LayerError("; ".join([told, *remarks])) from None
+        said = str(error)
+        if said.startswith(f"{module.__name__} has no"):
+            said = Path(job.target).name + said.removeprefix(module.__name__)
+        raise LayerError("; ".join([said, *remarks])) from None
     names = vars(module)
     layers = [
         Task(layer.name, partial(of_file, layer, [names.get(n) for n in parts(layer)], job))

@@ -129,7 +129,8 @@ class Session:
     def broke(self, how: str) -> None:
         """The process is gone: the layer that it was at crashes."""
         if not self.loaded:
-            raise LayerError(f"loading {self.job.target} {how}")
+            trains = 'put what trains under `if __name__ == "__main__":`'
+            raise LayerError(f"loading {self.job.target} {how}{f'; {trains}' * ('end' in how)}")
         if self.left > 0:
             self.found(worker.crashed(self.names[self.done], f"it {how}"))
 

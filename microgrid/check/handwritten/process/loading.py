@@ -122,7 +122,7 @@ class Loading:
             for name in self.absent
         ] + self.left_out  # fmt: skip
         more = len(told) - MOST
-        return [*told[:MOST], *([f"and {more} more lines were left out"] if more > 0 else [])]
+        return [*told[:MOST], *([f"and {more} more were left out"] if more > 0 else [])]
 
     def importing(self, action: Callable[[], Any]) -> Any:
         """What the action gives, once all modules that it lacks are stood in for."""
