@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,10 +57,12 @@ def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
     LayerError where no setting could be run.
     """
     start = time.perf_counter()
-    founds, refused = [], []
+    founds: list[Found] = []
+    refused = []
     for trial in trials:
+        told = {g.input for found in founds for g in found.gradients if g.verdict == WRONG}
         try:
-            founds.append(Examination(trial, seed).found())
+            founds.append(Examination(trial, seed).found(told))
         except LayerError as error:
             refused.append(error)
     if not founds:
@@ -180,8 +182,8 @@ class Examination:
             for name, x in self.trial.inputs.items()
         }  # fmt: skip
 
-    def found(self) -> Found:
-        """The verdicts, and what is the matter with the wrong ones."""
+    def found(self, told: Collection[str] = ()) -> Found:
+        """The verdicts, and what is the matter with the wrong ones, but for those told before."""
         trial = self.trial
         found = Found(trial.name, self.setting())
         try:
@@ -195,7 +197,7 @@ class Examination:
             return found
         found.gradients = [self.verdict(name, g) for name, g in grads.items()]
         self.by_design(found.gradients, grads)
-        wrong = [g for g in found.gradients if g.verdict == WRONG]
+        wrong = [g for g in found.gradients if g.verdict == WRONG and g.input not in told]
         if wrong:
             self.explain(wrong, grads)
             with suppress(Crash):

@@ -301,11 +301,6 @@ def told(founds):
 OPEN = {  # what microgrid does not do yet: to be deleted here once it does
     "attention_class": "weights called Wq, Wk, Wv, Wo are made as numbers",
     "cross_attention": "weights called Wq, Wk, Wv are made as numbers",
-    "softmax_chain": "a fused softmax and its loss are judged apart",
-    "whole columns minus 1": "no rule holds a gradient against the labels",
-    "only the right class": "no rule holds a gradient against the labels",
-    "1/N on one part only": "no rule holds a gradient against the labels",
-    "the right class counted once": "no rule holds a gradient against the labels",
 }
 
 
@@ -320,10 +315,9 @@ def but_for_open_ones(layers_or_mistakes):
     return found
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("layer", but_for_open_ones(museum.LAYERS))
-def test_a_right_layer_is_called_right(layer, seed, examined):
-    founds = examined(museum.source(layer), seed)
+def test_a_right_layer_is_called_right(layer, examined):
+    founds = examined(museum.source(layer), len(layer))  # a seed; all: tests/benchmarks/layers.py
     assert told(founds) == ""
     assert {g.verdict for found in founds for g in found.gradients} == {"right"}
 
@@ -346,7 +340,6 @@ def test_two_mistakes_of_a_layer_are_both_named(examined):
     for one, other in (
         ("db is a mean", "dw the other way round"),
         ("no path through the mean", "dgamma of what was centered"),
-        ("dw forgets the stride", "dx forgets the stride"),
         ("N minus 1 for N", "no path through the mean"),
     ):
         said = told(examined(museum.broken(one, other)))
