@@ -135,7 +135,7 @@ GOOD = {
     "worksheet": (
         lambda: course.worksheet(1, kind="fork"), errors.ExerciseError, "'fork'", "forks, routers",
     ),
-    "exercise": (lambda: course.exercise(11), errors.ExerciseError, "1 to 10 and ", "not 11"),
+    "exercise": (lambda: course.exercise(11), errors.ExerciseError, "1 to 10, ", "not 11"),
     "a property": (
         lambda: check(mg.Value, only=["re-use"]), errors.EngineError, "'re-use'", "reuse",
     ),

@@ -191,11 +191,24 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, **options: Any) -> Any:
     return np.squeeze(C / root[:, None] / root)[()]
 
 
+def quantiles(name: str) -> Function:
+    """quantile and percentile: for one q NumPy wants its own scalars, so it is asked for a row."""
+
+    def taken(a: Any, q: Any, *args: Any, **options: Any) -> Any:
+        whole: Any = getattr(np, name)
+        found = whole._implementation(a, np.atleast_1d(q), *args, **options)
+        return found[0] if np.ndim(q) == 0 else found
+
+    return taken
+
+
 FUNCTIONS: dict[str, Function] = {
     "zeros_like": like(0), "ones_like": like(1), "empty_like": like(0), "full_like": full_like,
     "round": rounded, "around": rounded, "sort": sort, "partition": partition, "unique": unique,
     "interp": interp, "norm": norm, "vector_norm": vector_norm, "cov": cov,
-    "corrcoef": corrcoef, "inv": elimination.inv, "solve": elimination.solve,
+    "corrcoef": corrcoef, "quantile": quantiles("quantile"),
+    "percentile": quantiles("percentile"), "nanquantile": quantiles("nanquantile"),
+    "nanpercentile": quantiles("nanpercentile"), "inv": elimination.inv, "solve": elimination.solve,
     "det": elimination.det, "slogdet": elimination.slogdet, "cholesky": elimination.cholesky,
     "pinv": elimination.pinv, "lstsq": elimination.lstsq,
 }  # fmt: skip

@@ -212,7 +212,8 @@ def several(name: str, xs: tuple[Any, ...]) -> tuple[Any, ...]:
 def one_row(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     """The values of a list or a vector; ShapeError for a matrix, whose rows would be added up."""
     values = tuple(refuse_foreign(xs, f"{name} takes real numbers"))
-    if any(getattr(x, "shape", ()) for x in values if not isinstance(x, Value)):
+    others = [x for x in values if not isinstance(x, Value)]
+    if any(getattr(x, "shape", ()) for x in others):
         told = foreign(f"{name}()", "axis") or "use A.ravel(), or one row at a time"
         raise ShapeError(f"{name} takes one row of values: {told}")
     return values

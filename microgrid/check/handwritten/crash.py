@@ -54,7 +54,7 @@ def guarded(trial: Trial) -> Iterator[None]:
 def files(trial: Trial) -> set[str]:
     """The files of their code."""
     functions = [f.__code__.co_filename for f in (*trial.forwards, *trial.backwards)]
-    return {*functions, *(m.__file__ for m in trial.modules if getattr(m, "__file__", None))}
+    return {*functions, *(str(m.__file__) for m in trial.modules if getattr(m, "__file__", ""))}
 
 
 def innermost(tb: TracebackType | None, files: set[str]) -> TracebackType | None:

@@ -6,8 +6,9 @@ diagnosis, for which their backward is written as a matrix: it is a linear map o
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +16,15 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
-from microgrid.check.handwritten.diagnosis import Case, backward_line, counted, diagnose, worst
-from microgrid.check.handwritten.exact import Exact, exact
-from microgrid.check.handwritten.inside import first_wrong
+from microgrid.check.handwritten.diagnosis.diagnose import (
+    Case,
+    backward_line,
+    counted,
+    diagnose,
+    worst,
+)
+from microgrid.check.handwritten.diagnosis.inside import first_wrong
+from microgrid.check.handwritten.forward.exact import Exact, exact
 from microgrid.check.handwritten.linear import as_matrix, departures
 from microgrid.check.handwritten.results import (
     BY_DESIGN,
@@ -41,6 +48,7 @@ from microgrid.engine.op import evaluate
 DOUBLE, SINGLE = 1e-9, 1e-5  # of the sum of |terms|
 GUARDED = 1e-3  # what a guard like the 1e-7 of log(p + 1e-7) may change of a gradient
 LARGEST_GUARD = 1e-4
+PART = re.compile(r", (?=\w+(?:=| \())")  # between the parts of a setting
 
 
 def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
@@ -49,26 +57,49 @@ def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
     LayerError where no setting could be run.
     """
     start = time.perf_counter()
-    founds = [Examination(trial, seed).found() for trial in trials]
+    founds: list[Found] = []
+    refused = []
+    for trial in trials:
+        told = {g.input for found in founds for g in found.gradients if g.verdict == WRONG}
+        try:
+            founds.append(Examination(trial, seed).found(told))
+        except LayerError as error:
+            refused.append(error)
+    if not founds:
+        raise refused[0]
     return replace(combined(founds), seconds=time.perf_counter() - start)
 
 
 def combined(founds: Sequence[Found]) -> Found:
     """The verdicts of several settings as one: of each gradient the worst."""
-    first, *_ = founds
+    first, *others = founds
     gradients: dict[str, Gradient] = {}
-    for found in founds:
-        for g in found.gradients:
-            kept = gradients.setdefault(g.input, g)
-            if ORDER.index(g.verdict) < ORDER.index(kept.verdict):
-                gradients[g.input] = g
-    for name, g in gradients.items():
-        fine = [f.setting for f in founds for h in f.gradients if h.input == name and h.ok]
-        if g.verdict in FAILING and fine and len(founds) > 1:
-            gradients[name] = replace(g, hidden=fine[0])
-    habits = dict.fromkeys(habit for found in founds for habit in found.habits)
-    inside = next((found.inside for found in founds if found.inside), "")
-    return replace(first, gradients=[*gradients.values()], habits=[*habits], inside=inside)
+    for name in dict.fromkeys(g.input for found in founds for g in found.gradients):
+        seen = [(g, found) for found in founds for g in found.gradients if g.input == name]
+        g, where = min(seen, key=lambda one: ORDER.index(one[0].verdict))
+        fine = next((found for h, found in seen if h.ok), None)
+        if fine is not None and g.verdict in FAILING:  # told by what is different there
+            hidden, own = besides(where.setting, fine.setting), besides(fine.setting, where.setting)
+            gradients[name] = replace(g, setting=own, hidden=hidden)
+        else:
+            gradients[name] = g if where is first else replace(
+                g, setting=besides(first.setting, where.setting))  # fmt: skip
+    also = [besides(first.setting, found.setting) for found in others]
+    return replace(
+        first, gradients=[*gradients.values()], also=[*filter(None, dict.fromkeys(also))],
+        habits=[*dict.fromkeys(habit for found in founds for habit in found.habits)],
+        inside=next((found.inside for found in founds if found.inside), ""),
+    )  # fmt: skip
+
+
+def besides(one: str, other: str) -> str:
+    """What the other setting has that the one has not; the shapes only where nothing else differs.
+
+    >>> besides("x (3, 4), stride=2, pad=1", "x (3, 5), stride=1, pad=1")
+    'stride=1'
+    """
+    more = [part for part in PART.split(other) if part not in PART.split(one)]
+    return ", ".join([part for part in more if "=" in part] or more)
 
 
 @dataclass
@@ -83,14 +114,20 @@ class Sides:
         """Which entries are wrong; the shapes are equal."""
         floor = 0.01 * self.scale.max(initial=0.0) + 1e-9
         with np.errstate(invalid="ignore"):
-            near = np.abs(self.theirs - self.right) <= tolerance * (self.scale + floor)
-        return ~near
+            off = np.abs(self.theirs - self.right)
+        return np.asarray(~(off <= tolerance * (self.scale + floor)))
 
     @property
     def error(self) -> float:
         """The largest difference, over the sum of |terms|."""
         off = np.abs(self.theirs - self.right) / (self.scale + 1e-300)
         return float(np.max(off[self.scale > 0], initial=0.0))
+
+    @property
+    def near(self) -> bool:
+        """Whether they differ by no more than a guard changes, beside the largest entry."""
+        off = np.abs(self.theirs - self.right).max(initial=0.0)
+        return bool(off <= GUARDED * self.scale.max(initial=0.0))
 
 
 class Examination:
@@ -145,8 +182,8 @@ class Examination:
             for name, x in self.trial.inputs.items()
         }  # fmt: skip
 
-    def found(self) -> Found:
-        """The verdicts, and what is the matter with the wrong ones."""
+    def found(self, told: Collection[str] = ()) -> Found:
+        """The verdicts, and what is the matter with the wrong ones, but for those told before."""
         trial = self.trial
         found = Found(trial.name, self.setting())
         try:
@@ -160,7 +197,7 @@ class Examination:
             return found
         found.gradients = [self.verdict(name, g) for name, g in grads.items()]
         self.by_design(found.gradients, grads)
-        wrong = [g for g in found.gradients if g.verdict == WRONG]
+        wrong = [g for g in found.gradients if g.verdict == WRONG and g.input not in told]
         if wrong:
             self.explain(wrong, grads)
             with suppress(Crash):
@@ -175,7 +212,9 @@ class Examination:
 
     def verdict(self, name: str, theirs: Any) -> Gradient:
         """The verdict on one gradient, without what is the matter."""
-        place = self.trial.places.get(name, f"d{name}")
+        place = self.trial.places.get(name, "")
+        if not place or place in arguments(self.trial):  # it returns its changed dout
+            place = f"d{name}"
         line = backward_line(self.trial, name)
         g = Gradient(name, place, line=line, setting=self.trial.setting)
         if theirs is None or theirs is ... or theirs is NotImplemented:
@@ -212,7 +251,7 @@ class Examination:
 
     def guard(self, name: str, sides: Sides) -> str:
         """What is left out, if it is right but for small constants, as in log(p + 1e-7); or ""."""
-        if sides.error > GUARDED:
+        if not sides.near:
             return ""
         with without_guards(self.exact) as guards:
             if not guards:
@@ -238,17 +277,17 @@ class Examination:
     def by_design(self, gradients: Sequence[Gradient], grads: Mapping[str, Any]) -> None:
         """1/N in every parameter, beside a right dx: the mean that a loss may leave out."""
         n, trial = self.trial.samples, self.trial
-        right = [g for g in gradients if g.ok]
         others = [g for g in gradients if not g.ok]
-        if n < 2 or trial.loss or len(right) != 1 or not others:
+        if n < 2 or trial.loss or len(gradients) - len(others) != 1 or not others:
             return
-        for g in others:
-            theirs = np.asarray(grads[g.input], dtype=float) if g.verdict == WRONG else None
-            sides = None if theirs is None else self.sides(g.input, theirs * n, self.exact)
-            if sides is None or sides.theirs.shape != sides.right.shape or sides.differs(
-                self.tolerance).any():  # fmt: skip
-                return
         told = f"it is 1/N of the gradient, N = {n}: fine if your loss does not divide by N"
+        for g in others:
+            shape = np.shape(trial.inputs[g.input])
+            if g.verdict != WRONG or np.size(grads[g.input]) != np.prod(shape):
+                return
+            gradient = np.asarray(grads[g.input], dtype=float).reshape(shape)
+            if self.sides(g.input, gradient * n, self.exact).differs(self.tolerance).any():
+                return
         for g in others:
             g.verdict, g.sentences = BY_DESIGN, [told]
 
@@ -265,8 +304,8 @@ class Examination:
             name = g.input
             sides = self.sides(name, arrays[name], self.exact)
             case = Case(
-                self.trial, self.exact, name, self.exact.jacobian([name]),
-                (S or {}).get(name), sides.theirs, sides.right, self.dout,
+                self.trial, self.exact, name, (S or {}).get(name),
+                sides.theirs, sides.right, self.dout,
             )  # fmt: skip
             g.sentences = diagnose(case)
             if name in bent and g.sentences == [counted(case)]:
@@ -295,6 +334,12 @@ class Examination:
             with suppress(Crash), guarded(trial):
                 if told := trial.again(copies(trial.inputs), grads):
                     yield told
+
+
+def arguments(trial: Trial) -> set[str]:
+    """The names of the arguments of their backward."""
+    codes = [f.__code__ for f in trial.backwards]
+    return {name for code in codes for name in code.co_varnames[: code.co_argcount]}
 
 
 def copies(inputs: Mapping[str, Any]) -> dict[str, Array]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.paths import Paths
-from microgrid.check.handwritten.stand_in import standing_in
+from microgrid.check.handwritten.forward.paths import Paths
+from microgrid.check.handwritten.forward.stand_in import standing_in
 from microgrid.check.handwritten.trial import Array, Trial
 from microgrid.matrices.arrays import matrix, values
 

@@ -13,6 +13,7 @@ from microgrid.check.handwritten.telling import (
     full_name,
     name_of,
     number,
+    settings,
     summary,
     told,
 )
@@ -50,7 +51,7 @@ def article(found: Found, gradient: Gradient) -> str:
     return "".join(
         [
             f"<article>{heading(gradient.verdict, mood(gradient), f'{name}: {sentences[0]}')}",
-            f'<p class="soft">{escape(found.setting)}</p>' * bool(found.setting),
+            f'<p class="soft">{escape(settings(found))}</p>' * bool(found.setting),
             f"<p>{prose(summary(found, gradient))}</p>" * bool(gradient.sentences),
             f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line is not None else "",
             *(f"<p>{prose(sentence)}</p>" for sentence in sentences[1:]),
@@ -81,7 +82,7 @@ def worst_table(worst: Worst) -> str:
 def rows(found: Found) -> str:
     """The rows of a layer in the table of all gradients."""
     name = f"<b>{escape(found.name)}</b>"
-    setting = f' <span class="soft">{escape(found.setting)}</span>' * bool(found.setting)
+    setting = f' <span class="soft">{escape(settings(found))}</span>' * bool(found.setting)
     return "".join(
         [
             f'<tr><td colspan="3" style="white-space:normal">{name}{setting}</td></tr>',

@@ -10,8 +10,8 @@ from textwrap import wrap
 from microgrid.check import writers
 from microgrid.check.handwritten import results
 from microgrid.check.handwritten.page import body
+from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import FAILING, ORDER, Found, Gradient
-from microgrid.check.handwritten.serialization import to_json
 from microgrid.check.handwritten.telling import (
     WIDTH,
     full_name,

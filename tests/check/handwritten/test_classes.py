@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from microgrid.check.handwritten import museum
-from microgrid.check.handwritten.exact import exact
 from microgrid.check.handwritten.forms import chains, classes, names
 from microgrid.check.handwritten.forms.using import play
+from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.trial import LayerError, Trial
 
 HEAD = "import numpy as np\n"

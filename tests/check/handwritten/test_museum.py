@@ -298,15 +298,14 @@ def told(founds):
     return "\n".join(line for line in said if line)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("layer", museum.LAYERS)
-def test_a_right_layer_is_called_right(layer, seed, examined):
-    founds = examined(museum.source(layer), seed)
+def test_a_right_layer_is_called_right(layer, examined):
+    founds = examined(museum.source(layer), len(layer))  # a seed; all: tests/benchmarks/layers.py
     assert told(founds) == ""
     assert {g.verdict for found in founds for g in found.gradients} == {"right"}
 
 
-@pytest.mark.parametrize("mistake", museum.MUSEUM.values(), ids=lambda m: m.name)
+@pytest.mark.parametrize("mistake", museum.MUSEUM.values(), ids=[*museum.MUSEUM])
 def test_a_mistake_is_found_and_named_without_an_option(mistake, examined):
     founds = examined(museum.broken(mistake.name))
     verdicts = {g.input: g.verdict for f in founds for g in f.gradients if g.verdict != "right"}
@@ -324,7 +323,6 @@ def test_two_mistakes_of_a_layer_are_both_named(examined):
     for one, other in (
         ("db is a mean", "dw the other way round"),
         ("no path through the mean", "dgamma of what was centered"),
-        ("dw forgets the stride", "dx forgets the stride"),
         ("N minus 1 for N", "no path through the mean"),
     ):
         said = told(examined(museum.broken(one, other)))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import microgrid as mg
-from microgrid.check.handwritten.exact import exact
-from microgrid.check.handwritten.stand_in import standing_in
+from microgrid.check.handwritten.forward.exact import exact
+from microgrid.check.handwritten.forward.stand_in import standing_in
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 from microgrid.engine.value_array import ValueArray
 

@@ -22,7 +22,7 @@ from microgrid.check.handwritten.forms.passes import again
 from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.search import Search
 from microgrid.check.handwritten.forms.state import floats_of, taken, walk
-from microgrid.check.handwritten.forms.using import SLOPES, Way, play, study
+from microgrid.check.handwritten.forms.using import SLOPES, UPDATES, Way, play, study
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 FORWARDS = words(
@@ -127,6 +127,7 @@ class _Use:
     backward: str  # "": what comes from above is handed through
     seed: int
     grads: Mapping[str, str]
+    given: Mapping[str, Any] = field(default_factory=dict)
     failed: Exception | None = None  # of the constructor
     made: bool = False
     last: Any = None  # the last object
@@ -153,7 +154,8 @@ class _Use:
         called = {n: arguments[n] for n in self.takes.parameters if n in {*arguments} - {*making}}
         error: Exception | None = None
         for thing in self.objects(making, called):
-            way = Way(thing, self.forward, self.backward, called, making, seed=self.seed)
+            told = {n: self.given[n] for n in self.behind()}
+            way = Way(thing, self.forward, self.backward, called, making, told=told, seed=self.seed)
             try:
                 study(way)
             except LayerError:
@@ -163,6 +165,12 @@ class _Use:
                 continue
             return way
         raise error or ValueError("no object of it can be made")
+
+    def behind(self) -> list[str]:
+        """The names of what is given for the backward or an update alone."""
+        methods = [getattr(self.cls, name, None) for name in (self.backward, *UPDATES)]
+        known = {n for method in methods if callable(method) for n in _arguments(method)}
+        return [n for n in self.given if n in known and n not in self.takes.parameters]
 
     def objects(self, making: Mapping[str, Any], called: Mapping[str, Any]) -> Any:
         """The object that was given, or those of the class."""
@@ -240,9 +248,10 @@ def ways_of(
     crashed: list[Way] = []
     error: LayerError | None = None
     for forward in forwards:
-        use = _Use(layer, forward, backward, seed, grads)
+        use = _Use(layer, forward, backward, seed, grads, given)
+        own = {n: x for n, x in given.items() if n not in use.behind()}
         try:
-            search = Search(use.takes, given, seed, use.run, use.agrees, use.features)
+            search = Search(use.takes, own, seed, use.run, use.agrees, use.features)
             found = search.fits()
         except LayerError as refused:
             error = error or (refused if use.made or not use.failed else _unmade(use, given))

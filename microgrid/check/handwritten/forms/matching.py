@@ -55,8 +55,9 @@ def _is_made(warm: Way, played: Played, place: Place) -> bool:
 
 def _rate(way: Way) -> float:
     """The learning rate: ours, if backward takes it, else theirs."""
-    if any(role in ("rate", "optimizer") for _, role in way.roles):
-        return RATE
+    told = [float(x) for n, x in way.told.items() if short(n) in RATES]
+    if told or any(role in ("rate", "optimizer") for _, role in way.roles):
+        return told[0] if told else RATE
     theirs = [x for p, x in walk(way.thing) if short(p.name) in RATES - {"alpha", "rate"}]
     theirs = [float(x) for x in theirs if isinstance(x, int | float) and x]
     return theirs[0] if theirs else RATE

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.exact import Exact
 from microgrid.check.handwritten.forms.fit import Fit
 from microgrid.check.handwritten.forms.search import fits
 from microgrid.check.handwritten.forms.sources import returned_names
+from microgrid.check.handwritten.forward.exact import Exact
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 from microgrid.engine.value import Value
 

@@ -49,6 +49,7 @@ class Way:
     parameters: dict[str, list[Place]] = field(default_factory=dict)
     gradients: dict[str, Source | None] = field(default_factory=dict)
     rate: float = RATE
+    told: dict[str, Any] = field(default_factory=dict)  # by name, to backward or an update
     seed: int = 0
     crashed: bool = False  # backward did, when it was tried
     fit: Fit = field(default_factory=Fit)  # what it was made and called with
@@ -118,6 +119,8 @@ class Played:
                 return list(upstream)
             case "rate":
                 return self.way.rate
+            case "told":
+                return self.way.told[which]
             case "optimizer":
                 return Optimizer()
             case "cache":
@@ -133,7 +136,7 @@ class Played:
     def _read(self, source: Source, returned: Any, name: str, before: Any) -> Any:
         """Evaluate where a gradient is; what goes wrong there is an error of theirs."""
         about = {"np": np, **getattr(self.thing, "__dict__", {}), "self": self.thing}
-        about |= {"returned": returned, "lr": self.way.rate}
+        about |= {"returned": returned, "lr": self.way.rate, **self.way.told}
         if "after" in source.expression and name in self.way.parameters:
             if np.array_equal(before, self._kept(name)):
                 self._update()
@@ -146,7 +149,9 @@ class Played:
         if method is not None:
             rated = [p.name for p in parameters_of(method) if short(p.name) in RATES]
             needed = [p.name for p in parameters_of(method) if not has_default(p)]
-            method(**dict.fromkeys(rated or needed, self.way.rate))
+            told = {p.name: self.way.told.get(p.name) for p in parameters_of(method)}
+            rates = dict.fromkeys(rated or needed, self.way.rate)
+            method(**rates | {name: x for name, x in told.items() if x is not None})
 
 
 def _times(above: Any, slope: Any) -> Any:
@@ -320,6 +325,8 @@ def _role(
     with_label = bool(label) and any(is_label(n) or n == short(label) for n in later)
     if p.kind == p.VAR_POSITIONAL:
         return "*upstream"
+    if p.name in way.told:
+        return f"told {p.name}"
     if name in RATES and (needed or i):
         return "rate"
     if "optim" in name and needed:

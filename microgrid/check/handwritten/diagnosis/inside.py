@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.exact import Exact
-from microgrid.check.handwritten.source_lines import key, line, quoted
+from microgrid.check.handwritten.diagnosis.source_lines import key, line, quoted
+from microgrid.check.handwritten.forward.exact import Exact
 from microgrid.check.handwritten.trial import Array, Trial
 from microgrid.engine.value import Value
 
@@ -56,7 +56,7 @@ class State(NamedTuple):
 def first_wrong(trial: Trial, exact: Exact, douts: Sequence[Array]) -> str:
     """The sentence on the first wrong gradient inside of their backward, "" if none is sure.
 
-    >>> from microgrid.check.handwritten.held import exact_of
+    >>> from microgrid.check.handwritten.diagnosis.held import exact_of
     >>> from microgrid.check.handwritten.trial import Pass
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> first_wrong(doubled, exact_of(doubled), [np.ones(3)])

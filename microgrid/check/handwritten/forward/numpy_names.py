@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.scipy_names import scipy_function
+from microgrid.check.handwritten.forward.scipy_names import scipy_function
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import ValueArray, as_array, bare, numbers

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.exact import Exact, exact
+from microgrid.check.handwritten.forward.exact import Exact, exact
 from microgrid.check.handwritten.trial import Array, Trial
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.case import Case
-from microgrid.check.handwritten.exact import Exact, exact
+from microgrid.check.handwritten.diagnosis.case import Case
+from microgrid.check.handwritten.forward.exact import Exact, exact
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges
 from microgrid.engine.value_array import as_array, bare
@@ -23,7 +23,7 @@ PLAIN = {"exp", "log", "sqrt", "tanh", "sin", "cos", "max", "min", "abs"}
 def formulas(case: Case, e: int) -> list[str]:
     """Theirs and the right gradient of entry e, written out; [] where that is long.
 
-    >>> from microgrid.check.handwritten.case import case_of
+    >>> from microgrid.check.handwritten.diagnosis.case import case_of
     >>> from microgrid.check.handwritten.trial import Pass, Trial
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> formulas(case_of(doubled, "x"), 2)
