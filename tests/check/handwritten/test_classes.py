@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import museum
+from microgrid.check.handwritten import judge, museum
 from microgrid.check.handwritten.forms import chains, classes, names
 from microgrid.check.handwritten.forms.using import play
 from microgrid.check.handwritten.forward.exact import exact
@@ -978,6 +978,22 @@ class Softmax:
 """
     [trial] = classes.trials(load(source).Softmax)
     assert_right(trial)
+
+
+def test_a_backward_that_returns_a_jacobian_is_told_so(load: Any) -> None:
+    source = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.s = e / e.sum(axis=1, keepdims=True)
+        return self.s
+    def backward(self, dout):
+        s = self.s
+        return np.einsum("ni,ij->nij", s, np.eye(s.shape[1])) - np.einsum("ni,nj->nij", s, s)
+"""
+    [gradient] = judge.examine(classes.trials(load(source).Softmax)).gradients
+    assert gradient.verdict == "wrong"
+    assert "it is the Jacobian of each row, without dout" in gradient.sentences[0]
 
 
 def test_a_part_of_a_framework_is_refused_and_no_crash(load: Any) -> None:
