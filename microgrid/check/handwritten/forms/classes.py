@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms import torch_functions
-from microgrid.check.handwritten.forms.fit import Fit, Signature, has_default, parameters_of
+from microgrid.check.handwritten.forms.fit import (
+    Fit,
+    Signature,
+    every_parameter,
+    has_default,
+    parameters_of,
+)
 from microgrid.check.handwritten.forms.making import objects
 from microgrid.check.handwritten.forms.matching import match
 from microgrid.check.handwritten.forms.names import words
@@ -428,15 +434,8 @@ def is_container(cls: type) -> bool:
     True
     """
     adders = [m for n in ADDERS if callable(m := getattr(cls, n, None))]
-    taken = [n.lower() for f in (cls, *adders) for n in _starred(f)]
+    taken = [p.name.lower() for f in (cls, *adders) for p in every_parameter(f)]
     return any(name.endswith(LAYERS) and not name.startswith("n") for name in taken)
-
-
-def _starred(function: Any) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _is_layer(cls: type) -> bool:
