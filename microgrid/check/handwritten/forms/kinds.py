@@ -150,6 +150,8 @@ KINDS = (
           Form({"x": "N T D", "w": "D M", "b": "M"})),
     _kind("temporal loss", "temporal|time",
           Form({"x": "N T C", "y": "int:5 N T", "mask": "mask N T"})),
+    _kind("language model", "lm$|language",
+          Form({"x": "int:6 N T", "y": "int:6 N T"})),
     _kind("embedding", "embed|lookup", Form({"x": "int:6 N T", "w": "V D"})),
     _kind("embedding of one word", "embed|lookup", Form({"x": "int:6 N", "w": "V D"})),
     _kind("attention", "attention|attn",
