@@ -424,3 +424,28 @@ def test_what_backward_or_an_update_takes_may_be_given(form, tmp_path):
         assert not layer(space["Trains"], x=(5, 3), lr=0.25, grads={"W": wrong})
     with pytest.raises(LayerError, match=r"no argument 'lr'"):
         layer(space["Other"], x=(5, 3), lr=0.25)
+
+
+TORCH = """
+import torch
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x ** 2 @ w
+    @staticmethod
+    def backward(ctx, dout):
+        x, w = ctx.saved_tensors
+        return {}dout @ w.T * x, (x ** 2).T @ dout
+"""
+
+
+@pytest.mark.parametrize(("factor", "right"), [("2 * ", 2), ("", 1)])
+def test_a_function_of_pytorch_is_checked_from_a_file_and_as_itself(tmp_path, factor, right):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    (tmp_path / "own.py").write_text(TORCH.format(factor))
+    space = {}
+    exec(TORCH.format(factor), space)
+    for report in (layers(tmp_path / "own.py"), layer(space["Square"], x=(3, 4), w=(4, 5))):
+        assert report.count("right") == right, report
+        assert report.ok == (right == 2)
