@@ -104,7 +104,7 @@ def inputs_of(words: Iterable[str], arguments: Mapping[str, Any]) -> dict[str, A
         into = inputs.setdefault(holder, {}) if holder else inputs
         if not isinstance(into, dict) or entry in into:
             before = into[entry] if isinstance(into, dict) else into
-            raise LayerError(f"{word!r}: it is {before!r} already: give it once")
+            raise LayerError(f"{word!r}: this was given already, as {before!r}")
         default = arguments.get(name) if not holder else 0 if dot else None
         into[entry] = read(entry, value, default)
     return inputs
