@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Index = tuple[int, ...]
 Of = Callable[["World"], Any]  # what is computed anew at other inputs
-Nodes = frozenset[Value]
-Pull = Callable[[Array, Nodes], Array]  # upstream gradients, and nodes without their paths
+Cut = frozenset[Any]  # nodes that no path goes through, or (node, k): not by its operand k
+Pull = Callable[[Array, Cut], Array]
 Bends = Mapping[int, Callable[[float], Any]]  # node -> its slopes, from the right one
 MANY = 5000  # nodes of a layer that is run at other inputs only once
 
@@ -42,7 +42,7 @@ class Change:
     times: float = 0.0
     plus: Of | None = None  # what is added to the gradient
 
-    def applied(self, world: World, u: Array, pull: Pull, cut: Nodes = frozenset()) -> Array:
+    def applied(self, world: World, u: Array, pull: Pull, cut: Cut = frozenset()) -> Array:
         """The gradients for the rows of u; `pull` gives them where there is no mistake."""
         u = world.upstream(u)
         g = pull(u, cut)
@@ -65,7 +65,7 @@ class World:
     def __init__(self, trial: Trial, exact: Exact, input: str) -> None:
         self.trial, self.exact, self.input = trial, exact, input
         self.change = Change()
-        self.jacobians: dict[Nodes, Array] = {}
+        self.jacobians: dict[Cut, Array] = {}
         self.others: dict[bytes, World] = {}
         self.slopes: tuple[Array | None, dict[Value, float]] = (None, {})
 
@@ -114,7 +114,7 @@ class World:
             return held(self.trial)
         return {}
 
-    def jacobian(self, cut: Nodes = frozenset()) -> Array:
+    def jacobian(self, cut: Cut = frozenset()) -> Array:
         """∂outputs/∂input without the paths through some nodes; its mistake is made in it."""
         J = self.change.applied(self, np.eye(len(self.exact.outputs)), self.pulled, cut)
         return J + self.plus if self.trial.loss else J
@@ -124,9 +124,9 @@ class World:
         """What its mistake adds."""
         return 0.0 if self.change.plus is None else self.change.plus(self)
 
-    def pulled(self, u: Array, cut: Nodes) -> Array:
+    def pulled(self, u: Array, cut: Cut) -> Array:
         if cut not in self.jacobians:
-            self.jacobians[cut] = self.graph.jacobian(cut)
+            self.jacobians[cut] = without(self.graph, cut).jacobian()
         result: Array = u @ self.jacobians[cut]
         return result
 
@@ -145,15 +145,14 @@ class World:
         Those are vectors: a row of gradients for each of their entries.
         """
 
-        def pull(u: Array, cut: Nodes) -> Array:
-            graph = self.graph
-            closed = {graph.place[v] for v in cut if v in graph.place}
+        def pull(u: Array, cut: Cut) -> Array:
+            graph = without(self.graph, cut)
             found: dict[int, Any] = {}
             for start, g in zip(graph.outputs, u.tolist()):
                 if start is not None:
                     found[start] = found.get(start, 0.0) + g
             for i in range(len(graph.nodes) - 1, -1, -1):
-                if i in found and graph.edges[i] and i not in closed:
+                if i in found and graph.edges[i]:
                     up, bend = found[i], bent.get(i)
                     for p, slope in graph.edges[i]:
                         share = up * (slope if bend is None else bend(slope))
@@ -201,6 +200,19 @@ class World:
         with np.errstate(all="ignore"):
             grads = self.trial.run(fresh).pull(self.split(dout))
         return np.asarray(grads[self.input], float)
+
+
+def without(graph: Paths, cut: Cut) -> Paths:
+    """A graph without some paths."""
+    if not cut:
+        return graph
+    found = copy(graph)
+    found.edges = list(graph.edges)
+    for v in cut:
+        node, k = v if isinstance(v, tuple) else (v, None)
+        if (i := graph.place.get(node)) is not None:
+            found.edges[i] = [] if k is None else [e for j, e in enumerate(graph.edges[i]) if j != k]
+    return found
 
 
 class Draw(NamedTuple):

@@ -43,7 +43,7 @@ RULES: Sequence[Sequence[Rule]] = (
     (slices.alone,),
     (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
     (slices.last_term, elementwise.rows, slopes.slopes),
-    (paths.names, slopes.factors, transposed.shifted),
+    (paths.operands, slopes.factors, transposed.shifted),
     (paths.pairs, near.twins),
 )
 VAGUE: Sequence[Sequence[Rule]] = ((slices.partly, labels.elsewhere), (samples.mixed,))
