@@ -79,8 +79,7 @@ class World:
 
     def sizes(self, dout: Array) -> Array:
         """Σ |terms| of each entry, without its mistake."""
-        self.pulled(dout, frozenset())
-        result: Array = np.abs(dout) @ np.abs(self.jacobians[frozenset()])
+        result: Array = np.abs(dout) @ np.abs(self.plain())
         return result
 
     @cached_property
@@ -116,6 +115,8 @@ class World:
 
     def jacobian(self, cut: Cut = frozenset()) -> Array:
         """∂outputs/∂input without the paths through some nodes; its mistake is made in it."""
+        if not self.change.sentence:
+            return self.plain(cut)
         J = self.change.applied(self, np.eye(len(self.exact.outputs)), self.pulled, cut)
         return J + self.plus if self.trial.loss else J
 
@@ -125,10 +126,14 @@ class World:
         return 0.0 if self.change.plus is None else self.change.plus(self)
 
     def pulled(self, u: Array, cut: Cut) -> Array:
+        result: Array = u @ self.plain(cut)
+        return result
+
+    def plain(self, cut: Cut = frozenset()) -> Array:
+        """∂outputs/∂input, where no mistake is made."""
         if cut not in self.jacobians:
             self.jacobians[cut] = without(self.graph, cut).jacobian()
-        result: Array = u @ self.jacobians[cut]
-        return result
+        return self.jacobians[cut]
 
     def upstream(self, dout: Array) -> Array:
         """dout as its mistake changes it."""
@@ -211,7 +216,9 @@ def without(graph: Paths, cut: Cut) -> Paths:
     for v in cut:
         node, k = v if isinstance(v, tuple) else (v, None)
         if (i := graph.place.get(node)) is not None:
-            found.edges[i] = [] if k is None else [e for j, e in enumerate(graph.edges[i]) if j != k]
+            found.edges[i] = (
+                [] if k is None else [e for j, e in enumerate(graph.edges[i]) if j != k]
+            )
     return found
 
 
@@ -268,8 +275,13 @@ class Case:
     right: Array
     dout: list[Array]
 
+    base: Case | None = None  # beside which this one has a mistake made
+    change: Change = Change()
+
     @cached_property
     def first(self) -> World:
+        if self.base is not None:
+            return self.base.first.changed(self.change)
         return World(self.trial, self.exact, self.input)
 
     @property
@@ -277,21 +289,30 @@ class Case:
         return self.first.J
 
     @cached_property
-    def draws(self) -> list[Draw]:
-        """Theirs beside the right one: as it was found, for another dout, at other inputs.
+    def here(self) -> Draw:
+        """Theirs beside the right one as it was found."""
+        flat = np.concatenate([np.ravel(d) for d in self.dout]).astype(float)
+        return self.draw(self.first, flat, np.asarray(self.theirs, float))
+
+    @cached_property
+    def elsewhere(self) -> list[Draw]:
+        """The same for another dout, and at other inputs.
 
         Those are of the same kind, once with the other signs; one place will do for long work.
         """
-        flat = np.concatenate([np.ravel(d) for d in self.dout]).astype(float)
-        found = [self.draw(self.first, flat, np.asarray(self.theirs, float))]
+        if self.base is not None:
+            draws = self.base.elsewhere
+            return [self.draw(d.world.changed(self.change), d.dout, d.theirs) for d in draws]
+        found: list[Draw] = []
         rng = np.random.default_rng(16)
         places = 1 if len(self.first.graph.nodes) >= MANY else 2
-        for seed in range(0 if not self.trial.loss else 1, places + 1):
+        for seed in range(1 if self.trial.loss else 0, places + 1):
             with suppress(Exception):  # their code may fail on other numbers
                 world = self.first
                 if seed:
                     world = world.at(elsewhere(self.trial.inputs, seed, turned=seed == 1))
-                dout = flat if self.trial.loss else rng.normal(size=flat.size)
+                dout = self.here.dout
+                dout = dout if self.trial.loss else rng.normal(size=dout.size)
                 if np.isfinite(world.right(dout)).all():
                     found.append(self.draw(world, dout, world.theirs(dout)))
         return found
@@ -307,12 +328,14 @@ class Case:
     def precision(self) -> float:
         return 1e-5 if self.theirs.dtype == np.float32 else 1e-9
 
-    def holds(self, guess: Guess) -> bool:
-        """Whether it is true of all draws; nothing is, of a gradient that is right."""
+    def always(self, test: Callable[[Draw], bool]) -> bool:
+        """Whether something is true here and elsewhere."""
         with np.errstate(all="ignore"):
-            if not guess.test(self.draws[0]) or all(d.equals(d.right) for d in self.draws):
-                return False
-            return all(guess.test(draw) for draw in self.draws[1:])
+            return test(self.here) and all(test(draw) for draw in self.elsewhere)
+
+    def holds(self, guess: Guess) -> bool:
+        """Whether it is always true; nothing is, of a gradient that is right."""
+        return self.always(guess.test) and not self.always(lambda d: d.equals(d.right))
 
     def same(self, A: Array, B: Array) -> bool:
         """Whether two matrices of terms are equal, as far as floats can be."""
@@ -321,17 +344,12 @@ class Case:
 
     def changed(self, change: Change) -> Case:
         """The case beside a gradient in which a mistake is made."""
-        draws = []
-        for d in self.draws:
-            world = d.world.changed(change)
-            draws.append(self.draw(world, d.dout, d.theirs))
-        first = draws[0].world
-        S = self.S
+        found = replace(self, base=self, change=change)
+        first = found.first
+        found.right = found.here.right.reshape(first.shape)
         if change.plus is not None and not self.trial.loss:
             S = np.array([first.theirs(e).ravel() for e in np.eye(len(first.exact.outputs))])
-            S = S - first.plus
-        found = replace(self, S=S, right=draws[0].right.reshape(first.shape))
-        found.first, found.draws = first, draws
+            found.S = S - first.plus
         return found
 
     @cached_property

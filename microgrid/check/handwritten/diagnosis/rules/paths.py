@@ -46,7 +46,7 @@ def counted(case: Case, paths: Sequence[Path], k: int) -> Iterator[Guess]:
     if case.S is not None:
         target, shares = np.ravel(case.S - case.J), [np.ravel(p.P) for p in paths]
     else:
-        dout = case.draws[0].dout
+        dout = case.here.dout
         target, shares = (case.theirs - case.right).ravel(), [dout @ p.P for p in paths]
     M = np.array(shares).reshape(len(paths), target.size)
     products, projections = M @ M.T, M @ target
@@ -168,10 +168,11 @@ def of_line(place: Any, world: World) -> Cut:
 
 
 def of_operand(place: Any, op: str, k: int, world: World) -> Cut:
-    """Operand k of the operations of one kind in a line, where both have paths."""
-    graph, nodes = world.graph, world.exact.lines.get(place, ())
-    return frozenset(
-        (v, k)
-        for v in nodes
-        if v.op and v.op.name == op and v in graph.place and len(graph.edges[graph.place[v]]) == 2
-    )
+    """Operand k of the operations of one kind in a line, where both have paths.
+
+    Those of a long sum, which adds to what it made, are none.
+    """
+    graph = world.graph
+    nodes = {v for v in world.exact.lines.get(place, ()) if v.op and v.op.name == op}
+    both = [v for v in nodes if v in graph.place and len(graph.edges[graph.place[v]]) == 2]
+    return frozenset((v, k) for v in both if nodes.isdisjoint(v.parents))
