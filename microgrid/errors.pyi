@@ -4,6 +4,7 @@
 # ruff: noqa
 # mypy: disable-error-code="overload-overlap"
 from microgrid.check.engine import EngineError as EngineError
+from microgrid.check.handwritten.trial import LayerError as LayerError
 from microgrid.course.question import ExerciseError as ExerciseError
 from microgrid.engine.errors import ArgumentError as ArgumentError
 from microgrid.engine.errors import DivisionError as DivisionError

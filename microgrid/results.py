@@ -20,6 +20,7 @@ ROOMS = {
     "check.findings": "Finding Result",
     "check.gradient_check": "Entry GradientReport NotFinite",
     "check.handwritten.report": "LayerReport",
+    "check.handwritten.results": "Found Gradient Line Term Worst",
     "check.naming": "Diagnosis",
     "check.report": "Report",
     "plots": "Plot",

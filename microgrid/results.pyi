@@ -11,6 +11,12 @@ from microgrid.check.findings import Result as Result
 from microgrid.check.gradient_check import Entry as Entry
 from microgrid.check.gradient_check import GradientReport as GradientReport
 from microgrid.check.gradient_check import NotFinite as NotFinite
+from microgrid.check.handwritten.report import LayerReport as LayerReport
+from microgrid.check.handwritten.results import Found as Found
+from microgrid.check.handwritten.results import Gradient as Gradient
+from microgrid.check.handwritten.results import Line as Line
+from microgrid.check.handwritten.results import Term as Term
+from microgrid.check.handwritten.results import Worst as Worst
 from microgrid.check.naming import Diagnosis as Diagnosis
 from microgrid.check.report import Report as Report
 from microgrid.course.question import Exercise as Exercise

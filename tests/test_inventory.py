@@ -106,7 +106,10 @@ x = mg.Value(2.0, "x")
 y = x * x + 3.0
 program = mg.record(lambda w, x: w * x, 1.0, 2.0)
 report = check(museum.broken("overwrites", "add"), only=["reuse"])
-layer_report = LayerReport("layers.py", [])
+term = mg.results.Term("out[0]", 0.0, 1.0, "missing")
+worst_entry = mg.results.Worst("dw[0]", 0.0, 1.0, [term])
+layer_gradient = mg.results.Gradient("w", "dw", "wrong", worst=worst_entry)
+layer_report = LayerReport("layers.py", [mg.results.Found("affine", "", [layer_gradient])])
 finding = report.findings[0]
 derivation = derive.affine(dX="dY @ W")
 sheet = worksheet(7, "forks", n=1)
@@ -152,6 +155,12 @@ HELD = {
                "unknown verdict written"),
     "LayerReport": (layer_report, "count exit_code found gradescope gradients html json junit "
                     "lines ok remarks save seed target unfinished verdict written"),
+    "Found": (layer_report.found[0], "gradients habits inside name refusal seconds setting"),
+    "Gradient": (layer_gradient, "detail entries error hidden input line name ok sentences setting "
+                 "verdict worst wrong"),
+    "Line": (mg.results.Line(1, "x = 2"), "file number text"),
+    "Worst": (worst_entry, "entry formulas right terms theirs"),
+    "Term": (term, "note output right theirs"),
     "Entry": (gradient.entries[0], "curve difference error gradient name noise step verdict"),
     "GradientReport": (gradient, f"{TABLE} entries first_wrong kinks ok remarks worst"),
     "NotFinite": (mg.first_nonfinite(mg.Value(1e200) * 1e200), "node number what why"),

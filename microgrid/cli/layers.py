@@ -46,8 +46,8 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
     where = "where the gradient of an input is: W=dW.T, W=self.grads[0]; repeatable"
     add("--grads", action="append", default=[], metavar="NAME=PLACE", help=where)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws other numbers")
-    limit = "for the whole check (default 60)"
-    add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
+    limit = "for the whole check (default 120)"
+    add("--timeout", type=seconds, default=120.0, metavar="SECONDS", help=limit)
     add_reports(parser)
 
 

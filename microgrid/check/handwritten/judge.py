@@ -304,8 +304,8 @@ class Examination:
             name = g.input
             sides = self.sides(name, arrays[name], self.exact)
             case = Case(
-                self.trial, self.exact, name, self.exact.jacobian([name]),
-                (S or {}).get(name), sides.theirs, sides.right, self.dout,
+                self.trial, self.exact, name, (S or {}).get(name),
+                sides.theirs, sides.right, self.dout,
             )  # fmt: skip
             g.sentences = diagnose(case)
             if name in bent and g.sentences == [counted(case)]:
@@ -333,7 +333,15 @@ class Examination:
         if trial.again is not None:
             with suppress(Crash), guarded(trial):
                 if told := trial.again(copies(trial.inputs), grads):
-                    yield told
+                    yield told + self.written_at(told)
+
+    def written_at(self, told: str) -> str:
+        """The line that writes the gradient which a sentence names."""
+        for name, place in self.trial.places.items():
+            line = backward_line(self.trial, name) if f"into {place}:" in told else None
+            if line is not None:
+                return f" (line {line.number}: `{line.text}`)"
+        return ""
 
 
 def arguments(trial: Trial) -> set[str]:

@@ -14,16 +14,26 @@ ORDER = (*FAILING, NOT_WRITTEN, TIE, BY_DESIGN, GUARD, RIGHT)
 
 @dataclass
 class Line:
-    """A line of their code."""
+    """A line of their code.
+
+    >>> Line(13, "db = np.mean(dout, axis=0)", "layers.py").number
+    13
+    """
 
     number: int
-    text: str  # stripped
+    text: str  # without its indentation
     file: str = ""  # its name without folders
 
 
 @dataclass
 class Term:
-    """One share of an entry: what comes from one entry of the output, per unit upstream."""
+    """One share of an entry: what comes from one entry of the output, for an upstream of 1 there.
+
+    `note` is "missing", "does not belong", "2 ×", or "" where theirs is right.
+
+    >>> Term("out[1, 2]", 0.0, 1.5, "missing").right
+    1.5
+    """
 
     output: str  # "out[1, 2]"
     theirs: float
@@ -33,7 +43,13 @@ class Term:
 
 @dataclass
 class Worst:
-    """The entry of a gradient that is most wrong, with its terms."""
+    """The entry of a gradient that is most wrong, with its terms.
+
+    `formulas` are theirs and the right one, of small layers.
+
+    >>> Worst("dw[2, 4]", 0.5, 1.5).entry
+    'dw[2, 4]'
+    """
 
     entry: str  # "dw[2, 4]"
     theirs: float
@@ -47,7 +63,15 @@ class Gradient:
     """The verdict on one gradient.
 
     `sentences` name the mistake, likeliest first; `line` is the line of their backward that writes
-    the gradient. `error` is the largest difference over the sum of |terms| of an entry.
+    the gradient. `error` is the largest difference over the sum of |terms| of an entry. `setting`
+    says where it was found, such as "stride=2"; in the setting `hidden` it is right.
+
+    >>> from microgrid.check import layer
+    >>> def forward(x): return x * x, x
+    >>> def backward(dout, x): return dout * x
+    >>> found = layer(forward, backward, x=(3,)).gradients[0]
+    >>> found.name, found.verdict, found.ok, found.sentences
+    ('dx', 'wrong', False, ['it is half of the gradient'])
     """
 
     input: str  # "w"
@@ -71,7 +95,14 @@ class Gradient:
 
 @dataclass
 class Found:
-    """All about one layer."""
+    """What was found out about one layer.
+
+    `setting` has its shapes, `inside` the first wrong gradient inside of its backward, `refusal`
+    why it was not checked.
+
+    >>> Found("affine", refusal="its forward fails on floats, too").gradients
+    []
+    """
 
     name: str
     setting: str = ""  # the shapes and the rest: "x (3, 4), w (4, 5), b (5,)"

@@ -298,31 +298,14 @@ def told(founds):
     return "\n".join(line for line in said if line)
 
 
-OPEN = {  # what microgrid does not do yet: to be deleted here once it does
-    "attention_class": "weights called Wq, Wk, Wv, Wo are made as numbers",
-    "cross_attention": "weights called Wq, Wk, Wv are made as numbers",
-}
-
-
-def but_for_open_ones(layers_or_mistakes):
-    """Parameters of which those that are open must fail."""
-    found = []
-    for x in layers_or_mistakes:
-        name, of = getattr(x, "name", x), getattr(x, "of", x)
-        reason = OPEN.get(name, OPEN.get(of, ""))
-        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-        found.append(pytest.param(x, id=name, marks=marks))
-    return found
-
-
-@pytest.mark.parametrize("layer", but_for_open_ones(museum.LAYERS))
+@pytest.mark.parametrize("layer", museum.LAYERS)
 def test_a_right_layer_is_called_right(layer, examined):
     founds = examined(museum.source(layer), len(layer))  # a seed; all: tests/benchmarks/layers.py
     assert told(founds) == ""
     assert {g.verdict for found in founds for g in found.gradients} == {"right"}
 
 
-@pytest.mark.parametrize("mistake", but_for_open_ones(museum.MUSEUM.values()))
+@pytest.mark.parametrize("mistake", museum.MUSEUM.values(), ids=[*museum.MUSEUM])
 def test_a_mistake_is_found_and_named_without_an_option(mistake, examined):
     founds = examined(museum.broken(mistake.name))
     verdicts = {g.input: g.verdict for f in founds for g in f.gradients if g.verdict != "right"}

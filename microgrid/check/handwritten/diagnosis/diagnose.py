@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case as Case
-from microgrid.check.handwritten.diagnosis.case import Guess, Index
+from microgrid.check.handwritten.diagnosis.case import Index
 from microgrid.check.handwritten.diagnosis.rules import (
     elementwise,
     factors,
@@ -23,38 +23,30 @@ from microgrid.check.handwritten.diagnosis.rules import (
     upstream,
 )
 from microgrid.check.handwritten.diagnosis.source_lines import backward_line as backward_line
+from microgrid.check.handwritten.diagnosis.two_mistakes import Rule, first, two_mistakes
 from microgrid.check.handwritten.results import Term, Worst
 
-Rule = Callable[[Case], Iterator[Guess]]
-MOST, ROWS, SMALL = 3, 4, 5000  # sentences on a gradient, terms of an entry, terms in all
+MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
 
 # In tiers, the most specific first: what one of a tier says makes the tiers below needless.
 RULES: Sequence[Sequence[Rule]] = (
-    (factors.constant, upstream.forgotten, upstream.masked, upstream.leaky, upstream.updated),
+    (
+        elementwise.formula,
+        factors.constant,
+        upstream.forgotten,
+        upstream.masked,
+        upstream.updated,
+    ),
     (near.nearly,),
     (transposed.transposed,),
-    (elementwise.formula, elementwise.piecewise, elementwise.diagonal_only),
+    (elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
-    (
-        paths.lines,
-        factors.added,
-        products.products,
-        elementwise.columns,
-        labels.labels,
-        products.unsummed,
-    ),
+    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
     (slices.last_term, elementwise.rows, slopes.slopes),
-    (paths.names, slopes.factors, transposed.shifted),
-    (paths.pairs, near.twins),
+    (paths.operands, slopes.factors, transposed.shifted),
+    (paths.pairs, near.twins, labels.elsewhere),
 )
-VAGUE: Sequence[Sequence[Rule]] = (
-    (slices.partly, paths.operations),
-    (upstream.added_at_zero, samples.mixed, labels.columns, slices.entries, upstream.odd),
-)
-BESIDES: Sequence[Sequence[Rule]] = (  # a factor
-    (transposed.transposed, slices.alone, paths.lines, elementwise.formula),
-    (elementwise.columns, elementwise.rows, slices.last_term, slopes.slopes),
-)
+VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
 
 
 def diagnose(case: Case) -> list[str]:
@@ -71,40 +63,17 @@ def diagnose(case: Case) -> list[str]:
     """
     if not np.isfinite(case.theirs).all():
         return [counted(case)]
-    found = first_tier(case, RULES)
-    if not found and case.J.size <= SMALL:
-        found = two_mistakes(case)
-    return found or first_tier(case, VAGUE) or [counted(case)]
+    with np.errstate(all="ignore"):
+        found = first_tier(case, RULES) or two_mistakes(case) or first_tier(case, VAGUE)
+    return found or [counted(case)]
 
 
 def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
     """What the first tier says that says anything."""
     for tier in rules:
-        found = list(dict.fromkeys(s for rule in tier for s in held(case, rule)))
+        found = list(dict.fromkeys(s for rule in tier if (s := first(case, rule))))
         if found:
             return found[:MOST]
-    return []
-
-
-def two_mistakes(case: Case) -> list[str]:
-    """A factor, and what is the matter besides."""
-    N = case.trial.samples
-    factors = {
-        -1.0: "the sign is wrong", 1 / N: f"it is divided by N = {N} once too often",
-        float(N): f"a division by N = {N} is missing", 0.5: "it is halved", 2.0: "it is doubled",
-    }  # fmt: skip
-    for c, words in factors.items():
-        if c != 1 and (found := first_tier(case.divided(c), BESIDES)):
-            return [f"two mistakes: {words}, and but for that {found[0]}"]
-    return []
-
-
-def held(case: Case, rule: Rule) -> list[str]:
-    """What a rule says that holds; its first guess is enough."""
-    with suppress(Exception), np.errstate(all="ignore"):  # their code may fail on what is tried
-        for guess in rule(case):
-            if case.holds(guess):
-                return [guess.sentence]
     return []
 
 
@@ -114,9 +83,7 @@ def counted(case: Case) -> str:
     if odd := int((~np.isfinite(case.theirs)).sum()):
         return f"{odd} of its {case.theirs.size} entries are no numbers: nan, or infinite"
     if S is None:
-        draw = case.draws[0]
-        if case.theirs.size != draw.right.size:
-            return "its shape is another, and so are its numbers"
+        draw = case.here
         right = np.abs(case.theirs.ravel() - draw.right) <= draw.tolerance
         return f"{int(right.sum())} of {right.size} entries right; it is not linear in dout"
     tiny = 1e-12 * max(np.abs(J).max(initial=0), np.abs(S).max(initial=0))
@@ -143,8 +110,6 @@ def worst(case: Case) -> Worst:
     ('dx[2]', 'out[2]', '0.5 ×')
     """
     theirs, right = np.ravel(case.theirs).astype(float), np.ravel(case.right)
-    if theirs.size != right.size:
-        return Worst(case.gradient, float("nan"), float("nan"))
     gap = np.abs(theirs - right)
     e = int(np.argmax(np.where(np.isfinite(gap), gap, np.inf)))
     at = np.unravel_index(e, case.first.shape) if case.first.shape else ()

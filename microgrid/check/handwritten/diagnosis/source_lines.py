@@ -7,7 +7,8 @@ import inspect
 import linecache
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import PurePath
 from types import FunctionType
 from typing import Any
@@ -50,37 +51,54 @@ def source(function: FunctionType) -> str:
 def backward_line(trial: Trial, input: str) -> Line | None:
     """The line of their backward that writes the gradient of an input; None where none is found.
 
-    That is the last assignment to its name, as `trial.places` knows it, of the function that
-    comes last, or else what that returns.
+    That is the last one to assign to its name, as `trial.places` knows it, in the function that
+    comes last; or else what that returns, where that is an expression.
 
     >>> trial = Trial("f", {}, lambda inputs: None, backwards=[quoted], places={"t": "text"})
     >>> backward_line(trial, "t").text
     'text = found.text.split("  #")[0].strip()'
     """
-    place = trial.places.get(input, f"d{input}")
-    for name in dict.fromkeys((key(place), f"d{input}")):
+    place = trial.places.get(input, "")
+    names = list(dict.fromkeys((key(place), f"d{input}")))
+    ways = [partial(assigned, name=name) for name in names]
+    if input in trial.inputs and key(place) == place:
+        order = list(trial.inputs)
+        ways.insert(0, partial(returned, i=order.index(input), n=len(order), names=names))
+    for lines in ways:
         for function in reversed(trial.backwards):
-            found = [n for target, n in assignments(function) if target == name]
-            if found:
-                return line(function.__code__.co_filename, max(found))
-    names = list(trial.inputs)
-    for function in reversed(trial.backwards):
-        if found := returned(function, len(names), names.index(input) if input in names else 0):
-            return line(function.__code__.co_filename, max(found))
+            if found := lines(function):
+                first = function.__code__.co_firstlineno - 1
+                return line(function.__code__.co_filename, first + max(found))
     return None
 
 
-def returned(function: FunctionType, n: int, i: int) -> list[int]:
-    """The lines that return gradient i of n, an entry of a tuple, or one gradient alone."""
+def assigned(function: FunctionType, name: str) -> list[int]:
+    """The lines that assign to a name, as `key` writes it, or write it into a dict."""
+    found = []
+    for node in walked(function):
+        found += [node.lineno for t in targets(node) if key(ast.unparse(t)) == name]  # type: ignore[attr-defined]
+        for k, v in zip(node.keys, node.values) if isinstance(node, ast.Dict) else ():
+            if isinstance(k, ast.Constant) and k.value == name:
+                named = isinstance(v, ast.Name) and (v.id == name or assigned(function, v.id))
+                found += named if isinstance(named, list) else [] if named else [v.lineno]
+    return found
+
+
+def returned(function: FunctionType, i: int, n: int, names: Sequence[str]) -> list[int]:
+    """The lines with gradient i of n in what is returned, where no name stands for it."""
     found = []
     for node in walked(function):
         match node:
-            case ast.Return(value=ast.Tuple(elts=entries)) if len(entries) == n:
-                found.append(entries[i].lineno)
-            case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Tuple):
-                found.append(value.lineno)
-    first = function.__code__.co_firstlineno - 1
-    return [first + number for number in found]
+            case (
+                ast.Return(value=ast.Tuple(elts=entries)) | ast.Lambda(body=ast.Tuple(elts=entries))
+            ):
+                found += entries[i : i + 1] if len(entries) == n else []
+            case ast.Return(value=ast.expr() as one) | ast.Lambda(body=one):
+                found.append(one)
+    plain = (ast.Constant, ast.Dict, ast.Name, ast.Attribute, ast.Subscript)
+    if any(isinstance(e, ast.Name) and e.id in names for e in found):
+        return []
+    return [e.lineno for e in found if not isinstance(e, plain)]
 
 
 def walked(function: FunctionType) -> Iterator[ast.AST]:
@@ -89,14 +107,6 @@ def walked(function: FunctionType) -> Iterator[ast.AST]:
         yield from ast.walk(ast.parse(source(function)))
     except SyntaxError:
         return
-
-
-def assignments(function: FunctionType) -> Iterator[tuple[str, int]]:
-    """Each name that a function assigns to, as `key` writes it, with the number of the line."""
-    first = function.__code__.co_firstlineno - 1
-    for node in walked(function):
-        for target in targets(node):
-            yield key(ast.unparse(target)), first + getattr(node, "lineno", 1)
 
 
 def targets(node: ast.AST) -> Iterator[ast.expr]:

@@ -39,7 +39,7 @@ def rewritten(f: FunctionType) -> CodeType | None:
     return found if fits and LINE not in code.co_names else None
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def codes(source: str, file: str) -> Codes:
     """The code of each function of a file, by its name and its first line."""
     try:

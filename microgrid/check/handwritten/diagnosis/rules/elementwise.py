@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, Of, predicts
 from microgrid.check.handwritten.diagnosis.rules.slices import sources
 from microgrid.check.handwritten.trial import Array
 
-Of = Callable[[World], Array]  # an array of a world, flat, in the order of dout
+Formula = Callable[[Array], Array]
 
-FORMULAS: dict[str, Callable[[Array], Array]] = {
+FORMULAS: dict[str, Formula] = {
     "1": np.ones_like,
     "{}": lambda s: s,
     "{}(1 − {})": lambda s: s * (1 - s),
@@ -25,6 +25,7 @@ FORMULAS: dict[str, Callable[[Array], Array]] = {
     "3{}²": lambda s: 3 * s * s,
     "3{}³": lambda s: 3 * s**3,
     "3{}": lambda s: 3 * s,
+    "4{}³": lambda s: 4 * s**3,
     "2{}²": lambda s: 2 * s * s,
     "{}³": lambda s: s**3,
     "1/{}": lambda s: 1 / s,
@@ -84,14 +85,16 @@ def formula(case: Case) -> Iterator[Guess]:
     if theirs:
         words = f"yours is {of_dout(theirs.text)}"
         words += f", right is {of_dout(right.text)}" if right else ""
-        yield predicts(words, lambda world, dout: dout * theirs.of(world))
+        if right and right.text[0] == "−" != theirs.text[0]:
+            words += ": the sign is another, too"
+        yield predicts(words, lambda world, dout: world.upstream(dout) * theirs.of(world))
 
 
 def piecewise(case: Case) -> Iterator[Guess]:
     """One slope where the input is positive, and another elsewhere; the right ones are others."""
     if not is_diagonal(case):
         return
-    draw = case.draws[0]
+    draw = case.here
     for name in (case.input, "out"):
         z = case.first.numbers[name].ravel()
         slopes = [two(draw, g, z > 0) for g in (draw.theirs.ravel(), draw.right)]
@@ -126,97 +129,74 @@ def rows(case: Case) -> Iterator[Guess]:
     """The right gradient of dout times a formula: a factor of dout is missing, or too often."""
     if case.S is None or case.trial.loss or len(case.first.shapes) != 1:
         return
-    r = quotients(case.S, case.J)
-    if r is None or np.ptp(r) < 1e-9:
-        return
-    for factor in factors(case, case.first.shapes[0]):
-        for words, of in variants(factor):
-            if close(of(case.first), r, np.asarray(case.J.any(axis=1))):
-                yield predicts(
-                    "yours is the right gradient for dout " + words,
-                    lambda world, dout, of=of: world.right(dout * of(world)),  # type: ignore[misc]
-                )
-                return
+    norms = np.maximum((case.J * case.J).sum(axis=1), 1e-300)
+    r = (case.S * case.J).sum(axis=1) / norms
+    if case.same(r[:, None] * case.J, case.S) and np.ptp(r) > 1e-9:
+        for words, of in matching(case, case.first.shapes[0], r, np.asarray(case.J.any(axis=1))):
+            yield predicts(
+                f"yours is the right gradient for dout {words}",
+                lambda world, dout, of=of: world.right(dout * of(world)),  # type: ignore[misc]
+            )
 
 
 def columns(case: Case) -> Iterator[Guess]:
     """The right gradient times a formula, entry by entry: γ is missing."""
-    draw = case.draws[0]
-    if draw.theirs.size != draw.right.size or not draw.right.all():
-        return
-    r = draw.theirs.ravel() / draw.right
-    if r.size < 2 or np.ptp(r) < 1e-9 * np.abs(r).max():
-        return
-    for factor in factors(case, case.first.shape):
-        for words, of in variants(factor):
-            if close(of(case.first), r, np.ones(r.shape, bool)):
-                yield predicts(
-                    "yours is the right gradient " + words,
-                    lambda world, dout, of=of: world.right(dout) * of(world),  # type: ignore[misc]
-                )
-                return
+    r = case.here.theirs.ravel() / case.here.right
+    if r.size > 1 and np.isfinite(r).all() and np.ptp(r) > 1e-9 * np.abs(r).max():
+        for words, of in matching(case, case.first.shape, r, np.ones(r.shape, bool)):
+            yield predicts(
+                f"yours is the right gradient {words}",
+                lambda world, dout, of=of: world.right(dout) * of(world),  # type: ignore[misc]
+            )
+
+
+def matching(case: Case, shape: Index, r: Array, where: Array) -> Iterator[tuple[str, Of]]:
+    """The formulas that are r, in the entries that count."""
+    besides = case.first.change.sentence  # another mistake: this one will be simple
+    for words, of in factors(case, shape, ["{}"] if besides else FORMULAS):
+        f = of(case.first)
+        if (np.abs(f - r) <= 1e-8 * (np.abs(f) + np.abs(r)))[where].all():
+            yield words, of
 
 
 def of_dout(text: str) -> str:
     """dout times a formula."""
+    if text == "1":
+        return "dout itself"
+    sign, text = ("−", text[1:]) if text[0] == "−" else ("", text)
     outside = re.sub(r"\([^()]*\)", "", text)
-    return (
-        "dout itself" if text == "1" else f"dout · ({text})" if " " in outside else f"dout · {text}"
-    )
+    return f"{sign}dout · ({text})" if " " in outside else f"{sign}dout · {text}"
 
 
-def variants(factor: Factor) -> Iterator[tuple[str, Of]]:
-    """A formula as a factor, and as a divisor, with what that says."""
-
-    def inverse(world: World) -> Array:
-        with np.errstate(all="ignore"):
-            return 1 / factor.of(world)
-
-    yield f"divided by {factor.text}: {factor.text} is missing", inverse
-    yield f"times {factor.text}: {factor.text} is there once too often", factor.of
-
-
-def factors(case: Case, shape: tuple[int, ...]) -> Iterator[Factor]:
-    """Formulas in the arrays that fit this shape: the arrays themselves first."""
+def factors(case: Case, shape: Index, formulas: Iterable[str]) -> Iterator[tuple[str, Of]]:
+    """Formulas in the arrays that fit this shape as divisors and factors: the arrays first."""
     names = [n for n, z in case.first.numbers.items() if fits(z, shape)]
-    for text, f in sorted(FORMULAS.items(), key=lambda item: item[0] != "{}"):
-        if text != "1":
-            for name in names:
-                yield Factor(text.replace("{}", name), spread(name, f, shape))
+    for text in sorted(formulas, key=lambda text: text != "{}"):
+        for name in names if text != "1" else ():
+            told, of = text.replace("{}", name), spread(name, FORMULAS[text], shape)
+            yield f"divided by {told}: {told} is missing", inverse(of)
+            yield f"times {told}: {told} is there once too often", of
 
 
-def fits(z: Array, shape: tuple[int, ...]) -> bool:
+def inverse(of: Of) -> Of:
+    return lambda world: 1 / of(world)
+
+
+def fits(z: Array, shape: Index) -> bool:
     try:
         return z.size > 1 and np.broadcast_shapes(z.shape, shape) == shape
     except ValueError:
         return False
 
 
-def spread(name: str, f: Callable[[Array], Array], shape: tuple[int, ...]) -> Of:
-    def of(world: World) -> Array:
-        with np.errstate(all="ignore"):
-            return np.broadcast_to(f(world.numbers[name]), shape).ravel()
-
-    return of
-
-
-def quotients(S: Array, J: Array) -> Array | None:
-    """The r for which S is diag(r)·J; None where there are none."""
-    norms = np.maximum((J * J).sum(axis=1), 1e-300)
-    r: Array = (S * J).sum(axis=1) / norms
-    fits = np.abs(S - r[:, None] * J).max(initial=0) <= 1e-9 * np.abs(S).max(initial=0)
-    return r if fits else None
-
-
-def close(a: Array, b: Array, where: Array) -> bool:
-    with np.errstate(all="ignore"):
-        return bool((np.abs(a - b) <= 1e-8 * (np.abs(a) + np.abs(b)))[where].all())
+def spread(name: str, f: Formula, shape: Index) -> Of:
+    return lambda world: np.broadcast_to(f(world.numbers[name]), shape).ravel()
 
 
 def is_diagonal(case: Case) -> bool:
     """Whether output k depends on entry k alone, and theirs has the shape of the input."""
     shape = case.first.shape
-    if case.first.shapes != [shape] or case.theirs.shape != shape or not shape:
+    if case.first.shapes != [shape] or not shape:
         return False
     off = ~np.eye(len(case.J), dtype=bool)
     return not case.J[off].any() and (case.S is None or not case.S[off].any())
@@ -236,13 +216,15 @@ def fitting(
         for name in names if "{}" in text else names[:1]:
             of = spread(name, f, case.first.shape)
             for c, before in ((1.0, ""), (-1.0, "−")):
-                whole = scaled(of, c)
-                if all(d.same(gradient(d), d.dout * whole(d.world)) for d in case.draws):
+                whole = times(c, of)
+                if case.always(
+                    lambda d, f=whole: d.same(gradient(d), d.world.upstream(d.dout) * f(d.world))  # type: ignore[misc]
+                ):
                     return Factor(before + text.replace("{}", name), whole)
     return None
 
 
-def scaled(of: Of, c: float) -> Of:
+def times(c: float, of: Of) -> Of:
     return lambda world: c * of(world)
 
 
@@ -266,5 +248,5 @@ def diagonal_only(case: Case) -> Iterator[Guess]:
         yield predicts(
             f"yours is {of_dout(theirs.text)}{passed};"
             " the right one has terms of other entries of the output, too",
-            lambda world, dout: dout * theirs.of(world),
+            lambda world, dout: world.upstream(dout) * theirs.of(world),
         )

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.case import Case, Cut, Guess, Of, World, predicts
 from microgrid.check.handwritten.diagnosis.rules.factors import close, known
 from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Value
-from microgrid.engine.value_array import bare
 
-Cuts = Callable[[World], set[Value]]  # the nodes of a place of their forward
-OPERATIONS = {
-    "mul": "products", "add": "sums", "sub": "differences", "div": "quotients", "power": "powers",
-    "neg": "minus",
-}  # fmt: skip
+SIGNS = {"add": "+", "sub": "−", "mul": "*", "div": "/"}
 
 
 class Path(NamedTuple):
     """The share of the Jacobian that passes a place of their forward."""
 
     place: str
-    share: Callable[[World], Array]
-    P: Array  # it, for the inputs of the case
+    nodes: Of
+    P: Array  # the share, for the inputs of the case
 
 
 def lines(case: Case) -> Iterator[Guess]:
@@ -36,59 +31,46 @@ def lines(case: Case) -> Iterator[Guess]:
     yield from counted(case, by_line(case), 1)
 
 
-def operations(case: Case) -> Iterator[Guess]:
-    """The same for one kind of operation in a line."""
-    yield from counted(case, by_operation(case), 1)
-
-
-def names(case: Case) -> Iterator[Guess]:
-    """The same for the arrays that their forward has names for."""
-    yield from counted(case, by_name(case), 1)
+def operands(case: Case) -> Iterator[Guess]:
+    """The same for one side of an operation in a line."""
+    yield from counted(case, by_operand(case), 1)
 
 
 def pairs(case: Case) -> Iterator[Guess]:
-    """Two lines, each counted another number of times than once."""
-    yield from counted(case, by_line(case), 2)
+    """Two lines or sides, each counted another number of times than once."""
+    yield from counted(case, distinct(case, [*by_line(case), *by_operand(case)]), 2)
 
 
 def counted(case: Case, paths: Sequence[Path], k: int) -> Iterator[Guess]:
     """Guesses that theirs is the right one with the paths through k places counted c times."""
-    S = difference_rows(case)
-    if S is None:
-        return
-    target, J = S
-    for chosen in combinations(paths, k):
-        A = np.stack([np.ravel(p.P if J else case_row(case, p.P)) for p in chosen], axis=1)
-        gram, rhs = A.T @ A, A.T @ target
+    if case.S is not None:
+        target, shares = np.ravel(case.S - case.J), [np.ravel(p.P) for p in paths]
+    else:
+        dout = case.here.dout
+        target, shares = (case.theirs - case.right).ravel(), [dout @ p.P for p in paths]
+    M = np.array(shares).reshape(len(paths), target.size)
+    products, projections = M @ M.T, M @ target
+    for chosen in map(list, combinations(range(len(paths)), k)):
+        gram = products[np.ix_(chosen, chosen)]
         if np.linalg.cond(gram) > 1e12:
             continue
-        extra = np.linalg.solve(gram, rhs)
-        rest = target - A @ extra
-        if np.abs(rest).max() > 1e-7 * np.abs(target).max() or (np.abs(extra) < 1e-9).any():
+        extra = np.linalg.solve(gram, projections[chosen])
+        if np.abs(target @ target - projections[chosen] @ extra) > 1e-7 * (target @ target):
             continue
-        if k > 1 and not all(simple(case, 1 + e) for e in extra):
+        apart = np.abs(target - extra @ M[chosen]).max()
+        if apart > 1e-7 * np.abs(target).max() or (np.abs(extra) < 1e-9).any():
             continue
-        yield predicts(
-            told(case, chosen, extra),
-            lambda world, dout, chosen=chosen, extra=extra: (  # type: ignore[misc]
-                world.right(dout) + sum(e * (dout @ p.share(world)) for e, p in zip(extra, chosen))
-            ),
-        )
+        alone = k == 1 and not case.first.change.sentence  # one number may be any
+        if alone or all(simple(case, 1 + e) for e in extra):
+            places = [paths[i] for i in chosen]
+            yield predicts(told(case, places, extra), partial(recounted, places, extra))
 
 
-def difference_rows(case: Case) -> tuple[Array, bool] | None:
-    """What theirs has too much: as terms, or as a gradient where it is not linear in dout."""
-    if case.S is not None:
-        return np.ravel(case.S - case.J), True
-    draw = case.draws[0]
-    return (
-        (draw.theirs.ravel() - draw.right, False) if draw.theirs.size == draw.right.size else None
-    )
-
-
-def case_row(case: Case, P: Array) -> Array:
-    row: Array = case.draws[0].dout @ P
-    return row
+def recounted(paths: Sequence[Path], extra: Array, world: World, dout: Array) -> Array:
+    """The right gradient with the paths through some places counted 1 + extra times."""
+    shares = [e * (dout @ share(world, p.nodes)) for p, e in zip(paths, extra)]
+    result: Array = world.right(dout) + np.sum(shares, axis=0)
+    return result
 
 
 def simple(case: Case, c: float) -> bool:
@@ -124,66 +106,73 @@ def often(case: Case, c: float) -> str:
 
 
 def by_line(case: Case) -> list[Path]:
-    """The lines of their forward, one for those whose paths always go together."""
-    return distinct(case, [(k, where(k), only_line(k)) for k in sorted(case.first.exact.lines)])
-
-
-def by_operation(case: Case) -> list[Path]:
-    """The kinds of operations in each line."""
-    places = []
-    for k, nodes in sorted(case.first.exact.lines.items()):
-        for name in sorted({v.op.name for v in nodes if v.op is not None}):
-            text = OPERATIONS.get(name, f"`{name}`")
-            places.append(((k, name), f"the {text} of {where(k)}", only_operation(k, name)))
-    return distinct(case, places)
-
-
-def by_name(case: Case) -> list[Path]:
-    """The arrays of Values that their forward has names for."""
-    names = [n for n in case.first.exact.inner if n not in case.trial.inputs]
-    return distinct(case, [(n, f"`{n}`", only_name(n)) for n in names])
-
-
-def only_name(name: str) -> Cuts:
-    return lambda world: {
-        v for v in np.ravel(bare(world.exact.inner.get(name, []))) if isinstance(v, Value) and v.op
-    }
-
-
-def where(k: Any) -> str:
-    return quoted(line(str(k[0]), int(k[1])))
-
-
-def only_line(k: Any) -> Cuts:
-    return lambda world: set(world.exact.lines.get(k, ()))
-
-
-def only_operation(k: Any, name: str) -> Cuts:
-    return lambda world: {
-        v for v in world.exact.lines.get(k, ()) if v.op is not None and v.op.name == name
-    }
-
-
-def distinct(case: Case, places: Sequence[tuple[Hashable, str, Cuts]]) -> list[Path]:
-    """The places through which some paths pass, but not all; the first of those with the same."""
+    """The lines of their forward; of those whose paths always go together the first."""
+    places = [line(*k) for k in sorted(case.first.exact.lines)]
+    nodes = [partial(of_line, k) for k in sorted(case.first.exact.lines)]
     found: list[Path] = []
-    for _, text, cuts in places:
-        share = through(cuts)
-        P = share(case.first)
-        if case.same(P, 0 * P) or case.same(P, case.J):
+    ways: dict[int, list[str]] = {}
+    for place, of in zip(places, nodes):
+        if (path := passing(case, quoted(place), of)) is None:
             continue
-        if not any(case.same(P, path.P) for path in found):
-            found.append(Path(text, share, P))
+        same = next((i for i, p in enumerate(found) if case.same(path.P, p.P)), len(found))
+        ways.setdefault(same, []).append(str(place.number))
+        if same == len(found):
+            found.append(path)
+    return [p._replace(place=p.place + onward(ways[i][1:])) for i, p in enumerate(found)]
+
+
+def onward(numbers: Sequence[str]) -> str:
+    """The lines that a path passes next."""
+    if not numbers:
+        return ""
+    which = " and ".join([*[", ".join(numbers[:-1])] * (len(numbers) > 1), numbers[-1]])
+    return f" (and on through line{'s' if numbers[1:] else ''} {which})"
+
+
+def by_operand(case: Case) -> list[Path]:
+    """The sides of the sums, differences, products and quotients in each line."""
+    found = []
+    for place, nodes in sorted(case.first.exact.lines.items()):
+        for op in sorted({v.op.name for v in nodes if v.op} & SIGNS.keys()):
+            for k, side in enumerate(("left", "right")):
+                text = f"the {side} side of `{SIGNS[op]}` in {quoted(line(*place))}"
+                found.append(passing(case, text, partial(of_operand, place, op, k)))
+    return distinct(case, [p for p in found if p is not None])
+
+
+def distinct(case: Case, paths: Sequence[Path]) -> list[Path]:
+    """Of those with the same share the first."""
+    found: list[Path] = []
+    for path in paths:
+        if not any(case.same(path.P, p.P) for p in found):
+            found.append(path)
     return found
 
 
-def through(cuts: Cuts) -> Callable[[World], Array]:
+def passing(case: Case, place: str, nodes: Of) -> Path | None:
+    """The paths through some nodes; None if they are none, or all."""
+    P = share(case.first, nodes)
+    return None if case.same(P, 0 * P) or case.same(P, case.J) else Path(place, nodes, P)
+
+
+def share(world: World, nodes: Of) -> Array:
     """The share of a world's Jacobian that passes these nodes."""
+    result: Array = world.J - world.jacobian(nodes(world))
+    return result
 
-    @cache
-    def share(world: World) -> Array:
-        last = {y for y in world.outputs if isinstance(y, Value)}
-        result: Array = world.J - world.exact.jacobian([world.input], frozenset(cuts(world) - last))
-        return result
 
-    return share
+def of_line(place: Any, world: World) -> Cut:
+    """The nodes that a line made, but for the outputs."""
+    outputs = {y for y in world.exact.outputs if isinstance(y, Value)}
+    return frozenset(world.exact.lines.get(place, ())) - outputs
+
+
+def of_operand(place: Any, op: str, k: int, world: World) -> Cut:
+    """Operand k of the operations of one kind in a line, where both have paths.
+
+    Those of a long sum, which adds to what it made, are none.
+    """
+    graph = world.graph
+    nodes = {v for v in world.exact.lines.get(place, ()) if v.op and v.op.name == op}
+    both = [v for v in nodes if v in graph.place and len(graph.edges[graph.place[v]]) == 2]
+    return frozenset((v, k) for v in both if nodes.isdisjoint(v.parents))

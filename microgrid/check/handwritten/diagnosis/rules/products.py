@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -52,23 +53,22 @@ def fitting(
     case: Case, shape: Index, gradient: Callable[[Draw], Array], form: tuple[str, str] | None = None
 ) -> Product | None:
     """The simplest product, times a number with a name, that is this gradient in all draws."""
-    g = gradient(case.draws[0]).ravel()
+    g = gradient(case.here).ravel()
     if not g.any():
         return None
-    for product in candidates(case, shape):
-        if form not in (None, product.form):
+    for way in candidates(case, shape):
+        if form not in (None, way.form):
             continue
         with np.errstate(all="ignore"):
-            p = product.of(case.first, case.draws[0].dout).ravel()
+            p = way.of(case.first, case.here.dout).ravel()
         if p.size != g.size or not np.isfinite(p).all():
             continue
         c = ratio(g, p)
         if not known(case, c) and not known(case, -c):
             continue
-        whole = scaled(case, product, c)
-        if all(
-            draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout))
-            for draw in case.draws
+        whole = scaled(case, way, c)
+        if case.always(
+            lambda d, whole=whole: d.same(gradient(d).ravel(), whole.of(d.world, d.dout))  # type: ignore[misc]
         ):
             return whole
     return None
@@ -87,7 +87,7 @@ def candidates(case: Case, shape: Index) -> Iterator[Product]:
             if z.shape == shape:
                 yield Product(name, take(name), ("dout", "itself"))
     for up, d in upstreams(case, arrays):
-        out = d(case.first, case.draws[0].dout).shape
+        out = d(case.first, case.here.dout).shape
         yield from sums("", np.ones(()), (up, d), out, shape)
         for name, z in arrays.items():
             yield from sums(name, z, (up, d), out, shape)
@@ -111,7 +111,7 @@ def upstreams(case: Case, arrays: Mapping[str, Array]) -> Iterator[tuple[str, Up
         yield "dout", lambda world, dout: dout.reshape(world.shapes[0])
     for name, z in arrays.items():
         inside = name in case.first.exact.inner and name not in (*case.trial.inputs, "out")
-        if inside and z.ndim and case.first.gradient_of(name, case.draws[0].dout) is not None:
+        if inside and z.ndim and case.first.gradient_of(name, case.here.dout) is not None:
             yield f"d{name}", lambda world, dout, name=name: world.gradient_of(name, dout)  # type: ignore[misc]
 
 
@@ -160,37 +160,19 @@ def matrix_products(
 ) -> Iterator[Product]:
     """The matrix products of dout and z that have this shape; axes before the last count as one."""
     up, g = upstream
-    m, n = out[-1], int(np.prod(out[:-1]))
-    k, j = z.shape[-1], int(np.prod(z.shape[:-1]))
+    sizes = {f"{up}": (math.prod(out[:-1]), out[-1]), name: (math.prod(z.shape[:-1]), z.shape[-1])}
+    for a, b in ((name, up), (up, name)):
+        for turn_a, turn_b in product((False, True), repeat=2):
+            (n, k), (m, j) = sizes[a][:: -1 if turn_a else 1], sizes[b][:: -1 if turn_b else 1]
+            if k == m and (n, j) == shape:
+                text = f"{a}{'.T' * turn_a} @ {b}{'.T' * turn_b}"
 
-    def made(f: Callable[[Array, Array], Array]) -> Callable[[World, Array], Array]:
-        return lambda world, dout: f(
-            g(world, dout).reshape(n, m), world.numbers[name].reshape(j, k)
-        )
+                def of(
+                    world: World, dout: Array, a: str = a, ta: bool = turn_a, tb: bool = turn_b
+                ) -> Array:
+                    pair = [g(world, dout), world.numbers[name]][:: 1 if a == up else -1]
+                    x, y = (m.reshape(-1, m.shape[-1]) for m in pair)
+                    result: Array = (x.T if ta else x) @ (y.T if tb else y)
+                    return result
 
-    if j == n and shape == (k, m):
-        yield Product(f"{name}.T @ {up}", made(lambda d, z: z.T @ d), (up, "@"))
-    if j == n and shape == (m, k):
-        yield Product(f"{up}.T @ {name}", made(lambda d, z: d.T @ z), (up, "@"))
-    if len(out) == 2 and k == m and shape == (n, j):
-        yield Product(f"{up} @ {name}.T", made(lambda d, z: d @ z.T), (up, "@"))
-    if len(out) == 2 and j == m and shape == (n, k):
-        yield Product(f"{up} @ {name}", made(lambda d, z: d @ z), (up, "@"))
-    if len(out) == 2 and k == n and shape == (j, m):
-        yield Product(f"{name} @ {up}", made(lambda d, z: z @ d), (up, "@"))
-    if len(out) == 2 and k == m and shape == (j, n):
-        yield Product(f"{name} @ {up}.T", made(lambda d, z: z @ d.T), (up, "@"))
-
-
-def unsummed(case: Case) -> Iterator[Guess]:
-    """Theirs has axes that the right one is summed over."""
-    theirs = case.theirs.shape
-    for k in range(1, len(theirs) + 1):
-        for axes in combinations(range(len(theirs)), k):
-            rest = tuple(n for a, n in enumerate(theirs) if a not in axes)
-            if rest == case.first.shape:
-                where = f"axis {axes[0]}" if k == 1 else f"axes {axes}"
-                yield Guess(
-                    f"a sum over {where} of yours is missing: yours has the shape {theirs}",
-                    lambda draw, axes=axes: draw.same(draw.theirs.sum(axes).ravel(), draw.right),  # type: ignore[misc]
-                )
+                yield Product(text, of, (up, "@"))

@@ -212,28 +212,3 @@ def sources(case: Case) -> list[str]:
     from microgrid.check.handwritten.diagnosis.source_lines import source
 
     return [source(f) for f in case.trial.backwards]
-
-
-def entries(case: Case) -> Iterator[Guess]:
-    """Theirs is wrong in some slices of the gradient only."""
-    shape = case.first.shape
-    for axis, n in enumerate(shape):
-        if n < 2 or case.theirs.shape != shape:
-            continue
-        wrong = [v for v in range(n) if not agrees(case.draws[0], axis, [v])]
-        right = [v for v in range(n) if v not in wrong]
-        if right and wrong and len(wrong) <= 4:
-            index = ", ".join(
-                [":"] * axis + [" or ".join(map(str, wrong))] + [":"] * (len(shape) - axis - 1)
-            )
-            yield Guess(
-                f"only {case.gradient}[{index}] is wrong",
-                lambda draw, axis=axis, right=right: agrees(draw, axis, right),  # type: ignore[misc]
-            )
-
-
-def agrees(draw: Draw, axis: int, which: Sequence[int]) -> bool:
-    """Whether theirs is right in these slices."""
-    right = draw.right.reshape(draw.world.shape)
-    part = [np.take(a, which, axis).ravel() for a in (draw.theirs, right)]
-    return draw.same(part[0], part[1])
