@@ -333,7 +333,15 @@ class Examination:
         if trial.again is not None:
             with suppress(Crash), guarded(trial):
                 if told := trial.again(copies(trial.inputs), grads):
-                    yield told
+                    yield told + self.written_at(told)
+
+    def written_at(self, told: str) -> str:
+        """The line that writes the gradient which a sentence names."""
+        for name, place in self.trial.places.items():
+            line = backward_line(self.trial, name) if f"into {place}:" in told else None
+            if line is not None:
+                return f" (line {line.number}: `{line.text}`)"
+        return ""
 
 
 def arguments(trial: Trial) -> set[str]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Index = tuple[int, ...]
 Of = Callable[["World"], Any]  # what is computed anew at other inputs
-Nodes = frozenset[Value]
-Pull = Callable[[Array, Nodes], Array]  # upstream gradients, and nodes without their paths
+Cut = frozenset[Any]  # nodes that no path goes through, or (node, k): not by its operand k
+Pull = Callable[[Array, Cut], Array]
 Bends = Mapping[int, Callable[[float], Any]]  # node -> its slopes, from the right one
 MANY = 5000  # nodes of a layer that is run at other inputs only once
 
@@ -42,7 +42,7 @@ class Change:
     times: float = 0.0
     plus: Of | None = None  # what is added to the gradient
 
-    def applied(self, world: World, u: Array, pull: Pull, cut: Nodes = frozenset()) -> Array:
+    def applied(self, world: World, u: Array, pull: Pull, cut: Cut = frozenset()) -> Array:
         """The gradients for the rows of u; `pull` gives them where there is no mistake."""
         u = world.upstream(u)
         g = pull(u, cut)
@@ -65,7 +65,7 @@ class World:
     def __init__(self, trial: Trial, exact: Exact, input: str) -> None:
         self.trial, self.exact, self.input = trial, exact, input
         self.change = Change()
-        self.jacobians: dict[Nodes, Array] = {}
+        self.jacobians: dict[Cut, Array] = {}
         self.others: dict[bytes, World] = {}
         self.slopes: tuple[Array | None, dict[Value, float]] = (None, {})
 
@@ -79,8 +79,7 @@ class World:
 
     def sizes(self, dout: Array) -> Array:
         """Σ |terms| of each entry, without its mistake."""
-        self.pulled(dout, frozenset())
-        result: Array = np.abs(dout) @ np.abs(self.jacobians[frozenset()])
+        result: Array = np.abs(dout) @ np.abs(self.plain())
         return result
 
     @cached_property
@@ -114,8 +113,10 @@ class World:
             return held(self.trial)
         return {}
 
-    def jacobian(self, cut: Nodes = frozenset()) -> Array:
+    def jacobian(self, cut: Cut = frozenset()) -> Array:
         """∂outputs/∂input without the paths through some nodes; its mistake is made in it."""
+        if not self.change.sentence:
+            return self.plain(cut)
         J = self.change.applied(self, np.eye(len(self.exact.outputs)), self.pulled, cut)
         return J + self.plus if self.trial.loss else J
 
@@ -124,11 +125,15 @@ class World:
         """What its mistake adds."""
         return 0.0 if self.change.plus is None else self.change.plus(self)
 
-    def pulled(self, u: Array, cut: Nodes) -> Array:
-        if cut not in self.jacobians:
-            self.jacobians[cut] = self.graph.jacobian(cut)
-        result: Array = u @ self.jacobians[cut]
+    def pulled(self, u: Array, cut: Cut) -> Array:
+        result: Array = u @ self.plain(cut)
         return result
+
+    def plain(self, cut: Cut = frozenset()) -> Array:
+        """∂outputs/∂input, where no mistake is made."""
+        if cut not in self.jacobians:
+            self.jacobians[cut] = without(self.graph, cut).jacobian()
+        return self.jacobians[cut]
 
     def upstream(self, dout: Array) -> Array:
         """dout as its mistake changes it."""
@@ -145,15 +150,14 @@ class World:
         Those are vectors: a row of gradients for each of their entries.
         """
 
-        def pull(u: Array, cut: Nodes) -> Array:
-            graph = self.graph
-            closed = {graph.place[v] for v in cut if v in graph.place}
+        def pull(u: Array, cut: Cut) -> Array:
+            graph = without(self.graph, cut)
             found: dict[int, Any] = {}
             for start, g in zip(graph.outputs, u.tolist()):
                 if start is not None:
                     found[start] = found.get(start, 0.0) + g
             for i in range(len(graph.nodes) - 1, -1, -1):
-                if i in found and graph.edges[i] and i not in closed:
+                if i in found and graph.edges[i]:
                     up, bend = found[i], bent.get(i)
                     for p, slope in graph.edges[i]:
                         share = up * (slope if bend is None else bend(slope))
@@ -201,6 +205,21 @@ class World:
         with np.errstate(all="ignore"):
             grads = self.trial.run(fresh).pull(self.split(dout))
         return np.asarray(grads[self.input], float)
+
+
+def without(graph: Paths, cut: Cut) -> Paths:
+    """A graph without some paths."""
+    if not cut:
+        return graph
+    found = copy(graph)
+    found.edges = list(graph.edges)
+    for v in cut:
+        node, k = v if isinstance(v, tuple) else (v, None)
+        if (i := graph.place.get(node)) is not None:
+            found.edges[i] = (
+                [] if k is None else [e for j, e in enumerate(graph.edges[i]) if j != k]
+            )
+    return found
 
 
 class Draw(NamedTuple):
@@ -256,8 +275,13 @@ class Case:
     right: Array
     dout: list[Array]
 
+    base: Case | None = None  # beside which this one has a mistake made
+    change: Change = Change()
+
     @cached_property
     def first(self) -> World:
+        if self.base is not None:
+            return self.base.first.changed(self.change)
         return World(self.trial, self.exact, self.input)
 
     @property
@@ -265,21 +289,30 @@ class Case:
         return self.first.J
 
     @cached_property
-    def draws(self) -> list[Draw]:
-        """Theirs beside the right one: as it was found, for another dout, at other inputs.
+    def here(self) -> Draw:
+        """Theirs beside the right one as it was found."""
+        flat = np.concatenate([np.ravel(d) for d in self.dout]).astype(float)
+        return self.draw(self.first, flat, np.asarray(self.theirs, float))
+
+    @cached_property
+    def elsewhere(self) -> list[Draw]:
+        """The same for another dout, and at other inputs.
 
         Those are of the same kind, once with the other signs; one place will do for long work.
         """
-        flat = np.concatenate([np.ravel(d) for d in self.dout]).astype(float)
-        found = [self.draw(self.first, flat, np.asarray(self.theirs, float))]
+        if self.base is not None:
+            draws = self.base.elsewhere
+            return [self.draw(d.world.changed(self.change), d.dout, d.theirs) for d in draws]
+        found: list[Draw] = []
         rng = np.random.default_rng(16)
         places = 1 if len(self.first.graph.nodes) >= MANY else 2
-        for seed in range(0 if not self.trial.loss else 1, places + 1):
+        for seed in range(1 if self.trial.loss else 0, places + 1):
             with suppress(Exception):  # their code may fail on other numbers
                 world = self.first
                 if seed:
                     world = world.at(elsewhere(self.trial.inputs, seed, turned=seed == 1))
-                dout = flat if self.trial.loss else rng.normal(size=flat.size)
+                dout = self.here.dout
+                dout = dout if self.trial.loss else rng.normal(size=dout.size)
                 if np.isfinite(world.right(dout)).all():
                     found.append(self.draw(world, dout, world.theirs(dout)))
         return found
@@ -295,12 +328,14 @@ class Case:
     def precision(self) -> float:
         return 1e-5 if self.theirs.dtype == np.float32 else 1e-9
 
-    def holds(self, guess: Guess) -> bool:
-        """Whether it is true of all draws; nothing is, of a gradient that is right."""
+    def always(self, test: Callable[[Draw], bool]) -> bool:
+        """Whether something is true here and elsewhere."""
         with np.errstate(all="ignore"):
-            if not guess.test(self.draws[0]) or all(d.equals(d.right) for d in self.draws):
-                return False
-            return all(guess.test(draw) for draw in self.draws[1:])
+            return test(self.here) and all(test(draw) for draw in self.elsewhere)
+
+    def holds(self, guess: Guess) -> bool:
+        """Whether it is always true; nothing is, of a gradient that is right."""
+        return self.always(guess.test) and not self.always(lambda d: d.equals(d.right))
 
     def same(self, A: Array, B: Array) -> bool:
         """Whether two matrices of terms are equal, as far as floats can be."""
@@ -309,17 +344,12 @@ class Case:
 
     def changed(self, change: Change) -> Case:
         """The case beside a gradient in which a mistake is made."""
-        draws = []
-        for d in self.draws:
-            world = d.world.changed(change)
-            draws.append(self.draw(world, d.dout, d.theirs))
-        first = draws[0].world
-        S = self.S
+        found = replace(self, base=self, change=change)
+        first = found.first
+        found.right = found.here.right.reshape(first.shape)
         if change.plus is not None and not self.trial.loss:
             S = np.array([first.theirs(e).ravel() for e in np.eye(len(first.exact.outputs))])
-            S = S - first.plus
-        found = replace(self, S=S, right=draws[0].right.reshape(first.shape))
-        found.first, found.draws = first, draws
+            found.S = S - first.plus
         return found
 
     @cached_property

@@ -43,10 +43,10 @@ RULES: Sequence[Sequence[Rule]] = (
     (slices.alone,),
     (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
     (slices.last_term, elementwise.rows, slopes.slopes),
-    (paths.names, slopes.factors, transposed.shifted),
-    (paths.pairs, near.twins),
+    (paths.operands, slopes.factors, transposed.shifted),
+    (paths.pairs, near.twins, labels.elsewhere),
 )
-VAGUE: Sequence[Sequence[Rule]] = ((slices.partly, labels.elsewhere), (samples.mixed,))
+VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
 
 
 def diagnose(case: Case) -> list[str]:
@@ -83,7 +83,7 @@ def counted(case: Case) -> str:
     if odd := int((~np.isfinite(case.theirs)).sum()):
         return f"{odd} of its {case.theirs.size} entries are no numbers: nan, or infinite"
     if S is None:
-        draw = case.draws[0]
+        draw = case.here
         right = np.abs(case.theirs.ravel() - draw.right) <= draw.tolerance
         return f"{int(right.sum())} of {right.size} entries right; it is not linear in dout"
     tiny = 1e-12 * max(np.abs(J).max(initial=0), np.abs(S).max(initial=0))

@@ -29,7 +29,7 @@ SLOW: Sequence[Rule] = (
     paths.lines, elementwise.columns, elementwise.rows, slices.last_term, factors.added,
     transposed.transposed, elementwise.formula, upstream.masked,
 )  # fmt: skip
-SLOWEST: Sequence[Rule] = (paths.names, slopes.slopes, slices.partly, labels.elsewhere)
+SLOWEST: Sequence[Rule] = (paths.operands, slopes.slopes, slices.partly, labels.elsewhere)
 
 
 def two_mistakes(case: Case) -> list[str]:
@@ -94,7 +94,7 @@ def others(case: Case) -> Iterator[Change]:
             if not case.theirs.ravel()[part.entries].any():
                 yield Change(f"it is 0 {part.where}", columns=partial(only, ~part.entries))
     N = case.trial.samples
-    for path in [*paths.by_line(case), *paths.by_name(case)]:
+    for path in [*paths.by_line(case), *paths.by_operand(case)]:
         for c in (0.0, 2.0, -1.0, 0.5, N / max(N - 1, 1), 1 / N, float(N)):
             if c != 1:
                 told = paths.told(case, [path], np.array([c - 1]))

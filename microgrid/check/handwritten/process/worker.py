@@ -72,6 +72,8 @@ def one(task: Task, seed: int, kept: Namespaces) -> Found:
         trials = task.trials()
         put_back()
         found = judge.examine([guarded(trial, put_back) for trial in trials], seed)
+        if not found.gradients:
+            found.refusal = "none of its inputs has a gradient: give one as a shape, as in x=(3, 4)"
     except BaseException as error:  # SystemExit, too
         put_back()  # first of all: what is called below may have been replaced
         found = ended(task.name, error, bool(habits))

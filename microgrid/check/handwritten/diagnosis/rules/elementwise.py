@@ -94,7 +94,7 @@ def piecewise(case: Case) -> Iterator[Guess]:
     """One slope where the input is positive, and another elsewhere; the right ones are others."""
     if not is_diagonal(case):
         return
-    draw = case.draws[0]
+    draw = case.here
     for name in (case.input, "out"):
         z = case.first.numbers[name].ravel()
         slopes = [two(draw, g, z > 0) for g in (draw.theirs.ravel(), draw.right)]
@@ -141,7 +141,7 @@ def rows(case: Case) -> Iterator[Guess]:
 
 def columns(case: Case) -> Iterator[Guess]:
     """The right gradient times a formula, entry by entry: γ is missing."""
-    r = case.draws[0].theirs.ravel() / case.draws[0].right
+    r = case.here.theirs.ravel() / case.here.right
     if r.size > 1 and np.isfinite(r).all() and np.ptp(r) > 1e-9 * np.abs(r).max():
         for words, of in matching(case, case.first.shape, r, np.ones(r.shape, bool)):
             yield predicts(
@@ -216,11 +216,11 @@ def fitting(
         for name in names if "{}" in text else names[:1]:
             of = spread(name, f, case.first.shape)
             for c, before in ((1.0, ""), (-1.0, "−")):
-                if all(
-                    d.same(gradient(d), c * d.world.upstream(d.dout) * of(d.world))
-                    for d in case.draws
+                whole = times(c, of)
+                if case.always(
+                    lambda d, f=whole: d.same(gradient(d), d.world.upstream(d.dout) * f(d.world))  # type: ignore[misc]
                 ):
-                    return Factor(before + text.replace("{}", name), times(c, of))
+                    return Factor(before + text.replace("{}", name), whole)
     return None
 
 

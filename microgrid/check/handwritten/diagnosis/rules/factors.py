@@ -23,7 +23,7 @@ class Named(NamedTuple):
 
 def constant(case: Case) -> Iterator[Guess]:
     """One factor everywhere."""
-    draw = case.draws[0]
+    draw = case.here
     if draw.right.any():
         c = ratio(draw.theirs.ravel(), draw.right)
         yield predicts(everywhere(case, c), lambda world, dout: c * world.right(dout))
@@ -42,7 +42,7 @@ def everywhere(case: Case, c: float) -> str:
 
 def added(case: Case) -> Iterator[Guess]:
     """A multiple of an array too much: a regularization term in one place only."""
-    draw = case.draws[0]
+    draw = case.here
     N = case.trial.samples
     difference = draw.theirs.ravel() - draw.right
     for name, z in case.first.numbers.items():
