@@ -15,6 +15,7 @@ from microgrid.check.handwritten.diagnosis.rules import (
     formulas,
     labels,
     missing_factor,
+    named_numbers,
     near,
     overwriting,
     paths,
@@ -83,7 +84,7 @@ def others(case: Case) -> Iterator[Change]:
     """A factor that is missing, or a path, or what is added."""
     if case.S is None and not case.trial.loss:
         yield Change("something is added that has nothing to do with dout", plus=at_zero)
-    for name, value in factors.settings(case).items() if case.trial.loss else ():
+    for name, value in named_numbers.settings(case).items() if case.trial.loss else ():
         for k, before in ((1.0, ""), (2.0, "2 · "), (0.5, "½ · ")):
             term = f"{before}{name} · {case.input}"
             yield Change(f"{term} is missing", plus=partial(inputs, -k * value))

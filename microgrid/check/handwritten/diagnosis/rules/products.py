@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import known, ratio, times
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import known, ratio, times
 from microgrid.check.handwritten.diagnosis.world import Index, World
 from microgrid.check.handwritten.trial import Array
 

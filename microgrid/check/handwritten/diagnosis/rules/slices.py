@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess
-from microgrid.check.handwritten.diagnosis.rules.factors import settings
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import settings
 from microgrid.check.handwritten.trial import Array
 
 
