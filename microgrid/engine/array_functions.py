@@ -192,7 +192,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, **options: Any) -> Any:
 
 
 def quantiles(name: str) -> Function:
-    """quantile and percentile; of one q NumPy wants scalars of its own, so it is asked for a row."""
+    """quantile and percentile: for one q NumPy wants its own scalars, so it is asked for a row."""
 
     def taken(a: Any, q: Any, *args: Any, **options: Any) -> Any:
         whole: Any = getattr(np, name)

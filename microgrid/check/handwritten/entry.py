@@ -14,7 +14,7 @@ from microgrid.check.handwritten.trial import LayerError
 
 def layer(
     forward: Any, backward: Any = None, *, grads: Mapping[str, str] | None = None, seed: int = 0,
-    timeout: float = 60.0, **inputs: Any,
+    timeout: float = 120.0, **inputs: Any,
 ) -> LayerReport:  # fmt: skip
     """Whether a backward pass is right that somebody wrote for their own forward pass.
 
@@ -49,7 +49,7 @@ def layer(
 
 def layers(
     target: str | os.PathLike[str], /, *, grads: Mapping[str, str] | None = None, seed: int = 0,
-    timeout: float = 60.0, progress: Progress | None = None, **inputs: Any,
+    timeout: float = 120.0, progress: Progress | None = None, **inputs: Any,
 ) -> LayerReport:  # fmt: skip
     """The report on all layers of a file, or on one: "FILE.py" or "FILE.py:NAME".
 

@@ -6,8 +6,9 @@ diagnosis, for which their backward is written as a matrix: it is a linear map o
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +48,7 @@ from microgrid.engine.op import evaluate
 DOUBLE, SINGLE = 1e-9, 1e-5  # of the sum of |terms|
 GUARDED = 1e-3  # what a guard like the 1e-7 of log(p + 1e-7) may change of a gradient
 LARGEST_GUARD = 1e-4
+PART = re.compile(r", (?=\w+(?:=| \())")  # between the parts of a setting
 
 
 def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
@@ -55,26 +57,49 @@ def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
     LayerError where no setting could be run.
     """
     start = time.perf_counter()
-    founds = [Examination(trial, seed).found() for trial in trials]
+    founds: list[Found] = []
+    refused = []
+    for trial in trials:
+        told = {g.input for found in founds for g in found.gradients if g.verdict == WRONG}
+        try:
+            founds.append(Examination(trial, seed).found(told))
+        except LayerError as error:
+            refused.append(error)
+    if not founds:
+        raise refused[0]
     return replace(combined(founds), seconds=time.perf_counter() - start)
 
 
 def combined(founds: Sequence[Found]) -> Found:
     """The verdicts of several settings as one: of each gradient the worst."""
-    first, *_ = founds
+    first, *others = founds
     gradients: dict[str, Gradient] = {}
-    for found in founds:
-        for g in found.gradients:
-            kept = gradients.setdefault(g.input, g)
-            if ORDER.index(g.verdict) < ORDER.index(kept.verdict):
-                gradients[g.input] = g
-    for name, g in gradients.items():
-        fine = [f.setting for f in founds for h in f.gradients if h.input == name and h.ok]
-        if g.verdict in FAILING and fine and len(founds) > 1:
-            gradients[name] = replace(g, hidden=fine[0])
-    habits = dict.fromkeys(habit for found in founds for habit in found.habits)
-    inside = next((found.inside for found in founds if found.inside), "")
-    return replace(first, gradients=[*gradients.values()], habits=[*habits], inside=inside)
+    for name in dict.fromkeys(g.input for found in founds for g in found.gradients):
+        seen = [(g, found) for found in founds for g in found.gradients if g.input == name]
+        g, where = min(seen, key=lambda one: ORDER.index(one[0].verdict))
+        fine = next((found for h, found in seen if h.ok), None)
+        if fine is not None and g.verdict in FAILING:  # told by what is different there
+            hidden, own = besides(where.setting, fine.setting), besides(fine.setting, where.setting)
+            gradients[name] = replace(g, setting=own, hidden=hidden)
+        else:
+            gradients[name] = g if where is first else replace(
+                g, setting=besides(first.setting, where.setting))  # fmt: skip
+    also = [besides(first.setting, found.setting) for found in others]
+    return replace(
+        first, gradients=[*gradients.values()], also=[*filter(None, dict.fromkeys(also))],
+        habits=[*dict.fromkeys(habit for found in founds for habit in found.habits)],
+        inside=next((found.inside for found in founds if found.inside), ""),
+    )  # fmt: skip
+
+
+def besides(one: str, other: str) -> str:
+    """What the other setting has that the one has not; the shapes only where nothing else differs.
+
+    >>> besides("x (3, 4), stride=2, pad=1", "x (3, 5), stride=1, pad=1")
+    'stride=1'
+    """
+    more = [part for part in PART.split(other) if part not in PART.split(one)]
+    return ", ".join([part for part in more if "=" in part] or more)
 
 
 @dataclass
@@ -157,8 +182,8 @@ class Examination:
             for name, x in self.trial.inputs.items()
         }  # fmt: skip
 
-    def found(self) -> Found:
-        """The verdicts, and what is the matter with the wrong ones."""
+    def found(self, told: Collection[str] = ()) -> Found:
+        """The verdicts, and what is the matter with the wrong ones, but for those told before."""
         trial = self.trial
         found = Found(trial.name, self.setting())
         try:
@@ -172,7 +197,7 @@ class Examination:
             return found
         found.gradients = [self.verdict(name, g) for name, g in grads.items()]
         self.by_design(found.gradients, grads)
-        wrong = [g for g in found.gradients if g.verdict == WRONG]
+        wrong = [g for g in found.gradients if g.verdict == WRONG and g.input not in told]
         if wrong:
             self.explain(wrong, grads)
             with suppress(Crash):
@@ -308,7 +333,15 @@ class Examination:
         if trial.again is not None:
             with suppress(Crash), guarded(trial):
                 if told := trial.again(copies(trial.inputs), grads):
-                    yield told
+                    yield told + self.written_at(told)
+
+    def written_at(self, told: str) -> str:
+        """The line that writes the gradient which a sentence names."""
+        for name, place in self.trial.places.items():
+            line = backward_line(self.trial, name) if f"into {place}:" in told else None
+            if line is not None:
+                return f" (line {line.number}: `{line.text}`)"
+        return ""
 
 
 def arguments(trial: Trial) -> set[str]:

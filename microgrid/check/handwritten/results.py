@@ -111,3 +111,4 @@ class Found:
     inside: str = ""  # the first wrong gradient inside of their backward
     refusal: str = ""  # why it was not checked: "its forward fails on floats, too: …"
     seconds: float = 0.0
+    also: list[str] = field(default_factory=list)  # other settings, where they differ: "stride=1"

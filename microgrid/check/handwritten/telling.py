@@ -17,8 +17,7 @@ MARKS = {
 
 def layer_lines(found: Found) -> Iterator[str]:
     """All about one layer."""
-    setting = f"  {found.setting}" if found.setting else ""
-    yield from indented(f"{found.name}{setting}", 0, 4)
+    yield from indented(f"{found.name}  {settings(found)}", 0, 4)
     wide = min(30, max((len(name_of(gradient)) for gradient in found.gradients), default=0))
     for gradient in found.gradients:
         name = f"{name_of(gradient):{wide}}  " if wide else ""
@@ -28,6 +27,11 @@ def layer_lines(found: Found) -> Iterator[str]:
         yield from mistake_lines(gradient)
     for line in told(found):
         yield from indented(line, 2, 4)
+
+
+def settings(found: Found) -> str:
+    """How the layer was run: in one setting, and in others."""
+    return "; also with ".join(filter(None, [found.setting, *found.also]))
 
 
 def told(found: Found) -> list[str]:
@@ -62,7 +66,7 @@ def summary(found: Found, gradient: Gradient) -> str:
     counted = f", {gradient.wrong} of {gradient.entries} entries" if some else ""
     where = setting_of(found, gradient)
     setting = f" with {where}" if where else ""
-    hidden = f", right with {gradient.hidden}" if gradient.hidden else ""
+    hidden = f"; right with {gradient.hidden}, which hides it" if gradient.hidden else ""
     return f"{gradient.verdict}{setting}{counted}{detail}{hidden}"
 
 

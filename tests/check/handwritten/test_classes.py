@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten.forms import chains, classes
-from microgrid.check.handwritten.forms.making import objects
-from microgrid.check.handwritten.forms.sizes import size
+from microgrid.check.handwritten import judge, museum
+from microgrid.check.handwritten.forms import chains, classes, names
 from microgrid.check.handwritten.forms.using import play
 from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.trial import LayerError, Trial
@@ -441,7 +440,93 @@ class Mlp:
     def backward(self, dout):
         return self.layers[0].backward(self.layers[1].backward(dout) * (self.h > 0))
 """,
-    "softmax for one column": """
+}
+OTHERS |= {
+    "two directions over time": """
+class TimeBiRNN:
+    def __init__(self, Wx1, Wh1, b1, Wx2, Wh2, b2):
+        self.params, self.grads = [Wx1, Wh1, b1, Wx2, Wh2, b2], [None] * 6
+    def one(self, x, Wx, Wh, b):
+        hs = [np.zeros((len(x), Wh.shape[0]))]
+        for t in range(x.shape[1]): hs.append(np.tanh(x[:, t] @ Wx + hs[-1] @ Wh + b))
+        return hs
+    def forward(self, xs):
+        self.x, p = xs, self.params
+        self.a, self.b = self.one(xs, *p[:3]), self.one(xs[:, ::-1], *p[3:])
+        return np.stack(self.a[1:], 1) + np.stack(self.b[1:], 1)[:, ::-1]
+    def back(self, x, hs, d, Wx, Wh, b):
+        dWx, dWh, db, dx, dh = np.zeros_like(Wx), np.zeros_like(Wh), 0, np.zeros_like(x), 0
+        for t in reversed(range(x.shape[1])):
+            g = (d[:, t] + dh) * (1 - hs[t + 1]**2)
+            dWx += x[:, t].T @ g
+            dWh += hs[t].T @ g
+            db = db + g.sum(0)
+            dx[:, t], dh = g @ Wx.T, g @ Wh.T
+        return dx, [dWx, dWh, db]
+    def backward(self, d):
+        dx, one = self.back(self.x, self.a, d, *self.params[:3])
+        dy, two = self.back(self.x[:, ::-1], self.b, d[:, ::-1], *self.params[3:])
+        self.grads = one + two
+        return dx + dy[:, ::-1]
+""",
+    "pooling with a window of its own, padding by a word": """
+class MaxPool2D:
+    def __init__(self, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+        self.size, self.step, self.padding = pool_size, strides, padding
+    def windows(self):
+        (h, w), (u, v) = self.size, self.step
+        for i in range((self.x.shape[2] - h) // u + 1):
+            for j in range((self.x.shape[3] - w) // v + 1):
+                yield i, j, np.s_[:, :, i * u:i * u + h, j * v:j * v + w]
+    def forward(self, x):
+        if self.padding == "same": x = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        self.x, out = x, {}
+        for i, j, at in self.windows(): out[i, j] = x[at].max(axis=(2, 3))
+        n, m = max(out)
+        return np.stack([np.stack([out[i, j] for j in range(m + 1)], -1)
+                         for i in range(n + 1)], -2)
+    def backward(self, d):
+        dx = np.zeros_like(self.x)
+        for i, j, at in self.windows():
+            top = self.x[at].max(axis=(2, 3), keepdims=True)
+            dx[at] += (self.x[at] == top) * d[:, :, i, j, None, None]
+        return dx[:, :, 1:-1, 1:-1] if self.padding == "same" else dx
+""",
+    "reshape to a shape": """
+class Reshape:
+    def __init__(self, input_shape, output_shape):
+        self.a, self.b = input_shape, output_shape
+    def forward(self, x): return np.reshape(x, self.b)
+    def backward(self, d, learning_rate): return np.reshape(d, self.a)
+""",
+    "a kernel of four sizes": """
+class Dense2D:
+    def __init__(self, kernel, stride=(1, 1)):
+        self.w, self.s = np.random.randn(*kernel), stride
+    def forward(self, x):
+        kh, kw, ci, co = self.w.shape
+        self.x = x
+        return np.stack([x[:, i:i + kh, 0:kw].reshape(len(x), -1) @ self.w.reshape(-1, co)
+                         for i in range(0, x.shape[1] - kh + 1, self.s[0])], 1)
+    def backward(self, d):
+        kh, kw, ci, co = self.w.shape
+        self.dw, dx = np.zeros_like(self.w), np.zeros_like(self.x)
+        for k, i in enumerate(range(0, self.x.shape[1] - kh + 1, self.s[0])):
+            part = self.x[:, i:i + kh, 0:kw]
+            self.dw += (part.reshape(len(part), -1).T @ d[:, k]).reshape(self.w.shape)
+            dx[:, i:i + kh, 0:kw] += (d[:, k] @ self.w.reshape(-1, co).T).reshape(part.shape)
+        return dx
+""",
+    "settings in a dict that is kept": """
+class Scale:
+    def __init__(self, scale_params): self.scale_params = scale_params
+    def forward(self, x):
+        if self.scale_params["mode"] == "train": return x * self.scale_params["alpha"]
+        return x
+    def backward(self, d): return d * self.scale_params["alpha"]
+""",
+}
+ONE_COLUMN = """
 class Softmax:
     def forward(self, input):
         self.output = np.exp(input) / np.sum(np.exp(input))
@@ -449,8 +534,7 @@ class Softmax:
     def backward(self, output_gradient, learning_rate):
         n = np.size(self.output)
         return np.dot((np.identity(n) - self.output.T) * self.output, output_gradient)
-""",
-}
+"""
 
 LOSSES = {
     "without an argument": """
@@ -528,6 +612,31 @@ class BCELoss:
 """,
 }
 
+LOSSES |= {
+    "binary, of scores": """
+class SigmoidWithLoss:
+    def forward(self, x, t):
+        self.y, self.t = 1 / (1 + np.exp(-x)), t
+        return -np.mean(np.log(np.where(t, self.y, 1 - self.y)))
+    def backward(self, dout=1): return (self.y - self.t) * dout / self.y.size
+""",
+    "labels that only the backward wants as rows": """
+class Net:
+    def __init__(self, input_size, hidden_size, output_size):
+        self.params = {"W1": np.random.randn(input_size, hidden_size),
+                       "W2": np.random.randn(hidden_size, output_size)}
+    def predict(self, x):
+        e = np.exp(np.tanh(x @ self.params["W1"]) @ self.params["W2"])
+        return e / e.sum(axis=1, keepdims=True)
+    def loss(self, x, t):
+        if t.ndim == 2: t = t.argmax(axis=1)
+        return -np.mean(np.log(self.predict(x)[np.arange(len(x)), t]))
+    def gradient(self, x, t):
+        h, dy = np.tanh(x @ self.params["W1"]), (self.predict(x) - t) / len(x)
+        dz = dy @ self.params["W2"].T * (1 - h**2)
+        return {"W1": x.T @ dz, "W2": h.T @ dy, "x": dz @ self.params["W1"].T}
+""",
+}
 SOFTMAX = """
 class Softmax:
     def forward(self, x):
@@ -678,21 +787,21 @@ def test_windows_are_tried_with_a_stride_that_overlaps_and_with_one(load: Any) -
     trials = classes.trials(load(OTHERS["convolution"]).Conv2D)
     assert [t.setting.split("kernel_size=3, ")[1] for t in trials] == [
         "stride=2, padding=1",
-        "stride=1, padding=0",
+        "stride=1, padding=1",
     ]
-    assert len({*trials[0].inputs["x"].shape, *trials[0].inputs["kernels"].shape}) == 6
+    assert len({*trials[0].inputs["x"].shape, *trials[0].inputs["kernels"].shape}) == 5
 
 
 def test_rows_of_an_embedding_come_again(load: Any) -> None:
     [trial] = classes.trials(load(OTHERS["embedding"]).Embedding)
-    assert trial.inputs["weight"].shape == (7, 5)
-    gradient = trial.run(fresh(trial)).pull([np.ones((3, 2, 5))])["weight"]
+    assert trial.inputs["weight"].shape == (6, 4)
+    gradient = trial.run(fresh(trial)).pull([np.ones((3, 7, 4))])["weight"]
     assert gradient.max() > 1
 
 
 def test_labels_are_tried_as_rows_and_as_class_numbers(load: Any) -> None:
     trials = classes.trials(load(LOSSES["dout=1, labels of both forms"]).SoftmaxWithLoss)
-    assert [t.setting for t in trials] == ["", "t=class numbers"]
+    assert [t.setting for t in trials] == ["t=class numbers", "t=rows with a 1"]
 
 
 def test_arrays_of_the_constructor_and_inputs_are_as_given(load: Any) -> None:
@@ -818,6 +927,75 @@ def test_classes_of_a_module_are_those_with_both_passes_in_the_order_of_the_sour
     assert [c.__name__ for c in classes.classes_of(module)] == ["Linear", "Relu"]
 
 
+@pytest.mark.parametrize(
+    "methods",
+    ["def __init__(self, *layers): self.layers = layers",
+     "def __init__(self, modules: list): self.layers = modules",
+     "def __init__(self): self.layers = []\n    def add(self, layer): self.layers.append(layer)"],
+)  # fmt: skip
+def test_a_container_of_layers_is_no_layer_and_one_that_counts_them_is(
+    methods: str, load: Any
+) -> None:
+    source = f"""
+class Sequential:
+    {methods}
+    def forward(self, x):
+        for layer in self.layers: x = layer.forward(x)
+        return x
+    def backward(self, d):
+        for layer in reversed(self.layers): d = layer.backward(d)
+        return d
+class Tower:
+    def __init__(self, num_layers): self.n = num_layers
+    def forward(self, x): return x * 2**self.n
+    def backward(self, d): return d * 2**self.n
+"""
+    assert [c.__name__ for c in classes.classes_of(load(source))] == ["Tower"]
+
+
+def test_a_backward_that_updates_parameters_beside_its_gradients_says_so(load: Any) -> None:
+    source = LINEARS["arrays given"].replace(
+        "self.db = np.sum(dout, axis=0)",
+        "self.db = np.sum(dout, axis=0)\n        self.W -= 0.1 * self.dW",
+    )
+    [trial] = classes.trials(load(source).Affine)
+    assert trial.again is not None
+    other = {n: 0.5 * x for n, x in trial.inputs.items()}
+    assert trial.again(trial.inputs, other) == "its backward updates W"
+
+
+def test_a_derivative_that_is_a_jacobian_is_multiplied_by_the_gradient_from_above(
+    load: Any,
+) -> None:
+    source = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+    def derivative(self, x):
+        s = self.forward(x)
+        return np.einsum("ni,ij->nij", s, np.eye(s.shape[1])) - np.einsum("ni,nj->nij", s, s)
+"""
+    [trial] = classes.trials(load(source).Softmax)
+    assert_right(trial)
+
+
+def test_a_backward_that_returns_a_jacobian_is_told_so(load: Any) -> None:
+    source = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.s = e / e.sum(axis=1, keepdims=True)
+        return self.s
+    def backward(self, dout):
+        s = self.s
+        return np.einsum("ni,ij->nij", s, np.eye(s.shape[1])) - np.einsum("ni,nj->nij", s, s)
+"""
+    [gradient] = judge.examine(classes.trials(load(source).Softmax)).gradients
+    assert gradient.verdict == "wrong"
+    assert "it is the Jacobian of each row, without dout" in gradient.sentences[0]
+
+
 def test_a_part_of_a_framework_is_refused_and_no_crash(load: Any) -> None:
     source = """
 class Variable:
@@ -831,6 +1009,65 @@ class Exp:
 """
     with pytest.raises(LayerError, match=r"needs self.x, which is set by a __call__"):
         classes.trials(load(source).Exp)
+
+
+def test_no_size_is_chosen_that_hides_a_mistake_of_the_backward(load: Any) -> None:
+    """N = 1 would: the forward alone decides which shapes fit."""
+    cls = load(ONE_COLUMN).Softmax
+    [trial] = classes.trials(cls)
+    assert min(trial.inputs["input"].shape) > 1
+    with pytest.raises(ValueError, match="operands could not be broadcast"):
+        trial.run(fresh(trial)).pull(upstream(trial))
+    [given] = classes.trials(cls, input=(4, 1))
+    assert_right(given)
+    source = """
+class FullyConnected:
+    def __init__(self, input_size, output_size):
+        self.weights = np.random.randn(input_size, output_size)
+        self.bias = np.random.randn(1, output_size)
+    def forward(self, input_data):
+        self.input = input_data
+        return input_data @ self.weights + self.bias
+    def backward(self, output_error, learning_rate):
+        dx = output_error @ self.weights.T
+        self.weights -= learning_rate * self.input.T @ output_error
+        self.bias -= learning_rate * np.sum(output_error, axis=1, keepdims=True)
+        return dx
+"""
+    [trial] = classes.trials(load(source).FullyConnected)
+    assert trial.inputs["input_data"].shape == (3, 4)
+    with pytest.raises(ValueError, match="doesn't match the broadcast shape"):
+        trial.run(fresh(trial)).pull(upstream(trial))
+
+
+ATTENTION = Path(museum.__file__).parent / "layers"
+
+
+@pytest.mark.parametrize("file", ["attention_class", "cross_attention"])
+def test_attention_by_matrices_has_sizes_that_differ(file: str, load: Any) -> None:
+    *_, cls = classes.classes_of(load((ATTENTION / f"{file}.py").read_text()))
+    [trial] = classes.trials(cls)
+    assert trial.inputs["Wq"].shape == trial.inputs["Wk"].shape == (4, 5)
+    assert trial.inputs["Wv"].shape == (4, 6)
+    assert_right(trial)
+
+
+def test_a_setting_tells_what_does_not_follow_from_the_shapes(load: Any) -> None:
+    source = """
+class Scaled:
+    def __init__(self, in_features, out_features, scale=1.0, rate=None, reg=0.0, eps=1e-5):
+        self.W, self.reg = np.random.randn(in_features, out_features), reg
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.reg
+    def backward(self, d):
+        self.dW = self.x.T @ d
+        return d @ self.W.T
+"""
+    [trial] = classes.trials(load(source).Scaled)
+    assert trial.setting == "reg=0.3"
+    [trial] = classes.trials(load(LINEARS["all in attributes"]).Layer_Dense)
+    assert trial.setting == ""
 
 
 def test_a_class_whose_forward_is_left_to_others_is_no_layer(load: Any) -> None:
@@ -887,9 +1124,13 @@ def test_a_chain_has_the_parameters_of_all_its_layers(load: Any) -> None:
             "class L:\n    def forward(self, x): return x.nothing\n"
             "    def backward(self, d): return d + 1\n",
             {},
-            r"runs on none of the inputs .*give their shapes, as in x=\(3, 4\)",
+            r"L fails on floats, too \(with x \(3, 4\): .*other inputs are given as in x=\(3, 4\)",
         ),
-        (LINEARS["dicts"], {"y": (3, 4)}, "Dense takes no y: its arguments are X, nin, nout"),
+        (
+            LINEARS["dicts"],
+            {"y": (3, 4)},
+            "Dense has no argument y: its arguments are X, nin",
+        ),
         (LINEARS["dicts"], {"grads": {"V": "dV"}}, "has no parameter V; there are W, b, X"),
     ],
 )
@@ -912,9 +1153,9 @@ def test_an_object_that_cannot_be_copied_is_refused(load: Any) -> None:
 
 def test_sizes_out_of_a_constructor_differ_from_each_other(load: Any) -> None:
     cls = load(OTHERS["layers within"]).Mlp
-    _, made = next(objects(cls, {}))
-    assert len(set(made.values())) == 3
-    assert size("in_features") != size("out_features") != size("vocab_size")
+    [way] = classes.ways_of(cls, {}, 0, {})
+    assert len(set(way.made.values())) == 3
+    assert names.count("in_features") != names.count("out_features") != names.count("vocab_size")
 
 
 def test_values_take_the_places_of_parameters_that_lie_in_two_places(load: Any) -> None:
@@ -932,7 +1173,7 @@ def test_values_take_the_places_of_parameters_that_lie_in_two_places(load: Any) 
 
 def test_a_forward_on_floats_and_a_second_one_do_not_share_their_object(load: Any) -> None:
     cls = load(LINEARS["lists written in place"]).Affine
-    way = classes.way_of(cls, {}, 0, {})
+    [way] = classes.ways_of(cls, {}, 0, {})
     one, two = play(way, {}), play(way, {})
     one.thing.params[0][...] = 0
     assert two.thing.params[0].all()

@@ -2,10 +2,8 @@
 
 import importlib.util
 import linecache
-import statistics
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgrid as mg
-from microgrid.check.handwritten.forward import stand_in
 from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.forward.paths import Paths
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
@@ -365,33 +362,3 @@ def test_threads_check_different_layers_at_once(their):
         t.join()
     assert all(np.array_equal(a, b) for a, b in zip(found, expected))
     assert their.np is np
-
-
-def seconds(work, times=5):
-    taken = []
-    for _ in range(times):
-        begin = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - begin)
-    return statistics.median(taken)
-
-
-@pytest.mark.parametrize(
-    ("name", "shapes", "most"),
-    [("affine", {"x": (16, 32), "w": (32, 16), "b": (16,)}, 0.25),
-     ("conv", {"x": (2, 3, 8, 8), "w": (4, 3, 3, 3), "b": (4,)}, 0.6)],
-)  # fmt: skip
-def test_a_layer_of_a_usual_size_takes_a_moment_and_its_lines_next_to_nothing(
-    their, name, shapes, most, monkeypatch
-):
-    trial = trial_of(their, name, shapes)
-    exact(trial)
-    assert seconds(lambda: exact(trial).jacobian(), 3) < 4 * most  # on a busy machine
-
-    def forward():
-        with stand_in.standing_in(trial.modules, trial.forwards):
-            trial.run({n: mg.matrix(x) for n, x in trial.inputs.items()})
-
-    with_lines = seconds(forward)
-    monkeypatch.setattr(stand_in, "rewritten", lambda f: None)
-    assert with_lines < 1.5 * seconds(forward) + 0.02

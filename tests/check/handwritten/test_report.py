@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from microgrid.check import LayerReport
+from microgrid.check.handwritten.judge import combined
 from microgrid.check.handwritten.results import (
     BY_DESIGN,
     CRASHES,
@@ -94,7 +95,7 @@ def test_the_text_names_each_gradient_with_a_mark_and_what_is_wrong_with_its_lin
         "        of out[0, 4]      0  0.640423  missing", "        of out[2, 4]      2         2",
         "        yours: x_{31}·dy_{32}", "  ✗ db  shape: it has shape (1, 5), but b has (5,)",
         "  inside: `dvar` is the first wrong gradient", "  habit: it changes dout in place",
-        "  ✗ dw  wrong with stride=2, 9 of 9 entries, right with stride=1",
+        "  ✗ dw  wrong with stride=2, 9 of 9 entries; right with stride=1, which hides it",
         "  ~ dx  guard: all but a guard of 1e-7", "  · dy  not written",
         "  ? dz  not differentiable here", "  ✗ crashes: it ended the process",
         "  ? not checked: its forward fails on floats, too: NameError",
@@ -109,11 +110,39 @@ def test_the_text_names_each_gradient_with_a_mark_and_what_is_wrong_with_its_lin
 def test_the_setting_of_a_mistake_is_told_where_it_is_not_the_layers_own():
     for setting, hidden, told in (
         ("stride=2", "", "wrong"), ("stride=1", "", "wrong with stride=1"),
-        ("stride=2", "stride=1", "wrong with stride=2, right with stride=1"),
+        ("stride=2", "stride=1", "wrong with stride=2; right with stride=1, which hides it"),
     ):  # fmt: skip
         gradient = Gradient("w", "dw", WRONG, setting=setting, hidden=hidden)
         found = Found("conv", "x (3, 4), stride=2", [gradient])
         assert f"  ✗ dw  {told}" in str(LayerReport("layers.py", [found])).splitlines()
+
+
+def settings_found(*verdicts):
+    """What comes of one gradient that has these verdicts in settings 1, 2, …"""
+    return combined([
+        Found("conv", f"x (3, {i}), p={{'a': 1, 'b': 2}}, stride={i}, pad=1",
+              [Gradient("w", "dw", v, setting=f"stride={i}, pad=1")])
+        for i, v in enumerate(verdicts, 1)
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(("verdicts", "told"), [
+    ((RIGHT, RIGHT), "right"), ((WRONG, WRONG), "wrong"), ((GUARD, RIGHT), "guard"),
+    ((WRONG, RIGHT), "wrong with stride=1; right with stride=2, which hides it"),
+    ((RIGHT, WRONG), "wrong with stride=2; right with stride=1, which hides it"),
+    ((SHAPE, WRONG, CRASHES), "crashes with stride=3"), ((RIGHT, GUARD), "guard"),
+])  # fmt: skip
+def test_all_settings_are_told_and_the_one_that_hides_a_mistake(verdicts, told):
+    found = settings_found(*verdicts)
+    others = "".join(f"; also with stride={i}" for i in range(2, len(verdicts) + 1))
+    text = str(LayerReport("layers.py", [found])).splitlines()
+    assert f"conv  x (3, 1), p={{'a': 1, 'b': 2}}, stride=1, pad=1{others}" in text
+    assert any(line.endswith(f" dw  {told}") for line in text), text
+
+
+def test_settings_that_differ_in_their_shapes_alone_are_told_by_these():
+    founds = [Found("f", f"x ({n}, 4), w (4, 5)", [Gradient("x", "dx")]) for n in (3, 5, 5)]
+    assert combined(founds).also == ["x (5, 4)"]
 
 
 def test_the_text_is_at_most_100_columns_wide():

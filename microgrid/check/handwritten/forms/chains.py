@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms.arguments import labelled, required
 from microgrid.check.handwritten.forms.classes import (
     classes_of,
     methods,
     trial_of,
     trials,
-    way_of,
+    ways_of,
     written,
 )
-from microgrid.check.handwritten.forms.sizes import parameters_of
-from microgrid.check.handwritten.forms.sources import normal
+from microgrid.check.handwritten.forms.fit import every_parameter
+from microgrid.check.handwritten.forms.names import label_of, short
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 SQUASHING = ("softmax", "sigmoid")
@@ -50,13 +49,13 @@ def chain(
         known = {p.name for p in _parameters(layer)}
         unused -= known
         own = {n: v for n, v in given.items() if n in known}
-        arrays = required(getattr(layer, written(layer)[0]), own)[0] if written(layer) else []
-        arrays = [n for n in arrays if n != "self"]
-        first = next((n for n in arrays if n != labelled(arrays)), "x")
+        called = [p.name for n in written(layer)[:1] for p in every_parameter(getattr(layer, n))]
+        called = [n for n in called if n != "self"]
+        first = next((n for n in called if n != label_of(called)), "x")
         if x is not None:
             own[first] = np.array(x)
         through = len(layers) > 1 and not _has_backward(layer)
-        trial = trial_of(way_of(layer, grads or {}, seed, own, through=through))
+        trial = trial_of(ways_of(layer, grads or {}, seed, own, through)[0])
         parts.append((trial, first))
         x = trial.run({n: v.copy() for n, v in trial.inputs.items()}).outputs[0]
     if unused:
@@ -65,8 +64,8 @@ def chain(
 
 
 def _parameters(layer: Any) -> list[Any]:
-    made = parameters_of(layer) if isinstance(layer, type) else []
-    return [*made, *(p for n in written(layer)[:1] for p in parameters_of(getattr(layer, n)))]
+    made = every_parameter(layer) if isinstance(layer, type) else []
+    return [*made, *(p for n in written(layer)[:1] for p in every_parameter(getattr(layer, n)))]
 
 
 def _has_backward(layer: Any) -> bool:
@@ -135,7 +134,7 @@ def chains_of(module: ModuleType) -> list[tuple[type, type]]:
     []
     """
     squashing = [c for c in _classes(module) if _squashes(c)]
-    losses = [c for c in classes_of(module) if not _squashes(c)]
+    losses = [c for c in classes_of(module) if not _squashes(c) and _takes_labels(c)]
     return [(s, c) for c in losses for s in squashing if _returns_difference(c)]
 
 
@@ -162,8 +161,12 @@ def _classes(module: ModuleType) -> list[type]:
 
 
 def _squashes(cls: type) -> bool:
-    name = normal(cls.__name__)
+    name = short(cls.__name__)
     return any(w in name for w in SQUASHING) and "loss" not in name and "entropy" not in name
+
+
+def _takes_labels(cls: type) -> bool:
+    return bool(label_of([p.name for p in every_parameter(getattr(cls, written(cls)[0]))]))
 
 
 def _returns_difference(cls: type) -> bool:

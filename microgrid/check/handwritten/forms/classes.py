@@ -5,24 +5,30 @@ from __future__ import annotations
 import dis
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain as joined
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import making, torch_functions
-from microgrid.check.handwritten.forms.arguments import arguments, labelled
-from microgrid.check.handwritten.forms.making import draw, objects
+from microgrid.check.handwritten.forms import torch_functions
+from microgrid.check.handwritten.forms.fit import (
+    Fit,
+    Signature,
+    every_parameter,
+    has_default,
+    parameters_of,
+)
+from microgrid.check.handwritten.forms.making import objects
 from microgrid.check.handwritten.forms.matching import match
+from microgrid.check.handwritten.forms.names import words
 from microgrid.check.handwritten.forms.passes import again
-from microgrid.check.handwritten.forms.sizes import STRIDES, parameters_of
-from microgrid.check.handwritten.forms.sources import normal, words
-from microgrid.check.handwritten.forms.state import is_floats, taken, walk
-from microgrid.check.handwritten.forms.using import SLOPES, Way, play, study
+from microgrid.check.handwritten.forms.random_arrays import signed
+from microgrid.check.handwritten.forms.search import Search
+from microgrid.check.handwritten.forms.state import floats_of, taken, walk
+from microgrid.check.handwritten.forms.using import SLOPES, UPDATES, Way, play, study
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 FORWARDS = words(
@@ -35,8 +41,8 @@ BACKWARDS = words(
     "backward_propagation backward_prop backwardpass back"
 )
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
-TRIES, AT_FIRST = 800, 16  # ways in all, and of each object before the next
-OTHERS = 6  # shapes to compare where the usual ones crash
+LAYERS = ("layer", "layers", "module", "modules", "blocks", "layer_to_add")
+ADDERS = ("add", "add_layer", "addLayer", "append", "add_module")
 
 
 def trials(
@@ -60,15 +66,18 @@ def trials(
     """
     if torch_functions.is_function(layer):
         return torch_functions.trials(layer, grads, seed, **given)
-    names = [normal(p.name) for p in parameters_of(layer)] if isinstance(layer, type) else []
     made: list[Trial] = []
-    for which in (0, 1) if set(names) & set(STRIDES) else (0,):
-        way = way_of(layer, grads or {}, seed, given, which)
-        for each in (way, *other_labels(way, grads or {}, given)):
-            trial = trial_of(each)
-            if trial.setting not in [t.setting for t in made]:
+    for way in ways_of(layer, grads or {}, seed, given):
+        other = other_labels(way, grads or {}, given)
+        for each in other if way.crashed and other else (way, *other):
+            trial = trial_of(each, bool(other))
+            if _kind(trial) not in [_kind(t) for t in made]:
                 made.append(trial)
     return made
+
+
+def _kind(trial: Trial) -> tuple[str, list[int]]:
+    return trial.setting, [x.ndim for x in trial.inputs.values()]
 
 
 def methods(layer: Any) -> tuple[list[str], str]:
@@ -115,102 +124,186 @@ def _is_written(cls: type, name: str) -> bool:
     return "NotImplementedError" not in function.__code__.co_names and not empty
 
 
-def way_of(
-    layer: Any,
-    grads: Mapping[str, str],
-    seed: int,
-    given: Mapping[str, Any],
-    which: int = 0,
-    through: bool = False,
-) -> Way:
-    """The first way whose forward and backward run; else the first whose forward does.
+@dataclass
+class _Use:
+    """A class or an object with one of its forwards: what it is called with."""
+
+    layer: Any
+    forward: str
+    backward: str  # "": what comes from above is handed through
+    seed: int
+    grads: Mapping[str, str]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    failed: Exception | None = None  # of the constructor
+    made: bool = False
+    last: Any = None  # the last object
+    takes: Signature = field(init=False)
+
+    def __post_init__(self) -> None:
+        method = inspect.getattr_static(self.cls, self.forward)
+        called = dict(_arguments(method))
+        if not called and hasattr(self.cls, "forward"):  # __call__(self, *inputs)
+            called = dict(_arguments(inspect.getattr_static(self.cls, "forward")))
+        making = _arguments(self.cls) if isinstance(self.layer, type) else {}
+        making = {n: p for n, p in making.items() if n not in called}
+        self.takes = Signature(
+            self.cls.__name__, method, called | making, frozenset(making), self.cls
+        )
+
+    @property
+    def cls(self) -> type:
+        return self.layer if isinstance(self.layer, type) else type(self.layer)
+
+    def way(self, arguments: Mapping[str, Any]) -> Way:
+        """The first object with these arguments whose forward runs; else its error."""
+        making = {n: x for n, x in arguments.items() if n in self.takes.making}
+        called = {n: arguments[n] for n in self.takes.parameters if n in {*arguments} - {*making}}
+        error: Exception | None = None
+        for thing in self.objects(making, called):
+            told = {n: self.given[n] for n in self.behind()}
+            way = Way(thing, self.forward, self.backward, called, making, told=told, seed=self.seed)
+            try:
+                study(way)
+            except LayerError:
+                raise
+            except Exception as caught:
+                error = error or caught
+                continue
+            return way
+        raise error or ValueError("no object of it can be made")
+
+    def behind(self) -> list[str]:
+        """The names of what is given for the backward or an update alone."""
+        methods = [getattr(self.cls, name, None) for name in (self.backward, *UPDATES)]
+        known = {n for method in methods if callable(method) for n in _arguments(method)}
+        return [n for n in self.given if n in known and n not in self.takes.parameters]
+
+    def objects(self, making: Mapping[str, Any], called: Mapping[str, Any]) -> Any:
+        """The object that was given, or those of the class."""
+        data = next((x.shape for x in called.values() if isinstance(x, np.ndarray)), ())
+        if not isinstance(self.layer, type):
+            things: Any = [self.layer]
+        else:
+            things = objects(self.cls, making, self.seed, data)
+        try:
+            for self.last in things:
+                self.made = True
+                yield self.last
+        except Exception as caught:
+            self.failed = self.failed or caught
+            raise
+
+    def run(self, arguments: dict[str, Any]) -> list[Any]:
+        return play(self.way(arguments), {}).outputs
+
+    def agrees(self, fit: Fit) -> bool:
+        """Whether the backward runs and gives gradients in the shapes of the inputs."""
+        try:
+            way = self.matched(fit)
+            trial = trial_of(way)
+            found = play(way, trial.inputs).pull(_above(way))
+        except Exception:
+            return False
+        return not way.crashed and all(
+            np.shape(found[n]) == x.shape for n, x in trial.inputs.items() if n in found
+        )
+
+    def matched(self, fit: Fit) -> Way:
+        """The way to use it with these arguments, with the places of its gradients."""
+        way = self.way(fit.arguments(fit.inputs))
+        way.fit = fit
+        match(way, self.grads)
+        return way
+
+    def features(self) -> list[int]:
+        """The sizes of an object's arrays, and the small numbers that it keeps."""
+        if self.last is None and not any(not has_default(p) for p in self.making()):
+            next(iter(self.objects({}, {})), None)
+        arrays = [np.shape(x) for x in floats_of(self.last).values()]
+        held = getattr(self.last, "__dict__", {}).values()
+        found = [n for shape in arrays for n in (shape[:1] + shape[-1:] + shape[1:2])]
+        found += [n for x in held for n in (x if isinstance(x, tuple) else (x,)) if type(n) is int]
+        return [n for n in dict.fromkeys(found) if 1 < n < 100]
+
+    def making(self) -> list[inspect.Parameter]:
+        return [p for n, p in self.takes.parameters.items() if n in self.takes.making]
+
+
+def _arguments(function: Any) -> dict[str, inspect.Parameter]:
+    """The arguments of a method or a constructor, without self."""
+    try:
+        known = parameters_of(getattr(function, "__func__", function))
+    except LayerError:
+        return {}
+    return {n: p for n, p in known.items() if n != "self"}
+
+
+def _above(way: Way) -> list[Any]:
+    rng = np.random.default_rng(way.seed)
+    return [signed(np.shape(y), rng) for y in play(way, {}).outputs]
+
+
+def ways_of(
+    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], through: bool = False
+) -> list[Way]:
+    """The ways to use a layer, one a setting: by the first of its forwards whose backward runs.
 
     With `through` no backward is looked for: what comes from above is handed through.
     """
     forwards, backward = methods(layer) if not through else (written(layer), "")
-    crashing: list[Way] = []
-    running: list[Way] = []
-    error: tuple[Way, Exception] | None = None
-    for way in islice(_ways(layer, forwards, backward, seed, given, which), TRIES):
+    crashed: list[Way] = []
+    error: LayerError | None = None
+    for forward in forwards:
+        use = _Use(layer, forward, backward, seed, grads, given)
+        own = {n: x for n, x in given.items() if n not in use.behind()}
         try:
-            with np.errstate(all="ignore"):
-                study(way)
-        except LayerError:
-            raise
-        except Exception as caught:
-            error = error or (way, caught)
+            search = Search(use.takes, own, seed, use.run, use.agrees, use.features)
+            found = search.fits()
+        except LayerError as refused:
+            error = error or (refused if use.made or not use.failed else _unmade(use, given))
             continue
-        (running if match(way, grads) else crashing).append(way)
-        if (running and not crashing) or len(running) == OTHERS:
-            break
-    if not running and not crashing:
-        raise LayerError(_no_forward(layer, error))
-    if not running and (kept := _kept_by_call(crashing[0])):
+        ways = [use.matched(fit) for fit in found]
+        if not ways[0].crashed:
+            return ways
+        crashed = crashed or ways
+    if not crashed:
+        raise error or LayerError(f"{forwards} cannot be called")
+    if kept := _kept_by_call(crashed[0]):
         raise LayerError(
-            f"{crashing[0].name}: its backward needs self.{kept}, which is set by a __call__ that "
+            f"{crashed[0].name}: its backward needs self.{kept}, which is set by a __call__ that "
             "gives no array: it is checked as a part of its framework only"
         )
-    fitting = (w for w in running if len(running) > 1 and agrees(w))
-    return _refuse_unused(next(fitting, [*running, *crashing][0]), given)
+    return crashed
 
 
-def agrees(way: Way) -> bool:
-    """Whether its gradients are right in one direction, by finite differences.
-
-    Only asked where the usual shapes crash: a layer for one column is then tried as one.
-    """
-    trial, rng = trial_of(way), np.random.default_rng(0)
-    move = {n: draw("x", x.shape, rng) for n, x in trial.inputs.items()}
-    step = trial.run({n: x.copy() for n, x in trial.inputs.items()})
-    upstream = [draw("x", np.shape(y), rng) if not way.loss else 1.0 for y in step.outputs]
-
-    def total(h: float) -> float:
-        outputs = trial.run({n: x + h * move[n] for n, x in trial.inputs.items()}).outputs
-        return float(sum(np.sum(np.asarray(y, float) * u) for y, u in zip(outputs, upstream)))
-
-    try:
-        found = step.pull(upstream)
-        theirs = sum(float(np.sum(np.asarray(found[n], float) * m)) for n, m in move.items())
-    except Exception:
-        return False
-    return abs(theirs - (total(1e-5) - total(-1e-5)) / 2e-5) <= 1e-5 * (1 + abs(theirs))
-
-
-def _ways(
-    layer: Any, forwards: list[str], backward: str, seed: int, given: Mapping[str, Any], which: int
-) -> Iterator[Way]:
-    """The ways to try, the likeliest first."""
-    made = objects(layer, given, seed, which) if isinstance(layer, type) else [(layer, {})]
-
-    def of(thing: Any, chosen: dict[str, Any]) -> Iterator[Way]:
-        for forward in forwards:
-            rng = np.random.default_rng(seed)
-            for args in arguments(thing, forward, given, rng, chosen):
-                yield Way(thing, forward, backward, args, chosen, seed=seed)
-
-    later = []
-    for thing, chosen in made:  # a few shapes for each object, then the rest of them
-        ways = of(thing, chosen)
-        yield from islice(ways, AT_FIRST)
-        later.append(ways)
-    yield from joined.from_iterable(later)
+def _unmade(use: _Use, given: Mapping[str, Any]) -> LayerError:
+    unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
+    how = ", ".join(f"{n}=…" for n in unknown)
+    give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
+    return LayerError(
+        f"{use.cls.__name__} cannot be made ({type(use.failed).__name__}: {use.failed}): "
+        f"{give if unknown else 'give'} an object of it"
+    )
 
 
 def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -> list[Way]:
     """A loss that takes rows with a 1 and class numbers alike: once more with the others."""
-    label = labelled(list(way.arguments))
-    y = np.asarray(way.arguments.get(label))
-    if not way.loss or label in given or y.ndim < 2 or y.shape[-1] < 2:
+    y, x = np.asarray(way.arguments.get(way.label)), way.arguments.get(next(iter(way.inputs), ""))
+    if not way.loss or way.label in given or not isinstance(x, np.ndarray) or x.ndim < 2:
         return []
-    if not np.array_equal(np.sort(y, axis=-1)[..., :-1], np.zeros_like(y)[..., :-1]):
+    whole = y.dtype.kind == "i" and y.ndim < x.ndim
+    classes = [x.shape[-1], *(n for n in way.made.values() if type(n) is int)]
+    others = [np.eye(n)[y] for n in classes if n > y.max()] if whole else [np.argmax(y, axis=-1)]
+    if not whole and not (set(np.unique(y)) == {0, 1} and (y.sum(axis=-1) == 1).all()):
         return []
-    other = replace(way, arguments={**way.arguments, label: np.argmax(y, axis=-1)})
-    try:
-        study(other)
-        same = np.allclose(play(other, {}).outputs[0], play(way, {}).outputs[0], rtol=1e-12)
-        return [other] if same and match(other, grads) else []
-    except Exception:
-        return []
+    for labels in others:
+        other = replace(way, arguments={**way.arguments, way.label: labels}, crashed=False)
+        with suppress(Exception):
+            study(other)
+            same = np.allclose(play(other, {}).outputs[0], play(way, {}).outputs[0], rtol=1e-12)
+            if same and match(other, grads):
+                return [other]
+    return []
 
 
 def _kept_by_call(way: Way) -> str:
@@ -229,37 +322,21 @@ def _kept_by_call(way: Way) -> str:
     return ""
 
 
-def _refuse_unused(way: Way, given: Mapping[str, Any]) -> Way:
-    unknown = [n for n in given if n not in way.arguments and n not in way.made]
-    if unknown:
-        known = ", ".join(dict.fromkeys([*way.arguments, *way.made])) or "none"
-        raise LayerError(f"{way.name} takes no {unknown[0]}: its arguments are {known}")
-    return way
+def trial_of(way: Way, told: bool = False) -> Trial:
+    """The trial of one way to use an object: its parameters are drawn anew.
 
-
-def _no_forward(layer: Any, error: tuple[Way, Exception] | None) -> str:
-    name = layer.__name__ if isinstance(layer, type) else type(layer).__name__
-    if error is None:
-        return f"{name}: nothing fits the arguments of its forward: give them, as in x=(3, 4)"
-    way, said = error
-    arrays = {n: a.shape for n, a in way.arguments.items() if isinstance(a, np.ndarray)}
-    shapes = ", ".join(f"{n} {shape}" for n, shape in arrays.items())
-    how = ", ".join(f"{n}=(3, 4)" for n in arrays)
-    made = "".join(f", {n}=…" for n in way.made)
-    return (
-        f"{name}: its forward runs on none of the inputs that were tried (on {shapes} Python says "
-        f"{type(said).__name__}: {said}): give their shapes, as in {how}{made}"
-    )
-
-
-def trial_of(way: Way) -> Trial:
-    """The trial of one way to use an object: its parameters are drawn anew."""
+    `told` says that its setting names the kind of the labels.
+    """
 
     def run(given: Mapping[str, Any]) -> Pass:
         played = play(way, given)
         return Pass(played.outputs, played.pull)
 
     inputs = _inputs(way)
+    setting = way.fit.told([*inputs.values(), *way.arguments.values(), *play(way, {}).outputs])
+    if told:
+        whole = np.asarray(way.arguments[way.label]).dtype.kind == "i"
+        setting = f"{way.label}={'class numbers' if whole else 'rows with a 1'}"
     return Trial(
         name=way.name,
         inputs=inputs,
@@ -268,9 +345,9 @@ def trial_of(way: Way) -> Trial:
         forwards=_functions(way.thing, (way.forward, *FORWARDS)),
         backwards=_functions(way.thing, (way.backward, *BACKWARDS)),
         places={n: s.shown for n, s in way.gradients.items() if s is not None},
-        setting=_setting(way),
+        setting=setting,
         loss=way.loss,
-        samples=_samples(way),
+        samples=way.fit.samples,
         again=None if way.loss else lambda a, b: again(way, a, b),
     )
 
@@ -289,36 +366,10 @@ def _inputs(way: Way) -> dict[str, Array]:
             way.gradients.pop(name, None)
     for name, places in way.parameters.items():
         old = taken(way.thing, places[0].steps)
-        new = old if name in way.made else draw(places[0].name, np.shape(old), rng)
+        scale = np.size(old) ** -0.35 if np.ndim(old) > 1 else 1.0  # no probability is near 0
+        new = old if name in way.made else scale * signed(np.shape(old), rng)
         found[name] = np.array(new, dtype=getattr(old, "dtype", float))
     return found
-
-
-def _setting(way: Way) -> str:
-    """How the layer is called beyond its inputs: "stride=2, pad=1"."""
-    told = {n: v for n, v in way.made.items() if not is_floats(v)}
-    told |= {n: v for n, v in way.arguments.items() if not isinstance(v, np.ndarray)}
-    label = labelled(list(way.arguments)) if way.loss else ""
-    if label and way.arguments[label].dtype.kind == "i":
-        first = next(np.shape(way.arguments[n]) for n in way.inputs)
-        bits = np.shape(way.arguments[label]) == first
-        told[label] = Told("ones and zeros" if bits else "class numbers")
-    return ", ".join(f"{n}={v!r}" for n, v in told.items() if not isinstance(v, making.Optimizer))
-
-
-class Told(str):
-    """A text that is shown without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def _samples(way: Way) -> int:
-    """N: the first axis of the first input, or the last where samples are columns."""
-    shape: tuple[int, ...] = next((np.shape(way.arguments[n]) for n in way.inputs), ())
-    out = np.shape(play(way, {}).outputs[0])
-    columns = len(shape) == len(out) == 2 and shape[0] != out[0] and shape[1] == out[1]
-    return shape[1] if columns else shape[0] if shape else 1
 
 
 def _own(thing: Any) -> list[type]:
@@ -349,6 +400,7 @@ def classes_of(module: ModuleType) -> list[type]:
     own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
     bases = {b for c in own for b in c.__mro__[1:]}
     layers = [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
+    layers = [c for c in layers if not is_container(c)]
     return [c for c in layers if torch_functions.is_function(c) or not _calls_abstract(c)]
 
 
@@ -370,6 +422,20 @@ def _calls_abstract(cls: type) -> bool:
     codes = [f.__code__ for f in passes if isinstance(f, FunctionType)]
     used = {name for code in codes for name in code.co_names}
     return any(_is_left(inspect.getattr_static(cls, name, None)) for name in used)
+
+
+def is_container(cls: type) -> bool:
+    """Whether it is made of other layers, which are passed to it or added: a Sequential.
+
+    >>> class Sequential:
+    ...     def __init__(self, *layers):
+    ...         self.layers = layers
+    >>> is_container(Sequential)
+    True
+    """
+    adders = [m for n in ADDERS if callable(m := getattr(cls, n, None))]
+    taken = [p.name.lower() for f in (cls, *adders) for p in every_parameter(f)]
+    return any(name.endswith(LAYERS) and not name.startswith("n") for name in taken)
 
 
 def _is_layer(cls: type) -> bool:

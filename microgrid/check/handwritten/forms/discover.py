@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -49,22 +50,32 @@ def layers_of(module: ModuleType, name: str = "") -> list[Layer]:
         ...
     microgrid.check.handwritten.trial.LayerError: empty has no layers: functions such as ...
     """
-    found = [*_pairs(module), *_losses(module), *_flagged(module), *_classes(module)]
+    if "+" in name:
+        return [_chain(module, [part.strip() for part in name.split("+")])]
+    alone = [_of_class(cls) for cls in classes.classes_of(module)] if name else []
+    found = [*_pairs(module), *_losses(module), *_flagged(module), *(alone or _classes(module))]
     found.sort(key=lambda layer: layer.line)
     if name:
         return _named(found, module, name)
     if not found:
         raise LayerError(
-            f"{module.__name__} has no layers: functions such as f_forward with f_backward, losses "
+            f"{file_of(module)} has no layers: functions such as f_forward with f_backward, losses "
             "that return (loss, dx), or classes with forward and backward are looked for"
         )
     return found
 
 
+def file_of(module: ModuleType) -> str:
+    """The name of a module's file, without folders; of a module without a file its own name.
+
+    >>> import types
+    >>> file_of(types.ModuleType("typed"))
+    'typed'
+    """
+    return Path(getattr(module, "__file__", None) or module.__name__).name
+
+
 def _named(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
-    parts = [part.strip() for part in name.split("+")]
-    if len(parts) > 1:
-        return [_chain(module, parts)]
     for same in (str, str.lower):
         mine = [x for x in found if same(name) in (same(n) for n in (x.name, *x.aliases))]
         if mine:
@@ -73,7 +84,7 @@ def _named(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
     near = difflib.get_close_matches(name, known, 1)
     guess = f"; did you mean {near[0]}?" if near else ""
     has = f"its layers are {', '.join(known)}" if known else "it has no layers"
-    raise LayerError(f"{module.__name__} has no layer {name}: {has}{guess}")
+    raise LayerError(f"{file_of(module)} has no layer {name}: {has}{guess}")
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
@@ -174,17 +185,14 @@ def _classes(module: ModuleType) -> list[Layer]:
         first for first, _ in pairs if chains.hands_through(first)
     }
     together = [_chain(module, [cls.__name__ for cls in pair]) for pair in pairs]
-    alone = [
-        Layer(
-            cls.__name__,
-            _place(cls),
-            (),
-            lambda given, cls=cls, **how: classes.trials(cls, **how, **(given or {})),
-        )
-        for cls in classes.classes_of(module)
-        if cls not in fused
-    ]
-    return [*alone, *together]
+    return [*(_of_class(c) for c in classes.classes_of(module) if c not in fused), *together]
+
+
+def _of_class(cls: type) -> Layer:
+    def make(given: Mapping[str, Any] | None, **how: Any) -> list[Trial]:
+        return classes.trials(cls, **how, **(given or {}))
+
+    return Layer(cls.__name__, _place(cls), (), make)
 
 
 def _chain(module: ModuleType, parts: list[str]) -> Layer:
@@ -192,7 +200,7 @@ def _chain(module: ModuleType, parts: list[str]) -> Layer:
         if not inspect.isclass(vars(module).get(part)):
             known = [c.__name__ for c in classes.classes_of(module)]
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
-            raise LayerError(f"{module.__name__} has no class {part}: {has}")
+            raise LayerError(f"{file_of(module)} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
     return Layer(
         " + ".join(parts),

@@ -1,24 +1,27 @@
-"""A form filled with numbers: what each argument of a function is given."""
+"""A form filled with numbers: what each argument of a layer is given."""
 
 from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import names, reading
-from microgrid.check.handwritten.forms.fit import Fit, Parameters, is_shape, shape_of
+from microgrid.check.handwritten.forms import names
+from microgrid.check.handwritten.forms.fit import Fit, Signature, is_shape, shape_of
 from microgrid.check.handwritten.forms.kinds import SIZES, Form
 from microgrid.check.handwritten.forms.random_arrays import labels, of_kind
 from microgrid.check.handwritten.trial import LayerError
 
 _NONE = inspect.Parameter.empty
 _FREE = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
+_OMIT: Any = object()  # an argument that is left to its default
+_MOST = 12  # combinations of settings
 
 
 class Kept(dict[str, Any]):
@@ -42,40 +45,80 @@ class Kept(dict[str, Any]):
         self["saved_tensors"] = kept
 
 
+class Optimizer:
+    """A step of 0.5 down the gradient, for the layers that want an optimizer.
+
+    >>> float(Optimizer().update(np.ones(2), np.ones(2))[0])
+    0.5
+    """
+
+    lr = learning_rate = 0.5
+
+    def update(self, w: Any, gradient: Any, *_: Any, **__: Any) -> Any:
+        """The parameter after the step."""
+        return w - self.lr * gradient
+
+    step = __call__ = apply = update
+
+
 @dataclass
 class Filling:
     """One try: a form, the parts that the arrays play in it, and where defaults are taken.
 
-    `depth` is the number of layers of a network whose parameters are not named in its code.
+    `depth` is the number of layers of a network whose parameters are not named in its code;
+    `features` replaces the size of the features.
     """
 
-    function: Callable[..., Any]
-    parameters: Parameters
+    takes: Signature
     given: Mapping[str, Any]
     form: Form
     roles: Mapping[str, str]
     seed: int
     defaults: bool = False
     depth: int = 2
+    features: int | None = None
 
-    def fit(self, kind: str = "") -> Fit | None:
-        """The arguments; None where the given shapes do not go with the form."""
+    def fits(self, kind: str = "") -> Iterator[Fit]:
+        """The arguments, likeliest first; none where the given shapes do not go with the form."""
         sizes = self.sizes()
         if sizes is None:
-            return None
+            return
         self.table = SIZES | sizes
+        self.outs = [self.table[self.form.outcome], *_FREE[3:]]  # for one layer after another
+        free = [n for n in self.takes.parameters if n not in self.roles and n not in self.given]
+        options = [self.options(n) for n in free]
+        for values in itertools.islice(itertools.product(*options), _MOST):
+            guessed = [v for n, v in zip(free, values) if type(v) is int and not self.known(n)]
+            named = [v for n, v in zip(free, values) if "shape" in names.short(n)]
+            shapes = [v for v in named if type(v) in (int, tuple)]
+            same = len({int(np.prod(shape)) for shape in shapes}) < 2  # of a reshape
+            if len(set(guessed)) == len(guessed) and same:
+                yield self.filled(kind, dict(zip(free, values)))
+
+    def known(self, name: str) -> bool:
+        return self.number(name) is not None or bool(names.count(name))
+
+    def filled(self, kind: str, settings: Mapping[str, Any]) -> Fit:
         self.rng = np.random.default_rng(self.seed)
         self.made = Fit(kind=kind)
-        for name in self.parameters:
+        for name in self.takes.parameters:
             if name in self.roles:
                 self.array(name, self.roles[name])
             elif name in self.given:
                 self.told(name, self.given[name])
-            elif not self.setting(name):
-                return None
+            elif settings[name] is not _OMIT:
+                self.made.bound[name] = copy.deepcopy(settings[name])
+                self.made.chosen += [name] if self.tells(name, settings[name]) else []
         self.classes()
         self.made.samples = self.samples()
         return self.made
+
+    def tells(self, name: str, value: Any) -> bool:
+        """Whether a setting is worth telling: one that somebody chose."""
+        default = self.takes.parameters[name].default
+        return value is not None and not isinstance(value, Kept) and not (
+            default is not _NONE and (self.number(name) is None or callable(default))
+        )  # fmt: skip
 
     def sizes(self) -> dict[str, int] | None:
         """The sizes that the given shapes ask for; None where the form has other axes."""
@@ -94,6 +137,11 @@ class Filling:
         if network is None:
             return None
         found |= network
+        for name in self.takes.making & {n for n, x in self.given.items() if type(x) is int}:
+            symbol = {"in": self.form.feature, "out": self.form.outcome}.get(names.count(name))
+            found |= {symbol: self.given[name]} if symbol and symbol not in found else {}
+        if self.features is not None:
+            found.setdefault(self.form.feature, self.features)
         taken = set(found.values())
         for symbol in "NDMCT" if found else "":  # so that sizes differ, still
             if symbol not in found and SIZES[symbol] in taken:
@@ -130,7 +178,7 @@ class Filling:
         shape = tuple(self.table[s] for s in symbols)
         if is_shape(told):
             shape = shape_of(told)
-        value = np.asarray(told) if told is not None and not is_shape(told) else (
+        value = np.array(told) if told is not None and not is_shape(told) else (
             of_kind(kind, shape, self.rng)
         )  # fmt: skip
         if value.dtype.kind not in "fO" or part in names.BOUND:
@@ -153,41 +201,79 @@ class Filling:
             else:
                 rest[key] = entry
 
-    def setting(self, name: str) -> bool:
-        """A setting by its default, its name, or the words that the code compares it with."""
-        default, ours = self.parameters[name].default, self.number(name)
+    def options(self, name: str) -> list[Any]:
+        """What to try for a setting: by its default, its name, or the words of the code."""
+        default, ours = self.takes.parameters[name].default, self.number(name)
+        if name in self.takes.making and (sizes := self.of_constructor(name, default)):
+            return sizes
         hiding = names.HIDING.match(names.short(name)) is not None
-        looked_up = reading.keys(self.function, name)
-        words = reading.choices(self.function, name)
+        looked_up, words = self.takes.keys(name), self.takes.choices(name)
         known = names.settings(name)
-        told = True
-        if default is not _NONE and (self.defaults or not hiding or ours is None):
-            value, told = copy.deepcopy(default), ours is not None and not callable(default)
-        elif known is not None or (
-            not names.is_context(name) and looked_up and self.all_numbers(looked_up)
-        ):
+        if default is not _NONE and (self.defaults or not hiding or ours is None
+                                     or (isinstance(default, str) and words)):  # fmt: skip
+            return [default if name not in self.takes.making else _OMIT]
+        context = names.is_context(name)
+        more = {k: self.entry(k) for k in looked_up if k not in (known or {})}
+        if known is not None or (not context and more and None not in more.values()):
             table = {k: self.number(k, v) for k, v in (known or {}).items()}
-            more = {k: self.number(k) for k in looked_up if k not in table}
-            value = table | {k: v for k, v in more.items() if v is not None}
-        elif names.is_context(name):
-            value, told = Kept(), False
-        elif looked_up:
-            return False
-        elif words or ours is not None:
-            value = words[0] if words else ours
-        else:
-            return False
-        self.made.bound[name] = value
-        self.made.chosen += [name] if told and value is not None else []
-        return True
+            return [table | {k: v for k, v in more.items() if v is not None}]
+        if context and self.takes.cls is None:
+            return [Kept()]
+        if looked_up:
+            return []
+        if words or ours is not None:
+            pair = isinstance(default, tuple) and type(ours) is int
+            return [words[0] if words else (ours, ours) if pair else ours]
+        unknown = name in self.takes.making and default is _NONE
+        return [self.table[self.form.feature], self.outs[0], None] if unknown else []
 
-    def all_numbers(self, keys: list[str]) -> bool:
-        return all(self.number(key) is not None for key in keys)
+    def of_constructor(self, name: str, default: Any) -> list[Any]:
+        """What to try for a size, a shape or an optimizer; [] for anything else."""
+        what, table, form = names.count(name), self.table, self.form
+        if names.short(name) == "size" and "kernelsize" in form.numbers:
+            what = "window"
+        data = tuple(table[s] for s in form.data)
+        if "optim" in names.short(name) or name == "opt":
+            return [Optimizer()] if default is _NONE else [_OMIT]
+        if "shape" in names.short(name) and what in ("in", "shape"):
+            flat = (int(np.prod(data[1:])),)
+            found: list[Any] = [data[1:], table[form.feature], data] if what == "in" else [
+                flat, data[:0:-1], (int(np.prod(data)),)]  # fmt: skip
+        elif what == "window":
+            n = form.numbers.get("kernelsize", names.number("kernelsize"))
+            whole = (n, n, table[form.feature], table[form.outcome])
+            found = [(n, n), n, whole] if "shape" in name else [n, (n, n), whole]
+            found = [x for x in found if default is _NONE or isinstance(x, type(default))]
+        elif what in ("in", "out", "embed"):
+            own = what == "out" or (what == "embed" and form.parts(form.first)[0][:3] == "int")
+            if own and default is not None:
+                outs = [n for n in self.outs if n != table[form.feature]]
+                found = [outs[self.place(name) % len(outs)]]
+            else:
+                found = [table[form.feature]]
+        elif what:
+            symbols = {"words": "V", "steps": "T", "batch": "N", "height": "X", "width": "Y"}
+            found = [table[symbols[what]]]
+        else:
+            return []
+        return [*([_OMIT] if default is None else []), *found]
+
+    def place(self, name: str) -> int:
+        """Which of the sizes out of a constructor it is: hidden, then out."""
+        outs = [n for n in self.takes.parameters
+                if n in self.takes.making and names.count(n) in ("out", "embed")]  # fmt: skip
+        return outs.index(name) if name in outs else 0
+
+    def entry(self, key: str) -> Any:
+        """What stands in a dict of settings: a number, a size or a word; None if unknown."""
+        if (found := self.number(key)) is None and self.takes.cls is not None:
+            found = next(iter([*self.of_constructor(key, _NONE), *self.takes.choices(key)]), None)
+        return found
 
     def number(self, name: str, known: Any = None) -> Any:
         """The number of a setting, as the form wants it or else as the table has it."""
         word = names.short(name)
-        if word == "s" and not re.search("conv|pool", self.function.__name__):
+        if word == "s" and not re.search("conv|pool", self.takes.name.lower()):
             return known
         for words, value in names.NUMBERS.items():
             if word in words.split() or (word == "s" and "stride" in words.split()):
@@ -197,7 +283,7 @@ class Filling:
     def entries(self, name: str, layout: str, out: int) -> None:
         """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b2."""
         layers = range(1, self.depth + 1)
-        keys = reading.keys(self.function, name) or [f"{c}{n}" for n in layers for c in "Wb"]
+        keys = self.takes.keys(name) or [f"{c}{n}" for n in layers for c in "Wb"]
         self.made.bound[name] = {}
         last = max((int(d) for key in keys for d in re.findall(r"\d+$", key)), default=1)
         widths = [self.table["D"], *(6, 8, 9, 10, 11)[: last - 1], out]

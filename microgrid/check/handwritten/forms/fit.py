@@ -4,16 +4,54 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from microgrid.check.handwritten.forms import names, reading
 from microgrid.check.handwritten.trial import Array, LayerError
 
 Parameters = Mapping[str, inspect.Parameter]
-_DULL = ("eps", "epsilon", "momentum", "seed", "verbose")  # not worth telling
+Shape = tuple[int, ...]
+_DULL = ("eps", "epsilon", "momentum", "seed", "verbose", "optimizer", "opt")  # not worth telling
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a layer is called with: the arguments of a function, or of a constructor and a forward.
+
+    >>> Signature("square", lambda x: x * x, {}).keys("x")
+    []
+    """
+
+    name: str
+    function: Callable[..., Any]
+    parameters: Parameters
+    making: frozenset[str] = frozenset()  # those of the constructor
+    cls: type | None = None
+    known: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # read once
+
+    def keys(self, name: str) -> list[str]:
+        """The keys that the code looks up in an argument."""
+        return self._read(name)[0]
+
+    def choices(self, name: str) -> list[str]:
+        """The words that the code compares an argument with."""
+        return self._read(name)[1]
+
+    def _read(self, name: str) -> tuple[list[str], list[str]]:
+        if name not in self.known:
+            whole = self.cls if self.cls is not None and name in self.making else self.function
+            self.known[name] = reading.keys(whole, name), reading.choices(whole, name)
+        return self.known[name]
+
+    @property
+    def label(self) -> str:
+        """The argument with the labels of a class that is a loss."""
+        forward = [n for n in self.parameters if n not in self.making]
+        return names.label_of(forward) if self.cls is not None else ""
 
 
 @dataclass
@@ -35,12 +73,16 @@ class Fit:
 
     @property
     def setting(self) -> str:
-        """What is bound, as a report tells it: "stride=2, pad=1"."""
-        told = {k: self.bound[k] for k in self.chosen}
-        flat = {k: v for k, v in told.items() if not isinstance(v, dict)}
-        flat |= {k: v for d in told.values() if isinstance(d, dict) for k, v in d.items()}
-        shown = {k: v for k, v in flat.items() if np.ndim(v) == 0 and k not in _DULL}
-        return ", ".join(f"{k}={v!r}" for k, v in shown.items())
+        """What is bound and does not follow from the shapes: "stride=2, pad=1"."""
+        return self.told([*self.inputs.values(), *self.bound.values()])
+
+    def told(self, arrays: Iterable[Any]) -> str:
+        """The setting, without the sizes of these arrays."""
+        sizes = {n for x in arrays if not isinstance(x, dict) for n in np.shape(x)}
+        chosen = {k: self.bound[k] for k in self.chosen}
+        flat = {k: v for k, v in chosen.items() if not isinstance(v, dict)}
+        flat |= {k: v for d in chosen.values() if isinstance(d, dict) for k, v in d.items()}
+        return ", ".join(f"{k}={v!r}" for k, v in flat.items() if _is_told(k, v, sizes))
 
     def arguments(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by name; what is bound is copied, as a forward may write into it.
@@ -58,6 +100,15 @@ class Fit:
         return given
 
 
+def _is_told(name: str, value: Any, sizes: set[int]) -> bool:
+    """Whether a setting says more than the shapes do."""
+    if isinstance(value, np.ndarray | list) or names.short(name) in _DULL:
+        return False
+    parts = value if isinstance(value, tuple) else (value,)
+    window = names.count(name) == "window" or names.HIDING.match(names.short(name))
+    return bool(window) or any(type(n) is not int for n in parts) or not sizes.issuperset(parts)
+
+
 def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The arguments of a function by name, without *args and **kwargs.
 
@@ -72,6 +123,27 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         ) from error
     stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {name: p for name, p in found.items() if p.kind not in stars}
+
+
+def every_parameter(function: Any) -> list[inspect.Parameter]:
+    """The parameters of a function or a class, with those behind stars; none if unknown.
+
+    >>> [p.name for p in every_parameter(lambda x, *more: x)]
+    ['x', 'more']
+    """
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def has_default(p: inspect.Parameter) -> bool:
+    """Whether an argument may be left out of a call.
+
+    >>> has_default(parameters_of(lambda x: x)["x"])
+    False
+    """
+    return p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
 
 
 def is_shape(told: Any) -> bool:

@@ -26,6 +26,7 @@ def kinds_of(arrays: Sequence[str]) -> list[tuple[Kind, dict[str, str]]]:
         return []
     rest = [a for a in arrays if a not in ws and a not in bs]
     found = list(_layers(rest, ws, bs)) if all(re.search(r"\d$", a) for a in ws) else []
+    found += list(_attention(rest, ws, bs))
     found += list(_gates(rest, ws, bs))
     roles = {a: a for a in arrays}
     empty = re.compile("$^")
@@ -46,6 +47,23 @@ def _layers(
                     shapes[w] = " ".join(ends)
                 shapes |= {a: b.format(sizes[i + 1]) for i, a in enumerate(bs)}
                 yield "layers one after another", shapes
+
+
+def _attention(
+    rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Weights of queries and keys, of values, and of what comes out: Wq, Wk, Wv, Wo."""
+    letters = {w: w.rstrip("_")[-1].lower() for w in ws}
+    if set(letters.values()) - set("qkvo") or len(rest) > 3:
+        return
+    for q, v, o in (("H", "F", "X"), ("H", "H", "X"), ("D", "D", "D")):  # last: heads, a residual
+        ends = {"q": ("D", q), "k": ("D", q), "v": ("D", v), "o": (v, o)}
+        for data in ("N T D", "T D"):
+            shapes = dict.fromkeys(rest, data) | {w: " ".join(ends[letters[w]]) for w in ws}
+            yield (
+                "attention",
+                shapes | {b: ends.get(b.rstrip("_")[-1].lower(), ends["o"])[1] for b in bs},
+            )
 
 
 def _gates(

@@ -28,9 +28,9 @@ def known(inputs: Mapping[str, Any], things: Iterable[Any]) -> None:
         if name not in takes and ANYTHING not in takes:
             lower = {n.lower(): n for n in dict.fromkeys(n for x in every for n in names_of(x))}
             near = get_close_matches(name.lower(), lower, 1)
-            meant = f"did you mean {lower[near[0]]}? " if near else ""
+            meant = f"did you mean {lower[near[0]]}? There" if near else "there"
             shown = [n for n in lower.values() if not (is_upstream(n) or is_cache(n))][:12]
-            raise LayerError(f"there is no argument {name!r}: {meant}There are {', '.join(shown)}")
+            raise LayerError(f"there is no argument {name!r}: {meant} are {', '.join(shown)}")
 
 
 def taken(inputs: Mapping[str, Any], things: Iterable[Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 # Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice".
 SIZES = {
     "N": 3, "D": 4, "M": 5, "C": 5, "T": 7, "V": 6, "H": 5, "G": 20, "Z": 8, "2": 2,
-    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1,
+    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1, "Q": 15,
 }  # fmt: skip
 
 
@@ -35,6 +35,34 @@ class Form:
         """The shape of an argument; `sizes` replace those of the table."""
         table = SIZES | (sizes or {})
         return tuple(table[symbol] for symbol in self.parts(role)[1])
+
+    @property
+    def data(self) -> list[str]:
+        """The symbols of the data."""
+        return self.parts(self.first)[1] or ["1"]
+
+    @property
+    def first(self) -> str:
+        """The role of the data."""
+        return next((r for r in ("x", "p", "q", "*") if r in self.shapes), next(iter(self.shapes)))
+
+    @property
+    def feature(self) -> str:
+        """The symbol of what a constructor calls features, channels or words coming in."""
+        data = self.data
+        if self.parts(self.first)[0].startswith("int") and "w" in self.shapes:
+            return self.parts("w")[1][0]
+        weights = [r for r in ("w", "wx", "gamma") if r in self.shapes]
+        shared = [s for r in weights for s in data if s in self.parts(r)[1] and s != "1"]
+        return next((s for s in shared if s != "K"), next((s for s in data if s in "IJ"), data[-1]))
+
+    @property
+    def outcome(self) -> str:
+        """The symbol of what a constructor calls units, filters or hidden features."""
+        if "wh" in self.shapes:
+            return self.parts("wh")[1][0]
+        symbols = self.parts("w")[1] if "w" in self.shapes else []
+        return next((s for s in symbols if s not in (*self.data, self.feature, "K", "1")), "M")
 
 
 @dataclass(frozen=True)
@@ -68,7 +96,7 @@ KINDS = (
         Form({"x": "N J X Y", "gamma": "J", "beta": "J"}),
     ),
     _kind(
-        "spatial batch normalization", "spatial|2d|bn2|norm2",
+        "spatial batch normalization", r"spatial|(norm|bn)\w*2d|bn2|norm2",
         Form({"x": _IMAGE, "gamma": "I", "beta": "I", "mean": "I", "var": "positive I"}),
         Form({"x": _IMAGE, "gamma": "1 I 1 1", "beta": "1 I 1 1"}),
     ),
@@ -90,6 +118,8 @@ KINDS = (
     ),
     _kind("convolution with a column of biases", "conv",
           Form({"x": _IMAGE, "w": "F I K K", "b": "F 1"}, _STRIDE_2)),
+    _kind("convolution of squares", "conv",
+          Form({"x": "N I P P", "w": "F I K K", "b": "F"}, _STRIDE_2)),
     _kind("convolution, channels last", "conv",
           Form({"x": _LAST, "w": "K K I F", "b": "1 1 1 F"}, _STRIDE_2),
           Form({"x": "N J P I", "w": "K K I 2", "b": "1 1 1 2"}, _STRIDE_1, also=True)),
@@ -99,8 +129,11 @@ KINDS = (
     _kind("convolution of a signal", "conv",
           Form({"x": "N I X", "w": "F I K", "b": "F"}, _STRIDE_2),
           Form({"x": "X", "w": "K", "b": ""}, _STRIDE_2)),
+    _kind("pooling over time", r"(time|temporal)\w*pool|pool\w*1d",
+          Form({"x": "N T D"}, _OVERLAP)),
     _kind("pooling", "pool", Form({"x": "N I X Y"}, _OVERLAP),
           Form({"x": "N I J Z"}, _APART, also=True)),
+    _kind("pooling of squares", "pool", Form({"x": "N I P P"}, _OVERLAP)),
     _kind("recurrent over time", f"{RECURRENT}|elman",
           Form({"x": "N T D", "h": "N H", "wx": "D H", "wh": "H H", "b": "H"})),
     _kind("recurrent step", f"{RECURRENT}|step|cell",
@@ -109,6 +142,10 @@ KINDS = (
           Form({"x": "N T D", "h": "N H", "c": "N H", "wx": "D G", "wh": "H G", "b": "G"})),
     _kind("lstm step", "lstm",
           Form({"x": "N D", "h": "N H", "c": "N H", "wx": "D G", "wh": "H G", "b": "G"})),
+    _kind("gru over time", "gru",
+          Form({"x": "N T D", "h": "N H", "wx": "D Q", "wh": "H Q", "b": "Q"})),
+    _kind("gru step", "gru",
+          Form({"x": "N D", "h": "N H", "wx": "D Q", "wh": "H Q", "b": "Q"})),
     _kind("temporal affine", "temporal|time",
           Form({"x": "N T D", "w": "D M", "b": "M"})),
     _kind("temporal loss", "temporal|time",
@@ -117,13 +154,19 @@ KINDS = (
     _kind("embedding of one word", "embed|lookup", Form({"x": "int:6 N", "w": "V D"})),
     _kind("attention", "attention|attn",
           Form({"q": "N D", "k": "P D", "v": "P J"}),
-          Form({"q": "N P D", "k": "N J D", "v": "N J X"})),
+          Form({"q": "N P D", "k": "N J D", "v": "N J X"}),
+          Form({"q": "N P D", "k": "N J D", "v": "N J D"}),
+          Form({"x": "N J D", "c": "N P D"})),
+    _kind("weighted sum", "weight|sum|attention",
+          Form({"x": "N T D", "p": "N T"}), Form({"x": "N T D", "h": "N D"})),
     _kind("linear loss", f"{LOSS}|softmax",
           Form({"w": "D C", "x": "N D", "y": "int:5 N", "b": "C"})),
     _kind("linear regression", f"{LOSS}|regress",
           Form({"x": "N D", "w": "D M", "b": "M", "y": "N M"}),
           Form({"x": "N D", "w": "D", "b": "", "y": "N"}),
           Form({"x": "N D", "w": "D 1", "b": "1", "y": "N 1"})),
+    _kind("binary loss of scores", r"sigmoid\w*(loss|entropy)|bce|binary",
+          Form({"x": "N C", "y": "binary N C"}), Form({"p": "prob N C", "y": "binary N C"})),
     _kind("loss of scores", f"{LOSS}|softmax", Form({"x": "N C", "y": "int:5 N"})),
     _kind("regression", "mse|mae|square|huber|l1|l2|regress|quadratic|error|rmse",
           Form({"x": "N D", "p": "N D", "y": "N D"})),
@@ -135,7 +178,8 @@ KINDS = (
           Form({"x": "N C", "p": "N C", "y": "onehot N C"})),
     _kind("loss of one-hot columns", LOSS,
           Form({"x": "C N", "p": "prob0 C N", "y": "onehot0 C N"})),
-    _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"})),
+    _kind("margin loss", LOSS, Form({"x": "T", "p": "T", "y": "sign T"}),
+          Form({"x": "N C", "p": "N C", "y": "sign N C"})),
     _kind("affine", AFFINE, Form({"x": "N D", "w": "D M", "b": "M"}),
           Form({"x": "N M D", "w": "G X", "b": "X"}, also=True)),
     _kind("affine of columns", AFFINE, Form({"x": "D N", "w": "M D", "b": "M 1"})),
@@ -164,12 +208,13 @@ KINDS = (
           Form({"x": "N D", "w": "D P", "b": "P", "w2": "P J", "b2": "J", "y": "int:6 N"})),
     _kind("elementwise", "relu|sigmoid|tanh|elu|swish|gelu|dropout|activation|softmax|soft",
           Form({"x": "N D", "p": "N D"})),
+    _kind("bias", "bias", Form({"x": "N M", "b": "M"})),
     _kind("elementwise of many", "glu|add|mul|residual|div|sub", Form({"*": "N D", "number": ""})),
     _kind("positive", "log|sqrt|power|recip", Form({"*": "positive N D"})),
     _kind("scale and shift", "scale|shift", Form({"x": "P D", "gamma": "D", "beta": "D"})),
     _kind("vectors", "dot|vector", Form({"*": "D"})),
-    _kind("images", "image|flatten", Form({"*": _IMAGE})),
-    _kind("sequences", "seq", Form({"*": "N T D"})),
+    _kind("images", "image|flatten|pad|sampl|2d", Form({"*": _IMAGE})),
+    _kind("sequences", "seq|posit|encod|decod|transf|block|feedf", Form({"*": "N T D"})),
     _kind("matrices", "matmul|mat", Form({"x": "N D", "w": "D M"}),
           Form({"x": "N P D", "w": "N D J"})),
     _kind("numbers", "scalar", Form({"*": ""})),

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import making, sources
-from microgrid.check.handwritten.forms.sources import Source, normal
+from microgrid.check.handwritten.forms import reading, sources
+from microgrid.check.handwritten.forms.names import short
+from microgrid.check.handwritten.forms.random_arrays import signed
+from microgrid.check.handwritten.forms.sources import Source
 from microgrid.check.handwritten.forms.state import Place, copied, floats_of, is_floats, taken, walk
 from microgrid.check.handwritten.forms.using import RATE, RATES, Played, Way, play
 from microgrid.check.handwritten.trial import LayerError
@@ -27,7 +29,7 @@ def match(way: Way, grads: Mapping[str, str]) -> bool:
     """
     played = play(way, {})
     rng = np.random.default_rng(way.seed)
-    upstream = [making.draw("x", np.shape(x), rng) for x in played.outputs]
+    upstream = [signed(np.shape(x), rng) for x in played.outputs]
     way.rate = _rate(way)
     way.thing = _warmed(way, played)
     start = {p: x.copy() if is_floats(x) else x for p, x in floats_of(played.thing).items()}
@@ -53,9 +55,10 @@ def _is_made(warm: Way, played: Played, place: Place) -> bool:
 
 def _rate(way: Way) -> float:
     """The learning rate: ours, if backward takes it, else theirs."""
-    if any(role in ("rate", "optimizer") for _, role in way.roles):
-        return RATE
-    theirs = [x for p, x in walk(way.thing) if normal(p.name) in RATES - {"alpha", "rate"}]
+    told = [float(x) for n, x in way.told.items() if short(n) in RATES]
+    if told or any(role in ("rate", "optimizer") for _, role in way.roles):
+        return told[0] if told else RATE
+    theirs = [x for p, x in walk(way.thing) if short(p.name) in RATES - {"alpha", "rate"}]
     theirs = [float(x) for x in theirs if isinstance(x, int | float) and x]
     return theirs[0] if theirs else RATE
 
@@ -70,7 +73,7 @@ def _find(
     after = floats_of(played.thing)
     named = _named(way, played)
     expected = [n for n, places in named.items() if _is_expected(way, n, places)]
-    names = sources.returned_names(getattr(way.thing, way.backward) if way.backward else None)
+    names = reading.returned(getattr(way.thing, way.backward), True) if way.backward else []
     order = [*way.inputs, *expected]
     _refuse_unknown(way, grads, named)
     way.parameters, way.gradients = {}, {}
@@ -123,7 +126,7 @@ def _named(way: Way, played: Played) -> dict[str, list[Place]]:
 def _matters(way: Way, played: Played, places: list[Place]) -> bool:
     """Whether the forward looks at this array: buffers, caches and gradients are no parameters."""
     old = taken(way.thing, places[0].steps)
-    moved = np.asarray(old, float) + making.draw("x", np.shape(old), np.random.default_rng(1))
+    moved = np.asarray(old, float) + signed(np.shape(old), np.random.default_rng(1))
     trying = replace(way, parameters={"moved": places})
     try:
         with np.errstate(all="ignore"):
@@ -141,7 +144,7 @@ def _last(place: Place) -> str:
     """W of self.W, of self.params["W"] and of self.W.data; weights[0] of a list."""
     if isinstance(place.key, int):
         return f"{place.name}[{place.key}]"
-    if normal(place.key) in sources.DATA - {"w", "weight"} and len(place.steps) > 1:
+    if short(place.key) in sources.DATA - {"w", "weight"} and len(place.steps) > 1:
         return _last(Place(place.steps[:-1]))
     return str(place.key)
 
@@ -157,10 +160,10 @@ def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
     """Whether it is a parameter by its name alone; the weights in a loss are none."""
     if way.loss or not is_floats(taken(way.thing, places[0].steps)):
         return False
-    if normal(name.split(".")[-1]) in EXPECTED:
+    if short(name.split(".")[-1]) in EXPECTED:
         return True
     return any(
-        p.steps[-1][0] == "[]" and normal(p.holder[-1][1]) in ("params", "parameters")
+        p.steps[-1][0] == "[]" and short(p.holder[-1][1]) in ("params", "parameters")
         for p in places
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 # An argument's part in a layer: its role, and the names it goes by (in lower case, without "_").
@@ -24,7 +25,7 @@ ROLES = {
     "h": "h0 hprev prevh h hidden hiddenprev prevhidden hprevious state prevstate aprevt a0",
     "c": "c0 cprev prevc c cell cellprev prevcell",
     "wx": "wx wxh wih wax wi u wxs",
-    "wh": "wh whh waa wr v whs",
+    "wh": "wh whh waa wr v whs recurrentkernel recurrentweights",
     "mean": "mean mu runningmean movingmean runningmu mus",
     "var": "var variance std sigma sd runningvar movingvar runningstd runningvariance sigma2",
     "q": "query queries",
@@ -49,14 +50,46 @@ NUMBERS: dict[str, Any] = {
     "temperature temp tau": 1.7,
     "beta": 0.7,
     "g groups numgroups": 3,
-    "numheads nheads heads nhead h": 3,
+    "numheads nheads heads nhead numhead": 2,
     "axis dim": -1,
     "seed randomseed": 5,
     "mode": "train",
     "train training istraining trainflg istrain trainmode": True,
     "verbose debug test istest inference": False,
     "n m batchsize": 3,
+    "activation act activationfunction activationfn activationname nonlinearity": "relu",
 }
+# The sizes that a constructor is given, by what they count.
+COUNTS = {
+    "in": "nin infeatures inputsize indim inputdim ninputs numinputs fanin inputfeatures din "
+    "insize numfeatures nfeatures features featuredim dim size d normalizedshape featuresize "
+    "inputs input innodes indims inshape inputunits inputnodes incount inputshape nfeat c "
+    "inchannels inputchannels channels cin numchannels inchannel inputdepth nchannels inc "
+    "channelsin inputchannel inch dmodel nembd modeldim nin hiddenin",
+    "out": "nneurons outfeatures units outputsize nout outdim outputdim noutputs fanout outsize "
+    "numneurons neurons hiddensize hiddendim nhidden hidden h outputs output hiddenunits "
+    "numhiddens nunits numunits outputfeatures outnodes outunits numoutputs outcount outputunits "
+    "dff dffn ffdim ffndim statedim nclasses numclasses classes dhidden numhidden hid outdims m "
+    "dout outchannels numfilters nfilters filters cout outputchannels outchannel depth numkernels "
+    "outc channelsout nkernels outch filternum",
+    "embed": "embeddim embeddingdim embedsize embsize embdim emb embed wordvecsize",
+    "words": "vocabsize numembeddings numtokens nvocab vocab vocabularysize dictsize nwords v "
+    "numwords",
+    "steps": "seqlen maxlen blocksize contextlength sequencelength maxseqlen contextsize "
+    "maxseqlength timesteps",
+    "batch": "batchsize nsamples",
+    "window": "kernelsize filtersize k ksize poolsize kernel poolh poolw poolheight poolwidth "
+    "window windowsize kernelheight kernelwidth kh kw filterh filterw f kernelshape pool "
+    "filterheight filterwidth filtershape poolshape kernelh kernelw",
+    "shape": "shape outputshape targetshape newshape outshape",
+    "height": "height inputheight imageheight imgheight hin",
+    "width": "width inputwidth imagewidth imgwidth win",
+}
+_LABELS = (  # likelier ones first
+    "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
+    "truelabels ylabel ylabels onehot yreal classes answers correct desired teacher",
+    "t y ts yt tgt ys",
+)
 # Those whose default is replaced, as it hides mistakes.
 HIDING = re.compile(
     r"^(stride|pad|padding|reg|lambd?a?|lam|mode|train|training|istraining|trainflg)$"
@@ -77,13 +110,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
 BOUND = ("y", "mask", "mean", "var")  # roles that are not differentiated
 
 
-def short(name: str) -> str:
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, for tables of names.
+
+    >>> words("w weight")
+    ('w', 'weight')
+    """
+    return tuple(text.split())
+
+
+def short(name: Any) -> str:
     """A name in lower case and without underscores, as the tables have it.
 
     >>> short("A_prev"), short("lambda_")
     ('aprev', 'lambda')
     """
-    return name.replace("_", "").lower()
+    return str(name).replace("_", "").replace(".", "").lower()
 
 
 def role(name: str) -> str:
@@ -110,6 +152,37 @@ def number(name: str) -> Any:
     """
     word = short(name)
     return next((value for words, value in NUMBERS.items() if word in words.split()), None)
+
+
+def count(name: str) -> str:
+    """What a size of this name counts: a key of COUNTS, "" for an unknown name.
+
+    >>> count("in_features"), count("kernel_size"), count("colour")
+    ('in', 'window', '')
+    """
+    return next((what for what, words in COUNTS.items() if short(name) in words.split()), "")
+
+
+def label_of(names: Sequence[str]) -> str:
+    """The name of the labels among the arguments of a loss, "" if there are none.
+
+    >>> label_of(["y", "t"]), label_of(["y_pred", "y_true"]), label_of(["x", "h"])
+    ('t', 'y_true', '')
+    """
+    for words in _LABELS:
+        found = [n for n in names if short(n) in words.split()]
+        if found and len(names) > 1:
+            return found[-1] if short(found[0]) == "y" else found[0]
+    return ""
+
+
+def is_label(name: str) -> bool:
+    """Whether labels may be called so.
+
+    >>> is_label("y_true"), is_label("x")
+    (True, False)
+    """
+    return any(short(name) in words.split() for words in _LABELS)
 
 
 def settings(name: str) -> dict[str, Any] | None:

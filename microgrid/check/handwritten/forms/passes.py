@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms.making import draw
-from microgrid.check.handwritten.forms.sizes import has_default, parameters_of
-from microgrid.check.handwritten.forms.sources import words
-from microgrid.check.handwritten.forms.state import walk
+from microgrid.check.handwritten.forms.fit import every_parameter, has_default
+from microgrid.check.handwritten.forms.names import words
+from microgrid.check.handwritten.forms.random_arrays import signed
+from microgrid.check.handwritten.forms.state import taken, walk
 from microgrid.check.handwritten.forms.using import Played, Way, play, replay
 
 CLEARERS = words(
@@ -34,7 +34,10 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     if any(role == "cache" for _, role in way.roles):
         return _overwritten(way, a, second)
     used, other = play(way, a), play(way, second)
+    before = _parameters(used)
     once = _pulled(used)
+    if changed := [n for n, x in _parameters(used).items() if not np.array_equal(x, before[n])]:
+        return f"its backward updates {', '.join(changed)}"
     _clear(used.thing)
     fresh = _pulled(other)
     twice = _pulled(replay(way, used.thing, _arguments(way, second)))
@@ -49,6 +52,11 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
             f"{shown} of a second pass is not that of a new object: something of the first is left"
         )
     return ""
+
+
+def _parameters(played: Played) -> dict[str, Any]:
+    places = played.way.parameters.items()
+    return {n: np.array(taken(played.thing, p[0].steps), float) for n, p in places}
 
 
 def _overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
@@ -67,7 +75,7 @@ def _arguments(way: Way, inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _pulled(played: Played) -> dict[str, Any]:
     """Copies of the gradients, for the same upstream each time."""
     rng = np.random.default_rng(played.way.seed + 2)
-    found = played.pull([draw("x", np.shape(x), rng) for x in played.outputs])
+    found = played.pull([signed(np.shape(x), rng) for x in played.outputs])
     return {n: None if g is None else np.array(g, dtype=float) for n, g in found.items()}
 
 
@@ -76,7 +84,7 @@ def _clear(thing: Any) -> None:
     for part in [thing, *(x for _, x in walk(thing))]:
         for name in CLEARERS:
             method = getattr(part, name, None) if hasattr(part, "__dict__") else None
-            if callable(method) and all(has_default(p) for p in parameters_of(method)):
+            if callable(method) and all(has_default(p) for p in every_parameter(method)):
                 method()
 
 

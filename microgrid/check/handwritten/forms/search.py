@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import itertools
@@ -13,7 +14,7 @@ import numpy as np
 
 from microgrid.check.handwritten.forms import names, reading
 from microgrid.check.handwritten.forms.filling import Filling
-from microgrid.check.handwritten.forms.fit import Fit, Parameters, parameters_of
+from microgrid.check.handwritten.forms.fit import Fit, Parameters, Signature, parameters_of
 from microgrid.check.handwritten.forms.gates import kinds_of
 from microgrid.check.handwritten.forms.kinds import GENERIC, OPTIONAL, Form, Kind, kinds
 from microgrid.check.handwritten.trial import Array, LayerError
@@ -21,8 +22,11 @@ from microgrid.check.handwritten.trial import Array, LayerError
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
 _TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
 _SURE = ("affine", "matrices")  # shapes that only fit if they are right
-_MOST = 60  # tries of a form
+_MOST, _RUNS = 60, 1500  # tries of a form, and in all
 _NONE = inspect.Parameter.empty
+_UNWRITTEN = (NameError, ModuleNotFoundError, NotImplementedError)
+_PROBABLE = "crossentropy|bce|nll|logloss|likelihood|logistic|entropy|kl"
+_INSIDE = ("w", "b", "wx", "wh", "gamma", "beta")  # an object has them
 
 
 def fits(
@@ -46,28 +50,39 @@ def fits(
     >>> {name: x.shape for name, x in fit.inputs.items()}
     {'data': (3, 4), 'm': (4, 5)}
     """
-    return _Search(function, dict(given or {}), seed, parameters, run, agrees, name).fits()
+    known = parameters if parameters is not None else parameters_of(function)
+    takes = Signature(name or getattr(function, "__name__", "the forward"), function, known)
+    run = run or (lambda arguments: [_first(function(**arguments))])
+    return Search(takes, given or {}, seed, run, agrees).fits()
 
 
-class _Search:
+class Search:
+    """The search for the arguments of one layer.
+
+    >>> f = lambda x: 2 * x
+    >>> search = Search(Signature("f", f, parameters_of(f)), {}, 0, lambda given: [f(**given)])
+    >>> search.fits()[0].inputs["x"].shape
+    (3, 4)
+    """
+
     def __init__(
         self,
-        function: Callable[..., Any],
-        given: dict[str, Any],
+        takes: Signature,
+        given: Mapping[str, Any],
         seed: int,
-        parameters: Parameters | None,
-        run: Run | None,
-        agrees: Callable[[Fit], bool] | None,
-        name: str,
+        run: Run,
+        agrees: Callable[[Fit], bool] | None = None,
+        features: Callable[[], Sequence[int]] = tuple,  # sizes that the data may have
     ) -> None:
-        self.function, self.seed = function, seed
-        self.parameters = parameters if parameters is not None else parameters_of(function)
-        self.name = name or getattr(function, "__name__", "the forward")
-        self.run = run or (lambda arguments: [_first(function(**arguments))])
+        self.takes, self.seed, self.run, self.features = takes, seed, run, features
+        self.name, self.parameters = takes.name, takes.parameters
         self.agrees = agrees or (lambda fit: True)
         self.said = ""  # by the first try that failed
         self.tried: Fit | None = None  # that one
-        self.given = self.known(given)
+        self.made = takes.cls is None  # whether an object could be made
+        self.size: int | None = None  # of the features, where an object asks for it
+        self.left = _RUNS
+        self.given = self.known(dict(given))
 
     def known(self, given: dict[str, Any]) -> dict[str, Any]:
         """What is given, by argument: parameters of a network go into its dict."""
@@ -83,7 +98,12 @@ class _Search:
 
     def fits(self) -> list[Fit]:
         """Those of the first kind that fits: kinds of this name first, names as they are told."""
+        alone = self.takes.cls is not None and not self.takes.making and self.size is None
+        if alone and (fitting := self.of_features()):
+            return fitting
         every = kinds(self.name)
+        if self.of_probabilities():
+            every.sort(key=lambda kind: "probabilities" not in kind.name)
         likely = [k for k in every if k.words.search(self.name) or k.name in GENERIC]
         guesses: list[Fit] = []  # that do not go with the backward
         for some, loose in itertools.product((likely, every), (False, True)):
@@ -102,7 +122,29 @@ class _Search:
                 return self.worded(gates)
         if guesses:
             return self.worded(guesses[:1])
+        if self.takes.making and self.size is None and (fitting := self.of_features()):
+            return fitting
         raise LayerError(self.refusal())
+
+    def of_features(self) -> list[Fit]:
+        """Those whose data has as many features as one of the object's arrays has entries."""
+        for size in self.features():
+            self.size = size
+            with contextlib.suppress(LayerError):
+                return self.fits()
+        self.size = None
+        return []
+
+    def of_probabilities(self) -> bool:
+        """Whether it is a loss of probabilities: named so, without an exponential of its own."""
+        data = [n for n in self.parameters if n not in self.takes.making and n != self.takes.label]
+        looks = re.search(_PROBABLE, self.name, re.IGNORECASE) and not re.search(
+            "logit|softmax|sigmoid", self.name, re.IGNORECASE)  # fmt: skip
+        predicted = any(names.role(n) == "p" for n in data)
+        source = self.takes.cls or self.takes.function
+        return bool(looks) and (
+            predicted or not reading.mentions(source, "exp", "softmax", "sigmoid", "logsumexp")
+        )
 
     def guessed(self, kind: Kind) -> bool:
         """Whether its shapes are not told by names: only a backward can bear them out."""
@@ -112,48 +154,56 @@ class _Search:
 
     def of_gates(self) -> list[Fit]:
         """Layers with many weights, by the letters of their names."""
-        arrays = self.arrays(Form({n: "" for n in self.parameters if n.isidentifier()}), False)
+        every = {n: "" for n in self.parameters if n.isidentifier()}
+        arrays = self.arrays(Form(every), False)
         tried = []
         for kind, roles in kinds_of([a for a in arrays if names.settings(a) is None]):
-            fit = self.filled(kind.forms[0], roles, False, 2).fit(kind.name)
-            if fit is not None and self.works(fit) > 1:
-                tried.append(fit)
-                if self.agrees(fit):
-                    return [fit]
+            for fit in self.filled(kind.forms[0], roles, False, 2).fits(kind.name):
+                if self.works(fit) > 1:
+                    tried.append(fit)
+                    if self.agrees(fit):
+                        return [fit]
         return tried[:1]
 
     def of_kind(self, kind: Kind, loose: bool) -> list[tuple[Fit, bool]]:
         """The fits of a kind, each with whether the outputs depend on all of its arrays."""
         found: list[tuple[Fit, bool]] = []
         parts: dict[str, str] = {}  # that the arrays play in all forms of the kind
-        named = bool(kind.words.search(self.name))
+        named, sure = bool(kind.words.search(self.name)), not self.guessed(kind)
         for form in kind.forms:
-            if (form.only and not self.any_axes(form.only)) or (found and not form.also):
+            inside = self.takes.cls is not None and "w" not in parts.values()
+            other = form.also and (bool(form.numbers) or not inside)
+            if (form.only and not self.any_axes(form.only)) or (found and not other):
                 continue
+            best: tuple[int, Fit | None] = (0, None)
             tries = (
-                (self.works(fit), fit, roles)
+                (fit, roles)
                 for roles in self.roles(form, named, loose)
                 if not parts or roles == parts
-                for how in _TRIES
-                if (fit := self.filled(form, roles, *how).fit(kind.name)) is not None
+                for how in (_TRIES if "params" in form.shapes else _TRIES[:2])
+                for fit in self.filled(form, roles, *how).fits(kind.name)
             )
-            tried = [one for one in itertools.islice(tries, _MOST) if one[0]]
-            if tried:
-                sure = not self.guessed(kind)
-                works, fit, parts = max(tried, key=lambda t: (t[0], sure or self.agrees(t[1])))
-                found.append((fit, works > 1))
+            for fit, roles in itertools.islice(tries, _MOST):
+                works = 2 * self.works(fit)
+                works += works == 4 and (sure or self.agrees(fit))
+                if works > best[0]:
+                    best, kept = (works, fit), roles
+                if works == 5:
+                    break
+            if best[1] is not None:
+                parts = kept
+                found.append((best[1], best[0] > 2))
         return sorted(found, key=lambda pair: not pair[1])
 
     def filled(self, form: Form, roles: dict[str, str], defaults: bool, depth: int) -> Filling:
-        return Filling(
-            self.function, self.parameters, self.given, form, roles, self.seed, defaults, depth
-        )
+        return Filling(self.takes, self.given, form, roles, self.seed, defaults, depth, self.size)
 
     def any_axes(self, only: str) -> bool:
         """Whether a normalization means the last axis of any array, not the second of two."""
-        said = inspect.getdoc(self.function) or ""
-        return bool(re.search(only, self.name)) and (
-            reading.last_axis(self.function) and "(N, D)" not in said
+        source = self.takes.cls or self.takes.function
+        said = inspect.getdoc(source) or ""
+        return bool(re.search(only, self.name, re.IGNORECASE)) and (
+            reading.last_axis(source) and "(N, D)" not in said
         )
 
     def arrays(self, form: Form, numbers: bool) -> list[str]:
@@ -161,22 +211,33 @@ class _Search:
         return [n for n in self.parameters if self.is_array(n, form, numbers)]
 
     def is_array(self, name: str, form: Form, numbers: bool) -> bool:
-        default, part = self.parameters[name].default, names.role(name)
+        parameter, part = self.parameters[name], self.role(name)
+        making = name in self.takes.making
+        if making and (names.count(name) or parameter.annotation in (int, "int")):
+            return False
         if name in self.given:
-            return not isinstance(self.given[name], int | float | str | dict) or (
-                self.given[name] == "classes"
-            )
-        if default is not _NONE and (default is not None or part not in form.shapes):
+            window = names.count(name) == "window" or names.HIDING.match(names.short(name))
+            return self.given[name] == "classes" if isinstance(self.given[name], str) else not (
+                window or isinstance(self.given[name], int | float | dict | bool)
+            )  # fmt: skip
+        if parameter.default is not _NONE and (
+            parameter.default is not None or part not in form.shapes
+        ):
             return False
-        if names.settings(name) is not None or self.word(name) or names.is_context(name):
+        if names.settings(name) is not None or self.word(name):
             return False
-        return numbers or part in form.shapes or names.number(name) is None
+        if making:
+            return part in _INSIDE or bool(re.match(r"[WUbwu][a-z]{0,2}\d?$", name))
+        if names.is_context(name) and self.takes.cls is None:
+            return False
+        known = part in form.shapes or ("*" in form.shapes and part == "x")
+        return numbers or known or names.number(name) is None
 
     def word(self, name: str) -> bool:
         """Whether the code compares it with words, or looks up settings in it."""
-        keys = reading.keys(self.function, name)
-        return bool(reading.choices(self.function, name)) or (
-            bool(keys) and all(names.number(key) is not None for key in keys)
+        keys = self.takes.keys(name)
+        return bool(self.takes.choices(name)) or (
+            bool(keys) and all(names.number(k) is not None or names.count(k) for k in keys)
         )
 
     def roles(self, form: Form, named: bool, loose: bool) -> Iterator[dict[str, str]]:
@@ -195,9 +256,10 @@ class _Search:
     ) -> Iterator[dict[str, str]]:
         needed = {r for r in form.shapes if r not in OPTIONAL}
         needed -= {"y"} if "params" in form.shapes else set()
+        needed -= set(_INSIDE) if self.takes.cls is not None and "y" not in needed else set()
         told = {} if loose and not named else {a: self.role(a) for a in arrays}
         known = {a: r for a, r in told.items() if r in form.shapes}
-        if len(set(known.values())) < len(known):
+        if len(set(known.values())) < len({a.rstrip("0123456789") for a in known}):
             known = {}
         free = [a for a in arrays if a not in known]
         closed = () if named else names.BOUND  # an unknown name is no label
@@ -212,14 +274,21 @@ class _Search:
                 yield {a: found[a] for a in arrays}
 
     def role(self, name: str) -> str:
-        looked_up = reading.keys(self.function, name)
-        return "params" if any(re.match(r"[Wwb]\d?$", k) for k in looked_up) else names.role(name)
+        looked_up, label = self.takes.keys(name), self.takes.label
+        if any(re.match(r"[Wwb]\d?$", k) for k in looked_up):
+            return "params"
+        if label and name not in self.takes.making:
+            return "y" if name == label else "p" if names.role(name) == "y" else names.role(name)
+        return names.role(name)
 
     def network(self, played: set[str]) -> bool:
         return "params" in played or any(isinstance(v, dict) for v in self.given.values())
 
     def works(self, fit: Fit) -> int:
         """0: it fails; 1: it runs; 2: it depends on every array, too."""
+        self.left -= 1
+        if self.left < 0:
+            return 0
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
@@ -231,7 +300,7 @@ class _Search:
         except Exception as error:
             text = str(error).split("\n")[0][:100]
             flaw = f"{type(error).__name__}: {text}".removesuffix(": ")
-            if type(error) in (NameError, ModuleNotFoundError, NotImplementedError):
+            if self.takes.cls is None and type(error) in _UNWRITTEN:
                 raise LayerError(f"{self.name} fails on floats, too: {flaw}") from error
         if not self.said:
             self.said, self.tried = flaw, fit
@@ -252,7 +321,7 @@ class _Search:
         for name, value in first.bound.items():
             if name in self.given or not isinstance(value, str):
                 continue
-            for word in reading.choices(self.function, name):
+            for word in self.takes.choices(name):
                 other = copy.deepcopy(first)
                 other.bound[name] = word
                 other.chosen = list(dict.fromkeys([*first.chosen, name]))
@@ -262,10 +331,15 @@ class _Search:
 
     def refusal(self) -> str:
         """Why nothing fits, and how the inputs are told."""
-        lacking = [n for n in self.parameters if n not in self.given]
+        tried = self.tried.inputs if self.tried is not None else {}
+        lacking = [
+            n for n, p in self.parameters.items()
+            if n not in self.given and (n in tried or p.default is _NONE)
+        ]  # fmt: skip
+        if not lacking and not self.given:
+            return f"{self.name} has no argument that could be an array"
         if not lacking:
             return f"{self.name} does not run on the given inputs: {self.said}"
-        tried = self.tried.inputs if self.tried is not None else {}
         shapes = ", ".join(f"{n} {x.shape}" for n, x in tried.items())
         why = f" (with {shapes}: {self.said})" if shapes and self.said else ""
         first = next((n for n in lacking if n in tried), lacking[0])

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgrid.check.handwritten.forms.names import short, words
 from microgrid.check.handwritten.forms.state import Place
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The words of a text, for tables of names.
-
-    >>> words("w weight")
-    ('w', 'weight')
-    """
-    return tuple(text.split())
-
 
 GROUPS = (  # names of the same parameter
     words("w weight weights kernel kernels filter filters wt theta"),
@@ -51,22 +39,13 @@ class Source(NamedTuple):
     shown: str
 
 
-def normal(name: Any) -> str:
-    """A name without case and underscores.
-
-    >>> normal("grad_W")
-    'gradw'
-    """
-    return str(name).lower().replace("_", "").replace(".", "")
-
-
 def same_names(name: Any) -> list[str]:
     """The names of the same parameter, its own first; a number at the end is kept.
 
     >>> same_names("W1")[:3]
     ['w1', 'weight1', 'weights1']
     """
-    own = normal(name)
+    own = short(name)
     stem = own.rstrip("0123456789")
     number = own[len(stem) :]
     others = [n for group in GROUPS if stem in group for n in group if n != stem]
@@ -79,7 +58,7 @@ def named_as_gradient(candidate: Any, name: Any) -> int:
     >>> named_as_gradient("dweights", "weights"), named_as_gradient("mask", "weights")
     (0, -1)
     """
-    said = normal(candidate)
+    said = short(candidate)
     for rank, stem in enumerate(same_names(name)):
         if said in {b + stem for b in BEFORE} | {stem + a for a in AFTER}:
             return rank
@@ -89,20 +68,20 @@ def named_as_gradient(candidate: Any, name: Any) -> int:
 def _rank(parameter: Place, candidate: Place) -> int:
     """How near a place is to that of a parameter's gradient, from 0; −1 where it is not."""
     key, other = parameter.key, candidate.key
-    if parameter.holder == candidate.holder and normal(key) in DATA and normal(other) in GRAD:
+    if parameter.holder == candidate.holder and short(key) in DATA and short(other) in GRAD:
         return 0  # one object or dict for both
     if parameter.home != candidate.home:
         return -1
-    container = normal(candidate.holder[-1][1]) if candidate.steps[-1][0] == "[]" else ""
+    container = short(candidate.holder[-1][1]) if candidate.steps[-1][0] == "[]" else ""
     if isinstance(other, str):
         rank = named_as_gradient(other, key)
-        if rank < 0 and container in HOLDERS and normal(other) in same_names(key):
-            rank = same_names(key).index(normal(other))
+        if rank < 0 and container in HOLDERS and short(other) in same_names(key):
+            rank = same_names(key).index(short(other))
         return rank
     if parameter.steps[-1][0] != "[]" or other != key:
         return -1
     ours = parameter.holder[-1][1]
-    by_list = container in HOLDERS and normal(ours) in PARAMETERS
+    by_list = container in HOLDERS and short(ours) in PARAMETERS
     return 1 if by_list or named_as_gradient(candidate.holder[-1][1], ours) >= 0 else -1
 
 
@@ -141,7 +120,7 @@ def of_returned(
     """
     if isinstance(returned, dict):
         ranked = [(named_as_gradient(k, name), str(k), k) for k in returned]
-        ranked += [(9, str(k), k) for k in returned if normal(k) in same_names(name)]
+        ranked += [(9, str(k), k) for k in returned if short(k) in same_names(name)]
         ranked = [r for r in ranked if r[0] >= 0]
         return Source(f"returned[{min(ranked)[2]!r}]", min(ranked)[1]) if ranked else None
     if not isinstance(returned, tuple | list):
@@ -154,7 +133,7 @@ def of_returned(
     near = [r for r in near if r[0] >= 0]
     if near:
         return Source(parts[min(near)[1]], known[min(near)[1]])
-    if position and all(n and normal(n)[0] in "dg" for n in known):
+    if position and all(n and short(n)[0] in "dg" for n in known):
         return None  # the names say of what they are
     if position < len(parts) and (len(parts) == count or position == 0):
         return Source(parts[position], known[position] or "d" + name)
@@ -166,30 +145,3 @@ def _parts(returned: Any, path: str = "returned") -> list[str]:
     if not isinstance(returned, tuple | list):
         return [path]
     return [p for i, x in enumerate(returned) for p in _parts(x, f"{path}[{i}]")]
-
-
-def returned_names(function: Callable[..., Any] | None) -> list[str]:
-    """The names in the last return statement of a function; "" for what is none.
-
-    >>> returned_names(returned_names)
-    ['']
-    """
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
-    except (OSError, TypeError, SyntaxError):
-        return []
-    values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and n.value]
-    if not values:
-        return []
-    last = max(values, key=lambda v: v.lineno)
-    return [_text(p) for p in _taken_apart(last)]
-
-
-def _taken_apart(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, ast.Tuple | ast.List):
-        return [p for n in node.elts for p in _taken_apart(n)]
-    return [node]
-
-
-def _text(node: ast.expr) -> str:
-    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""

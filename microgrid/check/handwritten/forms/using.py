@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms.arguments import LABELS, labelled
-from microgrid.check.handwritten.forms.making import Optimizer
-from microgrid.check.handwritten.forms.names import is_cache
-from microgrid.check.handwritten.forms.sizes import has_default, parameters_of
-from microgrid.check.handwritten.forms.sources import Source, is_number, normal
+from microgrid.check.handwritten.forms.filling import Optimizer
+from microgrid.check.handwritten.forms.fit import Fit, every_parameter, has_default
+from microgrid.check.handwritten.forms.modules import same_randomness
+from microgrid.check.handwritten.forms.names import is_cache, is_label, label_of, short
+from microgrid.check.handwritten.forms.sources import Source, is_number
 from microgrid.check.handwritten.forms.state import (
     Place,
     copied,
     exchanged,
     is_floats,
     put,
-    seeded,
     taken,
     walk,
 )
@@ -50,8 +49,10 @@ class Way:
     parameters: dict[str, list[Place]] = field(default_factory=dict)
     gradients: dict[str, Source | None] = field(default_factory=dict)
     rate: float = RATE
+    told: dict[str, Any] = field(default_factory=dict)  # by name, to backward or an update
     seed: int = 0
     crashed: bool = False  # backward did, when it was tried
+    fit: Fit = field(default_factory=Fit)  # what it was made and called with
 
     @property
     def name(self) -> str:
@@ -60,8 +61,12 @@ class Way:
     @property
     def inputs(self) -> list[str]:
         """The arguments of forward that can be differentiated; labels are none."""
-        label = labelled(list(self.arguments))
-        return [n for n, a in self.arguments.items() if is_floats(a) and n != label]
+        return [n for n, a in self.arguments.items() if is_floats(a) and n != self.label]
+
+    @property
+    def label(self) -> str:
+        """The argument with the labels of a loss."""
+        return label_of(list(self.arguments))
 
     @property
     def updates_itself(self) -> bool:
@@ -100,7 +105,7 @@ class Played:
                 args += list(x)
             else:
                 args.append(x)
-        with seeded(way.seed + 1):
+        with same_randomness(way.seed + 1):
             returned = getattr(self.thing, way.backward)(*args, **words)
         taken_up = way.loss or any("upstream" in role for _, role in way.roles)
         return returned if taken_up else _times(upstream[0], returned)
@@ -114,6 +119,8 @@ class Played:
                 return list(upstream)
             case "rate":
                 return self.way.rate
+            case "told":
+                return self.way.told[which]
             case "optimizer":
                 return Optimizer()
             case "cache":
@@ -129,7 +136,7 @@ class Played:
     def _read(self, source: Source, returned: Any, name: str, before: Any) -> Any:
         """Evaluate where a gradient is; what goes wrong there is an error of theirs."""
         about = {"np": np, **getattr(self.thing, "__dict__", {}), "self": self.thing}
-        about |= {"returned": returned, "lr": self.way.rate}
+        about |= {"returned": returned, "lr": self.way.rate, **self.way.told}
         if "after" in source.expression and name in self.way.parameters:
             if np.array_equal(before, self._kept(name)):
                 self._update()
@@ -140,17 +147,21 @@ class Played:
         """Let the layer take its step, where backward does not."""
         method = next((m for n in UPDATES if (m := getattr(self.thing, n, None))), None)
         if method is not None:
-            rated = [p.name for p in parameters_of(method) if normal(p.name) in RATES]
-            needed = [p.name for p in parameters_of(method) if not has_default(p)]
-            method(**dict.fromkeys(rated or needed, self.way.rate))
+            rated = [p.name for p in every_parameter(method) if short(p.name) in RATES]
+            needed = [p.name for p in every_parameter(method) if not has_default(p)]
+            told = {p.name: self.way.told.get(p.name) for p in every_parameter(method)}
+            rates = dict.fromkeys(rated or needed, self.way.rate)
+            method(**rates | {name: x for name, x in told.items() if x is not None})
 
 
-def _times(upstream: Any, slope: Any) -> Any:
-    """A slope times the upstream gradient; for one number a sample, axes are added."""
-    if isinstance(slope, np.ndarray) and np.shape(upstream) == slope.shape[: np.ndim(upstream)]:
-        more = (1,) * (slope.ndim - np.ndim(upstream))
-        upstream = np.reshape(upstream, np.shape(upstream) + more)
-    return upstream * slope
+def _times(above: Any, slope: Any) -> Any:
+    """A slope times the gradient from above: a Jacobian of rows, or for one number a sample."""
+    shape = np.shape(above)
+    if isinstance(slope, np.ndarray) and slope.ndim > len(shape) and slope.shape[:-1] == shape:
+        if len(shape) == 2 and slope.shape[-1] == shape[-1]:
+            return np.einsum("ni,nij->nj", above, slope)
+        return np.asarray(above)[..., None] * slope
+    return above * slope
 
 
 def play(way: Way, inputs: Mapping[str, Any]) -> Played:
@@ -172,7 +183,7 @@ def play(way: Way, inputs: Mapping[str, Any]) -> Played:
 
 def replay(way: Way, thing: Any, given: dict[str, Any]) -> Played:
     """One forward of this very object."""
-    with seeded(way.seed):
+    with same_randomness(way.seed):
         result = _call(getattr(thing, way.forward), given)
     if result is None and way.output:
         result = getattr(thing, way.output)
@@ -182,8 +193,8 @@ def replay(way: Way, thing: Any, given: dict[str, Any]) -> Played:
 
 def _call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     """Call it with its arguments by place, those behind a * by name."""
-    behind = {p.name for p in parameters_of(function) if p.kind == p.KEYWORD_ONLY}
-    known = [p.name for p in parameters_of(function)]
+    behind = {p.name for p in every_parameter(function) if p.kind == p.KEYWORD_ONLY}
+    known = [p.name for p in every_parameter(function)]
     first = [n for n in known if n in given and n not in behind]
     skipped = first != known[: len(first)]  # one with a default lies between
     words = {n: x for n, x in given.items() if n in behind or (skipped and n != first[0])}
@@ -250,7 +261,7 @@ def _parts(result: Any, way: Way) -> tuple[list[Any], Any]:
         return list(result[:count]), rest[0] if len(rest) == 1 else tuple(rest)
     numbers = [x for x in result if is_number(x) or isinstance(x, Value)]
     losses = [x for x in numbers if np.ndim(x) == 0]
-    if len(losses) == 1 and labelled(list(way.arguments)):
+    if len(losses) == 1 and way.label:
         return losses, None  # it gives probabilities, too
     return numbers[: max(1, upstreams)] if upstreams or way.loss else numbers, None
 
@@ -277,7 +288,7 @@ def _roles(way: Way, one: bool, after: Any) -> list[tuple[str, str]]:
     """What each argument of their backward is; `one`: the output is one number."""
     if not way.backward:
         return []
-    known = parameters_of(getattr(way.thing, way.backward))
+    known = every_parameter(getattr(way.thing, way.backward))
     known = [p for p in known if p.kind != p.VAR_KEYWORD]
     roles: list[tuple[str, str]] = []
     skipped = False
@@ -296,12 +307,14 @@ def _role(
     p: inspect.Parameter, i: int, known: list[inspect.Parameter], way: Way, one: bool, after: Any
 ) -> str:
     """The part of one argument, "" where it is left to its default."""
-    name, needed, label = normal(p.name), not has_default(p), labelled(list(way.arguments))
-    own = next((n for n in way.arguments if normal(n) == name), "")
-    later = {normal(q.name) for q in known[1:]}
-    with_label = bool(label) and bool(later & {normal(label), *LABELS[0], *LABELS[1]})
+    name, needed, label = short(p.name), not has_default(p), way.label
+    own = next((n for n in way.arguments if short(n) == name), "")
+    later = {short(q.name) for q in known[1:]}
+    with_label = bool(label) and any(is_label(n) or n == short(label) for n in later)
     if p.kind == p.VAR_POSITIONAL:
         return "*upstream"
+    if p.name in way.told:
+        return f"told {p.name}"
     if name in RATES and (needed or i):
         return "rate"
     if "optim" in name and needed:
@@ -312,7 +325,7 @@ def _role(
         first = next(n for n in way.arguments if n != label)
         is_output = np.shape(getattr(after, "output", ())) == np.shape(way.arguments[first])
         return "output output" if one and is_output else f"input {first}"
-    if label and needed and name in (*LABELS[0], *LABELS[1]):
+    if label and needed and is_label(name):
         return f"input {label}"
     if is_cache(p.name) and (needed or i):
         return "cache"

@@ -22,7 +22,7 @@ OF_NUMBERS = {
     "var", "prod", "any", "all", "copy", "reshape", "squeeze", "flatten", "ravel", "tolist",
     "round", "dot", "transpose", "clip", "argmax", "argmin", "cumsum", "itemsize", "nbytes",
 }  # fmt: skip
-Codes = dict[tuple[str, int], CodeType]
+Codes = dict[tuple[str, int], list[CodeType]]
 
 
 def rewritten(f: FunctionType) -> CodeType | None:
@@ -34,12 +34,20 @@ def rewritten(f: FunctionType) -> CodeType | None:
     """
     code = f.__code__
     source = "".join(linecache.getlines(code.co_filename, f.__globals__))
-    found = codes(source, code.co_filename).get((code.co_qualname, code.co_firstlineno))
-    fits = found is not None and found.co_freevars == code.co_freevars
-    return found if fits and LINE not in code.co_names else None
+    same = codes(source, code.co_filename).get((code.co_qualname, code.co_firstlineno), [])
+    if len(same) > 1:  # lambdas of one line
+        same = [other for other in same if start(other) == start(code)]
+    fits = len(same) == 1 and same[0].co_freevars == code.co_freevars
+    return same[0] if fits and LINE not in code.co_names else None
 
 
-@lru_cache(maxsize=16)
+def start(code: CodeType) -> tuple[int, int]:
+    """Where the body of a function begins: its line and column."""
+    places = [(line, column) for line, _, column, end in code.co_positions() if line and end]
+    return min([(line, column or 0) for line, column in places], default=(0, 0))
+
+
+@lru_cache(maxsize=256)
 def codes(source: str, file: str) -> Codes:
     """The code of each function of a file, by its name and its first line."""
     try:
@@ -52,7 +60,7 @@ def codes(source: str, file: str) -> Codes:
     while waiting:
         for code in waiting.pop().co_consts:
             if isinstance(code, CodeType):
-                found[code.co_qualname, code.co_firstlineno] = code
+                found.setdefault((code.co_qualname, code.co_firstlineno), []).append(code)
                 waiting.append(code)
     return found
 

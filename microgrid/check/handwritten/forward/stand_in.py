@@ -98,9 +98,11 @@ def standing_in(
     names, seen, told = StandIns(), Seen(), unnamed.get()
     with ExitStack() as undo:
         undo.callback(unnamed.set, told)
+        functions = [*functions]
         theirs = family(modules)
         spaces = {id(vars(m)): vars(m) for m in theirs}
         spaces |= {id(f.__globals__): f.__globals__ for f in functions}
+        known = {id(vars(m)) for m in imported(modules)} | {id(f.__globals__) for f in functions}
         found = Walk(spaces)
         for f in functions:
             found.visit(f)
@@ -117,7 +119,7 @@ def standing_in(
                     undo.callback(setattr, kind, name, x)
                     setattr(kind, name, names.of(x))
         for f in found.functions:
-            exchanged(undo, f, names.of)
+            exchanged(undo, f, names.of, id(f.__globals__) in known)
         guard_imports(undo, theirs, spaces, names)
         yield seen
 
@@ -128,8 +130,13 @@ def standing_in(
 def family(modules: Sequence[ModuleType]) -> list[ModuleType]:
     """These modules, what they import that is no library, and what lies beside them."""
     near = Near(modules)
+    return imported([*modules, *[m for m in list(sys.modules.values()) if near(m)]])
+
+
+def imported(modules: Sequence[ModuleType]) -> list[ModuleType]:
+    """These modules, and what they import that is no library."""
     found = {id(m): m for m in modules}
-    waiting = [*modules, *[m for m in list(sys.modules.values()) if near(m)]]
+    waiting = [*modules]
     while waiting:
         module = waiting.pop()
         found[id(module)] = module
@@ -252,9 +259,9 @@ def replaced(undo: ExitStack, holder: Any, of: Where) -> None:
             holder[key] = of(x)
 
 
-def exchanged(undo: ExitStack, f: FunctionType, of: Where) -> None:
+def exchanged(undo: ExitStack, f: FunctionType, of: Where, lines: bool) -> None:
     """Give a function the code that says its lines, and stand-ins for what it holds."""
-    code = rewritten(f)
+    code = rewritten(f) if lines else None  # of all that lies beside it would take seconds
     if code is not None:
         undo.callback(setattr, f, "__code__", f.__code__)
         f.__code__ = code

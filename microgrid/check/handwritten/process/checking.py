@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.forms import classes, discover, functions
 from microgrid.check.handwritten.forms.keywords import known, taken
 from microgrid.check.handwritten.process.job import Job, Task
-from microgrid.check.handwritten.results import Found
+from microgrid.check.handwritten.process.loading import load
 from microgrid.check.handwritten.trial import LayerError, Trial
-from microgrid.check.worker import load
 
 
-def tasks(job: Job) -> list[Task]:
-    """The layers of a job: those of its file, or the one that it holds."""
+def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
+    """The layers of a job, those of its file or the one that it holds, and remarks on the file."""
     if job.layer is not None:
         known(job.inputs, job.layer)
-        return [Task(job.target, partial(trials, *job.layer, job))]
-    module = load(job.target, True)
-    known(job.inputs, [module])
-    return [
-        Task(layer.name, partial(of_file, layer, [vars(module).get(n) for n in parts(layer)], job))
-        for layer in discover.layers_of(module, job.name)
+        return [Task(job.target, partial(trials, *job.layer, job))], []
+    module, missing, remarks = load(job.target, seconds)
+    refused = [Task(n, partial(refuse, why)) for n, why in missing.items() if job.name in ("", n)]
+    try:
+        known(job.inputs, [module])
+        found = discover.layers_of(module, job.name)
+    except LayerError as error:
+        if refused:
+            return refused, remarks
+        said = str(error)
+        if said.startswith(f"{module.__name__} has no"):
+            said = Path(job.target).name + said.removeprefix(module.__name__)
+        raise LayerError("; ".join([said, *remarks])) from None
+    names = vars(module)
+    layers = [
+        Task(layer.name, partial(of_file, layer, [names.get(n) for n in parts(layer)], job))
+        for layer in found
     ]
+    return layers + refused, remarks
+
+
+def refuse(why: str) -> list[Trial]:
+    raise LayerError(why)
 
 
 def parts(layer: discover.Layer) -> list[str]:
@@ -44,10 +58,6 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
     given: dict[str, Any] = {"grads": job.grads, "seed": job.seed}
     if isinstance(layer, list | tuple):
         return classes.chain(layer, **given, **job.inputs)
-    if is_torch_function(layer):
-        from microgrid.check.handwritten.forms import torch_functions
-
-        return torch_functions.trials(layer, **given, **job.inputs)
     if isinstance(layer, type) or hasattr(layer, "backward"):
         return classes.trials(layer, **given, **job.inputs)
     if not callable(layer):
@@ -56,15 +66,3 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
             f"these, or the text FILE.py:NAME, not {type(layer).__name__}"
         )
     return functions.trials(layer, backward, given=job.inputs, **given)
-
-
-def is_torch_function(layer: Any) -> bool:
-    """Whether it is a `torch.autograd.Function`; only where PyTorch was imported can it be one."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(layer, type) and issubclass(
-        layer, torch.autograd.Function)  # fmt: skip
-
-
-def examine(trials: Sequence[Trial], seed: int) -> Found:
-    """The verdicts on one layer in all of its settings."""
-    return judge.examine(trials, seed)

@@ -14,6 +14,7 @@ from typing import Any
 
 from microgrid.check.handwritten.process import worker
 from microgrid.check.handwritten.process.job import Job
+from microgrid.check.handwritten.process.loading import OURS, is_theirs
 from microgrid.check.handwritten.process.serialization import from_json
 from microgrid.check.handwritten.report import LayerReport
 from microgrid.check.handwritten.results import Found
@@ -32,7 +33,7 @@ def run(job: Job, timeout: float, progress: Progress | None = None) -> LayerRepo
     """The report on all layers of a job; LayerError if there is nothing to check."""
     session = Session(job, timeout, progress or (lambda name, done, total: None))
     if job.layer is not None and not can_fork():
-        worker.work(job, 0, session.hear, lambda: None)
+        worker.work(job, 0, session.hear, timeout, lambda seconds: None)
     else:
         session.run()
     return session.report
@@ -84,7 +85,7 @@ class Session:
             pickled = b64encode(dumps(job)).decode()
         except (PicklingError, TypeError, AttributeError) as error:
             raise LayerError(f"an input cannot be sent to another process: {error}") from None
-        child = spawned(["-P", "-c", START, str(worker.OURS.parent), str(seconds)])
+        child = spawned(["-P", "-c", START, str(OURS.parent), str(seconds)])
         with suppress(OSError):  # a process that is gone says so when it is read
             child.requests.write(json.dumps({"job": pickled, "skip": skip, "limit": limit}) + "\n")
             child.requests.flush()
@@ -95,7 +96,8 @@ class Session:
         trace: list[str] = []
         while not self.loaded or self.done < len(self.names):
             try:
-                self.hear(child.read(max(0.1, min(self.limit, self.left)) + GRACE))
+                step = self.limit * (1 if self.loaded else worker.LOADING)
+                self.hear(child.read(max(0.1, min(step, self.left)) + GRACE))
             except json.JSONDecodeError as error:
                 trace.append(error.doc)  # where it was, when its time was over or it died
             except TimeoutError:
@@ -127,7 +129,8 @@ class Session:
     def broke(self, how: str) -> None:
         """The process is gone: the layer that it was at crashes."""
         if not self.loaded:
-            raise LayerError(f"loading {self.job.target} {how}")
+            trains = 'put what trains under `if __name__ == "__main__":`'
+            raise LayerError(f"loading {self.job.target} {how}{f'; {trains}' * ('end' in how)}")
         if self.left > 0:
             self.found(worker.crashed(self.names[self.done], f"it {how}"))
 
@@ -144,7 +147,7 @@ def ending(trace: list[str], how: str, limit: float) -> str:
 def line_of(trace: str) -> str:
     """The innermost line of a stack that is neither ours nor of what is installed."""
     for file, number, function in re.findall(r'File "(.*)", line (\d+) in (\S+)', trace):
-        if worker.is_theirs(file):
+        if is_theirs(file):
             text = linecache.getline(file, int(number)).strip()
             code = f", `{text}`" if text else ""
             return printable(f"it was in `{function}`, line {number}{code}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, is_dataclass
+from typing import Any, get_args, get_type_hints
 
-from microgrid.check.handwritten.results import ORDER, Found, Gradient, Line, Term, Worst
+from microgrid.check.handwritten.results import ORDER, Found, Gradient
 from microgrid.check.process import printable
 
 
@@ -33,44 +33,27 @@ def from_json(said: Mapping[str, Any]) -> Found:
     """The same again, its texts without control characters; ValueError for anything else.
 
     >>> from_json(to_json(Found("relu", habits=["it changes dout in place"])))
-    Found(name='relu', ..., habits=['it changes dout in place'], inside='', refusal='', seconds=0.0)
+    Found(name='relu', ..., habits=['it changes dout in place'], ...)
     """
     try:
-        return found_of(**said)
+        found: Found = read(Found, said)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"no result of a check: {error}") from None
+    return found
 
 
-def found_of(gradients: Any, habits: Any, seconds: Any, **texts: str) -> Found:
-    gradients = [gradient_of(**gradient) for gradient in gradients]
-    return Found(**cleaned(texts), gradients=gradients, habits=list(map(printable, habits)),
-                 seconds=float(seconds))  # fmt: skip
-
-
-def gradient_of(
-    entries: int, wrong: int, error: Any, sentences: Any, line: Any, worst: Any, **texts: str
-) -> Gradient:
-    if texts["verdict"] not in ORDER:
-        raise KeyError(f"there is no verdict {texts['verdict']!r}")
-    return Gradient(
-        **cleaned(texts), entries=int(entries), wrong=int(wrong), error=float(error),
-        sentences=list(map(printable, sentences)), line=line and line_of(**line),
-        worst=worst and worst_of(**worst),
-    )  # fmt: skip
-
-
-def line_of(number: int, **texts: str) -> Line:
-    return Line(number=int(number), **cleaned(texts))
-
-
-def worst_of(entry: str, theirs: Any, right: Any, terms: Any, formulas: Any) -> Worst:
-    return Worst(printable(entry), float(theirs), float(right), [term_of(**t) for t in terms],
-                 list(map(printable, formulas)))  # fmt: skip
-
-
-def term_of(theirs: Any, right: Any, **texts: str) -> Term:
-    return Term(theirs=float(theirs), right=float(right), **cleaned(texts))
-
-
-def cleaned(texts: Mapping[str, str]) -> dict[str, str]:
-    return {key: printable(text) for key, text in texts.items()}
+def read(kind: Any, x: Any) -> Any:
+    """A value of a type: text, a number, one of our classes, a list of these, or None."""
+    if is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        if x.keys() != kinds.keys():
+            raise KeyError(f"these are no fields of it: {[*x]}")
+        made = kind(**{name: read(kinds[name], value) for name, value in x.items()})  # type: ignore[operator]
+        if isinstance(made, Gradient) and made.verdict not in ORDER:
+            raise KeyError(f"there is no verdict {made.verdict!r}")
+        return made
+    if inner := get_args(kind):
+        if isinstance(x, list):
+            return [read(inner[0], one) for one in x]
+        return None if x is None else read(inner[0], x)
+    return printable(x) if kind is str else kind(x)

@@ -21,35 +21,39 @@ from time import perf_counter
 from typing import Any
 
 from microgrid.check import worker
+from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.process import checking
 from microgrid.check.handwritten.process.job import Job, Task
+from microgrid.check.handwritten.process.loading import OURS, is_theirs
 from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import CRASHES, Found, Gradient
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 
-OURS = Path(__file__).parents[2]
+LOADING = 3  # times the limit of a layer: imports may take long
 Say = Callable[[dict[str, Any]], None]
 
 
-def work(job: Job, skip: int, say: Say, clock: Callable[[], None]) -> None:
-    """Check the layers of a job but for the first `skip`; `clock` starts the time of a layer.
+def work(
+    job: Job, skip: int, say: Say, limit: float, clock: Callable[[float], None]
+) -> None:  # fmt: skip
+    """Check the layers of a job but for the first `skip`; `clock` starts the time of the next step.
 
     It says {"layers": their names, "remarks": …}, then of each {"layer": its index} before and
     {"found": …} after it was checked; or {"error": why there is nothing to check}.
     """
     kept = Namespaces()
-    clock()
+    clock(LOADING * limit)
     try:
-        tasks = checking.tasks(job)
+        tasks, remarks = checking.tasks(job, limit)
     except LayerError as error:
         return say({"error": str(error)})
     except BaseException as error:  # SystemExit, too
         what = "loaded" if job.layer is None else "looked at"
         return say({"error": f"{job.target} could not be {what}: {what_was_raised(error)}"})
-    say({"layers": [task.name for task in tasks], "remarks": kept.put_back()})
+    say({"layers": [task.name for task in tasks], "remarks": remarks + kept.put_back()})
     for index, task in list(enumerate(tasks))[skip:]:
-        clock()
+        clock(limit)
         say({"layer": index})
         found = one(task, job.seed, kept)
         say({"found": to_json(found)})
@@ -67,7 +71,9 @@ def one(task: Task, seed: int, kept: Namespaces) -> Found:
     try:
         trials = task.trials()
         put_back()
-        found = checking.examine([guarded(trial, put_back) for trial in trials], seed)
+        found = judge.examine([guarded(trial, put_back) for trial in trials], seed)
+        if not found.gradients:
+            found.refusal = "none of its inputs has a gradient: give one as a shape, as in x=(3, 4)"
     except BaseException as error:  # SystemExit, too
         put_back()  # first of all: what is called below may have been replaced
         found = ended(task.name, error, bool(habits))
@@ -113,16 +119,8 @@ def crashed(name: str, detail: str) -> Found:
 def what_was_raised(error: BaseException) -> str:
     """The error, and the line of their code that raised it, as far as there is one."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
-    if isinstance(error, SyntaxError) and error.lineno:
-        where = f" (line {error.lineno} of {Path(error.filename or '').name})"
-        return f"{type(error).__name__}: {error.msg}{where}"
     where = f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
     return f"{worker.said(error)}{where}"
-
-
-def is_theirs(file: str) -> bool:
-    """Whether a file is neither ours nor one of what is installed."""
-    return not file.startswith((str(OURS), "<frozen", sys.prefix, sys.base_prefix))
 
 
 def serve(job: Job, skip: int, limit: float, answers: Any) -> None:
@@ -132,18 +130,18 @@ def serve(job: Job, skip: int, limit: float, answers: Any) -> None:
         answers.write(dumps(message) + "\n")
         answers.flush()
 
-    def clock() -> None:
-        faulthandler.dump_traceback_later(limit, exit=True, file=answers)
+    def clock(seconds: float) -> None:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=answers)
 
     faulthandler.enable(answers)
     os.environ["MPLBACKEND"] = "Agg"  # no plot waits for somebody to close it
-    work(job, skip, say, clock)
+    work(job, skip, say, limit, clock)
     os._exit(0)  # whatever their code started may not keep the process alive
 
 
 def main() -> None:
     """The work of a fresh interpreter: `launch` has put our folder first in its path."""
-    sys.path.append(sys.path.pop(0))
+    sys.path[:] = [*(x for x in sys.path if x != str(OURS.parent)), str(OURS.parent)]
     worker.limited(int(sys.argv[1]))
     requests, answers = worker.silence()
     request = loads(requests.readline())
