@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from microgrid.check import LayerError, layer, layers
+from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.forms.keywords import known
-from microgrid.check.handwritten.process.job import place_of
+from microgrid.check.handwritten.process.job import Task, place_of
 from microgrid.check.handwritten.process.launch import ending
 from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import from_json, to_json
+from microgrid.check.handwritten.process.worker import one
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst
 
 ROOT = Path(__file__).parents[3]
@@ -461,8 +463,7 @@ def test_an_input_without_entries_and_a_seed_that_is_none_are_refused(tmp_path):
             layers(path, seed=seed)
 
 
-def test_a_layer_without_a_gradient_is_not_passed_over(tmp_path):
-    source = "class Double:\n    def forward(self, x): return 2 * x\n"
-    source += "    def backward(self, dout): return 2 * dout\n"
-    found = checked(tmp_path, source, x="classes")
-    assert "none of its inputs has a gradient" in found["Double"].refusal
+def test_a_layer_without_a_gradient_is_not_passed_over(monkeypatch):
+    monkeypatch.setattr(judge, "examine", lambda *_: Found("double"))
+    found = one(Task("double", list), 0, Namespaces())
+    assert "none of its inputs has a gradient" in found.refusal

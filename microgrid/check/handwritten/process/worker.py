@@ -23,8 +23,8 @@ from typing import Any
 from microgrid.check import worker
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.process import checking
+from microgrid.check.handwritten.process.folders import OURS, is_theirs
 from microgrid.check.handwritten.process.job import Job, Task
-from microgrid.check.handwritten.process.loading import OURS, is_theirs
 from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import CRASHES, Found, Gradient
