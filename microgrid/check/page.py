@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
 
-from microgrid.check.findings import Finding, Result
 from microgrid.views.files import LayoutError
+
+if TYPE_CHECKING:  # which needs hypothesis: the page of layers does not
+    from microgrid.check.findings import Finding, Result
 
 # The class stands twice: notebooks have rules of their own for the tables in them.
 STYLE = """

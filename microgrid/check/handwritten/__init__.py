@@ -4,7 +4,8 @@ Their forward runs on Values, so that it is differentiated as it stands; their b
 map of the upstream gradient, is held against that entry by entry.
 
 In reading order: `trial` (a layer ready to run, whatever its form), `forms/` (what people write,
-made into trials), `forward/` (their forward on Values), `crash`, `linear`, `shapes` and `results`
-for `judge` (the verdicts), `diagnosis/` (what is the matter, and at which line), `telling`, `page`
-and `report`, `process/`, `entry` (`layer` and `layers`). `museum/` has broken layers.
+made into trials), `forward/` (their forward on Values), `results`, then `crash`, `sides`, `shapes`,
+`small_constants`, `linear` and `habits` for `examination` (the verdicts in one setting) and `judge`
+(those in all), `diagnosis/` (what is the matter, and at which line), `telling`, `page` and
+`report`, `process/`, `entry` (`layer` and `layers`). `museum/` has broken layers.
 """

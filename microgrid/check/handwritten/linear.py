@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from microgrid.check.handwritten.crash import Crash
 from microgrid.check.handwritten.forward.paths import Paths
 from microgrid.check.handwritten.forward.stand_in import standing_in
-from microgrid.check.handwritten.trial import Array, Trial
+from microgrid.check.handwritten.sides import Sides
+from microgrid.check.handwritten.trial import Array, Trial, copies
 from microgrid.matrices.arrays import matrix, values
 
 Pull = Callable[[Sequence[Array]], Mapping[str, Any]]  # a fresh forward, then their backward
 FEW, MOST = 64, 600  # outputs: so many unit vectors are quick, more are not tried
 
 
-def is_zero(x: Array, beside: Array) -> bool:
-    return bool(np.abs(x).max(initial=0.0) <= 1e-9 * (1e-3 + np.abs(beside).max(initial=0.0)))
+def departures(pull: Pull, dout: Sequence[Array], gradients: Mapping[str, Sides]) -> dict[str, str]:
+    """For each gradient that is no linear function of dout: how one sees that.
 
+    None is told where their backward refuses such upstream gradients.
 
-def departures(pull: Pull, dout: Sequence[Array], names: Sequence[str]) -> dict[str, str]:
-    """For each gradient that is no linear function of dout: how one sees that."""
+    >>> ones = np.ones(2)
+    >>> departures(lambda douts: {"x": douts[0] + 1}, [ones], {"x": Sides(ones, ones, ones)})
+    {'x': 'it is not 0 where dout is 0: something is added that does not belong'}
+    """
     turned = [np.roll(d, 1) * 0.7 for d in dout]
-    one, zero, minus, other, both = (
-        pull(d)
-        for d in (
-            dout, [0 * d for d in dout], [-d for d in dout], turned,
-            [a + b for a, b in zip(dout, turned)],
-        )
-    )  # fmt: skip
+    zero, minus, sums = [0 * d for d in dout], [-d for d in dout], list(map(np.add, dout, turned))
+    try:
+        pulled = [pull(d) for d in (dout, zero, minus, turned, sums)]
+    except Crash:
+        return {}
     told = {}
-    for name in names:
-        a, z, m, o, s = (np.asarray(g[name], float) for g in (one, zero, minus, other, both))
-        if is_zero(a - z, a) and not is_zero(a, a):
+    for name, sides in gradients.items():
+        a, z, m, o, s = (np.asarray(g[name], float) for g in pulled)
+        largest = 1e-3 + np.abs(a).max(initial=0.0)
+
+        def is_zero(x: Array, most: float = sides.tolerance * largest) -> bool:
+            return bool(np.abs(x).max(initial=0.0) <= most)
+
+        if is_zero(a - z) and not is_zero(a):
             told[name] = "it does not depend on dout: multiply with the upstream gradient"
-        elif not is_zero(z, a):
+        elif not is_zero(z):
             told[name] = "it is not 0 where dout is 0: something is added that does not belong"
-        elif not is_zero(a + m, a) or not is_zero(s - a - o, a):
+        elif not is_zero(a + m) or not is_zero(s - a - o):
             told[name] = "it is not linear in dout: a mask or a condition looks at dout"
     return told
 
@@ -48,22 +57,24 @@ def as_matrix(
     """What one unit of each output gives: for each gradient outputs × entries.
 
     None where there are too many outputs for one pass each, and their backward refuses Values.
+
+    >>> trial = Trial("f", {"x": np.ones(2)}, lambda inputs: None)
+    >>> as_matrix(trial, lambda u: {"x": 3 * u[0]}, [np.ones(2)], {"x": np.ones(2)})["x"]
+    array([[3., 0.],
+           [0., 3.]])
     """
     outputs = sum(d.size for d in dout)
-    if trial.loss:
+    if trial.loss or not grads:
         return {name: g.reshape(1, -1) for name, g in grads.items()}
     if outputs > FEW and (found := on_values(trial, dout, grads)) is not None:
         return found
     if outputs > MOST:
         return None
-    rows: dict[str, list[Array]] = {name: [] for name in grads}
-    for k in range(outputs):
-        unit = np.zeros(outputs)
-        unit[k] = 1.0
-        got = pull(split(unit, [d.shape for d in dout]))
-        for name, row in rows.items():
-            row.append(np.asarray(got[name], float).ravel())
-    return {name: np.array(row) for name, row in rows.items()}
+    shapes = [d.shape for d in dout]
+    with suppress(Crash):
+        rows = [pull(split(unit, shapes)) for unit in np.eye(outputs)]
+        return {n: np.array([np.asarray(row[n], float).ravel() for row in rows]) for n in grads}
+    return None
 
 
 def on_values(
@@ -74,8 +85,7 @@ def on_values(
     leaves = [v for d in upstream for v in d.ravel()]
     try:
         with standing_in(trial.modules):
-            floats = {name: np.array(x) for name, x in trial.inputs.items()}
-            got = trial.run(floats).pull([d.copy() for d in upstream])
+            got = trial.run(copies(trial.inputs)).pull([d.copy() for d in upstream])
         found = {}
         for name, g in grads.items():
             entries = np.asarray(got[name], dtype=object)
@@ -88,6 +98,10 @@ def on_values(
 
 
 def split(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """A vector as arrays of these shapes, one after another."""
+    """A vector as arrays of these shapes, one after another.
+
+    >>> split(np.arange(3.0), [(), (2,)])
+    [array(0.), array([1., 2.])]
+    """
     ends = np.cumsum([int(np.prod(s)) for s in shapes])
     return [v.reshape(s).copy() for v, s in zip(np.split(vector, ends[:-1]), shapes)]

@@ -46,23 +46,33 @@ class Trial:
     `run(inputs)` is one fresh forward: every call starts from the same state (a new object or a
     deep copy, the same random seed). The inputs are floats, or Values in arrays of these shapes; a
     forward may write into them, so the caller copies. What is not differentiated (labels, strides,
-    modes) is bound inside. With `chain` the loss has no upstream gradient: outputs are one number.
+    modes) is bound inside. `again(inputs, others)` uses one object twice, and says what is wrong
+    with the second use, or "".
+
+    >>> Trial("double", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": 2 * u[0]}))
+    Trial(name='double', inputs={'x': array([1., 1., 1.])}, ...)
     """
 
     name: str  # as the report calls it: "affine", "Linear", "Softmax + CrossEntropy"
     inputs: dict[str, Array]  # drawn floats, by name: what to differentiate with respect to
     run: Callable[[Mapping[str, Any]], Pass]
     modules: list[ModuleType] = field(default_factory=list)  # theirs: the stand-in's place
-    forwards: list[FunctionType] = field(
-        default_factory=list
-    )  # their functions, for lines and names
+    forwards: list[FunctionType] = field(default_factory=list)  # theirs, for lines and names
     backwards: list[FunctionType] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)  # input -> "dw", "self.dW", 'grads["W"]'
     setting: str = ""  # how it is called beyond its inputs: "stride=2, pad=1", "mode='train'"
     loss: bool = False  # one number, whose backward takes no upstream gradient
     samples: int = 1  # N, the length of the axis of samples
     again: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
-    """A second use of the same object: what is wrong with it, or ""."""
+
+
+def copies(inputs: Mapping[str, Any]) -> dict[str, Array]:
+    """Copies of the inputs, for a forward that may write into them.
+
+    >>> copies({"x": 3.0})
+    {'x': array(3.)}
+    """
+    return {name: np.array(x) for name, x in inputs.items()}
 
 
 def plain(x: Any) -> Any:

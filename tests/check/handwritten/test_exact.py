@@ -147,6 +147,15 @@ def test_nodes_belong_to_the_line_whose_statement_made_them(their):
     assert {v.op.name for v in lines[15]} == {"mul", "add"}
 
 
+def test_functions_that_begin_in_one_line_keep_their_own_code():
+    both = [lambda x: x * 2, lambda x: x.sum() * 3, lambda x, w=1: x * w * 4]
+    slopes = []
+    for f in both:
+        trial = Trial("f", {"x": np.ones(1)}, lambda d, f=f: Pass([f(d["x"])], dict), forwards=both)
+        slopes.append(exact(trial).jacobian().item())
+    assert slopes == [2, 3, 4]
+
+
 def test_a_file_of_a_line_is_that_of_their_source(their):
     found = exact(trial_of(their, "batchnorm", BATCHNORM))
     texts = {n: linecache.getline(file, n).strip() for file, n in found.lines}

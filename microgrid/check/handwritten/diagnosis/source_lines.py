@@ -48,6 +48,15 @@ def source(function: FunctionType) -> str:
         return ""
 
 
+def sources(trial: Trial) -> list[str]:
+    """The text of their backward, as far as it is known.
+
+    >>> sources(Trial("f", {}, dict, backwards=[quoted]))[0].splitlines()[0]
+    'def quoted(found: Line) -> str:'
+    """
+    return [source(f) for f in trial.backwards]
+
+
 def backward_line(trial: Trial, input: str) -> Line | None:
     """The line of their backward that writes the gradient of an input; None where none is found.
 

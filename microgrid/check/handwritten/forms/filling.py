@@ -247,7 +247,9 @@ class Filling:
         elif what in ("in", "out", "embed"):
             own = what == "out" or (what == "embed" and form.parts(form.first)[0][:3] == "int")
             if own and default is not None:
-                outs = [n for n in self.outs if n != table[form.feature]]
+                words = any(names.count(n) == "words" for n in self.takes.making)
+                apart = (table[form.feature], table["V"] if words else 0)
+                outs = [n for n in self.outs if n not in apart]
                 found = [outs[self.place(name) % len(outs)]]
             else:
                 found = [table[form.feature]]

@@ -13,16 +13,8 @@ import numpy as np
 from microgrid.check.handwritten.trial import LayerError
 
 DEEPEST, LONGEST = 8, 200  # levels of objects within objects, entries of a list
-NO_HOLDERS = (
-    type,
-    ModuleType,
-    FunctionType,
-    MethodType,
-    BuiltinFunctionType,
-    str,
-    bytes,
-    np.generic,
-)
+_CODE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
+NO_HOLDERS = (*_CODE, str, bytes, np.generic)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ OF_NUMBERS = {
     "var", "prod", "any", "all", "copy", "reshape", "squeeze", "flatten", "ravel", "tolist",
     "round", "dot", "transpose", "clip", "argmax", "argmin", "cumsum", "itemsize", "nbytes",
 }  # fmt: skip
-Codes = dict[tuple[str, int], CodeType]
+Start = tuple[str, int, Any]
 
 
 def rewritten(f: FunctionType) -> CodeType | None:
@@ -34,27 +34,38 @@ def rewritten(f: FunctionType) -> CodeType | None:
     """
     code = f.__code__
     source = "".join(linecache.getlines(code.co_filename, f.__globals__))
-    found = codes(source, code.co_filename).get((code.co_qualname, code.co_firstlineno))
+    found = codes(source, code.co_filename).get(start(code))
     fits = found is not None and found.co_freevars == code.co_freevars
     return found if fits and LINE not in code.co_names else None
 
 
 @lru_cache(maxsize=256)
-def codes(source: str, file: str) -> Codes:
-    """The code of each function of a file, by its name and its first line."""
+def codes(source: str, file: str) -> dict[Start, CodeType]:
+    """The code of each function of a file, by where it starts."""
     try:
         tree = Rewriter(file).visit(ast.parse(source, file))
         whole = compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):  # a cell with %magic, say
         return {}
-    found: Codes = {}
+    found: dict[Start, CodeType] = {}
     waiting = [whole]
     while waiting:
         for code in waiting.pop().co_consts:
             if isinstance(code, CodeType):
-                found[code.co_qualname, code.co_firstlineno] = code
+                found[start(code)] = code
                 waiting.append(code)
     return found
+
+
+def start(code: CodeType) -> Start:
+    """The name and the first line of a function; of a lambda, beside others in its line, its place.
+
+    >>> one, other = lambda x: x + 1, lambda x: x + 2
+    >>> start(one.__code__) == start(other.__code__)
+    False
+    """
+    at = [(line, column) for line, _, column, end in code.co_positions() if line and end]
+    return code.co_qualname, code.co_firstlineno, code.co_name == "<lambda>" and min(at)
 
 
 class Rewriter(ast.NodeTransformer):

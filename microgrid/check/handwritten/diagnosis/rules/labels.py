@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import known
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import known
 from microgrid.check.handwritten.trial import Array
 
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Cut, Guess, Of, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import close, known
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import close, known
 from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
+from microgrid.check.handwritten.diagnosis.world import Cut, Of, World
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Value
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import known, ratio, times
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import known, ratio, times
+from microgrid.check.handwritten.diagnosis.world import Index, World
 from microgrid.check.handwritten.trial import Array
 
 Upstream = Callable[[World, Array], Array]

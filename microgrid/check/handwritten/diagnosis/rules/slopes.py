@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Guess, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.elementwise import FORMULAS, Formula
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.formulas import FORMULAS, Formula
 from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
+from microgrid.check.handwritten.diagnosis.world import World
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Constant, Value
 from microgrid.engine.value_array import bare

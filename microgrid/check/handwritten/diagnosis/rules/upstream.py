@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import ratio
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import ratio
+from microgrid.check.handwritten.diagnosis.world import World
 from microgrid.check.handwritten.trial import Array
 
 
