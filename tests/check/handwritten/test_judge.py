@@ -106,20 +106,25 @@ def cross_entropy(p):
     return -np.sum(np.log(p + 1e-7))
 
 
-def test_a_guard_that_the_backward_leaves_out_is_no_mistake_but_a_larger_one_is():
-    given = {"p": [0.2, 0.7, 1e-3]}
+def without_guard(dout, p):
+    return {"p": -1 / p}
 
-    def backward(dout, p):
-        return {"p": -1 / p}
 
-    (g,) = judge.examine([layer(cross_entropy, backward, given, loss=True)]).gradients
+def test_a_guard_that_the_backward_leaves_out_is_no_mistake():
+    trial = layer(cross_entropy, without_guard, {"p": [0.2, 0.7, 1e-3]}, loss=True)
+    (g,) = judge.examine([trial]).gradients
     assert g.verdict == "guard"
     assert g.sentences[0].startswith("it leaves out the 1e-07 of the forward")
 
-    def smoothed(p):
-        return -np.sum(np.log(p + 1e-2))
 
-    assert verdicts(layer(smoothed, backward, given, loss=True)) == {"p": "wrong"}
+@pytest.mark.parametrize(
+    ("constant", "p"), [(1e-2, [0.2, 0.7]), (5e-4, [0.9, 0.8]), (1e-4, [1e-4, 0.2])]
+)
+def test_a_constant_that_is_large_or_changes_much_is_no_guard(constant, p):
+    def smoothed(p):
+        return -np.sum(np.log(p + constant))
+
+    assert verdicts(layer(smoothed, without_guard, {"p": p}, loss=True)) == {"p": "wrong"}
 
 
 def test_after_a_guard_was_tried_the_forward_has_its_own_numbers_again():
