@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
 
-from microgrid.check.findings import Finding, Result
 from microgrid.views.files import LayoutError
 
+if TYPE_CHECKING:  # which needs hypothesis: the page of layers does not
+    from microgrid.check.findings import Finding, Result
+
+# The class stands twice: notebooks have rules of their own for the tables in them.
 STYLE = """
 .microgrid-check{--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--back:#f6f8fa;
 --wrong:#b3261e;--fragile:#8a5a00;--convention:#57606a;--holds:#0a7d20;color-scheme:light;
@@ -26,16 +30,22 @@ max-width:1080px;box-sizing:border-box}
 font-size:13px;padding:0 6px;margin-right:6px;text-transform:uppercase}
 .microgrid-check pre{background:var(--back);border:1px solid var(--line);border-radius:6px;
 padding:8px 10px;margin:8px 0;overflow-x:auto;font:14px/1.5 ui-monospace,Menlo,Consolas,monospace}
-.microgrid-check table{border-collapse:collapse;margin:8px 0;font-size:15px}
-.microgrid-check td,.microgrid-check th{border-bottom:1px solid var(--line);padding:3px 14px 3px 0;
-text-align:left;vertical-align:top;overflow-wrap:anywhere}
-.microgrid-check td:first-child,.microgrid-check td.name{white-space:nowrap;overflow-wrap:normal}
+.microgrid-check.microgrid-check table{border-collapse:collapse;table-layout:auto;margin:8px 0;
+font-size:15px}
+.microgrid-check.microgrid-check tr:nth-child(n){background:none}
+.microgrid-check.microgrid-check :is(td,th):nth-child(n){border-bottom:1px solid var(--line);
+padding:3px 14px 3px 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.microgrid-check.microgrid-check :is(td:first-child,td.name,.terms *){white-space:nowrap;
+overflow-wrap:normal}
+.microgrid-check.microgrid-check td.long{white-space:normal;overflow-wrap:anywhere;min-width:6em}
 .microgrid-check th{font-weight:bold;color:var(--soft)}
+.microgrid-check .terms{overflow-x:auto}
 .microgrid-check .number{font-family:ui-monospace,Menlo,Consolas,monospace}
 .microgrid-check figure{margin:8px 0;overflow-x:auto;background:#fff}
 .microgrid-check figure svg{max-width:none;height:auto}
 .microgrid-check article{border-top:2px solid var(--line);margin-top:20px}
-@media (max-width:560px){.microgrid-check .says{display:none}}
+@media (max-width:560px){.microgrid-check .says{display:none}
+.microgrid-check.microgrid-check .terms :is(td,th):nth-child(n){padding-right:8px;font-size:13px}}
 @media print{.microgrid-check article{break-inside:avoid}}
 """
 

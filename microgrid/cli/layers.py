@@ -36,7 +36,13 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}{NOTES}"
     add = parser.add_argument
     add("target", metavar="FILE[:NAME]", help="a Python file, or one layer of it")
-    add("numbers", nargs="*", metavar="name=SHAPE", help="an input: x=3x4, y=classes, reg=0.1")
+    add(
+        "numbers",
+        nargs="*",
+        default=[],
+        metavar="name=SHAPE",
+        help="an input: x=3x4, y=classes, reg=0.1",
+    )
     where = "where the gradient of an input is: W=dW.T, W=self.grads[0]; repeatable"
     add("--grads", action="append", default=[], metavar="NAME=PLACE", help=where)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws other numbers")
@@ -95,12 +101,12 @@ def inputs_of(words: Iterable[str], arguments: Mapping[str, Any]) -> dict[str, A
         if not dot and arguments and name not in arguments:
             holder = next((n for n in ("parameters", "params") if n in arguments), "")
             entry = name
-        if not holder:
-            inputs[name] = read(entry, value, arguments.get(name))
-        elif isinstance(inputs.setdefault(holder, {}), dict):
-            inputs[holder][entry] = read(entry, value, 0 if dot else None)
-        else:
-            raise LayerError(f"{word!r}: {holder} was given already, as {inputs[holder]!r}")
+        into = inputs.setdefault(holder, {}) if holder else inputs
+        if not isinstance(into, dict) or entry in into:
+            before = into[entry] if isinstance(into, dict) else into
+            raise LayerError(f"{word!r}: this was given already, as {before!r}")
+        default = arguments.get(name) if not holder else 0 if dot else None
+        into[entry] = read(entry, value, default)
     return inputs
 
 

@@ -277,7 +277,7 @@ def test_layers_does_not_write_over_the_file_that_it_checks(affine, capsys):
         (["AFFINE:conv"], "affine"), (["AFFINE", "z=3"], "no argument 'z'"),
         (["AFFINE", "x=3x"], "is no input"), (["AFFINE", "x=[[1], [2, 3]]"], "is no input"),
         (["AFFINE", "x="], "is not name=value"), (["AFFINE", "3x4"], "is not name=value"),
-        (["AFFINE", "w=3", "w.x=3"], "was given already"),
+        (["AFFINE", "w=3", "w.x=3"], "this was given already"),
         (["AFFINE", "--grads", "dW"], "is not name=value, as in --grads"),
         (["AFFINE", "x=3x4", "w=9x5"], "checked"),
     ],

@@ -169,7 +169,7 @@ class Examination:
         if not constants or there.wrong.any():
             return ""
         sizes = " and ".join(f"{c:g}" for c in sorted(set(constants)))
-        return f"it leaves out the {sizes} of the forward: a relative error of {sides.error:.0e}"
+        return f"it leaves out the {sizes} of the forward: {sides.apart:.0e} of the largest entry"
 
     def at_tie(self, name: str) -> bool:
         """Whether it is right at every other place near by: the numbers stand on a kink."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
 from microgrid.check.handwritten.diagnosis.held import elsewhere
+from microgrid.check.handwritten.diagnosis.source_lines import backward_line
 from microgrid.check.handwritten.trial import Array, Trial, copies
 
 
@@ -39,4 +40,13 @@ def habits(trial: Trial, upstream: Sequence[Array]) -> Iterator[str]:
         with suppress(Crash), guarded(trial):
             others = elsewhere(trial.inputs, 1, turned=True)
             if told := trial.again(copies(trial.inputs), copies(others)):
-                yield told
+                yield f"{told}{written_at(trial, told)}"
+
+
+def written_at(trial: Trial, told: str) -> str:
+    """The line that writes the gradient which a sentence names."""
+    for name, place in trial.places.items():
+        line = backward_line(trial, name) if f"into {place}:" in told else None
+        if line is not None:
+            return f" (line {line.number}: `{line.text}`)"
+    return ""

@@ -55,7 +55,8 @@ def article(found: Found, gradient: Gradient) -> str:
             f"<p>{prose(summary(found, gradient))}</p>" * bool(gradient.sentences),
             f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line is not None else "",
             *(f"<p>{prose(sentence)}</p>" for sentence in sentences[1:]),
-            f"<p>inside: {prose(found.inside)}</p>" * bool(found.inside),
+            f"<p>inside: {prose(found.inside)}</p>"
+            * (bool(found.inside) and gradient.verdict == results.WRONG),
             worst_table(gradient.worst) if gradient.worst else "",
             "</article>",
         ]
@@ -76,7 +77,7 @@ def worst_table(worst: Worst) -> str:
     )
     formulas = f"<pre>{escape(chr(10).join(worst.formulas))}</pre>" * bool(worst.formulas)
     head = "<tr><th></th><th>yours</th><th>right</th><th></th></tr>"
-    return f"<table>{head}{table}</table>{formulas}"
+    return f'<div class="terms"><table>{head}{table}</table></div>{formulas}'
 
 
 def rows(found: Found) -> str:
@@ -85,10 +86,10 @@ def rows(found: Found) -> str:
     setting = f' <span class="soft">{escape(settings(found))}</span>' * bool(found.setting)
     return "".join(
         [
-            f'<tr><td colspan="3" style="white-space:normal">{name}{setting}</td></tr>',
+            f'<tr><td colspan="3" class="long">{name}{setting}</td></tr>',
             *(
                 f'<tr><td class="{mood(g)}">{MARKS[g.verdict]}</td>'
-                f'<td class="name">{escape(name_of(g))}</td>'
+                f'<td class="long">{escape(name_of(g))}</td>'
                 f"<td>{prose(summary(found, g))}</td></tr>"
                 for g in found.gradients
             ),

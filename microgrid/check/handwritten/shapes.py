@@ -21,7 +21,17 @@ def about_shape(theirs: Array, right: Array, dout: Array, input: str) -> tuple[s
         return TRANSPOSED, ["it is the transpose of the gradient"]
     if theirs.size == right.size and near(theirs.ravel(), right.ravel()):
         return SHAPE, [f"the numbers are right: reshape it to {right.shape}"]
+    if is_jacobian(theirs, right, dout):
+        return WRONG, [
+            "it is the Jacobian of each row, without dout: np.einsum('ni,nij->nj', dout, J)"
+        ]
     return WRONG, [*sums(theirs, right, dout, input)][:1]
+
+
+def is_jacobian(theirs: Array, right: Array, dout: Array) -> bool:
+    """Whether it has the slopes of every output of a row, (N, C, C), not yet times dout."""
+    rows = dout.ndim == 2 and theirs.shape == (*dout.shape, right.shape[-1])
+    return rows and near(np.einsum("ni,nij->nj", dout, theirs), right)
 
 
 def near(a: Array, b: Array) -> bool:

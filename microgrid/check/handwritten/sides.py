@@ -54,7 +54,12 @@ class Sides:
         return float(np.max(off[self.scale > 0], initial=0.0))
 
     @property
+    def apart(self) -> float:
+        """The largest difference, over the largest sum of |terms|."""
+        off = np.abs(self.theirs - self.right).max(initial=0.0)
+        return float(off / (self.scale.max(initial=0.0) + 1e-300))
+
+    @property
     def almost_equal(self) -> bool:
         """Whether they differ by no more than a guard changes, beside the largest entry."""
-        off = np.abs(self.theirs - self.right).max(initial=0.0)
-        return bool(off <= GUARDED * self.scale.max(initial=0.0))
+        return self.apart <= GUARDED

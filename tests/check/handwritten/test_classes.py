@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import museum
+from microgrid.check.handwritten import judge, museum
 from microgrid.check.handwritten.forms import chains, classes, names
 from microgrid.check.handwritten.forms.using import play
 from microgrid.check.handwritten.forward.exact import exact
@@ -441,6 +441,91 @@ class Mlp:
         return self.layers[0].backward(self.layers[1].backward(dout) * (self.h > 0))
 """,
 }
+OTHERS |= {
+    "two directions over time": """
+class TimeBiRNN:
+    def __init__(self, Wx1, Wh1, b1, Wx2, Wh2, b2):
+        self.params, self.grads = [Wx1, Wh1, b1, Wx2, Wh2, b2], [None] * 6
+    def one(self, x, Wx, Wh, b):
+        hs = [np.zeros((len(x), Wh.shape[0]))]
+        for t in range(x.shape[1]): hs.append(np.tanh(x[:, t] @ Wx + hs[-1] @ Wh + b))
+        return hs
+    def forward(self, xs):
+        self.x, p = xs, self.params
+        self.a, self.b = self.one(xs, *p[:3]), self.one(xs[:, ::-1], *p[3:])
+        return np.stack(self.a[1:], 1) + np.stack(self.b[1:], 1)[:, ::-1]
+    def back(self, x, hs, d, Wx, Wh, b):
+        dWx, dWh, db, dx, dh = np.zeros_like(Wx), np.zeros_like(Wh), 0, np.zeros_like(x), 0
+        for t in reversed(range(x.shape[1])):
+            g = (d[:, t] + dh) * (1 - hs[t + 1]**2)
+            dWx += x[:, t].T @ g
+            dWh += hs[t].T @ g
+            db = db + g.sum(0)
+            dx[:, t], dh = g @ Wx.T, g @ Wh.T
+        return dx, [dWx, dWh, db]
+    def backward(self, d):
+        dx, one = self.back(self.x, self.a, d, *self.params[:3])
+        dy, two = self.back(self.x[:, ::-1], self.b, d[:, ::-1], *self.params[3:])
+        self.grads = one + two
+        return dx + dy[:, ::-1]
+""",
+    "pooling with a window of its own, padding by a word": """
+class MaxPool2D:
+    def __init__(self, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+        self.size, self.step, self.padding = pool_size, strides, padding
+    def windows(self):
+        (h, w), (u, v) = self.size, self.step
+        for i in range((self.x.shape[2] - h) // u + 1):
+            for j in range((self.x.shape[3] - w) // v + 1):
+                yield i, j, np.s_[:, :, i * u:i * u + h, j * v:j * v + w]
+    def forward(self, x):
+        if self.padding == "same": x = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        self.x, out = x, {}
+        for i, j, at in self.windows(): out[i, j] = x[at].max(axis=(2, 3))
+        n, m = max(out)
+        return np.stack([np.stack([out[i, j] for j in range(m + 1)], -1)
+                         for i in range(n + 1)], -2)
+    def backward(self, d):
+        dx = np.zeros_like(self.x)
+        for i, j, at in self.windows():
+            top = self.x[at].max(axis=(2, 3), keepdims=True)
+            dx[at] += (self.x[at] == top) * d[:, :, i, j, None, None]
+        return dx[:, :, 1:-1, 1:-1] if self.padding == "same" else dx
+""",
+    "reshape to a shape": """
+class Reshape:
+    def __init__(self, input_shape, output_shape):
+        self.a, self.b = input_shape, output_shape
+    def forward(self, x): return np.reshape(x, self.b)
+    def backward(self, d, learning_rate): return np.reshape(d, self.a)
+""",
+    "a kernel of four sizes": """
+class Dense2D:
+    def __init__(self, kernel, stride=(1, 1)):
+        self.w, self.s = np.random.randn(*kernel), stride
+    def forward(self, x):
+        kh, kw, ci, co = self.w.shape
+        self.x = x
+        return np.stack([x[:, i:i + kh, 0:kw].reshape(len(x), -1) @ self.w.reshape(-1, co)
+                         for i in range(0, x.shape[1] - kh + 1, self.s[0])], 1)
+    def backward(self, d):
+        kh, kw, ci, co = self.w.shape
+        self.dw, dx = np.zeros_like(self.w), np.zeros_like(self.x)
+        for k, i in enumerate(range(0, self.x.shape[1] - kh + 1, self.s[0])):
+            part = self.x[:, i:i + kh, 0:kw]
+            self.dw += (part.reshape(len(part), -1).T @ d[:, k]).reshape(self.w.shape)
+            dx[:, i:i + kh, 0:kw] += (d[:, k] @ self.w.reshape(-1, co).T).reshape(part.shape)
+        return dx
+""",
+    "settings in a dict that is kept": """
+class Scale:
+    def __init__(self, scale_params): self.scale_params = scale_params
+    def forward(self, x):
+        if self.scale_params["mode"] == "train": return x * self.scale_params["alpha"]
+        return x
+    def backward(self, d): return d * self.scale_params["alpha"]
+""",
+}
 ONE_COLUMN = """
 class Softmax:
     def forward(self, input):
@@ -527,6 +612,31 @@ class BCELoss:
 """,
 }
 
+LOSSES |= {
+    "binary, of scores": """
+class SigmoidWithLoss:
+    def forward(self, x, t):
+        self.y, self.t = 1 / (1 + np.exp(-x)), t
+        return -np.mean(np.log(np.where(t, self.y, 1 - self.y)))
+    def backward(self, dout=1): return (self.y - self.t) * dout / self.y.size
+""",
+    "labels that only the backward wants as rows": """
+class Net:
+    def __init__(self, input_size, hidden_size, output_size):
+        self.params = {"W1": np.random.randn(input_size, hidden_size),
+                       "W2": np.random.randn(hidden_size, output_size)}
+    def predict(self, x):
+        e = np.exp(np.tanh(x @ self.params["W1"]) @ self.params["W2"])
+        return e / e.sum(axis=1, keepdims=True)
+    def loss(self, x, t):
+        if t.ndim == 2: t = t.argmax(axis=1)
+        return -np.mean(np.log(self.predict(x)[np.arange(len(x)), t]))
+    def gradient(self, x, t):
+        h, dy = np.tanh(x @ self.params["W1"]), (self.predict(x) - t) / len(x)
+        dz = dy @ self.params["W2"].T * (1 - h**2)
+        return {"W1": x.T @ dz, "W2": h.T @ dy, "x": dz @ self.params["W1"].T}
+""",
+}
 SOFTMAX = """
 class Softmax:
     def forward(self, x):
@@ -868,6 +978,22 @@ class Softmax:
 """
     [trial] = classes.trials(load(source).Softmax)
     assert_right(trial)
+
+
+def test_a_backward_that_returns_a_jacobian_is_told_so(load: Any) -> None:
+    source = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.s = e / e.sum(axis=1, keepdims=True)
+        return self.s
+    def backward(self, dout):
+        s = self.s
+        return np.einsum("ni,ij->nij", s, np.eye(s.shape[1])) - np.einsum("ni,nj->nij", s, s)
+"""
+    [gradient] = judge.examine(classes.trials(load(source).Softmax)).gradients
+    assert gradient.verdict == "wrong"
+    assert "it is the Jacobian of each row, without dout" in gradient.sentences[0]
 
 
 def test_a_part_of_a_framework_is_refused_and_no_crash(load: Any) -> None:

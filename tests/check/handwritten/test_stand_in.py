@@ -378,3 +378,10 @@ def test_scipy_of_values_is_scipy_of_floats(student, name):
     pytest.importorskip("scipy")
     trial = trial_of(student(function(SCIPY[name])))
     assert np.abs(exact(trial).jacobian() - differences(trial, 1e-6)).max() < 1e-5
+
+
+def test_lambdas_of_one_line_stay_apart():
+    f, g = lambda x: 2 * x.sum(), lambda x, y: x.max() - y
+    with standing_in([], [f, g]):
+        A = mg.matrix([1.0, 5.0])
+        assert (f(A).data, g(A, 2.0).data) == (12.0, 3.0)

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from microgrid.check import LayerError, layer, layers
+from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.forms.keywords import known
-from microgrid.check.handwritten.process.job import place_of
+from microgrid.check.handwritten.process.job import Task, place_of
 from microgrid.check.handwritten.process.launch import ending
 from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import from_json, to_json
+from microgrid.check.handwritten.process.worker import one
 from microgrid.check.handwritten.results import CRASHES, RIGHT, Found, Gradient, Line, Term, Worst
 
 ROOT = Path(__file__).parents[3]
@@ -424,3 +426,44 @@ def test_what_backward_or_an_update_takes_may_be_given(form, tmp_path):
         assert not layer(space["Trains"], x=(5, 3), lr=0.25, grads={"W": wrong})
     with pytest.raises(LayerError, match=r"no argument 'lr'"):
         layer(space["Other"], x=(5, 3), lr=0.25)
+
+
+TORCH = """
+import torch
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x ** 2 @ w
+    @staticmethod
+    def backward(ctx, dout):
+        x, w = ctx.saved_tensors
+        return {}dout @ w.T * x, (x ** 2).T @ dout
+"""
+
+
+@pytest.mark.parametrize(("factor", "right"), [("2 * ", 2), ("", 1)])
+def test_a_function_of_pytorch_is_checked_from_a_file_and_as_itself(tmp_path, factor, right):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    (tmp_path / "own.py").write_text(TORCH.format(factor))
+    space = {"__name__": "own"}
+    exec(TORCH.format(factor), space)
+    for report in (layers(tmp_path / "own.py"), layer(space["Square"], x=(3, 4), w=(4, 5))):
+        assert report.count("right") == right, report
+        assert report.ok == (right == 2)
+
+
+def test_an_input_without_entries_and_a_seed_that_is_none_are_refused(tmp_path):
+    path = written(tmp_path, pair("double"))
+    for bad in ({"x": (0, 4)}, {"x": np.ones((3, 0))}, {"parameters": {"W": (4, 0)}}):
+        with pytest.raises(LayerError, match="has no entries"):
+            layers(path, **bad)
+    for seed in (-1, 1.5, None, 2**40):
+        with pytest.raises(LayerError, match="a seed is a whole number from 0 on"):
+            layers(path, seed=seed)
+
+
+def test_a_layer_without_a_gradient_is_not_passed_over(monkeypatch):
+    monkeypatch.setattr(judge, "examine", lambda *_: Found("double"))
+    found = one(Task("double", list), 0, Namespaces())
+    assert "none of its inputs has a gradient" in found.refusal

@@ -8,12 +8,13 @@ from contextlib import suppress
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case as Case
-from microgrid.check.handwritten.diagnosis.case import Index
 from microgrid.check.handwritten.diagnosis.rules import (
     elementwise,
     factors,
     labels,
+    missing_factor,
     near,
+    overwriting,
     paths,
     products,
     samples,
@@ -24,6 +25,7 @@ from microgrid.check.handwritten.diagnosis.rules import (
 )
 from microgrid.check.handwritten.diagnosis.source_lines import backward_line as backward_line
 from microgrid.check.handwritten.diagnosis.two_mistakes import Rule, first, two_mistakes
+from microgrid.check.handwritten.diagnosis.world import Index
 from microgrid.check.handwritten.results import Term, Worst
 
 MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
@@ -41,12 +43,12 @@ RULES: Sequence[Sequence[Rule]] = (
     (transposed.transposed,),
     (elementwise.piecewise, elementwise.diagonal_only),
     (slices.alone,),
-    (paths.lines, factors.added, products.products, elementwise.columns, labels.labels),
-    (slices.last_term, elementwise.rows, slopes.slopes),
-    (paths.names, slopes.factors, transposed.shifted),
-    (paths.pairs, near.twins),
+    (paths.lines, factors.added, products.products, missing_factor.columns, labels.labels),
+    (overwriting.last_term, missing_factor.rows, slopes.slopes),
+    (paths.operands, slopes.factors, transposed.shifted),
+    (paths.pairs, near.twins, labels.elsewhere),
 )
-VAGUE: Sequence[Sequence[Rule]] = ((slices.partly, labels.elsewhere), (samples.mixed,))
+VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
 
 
 def diagnose(case: Case) -> list[str]:
@@ -57,7 +59,8 @@ def diagnose(case: Case) -> list[str]:
 
     >>> from microgrid.check.handwritten.diagnosis.case import case_of
     >>> from microgrid.check.handwritten.trial import Pass, Trial
-    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> doubled = Trial("f", {"x": x}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
     >>> diagnose(case_of(doubled, "x"))
     ['it is half of the gradient']
     """
@@ -83,7 +86,7 @@ def counted(case: Case) -> str:
     if odd := int((~np.isfinite(case.theirs)).sum()):
         return f"{odd} of its {case.theirs.size} entries are no numbers: nan, or infinite"
     if S is None:
-        draw = case.draws[0]
+        draw = case.here
         right = np.abs(case.theirs.ravel() - draw.right) <= draw.tolerance
         return f"{int(right.sum())} of {right.size} entries right; it is not linear in dout"
     tiny = 1e-12 * max(np.abs(J).max(initial=0), np.abs(S).max(initial=0))

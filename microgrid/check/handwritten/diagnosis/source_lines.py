@@ -48,6 +48,15 @@ def source(function: FunctionType) -> str:
         return ""
 
 
+def sources(trial: Trial) -> list[str]:
+    """The text of their backward, as far as it is known.
+
+    >>> sources(Trial("f", {}, dict, backwards=[quoted]))[0].splitlines()[0]
+    'def quoted(found: Line) -> str:'
+    """
+    return [source(f) for f in trial.backwards]
+
+
 def backward_line(trial: Trial, input: str) -> Line | None:
     """The line of their backward that writes the gradient of an input; None where none is found.
 
@@ -77,8 +86,10 @@ def assigned(function: FunctionType, name: str) -> list[int]:
     found = []
     for node in walked(function):
         found += [node.lineno for t in targets(node) if key(ast.unparse(t)) == name]  # type: ignore[attr-defined]
-        if isinstance(node, ast.Dict):
-            found += [v.lineno for k, v in zip(node.keys, node.values) if is_text(k, name)]
+        for k, v in zip(node.keys, node.values) if isinstance(node, ast.Dict) else ():
+            if isinstance(k, ast.Constant) and k.value == name:
+                named = isinstance(v, ast.Name) and (v.id == name or assigned(function, v.id))
+                found += named if isinstance(named, list) else [] if named else [v.lineno]
     return found
 
 
@@ -97,10 +108,6 @@ def returned(function: FunctionType, i: int, n: int, names: Sequence[str]) -> li
     if any(isinstance(e, ast.Name) and e.id in names for e in found):
         return []
     return [e.lineno for e in found if not isinstance(e, plain)]
-
-
-def is_text(node: ast.expr | None, name: str) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value == name
 
 
 def walked(function: FunctionType) -> Iterator[ast.AST]:

@@ -8,28 +8,33 @@ from functools import partial
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Change, Guess, World, predicts
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
 from microgrid.check.handwritten.diagnosis.rules import (
     elementwise,
     factors,
+    formulas,
     labels,
+    missing_factor,
+    named_numbers,
     near,
+    overwriting,
     paths,
     slices,
     slopes,
     transposed,
     upstream,
 )
+from microgrid.check.handwritten.diagnosis.world import Change, World
 from microgrid.check.handwritten.trial import Array
 
 Rule = Callable[[Case], Iterator[Guess]]
 LARGEST = 20_000  # terms
 QUICK: Sequence[Rule] = (factors.constant, slices.alone, labels.labels, near.nearly)
 SLOW: Sequence[Rule] = (
-    paths.lines, elementwise.columns, elementwise.rows, slices.last_term, factors.added,
+    paths.lines, missing_factor.columns, missing_factor.rows, overwriting.last_term, factors.added,
     transposed.transposed, elementwise.formula, upstream.masked,
 )  # fmt: skip
-SLOWEST: Sequence[Rule] = (paths.names, slopes.slopes, slices.partly, labels.elsewhere)
+SLOWEST: Sequence[Rule] = (paths.operands, slopes.slopes, slices.partly, labels.elsewhere)
 
 
 def two_mistakes(case: Case) -> list[str]:
@@ -79,22 +84,22 @@ def others(case: Case) -> Iterator[Change]:
     """A factor that is missing, or a path, or what is added."""
     if case.S is None and not case.trial.loss:
         yield Change("something is added that has nothing to do with dout", plus=at_zero)
-    for name, value in factors.settings(case).items() if case.trial.loss else ():
+    for name, value in named_numbers.settings(case).items() if case.trial.loss else ():
         for k, before in ((1.0, ""), (2.0, "2 · "), (0.5, "½ · ")):
             term = f"{before}{name} · {case.input}"
             yield Change(f"{term} is missing", plus=partial(inputs, -k * value))
             yield Change(f"{term} is too much", plus=partial(inputs, k * value))
     if len(case.first.shapes) == 1 and not case.trial.loss:
-        for text, of in elementwise.factors(case, case.first.shapes[0], ["{}"]):
+        for text, of in formulas.factors(case, case.first.shapes[0], ["{}"]):
             yield Change(text.split(": ")[1], rows=of)
-    for text, of in elementwise.factors(case, case.first.shape, ["{}"]):
+    for text, of in formulas.factors(case, case.first.shape, ["{}"]):
         yield Change(text.split(": ")[1], columns=of)
     for _, own, rest in labels.parts(case):
         for part in (own, rest):
             if not case.theirs.ravel()[part.entries].any():
                 yield Change(f"it is 0 {part.where}", columns=partial(only, ~part.entries))
     N = case.trial.samples
-    for path in [*paths.by_line(case), *paths.by_name(case)]:
+    for path in [*paths.by_line(case), *paths.by_operand(case)]:
         for c in (0.0, 2.0, -1.0, 0.5, N / max(N - 1, 1), 1 / N, float(N)):
             if c != 1:
                 told = paths.told(case, [path], np.array([c - 1]))

@@ -1,10 +1,13 @@
 """What people write, made into trials: functions, classes, PyTorch's functions.
 
-In reading order: `names` (what arguments are called), `reading` (what their source says),
-`kinds` and `gates` (layers with the shapes of their arguments), `random_arrays`, `fit`, `filling`
-and `search` (the arguments of a function), `pairing` (a forward and its backward), `plan` (how the
-backward is called), `modules`, `functions`; for classes `sizes`, `making`, `arguments` (objects and
-what they are called with), `state`, `sources`, `using`, `matching` (where the gradients are),
-`passes`, `classes`, `chains`; `torch_functions`; `discover` (the layers of a file) and `keywords`
-(the inputs that they take).
+The inputs, in reading order: `names` (what arguments are called, and what is meant by it),
+`reading` (what their source says), `kinds` and `gates` (layers with the shapes of their arguments),
+`random_arrays`, `fit` (the arguments of one call), `filling` (a kind filled with numbers) and
+`search` (the first kind on which the forward runs: the backward has no say in the sizes, so that
+none hides a mistake).
+
+Functions: `pairing` (a forward and its backward), `plan` (how the backward is called), `modules`
+(their state), `functions`. Classes: `making` (objects), `state` (what they hold), `sources` (where
+a gradient is), `using` (one pass), `matching` (all gradients), `passes` (a second pass), `classes`,
+`chains`. Then `torch_functions`, `discover` (the layers of a file) and `keywords` (their inputs).
 """

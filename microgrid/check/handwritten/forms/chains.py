@@ -17,8 +17,8 @@ from microgrid.check.handwritten.forms.classes import (
     ways_of,
     written,
 )
+from microgrid.check.handwritten.forms.fit import every_parameter
 from microgrid.check.handwritten.forms.names import label_of, short
-from microgrid.check.handwritten.forms.using import parameters_of
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 SQUASHING = ("softmax", "sigmoid")
@@ -49,7 +49,7 @@ def chain(
         known = {p.name for p in _parameters(layer)}
         unused -= known
         own = {n: v for n, v in given.items() if n in known}
-        called = [p.name for n in written(layer)[:1] for p in parameters_of(getattr(layer, n))]
+        called = [p.name for n in written(layer)[:1] for p in every_parameter(getattr(layer, n))]
         called = [n for n in called if n != "self"]
         first = next((n for n in called if n != label_of(called)), "x")
         if x is not None:
@@ -64,8 +64,8 @@ def chain(
 
 
 def _parameters(layer: Any) -> list[Any]:
-    made = parameters_of(layer) if isinstance(layer, type) else []
-    return [*made, *(p for n in written(layer)[:1] for p in parameters_of(getattr(layer, n)))]
+    made = every_parameter(layer) if isinstance(layer, type) else []
+    return [*made, *(p for n in written(layer)[:1] for p in every_parameter(getattr(layer, n)))]
 
 
 def _has_backward(layer: Any) -> bool:
@@ -166,7 +166,7 @@ def _squashes(cls: type) -> bool:
 
 
 def _takes_labels(cls: type) -> bool:
-    return bool(label_of([p.name for p in parameters_of(getattr(cls, written(cls)[0]))]))
+    return bool(label_of([p.name for p in every_parameter(getattr(cls, written(cls)[0]))]))
 
 
 def _returns_difference(cls: type) -> bool:

@@ -6,6 +6,7 @@ import dis
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any
@@ -13,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms import torch_functions
-from microgrid.check.handwritten.forms.fit import Fit, Signature, has_default, parameters_of
+from microgrid.check.handwritten.forms.fit import (
+    Fit,
+    Signature,
+    every_parameter,
+    has_default,
+    parameters_of,
+)
 from microgrid.check.handwritten.forms.making import objects
 from microgrid.check.handwritten.forms.matching import match
 from microgrid.check.handwritten.forms.names import words
@@ -62,7 +69,7 @@ def trials(
     made: list[Trial] = []
     for way in ways_of(layer, grads or {}, seed, given):
         other = other_labels(way, grads or {}, given)
-        for each in (way, *other):
+        for each in other if way.crashed and other else (way, *other):
             trial = trial_of(each, bool(other))
             if _kind(trial) not in [_kind(t) for t in made]:
                 made.append(trial)
@@ -284,19 +291,19 @@ def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -
     y, x = np.asarray(way.arguments.get(way.label)), way.arguments.get(next(iter(way.inputs), ""))
     if not way.loss or way.label in given or not isinstance(x, np.ndarray) or x.ndim < 2:
         return []
-    if y.shape == x.shape[:-1] and y.dtype.kind == "i":
-        rows: Any = np.eye(x.shape[-1])[y]
-    elif y.shape == x.shape and np.array_equal(np.sort(y)[..., -2:], np.eye(2)[1] + 0 * y[..., :2]):
-        rows = np.argmax(y, axis=-1)
-    else:
+    whole = y.dtype.kind == "i" and y.ndim < x.ndim
+    classes = [x.shape[-1], *(n for n in way.made.values() if type(n) is int)]
+    others = [np.eye(n)[y] for n in classes if n > y.max()] if whole else [np.argmax(y, axis=-1)]
+    if not whole and not (set(np.unique(y)) == {0, 1} and (y.sum(axis=-1) == 1).all()):
         return []
-    other = replace(way, arguments={**way.arguments, way.label: rows})
-    try:
-        study(other)
-        same = np.allclose(play(other, {}).outputs[0], play(way, {}).outputs[0], rtol=1e-12)
-        return [other] if same and match(other, grads) else []
-    except Exception:
-        return []
+    for labels in others:
+        other = replace(way, arguments={**way.arguments, way.label: labels}, crashed=False)
+        with suppress(Exception):
+            study(other)
+            same = np.allclose(play(other, {}).outputs[0], play(way, {}).outputs[0], rtol=1e-12)
+            if same and match(other, grads):
+                return [other]
+    return []
 
 
 def _kept_by_call(way: Way) -> str:
@@ -359,7 +366,8 @@ def _inputs(way: Way) -> dict[str, Array]:
             way.gradients.pop(name, None)
     for name, places in way.parameters.items():
         old = taken(way.thing, places[0].steps)
-        new = old if name in way.made else signed(np.shape(old), rng)
+        scale = np.size(old) ** -0.35 if np.ndim(old) > 1 else 1.0  # no probability is near 0
+        new = old if name in way.made else scale * signed(np.shape(old), rng)
         found[name] = np.array(new, dtype=getattr(old, "dtype", float))
     return found
 
@@ -426,15 +434,8 @@ def is_container(cls: type) -> bool:
     True
     """
     adders = [m for n in ADDERS if callable(m := getattr(cls, n, None))]
-    taken = [n.lower() for f in (cls, *adders) for n in _starred(f)]
+    taken = [p.name.lower() for f in (cls, *adders) for p in every_parameter(f)]
     return any(name.endswith(LAYERS) and not name.startswith("n") for name in taken)
-
-
-def _starred(function: Any) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _is_layer(cls: type) -> bool:

@@ -6,7 +6,7 @@ import copy
 import inspect
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,10 @@ class Filling:
         options = [self.options(n) for n in free]
         for values in itertools.islice(itertools.product(*options), _MOST):
             guessed = [v for n, v in zip(free, values) if type(v) is int and not self.known(n)]
-            if len(set(guessed)) == len(guessed):
+            named = [v for n, v in zip(free, values) if "shape" in names.short(n)]
+            shapes = [v for v in named if type(v) in (int, tuple)]
+            same = len({int(np.prod(shape)) for shape in shapes}) < 2  # of a reshape
+            if len(set(guessed)) == len(guessed) and same:
                 yield self.filled(kind, dict(zip(free, values)))
 
     def known(self, name: str) -> bool:
@@ -210,9 +213,9 @@ class Filling:
                                      or (isinstance(default, str) and words)):  # fmt: skip
             return [default if name not in self.takes.making else _OMIT]
         context = names.is_context(name)
-        if known is not None or (not context and looked_up and self.all_numbers(looked_up)):
+        more = {k: self.entry(k) for k in looked_up if k not in (known or {})}
+        if known is not None or (not context and more and None not in more.values()):
             table = {k: self.number(k, v) for k, v in (known or {}).items()}
-            more = {k: self.number(k) for k in looked_up if k not in table}
             return [table | {k: v for k, v in more.items() if v is not None}]
         if context and self.takes.cls is None:
             return [Kept()]
@@ -239,12 +242,14 @@ class Filling:
         elif what == "window":
             n = form.numbers.get("kernelsize", names.number("kernelsize"))
             whole = (n, n, table[form.feature], table[form.outcome])
-            found = [(n, n), n, whole] if "shape" in name else [n, (n, n)]
+            found = [(n, n), n, whole] if "shape" in name else [n, (n, n), whole]
             found = [x for x in found if default is _NONE or isinstance(x, type(default))]
         elif what in ("in", "out", "embed"):
             own = what == "out" or (what == "embed" and form.parts(form.first)[0][:3] == "int")
             if own and default is not None:
-                outs = [n for n in self.outs if n != table[form.feature]]
+                words = any(names.count(n) == "words" for n in self.takes.making)
+                apart = (table[form.feature], table["V"] if words else 0)
+                outs = [n for n in self.outs if n not in apart]
                 found = [outs[self.place(name) % len(outs)]]
             else:
                 found = [table[form.feature]]
@@ -259,10 +264,13 @@ class Filling:
         """Which of the sizes out of a constructor it is: hidden, then out."""
         outs = [n for n in self.takes.parameters
                 if n in self.takes.making and names.count(n) in ("out", "embed")]  # fmt: skip
-        return outs.index(name)
+        return outs.index(name) if name in outs else 0
 
-    def all_numbers(self, keys: Sequence[str]) -> bool:
-        return all(self.number(key) is not None for key in keys)
+    def entry(self, key: str) -> Any:
+        """What stands in a dict of settings: a number, a size or a word; None if unknown."""
+        if (found := self.number(key)) is None and self.takes.cls is not None:
+            found = next(iter([*self.of_constructor(key, _NONE), *self.takes.choices(key)]), None)
+        return found
 
     def number(self, name: str, known: Any = None) -> Any:
         """The number of a setting, as the form wants it or else as the table has it."""

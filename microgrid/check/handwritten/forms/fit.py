@@ -125,6 +125,18 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in found.items() if p.kind not in stars}
 
 
+def every_parameter(function: Any) -> list[inspect.Parameter]:
+    """The parameters of a function or a class, with those behind stars; none if unknown.
+
+    >>> [p.name for p in every_parameter(lambda x, *more: x)]
+    ['x', 'more']
+    """
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
 def has_default(p: inspect.Parameter) -> bool:
     """Whether an argument may be left out of a call.
 

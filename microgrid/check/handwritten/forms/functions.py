@@ -140,19 +140,7 @@ def _joined(plain: _Forward, cost: Function) -> _Forward | None:
     return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
 
 
-_LOSS = {
-    "loss",
-    "cost",
-    "mse",
-    "mae",
-    "bce",
-    "ce",
-    "crossentropy",
-    "entropy",
-    "hinge",
-    "huber",
-    "nll",
-}
+_LOSS = {*names.words("loss cost mse mae bce ce crossentropy entropy hinge huber nll")}
 _COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from inspect import signature, unwrap
 from types import FunctionType, ModuleType
@@ -22,15 +22,13 @@ def known(inputs: Mapping[str, Any], things: Iterable[Any]) -> None:
         ...
     microgrid.check.handwritten.trial.LayerError: there is no argument 'X': did you mean x? ...
     """
-    every = [*things]
-    takes = {name for thing in every for name in (*names_of(thing), *attributes_of(thing))}
-    for name in inputs:
-        if name not in takes and ANYTHING not in takes:
-            lower = {n.lower(): n for n in dict.fromkeys(n for x in every for n in names_of(x))}
-            near = get_close_matches(name.lower(), lower, 1)
-            meant = f"did you mean {lower[near[0]]}? " if near else ""
-            shown = [n for n in lower.values() if not (is_upstream(n) or is_cache(n))][:12]
-            raise LayerError(f"there is no argument {name!r}: {meant}There are {', '.join(shown)}")
+    every = [*parts(things)]
+    if strange := [name for name in inputs if name not in taken(inputs, every)]:
+        lower = {name.lower(): name for thing in every for name in arguments_of(thing)}
+        near = get_close_matches(strange[0].lower(), lower, 1)
+        meant = f"did you mean {lower[near[0]]}? There" if near else "there"
+        shown = [n for n in lower.values() if not (is_upstream(n) or is_cache(n))][:12]
+        raise LayerError(f"there is no argument {strange[0]!r}: {meant} are {', '.join(shown)}")
 
 
 def taken(inputs: Mapping[str, Any], things: Iterable[Any]) -> dict[str, Any]:
@@ -39,45 +37,40 @@ def taken(inputs: Mapping[str, Any], things: Iterable[Any]) -> dict[str, Any]:
     >>> taken({"x": 1, "w": 2}, [lambda x: x])
     {'x': 1}
     """
-    every = [*things]
-    takes = {name for thing in every for name in (*names_of(thing), *attributes_of(thing))}
+    takes = {n for x in parts(things) for n in (*arguments_of(x), *attributes_of(x))}
     return {name: x for name, x in inputs.items() if name in takes or ANYTHING in takes}
 
 
-def names_of(thing: Any) -> Iterator[str]:
+def parts(things: Iterable[Any]) -> Iterator[Any]:
+    """The functions, classes and objects; those of a chain, and what a module defines."""
+    for thing in things:
+        if isinstance(thing, ModuleType):
+            own = vars(thing).values()
+            yield from (x for x in own if getattr(x, "__module__", "") == thing.__name__)
+        elif isinstance(thing, list | tuple):
+            yield from parts(thing)
+        else:
+            yield thing
+
+
+def arguments_of(thing: Any) -> Iterator[str]:
     """The arguments of a function, and of the methods of a class or an object."""
-    if isinstance(thing, ModuleType | list | tuple):
-        for one in inside(thing):
-            yield from names_of(one)
-    elif isinstance(thing, FunctionType):
-        for parameter in signature(thing).parameters.values():
-            several = parameter.kind is parameter.VAR_KEYWORD
+    functions = [thing] if isinstance(thing, FunctionType) else methods_of(thing)
+    for function in functions:
+        for parameter in signature(function).parameters.values():
             if parameter.name not in ("self", "cls", "ctx"):
+                several = parameter.kind is parameter.VAR_KEYWORD
                 yield ANYTHING if several else parameter.name
-    elif methods := methods_of(thing):
-        for method in methods:
-            yield from names_of(method)
-    elif callable(thing):
+    if not functions and callable(thing):
         yield ANYTHING  # a partial, a compiled function: who knows
 
 
 def attributes_of(thing: Any) -> Iterator[str]:
-    """What objects keep, parameters above all: the names that their methods speak of."""
-    if isinstance(thing, ModuleType | list | tuple):
-        for one in inside(thing):
-            yield from attributes_of(one)
-    elif not isinstance(thing, FunctionType):
+    """What an object keeps, parameters above all: the names that its methods speak of."""
+    if not isinstance(thing, FunctionType):
         yield from getattr(thing, "__dict__", {})
         for method in methods_of(thing):
             yield from method.__code__.co_names
-
-
-def inside(thing: ModuleType | Sequence[Any]) -> list[Any]:
-    """What a module defines, or the layers of a chain."""
-    if not isinstance(thing, ModuleType):
-        return [*thing]
-    here = thing.__name__
-    return [x for x in vars(thing).values() if getattr(x, "__module__", "") == here]
 
 
 def methods_of(thing: Any) -> list[FunctionType]:

@@ -10,7 +10,7 @@ from microgrid.check.handwritten.forms import names
 from microgrid.check.handwritten.forms.filling import Optimizer
 from microgrid.check.handwritten.forms.fit import has_default, parameters_of
 from microgrid.check.handwritten.forms.kinds import SIZES
-from microgrid.check.handwritten.forms.state import seeded
+from microgrid.check.handwritten.forms.modules import same_randomness
 
 SECOND = ("initialize", "build", "init_weights", "initialize_parameters", "init_params")
 
@@ -28,13 +28,13 @@ def objects(
     >>> next(objects(Linear, {"n_in": 4}, 0)).n_in
     4
     """
-    with seeded(seed):
+    with same_randomness(seed):
         thing = cls(**arguments)
     yield thing
     shapes = [data[1:], (data[-1:] or (SIZES["D"],))[0], data]
     for setter in ("set_input_shape", *(n for n in SECOND if hasattr(cls, n))):
         for shape in shapes if hasattr(cls, setter) else ():
-            with suppress(Exception), seeded(seed):
+            with suppress(Exception), same_randomness(seed):
                 thing = cls(**arguments)
                 if hasattr(cls, "set_input_shape"):
                     thing.set_input_shape(shape=shape)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import sources
+from microgrid.check.handwritten.forms import reading, sources
 from microgrid.check.handwritten.forms.names import short
 from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.sources import Source
@@ -73,7 +73,7 @@ def _find(
     after = floats_of(played.thing)
     named = _named(way, played)
     expected = [n for n, places in named.items() if _is_expected(way, n, places)]
-    names = sources.returned_names(getattr(way.thing, way.backward) if way.backward else None)
+    names = reading.returned(getattr(way.thing, way.backward), True) if way.backward else []
     order = [*way.inputs, *expected]
     _refuse_unknown(way, grads, named)
     way.parameters, way.gradients = {}, {}

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+_GET_STATE, _SET_STATE, _SEED = np.random.get_state, np.random.set_state, np.random.seed
+# before theirs replace them
+
 
 def module_of(function: Callable[..., Any]) -> types.ModuleType | None:
     """The module that a function is written in, found by its globals.
@@ -61,27 +64,18 @@ def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iter
     >>> with same_randomness(1): print(np.random.rand() == first)
     True
     """
-    before, old = random.getstate(), np.random.get_state()
+    before, old = random.getstate(), _GET_STATE()
     random.seed(seed)
-    np.random.seed(seed)
-    generators = [
-        (g, g.bit_generator.state)
-        for module in modules
-        for g in vars(module).values()
-        if isinstance(g, np.random.Generator)
-    ]
-    states = [
-        (g, g.get_state())
-        for module in modules
-        for g in vars(module).values()
-        if isinstance(g, np.random.RandomState)
-    ]
+    _SEED(seed)
+    held = [x for module in modules for x in vars(module).values()]
+    generators = [(g, g.bit_generator.state) for g in held if isinstance(g, np.random.Generator)]
+    older = [(g, g.get_state()) for g in held if isinstance(g, np.random.RandomState)]
     try:
         yield
     finally:
         random.setstate(before)
-        np.random.set_state(old)
+        _SET_STATE(old)
         for g, state in generators:
             g.bit_generator.state = state
-        for r, kept in states:
+        for r, kept in older:
             r.set_state(kept)

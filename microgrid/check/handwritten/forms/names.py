@@ -25,7 +25,7 @@ ROLES = {
     "h": "h0 hprev prevh h hidden hiddenprev prevhidden hprevious state prevstate aprevt a0",
     "c": "c0 cprev prevc c cell cellprev prevcell",
     "wx": "wx wxh wih wax wi u wxs",
-    "wh": "wh whh waa wr v whs",
+    "wh": "wh whh waa wr v whs recurrentkernel recurrentweights",
     "mean": "mean mu runningmean movingmean runningmu mus",
     "var": "var variance std sigma sd runningvar movingvar runningstd runningvariance sigma2",
     "q": "query queries",

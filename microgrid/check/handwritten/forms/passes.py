@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms.fit import has_default
+from microgrid.check.handwritten.forms.fit import every_parameter, has_default
 from microgrid.check.handwritten.forms.names import words
 from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.state import taken, walk
-from microgrid.check.handwritten.forms.using import Played, Way, parameters_of, play, replay
+from microgrid.check.handwritten.forms.using import Played, Way, play, replay
 
 CLEARERS = words(
     "zero_grad zero_grads clear_grad clear_grads zero_gradients reset_grads clear_gradients "
@@ -84,7 +84,7 @@ def _clear(thing: Any) -> None:
     for part in [thing, *(x for _, x in walk(thing))]:
         for name in CLEARERS:
             method = getattr(part, name, None) if hasattr(part, "__dict__") else None
-            if callable(method) and all(has_default(p) for p in parameters_of(method)):
+            if callable(method) and all(has_default(p) for p in every_parameter(method)):
                 method()
 
 

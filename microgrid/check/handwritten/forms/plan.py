@@ -13,22 +13,7 @@ from microgrid.check.handwritten.forms import names
 from microgrid.check.handwritten.forms.fit import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
-_OUT = (
-    "out",
-    "output",
-    "outputs",
-    "y",
-    "a",
-    "s",
-    "p",
-    "probs",
-    "z",
-    "al",
-    "result",
-    "h",
-    "o",
-    "cachey",
-)
+_OUT = names.words("out output outputs y a s p probs z al result h o cachey")
 
 
 @dataclass

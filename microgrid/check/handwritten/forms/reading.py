@@ -50,10 +50,11 @@ def _name(node: ast.AST | None) -> str:
     return ""
 
 
-def returned(function: Callable[..., Any]) -> list[str]:
+def returned(function: Callable[..., Any], deep: bool = False) -> list[str]:
     """The names in the last `return a, b, c` of a function, "" for what is no name; [] if unknown.
 
     A result that is kept in a variable first is followed: `grads = dx, dw` and `return grads`.
+    With `deep` tuples and lists in it are taken apart.
     """
     node = tree(function)
     if node is None:
@@ -70,8 +71,13 @@ def returned(function: Callable[..., Any]) -> list[str]:
         ]
         if kept and isinstance(kept[-1], ast.Tuple | ast.List):
             value = kept[-1]
-    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
-    return [_name(part) for part in parts]
+    return [_name(part) for part in _parts(value, deep)]
+
+
+def _parts(value: ast.expr, deep: bool) -> list[ast.expr]:
+    if not isinstance(value, ast.Tuple | ast.List):
+        return [value]
+    return [p for n in value.elts for p in (_parts(n, deep) if deep else [n])]
 
 
 def keys(function: Callable[..., Any], argument: str) -> list[str]:
@@ -79,16 +85,17 @@ def keys(function: Callable[..., Any], argument: str) -> list[str]:
     node, found = tree(function), []
     for n in _own(node) if node is not None else ():
         match n:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+            case ast.Subscript(value=place, slice=ast.Constant(value=str(key))):
                 pass
             case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=name), attr="get" | "setdefault" | "pop"),
+                func=ast.Attribute(value=place, attr="get" | "setdefault" | "pop"),
                 args=[ast.Constant(value=str(key)), *_],
             ):
                 pass
             case _:
                 continue
-        if name == argument and key not in found:
+        plain = isinstance(place, ast.Name | ast.Attribute)
+        if plain and _name(place) == argument and key not in found:
             found.append(key)
     return found
 

@@ -237,7 +237,7 @@ class Search:
         """Whether the code compares it with words, or looks up settings in it."""
         keys = self.takes.keys(name)
         return bool(self.takes.choices(name)) or (
-            bool(keys) and all(names.number(key) is not None for key in keys)
+            bool(keys) and all(names.number(k) is not None or names.count(k) for k in keys)
         )
 
     def roles(self, form: Form, named: bool, loose: bool) -> Iterator[dict[str, str]]:
@@ -256,7 +256,7 @@ class Search:
     ) -> Iterator[dict[str, str]]:
         needed = {r for r in form.shapes if r not in OPTIONAL}
         needed -= {"y"} if "params" in form.shapes else set()
-        needed -= set(_INSIDE) if self.takes.cls is not None else set()
+        needed -= set(_INSIDE) if self.takes.cls is not None and "y" not in needed else set()
         told = {} if loose and not named else {a: self.role(a) for a in arrays}
         known = {a: r for a, r in told.items() if r in form.shapes}
         if len(set(known.values())) < len({a.rstrip("0123456789") for a in known}):
@@ -331,11 +331,15 @@ class Search:
 
     def refusal(self) -> str:
         """Why nothing fits, and how the inputs are told."""
-        lacking = [n for n in self.parameters if n not in self.given]
+        tried = self.tried.inputs if self.tried is not None else {}
+        lacking = [
+            n for n, p in self.parameters.items()
+            if n not in self.given and (n in tried or p.default is _NONE)
+        ]  # fmt: skip
+        if not lacking and not self.given:
+            return f"{self.name} has no argument that could be an array"
         if not lacking:
             return f"{self.name} does not run on the given inputs: {self.said}"
-        tried = self.tried.inputs if self.tried is not None else {}
-        lacking = [n for n in lacking if n in tried or self.parameters[n].default is _NONE]
         shapes = ", ".join(f"{n} {x.shape}" for n, x in tried.items())
         why = f" (with {shapes}: {self.said})" if shapes and self.said else ""
         first = next((n for n in lacking if n in tried), lacking[0])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,30 +145,3 @@ def _parts(returned: Any, path: str = "returned") -> list[str]:
     if not isinstance(returned, tuple | list):
         return [path]
     return [p for i, x in enumerate(returned) for p in _parts(x, f"{path}[{i}]")]
-
-
-def returned_names(function: Callable[..., Any] | None) -> list[str]:
-    """The names in the last return statement of a function; "" for what is none.
-
-    >>> returned_names(returned_names)
-    ['']
-    """
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
-    except (OSError, TypeError, SyntaxError):
-        return []
-    values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and n.value]
-    if not values:
-        return []
-    last = max(values, key=lambda v: v.lineno)
-    return [_text(p) for p in _taken_apart(last)]
-
-
-def _taken_apart(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, ast.Tuple | ast.List):
-        return [p for n in node.elts for p in _taken_apart(n)]
-    return [node]
-
-
-def _text(node: ast.expr) -> str:
-    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""

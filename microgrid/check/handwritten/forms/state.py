@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -15,18 +13,8 @@ import numpy as np
 from microgrid.check.handwritten.trial import LayerError
 
 DEEPEST, LONGEST = 8, 200  # levels of objects within objects, entries of a list
-NO_HOLDERS = (
-    type,
-    ModuleType,
-    FunctionType,
-    MethodType,
-    BuiltinFunctionType,
-    str,
-    bytes,
-    np.generic,
-)
-GET_STATE, SET_STATE, SEED = np.random.get_state, np.random.set_state, np.random.seed  # theirs may
-# replace them
+_CODE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
+NO_HOLDERS = (*_CODE, str, bytes, np.generic)
 
 
 @dataclass(frozen=True)
@@ -156,16 +144,3 @@ def taken(thing: Any, steps: tuple[tuple[str, Any], ...]) -> Any:
     for dot, key in steps:
         thing = thing[key] if dot == "[]" else getattr(thing, key)
     return thing
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw the same random numbers each time; the state of the generators is put back."""
-    numpys, pythons = GET_STATE(), random.getstate()
-    SEED(seed)
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        SET_STATE(numpys)
-        random.setstate(pythons)

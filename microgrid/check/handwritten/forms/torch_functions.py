@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms.fit import Fit
+from microgrid.check.handwritten.forms.reading import returned
 from microgrid.check.handwritten.forms.search import fits
-from microgrid.check.handwritten.forms.sources import returned_names
 from microgrid.check.handwritten.forward.exact import Exact
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 from microgrid.engine.value import Value
@@ -191,7 +191,7 @@ def _trial(function: Any, fit: Fit, order: list[str]) -> Trial:
         none = [n for n, g in run(fit.inputs).pull(_ones(run, fit)).items() if g is None]
     if len(none) < len(fit.inputs):  # None says that this one has no gradient
         fit.bound |= {n: fit.inputs.pop(n) for n in none}
-    names = returned_names(function.backward)
+    names = returned(function.backward)
     shown = dict(zip(order, names)) if len(names) == len(order) else {}
     return TorchTrial(
         name=function.__name__,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms.filling import Optimizer
-from microgrid.check.handwritten.forms.fit import Fit, has_default
+from microgrid.check.handwritten.forms.fit import Fit, every_parameter, has_default
+from microgrid.check.handwritten.forms.modules import same_randomness
 from microgrid.check.handwritten.forms.names import is_cache, is_label, label_of, short
 from microgrid.check.handwritten.forms.sources import Source, is_number
 from microgrid.check.handwritten.forms.state import (
@@ -19,7 +20,6 @@ from microgrid.check.handwritten.forms.state import (
     exchanged,
     is_floats,
     put,
-    seeded,
     taken,
     walk,
 )
@@ -105,7 +105,7 @@ class Played:
                 args += list(x)
             else:
                 args.append(x)
-        with seeded(way.seed + 1):
+        with same_randomness(way.seed + 1):
             returned = getattr(self.thing, way.backward)(*args, **words)
         taken_up = way.loss or any("upstream" in role for _, role in way.roles)
         return returned if taken_up else _times(upstream[0], returned)
@@ -147,9 +147,9 @@ class Played:
         """Let the layer take its step, where backward does not."""
         method = next((m for n in UPDATES if (m := getattr(self.thing, n, None))), None)
         if method is not None:
-            rated = [p.name for p in parameters_of(method) if short(p.name) in RATES]
-            needed = [p.name for p in parameters_of(method) if not has_default(p)]
-            told = {p.name: self.way.told.get(p.name) for p in parameters_of(method)}
+            rated = [p.name for p in every_parameter(method) if short(p.name) in RATES]
+            needed = [p.name for p in every_parameter(method) if not has_default(p)]
+            told = {p.name: self.way.told.get(p.name) for p in every_parameter(method)}
             rates = dict.fromkeys(rated or needed, self.way.rate)
             method(**rates | {name: x for name, x in told.items() if x is not None})
 
@@ -183,7 +183,7 @@ def play(way: Way, inputs: Mapping[str, Any]) -> Played:
 
 def replay(way: Way, thing: Any, given: dict[str, Any]) -> Played:
     """One forward of this very object."""
-    with seeded(way.seed):
+    with same_randomness(way.seed):
         result = _call(getattr(thing, way.forward), given)
     if result is None and way.output:
         result = getattr(thing, way.output)
@@ -191,22 +191,10 @@ def replay(way: Way, thing: Any, given: dict[str, Any]) -> Played:
     return Played(way, thing, given, outputs, cache)
 
 
-def parameters_of(function: Any) -> list[inspect.Parameter]:
-    """The parameters of a bound method, with those behind stars; none if unknown.
-
-    >>> [p.name for p in parameters_of(lambda x, *more: x)]
-    ['x', 'more']
-    """
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return []
-
-
 def _call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     """Call it with its arguments by place, those behind a * by name."""
-    behind = {p.name for p in parameters_of(function) if p.kind == p.KEYWORD_ONLY}
-    known = [p.name for p in parameters_of(function)]
+    behind = {p.name for p in every_parameter(function) if p.kind == p.KEYWORD_ONLY}
+    known = [p.name for p in every_parameter(function)]
     first = [n for n in known if n in given and n not in behind]
     skipped = first != known[: len(first)]  # one with a default lies between
     words = {n: x for n, x in given.items() if n in behind or (skipped and n != first[0])}
@@ -300,7 +288,7 @@ def _roles(way: Way, one: bool, after: Any) -> list[tuple[str, str]]:
     """What each argument of their backward is; `one`: the output is one number."""
     if not way.backward:
         return []
-    known = parameters_of(getattr(way.thing, way.backward))
+    known = every_parameter(getattr(way.thing, way.backward))
     known = [p for p in known if p.kind != p.VAR_KEYWORD]
     roles: list[tuple[str, str]] = []
     skipped = False

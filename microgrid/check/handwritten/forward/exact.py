@@ -68,7 +68,8 @@ class Exact:
     def graph(self, inputs: Iterable[str] | None) -> Paths:
         names = tuple(self.leaves) if inputs is None else tuple(inputs)
         if names not in self.paths:
-            self.paths[names] = Paths(self.outputs, [x for n in names for x in self.leaves[n]])
+            with ieee_arithmetic():  # slopes, too, are inf where NumPy's numbers go on
+                self.paths[names] = Paths(self.outputs, [x for n in names for x in self.leaves[n]])
         return self.paths[names]
 
 

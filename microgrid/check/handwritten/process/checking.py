@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -59,10 +58,6 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
     given: dict[str, Any] = {"grads": job.grads, "seed": job.seed}
     if isinstance(layer, list | tuple):
         return classes.chain(layer, **given, **job.inputs)
-    if is_torch_function(layer):
-        from microgrid.check.handwritten.forms import torch_functions
-
-        return torch_functions.trials(layer, **given, **job.inputs)
     if isinstance(layer, type) or hasattr(layer, "backward"):
         return classes.trials(layer, **given, **job.inputs)
     if not callable(layer):
@@ -71,10 +66,3 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
             f"these, or the text FILE.py:NAME, not {type(layer).__name__}"
         )
     return functions.trials(layer, backward, given=job.inputs, **given)
-
-
-def is_torch_function(layer: Any) -> bool:
-    """Whether it is a `torch.autograd.Function`; only where PyTorch was imported can it be one."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(layer, type) and issubclass(
-        layer, torch.autograd.Function)  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from microgrid.check.handwritten.trial import LayerError, Trial
 
@@ -20,6 +22,24 @@ class Job:
     grads: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """LayerError for a seed that is none, and for an input without entries."""
+        if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32 - 1:
+            raise LayerError(f"a seed is a whole number from 0 on, not {self.seed!r}")
+        for name, x in entries(self.inputs):
+            shape = x if isinstance(x, tuple) else np.shape(x) if isinstance(x, np.ndarray) else ()
+            if any(type(n) is int and n < 1 for n in shape):
+                raise LayerError(f"{name} {shape} has no entries: give lengths from 1 on")
+
+
+def entries(inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The inputs by name, and those in dicts such as `parameters`."""
+    for name, x in inputs.items():
+        if isinstance(x, Mapping):
+            yield from entries(x)
+        else:
+            yield name, x
 
 
 class Task(NamedTuple):

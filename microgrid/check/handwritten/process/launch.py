@@ -13,11 +13,10 @@ from pickle import PicklingError, dumps
 from typing import Any
 
 from microgrid.check.handwritten.process import worker
+from microgrid.check.handwritten.process.folders import OURS, is_theirs
 from microgrid.check.handwritten.process.job import Job
-from microgrid.check.handwritten.process.loading import OURS, is_theirs
 from microgrid.check.handwritten.process.serialization import from_json
 from microgrid.check.handwritten.report import LayerReport
-from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
 
@@ -63,18 +62,15 @@ class Session:
         """Start a process as often as needed: each one begins after the layers that are done."""
         while not self.loaded or self.done < len(self.names):
             if self.left <= 0:
-                self.report.unfinished = f"{self.timeout:g} s were over: {self.rest}"
+                rest = f"not checked were {', '.join(self.names[self.done :])}"
+                rest = rest if self.names else f"{self.job.target} was not loaded"
+                self.report.unfinished = f"{self.timeout:g} s were over: {rest}"
                 return
             child = self.start()
             try:
                 self.listen(child)
             finally:
                 child.kill()
-
-    @property
-    def rest(self) -> str:
-        names = ", ".join(self.names[self.done :])
-        return f"not checked were {names}" if names else f"{self.job.target} was not loaded"
 
     def start(self) -> Child:
         limit = max(0.5, min(self.limit, self.left))
@@ -121,10 +117,7 @@ class Session:
         elif "layer" in message:
             self.progress(self.names[message["layer"]], self.done, len(self.names))
         else:
-            self.found(from_json(message["found"]))
-
-    def found(self, found: Found) -> None:
-        self.report.found.append(found)
+            self.report.found.append(from_json(message["found"]))
 
     def broke(self, how: str) -> None:
         """The process is gone: the layer that it was at crashes."""
@@ -132,7 +125,7 @@ class Session:
             trains = 'put what trains under `if __name__ == "__main__":`'
             raise LayerError(f"loading {self.job.target} {how}{f'; {trains}' * ('end' in how)}")
         if self.left > 0:
-            self.found(worker.crashed(self.names[self.done], f"it {how}"))
+            self.report.found.append(worker.crashed(self.names[self.done], f"it {how}"))
 
 
 def ending(trace: list[str], how: str, limit: float) -> str:

@@ -1,7 +1,6 @@
 """A file of theirs as a module, with the modules beside it and what in it can be run."""
 
 from __future__ import annotations
-import __future__
 
 import ast
 import importlib
@@ -17,27 +16,20 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from microgrid.check.handwritten.process.absent import stand_in_for
+from microgrid.check.handwritten.process.folders import packages, search
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.check.worker import said
 
-OURS = Path(__file__).parents[3]
-ROOTS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "README*")
 ODD = "checked_layers"  # stands for a name that is taken, or is none
-DEEPEST, MOST = 6, 4  # folders above a file; sentences about it
+MOST = 4  # sentences about a file
 OLD = re.compile(  # a line that only Python 2 reads
     r"(print|exec)\s+[^\s(=.]|raise\s+\w+\s*,|except\s+[\w.]+\s*,|.*(<>|`|\b0\d+\b|\d+L\b|\bur['\"])"
 )
-DOTS = re.compile(rb"^\s*from\s+(\.+)", re.MULTILINE)
 OF_PYTHON_2 = ("cPickle", "urllib2", "ConfigParser", "Queue", "StringIO", "cStringIO")
 
 
 class TooLongError(BaseException):
     """A statement takes too long: no `except Exception` of theirs may catch that."""
-
-
-def is_theirs(file: str) -> bool:
-    """Whether a file is neither ours nor one of what is installed."""
-    return not file.startswith((str(OURS), "<frozen", sys.prefix, sys.base_prefix))
 
 
 class Loaded(NamedTuple):
@@ -57,11 +49,8 @@ def load(target: str, seconds: float) -> Loaded:
     path = Path(target).resolve()
     tree = parsed(path)
     loading = Loading(path, seconds)
-    folders = [*path.parents][: max(levels(path.parent), packages_above(path))][::-1]
-    first = [str(folders[0].parent)] if folders else []  # a package is imported from around it
-    begin = next((i for i, place in enumerate(sys.path) if "-packages" in place), len(sys.path))
-    sys.path[begin:begin] = above(path)
-    sys.path[:0] = [*first, str(path.parent)]
+    folders = packages(path)
+    search(path, folders)
     module = loading.module(loading.package(folders) if folders else "", tree)
     return Loaded(module, loading.missing, loading.remarks())
 
@@ -78,30 +67,6 @@ def parsed(path: Path) -> ast.Module:
         else:
             told = f"{type(error).__name__}: {what} (line {number} of {path.name})"
         raise LayerError(f"{path} could not be loaded: {told}") from None
-
-
-def above(path: Path) -> list[str]:
-    """The folders above that of a file, up to the root of its repository."""
-    folders = [*path.parents][: DEEPEST + 1]
-    for mark in ROOTS:
-        for i, folder in enumerate(folders):
-            if any(folder.glob(mark)):
-                return [str(f) for f in folders[1 : i + 1]]
-    return []
-
-
-def levels(folder: Path) -> int:
-    """How many folders up the files of a folder import from: 2 for `from ..utils import x`."""
-    texts = (file.read_bytes() for file in folder.glob("*.py"))
-    return max((len(dots) for text in texts for dots in DOTS.findall(text)), default=0)
-
-
-def packages_above(path: Path) -> int:
-    """How many of the folders above a file are packages."""
-    for count, folder in enumerate(path.parents):
-        if not (folder.name.isidentifier() and (folder / "__init__.py").exists()):
-            return count
-    return 0
 
 
 class Loading:
@@ -175,7 +140,7 @@ class Loading:
         flags = 0
         for statement in tree.body:
             if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-                flags = max(getattr(__future__, n.name).compiler_flag for n in statement.names)
+                flags = annotations.compiler_flag  # all other features are Python's own by now
             code = compile(ast.Module([statement], []), str(self.path), "exec", flags, True)
             try:
                 with self.in_time(statement):

@@ -23,8 +23,8 @@ from typing import Any
 from microgrid.check import worker
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.process import checking
+from microgrid.check.handwritten.process.folders import OURS, is_theirs
 from microgrid.check.handwritten.process.job import Job, Task
-from microgrid.check.handwritten.process.loading import OURS, is_theirs
 from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import CRASHES, Found, Gradient
@@ -72,6 +72,8 @@ def one(task: Task, seed: int, kept: Namespaces) -> Found:
         trials = task.trials()
         put_back()
         found = judge.examine([guarded(trial, put_back) for trial in trials], seed)
+        if not found.gradients:
+            found.refusal = "none of its inputs has a gradient: give one as a shape, as in x=(3, 4)"
     except BaseException as error:  # SystemExit, too
         put_back()  # first of all: what is called below may have been replaced
         found = ended(task.name, error, bool(habits))

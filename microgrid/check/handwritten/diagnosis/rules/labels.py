@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import known
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import known
 from microgrid.check.handwritten.trial import Array
 
 
@@ -30,8 +30,9 @@ def elsewhere(case: Case) -> Iterator[Guess]:
     """All that is wrong are the right classes, or the others."""
     for _, *both in parts(case):
         for part in both:
+            zero = "" if case.theirs.ravel()[part.entries].any() else ", where yours is 0"
             yield Guess(
-                f"it is wrong only {part.where}",
+                f"it is wrong only {part.where}{zero}",
                 lambda draw, part=part: apart(draw, ~part.entries),  # type: ignore[misc]
             )
 

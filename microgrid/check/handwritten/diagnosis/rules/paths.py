@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Guess, Of, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import close, known
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import close, known
 from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
+from microgrid.check.handwritten.diagnosis.world import Cut, Of, World
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Value
-from microgrid.engine.value_array import bare
+
+SIGNS = {"add": "+", "sub": "−", "mul": "*", "div": "/"}
 
 
 class Path(NamedTuple):
@@ -30,14 +32,14 @@ def lines(case: Case) -> Iterator[Guess]:
     yield from counted(case, by_line(case), 1)
 
 
-def names(case: Case) -> Iterator[Guess]:
-    """The same for the arrays that their forward has names for."""
-    yield from counted(case, by_name(case), 1)
+def operands(case: Case) -> Iterator[Guess]:
+    """The same for one side of an operation in a line."""
+    yield from counted(case, by_operand(case), 1)
 
 
 def pairs(case: Case) -> Iterator[Guess]:
-    """Two lines or arrays, each counted another number of times than once."""
-    yield from counted(case, distinct([*by_line(case), *by_name(case)], case), 2)
+    """Two lines or sides, each counted another number of times than once."""
+    yield from counted(case, distinct(case, [*by_line(case), *by_operand(case)]), 2)
 
 
 def counted(case: Case, paths: Sequence[Path], k: int) -> Iterator[Guess]:
@@ -45,15 +47,18 @@ def counted(case: Case, paths: Sequence[Path], k: int) -> Iterator[Guess]:
     if case.S is not None:
         target, shares = np.ravel(case.S - case.J), [np.ravel(p.P) for p in paths]
     else:
-        dout = case.draws[0].dout
+        dout = case.here.dout
         target, shares = (case.theirs - case.right).ravel(), [dout @ p.P for p in paths]
-    for chosen in combinations(range(len(paths)), k):
-        A = np.stack([shares[i] for i in chosen], axis=1)
-        gram = A.T @ A
+    M = np.array(shares).reshape(len(paths), target.size)
+    products, projections = M @ M.T, M @ target
+    for chosen in map(list, combinations(range(len(paths)), k)):
+        gram = products[np.ix_(chosen, chosen)]
         if np.linalg.cond(gram) > 1e12:
             continue
-        extra = np.linalg.solve(gram, A.T @ target)
-        apart = np.abs(target - A @ extra).max()
+        extra = np.linalg.solve(gram, projections[chosen])
+        if np.abs(target @ target - projections[chosen] @ extra) > 1e-7 * (target @ target):
+            continue
+        apart = np.abs(target - extra @ M[chosen]).max()
         if apart > 1e-7 * np.abs(target).max() or (np.abs(extra) < 1e-9).any():
             continue
         alone = k == 1 and not case.first.change.sentence  # one number may be any
@@ -125,14 +130,18 @@ def onward(numbers: Sequence[str]) -> str:
     return f" (and on through line{'s' if numbers[1:] else ''} {which})"
 
 
-def by_name(case: Case) -> list[Path]:
-    """The arrays of Values that their forward has names for."""
-    names = [n for n in case.first.exact.inner if n not in case.trial.inputs]
-    paths = [passing(case, f"`{n}`", partial(of_name, n)) for n in names]
-    return distinct([p for p in paths if p is not None], case)
+def by_operand(case: Case) -> list[Path]:
+    """The sides of the sums, differences, products and quotients in each line."""
+    found = []
+    for place, nodes in sorted(case.first.exact.lines.items()):
+        for op in sorted({v.op.name for v in nodes if v.op} & SIGNS.keys()):
+            for k, side in enumerate(("left", "right")):
+                text = f"the {side} side of `{SIGNS[op]}` in {quoted(line(*place))}"
+                found.append(passing(case, text, partial(of_operand, place, op, k)))
+    return distinct(case, [p for p in found if p is not None])
 
 
-def distinct(paths: Sequence[Path], case: Case) -> list[Path]:
+def distinct(case: Case, paths: Sequence[Path]) -> list[Path]:
     """Of those with the same share the first."""
     found: list[Path] = []
     for path in paths:
@@ -153,15 +162,18 @@ def share(world: World, nodes: Of) -> Array:
     return result
 
 
-def of_line(place: Any, world: World) -> frozenset[Value]:
-    return inner(world, world.exact.lines.get(place, ()))
+def of_line(place: Any, world: World) -> Cut:
+    """The nodes that a line made, but for the outputs."""
+    outputs = {y for y in world.exact.outputs if isinstance(y, Value)}
+    return frozenset(world.exact.lines.get(place, ())) - outputs
 
 
-def of_name(name: str, world: World) -> frozenset[Value]:
-    entries = np.ravel(bare(world.exact.inner.get(name, [])))
-    return inner(world, [v for v in entries if isinstance(v, Value) and v.op])
+def of_operand(place: Any, op: str, k: int, world: World) -> Cut:
+    """Operand k of the operations of one kind in a line, where both have paths.
 
-
-def inner(world: World, nodes: Any) -> frozenset[Value]:
-    """Those that are not outputs."""
-    return frozenset(nodes) - {y for y in world.exact.outputs if isinstance(y, Value)}
+    Those of a long sum, which adds to what it made, are none.
+    """
+    graph = world.graph
+    nodes = {v for v in world.exact.lines.get(place, ()) if v.op and v.op.name == op}
+    both = [v for v in nodes if v in graph.place and len(graph.edges[graph.place[v]]) == 2]
+    return frozenset((v, k) for v in both if nodes.isdisjoint(v.parents))

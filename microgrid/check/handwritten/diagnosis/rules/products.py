@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import known, ratio, times
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import known, ratio, times
+from microgrid.check.handwritten.diagnosis.world import Index, World
 from microgrid.check.handwritten.trial import Array
 
 Upstream = Callable[[World, Array], Array]
@@ -53,23 +54,22 @@ def fitting(
     case: Case, shape: Index, gradient: Callable[[Draw], Array], form: tuple[str, str] | None = None
 ) -> Product | None:
     """The simplest product, times a number with a name, that is this gradient in all draws."""
-    g = gradient(case.draws[0]).ravel()
+    g = gradient(case.here).ravel()
     if not g.any():
         return None
     for way in candidates(case, shape):
         if form not in (None, way.form):
             continue
         with np.errstate(all="ignore"):
-            p = way.of(case.first, case.draws[0].dout).ravel()
+            p = way.of(case.first, case.here.dout).ravel()
         if p.size != g.size or not np.isfinite(p).all():
             continue
         c = ratio(g, p)
         if not known(case, c) and not known(case, -c):
             continue
         whole = scaled(case, way, c)
-        if all(
-            draw.same(gradient(draw).ravel(), whole.of(draw.world, draw.dout))
-            for draw in case.draws
+        if case.always(
+            lambda d, whole=whole: d.same(gradient(d).ravel(), whole.of(d.world, d.dout))  # type: ignore[misc]
         ):
             return whole
     return None
@@ -88,7 +88,7 @@ def candidates(case: Case, shape: Index) -> Iterator[Product]:
             if z.shape == shape:
                 yield Product(name, take(name), ("dout", "itself"))
     for up, d in upstreams(case, arrays):
-        out = d(case.first, case.draws[0].dout).shape
+        out = d(case.first, case.here.dout).shape
         yield from sums("", np.ones(()), (up, d), out, shape)
         for name, z in arrays.items():
             yield from sums(name, z, (up, d), out, shape)
@@ -112,7 +112,7 @@ def upstreams(case: Case, arrays: Mapping[str, Array]) -> Iterator[tuple[str, Up
         yield "dout", lambda world, dout: dout.reshape(world.shapes[0])
     for name, z in arrays.items():
         inside = name in case.first.exact.inner and name not in (*case.trial.inputs, "out")
-        if inside and z.ndim and case.first.gradient_of(name, case.draws[0].dout) is not None:
+        if inside and z.ndim and case.first.gradient_of(name, case.here.dout) is not None:
             yield f"d{name}", lambda world, dout, name=name: world.gradient_of(name, dout)  # type: ignore[misc]
 
 

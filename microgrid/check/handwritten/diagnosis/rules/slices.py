@@ -1,4 +1,4 @@
-"""Which terms are right: those of some slices of the output, or the last of each entry only."""
+"""Only the terms of some slices of the output are right, or count at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess
-from microgrid.check.handwritten.diagnosis.rules.factors import settings
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import settings
 from microgrid.check.handwritten.trial import Array
 
 
@@ -134,81 +134,3 @@ def silence(rows: Array, words: str) -> Guess:
         return draw.equals(draw.world.theirs(np.where(rows, 0.0, draw.dout)))
 
     return Guess(words, test)
-
-
-def last_term(case: Case) -> Iterator[Guess]:
-    """Of the terms of an entry only the last counts, or only the first."""
-    if case.S is None or case.trial.loss or not dropped(case):
-        return
-    reasons = "where they meet, `=` must be `+=`"
-    if any("+=" in source for source in sources(case)):
-        reasons += ", and `a[index] += …` with repeated indices must be `np.add.at`"
-    yield kept(case, first_world_last, f"of the terms of an entry only the last counts: {reasons}")
-    yield kept(case, first_world_first, "of the terms of an entry only the first counts")
-    if overwritten(case):
-        words = "where windows overlap only the last counts: `=` must be `+=`"
-        yield Guess(words, lambda draw: draw.equals(overlap(draw)))
-
-
-def dropped(case: Case) -> bool:
-    """Whether the terms of theirs are right or zero, and some are gone."""
-    assert case.S is not None
-    gone = np.abs(case.S) <= 1e-12
-    return case.same(np.where(gone, 0.0, case.J), case.S) and bool((gone & (case.J != 0)).any())
-
-
-def first_world_last(J: Array) -> Array:
-    """J with the last term of each entry only."""
-    seen = np.cumsum(J[::-1] != 0, axis=0)[::-1]
-    result: Array = np.where(seen == 1, J, 0.0)
-    return result
-
-
-def first_world_first(J: Array) -> Array:
-    """J with the first term of each entry only."""
-    return first_world_last(J[::-1])[::-1]
-
-
-def kept(case: Case, keep: object, words: str) -> Guess:
-    """A guess that theirs has only the terms that `keep` leaves."""
-    return Guess(words, lambda draw: draw.equals(draw.dout @ keep(draw.world.J)))  # type: ignore[operator]
-
-
-def overwritten(case: Case) -> bool:
-    """Whether each output depends on a few entries only, in windows."""
-    return case.first.J.shape[1] <= 300 and len(case.first.shapes) == 1
-
-
-def overlap(draw: Draw) -> Array:
-    """The right gradient without the terms in windows that a later window covers."""
-    covers = windows(draw)
-    later = np.cumsum(covers[::-1], axis=0)[::-1]
-    result: Array = draw.dout @ np.where(later == 1, draw.world.J, 0.0)
-    return result
-
-
-def windows(draw: Draw) -> Array:
-    """Which outputs look at which entries: those that change with one made huge or small."""
-    world = draw.world
-    base = run(world, {})
-    seen = np.zeros((len(world.J), len(world.J.T)), bool)
-    for e in range(len(seen.T)):
-        for huge in (1e3, -1e3):
-            changed = np.array(world.trial.inputs[world.input], float)
-            changed.flat[e] += huge
-            seen[:, e] |= run(world, {world.input: changed}) != base
-    return seen
-
-
-def run(world: object, changed: dict[str, Array]) -> Array:
-    """The outputs of their forward, flat."""
-    trial = world.trial  # type: ignore[attr-defined]
-    fresh = {k: np.array(a, float) for k, a in (trial.inputs | changed).items()}
-    return np.concatenate([np.ravel(o) for o in trial.run(fresh).outputs])
-
-
-def sources(case: Case) -> list[str]:
-    """The text of their backward, as far as it is known."""
-    from microgrid.check.handwritten.diagnosis.source_lines import source
-
-    return [source(f) for f in case.trial.backwards]

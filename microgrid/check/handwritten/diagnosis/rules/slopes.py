@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Guess, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.elementwise import FORMULAS, Formula
+from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.formulas import FORMULAS, Formula
 from microgrid.check.handwritten.diagnosis.source_lines import line, quoted
+from microgrid.check.handwritten.diagnosis.world import World
 from microgrid.check.handwritten.trial import Array
 from microgrid.engine.value import Constant, Value
 from microgrid.engine.value_array import bare
@@ -43,9 +44,9 @@ def slopes(case: Case) -> Iterator[Guess]:
     lines = sorted(case.first.exact.lines.items())
     places = [(k, name) for k, nodes in lines for name in sorted({op_of(v) for v in nodes} - {""})]
     for key, name in places[: MOST // len(case.first.graph.nodes)]:
-        tried = with_slopes(key, name, SLOPES, case.first, case.draws[0].dout)
+        tried = with_slopes(key, name, SLOPES, case.first, case.here.dout)
         for slope, predicted in zip(SLOPES, tried):
-            if case.draws[0].equals(predicted):
+            if case.here.equals(predicted):
                 words = taken_for(key, name, slope.text, case.first.exact.lines[key])
                 yield predicts(words, partial(with_slopes, key, name, [slope]))
 
@@ -55,9 +56,9 @@ def factors(case: Case) -> Iterator[Guess]:
     names = [n for n in case.first.exact.inner if n not in case.trial.inputs]
     tries = [(text, d) for text in SIMPLE for d in (True, False)]
     for name in names[: MOST // len(case.first.graph.nodes)]:
-        tried = with_factors(name, tries, case.first, case.draws[0].dout)
+        tried = with_factors(name, tries, case.first, case.here.dout)
         for (text, divided), predicted in zip(tries, tried):
-            if case.draws[0].equals(predicted):
+            if case.here.equals(predicted):
                 what = "is missing" if divided else "is there once too often"
                 words = f"where the gradient passes `{name}`, {text.replace('{}', name)} {what}"
                 yield predicts(words, partial(with_factors, name, [(text, divided)]))

@@ -7,7 +7,8 @@ from itertools import permutations, product
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, Index, World, predicts
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
+from microgrid.check.handwritten.diagnosis.world import Index, World
 from microgrid.check.handwritten.trial import Array
 
 

@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, World, predicts
-from microgrid.check.handwritten.diagnosis.rules.factors import ratio
+from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess, predicts
+from microgrid.check.handwritten.diagnosis.rules.named_numbers import ratio
+from microgrid.check.handwritten.diagnosis.world import World
 from microgrid.check.handwritten.trial import Array
 
 
@@ -59,7 +60,7 @@ def updated(case: Case) -> Iterator[Guess]:
     """A parameter is read after its update: theirs is the right gradient at the new one."""
     if case.S is not None or case.trial.loss:
         return
-    draw = case.draws[0]
+    draw = case.here
     difference = draw.theirs.ravel() - draw.right
     for name in case.trial.inputs:
         if name == case.input or not difference.any():
