@@ -269,6 +269,14 @@ def test_a_loss_takes_no_upstream_gradient():
     assert found.gradients[1].sentences == ["it is half of the gradient"]
 
 
+def test_of_a_loss_it_is_not_said_that_its_gradient_does_not_depend_on_dout():
+    odd = np.random.default_rng(1).normal(size=(3, 4))
+    trial = layer(square_loss, lambda dout, x, w: {"x": odd}, {"x": (3, 4), "w": (4, 5)}, loss=True)
+    (g,) = judge.examine([trial]).gradients
+    assert g.verdict == "wrong"
+    assert "dout" not in " ".join(g.sentences)
+
+
 def both(x, w):
     return [x * w, x + w]
 
@@ -392,6 +400,14 @@ def test_a_backward_that_is_no_linear_map_of_dout_is_told_by_how_it_departs(back
     found = departures(lambda douts: {"x": backward(douts[0])}, [dout], sides)
     assert ("x" in found) == (told is not None)
     assert told is None or told in found["x"]
+
+
+def test_a_mask_that_looks_at_the_only_entry_of_dout_is_told():
+    dout = np.array([1.0])
+    found = departures(
+        lambda douts: {"x": douts[0] * (douts[0] > 0)}, [dout], {"x": Sides(*[dout] * 3)}
+    )
+    assert "not linear in dout" in found["x"]
 
 
 @pytest.mark.parametrize("outputs", [3, 80])
