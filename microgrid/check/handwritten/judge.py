@@ -21,9 +21,10 @@ def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
 
     >>> import numpy as np
     >>> from microgrid.check.handwritten.trial import Pass
-    >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
-    >>> [(g.input, g.verdict, g.sentences) for g in examine([doubled]).gradients]
-    [('x', 'wrong', ['it is half of the gradient'])]
+    >>> x = np.array([0.5, -2.0, 3.0])
+    >>> doubled = Trial("f", {"x": x}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> [(g.input, g.verdict, g.sentences[-1]) for g in examine([doubled]).gradients]
+    [('x', 'wrong', 'it is half of the gradient')]
     """
     start = time.perf_counter()
     founds: list[Found] = []

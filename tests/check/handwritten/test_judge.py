@@ -118,20 +118,25 @@ def cross_entropy(p):
     return -np.sum(np.log(p + 1e-7))
 
 
-def test_a_guard_that_the_backward_leaves_out_is_no_mistake_but_a_larger_one_is():
-    given = {"p": [0.2, 0.7, 1e-3]}
+def without_guard(dout, p):
+    return {"p": -1 / p}
 
-    def backward(dout, p):
-        return {"p": -1 / p}
 
-    (g,) = judge.examine([layer(cross_entropy, backward, given, loss=True)]).gradients
+def test_a_guard_that_the_backward_leaves_out_is_no_mistake():
+    trial = layer(cross_entropy, without_guard, {"p": [0.2, 0.7, 1e-3]}, loss=True)
+    (g,) = judge.examine([trial]).gradients
     assert g.verdict == "guard"
     assert g.sentences[0].startswith("it leaves out the 1e-07 of the forward")
 
-    def smoothed(p):
-        return -np.sum(np.log(p + 1e-2))
 
-    assert verdicts(layer(smoothed, backward, given, loss=True)) == {"p": "wrong"}
+@pytest.mark.parametrize(
+    ("constant", "p"), [(1e-2, [0.2, 0.7]), (5e-4, [0.9, 0.8]), (1e-4, [1e-4, 0.2])]
+)
+def test_a_constant_that_is_large_or_changes_much_is_no_guard(constant, p):
+    def smoothed(p):
+        return -np.sum(np.log(p + constant))
+
+    assert verdicts(layer(smoothed, without_guard, {"p": p}, loss=True)) == {"p": "wrong"}
 
 
 def test_after_a_guard_was_tried_the_forward_has_its_own_numbers_again():
@@ -276,6 +281,14 @@ def test_a_loss_takes_no_upstream_gradient():
     assert found.gradients[1].sentences == ["it is half of the gradient"]
 
 
+def test_of_a_loss_it_is_not_said_that_its_gradient_does_not_depend_on_dout():
+    odd = np.random.default_rng(1).normal(size=(3, 4))
+    trial = layer(square_loss, lambda dout, x, w: {"x": odd}, {"x": (3, 4), "w": (4, 5)}, loss=True)
+    (g,) = judge.examine([trial]).gradients
+    assert g.verdict == "wrong"
+    assert "dout" not in " ".join(g.sentences)
+
+
 def both(x, w):
     return [x * w, x + w]
 
@@ -399,6 +412,14 @@ def test_a_backward_that_is_no_linear_map_of_dout_is_told_by_how_it_departs(back
     found = departures(lambda douts: {"x": backward(douts[0])}, [dout], sides)
     assert ("x" in found) == (told is not None)
     assert told is None or told in found["x"]
+
+
+def test_a_mask_that_looks_at_the_only_entry_of_dout_is_told():
+    dout = np.array([1.0])
+    found = departures(
+        lambda douts: {"x": douts[0] * (douts[0] > 0)}, [dout], {"x": Sides(*[dout] * 3)}
+    )
+    assert "not linear in dout" in found["x"]
 
 
 @pytest.mark.parametrize("outputs", [3, 80])

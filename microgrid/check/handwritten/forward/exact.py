@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from microgrid.check.handwritten.forward.paths import Paths
 from microgrid.check.handwritten.forward.rewritten import place
-from microgrid.check.handwritten.forward.stand_in import family, standing_in
+from microgrid.check.handwritten.forward.stand_in import standing_in
+from microgrid.check.handwritten.forward.whose import family
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial, plain
 from microgrid.engine.forward import order_of
 from microgrid.engine.modes import ieee_arithmetic

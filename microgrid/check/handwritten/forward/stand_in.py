@@ -6,12 +6,10 @@ Never in NumPy itself: compiled code takes what it makes for arrays of doubles a
 from __future__ import annotations
 
 import builtins
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -19,12 +17,13 @@ import numpy as np
 
 from microgrid.check.handwritten.forward.numpy_names import StandIns
 from microgrid.check.handwritten.forward.rewritten import ENTER, LEAVE, LINE, OF, TOLD, rewritten
+from microgrid.check.handwritten.forward.whose import Near, family, imported
+from microgrid.engine.array_ufuncs import boxed
 from microgrid.engine.labels import unnamed
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import ValueArray, as_array, numbers
 
 BUILTINS = {"float": float, "int": int, "round": round}
-NOT_THEIRS = {"microgrid", "numpy", "scipy", *sys.stdlib_module_names} - {"__main__"}
 Where = Callable[[str], Any]
 
 
@@ -60,20 +59,13 @@ def attribute(x: Any, name: str) -> Any:
         if name == "dtype":
             return np.dtype(float)
         if isinstance(x, Value):  # whose own `item` is a number, without a gradient
-            return getattr(entry_array(x), name)
+            return getattr(as_array(boxed(x)), name)
     return getattr(x, name)
 
 
 def in_text(x: Any) -> Any:
     """What "%f" % x writes: the numbers of Values."""
     return tuple(map(in_text, x)) if type(x) is tuple else numbers(x)
-
-
-def entry_array(x: Any) -> Any:
-    """An array without axes that holds x, whose attributes are those of a NumPy number."""
-    box = np.empty((), dtype=object)
-    box[()] = x
-    return as_array(box)
 
 
 @contextmanager
@@ -122,63 +114,6 @@ def standing_in(
             exchanged(undo, f, names.of, id(f.__globals__) in known)
         guard_imports(undo, theirs, spaces, names)
         yield seen
-
-
-# Which code is theirs
-
-
-def family(modules: Sequence[ModuleType]) -> list[ModuleType]:
-    """These modules, what they import that is no library, and what lies beside them."""
-    near = Near(modules)
-    return imported([*modules, *[m for m in list(sys.modules.values()) if near(m)]])
-
-
-def imported(modules: Sequence[ModuleType]) -> list[ModuleType]:
-    """These modules, and what they import that is no library."""
-    found = {id(m): m for m in modules}
-    waiting = [*modules]
-    while waiting:
-        module = waiting.pop()
-        found[id(module)] = module
-        for x in list(vars(module).values()):
-            home = x if isinstance(x, ModuleType) else origin(x)
-            if isinstance(home, ModuleType) and id(home) not in found and is_no_library(home):
-                found[id(home)] = home
-                waiting.append(home)
-    return list(found.values())
-
-
-def origin(x: Any) -> Any:
-    """The module that a function or a class comes from."""
-    known = isinstance(x, FunctionType | type)
-    return sys.modules.get(x.__module__) if known and isinstance(x.__module__, str) else None
-
-
-def is_no_library(module: Any) -> bool:
-    """Whether a module is a file of somebody's own."""
-    if not isinstance(module, ModuleType) or module.__name__.partition(".")[0] in NOT_THEIRS:
-        return False
-    file = vars(module).get("__file__")
-    parts = Path(file).parts if isinstance(file, str) else ()
-    return bool(parts) and not {"site-packages", "dist-packages"}.intersection(parts)
-
-
-class Near:
-    """Whether a module lies in the folders or the packages of some modules."""
-
-    def __init__(self, modules: Sequence[ModuleType]) -> None:
-        files = [Path(f) for m in modules if isinstance(f := vars(m).get("__file__"), str)]
-        self.folders = {str(p.parent) for p in files} | {str(p.resolve().parent) for p in files}
-        tops = {m.__name__.partition(".")[0] for m in modules if "." in m.__name__}
-        self.packages = tops - NOT_THEIRS
-
-    def __call__(self, module: Any) -> bool:
-        if not isinstance(module, ModuleType):
-            return False
-        top, file = module.__name__.partition(".")[0], vars(module).get("__file__")
-        if top in self.packages or not isinstance(file, str) or top in NOT_THEIRS:
-            return top in self.packages
-        return os.path.dirname(file) in self.folders
 
 
 class Walk:
