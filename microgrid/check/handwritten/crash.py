@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.check.handwritten.forward.whose import family
 from microgrid.check.handwritten.results import Line
 from microgrid.check.handwritten.trial import LayerError, Trial
 
@@ -53,8 +54,8 @@ def guarded(trial: Trial) -> Iterator[None]:
 
 def files(trial: Trial) -> set[str]:
     """The files of their code."""
-    functions = [f.__code__.co_filename for f in (*trial.forwards, *trial.backwards)]
-    return {*functions, *(str(m.__file__) for m in trial.modules if getattr(m, "__file__", ""))}
+    functions = {f.__code__.co_filename for f in (*trial.forwards, *trial.backwards)}
+    return functions | {str(getattr(m, "__file__", None)) for m in family(trial.modules)}
 
 
 def innermost(tb: TracebackType | None, files: set[str]) -> TracebackType | None:
