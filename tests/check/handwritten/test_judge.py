@@ -69,6 +69,12 @@ def test_a_gradient_off_by_a_millionth_or_more_or_no_number_is_wrong_and_the_oth
     assert found == {"x": "right", "w": "wrong", "b": "right"}
 
 
+def test_upstream_gradients_have_both_signs_so_that_a_lost_sign_shows():
+    assert verdicts(
+        layer(lambda x: 2 * x, lambda dout, x: {"x": 2 * abs(dout)}, {"x": (3, 4)})
+    ) == {"x": "wrong"}
+
+
 def one_entry(g):
     g = np.array(g)
     g.flat[0] += 1e-6
