@@ -93,6 +93,7 @@ class Examination:
             found.gradients = [self.crashed(crash)]
             return found
         found.gradients = [self.verdict(name, g) for name, g in grads.items()]
+        self.refuse_fewer(found.gradients)
         self.by_design(found.gradients, grads)
         wrong = [g for g in found.gradients if g.verdict == WRONG and g.input not in told]
         if wrong:
@@ -101,6 +102,23 @@ class Examination:
                 found.inside = first_wrong(self.trial, self.exact, self.dout)
         found.habits = [*habits(self.trial, self.dout)]
         return found
+
+    def refuse_fewer(self, gradients: Sequence[Gradient]) -> None:
+        """LayerError where their backward has no gradient of an argument behind the first.
+
+        A loss may have some of its arguments only, and the first layer of a network no dx.
+        """
+        first, *others = self.trial.inputs
+        known = {first, *(g.input for g in gradients)}
+        missing = [n for n in others if n not in known and self.exact.jacobian([n]).any()]
+        if missing and not self.trial.loss:
+            verdicts = ", ".join(f"{g.name} is {g.verdict}" for g in gradients)
+            returned = f"{len(gradients)} gradient{'s' * (len(gradients) != 1)}"
+            raise LayerError(
+                f"its backward returns {returned} for the {len(others) + 1} inputs "
+                f"{', '.join(self.trial.inputs)}: there is none of {' and '.join(missing)} "
+                f"({verdicts})"
+            )
 
     def setting(self) -> str:
         """The shapes, and how it is called beyond them."""

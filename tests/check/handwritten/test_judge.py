@@ -103,9 +103,21 @@ def test_right_numbers_in_another_shape_are_told_apart_from_wrong_numbers():
 def test_a_transpose_is_named_of_a_square_matrix_too():
     assert verdicts(but(w=np.transpose))["w"] == "transposed"
     square = layer(
-        affine, lambda dout, x, w, b: {"w": dout.T @ x}, {"x": (3, 4), "w": (4, 4), "b": (4,)}
-    )
-    assert verdicts(square) == {"w": "transposed"}
+        affine, lambda dout, x, w, b: {"w": dout.T @ x, "b": dout.sum(axis=0)},
+        {"x": (3, 4), "w": (4, 4), "b": (4,)},
+    )  # fmt: skip
+    assert verdicts(square) == {"w": "transposed", "b": "right"}
+
+
+def test_a_gradient_that_is_not_returned_is_refused_but_for_that_of_the_first_input():
+    def only(*names):
+        right = {"w": lambda dout, x: x.T @ dout, "b": lambda dout, x: dout.sum(axis=0)}
+        back = lambda dout, x, w, b: {n: right[n](dout, x) for n in names}  # noqa: E731
+        return layer(affine, back, {"x": (3, 4), "w": (4, 5), "b": (5,)})
+
+    assert verdicts(only("w", "b")) == {"w": "right", "b": "right"}
+    with pytest.raises(LayerError, match=r"returns 1 gradient for the 3 inputs .* none of b \("):
+        verdicts(only("w"))
 
 
 def cross_entropy(p):

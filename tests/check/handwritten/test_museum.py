@@ -324,6 +324,11 @@ def test_two_mistakes_of_a_layer_are_both_named(examined):
         ("db is a mean", "dw the other way round"),
         ("no path through the mean", "dgamma of what was centered"),
         ("N minus 1 for N", "no path through the mean"),
+        ("gamma forgotten", "no path through the variance"),
+        ("gamma forgotten", "eps in one of two roots"),
+        ("softmax loss without 1/N", "whole columns minus 1"),
+        ("only the right class", "1/N on one part only"),
+        ("regularization forgotten", "the right class forgotten"),
     ):
         said = told(examined(museum.broken(one, other)))
         assert museum.MUSEUM[one].named_by(said), said

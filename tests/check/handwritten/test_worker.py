@@ -90,9 +90,9 @@ def test_what_a_layer_replaces_is_put_back_and_told(tmp_path):
     sources = [pair(key, backward=REPLACED[name]) for key, name in names.items()]
     found = checked(tmp_path, *sources, pair("last"))
     assert found.pop("last").habits == []
-    for key, one in found.items():
-        assert [g.verdict for g in one.gradients] == [RIGHT], one
-        assert one.habits == [f"it replaces {names[key]} for everybody"]
+    for key, result in found.items():
+        assert [g.verdict for g in result.gradients] == [RIGHT], result
+        assert result.habits == [f"it replaces {names[key]} for everybody"]
 
 
 def test_a_layer_whose_replacements_break_the_check_crashes_and_the_others_are_checked(tmp_path):

@@ -23,7 +23,7 @@ from microgrid.check.handwritten.forms.state import (
     taken,
     walk,
 )
-from microgrid.check.handwritten.trial import Array
+from microgrid.check.handwritten.trial import Array, LayerError
 from microgrid.engine.value import Value
 
 SLOPES = ("grad", "gradient", "derivative", "prime", "deriv", "df", "dloss", "loss_prime")
@@ -141,7 +141,14 @@ class Played:
             if np.array_equal(before, self._kept(name)):
                 self._update()
             about |= {"before": before, "after": self._kept(name)}
-        return eval(source.expression, about)
+        try:
+            return eval(source.expression, about)
+        except (NameError, AttributeError, KeyError, IndexError, SyntaxError) as error:
+            has = ", ".join(getattr(self.thing, "__dict__", {})) or "nothing"
+            raise LayerError(
+                f"{self.way.name} has no {source.shown} after its backward "
+                f"({type(error).__name__}: {error}); it has {has}"
+            ) from error
 
     def _update(self) -> None:
         """Let the layer take its step, where backward does not."""

@@ -75,6 +75,20 @@ class Paths:
                 return None
         return found
 
+    def reach(self) -> Array:
+        """Whether a path leads from each output to each leaf, also with slopes of 0."""
+        columns = {i: column for column, i in enumerate(self.leaves) if i is not None}
+        table = np.zeros((len(self.outputs), len(self.leaves)), dtype=bool)
+        for row, start in enumerate(self.outputs):
+            seen = set() if start is None else {start}
+            waiting = list(seen)
+            while waiting:
+                fresh = {p for p, _ in self.edges[waiting.pop()]} - seen
+                seen |= fresh
+                waiting += fresh
+            table[row, [columns[i] for i in seen & columns.keys()]] = True
+        return table
+
     def jacobian(self, cut: Collection[Value] = ()) -> Array:
         """∂output/∂leaf, a row for each output; no path goes through a node of `cut`."""
         closed = {self.place[v] for v in cut if v in self.place}

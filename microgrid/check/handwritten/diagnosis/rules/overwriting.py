@@ -8,7 +8,6 @@ import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case, Draw, Guess
 from microgrid.check.handwritten.diagnosis.source_lines import sources
-from microgrid.check.handwritten.diagnosis.world import World
 from microgrid.check.handwritten.trial import Array
 
 
@@ -21,9 +20,8 @@ def last_term(case: Case) -> Iterator[Guess]:
         reasons += ", and `a[index] += …` with repeated indices must be `np.add.at`"
     yield kept(last_of, f"of the terms of an entry only the last counts: {reasons}")
     yield kept(first_of, "of the terms of an entry only the first counts")
-    if overwritten(case):
-        words = "where windows overlap only the last counts: `=` must be `+=`"
-        yield Guess(words, lambda draw: draw.equals(overlap(draw)))
+    words = "where windows overlap only the last counts: `=` must be `+=`"
+    yield Guess(words, lambda draw: draw.equals(overlap(draw)))
 
 
 def dropped(case: Case) -> bool:
@@ -50,34 +48,9 @@ def kept(keep: Callable[[Array], Array], words: str) -> Guess:
     return Guess(words, lambda draw: draw.equals(draw.dout @ keep(draw.world.J)))
 
 
-def overwritten(case: Case) -> bool:
-    """Whether each output depends on a few entries only, in windows."""
-    return case.first.J.shape[1] <= 300 and len(case.first.shapes) == 1
-
-
 def overlap(draw: Draw) -> Array:
     """The right gradient without the terms in windows that a later window covers."""
-    covers = windows(draw)
+    covers = draw.world.graph.reach()
     later = np.cumsum(covers[::-1], axis=0)[::-1]
     result: Array = draw.dout @ np.where(later == 1, draw.world.J, 0.0)
     return result
-
-
-def windows(draw: Draw) -> Array:
-    """Which outputs look at which entries: those that change with one made huge or small."""
-    world = draw.world
-    base = run(world, {})
-    seen = np.zeros((len(world.J), len(world.J.T)), bool)
-    for e in range(len(seen.T)):
-        for huge in (1e3, -1e3):
-            changed = np.array(world.trial.inputs[world.input], float)
-            changed.flat[e] += huge
-            seen[:, e] |= run(world, {world.input: changed}) != base
-    return seen
-
-
-def run(world: World, changed: dict[str, Array]) -> Array:
-    """The outputs of their forward, flat."""
-    trial = world.trial
-    fresh = {k: np.array(a, float) for k, a in (trial.inputs | changed).items()}
-    return np.concatenate([np.ravel(o) for o in trial.run(fresh).outputs])
