@@ -420,6 +420,12 @@ def test_a_backward_that_is_no_linear_map_of_dout_is_told_by_how_it_departs(back
     assert told is None or told in found["x"]
 
 
+def test_the_rounding_of_float32_is_no_departure_from_a_linear_map():
+    dout = np.random.default_rng(2).normal(size=7)
+    single = Sides(dout, dout, abs(dout), tolerance=1e-5)
+    assert departures(lambda douts: {"x": np.float32(1.37 * douts[0])}, [dout], {"x": single}) == {}
+
+
 def test_a_mask_that_looks_at_the_only_entry_of_dout_is_told():
     dout = np.array([1.0])
     found = departures(
