@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from microgrid.check.handwritten.forward.whose import family
 from microgrid.check.handwritten.results import Line
 from microgrid.check.handwritten.trial import LayerError, Trial
 
@@ -53,8 +54,8 @@ def guarded(trial: Trial) -> Iterator[None]:
 
 def files(trial: Trial) -> set[str]:
     """The files of their code."""
-    functions = [f.__code__.co_filename for f in (*trial.forwards, *trial.backwards)]
-    return {*functions, *(str(m.__file__) for m in trial.modules if getattr(m, "__file__", ""))}
+    functions = {f.__code__.co_filename for f in (*trial.forwards, *trial.backwards)}
+    return functions | {str(getattr(m, "__file__", None)) for m in family(trial.modules)}
 
 
 def innermost(tb: TracebackType | None, files: set[str]) -> TracebackType | None:
@@ -68,33 +69,47 @@ def innermost(tb: TracebackType | None, files: set[str]) -> TracebackType | None
 
 
 def misfit(text: str, names: dict[str, Any]) -> str:
-    """For a product of matrices that do not fit: their shapes, and which transpose would."""
+    """For a product of matrices that do not fit: their shapes, and which transpose would.
+
+    >>> misfit("dx = dout @ w", {"dout": np.ones((3, 5)), "w": np.ones((4, 5))})
+    '`dout` is (3, 5) and `w` (4, 5); `dout @ w.T` fits'
+    """
     with suppress(SyntaxError, ValueError):
         for node in ast.walk(ast.parse(text)):
-            if (pair := factors(node)) is None:
-                continue
-            with suppress(Exception):
-                a, b = [eval(compile(ast.Expression(x), "", "eval"), names) for x in pair]
-                if np.ndim(a) == np.ndim(b) == 2 and a.shape[1] != b.shape[0]:
-                    left, right = map(ast.unparse, pair)
-                    shapes = f"`{left}` is {a.shape} and `{right}` {b.shape}"
-                    fits = [
-                        f"`{first} @ {second}`"
-                        for first, second, m, n in (
-                            (left, turned(right), a, b.T), (turned(left), right, a.T, b),
-                        )
-                        if m.shape[1] == n.shape[0]
-                    ]  # fmt: skip
-                    return f"{shapes}{'; ' * bool(fits)}{' or '.join(fits)} fits" * bool(fits)
+            if (pair := factors(node)) is not None:
+                with suppress(Exception):
+                    if told := transpose_that_fits(*pair, names):
+                        return told
     return ""
 
 
+def transpose_that_fits(left: ast.expr, right: ast.expr, names: dict[str, Any]) -> str:
+    """The shapes of two matrices that cannot be multiplied, and which transpose can; or ""."""
+    a, b = [eval(compile(ast.Expression(x), "", "eval"), names) for x in (left, right)]
+    if not np.ndim(a) == np.ndim(b) == 2 or a.shape[1] == b.shape[0]:
+        return ""
+    x, y = ast.unparse(left), ast.unparse(right)
+    ways = [f"`{x} @ {turned(y)}`"] * (a.shape[1] == b.shape[1])
+    ways += [f"`{turned(x)} @ {y}`"] * (a.shape[0] == b.shape[0])
+    shapes = f"`{x}` is {a.shape} and `{y}` {b.shape}"
+    return f"{shapes}; {' or '.join(ways)} fits" if ways else ""
+
+
 def turned(text: str) -> str:
+    """The transpose of an expression.
+
+    >>> turned("w"), turned("w.T")
+    ('w.T', 'w')
+    """
     return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
 
 
 def factors(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
-    """Both factors of a product of matrices; None for what is none."""
+    """Both factors of a product of matrices; None for what is none.
+
+    >>> [ast.unparse(x) for x in factors(ast.parse("np.dot(dout, w.T)", mode="eval").body)]
+    ['dout', 'w.T']
+    """
     match node:
         case ast.BinOp(left=a, op=ast.MatMult(), right=b):
             pair = a, b

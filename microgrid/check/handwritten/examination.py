@@ -22,7 +22,7 @@ from microgrid.check.handwritten.diagnosis.diagnose import (
     worst,
 )
 from microgrid.check.handwritten.diagnosis.inside import first_wrong
-from microgrid.check.handwritten.forward.exact import Exact, exact
+from microgrid.check.handwritten.forward.exact import Exact, exact, on_floats
 from microgrid.check.handwritten.habits import habits
 from microgrid.check.handwritten.linear import as_matrix, departures
 from microgrid.check.handwritten.results import (
@@ -57,18 +57,10 @@ class Examination:
     def __init__(self, trial: Trial, seed: int) -> None:
         self.trial = trial
         self.random = np.random.default_rng(seed)
-        outputs = self.on_floats()
+        outputs = on_floats(trial)
         self.exact: Exact = exact(trial)
         self.dout = self.upstream(outputs)
         self.single = self.exact.single or any(map(is_single, outputs))
-
-    def on_floats(self) -> list[Any]:
-        """Their forward as they run it; LayerError where it fails."""
-        try:
-            with guarded(self.trial):
-                return self.trial.run(copies(self.trial.inputs)).outputs
-        except Crash as crash:
-            raise LayerError(f"its forward fails on floats, too: {crash}") from None
 
     def upstream(self, outputs: Sequence[Any]) -> list[Array]:
         """Upstream gradients of both signs, no two alike; 1 for a loss."""

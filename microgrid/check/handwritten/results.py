@@ -29,8 +29,6 @@ class Line:
 class Term:
     """One share of an entry: what comes from one entry of the output, for an upstream of 1 there.
 
-    `note` is "missing", "does not belong", "2 ×", or "" where theirs is right.
-
     >>> Term("out[1, 2]", 0.0, 1.5, "missing").right
     1.5
     """
@@ -44,8 +42,6 @@ class Term:
 @dataclass
 class Worst:
     """The entry of a gradient that is most wrong, with its terms.
-
-    `formulas` are theirs and the right one, of small layers.
 
     >>> Worst("dw[2, 4]", 0.5, 1.5).entry
     'dw[2, 4]'
@@ -63,15 +59,14 @@ class Gradient:
     """The verdict on one gradient.
 
     `sentences` name the mistake, likeliest first; `line` is the line of their backward that writes
-    the gradient. `error` is the largest difference over the sum of |terms| of an entry. `setting`
-    says where it was found, such as "stride=2"; in the setting `hidden` it is right.
+    the gradient. `error` is the largest difference over the sum of |terms| of an entry.
 
     >>> from microgrid.check import layer
     >>> def forward(x): return x * x, x
     >>> def backward(dout, x): return dout * x
     >>> found = layer(forward, backward, x=(3,)).gradients[0]
-    >>> found.name, found.verdict, found.ok, found.sentences
-    ('dx', 'wrong', False, ['it is half of the gradient'])
+    >>> found.name, found.verdict, found.ok, found.sentences[-1]
+    ('dx', 'wrong', False, 'it is half of the gradient')
     """
 
     input: str  # "w"
@@ -96,9 +91,6 @@ class Gradient:
 @dataclass
 class Found:
     """What was found out about one layer.
-
-    `setting` has its shapes, `inside` the first wrong gradient inside of its backward, `refusal`
-    why it was not checked.
 
     >>> Found("affine", refusal="its forward fails on floats, too").gradients
     []

@@ -35,16 +35,29 @@ def is_jacobian(theirs: Array, right: Array, dout: Array) -> bool:
 
 
 def near(a: Array, b: Array) -> bool:
-    """Whether two arrays are equal up to rounding."""
+    """Whether two arrays are equal up to rounding.
+
+    >>> near(np.ones(2), np.ones(2) + 1e-12), near(np.ones(2), np.ones((1, 2)))
+    (True, False)
+    """
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-8, atol=1e-10))
 
 
 def axes(x: Array) -> list[tuple[int, ...]]:
-    """Every choice of axes, the few first."""
+    """Every choice of axes, one axis first, then two, …
+
+    >>> axes(np.ones((3, 4)))
+    [(0,), (1,), (0, 1)]
+    """
     return [*chain.from_iterable(combinations(range(x.ndim), n) for n in range(1, x.ndim + 1))]
 
 
 def named(which: tuple[int, ...]) -> str:
+    """Axes as a sentence names them.
+
+    >>> named((0,)), named((0, 2))
+    ('axis 0', 'axes 0 and 2')
+    """
     return f"ax{'i' if len(which) == 1 else 'e'}s {' and '.join(map(str, which))}"
 
 

@@ -69,6 +69,12 @@ def test_a_gradient_off_by_a_millionth_or_more_or_no_number_is_wrong_and_the_oth
     assert found == {"x": "right", "w": "wrong", "b": "right"}
 
 
+def test_upstream_gradients_have_both_signs_so_that_a_lost_sign_shows():
+    assert verdicts(
+        layer(lambda x: 2 * x, lambda dout, x: {"x": 2 * abs(dout)}, {"x": (3, 4)})
+    ) == {"x": "wrong"}
+
+
 def one_entry(g):
     g = np.array(g)
     g.flat[0] += 1e-6
@@ -412,6 +418,12 @@ def test_a_backward_that_is_no_linear_map_of_dout_is_told_by_how_it_departs(back
     found = departures(lambda douts: {"x": backward(douts[0])}, [dout], sides)
     assert ("x" in found) == (told is not None)
     assert told is None or told in found["x"]
+
+
+def test_the_rounding_of_float32_is_no_departure_from_a_linear_map():
+    dout = np.random.default_rng(2).normal(size=7)
+    single = Sides(dout, dout, abs(dout), tolerance=1e-5)
+    assert departures(lambda douts: {"x": np.float32(1.37 * douts[0])}, [dout], {"x": single}) == {}
 
 
 def test_a_mask_that_looks_at_the_only_entry_of_dout_is_told():

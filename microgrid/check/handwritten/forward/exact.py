@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import linecache
-import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from microgrid.check.handwritten.crash import Crash, guarded
 from microgrid.check.handwritten.forward.paths import Paths
 from microgrid.check.handwritten.forward.rewritten import place
 from microgrid.check.handwritten.forward.stand_in import standing_in
-from microgrid.check.handwritten.forward.whose import family
-from microgrid.check.handwritten.trial import LayerError, Pass, Trial, plain
+from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial, copies, plain
 from microgrid.engine.forward import order_of
 from microgrid.engine.modes import ieee_arithmetic
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import as_array, bare
 from microgrid.matrices.arrays import matrix
 
-Array = NDArray[Any]
 Place = tuple[str, int]  # the file, with its folders, and the number of a line
 
 
@@ -93,9 +90,10 @@ def exact(trial: Trial, wrt: Collection[str] | None = None) -> Exact:
     given = {n: entry(held.get(n, x)) for n, x in trial.inputs.items()}
     with standing_in(trial.modules, trial.forwards) as seen, ieee_arithmetic():
         try:
-            made = trial.run(given)
-        except Exception as error:
-            raise LayerError(f"the forward does not run on Values: {told(error, trial)}") from error
+            with guarded(trial):
+                made = trial.run(given)
+        except Crash as crash:
+            raise LayerError(f"its forward does not run on Values: {crash}") from crash
     found = Exact(
         {n: [*bare(a).ravel()] for n, a in held.items()},
         [y for out in made.outputs for y in flat(out)],
@@ -133,24 +131,18 @@ def flat(out: Any) -> list[Any]:
 
 
 def on_floats(trial: Trial, inputs: Mapping[str, Array] | None = None) -> list[Array]:
-    """The outputs of a forward on floats."""
-    given = {n: np.array(x) for n, x in (inputs or trial.inputs).items()}
+    """The outputs of a forward as they run it; LayerError where it fails.
+
+    >>> on_floats(Trial("double", {"x": np.ones(2)}, lambda d: Pass([2 * d["x"]], dict)))
+    [array([2., 2.])]
+    """
     try:
-        with np.errstate(all="ignore"):
-            return [np.asarray(plain(out)) for out in trial.run(given).outputs]
-    except LayerError:
-        raise
-    except Exception as error:
-        raise LayerError(f"the forward fails on floats, too: {told(error, trial)}") from error
-
-
-def told(error: Exception, trial: Trial) -> str:
-    """An error in a line, with the line of their code that it came from."""
-    files = {f.__code__.co_filename for f in trial.forwards}
-    files |= {str(getattr(m, "__file__", None)) for m in family(trial.modules)}
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{said} (line {frames[-1].lineno}: {frames[-1].line})" if frames else said
+        with guarded(trial):
+            return [
+                np.asarray(plain(out)) for out in trial.run(copies(inputs or trial.inputs)).outputs
+            ]
+    except Crash as crash:
+        raise LayerError(f"its forward fails on floats, too: {crash}") from None
 
 
 def check_numbers(found: Exact, expected: list[Array], trial: Trial) -> None:

@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from microgrid.check.handwritten.trial import Array
 from microgrid.engine import ops
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Value, edges, node, topological
 
-Array = NDArray[Any]
 Edges = list[tuple[int, float]]
 
 
