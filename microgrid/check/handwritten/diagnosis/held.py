@@ -66,7 +66,8 @@ def elsewhere(inputs: dict[str, Any], seed: int, turned: bool) -> dict[str, Any]
             scale = 1 + 0.25 * random.uniform(-1, 1, x.shape)
             both = (x > 0).any() and (x < 0).any()
             shares = (x >= 0).all() and (x <= 1).all()  # probabilities, perhaps
-            new = x**scale if shares else x * (-scale if turned and both else scale)
+            inside = np.where(x == 1, 1 - np.abs(scale - 1), x**scale)  # no power moves a 1
+            new = inside if shares else x * (-scale if turned and both else scale)
             x = np.asarray(new, x.dtype)
         found[name] = x
     return found

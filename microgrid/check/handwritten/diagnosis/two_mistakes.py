@@ -34,7 +34,7 @@ SLOW: Sequence[Rule] = (
     paths.lines, missing_factor.columns, missing_factor.rows, overwriting.last_term, factors.added,
     transposed.transposed, elementwise.formula, upstream.masked,
 )  # fmt: skip
-SLOWEST: Sequence[Rule] = (paths.operands, slopes.slopes, slices.partly, labels.elsewhere)
+SLOWEST: Sequence[Rule] = (paths.operands, slopes.slopes, labels.elsewhere)
 
 
 def two_mistakes(case: Case) -> list[str]:

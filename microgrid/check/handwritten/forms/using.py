@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from microgrid.check.handwritten.forms.filling import Optimizer
 from microgrid.check.handwritten.forms.fit import Fit, every_parameter, has_default
-from microgrid.check.handwritten.forms.modules import same_randomness
+from microgrid.check.handwritten.forms.modules import modules_of, same_randomness
 from microgrid.check.handwritten.forms.names import is_cache, is_label, label_of, short
 from microgrid.check.handwritten.forms.sources import Source, is_number
 from microgrid.check.handwritten.forms.state import (
@@ -69,6 +70,11 @@ class Way:
         return label_of(list(self.arguments))
 
     @property
+    def modules(self) -> list[ModuleType]:
+        """Theirs, whose generators every pass finds in the same state."""
+        return modules_of([inspect.unwrap(getattr(type(self.thing), self.forward))])
+
+    @property
     def updates_itself(self) -> bool:
         return any(s is not None and "after" in s.expression for s in self.gradients.values())
 
@@ -105,7 +111,7 @@ class Played:
                 args += list(x)
             else:
                 args.append(x)
-        with same_randomness(way.seed + 1):
+        with same_randomness(way.seed + 1, way.modules):
             returned = getattr(self.thing, way.backward)(*args, **words)
         taken_up = way.loss or any("upstream" in role for _, role in way.roles)
         return returned if taken_up else _times(upstream[0], returned)
@@ -190,7 +196,7 @@ def play(way: Way, inputs: Mapping[str, Any]) -> Played:
 
 def replay(way: Way, thing: Any, given: dict[str, Any]) -> Played:
     """One forward of this very object."""
-    with same_randomness(way.seed):
+    with same_randomness(way.seed, way.modules):
         result = _call(getattr(thing, way.forward), given)
     if result is None and way.output:
         result = getattr(thing, way.output)
