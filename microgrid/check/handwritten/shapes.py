@@ -63,6 +63,9 @@ def named(which: tuple[int, ...]) -> str:
 
 def sums(theirs: Array, right: Array, dout: Array, input: str) -> Iterator[str]:
     """What their gradient is, if it is a sum that leaves out too many axes, too few or others."""
+    if not theirs.any():
+        yield "it is zero"
+        return
     for which in axes(theirs):  # not summed
         if near(theirs.sum(which).ravel(), right.ravel()):
             yield f"it is not summed: {input} is used along {named(which)}, so sum over it"

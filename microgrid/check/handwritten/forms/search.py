@@ -292,7 +292,10 @@ class Search:
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
-                flaw = _flaw(before)
+                given = [*fit.inputs.values(), *fit.bound.values()]
+                flaw = _flaw(
+                    before, max((np.ndim(x) for x in given if hasattr(x, "ndim")), default=1)
+                )
                 if not flaw:
                     return 2 if all(self.depends(fit, name, before) for name in fit.inputs) else 1
         except LayerError:
@@ -353,14 +356,16 @@ class Search:
         )
 
 
-def _flaw(outputs: list[Array]) -> str:
-    """Why these outputs cannot be differentiated, or ""."""
+def _flaw(outputs: list[Array], axes: int) -> str:
+    """Why these outputs are none of inputs with so many axes, or ""."""
     if not outputs:
         return "it returns no array of floats"
     if not all(np.isfinite(y).all() for y in outputs):
         return "it gives numbers that are not finite"
     if all(y.size > 1 and np.ptp(y) == 0 for y in outputs):
         return "all numbers that it gives are the same"
+    if any(y.ndim > axes + 1 for y in outputs):  # broadcast: gamma (1, C, 1, 1) for (C,)
+        return f"it gives arrays of {max(y.ndim for y in outputs)} axes"
     return ""
 
 
