@@ -199,8 +199,10 @@ def test_zeros_are_not_written_where_their_line_only_makes_room():
     assert verdicts(layer(relu, zero, {"x": (3, 4)}, places={"x": "dx"})) == {"x": "wrong"}
 
 
-def test_what_holds_no_numbers_is_wrong_and_shown():
-    (g,) = judge.examine([layer(relu, lambda dout, x: {"x": "dx"}, {"x": (3,)})]).gradients
+@pytest.mark.parametrize("shape", [(), (1,), (3,)])
+def test_what_holds_no_numbers_is_wrong_and_shown(shape):
+    trial = layer(lambda x: 2 * x, lambda dout, x: {"x": "dx"}, {"x": shape}, samples=3)
+    (g,) = judge.examine([trial]).gradients
     assert (g.verdict, g.detail) == ("wrong", "it holds no numbers: 'dx'")
 
 
