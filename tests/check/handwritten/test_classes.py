@@ -1085,7 +1085,7 @@ class Twice(Activation):
 
 def test_a_chain_is_right_where_its_parts_are_not(load: Any) -> None:
     module = load(SOFTMAX)
-    [trial] = classes.chain([module.Softmax, module.CrossEntropy])
+    [trial] = chains.chain([module.Softmax, module.CrossEntropy])
     assert trial.name == "Softmax + CrossEntropy"
     assert trial.loss
     assert_right(trial)
@@ -1103,7 +1103,7 @@ def test_chains_are_suggested_for_a_loss_that_returns_p_minus_y(load: Any) -> No
 
 def test_a_chain_has_the_parameters_of_all_its_layers(load: Any) -> None:
     module = load(LINEARS["arrays given"] + SOFTMAX)
-    [trial] = classes.chain([module.Affine, module.Affine(np.ones((5, 7)), np.ones(7)),
+    [trial] = chains.chain([module.Affine, module.Affine(np.ones((5, 7)), np.ones(7)),
                              module.Softmax, module.CrossEntropy], x=(2, 4))  # fmt: skip
     assert list(trial.inputs) == ["x", "W", "b", "Affine.W", "Affine.b"]
     assert_right(trial)

@@ -42,7 +42,7 @@ def trials(
     ['x']
     """
     backward = backward or backward_of(forward)
-    layer = _Layer(forward, backward, name or title(forward), dict(grads or {}), seed)
+    layer = FunctionLayer(forward, backward, name or title(forward), dict(grads or {}), seed)
     return layer.trials(dict(given or {}))
 
 
@@ -69,7 +69,7 @@ def backward_of(forward: Function) -> Function | None:
 
 
 @dataclass
-class _Forward:
+class Forward:
     """A forward, perhaps with the cost that follows it: called by names, it gives a tuple."""
 
     function: Function
@@ -80,7 +80,7 @@ class _Forward:
 
     def __call__(self, given: Mapping[str, Any]) -> list[Any]:
         mine = {n: v for n, v in given.items() if n in parameters_of(self.function)}
-        result = _called(self.function, mine)
+        result = called(self.function, mine)
         several = isinstance(result, tuple) or (
             isinstance(result, list) and len(result) == len(self.returned) > 1
         )
@@ -89,11 +89,11 @@ class _Forward:
             first = next((r for r in found if is_numbers(r)), found[0])
             sources = self.extra.items()
             rest = {n: first if s == "result" else given[s] for n, s in sources}
-            found.append(_called(self.cost, rest))
+            found.append(called(self.cost, rest))
         return found
 
 
-def _called(function: Function, given: Mapping[str, Any]) -> Any:
+def called(function: Function, given: Mapping[str, Any]) -> Any:
     """A function by the names of its arguments, those that have no name by their place."""
     alone = [
         n
@@ -105,28 +105,28 @@ def _called(function: Function, given: Mapping[str, Any]) -> Any:
     )
 
 
-def with_cost(forward: Function, backward: Function) -> _Forward:
+def with_cost(forward: Function, backward: Function) -> Forward:
     """The forward; with the cost of its module where the backward asks for labels, too."""
-    plain = _Forward(forward, parameters_of(forward), reading.returned(forward))
+    plain = Forward(forward, parameters_of(forward), reading.returned(forward))
     asked = [n for n in parameters_of(backward) if names.role(n) == "y"]
     module = module_of(forward)
-    own = [n for n in plain.returned if names.short(n) in _COSTS]
+    own = [n for n in plain.returned if names.short(n) in COSTS]
     if not asked or own or any(names.is_upstream(n) for n in parameters_of(backward)):
         return plain
-    if module is None or _LOSS & set(pairing.words(forward.__name__)):
+    if module is None or LOSS & set(pairing.words(forward.__name__)):
         return plain
     costs = [
         f
         for n, f in vars(module).items()
-        if inspect.isfunction(f) and f is not forward and _LOSS & set(pairing.words(n))
+        if inspect.isfunction(f) and f is not forward and LOSS & set(pairing.words(n))
         if not pairing.is_backward(n) and len(reading.returned(f)) < 2
     ]
-    found = [joined for cost in costs if (joined := _joined(plain, cost)) is not None]
+    found = [joined for cost in costs if (joined := with_this_cost(plain, cost)) is not None]
     found.sort(key=lambda f: "result" not in [f.extra.get(n) for n in plain.returned])
     return found[0] if found else plain
 
 
-def _joined(plain: _Forward, cost: Function) -> _Forward | None:
+def with_this_cost(plain: Forward, cost: Function) -> Forward | None:
     """The forward and then the cost of its first output; None if the cost has no place for it."""
     needs = {n: p for n, p in parameters_of(cost).items() if p.default is p.empty}
     of = [n for n in needs if n in plain.returned] or [n for n in needs if names.role(n) == "p"]
@@ -137,14 +137,14 @@ def _joined(plain: _Forward, cost: Function) -> _Forward | None:
     extra = {n: known.get(names.short(n), n) for n in needs} | {of[0]: "result"}
     more = {n: p for n, p in needs.items() if extra[n] == n and n not in plain.parameters}
     returned = [*plain.returned, "cost"]
-    return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
+    return Forward(plain.function, plain.parameters | more, returned, cost, extra)
 
 
-_LOSS = {*names.words("loss cost mse mae bce ce crossentropy entropy hinge huber nll")}
-_COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
+LOSS = {*names.words("loss cost mse mae bce ce crossentropy entropy hinge huber nll")}
+COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
 
 
-class _Layer:
+class FunctionLayer:
     def __init__(
         self,
         forward: Function,
@@ -156,7 +156,7 @@ class _Layer:
         self.name, self.seed, self.grads = name, seed, grads
         self.backward = backward
         if backward is None:
-            self.forward = _Forward(forward, parameters_of(forward), reading.returned(forward))
+            self.forward = Forward(forward, parameters_of(forward), reading.returned(forward))
         else:
             self.forward = with_cost(forward, backward)
         self.takes: Parameters = parameters_of(backward) if backward is not None else {}
@@ -205,7 +205,7 @@ class _Layer:
 
     def agrees(self, fit: Fit) -> bool:
         """Whether the gradients that the backward gives have the shapes of the inputs."""
-        run = _Run(self, fit)
+        run = Run(self, fit)
         try:
             run.settle()
         except LayerError:
@@ -221,7 +221,7 @@ class _Layer:
         found = []
         for name, value in fit.bound.items():
             mode = value.get("mode") if isinstance(value, dict) else value
-            if name in given or mode not in ("train", True) or not _is_mode(name, value):
+            if name in given or mode not in ("train", True) or not is_mode(name, value):
                 continue
             other = Fit(**{**vars(fit), "bound": dict(fit.bound)})
             new: Any = "test" if mode == "train" else False
@@ -235,7 +235,7 @@ class _Layer:
         return found
 
     def trial(self, fit: Fit) -> Trial:
-        run = _Run(self, fit)
+        run = Run(self, fit)
         places = run.settle()
         functions = [f for f in (self.forward.function, self.forward.cost) if f is not None]
         backwards = [self.backward] if self.backward is not None else [self.forward.function]
@@ -254,16 +254,16 @@ class _Layer:
         )
 
 
-def _is_mode(name: str, value: Any) -> bool:
+def is_mode(name: str, value: Any) -> bool:
     return isinstance(value, dict) or names.short(name) in (
         "mode", "train", "training", "istraining", "trainflg", "istrain",
     )  # fmt: skip
 
 
-class _Run:
+class Run:
     """One forward after another, each from the same state."""
 
-    def __init__(self, layer: _Layer, fit: Fit) -> None:
+    def __init__(self, layer: FunctionLayer, fit: Fit) -> None:
         self.layer, self.fit = layer, fit
         self.upstream, self.elementwise, self.of_output = True, False, False
         self.places: dict[str, int] = {}
@@ -298,7 +298,7 @@ class _Run:
         if self.of_output:
             arguments[next(iter(arguments))] = outputs[0]
         with same_randomness(layer.seed, layer.modules):
-            found = _called(layer.backward, arguments)
+            found = called(layer.backward, arguments)
         if self.elementwise:
             found = found[0] if isinstance(found, tuple) else found
             return None if found is None else np.asarray(douts[0]) * found
@@ -343,7 +343,7 @@ class _Run:
         if self.layer.backward is not None:
             return reading.returned(self.layer.backward)
         found = self.layer.forward.returned
-        return [n for n in found if names.short(n) not in _COSTS] if len(found) > 1 else []
+        return [n for n in found if names.short(n) not in COSTS] if len(found) > 1 else []
 
     def settled(self, gradients: Any, said: list[str]) -> dict[str, str]:
         layer, inputs = self.layer, self.fit.inputs

@@ -85,7 +85,7 @@ COUNTS = {
     "height": "height inputheight imageheight imgheight hin",
     "width": "width inputwidth imagewidth imgwidth win",
 }
-_LABELS = (  # likelier ones first
+LABELS = (  # likelier ones first
     "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
     "truelabels ylabel ylabels onehot yreal classes answers correct desired teacher",
     "t y ts yt tgt ys",
@@ -169,7 +169,7 @@ def label_of(names: Sequence[str]) -> str:
     >>> label_of(["y", "t"]), label_of(["y_pred", "y_true"]), label_of(["x", "h"])
     ('t', 'y_true', '')
     """
-    for words in _LABELS:
+    for words in LABELS:
         found = [n for n in names if short(n) in words.split()]
         if found and len(names) > 1:
             return found[-1] if short(found[0]) == "y" else found[0]
@@ -182,7 +182,7 @@ def is_label(name: str) -> bool:
     >>> is_label("y_true"), is_label("x")
     (True, False)
     """
-    return any(short(name) in words.split() for words in _LABELS)
+    return any(short(name) in words.split() for words in LABELS)
 
 
 def settings(name: str) -> dict[str, Any] | None:
@@ -196,13 +196,13 @@ def settings(name: str) -> dict[str, Any] | None:
     )
 
 
-_UPSTREAM = re.compile(
+UPSTREAM_NAMES = re.compile(
     r"^(d(?!ropout|ata$|im|epth|type|ecay|iff|en|etach|evice|rop|own)\w*|grad\w*|g(rad)?_?out\w*|"
     r"up|upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|"
     r"gradient\w*|partial\w*)$",
     re.IGNORECASE,
 )
-_CACHE = re.compile(
+CACHE_NAMES = re.compile(
     r"^(\w*cache\w*|ctx|context\w*|saved\w*|tape|mem(ory)?|stored|state|fwd\w*|c|store|residuals?|"
     r"res|intermediates?|tmp|forward_\w+|trace)$",
     re.IGNORECASE,
@@ -215,7 +215,7 @@ def is_upstream(name: str) -> bool:
     >>> is_upstream("dout"), is_upstream("grad_output"), is_upstream("dropout_param")
     (True, True, False)
     """
-    return _UPSTREAM.match(name) is not None
+    return UPSTREAM_NAMES.match(name) is not None
 
 
 def is_cache(name: str) -> bool:
@@ -224,7 +224,7 @@ def is_cache(name: str) -> bool:
     >>> is_cache("cache"), is_cache("w")
     (True, False)
     """
-    return _CACHE.match(name) is not None
+    return CACHE_NAMES.match(name) is not None
 
 
 def is_context(name: str) -> bool:
@@ -236,7 +236,7 @@ def is_context(name: str) -> bool:
     return short(name) in ("ctx", "context", "cache", "saved", "tape", "memory", "store", "caches")
 
 
-_OF = (
+GRADIENT_FORMS = (
     r"d_?L_?d_?(\w+)", r"d_(\w+)", r"d(\w+)", r"(?:grads?|gradients?|delta|g)_?(?:of_|wrt_)?(\w+)",
     r"(\w+?)_?(?:grads?|gradients?|delta|prime)", r"(\w+?)_?d",
 )  # fmt: skip
@@ -248,5 +248,5 @@ def gradient_of(name: str) -> list[str]:
     >>> gradient_of("dW1")[0], gradient_of("grad_weights")[0]
     ('W1', 'weights')
     """
-    matches = [re.fullmatch(form, name, re.IGNORECASE) for form in _OF]
+    matches = [re.fullmatch(form, name, re.IGNORECASE) for form in GRADIENT_FORMS]
     return [match.group(1) for match in matches if match]
