@@ -9,16 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms.classes import (
-    classes_of,
-    methods,
-    trial_of,
-    trials,
-    ways_of,
-    written,
-)
+from microgrid.check.handwritten.forms.classes import trial_of, trials, ways_of
 from microgrid.check.handwritten.forms.fit import every_parameter
 from microgrid.check.handwritten.forms.names import label_of, short
+from microgrid.check.handwritten.forms.which_classes import classes_of, methods, written
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 SQUASHING = ("softmax", "sigmoid")

@@ -14,6 +14,7 @@ from typing import Any
 
 from microgrid.check.handwritten.forms import chains, classes, names, pairing, reading
 from microgrid.check.handwritten.forms.functions import title, trials
+from microgrid.check.handwritten.forms.which_classes import classes_of
 from microgrid.check.handwritten.trial import LayerError, Trial
 
 LOSS = {"loss", "cost", "entropy", "criterion", "objective", "propagate", "svm", "softmax", "mse"}
@@ -52,7 +53,7 @@ def layers_of(module: ModuleType, name: str = "") -> list[Layer]:
     """
     if "+" in name:
         return [chain_of(module, [part.strip() for part in name.split("+")])]
-    alone = [of_class(cls) for cls in classes.classes_of(module)] if name else []
+    alone = [of_class(cls) for cls in classes_of(module)] if name else []
     found = [
         *pairs_of(module),
         *losses_of(module),
@@ -190,7 +191,7 @@ def class_layers(module: ModuleType) -> list[Layer]:
         first for first, _ in pairs if chains.hands_through(first)
     }
     together = [chain_of(module, [cls.__name__ for cls in pair]) for pair in pairs]
-    return [*(of_class(c) for c in classes.classes_of(module) if c not in fused), *together]
+    return [*(of_class(c) for c in classes_of(module) if c not in fused), *together]
 
 
 def of_class(cls: type) -> Layer:
@@ -203,7 +204,7 @@ def of_class(cls: type) -> Layer:
 def chain_of(module: ModuleType, parts: list[str]) -> Layer:
     for part in parts:
         if not inspect.isclass(vars(module).get(part)):
-            known = [c.__name__ for c in classes.classes_of(module)]
+            known = [c.__name__ for c in classes_of(module)]
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
             raise LayerError(f"{file_of(module)} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
