@@ -7,7 +7,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,10 @@ class Filling:
     defaults: bool = False
     depth: int = 2
     features: int | None = None
+    rng: np.random.Generator = field(init=False)
+    made: Fit = field(init=False)  # the one that is being filled
+    table: dict[str, int] = field(init=False)  # the size of each symbol
+    outs: list[int] = field(init=False)  # sizes of what comes out, of one layer after another
 
     def fits(self, kind: str = "") -> Iterator[Fit]:
         """The arguments, likeliest first; none where the given shapes do not go with the form."""
@@ -84,7 +88,7 @@ class Filling:
         if sizes is None:
             return
         self.table = SIZES | sizes
-        self.outs = [self.table[self.form.outcome], *FREE_SIZES[3:]]  # for one layer after another
+        self.outs = [self.table[self.form.outcome], *FREE_SIZES[3:]]
         free = [n for n in self.takes.parameters if n not in self.roles and n not in self.given]
         options = [self.options(n) for n in free]
         for values in itertools.islice(itertools.product(*options), MOST_SETTINGS):
@@ -279,10 +283,11 @@ class Filling:
         word = names.short(name)
         if word == "s" and not re.search("conv|pool", self.takes.name.lower()):
             return known
-        for words, value in names.NUMBERS.items():
-            if word in words.split() or (word == "s" and "stride" in words.split()):
-                return self.form.numbers.get(words.split()[0], value if known is None else known)
-        return known
+        said = names.NUMBER_NAMED.get("stride" if word == "s" else word)
+        if said is None:
+            return known
+        value = names.NUMBERS[said] if known is None else known
+        return self.form.numbers.get(said.split()[0], value)
 
     def entries(self, name: str, layout: str, out: int) -> None:
         """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b2."""

@@ -23,6 +23,7 @@ Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
 TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
 SURE = ("affine", "matrices")  # shapes that only fit if they are right
 MOST_TRIES, MOST_RUNS = 60, 1500  # tries of a form, and in all
+FAILS, RUNS, DEPENDS, AGREES = range(4)  # how well arguments go: the last with the backward
 NO_DEFAULT = inspect.Parameter.empty
 UNWRITTEN = (NameError, ModuleNotFoundError, NotImplementedError)
 OF_PROBABILITIES = "crossentropy|bce|nll|logloss|likelihood|logistic|entropy|kl"
@@ -159,7 +160,7 @@ class Search:
         tried = []
         for kind, roles in kinds_of([a for a in arrays if names.settings(a) is None]):
             for fit in self.filled(kind.forms[0], roles, False, 2).fits(kind.name):
-                if self.works(fit) > 1:
+                if self.works(fit) == DEPENDS:
                     tried.append(fit)
                     if self.agrees(fit):
                         return [fit]
@@ -175,7 +176,7 @@ class Search:
             other = form.also and (bool(form.numbers) or not inside)
             if (form.only and not self.any_axes(form.only)) or (found and not other):
                 continue
-            best: tuple[int, Fit | None] = (0, None)
+            best: tuple[int, Fit | None] = (FAILS, None)
             tries = (
                 (fit, roles)
                 for roles in self.roles(form, named, loose)
@@ -184,15 +185,16 @@ class Search:
                 for fit in self.filled(form, roles, *how).fits(kind.name)
             )
             for fit, roles in itertools.islice(tries, MOST_TRIES):
-                works = 2 * self.works(fit)
-                works += works == 4 and (sure or self.agrees(fit))
-                if works > best[0]:
-                    best, kept = (works, fit), roles
-                if works == 5:
+                level = self.works(fit)
+                if level == DEPENDS and (sure or self.agrees(fit)):
+                    level = AGREES
+                if level > best[0]:
+                    best, kept = (level, fit), roles
+                if level == AGREES:
                     break
             if best[1] is not None:
                 parts = kept
-                found.append((best[1], best[0] > 2))
+                found.append((best[1], best[0] >= DEPENDS))
         return sorted(found, key=lambda pair: not pair[1])
 
     def filled(self, form: Form, roles: dict[str, str], defaults: bool, depth: int) -> Filling:
@@ -285,10 +287,10 @@ class Search:
         return "params" in played or any(isinstance(v, dict) for v in self.given.values())
 
     def works(self, fit: Fit) -> int:
-        """0: it fails; 1: it runs; 2: it depends on every array, too."""
+        """FAILS, RUNS, or DEPENDS: it runs, and what it gives depends on every array."""
         self.left -= 1
         if self.left < 0:
-            return 0
+            return FAILS
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
@@ -297,7 +299,8 @@ class Search:
                     before, max((np.ndim(x) for x in given if hasattr(x, "ndim")), default=1)
                 )
                 if not flaw:
-                    return 2 if all(self.depends(fit, name, before) for name in fit.inputs) else 1
+                    every = all(self.depends(fit, name, before) for name in fit.inputs)
+                    return DEPENDS if every else RUNS
         except LayerError:
             raise
         except Exception as error:
@@ -307,7 +310,7 @@ class Search:
                 raise LayerError(f"{self.name} fails on floats, too: {flaw}") from error
         if not self.said:
             self.said, self.tried = flaw, fit
-        return 0
+        return FAILS
 
     def outputs(self, fit: Fit, inputs: Mapping[str, Any]) -> list[Array]:
         found = self.run(fit.arguments({k: v.copy() for k, v in inputs.items()}))
@@ -328,7 +331,7 @@ class Search:
                 other = copy.deepcopy(first)
                 other.bound[name] = word
                 other.chosen = list(dict.fromkeys([*first.chosen, name]))
-                if word != value and self.works(other):
+                if word != value and self.works(other) != FAILS:
                     more.append(other)
         return [*found, *more]
 
