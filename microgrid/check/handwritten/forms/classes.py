@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import torch_functions
+from microgrid.check.handwritten.forms import functions, torch_functions
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Signature,
+    every_parameter,
     has_default,
     parameters_of,
 )
@@ -26,7 +27,13 @@ from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.search import Search
 from microgrid.check.handwritten.forms.state import floats_of, lying_at, walk
 from microgrid.check.handwritten.forms.using import UPDATES, Way, play, study
-from microgrid.check.handwritten.forms.which_classes import BACKWARDS, FORWARDS, methods, written
+from microgrid.check.handwritten.forms.which_classes import (
+    BACKWARDS,
+    FORWARDS,
+    methods,
+    takes_context,
+    written,
+)
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
@@ -53,6 +60,9 @@ def trials(
     """
     if torch_functions.is_function(layer):
         return torch_functions.trials(layer, grads, seed, **given)
+    if takes_context(cls := layer if isinstance(layer, type) else type(layer)):
+        both = cls.forward, cls.backward
+        return functions.trials(*both, given=given, grads=grads, seed=seed, name=cls.__name__)
     made: list[Trial] = []
     for way in ways_of(layer, grads or {}, seed, given):
         other = other_labels(way, grads or {}, given)
@@ -87,6 +97,8 @@ class Use:
         called = dict(arguments_of(method))
         if not called and hasattr(self.cls, "forward"):  # __call__(self, *inputs)
             called = dict(arguments_of(inspect.getattr_static(self.cls, "forward")))
+        if not called:  # forward(self, *args): one array
+            called = {p.name: p for p in every_parameter(method) if p.kind is p.VAR_POSITIONAL}
         making = arguments_of(self.cls) if isinstance(self.layer, type) else {}
         making = {n: p for n, p in making.items() if n not in called}
         self.takes = Signature(

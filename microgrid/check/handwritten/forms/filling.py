@@ -7,6 +7,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,19 @@ class Kept(dict[str, Any]):
         self["saved_tensors"] = kept
 
 
+def context_of(function: Any) -> Any:
+    """A context for a forward: of the class that its module has for it, else a place for anything.
+
+    >>> context_of(context_of)
+    {}
+    """
+    for cls in getattr(inspect.unwrap(function), "__globals__", {}).values():
+        if isinstance(cls, type) and re.search("context|ctx", cls.__name__, re.IGNORECASE):
+            with suppress(Exception):  # one that takes arguments
+                return cls()
+    return Kept()
+
+
 class Optimizer:
     """A step of 0.5 down the gradient, for the layers that want an optimizer.
 
@@ -77,6 +91,7 @@ class Filling:
     defaults: bool = False
     depth: int = 2
     features: int | None = None
+    whole: bool = False  # whether whole numbers that are given stay whole
     rng: np.random.Generator = field(init=False)
     made: Fit = field(init=False)  # the one that is being filled
     table: dict[str, int] = field(init=False)  # the size of each symbol
@@ -120,7 +135,7 @@ class Filling:
     def tells(self, name: str, value: Any) -> bool:
         """Whether a setting is worth telling: one that somebody chose."""
         default = self.takes.parameters[name].default
-        return value is not None and not isinstance(value, Kept) and not (
+        return value is not None and not names.is_context(name) and not (
             default is not NO_DEFAULT and (self.number(name) is None or callable(default))
         )  # fmt: skip
 
@@ -185,6 +200,9 @@ class Filling:
         value = np.array(told) if told is not None and not is_shape(told) else (
             of_kind(kind, shape, self.rng)
         )  # fmt: skip
+        counts = self.whole or kind or part in names.BOUND or name in self.takes.making
+        if value.dtype.kind in "iu" and not counts:
+            value = value.astype(float)
         if value.dtype.kind not in "fO" or part in names.BOUND:
             self.made.bound[name] = value if value.ndim else value[()]
         else:
@@ -222,7 +240,7 @@ class Filling:
             table = {k: self.number(k, v) for k, v in (known or {}).items()}
             return [table | {k: v for k, v in more.items() if v is not None}]
         if context and self.takes.cls is None:
-            return [Kept()]
+            return [context_of(self.takes.function)]
         if looked_up:
             return []
         if words or ours is not None:

@@ -162,3 +162,17 @@ def shape_of(told: Any) -> tuple[int, ...]:
     ((3, 4), (2,))
     """
     return tuple(told) if is_shape(told) else np.shape(told)
+
+
+def is_whole(told: Any) -> bool:
+    """Whether the user gave an array or a list of whole numbers.
+
+    >>> is_whole([3, 4]), is_whole(np.ones(2)), is_whole((3, 4))
+    (True, False, False)
+    """
+    if not isinstance(told, np.ndarray | list):
+        return False
+    try:
+        return np.asarray(told).dtype.kind in "iu"
+    except ValueError:  # rows of several lengths
+        return False

@@ -96,7 +96,7 @@ KINDS = (
         Form({"x": "N J X Y", "gamma": "J", "beta": "J"}),
     ),
     kind_of(
-        "spatial batch normalization", r"spatial|(norm|bn)\w*2d|bn2|norm2",
+        "spatial batch normalization", r"spatial|(norm|bn)\w*2d",
         Form({"x": IMAGE, "gamma": "I", "beta": "I", "mean": "I", "var": "positive I"}),
         Form({"x": IMAGE, "gamma": "1 I 1 1", "beta": "1 I 1 1"}),
     ),

@@ -14,7 +14,14 @@ import numpy as np
 
 from microgrid.check.handwritten.forms import names, reading
 from microgrid.check.handwritten.forms.filling import Filling
-from microgrid.check.handwritten.forms.fit import Fit, Parameters, Signature, parameters_of
+from microgrid.check.handwritten.forms.fit import (
+    Fit,
+    Parameters,
+    Signature,
+    is_shape,
+    is_whole,
+    parameters_of,
+)
 from microgrid.check.handwritten.forms.gates import kinds_of
 from microgrid.check.handwritten.forms.kinds import GENERIC, OPTIONAL, Form, Kind, kinds
 from microgrid.check.handwritten.trial import Array, LayerError
@@ -22,6 +29,7 @@ from microgrid.check.handwritten.trial import Array, LayerError
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
 TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
 SURE = ("affine", "matrices")  # shapes that only fit if they are right
+NORMALIZATIONS = ("spatial", "normalization")
 MOST_TRIES, MOST_RUNS = 60, 1500  # tries of a form, and in all
 FAILS, RUNS, DEPENDS, AGREES = range(4)  # how well arguments go: the last with the backward
 NO_DEFAULT = inspect.Parameter.empty
@@ -83,6 +91,8 @@ class Search:
         self.made = takes.cls is None  # whether an object could be made
         self.size: int | None = None  # of the features, where an object asks for it
         self.left = MOST_RUNS
+        self.spread: list[Fit] = []  # that run as shapes happen to broadcast
+        self.whole = False  # whether whole numbers that are given stay whole
         self.given = self.known(dict(given))
 
     def known(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +135,12 @@ class Search:
             return self.worded(guesses[:1])
         if self.takes.making and self.size is None and (fitting := self.of_features()):
             return fitting
+        if self.spread and self.size is None:
+            return self.worded(self.spread[:1])
+        if not self.whole and any(is_whole(x) for x in self.given.values()):
+            self.whole, self.left = True, MOST_RUNS  # they are indices, whatever their names
+            with contextlib.suppress(LayerError):
+                return self.fits()
         raise LayerError(self.refusal())
 
     def of_features(self) -> list[Fit]:
@@ -198,7 +214,9 @@ class Search:
         return sorted(found, key=lambda pair: not pair[1])
 
     def filled(self, form: Form, roles: dict[str, str], defaults: bool, depth: int) -> Filling:
-        return Filling(self.takes, self.given, form, roles, self.seed, defaults, depth, self.size)
+        return Filling(
+            self.takes, self.given, form, roles, self.seed, defaults, depth, self.size, self.whole
+        )
 
     def any_axes(self, only: str) -> bool:
         """Whether a normalization means the last axis of any array, not the second of two."""
@@ -219,8 +237,12 @@ class Search:
             return False
         if name in self.given:
             window = names.count(name) == "window" or names.HIDING.match(names.short(name))
+            if isinstance(self.given[name], float):  # an array without axes
+                alone = len(self.parameters) == 1 or part
+                required = parameter.default is NO_DEFAULT and names.number(name) is None
+                return bool(alone) and required and not making
             return self.given[name] == "classes" if isinstance(self.given[name], str) else not (
-                window or isinstance(self.given[name], int | float | dict | bool)
+                window or isinstance(self.given[name], int | dict | bool)
             )  # fmt: skip
         if parameter.default is not NO_DEFAULT and (
             parameter.default is not None or part not in form.shapes
@@ -294,12 +316,18 @@ class Search:
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
-                given = [*fit.inputs.values(), *fit.bound.values()]
-                flaw = flaw_of(
-                    before, max((np.ndim(x) for x in given if hasattr(x, "ndim")), default=1)
-                )
+                held = [n for n in fit.inputs if self.is_held(n, fit)]
+                arrays = [*fit.inputs.values(), *fit.bound.values()]
+                axes = max((np.ndim(x) for x in arrays if hasattr(x, "ndim")), default=1)
+                flaw = flaw_of(before, axes, alike=bool(held))
                 if not flaw:
-                    every = all(self.depends(fit, name, before) for name in fit.inputs)
+                    there = moved(fit.inputs, held, self.seed)
+                    before = self.outputs(fit, there) if held else before
+                    drawn = [n for n in fit.inputs if n not in held]
+                    every = all(self.depends(fit, there, name, before) for name in drawn)
+                    if every and self.broadcasts(fit, before) and not self.agrees(fit):
+                        self.spread.append(fit)
+                        return FAILS
                     return DEPENDS if every else RUNS
         except LayerError:
             raise
@@ -316,9 +344,32 @@ class Search:
         found = self.run(fit.arguments({k: v.copy() for k, v in inputs.items()}))
         return [np.array(y, dtype=float) for y in found]
 
-    def depends(self, fit: Fit, name: str, before: list[Array]) -> bool:
+    def is_held(self, name: str, fit: Fit) -> bool:
+        """Whether the user gave the numbers of an input: they are taken as they are."""
+        argument, key = fit.within.get(name, (name, None))
+        told = self.given.get(argument)
+        told = told.get(key) if key is not None and isinstance(told, dict) else told
+        return told is not None and not isinstance(told, str) and not is_shape(told)
+
+    def broadcasts(self, fit: Fit, outputs: list[Array]) -> bool:
+        """Whether the outputs have more axes than the data, or a normalization other ones.
+
+        Then the shapes of the others are likely wrong ones, with which it happens to run.
+        """
+        own = [n for n in self.parameters if n not in self.takes.making]
+        data = next((n for n in own if self.role(n) in ("x", "p", "q")), own[0] if own else "")
+        if data not in fit.inputs:
+            return False
+        shape = fit.inputs[data].shape
+        if fit.kind.startswith(NORMALIZATIONS) and outputs[0].shape != shape:
+            return True
+        return any(y.ndim > max(len(shape), 1) for y in outputs)
+
+    def depends(
+        self, fit: Fit, inputs: Mapping[str, Any], name: str, before: list[Array]
+    ) -> bool:
         """Whether an input has an influence on the outputs."""
-        after = self.outputs(fit, fit.inputs | {name: fit.inputs[name] * 1.25})
+        after = self.outputs(fit, {**inputs, name: inputs[name] * 1.25})
         return any(a.shape != b.shape or (a != b).any() for a, b in zip(after, before))
 
     def worded(self, found: list[Fit]) -> list[Fit]:
@@ -359,13 +410,23 @@ class Search:
         )
 
 
-def flaw_of(outputs: list[Array], axes: int) -> str:
-    """Why these outputs are none of inputs with so many axes, or ""."""
+def moved(inputs: Mapping[str, Any], held: Sequence[str], seed: int) -> dict[str, Any]:
+    """The inputs, those that are held each a little from where they were, zeros and ones, too."""
+    rng = np.random.default_rng(seed)
+    return {
+        n: x + np.where(x == 0, 0.01, 0.05 * abs(x)) * rng.uniform(-1, 1, x.shape)
+        if n in held else x
+        for n, x in inputs.items()
+    }  # fmt: skip
+
+
+def flaw_of(outputs: list[Array], axes: int, alike: bool = False) -> str:
+    """Why these outputs are none of inputs with so many axes, or ""; all may be `alike`."""
     if not outputs:
         return "it returns no array of floats"
     if not all(np.isfinite(y).all() for y in outputs):
         return "it gives numbers that are not finite"
-    if all(y.size > 1 and np.ptp(y) == 0 for y in outputs):
+    if not alike and all(y.size > 1 and np.ptp(y) == 0 for y in outputs):
         return "all numbers that it gives are the same"
     if any(y.ndim > axes + 1 for y in outputs):  # broadcast: gamma (1, C, 1, 1) for (C,)
         return f"it gives arrays of {max(y.ndim for y in outputs)} axes"

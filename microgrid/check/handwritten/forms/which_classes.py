@@ -116,6 +116,26 @@ def written(layer: Any) -> list[str]:
     return found
 
 
+def takes_context(cls: type) -> bool:
+    """Whether its passes are functions of a context, as in `forward(ctx, x)`.
+
+    >>> class Exp:
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ...
+    ...     @staticmethod
+    ...     def backward(ctx, dout):
+    ...         ...
+    >>> takes_context(Exp)
+    True
+    """
+    return all(
+        isinstance(function := getattr(cls, name, None), FunctionType)
+        and is_context(next(iter(every_parameter(function)), NO_ONE).name)
+        for name in ("forward", "backward")
+    )
+
+
 def is_written(cls: type, name: str) -> bool:
     """Whether a class has this method, and it is not one that a base leaves to others."""
     function = inspect.getattr_static(cls, name, None)
