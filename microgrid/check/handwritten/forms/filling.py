@@ -103,6 +103,9 @@ class Filling:
         if sizes is None:
             return
         self.table = SIZES | sizes
+        if {"D", "H"} & {*sizes}:  # of x and h put together, and of the gates
+            d, h = self.table["D"], self.table["H"]
+            self.table |= {"S": d + h} | ({"G": 4 * h, "Q": 3 * h} if "H" in sizes else {}) | sizes
         self.outs = [self.table[self.form.outcome], *FREE_SIZES[3:]]
         free = [n for n in self.takes.parameters if n not in self.roles and n not in self.given]
         options = [self.options(n) for n in free]
@@ -258,6 +261,8 @@ class Filling:
         if "optim" in names.short(name) or name == "opt":
             return [Optimizer()] if default is NO_DEFAULT else [OMIT]
         if "shape" in names.short(name) and what in ("in", "shape"):
+            if form.only:  # a normalization along the last axis
+                return [table[form.feature], data[-1:]]
             flat = (int(np.prod(data[1:])),)
             found: list[Any] = [data[1:], table[form.feature], data] if what == "in" else [
                 flat, data[:0:-1], (int(np.prod(data)),)]  # fmt: skip

@@ -294,7 +294,8 @@ class Run:
             parts[i] is not None and np.shape(parts[i]) == inputs[of].shape
             for of, i in self.places.items()
         )
-        named = [k if k not in layer.takes else "" for k in keys]  # `return dout * mask`
+        named = [k if k not in layer.takes and keys.count(k) == 1 else "" for k in keys]
+        # neither `return dout * mask` nor `return dxh[:, :D], dxh[:, D:]` names them
         return {
             of: (f"grads[{keys[i]!r}]" if by_key else named[i]) or f"d{of}"
             for of, i in self.places.items()

@@ -122,9 +122,18 @@ def mentions(function: Callable[..., Any], *words: str) -> bool:
 
 
 def last_axis(function: Callable[..., Any]) -> bool:
-    """Whether a function works along axis=-1."""
+    """Whether a function works along axis=-1, as in `x.mean(-1)` and `np.mean(x, axis=-1)`."""
     node = tree(function)
-    return any(
-        isinstance(n, ast.keyword) and n.arg == "axis" and ast.unparse(n.value) == "-1"
-        for n in (ast.walk(node) if node is not None else ())
-    )
+    for n in ast.walk(node) if node is not None else ():
+        match n:
+            case ast.keyword(arg="axis", value=axis):
+                pass
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np" | "numpy")), args=[_, axis]):
+                pass
+            case ast.Call(func=ast.Attribute(attr="mean" | "var" | "std" | "sum"), args=[axis]):
+                pass
+            case _:
+                continue
+        if ast.unparse(axis) in ("-1", "(-1,)"):
+            return True
+    return False

@@ -189,7 +189,7 @@ class Search:
         named, sure = bool(kind.words.search(self.name)), not self.guessed(kind)
         for form in kind.forms:
             inside = self.takes.cls is not None and "w" not in parts.values()
-            other = form.also and (bool(form.numbers) or not inside)
+            other = form.also and (bool(form.numbers or form.only) or not inside)
             if (form.only and not self.any_axes(form.only)) or (found and not other):
                 continue
             best: tuple[int, Fit | None] = (FAILS, None)
@@ -361,7 +361,8 @@ class Search:
         if data not in fit.inputs:
             return False
         shape = fit.inputs[data].shape
-        if fit.kind.startswith(NORMALIZATIONS) and outputs[0].shape != shape:
+        scaled = any(self.role(n) in ("gamma", "beta") for n in fit.inputs)
+        if scaled and fit.kind.startswith(NORMALIZATIONS) and outputs[0].shape != shape:
             return True
         return any(y.ndim > max(len(shape), 1) for y in outputs)
 

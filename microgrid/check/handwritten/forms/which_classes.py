@@ -9,7 +9,7 @@ from typing import Any
 
 from microgrid.check.handwritten.forms import torch_functions
 from microgrid.check.handwritten.forms.fit import every_parameter
-from microgrid.check.handwritten.forms.names import words
+from microgrid.check.handwritten.forms.names import is_context, words
 from microgrid.check.handwritten.forms.using import SLOPES
 from microgrid.check.handwritten.trial import LayerError
 
@@ -131,7 +131,7 @@ def takes_context(cls: type) -> bool:
     """
     return all(
         isinstance(function := getattr(cls, name, None), FunctionType)
-        and is_context(next(iter(every_parameter(function)), NO_ONE).name)
+        and any(is_context(p.name) for p in every_parameter(function)[:1])
         for name in ("forward", "backward")
     )
 
