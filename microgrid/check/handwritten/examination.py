@@ -40,6 +40,7 @@ from microgrid.check.handwritten.results import (
 from microgrid.check.handwritten.shapes import about_shape, near
 from microgrid.check.handwritten.sides import DOUBLE, SINGLE, Sides, is_single
 from microgrid.check.handwritten.small_constants import without_small_constants
+from microgrid.check.handwritten.too_large import refuse_too_large
 from microgrid.check.handwritten.trial import Array, LayerError, Trial, copies
 
 
@@ -58,6 +59,8 @@ class Examination:
         self.trial = trial
         self.random = np.random.default_rng(seed)
         outputs = on_floats(trial)
+        if getattr(trial, "exact", None) is None:  # PyTorch's graph may be larger
+            refuse_too_large(trial, outputs)
         self.exact: Exact = exact(trial)
         self.dout = self.upstream(outputs)
         self.single = self.exact.single or any(map(is_single, outputs))

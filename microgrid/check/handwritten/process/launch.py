@@ -9,6 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from pickle import PicklingError, dumps
 from typing import Any
 
@@ -16,7 +17,9 @@ from microgrid.check.handwritten.process import worker
 from microgrid.check.handwritten.process.folders import OURS, is_theirs
 from microgrid.check.handwritten.process.job import Job
 from microgrid.check.handwritten.process.serialization import from_json
+from microgrid.check.handwritten.process.worker import SMALLER
 from microgrid.check.handwritten.report import LayerReport
+from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
 
@@ -99,6 +102,8 @@ class Session:
             except TimeoutError:
                 return self.broke(f"did not end within {self.limit:g} s")
             except EOFError as error:
+                if self.loaded and is_of_ours("".join(trace)):
+                    return self.gave_up()
                 return self.broke(ending(trace, str(error), self.limit))
             except LayerError:
                 raise
@@ -119,6 +124,11 @@ class Session:
         else:
             self.report.found.append(from_json(message["found"]))
 
+    def gave_up(self) -> None:
+        """The layer was too much for the run on Values."""
+        name, said = self.names[self.done], f"on Values it did not end within {self.limit:g} s"
+        self.report.found.append(Found(name, refusal=f"{said}: its inputs are large; {SMALLER}"))
+
     def broke(self, how: str) -> None:
         """The process is gone: the layer that it was at crashes."""
         if not self.loaded:
@@ -126,6 +136,18 @@ class Session:
             raise LayerError(f"loading {self.job.target} {how}{f'; {trains}' * ('end' in how)}")
         if self.left > 0:
             self.report.found.append(worker.crashed(self.names[self.done], f"it {how}"))
+
+
+def is_of_ours(trace: str) -> bool:
+    """Whether the time was over in the run on Values or in the diagnosis, not in a run of theirs.
+
+    On floats their code ended: what takes long is ours.
+    """
+    stack = re.findall(r'File "(.*)", line \d+ in (\S+)', trace.split("Thread 0x")[-1])
+    places = [(Path(file).name, function) for file, function in stack]
+    on_values = ("exact.py", "exact") in places and ("exact.py", "on_floats") not in places
+    theirs = any(is_theirs(file) for file, _ in stack)
+    return trace.startswith("Timeout") and (on_values or not theirs)
 
 
 def ending(trace: list[str], how: str, limit: float) -> str:

@@ -31,6 +31,7 @@ from microgrid.check.handwritten.results import CRASHES, Found, Gradient
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 
 LOADING = 3  # times the limit of a layer: imports may take long
+SMALLER = "give smaller ones, as in x=(3, 4)"
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -87,6 +88,8 @@ def ended(name: str, error: BaseException, replaced: bool) -> Found:
     """The result of a layer whose check an error ended, by a crash of it or by a refusal."""
     if isinstance(error, LayerError):
         return Found(name, refusal=str(error))
+    if isinstance(error, MemoryError):
+        return Found(name, refusal=f"its inputs are too large to run on Values: {SMALLER}")
     if replaced or isinstance(error, SystemExit | KeyboardInterrupt):
         return crashed(name, what_was_raised(error))
     return Found(name, refusal=f"the check failed: {what_was_raised(error)}")
