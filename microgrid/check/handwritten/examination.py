@@ -132,7 +132,7 @@ class Examination:
         """The verdict on all gradients of a backward that raises."""
         return Gradient(
             "", "backward", CRASHES, detail=crash.said, line=crash.line,
-            sentences=[crash.hint] if crash.hint else [], setting=self.trial.setting,
+            sentences=[*filter(None, (crash.hint, self.trial.hint))], setting=self.trial.setting,
         )  # fmt: skip
 
     def verdict(self, name: str, theirs: Any) -> Gradient:

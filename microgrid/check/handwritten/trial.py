@@ -63,6 +63,7 @@ class Trial:
     setting: str = ""  # how it is called beyond its inputs: "stride=2, pad=1", "mode='train'"
     loss: bool = False  # one number, whose backward takes no upstream gradient
     samples: int = 1  # N, the length of the axis of samples
+    hint: str = ""  # what to try where the backward crashes
     again: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
 
 

@@ -22,6 +22,7 @@ from microgrid.check.handwritten.forms.fit import (
 )
 from microgrid.check.handwritten.forms.making import objects
 from microgrid.check.handwritten.forms.matching import match
+from microgrid.check.handwritten.forms.one_sample import with_hint
 from microgrid.check.handwritten.forms.passes import again
 from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.search import Search
@@ -63,9 +64,17 @@ def trials(
     if takes_context(cls := layer if isinstance(layer, type) else type(layer)):
         both = cls.forward, cls.backward
         return functions.trials(*both, given=given, grads=grads, seed=seed, name=cls.__name__)
+    made = trials_of_class(layer, grads or {}, seed, given)
+    return with_hint(made, lambda told: trials_of_class(layer, grads or {}, seed, told), given)
+
+
+def trials_of_class(
+    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any]
+) -> list[Trial]:
+    """One trial for each way to use an object, and for each kind of its labels."""
     made: list[Trial] = []
-    for way in ways_of(layer, grads or {}, seed, given):
-        other = other_labels(way, grads or {}, given)
+    for way in ways_of(layer, grads, seed, given):
+        other = other_labels(way, grads, given)
         for each in other if way.crashed and other else (way, *other):
             trial = trial_of(each, bool(other))
             if kind_of(trial) not in [kind_of(t) for t in made]:

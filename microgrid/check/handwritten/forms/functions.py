@@ -13,6 +13,7 @@ from microgrid.check.handwritten.forms import names, pairing, reading
 from microgrid.check.handwritten.forms.fit import Fit, Parameters, parameters_of
 from microgrid.check.handwritten.forms.forwards import COSTS, Forward, Function, called, with_cost
 from microgrid.check.handwritten.forms.modules import module_of, modules_of, same_randomness
+from microgrid.check.handwritten.forms.one_sample import with_hint
 from microgrid.check.handwritten.forms.plan import Plan, is_numbers, matched, planned
 from microgrid.check.handwritten.forms.search import fits
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
@@ -41,7 +42,8 @@ def trials(
     """
     backward = backward or backward_of(forward)
     layer = FunctionLayer(forward, backward, name or title(forward), dict(grads or {}), seed)
-    return layer.trials(dict(given or {}))
+    made = layer.trials(dict(given or {}))
+    return with_hint(made, lambda told: layer.trials(dict(told)), given or {})
 
 
 def title(forward: Function) -> str:
