@@ -116,6 +116,8 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     ['x', 'w']
     """
     try:
+        if isinstance(function, np.ufunc):
+            raise TypeError
         found = inspect.signature(function).parameters
     except (TypeError, ValueError) as error:
         raise LayerError(

@@ -92,6 +92,8 @@ class FunctionLayer:
     def plan(self, result: Sequence[Any]) -> Plan:
         if all(r is None for r in result):
             said = getattr(self.forward.function, "__name__", "its forward")
+            if inspect.isbuiltin(self.forward.function):
+                raise LayerError(f"{said} returns None: a forward returns its outputs")
             raise LayerError(f"{said} returns None: it is not written yet")
         if self.backward is None:
             places = [i for i, r in enumerate(result) if is_numbers(r) and np.ndim(r) == 0]
@@ -272,6 +274,11 @@ class Run:
     def settled(self, gradients: Any, said: list[str]) -> dict[str, str]:
         layer, inputs = self.layer, self.fit.inputs
         parts = self.parts(gradients)
+        if layer.backward is None and not parts:
+            raise LayerError(
+                f"{layer.who} returns no gradients: give its backward, too, as in layer(forward, "
+                "backward)"
+            )
         by_key = isinstance(gradients, dict)
         keys = [str(k) for k in gradients] if by_key else said
         if not by_key and len(keys) != len(parts):

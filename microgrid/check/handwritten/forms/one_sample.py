@@ -23,7 +23,7 @@ def with_hint(trials: list[Trial], make: Make, given: Mapping[str, Any]) -> list
     ''
     """
     first = next(iter(trials[0].inputs), "") if trials else ""
-    if not first or first in given or np.ndim(trials[0].inputs[first]) != 2 or runs(trials[0]):
+    if not first or np.ndim(trials[0].inputs[first]) != 2 or runs(trials[0]):
         return trials
     features = trials[0].inputs[first].shape
     for shape in ((1, features[-1]), (features[0], 1), features[-1:]):

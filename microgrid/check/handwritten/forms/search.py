@@ -23,6 +23,7 @@ from microgrid.check.handwritten.forms.fit import (
     parameters_of,
 )
 from microgrid.check.handwritten.forms.gates import kinds_of
+from microgrid.check.handwritten.forms.keywords import attributes_of
 from microgrid.check.handwritten.forms.kinds import GENERIC, OPTIONAL, Form, Kind, kinds
 from microgrid.check.handwritten.trial import Array, LayerError
 
@@ -104,6 +105,10 @@ class Search:
             return {n: v for n, v in given.items() if n not in other} | {dicts[0]: entries}
         if other:
             has = ", ".join(self.parameters) or "none"
+            if self.takes.cls is not None and other[0] in {*attributes_of(self.takes.cls)}:
+                raise LayerError(
+                    f"{self.name} makes {other[0]} itself, from its arguments: give {has}"
+                )
             raise LayerError(f"{self.name} has no argument {other[0]}: its arguments are {has}")
         return given
 
@@ -387,6 +392,11 @@ class Search:
                     more.append(other)
         return [*found, *more]
 
+    def is_number(self, name: str) -> bool:
+        """Whether an argument is likely a number: a size, or a setting known as one."""
+        known = isinstance(names.number(name), int | float) and not self.role(name)
+        return known or bool(names.count(name)) or name in self.takes.making
+
     def refusal(self) -> str:
         """Why nothing fits, and how the inputs are told."""
         tried = self.tried.inputs if self.tried is not None else {}
@@ -397,11 +407,14 @@ class Search:
         if not lacking and not self.given:
             return f"{self.name} has no argument that could be an array"
         if not lacking:
-            return f"{self.name} does not run on the given inputs: {self.said}"
+            why = self.said or "no layer that is known has arrays with so many axes"
+            return f"{self.name} does not run on the given inputs: {why}"
         shapes = ", ".join(f"{n} {x.shape}" for n, x in tried.items())
         why = f" (with {shapes}: {self.said})" if shapes and self.said else ""
         first = next((n for n in lacking if n in tried), lacking[0])
         how = f"as in {first}=(3, 4), on the command line {first}=3x4"
+        if first not in tried and self.is_number(first):
+            how = f"as in {first}=3"
         if why and all(self.role(n) for n in tried):
             return f"{self.name} fails on floats, too{why}; other inputs are given {how}"
         are = "are" if len(lacking) > 1 else "is"

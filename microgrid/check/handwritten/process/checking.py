@@ -56,6 +56,11 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
         return chains.chain(layer, **given, **job.inputs)
     if isinstance(layer, type) or hasattr(layer, "backward"):
         return classes.trials(layer, **given, **job.inputs)
+    if backward is not None and not callable(backward):
+        raise LayerError(
+            f"the backward is a function, not {backward!r:.60}: give it as in layer(forward, "
+            "backward)"
+        )
     if not callable(layer):
         raise LayerError(
             f"a layer is a function, a class, an object with forward and backward, a list of "

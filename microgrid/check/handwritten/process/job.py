@@ -29,8 +29,19 @@ class Job:
             raise LayerError(f"a seed is a whole number from 0 on, not {self.seed!r}")
         for name, x in entries(self.inputs):
             shape = x if isinstance(x, tuple) else np.shape(x) if isinstance(x, np.ndarray) else ()
+            if any(isinstance(n, float) for n in shape) and is_like_a_shape(shape):
+                raise LayerError(f"{name} {shape} is no shape: its lengths are whole numbers")
             if any(type(n) is int and n < 1 for n in shape):
                 raise LayerError(f"{name} {shape} has no entries: give lengths from 1 on")
+
+
+def is_like_a_shape(told: tuple[Any, ...]) -> bool:
+    """Whether a tuple is meant as a shape: numbers, one of them at least 2; (0.9, 0.999) is not.
+
+    >>> is_like_a_shape((3.5, 4)), is_like_a_shape((0.9, 0.999))
+    (True, False)
+    """
+    return all(isinstance(n, int | float) for n in told) and max(told, default=0) >= 2
 
 
 def entries(inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
