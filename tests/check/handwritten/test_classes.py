@@ -1178,3 +1178,87 @@ def test_a_forward_on_floats_and_a_second_one_do_not_share_their_object(load: An
     one, two = play(way, {}), play(way, {})
     one.thing.params[0][...] = 0
     assert two.thing.params[0].all()
+
+
+@pytest.mark.parametrize("kept", ["saved", "saved_tensors"])
+@pytest.mark.parametrize("own", [True, False])
+def test_passes_that_are_functions_of_a_context_are_a_layer(
+    load: Any, kept: str, own: bool
+) -> None:
+    source = """
+class Context:
+    def __init__(self):
+        self.KEPT = ()
+    def save_for_backward(self, *arrays):
+        self.KEPT = arrays
+""".replace("KEPT", kept) if own else ""  # fmt: skip
+    source += f"""
+class Function:
+    @classmethod
+    def apply(cls, *args):
+        return cls.forward(Context(), *args)
+class Linear(Function):
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        ctx.save_for_backward(x, weight)
+        return x @ weight + bias
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, weight = ctx.{kept if own else "saved_tensors"}
+        return grad_output @ weight.T, x.T @ grad_output, grad_output.sum(axis=0)
+"""
+    module = load(source)
+    assert classes_of(module) == [module.Linear]
+    [trial] = classes.trials(module.Linear)
+    assert list(trial.inputs) == ["x", "weight", "bias"]
+    assert_right(trial)
+
+
+def test_a_forward_of_starred_arguments_takes_one_array(load: Any) -> None:
+    source = LINEARS["all in attributes"].replace("forward(self, inputs):", "forward(self, *args):")
+    source = source.replace("self.inputs = inputs", "inputs, = self.inputs, = args")
+    [trial] = classes.trials(load(source).Layer_Dense)
+    assert list(trial.inputs)[0] == "args"
+    assert_right(trial)
+
+
+LAYER_NORM = """
+class LayerNorm:
+    def __init__(self, dim):
+        self.gamma, self.beta = np.ones(dim), np.zeros(dim)
+    def forward(self, x):
+        self.sd = np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        self.xhat = (x - x.mean(-1, keepdims=True)) / self.sd
+        return self.xhat * self.gamma + self.beta
+    def backward(self, dout):
+        self.dgamma = np.sum(dout * self.xhat, axis=AXES)
+        self.dbeta = np.sum(dout, axis=AXES)
+        d = dout * self.gamma
+        mean = lambda a: a.mean(-1, keepdims=True)
+        return (d - mean(d) - self.xhat * mean(d * self.xhat)) / self.sd
+"""
+
+
+@pytest.mark.parametrize("size", ["dim", "normalized_shape", "n_features"])
+def test_a_layer_normalization_along_the_last_axis_is_run_on_sequences_too(
+    load: Any, size: str
+) -> None:
+    source = LAYER_NORM.replace("dim", size).replace(f"keep{size}s", "keepdims")
+    right = load(source.replace("AXES", "tuple(range(dout.ndim - 1))")).LayerNorm
+    made = classes.trials(right)
+    assert [trial.inputs["x"].ndim for trial in made] == [2, 3]
+    for trial in made:
+        assert trial.inputs["gamma"].ndim == 1
+        assert_right(trial)
+    found = judge.examine(classes.trials(load(source.replace("AXES", "0")).LayerNorm)).gradients
+    assert [g.verdict for g in found] == ["right", "wrong", "wrong"]
+    assert all(g.hidden for g in found[1:])
+
+
+def test_a_name_that_the_object_makes_itself_asks_for_its_arguments(load: Any) -> None:
+    source = LINEARS["dicts"]
+    with pytest.raises(
+        LayerError, match="Dense makes X itself, from its arguments: give data, nin"
+    ):
+        classes.trials(load(source.replace("forward(self, X):", "forward(self, data):").replace(
+            "self.X = X", "self.X = X = data")).Dense, X=(3, 4))  # fmt: skip

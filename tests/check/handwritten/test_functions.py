@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microgrid.check.handwritten import museum
+from microgrid.check.handwritten import judge, museum
 from microgrid.check.handwritten.forms import kinds as forms
 from microgrid.check.handwritten.forms import names, pairing
 from microgrid.check.handwritten.forms.discover import layers_of
@@ -790,3 +790,148 @@ def test_a_class_is_found_by_its_name_where_a_chain_has_it_and_the_file_is_named
         layers_of(module, "relu")
     with pytest.raises(LayerError, match=r"^softmax_chain.py has no class Relu"):
         layers_of(module, "Relu + Softmax")
+
+
+AFFINE_FLAT = """
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+"""
+RELU = """
+def relu_forward(x):
+    return np.maximum(0, x), x
+def relu_backward(dout, x):
+    return dout * (x > 0)
+"""
+
+
+def verdicts(source, **how):
+    """The verdict on each gradient of the first layer, and the trials."""
+    made = layers_of(written(source))[0].trials(**how)
+    return {g.input: g.verdict for g in judge.examine(made).gradients}, made
+
+
+@pytest.mark.parametrize("fill", [np.zeros, np.ones])
+def test_arrays_that_are_given_are_taken_as_they_are(fill):
+    given = {"x": fill((3, 4)), "w": fill((4, 5)), "b": np.zeros(5)}
+    found, [trial] = verdicts(AFFINE_FLAT, given=given)
+    assert found == dict.fromkeys("xwb", "right")
+    for name, x in given.items():
+        np.testing.assert_array_equal(trial.inputs[name], x)
+    found, [trial] = verdicts(RELU, given={"x": np.full((2, 3), -1.0)})  # all outputs are 0
+    assert found == {"x": "right"}
+
+
+def test_whole_numbers_and_lists_that_are_given_are_floats():
+    given = {"x": [[1, 2.0], [3, 4]], "w": [[1, 2, 3], [4, 5, 6]], "b": [1, 2, 3]}
+    found, [trial] = verdicts(AFFINE_FLAT, given=given)
+    assert found == dict.fromkeys("xwb", "right")
+    assert {x.dtype.kind for x in trial.inputs.values()} == {"f"}
+    assert verdicts(RELU, given={"x": np.arange(1, 7).reshape(2, 3)})[0] == {"x": "right"}
+    square = "def f(x):\n    return x * x\ndef f_backward(dout, x):\n    return 2 * x * dout\n"
+    found, [trial] = verdicts(square, given={"x": 3.0})
+    assert found == {"x": "right"}
+    assert trial.inputs["x"].shape == ()
+
+
+def test_whole_numbers_that_are_indices_stay_whole():
+    source = """
+def pick_forward(x, ids):
+    return x[ids], (x.shape, ids)
+def pick_backward(dout, cache):
+    shape, ids = cache
+    dx = np.zeros(shape)
+    np.add.at(dx, ids, dout)
+    return dx
+"""
+    found, [trial] = verdicts(source, given={"x": (4, 3), "ids": [0, 2, 0]})
+    assert found == {"x": "right"}
+    assert list(trial.inputs) == ["x"]
+
+
+@pytest.mark.parametrize("name", ["bn2", "norm2", "batch_norm2", "batchnorm3"])
+def test_a_digit_numbers_a_normalization(name):
+    source = f"""
+def {name}_forward(x, gamma, beta):
+    xc = x - x.mean(axis=0)
+    std = np.sqrt((xc**2).mean(axis=0) + 1e-5)
+    return gamma * xc / std + beta, (xc / std, std, gamma)
+def {name}_backward(dout, cache):
+    xhat, std, gamma = cache
+    d = dout * gamma
+    dx = (d - d.mean(axis=0) - xhat * (d * xhat).mean(axis=0)) / std
+    return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
+"""
+    found, made = verdicts(source)
+    assert set(found.values()) == {"right"}
+    assert all(trial.inputs["x"].ndim == 2 for trial in made)
+
+
+def test_shapes_that_only_happen_to_broadcast_are_not_chosen():
+    source = """
+def instancenorm_forward(x, gamma, beta):
+    xc = x - x.mean(axis=(2, 3), keepdims=True)
+    std = np.sqrt((xc**2).mean(axis=(2, 3), keepdims=True) + 1e-5)
+    out = xc / std * gamma[None, :, None, None] + beta[None, :, None, None]
+    return out, (xc / std, std, gamma)
+def instancenorm_backward(dout, cache):
+    xhat, std, gamma = cache
+    d = dout * gamma[None, :, None, None]
+    mean = lambda a: a.mean(axis=(2, 3), keepdims=True)
+    dx = (d - mean(d) - xhat * mean(d * xhat)) / std
+    return dx, (dout * xhat).sum(axis=(0, 2, 3)), dout.sum(axis=(0, 2, 3))
+"""
+    found, [trial] = verdicts(source)
+    assert found == dict.fromkeys(("x", "gamma", "beta"), "right")
+    assert trial.inputs["gamma"].ndim == 1
+    wrong = source.replace("dout.sum(axis=(0, 2, 3))", "dout.sum(axis=(0, 2))")
+    assert verdicts(wrong)[0]["beta"] == "wrong"
+
+
+def test_one_matrix_for_x_and_h_put_together_has_the_rows_of_both():
+    source = """
+def rnn_step_forward(x, h_prev, W, b):
+    xh = np.concatenate([x, h_prev], axis=1)
+    h = np.tanh(xh @ W + b)
+    return h, (xh, W, h, x.shape[1])
+def rnn_step_backward(dh, cache):
+    xh, W, h, D = cache
+    dz = dh * (1 - h**2)
+    dxh = dz @ W.T
+    return dxh[:, :D], dxh[:, D:], xh.T @ dz, dz.sum(axis=0)
+"""
+    for given in ({}, {"x": (2, 6), "h_prev": (2, 3)}):
+        found, [trial] = verdicts(source, given=given)
+        assert found == dict.fromkeys(("x", "h_prev", "W", "b"), "right")
+        assert [*trial.places.values()][:2] == ["dx", "dh_prev"]
+
+
+def test_a_backward_for_one_sample_says_with_which_shape_it_runs():
+    source = """
+def fc_forward(x, w, b):
+    return x @ w + b.reshape(1, -1), (x, w)
+def fc_backward(dout, cache):
+    x, w = cache
+    db = np.zeros((1, w.shape[1]))
+    db += dout
+    return dout @ w.T, x.T @ dout, db
+"""
+    [crash] = judge.examine(layers_of(written(source))[0].trials()).gradients
+    assert crash.verdict == "crashes"
+    assert crash.sentences[-1] == "for a layer of one sample give x=(1, 4)"
+    found, _ = verdicts(source, given={"x": (1, 4)})
+    assert found == {"x": "right", "w": "right", "b": "shape"}
+    crashing = source.replace("x.T @ dout", "x.T @ dout.T @ dout.T")  # for one sample, too
+    [crash] = judge.examine(layers_of(written(crashing))[0].trials()).gradients
+    assert not any("sample" in said for said in crash.sentences)
+
+
+def test_what_is_not_given_is_asked_for():
+    with pytest.raises(LayerError, match=r"returns no gradients: give its backward, too"):
+        trials(lambda x: x)
+    with pytest.raises(LayerError, match=r"print returns None: a forward returns its outputs"):
+        trials(print)
+    with pytest.raises(LayerError, match="wrap it in a def"):
+        trials(np.tanh, lambda dout, x: dout)

@@ -37,7 +37,7 @@ def with_hint(trials: list[Trial], make: Make, given: Mapping[str, Any]) -> list
 
 
 def runs(trial: Trial) -> bool:
-    """Whether its backward runs and gives gradients in the shapes of the inputs."""
+    """Whether its backward runs and gives gradients of the sizes of the inputs."""
     random = np.random.default_rng(0)
     try:
         with np.errstate(all="ignore"):
@@ -45,4 +45,4 @@ def runs(trial: Trial) -> bool:
             found = step.pull([random.normal(size=np.shape(y)) for y in step.outputs])
     except Exception:
         return False
-    return all(x is None or np.shape(x) == trial.inputs[n].shape for n, x in found.items())
+    return all(x is None or np.size(x) == trial.inputs[n].size for n, x in found.items())

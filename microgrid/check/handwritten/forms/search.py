@@ -371,9 +371,7 @@ class Search:
             return True
         return any(y.ndim > max(len(shape), 1) for y in outputs)
 
-    def depends(
-        self, fit: Fit, inputs: Mapping[str, Any], name: str, before: list[Array]
-    ) -> bool:
+    def depends(self, fit: Fit, inputs: Mapping[str, Any], name: str, before: list[Array]) -> bool:
         """Whether an input has an influence on the outputs."""
         after = self.outputs(fit, {**inputs, name: inputs[name] * 1.25})
         return any(a.shape != b.shape or (a != b).any() for a, b in zip(after, before))
