@@ -1218,7 +1218,7 @@ def test_a_forward_of_starred_arguments_takes_one_array(load: Any) -> None:
     source = LINEARS["all in attributes"].replace("forward(self, inputs):", "forward(self, *args):")
     source = source.replace("self.inputs = inputs", "inputs, = self.inputs, = args")
     [trial] = classes.trials(load(source).Layer_Dense)
-    assert list(trial.inputs)[0] == "args"
+    assert next(iter(trial.inputs)) == "args"
     assert_right(trial)
 
 

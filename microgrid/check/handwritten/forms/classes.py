@@ -61,7 +61,8 @@ def trials(
     """
     if torch_functions.is_function(layer):
         return torch_functions.trials(layer, grads, seed, **given)
-    if takes_context(cls := layer if isinstance(layer, type) else type(layer)):
+    cls: Any = layer if isinstance(layer, type) else type(layer)
+    if takes_context(cls):
         both = cls.forward, cls.backward
         return functions.trials(*both, given=given, grads=grads, seed=seed, name=cls.__name__)
     made = trials_of_class(layer, grads or {}, seed, given)
