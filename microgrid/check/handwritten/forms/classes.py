@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms import torch_functions
+from microgrid.check.handwritten.forms.failing import failure
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Signature,
@@ -223,9 +224,9 @@ def unmade(use: Use, given: Mapping[str, Any]) -> LayerError:
     unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
     how = ", ".join(f"{n}=…" for n in unknown)
     give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
+    said = failure(use.failed or ValueError(), use.cls.__init__).said
     return LayerError(
-        f"{use.cls.__name__} cannot be made ({type(use.failed).__name__}: {use.failed}): "
-        f"{give if unknown else 'give'} an object of it"
+        f"{use.cls.__name__} cannot be made ({said}): {give if unknown else 'give'} an object of it"
     )
 
 
