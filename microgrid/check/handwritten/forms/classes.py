@@ -224,7 +224,8 @@ def unmade(use: Use, given: Mapping[str, Any]) -> LayerError:
     unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
     how = ", ".join(f"{n}=…" for n in unknown)
     give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
-    said = failure(use.failed or ValueError(), use.cls.__init__).said
+    constructor = inspect.getattr_static(use.cls, "__init__")
+    said = failure(use.failed or ValueError(), constructor).said
     return LayerError(
         f"{use.cls.__name__} cannot be made ({said}): {give if unknown else 'give'} an object of it"
     )
