@@ -19,7 +19,7 @@ from microgrid.check.handwritten.forms.random_arrays import labels, of_kind
 from microgrid.check.handwritten.trial import LayerError
 
 NO_DEFAULT = inspect.Parameter.empty
-FREE_SIZES = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
+FREE_SIZES = (3, 4, 5, 7, 6, 8, 9, 10, 11, 13, 17, 19)  # sizes to differ by
 OMIT: Any = object()  # an argument that is left to its default
 MOST_SETTINGS = 12  # combinations of settings
 
@@ -147,7 +147,9 @@ class Filling:
         if self.features is not None:
             found.setdefault(self.form.feature, self.features)
         taken = set(found.values())
-        for symbol in "NDMCT" if found else "":  # so that sizes differ, still
+        own = {s for part in self.form.shapes for s in self.form.parts(part)[1]}
+        symbols = [*"NDMCT", *sorted(own & {*"PE"})] if found else []
+        for symbol in symbols:  # so that sizes differ, still
             if symbol not in found and SIZES[symbol] in taken:
                 found[symbol] = next(n for n in FREE_SIZES if n not in taken)
                 taken.add(found[symbol])
