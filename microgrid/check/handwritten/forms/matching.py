@@ -25,6 +25,7 @@ from microgrid.check.handwritten.trial import LayerError
 
 EXPECTED = {"w", "weight", "weights", "b", "bias", "biases", "gamma", "beta", "kernel", "kernels"}
 EXPECTED |= {"filters", "filter", "wx", "wh"}  # parameters, with or without a gradient
+NOWHERE = 99  # the position of what has none in a return statement
 OF_INPUT = ("dinputs", "dx", "dinput", "dX", "grad_input")
 
 
@@ -77,37 +78,42 @@ def find(
     start: Mapping[Place, Any],
     grads: Mapping[str, str],
 ) -> None:
+    """Write into the way which arrays are parameters, and where each gradient is."""
     after = floats_of(played.thing)
     named = named_places(way, played)
     expected = [n for n, places in named.items() if is_expected(way, n, places)]
     names = reading.returned(getattr(way.thing, way.backward), True) if way.backward else []
     order = [*way.inputs, *expected]
     refuse_unknown_grads(way, grads, named)
-    way.parameters, way.gradients = {}, {}
-    for i, name in enumerate(way.inputs):
-        way.gradients[name] = (
-            source_told(grads, name)
-            or sources.of_returned(name, i, len(order), returned, names)
-            or of_input(name, i, after)
-        )
+
+    def in_returned(name: str, position: int) -> Source | None:
+        return sources.of_returned(name, position, len(order), returned, names)
+
+    way.parameters = {}
+    way.gradients = {
+        name: source_told(grads, name) or in_returned(name, i) or of_input(name, i, after)
+        for i, name in enumerate(way.inputs)
+    }
     for name, places in named.items():
-        position = order.index(name) if name in order else 99
-        source = (
-            source_told(grads, name, places)
-            or sources.of_parameter(places, after)
-            or (
-                sources.of_returned(last_name(places[0]), position, len(order), returned, names)
-                if isinstance(returned, dict | tuple | list)
-                else None
-            )
-        )
-        changed = not np.array_equal(after.get(places[0], 0.0), start[places[0]])
-        if source is None and changed and not way.crashed:
-            source = Source("(before - after) / lr", f"the change of {places[0]}")
+        source = source_told(grads, name, places) or sources.of_parameter(places, after)
+        if source is None and isinstance(returned, dict | tuple | list):
+            position = order.index(name) if name in order else NOWHERE
+            source = in_returned(last_name(places[0]), position)
+        if source is None and not way.crashed:
+            source = of_change(places[0], start, after)
         if source is not None or name in expected:
             way.parameters[name], way.gradients[name] = places, source
     if not way.crashed:
         refuse_unfound(way, after, start)
+
+
+def of_change(
+    place: Place, start: Mapping[Place, Any], after: Mapping[Place, Any]
+) -> Source | None:
+    """The gradient of a parameter that backward moves: what it was moved by."""
+    if np.array_equal(after.get(place, 0.0), start[place]):
+        return None
+    return Source("(before - after) / lr", f"the change of {place}")
 
 
 def named_places(way: Way, played: Played) -> dict[str, list[Place]]:
