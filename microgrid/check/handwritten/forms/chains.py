@@ -58,11 +58,13 @@ def chain(
 
 
 def parameters(layer: Any) -> list[Any]:
+    """The arguments of a layer's constructor and of its forward."""
     made = every_parameter(layer) if isinstance(layer, type) else []
     return [*made, *(p for n in written(layer)[:1] for p in every_parameter(getattr(layer, n)))]
 
 
 def has_backward(layer: Any) -> bool:
+    """Whether a class or an object has a backward that is known by its name."""
     try:
         methods(layer)
     except LayerError:
@@ -71,6 +73,7 @@ def has_backward(layer: Any) -> bool:
 
 
 def name_of(parts: Sequence[tuple[Trial, str]]) -> str:
+    """The names of the layers, with a plus between them."""
     return " + ".join(trial.name for trial, _ in parts)
 
 
@@ -157,16 +160,19 @@ def hands_through(cls: type) -> bool:
 
 
 def forwards_of_module(module: ModuleType) -> list[type]:
+    """The classes of a module that have a forward, in the order of its source."""
     own = [c for c in vars(module).values() if isinstance(c, type)]
     return [c for c in dict.fromkeys(own) if c.__module__ == module.__name__ and written(c)]
 
 
 def squashes(cls: type) -> bool:
+    """Whether it is a softmax or a sigmoid by its name, and no loss."""
     name = short(cls.__name__)
     return any(w in name for w in SQUASHING) and "loss" not in name and "entropy" not in name
 
 
 def takes_labels(cls: type) -> bool:
+    """Whether its forward takes labels."""
     return bool(label_of([p.name for p in every_parameter(getattr(cls, written(cls)[0]))]))
 
 

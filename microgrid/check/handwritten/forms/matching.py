@@ -58,6 +58,7 @@ def warmed(way: Way, played: Played) -> Any:
 
 
 def is_made(warm: Way, played: Played, place: Place) -> bool:
+    """Whether a forward made this array as a parameter."""
     return is_expected(warm, last_name(place), [place]) and matters(warm, played, [place])
 
 
@@ -150,6 +151,7 @@ def matters(way: Way, played: Played, places: list[Place]) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape and the same numbers."""
     return np.shape(a) == np.shape(b) and np.array_equal(a, b)
 
 
@@ -187,6 +189,7 @@ def keys_of(name: str, places: Sequence[Place]) -> list[str]:
 
 
 def source_told(grads: Mapping[str, str], name: str, places: Sequence[Place] = ()) -> Source | None:
+    """Where the user says that a gradient is; None where nothing is said."""
     told = next((grads[k] for k in keys_of(name, places) if k in grads), None)
     return Source(told, told) if told else None
 
@@ -194,6 +197,7 @@ def source_told(grads: Mapping[str, str], name: str, places: Sequence[Place] = (
 def refuse_unknown_grads(
     way: Way, grads: Mapping[str, str], named: Mapping[str, list[Place]]
 ) -> None:
+    """LayerError where `grads` has a name that is not there."""
     known = {k for n, places in named.items() for k in keys_of(n, places)} | set(way.inputs)
     unknown = [n for n in grads if n not in known]
     if unknown:
