@@ -444,3 +444,29 @@ def test_the_matrix_of_a_backward_has_a_row_for_each_output_by_unit_vectors_and_
     grads = examination.pull(examination.dout)
     found = as_matrix(trial, examination.pull, examination.dout, grads)
     np.testing.assert_allclose(found["x"], A, rtol=1e-12)
+
+
+def test_a_gradient_that_is_no_number_says_so_and_nothing_else():
+    for odd in (np.nan, np.inf):
+        found = judge.examine([but(w=lambda g, odd=odd: g * odd)])
+        (g,) = [g for g in found.gradients if g.verdict != "right"]
+        assert (g.input, g.verdict, found.habits) == ("w", "wrong", [])
+        assert g.sentences == [f"it is {g.sentences[0].split()[2]} in 20 entries"]
+
+
+def test_the_weights_for_a_gradient_are_told_to_forget_the_upstream():
+    found = judge.examine([layer(affine, lambda dout, x, w, b: right_affine(dout, x, w, b) | {
+        "x": w.T}, AFFINE, samples=3)])  # fmt: skip
+    assert found.gradients[0].sentences == [
+        "it does not depend on dout: multiply with the upstream gradient"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("db", "verdict"),
+    [(lambda g: g / 3, "by design"), (lambda g: g[None] / 3, "shape"), (lambda g: g * 0, "wrong")],
+)
+def test_one_nth_is_by_design_where_every_parameter_has_it_whatever_else_is_wrong(db, verdict):
+    found = verdicts(but(w=lambda g: g / 3, b=db))
+    assert found["b"] == verdict
+    assert found["w"] == ("wrong" if verdict == "wrong" else "by design")
