@@ -17,7 +17,7 @@ from microgrid.check.handwritten.crash import Crash, guarded
 from microgrid.check.handwritten.diagnosis.diagnose import (
     Case,
     backward_line,
-    counted,
+    described,
     diagnose,
     worst,
 )
@@ -226,9 +226,7 @@ class Examination:
             case = Case(
                 self.trial, self.exact, name, terms.get(name), theirs, sides.right, self.dout
             )
-            g.sentences = diagnose(case)
-            if name in bent and g.sentences == [counted(case)]:
-                g.sentences = [bent[name]]
+            g.sentences = diagnose(case) or [*filter(None, [bent.get(name)])] or described(case)
             g.worst = worst(case)
 
 

@@ -37,6 +37,8 @@ def departures(pull: Pull, dout: Sequence[Array], gradients: Mapping[str, Sides]
     told = {}
     for name, sides in gradients.items():
         a, z, m, o, s = (np.asarray(g[name], float) for g in pulled)
+        if not np.isfinite(a).all():
+            continue  # nan is no sum of terms, but that is not what is wrong with it
         largest = 1e-3 + np.abs(a).max(initial=0.0)
 
         def is_zero(x: Array, most: float = sides.tolerance * largest) -> bool:
