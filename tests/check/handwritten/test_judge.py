@@ -389,8 +389,12 @@ def test_a_setting_that_cannot_be_run_leaves_the_others_and_alone_it_is_refused(
     def broken(x):
         raise ValueError("no")
 
-    refused = layer(broken, relu_backward, {"x": (3,)})
-    assert verdicts(refused, layer(relu, relu_backward, {"x": (3,)})) == {"x": "right"}
+    refused = layer(broken, relu_backward, {"x": (3,)}, setting="stride=1")
+    runs = layer(relu, relu_backward, {"x": (3,)}, setting="stride=2")
+    found = judge.examine([refused, runs])
+    assert [g.verdict for g in found.gradients] == ["right"]
+    (told,) = found.refused
+    assert told.startswith("stride=1: its forward fails on floats, too: ValueError: no")
     with pytest.raises(LayerError):
         judge.examine([refused])
 
