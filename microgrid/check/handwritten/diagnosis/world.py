@@ -18,7 +18,7 @@ from microgrid.matrices.arrays import values
 
 if TYPE_CHECKING:
     from microgrid.check.handwritten.forward.exact import Exact
-    from microgrid.check.handwritten.forward.paths import Paths
+    from microgrid.check.handwritten.forward.jacobians import Jacobians
 
 Index = tuple[int, ...]
 Of = Callable[["World"], Any]  # what is computed anew at other inputs
@@ -69,7 +69,7 @@ class World:
         self.slopes: tuple[Array | None, dict[Value, float]] = (None, {})
 
     @cached_property
-    def graph(self) -> Paths:
+    def graph(self) -> Jacobians:
         return self.exact.graph([self.input])
 
     @cached_property
@@ -206,7 +206,7 @@ class World:
         return np.asarray(grads[self.input], float)
 
 
-def without(graph: Paths, cut: Cut) -> Paths:
+def without(graph: Jacobians, cut: Cut) -> Jacobians:
     """A graph without some paths."""
     if not cut:
         return graph
