@@ -31,8 +31,9 @@ class LayerReport(Written):
     """What is right and what is wrong with layers: true if nothing is wrong or left unwritten.
 
     `found` has a result for each layer, with its `gradients`, `habits` and, where it could not be
-    checked, the `refusal`; settings of a layer that could not be run are `refused`. `remarks` are about the whole file, `unfinished` says why some layers
-    were not looked at. `save` writes the report as .html, .json, .txt, or JUnit's .xml.
+    checked, the `refusal`; settings of a layer that could not be run are `refused`. `remarks` are
+    about the whole file, `unfinished` says why some layers were not looked at. `save` writes the
+    report as .html, .json, .txt, or JUnit's .xml.
 
     >>> from microgrid.check.handwritten.results import Found, Gradient
     >>> report = LayerReport("layers.py", [Found("relu", gradients=[Gradient("x", "dx")])])
@@ -161,7 +162,6 @@ class LayerReport(Written):
                 yield row(found, gradient)
         if self.unfinished:
             yield Row("all layers", None, self.unfinished, stopped=True)
-
 
     @property
     def _refused(self) -> Iterator[Row]:

@@ -457,9 +457,7 @@ RIGHT_LAYERS = {
     ),
     "softmax": (
         softmax,
-        lambda dout, x: {
-            "x": softmax(x) * (dout - (dout * softmax(x)).sum(axis=1, keepdims=True))
-        },
+        lambda dout, x: {"x": softmax(x) * (dout - (dout * softmax(x)).sum(axis=1, keepdims=True))},
         {"x": (3, 4)},
     ),
     "norm": (norm, right_norm, {"x": (5, 3), "g": (3,), "b": (3,)}),

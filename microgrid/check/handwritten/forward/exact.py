@@ -63,11 +63,20 @@ class Exact:
         """
         return self.graph(None).gradients(joined(upstream))
 
+    def gradient_of(self, name: str, gradients: Mapping[Value, float]) -> Array | None:
+        """That of an array inside, from those of all nodes; None if it holds plain numbers."""
+        entries = np.asarray(self.inner[name], dtype=object)
+        if not entries.size or not all(isinstance(v, Value) for v in entries.ravel()):
+            return None
+        found = np.array([gradients.get(v, 0.0) for v in entries.ravel()])
+        return found.reshape(entries.shape)
+
     def graph(self, inputs: Iterable[str] | None) -> Jacobians:
         names = tuple(self.leaves) if inputs is None else tuple(inputs)
         if names not in self.graphs:
             with ieee_arithmetic():  # slopes, too, are inf where NumPy's numbers go on
-                self.graphs[names] = Jacobians(self.outputs, [x for n in names for x in self.leaves[n]])
+                leaves = [x for n in names for x in self.leaves[n]]
+                self.graphs[names] = Jacobians(self.outputs, leaves)
         return self.graphs[names]
 
 

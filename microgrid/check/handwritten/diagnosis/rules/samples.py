@@ -11,9 +11,9 @@ from microgrid.check.handwritten.trial import Array
 
 
 def mixed(case: Case) -> Iterator[Guess]:
-    """Samples get terms of others, which are not theirs; or slices of an axis do not, as they should.
+    """Samples get terms of others, or slices of an axis do not get those that they should.
 
-    Of an axis that is none of samples the first is not told: it holds of all dense wrong gradients.
+    The first is told of samples only: of another axis it holds for all dense wrong gradients.
     """
     S, J = case.S, case.J
     shapes = case.first.shapes
@@ -25,7 +25,9 @@ def mixed(case: Case) -> Iterator[Guess]:
         apart = across(case, axis)
         sample = axis == 0 and n == case.trial.samples
         if sample and not J[apart].any() and S[apart].any():
-            words = "a sample of yours has terms of other samples of the output, which do not belong"
+            words = (
+                "a sample of yours has terms of other samples of the output, which do not belong"
+            )
             yield Guess(words, lambda draw, axis=axis: mixes(draw, axis))  # type: ignore[misc]
         elif J[apart].any() and not S[apart].any():
             others = "samples" if sample else f"slices along axis {axis}"
