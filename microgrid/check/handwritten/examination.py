@@ -17,7 +17,7 @@ from microgrid.check.handwritten.crash import Crash, guarded
 from microgrid.check.handwritten.diagnosis.diagnose import (
     Case,
     backward_line,
-    counted,
+    described,
     diagnose,
     worst,
 )
@@ -88,7 +88,7 @@ class Examination:
 
     def found(self, told: Collection[str] = ()) -> Found:
         """The verdicts, and what is the matter with the wrong ones, but for those told before."""
-        found = Found(self.trial.name, self.setting())
+        found = Found(self.trial.name, setting(self.trial))
         try:
             grads = self.pull(self.dout)
         except Crash as crash:
@@ -122,11 +122,6 @@ class Examination:
                 f"{', '.join(self.trial.inputs)}: there is none of {' and '.join(missing)} "
                 f"({verdicts})"
             )
-
-    def setting(self) -> str:
-        """The shapes, and how it is called beyond them."""
-        shapes = [f"{name} {np.shape(x)}" for name, x in self.trial.inputs.items()]
-        return ", ".join(filter(None, [*shapes, self.trial.setting]))
 
     def crashed(self, crash: Crash) -> Gradient:
         """The verdict on all gradients of a backward that raises."""
@@ -254,10 +249,18 @@ class Examination:
             case = Case(
                 self.trial, self.exact, name, terms.get(name), theirs, sides.right, self.dout
             )
-            g.sentences = diagnose(case)
-            if name in bent and g.sentences == [counted(case)]:
-                g.sentences = [bent[name]]
+            g.sentences = diagnose(case) or [*filter(None, [bent.get(name)])] or described(case)
             g.worst = worst(case)
+
+
+def setting(trial: Trial) -> str:
+    """The shapes, and how it is called beyond them.
+
+    >>> setting(Trial("f", {"x": np.ones((3, 4))}, lambda inputs: None, setting="stride=2"))
+    'x (3, 4), stride=2'
+    """
+    shapes = [f"{name} {np.shape(x)}" for name, x in trial.inputs.items()]
+    return ", ".join(filter(None, [*shapes, trial.setting]))
 
 
 def arguments(trial: Trial) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
-from microgrid.check.handwritten.diagnosis.held import elsewhere
+from microgrid.check.handwritten.diagnosis.other_inputs import other_inputs
 from microgrid.check.handwritten.diagnosis.source_lines import backward_line
 from microgrid.check.handwritten.trial import Array, Trial, copies
 
@@ -39,7 +39,7 @@ def habits(trial: Trial, upstream: Sequence[Array]) -> Iterator[str]:
             yield f"its backward changes {name} in place"
     if trial.again is not None and all(map(is_finite, grads.values())):  # nan is not nan
         with suppress(Crash), guarded(trial):
-            others = elsewhere(trial.inputs, 1, turned=True)
+            others = other_inputs(trial.inputs, 1, turned=True)
             if told := trial.again(copies(trial.inputs), copies(others)):
                 yield f"{told}{written_at(trial, told)}"
 

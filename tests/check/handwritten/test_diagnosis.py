@@ -14,6 +14,7 @@ from microgrid.check.handwritten.diagnosis.diagnose import (
     RULES,
     VAGUE,
     backward_line,
+    described,
     diagnose,
     worst,
 )
@@ -211,7 +212,8 @@ MISTAKES = [
     ("layer", "line", "by", "input", "says"), MISTAKES, ids=lambda x: str(x)[:40]
 )
 def test_a_mistake_is_named(imported, layer, line, by, input, says):
-    said = diagnose(case(imported(source(layer, (line, by))), layer, input))
+    one = case(imported(source(layer, (line, by))), layer, input)
+    said = diagnose(one) or described(one)
     assert re.search(says, "; ".join(said)), said
 
 
@@ -257,7 +259,8 @@ STABLE = [m for m in MISTAKES if not m[0].startswith(("conv", "max_pool", "rnn",
 @pytest.mark.parametrize(("layer", "line", "by", "input", "says"), STABLE[::3], ids=str)
 def test_what_is_said_does_not_depend_on_the_numbers_drawn(imported, layer, line, by, input, says):
     module = imported(source(layer, (line, by)))
-    said = [diagnose(case(module, layer, input, seed)) for seed in (0, 1, 2)]
+    cases = [case(module, layer, input, seed) for seed in (0, 1, 2)]
+    said = [diagnose(one) or described(one) for one in cases]
     exact = [[re.sub(r"\d\S*|line \S+", "", s) for s in one] for one in said]
     assert exact[0] == exact[1] == exact[2]
 
@@ -274,8 +277,9 @@ def test_no_rule_says_anything_of_a_right_gradient(imported, layer):
 
 def test_of_a_map_that_has_no_name_only_the_terms_are_counted(imported):
     by = "db = np.random.default_rng(5).normal(size=(5, 15)) @ dout.ravel()"
-    said = diagnose(case(imported(source("affine_pair", (DB, by))), "affine_pair", "b"))
-    assert said == ["0 of 15 terms right, 15 of another size, 60 that do not belong"]
+    one = case(imported(source("affine_pair", (DB, by))), "affine_pair", "b")
+    assert diagnose(one) == []
+    assert described(one) == ["0 of 15 terms right, 15 of another size, 60 that do not belong"]
 
 
 def test_a_coincidence_of_the_first_numbers_is_not_told(imported):
@@ -287,9 +291,9 @@ def test_a_coincidence_of_the_first_numbers_is_not_told(imported):
 
 def test_numbers_that_are_none_are_counted(imported):
     text = source("affine_pair", (DB, "db = np.sum(dout, axis=0) / np.array([1, 0, 1, 1, 1])"))
-    assert (
-        "1 of its 5 entries are no numbers" in diagnose(case(imported(text), "affine_pair", "b"))[0]
-    )
+    one = case(imported(text), "affine_pair", "b")
+    assert diagnose(one) == []
+    assert described(one) == ["1 of its 5 entries are no numbers: nan, or infinite"]
 
 
 def inside(module, layer):

@@ -1,5 +1,7 @@
 """The verdicts: each by a small layer that deserves it, and none by one that does not."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -389,8 +391,12 @@ def test_a_setting_that_cannot_be_run_leaves_the_others_and_alone_it_is_refused(
     def broken(x):
         raise ValueError("no")
 
-    refused = layer(broken, relu_backward, {"x": (3,)})
-    assert verdicts(refused, layer(relu, relu_backward, {"x": (3,)})) == {"x": "right"}
+    refused = layer(broken, relu_backward, {"x": (3,)}, setting="stride=1")
+    runs = layer(relu, relu_backward, {"x": (3,)}, setting="stride=2")
+    found = judge.examine([refused, runs])
+    assert [g.verdict for g in found.gradients] == ["right"]
+    (told,) = found.refused
+    assert told.startswith("stride=1: its forward fails on floats, too: ValueError: no")
     with pytest.raises(LayerError):
         judge.examine([refused])
 
@@ -426,6 +432,94 @@ def test_the_rounding_of_float32_is_no_departure_from_a_linear_map():
     dout = np.random.default_rng(2).normal(size=7)
     single = Sides(dout, dout, abs(dout), tolerance=1e-5)
     assert departures(lambda douts: {"x": np.float32(1.37 * douts[0])}, [dout], {"x": single}) == {}
+
+
+def softmax(x):
+    e = np.exp(x)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def norm(x, g, b):
+    return g * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + b
+
+
+def right_norm(dout, x, g, b):
+    s = np.sqrt(x.var(axis=0) + 1e-5)
+    h, d = (x - x.mean(axis=0)) / s, dout * g
+    dx = (d - d.mean(axis=0) - h * (d * h).mean(axis=0)) / s
+    return {"x": dx, "g": (dout * h).sum(axis=0), "b": dout.sum(axis=0)}
+
+
+RIGHT_LAYERS = {
+    "affine": (affine, right_affine, AFFINE),
+    "tanh": (
+        lambda x: np.tanh(x),
+        lambda dout, x: {"x": dout * (1 - np.tanh(x) ** 2)},
+        {"x": (3, 4)},
+    ),
+    "softmax": (
+        softmax,
+        lambda dout, x: {"x": softmax(x) * (dout - (dout * softmax(x)).sum(axis=1, keepdims=True))},
+        {"x": (3, 4)},
+    ),
+    "norm": (norm, right_norm, {"x": (5, 3), "g": (3,), "b": (3,)}),
+}
+
+
+def third(g):
+    return np.arange(g.size).reshape(g.shape) % 3 == 0
+
+
+NONSENSE = {  # what no student writes: the right gradient, and the same random numbers each time
+    "noise as a factor": lambda g, r: g * r.normal(size=g.shape),
+    "noise": lambda g, r: g + 0.1 * r.normal(size=g.shape) * np.abs(g).mean(),
+    "sine": lambda g, r: np.sin(3 * g),
+    "cube": lambda g, r: g**3,
+    "a ramp": lambda g, r: g * 0.37 * np.arange(g.shape[-1]),
+    "all mixed": lambda g, r: (r.normal(size=(g.size, g.size)) @ g.ravel()).reshape(g.shape),
+    "rows mixed": lambda g, r: g @ r.normal(size=(g.shape[-1], g.shape[-1])),
+    "a third as noise": lambda g, r: np.where(third(g), g * r.normal(size=g.shape), g),
+    "a third gone": lambda g, r: np.where(third(g), 0, 1.37 * g),
+    "rolled": lambda g, r: 1.1 * np.roll(g, 2),
+    "size": lambda g, r: 1.3 * np.abs(g),
+    "clipped": lambda g, r: 0.9 * np.clip(g, -0.5, 0.5),
+}
+NO_NAME = (  # all that is true of it
+    r"\d+ of \d+ terms right|it is not linear in dout|"
+    r"a sample of yours has terms of other samples|"
+    r"it is right for the terms of out\[[^]]*\] only$|nothing comes from out\[[^]]*\]$"
+)
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+@pytest.mark.parametrize("name", RIGHT_LAYERS)
+def test_a_nonsense_gradient_gets_no_name_but_the_count_of_its_terms(name, nonsense):
+    forward, right, shapes = RIGHT_LAYERS[name]
+
+    def backward(dout, **inputs):
+        r = np.random.default_rng(7)
+        return {n: NONSENSE[nonsense](g, r) for n, g in right(dout, **inputs).items()}
+
+    trial = layer(forward, backward, shapes, samples=shapes["x"][0])
+    for g in judge.examine([trial]).gradients:
+        assert g.verdict == "wrong"
+        assert all(re.match(NO_NAME, sentence) for sentence in g.sentences), g.sentences
+        assert "terms right" in g.sentences[-1] or "not linear" in g.sentences[-1]
+
+
+def test_samples_that_are_mixed_are_told_beside_the_count_and_slices_of_other_axes_are_not():
+    r = np.random.default_rng(5)
+    samples = r.normal(size=(3, 3))
+    found = judge.examine([but(x=lambda g: samples @ g, w=lambda g: g @ np.ones((5, 5)) / 7)])
+    x, w, _ = found.gradients
+    assert x.sentences[0].startswith("a sample of yours has terms of other samples")
+    assert x.sentences[1].startswith("0 of 60 terms right")
+    assert w.sentences == ["0 of 60 terms right, 60 of another size, 240 that do not belong"]
+
+
+def test_of_a_gradient_that_is_nan_somewhere_that_is_told_and_no_departure():
+    found = judge.examine([but(b=lambda g: g / np.where(np.arange(5) == 1, np.nan, 1))])
+    assert found.gradients[2].sentences == ["1 of its 5 entries are no numbers: nan, or infinite"]
 
 
 def test_a_mask_that_looks_at_the_only_entry_of_dout_is_told():

@@ -54,8 +54,8 @@ VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
 def diagnose(case: Case) -> list[str]:
     """Sentences on what is the matter with a wrong gradient, likeliest first.
 
-    Each was tried on all entries, and at other inputs. Where none holds, how many of its terms are
-    right is said; the list is never empty.
+    Each was tried on all entries, and at other inputs: it explains the whole gradient. The list is
+    empty where none does.
 
     >>> from microgrid.check.handwritten.diagnosis.case import case_of
     >>> from microgrid.check.handwritten.trial import Pass, Trial
@@ -65,10 +65,25 @@ def diagnose(case: Case) -> list[str]:
     ['it is half of the gradient']
     """
     if not np.isfinite(case.theirs).all():
+        return []
+    with np.errstate(all="ignore"):
+        return first_tier(case, RULES) or two_mistakes(case)
+
+
+def described(case: Case) -> list[str]:
+    """What is true of a gradient that no rule explains: of some slices, then of how many terms.
+
+    >>> from microgrid.check.handwritten.diagnosis.case import case_of
+    >>> from microgrid.check.handwritten.trial import Pass, Trial
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> doubled = Trial("f", {"x": x}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> described(case_of(doubled, "x"))
+    ['0 of 3 terms right, 3 of another size']
+    """
+    if not np.isfinite(case.theirs).all():
         return [counted(case)]
     with np.errstate(all="ignore"):
-        found = first_tier(case, RULES) or two_mistakes(case) or first_tier(case, VAGUE)
-    return found or [counted(case)]
+        return [*first_tier(case, VAGUE), counted(case)]
 
 
 def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:

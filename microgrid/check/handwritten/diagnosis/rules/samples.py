@@ -1,4 +1,4 @@
-"""Terms between samples, or between other slices of one axis, that do not belong or are missing."""
+"""Terms between samples that do not belong, or between slices of any axis that are missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from microgrid.check.handwritten.trial import Array
 
 
 def mixed(case: Case) -> Iterator[Guess]:
-    """Slices of the input get terms of other slices of the output, which are not theirs."""
+    """Samples get terms of others, or slices of an axis do not get those that they should.
+
+    The first is told of samples only: of another axis it holds for all dense wrong gradients.
+    """
     S, J = case.S, case.J
     shapes = case.first.shapes
     if S is None or len(shapes) != 1:
@@ -21,13 +24,13 @@ def mixed(case: Case) -> Iterator[Guess]:
             continue
         apart = across(case, axis)
         sample = axis == 0 and n == case.trial.samples
-        what, others = ("sample", "samples") if sample else ("slice", f"slices along axis {axis}")
-        if not J[apart].any() and S[apart].any():
+        if sample and not J[apart].any() and S[apart].any():
             words = (
-                f"a {what} of yours has terms of other {others} of the output, which do not belong"
+                "a sample of yours has terms of other samples of the output, which do not belong"
             )
             yield Guess(words, lambda draw, axis=axis: mixes(draw, axis))  # type: ignore[misc]
         elif J[apart].any() and not S[apart].any():
+            others = "samples" if sample else f"slices along axis {axis}"
             words = f"the terms of other {others} are missing: each is alone in yours"
             yield Guess(words, lambda draw, axis=axis: not mixes(draw, axis))  # type: ignore[misc]
 
