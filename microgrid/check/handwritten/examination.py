@@ -152,7 +152,7 @@ class Examination:
         if sides.theirs.shape != sides.right.shape:
             return self.misshaped(g, sides)
         if (odd := int((~np.isfinite(sides.theirs)).sum())) and np.isfinite(sides.right).all():
-            told = f"it is {sides.theirs[~np.isfinite(sides.theirs)][0]:g} in {odd} entries"
+            told = f"{odd} of its {g.entries} entries are no numbers: nan, or infinite"
             return replace(g, verdict=WRONG, wrong=int(sides.wrong.sum()), sentences=[told])
         g.wrong, g.error = int(sides.wrong.sum()), sides.error
         if g.wrong:
