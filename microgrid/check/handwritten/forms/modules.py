@@ -91,20 +91,19 @@ def none_means(seed: int) -> Iterator[None]:
     >>> with none_means(1): np.random.seed(); print(np.random.rand() == first)
     True
     """
-    theirs: list[tuple[Any, str, Callable[..., Any]]] = [
-        (random, "seed", random.seed),
-        (np.random, "seed", np.random.seed),
-        (np.random, "default_rng", np.random.default_rng),
+    kept = [
+        (vars(module), name, function, seeded(function, seed))
+        for module, name in ((random, "seed"), (np.random, "seed"), (np.random, "default_rng"))
+        for function in [getattr(module, name)]
     ]
-    ours = [seeded(function, seed) for _, _, function in theirs]
-    for (module, name, _), mine in zip(theirs, ours):
-        setattr(module, name, mine)
+    for space, name, _, mine in kept:
+        space[name] = mine
     try:
         yield
-    finally:
-        for (module, name, function), mine in zip(theirs, ours):
-            if getattr(module, name, None) is mine:  # what their code puts there is told of it
-                setattr(module, name, function)
+    finally:  # without getattr and the like: their code may have replaced them
+        for space, name, function, mine in kept:
+            if space.get(name) is mine:  # what their code puts there is told of it
+                space[name] = function
 
 
 def seeded(function: Callable[..., Any], seed: int) -> Callable[..., Any]:
