@@ -485,6 +485,7 @@ NONSENSE = {  # what no student writes: the right gradient, and the same random 
 NO_NAME = (  # all that is true of it
     r"\d+ of \d+ terms right|it is not linear in dout|"
     r"a sample of yours has terms of other samples|"
+    r"a slice of yours has terms of other slices along axis 1|"
     r"it is right for the terms of out\[[^]]*\] only$|nothing comes from out\[[^]]*\]$"
 )
 
@@ -505,7 +506,8 @@ def test_a_nonsense_gradient_gets_no_name_but_the_count_of_its_terms(name, nonse
         assert "terms right" in g.sentences[-1] or "not linear" in g.sentences[-1]
 
 
-def test_samples_that_are_mixed_are_told_beside_the_count_and_slices_of_other_axes_are_not():
+def test_samples_that_are_mixed_are_told_beside_the_count():
+    """Of slices of another axis it is told where samples are apart, not of a dense gradient."""
     r = np.random.default_rng(5)
     samples = r.normal(size=(3, 3))
     found = judge.examine([but(x=lambda g: samples @ g, w=lambda g: g @ np.ones((5, 5)) / 7)])
@@ -513,6 +515,11 @@ def test_samples_that_are_mixed_are_told_beside_the_count_and_slices_of_other_ax
     assert x.sentences[0].startswith("a sample of yours has terms of other samples")
     assert x.sentences[1].startswith("0 of 60 terms right")
     assert w.sentences == ["0 of 60 terms right, 60 of another size, 240 that do not belong"]
+    forward, right, shapes = RIGHT_LAYERS["tanh"]
+    rows = r.normal(size=(4, 4))
+    mixed = layer(forward, lambda dout, x: {"x": right(dout, x)["x"] @ rows}, shapes, samples=3)
+    (g,) = judge.examine([mixed]).gradients
+    assert [" ".join(s.split()[:4]) for s in g.sentences] == ["a slice of yours", "0 of 12 terms"]
 
 
 def test_of_a_gradient_that_is_nan_somewhere_that_is_told_and_no_departure():
