@@ -208,11 +208,11 @@ def test_a_forward_that_writes_into_its_inputs_leaves_those_of_the_trial(their):
     assert np.array_equal(trial.inputs["x"], before)
 
 
-def test_only_some_inputs_may_be_differentiated(their):
-    trial = trial_of(their, "batchnorm", BATCHNORM)
-    found = exact(trial, wrt=["gamma"])
-    assert list(found.leaves) == ["gamma"]
-    assert np.allclose(found.jacobian(), exact(trial).jacobian(["gamma"]))
+def test_the_jacobian_of_some_inputs_has_their_columns(their):
+    found = exact(trial_of(their, "batchnorm", BATCHNORM))
+    alone = [found.jacobian([name]) for name in BATCHNORM]
+    assert np.array_equal(np.hstack(alone), found.jacobian())
+    assert np.array_equal(np.hstack(alone[:0:-1]), found.jacobian([*BATCHNORM][:0:-1]))
 
 
 def test_gradients_of_all_nodes_are_those_of_the_engine(their):
@@ -297,7 +297,7 @@ def test_a_forward_that_computes_in_single_precision_is_marked(their):
 
 REFUSED = {
     "escapes": ({"x": (2,), "w": (2,)}, "loses the gradient of w on Values"),
-    "fails": ({"x": (3,)}, r"fails on floats, too: AttributeError: .* \(line 77: `return np.linalg"),
+    "fails": ({"x": (3,)}, r"fails on floats, too: AttributeError: .* \(line 77: `return np"),
     "fails_on_values": ({"x": (3,)}, r"does not run on Values: .*\(line 81: `return np.fft"),
     "other_shape": ({"x": (3,)}, r"other shapes on Values: \[\(3,\)\], on floats \[\(1, 3\)\]"),
     "other_numbers": ({"x": (3,)}, "gives other numbers on Values: 3 of 3, the first is"),

@@ -201,8 +201,10 @@ def test_zeros_are_not_written_where_their_line_only_makes_room():
     assert verdicts(layer(relu, zero, {"x": (3, 4)}, places={"x": "dx"})) == {"x": "wrong"}
 
 
-def test_what_holds_no_numbers_is_wrong_and_shown():
-    (g,) = judge.examine([layer(relu, lambda dout, x: {"x": "dx"}, {"x": (3,)})]).gradients
+@pytest.mark.parametrize("shape", [(), (1,), (3,)])
+def test_what_holds_no_numbers_is_wrong_and_shown(shape):
+    trial = layer(lambda x: 2 * x, lambda dout, x: {"x": "dx"}, {"x": shape}, samples=3)
+    (g,) = judge.examine([trial]).gradients
     assert (g.verdict, g.detail) == ("wrong", "it holds no numbers: 'dx'")
 
 
@@ -543,3 +545,29 @@ def test_the_matrix_of_a_backward_has_a_row_for_each_output_by_unit_vectors_and_
     grads = examination.pull(examination.dout)
     found = as_matrix(trial, examination.pull, examination.dout, grads)
     np.testing.assert_allclose(found["x"], A, rtol=1e-12)
+
+
+def test_a_gradient_that_is_no_number_says_so_and_nothing_else():
+    for odd in (np.nan, np.inf):
+        found = judge.examine([but(w=lambda g, odd=odd: g * odd)])
+        (g,) = [g for g in found.gradients if g.verdict != "right"]
+        assert (g.input, g.verdict, found.habits) == ("w", "wrong", [])
+        assert g.sentences == [f"it is {g.sentences[0].split()[2]} in 20 entries"]
+
+
+def test_the_weights_for_a_gradient_are_told_to_forget_the_upstream():
+    found = judge.examine([layer(affine, lambda dout, x, w, b: right_affine(dout, x, w, b) | {
+        "x": w.T}, AFFINE, samples=3)])  # fmt: skip
+    assert found.gradients[0].sentences == [
+        "it does not depend on dout: multiply with the upstream gradient"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("db", "verdict"),
+    [(lambda g: g / 3, "by design"), (lambda g: g[None] / 3, "shape"), (lambda g: g * 0, "wrong")],
+)
+def test_one_nth_is_by_design_where_every_parameter_has_it_whatever_else_is_wrong(db, verdict):
+    found = verdicts(but(w=lambda g: g / 3, b=db))
+    assert found["b"] == verdict
+    assert found["w"] == ("wrong" if verdict == "wrong" else "by design")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import os
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-_GET_STATE, _SET_STATE, _SEED = np.random.get_state, np.random.set_state, np.random.seed
+GET_STATE, SET_STATE, SEED = np.random.get_state, np.random.set_state, np.random.seed
 # before theirs replace them
 
 
@@ -44,38 +45,74 @@ def modules_of(functions: Sequence[Callable[..., Any]]) -> list[types.ModuleType
     folders = {os.path.dirname(str(m.__file__)) for m in found if getattr(m, "__file__", None)}
     for module in found:  # grows meanwhile
         for value in list(vars(module).values()):
-            other = value if isinstance(value, types.ModuleType) else _module(value)
+            other = module_of(value) if inspect.isfunction(value) else value
+            if not isinstance(other, types.ModuleType):
+                continue
             path = str(getattr(other, "__file__", None) or "")
             beside = any(folder and path.startswith(folder + os.sep) for folder in folders)
-            if other is not None and beside and "site-packages" not in path:
+            if beside and "site-packages" not in path:
                 found += [other] if other not in found else []
     return list(dict.fromkeys(found))
-
-
-def _module(value: Any) -> types.ModuleType | None:
-    return module_of(value) if inspect.isfunction(value) else None
 
 
 @contextmanager
 def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iterator[None]:
     """Random numbers from the seed while it is open; afterwards they go on as before.
 
+    A seed of None, which is another one at every call, means this seed meanwhile.
+
     >>> with same_randomness(1): first = np.random.rand()
     >>> with same_randomness(1): print(np.random.rand() == first)
     True
     """
-    before, old = random.getstate(), _GET_STATE()
+    before, old = random.getstate(), GET_STATE()
     random.seed(seed)
-    _SEED(seed)
+    SEED(seed)
     held = [x for module in modules for x in vars(module).values()]
     generators = [(g, g.bit_generator.state) for g in held if isinstance(g, np.random.Generator)]
     older = [(g, g.get_state()) for g in held if isinstance(g, np.random.RandomState)]
     try:
-        yield
+        with none_means(seed):
+            yield
     finally:
         random.setstate(before)
-        _SET_STATE(old)
+        SET_STATE(old)
         for g, state in generators:
             g.bit_generator.state = state
         for r, kept in older:
             r.set_state(kept)
+
+
+@contextmanager
+def none_means(seed: int) -> Iterator[None]:
+    """Seeding with None, or with nothing, starts from this seed while it is open.
+
+    >>> with none_means(1): np.random.seed(None); first = np.random.rand()
+    >>> with none_means(1): np.random.seed(); print(np.random.rand() == first)
+    True
+    """
+    theirs: list[tuple[Any, str, Callable[..., Any]]] = [
+        (random, "seed", random.seed),
+        (np.random, "seed", np.random.seed),
+        (np.random, "default_rng", np.random.default_rng),
+    ]
+    ours = [seeded(function, seed) for _, _, function in theirs]
+    for (module, name, _), mine in zip(theirs, ours):
+        setattr(module, name, mine)
+    try:
+        yield
+    finally:
+        for (module, name, function), mine in zip(theirs, ours):
+            if getattr(module, name, None) is mine:  # what their code puts there is told of it
+                setattr(module, name, function)
+
+
+def seeded(function: Callable[..., Any], seed: int) -> Callable[..., Any]:
+    """The function that takes this seed where it is given none."""
+
+    @functools.wraps(function)
+    def with_seed(*given: Any, **named: Any) -> Any:
+        unknown = given[:1] in ((), (None,)) and not any(x is not None for x in named.values())
+        return function(seed) if unknown else function(*given, **named)
+
+    return with_seed

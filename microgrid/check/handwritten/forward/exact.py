@@ -51,8 +51,7 @@ class Exact:
     ) -> Array:
         """∂output/∂entry: a row for each output, a column for each entry of the inputs, in order.
 
-        The paths through the nodes of `cut` are left out. `inputs` are names, or all that are
-        differentiated.
+        The paths through the nodes of `cut` are left out. `inputs` are names; None is for all.
         """
         return self.graph(inputs).jacobian(cut)
 
@@ -72,6 +71,7 @@ class Exact:
         return found.reshape(entries.shape)
 
     def graph(self, inputs: Iterable[str] | None) -> Jacobians:
+        """The graph from these inputs to the outputs, made once."""
         names = tuple(self.leaves) if inputs is None else tuple(inputs)
         if names not in self.graphs:
             with ieee_arithmetic():  # slopes, too, are inf where NumPy's numbers go on
@@ -80,11 +80,11 @@ class Exact:
         return self.graphs[names]
 
 
-def exact(trial: Trial, wrt: Collection[str] | None = None) -> Exact:
+def exact(trial: Trial) -> Exact:
     """Their forward run on Values, which is differentiated as it stands.
 
-    `wrt` names the inputs to differentiate with respect to, all if it is None. LayerError where the
-    forward does not run, on floats or on Values, gives other numbers, or loses a gradient.
+    LayerError where the forward does not run, on floats or on Values, gives other numbers, or loses
+    a gradient.
 
     >>> trial = Trial("square", {"x": np.array([1.0, 3.0])}, lambda d: Pass([d["x"] ** 2], dict))
     >>> exact(trial).jacobian()
@@ -93,10 +93,9 @@ def exact(trial: Trial, wrt: Collection[str] | None = None) -> Exact:
     """
     if (own := getattr(trial, "exact", None)) is not None:  # PyTorch's graph
         return own()  # type: ignore[no-any-return]
-    names = [n for n in trial.inputs if wrt is None or n in wrt]
     expected = on_floats(trial)
-    held = {n: matrix(np.asarray(trial.inputs[n], float), n) for n in names}
-    given = {n: entry(held.get(n, x)) for n, x in trial.inputs.items()}
+    held = {n: matrix(np.asarray(x, float), n) for n, x in trial.inputs.items()}
+    given = {n: entry(a) for n, a in held.items()}
     with standing_in(trial.modules, trial.forwards) as seen, ieee_arithmetic():
         try:
             with guarded(trial):
