@@ -4,21 +4,24 @@ import importlib.util
 import inspect
 import re
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from microgrid.check.handwritten import museum
+from microgrid.check.handwritten.diagnosis import rules
 from microgrid.check.handwritten.diagnosis.case import case_of
 from microgrid.check.handwritten.diagnosis.diagnose import (
-    RULES,
-    VAGUE,
     backward_line,
     described,
     diagnose,
     worst,
 )
 from microgrid.check.handwritten.diagnosis.inside import first_wrong
+from microgrid.check.handwritten.diagnosis.rules import transposed
+from microgrid.check.handwritten.diagnosis.rules_in_order import RULES, VAGUE
 from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.trial import Pass, Trial
 
@@ -160,7 +163,7 @@ MISTAKES = [
     ("affine_pair", DW, "dw = 2 * np.dot(rows.T, dout)", "w", "twice the gradient"),
     ("affine_pair", DW, "dw = np.dot(rows.T, dout) / 2", "w", "half of the gradient"),
     ("affine_pair", DB, "db = dout.mean(axis=0)", "b", "1/N of the gradient: divided by N = 3"),
-    ("affine_pair", DB, "db = 3 * dout.sum(axis=0)", "b", "N = 3 times the gradient"),
+    ("affine_pair", DB, "db = len(x) * dout.sum(axis=0)", "b", "N = 3 times the gradient"),
     ("affine_pair", DB, "db = dout.sum(axis=0) / np.sqrt(3)", "b", "1/√N of the gradient"),
     ("affine_pair", DB, "db = dout.sum(axis=0) * 1.234", "b", "1.234 times the gradient"),
     ("affine_pair", DB, "db = np.full(b.shape, dout.sum())", "b", "summed over everything"),
@@ -270,9 +273,25 @@ def test_no_rule_says_anything_of_a_right_gradient(imported, layer):
     module = imported(source(layer))
     for input in LAYERS[layer][0]:
         one = case(module, layer, input)
-        for rule in [rule for tier in (*RULES, *VAGUE) for rule in tier]:
+        for entry in (*RULES, *VAGUE):
             with np.errstate(all="ignore"):
-                assert [g.sentence for g in rule(one) if one.holds(g)] == []
+                assert [g.sentence for g in entry.rule(one) if one.holds(g)] == []
+
+
+def test_every_rule_of_every_file_stands_in_the_table_once_and_tiers_ascend():
+    folder = Path(rules.__file__).parent
+    modules = [import_module(f"{rules.__name__}.{path.stem}") for path in folder.glob("[a-z]*.py")]
+    takes_a_case = {
+        f for module in modules for f in vars(module).values()
+        if inspect.isgeneratorfunction(f) and f.__module__ == module.__name__
+        and list(inspect.signature(f).parameters) == ["case"]
+        and inspect.signature(f).return_annotation == "Iterator[Guess]"
+    }  # fmt: skip
+    takes_a_case -= {transposed.reordered}  # a part of transposed.transposed
+    assert sorted(map(repr, takes_a_case)) == sorted(repr(e.rule) for e in (*RULES, *VAGUE))
+    for table in (RULES, VAGUE):
+        tiers = [entry.tier for entry in table]
+        assert tiers == sorted(tiers)
 
 
 def test_of_a_map_that_has_no_name_only_the_terms_are_counted(imported):
@@ -287,6 +306,31 @@ def test_a_coincidence_of_the_first_numbers_is_not_told(imported):
     x = float(drawn("tanh_pair")["x"][0, 0])
     text = source("tanh_pair", (TANH, f"{TANH} * (2 + (x[0, 0] - ({x!r})))"))
     assert not any("twice" in s for s in diagnose(case(imported(text), "tanh_pair", "x")))
+
+
+@pytest.mark.parametrize(("by", "says"), [
+    ("len(x) * dout.sum(axis=0)", "it is N = 3 times the gradient: a division by N is missing"),
+    ("3 * dout.sum(axis=0)", "it is 3 times the gradient, everywhere"),
+    ("dout.sum(axis=0) / 3.0", "it is 0.333333 times the gradient, everywhere"),
+    ("x.shape[1] * dout.sum(axis=0)",
+     "it is x.shape[1] = 4 times the gradient: a division by x.shape[1] is missing"),
+    ("4 / 1 * dout.sum(axis=0)", "it is 4 times the gradient, everywhere"),
+    ("-0.25 * dout.sum(axis=0)", "it is -0.25 times the gradient, everywhere"),
+    ("dout.sum(axis=0)\n    c = 4\n    db = c * db", "it is 4 times the gradient, everywhere"),
+    ("dout.sum(axis=0)\n    db /= 4", "it is 0.25 times the gradient, everywhere"),
+])  # fmt: skip
+def test_a_factor_that_stands_there_as_a_number_is_not_taken_for_a_length(imported, by, says):
+    text = source("affine_pair", (DB, f"db = {by}"))
+    assert diagnose(case(imported(text), "affine_pair", "b")) == [says]
+
+
+def test_a_factor_that_two_axes_have_is_not_taken_for_one_of_them():
+    def run(inputs):
+        return Pass([2 * inputs["x"]], lambda douts: {"x": 5 * 2 * douts[0]})
+
+    for shape, says in (((3, 5, 5), "5 times the gradient, everywhere"), ((3, 4, 5), "x.shape[2]")):
+        trial = Trial("f", {"x": np.arange(1.0, 1 + np.prod(shape)).reshape(shape)}, run, samples=3)
+        assert says in diagnose(case_of(trial, "x"))[0]
 
 
 def test_numbers_that_are_none_are_counted(imported):

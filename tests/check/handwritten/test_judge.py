@@ -8,6 +8,7 @@ import pytest
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.examination import Examination
 from microgrid.check.handwritten.linear import as_matrix, departures
+from microgrid.check.handwritten.misfit import misfit
 from microgrid.check.handwritten.results import FAILING
 from microgrid.check.handwritten.sides import Sides
 from microgrid.check.handwritten.small_constants import without_small_constants
@@ -217,6 +218,27 @@ def test_a_backward_that_raises_is_told_by_its_line_and_by_the_transpose_that_fi
     assert (g.verdict, g.line.text) == ("crashes", "dx = np.dot(dout, w)")
     assert g.detail.startswith("ValueError: shapes (3,5) and (4,5) not aligned")
     assert g.sentences == ["`dout` is (3, 5) and `w` (4, 5); `dout @ w.T` fits"]
+
+
+@pytest.mark.parametrize(("line", "fits"), [
+    ("dw += np.outer(d[0], x[0])", "dw += np.outer(x[0], d[0])"), ("dw -= t", "dw -= t.T"),
+    ("dw += d.T @ x", "dw += x.T @ d"), ("dw = w - t", "w - t.T` or `w.T - t"),
+    ("dw = (w + w) * t", "(w + w) * t.T` or `(w + w).T * t"), ("dw[:] = t", "dw[:] = t.T"),
+    ("dw[:, :] = np.dot(d.T, x)", "dw[:, :] = np.dot(d.T, x).T"),
+    ("dw = w + (t + 1)", "w + (t + 1).T` or `w.T + (t + 1)"), ("dw *= 2 * t", "dw *= (2 * t).T"),
+    ("dw = np.dot(d, w)", "d @ w.T"), ("return x.dot(d)", "x.T @ d"), ("dw = d @ (w + w)",
+    "d @ (w + w).T"), ("dw = np.sum(w - t)", "w - t.T` or `w.T - t"), ("dw = x / d", ""),
+    ("dw += t[0]", ""), ("dw = w + called(t)", ""), ("dw = w + w", ""), ("if w", ""),
+    ("dw += np.random.rand(5, 4)", ""), ("w[1, 2] = t", ""), ("dw += t.pop()", ""),
+])  # fmt: skip
+def test_of_two_arrays_that_do_not_fit_the_transpose_that_does_is_told(line, fits):
+    r = np.random.default_rng(0)
+    shapes = {"x": (3, 4), "d": (3, 5), "w": (4, 5), "dw": (4, 5), "t": (5, 4)}
+    names = {n: r.normal(size=s) for n, s in shapes.items()} | {"np": np, "called": pytest.fail}
+    told = misfit(line, names)
+    assert told.endswith(f"; `{fits}` fits") if fits else told == ""
+    for way in re.findall("`([^`]*)`", told)[2:]:
+        exec(way, {n: x.copy() if isinstance(x, np.ndarray) else x for n, x in names.items()})
 
 
 def test_a_forward_that_raises_is_refused_with_its_line():
@@ -487,6 +509,7 @@ NONSENSE = {  # what no student writes: the right gradient, and the same random 
 NO_NAME = (  # all that is true of it
     r"\d+ of \d+ terms right|it is not linear in dout|"
     r"a sample of yours has terms of other samples|"
+    r"a slice of yours has terms of other slices along axis 1|"
     r"it is right for the terms of out\[[^]]*\] only$|nothing comes from out\[[^]]*\]$"
 )
 
@@ -507,7 +530,8 @@ def test_a_nonsense_gradient_gets_no_name_but_the_count_of_its_terms(name, nonse
         assert "terms right" in g.sentences[-1] or "not linear" in g.sentences[-1]
 
 
-def test_samples_that_are_mixed_are_told_beside_the_count_and_slices_of_other_axes_are_not():
+def test_samples_that_are_mixed_are_told_beside_the_count():
+    """Of slices of another axis it is told where samples are apart, not of a dense gradient."""
     r = np.random.default_rng(5)
     samples = r.normal(size=(3, 3))
     found = judge.examine([but(x=lambda g: samples @ g, w=lambda g: g @ np.ones((5, 5)) / 7)])
@@ -515,6 +539,11 @@ def test_samples_that_are_mixed_are_told_beside_the_count_and_slices_of_other_ax
     assert x.sentences[0].startswith("a sample of yours has terms of other samples")
     assert x.sentences[1].startswith("0 of 60 terms right")
     assert w.sentences == ["0 of 60 terms right, 60 of another size, 240 that do not belong"]
+    forward, right, shapes = RIGHT_LAYERS["tanh"]
+    rows = r.normal(size=(4, 4))
+    mixed = layer(forward, lambda dout, x: {"x": right(dout, x)["x"] @ rows}, shapes, samples=3)
+    (g,) = judge.examine([mixed]).gradients
+    assert [" ".join(s.split()[:4]) for s in g.sentences] == ["a slice of yours", "0 of 12 terms"]
 
 
 def test_of_a_gradient_that_is_nan_somewhere_that_is_told_and_no_departure():

@@ -4,51 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case as Case
-from microgrid.check.handwritten.diagnosis.rules import (
-    elementwise,
-    factors,
-    labels,
-    missing_factor,
-    near,
-    overwriting,
-    paths,
-    products,
-    samples,
-    slices,
-    slopes,
-    transposed,
-    upstream,
-)
+from microgrid.check.handwritten.diagnosis.rules_in_order import RULES, VAGUE, Entry
 from microgrid.check.handwritten.diagnosis.source_lines import backward_line as backward_line
-from microgrid.check.handwritten.diagnosis.two_mistakes import Rule, first, two_mistakes
+from microgrid.check.handwritten.diagnosis.two_mistakes import first, two_mistakes
 from microgrid.check.handwritten.diagnosis.world import Index
 from microgrid.check.handwritten.results import Term, Worst
 
 MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
-
-# In tiers, the most specific first: what one of a tier says makes the tiers below needless.
-RULES: Sequence[Sequence[Rule]] = (
-    (
-        elementwise.formula,
-        factors.constant,
-        upstream.forgotten,
-        upstream.masked,
-        upstream.updated,
-    ),
-    (near.nearly,),
-    (transposed.transposed,),
-    (elementwise.piecewise, elementwise.diagonal_only),
-    (slices.alone,),
-    (paths.lines, factors.added, products.products, missing_factor.columns, labels.labels),
-    (overwriting.last_term, missing_factor.rows, slopes.slopes),
-    (paths.operands, slopes.factors, transposed.shifted),
-    (paths.pairs, near.twins, labels.elsewhere),
-)
-VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
 
 
 def diagnose(case: Case) -> list[str]:
@@ -86,10 +53,10 @@ def described(case: Case) -> list[str]:
         return [*first_tier(case, VAGUE), counted(case)]
 
 
-def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
+def first_tier(case: Case, rules: Sequence[Entry]) -> list[str]:
     """What the first tier says that says anything."""
-    for tier in rules:
-        found = list(dict.fromkeys(s for rule in tier if (s := first(case, rule))))
+    for _, tier in groupby(rules, key=lambda entry: entry.tier):
+        found = list(dict.fromkeys(s for entry in tier if (s := first(case, entry.rule))))
         if found:
             return found[:MOST]
     return []

@@ -112,6 +112,23 @@ def returned(function: FunctionType, i: int, n: int, names: Sequence[str]) -> li
     return [e.lineno for e in found if e in turned or not isinstance(e, plain)]
 
 
+def written_factors(function: FunctionType) -> Iterator[float]:
+    """The numbers that are multiplied or divided in a function, and those that get a name."""
+    for node in walked(function):
+        match node:
+            case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right):
+                places = [left, right]
+            case ast.AugAssign(op=ast.Mult() | ast.Div(), value=value) | ast.Assign(value=value):
+                places = [value]
+            case _:
+                continue
+        for place in places:
+            if isinstance(place, ast.UnaryOp):
+                place = place.operand
+            if isinstance(place, ast.Constant) and isinstance(place.value, int | float):
+                yield abs(float(place.value))
+
+
 def walked(function: FunctionType) -> Iterator[ast.AST]:
     """The syntax tree of a function, node by node."""
     try:

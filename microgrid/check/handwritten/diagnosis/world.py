@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.plain_arrays import plain_arrays
+from microgrid.check.handwritten.diagnosis.source_lines import written_factors
 from microgrid.check.handwritten.forward.exact import Exact, exact
 from microgrid.check.handwritten.forward.jacobians import Jacobians
 from microgrid.check.handwritten.trial import Array, Trial, copies
@@ -109,6 +110,11 @@ class World:
         with suppress(Exception):
             return plain_arrays(self.trial)
         return {}
+
+    @cached_property
+    def written(self) -> set[float]:
+        """The numbers that stand as factors in their backward, as in `4 / m` or `c = 4`."""
+        return {number for f in self.trial.backwards for number in written_factors(f)}
 
     def jacobian(self, cut: Cut = frozenset()) -> Array:
         """∂outputs/∂input without the paths through some nodes; its mistake is made in it."""
