@@ -65,6 +65,7 @@ def trials(
 
 
 def kind_of(trial: Trial) -> tuple[str, list[int]]:
+    """What tells the trials of one layer apart: the setting, and the axes of the inputs."""
     return trial.setting, [x.ndim for x in trial.inputs.values()]
 
 
@@ -183,6 +184,7 @@ def arguments_of(function: Any) -> dict[str, inspect.Parameter]:
 
 
 def drawn_upstream(way: Way) -> list[Any]:
+    """A gradient from above for each output, from the seed."""
     rng = np.random.default_rng(way.seed)
     return [signed(np.shape(y), rng) for y in play(way, {}).outputs]
 
@@ -221,6 +223,7 @@ def ways_of(
 
 
 def unmade(use: Use, given: Mapping[str, Any]) -> LayerError:
+    """The refusal of a class whose constructor fails: what it wants to be given."""
     unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
     how = ", ".join(f"{n}=…" for n in unknown)
     give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
@@ -325,10 +328,12 @@ def own_classes(thing: Any) -> list[type]:
 
 
 def their_modules(thing: Any) -> list[ModuleType]:
+    """The modules of an object's classes."""
     found = [sys.modules[c.__module__] for c in own_classes(thing) if c.__module__ in sys.modules]
     return list(dict.fromkeys(found))
 
 
 def their_functions(thing: Any, names: Sequence[str]) -> list[FunctionType]:
+    """The methods of these names that an object and its parts have."""
     found = [vars(c).get(n) for c in own_classes(thing) for n in names]
     return list(dict.fromkeys(f for f in found if isinstance(f, FunctionType)))

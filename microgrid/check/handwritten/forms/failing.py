@@ -35,8 +35,8 @@ def failure(error: Exception, function: Callable[..., Any]) -> Failure:
     >>> try:
     ...     affine(np.ones((3, 4)), np.ones((5, 6)))
     ... except ValueError as error:
-    ...     print(failure(error, affine).said[:50])
-    ValueError: matmul: Input operand 1 has a mismatch
+    ...     print(failure(error, affine).said)
+    x (3, 4) and w (5, 6) do not fit in `x @ w` (line 2)
     """
     said = f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}".removesuffix(": ")
     at = innermost(error.__traceback__, files_of(function))

@@ -67,6 +67,8 @@ def backward_of(forward: Function) -> Function | None:
 
 
 class FunctionLayer:
+    """A forward and its backward, before its inputs are known."""
+
     def __init__(
         self,
         forward: Function,
@@ -177,6 +179,7 @@ class FunctionLayer:
 
 
 def is_mode(name: str, value: Any) -> bool:
+    """Whether a setting tells training from testing."""
     return isinstance(value, dict) or names.short(name) in (
         "mode", "train", "training", "istraining", "trainflg", "istrain",
     )  # fmt: skip

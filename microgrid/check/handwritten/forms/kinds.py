@@ -76,6 +76,7 @@ class Kind:
 
 
 def kind_of(name: str, words: str, *forms: Form) -> Kind:
+    """A kind, with the words that its name is known by."""
     return Kind(name, re.compile(words, re.IGNORECASE), forms)
 
 

@@ -181,10 +181,12 @@ def outputs_of(
 
 
 def is_scalar(x: Any) -> bool:
+    """Whether a result is one number."""
     return is_numbers(x) and np.ndim(x) == 0
 
 
 def is_kept(place: int, returned: Sequence[str], kept: Sequence[str]) -> bool:
+    """Whether a result is the cache, by its name."""
     name = returned[place] if place < len(returned) else ""
     return bool(kept) and names.is_cache(name) and name != "c"
 

@@ -379,4 +379,5 @@ def flaw_of(outputs: list[Array], axes: int) -> str:
 
 
 def first_of(result: Any) -> Any:
+    """The first result, where there are several."""
     return result[0] if isinstance(result, tuple) else result
