@@ -17,6 +17,7 @@ import pytest
 from microgrid.check.handwritten import judge, museum
 from microgrid.check.handwritten.forms import chains, classes, names
 from microgrid.check.handwritten.forms.using import play
+from microgrid.check.handwritten.forms.which_classes import classes_of
 from microgrid.check.handwritten.forward.exact import exact
 from microgrid.check.handwritten.trial import LayerError, Trial
 
@@ -709,7 +710,7 @@ def assert_right(trial: Trial) -> None:
 
 @pytest.mark.parametrize("style", LINEARS)
 def test_a_linear_in_any_style_is_right_in_all_of_its_gradients(style: str, load: Any) -> None:
-    *_, cls = classes.classes_of(load(LINEARS[style]))
+    *_, cls = classes_of(load(LINEARS[style]))
     [trial] = classes.trials(cls)
     assert len(trial.inputs) == 3
     assert len(trial.places) == 3
@@ -719,7 +720,7 @@ def test_a_linear_in_any_style_is_right_in_all_of_its_gradients(style: str, load
 
 @pytest.mark.parametrize("style", LINEARS)
 def test_a_linear_has_sizes_that_differ(style: str, load: Any) -> None:
-    *_, cls = classes.classes_of(load(LINEARS[style]))
+    *_, cls = classes_of(load(LINEARS[style]))
     [trial] = classes.trials(cls)
     shapes = sorted((x.shape for x in trial.inputs.values()), key=np.prod)
     assert {n for shape in shapes for n in shape if n > 1} == {3, 4, 5}
@@ -727,14 +728,14 @@ def test_a_linear_has_sizes_that_differ(style: str, load: Any) -> None:
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_a_layer_of_any_kind_is_right(kind: str, load: Any) -> None:
-    *_, cls = classes.classes_of(load(OTHERS[kind]))
+    *_, cls = classes_of(load(OTHERS[kind]))
     for trial in classes.trials(cls):
         assert_right(trial)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_loss_in_any_style_is_right(kind: str, load: Any) -> None:
-    *_, cls = classes.classes_of(load(LOSSES[kind]))
+    *_, cls = classes_of(load(LOSSES[kind]))
     for trial in classes.trials(cls):
         assert trial.loss or kind == "one number an entry"
         assert_right(trial)
@@ -744,7 +745,7 @@ def test_a_loss_in_any_style_is_right(kind: str, load: Any) -> None:
 def test_two_runs_agree_and_leave_the_object_and_the_generators_as_they_were(
     kind: str, load: Any
 ) -> None:
-    *_, cls = classes.classes_of(load((LINEARS | OTHERS)[kind]))
+    *_, cls = classes_of(load((LINEARS | OTHERS)[kind]))
     trial, *_ = classes.trials(cls)
     inputs = fresh(trial)
     np.random.seed(5)
@@ -896,7 +897,7 @@ def test_a_gradient_that_is_not_written_is_none(load: Any) -> None:
 def test_what_a_second_pass_keeps_of_the_first_is_told(
     style: str, planted: str, said: str, load: Any
 ) -> None:
-    *_, cls = classes.classes_of(load(LINEARS[style] + planted))
+    *_, cls = classes_of(load(LINEARS[style] + planted))
     [trial] = classes.trials(cls)
     assert trial.again is not None
     other = {n: 0.5 * x for n, x in trial.inputs.items()}
@@ -924,7 +925,7 @@ def test_classes_of_a_module_are_those_with_both_passes_in_the_order_of_the_sour
     module = load(
         LINEARS["objects for parameters"] + OTHERS["relu"] + "from fractions import Fraction"
     )
-    assert [c.__name__ for c in classes.classes_of(module)] == ["Linear", "Relu"]
+    assert [c.__name__ for c in classes_of(module)] == ["Linear", "Relu"]
 
 
 @pytest.mark.parametrize(
@@ -950,7 +951,7 @@ class Tower:
     def forward(self, x): return x * 2**self.n
     def backward(self, d): return d * 2**self.n
 """
-    assert [c.__name__ for c in classes.classes_of(load(source))] == ["Tower"]
+    assert [c.__name__ for c in classes_of(load(source))] == ["Tower"]
 
 
 def test_a_backward_that_updates_parameters_beside_its_gradients_says_so(load: Any) -> None:
@@ -1045,7 +1046,7 @@ ATTENTION = Path(museum.__file__).parent / "layers"
 
 @pytest.mark.parametrize("file", ["attention_class", "cross_attention"])
 def test_attention_by_matrices_has_sizes_that_differ(file: str, load: Any) -> None:
-    *_, cls = classes.classes_of(load((ATTENTION / f"{file}.py").read_text()))
+    *_, cls = classes_of(load((ATTENTION / f"{file}.py").read_text()))
     [trial] = classes.trials(cls)
     assert trial.inputs["Wq"].shape == trial.inputs["Wk"].shape == (4, 5)
     assert trial.inputs["Wv"].shape == (4, 6)
@@ -1080,12 +1081,12 @@ class Twice(Activation):
     slope = 2
     def func(self, x): return 2 * x
 """
-    assert [c.__name__ for c in classes.classes_of(load(source))] == ["Twice"]
+    assert [c.__name__ for c in classes_of(load(source))] == ["Twice"]
 
 
 def test_a_chain_is_right_where_its_parts_are_not(load: Any) -> None:
     module = load(SOFTMAX)
-    [trial] = classes.chain([module.Softmax, module.CrossEntropy])
+    [trial] = chains.chain([module.Softmax, module.CrossEntropy])
     assert trial.name == "Softmax + CrossEntropy"
     assert trial.loss
     assert_right(trial)
@@ -1103,7 +1104,7 @@ def test_chains_are_suggested_for_a_loss_that_returns_p_minus_y(load: Any) -> No
 
 def test_a_chain_has_the_parameters_of_all_its_layers(load: Any) -> None:
     module = load(LINEARS["arrays given"] + SOFTMAX)
-    [trial] = classes.chain([module.Affine, module.Affine(np.ones((5, 7)), np.ones(7)),
+    [trial] = chains.chain([module.Affine, module.Affine(np.ones((5, 7)), np.ones(7)),
                              module.Softmax, module.CrossEntropy], x=(2, 4))  # fmt: skip
     assert list(trial.inputs) == ["x", "W", "b", "Affine.W", "Affine.b"]
     assert_right(trial)

@@ -6,8 +6,9 @@ The inputs, in reading order: `names` (what arguments are called, and what is me
 `search` (the first kind on which the forward runs: the backward has no say in the sizes, so that
 none hides a mistake).
 
-Functions: `pairing` (a forward and its backward), `plan` (how the backward is called), `modules`
-(their state), `functions`. Classes: `making` (objects), `state` (what they hold), `sources` (where
-a gradient is), `using` (one pass), `matching` (all gradients), `passes` (a second pass), `classes`,
-`chains`. Then `torch_functions`, `discover` (the layers of a file) and `keywords` (their inputs).
+Functions: `pairing` (a forward and its backward), `forwards` (a forward, with its cost), `plan`
+(how the backward is called), `modules` (their state), `functions`. Classes: `which_classes` (are
+layers), `making` (objects), `state` (what they hold), `sources` (where a gradient is), `using` (one
+pass), `matching` (all gradients), `passes` (a second pass), `classes`, `chains`. Then
+`torch_functions`, `discover` (the layers of a file) and `keywords` (their inputs).
 """

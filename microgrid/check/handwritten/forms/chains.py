@@ -9,16 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms.classes import (
-    classes_of,
-    methods,
-    trial_of,
-    trials,
-    ways_of,
-    written,
-)
+from microgrid.check.handwritten.forms.classes import trial_of, trials, ways_of
 from microgrid.check.handwritten.forms.fit import every_parameter
 from microgrid.check.handwritten.forms.names import label_of, short
+from microgrid.check.handwritten.forms.which_classes import classes_of, methods, written
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
 SQUASHING = ("softmax", "sigmoid")
@@ -46,7 +40,7 @@ def chain(
     parts: list[tuple[Trial, str]] = []  # each with the name of its first input
     unused, x = set(given), None
     for layer in layers:
-        known = {p.name for p in _parameters(layer)}
+        known = {p.name for p in parameters(layer)}
         unused -= known
         own = {n: v for n, v in given.items() if n in known}
         called = [p.name for n in written(layer)[:1] for p in every_parameter(getattr(layer, n))]
@@ -54,21 +48,21 @@ def chain(
         first = next((n for n in called if n != label_of(called)), "x")
         if x is not None:
             own[first] = np.array(x)
-        through = len(layers) > 1 and not _has_backward(layer)
+        through = len(layers) > 1 and not has_backward(layer)
         trial = trial_of(ways_of(layer, grads or {}, seed, own, through)[0])
         parts.append((trial, first))
         x = trial.run({n: v.copy() for n, v in trial.inputs.items()}).outputs[0]
     if unused:
-        raise LayerError(f"no layer of {_name(parts)} takes {', '.join(sorted(unused))}")
-    return [_joined(parts)]
+        raise LayerError(f"no layer of {name_of(parts)} takes {', '.join(sorted(unused))}")
+    return [joined(parts)]
 
 
-def _parameters(layer: Any) -> list[Any]:
+def parameters(layer: Any) -> list[Any]:
     made = every_parameter(layer) if isinstance(layer, type) else []
     return [*made, *(p for n in written(layer)[:1] for p in every_parameter(getattr(layer, n)))]
 
 
-def _has_backward(layer: Any) -> bool:
+def has_backward(layer: Any) -> bool:
     try:
         methods(layer)
     except LayerError:
@@ -76,11 +70,11 @@ def _has_backward(layer: Any) -> bool:
     return True
 
 
-def _name(parts: Sequence[tuple[Trial, str]]) -> str:
+def name_of(parts: Sequence[tuple[Trial, str]]) -> str:
     return " + ".join(trial.name for trial, _ in parts)
 
 
-def _joined(parts: list[tuple[Trial, str]]) -> Trial:
+def joined(parts: list[tuple[Trial, str]]) -> Trial:
     """One trial of several: the inputs of the first, and the parameters of all."""
     (head, _), last = parts[0], parts[-1][0]
     inputs: dict[str, Array] = dict(head.inputs)
@@ -113,7 +107,7 @@ def _joined(parts: list[tuple[Trial, str]]) -> Trial:
         {ours[n]: p for n, p in t.places.items() if n in ours} for (t, _), ours in zip(parts, names)
     ]
     return Trial(
-        name=_name(parts),
+        name=name_of(parts),
         inputs=inputs,
         run=run,
         modules=list(dict.fromkeys(m for t, _ in parts for m in t.modules)),
@@ -133,9 +127,9 @@ def chains_of(module: ModuleType) -> list[tuple[type, type]]:
     >>> chains_of(math)
     []
     """
-    squashing = [c for c in _classes(module) if _squashes(c)]
-    losses = [c for c in classes_of(module) if not _squashes(c) and _takes_labels(c)]
-    return [(s, c) for c in losses for s in squashing if _returns_difference(c)]
+    squashing = [c for c in forwards_of_module(module) if squashes(c)]
+    losses = [c for c in classes_of(module) if not squashes(c) and takes_labels(c)]
+    return [(s, c) for c in losses for s in squashing if returns_difference(c)]
 
 
 def hands_through(cls: type) -> bool:
@@ -155,21 +149,21 @@ def hands_through(cls: type) -> bool:
     return False
 
 
-def _classes(module: ModuleType) -> list[type]:
+def forwards_of_module(module: ModuleType) -> list[type]:
     own = [c for c in vars(module).values() if isinstance(c, type)]
     return [c for c in dict.fromkeys(own) if c.__module__ == module.__name__ and written(c)]
 
 
-def _squashes(cls: type) -> bool:
+def squashes(cls: type) -> bool:
     name = short(cls.__name__)
     return any(w in name for w in SQUASHING) and "loss" not in name and "entropy" not in name
 
 
-def _takes_labels(cls: type) -> bool:
+def takes_labels(cls: type) -> bool:
     return bool(label_of([p.name for p in every_parameter(getattr(cls, written(cls)[0]))]))
 
 
-def _returns_difference(cls: type) -> bool:
+def returns_difference(cls: type) -> bool:
     """Whether what a loss gives for the gradient is p − y, up to a factor: that of the logits."""
     try:
         trial = trials(cls)[0]

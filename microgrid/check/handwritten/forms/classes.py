@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,32 +16,20 @@ from microgrid.check.handwritten.forms import torch_functions
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Signature,
-    every_parameter,
     has_default,
     parameters_of,
 )
 from microgrid.check.handwritten.forms.making import objects
 from microgrid.check.handwritten.forms.matching import match
-from microgrid.check.handwritten.forms.names import words
 from microgrid.check.handwritten.forms.passes import again
 from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.search import Search
-from microgrid.check.handwritten.forms.state import floats_of, taken, walk
-from microgrid.check.handwritten.forms.using import SLOPES, UPDATES, Way, play, study
+from microgrid.check.handwritten.forms.state import floats_of, lying_at, walk
+from microgrid.check.handwritten.forms.using import UPDATES, Way, play, study
+from microgrid.check.handwritten.forms.which_classes import BACKWARDS, FORWARDS, methods, written
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial
 
-FORWARDS = words(
-    "forward forward_pass fwd forward_propagation forward_prop feedforward forwardpass "
-    "feed_forward propagate call calculate loss compute_loss compute activate apply function fn f "
-    "__call__"
-)
-BACKWARDS = words(
-    "backward backward_pass bwd backprop backpropagate back_propagation backpropagation "
-    "backward_propagation backward_prop backwardpass back"
-)
 FOREIGN = ("builtins", "numpy", "microgrid", "abc", "typing", "collections", "random")
-LAYERS = ("layer", "layers", "module", "modules", "blocks", "layer_to_add")
-ADDERS = ("add", "add_layer", "addLayer", "append", "add_module")
 
 
 def trials(
@@ -71,61 +58,17 @@ def trials(
         other = other_labels(way, grads or {}, given)
         for each in other if way.crashed and other else (way, *other):
             trial = trial_of(each, bool(other))
-            if _kind(trial) not in [_kind(t) for t in made]:
+            if kind_of(trial) not in [kind_of(t) for t in made]:
                 made.append(trial)
     return made
 
 
-def _kind(trial: Trial) -> tuple[str, list[int]]:
+def kind_of(trial: Trial) -> tuple[str, list[int]]:
     return trial.setting, [x.ndim for x in trial.inputs.values()]
 
 
-def methods(layer: Any) -> tuple[list[str], str]:
-    """The forwards of a class, the likeliest first, and its backward.
-
-    LayerError if one is missing.
-
-    >>> class Double:
-    ...     def forward(self, x):
-    ...         return 2 * x
-    ...     def backward(self, dout):
-    ...         return 2 * dout
-    >>> methods(Double)
-    (['forward'], 'backward')
-    """
-    cls = layer if isinstance(layer, type) else type(layer)
-    forwards = written(layer)
-    backwards = [n for n in (*BACKWARDS, *SLOPES) if _is_written(cls, n) and n not in forwards]
-    if forwards and backwards:
-        return forwards, backwards[0]
-    missing, like = ("backward", BACKWARDS) if forwards else ("forward", FORWARDS)
-    raise LayerError(
-        f"{cls.__name__} has no {missing}: write a method named {', '.join(like[:3])} or the like"
-    )
-
-
-def written(layer: Any) -> list[str]:
-    """The names of its forwards, the likeliest first."""
-    cls = layer if isinstance(layer, type) else type(layer)
-    found = [n for n in FORWARDS if _is_written(cls, n)]
-    if "calculate" in found:  # of nnfs: the mean of what forward gives
-        found.sort(key=lambda n: n != "calculate")
-    return found
-
-
-def _is_written(cls: type, name: str) -> bool:
-    """Whether a class has this method, and it is not one that a base leaves to others."""
-    function = inspect.getattr_static(cls, name, None)
-    function = getattr(function, "__func__", function)
-    if not isinstance(function, FunctionType) or getattr(function, "__isabstractmethod__", False):
-        return False
-    done = {i.opname for i in dis.get_instructions(function)}
-    empty = done <= {"RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP"}
-    return "NotImplementedError" not in function.__code__.co_names and not empty
-
-
 @dataclass
-class _Use:
+class Use:
     """A class or an object with one of its forwards: what it is called with."""
 
     layer: Any
@@ -141,10 +84,10 @@ class _Use:
 
     def __post_init__(self) -> None:
         method = inspect.getattr_static(self.cls, self.forward)
-        called = dict(_arguments(method))
+        called = dict(arguments_of(method))
         if not called and hasattr(self.cls, "forward"):  # __call__(self, *inputs)
-            called = dict(_arguments(inspect.getattr_static(self.cls, "forward")))
-        making = _arguments(self.cls) if isinstance(self.layer, type) else {}
+            called = dict(arguments_of(inspect.getattr_static(self.cls, "forward")))
+        making = arguments_of(self.cls) if isinstance(self.layer, type) else {}
         making = {n: p for n, p in making.items() if n not in called}
         self.takes = Signature(
             self.cls.__name__, method, called | making, frozenset(making), self.cls
@@ -175,7 +118,7 @@ class _Use:
     def behind(self) -> list[str]:
         """The names of what is given for the backward or an update alone."""
         methods = [getattr(self.cls, name, None) for name in (self.backward, *UPDATES)]
-        known = {n for method in methods if callable(method) for n in _arguments(method)}
+        known = {n for method in methods if callable(method) for n in arguments_of(method)}
         return [n for n in self.given if n in known and n not in self.takes.parameters]
 
     def objects(self, making: Mapping[str, Any], called: Mapping[str, Any]) -> Any:
@@ -201,7 +144,7 @@ class _Use:
         try:
             way = self.matched(fit)
             trial = trial_of(way)
-            found = play(way, trial.inputs).pull(_above(way))
+            found = play(way, trial.inputs).pull(drawn_upstream(way))
         except Exception:
             return False
         return not way.crashed and all(
@@ -229,7 +172,7 @@ class _Use:
         return [p for n, p in self.takes.parameters.items() if n in self.takes.making]
 
 
-def _arguments(function: Any) -> dict[str, inspect.Parameter]:
+def arguments_of(function: Any) -> dict[str, inspect.Parameter]:
     """The arguments of a method or a constructor, without self."""
     try:
         known = parameters_of(getattr(function, "__func__", function))
@@ -238,7 +181,7 @@ def _arguments(function: Any) -> dict[str, inspect.Parameter]:
     return {n: p for n, p in known.items() if n != "self"}
 
 
-def _above(way: Way) -> list[Any]:
+def drawn_upstream(way: Way) -> list[Any]:
     rng = np.random.default_rng(way.seed)
     return [signed(np.shape(y), rng) for y in play(way, {}).outputs]
 
@@ -254,13 +197,13 @@ def ways_of(
     crashed: list[Way] = []
     error: LayerError | None = None
     for forward in forwards:
-        use = _Use(layer, forward, backward, seed, grads, given)
+        use = Use(layer, forward, backward, seed, grads, given)
         own = {n: x for n, x in given.items() if n not in use.behind()}
         try:
             search = Search(use.takes, own, seed, use.run, use.agrees, use.features)
             found = search.fits()
         except LayerError as refused:
-            error = error or (refused if use.made or not use.failed else _unmade(use, given))
+            error = error or (refused if use.made or not use.failed else unmade(use, given))
             continue
         ways = [use.matched(fit) for fit in found]
         if not ways[0].crashed:
@@ -268,7 +211,7 @@ def ways_of(
         crashed = crashed or ways
     if not crashed:
         raise error or LayerError(f"{forwards} cannot be called")
-    if kept := _kept_by_call(crashed[0]):
+    if kept := kept_by_call(crashed[0]):
         raise LayerError(
             f"{crashed[0].name}: its backward needs self.{kept}, which is set by a __call__ that "
             "gives no array: it is checked as a part of its framework only"
@@ -276,7 +219,7 @@ def ways_of(
     return crashed
 
 
-def _unmade(use: _Use, given: Mapping[str, Any]) -> LayerError:
+def unmade(use: Use, given: Mapping[str, Any]) -> LayerError:
     unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
     how = ", ".join(f"{n}=…" for n in unknown)
     give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
@@ -306,7 +249,7 @@ def other_labels(way: Way, grads: Mapping[str, str], given: Mapping[str, Any]) -
     return []
 
 
-def _kept_by_call(way: Way) -> str:
+def kept_by_call(way: Way) -> str:
     """The attribute that backward misses and __call__ would set, "" if that is not why."""
     call = inspect.getattr_static(type(way.thing), "__call__", None)
     if way.forward == "__call__" or not isinstance(call, FunctionType):
@@ -332,7 +275,7 @@ def trial_of(way: Way, told: bool = False) -> Trial:
         played = play(way, given)
         return Pass(played.outputs, played.pull)
 
-    inputs = _inputs(way)
+    inputs = drawn_inputs(way)
     setting = way.fit.told([*inputs.values(), *way.arguments.values(), *play(way, {}).outputs])
     if told:
         whole = np.asarray(way.arguments[way.label]).dtype.kind == "i"
@@ -341,9 +284,9 @@ def trial_of(way: Way, told: bool = False) -> Trial:
         name=way.name,
         inputs=inputs,
         run=run,
-        modules=_modules(way.thing),
-        forwards=_functions(way.thing, (way.forward, *FORWARDS)),
-        backwards=_functions(way.thing, (way.backward, *BACKWARDS)),
+        modules=their_modules(way.thing),
+        forwards=their_functions(way.thing, (way.forward, *FORWARDS)),
+        backwards=their_functions(way.thing, (way.backward, *BACKWARDS)),
         places={n: s.shown for n, s in way.gradients.items() if s is not None},
         setting=setting,
         loss=way.loss,
@@ -352,7 +295,7 @@ def trial_of(way: Way, told: bool = False) -> Trial:
     )
 
 
-def _inputs(way: Way) -> dict[str, Array]:
+def drawn_inputs(way: Way) -> dict[str, Array]:
     """What to differentiate with respect to.
 
     An input beside others that has no gradient is bound.
@@ -365,97 +308,25 @@ def _inputs(way: Way) -> dict[str, Array]:
         else:
             way.gradients.pop(name, None)
     for name, places in way.parameters.items():
-        old = taken(way.thing, places[0].steps)
+        old = lying_at(way.thing, places[0].steps)
         scale = np.size(old) ** -0.35 if np.ndim(old) > 1 else 1.0  # no probability is near 0
         new = old if name in way.made else scale * signed(np.shape(old), rng)
         found[name] = np.array(new, dtype=getattr(old, "dtype", float))
     return found
 
 
-def _own(thing: Any) -> list[type]:
+def own_classes(thing: Any) -> list[type]:
     """The classes of an object and of its parts that somebody wrote."""
     things = [thing, *(x for _, x in walk(thing))]
     classes = dict.fromkeys(c for x in things for c in type(x).__mro__)
     return [c for c in classes if c.__module__.split(".")[0] not in FOREIGN]
 
 
-def _modules(thing: Any) -> list[ModuleType]:
-    found = [sys.modules[c.__module__] for c in _own(thing) if c.__module__ in sys.modules]
+def their_modules(thing: Any) -> list[ModuleType]:
+    found = [sys.modules[c.__module__] for c in own_classes(thing) if c.__module__ in sys.modules]
     return list(dict.fromkeys(found))
 
 
-def _functions(thing: Any, names: Sequence[str]) -> list[FunctionType]:
-    found = [vars(c).get(n) for c in _own(thing) for n in names]
+def their_functions(thing: Any, names: Sequence[str]) -> list[FunctionType]:
+    found = [vars(c).get(n) for c in own_classes(thing) for n in names]
     return list(dict.fromkeys(f for f in found if isinstance(f, FunctionType)))
-
-
-def classes_of(module: ModuleType) -> list[type]:
-    """The classes of a module that have a forward and a backward, in the order of its source.
-
-    >>> import math
-    >>> classes_of(math)
-    []
-    """
-    own = [c for c in vars(module).values() if isinstance(c, type)]
-    own = [c for c in dict.fromkeys(own) if c.__module__ == module.__name__]
-    bases = {b for c in own for b in c.__mro__[1:]}
-    layers = [c for c in own if _is_layer(c) and not (c in bases and _is_abstract(c))]
-    layers = [c for c in layers if not is_container(c)]
-    return [c for c in layers if torch_functions.is_function(c) or not _calls_abstract(c)]
-
-
-def _is_abstract(cls: type) -> bool:
-    """Whether it leaves a method to others."""
-    return any(_is_left(f) for f in vars(cls).values())
-
-
-def _is_left(function: Any) -> bool:
-    return isinstance(function, FunctionType) and (
-        "NotImplementedError" in function.__code__.co_names
-    )
-
-
-def _calls_abstract(cls: type) -> bool:
-    """Whether its forward or backward calls a method that is left to others."""
-    forwards, backward = methods(cls)
-    passes = [inspect.getattr_static(cls, n) for n in (forwards[0], backward)]
-    codes = [f.__code__ for f in passes if isinstance(f, FunctionType)]
-    used = {name for code in codes for name in code.co_names}
-    return any(_is_left(inspect.getattr_static(cls, name, None)) for name in used)
-
-
-def is_container(cls: type) -> bool:
-    """Whether it is made of other layers, which are passed to it or added: a Sequential.
-
-    >>> class Sequential:
-    ...     def __init__(self, *layers):
-    ...         self.layers = layers
-    >>> is_container(Sequential)
-    True
-    """
-    adders = [m for n in ADDERS if callable(m := getattr(cls, n, None))]
-    taken = [p.name.lower() for f in (cls, *adders) for p in every_parameter(f)]
-    return any(name.endswith(LAYERS) and not name.startswith("n") for name in taken)
-
-
-def _is_layer(cls: type) -> bool:
-    try:
-        methods(cls)
-    except LayerError:
-        return False
-    return True
-
-
-def chain(
-    layers: Sequence[Any], /, grads: Mapping[str, str] | None = None, seed: int = 0, **given: Any
-) -> list[Trial]:
-    """Classes or objects one after another as one layer: see `chains.chain`.
-
-    >>> chain([])
-    Traceback (most recent call last):
-        ...
-    microgrid.check.handwritten.trial.LayerError: a chain needs layers: ...
-    """
-    from microgrid.check.handwritten.forms.chains import chain as chained
-
-    return chained(layers, grads, seed, **given)

@@ -14,9 +14,10 @@ from typing import Any
 
 from microgrid.check.handwritten.forms import chains, classes, names, pairing, reading
 from microgrid.check.handwritten.forms.functions import title, trials
+from microgrid.check.handwritten.forms.which_classes import classes_of
 from microgrid.check.handwritten.trial import LayerError, Trial
 
-_LOSS = {"loss", "cost", "entropy", "criterion", "objective", "propagate", "svm", "softmax", "mse"}
+LOSS = {"loss", "cost", "entropy", "criterion", "objective", "propagate", "svm", "softmax", "mse"}
 
 
 @dataclass
@@ -51,12 +52,17 @@ def layers_of(module: ModuleType, name: str = "") -> list[Layer]:
     microgrid.check.handwritten.trial.LayerError: empty has no layers: functions such as ...
     """
     if "+" in name:
-        return [_chain(module, [part.strip() for part in name.split("+")])]
-    alone = [_of_class(cls) for cls in classes.classes_of(module)] if name else []
-    found = [*_pairs(module), *_losses(module), *_flagged(module), *(alone or _classes(module))]
+        return [chain_of(module, [part.strip() for part in name.split("+")])]
+    alone = [of_class(cls) for cls in classes_of(module)] if name else []
+    found = [
+        *pairs_of(module),
+        *losses_of(module),
+        *flagged(module),
+        *(alone or class_layers(module)),
+    ]
     found.sort(key=lambda layer: layer.line)
     if name:
-        return _named(found, module, name)
+        return of_name(found, module, name)
     if not found:
         raise LayerError(
             f"{file_of(module)} has no layers: functions such as f_forward with f_backward, losses "
@@ -75,7 +81,7 @@ def file_of(module: ModuleType) -> str:
     return Path(getattr(module, "__file__", None) or module.__name__).name
 
 
-def _named(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
+def of_name(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
     for same in (str, str.lower):
         mine = [x for x in found if same(name) in (same(n) for n in (x.name, *x.aliases))]
         if mine:
@@ -87,7 +93,7 @@ def _named(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
     raise LayerError(f"{file_of(module)} has no layer {name}: {has}{guess}")
 
 
-def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+def functions_of(module: ModuleType) -> dict[str, Callable[..., Any]]:
     """The functions that are written in a module, without those that it imports."""
     return {
         n: f
@@ -97,19 +103,19 @@ def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
     }
 
 
-def _line(function: Callable[..., Any]) -> int:
+def line_of(function: Callable[..., Any]) -> int:
     return int(inspect.unwrap(function).__code__.co_firstlineno)
 
 
-def _place(cls: type) -> int:
+def place_of(cls: type) -> int:
     """The line of a class; 0 where its source is not known."""
     with suppress(OSError, TypeError):
         return inspect.getsourcelines(cls)[1]
     return 0
 
 
-def _pairs(module: ModuleType) -> list[Layer]:
-    functions = _functions(module)
+def pairs_of(module: ModuleType) -> list[Layer]:
+    functions = functions_of(module)
     found, by = [], pairing.pairs(functions)
     for backward, forward in by.items():
         f, b = functions[forward], functions[backward]
@@ -117,37 +123,37 @@ def _pairs(module: ModuleType) -> list[Layer]:
         first = next(b for b, f in by.items() if f == forward)
         if backward != first:  # a second backward of the same forward
             name = pairing.stem(backward) if pairing.stem(backward) != name else backward
-        found.append(_layer(name, f, b, (forward, backward)))
+        found.append(layer_of(name, f, b, (forward, backward)))
     return found
 
 
-def _losses(module: ModuleType) -> list[Layer]:
+def losses_of(module: ModuleType) -> list[Layer]:
     """Functions that return (loss, gradients) by themselves."""
-    functions = _functions(module)
+    functions = functions_of(module)
     pairs = pairing.pairs(functions)
     taken = {*pairs, *pairs.values()}
     return [
-        _layer(title(f), f, None, (name,))
+        layer_of(title(f), f, None, (name,))
         for name, f in functions.items()
-        if name not in taken and _returns_gradients(f)
+        if name not in taken and returns_gradients(f)
     ]
 
 
-def _flagged(module: ModuleType) -> list[Layer]:
+def flagged(module: ModuleType) -> list[Layer]:
     """Activations that give their derivative by a flag: `sigmoid(x, derivative=True)`."""
     found = []
-    for name, f in _functions(module).items():
+    for name, f in functions_of(module).items():
         for flag, p in inspect.signature(f).parameters.items():
-            if names.short(flag) in _FLAGS and p.default is False:
-                pair = (_at(f, flag, False), _at(f, flag, True))
-                found.append(_layer(name, *pair, (name,)))
+            if names.short(flag) in FLAGS and p.default is False:
+                pair = (at_flag(f, flag, False), at_flag(f, flag, True))
+                found.append(layer_of(name, *pair, (name,)))
     return found
 
 
-_FLAGS = ("deriv", "derivative", "prime", "grad", "derive", "gradient", "backward", "der", "isgrad")
+FLAGS = ("deriv", "derivative", "prime", "grad", "derive", "gradient", "backward", "der", "isgrad")
 
 
-def _at(function: Callable[..., Any], flag: str, value: bool) -> Callable[..., Any]:
+def at_flag(function: Callable[..., Any], flag: str, value: bool) -> Callable[..., Any]:
     @functools.wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
         return function(*arguments, **named, **{flag: value})
@@ -158,53 +164,53 @@ def _at(function: Callable[..., Any], flag: str, value: bool) -> Callable[..., A
     return called
 
 
-def _returns_gradients(function: Callable[..., Any]) -> bool:
+def returns_gradients(function: Callable[..., Any]) -> bool:
     said = reading.returned(function)
     if len(said) < 2 or not inspect.signature(function).parameters:
         return False
     grads = [n for n in said if n.lower().startswith(("d", "grad")) or "grad" in n.lower()]
     losses = [n for n in said if names.short(n) in ("loss", "cost", "j", "l", "totalloss", "err")]
-    named = _LOSS & set(pairing.words(function.__name__))
+    named = LOSS & set(pairing.words(function.__name__))
     unnamed = "" in said  # an expression: `return loss, (p - y) / N`
     return bool((grads and (losses or named)) or (unnamed and losses and named))
 
 
-def _layer(
+def layer_of(
     name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None, aliases: Any
 ) -> Layer:
     def make(**how: Any) -> list[Trial]:
         return trials(forward, backward, name=name, **how)
 
-    return Layer(name, _line(forward), aliases, make)
+    return Layer(name, line_of(forward), aliases, make)
 
 
-def _classes(module: ModuleType) -> list[Layer]:
+def class_layers(module: ModuleType) -> list[Layer]:
     """The classes; a loss that returns p − y and a softmax that hands it through are one layer."""
     pairs = chains.chains_of(module)
     fused = {loss for _, loss in pairs} | {
         first for first, _ in pairs if chains.hands_through(first)
     }
-    together = [_chain(module, [cls.__name__ for cls in pair]) for pair in pairs]
-    return [*(_of_class(c) for c in classes.classes_of(module) if c not in fused), *together]
+    together = [chain_of(module, [cls.__name__ for cls in pair]) for pair in pairs]
+    return [*(of_class(c) for c in classes_of(module) if c not in fused), *together]
 
 
-def _of_class(cls: type) -> Layer:
+def of_class(cls: type) -> Layer:
     def make(given: Mapping[str, Any] | None, **how: Any) -> list[Trial]:
         return classes.trials(cls, **how, **(given or {}))
 
-    return Layer(cls.__name__, _place(cls), (), make)
+    return Layer(cls.__name__, place_of(cls), (), make)
 
 
-def _chain(module: ModuleType, parts: list[str]) -> Layer:
+def chain_of(module: ModuleType, parts: list[str]) -> Layer:
     for part in parts:
         if not inspect.isclass(vars(module).get(part)):
-            known = [c.__name__ for c in classes.classes_of(module)]
+            known = [c.__name__ for c in classes_of(module)]
             has = f"its classes are {', '.join(known)}" if known else "it has no such classes"
             raise LayerError(f"{file_of(module)} has no class {part}: {has}")
     both = [vars(module)[part] for part in parts]
     return Layer(
         " + ".join(parts),
-        _place(both[-1]),
+        place_of(both[-1]),
         (),
         lambda given, **how: chains.chain(both, **how, **(given or {})),
     )

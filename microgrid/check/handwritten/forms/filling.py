@@ -7,7 +7,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ from microgrid.check.handwritten.forms.kinds import SIZES, Form
 from microgrid.check.handwritten.forms.random_arrays import labels, of_kind
 from microgrid.check.handwritten.trial import LayerError
 
-_NONE = inspect.Parameter.empty
-_FREE = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
-_OMIT: Any = object()  # an argument that is left to its default
-_MOST = 12  # combinations of settings
+NO_DEFAULT = inspect.Parameter.empty
+FREE_SIZES = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
+OMIT: Any = object()  # an argument that is left to its default
+MOST_SETTINGS = 12  # combinations of settings
 
 
 class Kept(dict[str, Any]):
@@ -77,6 +77,10 @@ class Filling:
     defaults: bool = False
     depth: int = 2
     features: int | None = None
+    rng: np.random.Generator = field(init=False)
+    made: Fit = field(init=False)  # the one that is being filled
+    table: dict[str, int] = field(init=False)  # the size of each symbol
+    outs: list[int] = field(init=False)  # sizes of what comes out, of one layer after another
 
     def fits(self, kind: str = "") -> Iterator[Fit]:
         """The arguments, likeliest first; none where the given shapes do not go with the form."""
@@ -84,10 +88,10 @@ class Filling:
         if sizes is None:
             return
         self.table = SIZES | sizes
-        self.outs = [self.table[self.form.outcome], *_FREE[3:]]  # for one layer after another
+        self.outs = [self.table[self.form.outcome], *FREE_SIZES[3:]]
         free = [n for n in self.takes.parameters if n not in self.roles and n not in self.given]
         options = [self.options(n) for n in free]
-        for values in itertools.islice(itertools.product(*options), _MOST):
+        for values in itertools.islice(itertools.product(*options), MOST_SETTINGS):
             guessed = [v for n, v in zip(free, values) if type(v) is int and not self.known(n)]
             named = [v for n, v in zip(free, values) if "shape" in names.short(n)]
             shapes = [v for v in named if type(v) in (int, tuple)]
@@ -106,7 +110,7 @@ class Filling:
                 self.array(name, self.roles[name])
             elif name in self.given:
                 self.told(name, self.given[name])
-            elif settings[name] is not _OMIT:
+            elif settings[name] is not OMIT:
                 self.made.bound[name] = copy.deepcopy(settings[name])
                 self.made.chosen += [name] if self.tells(name, settings[name]) else []
         self.classes()
@@ -117,7 +121,7 @@ class Filling:
         """Whether a setting is worth telling: one that somebody chose."""
         default = self.takes.parameters[name].default
         return value is not None and not isinstance(value, Kept) and not (
-            default is not _NONE and (self.number(name) is None or callable(default))
+            default is not NO_DEFAULT and (self.number(name) is None or callable(default))
         )  # fmt: skip
 
     def sizes(self) -> dict[str, int] | None:
@@ -145,7 +149,7 @@ class Filling:
         taken = set(found.values())
         for symbol in "NDMCT" if found else "":  # so that sizes differ, still
             if symbol not in found and SIZES[symbol] in taken:
-                found[symbol] = next(n for n in _FREE if n not in taken)
+                found[symbol] = next(n for n in FREE_SIZES if n not in taken)
                 taken.add(found[symbol])
         return found
 
@@ -209,9 +213,9 @@ class Filling:
         hiding = names.HIDING.match(names.short(name)) is not None
         looked_up, words = self.takes.keys(name), self.takes.choices(name)
         known = names.settings(name)
-        if default is not _NONE and (self.defaults or not hiding or ours is None
+        if default is not NO_DEFAULT and (self.defaults or not hiding or ours is None
                                      or (isinstance(default, str) and words)):  # fmt: skip
-            return [default if name not in self.takes.making else _OMIT]
+            return [default if name not in self.takes.making else OMIT]
         context = names.is_context(name)
         more = {k: self.entry(k) for k in looked_up if k not in (known or {})}
         if known is not None or (not context and more and None not in more.values()):
@@ -224,7 +228,7 @@ class Filling:
         if words or ours is not None:
             pair = isinstance(default, tuple) and type(ours) is int
             return [words[0] if words else (ours, ours) if pair else ours]
-        unknown = name in self.takes.making and default is _NONE
+        unknown = name in self.takes.making and default is NO_DEFAULT
         return [self.table[self.form.feature], self.outs[0], None] if unknown else []
 
     def of_constructor(self, name: str, default: Any) -> list[Any]:
@@ -234,7 +238,7 @@ class Filling:
             what = "window"
         data = tuple(table[s] for s in form.data)
         if "optim" in names.short(name) or name == "opt":
-            return [Optimizer()] if default is _NONE else [_OMIT]
+            return [Optimizer()] if default is NO_DEFAULT else [OMIT]
         if "shape" in names.short(name) and what in ("in", "shape"):
             flat = (int(np.prod(data[1:])),)
             found: list[Any] = [data[1:], table[form.feature], data] if what == "in" else [
@@ -243,7 +247,7 @@ class Filling:
             n = form.numbers.get("kernelsize", names.number("kernelsize"))
             whole = (n, n, table[form.feature], table[form.outcome])
             found = [(n, n), n, whole] if "shape" in name else [n, (n, n), whole]
-            found = [x for x in found if default is _NONE or isinstance(x, type(default))]
+            found = [x for x in found if default is NO_DEFAULT or isinstance(x, type(default))]
         elif what in ("in", "out", "embed"):
             own = what == "out" or (what == "embed" and form.parts(form.first)[0][:3] == "int")
             if own and default is not None:
@@ -258,7 +262,7 @@ class Filling:
             found = [table[symbols[what]]]
         else:
             return []
-        return [*([_OMIT] if default is None else []), *found]
+        return [*([OMIT] if default is None else []), *found]
 
     def place(self, name: str) -> int:
         """Which of the sizes out of a constructor it is: hidden, then out."""
@@ -269,7 +273,9 @@ class Filling:
     def entry(self, key: str) -> Any:
         """What stands in a dict of settings: a number, a size or a word; None if unknown."""
         if (found := self.number(key)) is None and self.takes.cls is not None:
-            found = next(iter([*self.of_constructor(key, _NONE), *self.takes.choices(key)]), None)
+            found = next(
+                iter([*self.of_constructor(key, NO_DEFAULT), *self.takes.choices(key)]), None
+            )
         return found
 
     def number(self, name: str, known: Any = None) -> Any:
@@ -277,10 +283,11 @@ class Filling:
         word = names.short(name)
         if word == "s" and not re.search("conv|pool", self.takes.name.lower()):
             return known
-        for words, value in names.NUMBERS.items():
-            if word in words.split() or (word == "s" and "stride" in words.split()):
-                return self.form.numbers.get(words.split()[0], value if known is None else known)
-        return known
+        said = names.NUMBER_NAMED.get("stride" if word == "s" else word)
+        if said is None:
+            return known
+        value = names.NUMBERS[said] if known is None else known
+        return self.form.numbers.get(said.split()[0], value)
 
     def entries(self, name: str, layout: str, out: int) -> None:
         """A dict of parameters, by the keys that the code looks up: "W1", "b1"; or W1 to b2."""

@@ -15,7 +15,7 @@ from microgrid.check.handwritten.trial import Array, LayerError
 
 Parameters = Mapping[str, inspect.Parameter]
 Shape = tuple[int, ...]
-_DULL = ("eps", "epsilon", "momentum", "seed", "verbose", "optimizer", "opt")  # not worth telling
+DULL = ("eps", "epsilon", "momentum", "seed", "verbose", "optimizer", "opt")  # not worth telling
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Fit:
         chosen = {k: self.bound[k] for k in self.chosen}
         flat = {k: v for k, v in chosen.items() if not isinstance(v, dict)}
         flat |= {k: v for d in chosen.values() if isinstance(d, dict) for k, v in d.items()}
-        return ", ".join(f"{k}={v!r}" for k, v in flat.items() if _is_told(k, v, sizes))
+        return ", ".join(f"{k}={v!r}" for k, v in flat.items() if is_told(k, v, sizes))
 
     def arguments(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by name; what is bound is copied, as a forward may write into it.
@@ -100,9 +100,9 @@ class Fit:
         return given
 
 
-def _is_told(name: str, value: Any, sizes: set[int]) -> bool:
+def is_told(name: str, value: Any, sizes: set[int]) -> bool:
     """Whether a setting says more than the shapes do."""
-    if isinstance(value, np.ndarray | list) or names.short(name) in _DULL:
+    if isinstance(value, np.ndarray | list) or names.short(name) in DULL:
         return False
     parts = value if isinstance(value, tuple) else (value,)
     window = names.count(name) == "window" or names.HIDING.match(names.short(name))

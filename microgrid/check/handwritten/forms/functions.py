@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -12,12 +11,11 @@ import numpy as np
 
 from microgrid.check.handwritten.forms import names, pairing, reading
 from microgrid.check.handwritten.forms.fit import Fit, Parameters, parameters_of
+from microgrid.check.handwritten.forms.forwards import COSTS, Forward, Function, called, with_cost
 from microgrid.check.handwritten.forms.modules import module_of, modules_of, same_randomness
 from microgrid.check.handwritten.forms.plan import Plan, is_numbers, matched, planned
 from microgrid.check.handwritten.forms.search import fits
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
-
-Function = Callable[..., Any]
 
 
 def trials(
@@ -42,7 +40,7 @@ def trials(
     ['x']
     """
     backward = backward or backward_of(forward)
-    layer = _Layer(forward, backward, name or title(forward), dict(grads or {}), seed)
+    layer = FunctionLayer(forward, backward, name or title(forward), dict(grads or {}), seed)
     return layer.trials(dict(given or {}))
 
 
@@ -68,83 +66,7 @@ def backward_of(forward: Function) -> Function | None:
     return next((found[b] for b, f in pairing.pairs(found).items() if f == mine), None)
 
 
-@dataclass
-class _Forward:
-    """A forward, perhaps with the cost that follows it: called by names, it gives a tuple."""
-
-    function: Function
-    parameters: dict[str, inspect.Parameter]
-    returned: list[str]
-    cost: Function | None = None
-    extra: dict[str, str] = field(default_factory=dict)  # of the cost: name -> source
-
-    def __call__(self, given: Mapping[str, Any]) -> list[Any]:
-        mine = {n: v for n, v in given.items() if n in parameters_of(self.function)}
-        result = _called(self.function, mine)
-        several = isinstance(result, tuple) or (
-            isinstance(result, list) and len(result) == len(self.returned) > 1
-        )
-        found = list(result) if several else [result]
-        if self.cost is not None:
-            first = next((r for r in found if is_numbers(r)), found[0])
-            sources = self.extra.items()
-            rest = {n: first if s == "result" else given[s] for n, s in sources}
-            found.append(_called(self.cost, rest))
-        return found
-
-
-def _called(function: Function, given: Mapping[str, Any]) -> Any:
-    """A function by the names of its arguments, those that have no name by their place."""
-    alone = [
-        n
-        for n, p in parameters_of(function).items()
-        if p.kind is inspect.Parameter.POSITIONAL_ONLY and n in given
-    ]
-    return function(
-        *[given[n] for n in alone], **{n: v for n, v in given.items() if n not in alone}
-    )
-
-
-def with_cost(forward: Function, backward: Function) -> _Forward:
-    """The forward; with the cost of its module where the backward asks for labels, too."""
-    plain = _Forward(forward, parameters_of(forward), reading.returned(forward))
-    asked = [n for n in parameters_of(backward) if names.role(n) == "y"]
-    module = module_of(forward)
-    own = [n for n in plain.returned if names.short(n) in _COSTS]
-    if not asked or own or any(names.is_upstream(n) for n in parameters_of(backward)):
-        return plain
-    if module is None or _LOSS & set(pairing.words(forward.__name__)):
-        return plain
-    costs = [
-        f
-        for n, f in vars(module).items()
-        if inspect.isfunction(f) and f is not forward and _LOSS & set(pairing.words(n))
-        if not pairing.is_backward(n) and len(reading.returned(f)) < 2
-    ]
-    found = [joined for cost in costs if (joined := _joined(plain, cost)) is not None]
-    found.sort(key=lambda f: "result" not in [f.extra.get(n) for n in plain.returned])
-    return found[0] if found else plain
-
-
-def _joined(plain: _Forward, cost: Function) -> _Forward | None:
-    """The forward and then the cost of its first output; None if the cost has no place for it."""
-    needs = {n: p for n, p in parameters_of(cost).items() if p.default is p.empty}
-    of = [n for n in needs if n in plain.returned] or [n for n in needs if names.role(n) == "p"]
-    of = of or [n for n in needs if names.role(n) != "y" and n not in plain.parameters]
-    if not of:
-        return None
-    known = {names.short(n): n for n in plain.parameters}
-    extra = {n: known.get(names.short(n), n) for n in needs} | {of[0]: "result"}
-    more = {n: p for n, p in needs.items() if extra[n] == n and n not in plain.parameters}
-    returned = [*plain.returned, "cost"]
-    return _Forward(plain.function, plain.parameters | more, returned, cost, extra)
-
-
-_LOSS = {*names.words("loss cost mse mae bce ce crossentropy entropy hinge huber nll")}
-_COSTS = ("cost", "loss", "costs", "totalloss", "j", "l")
-
-
-class _Layer:
+class FunctionLayer:
     def __init__(
         self,
         forward: Function,
@@ -156,7 +78,7 @@ class _Layer:
         self.name, self.seed, self.grads = name, seed, grads
         self.backward = backward
         if backward is None:
-            self.forward = _Forward(forward, parameters_of(forward), reading.returned(forward))
+            self.forward = Forward(forward, parameters_of(forward), reading.returned(forward))
         else:
             self.forward = with_cost(forward, backward)
         self.takes: Parameters = parameters_of(backward) if backward is not None else {}
@@ -205,7 +127,7 @@ class _Layer:
 
     def agrees(self, fit: Fit) -> bool:
         """Whether the gradients that the backward gives have the shapes of the inputs."""
-        run = _Run(self, fit)
+        run = Run(self, fit)
         try:
             run.settle()
         except LayerError:
@@ -221,7 +143,7 @@ class _Layer:
         found = []
         for name, value in fit.bound.items():
             mode = value.get("mode") if isinstance(value, dict) else value
-            if name in given or mode not in ("train", True) or not _is_mode(name, value):
+            if name in given or mode not in ("train", True) or not is_mode(name, value):
                 continue
             other = Fit(**{**vars(fit), "bound": dict(fit.bound)})
             new: Any = "test" if mode == "train" else False
@@ -235,7 +157,7 @@ class _Layer:
         return found
 
     def trial(self, fit: Fit) -> Trial:
-        run = _Run(self, fit)
+        run = Run(self, fit)
         places = run.settle()
         functions = [f for f in (self.forward.function, self.forward.cost) if f is not None]
         backwards = [self.backward] if self.backward is not None else [self.forward.function]
@@ -254,16 +176,16 @@ class _Layer:
         )
 
 
-def _is_mode(name: str, value: Any) -> bool:
+def is_mode(name: str, value: Any) -> bool:
     return isinstance(value, dict) or names.short(name) in (
         "mode", "train", "training", "istraining", "trainflg", "istrain",
     )  # fmt: skip
 
 
-class _Run:
+class Run:
     """One forward after another, each from the same state."""
 
-    def __init__(self, layer: _Layer, fit: Fit) -> None:
+    def __init__(self, layer: FunctionLayer, fit: Fit) -> None:
         self.layer, self.fit = layer, fit
         self.upstream, self.elementwise, self.of_output = True, False, False
         self.places: dict[str, int] = {}
@@ -298,7 +220,7 @@ class _Run:
         if self.of_output:
             arguments[next(iter(arguments))] = outputs[0]
         with same_randomness(layer.seed, layer.modules):
-            found = _called(layer.backward, arguments)
+            found = called(layer.backward, arguments)
         if self.elementwise:
             found = found[0] if isinstance(found, tuple) else found
             return None if found is None else np.asarray(douts[0]) * found
@@ -343,7 +265,7 @@ class _Run:
         if self.layer.backward is not None:
             return reading.returned(self.layer.backward)
         found = self.layer.forward.returned
-        return [n for n in found if names.short(n) not in _COSTS] if len(found) > 1 else []
+        return [n for n in found if names.short(n) not in COSTS] if len(found) > 1 else []
 
     def settled(self, gradients: Any, said: list[str]) -> dict[str, str]:
         layer, inputs = self.layer, self.fit.inputs

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from microgrid.check.handwritten.forms import names
 from microgrid.check.handwritten.forms.kinds import Form, Kind
 
-_X = ("N D", "D N", "D 1", "N T D")
-_W = ("D H", "H D", "H H", "S H", "H S")  # S: what is put together from x and h
-_WIDTHS = "DJZRX"  # of the layers of a network: 4, 6, 8, 9, 7, and then 5
+DATA_SHAPES = ("N D", "D N", "D 1", "N T D")
+WEIGHT_SHAPES = ("D H", "H D", "H H", "S H", "H S")  # S: what is put together from x and h
+WIDTHS = "DJZRX"  # of the layers of a network: 4, 6, 8, 9, 7, and then 5
 
 
 def kinds_of(arrays: Sequence[str]) -> list[tuple[Kind, dict[str, str]]]:
@@ -25,18 +25,18 @@ def kinds_of(arrays: Sequence[str]) -> list[tuple[Kind, dict[str, str]]]:
     if len(ws) < 2:
         return []
     rest = [a for a in arrays if a not in ws and a not in bs]
-    found = list(_layers(rest, ws, bs)) if all(re.search(r"\d$", a) for a in ws) else []
-    found += list(_attention(rest, ws, bs))
-    found += list(_gates(rest, ws, bs))
+    found = list(layers(rest, ws, bs)) if all(re.search(r"\d$", a) for a in ws) else []
+    found += list(attention(rest, ws, bs))
+    found += list(gates(rest, ws, bs))
     roles = {a: a for a in arrays}
     empty = re.compile("$^")
     return [(Kind(name, empty, (Form(shapes),)), roles) for name, shapes in found]
 
 
-def _layers(
+def layers(
     rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    sizes = [*_WIDTHS[: len(ws)], "C"]
+    sizes = [*WIDTHS[: len(ws)], "C"]
     for turned, x in ((False, "N D"), (True, "D N"), (True, "N D")):
         last = "C N" if x == "D N" else "N C"
         for labels in ("int:5 N", f"onehot{'0' if x == 'D N' else ''} {last}", last):
@@ -49,7 +49,7 @@ def _layers(
                 yield "layers one after another", shapes
 
 
-def _attention(
+def attention(
     rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Weights of queries and keys, of values, and of what comes out: Wq, Wk, Wv, Wo."""
@@ -66,25 +66,27 @@ def _attention(
             )
 
 
-def _gates(
+def gates(
     rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Weights whose names begin alike are of one shape; else those of x and those of h are."""
-    for first in (_letter, _of_x_or_h):
+    for first in (letter, of_x_or_h):
         groups = sorted({first(w) for w in ws})
         if len(groups) > 3:
             continue
-        for x, b, *shapes in itertools.product(_X, ("H", "1 H", "H 1"), *[_W] * len(groups)):
+        for x, b, *shapes in itertools.product(
+            DATA_SHAPES, ("H", "1 H", "H 1"), *[WEIGHT_SHAPES] * len(groups)
+        ):
             state = {"N D": "N H", "D N": "H N", "D 1": "H 1", "N T D": "N H"}[x]
             kept = {a: state if names.role(a) in ("h", "c") or a[0] in "hc" else x for a in rest}
             of = dict(zip(groups, shapes))
             yield "gates", kept | {w: of[first(w)] for w in ws} | dict.fromkeys(bs, b)
 
 
-def _letter(name: str) -> str:
+def letter(name: str) -> str:
     return name[0]
 
 
-def _of_x_or_h(name: str) -> str:
+def of_x_or_h(name: str) -> str:
     found = re.search(r"[xhi]", name[1:].lower())
     return found.group() if found else ""

@@ -14,16 +14,16 @@ from microgrid.check.handwritten.trial import LayerError
 ANYTHING = "**"  # a function that takes every keyword
 
 
-def known(inputs: Mapping[str, Any], things: Iterable[Any]) -> None:
+def refuse_unknown(inputs: Mapping[str, Any], things: Iterable[Any]) -> None:
     """LayerError for an input that nothing here takes.
 
-    >>> known({"X": (3, 4)}, [lambda x, w: x @ w])
+    >>> refuse_unknown({"X": (3, 4)}, [lambda x, w: x @ w])
     Traceback (most recent call last):
         ...
     microgrid.check.handwritten.trial.LayerError: there is no argument 'X': did you mean x? ...
     """
     every = [*parts(things)]
-    if strange := [name for name in inputs if name not in taken(inputs, every)]:
+    if strange := [name for name in inputs if name not in inputs_of(inputs, every)]:
         lower = {name.lower(): name for thing in every for name in arguments_of(thing)}
         near = get_close_matches(strange[0].lower(), lower, 1)
         meant = f"did you mean {lower[near[0]]}? There" if near else "there"
@@ -31,10 +31,10 @@ def known(inputs: Mapping[str, Any], things: Iterable[Any]) -> None:
         raise LayerError(f"there is no argument {strange[0]!r}: {meant} are {', '.join(shown)}")
 
 
-def taken(inputs: Mapping[str, Any], things: Iterable[Any]) -> dict[str, Any]:
+def inputs_of(inputs: Mapping[str, Any], things: Iterable[Any]) -> dict[str, Any]:
     """The inputs that one of these takes.
 
-    >>> taken({"x": 1, "w": 2}, [lambda x: x])
+    >>> inputs_of({"x": 1, "w": 2}, [lambda x: x])
     {'x': 1}
     """
     takes = {n for x in parts(things) for n in (*arguments_of(x), *attributes_of(x))}

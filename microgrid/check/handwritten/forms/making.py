@@ -39,16 +39,16 @@ def objects(
                 if hasattr(cls, "set_input_shape"):
                     thing.set_input_shape(shape=shape)
                 if setter in SECOND:
-                    _call(getattr(thing, setter), shape)
+                    call(getattr(thing, setter), shape)
                 yield thing
 
 
-def _call(method: Any, shape: Any) -> None:
+def call(method: Any, shape: Any) -> None:
     """Call a second constructor with what its arguments are called: `initialize(optimizer)`."""
     needed = [n for n, p in parameters_of(method).items() if not has_default(p)]
-    method(**{n: Optimizer() if "optim" in n.lower() else _first(n, shape) for n in needed})
+    method(**{n: Optimizer() if "optim" in n.lower() else first(n, shape) for n in needed})
 
 
-def _first(name: str, shape: Any) -> Any:
+def first(name: str, shape: Any) -> Any:
     known = names.number(name)
     return SIZES["M"] if names.count(name) == "out" else shape if known is None else known

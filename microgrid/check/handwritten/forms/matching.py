@@ -12,7 +12,14 @@ from microgrid.check.handwritten.forms import reading, sources
 from microgrid.check.handwritten.forms.names import short
 from microgrid.check.handwritten.forms.random_arrays import signed
 from microgrid.check.handwritten.forms.sources import Source
-from microgrid.check.handwritten.forms.state import Place, copied, floats_of, is_floats, taken, walk
+from microgrid.check.handwritten.forms.state import (
+    Place,
+    copied,
+    floats_of,
+    is_floats,
+    lying_at,
+    walk,
+)
 from microgrid.check.handwritten.forms.using import RATE, RATES, Played, Way, play
 from microgrid.check.handwritten.trial import LayerError
 
@@ -30,30 +37,30 @@ def match(way: Way, grads: Mapping[str, str]) -> bool:
     played = play(way, {})
     rng = np.random.default_rng(way.seed)
     upstream = [signed(np.shape(x), rng) for x in played.outputs]
-    way.rate = _rate(way)
-    way.thing = _warmed(way, played)
+    way.rate = rate_of(way)
+    way.thing = warmed(way, played)
     start = {p: x.copy() if is_floats(x) else x for p, x in floats_of(played.thing).items()}
     try:
         returned = played.backward(upstream)
     except Exception:
         returned, way.crashed = None, True
-    _find(way, played, returned, start, grads)
+    find(way, played, returned, start, grads)
     return not way.crashed
 
 
-def _warmed(way: Way, played: Played) -> Any:
+def warmed(way: Way, played: Played) -> Any:
     """The object; after its first forward, where that makes its parameters."""
     fresh, after = floats_of(way.thing), floats_of(played.thing)
     made = [p for p, x in after.items() if p not in fresh and is_floats(x)]
     warm = replace(way, thing=copied(played.thing))
-    return next((warm.thing for p in made if _is_made(warm, played, p)), way.thing)
+    return next((warm.thing for p in made if is_made(warm, played, p)), way.thing)
 
 
-def _is_made(warm: Way, played: Played, place: Place) -> bool:
-    return _is_expected(warm, _last(place), [place]) and _matters(warm, played, [place])
+def is_made(warm: Way, played: Played, place: Place) -> bool:
+    return is_expected(warm, last_name(place), [place]) and matters(warm, played, [place])
 
 
-def _rate(way: Way) -> float:
+def rate_of(way: Way) -> float:
     """The learning rate: ours, if backward takes it, else theirs."""
     told = [float(x) for n, x in way.told.items() if short(n) in RATES]
     if told or any(role in ("rate", "optimizer") for _, role in way.roles):
@@ -63,7 +70,7 @@ def _rate(way: Way) -> float:
     return theirs[0] if theirs else RATE
 
 
-def _find(
+def find(
     way: Way,
     played: Played,
     returned: Any,
@@ -71,25 +78,25 @@ def _find(
     grads: Mapping[str, str],
 ) -> None:
     after = floats_of(played.thing)
-    named = _named(way, played)
-    expected = [n for n, places in named.items() if _is_expected(way, n, places)]
+    named = named_places(way, played)
+    expected = [n for n, places in named.items() if is_expected(way, n, places)]
     names = reading.returned(getattr(way.thing, way.backward), True) if way.backward else []
     order = [*way.inputs, *expected]
-    _refuse_unknown(way, grads, named)
+    refuse_unknown_grads(way, grads, named)
     way.parameters, way.gradients = {}, {}
     for i, name in enumerate(way.inputs):
         way.gradients[name] = (
-            _told(grads, name)
+            source_told(grads, name)
             or sources.of_returned(name, i, len(order), returned, names)
-            or _of_input(name, i, after)
+            or of_input(name, i, after)
         )
     for name, places in named.items():
         position = order.index(name) if name in order else 99
         source = (
-            _told(grads, name, places)
+            source_told(grads, name, places)
             or sources.of_parameter(places, after)
             or (
-                sources.of_returned(_last(places[0]), position, len(order), returned, names)
+                sources.of_returned(last_name(places[0]), position, len(order), returned, names)
                 if isinstance(returned, dict | tuple | list)
                 else None
             )
@@ -100,10 +107,10 @@ def _find(
         if source is not None or name in expected:
             way.parameters[name], way.gradients[name] = places, source
     if not way.crashed:
-        _refuse_unfound(way, after, start)
+        refuse_unfound(way, after, start)
 
 
-def _named(way: Way, played: Played) -> dict[str, list[Place]]:
+def named_places(way: Way, played: Played) -> dict[str, list[Place]]:
     """The places of each array (and float) that the forward looks at, by a name for it.
 
     One array may lie in several places. The name is that of the constructor's argument, the last
@@ -112,20 +119,20 @@ def _named(way: Way, played: Played) -> dict[str, list[Place]]:
     held: dict[Any, list[Place]] = {}
     for place, x in floats_of(way.thing).items():
         held.setdefault(id(x) if isinstance(x, np.ndarray) else place, []).append(place)
-    groups = [places for places in held.values() if _matters(way, played, places)]
-    last = [_last(places[0]) for places in groups]
+    groups = [places for places in held.values() if matters(way, played, places)]
+    last = [last_name(places[0]) for places in groups]
     named = {}
     for places, name in zip(groups, last):
-        x = taken(way.thing, places[0].steps)
-        given = [n for n, a in way.made.items() if is_floats(a) and a.size and _equal(a, x)]
+        x = lying_at(way.thing, places[0].steps)
+        given = [n for n, a in way.made.items() if is_floats(a) and a.size and equal(a, x)]
         alone = last.count(name) == 1 and name not in way.inputs
-        named[given[0] if given else name if alone else _whole(places[0])] = places
+        named[given[0] if given else name if alone else whole_name(places[0])] = places
     return named
 
 
-def _matters(way: Way, played: Played, places: list[Place]) -> bool:
+def matters(way: Way, played: Played, places: list[Place]) -> bool:
     """Whether the forward looks at this array: buffers, caches and gradients are no parameters."""
-    old = taken(way.thing, places[0].steps)
+    old = lying_at(way.thing, places[0].steps)
     moved = np.asarray(old, float) + signed(np.shape(old), np.random.default_rng(1))
     trying = replace(way, parameters={"moved": places})
     try:
@@ -133,32 +140,32 @@ def _matters(way: Way, played: Played, places: list[Place]) -> bool:
             outputs = play(trying, {"moved": moved}).outputs
     except Exception:
         return True
-    return not all(_equal(a, b) for a, b in zip(outputs, played.outputs))
+    return not all(equal(a, b) for a, b in zip(outputs, played.outputs))
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
     return np.shape(a) == np.shape(b) and np.array_equal(a, b)
 
 
-def _last(place: Place) -> str:
+def last_name(place: Place) -> str:
     """W of self.W, of self.params["W"] and of self.W.data; weights[0] of a list."""
     if isinstance(place.key, int):
         return f"{place.name}[{place.key}]"
     if short(place.key) in sources.DATA - {"w", "weight"} and len(place.steps) > 1:
-        return _last(Place(place.steps[:-1]))
+        return last_name(Place(place.steps[:-1]))
     return str(place.key)
 
 
-def _whole(place: Place) -> str:
+def whole_name(place: Place) -> str:
     """fc1.W of self.fc1.params["W"]."""
     home = str(Place(place.home))[5:] if place.home else ""
-    name = _last(place)
+    name = last_name(place)
     return f"{home}.{name}" if home and home != name else name if home else str(place)[5:]
 
 
-def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
+def is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
     """Whether it is a parameter by its name alone; the weights in a loss are none."""
-    if way.loss or not is_floats(taken(way.thing, places[0].steps)):
+    if way.loss or not is_floats(lying_at(way.thing, places[0].steps)):
         return False
     if short(name.split(".")[-1]) in EXPECTED:
         return True
@@ -168,25 +175,27 @@ def _is_expected(way: Way, name: str, places: Sequence[Place]) -> bool:
     )
 
 
-def _keys(name: str, places: Sequence[Place]) -> list[str]:
+def keys_of(name: str, places: Sequence[Place]) -> list[str]:
     """What a parameter may be called in `grads`."""
-    return [name, *(k for p in places for k in (str(p), str(p)[5:], p.name, _last(p)))]
+    return [name, *(k for p in places for k in (str(p), str(p)[5:], p.name, last_name(p)))]
 
 
-def _told(grads: Mapping[str, str], name: str, places: Sequence[Place] = ()) -> Source | None:
-    told = next((grads[k] for k in _keys(name, places) if k in grads), None)
+def source_told(grads: Mapping[str, str], name: str, places: Sequence[Place] = ()) -> Source | None:
+    told = next((grads[k] for k in keys_of(name, places) if k in grads), None)
     return Source(told, told) if told else None
 
 
-def _refuse_unknown(way: Way, grads: Mapping[str, str], named: Mapping[str, list[Place]]) -> None:
-    known = {k for n, places in named.items() for k in _keys(n, places)} | set(way.inputs)
+def refuse_unknown_grads(
+    way: Way, grads: Mapping[str, str], named: Mapping[str, list[Place]]
+) -> None:
+    known = {k for n, places in named.items() for k in keys_of(n, places)} | set(way.inputs)
     unknown = [n for n in grads if n not in known]
     if unknown:
         names = ", ".join([*named, *way.inputs]) or "none"
         raise LayerError(f"grads: {way.name} has no parameter {unknown[0]}; there are {names}")
 
 
-def _of_input(name: str, position: int, after: Mapping[Place, Any]) -> Source | None:
+def of_input(name: str, position: int, after: Mapping[Place, Any]) -> Source | None:
     """The gradient of an input among the attributes of the object itself."""
     own = [p for p in after if len(p.steps) == 1]
     ranked = [(r, str(p)) for p in own if (r := sources.named_as_gradient(p.key, name)) >= 0]
@@ -195,18 +204,18 @@ def _of_input(name: str, position: int, after: Mapping[Place, Any]) -> Source | 
     return Source(min(ranked)[1], min(ranked)[1]) if ranked else None
 
 
-def _refuse_unfound(way: Way, after: Mapping[Place, Any], start: Mapping[Place, Any]) -> None:
+def refuse_unfound(way: Way, after: Mapping[Place, Any], start: Mapping[Place, Any]) -> None:
     """A parameter without a gradient, but backward made an array of its shape: which is it?"""
     used = {s.expression for s in way.gradients.values() if s is not None}
     made = [
         p
         for p, x in after.items()
-        if not _equal(x, start.get(p)) and str(p) not in used and is_floats(x)
+        if not equal(x, start.get(p)) and str(p) not in used and is_floats(x)
     ]
     for name, source in way.gradients.items():
         if source is not None or name not in way.parameters:
             continue
-        shape = np.shape(taken(way.thing, way.parameters[name][0].steps))
+        shape = np.shape(lying_at(way.thing, way.parameters[name][0].steps))
         like = [str(p) for p in made if np.shape(after[p]) == shape]
         if like:
             raise LayerError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-_GET_STATE, _SET_STATE, _SEED = np.random.get_state, np.random.set_state, np.random.seed
+GET_STATE, SET_STATE, SEED = np.random.get_state, np.random.set_state, np.random.seed
 # before theirs replace them
 
 
@@ -44,16 +44,14 @@ def modules_of(functions: Sequence[Callable[..., Any]]) -> list[types.ModuleType
     folders = {os.path.dirname(str(m.__file__)) for m in found if getattr(m, "__file__", None)}
     for module in found:  # grows meanwhile
         for value in list(vars(module).values()):
-            other = value if isinstance(value, types.ModuleType) else _module(value)
+            other = module_of(value) if inspect.isfunction(value) else value
+            if not isinstance(other, types.ModuleType):
+                continue
             path = str(getattr(other, "__file__", None) or "")
             beside = any(folder and path.startswith(folder + os.sep) for folder in folders)
-            if other is not None and beside and "site-packages" not in path:
+            if beside and "site-packages" not in path:
                 found += [other] if other not in found else []
     return list(dict.fromkeys(found))
-
-
-def _module(value: Any) -> types.ModuleType | None:
-    return module_of(value) if inspect.isfunction(value) else None
 
 
 @contextmanager
@@ -64,9 +62,9 @@ def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iter
     >>> with same_randomness(1): print(np.random.rand() == first)
     True
     """
-    before, old = random.getstate(), _GET_STATE()
+    before, old = random.getstate(), GET_STATE()
     random.seed(seed)
-    _SEED(seed)
+    SEED(seed)
     held = [x for module in modules for x in vars(module).values()]
     generators = [(g, g.bit_generator.state) for g in held if isinstance(g, np.random.Generator)]
     older = [(g, g.get_state()) for g in held if isinstance(g, np.random.RandomState)]
@@ -74,7 +72,7 @@ def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iter
         yield
     finally:
         random.setstate(before)
-        _SET_STATE(old)
+        SET_STATE(old)
         for g, state in generators:
             g.bit_generator.state = state
         for r, kept in older:

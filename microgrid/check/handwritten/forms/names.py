@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, for tables of names.
+
+    >>> words("w weight")
+    ('w', 'weight')
+    """
+    return tuple(text.split())
+
+
+def by_word(table: Mapping[str, str]) -> dict[str, str]:
+    """The key of each word in a table of words; the first one that has it.
+
+    >>> by_word({"x": "x inputs", "w": "w x"})["x"]
+    'x'
+    """
+    found: dict[str, str] = {}
+    for key, text in table.items():
+        found = dict.fromkeys(text.split(), key) | found
+    return found
+
 
 # An argument's part in a layer: its role, and the names it goes by (in lower case, without "_").
 ROLES = {
@@ -34,6 +56,8 @@ ROLES = {
     "params": "params parameters thetas weightsdict net network model p0",
 }
 
+ROLE_OF = by_word(ROLES)
+
 # The numbers of a layer, where a value that hides a mistake (0, 1, the default) is not chosen.
 NUMBERS: dict[str, Any] = {
     "stride strides stridex stridey strideh stridew hstride wstride": 2,
@@ -59,6 +83,7 @@ NUMBERS: dict[str, Any] = {
     "n m batchsize": 3,
     "activation act activationfunction activationfn activationname nonlinearity": "relu",
 }
+NUMBER_NAMED = by_word({text: text for text in NUMBERS})  # its words, by each of them
 # The sizes that a constructor is given, by what they count.
 COUNTS = {
     "in": "nin infeatures inputsize indim inputdim ninputs numinputs fanin inputfeatures din "
@@ -85,10 +110,13 @@ COUNTS = {
     "height": "height inputheight imageheight imgheight hin",
     "width": "width inputwidth imagewidth imgwidth win",
 }
-_LABELS = (  # likelier ones first
-    "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
-    "truelabels ylabel ylabels onehot yreal classes answers correct desired teacher",
-    "t y ts yt tgt ys",
+COUNT_OF = by_word(COUNTS)
+LABELS = (  # likelier ones first
+    words(
+        "ytrue truth true actual expected groundtruth gt target targets label labels yactual trues "
+        "truelabels ylabel ylabels onehot yreal classes answers correct desired teacher"
+    ),
+    words("t y ts yt tgt ys"),
 )
 # Those whose default is replaced, as it hides mistakes.
 HIDING = re.compile(
@@ -110,15 +138,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 BOUND = ("y", "mask", "mean", "var")  # roles that are not differentiated
 
 
-def words(text: str) -> tuple[str, ...]:
-    """The words of a text, for tables of names.
-
-    >>> words("w weight")
-    ('w', 'weight')
-    """
-    return tuple(text.split())
-
-
 def short(name: Any) -> str:
     """A name in lower case and without underscores, as the tables have it.
 
@@ -137,9 +156,8 @@ def role(name: str) -> str:
     word = short(name)
     if name == "G":  # the number of groups
         return ""
-    for part, words in ROLES.items():
-        if word in words.split():
-            return part
+    if word in ROLE_OF:
+        return ROLE_OF[word]
     stem = re.sub(r"(\d+|train|batch|in|t)$", "", word)
     return role(stem) if stem and stem != word else ""
 
@@ -150,8 +168,7 @@ def number(name: str) -> Any:
     >>> number("stride"), number("is_training"), number("speed")
     (2, True, None)
     """
-    word = short(name)
-    return next((value for words, value in NUMBERS.items() if word in words.split()), None)
+    return NUMBERS.get(NUMBER_NAMED.get(short(name), ""))
 
 
 def count(name: str) -> str:
@@ -160,7 +177,7 @@ def count(name: str) -> str:
     >>> count("in_features"), count("kernel_size"), count("colour")
     ('in', 'window', '')
     """
-    return next((what for what, words in COUNTS.items() if short(name) in words.split()), "")
+    return COUNT_OF.get(short(name), "")
 
 
 def label_of(names: Sequence[str]) -> str:
@@ -169,8 +186,8 @@ def label_of(names: Sequence[str]) -> str:
     >>> label_of(["y", "t"]), label_of(["y_pred", "y_true"]), label_of(["x", "h"])
     ('t', 'y_true', '')
     """
-    for words in _LABELS:
-        found = [n for n in names if short(n) in words.split()]
+    for likely in LABELS:
+        found = [n for n in names if short(n) in likely]
         if found and len(names) > 1:
             return found[-1] if short(found[0]) == "y" else found[0]
     return ""
@@ -182,7 +199,7 @@ def is_label(name: str) -> bool:
     >>> is_label("y_true"), is_label("x")
     (True, False)
     """
-    return any(short(name) in words.split() for words in _LABELS)
+    return any(short(name) in likely for likely in LABELS)
 
 
 def settings(name: str) -> dict[str, Any] | None:
@@ -196,13 +213,13 @@ def settings(name: str) -> dict[str, Any] | None:
     )
 
 
-_UPSTREAM = re.compile(
+UPSTREAM_NAMES = re.compile(
     r"^(d(?!ropout|ata$|im|epth|type|ecay|iff|en|etach|evice|rop|own)\w*|grad\w*|g(rad)?_?out\w*|"
     r"up|upstream\w*|delta\w*|err(or)?\w*|top_?diff|\w+_(grad|gradient|delta|diff)|g|gy|"
     r"gradient\w*|partial\w*)$",
     re.IGNORECASE,
 )
-_CACHE = re.compile(
+CACHE_NAMES = re.compile(
     r"^(\w*cache\w*|ctx|context\w*|saved\w*|tape|mem(ory)?|stored|state|fwd\w*|c|store|residuals?|"
     r"res|intermediates?|tmp|forward_\w+|trace)$",
     re.IGNORECASE,
@@ -215,7 +232,7 @@ def is_upstream(name: str) -> bool:
     >>> is_upstream("dout"), is_upstream("grad_output"), is_upstream("dropout_param")
     (True, True, False)
     """
-    return _UPSTREAM.match(name) is not None
+    return UPSTREAM_NAMES.match(name) is not None
 
 
 def is_cache(name: str) -> bool:
@@ -224,7 +241,7 @@ def is_cache(name: str) -> bool:
     >>> is_cache("cache"), is_cache("w")
     (True, False)
     """
-    return _CACHE.match(name) is not None
+    return CACHE_NAMES.match(name) is not None
 
 
 def is_context(name: str) -> bool:
@@ -236,7 +253,7 @@ def is_context(name: str) -> bool:
     return short(name) in ("ctx", "context", "cache", "saved", "tape", "memory", "store", "caches")
 
 
-_OF = (
+GRADIENT_FORMS = (
     r"d_?L_?d_?(\w+)", r"d_(\w+)", r"d(\w+)", r"(?:grads?|gradients?|delta|g)_?(?:of_|wrt_)?(\w+)",
     r"(\w+?)_?(?:grads?|gradients?|delta|prime)", r"(\w+?)_?d",
 )  # fmt: skip
@@ -248,5 +265,5 @@ def gradient_of(name: str) -> list[str]:
     >>> gradient_of("dW1")[0], gradient_of("grad_weights")[0]
     ('W1', 'weights')
     """
-    matches = [re.fullmatch(form, name, re.IGNORECASE) for form in _OF]
+    matches = [re.fullmatch(form, name, re.IGNORECASE) for form in GRADIENT_FORMS]
     return [match.group(1) for match in matches if match]

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_FORWARD = {"forward", "fwd", "fw", "fprop", "feedforward", "f", "forwards", "fp"}
-_BACKWARD = {
+FORWARD = {"forward", "fwd", "fw", "fprop", "feedforward", "f", "forwards", "fp"}
+BACKWARD = {
     "backward", "bwd", "bw", "back", "backprop", "bprop", "backpropagation", "backpropagate",
     "grad", "gradient", "gradients", "grads", "prime", "derivative", "deriv", "der", "derivate",
     "b", "d", "backwards", "bp", "diff", "dx", "vjp",
 }  # fmt: skip
-_VERSIONS = {"alt", "naive", "vectorized", "fast", "slow", "simple", "loop", "loops", "v2", "2"}
-_EITHER = {"pass", "prop", "propagation", "propagate", "step"}
+VERSIONS = {"alt", "naive", "vectorized", "fast", "slow", "simple", "loop", "loops", "v2", "2"}
+EITHER = {"pass", "prop", "propagation", "propagate", "step"}
 
 
 def words(name: str) -> list[str]:
@@ -33,8 +33,8 @@ def stem(name: str) -> str:
     ('conv_naive', 'conv_naive', '')
     """
     found = words(name)
-    marked = [w for w in found if w in _FORWARD | _BACKWARD]
-    dropped = _FORWARD | _BACKWARD | (_EITHER - {"step"} if marked else set())
+    marked = [w for w in found if w in FORWARD | BACKWARD]
+    dropped = FORWARD | BACKWARD | (EITHER - {"step"} if marked else set())
     return "_".join(w for w in found if w not in dropped)
 
 
@@ -46,7 +46,7 @@ def is_backward(name: str) -> bool:
     """
     found = words(name)
     return (
-        any(w in _BACKWARD and len(w) > 1 for w in found)
+        any(w in BACKWARD and len(w) > 1 for w in found)
         or found[:1] in (["d"],)
         or (found[-1:] in (["b"], ["d"]) and len(found) > 1)
     )
@@ -58,7 +58,7 @@ def is_forward(name: str) -> bool:
     >>> is_forward("affine_forward"), is_forward("affine")
     (True, False)
     """
-    return bool(_FORWARD & set(words(name)))
+    return bool(FORWARD & set(words(name)))
 
 
 def pairs(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
@@ -82,11 +82,11 @@ def pairs(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
             f
             for f, s in forwards.items()
             if f not in exact and s and mine.startswith(s + "_")
-            if is_forward(f) or mine[len(s) + 1 :] in _VERSIONS
+            if is_forward(f) or mine[len(s) + 1 :] in VERSIONS
         ]
         best = [f for f in exact if f == bare] or exact or sorted(looser, key=len, reverse=True)
         if not best and not mine:  # forward_propagation_with_dropout
-            best = [f for f in forwards if is_forward(f) and words(f)[0] in _FORWARD][:1]
+            best = [f for f in forwards if is_forward(f) and words(f)[0] in FORWARD][:1]
         if best:
             found[name] = best[0]
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from microgrid.check.handwritten.forms.fit import every_parameter, has_default
 from microgrid.check.handwritten.forms.names import words
 from microgrid.check.handwritten.forms.random_arrays import signed
-from microgrid.check.handwritten.forms.state import taken, walk
+from microgrid.check.handwritten.forms.state import lying_at, walk
 from microgrid.check.handwritten.forms.using import Played, Way, play, replay
 
 CLEARERS = words(
@@ -32,21 +32,21 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
         return ""
     second = {**a, **{n: b[n] for n in way.inputs if n in b}}  # the same parameters
     if any(role == "cache" for _, role in way.roles):
-        return _overwritten(way, a, second)
+        return overwritten(way, a, second)
     used, other = play(way, a), play(way, second)
-    before = _parameters(used)
-    once = _pulled(used)
-    if changed := [n for n, x in _parameters(used).items() if not np.array_equal(x, before[n])]:
+    before = parameters(used)
+    once = pulled(used)
+    if changed := [n for n, x in parameters(used).items() if not np.array_equal(x, before[n])]:
         return f"its backward updates {', '.join(changed)}"
-    _clear(used.thing)
-    fresh = _pulled(other)
-    twice = _pulled(replay(way, used.thing, _arguments(way, second)))
+    clear(used.thing)
+    fresh = pulled(other)
+    twice = pulled(replay(way, used.thing, arguments(way, second)))
     for name, right in fresh.items():
-        if _near(twice[name], right):
+        if near(twice[name], right):
             continue
         source = way.gradients[name]
         shown = source.shown if source else name
-        if _near(twice[name], _sum(once[name], right)):
+        if near(twice[name], total(once[name], right)):
             return f"it adds into {shown}: a second backward gives the sum of both passes"
         return (
             f"{shown} of a second pass is not that of a new object: something of the first is left"
@@ -54,32 +54,32 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     return ""
 
 
-def _parameters(played: Played) -> dict[str, Any]:
+def parameters(played: Played) -> dict[str, Any]:
     places = played.way.parameters.items()
-    return {n: np.array(taken(played.thing, p[0].steps), float) for n, p in places}
+    return {n: np.array(lying_at(played.thing, p[0].steps), float) for n, p in places}
 
 
-def _overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
-    right = _pulled(play(way, a))
+def overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    right = pulled(play(way, a))
     first = play(way, a)
-    replay(way, first.thing, _arguments(way, b))
-    if all(_near(x, right[n]) for n, x in _pulled(first).items()):
+    replay(way, first.thing, arguments(way, b))
+    if all(near(x, right[n]) for n, x in pulled(first).items()):
         return ""
     return "its cache is overwritten by a second call"
 
 
-def _arguments(way: Way, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def arguments(way: Way, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {n: np.array(inputs[n]) if n in inputs else x for n, x in way.arguments.items()}
 
 
-def _pulled(played: Played) -> dict[str, Any]:
+def pulled(played: Played) -> dict[str, Any]:
     """Copies of the gradients, for the same upstream each time."""
     rng = np.random.default_rng(played.way.seed + 2)
     found = played.pull([signed(np.shape(x), rng) for x in played.outputs])
     return {n: None if g is None else np.array(g, dtype=float) for n, g in found.items()}
 
 
-def _clear(thing: Any) -> None:
+def clear(thing: Any) -> None:
     """Call whatever clears the gradients of an object and of its parts."""
     for part in [thing, *(x for _, x in walk(thing))]:
         for name in CLEARERS:
@@ -88,11 +88,11 @@ def _clear(thing: Any) -> None:
                 method()
 
 
-def _near(x: Any, right: Any) -> bool:
+def near(x: Any, right: Any) -> bool:
     if x is None or right is None:
         return x is right
     return np.shape(x) == np.shape(right) and bool(np.allclose(x, right, rtol=1e-4, atol=1e-6))
 
 
-def _sum(x: Any, y: Any) -> Any:
+def total(x: Any, y: Any) -> Any:
     return None if x is None or y is None or np.shape(x) != np.shape(y) else x + y

@@ -13,7 +13,7 @@ from microgrid.check.handwritten.forms import names
 from microgrid.check.handwritten.forms.fit import Parameters
 from microgrid.check.handwritten.trial import LayerError
 
-_OUT = names.words("out output outputs y a s p probs z al result h o cachey")
+OUTPUT_NAMES = names.words("out output outputs y a s p probs z al result h o cachey")
 
 
 @dataclass
@@ -104,10 +104,10 @@ def planned(
             sources[name] = f"argument {lower[names.short(name)]}"
         elif parameter.default is inspect.Parameter.empty or names.is_cache(name):
             kept.append(name)
-    return _settled(result, returned, arguments, sources, kept, who, loss)
+    return settled(result, returned, arguments, sources, kept, who, loss)
 
 
-def _settled(
+def settled(
     result: Sequence[Any],
     returned: Sequence[str],
     arguments: Sequence[str],
@@ -126,16 +126,16 @@ def _settled(
         roles = {names.role(a) for a in arguments if a not in used} - {""}
         meant = not sources or names.role(bare[0]) in roles  # the input of a derivative
         alone = len(result) == 1 and len(kept) == 1 and not asked and meant
-        if not alone and (len(kept) > 1 or not any(_is_scalar(result[i]) for i in numbers)):
+        if not alone and (len(kept) > 1 or not any(is_scalar(result[i]) for i in numbers)):
             sources[bare[0]] = "upstream 0"
             kept.remove(bare[0])
             ups = 1
-    outputs = [i for i in numbers if i not in asked and not _is_kept(i, returned, kept)]
+    outputs = [i for i in numbers if i not in asked and not is_kept(i, returned, kept)]
     outputs = outputs or numbers
     if len(result) > 1 and len(outputs) == len(result) and kept:  # the cache is an array
         outputs = outputs[:-1]
     if ups == 0:
-        scalars = [i for i in outputs if _is_scalar(result[i])]
+        scalars = [i for i in outputs if is_scalar(result[i])]
         outputs = scalars[:1] or outputs[:1]
     else:
         outputs = outputs[:ups]
@@ -146,30 +146,30 @@ def _settled(
             sources[name] = f"result {holds[-1]}" if holds else "rest 0"
         elif place < len(rest):
             sources[name] = f"result {rest[place]}"
-        elif (found := _other(name, arguments, sources, outputs)) is not None:
+        elif (found := other(name, arguments, sources, outputs)) is not None:
             sources[name] = found
         else:
             raise LayerError(f"{who} asks for {name}, which the forward neither takes nor returns")
     return Plan(outputs, sources)
 
 
-def _is_scalar(x: Any) -> bool:
+def is_scalar(x: Any) -> bool:
     return is_numbers(x) and np.ndim(x) == 0
 
 
-def _is_kept(place: int, returned: Sequence[str], kept: Sequence[str]) -> bool:
+def is_kept(place: int, returned: Sequence[str], kept: Sequence[str]) -> bool:
     name = returned[place] if place < len(returned) else ""
     return bool(kept) and names.is_cache(name) and name != "c"
 
 
-def _other(
+def other(
     name: str, arguments: Sequence[str], sources: dict[str, str], outputs: list[int]
 ) -> str | None:
     """An argument of the same role, the output, or the only array that is left."""
     used = {s.split()[1] for s in sources.values() if s.startswith("argument")}
     left = [a for a in arguments if a not in used]
     same = [a for a in left if names.role(a) and names.role(a) == names.role(name)]
-    if names.short(name) in _OUT or names.role(name) == "p":
+    if names.short(name) in OUTPUT_NAMES or names.role(name) == "p":
         return f"result {outputs[0]}"
     if same or len(left) == 1 or (left and not names.is_cache(name)):
         return f"argument {(same or left)[0]}"
@@ -190,7 +190,7 @@ def matched(
     found: dict[str, int] = {}
     for exactly in (0, 1) if by_key else (0, 1, 2):  # dZ2 is no gradient of X
         for place, name in enumerate(grads):
-            if place not in found.values() and (of := _input(name, inputs, exactly)) is not None:
+            if place not in found.values() and (of := input_of(name, inputs, exactly)) is not None:
                 found.setdefault(of, place)
     if by_key:
         if not found:
@@ -217,7 +217,7 @@ def matched(
     return found
 
 
-def _input(name: str, inputs: Mapping[str, Any], loosely: int) -> str | None:
+def input_of(name: str, inputs: Mapping[str, Any], loosely: int) -> str | None:
     """The input that a name is the gradient of: as written, in any case, by its role."""
     for of in [*names.gradient_of(str(name)), str(name)]:
         for known in inputs:

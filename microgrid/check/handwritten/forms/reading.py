@@ -23,16 +23,16 @@ def tree(thing: Callable[..., Any]) -> ast.FunctionDef | ast.ClassDef | None:
     return next((n for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)), None)
 
 
-def _own(node: ast.AST) -> Iterator[ast.AST]:
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function without those of the functions inside of it; of a class all."""
     apart = () if isinstance(node, ast.ClassDef) else (ast.FunctionDef, ast.Lambda, ast.ClassDef)
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, apart):
             yield child
-            yield from _own(child)
+            yield from own_nodes(child)
 
 
-def _name(node: ast.AST | None) -> str:
+def name_of(node: ast.AST | None) -> str:
     """The name that an expression goes by: of `dx`, `self.dx`, `grads["dx"]`, `dx.reshape(…)`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="self"), attr=name):
@@ -42,11 +42,11 @@ def _name(node: ast.AST | None) -> str:
         case ast.Call(
             func=ast.Attribute(value=inner, attr="reshape" | "copy" | "squeeze" | "astype")
         ):
-            return _name(inner)
+            return name_of(inner)
         case ast.Attribute(value=inner, attr="T") | ast.Subscript(value=inner):
-            return _name(inner)
-        case ast.BinOp(left=left, op=ast.Div()) if _name(left)[:1] == "d":
-            return _name(left)  # dx / N
+            return name_of(inner)
+        case ast.BinOp(left=left, op=ast.Div()) if name_of(left)[:1] == "d":
+            return name_of(left)  # dx / N
     return ""
 
 
@@ -59,31 +59,31 @@ def returned(function: Callable[..., Any], deep: bool = False) -> list[str]:
     node = tree(function)
     if node is None:
         return []
-    found = [n.value for n in _own(node) if isinstance(n, ast.Return) and n.value is not None]
+    found = [n.value for n in own_nodes(node) if isinstance(n, ast.Return) and n.value is not None]
     if not found:
         return []
     value = found[-1]
     if isinstance(value, ast.Name):  # what was put into it
         kept = [
             n.value
-            for n in _own(node)
-            if isinstance(n, ast.Assign) and _name(n.targets[0]) == value.id
+            for n in own_nodes(node)
+            if isinstance(n, ast.Assign) and name_of(n.targets[0]) == value.id
         ]
         if kept and isinstance(kept[-1], ast.Tuple | ast.List):
             value = kept[-1]
-    return [_name(part) for part in _parts(value, deep)]
+    return [name_of(part) for part in parts(value, deep)]
 
 
-def _parts(value: ast.expr, deep: bool) -> list[ast.expr]:
+def parts(value: ast.expr, deep: bool) -> list[ast.expr]:
     if not isinstance(value, ast.Tuple | ast.List):
         return [value]
-    return [p for n in value.elts for p in (_parts(n, deep) if deep else [n])]
+    return [p for n in value.elts for p in (parts(n, deep) if deep else [n])]
 
 
 def keys(function: Callable[..., Any], argument: str) -> list[str]:
     """The keys that a function looks up: `argument["stride"]`, `argument.get("pad", 0)`."""
     node, found = tree(function), []
-    for n in _own(node) if node is not None else ():
+    for n in own_nodes(node) if node is not None else ():
         match n:
             case ast.Subscript(value=place, slice=ast.Constant(value=str(key))):
                 pass
@@ -95,7 +95,7 @@ def keys(function: Callable[..., Any], argument: str) -> list[str]:
             case _:
                 continue
         plain = isinstance(place, ast.Name | ast.Attribute)
-        if plain and _name(place) == argument and key not in found:
+        if plain and name_of(place) == argument and key not in found:
             found.append(key)
     return found
 
@@ -103,10 +103,10 @@ def keys(function: Callable[..., Any], argument: str) -> list[str]:
 def choices(function: Callable[..., Any], argument: str) -> list[str]:
     """The words that a function compares an argument with: `if activation == "relu"`."""
     node, found = tree(function), []
-    for n in _own(node) if node is not None else ():
+    for n in own_nodes(node) if node is not None else ():
         match n:
             case ast.Compare(left=left, comparators=[ast.Constant(value=str(word))]):
-                if _name(left) == argument and word not in found:
+                if name_of(left) == argument and word not in found:
                     found.append(word)
     return found
 

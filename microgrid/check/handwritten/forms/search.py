@@ -20,13 +20,14 @@ from microgrid.check.handwritten.forms.kinds import GENERIC, OPTIONAL, Form, Kin
 from microgrid.check.handwritten.trial import Array, LayerError
 
 Run = Callable[[dict[str, Any]], Sequence[Any]]  # arguments -> the outputs
-_TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
-_SURE = ("affine", "matrices")  # shapes that only fit if they are right
-_MOST, _RUNS = 60, 1500  # tries of a form, and in all
-_NONE = inspect.Parameter.empty
-_UNWRITTEN = (NameError, ModuleNotFoundError, NotImplementedError)
-_PROBABLE = "crossentropy|bce|nll|logloss|likelihood|logistic|entropy|kl"
-_INSIDE = ("w", "b", "wx", "wh", "gamma", "beta")  # an object has them
+TRIES = ((False, 2), (True, 2), (False, 3), (False, 1))  # with defaults, layers of a network
+SURE = ("affine", "matrices")  # shapes that only fit if they are right
+MOST_TRIES, MOST_RUNS = 60, 1500  # tries of a form, and in all
+FAILS, RUNS, DEPENDS, AGREES = range(4)  # how well arguments go: the last with the backward
+NO_DEFAULT = inspect.Parameter.empty
+UNWRITTEN = (NameError, ModuleNotFoundError, NotImplementedError)
+OF_PROBABILITIES = "crossentropy|bce|nll|logloss|likelihood|logistic|entropy|kl"
+INSIDE = ("w", "b", "wx", "wh", "gamma", "beta")  # an object has them
 
 
 def fits(
@@ -52,7 +53,7 @@ def fits(
     """
     known = parameters if parameters is not None else parameters_of(function)
     takes = Signature(name or getattr(function, "__name__", "the forward"), function, known)
-    run = run or (lambda arguments: [_first(function(**arguments))])
+    run = run or (lambda arguments: [first_of(function(**arguments))])
     return Search(takes, given or {}, seed, run, agrees).fits()
 
 
@@ -81,7 +82,7 @@ class Search:
         self.tried: Fit | None = None  # that one
         self.made = takes.cls is None  # whether an object could be made
         self.size: int | None = None  # of the features, where an object asks for it
-        self.left = _RUNS
+        self.left = MOST_RUNS
         self.given = self.known(dict(given))
 
     def known(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +139,7 @@ class Search:
     def of_probabilities(self) -> bool:
         """Whether it is a loss of probabilities: named so, without an exponential of its own."""
         data = [n for n in self.parameters if n not in self.takes.making and n != self.takes.label]
-        looks = re.search(_PROBABLE, self.name, re.IGNORECASE) and not re.search(
+        looks = re.search(OF_PROBABILITIES, self.name, re.IGNORECASE) and not re.search(
             "logit|softmax|sigmoid", self.name, re.IGNORECASE)  # fmt: skip
         predicted = any(names.role(n) == "p" for n in data)
         source = self.takes.cls or self.takes.function
@@ -150,7 +151,7 @@ class Search:
         """Whether its shapes are not told by names: only a backward can bear them out."""
         arrays = self.arrays(kind.forms[0], False)
         unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
-        return len(arrays) > 1 and unknown and not kind.name.startswith(_SURE)
+        return len(arrays) > 1 and unknown and not kind.name.startswith(SURE)
 
     def of_gates(self) -> list[Fit]:
         """Layers with many weights, by the letters of their names."""
@@ -159,7 +160,7 @@ class Search:
         tried = []
         for kind, roles in kinds_of([a for a in arrays if names.settings(a) is None]):
             for fit in self.filled(kind.forms[0], roles, False, 2).fits(kind.name):
-                if self.works(fit) > 1:
+                if self.works(fit) == DEPENDS:
                     tried.append(fit)
                     if self.agrees(fit):
                         return [fit]
@@ -175,24 +176,25 @@ class Search:
             other = form.also and (bool(form.numbers) or not inside)
             if (form.only and not self.any_axes(form.only)) or (found and not other):
                 continue
-            best: tuple[int, Fit | None] = (0, None)
+            best: tuple[int, Fit | None] = (FAILS, None)
             tries = (
                 (fit, roles)
                 for roles in self.roles(form, named, loose)
                 if not parts or roles == parts
-                for how in (_TRIES if "params" in form.shapes else _TRIES[:2])
+                for how in (TRIES if "params" in form.shapes else TRIES[:2])
                 for fit in self.filled(form, roles, *how).fits(kind.name)
             )
-            for fit, roles in itertools.islice(tries, _MOST):
-                works = 2 * self.works(fit)
-                works += works == 4 and (sure or self.agrees(fit))
-                if works > best[0]:
-                    best, kept = (works, fit), roles
-                if works == 5:
+            for fit, roles in itertools.islice(tries, MOST_TRIES):
+                level = self.works(fit)
+                if level == DEPENDS and (sure or self.agrees(fit)):
+                    level = AGREES
+                if level > best[0]:
+                    best, kept = (level, fit), roles
+                if level == AGREES:
                     break
             if best[1] is not None:
                 parts = kept
-                found.append((best[1], best[0] > 2))
+                found.append((best[1], best[0] >= DEPENDS))
         return sorted(found, key=lambda pair: not pair[1])
 
     def filled(self, form: Form, roles: dict[str, str], defaults: bool, depth: int) -> Filling:
@@ -220,14 +222,14 @@ class Search:
             return self.given[name] == "classes" if isinstance(self.given[name], str) else not (
                 window or isinstance(self.given[name], int | float | dict | bool)
             )  # fmt: skip
-        if parameter.default is not _NONE and (
+        if parameter.default is not NO_DEFAULT and (
             parameter.default is not None or part not in form.shapes
         ):
             return False
         if names.settings(name) is not None or self.word(name):
             return False
         if making:
-            return part in _INSIDE or bool(re.match(r"[WUbwu][a-z]{0,2}\d?$", name))
+            return part in INSIDE or bool(re.match(r"[WUbwu][a-z]{0,2}\d?$", name))
         if names.is_context(name) and self.takes.cls is None:
             return False
         known = part in form.shapes or ("*" in form.shapes and part == "x")
@@ -256,7 +258,7 @@ class Search:
     ) -> Iterator[dict[str, str]]:
         needed = {r for r in form.shapes if r not in OPTIONAL}
         needed -= {"y"} if "params" in form.shapes else set()
-        needed -= set(_INSIDE) if self.takes.cls is not None and "y" not in needed else set()
+        needed -= set(INSIDE) if self.takes.cls is not None and "y" not in needed else set()
         told = {} if loose and not named else {a: self.role(a) for a in arrays}
         known = {a: r for a, r in told.items() if r in form.shapes}
         if len(set(known.values())) < len({a.rstrip("0123456789") for a in known}):
@@ -285,29 +287,30 @@ class Search:
         return "params" in played or any(isinstance(v, dict) for v in self.given.values())
 
     def works(self, fit: Fit) -> int:
-        """0: it fails; 1: it runs; 2: it depends on every array, too."""
+        """FAILS, RUNS, or DEPENDS: it runs, and what it gives depends on every array."""
         self.left -= 1
         if self.left < 0:
-            return 0
+            return FAILS
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
                 given = [*fit.inputs.values(), *fit.bound.values()]
-                flaw = _flaw(
+                flaw = flaw_of(
                     before, max((np.ndim(x) for x in given if hasattr(x, "ndim")), default=1)
                 )
                 if not flaw:
-                    return 2 if all(self.depends(fit, name, before) for name in fit.inputs) else 1
+                    every = all(self.depends(fit, name, before) for name in fit.inputs)
+                    return DEPENDS if every else RUNS
         except LayerError:
             raise
         except Exception as error:
             text = str(error).split("\n")[0][:100]
             flaw = f"{type(error).__name__}: {text}".removesuffix(": ")
-            if self.takes.cls is None and type(error) in _UNWRITTEN:
+            if self.takes.cls is None and type(error) in UNWRITTEN:
                 raise LayerError(f"{self.name} fails on floats, too: {flaw}") from error
         if not self.said:
             self.said, self.tried = flaw, fit
-        return 0
+        return FAILS
 
     def outputs(self, fit: Fit, inputs: Mapping[str, Any]) -> list[Array]:
         found = self.run(fit.arguments({k: v.copy() for k, v in inputs.items()}))
@@ -328,7 +331,7 @@ class Search:
                 other = copy.deepcopy(first)
                 other.bound[name] = word
                 other.chosen = list(dict.fromkeys([*first.chosen, name]))
-                if word != value and self.works(other):
+                if word != value and self.works(other) != FAILS:
                     more.append(other)
         return [*found, *more]
 
@@ -337,7 +340,7 @@ class Search:
         tried = self.tried.inputs if self.tried is not None else {}
         lacking = [
             n for n, p in self.parameters.items()
-            if n not in self.given and (n in tried or p.default is _NONE)
+            if n not in self.given and (n in tried or p.default is NO_DEFAULT)
         ]  # fmt: skip
         if not lacking and not self.given:
             return f"{self.name} has no argument that could be an array"
@@ -356,7 +359,7 @@ class Search:
         )
 
 
-def _flaw(outputs: list[Array], axes: int) -> str:
+def flaw_of(outputs: list[Array], axes: int) -> str:
     """Why these outputs are none of inputs with so many axes, or ""."""
     if not outputs:
         return "it returns no array of floats"
@@ -369,5 +372,5 @@ def _flaw(outputs: list[Array], axes: int) -> str:
     return ""
 
 
-def _first(result: Any) -> Any:
+def first_of(result: Any) -> Any:
     return result[0] if isinstance(result, tuple) else result

@@ -65,7 +65,7 @@ def named_as_gradient(candidate: Any, name: Any) -> int:
     return -1
 
 
-def _rank(parameter: Place, candidate: Place) -> int:
+def rank_of(parameter: Place, candidate: Place) -> int:
     """How near a place is to that of a parameter's gradient, from 0; −1 where it is not."""
     key, other = parameter.key, candidate.key
     if parameter.holder == candidate.holder and short(key) in DATA and short(other) in GRAD:
@@ -95,7 +95,7 @@ def of_parameter(places: Sequence[Place], candidates: Iterable[Place]) -> Source
     ranked = [
         (rank, i, c)
         for i, c in enumerate(candidates)
-        if c not in places and (rank := max(_rank(p, c) for p in places)) >= 0
+        if c not in places and (rank := max(rank_of(p, c) for p in places)) >= 0
     ]
     if not ranked:
         return None
@@ -127,7 +127,7 @@ def of_returned(
         if position or returned is None:
             return None
         return Source("returned", names[0] if len(names) == 1 and names[0] else "d" + name)
-    parts = _parts(returned)
+    parts = parts_of(returned)
     known = names if len(names) == len(parts) else [""] * len(parts)
     near = [(named_as_gradient(n, name), i) for i, n in enumerate(known) if n]
     near = [r for r in near if r[0] >= 0]
@@ -140,8 +140,8 @@ def of_returned(
     return None
 
 
-def _parts(returned: Any, path: str = "returned") -> list[str]:
+def parts_of(returned: Any, path: str = "returned") -> list[str]:
     """The expressions of what was returned, with lists and tuples in it taken apart."""
     if not isinstance(returned, tuple | list):
         return [path]
-    return [p for i, x in enumerate(returned) for p in _parts(x, f"{path}[{i}]")]
+    return [p for i, x in enumerate(returned) for p in parts_of(x, f"{path}[{i}]")]

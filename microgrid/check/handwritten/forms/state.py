@@ -13,8 +13,8 @@ import numpy as np
 from microgrid.check.handwritten.trial import LayerError
 
 DEEPEST, LONGEST = 8, 200  # levels of objects within objects, entries of a list
-_CODE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
-NO_HOLDERS = (*_CODE, str, bytes, np.generic)
+CODE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
+NO_HOLDERS = (*CODE, str, bytes, np.generic)
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def children(thing: Any) -> Iterator[tuple[tuple[str, Any], Any]]:
     elif isinstance(thing, list | tuple):
         yield from ((("[]", i), v) for i, v in enumerate(thing[:LONGEST]))
     elif not isinstance(thing, NO_HOLDERS) and type(thing).__module__.split(".")[0] != "numpy":
-        slots = [s for c in type(thing).__mro__ for s in _listed(getattr(c, "__slots__", ()))]
+        slots = [s for c in type(thing).__mro__ for s in listed(getattr(c, "__slots__", ()))]
         held = dict(getattr(thing, "__dict__", {}))
         held |= {s: getattr(thing, s) for s in slots if hasattr(thing, s) and s[:2] != "__"}
         yield from (((".", k), v) for k, v in held.items())
 
 
-def _listed(slots: Any) -> list[str]:
+def listed(slots: Any) -> list[str]:
     return [slots] if isinstance(slots, str) else list(slots)
 
 
@@ -139,7 +139,7 @@ def put(holder: Any, step: tuple[str, Any], x: Any) -> None:
         object.__setattr__(holder, step[1], x)
 
 
-def taken(thing: Any, steps: tuple[tuple[str, Any], ...]) -> Any:
+def lying_at(thing: Any, steps: tuple[tuple[str, Any], ...]) -> Any:
     """What lies at these steps."""
     for dot, key in steps:
         thing = thing[key] if dot == "[]" else getattr(thing, key)

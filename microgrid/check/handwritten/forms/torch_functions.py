@@ -112,31 +112,31 @@ def trials(
             f"{function.__name__}: grads is for classes; a Function returns its gradients"
         )
     for name in ("forward", "backward"):
-        if name not in {n for c in function.__mro__[:-1] if _is_theirs(c) for n in vars(c)}:
+        if name not in {n for c in function.__mro__[:-1] if is_theirs(c) for n in vars(c)}:
             raise LayerError(f"{function.__name__} has no {name}: write one as a @staticmethod")
     signature = inspect.signature(function.forward).parameters
-    ctx = 0 if _has_setup(function) else 1
+    ctx = 0 if has_setup(function) else 1
     parameters = dict(list(signature.items())[ctx:])
 
     def run(arguments: dict[str, Any]) -> list[Any]:
-        return [_numbers(y) for y in _forward(function, _tensors(arguments), False)[1]]
+        return [numbers(y) for y in forward(function, tensors_of(arguments), False)[1]]
 
     name = function.__name__
     found = fits(function.forward, given, seed, parameters=parameters, run=run, name=name)
-    return [_trial(function, fit, list(parameters)) for fit in found]
+    return [trial_of(function, fit, list(parameters)) for fit in found]
 
 
-def _is_theirs(cls: type) -> bool:
+def is_theirs(cls: type) -> bool:
     return cls.__module__.split(".")[0] not in ("torch", "builtins")
 
 
-def _has_setup(function: Any) -> bool:
+def has_setup(function: Any) -> bool:
     """Whether it has the newer form: `forward(x)` and `setup_context(ctx, inputs, output)`."""
-    return any("setup_context" in vars(c) for c in function.__mro__ if _is_theirs(c))
+    return any("setup_context" in vars(c) for c in function.__mro__ if is_theirs(c))
 
 
 @contextmanager
-def _doubles() -> Iterator[Any]:
+def doubles() -> Iterator[Any]:
     """PyTorch with float64 as its default, and the same random numbers each time."""
     import torch
 
@@ -150,21 +150,21 @@ def _doubles() -> Iterator[Any]:
             torch.set_default_dtype(before)
 
 
-def _tensors(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def tensors_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     import torch
 
     return {n: torch.tensor(x) if isinstance(x, np.ndarray) else x for n, x in arguments.items()}
 
 
-def _numbers(x: Any) -> Any:
+def numbers(x: Any) -> Any:
     return x.detach().numpy()
 
 
-def _forward(function: Any, tensors: dict[str, Any], graph: bool) -> tuple[Context, list[Any], Any]:
+def forward(function: Any, tensors: dict[str, Any], graph: bool) -> tuple[Context, list[Any], Any]:
     """One forward: the context, the differentiable outputs, and all that it returned."""
-    with _doubles() as torch, torch.set_grad_enabled(graph):
+    with doubles() as torch, torch.set_grad_enabled(graph):
         ctx = Context(tuple(torch.is_tensor(x) and x.is_floating_point() for x in tensors.values()))
-        if _has_setup(function):
+        if has_setup(function):
             returned = function.forward(*tensors.values())
             function.setup_context(ctx, tuple(tensors.values()), returned)
         else:
@@ -174,21 +174,21 @@ def _forward(function: Any, tensors: dict[str, Any], graph: bool) -> tuple[Conte
     return ctx, [y for y in outputs if id(y) not in ctx.constants], several
 
 
-def _trial(function: Any, fit: Fit, order: list[str]) -> Trial:
+def trial_of(function: Any, fit: Fit, order: list[str]) -> Trial:
     def run(inputs: Mapping[str, Any]) -> Pass:
         arguments = fit.arguments(inputs)
-        tensors = _tensors({n: arguments[n] for n in order if n in arguments})
-        ctx, outputs, several = _forward(function, tensors, False)
+        tensors = tensors_of({n: arguments[n] for n in order if n in arguments})
+        ctx, outputs, several = forward(function, tensors, False)
         wanted = [any(y is out for out in outputs) for y in several]
 
         def pull(upstream: Sequence[Any]) -> dict[str, Any]:
-            return _pull(function, ctx, list(tensors), zip(several, wanted), upstream, fit)
+            return pull_of(function, ctx, list(tensors), zip(several, wanted), upstream, fit)
 
-        return Pass([_numbers(y) for y in outputs], pull)
+        return Pass([numbers(y) for y in outputs], pull)
 
     none: list[str] = []
     with suppress(Exception):  # a backward that crashes is told later
-        none = [n for n, g in run(fit.inputs).pull(_ones(run, fit)).items() if g is None]
+        none = [n for n, g in run(fit.inputs).pull(ones(run, fit)).items() if g is None]
     if len(none) < len(fit.inputs):  # None says that this one has no gradient
         fit.bound |= {n: fit.inputs.pop(n) for n in none}
     names = returned(function.backward)
@@ -208,11 +208,11 @@ def _trial(function: Any, fit: Fit, order: list[str]) -> Trial:
     )
 
 
-def _ones(run: Callable[[Mapping[str, Any]], Pass], fit: Fit) -> list[Any]:
+def ones(run: Callable[[Mapping[str, Any]], Pass], fit: Fit) -> list[Any]:
     return [np.ones(np.shape(y)) for y in run(fit.inputs).outputs]
 
 
-def _pull(
+def pull_of(
     function: Any,
     ctx: Context,
     order: list[str],
@@ -221,7 +221,7 @@ def _pull(
     fit: Fit,
 ) -> dict[str, Any]:
     """Run their backward: a gradient for each argument of forward, None where there is none."""
-    with _doubles() as torch, torch.no_grad():
+    with doubles() as torch, torch.no_grad():
         given, douts = iter(upstream), []
         for y, wanted in outputs:
             if wanted:
@@ -237,7 +237,7 @@ def _pull(
             f"backward returns {len(several)} gradients for {len(order)} arguments of forward"
         )
     found = dict(zip(order, several))
-    return {n: None if found.get(n) is None else _numbers(found[n]) for n in fit.inputs}
+    return {n: None if found.get(n) is None else numbers(found[n]) for n in fit.inputs}
 
 
 def exact_torch(trial: TorchTrial) -> TorchExact:
@@ -247,13 +247,13 @@ def exact_torch(trial: TorchTrial) -> TorchExact:
     """
     names = list(trial.inputs)
     arguments = trial.fit.arguments(trial.inputs)
-    tensors = _tensors(arguments)
+    tensors = tensors_of(arguments)
     order = [n for n in inspect.signature(trial.function.forward).parameters if n in tensors]
     leaves = {n: tensors[n].requires_grad_() for n in names}
     try:
         given = {n: leaves[n].clone() if n in leaves else tensors[n] for n in order}
-        outputs = _forward(trial.function, given, True)[1]
-        matrix = _jacobian(outputs, list(leaves.values()))
+        outputs = forward(trial.function, given, True)[1]
+        matrix = jacobian(outputs, list(leaves.values()))
     except Exception as error:
         raise LayerError(
             f"PyTorch does not differentiate the forward of {trial.name} "
@@ -261,16 +261,16 @@ def exact_torch(trial: TorchTrial) -> TorchExact:
         ) from error
     found = TorchExact(
         {n: [Value(float(x), n) for x in trial.inputs[n].ravel()] for n in names},
-        [float(x) for y in outputs for x in _numbers(y).ravel()],
+        [float(x) for y in outputs for x in numbers(y).ravel()],
         [tuple(y.shape) for y in outputs],
         trial.run(trial.inputs).pull,
         matrix=matrix,
     )
-    _check(found, trial)
+    check(found, trial)
     return found
 
 
-def _jacobian(outputs: Sequence[Any], leaves: Sequence[Any]) -> Array:
+def jacobian(outputs: Sequence[Any], leaves: Sequence[Any]) -> Array:
     import torch
 
     rows = []
@@ -281,11 +281,11 @@ def _jacobian(outputs: Sequence[Any], leaves: Sequence[Any]) -> Array:
                 continue
             found = torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True)
             parts = [torch.zeros_like(x) if g is None else g for g, x in zip(found, leaves)]
-            rows.append(np.concatenate([_numbers(g).ravel() for g in parts]))
+            rows.append(np.concatenate([numbers(g).ravel() for g in parts]))
     return np.array(rows)
 
 
-def _check(found: TorchExact, trial: TorchTrial) -> None:
+def check(found: TorchExact, trial: TorchTrial) -> None:
     """LayerError where the Jacobian is not what finite differences of the forward say."""
     rng = np.random.default_rng(0)
     way = {n: rng.normal(size=x.shape) for n, x in trial.inputs.items()}

@@ -20,12 +20,13 @@ from microgrid.check.handwritten.forms.state import (
     copied,
     exchanged,
     is_floats,
+    lying_at,
     put,
-    taken,
     walk,
 )
-from microgrid.check.handwritten.trial import Array, LayerError
+from microgrid.check.handwritten.trial import LayerError
 from microgrid.engine.value import Value
+from microgrid.engine.value_array import as_array
 
 SLOPES = ("grad", "gradient", "derivative", "prime", "deriv", "df", "dloss", "loss_prime")
 RATES = {"lr", "learningrate", "eta", "stepsize", "rate", "learnrate", "alpha"}
@@ -114,7 +115,7 @@ class Played:
         with same_randomness(way.seed + 1, way.modules):
             returned = getattr(self.thing, way.backward)(*args, **words)
         taken_up = way.loss or any("upstream" in role for _, role in way.roles)
-        return returned if taken_up else _times(upstream[0], returned)
+        return returned if taken_up else times(upstream[0], returned)
 
     def _argument(self, role: str, upstream: Sequence[Any]) -> Any:
         kind, _, which = role.partition(" ")
@@ -136,7 +137,7 @@ class Played:
         return self.given[which]
 
     def _kept(self, name: str) -> Any:
-        x = taken(self.thing, self.way.parameters[name][0].steps)
+        x = lying_at(self.thing, self.way.parameters[name][0].steps)
         return x.copy() if isinstance(x, np.ndarray) else x
 
     def _read(self, source: Source, returned: Any, name: str, before: Any) -> Any:
@@ -167,7 +168,7 @@ class Played:
             method(**rates | {name: x for name, x in told.items() if x is not None})
 
 
-def _times(above: Any, slope: Any) -> Any:
+def times(above: Any, slope: Any) -> Any:
     """A slope times the gradient from above: a Jacobian of rows, or for one number a sample."""
     shape = np.shape(above)
     if isinstance(slope, np.ndarray) and slope.ndim > len(shape) and slope.shape[:-1] == shape:
@@ -189,22 +190,22 @@ def play(way: Way, inputs: Mapping[str, Any]) -> Played:
     [array([2., 2.])]
     """
     thing = copied(way.thing)
-    _set(thing, way, inputs)
+    set_inputs(thing, way, inputs)
     bound = {n: copied(a) for n, a in way.arguments.items()}
-    return replay(way, thing, bound | {n: _form(inputs[n], bound[n]) for n in bound if n in inputs})
+    return replay(way, thing, bound | {n: form(inputs[n], bound[n]) for n in bound if n in inputs})
 
 
 def replay(way: Way, thing: Any, given: dict[str, Any]) -> Played:
     """One forward of this very object."""
     with same_randomness(way.seed, way.modules):
-        result = _call(getattr(thing, way.forward), given)
+        result = call(getattr(thing, way.forward), given)
     if result is None and way.output:
         result = getattr(thing, way.output)
-    outputs, cache = _parts(result, way)
+    outputs, cache = outputs_and_cache(result, way)
     return Played(way, thing, given, outputs, cache)
 
 
-def _call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+def call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     """Call it with its arguments by place, those behind a * by name."""
     behind = {p.name for p in every_parameter(function) if p.kind == p.KEYWORD_ONLY}
     known = [p.name for p in every_parameter(function)]
@@ -214,24 +215,24 @@ def _call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     return function(*[x for n, x in given.items() if n not in words], **words)
 
 
-def _set(thing: Any, way: Way, inputs: Mapping[str, Any]) -> None:
+def set_inputs(thing: Any, way: Way, inputs: Mapping[str, Any]) -> None:
     """Put the inputs in the place of the parameters; on Values every float array makes room."""
     new: dict[int, Any] = {}
     alive = []  # an id is that of one object only as long as this lives
     for name, places in way.parameters.items():
         if name not in inputs:
             continue
-        old = taken(thing, places[0].steps)
+        old = lying_at(thing, places[0].steps)
         if isinstance(old, np.ndarray):
-            new[id(old)] = _form(inputs[name], old)
+            new[id(old)] = form(inputs[name], old)
             alive.append(old)
         else:
             for place in places:
-                put(taken(thing, place.holder), place.steps[-1], _form(inputs[name], old))
+                put(lying_at(thing, place.holder), place.steps[-1], form(inputs[name], old))
     if any(on_values(x) for x in inputs.values()):
         for _, x in walk(thing):
             if isinstance(x, np.ndarray) and x.dtype.kind == "f" and id(x) not in new:
-                new[id(x)] = _roomy(x)
+                new[id(x)] = as_array(x.astype(object))
                 alive.append(x)
     exchanged(thing, new)
 
@@ -245,17 +246,9 @@ def on_values(x: Any) -> bool:
     return isinstance(x, Value) or (isinstance(x, np.ndarray) and x.dtype.kind == "O")
 
 
-def _roomy(x: Array) -> Any:
-    from microgrid.engine.value_array import as_array
-
-    return as_array(x.astype(object))
-
-
-def _form(x: Any, old: Any) -> Any:
+def form(x: Any, old: Any) -> Any:
     """An input as the object has it: an array of its precision, or a number."""
     if on_values(x):
-        from microgrid.engine.value_array import as_array
-
         alone = not isinstance(x, np.ndarray) or not x.ndim
         return as_array(x.copy()) if not alone else x[()] if isinstance(x, np.ndarray) else x
     if not isinstance(old, np.ndarray):
@@ -263,7 +256,7 @@ def _form(x: Any, old: Any) -> Any:
     return np.array(x, dtype=old.dtype if old.dtype.kind == "f" else float)
 
 
-def _parts(result: Any, way: Way) -> tuple[list[Any], Any]:
+def outputs_and_cache(result: Any, way: Way) -> tuple[list[Any], Any]:
     """The outputs of a forward, and the rest: what its backward takes as the cache."""
     if not isinstance(result, tuple | list):
         return [result], None
@@ -293,11 +286,11 @@ def study(way: Way) -> None:
     if not numbers or not all(np.isfinite(x).all() for x in numbers):
         raise ValueError("it returns no finite numbers")
     one = len(numbers) == 1 and numbers[0].size == 1
-    way.roles = _roles(way, one, played.thing)
+    way.roles = roles_of(way, one, played.thing)
     way.loss = one and bool(way.backward) and not any("upstream" in r for _, r in way.roles)
 
 
-def _roles(way: Way, one: bool, after: Any) -> list[tuple[str, str]]:
+def roles_of(way: Way, one: bool, after: Any) -> list[tuple[str, str]]:
     """What each argument of their backward is; `one`: the output is one number."""
     if not way.backward:
         return []
@@ -306,7 +299,7 @@ def _roles(way: Way, one: bool, after: Any) -> list[tuple[str, str]]:
     roles: list[tuple[str, str]] = []
     skipped = False
     for i, p in enumerate(known):
-        role = _role(p, i, known, way, one, after)
+        role = role_of(p, i, known, way, one, after)
         if role == "upstream":
             role += f" {sum(r.startswith('upstream') for _, r in roles)}"
         if role:
@@ -316,7 +309,7 @@ def _roles(way: Way, one: bool, after: Any) -> list[tuple[str, str]]:
     return roles
 
 
-def _role(
+def role_of(
     p: inspect.Parameter, i: int, known: list[inspect.Parameter], way: Way, one: bool, after: Any
 ) -> str:
     """The part of one argument, "" where it is left to its default."""

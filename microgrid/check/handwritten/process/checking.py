@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from microgrid.check.handwritten.forms import classes, discover, functions
-from microgrid.check.handwritten.forms.keywords import known, taken
+from microgrid.check.handwritten.forms import chains, classes, discover, functions
+from microgrid.check.handwritten.forms.keywords import inputs_of, refuse_unknown
 from microgrid.check.handwritten.process.job import Job, Task
 from microgrid.check.handwritten.process.loading import load
 from microgrid.check.handwritten.trial import LayerError, Trial
@@ -17,20 +16,17 @@ from microgrid.check.handwritten.trial import LayerError, Trial
 def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
     """The layers of a job, those of its file or the one that it holds, and remarks on the file."""
     if job.layer is not None:
-        known(job.inputs, job.layer)
+        refuse_unknown(job.inputs, job.layer)
         return [Task(job.target, partial(trials, *job.layer, job))], []
     module, missing, remarks = load(job.target, seconds)
     refused = [Task(n, partial(refuse, why)) for n, why in missing.items() if job.name in ("", n)]
     try:
-        known(job.inputs, [module])
+        refuse_unknown(job.inputs, [module])
         found = discover.layers_of(module, job.name)
     except LayerError as error:
         if refused:
             return refused, remarks
-        said = str(error)
-        if said.startswith(f"{module.__name__} has no"):
-            said = Path(job.target).name + said.removeprefix(module.__name__)
-        raise LayerError("; ".join([said, *remarks])) from None
+        raise LayerError("; ".join([str(error), *remarks])) from None
     names = vars(module)
     layers = [
         Task(layer.name, partial(of_file, layer, [names.get(n) for n in parts(layer)], job))
@@ -50,14 +46,14 @@ def parts(layer: discover.Layer) -> list[str]:
 
 def of_file(layer: discover.Layer, things: Sequence[Any], job: Job) -> list[Trial]:
     """The trials of a layer of a file; inputs for other layers of the file are left out."""
-    return layer.trials(given=taken(job.inputs, things), grads=job.grads, seed=job.seed)
+    return layer.trials(given=inputs_of(job.inputs, things), grads=job.grads, seed=job.seed)
 
 
 def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
     """The trials of a layer that is given itself, whatever its form."""
     given: dict[str, Any] = {"grads": job.grads, "seed": job.seed}
     if isinstance(layer, list | tuple):
-        return classes.chain(layer, **given, **job.inputs)
+        return chains.chain(layer, **given, **job.inputs)
     if isinstance(layer, type) or hasattr(layer, "backward"):
         return classes.trials(layer, **given, **job.inputs)
     if not callable(layer):
