@@ -178,7 +178,8 @@ def arguments_of(function: Any) -> dict[str, inspect.Parameter]:
         known = parameters_of(getattr(function, "__func__", function))
     except LayerError:
         return {}
-    return {n: p for n, p in known.items() if n != "self"}
+    own = next(iter(known), "") if isinstance(function, classmethod) else "self"
+    return {n: p for n, p in known.items() if n != own}
 
 
 def drawn_upstream(way: Way) -> list[Any]:
@@ -280,6 +281,8 @@ def trial_of(way: Way, told: bool = False) -> Trial:
     if told:
         whole = np.asarray(way.arguments[way.label]).dtype.kind == "i"
         setting = f"{way.label}={'class numbers' if whole else 'rows with a 1'}"
+    bound = {n: x for n, x in way.arguments.items() if n not in inputs and is_array(x)}
+    unchecked = [f"{n} is not checked" for n in bound if n != way.label or not way.loss]
     return Trial(
         name=way.name,
         inputs=inputs,
@@ -288,11 +291,16 @@ def trial_of(way: Way, told: bool = False) -> Trial:
         forwards=their_functions(way.thing, (way.forward, *FORWARDS)),
         backwards=their_functions(way.thing, (way.backward, *BACKWARDS)),
         places={n: s.shown for n, s in way.gradients.items() if s is not None},
-        setting=setting,
+        setting=", ".join([setting] * bool(setting) + unchecked),
         loss=way.loss,
         samples=way.fit.samples,
         again=None if way.loss else lambda a, b: again(way, a, b),
     )
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array of floats that are no flags: no mask, no rows with a 1."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isin(x, (0, 1)).all()
 
 
 def drawn_inputs(way: Way) -> dict[str, Array]:

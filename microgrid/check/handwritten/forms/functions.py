@@ -257,7 +257,7 @@ class Run:
         try:
             gradients = self.pulled(plan, result, given, outputs, douts)
         except Exception:  # the judge tells how it crashes
-            gradients = tuple(None for _ in said) if said else None
+            gradients = tuple(None for _ in said) if any(said) else None
         return self.settled(gradients, said)
 
     def said(self) -> list[str]:
