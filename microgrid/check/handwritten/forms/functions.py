@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import names, pairing, reading
-from microgrid.check.handwritten.forms.fit import Fit, Parameters, has_default, parameters_of
+from microgrid.check.handwritten.forms import classes, names, pairing, reading
+from microgrid.check.handwritten.forms.fit import Fit, Parameters, every_input, has_default, parameters_of
 from microgrid.check.handwritten.forms.forwards import COSTS, Forward, Function, called, with_cost
 from microgrid.check.handwritten.forms.modules import module_of, modules_of, same_randomness
 from microgrid.check.handwritten.forms.plan import Plan, is_numbers, matched, planned
@@ -39,9 +39,18 @@ def trials(
     >>> sorted(out.pull([np.ones((3, 4))]))
     ['x']
     """
+    if (of := owner(forward, backward)) is not None:
+        by = getattr(backward, "__name__", "")
+        return classes.of_methods(of, forward.__name__, by, grads or {}, seed, given or {})
     backward = backward or backward_of(forward)
     layer = FunctionLayer(forward, backward, name or title(forward), dict(grads or {}), seed)
     return layer.trials(dict(given or {}))
+
+
+def owner(forward: Function, backward: Function | None) -> Any:
+    """The object whose methods both are; None for functions."""
+    of = getattr(forward, "__self__", None) if inspect.ismethod(forward) else None
+    return of if backward is None or getattr(backward, "__self__", None) is of else None
 
 
 def title(forward: Function) -> str:
@@ -122,6 +131,9 @@ class FunctionLayer:
             run=self.outputs,
             agrees=self.agrees,
             name=said,
+            every_input=self.backward is not None
+            and self.forward.cost is None
+            and every_input(self.backward, needed(self.forward.parameters)),
         )
         return [self.trial(fit) for fit in [*found, *self.modes(found[0], given)]]
 
