@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import microgrid as mg
 from microgrid.check.handwritten.forward.exact import exact
-from microgrid.check.handwritten.forward.paths import Paths
+from microgrid.check.handwritten.forward.jacobians import Jacobians
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 from microgrid.engine.value import Value
 
@@ -208,11 +208,11 @@ def test_a_forward_that_writes_into_its_inputs_leaves_those_of_the_trial(their):
     assert np.array_equal(trial.inputs["x"], before)
 
 
-def test_only_some_inputs_may_be_differentiated(their):
-    trial = trial_of(their, "batchnorm", BATCHNORM)
-    found = exact(trial, wrt=["gamma"])
-    assert list(found.leaves) == ["gamma"]
-    assert np.allclose(found.jacobian(), exact(trial).jacobian(["gamma"]))
+def test_the_jacobian_of_some_inputs_has_their_columns(their):
+    found = exact(trial_of(their, "batchnorm", BATCHNORM))
+    alone = [found.jacobian([name]) for name in BATCHNORM]
+    assert np.array_equal(np.hstack(alone), found.jacobian())
+    assert np.array_equal(np.hstack(alone[:0:-1]), found.jacobian([*BATCHNORM][:0:-1]))
 
 
 def test_gradients_of_all_nodes_are_those_of_the_engine(their):
@@ -260,10 +260,10 @@ def test_both_ways_through_a_graph_give_the_jacobian_of_the_engine(seed, outputs
         made.append(made[a] * made[b] + mg.sin(made[a]) if seed % 2 else made[a] - made[b] * 2)
     ends = [made[k] for k in rng.choice(len(made), outputs)]
     cut = {made[k] for k in rng.choice(len(made), 2)} - set(leaves) if seed % 3 else set()
-    paths = Paths(ends, leaves)
-    whole = paths.jacobian(cut)
-    paths.below = None
-    assert np.allclose(paths.jacobian(cut), whole, rtol=1e-12, atol=1e-12)
+    graph = Jacobians(ends, leaves)
+    whole = graph.jacobian(cut)
+    graph.below = None
+    assert np.allclose(graph.jacobian(cut), whole, rtol=1e-12, atol=1e-12)
     if not cut:
         assert np.allclose(whole, [mg.gradients(y, leaves) for y in ends], rtol=1e-9, atol=1e-9)
 
@@ -271,11 +271,11 @@ def test_both_ways_through_a_graph_give_the_jacobian_of_the_engine(seed, outputs
 def test_outputs_that_share_their_graph_are_swept_at_once():
     x = [Value(k / 300) for k in range(300)]
     top = mg.total([mg.exp(v) for v in x])
-    paths = Paths([mg.exp(v) / top for v in x], x)
-    assert paths.below is None
+    graph = Jacobians([mg.exp(v) / top for v in x], x)
+    assert graph.below is None
     p = np.exp(np.arange(300) / 300)
     p /= p.sum()
-    assert np.allclose(paths.jacobian(), np.diag(p) - np.outer(p, p), atol=1e-15)
+    assert np.allclose(graph.jacobian(), np.diag(p) - np.outer(p, p), atol=1e-15)
 
 
 def test_their_backward_may_run_on_values(their):
@@ -297,7 +297,7 @@ def test_a_forward_that_computes_in_single_precision_is_marked(their):
 
 REFUSED = {
     "escapes": ({"x": (2,), "w": (2,)}, "loses the gradient of w on Values"),
-    "fails": ({"x": (3,)}, r"fails on floats, too: AttributeError: .* \(line 77: `return np.linalg"),
+    "fails": ({"x": (3,)}, r"fails on floats, too: AttributeError: .* \(line 77: `return np"),
     "fails_on_values": ({"x": (3,)}, r"does not run on Values: .*\(line 81: `return np.fft"),
     "other_shape": ({"x": (3,)}, r"other shapes on Values: \[\(3,\)\], on floats \[\(1, 3\)\]"),
     "other_numbers": ({"x": (3,)}, "gives other numbers on Values: 3 of 3, the first is"),

@@ -17,6 +17,7 @@ from microgrid.check.handwritten.forms.failing import failure
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Signature,
+    every_input,
     has_default,
     parameters_of,
 )
@@ -54,9 +55,35 @@ def trials(
     """
     if torch_functions.is_function(layer):
         return torch_functions.trials(layer, grads, seed, **given)
+    return trials_of(ways_of(layer, grads or {}, seed, given), grads or {}, given)
+
+
+def of_methods(
+    thing: Any, forward: str, backward: str, grads: Mapping[str, str], seed: int,
+    given: Mapping[str, Any],
+) -> list[Trial]:  # fmt: skip
+    """An object by two of its methods; its own backward where none is named.
+
+    >>> class Double:
+    ...     def there(self, x):
+    ...         return 2 * x
+    ...     def back_again(self, dout):
+    ...         return 2 * dout
+    >>> [trial] = of_methods(Double(), "there", "back_again", {}, 0, {"x": (2, 3)})
+    >>> trial.places
+    {'x': 'dx'}
+    """
+    named = [forward], backward or methods(thing)[1]
+    return trials_of(ways_of(thing, grads, seed, given, named=named), grads, given)
+
+
+def trials_of(
+    ways: Sequence[Way], grads: Mapping[str, str], given: Mapping[str, Any]
+) -> list[Trial]:
+    """The trials of these ways, a loss with both kinds of labels."""
     made: list[Trial] = []
-    for way in ways_of(layer, grads or {}, seed, given):
-        other = other_labels(way, grads or {}, given)
+    for way in ways:
+        other = other_labels(way, grads, given)
         for each in other if way.crashed and other else (way, *other):
             trial = trial_of(each, bool(other))
             if kind_of(trial) not in [kind_of(t) for t in made]:
@@ -91,8 +118,10 @@ class Use:
             called = dict(arguments_of(inspect.getattr_static(self.cls, "forward")))
         making = arguments_of(self.cls) if isinstance(self.layer, type) else {}
         making = {n: p for n, p in making.items() if n not in called}
+        needs = [n for n, p in called.items() if not has_default(p)]
+        every = bool(self.backward) and every_input(getattr(self.cls, self.backward), needs)
         self.takes = Signature(
-            self.cls.__name__, method, called | making, frozenset(making), self.cls
+            self.cls.__name__, method, called | making, frozenset(making), self.cls, every
         )
 
     @property
@@ -107,6 +136,7 @@ class Use:
         for thing in self.objects(making, called):
             told = {n: self.given[n] for n in self.behind()}
             way = Way(thing, self.forward, self.backward, called, making, told=told, seed=self.seed)
+            way.labelled = not self.takes.every_input
             try:
                 study(way)
             except LayerError:
@@ -180,7 +210,8 @@ def arguments_of(function: Any) -> dict[str, inspect.Parameter]:
         known = parameters_of(getattr(function, "__func__", function))
     except LayerError:
         return {}
-    return {n: p for n, p in known.items() if n != "self"}
+    own = next(iter(known), "") if isinstance(function, classmethod) else "self"
+    return {n: p for n, p in known.items() if n != own}
 
 
 def drawn_upstream(way: Way) -> list[Any]:
@@ -190,13 +221,15 @@ def drawn_upstream(way: Way) -> list[Any]:
 
 
 def ways_of(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], through: bool = False
-) -> list[Way]:
+    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], through: bool = False,
+    named: tuple[list[str], str] | None = None,
+) -> list[Way]:  # fmt: skip
     """The ways to use a layer, one a setting: by the first of its forwards whose backward runs.
 
-    With `through` no backward is looked for: what comes from above is handed through.
+    With `through` no backward is looked for: what comes from above is handed through. `named` are
+    its forwards and its backward where they are told.
     """
-    forwards, backward = methods(layer) if not through else (written(layer), "")
+    forwards, backward = named or (methods(layer) if not through else (written(layer), ""))
     crashed: list[Way] = []
     error: LayerError | None = None
     for forward in forwards:
@@ -285,6 +318,8 @@ def trial_of(way: Way, told: bool = False) -> Trial:
     if told:
         whole = np.asarray(way.arguments[way.label]).dtype.kind == "i"
         setting = f"{way.label}={'class numbers' if whole else 'rows with a 1'}"
+    bound = {n: x for n, x in way.arguments.items() if n not in inputs and is_array(x)}
+    unchecked = [f"{n} is not checked" for n in bound if n != way.label or not way.loss]
     return Trial(
         name=way.name,
         inputs=inputs,
@@ -293,11 +328,16 @@ def trial_of(way: Way, told: bool = False) -> Trial:
         forwards=their_functions(way.thing, (way.forward, *FORWARDS)),
         backwards=their_functions(way.thing, (way.backward, *BACKWARDS)),
         places={n: s.shown for n, s in way.gradients.items() if s is not None},
-        setting=setting,
+        setting=", ".join([setting] * bool(setting) + unchecked),
         loss=way.loss,
         samples=way.fit.samples,
         again=None if way.loss else lambda a, b: again(way, a, b),
     )
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array of floats that are no flags: no mask, no rows with a 1."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isin(x, (0, 1)).all()
 
 
 def drawn_inputs(way: Way) -> dict[str, Array]:

@@ -312,7 +312,8 @@ class Filling:
         widths = [self.table["D"], *(6, 8, 9, 10, 11)[: last - 1], out]
         for key in keys:
             layer = min(int((re.findall(r"\d+$", key) or ["1"])[0]), last)
-            shape = (widths[layer], widths[layer - 1] if key[0] in "Ww" else 1)
+            shape = (widths[layer], *([widths[layer - 1]] if key[0] in "Ww" else []))
+            shape += (1,) * (layout != "vectors" and len(shape) == 1)
             self.made.inputs[key] = of_kind(
                 "", shape if layout == "columns" else shape[::-1], self.rng
             )

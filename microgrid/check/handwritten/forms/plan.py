@@ -208,10 +208,12 @@ def other(
 def matched(
     grads: Mapping[str, Any] | Sequence[str], shapes: Sequence[tuple[int, ...] | None],
     inputs: Mapping[str, Any], *, by_key: bool = False, who: str = "its backward",
+    order: Sequence[str] = (),
 ) -> dict[str, int]:  # fmt: skip
     """The place of each input's gradient among those that a backward gives.
 
     By their names, else by their order, else by their shapes. LayerError if that leaves it open.
+    `order` are the arguments of the forward: what is bound of them takes its place, too.
 
     >>> matched(["dw", "dx"], [(4, 5), (3, 4)], {"x": np.ones((3, 4)), "w": np.ones((4, 5))})
     {'w': 0, 'x': 1}
@@ -230,6 +232,11 @@ def matched(
         return found
     left = [i for i in range(len(grads)) if i not in found.values()]
     free = [n for n in inputs if n not in found]
+    if len(order) == len(grads) > len(inputs):
+        left = [i for i in left if order[i] in free]
+        free = [n for n in free if n not in order or order.index(n) in left]
+        if all(n in order for n in free):
+            return found | {n: order.index(n) for n in free}
     if len(left) == len(free):
         return found | dict(zip(free, left))
     for place in list(left):

@@ -8,6 +8,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def fits(
     run: Run | None = None,
     agrees: Callable[[Fit], bool] | None = None,
     name: str = "",
+    every_input: bool = False,
 ) -> list[Fit]:
     """The arguments that a function runs with: one Fit for each setting worth checking.
 
@@ -54,6 +56,7 @@ def fits(
     """
     known = parameters if parameters is not None else parameters_of(function)
     takes = Signature(name or getattr(function, "__name__", "the forward"), function, known)
+    takes = replace(takes, every_input=every_input)
     run = run or (lambda arguments: [first_of(function(**arguments))])
     return Search(takes, given or {}, seed, run, agrees).fits()
 
@@ -100,6 +103,19 @@ class Search:
         return given
 
     def fits(self) -> list[Fit]:
+        """The arguments; labels and numbers among them only if not every one has a gradient."""
+        if self.takes.every_input:
+            with contextlib.suppress(LayerError):
+                found = self.of_kinds()
+                needs = [n for n, p in self.parameters.items() if p.default is NO_DEFAULT]
+                inputs = {*found[0].inputs, *self.takes.making}
+                if inputs.issuperset(needs) and self.agrees(found[0]):
+                    return found
+            self.takes = replace(self.takes, every_input=False)
+            self.said, self.tried, self.left = "", None, MOST_RUNS
+        return self.of_kinds()
+
+    def of_kinds(self) -> list[Fit]:
         """Those of the first kind that fits: kinds of this name first, names as they are told."""
         alone = self.takes.cls is not None and not self.takes.making and self.size is None
         if alone and (fitting := self.of_features()):
@@ -134,7 +150,7 @@ class Search:
         for size in self.features():
             self.size = size
             with contextlib.suppress(LayerError):
-                return self.fits()
+                return self.of_kinds()
         self.size = None
         return []
 
@@ -153,7 +169,10 @@ class Search:
         """Whether its shapes are not told by names: only a backward can bear them out."""
         arrays = self.arrays(kind.forms[0], False)
         unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
-        return len(arrays) > 1 and unknown and not kind.name.startswith(SURE)
+        if "params" in kind.forms[0].shapes:
+            return True  # the layout of its biases
+        sure = kind.name.startswith(SURE) and not self.takes.every_input
+        return len(arrays) > 1 and unknown and not sure
 
     def of_gates(self) -> list[Fit]:
         """Layers with many weights, by the letters of their names."""
@@ -235,7 +254,7 @@ class Search:
         if names.is_context(name) and self.takes.cls is None:
             return False
         known = part in form.shapes or ("*" in form.shapes and part == "x")
-        return numbers or known or names.number(name) is None
+        return numbers or known or names.number(name) is None or self.takes.every_input
 
     def word(self, name: str) -> bool:
         """Whether the code compares it with words, or looks up settings in it."""
@@ -266,7 +285,9 @@ class Search:
         if len(set(known.values())) < len({a.rstrip("0123456789") for a in known}):
             known = {}
         free = [a for a in arrays if a not in known]
-        closed = () if named else names.BOUND  # an unknown name is no label
+        closed = (
+            () if named and not self.takes.every_input else names.BOUND
+        )  # an unknown name is no label
         left = [r for r in form.shapes if r not in known.values() and r not in closed]
         if len(free) > len(left) or (not loose and any(told[a] for a in free) and not named):
             return
@@ -283,7 +304,8 @@ class Search:
             return "params"
         if label and name not in self.takes.making:
             return "y" if name == label else "p" if names.role(name) == "y" else names.role(name)
-        return names.role(name)
+        part = names.role(name)
+        return "" if self.takes.every_input and part in names.BOUND else part
 
     def network(self, played: set[str]) -> bool:
         return "params" in played or any(isinstance(v, dict) for v in self.given.values())

@@ -121,6 +121,8 @@ def written(layer: Any) -> list[str]:
 def is_written(cls: type, name: str) -> bool:
     """Whether a class has this method, and it is not one that a base leaves to others."""
     function = inspect.getattr_static(cls, name, None)
+    if isinstance(function, classmethod) and name not in vars(cls):
+        return False  # a base's `apply`, which calls forward
     function = getattr(function, "__func__", function)
     if not isinstance(function, FunctionType) or getattr(function, "__isabstractmethod__", False):
         return False
