@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms import functions, torch_functions
+from microgrid.check.handwritten.forms.failing import failure
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Signature,
+    every_input,
     every_parameter,
     has_default,
     parameters_of,
@@ -65,16 +67,39 @@ def trials(
     if takes_context(cls):
         both = cls.forward, cls.backward
         return functions.trials(*both, given=given, grads=grads, seed=seed, name=cls.__name__)
-    made = trials_of_class(layer, grads or {}, seed, given)
-    return with_hint(made, lambda told: trials_of_class(layer, grads or {}, seed, told), given)
+    told = grads or {}
+
+    def made(given: Mapping[str, Any]) -> list[Trial]:
+        return trials_of(ways_of(layer, told, seed, given), told, given)
+
+    return with_hint(made(given), made, given)
 
 
-def trials_of_class(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any]
+def of_methods(
+    thing: Any, forward: str, backward: str, grads: Mapping[str, str], seed: int,
+    given: Mapping[str, Any],
+) -> list[Trial]:  # fmt: skip
+    """An object by two of its methods; its own backward where none is named.
+
+    >>> class Double:
+    ...     def there(self, x):
+    ...         return 2 * x
+    ...     def back_again(self, dout):
+    ...         return 2 * dout
+    >>> [trial] = of_methods(Double(), "there", "back_again", {}, 0, {"x": (2, 3)})
+    >>> trial.places
+    {'x': 'dx'}
+    """
+    named = [forward], backward or methods(thing)[1]
+    return trials_of(ways_of(thing, grads, seed, given, named=named), grads, given)
+
+
+def trials_of(
+    ways: Sequence[Way], grads: Mapping[str, str], given: Mapping[str, Any]
 ) -> list[Trial]:
-    """One trial for each way to use an object, and for each kind of its labels."""
+    """The trials of these ways, a loss with both kinds of labels."""
     made: list[Trial] = []
-    for way in ways_of(layer, grads, seed, given):
+    for way in ways:
         other = other_labels(way, grads, given)
         for each in other if way.crashed and other else (way, *other):
             trial = trial_of(each, bool(other))
@@ -84,6 +109,7 @@ def trials_of_class(
 
 
 def kind_of(trial: Trial) -> tuple[str, list[int]]:
+    """What tells the trials of one layer apart: the setting, and the axes of the inputs."""
     return trial.setting, [x.ndim for x in trial.inputs.values()]
 
 
@@ -111,8 +137,10 @@ class Use:
             called = {p.name: p for p in every_parameter(method) if p.kind is p.VAR_POSITIONAL}
         making = arguments_of(self.cls) if isinstance(self.layer, type) else {}
         making = {n: p for n, p in making.items() if n not in called}
+        needs = [n for n, p in called.items() if not has_default(p)]
+        every = bool(self.backward) and every_input(getattr(self.cls, self.backward), needs)
         self.takes = Signature(
-            self.cls.__name__, method, called | making, frozenset(making), self.cls
+            self.cls.__name__, method, called | making, frozenset(making), self.cls, every
         )
 
     @property
@@ -127,6 +155,7 @@ class Use:
         for thing in self.objects(making, called):
             told = {n: self.given[n] for n in self.behind()}
             way = Way(thing, self.forward, self.backward, called, making, told=told, seed=self.seed)
+            way.labelled = not self.takes.every_input
             try:
                 study(way)
             except LayerError:
@@ -200,22 +229,26 @@ def arguments_of(function: Any) -> dict[str, inspect.Parameter]:
         known = parameters_of(getattr(function, "__func__", function))
     except LayerError:
         return {}
-    return {n: p for n, p in known.items() if n != "self"}
+    own = next(iter(known), "") if isinstance(function, classmethod) else "self"
+    return {n: p for n, p in known.items() if n != own}
 
 
 def drawn_upstream(way: Way) -> list[Any]:
+    """A gradient from above for each output, from the seed."""
     rng = np.random.default_rng(way.seed)
     return [signed(np.shape(y), rng) for y in play(way, {}).outputs]
 
 
 def ways_of(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], through: bool = False
-) -> list[Way]:
+    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any],
+    through: bool = False, named: tuple[list[str], str] | None = None,
+) -> list[Way]:  # fmt: skip
     """The ways to use a layer, one a setting: by the first of its forwards whose backward runs.
 
-    With `through` no backward is looked for: what comes from above is handed through.
+    With `through` no backward is looked for: what comes from above is handed through. `named` are
+    its forwards and its backward where they are told.
     """
-    forwards, backward = methods(layer) if not through else (written(layer), "")
+    forwards, backward = named or (methods(layer) if not through else (written(layer), ""))
     crashed: list[Way] = []
     error: LayerError | None = None
     for forward in forwards:
@@ -242,12 +275,14 @@ def ways_of(
 
 
 def unmade(use: Use, given: Mapping[str, Any]) -> LayerError:
+    """The refusal of a class whose constructor fails: what it wants to be given."""
     unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
     how = ", ".join(f"{n}=…" for n in unknown)
     give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
+    constructor = inspect.getattr_static(use.cls, "__init__")
+    said = failure(use.failed or ValueError(), constructor).said
     return LayerError(
-        f"{use.cls.__name__} cannot be made ({type(use.failed).__name__}: {use.failed}): "
-        f"{give if unknown else 'give'} an object of it"
+        f"{use.cls.__name__} cannot be made ({said}): {give if unknown else 'give'} an object of it"
     )
 
 
@@ -302,6 +337,8 @@ def trial_of(way: Way, told: bool = False) -> Trial:
     if told:
         whole = np.asarray(way.arguments[way.label]).dtype.kind == "i"
         setting = f"{way.label}={'class numbers' if whole else 'rows with a 1'}"
+    bound = {n: x for n, x in way.arguments.items() if n not in inputs and is_array(x)}
+    unchecked = [f"{n} is not checked" for n in bound if n != way.label or not way.loss]
     return Trial(
         name=way.name,
         inputs=inputs,
@@ -310,11 +347,16 @@ def trial_of(way: Way, told: bool = False) -> Trial:
         forwards=their_functions(way.thing, (way.forward, *FORWARDS)),
         backwards=their_functions(way.thing, (way.backward, *BACKWARDS)),
         places={n: s.shown for n, s in way.gradients.items() if s is not None},
-        setting=setting,
+        setting=", ".join([setting] * bool(setting) + unchecked),
         loss=way.loss,
         samples=way.fit.samples,
         again=None if way.loss else lambda a, b: again(way, a, b),
     )
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array of floats that are no flags: no mask, no rows with a 1."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isin(x, (0, 1)).all()
 
 
 def drawn_inputs(way: Way) -> dict[str, Array]:
@@ -345,10 +387,12 @@ def own_classes(thing: Any) -> list[type]:
 
 
 def their_modules(thing: Any) -> list[ModuleType]:
+    """The modules of an object's classes."""
     found = [sys.modules[c.__module__] for c in own_classes(thing) if c.__module__ in sys.modules]
     return list(dict.fromkeys(found))
 
 
 def their_functions(thing: Any, names: Sequence[str]) -> list[FunctionType]:
+    """The methods of these names that an object and its parts have."""
     found = [vars(c).get(n) for c in own_classes(thing) for n in names]
     return list(dict.fromkeys(f for f in found if isinstance(f, FunctionType)))

@@ -31,6 +31,9 @@ class Signature:
     parameters: Parameters
     making: frozenset[str] = frozenset()  # those of the constructor
     cls: type | None = None
+    every_input: bool = (
+        False  # whether all that the forward needs are inputs: no labels, no numbers
+    )
     known: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # read once
 
     def keys(self, name: str) -> list[str]:
@@ -51,7 +54,7 @@ class Signature:
     def label(self) -> str:
         """The argument with the labels of a class that is a loss."""
         forward = [n for n in self.parameters if n not in self.making]
-        return names.label_of(forward) if self.cls is not None else ""
+        return names.label_of(forward) if self.cls is not None and not self.every_input else ""
 
 
 @dataclass
@@ -146,6 +149,23 @@ def has_default(p: inspect.Parameter) -> bool:
     False
     """
     return p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+
+
+def every_input(backward: Callable[..., Any], arguments: Iterable[str]) -> bool:
+    """Whether a backward gives a gradient for each of these arguments, though the names of some
+    are those of labels or numbers.
+
+    >>> every_input(lambda dout: (dout, -dout), ["x", "y"])
+    True
+    """
+    needed = list(arguments)
+    doubtful = [n for n in needed if names.is_label(n) or names.role(n) in names.BOUND]
+    doubtful += [
+        n
+        for n in needed
+        if names.number(n) is not None and names.role(n) in ("", "p", "q", "k", "v")
+    ]
+    return len(needed) > 1 and bool(doubtful) and reading.count_returned(backward) == len(needed)
 
 
 def is_shape(told: Any) -> bool:

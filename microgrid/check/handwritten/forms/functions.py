@@ -9,8 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import names, pairing, reading
-from microgrid.check.handwritten.forms.fit import Fit, Parameters, parameters_of
+from microgrid.check.handwritten.forms import classes, names, pairing, reading
+from microgrid.check.handwritten.forms.fit import (
+    Fit,
+    Parameters,
+    every_input,
+    has_default,
+    parameters_of,
+)
 from microgrid.check.handwritten.forms.forwards import COSTS, Forward, Function, called, with_cost
 from microgrid.check.handwritten.forms.modules import module_of, modules_of, same_randomness
 from microgrid.check.handwritten.forms.one_sample import with_hint
@@ -40,10 +46,19 @@ def trials(
     >>> sorted(out.pull([np.ones((3, 4))]))
     ['x']
     """
+    if (of := owner(forward, backward)) is not None:
+        by = getattr(backward, "__name__", "")
+        return classes.of_methods(of, forward.__name__, by, grads or {}, seed, given or {})
     backward = backward or backward_of(forward)
     layer = FunctionLayer(forward, backward, name or title(forward), dict(grads or {}), seed)
     made = layer.trials(dict(given or {}))
     return with_hint(made, lambda told: layer.trials(dict(told)), given or {})
+
+
+def owner(forward: Function, backward: Function | None) -> Any:
+    """The object whose methods both are; None for functions."""
+    of = getattr(forward, "__self__", None) if inspect.ismethod(forward) else None
+    return of if backward is None or getattr(backward, "__self__", None) is of else None
 
 
 def title(forward: Function) -> str:
@@ -69,6 +84,8 @@ def backward_of(forward: Function) -> Function | None:
 
 
 class FunctionLayer:
+    """A forward and its backward, before its inputs are known."""
+
     def __init__(
         self,
         forward: Function,
@@ -126,6 +143,9 @@ class FunctionLayer:
             run=self.outputs,
             agrees=self.agrees,
             name=said,
+            every_input=self.backward is not None
+            and self.forward.cost is None
+            and every_input(self.backward, needed(self.forward.parameters)),
         )
         return [self.trial(fit) for fit in [*found, *self.modes(found[0], given)]]
 
@@ -180,7 +200,13 @@ class FunctionLayer:
         )
 
 
+def needed(parameters: Parameters) -> list[str]:
+    """The arguments without a default, but the place where a forward keeps things."""
+    return [n for n, p in parameters.items() if not has_default(p) and not names.is_context(n)]
+
+
 def is_mode(name: str, value: Any) -> bool:
+    """Whether a setting tells training from testing."""
     return isinstance(value, dict) or names.short(name) in (
         "mode", "train", "training", "istraining", "trainflg", "istrain",
     )  # fmt: skip
@@ -240,7 +266,20 @@ class Run:
     def parts(self, gradients: Any) -> list[Any]:
         if isinstance(gradients, dict):
             return list(gradients.values())
-        return list(gradients) if isinstance(gradients, tuple | list) else [gradients]
+        if not isinstance(gradients, tuple | list):
+            return [gradients]
+        return [x for g in gradients for x in (g.values() if isinstance(g, dict) else [g])]
+
+    def keys(self, gradients: Any, said: list[str]) -> list[str]:
+        """What each of the parts is called, "" where nothing says so."""
+        if isinstance(gradients, dict):
+            return [str(k) for k in gradients]
+        parts = self.parts(gradients)
+        if isinstance(gradients, tuple | list) and any(isinstance(g, dict) for g in gradients):
+            known = said if len(said) == len(gradients) else [""] * len(gradients)
+            return [str(k) for g, n in zip(gradients, known)
+                    for k in (g if isinstance(g, dict) else [n])]  # fmt: skip
+        return said if len(said) == len(parts) else [""] * len(parts)
 
     def settle(self) -> dict[str, str]:
         """Find out whose gradients they give; their names, by input."""
@@ -261,7 +300,7 @@ class Run:
         try:
             gradients = self.pulled(plan, result, given, outputs, douts)
         except Exception:  # the judge tells how it crashes
-            gradients = tuple(None for _ in said) if said else None
+            gradients = tuple(None for _ in said) if any(said) else None
         return self.settled(gradients, said)
 
     def said(self) -> list[str]:
@@ -280,12 +319,10 @@ class Run:
                 "backward)"
             )
         by_key = isinstance(gradients, dict)
-        keys = [str(k) for k in gradients] if by_key else said
-        if not by_key and len(keys) != len(parts):
-            keys = [""] * len(parts)
+        keys = self.keys(gradients, said)
         if gradients is None and not any(keys):
             keys, parts = [""] * len(inputs), [None] * len(inputs)
-        told = {}
+        told, found = {}, {}
         for of, where in layer.grads.items():
             if of not in inputs:
                 raise LayerError(f"grads names {of}, but the inputs are {', '.join(inputs)}")
@@ -297,7 +334,11 @@ class Run:
             told[of] = where if isinstance(where, int) else keys.index(where)
         shapes = [None if p is None else np.shape(p) for p in parts]
         rest = {k: v for k, v in inputs.items() if k not in told}
-        found = told | (matched(keys, shapes, rest, by_key=by_key, who=layer.who) if rest else {})
+        if rest:  # that of an argument of backward, as the upstream gradient, says nothing
+            silent = [k if by_key or k not in layer.takes else "" for k in keys]
+            order = needed(layer.forward.parameters)
+            found = matched(silent, shapes, rest, by_key=by_key, who=layer.who, order=order)
+        found = told | found
         self.places = {of: found[of] for of in inputs if of in found}
         self.agrees = all(
             parts[i] is not None and np.shape(parts[i]) == inputs[of].shape

@@ -29,12 +29,15 @@ def words(name: str) -> list[str]:
 def stem(name: str) -> str:
     """What a forward and its backward share in their names.
 
-    >>> stem("conv_forward_naive"), stem("conv_backward_naive"), stem("backward_propagation")
-    ('conv_naive', 'conv_naive', '')
+    A letter alone is a mark only where no word is one.
+
+    >>> stem("conv_forward_naive"), stem("conv_b"), stem("layer_b_backward")
+    ('conv_naive', 'conv', 'layer_b')
     """
     found = words(name)
     marked = [w for w in found if w in FORWARD | BACKWARD]
-    dropped = FORWARD | BACKWARD | (EITHER - {"step"} if marked else set())
+    marks = {w for w in FORWARD | BACKWARD if len(w) > 1 or not any(len(m) > 1 for m in marked)}
+    dropped = marks | (EITHER - {"step"} if marked else set())
     return "_".join(w for w in found if w not in dropped)
 
 
@@ -45,11 +48,10 @@ def is_backward(name: str) -> bool:
     (True, True, False)
     """
     found = words(name)
-    return (
-        any(w in BACKWARD and len(w) > 1 for w in found)
-        or found[:1] in (["d"],)
-        or (found[-1:] in (["b"], ["d"]) and len(found) > 1)
-    )
+    if any(w in BACKWARD and len(w) > 1 for w in found):
+        return True
+    letter = found[:1] == ["d"] or (found[-1:] in (["b"], ["d"]) and len(found) > 1)
+    return letter and not any(w in FORWARD and len(w) > 1 for w in found)
 
 
 def is_forward(name: str) -> bool:
@@ -67,7 +69,7 @@ def pairs(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
     >>> pairs({"relu": abs, "relu_backward": abs, "relu_backward_alt": abs, "drelu": abs})
     {'relu_backward': 'relu', 'relu_backward_alt': 'relu', 'drelu': 'relu'}
     """
-    forwards = {n: stem(n) for n in functions if not is_backward(n)}
+    forwards = {n: stem(n) or n * (len(n) == 1) for n in functions if not is_backward(n)}
     forwards = {n: forwards[n] for n in sorted(forwards, key=lambda n: not is_forward(n))}
     found = {}
     for name in functions:

@@ -56,12 +56,27 @@ def returned(function: Callable[..., Any], deep: bool = False) -> list[str]:
     A result that is kept in a variable first is followed: `grads = dx, dw` and `return grads`.
     With `deep` tuples and lists in it are taken apart.
     """
+    value = value_returned(function)
+    return [] if value is None else [name_of(part) for part in parts(value, deep)]
+
+
+def count_returned(function: Callable[..., Any]) -> int:
+    """How many gradients the last return of a function has, without None; 0 if unknown."""
+    value = value_returned(function)
+    if isinstance(value, ast.Dict):
+        return len(value.keys)
+    given = [] if value is None else parts(value, False)
+    return sum(not isinstance(part, ast.Constant) for part in given)
+
+
+def value_returned(function: Callable[..., Any]) -> ast.expr | None:
+    """The expression of the last return of a function; None if unknown."""
     node = tree(function)
     if node is None:
-        return []
+        return None
     found = [n.value for n in own_nodes(node) if isinstance(n, ast.Return) and n.value is not None]
     if not found:
-        return []
+        return None
     value = found[-1]
     if isinstance(value, ast.Name):  # what was put into it
         kept = [
@@ -71,10 +86,11 @@ def returned(function: Callable[..., Any], deep: bool = False) -> list[str]:
         ]
         if kept and isinstance(kept[-1], ast.Tuple | ast.List):
             value = kept[-1]
-    return [name_of(part) for part in parts(value, deep)]
+    return value
 
 
 def parts(value: ast.expr, deep: bool) -> list[ast.expr]:
+    """The expressions of a tuple; with `deep` also those of tuples and lists in it."""
     if not isinstance(value, ast.Tuple | ast.List):
         return [value]
     return [p for n in value.elts for p in (parts(n, deep) if deep else [n])]

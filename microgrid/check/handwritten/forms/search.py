@@ -7,12 +7,14 @@ import copy
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from microgrid.check.handwritten.forms import names, reading
+from microgrid.check.handwritten.forms.failing import failure
 from microgrid.check.handwritten.forms.filling import Filling
 from microgrid.check.handwritten.forms.fit import (
     Fit,
@@ -48,6 +50,7 @@ def fits(
     run: Run | None = None,
     agrees: Callable[[Fit], bool] | None = None,
     name: str = "",
+    every_input: bool = False,
 ) -> list[Fit]:
     """The arguments that a function runs with: one Fit for each setting worth checking.
 
@@ -62,6 +65,7 @@ def fits(
     """
     known = parameters if parameters is not None else parameters_of(function)
     takes = Signature(name or getattr(function, "__name__", "the forward"), function, known)
+    takes = replace(takes, every_input=every_input)
     run = run or (lambda arguments: [first_of(function(**arguments))])
     return Search(takes, given or {}, seed, run, agrees).fits()
 
@@ -89,6 +93,7 @@ class Search:
         self.agrees = agrees or (lambda fit: True)
         self.said = ""  # by the first try that failed
         self.tried: Fit | None = None  # that one
+        self.unfit: Collection[str] = ()  # the names of its arrays whose shapes do not fit
         self.made = takes.cls is None  # whether an object could be made
         self.size: int | None = None  # of the features, where an object asks for it
         self.left = MOST_RUNS
@@ -113,6 +118,19 @@ class Search:
         return given
 
     def fits(self) -> list[Fit]:
+        """The arguments; labels and numbers among them only if not every one has a gradient."""
+        if self.takes.every_input:
+            with contextlib.suppress(LayerError):
+                found = self.of_kinds()
+                needs = [n for n, p in self.parameters.items() if p.default is NO_DEFAULT]
+                inputs = {*found[0].inputs, *self.takes.making}
+                if inputs.issuperset(needs) and self.agrees(found[0]):
+                    return found
+            self.takes = replace(self.takes, every_input=False)
+            self.said, self.tried, self.left = "", None, MOST_RUNS
+        return self.of_kinds()
+
+    def of_kinds(self) -> list[Fit]:
         """Those of the first kind that fits: kinds of this name first, names as they are told."""
         alone = self.takes.cls is not None and not self.takes.making and self.size is None
         if alone and (fitting := self.of_features()):
@@ -153,7 +171,7 @@ class Search:
         for size in self.features():
             self.size = size
             with contextlib.suppress(LayerError):
-                return self.fits()
+                return self.of_kinds()
         self.size = None
         return []
 
@@ -172,7 +190,10 @@ class Search:
         """Whether its shapes are not told by names: only a backward can bear them out."""
         arrays = self.arrays(kind.forms[0], False)
         unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
-        return len(arrays) > 1 and unknown and not kind.name.startswith(SURE)
+        if "params" in kind.forms[0].shapes:
+            return True  # the layout of its biases
+        sure = kind.name.startswith(SURE) and not self.takes.every_input
+        return len(arrays) > 1 and unknown and not sure
 
     def of_gates(self) -> list[Fit]:
         """Layers with many weights, by the letters of their names."""
@@ -260,7 +281,7 @@ class Search:
         if names.is_context(name) and self.takes.cls is None:
             return False
         known = part in form.shapes or ("*" in form.shapes and part == "x")
-        return numbers or known or names.number(name) is None
+        return numbers or known or names.number(name) is None or self.takes.every_input
 
     def word(self, name: str) -> bool:
         """Whether the code compares it with words, or looks up settings in it."""
@@ -291,7 +312,9 @@ class Search:
         if len(set(known.values())) < len({a.rstrip("0123456789") for a in known}):
             known = {}
         free = [a for a in arrays if a not in known]
-        closed = () if named else names.BOUND  # an unknown name is no label
+        closed = (
+            () if named and not self.takes.every_input else names.BOUND
+        )  # an unknown name is no label
         left = [r for r in form.shapes if r not in known.values() and r not in closed]
         if len(free) > len(left) or (not loose and any(told[a] for a in free) and not named):
             return
@@ -308,7 +331,8 @@ class Search:
             return "params"
         if label and name not in self.takes.making:
             return "y" if name == label else "p" if names.role(name) == "y" else names.role(name)
-        return names.role(name)
+        part = names.role(name)
+        return "" if self.takes.every_input and part in names.BOUND else part
 
     def network(self, played: set[str]) -> bool:
         return "params" in played or any(isinstance(v, dict) for v in self.given.values())
@@ -318,6 +342,7 @@ class Search:
         self.left -= 1
         if self.left < 0:
             return FAILS
+        of: Collection[str] = ()
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
@@ -337,12 +362,14 @@ class Search:
         except LayerError:
             raise
         except Exception as error:
-            text = str(error).split("\n")[0][:100]
-            flaw = f"{type(error).__name__}: {text}".removesuffix(": ")
-            if self.takes.cls is None and type(error) in UNWRITTEN:
+            unwritten = self.takes.cls is None and type(error) in UNWRITTEN
+            if self.said and not unwritten:
+                return FAILS
+            flaw, of = failure(error, self.takes.function)
+            if unwritten:
                 raise LayerError(f"{self.name} fails on floats, too: {flaw}") from error
         if not self.said:
-            self.said, self.tried = flaw, fit
+            self.said, self.tried, self.unfit = flaw, fit, of
         return FAILS
 
     def outputs(self, fit: Fit, inputs: Mapping[str, Any]) -> list[Array]:
@@ -404,7 +431,8 @@ class Search:
         ]  # fmt: skip
         if not lacking and not self.given:
             return f"{self.name} has no argument that could be an array"
-        if not lacking:
+        told = {n for n in self.unfit if n in self.parameters}
+        if not lacking or (told and told <= {*self.given}):
             why = self.said or "no layer that is known has arrays with so many axes"
             return f"{self.name} does not run on the given inputs: {why}"
         shapes = ", ".join(f"{n} {x.shape}" for n, x in tried.items())
@@ -446,4 +474,5 @@ def flaw_of(outputs: list[Array], axes: int, alike: bool = False) -> str:
 
 
 def first_of(result: Any) -> Any:
+    """The first result, where there are several."""
     return result[0] if isinstance(result, tuple) else result

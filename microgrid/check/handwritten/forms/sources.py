@@ -109,11 +109,13 @@ def is_number(x: Any) -> bool:
 
 
 def of_returned(
-    name: str, position: int, count: int, returned: Any, names: Sequence[str]
-) -> Source | None:
+    name: str, position: int, count: int, returned: Any, names: Sequence[str],
+    others: Sequence[str] | None = None,
+) -> Source | None:  # fmt: skip
     """The gradient of a name in what backward returned: by its name there, else by its position.
 
-    `names` are those of the return statement, `count` is of inputs and parameters together.
+    `names` are those of the return statement, `count` is of inputs and parameters together. A name
+    that is of none of the `others` says nothing.
 
     >>> of_returned("W", 1, 2, (1.0, 2.0), ["dx", "dW"])
     Source(expression='returned[1]', shown='dW')
@@ -133,7 +135,9 @@ def of_returned(
     near = [r for r in near if r[0] >= 0]
     if near:
         return Source(parts[min(near)[1]], known[min(near)[1]])
-    if position and all(n and short(n)[0] in "dg" for n in known):
+    mine = known[position] if position < len(known) else ""
+    meant = others is None or any(named_as_gradient(mine, other) >= 0 for other in others)
+    if position and meant and all(n and short(n)[0] in "dg" for n in known):
         return None  # the names say of what they are
     if position < len(parts) and (len(parts) == count or position == 0):
         return Source(parts[position], known[position] or "d" + name)

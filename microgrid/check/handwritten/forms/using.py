@@ -47,6 +47,7 @@ class Way:
     made: dict[str, Any] = field(default_factory=dict)  # what its constructor was given
     roles: list[tuple[str, str]] = field(default_factory=list)  # of backward: (keyword, role)
     loss: bool = False
+    labelled: bool = True  # whether one of the arguments may be the labels
     output: str = ""  # the attribute with the output, where forward returns none
     parameters: dict[str, list[Place]] = field(default_factory=dict)
     gradients: dict[str, Source | None] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Way:
     @property
     def label(self) -> str:
         """The argument with the labels of a loss."""
-        return label_of(list(self.arguments))
+        return label_of(list(self.arguments)) if self.labelled else ""
 
     @property
     def modules(self) -> list[ModuleType]:

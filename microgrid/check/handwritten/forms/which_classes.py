@@ -47,6 +47,7 @@ def is_abstract(cls: type) -> bool:
 
 
 def is_left(function: Any) -> bool:
+    """Whether a method is left to others: it raises NotImplementedError."""
     return isinstance(function, FunctionType) and (
         "NotImplementedError" in function.__code__.co_names
     )
@@ -76,6 +77,7 @@ def is_container(cls: type) -> bool:
 
 
 def is_layer(cls: type) -> bool:
+    """Whether a class has a forward and a backward."""
     try:
         methods(cls)
     except LayerError:
@@ -139,6 +141,8 @@ def takes_context(cls: type) -> bool:
 def is_written(cls: type, name: str) -> bool:
     """Whether a class has this method, and it is not one that a base leaves to others."""
     function = inspect.getattr_static(cls, name, None)
+    if isinstance(function, classmethod) and name not in vars(cls):
+        return False  # a base's `apply`, which calls forward
     function = getattr(function, "__func__", function)
     if not isinstance(function, FunctionType) or getattr(function, "__isabstractmethod__", False):
         return False
