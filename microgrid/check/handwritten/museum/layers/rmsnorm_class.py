@@ -16,7 +16,7 @@ class RMSNorm:
 
     def backward(self, dout):
         D = self.x.shape[-1]
-        self.dgamma = np.sum(dout * self.normed, axis=0)
+        self.dgamma = np.sum(dout * self.normed, axis=tuple(range(dout.ndim - 1)))
         dnormed = dout * self.gamma
         drms = np.sum(-dnormed * self.x / self.rms**2, axis=-1, keepdims=True)
         dx = dnormed / self.rms
