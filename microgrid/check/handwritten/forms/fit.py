@@ -31,7 +31,9 @@ class Signature:
     parameters: Parameters
     making: frozenset[str] = frozenset()  # those of the constructor
     cls: type | None = None
-    every_input: bool = False  # whether all that the forward needs are inputs: no labels, no numbers
+    every_input: bool = (
+        False  # whether all that the forward needs are inputs: no labels, no numbers
+    )
     known: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # read once
 
     def keys(self, name: str) -> list[str]:
@@ -156,7 +158,11 @@ def every_input(backward: Callable[..., Any], arguments: Iterable[str]) -> bool:
     """
     needed = list(arguments)
     doubtful = [n for n in needed if names.is_label(n) or names.role(n) in names.BOUND]
-    doubtful += [n for n in needed if names.number(n) is not None and names.role(n) in ("", "p", "q", "k", "v")]
+    doubtful += [
+        n
+        for n in needed
+        if names.number(n) is not None and names.role(n) in ("", "p", "q", "k", "v")
+    ]
     return len(needed) > 1 and bool(doubtful) and reading.count_returned(backward) == len(needed)
 
 

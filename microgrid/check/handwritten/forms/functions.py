@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms import classes, names, pairing, reading
-from microgrid.check.handwritten.forms.fit import Fit, Parameters, every_input, has_default, parameters_of
+from microgrid.check.handwritten.forms.fit import (
+    Fit,
+    Parameters,
+    every_input,
+    has_default,
+    parameters_of,
+)
 from microgrid.check.handwritten.forms.forwards import COSTS, Forward, Function, called, with_cost
 from microgrid.check.handwritten.forms.modules import module_of, modules_of, same_randomness
 from microgrid.check.handwritten.forms.plan import Plan, is_numbers, matched, planned

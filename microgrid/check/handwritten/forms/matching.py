@@ -94,7 +94,10 @@ def find(
         way.gradients[name] = (
             source_told(grads, name)
             or sources.of_returned(
-                name, *place_in_order(way, name, i, len(order), returned), returned, names,
+                name,
+                *place_in_order(way, name, i, len(order), returned),
+                returned,
+                names,
                 [*way.inputs, *named],
             )
             or of_input(name, i, after)
@@ -119,9 +122,7 @@ def find(
         refuse_unfound(way, after, start)
 
 
-def place_in_order(
-    way: Way, name: str, i: int, count: int, returned: Any
-) -> tuple[int, int]:
+def place_in_order(way: Way, name: str, i: int, count: int, returned: Any) -> tuple[int, int]:
     """Where the gradient of an input stands if no name tells, and how many there are.
 
     They come in the order of the arguments: of all (what is bound takes its place, too), or of the

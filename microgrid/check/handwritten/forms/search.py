@@ -283,7 +283,9 @@ class Search:
         if len(set(known.values())) < len({a.rstrip("0123456789") for a in known}):
             known = {}
         free = [a for a in arrays if a not in known]
-        closed = () if named and not self.takes.every_input else names.BOUND  # an unknown name is no label
+        closed = (
+            () if named and not self.takes.every_input else names.BOUND
+        )  # an unknown name is no label
         left = [r for r in form.shapes if r not in known.values() and r not in closed]
         if len(free) > len(left) or (not loose and any(told[a] for a in free) and not named):
             return
