@@ -767,6 +767,34 @@ def test_what_cannot_be_checked_is_told_in_a_sentence():
     )
 
 
+@pytest.mark.parametrize(("code", "given", "said"), [
+    ("x @ w + b", {"x": (3, 4), "w": (5, 6)},
+     "x (3, 4) and w (5, 6) do not fit in `x @ w` (line 3)"),
+    ("(x @\n        w + b)", {"x": (3, 4), "w": (4, 6), "b": (5,)},
+     "x @ w (3, 6) and b (5,) do not fit in `x @ w + b` (line 3)"),
+    ("np.dot(x.reshape(len(x), -1), w) + b", {"x": (3, 2, 2), "w": (5, 6), "b": (6,)},
+     "x.reshape(len(x), -1) (3, 4) and w (5, 6) do not fit in "
+     "`np.dot(x.reshape(len(x), -1), w)` (line 3)"),
+    ("helper(x) + w + b", {"x": (3, 4), "w": (4,), "b": (4,)},
+     "ZeroDivisionError: division by zero (line 5: `def helper(x): return 1 / 0`)"),
+])  # fmt: skip
+def test_shapes_that_do_not_fit_are_named_with_their_expression_and_line(code, given, said):
+    source = f"def f_forward(x, w, b):\n    return {code}\n"
+    source += "\n" * (4 - source.count("\n") - 1)
+    source += "def helper(x): return 1 / 0\n"
+    source += "def f_backward(dout, x, w, b):\n    return dout, dout, dout"
+    assert refused(source, given=given) == f"f_forward does not run on the given inputs: {said}"
+
+
+def test_a_name_that_is_not_there_is_told_with_its_line():
+    source = "def f_forward(x, w):\n    return x @ w + missing\n"
+    source += "def f_backward(dout, x, w):\n    return dout, dout"
+    assert refused(source) == (
+        "f_forward fails on floats, too: NameError: name 'missing' is not defined "
+        "(line 3: `return x @ w + missing`)"
+    )
+
+
 def test_an_unknown_name_lists_the_layers_and_the_nearest():
     with pytest.raises(LayerError, match=r"its layers are affine; did you mean affine\?"):
         layers_of(written(AFFINE["CS231n"]), "afine")
@@ -898,3 +926,27 @@ def test_bound_methods_are_those_of_their_object():
     layer = Linear()
     [trial] = trials(layer.there, layer.back_again, given={"x": (3, 4)})
     assert trial.places == {"x": "dx", "W": "self.dW"}
+
+
+@pytest.mark.parametrize("seeding", [
+    "np.random.seed(None)", "np.random.seed()", "np.random.seed(seed=None)", "random.seed()",
+    "rng = np.random.default_rng()",
+])  # fmt: skip
+def test_a_forward_that_seeds_with_nothing_gives_the_same_numbers_twice(seeding):
+    source = f"""
+import random
+import numpy as np
+def dropout_forward(x):
+    rng = np.random
+    {seeding}
+    mask = (rng.normal(size=x.shape) < random.random()) * 1.0
+    return x * mask, mask
+def dropout_backward(dout, mask):
+    return dout * mask
+"""
+    module = written(source, "seeding")
+    seeds = np.random.seed, np.random.default_rng
+    [trial] = trials(module.dropout_forward)
+    first, second = [trial.run(trial.inputs).outputs[0] for _ in range(2)]
+    assert (first == second).all()
+    assert (np.random.seed, np.random.default_rng) == seeds

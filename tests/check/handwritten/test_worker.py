@@ -12,7 +12,7 @@ import pytest
 
 from microgrid.check import LayerError, layer, layers
 from microgrid.check.handwritten import judge
-from microgrid.check.handwritten.forms.keywords import known
+from microgrid.check.handwritten.forms.keywords import refuse_unknown
 from microgrid.check.handwritten.process.job import Task, place_of
 from microgrid.check.handwritten.process.launch import ending
 from microgrid.check.handwritten.process.namespaces import Namespaces
@@ -279,10 +279,10 @@ def test_an_unknown_input_is_told_with_those_that_there_are(tmp_path):
             return x
 
     for thing in (Layer, Layer(3), [Layer, lambda y: y], lambda x, n_in, W: x):
-        known({"x": 1, "n_in": 1, "W": 1}, [thing])
+        refuse_unknown({"x": 1, "n_in": 1, "W": 1}, [thing])
         with pytest.raises(LayerError, match="no argument 'zeta'"):
-            known({"zeta": 1}, [thing])
-    known({"zeta": 1}, [lambda **more: more])
+            refuse_unknown({"zeta": 1}, [thing])
+    refuse_unknown({"zeta": 1}, [lambda **more: more])
 
 
 def test_an_input_that_another_process_cannot_have_is_told(tmp_path):

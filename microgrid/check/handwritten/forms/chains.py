@@ -58,11 +58,13 @@ def chain(
 
 
 def parameters(layer: Any) -> list[Any]:
+    """The arguments of a layer's constructor and of its forward."""
     made = every_parameter(layer) if isinstance(layer, type) else []
     return [*made, *(p for n in written(layer)[:1] for p in every_parameter(getattr(layer, n)))]
 
 
 def has_backward(layer: Any) -> bool:
+    """Whether a class or an object has a backward that is known by its name."""
     try:
         methods(layer)
     except LayerError:
@@ -71,23 +73,19 @@ def has_backward(layer: Any) -> bool:
 
 
 def name_of(parts: Sequence[tuple[Trial, str]]) -> str:
+    """The names of the layers, with a plus between them."""
     return " + ".join(trial.name for trial, _ in parts)
 
 
 def joined(parts: list[tuple[Trial, str]]) -> Trial:
     """One trial of several: the inputs of the first, and the parameters of all."""
-    (head, _), last = parts[0], parts[-1][0]
-    inputs: dict[str, Array] = dict(head.inputs)
-    names: list[dict[str, str]] = [{n: n for n in head.inputs}]  # of each part: its own, ours
-    for trial, first in parts[1:]:
-        ours = {n: f"{trial.name}.{n}" if n in inputs else n for n in trial.inputs if n != first}
-        inputs |= {our: trial.inputs[own] for own, our in ours.items()}
-        names.append(ours)
+    trials, last = [trial for trial, _ in parts], parts[-1][0]
+    inputs, ours = names_of_inputs(parts)
 
     def run(given: Mapping[str, Any]) -> Pass:
         steps: list[Pass] = []
-        for (trial, first), ours in zip(parts, names):
-            own = {n: given[our] for n, our in ours.items() if our in given}
+        for (trial, first), names in zip(parts, ours):
+            own = {n: given[our] for n, our in names.items() if our in given}
             if steps:
                 own[first] = np.asanyarray(steps[-1].outputs[0])
             steps.append(trial.run(own))
@@ -95,29 +93,41 @@ def joined(parts: list[tuple[Trial, str]]) -> Trial:
 
     def pull(steps: list[Pass], upstream: Sequence[Any]) -> dict[str, Any]:
         found: dict[str, Any] = dict.fromkeys(inputs)
-        for step, (_, first), ours in reversed([*zip(steps, parts, names)]):
+        for step, (_, first), names in reversed([*zip(steps, parts, ours)]):
             gradients = step.pull(upstream)
-            found |= {our: gradients.get(own) for own, our in ours.items()}
+            found |= {our: gradients.get(own) for own, our in names.items()}
             if gradients.get(first) is None:
                 return found
             upstream = [gradients[first]]
         return found
 
-    places = [
-        {ours[n]: p for n, p in t.places.items() if n in ours} for (t, _), ours in zip(parts, names)
-    ]
+    placed = [(names, t.places.items()) for t, names in zip(trials, ours)]
     return Trial(
         name=name_of(parts),
         inputs=inputs,
         run=run,
-        modules=list(dict.fromkeys(m for t, _ in parts for m in t.modules)),
-        forwards=list(dict.fromkeys(f for t, _ in parts for f in t.forwards)),
-        backwards=list(dict.fromkeys(f for t, _ in parts for f in t.backwards)),
-        places={n: p for each in places for n, p in each.items()},
-        setting=", ".join(t.setting for t, _ in parts if t.setting),
+        modules=list(dict.fromkeys(m for t in trials for m in t.modules)),
+        forwards=list(dict.fromkeys(f for t in trials for f in t.forwards)),
+        backwards=list(dict.fromkeys(f for t in trials for f in t.backwards)),
+        places={names[n]: p for names, places in placed for n, p in places if n in names},
+        setting=", ".join(t.setting for t in trials if t.setting),
         loss=last.loss,
-        samples=head.samples,
+        samples=trials[0].samples,
     )
+
+
+def names_of_inputs(
+    parts: Sequence[tuple[Trial, str]],
+) -> tuple[dict[str, Array], list[dict[str, str]]]:
+    """All inputs by a name for each, and these names by those that each part has for them."""
+    head = parts[0][0]
+    inputs: dict[str, Array] = dict(head.inputs)
+    ours: list[dict[str, str]] = [{n: n for n in inputs}]
+    for trial, first in parts[1:]:
+        own = [n for n in trial.inputs if n != first]
+        ours.append({n: f"{trial.name}.{n}" if n in inputs else n for n in own})
+        inputs |= {our: trial.inputs[n] for n, our in ours[-1].items()}
+    return inputs, ours
 
 
 def chains_of(module: ModuleType) -> list[tuple[type, type]]:
@@ -150,16 +160,19 @@ def hands_through(cls: type) -> bool:
 
 
 def forwards_of_module(module: ModuleType) -> list[type]:
+    """The classes of a module that have a forward, in the order of its source."""
     own = [c for c in vars(module).values() if isinstance(c, type)]
     return [c for c in dict.fromkeys(own) if c.__module__ == module.__name__ and written(c)]
 
 
 def squashes(cls: type) -> bool:
+    """Whether it is a softmax or a sigmoid by its name, and no loss."""
     name = short(cls.__name__)
     return any(w in name for w in SQUASHING) and "loss" not in name and "entropy" not in name
 
 
 def takes_labels(cls: type) -> bool:
+    """Whether its forward takes labels."""
     return bool(label_of([p.name for p in every_parameter(getattr(cls, written(cls)[0]))]))
 
 

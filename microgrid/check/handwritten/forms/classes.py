@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.forms import torch_functions
+from microgrid.check.handwritten.forms.failing import failure
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Signature,
@@ -91,6 +92,7 @@ def trials_of(
 
 
 def kind_of(trial: Trial) -> tuple[str, list[int]]:
+    """What tells the trials of one layer apart: the setting, and the axes of the inputs."""
     return trial.setting, [x.ndim for x in trial.inputs.values()]
 
 
@@ -213,13 +215,14 @@ def arguments_of(function: Any) -> dict[str, inspect.Parameter]:
 
 
 def drawn_upstream(way: Way) -> list[Any]:
+    """A gradient from above for each output, from the seed."""
     rng = np.random.default_rng(way.seed)
     return [signed(np.shape(y), rng) for y in play(way, {}).outputs]
 
 
 def ways_of(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], through: bool = False,
-    named: tuple[list[str], str] | None = None,
+    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any],
+    through: bool = False, named: tuple[list[str], str] | None = None,
 ) -> list[Way]:  # fmt: skip
     """The ways to use a layer, one a setting: by the first of its forwards whose backward runs.
 
@@ -253,12 +256,14 @@ def ways_of(
 
 
 def unmade(use: Use, given: Mapping[str, Any]) -> LayerError:
+    """The refusal of a class whose constructor fails: what it wants to be given."""
     unknown = [p.name for p in use.making() if not has_default(p) and p.name not in given]
     how = ", ".join(f"{n}=…" for n in unknown)
     give = f"give its arguments ({how}: a number, or a shape such as (4, 5) for an array), or"
+    constructor = inspect.getattr_static(use.cls, "__init__")
+    said = failure(use.failed or ValueError(), constructor).said
     return LayerError(
-        f"{use.cls.__name__} cannot be made ({type(use.failed).__name__}: {use.failed}): "
-        f"{give if unknown else 'give'} an object of it"
+        f"{use.cls.__name__} cannot be made ({said}): {give if unknown else 'give'} an object of it"
     )
 
 
@@ -363,10 +368,12 @@ def own_classes(thing: Any) -> list[type]:
 
 
 def their_modules(thing: Any) -> list[ModuleType]:
+    """The modules of an object's classes."""
     found = [sys.modules[c.__module__] for c in own_classes(thing) if c.__module__ in sys.modules]
     return list(dict.fromkeys(found))
 
 
 def their_functions(thing: Any, names: Sequence[str]) -> list[FunctionType]:
+    """The methods of these names that an object and its parts have."""
     found = [vars(c).get(n) for c in own_classes(thing) for n in names]
     return list(dict.fromkeys(f for f in found if isinstance(f, FunctionType)))

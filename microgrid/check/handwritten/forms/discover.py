@@ -82,6 +82,7 @@ def file_of(module: ModuleType) -> str:
 
 
 def of_name(found: list[Layer], module: ModuleType, name: str) -> list[Layer]:
+    """Those of the layers that are called so; LayerError with the nearest names if none is."""
     for same in (str, str.lower):
         mine = [x for x in found if same(name) in (same(n) for n in (x.name, *x.aliases))]
         if mine:
@@ -104,6 +105,7 @@ def functions_of(module: ModuleType) -> dict[str, Callable[..., Any]]:
 
 
 def line_of(function: Callable[..., Any]) -> int:
+    """The line of the source where a function begins."""
     return int(inspect.unwrap(function).__code__.co_firstlineno)
 
 
@@ -115,6 +117,7 @@ def place_of(cls: type) -> int:
 
 
 def pairs_of(module: ModuleType) -> list[Layer]:
+    """The functions of a module with the backward that belongs to each by its name."""
     functions = functions_of(module)
     found, by = [], pairing.pairs(functions)
     for backward, forward in by.items():
@@ -154,6 +157,8 @@ FLAGS = ("deriv", "derivative", "prime", "grad", "derive", "gradient", "backward
 
 
 def at_flag(function: Callable[..., Any], flag: str, value: bool) -> Callable[..., Any]:
+    """A function with its flag for the derivative set."""
+
     @functools.wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
         return function(*arguments, **named, **{flag: value})
@@ -165,6 +170,7 @@ def at_flag(function: Callable[..., Any], flag: str, value: bool) -> Callable[..
 
 
 def returns_gradients(function: Callable[..., Any]) -> bool:
+    """Whether a function returns a loss and gradients, by the names that it returns."""
     said = reading.returned(function)
     if len(said) < 2 or not inspect.signature(function).parameters:
         return False
@@ -178,6 +184,8 @@ def returns_gradients(function: Callable[..., Any]) -> bool:
 def layer_of(
     name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None, aliases: Any
 ) -> Layer:
+    """The layer of a forward, perhaps with its backward."""
+
     def make(**how: Any) -> list[Trial]:
         return trials(forward, backward, name=name, **how)
 
@@ -195,6 +203,8 @@ def class_layers(module: ModuleType) -> list[Layer]:
 
 
 def of_class(cls: type) -> Layer:
+    """The layer of a class."""
+
     def make(given: Mapping[str, Any] | None, **how: Any) -> list[Trial]:
         return classes.trials(cls, **how, **(given or {}))
 
@@ -202,6 +212,7 @@ def of_class(cls: type) -> Layer:
 
 
 def chain_of(module: ModuleType, parts: list[str]) -> Layer:
+    """The layer of two or more classes, which are given by name."""
     for part in parts:
         if not inspect.isclass(vars(module).get(part)):
             known = [c.__name__ for c in classes_of(module)]

@@ -19,8 +19,9 @@ from microgrid.check.handwritten.forms.random_arrays import labels, of_kind
 from microgrid.check.handwritten.trial import LayerError
 
 NO_DEFAULT = inspect.Parameter.empty
-FREE_SIZES = (3, 4, 5, 7, 6, 8, 9, 10, 11)  # sizes to differ by
+FREE_SIZES = (3, 4, 5, 7, 6, 8, 9, 10, 11, 13, 17, 19)  # sizes to differ by
 OMIT: Any = object()  # an argument that is left to its default
+COUNTED = {"words": "V", "steps": "T", "batch": "N", "height": "X", "width": "Y"}  # symbols
 MOST_SETTINGS = 12  # combinations of settings
 
 
@@ -147,7 +148,9 @@ class Filling:
         if self.features is not None:
             found.setdefault(self.form.feature, self.features)
         taken = set(found.values())
-        for symbol in "NDMCT" if found else "":  # so that sizes differ, still
+        own = {s for part in self.form.shapes for s in self.form.parts(part)[1]}
+        symbols = [*"NDMCT", *sorted(own & {*"PE"})] if found else []
+        for symbol in symbols:  # so that sizes differ, still
             if symbol not in found and SIZES[symbol] in taken:
                 found[symbol] = next(n for n in FREE_SIZES if n not in taken)
                 taken.add(found[symbol])
@@ -233,36 +236,47 @@ class Filling:
 
     def of_constructor(self, name: str, default: Any) -> list[Any]:
         """What to try for a size, a shape or an optimizer; [] for anything else."""
-        what, table, form = names.count(name), self.table, self.form
-        if names.short(name) == "size" and "kernelsize" in form.numbers:
+        what, word = names.count(name), names.short(name)
+        if word == "size" and "kernelsize" in self.form.numbers:
             what = "window"
-        data = tuple(table[s] for s in form.data)
-        if "optim" in names.short(name) or name == "opt":
+        if "optim" in word or name == "opt":
             return [Optimizer()] if default is NO_DEFAULT else [OMIT]
-        if "shape" in names.short(name) and what in ("in", "shape"):
-            flat = (int(np.prod(data[1:])),)
-            found: list[Any] = [data[1:], table[form.feature], data] if what == "in" else [
-                flat, data[:0:-1], (int(np.prod(data)),)]  # fmt: skip
+        if "shape" in word and what in ("in", "shape"):
+            found = self.shapes(what)
         elif what == "window":
-            n = form.numbers.get("kernelsize", names.number("kernelsize"))
-            whole = (n, n, table[form.feature], table[form.outcome])
-            found = [(n, n), n, whole] if "shape" in name else [n, (n, n), whole]
-            found = [x for x in found if default is NO_DEFAULT or isinstance(x, type(default))]
+            windows = self.windows("shape" in name)
+            found = [x for x in windows if default is NO_DEFAULT or isinstance(x, type(default))]
         elif what in ("in", "out", "embed"):
-            own = what == "out" or (what == "embed" and form.parts(form.first)[0][:3] == "int")
-            if own and default is not None:
-                words = any(names.count(n) == "words" for n in self.takes.making)
-                apart = (table[form.feature], table["V"] if words else 0)
-                outs = [n for n in self.outs if n not in apart]
-                found = [outs[self.place(name) % len(outs)]]
-            else:
-                found = [table[form.feature]]
+            found = [self.width(name, what, default)]
         elif what:
-            symbols = {"words": "V", "steps": "T", "batch": "N", "height": "X", "width": "Y"}
-            found = [table[symbols[what]]]
+            found = [self.table[COUNTED[what]]]
         else:
             return []
         return [*([OMIT] if default is None else []), *found]
+
+    def shapes(self, what: str) -> list[Any]:
+        """Shapes of one sample coming in, or of what comes out of a reshape."""
+        data = tuple(self.table[s] for s in self.form.data)
+        if what == "in":
+            return [data[1:], self.table[self.form.feature], data]
+        return [(int(np.prod(data[1:])),), data[:0:-1], (int(np.prod(data)),)]
+
+    def windows(self, as_shape: bool) -> list[Any]:
+        """Sizes of a window: one number, two, or the shape of all weights."""
+        n = self.form.numbers.get("kernelsize", names.number("kernelsize"))
+        whole = (n, n, self.table[self.form.feature], self.table[self.form.outcome])
+        return [(n, n), n, whole] if as_shape else [n, (n, n), whole]
+
+    def width(self, name: str, what: str, default: Any) -> int:
+        """How many features come in, or out; those of all layers differ."""
+        feature = self.table[self.form.feature]
+        words = self.form.parts(self.form.first)[0].startswith("int")
+        if default is None or not (what == "out" or (what == "embed" and words)):
+            return feature
+        known = any(names.count(n) == "words" for n in self.takes.making)
+        apart = (feature, self.table["V"] if known else 0)
+        outs = [n for n in self.outs if n not in apart]
+        return outs[self.place(name) % len(outs)]
 
     def place(self, name: str) -> int:
         """Which of the sizes out of a constructor it is: hidden, then out."""

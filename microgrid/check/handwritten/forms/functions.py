@@ -82,6 +82,8 @@ def backward_of(forward: Function) -> Function | None:
 
 
 class FunctionLayer:
+    """A forward and its backward, before its inputs are known."""
+
     def __init__(
         self,
         forward: Function,
@@ -200,6 +202,7 @@ def needed(parameters: Parameters) -> list[str]:
 
 
 def is_mode(name: str, value: Any) -> bool:
+    """Whether a setting tells training from testing."""
     return isinstance(value, dict) or names.short(name) in (
         "mode", "train", "training", "istraining", "trainflg", "istrain",
     )  # fmt: skip

@@ -36,6 +36,7 @@ def kinds_of(arrays: Sequence[str]) -> list[tuple[Kind, dict[str, str]]]:
 def layers(
     rest: Sequence[str], ws: Sequence[str], bs: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
+    """Weights one after another, each with a bias."""
     sizes = [*WIDTHS[: len(ws)], "C"]
     for turned, x in ((False, "N D"), (True, "D N"), (True, "N D")):
         last = "C N" if x == "D N" else "N C"
@@ -84,9 +85,11 @@ def gates(
 
 
 def letter(name: str) -> str:
+    """The first letter of a name."""
     return name[0]
 
 
 def of_x_or_h(name: str) -> str:
+    """The letter of a name that says whether it belongs to x or to h."""
     found = re.search(r"[xhi]", name[1:].lower())
     return found.group() if found else ""

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-# Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice".
+# Sizes that differ pairwise, so that no axis is taken for another unseen. None is 2: "twice"; what
+# is divided by its sizes has odd ones, as 4 would read as 2·2.
 SIZES = {
     "N": 3, "D": 4, "M": 5, "C": 5, "T": 7, "V": 6, "H": 5, "G": 20, "Z": 8, "2": 2,
-    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1, "Q": 15,
+    "I": 4, "F": 6, "X": 7, "Y": 5, "K": 3, "P": 5, "J": 6, "S": 9, "R": 9, "1": 1, "Q": 15, "E": 7,
 }  # fmt: skip
 
 
@@ -75,6 +76,7 @@ class Kind:
 
 
 def kind_of(name: str, words: str, *forms: Form) -> Kind:
+    """A kind, with the words that its name is known by."""
     return Kind(name, re.compile(words, re.IGNORECASE), forms)
 
 
@@ -102,16 +104,16 @@ KINDS = (
     ),
     kind_of(
         "normalization", "norm|bn|ln",
-        Form({"x": "P D", "gamma": "D", "beta": "D", "mean": "D", "var": "positive D"}),
-        Form({"x": "N P D", "gamma": "D", "beta": "D"}, only="layer|rms|ln", also=True),
+        Form({"x": "P E", "gamma": "E", "beta": "E", "mean": "E", "var": "positive E"}),
+        Form({"x": "N P E", "gamma": "E", "beta": "E"}, only="layer|rms|ln", also=True),
     ),
     kind_of(
         "normalization of columns", "norm|bn|ln",
-        Form({"x": "D P", "gamma": "D 1", "beta": "D 1", "mean": "D 1", "var": "positive D 1"}),
+        Form({"x": "E P", "gamma": "E 1", "beta": "E 1", "mean": "E 1", "var": "positive E 1"}),
     ),
     kind_of("normalization of rows", "norm|bn|ln",
-            Form({"x": "P D", "gamma": "1 D", "beta": "1 D", "mean": "1 D",
-                  "var": "positive 1 D"})),
+            Form({"x": "P E", "gamma": "1 E", "beta": "1 E", "mean": "1 E",
+                  "var": "positive 1 E"})),
     kind_of(
         "convolution", "conv|im2col",
         Form({"x": IMAGE, "w": "F I K K", "b": "F"}, STRIDE_2),
@@ -173,7 +175,7 @@ KINDS = (
             Form({"x": "T", "y": "int:2 T"})),
     kind_of("loss of scores", f"{LOSS}|softmax", Form({"x": "N C", "y": "int:5 N"})),
     kind_of("regression", "mse|mae|square|huber|l1|l2|regress|quadratic|error|rmse",
-            Form({"x": "N D", "p": "N D", "y": "N D"})),
+            Form({"x": "N C", "p": "N C", "y": "N C"})),
     kind_of("loss of probabilities", LOSS, Form({"p": "prob N C", "y": "onehot N C"})),
     kind_of("loss of probabilities and numbers", LOSS, Form({"p": "prob N C", "y": "int:5 N"})),
     kind_of("binary loss", LOSS, Form({"p": "prob N 1", "y": "binary N 1"})),
@@ -219,7 +221,7 @@ KINDS = (
     kind_of("elementwise of many", "glu|add|mul|residual|div|sub",
             Form({"*": "N D", "number": ""})),
     kind_of("positive", "log|sqrt|power|recip", Form({"*": "positive N D"})),
-    kind_of("scale and shift", "scale|shift", Form({"x": "P D", "gamma": "D", "beta": "D"})),
+    kind_of("scale and shift", "scale|shift", Form({"x": "P E", "gamma": "E", "beta": "E"})),
     kind_of("vectors", "dot|vector", Form({"*": "D"})),
     kind_of("images", "image|flatten|pad|sampl|2d", Form({"*": IMAGE})),
     kind_of("sequences", "seq|posit|encod|decod|transf|block|feedf", Form({"*": "N T D"})),

@@ -50,5 +50,6 @@ def call(method: Any, shape: Any) -> None:
 
 
 def first(name: str, shape: Any) -> Any:
+    """What an argument of a second constructor is given, by its name."""
     known = names.number(name)
     return SIZES["M"] if names.count(name) == "out" else shape if known is None else known

@@ -26,6 +26,7 @@ from microgrid.check.handwritten.trial import LayerError
 
 EXPECTED = {"w", "weight", "weights", "b", "bias", "biases", "gamma", "beta", "kernel", "kernels"}
 EXPECTED |= {"filters", "filter", "wx", "wh"}  # parameters, with or without a gradient
+NOWHERE = 99  # the position of what has none in a return statement
 OF_INPUT = ("dinputs", "dx", "dinput", "dX", "grad_input")
 
 
@@ -58,6 +59,7 @@ def warmed(way: Way, played: Played) -> Any:
 
 
 def is_made(warm: Way, played: Played, place: Place) -> bool:
+    """Whether a forward made this array as a parameter."""
     return is_expected(warm, last_name(place), [place]) and matters(warm, played, [place])
 
 
@@ -78,6 +80,7 @@ def find(
     start: Mapping[Place, Any],
     grads: Mapping[str, str],
 ) -> None:
+    """Write into the way which arrays are parameters, and where each gradient is."""
     after = floats_of(played.thing)
     named = named_places(way, played)
     expected = [n for n, places in named.items() if is_expected(way, n, places)]
@@ -89,33 +92,27 @@ def find(
     refuse_unknown_grads(way, grads, named)
     parameters = {p for places in named.values() for p in places}  # none is a gradient
     candidates = {p: x for p, x in after.items() if p not in parameters}
-    way.parameters, way.gradients = {}, {}
-    for i, name in enumerate(way.inputs):
-        way.gradients[name] = (
-            source_told(grads, name)
-            or sources.of_returned(
-                name,
-                *place_in_order(way, name, i, len(order), returned),
-                returned,
-                names,
-                [*way.inputs, *named],
-            )
-            or of_input(name, i, after)
-        )
+    known = [*way.inputs, *named]
+
+    def in_returned(name: str, position: int) -> Source | None:
+        return sources.of_returned(name, position, len(order), returned, names)
+
+    def of_argument(name: str, i: int) -> Source | None:
+        position, count = place_in_order(way, name, i, len(order), returned)
+        return sources.of_returned(name, position, count, returned, names, known)
+
+    way.parameters = {}
+    way.gradients = {
+        name: source_told(grads, name) or of_argument(name, i) or of_input(name, i, after)
+        for i, name in enumerate(way.inputs)
+    }
     for name, places in named.items():
-        position = order.index(name) if name in order else 99
-        source = (
-            source_told(grads, name, places)
-            or sources.of_parameter(places, candidates)
-            or (
-                sources.of_returned(last_name(places[0]), position, len(order), returned, names)
-                if isinstance(returned, dict | tuple | list)
-                else None
-            )
-        )
-        changed = not np.array_equal(after.get(places[0], 0.0), start[places[0]])
-        if source is None and changed and not way.crashed:
-            source = Source("(before - after) / lr", f"the change of {places[0]}")
+        source = source_told(grads, name, places) or sources.of_parameter(places, candidates)
+        if source is None and isinstance(returned, dict | tuple | list):
+            position = order.index(name) if name in order else NOWHERE
+            source = in_returned(last_name(places[0]), position)
+        if source is None and not way.crashed:
+            source = of_change(places[0], start, after)
         if source is not None or name in expected:
             way.parameters[name], way.gradients[name] = places, source
     if not way.crashed:
@@ -132,6 +129,15 @@ def place_in_order(way: Way, name: str, i: int, count: int, returned: Any) -> tu
     if given == len(way.arguments):
         return list(way.arguments).index(name), given
     return i, given if given == len(way.inputs) else count
+
+
+def of_change(
+    place: Place, start: Mapping[Place, Any], after: Mapping[Place, Any]
+) -> Source | None:
+    """The gradient of a parameter that backward moves: what it was moved by."""
+    if np.array_equal(after.get(place, 0.0), start[place]):
+        return None
+    return Source("(before - after) / lr", f"the change of {place}")
 
 
 def named_places(way: Way, played: Played) -> dict[str, list[Place]]:
@@ -168,6 +174,7 @@ def matters(way: Way, played: Played, places: list[Place]) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape and the same numbers."""
     return np.shape(a) == np.shape(b) and np.array_equal(a, b)
 
 
@@ -205,6 +212,7 @@ def keys_of(name: str, places: Sequence[Place]) -> list[str]:
 
 
 def source_told(grads: Mapping[str, str], name: str, places: Sequence[Place] = ()) -> Source | None:
+    """Where the user says that a gradient is; None where nothing is said."""
     told = next((grads[k] for k in keys_of(name, places) if k in grads), None)
     return Source(told, told) if told else None
 
@@ -212,6 +220,7 @@ def source_told(grads: Mapping[str, str], name: str, places: Sequence[Place] = (
 def refuse_unknown_grads(
     way: Way, grads: Mapping[str, str], named: Mapping[str, list[Place]]
 ) -> None:
+    """LayerError where `grads` has a name that is not there."""
     known = {k for n, places in named.items() for k in keys_of(n, places)} | set(way.inputs)
     unknown = [n for n in grads if n not in known]
     if unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import os
@@ -58,6 +59,8 @@ def modules_of(functions: Sequence[Callable[..., Any]]) -> list[types.ModuleType
 def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iterator[None]:
     """Random numbers from the seed while it is open; afterwards they go on as before.
 
+    A seed of None, which is another one at every call, means this seed meanwhile.
+
     >>> with same_randomness(1): first = np.random.rand()
     >>> with same_randomness(1): print(np.random.rand() == first)
     True
@@ -69,7 +72,8 @@ def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iter
     generators = [(g, g.bit_generator.state) for g in held if isinstance(g, np.random.Generator)]
     older = [(g, g.get_state()) for g in held if isinstance(g, np.random.RandomState)]
     try:
-        yield
+        with none_means(seed):
+            yield
     finally:
         random.setstate(before)
         SET_STATE(old)
@@ -77,3 +81,37 @@ def same_randomness(seed: int, modules: Sequence[types.ModuleType] = ()) -> Iter
             g.bit_generator.state = state
         for r, kept in older:
             r.set_state(kept)
+
+
+@contextmanager
+def none_means(seed: int) -> Iterator[None]:
+    """Seeding with None, or with nothing, starts from this seed while it is open.
+
+    >>> with none_means(1): np.random.seed(None); first = np.random.rand()
+    >>> with none_means(1): np.random.seed(); print(np.random.rand() == first)
+    True
+    """
+    kept = [
+        (vars(module), name, function, seeded(function, seed))
+        for module, name in ((random, "seed"), (np.random, "seed"), (np.random, "default_rng"))
+        for function in [getattr(module, name)]
+    ]
+    for space, name, _, mine in kept:
+        space[name] = mine
+    try:
+        yield
+    finally:  # without getattr and the like: their code may have replaced them
+        for space, name, function, mine in kept:
+            if space.get(name) is mine:  # what their code puts there is told of it
+                space[name] = function
+
+
+def seeded(function: Callable[..., Any], seed: int) -> Callable[..., Any]:
+    """The function that takes this seed where it is given none."""
+
+    @functools.wraps(function)
+    def with_seed(*given: Any, **named: Any) -> Any:
+        unknown = given[:1] in ((), (None,)) and not any(x is not None for x in named.values())
+        return function(seed) if unknown else function(*given, **named)
+
+    return with_seed

@@ -55,11 +55,13 @@ def again(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
 
 
 def parameters(played: Played) -> dict[str, Any]:
+    """The parameters of an object after a pass, by name."""
     places = played.way.parameters.items()
     return {n: np.array(lying_at(played.thing, p[0].steps), float) for n, p in places}
 
 
 def overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """What is wrong if a second forward overwrites what the first one kept, or ""."""
     right = pulled(play(way, a))
     first = play(way, a)
     replay(way, first.thing, arguments(way, b))
@@ -69,6 +71,7 @@ def overwritten(way: Way, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
 
 
 def arguments(way: Way, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of forward with these inputs among them."""
     return {n: np.array(inputs[n]) if n in inputs else x for n, x in way.arguments.items()}
 
 
@@ -89,10 +92,12 @@ def clear(thing: Any) -> None:
 
 
 def near(x: Any, right: Any) -> bool:
+    """Whether a gradient is another one up to rounding."""
     if x is None or right is None:
         return x is right
     return np.shape(x) == np.shape(right) and bool(np.allclose(x, right, rtol=1e-4, atol=1e-6))
 
 
 def total(x: Any, y: Any) -> Any:
+    """The sum of two gradients, where both are there."""
     return None if x is None or y is None or np.shape(x) != np.shape(y) else x + y

@@ -117,47 +117,76 @@ def settled(
     loss: bool,
 ) -> Plan:
     """The arguments that say nothing by their names: the upstream gradient, and what was kept."""
-    numbers = [i for i, r in enumerate(result) if is_numbers(r)]
-    asked = [int(s.split()[1]) for s in sources.values() if s.startswith("result")]
-    ups = sum(s.startswith("upstream") for s in sources.values())
-    bare = [n for n in kept if not names.is_cache(n)]
-    if not loss and not ups and bare and not (len(result) == 1 and np.ndim(result[0]) == 0):
-        used = {source.split()[1] for source in sources.values() if source.startswith("argument")}
-        roles = {names.role(a) for a in arguments if a not in used} - {""}
-        meant = not sources or names.role(bare[0]) in roles  # the input of a derivative
-        alone = len(result) == 1 and len(kept) == 1 and not asked and meant
-        if not alone and (len(kept) > 1 or not any(is_scalar(result[i]) for i in numbers)):
-            sources[bare[0]] = "upstream 0"
-            kept.remove(bare[0])
-            ups = 1
-    outputs = [i for i in numbers if i not in asked and not is_kept(i, returned, kept)]
-    outputs = outputs or numbers
-    if len(result) > 1 and len(outputs) == len(result) and kept:  # the cache is an array
-        outputs = outputs[:-1]
-    if ups == 0:
-        scalars = [i for i in outputs if is_scalar(result[i])]
-        outputs = scalars[:1] or outputs[:1]
-    else:
-        outputs = outputs[:ups]
+    if not loss and (name := unnamed_upstream(result, arguments, sources, kept)):
+        sources[name] = "upstream 0"
+        kept.remove(name)
+    outputs = outputs_of(result, returned, sources, kept)
+    asked = results_in(sources)
     rest = [i for i in range(len(result)) if i not in outputs and i not in asked]
+    if len(kept) == 1 and len(rest) > 1:
+        holds = [i for i in rest if not is_numbers(result[i])]
+        sources[kept[0]] = f"result {holds[-1]}" if holds else "rest 0"
+        return Plan(outputs, sources)
     for place, name in enumerate(kept):
-        if len(kept) == 1 and len(rest) > 1:
-            holds = [i for i in rest if not is_numbers(result[i])]
-            sources[name] = f"result {holds[-1]}" if holds else "rest 0"
-        elif place < len(rest):
-            sources[name] = f"result {rest[place]}"
-        elif (found := other(name, arguments, sources, outputs)) is not None:
-            sources[name] = found
-        else:
+        found = f"result {rest[place]}" if place < len(rest) else (
+            other(name, arguments, sources, outputs)
+        )  # fmt: skip
+        if found is None:
             raise LayerError(f"{who} asks for {name}, which the forward neither takes nor returns")
+        sources[name] = found
     return Plan(outputs, sources)
 
 
+def results_in(sources: Mapping[str, str]) -> list[int]:
+    """The places of those results that the backward asks for by name."""
+    return [int(s.split()[1]) for s in sources.values() if s.startswith("result")]
+
+
+def upstreams(sources: Mapping[str, str]) -> int:
+    """How many gradients the backward takes from above."""
+    return sum(s.startswith("upstream") for s in sources.values())
+
+
+def unnamed_upstream(
+    result: Sequence[Any],
+    arguments: Sequence[str],
+    sources: Mapping[str, str],
+    kept: Sequence[str],
+) -> str:
+    """The first argument of no known name, where it has to be the gradient from above; else ""."""
+    bare = [n for n in kept if not names.is_cache(n)]
+    only = len(result) == 1
+    if upstreams(sources) or not bare or (only and np.ndim(result[0]) == 0):
+        return ""
+    used = {source.split()[1] for source in sources.values() if source.startswith("argument")}
+    roles = {names.role(a) for a in arguments if a not in used} - {""}
+    meant = not sources or names.role(bare[0]) in roles  # the input of a derivative
+    if only and len(kept) == 1 and not results_in(sources) and meant:
+        return ""
+    return bare[0] if len(kept) > 1 or not any(map(is_scalar, result)) else ""
+
+
+def outputs_of(
+    result: Sequence[Any], returned: Sequence[str], sources: Mapping[str, str], kept: Sequence[str]
+) -> list[int]:
+    """The places of the outputs: numbers that the backward neither asks for nor keeps."""
+    asked, ups = results_in(sources), upstreams(sources)
+    numbers = [i for i, r in enumerate(result) if is_numbers(r)]
+    outputs = [i for i in numbers if i not in asked and not is_kept(i, returned, kept)] or numbers
+    if len(result) > 1 and len(outputs) == len(result) and kept:  # the cache is an array
+        outputs = outputs[:-1]
+    if ups:
+        return outputs[:ups]
+    return [i for i in outputs if is_scalar(result[i])][:1] or outputs[:1]
+
+
 def is_scalar(x: Any) -> bool:
+    """Whether a result is one number."""
     return is_numbers(x) and np.ndim(x) == 0
 
 
 def is_kept(place: int, returned: Sequence[str], kept: Sequence[str]) -> bool:
+    """Whether a result is the cache, by its name."""
     name = returned[place] if place < len(returned) else ""
     return bool(kept) and names.is_cache(name) and name != "c"
 

@@ -90,6 +90,7 @@ def value_returned(function: Callable[..., Any]) -> ast.expr | None:
 
 
 def parts(value: ast.expr, deep: bool) -> list[ast.expr]:
+    """The expressions of a tuple; with `deep` also those of tuples and lists in it."""
     if not isinstance(value, ast.Tuple | ast.List):
         return [value]
     return [p for n in value.elts for p in (parts(n, deep) if deep else [n])]

@@ -7,13 +7,14 @@ import copy
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from microgrid.check.handwritten.forms import names, reading
+from microgrid.check.handwritten.forms.failing import failure
 from microgrid.check.handwritten.forms.filling import Filling
 from microgrid.check.handwritten.forms.fit import Fit, Parameters, Signature, parameters_of
 from microgrid.check.handwritten.forms.gates import kinds_of
@@ -83,6 +84,7 @@ class Search:
         self.agrees = agrees or (lambda fit: True)
         self.said = ""  # by the first try that failed
         self.tried: Fit | None = None  # that one
+        self.unfit: Collection[str] = ()  # the names of its arrays whose shapes do not fit
         self.made = takes.cls is None  # whether an object could be made
         self.size: int | None = None  # of the features, where an object asks for it
         self.left = MOST_RUNS
@@ -166,10 +168,16 @@ class Search:
     def guessed(self, kind: Kind) -> bool:
         """Whether its shapes are not told by names: only a backward can bear them out."""
         arrays = self.arrays(kind.forms[0], False)
-        unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
+        parts = [self.role(a) for a in arrays]
+        unknown = any(part not in kind.forms[0].shapes for part in parts)
+        unknown = unknown or len({*parts}) < len(parts)  # x and z
         if "params" in kind.forms[0].shapes:
             return True  # the layout of its biases
-        sure = kind.name.startswith(SURE) and not self.takes.every_input
+        sure = (
+            kind.name.startswith(SURE)
+            and "one sample" not in kind.name  # it goes with every sum
+            and not self.takes.every_input
+        )
         return len(arrays) > 1 and unknown and not sure
 
     def of_gates(self) -> list[Fit]:
@@ -313,6 +321,7 @@ class Search:
         self.left -= 1
         if self.left < 0:
             return FAILS
+        of: Collection[str] = ()
         try:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
@@ -326,12 +335,14 @@ class Search:
         except LayerError:
             raise
         except Exception as error:
-            text = str(error).split("\n")[0][:100]
-            flaw = f"{type(error).__name__}: {text}".removesuffix(": ")
-            if self.takes.cls is None and type(error) in UNWRITTEN:
+            unwritten = self.takes.cls is None and type(error) in UNWRITTEN
+            if self.said and not unwritten:
+                return FAILS
+            flaw, of = failure(error, self.takes.function)
+            if unwritten:
                 raise LayerError(f"{self.name} fails on floats, too: {flaw}") from error
         if not self.said:
-            self.said, self.tried = flaw, fit
+            self.said, self.tried, self.unfit = flaw, fit, of
         return FAILS
 
     def outputs(self, fit: Fit, inputs: Mapping[str, Any]) -> list[Array]:
@@ -366,7 +377,8 @@ class Search:
         ]  # fmt: skip
         if not lacking and not self.given:
             return f"{self.name} has no argument that could be an array"
-        if not lacking:
+        told = {n for n in self.unfit if n in self.parameters}
+        if not lacking or (told and told <= {*self.given}):
             return f"{self.name} does not run on the given inputs: {self.said}"
         shapes = ", ".join(f"{n} {x.shape}" for n, x in tried.items())
         why = f" (with {shapes}: {self.said})" if shapes and self.said else ""
@@ -395,4 +407,5 @@ def flaw_of(outputs: list[Array], axes: int) -> str:
 
 
 def first_of(result: Any) -> Any:
+    """The first result, where there are several."""
     return result[0] if isinstance(result, tuple) else result

@@ -65,6 +65,7 @@ def children(thing: Any) -> Iterator[tuple[tuple[str, Any], Any]]:
 
 
 def listed(slots: Any) -> list[str]:
+    """The names in `__slots__`, which may be a single text."""
     return [slots] if isinstance(slots, str) else list(slots)
 
 

@@ -127,6 +127,7 @@ def trials(
 
 
 def is_theirs(cls: type) -> bool:
+    """Whether somebody wrote this class, not PyTorch."""
     return cls.__module__.split(".")[0] not in ("torch", "builtins")
 
 
@@ -151,12 +152,14 @@ def doubles() -> Iterator[Any]:
 
 
 def tensors_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with tensors in the place of arrays."""
     import torch
 
     return {n: torch.tensor(x) if isinstance(x, np.ndarray) else x for n, x in arguments.items()}
 
 
 def numbers(x: Any) -> Any:
+    """A tensor as an array of NumPy."""
     return x.detach().numpy()
 
 
@@ -175,6 +178,8 @@ def forward(function: Any, tensors: dict[str, Any], graph: bool) -> tuple[Contex
 
 
 def trial_of(function: Any, fit: Fit, order: list[str]) -> Trial:
+    """The trial of a Function with these arguments."""
+
     def run(inputs: Mapping[str, Any]) -> Pass:
         arguments = fit.arguments(inputs)
         tensors = tensors_of({n: arguments[n] for n in order if n in arguments})
@@ -209,6 +214,7 @@ def trial_of(function: Any, fit: Fit, order: list[str]) -> Trial:
 
 
 def ones(run: Callable[[Mapping[str, Any]], Pass], fit: Fit) -> list[Any]:
+    """A gradient of ones for each output."""
     return [np.ones(np.shape(y)) for y in run(fit.inputs).outputs]
 
 
@@ -271,6 +277,7 @@ def exact_torch(trial: TorchTrial) -> TorchExact:
 
 
 def jacobian(outputs: Sequence[Any], leaves: Sequence[Any]) -> Array:
+    """The derivatives of all outputs by all inputs, a row for each entry of an output."""
     import torch
 
     rows = []

@@ -47,6 +47,7 @@ def is_abstract(cls: type) -> bool:
 
 
 def is_left(function: Any) -> bool:
+    """Whether a method is left to others: it raises NotImplementedError."""
     return isinstance(function, FunctionType) and (
         "NotImplementedError" in function.__code__.co_names
     )
@@ -76,6 +77,7 @@ def is_container(cls: type) -> bool:
 
 
 def is_layer(cls: type) -> bool:
+    """Whether a class has a forward and a backward."""
     try:
         methods(cls)
     except LayerError:

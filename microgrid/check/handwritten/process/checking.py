@@ -36,6 +36,7 @@ def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
 
 
 def refuse(why: str) -> list[Trial]:
+    """No trials: LayerError with the reason."""
     raise LayerError(why)
 
 
