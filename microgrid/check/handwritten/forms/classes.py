@@ -221,8 +221,8 @@ def drawn_upstream(way: Way) -> list[Any]:
 
 
 def ways_of(
-    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any], through: bool = False,
-    named: tuple[list[str], str] | None = None,
+    layer: Any, grads: Mapping[str, str], seed: int, given: Mapping[str, Any],
+    through: bool = False, named: tuple[list[str], str] | None = None,
 ) -> list[Way]:  # fmt: skip
     """The ways to use a layer, one a setting: by the first of its forwards whose backward runs.
 
