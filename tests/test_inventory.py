@@ -155,7 +155,8 @@ HELD = {
                "unknown verdict written"),
     "LayerReport": (layer_report, "count exit_code found gradescope gradients html json junit "
                     "lines ok remarks save seed target unfinished verdict written"),
-    "Found": (layer_report.found[0], "also gradients habits inside name refusal seconds setting"),
+    "Found": (layer_report.found[0],
+              "also gradients habits inside name refusal refused seconds setting"),
     "Gradient": (layer_gradient, "detail entries error hidden input line name ok sentences setting "
                  "verdict worst wrong"),
     "Line": (mg.results.Line(1, "x = 2"), "file number text"),

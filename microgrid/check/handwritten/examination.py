@@ -17,7 +17,7 @@ from microgrid.check.handwritten.crash import Crash, guarded
 from microgrid.check.handwritten.diagnosis.diagnose import (
     Case,
     backward_line,
-    counted,
+    described,
     diagnose,
     worst,
 )
@@ -41,6 +41,8 @@ from microgrid.check.handwritten.shapes import about_shape, near
 from microgrid.check.handwritten.sides import DOUBLE, SINGLE, Sides, is_single
 from microgrid.check.handwritten.small_constants import without_small_constants
 from microgrid.check.handwritten.trial import Array, LayerError, Trial, copies
+
+NTH = "it is 1/N of the gradient"  # what a loss may have left to its layers
 
 
 class Examination:
@@ -86,7 +88,7 @@ class Examination:
 
     def found(self, told: Collection[str] = ()) -> Found:
         """The verdicts, and what is the matter with the wrong ones, but for those told before."""
-        found = Found(self.trial.name, self.setting())
+        found = Found(self.trial.name, setting(self.trial))
         try:
             grads = self.pull(self.dout)
         except Crash as crash:
@@ -97,7 +99,8 @@ class Examination:
         self.by_design(found.gradients, grads)
         wrong = [g for g in found.gradients if g.verdict == WRONG and g.input not in told]
         if wrong:
-            self.explain(wrong, grads)
+            self.explain([g for g in wrong if not g.sentences], grads)
+            self.by_design(found.gradients, grads)
             with suppress(Crash):
                 found.inside = first_wrong(self.trial, self.exact, self.dout)
         found.habits = [*habits(self.trial, self.dout)]
@@ -120,11 +123,6 @@ class Examination:
                 f"({verdicts})"
             )
 
-    def setting(self) -> str:
-        """The shapes, and how it is called beyond them."""
-        shapes = [f"{name} {np.shape(x)}" for name, x in self.trial.inputs.items()]
-        return ", ".join(filter(None, [*shapes, self.trial.setting]))
-
     def crashed(self, crash: Crash) -> Gradient:
         """The verdict on all gradients of a backward that raises."""
         return Gradient(
@@ -135,7 +133,10 @@ class Examination:
     def verdict(self, name: str, theirs: Any) -> Gradient:
         """The verdict on one gradient, without what is the matter."""
         place = self.trial.places.get(name, "")
-        if not place or place in arguments(self.trial):  # it returns its changed dout
+        given = {*arguments(self.trial), *(n for n in self.trial.inputs if n != name)}
+        if (
+            not place or place.removesuffix(".T").split(".")[-1] in given
+        ):  # it returns its dout, or W
             place = f"d{name}"
         line = backward_line(self.trial, name)
         g = Gradient(name, place, line=line, setting=self.trial.setting)
@@ -150,6 +151,9 @@ class Examination:
             return replace(g, verdict=NOT_WRITTEN)
         if sides.theirs.shape != sides.right.shape:
             return self.misshaped(g, sides)
+        if (odd := int((~np.isfinite(sides.theirs)).sum())) and np.isfinite(sides.right).all():
+            told = f"{odd} of its {g.entries} entries are no numbers: nan, or infinite"
+            return replace(g, verdict=WRONG, wrong=int(sides.wrong.sum()), sentences=[told])
         g.wrong, g.error = int(sides.wrong.sum()), sides.error
         if g.wrong:
             g.verdict, g.sentences = self.unequal(name, sides)
@@ -157,10 +161,24 @@ class Examination:
 
     def misshaped(self, g: Gradient, sides: Sides) -> Gradient:
         """A gradient in another shape than its input."""
-        verdict, sentences = about_shape(sides.theirs, sides.right, self.dout[0], g.input)
+        dout, n = self.dout[0], self.trial.samples
+        verdict, sentences = about_shape(sides.theirs, sides.right, dout, g.input)
+        if verdict == WRONG and n > 1 and not self.trial.loss:
+            other, more = about_shape(n * sides.theirs, sides.right, dout, g.input)
+            if more and (other != WRONG or not sentences):
+                verdict = other
+                sentences = [f"{NTH}, N = {n}; but for that {told}" for told in more]
         detail = f"it has shape {sides.theirs.shape}, but {g.input} has {sides.right.shape}"
+        if not sentences and not self.trial.loss and self.is_constant(g.input, sides.theirs):
+            sentences = ["it does not depend on dout: multiply with the upstream gradient"]
         wrong = 0 if verdict == SHAPE else g.entries
         return replace(g, verdict=verdict, detail=detail, sentences=sentences, wrong=wrong)
+
+    def is_constant(self, name: str, theirs: Array) -> bool:
+        """Whether their gradient is the same for another upstream one."""
+        with suppress(Crash):
+            return np.array_equal(self.pull([-2 * d for d in self.dout])[name], theirs)
+        return False
 
     def unequal(self, name: str, sides: Sides) -> tuple[str, list[str]]:
         """The verdict on a gradient with other numbers than the right one, and what is clear."""
@@ -194,22 +212,27 @@ class Examination:
         return False
 
     def by_design(self, gradients: Sequence[Gradient], grads: Mapping[str, Any]) -> None:
-        """1/N in every parameter, beside a right dx: the mean that a loss may leave out."""
+        """1/N in every parameter, beside a right dx: the mean that a loss may leave out.
+
+        Where one is wrong besides, the others are by design if that has the 1/N, too.
+        """
         n = self.trial.samples
         others = [g for g in gradients if not g.ok]
-        if n < 2 or self.trial.loss or len(gradients) - len(others) != 1:
+        right = sum(g.verdict != BY_DESIGN for g in gradients) - len(others)
+        if n < 2 or self.trial.loss or right != 1:
             return
-        if all(self.is_nth(g, grads[g.input], n) for g in others):
-            told = f"it is 1/N of the gradient, N = {n}: fine if your loss does not divide by N"
-            for g in others:
-                g.verdict, g.sentences = BY_DESIGN, [told]
+        nth = [g for g in others if self.is_nth(g, grads[g.input], n)]
+        if all(g in nth or any(NTH in told for told in g.sentences) for g in others):
+            for g in nth:
+                g.verdict, g.worst = BY_DESIGN, None
+                g.sentences = [f"{NTH}, N = {n}: fine if your loss does not divide by N"]
 
     def is_nth(self, g: Gradient, theirs: Any, n: int) -> bool:
-        """Whether a wrong gradient is 1/n of the right one, in whatever shape."""
-        if g.verdict != WRONG or not g.entries or np.size(theirs) != g.entries:
+        """Whether a wrong gradient is 1/n of the right one, in its shape."""
+        shape = np.shape(self.trial.inputs[g.input])
+        if g.verdict != WRONG or not g.entries or np.shape(theirs) != shape:
             return False
-        whole = n * np.asarray(theirs).reshape(np.shape(self.trial.inputs[g.input]))
-        return not self.sides(g.input, whole).wrong.any()
+        return not self.sides(g.input, n * np.asarray(theirs)).wrong.any()
 
     def explain(self, wrong: Sequence[Gradient], grads: Mapping[str, Any]) -> None:
         """Say of wrong gradients in the shape of their input what is the matter."""
@@ -226,10 +249,18 @@ class Examination:
             case = Case(
                 self.trial, self.exact, name, terms.get(name), theirs, sides.right, self.dout
             )
-            g.sentences = diagnose(case)
-            if name in bent and g.sentences == [counted(case)]:
-                g.sentences = [bent[name]]
+            g.sentences = diagnose(case) or [*filter(None, [bent.get(name)])] or described(case)
             g.worst = worst(case)
+
+
+def setting(trial: Trial) -> str:
+    """The shapes, and how it is called beyond them.
+
+    >>> setting(Trial("f", {"x": np.ones((3, 4))}, lambda inputs: None, setting="stride=2"))
+    'x (3, 4), stride=2'
+    """
+    shapes = [f"{name} {np.shape(x)}" for name, x in trial.inputs.items()]
+    return ", ".join(filter(None, [*shapes, trial.setting]))
 
 
 def arguments(trial: Trial) -> set[str]:

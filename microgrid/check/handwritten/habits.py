@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
-from microgrid.check.handwritten.diagnosis.held import elsewhere
+from microgrid.check.handwritten.diagnosis.other_inputs import other_inputs
 from microgrid.check.handwritten.diagnosis.source_lines import backward_line
 from microgrid.check.handwritten.trial import Array, Trial, copies
 
@@ -27,7 +28,7 @@ def habits(trial: Trial, upstream: Sequence[Array]) -> Iterator[str]:
     with guarded(trial):
         step = trial.run(inputs)
         after_forward = copies(inputs)
-        step.pull(given)
+        grads = step.pull(given)
     for name, x in trial.inputs.items():
         if not np.array_equal(after_forward[name], x):
             yield f"its forward changes {name} in place"
@@ -36,11 +37,21 @@ def habits(trial: Trial, upstream: Sequence[Array]) -> Iterator[str]:
     for name, x in inputs.items():
         if not np.array_equal(x, after_forward[name]):
             yield f"its backward changes {name} in place"
-    if trial.again is not None:
+    if trial.again is not None and all(map(is_finite, grads.values())):  # nan is not nan
         with suppress(Crash), guarded(trial):
-            others = elsewhere(trial.inputs, 1, turned=True)
+            others = other_inputs(trial.inputs, 1, turned=True)
             if told := trial.again(copies(trial.inputs), copies(others)):
                 yield f"{told}{written_at(trial, told)}"
+
+
+def is_finite(x: Any) -> bool:
+    """Whether it holds no nan and no inf.
+
+    >>> is_finite(np.ones(2)), is_finite(np.array([np.nan])), is_finite(None)
+    (True, False, True)
+    """
+    array = np.asarray(x)
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
 def written_at(trial: Trial, told: str) -> str:

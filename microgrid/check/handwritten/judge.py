@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from microgrid.check.handwritten.examination import Examination
+from microgrid.check.handwritten.examination import Examination, setting
 from microgrid.check.handwritten.results import FAILING, ORDER, WRONG, Found, Gradient
 from microgrid.check.handwritten.trial import LayerError, Trial
 
@@ -17,7 +17,7 @@ PART = re.compile(r", (?=\w+(?:=| \())")  # between the parts of a setting
 def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
     """What is right and what is wrong with one layer, in all of its settings.
 
-    LayerError where no setting could be run.
+    A setting that cannot be run is `refused`; LayerError where that is so of all of them.
 
     >>> import numpy as np
     >>> from microgrid.check.handwritten.trial import Pass
@@ -28,16 +28,26 @@ def examine(trials: Sequence[Trial], seed: int = 0) -> Found:
     """
     start = time.perf_counter()
     founds: list[Found] = []
-    refused = []
+    refused: list[tuple[Trial, LayerError]] = []
     for trial in trials:
         told = {g.input for found in founds for g in found.gradients if g.verdict == WRONG}
         try:
             founds.append(Examination(trial, seed).found(told))
         except LayerError as error:
-            refused.append(error)
+            refused.append((trial, error))
     if not founds:
-        raise refused[0]
-    return replace(combined(founds), seconds=time.perf_counter() - start)
+        raise refused[0][1]
+    return replace(
+        combined(founds),
+        refused=[*dict.fromkeys(why_not(founds[0], trial, error) for trial, error in refused)],
+        seconds=time.perf_counter() - start,
+    )
+
+
+def why_not(found: Found, trial: Trial, error: LayerError) -> str:
+    """Why a setting was not run, by what is different there from one that was."""
+    there = setting(trial)
+    return f"{besides(found.setting, there) or there}: {error}"
 
 
 def combined(founds: Sequence[Found]) -> Found:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash
-from microgrid.check.handwritten.forward.paths import Paths
+from microgrid.check.handwritten.forward.jacobians import Jacobians
 from microgrid.check.handwritten.forward.stand_in import standing_in
 from microgrid.check.handwritten.sides import Sides
 from microgrid.check.handwritten.trial import Array, Trial, copies
@@ -37,6 +37,8 @@ def departures(pull: Pull, dout: Sequence[Array], gradients: Mapping[str, Sides]
     told = {}
     for name, sides in gradients.items():
         a, z, m, o, s = (np.asarray(g[name], float) for g in pulled)
+        if not np.isfinite(a).all():
+            continue  # nan is no sum of terms, but that is not what is wrong with it
         largest = 1e-3 + np.abs(a).max(initial=0.0)
 
         def is_zero(x: Array, most: float = sides.tolerance * largest) -> bool:
@@ -91,7 +93,7 @@ def on_values(
             entries = np.asarray(got[name], dtype=object)
             if not np.allclose(values(entries), g, rtol=1e-6, atol=1e-9):
                 return None
-            found[name] = Paths(list(entries.ravel()), leaves).jacobian().T
+            found[name] = Jacobians(list(entries.ravel()), leaves).jacobian().T
     except Exception:
         return None
     return found

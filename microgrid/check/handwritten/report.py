@@ -31,8 +31,9 @@ class LayerReport(Written):
     """What is right and what is wrong with layers: true if nothing is wrong or left unwritten.
 
     `found` has a result for each layer, with its `gradients`, `habits` and, where it could not be
-    checked, the `refusal`. `remarks` are about the whole file, `unfinished` says why some layers
-    were not looked at. `save` writes the report as .html, .json, .txt, or JUnit's .xml.
+    checked, the `refusal`; settings of a layer that could not be run are `refused`. `remarks` are
+    about the whole file, `unfinished` says why some layers were not looked at. `save` writes the
+    report as .html, .json, .txt, or JUnit's .xml.
 
     >>> from microgrid.check.handwritten.results import Found, Gradient
     >>> report = LayerReport("layers.py", [Found("relu", gradients=[Gradient("x", "dx")])])
@@ -143,8 +144,9 @@ class LayerReport(Written):
         )  # fmt: skip
 
     def junit(self) -> str:
-        """JUnit XML: one test case a gradient, and one for a layer that could not be checked."""
-        return writers.junit(f"microgrid layers {self.target}", "microgrid.layers", self._rows)
+        """JUnit XML: a test case for each gradient, and for what could not be checked."""
+        rows = [*self._rows, *self._refused]
+        return writers.junit(f"microgrid layers {self.target}", "microgrid.layers", rows)
 
     def gradescope(self, points: float = 1.0) -> str:
         """Gradescope's results.json, which Otter writes, too: `points` a gradient that is right."""
@@ -160,6 +162,13 @@ class LayerReport(Written):
                 yield row(found, gradient)
         if self.unfinished:
             yield Row("all layers", None, self.unfinished, stopped=True)
+
+    @property
+    def _refused(self) -> Iterator[Row]:
+        """A row for each setting of a layer that could not be run, which costs no points."""
+        for found in self.found:
+            for refused in found.refused:
+                yield Row(found.name, None, f"with {refused}")
 
 
 def row(found: Found, gradient: Gradient) -> Row:

@@ -104,3 +104,4 @@ class Found:
     refusal: str = ""  # why it was not checked: "its forward fails on floats, too: …"
     seconds: float = 0.0
     also: list[str] = field(default_factory=list)  # other settings, where they differ: "stride=1"
+    refused: list[str] = field(default_factory=list)  # those that could not be run, and why

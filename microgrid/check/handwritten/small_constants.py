@@ -28,8 +28,8 @@ def without_small_constants(exact: Exact) -> Iterator[list[float]]:
     nodes = exact.graph(None).nodes
     inputs = {v for row in exact.leaves.values() for v in row}
     small = {v for v in nodes if v.op is None and v not in inputs and 0 < abs(v._number) <= LARGEST}
-    numbers, slopes = [v._number for v in nodes], exact.paths
-    exact.paths = {}  # their slopes are those of the other numbers
+    numbers, slopes = [v._number for v in nodes], exact.graphs
+    exact.graphs = {}  # their slopes are those of the other numbers
     try:
         for v in nodes if small else ():
             if v in small:
@@ -39,6 +39,6 @@ def without_small_constants(exact: Exact) -> Iterator[list[float]]:
                     v._number = evaluate(v.op, [p._number for p in v.parents], v.parents)
         yield [abs(n) for v, n in zip(nodes, numbers) if v in small]
     finally:
-        exact.paths = slopes
+        exact.graphs = slopes
         for v, number in zip(nodes, numbers):
             v._number = number

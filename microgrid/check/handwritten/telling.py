@@ -38,6 +38,7 @@ def told(found: Found) -> list[str]:
     """What is told of the layer beside its gradients."""
     return [
         *([f"? not checked: {found.refusal}"] if found.refusal else []),
+        *(f"? not checked with {refused}" for refused in found.refused),
         *([f"inside: {found.inside}"] if found.inside else []),
         *(f"habit: {habit}" for habit in found.habits),
     ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import microgrid as mg
 from microgrid.check.handwritten.forward.exact import exact
-from microgrid.check.handwritten.forward.paths import Paths
+from microgrid.check.handwritten.forward.jacobians import Jacobians
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
 from microgrid.engine.value import Value
 
@@ -260,10 +260,10 @@ def test_both_ways_through_a_graph_give_the_jacobian_of_the_engine(seed, outputs
         made.append(made[a] * made[b] + mg.sin(made[a]) if seed % 2 else made[a] - made[b] * 2)
     ends = [made[k] for k in rng.choice(len(made), outputs)]
     cut = {made[k] for k in rng.choice(len(made), 2)} - set(leaves) if seed % 3 else set()
-    paths = Paths(ends, leaves)
-    whole = paths.jacobian(cut)
-    paths.below = None
-    assert np.allclose(paths.jacobian(cut), whole, rtol=1e-12, atol=1e-12)
+    graph = Jacobians(ends, leaves)
+    whole = graph.jacobian(cut)
+    graph.below = None
+    assert np.allclose(graph.jacobian(cut), whole, rtol=1e-12, atol=1e-12)
     if not cut:
         assert np.allclose(whole, [mg.gradients(y, leaves) for y in ends], rtol=1e-9, atol=1e-9)
 
@@ -271,11 +271,11 @@ def test_both_ways_through_a_graph_give_the_jacobian_of_the_engine(seed, outputs
 def test_outputs_that_share_their_graph_are_swept_at_once():
     x = [Value(k / 300) for k in range(300)]
     top = mg.total([mg.exp(v) for v in x])
-    paths = Paths([mg.exp(v) / top for v in x], x)
-    assert paths.below is None
+    graph = Jacobians([mg.exp(v) / top for v in x], x)
+    assert graph.below is None
     p = np.exp(np.arange(300) / 300)
     p /= p.sum()
-    assert np.allclose(paths.jacobian(), np.diag(p) - np.outer(p, p), atol=1e-15)
+    assert np.allclose(graph.jacobian(), np.diag(p) - np.outer(p, p), atol=1e-15)
 
 
 def test_their_backward_may_run_on_values(their):

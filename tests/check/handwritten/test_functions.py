@@ -950,3 +950,18 @@ def dropout_backward(dout, mask):
     first, second = [trial.run(trial.inputs).outputs[0] for _ in range(2)]
     assert (first == second).all()
     assert (np.random.seed, np.random.default_rng) == seeds
+
+
+def test_sizes_that_are_divided_by_are_odd_and_differ_also_where_one_is_given():
+    module = written(
+        "def batchnorm_forward(x, gamma, beta):\n"
+        "    xhat = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)\n"
+        "    return gamma * xhat + beta, xhat\n"
+        "def batchnorm_backward(dout, xhat):\n"
+        "    return dout, (dout * xhat).sum(0), dout.sum(0)\n"
+    )
+    for given in ({}, {"gamma": (5,)}, {"beta": (3,)}):
+        [trial] = trials(module.batchnorm_forward, given=given)
+        samples, features = trial.inputs["x"].shape
+        assert samples != features
+        assert given or (samples % 2, features % 2) == (1, 1)

@@ -1,11 +1,14 @@
 """The verdicts: each by a small layer that deserves it, and none by one that does not."""
 
+import re
+
 import numpy as np
 import pytest
 
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.examination import Examination
 from microgrid.check.handwritten.linear import as_matrix, departures
+from microgrid.check.handwritten.misfit import misfit
 from microgrid.check.handwritten.results import FAILING
 from microgrid.check.handwritten.sides import Sides
 from microgrid.check.handwritten.small_constants import without_small_constants
@@ -217,6 +220,27 @@ def test_a_backward_that_raises_is_told_by_its_line_and_by_the_transpose_that_fi
     assert g.sentences == ["`dout` is (3, 5) and `w` (4, 5); `dout @ w.T` fits"]
 
 
+@pytest.mark.parametrize(("line", "fits"), [
+    ("dw += np.outer(d[0], x[0])", "dw += np.outer(x[0], d[0])"), ("dw -= t", "dw -= t.T"),
+    ("dw += d.T @ x", "dw += x.T @ d"), ("dw = w - t", "w - t.T` or `w.T - t"),
+    ("dw = (w + w) * t", "(w + w) * t.T` or `(w + w).T * t"), ("dw[:] = t", "dw[:] = t.T"),
+    ("dw[:, :] = np.dot(d.T, x)", "dw[:, :] = np.dot(d.T, x).T"),
+    ("dw = w + (t + 1)", "w + (t + 1).T` or `w.T + (t + 1)"), ("dw *= 2 * t", "dw *= (2 * t).T"),
+    ("dw = np.dot(d, w)", "d @ w.T"), ("return x.dot(d)", "x.T @ d"), ("dw = d @ (w + w)",
+    "d @ (w + w).T"), ("dw = np.sum(w - t)", "w - t.T` or `w.T - t"), ("dw = x / d", ""),
+    ("dw += t[0]", ""), ("dw = w + called(t)", ""), ("dw = w + w", ""), ("if w", ""),
+    ("dw += np.random.rand(5, 4)", ""), ("w[1, 2] = t", ""), ("dw += t.pop()", ""),
+])  # fmt: skip
+def test_of_two_arrays_that_do_not_fit_the_transpose_that_does_is_told(line, fits):
+    r = np.random.default_rng(0)
+    shapes = {"x": (3, 4), "d": (3, 5), "w": (4, 5), "dw": (4, 5), "t": (5, 4)}
+    names = {n: r.normal(size=s) for n, s in shapes.items()} | {"np": np, "called": pytest.fail}
+    told = misfit(line, names)
+    assert told.endswith(f"; `{fits}` fits") if fits else told == ""
+    for way in re.findall("`([^`]*)`", told)[2:]:
+        exec(way, {n: x.copy() if isinstance(x, np.ndarray) else x for n, x in names.items()})
+
+
 def test_a_forward_that_raises_is_refused_with_its_line():
     def broken(x):
         return x @ x
@@ -389,8 +413,12 @@ def test_a_setting_that_cannot_be_run_leaves_the_others_and_alone_it_is_refused(
     def broken(x):
         raise ValueError("no")
 
-    refused = layer(broken, relu_backward, {"x": (3,)})
-    assert verdicts(refused, layer(relu, relu_backward, {"x": (3,)})) == {"x": "right"}
+    refused = layer(broken, relu_backward, {"x": (3,)}, setting="stride=1")
+    runs = layer(relu, relu_backward, {"x": (3,)}, setting="stride=2")
+    found = judge.examine([refused, runs])
+    assert [g.verdict for g in found.gradients] == ["right"]
+    (told,) = found.refused
+    assert told.startswith("stride=1: its forward fails on floats, too: ValueError: no")
     with pytest.raises(LayerError):
         judge.examine([refused])
 
@@ -428,6 +456,101 @@ def test_the_rounding_of_float32_is_no_departure_from_a_linear_map():
     assert departures(lambda douts: {"x": np.float32(1.37 * douts[0])}, [dout], {"x": single}) == {}
 
 
+def softmax(x):
+    e = np.exp(x)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def norm(x, g, b):
+    return g * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + b
+
+
+def right_norm(dout, x, g, b):
+    s = np.sqrt(x.var(axis=0) + 1e-5)
+    h, d = (x - x.mean(axis=0)) / s, dout * g
+    dx = (d - d.mean(axis=0) - h * (d * h).mean(axis=0)) / s
+    return {"x": dx, "g": (dout * h).sum(axis=0), "b": dout.sum(axis=0)}
+
+
+RIGHT_LAYERS = {
+    "affine": (affine, right_affine, AFFINE),
+    "tanh": (
+        lambda x: np.tanh(x),
+        lambda dout, x: {"x": dout * (1 - np.tanh(x) ** 2)},
+        {"x": (3, 4)},
+    ),
+    "softmax": (
+        softmax,
+        lambda dout, x: {"x": softmax(x) * (dout - (dout * softmax(x)).sum(axis=1, keepdims=True))},
+        {"x": (3, 4)},
+    ),
+    "norm": (norm, right_norm, {"x": (5, 3), "g": (3,), "b": (3,)}),
+}
+
+
+def third(g):
+    return np.arange(g.size).reshape(g.shape) % 3 == 0
+
+
+NONSENSE = {  # what no student writes: the right gradient, and the same random numbers each time
+    "noise as a factor": lambda g, r: g * r.normal(size=g.shape),
+    "noise": lambda g, r: g + 0.1 * r.normal(size=g.shape) * np.abs(g).mean(),
+    "sine": lambda g, r: np.sin(3 * g),
+    "cube": lambda g, r: g**3,
+    "a ramp": lambda g, r: g * 0.37 * np.arange(g.shape[-1]),
+    "all mixed": lambda g, r: (r.normal(size=(g.size, g.size)) @ g.ravel()).reshape(g.shape),
+    "rows mixed": lambda g, r: g @ r.normal(size=(g.shape[-1], g.shape[-1])),
+    "a third as noise": lambda g, r: np.where(third(g), g * r.normal(size=g.shape), g),
+    "a third gone": lambda g, r: np.where(third(g), 0, 1.37 * g),
+    "rolled": lambda g, r: 1.1 * np.roll(g, 2),
+    "size": lambda g, r: 1.3 * np.abs(g),
+    "clipped": lambda g, r: 0.9 * np.clip(g, -0.5, 0.5),
+}
+NO_NAME = (  # all that is true of it
+    r"\d+ of \d+ terms right|it is not linear in dout|"
+    r"a sample of yours has terms of other samples|"
+    r"a slice of yours has terms of other slices along axis 1|"
+    r"it is right for the terms of out\[[^]]*\] only$|nothing comes from out\[[^]]*\]$"
+)
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+@pytest.mark.parametrize("name", RIGHT_LAYERS)
+def test_a_nonsense_gradient_gets_no_name_but_the_count_of_its_terms(name, nonsense):
+    forward, right, shapes = RIGHT_LAYERS[name]
+
+    def backward(dout, **inputs):
+        r = np.random.default_rng(7)
+        return {n: NONSENSE[nonsense](g, r) for n, g in right(dout, **inputs).items()}
+
+    trial = layer(forward, backward, shapes, samples=shapes["x"][0])
+    for g in judge.examine([trial]).gradients:
+        assert g.verdict == "wrong"
+        assert all(re.match(NO_NAME, sentence) for sentence in g.sentences), g.sentences
+        assert "terms right" in g.sentences[-1] or "not linear" in g.sentences[-1]
+
+
+def test_samples_that_are_mixed_are_told_beside_the_count():
+    """Of slices of another axis it is told where samples are apart, not of a dense gradient."""
+    r = np.random.default_rng(5)
+    samples = r.normal(size=(3, 3))
+    found = judge.examine([but(x=lambda g: samples @ g, w=lambda g: g @ np.ones((5, 5)) / 7)])
+    x, w, _ = found.gradients
+    assert x.sentences[0].startswith("a sample of yours has terms of other samples")
+    assert x.sentences[1].startswith("0 of 60 terms right")
+    assert w.sentences == ["0 of 60 terms right, 60 of another size, 240 that do not belong"]
+    forward, right, shapes = RIGHT_LAYERS["tanh"]
+    rows = r.normal(size=(4, 4))
+    mixed = layer(forward, lambda dout, x: {"x": right(dout, x)["x"] @ rows}, shapes, samples=3)
+    (g,) = judge.examine([mixed]).gradients
+    assert [" ".join(s.split()[:4]) for s in g.sentences] == ["a slice of yours", "0 of 12 terms"]
+
+
+def test_of_a_gradient_that_is_nan_somewhere_that_is_told_and_no_departure():
+    found = judge.examine([but(b=lambda g: g / np.where(np.arange(5) == 1, np.nan, 1))])
+    assert found.gradients[2].sentences == ["1 of its 5 entries are no numbers: nan, or infinite"]
+
+
 def test_a_mask_that_looks_at_the_only_entry_of_dout_is_told():
     dout = np.array([1.0])
     found = departures(
@@ -444,3 +567,29 @@ def test_the_matrix_of_a_backward_has_a_row_for_each_output_by_unit_vectors_and_
     grads = examination.pull(examination.dout)
     found = as_matrix(trial, examination.pull, examination.dout, grads)
     np.testing.assert_allclose(found["x"], A, rtol=1e-12)
+
+
+def test_a_gradient_that_is_no_number_says_so_and_nothing_else():
+    for odd in (np.nan, np.inf):
+        found = judge.examine([but(w=lambda g, odd=odd: g * odd)])
+        (g,) = [g for g in found.gradients if g.verdict != "right"]
+        assert (g.input, g.verdict, found.habits) == ("w", "wrong", [])
+        assert g.sentences == ["20 of its 20 entries are no numbers: nan, or infinite"]
+
+
+def test_the_weights_for_a_gradient_are_told_to_forget_the_upstream():
+    found = judge.examine([layer(affine, lambda dout, x, w, b: right_affine(dout, x, w, b) | {
+        "x": w.T}, AFFINE, samples=3)])  # fmt: skip
+    assert found.gradients[0].sentences == [
+        "it does not depend on dout: multiply with the upstream gradient"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("db", "verdict"),
+    [(lambda g: g / 3, "by design"), (lambda g: g[None] / 3, "shape"), (lambda g: g * 0, "wrong")],
+)
+def test_one_nth_is_by_design_where_every_parameter_has_it_whatever_else_is_wrong(db, verdict):
+    found = verdicts(but(w=lambda g: g / 3, b=db))
+    assert found["b"] == verdict
+    assert found["w"] == ("wrong" if verdict == "wrong" else "by design")

@@ -145,6 +145,20 @@ def test_settings_that_differ_in_their_shapes_alone_are_told_by_these():
     assert combined(founds).also == ["x (5, 4)"]
 
 
+def test_a_setting_that_could_not_be_run_is_told_everywhere_and_costs_nothing():
+    said = "stride=1: its forward fails on floats, too"
+    found = report(RIGHT)
+    found.found[0].refused = [said]
+    assert (found.ok, found.exit_code) == (True, 0)
+    assert f"  ? not checked with {said}" in str(found).splitlines()
+    assert f"not checked with {said}" in found.html()
+    assert json.loads(found.json())["layers"][0]["refused"] == [said]
+    skipped = ET.fromstring(found.junit()).find("testsuite/testcase/skipped")
+    assert skipped.get("message") == f"with {said}"
+    assert json.loads(found.gradescope())["score"] == 1
+    assert len(json.loads(found.gradescope())["tests"]) == 1
+
+
 def test_the_text_is_at_most_100_columns_wide():
     long = "a_very_long_name" * 9
     gradient = Gradient("w", long, WRONG, 9, 9, detail=f"{long} {long}", sentences=[f"{long} is"],

@@ -347,7 +347,7 @@ FULL = Found(
     [Gradient("w", "dw", "wrong", 4, 2, math.nan, "d", ["s"], Line(3, "dw = 0", "f.py"),
               Worst("dw[0]", math.inf, 1.0, [Term("out[0]", -math.inf, 2.0, "n")], ["f"]),
               "a", "b")],
-    ["habit"], "inside", "refusal", 1.5,
+    ["habit"], "inside", "refusal", 1.5, ["also"], ["refused"],
 )  # fmt: skip
 
 

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.held import elsewhere, exact_of
+from microgrid.check.handwritten.diagnosis.other_inputs import other_inputs
 from microgrid.check.handwritten.diagnosis.world import Change, Index, World
+from microgrid.check.handwritten.forward.exact import Exact, exact
 from microgrid.check.handwritten.trial import Array, Trial
-
-if TYPE_CHECKING:
-    from microgrid.check.handwritten.forward.exact import Exact
 
 MANY = 5000  # nodes of a layer that is run at other inputs only once
 
@@ -108,7 +106,7 @@ class Case:
             with suppress(Exception):  # their code may fail on other numbers
                 world = self.first
                 if seed:
-                    world = world.at(elsewhere(self.trial.inputs, seed, turned=seed == 1))
+                    world = world.at(other_inputs(self.trial.inputs, seed, turned=seed == 1))
                 dout = self.here.dout
                 dout = dout if self.trial.loss else rng.normal(size=dout.size)
                 if np.isfinite(world.right(dout)).all():
@@ -175,7 +173,7 @@ def case_of(trial: Trial, input: str, seed: int = 0) -> Case:
     >>> case_of(doubled, "x").J[0]
     array([2., 0., 0.])
     """
-    world = World(trial, exact_of(trial), input)
+    world = World(trial, exact(trial), input)
     n = len(world.J)
     rng = np.random.default_rng(seed)
     dout, second = rng.normal(size=(2, n)) if not trial.loss else np.ones((2, n))

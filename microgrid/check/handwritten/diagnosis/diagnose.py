@@ -4,58 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 
 import numpy as np
 
 from microgrid.check.handwritten.diagnosis.case import Case as Case
-from microgrid.check.handwritten.diagnosis.rules import (
-    elementwise,
-    factors,
-    labels,
-    missing_factor,
-    near,
-    overwriting,
-    paths,
-    products,
-    samples,
-    slices,
-    slopes,
-    transposed,
-    upstream,
-)
+from microgrid.check.handwritten.diagnosis.rules_in_order import RULES, VAGUE, Entry
 from microgrid.check.handwritten.diagnosis.source_lines import backward_line as backward_line
-from microgrid.check.handwritten.diagnosis.two_mistakes import Rule, first, two_mistakes
+from microgrid.check.handwritten.diagnosis.two_mistakes import first, two_mistakes
 from microgrid.check.handwritten.diagnosis.world import Index
 from microgrid.check.handwritten.results import Term, Worst
 
 MOST, ROWS = 3, 4  # sentences on a gradient, terms of an entry
 
-# In tiers, the most specific first: what one of a tier says makes the tiers below needless.
-RULES: Sequence[Sequence[Rule]] = (
-    (
-        elementwise.formula,
-        factors.constant,
-        upstream.forgotten,
-        upstream.masked,
-        upstream.updated,
-    ),
-    (near.nearly,),
-    (transposed.transposed,),
-    (elementwise.piecewise, elementwise.diagonal_only),
-    (slices.alone,),
-    (paths.lines, factors.added, products.products, missing_factor.columns, labels.labels),
-    (overwriting.last_term, missing_factor.rows, slopes.slopes),
-    (paths.operands, slopes.factors, transposed.shifted),
-    (paths.pairs, near.twins, labels.elsewhere),
-)
-VAGUE: Sequence[Sequence[Rule]] = ((slices.partly,), (samples.mixed,))
-
 
 def diagnose(case: Case) -> list[str]:
     """Sentences on what is the matter with a wrong gradient, likeliest first.
 
-    Each was tried on all entries, and at other inputs. Where none holds, how many of its terms are
-    right is said; the list is never empty.
+    Each was tried on all entries, and at other inputs: it explains the whole gradient. The list is
+    empty where none does.
 
     >>> from microgrid.check.handwritten.diagnosis.case import case_of
     >>> from microgrid.check.handwritten.trial import Pass, Trial
@@ -65,16 +32,31 @@ def diagnose(case: Case) -> list[str]:
     ['it is half of the gradient']
     """
     if not np.isfinite(case.theirs).all():
+        return []
+    with np.errstate(all="ignore"):
+        return first_tier(case, RULES) or two_mistakes(case)
+
+
+def described(case: Case) -> list[str]:
+    """What is true of a gradient that no rule explains: of some slices, then of how many terms.
+
+    >>> from microgrid.check.handwritten.diagnosis.case import case_of
+    >>> from microgrid.check.handwritten.trial import Pass, Trial
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> doubled = Trial("f", {"x": x}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
+    >>> described(case_of(doubled, "x"))
+    ['0 of 3 terms right, 3 of another size']
+    """
+    if not np.isfinite(case.theirs).all():
         return [counted(case)]
     with np.errstate(all="ignore"):
-        found = first_tier(case, RULES) or two_mistakes(case) or first_tier(case, VAGUE)
-    return found or [counted(case)]
+        return [*first_tier(case, VAGUE), counted(case)]
 
 
-def first_tier(case: Case, rules: Sequence[Sequence[Rule]]) -> list[str]:
+def first_tier(case: Case, rules: Sequence[Entry]) -> list[str]:
     """What the first tier says that says anything."""
-    for tier in rules:
-        found = list(dict.fromkeys(s for rule in tier if (s := first(case, rule))))
+    for _, tier in groupby(rules, key=lambda entry: entry.tier):
+        found = list(dict.fromkeys(s for entry in tier if (s := first(case, entry.rule))))
         if found:
             return found[:MOST]
     return []

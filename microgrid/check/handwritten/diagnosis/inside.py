@@ -20,8 +20,7 @@ import numpy as np
 
 from microgrid.check.handwritten.diagnosis.source_lines import key, line, quoted
 from microgrid.check.handwritten.forward.exact import Exact
-from microgrid.check.handwritten.trial import Array, Trial
-from microgrid.engine.value import Value
+from microgrid.check.handwritten.trial import Array, Trial, copies
 
 FORMS = (r"d_?(\w+)", r"(\w+)_grad", r"grad_(\w+)", r"delta_(\w+)")
 VERSIONS, ENTRIES, REPAIRS, MOMENTS = 200, 20_000, 4, 5
@@ -56,10 +55,10 @@ class State(NamedTuple):
 def first_wrong(trial: Trial, exact: Exact, douts: Sequence[Array]) -> str:
     """The sentence on the first wrong gradient inside of their backward, "" if none is sure.
 
-    >>> from microgrid.check.handwritten.diagnosis.held import exact_of
+    >>> from microgrid.check.handwritten.forward.exact import exact
     >>> from microgrid.check.handwritten.trial import Pass
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
-    >>> first_wrong(doubled, exact_of(doubled), [np.ones(3)])
+    >>> first_wrong(doubled, exact(doubled), [np.ones(3)])
     ''
     """
     with suppress(Exception), np.errstate(all="ignore"):
@@ -73,8 +72,8 @@ class Inside:
     def __init__(self, trial: Trial, known: Exact, douts: Sequence[Array]) -> None:
         self.trial, self.douts = trial, [np.array(d, float) for d in douts]
         slopes = known.gradients(self.douts)
-        arrays = known.inner
-        self.exact = {n: g for n, a in arrays.items() if (g := gradient_of(a, slopes)) is not None}
+        found = {name: known.gradient_of(name, slopes) for name in known.inner}
+        self.exact = {name: g for name, g in found.items() if g is not None}
         self.right = {
             n: np.array([slopes.get(x, 0.0) for x in xs]) for n, xs in known.leaves.items()
         }
@@ -115,7 +114,7 @@ class Inside:
         for name, k in mended.items():
             shape = self.first[name].versions[k - 1].shape
             numbers[name] = self.exact[self.partner(name)].reshape(shape)
-        fresh = {k: np.array(x) for k, x in self.trial.inputs.items()}
+        fresh = copies(self.trial.inputs)
         watch = Watch(self.codes, lambda n: self.partner(n) != "", numbers, mended)
         with watch:
             grads = self.trial.run(fresh).pull([d.copy() for d in self.douts])
@@ -190,15 +189,6 @@ def place(name: str, held: Held, k: int = 0) -> str:
 
 def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
-def gradient_of(a: Any, slopes: Mapping[Value, float]) -> Array | None:
-    """The exact gradient of an array of Values; None for one with plain numbers."""
-    entries = np.asarray(a, dtype=object)
-    if not entries.size or not all(isinstance(v, Value) for v in entries.ravel()):
-        return None
-    found = np.array([slopes.get(v, 0.0) for v in entries.ravel()], float)
-    return found.reshape(entries.shape)
 
 
 def squeezed(shape: Sequence[int]) -> tuple[int, ...]:

@@ -69,8 +69,8 @@ def backward_line(trial: Trial, input: str) -> Line | None:
     """
     place = trial.places.get(input, "")
     names = list(dict.fromkeys((key(place), f"d{input}")))
-    ways = [partial(assigned, name=name) for name in names]
-    if input in trial.inputs and key(place) == place:
+    ways = [partial(assigned, name=name) for name in (spelled(place), *names)]
+    if input in trial.inputs and (key(place) == place or place.endswith(".T")):
         order = list(trial.inputs)
         ways.insert(0, partial(returned, i=order.index(input), n=len(order), names=names))
     for lines in ways:
@@ -82,10 +82,11 @@ def backward_line(trial: Trial, input: str) -> Line | None:
 
 
 def assigned(function: FunctionType, name: str) -> list[int]:
-    """The lines that assign to a name, as `key` writes it, or write it into a dict."""
+    """The lines that assign to a place, or a name as `key` writes it, or write it into a dict."""
     found = []
     for node in walked(function):
-        found += [node.lineno for t in targets(node) if key(ast.unparse(t)) == name]  # type: ignore[attr-defined]
+        written = [ast.unparse(t) for t in targets(node)]
+        found += [node.lineno for t in written if name in (t, key(t))]  # type: ignore[attr-defined]
         for k, v in zip(node.keys, node.values) if isinstance(node, ast.Dict) else ():
             if isinstance(k, ast.Constant) and k.value == name:
                 named = isinstance(v, ast.Name) and (v.id == name or assigned(function, v.id))
@@ -107,7 +108,25 @@ def returned(function: FunctionType, i: int, n: int, names: Sequence[str]) -> li
     plain = (ast.Constant, ast.Dict, ast.Name, ast.Attribute, ast.Subscript)
     if any(isinstance(e, ast.Name) and e.id in names for e in found):
         return []
-    return [e.lineno for e in found if not isinstance(e, plain)]
+    turned = [e for e in found if isinstance(e, ast.Attribute) and e.attr == "T"]
+    return [e.lineno for e in found if e in turned or not isinstance(e, plain)]
+
+
+def written_factors(function: FunctionType) -> Iterator[float]:
+    """The numbers that are multiplied or divided in a function, and those that get a name."""
+    for node in walked(function):
+        match node:
+            case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right):
+                places = [left, right]
+            case ast.AugAssign(op=ast.Mult() | ast.Div(), value=value) | ast.Assign(value=value):
+                places = [value]
+            case _:
+                continue
+        for place in places:
+            if isinstance(place, ast.UnaryOp):
+                place = place.operand
+            if isinstance(place, ast.Constant) and isinstance(place.value, int | float):
+                yield abs(float(place.value))
 
 
 def walked(function: FunctionType) -> Iterator[ast.AST]:
@@ -131,6 +150,18 @@ def targets(node: ast.AST) -> Iterator[ast.expr]:
             return
     for target in every:
         yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+
+
+def spelled(place: str) -> str:
+    """A place as the syntax tree writes it.
+
+    >>> spelled('self.grads["W"]')
+    "self.grads['W']"
+    """
+    try:
+        return ast.unparse(ast.parse(place, mode="eval"))
+    except SyntaxError:
+        return place
 
 
 def key(place: str) -> str:

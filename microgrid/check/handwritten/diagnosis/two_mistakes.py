@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.case import Case, Guess, predicts
-from microgrid.check.handwritten.diagnosis.rules import (
-    elementwise,
-    factors,
-    formulas,
-    labels,
-    missing_factor,
-    named_numbers,
-    near,
-    overwriting,
-    paths,
-    slices,
-    slopes,
-    transposed,
-    upstream,
-)
+from microgrid.check.handwritten.diagnosis.case import Case, predicts
+from microgrid.check.handwritten.diagnosis.rules import formulas, labels, named_numbers, paths
+from microgrid.check.handwritten.diagnosis.rules_in_order import Beside, Rule, beside
 from microgrid.check.handwritten.diagnosis.world import Change, World
 from microgrid.check.handwritten.trial import Array
 
-Rule = Callable[[Case], Iterator[Guess]]
 LARGEST = 20_000  # terms
-QUICK: Sequence[Rule] = (factors.constant, slices.alone, labels.labels, near.nearly)
-SLOW: Sequence[Rule] = (
-    paths.lines, missing_factor.columns, missing_factor.rows, overwriting.last_term, factors.added,
-    transposed.transposed, elementwise.formula, upstream.masked,
-)  # fmt: skip
-SLOWEST: Sequence[Rule] = (paths.operands, slopes.slopes, labels.elsewhere)
 
 
 def two_mistakes(case: Case) -> list[str]:
@@ -49,9 +29,9 @@ def two_mistakes(case: Case) -> list[str]:
         if case.holds(predicts("", lambda w, dout, c=change: w.changed(c).right(dout))):  # type: ignore[misc]
             return [change.sentence]
     few = [(change, changed) for change, changed in changes if change.cut is None]
-    for rules, which in ((QUICK, changes), (SLOW, few), (SLOWEST, few)):
-        for change, changed in which:
-            for rule in rules:
+    for speed in (Beside.QUICK, Beside.SLOW, Beside.SLOWEST):
+        for change, changed in changes if speed == Beside.QUICK else few:
+            for rule in beside(speed):
                 if said := first(changed, rule):
                     return [f"two mistakes: {change.sentence}; but for that {said}"]
     return []
@@ -69,9 +49,10 @@ def first(case: Case, rule: Rule) -> str:
 def scales(case: Case) -> Iterator[Change]:
     """A factor everywhere."""
     N = case.trial.samples
+    n = f"{N}" if named_numbers.is_written(case, N) else f"N = {N}"
     numbers = {
-        -1.0: "the sign is wrong", 1 / N: f"it is divided by N = {N} once too often",
-        float(N): f"a division by N = {N} is missing", 0.5: "it is halved", 2.0: "it is doubled",
+        -1.0: "the sign is wrong", 1 / N: f"it is divided by {n} once too often",
+        float(N): f"a division by {n} is missing", 0.5: "it is halved", 2.0: "it is doubled",
     }  # fmt: skip
     yield from (Change(text, rows=partial(always, c)) for c, text in numbers.items() if c != 1)
 

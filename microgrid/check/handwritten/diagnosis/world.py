@@ -7,18 +7,17 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.diagnosis.held import exact_of, held
-from microgrid.check.handwritten.trial import Array, Trial
+from microgrid.check.handwritten.diagnosis.plain_arrays import plain_arrays
+from microgrid.check.handwritten.diagnosis.source_lines import written_factors
+from microgrid.check.handwritten.forward.exact import Exact, exact
+from microgrid.check.handwritten.forward.jacobians import Jacobians
+from microgrid.check.handwritten.trial import Array, Trial, copies
 from microgrid.engine.value import Value
 from microgrid.matrices.arrays import values
-
-if TYPE_CHECKING:
-    from microgrid.check.handwritten.forward.exact import Exact
-    from microgrid.check.handwritten.forward.paths import Paths
 
 Index = tuple[int, ...]
 Of = Callable[["World"], Any]  # what is computed anew at other inputs
@@ -57,7 +56,7 @@ class World:
 
     >>> from microgrid.check.handwritten.trial import Pass
     >>> doubled = Trial("f", {"x": np.ones(3)}, lambda d: Pass([2 * d["x"]], lambda u: {"x": u[0]}))
-    >>> World(doubled, exact_of(doubled), "x").right(np.ones(3))
+    >>> World(doubled, exact(doubled), "x").right(np.ones(3))
     array([2., 2., 2.])
     """
 
@@ -69,7 +68,7 @@ class World:
         self.slopes: tuple[Array | None, dict[Value, float]] = (None, {})
 
     @cached_property
-    def graph(self) -> Paths:
+    def graph(self) -> Jacobians:
         return self.exact.graph([self.input])
 
     @cached_property
@@ -109,8 +108,13 @@ class World:
     def held(self) -> dict[str, Array]:
         """The plain arrays of their forward, the labels and masks among them."""
         with suppress(Exception):
-            return held(self.trial)
+            return plain_arrays(self.trial)
         return {}
+
+    @cached_property
+    def written(self) -> set[float]:
+        """The numbers that stand as factors in their backward, as in `4 / m` or `c = 4`."""
+        return {number for f in self.trial.backwards for number in written_factors(f)}
 
     def jacobian(self, cut: Cut = frozenset()) -> Array:
         """∂outputs/∂input without the paths through some nodes; its mistake is made in it."""
@@ -180,7 +184,7 @@ class World:
         key = b"".join(np.asarray(a).tobytes() for a in inputs.values())
         if key not in self.others:
             trial = replace(self.trial, inputs=inputs)
-            self.others[key] = World(trial, exact_of(trial), self.input)
+            self.others[key] = World(trial, exact(trial), self.input)
         return self.others[key].changed(self.change)
 
     def split(self, dout: Array) -> list[Array]:
@@ -192,21 +196,16 @@ class World:
         """The exact gradient of an array inside; None if it holds plain numbers."""
         if self.slopes[0] is None or not np.array_equal(self.slopes[0], dout):
             self.slopes = dout, self.exact.gradients(self.split(dout))
-        entries = np.asarray(self.exact.inner[name], object)
-        if not all(isinstance(v, Value) for v in entries.ravel()):
-            return None
-        found = [self.slopes[1].get(v, 0.0) for v in entries.ravel()]
-        return np.array(found, float).reshape(entries.shape)
+        return self.exact.gradient_of(name, self.slopes[1])
 
     def theirs(self, dout: Array) -> Array:
         """What their backward gives for it after a fresh forward."""
-        fresh = {k: np.array(a) for k, a in self.trial.inputs.items()}
         with np.errstate(all="ignore"):
-            grads = self.trial.run(fresh).pull(self.split(dout))
+            grads = self.trial.run(copies(self.trial.inputs)).pull(self.split(dout))
         return np.asarray(grads[self.input], float)
 
 
-def without(graph: Paths, cut: Cut) -> Paths:
+def without(graph: Jacobians, cut: Cut) -> Jacobians:
     """A graph without some paths."""
     if not cut:
         return graph

@@ -92,31 +92,39 @@ def find(
     refuse_unknown_grads(way, grads, named)
     parameters = {p for places in named.values() for p in places}  # none is a gradient
     candidates = {p: x for p, x in after.items() if p not in parameters}
-    known = [*way.inputs, *named]
 
-    def in_returned(name: str, position: int) -> Source | None:
-        return sources.of_returned(name, position, len(order), returned, names)
-
-    def of_argument(name: str, i: int) -> Source | None:
-        position, count = place_in_order(way, name, i, len(order), returned)
-        return sources.of_returned(name, position, count, returned, names, known)
+    def in_returned(name: str, position: int, count: int, *known: Any) -> Source | None:
+        return sources.of_returned(name, position, count, returned, names, *known)
 
     way.parameters = {}
     way.gradients = {
-        name: source_told(grads, name) or of_argument(name, i) or of_input(name, i, after)
+        name: source_told(grads, name)
+        or in_returned(
+            name, *place_in_order(way, name, i, len(order), returned), [*way.inputs, *named]
+        )
+        or of_input(name, i, after)
         for i, name in enumerate(way.inputs)
     }
     for name, places in named.items():
         source = source_told(grads, name, places) or sources.of_parameter(places, candidates)
         if source is None and isinstance(returned, dict | tuple | list):
             position = order.index(name) if name in order else NOWHERE
-            source = in_returned(last_name(places[0]), position)
+            source = in_returned(last_name(places[0]), position, len(order))
         if source is None and not way.crashed:
             source = of_change(places[0], start, after)
         if source is not None or name in expected:
             way.parameters[name], way.gradients[name] = places, source
     if not way.crashed:
         refuse_unfound(way, after, start)
+
+
+def of_change(
+    place: Place, start: Mapping[Place, Any], after: Mapping[Place, Any]
+) -> Source | None:
+    """The gradient of a parameter that backward moves: what it was moved by."""
+    if np.array_equal(after.get(place, 0.0), start[place]):
+        return None
+    return Source("(before - after) / lr", f"the change of {place}")
 
 
 def place_in_order(way: Way, name: str, i: int, count: int, returned: Any) -> tuple[int, int]:
@@ -129,15 +137,6 @@ def place_in_order(way: Way, name: str, i: int, count: int, returned: Any) -> tu
     if given == len(way.arguments):
         return list(way.arguments).index(name), given
     return i, given if given == len(way.inputs) else count
-
-
-def of_change(
-    place: Place, start: Mapping[Place, Any], after: Mapping[Place, Any]
-) -> Source | None:
-    """The gradient of a parameter that backward moves: what it was moved by."""
-    if np.array_equal(after.get(place, 0.0), start[place]):
-        return None
-    return Source("(before - after) / lr", f"the change of {place}")
 
 
 def named_places(way: Way, played: Played) -> dict[str, list[Place]]:

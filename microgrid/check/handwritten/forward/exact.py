@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.check.handwritten.crash import Crash, guarded
-from microgrid.check.handwritten.forward.paths import Paths
+from microgrid.check.handwritten.forward.jacobians import Jacobians
 from microgrid.check.handwritten.forward.rewritten import place
 from microgrid.check.handwritten.forward.stand_in import standing_in
 from microgrid.check.handwritten.trial import Array, LayerError, Pass, Trial, copies, plain
@@ -39,7 +39,7 @@ class Exact:
     single: bool = False  # it computes in float32, or on less
     lines: dict[Place, set[Value]] = field(default_factory=dict)
     inner: dict[str, Array] = field(default_factory=dict)
-    paths: dict[tuple[str, ...], Paths] = field(default_factory=dict, repr=False)
+    graphs: dict[tuple[str, ...], Jacobians] = field(default_factory=dict, repr=False)
 
     @property
     def numbers(self) -> Array:
@@ -62,13 +62,22 @@ class Exact:
         """
         return self.graph(None).gradients(joined(upstream))
 
-    def graph(self, inputs: Iterable[str] | None) -> Paths:
+    def gradient_of(self, name: str, gradients: Mapping[Value, float]) -> Array | None:
+        """That of an array inside, from those of all nodes; None if it holds plain numbers."""
+        entries = np.asarray(self.inner[name], dtype=object)
+        if not entries.size or not all(isinstance(v, Value) for v in entries.ravel()):
+            return None
+        found = np.array([gradients.get(v, 0.0) for v in entries.ravel()])
+        return found.reshape(entries.shape)
+
+    def graph(self, inputs: Iterable[str] | None) -> Jacobians:
         """The graph from these inputs to the outputs, made once."""
         names = tuple(self.leaves) if inputs is None else tuple(inputs)
-        if names not in self.paths:
+        if names not in self.graphs:
             with ieee_arithmetic():  # slopes, too, are inf where NumPy's numbers go on
-                self.paths[names] = Paths(self.outputs, [x for n in names for x in self.leaves[n]])
-        return self.paths[names]
+                leaves = [x for n in names for x in self.leaves[n]]
+                self.graphs[names] = Jacobians(self.outputs, leaves)
+        return self.graphs[names]
 
 
 def exact(trial: Trial) -> Exact:
@@ -103,7 +112,7 @@ def exact(trial: Trial) -> Exact:
     found.inner = {n: a for n, a in held_inside.items() if nodes_of(a)}
     found.lines = find_lines(nodes_of([found.outputs, *found.inner.values()]))
     check_numbers(found, expected, trial)
-    check_paths(found, expected, trial)
+    check_jacobian(found, expected, trial)
     return found
 
 
@@ -193,7 +202,7 @@ def find_lines(roots: list[Value]) -> dict[Place, set[Value]]:
     return lines
 
 
-def check_paths(found: Exact, expected: list[Array], trial: Trial) -> None:
+def check_jacobian(found: Exact, expected: list[Array], trial: Trial) -> None:
     """LayerError where the Jacobian is not what finite differences of the forward say.
 
     That is a gradient that was lost on the way, like that of a number taken out of a Value.

@@ -22,12 +22,15 @@ class Named(NamedTuple):
 
 
 def named(case: Case, sizes: bool = True) -> Iterator[Named]:
-    """These numbers, the likeliest first; without `sizes` N is the only length."""
+    """These numbers, the likeliest first; without `sizes` N is the only length.
+
+    A length that stands in their backward as a number is left out: it is that number.
+    """
     N = case.trial.samples
     yield Named(2, "2", "twice the gradient")
     yield Named(0.5, "1/2", "half of the gradient")
     if N > 1:
-        yield from sized(N, "N", f"N = {N}")
+        yield from sized(N, "N", f"N = {N}") if not is_written(case, N) else ()
         yield Named(N / (N - 1), "N/(N − 1)", "")
         yield Named((N - 1) / N, "(N − 1)/N", "")
     for name, value in settings(case).items():
@@ -45,15 +48,21 @@ def named(case: Case, sizes: bool = True) -> Iterator[Named]:
 
 
 def lengths(case: Case, known: set[int]) -> Iterator[Named]:
-    """Lengths of axes, and then numbers of entries, each once."""
+    """Lengths of axes, and then numbers of entries, each once; none that two axes share."""
     arrays = {k: np.shape(a) for k, a in case.trial.inputs.items()}
     arrays |= {case.output(i): s for i, s in enumerate(case.first.shapes)}
     found = [(n, f"{k}.shape[{axis}]") for k, s in arrays.items() for axis, n in enumerate(s)]
     found += [(math.prod(s), f"{k}.size") for k, s in arrays.items()]
+    known = known | {n for s in arrays.values() for n in s if s.count(n) > 1}
     for n, text in found:
-        if n not in known:
+        if n not in known and not is_written(case, n):
             yield from sized(n, text, f"{text} = {n}")
             known = known | {n}
+
+
+def is_written(case: Case, n: int) -> bool:
+    """Whether their backward has this number, or its inverse, as a factor."""
+    return any(close(n, c) or close(1, n * c) for c in case.first.written)
 
 
 def sized(n: int, text: str, full: str) -> Iterator[Named]:

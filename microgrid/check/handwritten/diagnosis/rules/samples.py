@@ -1,4 +1,4 @@
-"""Terms between samples, or between other slices of one axis, that do not belong or are missing."""
+"""Terms between samples that do not belong, or between slices of any axis that are missing."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from microgrid.check.handwritten.trial import Array
 
 
 def mixed(case: Case) -> Iterator[Guess]:
-    """Slices of the input get terms of other slices of the output, which are not theirs."""
+    """Slices of the input get terms of other slices of the output, or none, as they should not.
+
+    The first holds for all dense wrong gradients: it is told of samples, and of an axis of which
+    the others are right to be apart.
+    """
     S, J = case.S, case.J
     shapes = case.first.shapes
     if S is None or len(shapes) != 1:
         return
-    for axis, (n, m) in enumerate(zip(shapes[0], case.first.shape)):
-        if n != m or n < 2:
-            continue
-        apart = across(case, axis)
-        sample = axis == 0 and n == case.trial.samples
+    pairs = enumerate(zip(shapes[0], case.first.shape))
+    apart = {axis: across(case, axis) for axis, (n, m) in pairs if n == m > 1}
+    kept = [axis for axis, other in apart.items() if not J[other].any() and not S[other].any()]
+    for axis, other in apart.items():
+        sample = axis == 0 and shapes[0][0] == case.trial.samples
         what, others = ("sample", "samples") if sample else ("slice", f"slices along axis {axis}")
-        if not J[apart].any() and S[apart].any():
+        if (sample or kept) and not J[other].any() and S[other].any():
             words = (
                 f"a {what} of yours has terms of other {others} of the output, which do not belong"
             )
             yield Guess(words, lambda draw, axis=axis: mixes(draw, axis))  # type: ignore[misc]
-        elif J[apart].any() and not S[apart].any():
+        elif J[other].any() and not S[other].any():
             words = f"the terms of other {others} are missing: each is alone in yours"
             yield Guess(words, lambda draw, axis=axis: not mixes(draw, axis))  # type: ignore[misc]
 

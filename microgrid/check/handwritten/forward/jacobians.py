@@ -18,16 +18,16 @@ from microgrid.engine.value import Value, edges, node, topological
 Edges = list[tuple[int, float]]
 
 
-class Paths:
+class Jacobians:
     """The edges of the graphs of some outputs that lead to some leaves.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> p = x * y
-    >>> paths = Paths([p + x, 1.0], [x, y])
-    >>> paths.jacobian()
+    >>> graph = Jacobians([p + x, 1.0], [x, y])
+    >>> graph.jacobian()
     array([[4., 2.],
            [0., 0.]])
-    >>> paths.jacobian(cut={p})
+    >>> graph.jacobian(cut={p})
     array([[1., 0.],
            [0., 0.]])
     """
