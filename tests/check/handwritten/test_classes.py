@@ -1262,3 +1262,111 @@ def test_a_name_that_the_object_makes_itself_asks_for_its_arguments(load: Any) -
     ):
         classes.trials(load(source.replace("forward(self, X):", "forward(self, data):").replace(
             "self.X = X", "self.X = X = data")).Dense, X=(3, 4))  # fmt: skip
+
+
+ELEMENTWISE = """
+class MulLayer:
+    def forward(self, {0}, {1}{2}):
+        self.p, self.q = {0}, {1}
+        return {0} * {1}
+    def backward(self, dout):
+        dx = dout * self.q
+        dy = dout * self.p
+        return dx, dy
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stars"),
+    [("x", "y", ""), ("x", "t", ""), ("q", "k", ""), ("x", "mask", ""), ("a", "b", ", /")],
+)
+def test_what_a_backward_has_a_gradient_for_is_an_input(
+    load: Any, first: str, second: str, stars: str
+) -> None:
+    [trial] = classes.trials(load(ELEMENTWISE.format(first, second, stars)).MulLayer)
+    assert list(trial.inputs) == [first, second]
+    assert len({x.shape for x in trial.inputs.values()}) == 1
+    assert_right(trial)
+
+
+RNN_CELL = """
+class RNNCell:
+    def __init__(self, input_size, hidden_size):
+        self.Wx = np.random.randn(input_size, hidden_size)
+        self.Wh = np.random.randn(hidden_size, hidden_size)
+    def forward(self, x, h_prev):
+        self.x, self.h_prev = x, h_prev
+        self.h = np.tanh(x @ self.Wx + h_prev @ self.Wh)
+        return self.h
+    def backward(self, dh):
+        dz = dh * (1 - self.h**2)
+        self.dWx = self.x.T @ dz
+        self.dWh = self.h_prev.T @ dz
+        return {}
+"""
+
+
+def test_the_state_of_a_cell_is_an_input_beside_its_weights(load: Any) -> None:
+    source = RNN_CELL.format("dz @ self.Wx.T, dz @ self.Wh.T")
+    [trial] = classes.trials(load(source).RNNCell)
+    assert list(trial.inputs) == ["x", "h_prev", "Wx", "Wh"]
+    assert_right(trial)
+
+
+def test_an_array_without_a_gradient_is_told(load: Any) -> None:
+    [trial] = classes.trials(load(RNN_CELL.format("dz @ self.Wx.T")).RNNCell)
+    assert list(trial.inputs) == ["x", "Wx", "Wh"]
+    assert trial.setting == "h_prev is not checked"
+
+
+def test_a_parameter_is_not_the_gradient_of_another(load: Any) -> None:
+    source = """
+class Scaled:
+    def __init__(self, n_in, n_out):
+        self.v = np.random.randn(n_in, n_out)
+        self.g = np.random.rand(n_out)
+    def forward(self, x):
+        self.x = x
+        return x @ (self.g * self.v)
+    def backward(self, d):
+        dw = self.x.T @ d
+        self.dg = (dw * self.v).sum(0)
+        self.dv = self.g * dw
+        return d @ (self.g * self.v).T
+"""
+    [trial] = classes.trials(load(source).Scaled)
+    assert trial.places == {"x": "dx", "v": "self.dv", "g": "self.dg"}
+
+
+def test_a_gradient_by_another_name_is_hinted_at_though_it_has_an_axis_more(load: Any) -> None:
+    source = """
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+        self.b = np.zeros(n_out)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, d):
+        self.grad_w = self.x.T @ d
+        self.grad_w0 = d.sum(axis=0, keepdims=True)
+        return d @ self.W.T
+"""
+    with pytest.raises(LayerError, match=r"--grads b=self\.grad_w0$"):
+        classes.trials(load(source).Dense)
+
+
+def test_the_apply_of_a_base_is_no_forward(load: Any) -> None:
+    source = """
+class Function:
+    @classmethod
+    def apply(cls, *args):
+        return cls.forward(*args)
+class Exp(Function):
+    def forward(self, a):
+        self.out = np.exp(a)
+        return self.out
+    def backward(self, grad):
+        return grad * self.out
+"""
+    assert classes.methods(load(source).Exp) == (["forward"], "backward")

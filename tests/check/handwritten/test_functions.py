@@ -965,6 +965,114 @@ def test_what_is_not_given_is_asked_for():
         trials(np.tanh, lambda dout, x: dout)
 
 
+def assert_right(trial):
+    theirs, right = differences(trial)
+    for name in trial.inputs:
+        np.testing.assert_allclose(theirs[name], right[name], rtol=1e-5, atol=1e-7)
+
+
+PRODUCT = """
+def mul_forward({0}, {1}):
+    return {0} * {1} - {1}, ({0}, {1})
+def mul_backward(dz, cache):
+    p, q = cache
+    return dz * q, dz * (p - 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [("x", "y"), ("y", "x"), ("p", "q"), ("q", "k"), ("x", "t"), ("x", "mask")]
+)
+def test_what_has_a_gradient_is_an_input_whatever_its_name(arguments):
+    [trial] = [t for x in layers_of(written(PRODUCT.format(*arguments))) for t in x.trials()]
+    assert list(trial.inputs) == list(trial.places) == list(arguments)
+    assert_right(trial)
+
+
+def test_probabilities_beside_others_are_drawn_positive_and_both_are_inputs():
+    source = """
+def kl_forward(p, q):
+    return np.sum(p * (np.log(p) - np.log(q))), (p, q)
+def kl_backward(dout, cache):
+    p, q = cache
+    return dout * (np.log(p) - np.log(q) + 1), -dout * p / q
+"""
+    [trial] = layers_of(written(source))[0].trials()
+    assert list(trial.places) == ["p", "q"]
+    assert_right(trial)
+
+
+def test_a_number_that_is_bound_takes_its_place_among_the_gradients():
+    source = """
+def scaled_forward(stride, x, z):
+    return stride * x + 3 * z, None
+def scaled_backward(dout, cache):
+    return None, 2 * dout, 3 * dout
+"""
+    [trial] = layers_of(written(source))[0].trials(given={"stride": 2})
+    assert list(trial.places) == ["x", "z"]
+    assert_right(trial)
+
+
+def test_gradients_in_a_dict_beside_others_are_found_by_their_keys():
+    source = """
+def net_forward(params, x):
+    return x @ params["W"] + params["b"], (params, x)
+def net_backward(d, c):
+    p, x = c
+    return {"W": x.T @ d, "b": d.sum(0)}, d @ p["W"].T
+"""
+    [trial] = layers_of(written(source))[0].trials()
+    assert {n: x.shape for n, x in trial.inputs.items()} == {"W": (4, 5), "b": (5,), "x": (3, 4)}
+    assert_right(trial)
+
+
+def test_the_crash_of_a_backward_that_returns_a_dict_is_its_own():
+    source = """
+def linear_forward(*, inputs, weights, bias):
+    return inputs @ weights + bias, dict(inputs=inputs, weights=weights)
+def linear_backward(upstream, *, cache):
+    d_inputs = upstream @ cache["weights"]
+    return {"inputs": d_inputs, "weights": cache["inputs"].T @ upstream, "bias": upstream.sum(0)}
+"""
+    [trial] = layers_of(written(source))[0].trials()
+    with pytest.raises(ValueError, match="matmul"):
+        trial.run(copied(trial.inputs)).pull([np.ones((3, 5))])
+
+
+def test_a_letter_is_a_mark_only_where_no_word_is_one():
+    source = """
+def layer_b_forward(x):
+    return x * 1
+def layer_b_backward(g):
+    return g * 1
+def layer_d_forward(x):
+    return x * 2
+def layer_d_backward(g):
+    return g * 2
+"""
+    assert [x.name for x in layers_of(written(source))] == ["layer_b", "layer_d"]
+    assert pairing.pairs({"f": abs, "f_backward": abs}) == {"f_backward": "f"}
+
+
+def test_bound_methods_are_those_of_their_object():
+    class Linear:
+        def __init__(self):
+            self.W = np.ones((4, 5))
+
+        def there(self, x):
+            self.x = x
+            return x @ self.W
+
+        def back_again(self, dout):
+            self.dW = self.x.T @ dout
+            return dout @ self.W.T
+
+    layer = Linear()
+    [trial] = trials(layer.there, layer.back_again, given={"x": (3, 4)})
+    assert trial.places == {"x": "dx", "W": "self.dW"}
+
+
 @pytest.mark.parametrize("seeding", [
     "np.random.seed(None)", "np.random.seed()", "np.random.seed(seed=None)", "random.seed()",
     "rng = np.random.default_rng()",

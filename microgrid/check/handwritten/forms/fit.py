@@ -152,10 +152,11 @@ def has_default(p: inspect.Parameter) -> bool:
 
 
 def every_input(backward: Callable[..., Any], arguments: Iterable[str]) -> bool:
-    """Whether a backward gives a gradient for each of these arguments, though the names of some
-    are those of labels or numbers.
+    """Whether a backward gives a gradient for each argument, labels and numbers by name included.
 
-    >>> every_input(lambda dout: (dout, -dout), ["x", "y"])
+    >>> def backward(dout):
+    ...     return dout, -dout
+    >>> every_input(backward, ["x", "y"])
     True
     """
     needed = list(arguments)

@@ -189,10 +189,16 @@ class Search:
     def guessed(self, kind: Kind) -> bool:
         """Whether its shapes are not told by names: only a backward can bear them out."""
         arrays = self.arrays(kind.forms[0], False)
-        unknown = any(self.role(a) not in kind.forms[0].shapes for a in arrays)
+        parts = [self.role(a) for a in arrays]
+        unknown = any(part not in kind.forms[0].shapes for part in parts)
+        unknown = unknown or len({*parts}) < len(parts)  # x and z
         if "params" in kind.forms[0].shapes:
             return True  # the layout of its biases
-        sure = kind.name.startswith(SURE) and not self.takes.every_input
+        sure = (
+            kind.name.startswith(SURE)
+            and "one sample" not in kind.name  # it goes with every sum
+            and not self.takes.every_input
+        )
         return len(arrays) > 1 and unknown and not sure
 
     def of_gates(self) -> list[Fit]:
