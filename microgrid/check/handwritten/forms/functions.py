@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.check.handwritten.forms import classes, names, pairing, reading
+from microgrid.check.handwritten.forms import names, pairing, reading
 from microgrid.check.handwritten.forms.fit import (
     Fit,
     Parameters,
@@ -46,19 +46,10 @@ def trials(
     >>> sorted(out.pull([np.ones((3, 4))]))
     ['x']
     """
-    if (of := owner(forward, backward)) is not None:
-        by = getattr(backward, "__name__", "")
-        return classes.of_methods(of, forward.__name__, by, grads or {}, seed, given or {})
     backward = backward or backward_of(forward)
     layer = FunctionLayer(forward, backward, name or title(forward), dict(grads or {}), seed)
     made = layer.trials(dict(given or {}))
     return with_hint(made, lambda told: layer.trials(dict(told)), given or {})
-
-
-def owner(forward: Function, backward: Function | None) -> Any:
-    """The object whose methods both are; None for functions."""
-    of = getattr(forward, "__self__", None) if inspect.ismethod(forward) else None
-    return of if backward is None or getattr(backward, "__self__", None) is of else None
 
 
 def title(forward: Function) -> str:

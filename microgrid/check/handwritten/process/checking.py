@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -67,4 +68,13 @@ def trials(layer: Any, backward: Any, job: Job) -> list[Trial]:
             f"a layer is a function, a class, an object with forward and backward, a list of "
             f"these, or the text FILE.py:NAME, not {type(layer).__name__}"
         )
+    if (of := owner(layer, backward)) is not None:
+        by = getattr(backward, "__name__", "")
+        return classes.of_methods(of, layer.__name__, by, job.grads, job.seed, job.inputs)
     return functions.trials(layer, backward, given=job.inputs, **given)
+
+
+def owner(forward: Any, backward: Any) -> Any:
+    """The object whose methods both are; None for functions."""
+    of = getattr(forward, "__self__", None) if inspect.ismethod(forward) else None
+    return of if backward is None or getattr(backward, "__self__", None) is of else None
