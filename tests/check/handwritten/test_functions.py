@@ -16,7 +16,7 @@ from microgrid.check.handwritten.forms.discover import layers_of
 from microgrid.check.handwritten.forms.functions import trials
 from microgrid.check.handwritten.forms.random_arrays import of_kind
 from microgrid.check.handwritten.forms.search import fits
-from microgrid.check.handwritten.process.checking import trials as given
+from microgrid.check.handwritten.process.checking import trials as trials_of_job
 from microgrid.check.handwritten.process.job import Job
 from microgrid.check.handwritten.trial import LayerError
 
@@ -1071,7 +1071,7 @@ def test_bound_methods_are_those_of_their_object():
             return dout @ self.W.T
 
     layer = Linear()
-    [trial] = given(layer.there, layer.back_again, Job("", inputs={"x": (3, 4)}))
+    [trial] = trials_of_job(layer.there, layer.back_again, Job("", inputs={"x": (3, 4)}))
     assert trial.places == {"x": "dx", "W": "self.dW"}
 
 
