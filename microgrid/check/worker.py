@@ -168,6 +168,8 @@ def silence() -> tuple[Any, Any]:
     quiet = os.open(QUIET, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)
+    # The copy of a notebook has streams of its own, which go to the page.
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     return requests, answers
 
 
