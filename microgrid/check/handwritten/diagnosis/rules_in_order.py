@@ -60,6 +60,7 @@ RULES: Sequence[Entry] = (
     Entry(6, overwriting.last_term, Beside.SLOW),
     Entry(6, missing_factor.rows, Beside.SLOW),
     Entry(6, slopes.slopes, Beside.SLOWEST),
+    Entry(7, paths.names),
     Entry(7, paths.operands, Beside.SLOWEST),
     Entry(7, slopes.factors),
     Entry(7, transposed.shifted),

@@ -37,6 +37,12 @@ def operands(case: Case) -> Iterator[Guess]:
     yield from counted(case, by_operand(case), 1)
 
 
+def names(case: Case) -> Iterator[Guess]:
+    """The same for an array of theirs, where one line makes several."""
+    found = [passing(case, f"`{n}`", partial(of_name, n)) for n in case.first.exact.inner]
+    yield from counted(case, distinct(case, [p for p in found if p is not None]), 1)
+
+
 def pairs(case: Case) -> Iterator[Guess]:
     """Two lines or sides, each counted another number of times than once."""
     yield from counted(case, distinct(case, [*by_line(case), *by_operand(case)]), 2)
@@ -134,7 +140,9 @@ def by_operand(case: Case) -> list[Path]:
     """The sides of the sums, differences, products and quotients in each line."""
     found = []
     for place, nodes in sorted(case.first.exact.lines.items()):
-        for op in sorted({v.op.name for v in nodes if v.op} & SIGNS.keys()):
+        written = line(*place).text.replace("**", "").replace("-", "−")
+        signs = {op for op, sign in SIGNS.items() if sign in written}
+        for op in sorted({v.op.name for v in nodes if v.op} & signs):
             for k, side in enumerate(("left", "right")):
                 text = f"the {side} side of `{SIGNS[op]}` in {quoted(line(*place))}"
                 found.append(passing(case, text, partial(of_operand, place, op, k)))
@@ -166,6 +174,13 @@ def of_line(place: Any, world: World) -> Cut:
     """The nodes that a line made, but for the outputs."""
     outputs = {y for y in world.exact.outputs if isinstance(y, Value)}
     return frozenset(world.exact.lines.get(place, ())) - outputs
+
+
+def of_name(name: str, world: World) -> Cut:
+    """The nodes of an array of theirs, but for the outputs."""
+    entries = np.asarray(world.exact.inner.get(name, ()), dtype=object).ravel()
+    outputs = {y for y in world.exact.outputs if isinstance(y, Value)}
+    return frozenset(v for v in entries if isinstance(v, Value)) - outputs
 
 
 def of_operand(place: Any, op: str, k: int, world: World) -> Cut:
