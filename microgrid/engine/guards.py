@@ -131,9 +131,11 @@ def refuse_foreign(x: Any, needed: str = "real numbers are needed") -> Any:
 
     So for every array in nested lists.
     """
+    if is_value(x):
+        return x
     if isinstance(x, list | tuple):
         for y in x:
-            if hasattr(y, "__len__"):
+            if not is_value(y) and hasattr(y, "__len__"):
                 refuse_foreign(y, needed)
     elif getattr(getattr(x, "dtype", None), "kind", "O") not in "fiubOV" or (
         hasattr(x, "dtype") and (is_masked(x) or in_a_graph(x))
