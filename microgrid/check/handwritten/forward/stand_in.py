@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from threading import RLock
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ from microgrid.engine.value_array import ValueArray, as_array, numbers
 
 BUILTINS = {"float": float, "int": int, "round": round}
 Where = Callable[[str], Any]
+ONE_AT_A_TIME = RLock()  # another thread would take these stand-ins for what it has to put back
 
 
 class Seen:
@@ -88,7 +90,7 @@ def standing_in(
     True
     """
     names, seen, told = StandIns(), Seen(), unnamed.get()
-    with ExitStack() as undo:
+    with ONE_AT_A_TIME, ExitStack() as undo:
         undo.callback(unnamed.set, told)
         functions = [*functions]
         theirs = family(modules)
