@@ -6,7 +6,7 @@ import argparse
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,25 +57,29 @@ def run_layers(options: argparse.Namespace) -> int:
     files = report_files(options, Path(place))
     inputs = inputs_of(options.numbers, names_in(Path(place)))
     grads = dict(halves(word, "--grads W=dW.T") for word in options.grads)
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError:
-        raise ImportError(
-            'the checker needs tqdm: pip install "microgrid-autodiff[check]"'
-        ) from None
     from microgrid.check.handwritten.entry import layers
 
-    with tqdm(leave=False, disable=None, unit="layer") as bar:
+    with progress_bar() as bar:
 
         def progress(name: str, done: int, total: int) -> None:
-            bar.total, bar.n = total, done
-            bar.set_description(f"{name:.20}")
+            if bar is not None:
+                bar.total, bar.n = total, done
+                bar.set_description(f"{name:.20}")
 
         report = layers(
             options.target, grads=grads, seed=options.seed, timeout=options.timeout,
             progress=progress, **inputs,
         )  # fmt: skip
     return write_reports(report, files, options.quiet)
+
+
+def progress_bar() -> AbstractContextManager[Any]:
+    """A bar for the layers; nothing where tqdm is not installed, which layers do not need."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        return nullcontext()
+    return tqdm(leave=False, disable=None, unit="layer")
 
 
 def halves(word: str, example: str) -> tuple[str, str]:

@@ -72,7 +72,10 @@ def backward_line(trial: Trial, input: str) -> Line | None:
     ways = [partial(assigned, name=name) for name in (spelled(place), *names)]
     if input in trial.inputs and (key(place) == place or place.endswith(".T")):
         order = list(trial.inputs)
-        ways.insert(0, partial(returned, i=order.index(input), n=len(order), names=names))
+        i, n = order.index(input), len(order)
+        ways.insert(0, partial(returned, i=i, n=n, names=names))
+        if trial.loss:  # which stands before them
+            ways.insert(0, partial(returned, i=i + 1, n=n + 1, names=names))
     for lines in ways:
         for function in reversed(trial.backwards):
             if found := lines(function):
