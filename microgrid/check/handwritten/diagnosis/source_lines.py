@@ -75,7 +75,7 @@ def backward_line(trial: Trial, input: str) -> Line | None:
         i, n = order.index(input), len(order)
         ways.insert(0, partial(returned, i=i, n=n, names=names))
         if trial.loss:  # which stands before them
-            ways.insert(0, partial(returned, i=i + 1, n=n + 1, names=names))
+            ways.append(partial(returned, i=i + 1, n=n + 1, names=names))
     for lines in ways:
         for function in reversed(trial.backwards):
             if found := lines(function):
