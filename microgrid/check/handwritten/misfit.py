@@ -12,7 +12,9 @@ import numpy as np
 SIGNS: Mapping[type[ast.operator], str] = {
     ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
 }  # fmt: skip
-METHODS = {"dot", "sum", "mean", "reshape", "transpose", "copy", "astype"}  # change no array
+METHODS = {  # they change no array
+    "dot", "sum", "mean", "reshape", "transpose", "ravel", "flatten", "copy", "astype",
+}  # fmt: skip
 Shape = tuple[int, ...]
 
 
@@ -76,6 +78,8 @@ def value(node: ast.expr, names: dict[str, Any]) -> Any:
                     raise ValueError
             case ast.Call(func=ast.Attribute(attr=called)) if called in METHODS:
                 pass
+            case ast.Call(func=ast.Name(id="len")):
+                pass
             case ast.Call() | ast.NamedExpr():
                 raise ValueError
     return eval(ast.unparse(node), names)
@@ -88,7 +92,7 @@ def fit(a: Shape, sign: str, b: Shape) -> bool:
     (True, True, False)
     """
     if "@" in sign:
-        return a[1] == b[0]
+        return not a or not b or a[-1] == b[-2:][0]
     with suppress(ValueError):
         both = np.broadcast_shapes(a, b)
         return both == a or not sign.endswith("=")

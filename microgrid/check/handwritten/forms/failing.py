@@ -14,10 +14,9 @@ import numpy as np
 
 from microgrid.check.handwritten.crash import innermost
 from microgrid.check.handwritten.forms.modules import modules_of
+from microgrid.check.handwritten.misfit import fit, operation, value
 
 LONGEST = 80  # characters of an error
-PURE = ("reshape", "transpose", "ravel", "flatten", "len", "shape", "prod", "size")  # may be called
-ELEMENTWISE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
 
 class Failure(NamedTuple):
@@ -78,40 +77,14 @@ def misfit(node: ast.expr, names: dict[str, Any], number: int) -> Failure:
     >>> misfit(product, {"x": np.ones((3, 4)), "w": np.ones((5, 6))}, 3).said
     'x (3, 4) and w (5, 6) do not fit in `x @ w` (line 3)'
     """
-    match node:
-        case ast.BinOp(left=a, op=op, right=b) if isinstance(op, (ast.MatMult, *ELEMENTWISE)):
-            pair = a, b
-        case ast.Call(func=ast.Attribute(attr="dot" | "matmul"), args=[a, b]):
-            pair = a, b
-        case ast.Call(func=ast.Attribute(value=a, attr="dot"), args=[b]):
-            pair = a, b
-        case _:
-            raise ValueError("no product and no sum")
-    if not all(is_pure(x) for x in pair):
-        raise ValueError("it may change something")
-    shapes = [np.shape(eval(compile(ast.Expression(x), "", "eval"), names)) for x in pair]
-    if fit(node, *shapes):
+    if (found := operation(node)) is None:
+        raise ValueError("no product and no sum")
+    left, sign, right = found
+    shape, other = np.shape(value(left, names)), np.shape(value(right, names))
+    if fit(shape, sign, other):
         raise ValueError("the shapes fit")
-    (x, shape), (y, other) = zip(map(ast.unparse, pair), shapes)
-    said = f"{x} {shape} and {y} {other} do not fit in `{ast.unparse(node)}` (line {number})"
+    x, y, whole = map(ast.unparse, (left, right, node))
+    said = f"{x} {shape} and {y} {other} do not fit in `{whole}` (line {number})"
     of = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     of |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
     return Failure(said, frozenset(of))
-
-
-def fit(node: ast.expr, a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether arrays of these shapes go into a product of matrices, or into a sum."""
-    with suppress(ValueError):
-        if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.MatMult):
-            np.broadcast_shapes(a, b)
-            return True
-        return not a or not b or a[-1] == b[-2:][0]
-    return False
-
-
-def is_pure(node: ast.expr) -> bool:
-    """Whether an expression only looks at arrays, so that it may be evaluated once more."""
-    called = [x.func for x in ast.walk(node) if isinstance(x, ast.Call)]
-    names = [getattr(f, "attr", getattr(f, "id", "")) for f in called]
-    odd = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda)
-    return set(names) <= set(PURE) and not any(isinstance(x, odd) for x in ast.walk(node))
