@@ -102,7 +102,7 @@ class Examination:
         self.by_design(found.gradients, grads)
         wrong = [g for g in found.gradients if g.verdict == WRONG and g.input not in told]
         if wrong:
-            self.explain([g for g in wrong if not g.sentences], grads)
+            self.explain(wrong, grads)
             self.by_design(found.gradients, grads)
             with suppress(Crash):
                 found.inside = first_wrong(self.trial, self.exact, self.dout)
@@ -154,9 +154,6 @@ class Examination:
             return replace(g, verdict=NOT_WRITTEN)
         if sides.theirs.shape != sides.right.shape:
             return self.misshaped(g, sides)
-        if (odd := int((~np.isfinite(sides.theirs)).sum())) and np.isfinite(sides.right).all():
-            told = f"{odd} of its {g.entries} entries are no numbers: nan, or infinite"
-            return replace(g, verdict=WRONG, wrong=int(sides.wrong.sum()), sentences=[told])
         g.wrong, g.error = int(sides.wrong.sum()), sides.error
         if g.wrong:
             g.verdict, g.sentences = self.unequal(name, sides)
