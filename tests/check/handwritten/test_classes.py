@@ -1370,3 +1370,21 @@ class Exp(Function):
         return grad * self.out
 """
     assert classes.methods(load(source).Exp) == (["forward"], "backward")
+
+
+def test_a_path_is_named_by_its_array_and_by_no_sign_that_is_not_there(load: Any) -> None:
+    source = """
+class Norm:
+    def forward(self, x):
+        self.x = x
+        self.mu, self.var = x.mean(0), x.var(0)
+        return (x - self.mu) / np.sqrt(self.var + 1e-5)
+    def backward(self, dout):
+        N, std = len(dout), np.sqrt(self.var + 1e-5)
+        xhat = (self.x - self.mu) / std
+        return (dout - dout.mean(0) - xhat * (dout * xhat).sum(0) / (N - 1)) / std
+"""
+    [gradient] = judge.examine(classes.trials(load(source).Norm)).gradients
+    said = " ".join(gradient.sentences)
+    assert "the path through `self.var` is counted 1.25 times (N/(N − 1))" in said
+    assert "of `*` in line" not in said

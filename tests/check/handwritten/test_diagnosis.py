@@ -495,3 +495,13 @@ def test_the_worst_entry_has_its_terms_and_both_formulas(imported):
 def test_long_formulas_are_left_out(imported):
     text = source("batchnorm_pair", (DVAR, ""))
     assert worst(case(imported(text), "batchnorm_pair", "x")).formulas == []
+
+
+def mean_square(p, y):
+    d = p - y
+    return np.mean(d * d), 2 * d / len(d)
+
+
+def test_the_line_of_a_gradient_beside_its_loss_is_that_of_the_expression():
+    trial = Trial("f", {"p": np.ones(3)}, dict, backwards=[mean_square], loss=True)
+    assert backward_line(trial, "p").text == "return np.mean(d * d), 2 * d / len(d)"

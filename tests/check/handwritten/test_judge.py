@@ -10,6 +10,7 @@ from microgrid.check.handwritten.examination import Examination
 from microgrid.check.handwritten.linear import as_matrix, departures
 from microgrid.check.handwritten.misfit import misfit
 from microgrid.check.handwritten.results import FAILING
+from microgrid.check.handwritten.shapes import about_shape
 from microgrid.check.handwritten.sides import Sides
 from microgrid.check.handwritten.small_constants import without_small_constants
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
@@ -593,3 +594,14 @@ def test_one_nth_is_by_design_where_every_parameter_has_it_whatever_else_is_wron
     found = verdicts(but(w=lambda g: g / 3, b=db))
     assert found["b"] == verdict
     assert found["w"] == ("wrong" if verdict == "wrong" else "by design")
+
+
+def test_of_a_gradient_that_is_nan_no_second_pass_is_compared():
+    trial = layer(affine, lambda dout, x, w, b: right_affine(dout, x, w, b) | {"x": x * np.nan},
+                  AFFINE, again=lambda *_: "dx of a second pass is another")  # fmt: skip
+    assert judge.examine([trial]).habits == []
+
+
+def test_a_zero_in_another_shape_is_no_sum_though_the_right_one_adds_up_to_it():
+    said = about_shape(np.array(0.0), np.array([[1.0, -1.0]]), np.ones((1, 2)), "x")
+    assert said == ("wrong", ["it is zero"])

@@ -467,3 +467,15 @@ def test_a_layer_without_a_gradient_is_not_passed_over(monkeypatch):
     monkeypatch.setattr(judge, "examine", lambda *_: Found("double"))
     found = one(Task("double", list), 0, Namespaces())
     assert "none of its inputs has a gradient" in found.refusal
+
+
+def test_the_streams_of_a_notebook_get_nothing_of_the_process():
+    text = """
+import io, sys
+from microgrid.check import worker
+sys.stdout = sys.stderr = io.StringIO()
+_, answers = worker.silence()
+print(sys.stdout.fileno(), sys.stderr.fileno(), file=answers, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert done.stdout == "1 2\n"

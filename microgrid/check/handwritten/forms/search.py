@@ -353,9 +353,7 @@ class Search:
             with np.errstate(all="ignore"):
                 before = self.outputs(fit, fit.inputs)
                 held = [n for n in fit.inputs if self.is_held(n, fit)]
-                arrays = [*fit.inputs.values(), *fit.bound.values()]
-                axes = max((np.ndim(x) for x in arrays if hasattr(x, "ndim")), default=1)
-                flaw = flaw_of(before, axes, alike=bool(held))
+                flaw = flaw_of(before, alike=bool(held))
                 if not flaw:
                     there = moved(fit.inputs, held, self.seed)
                     before = self.outputs(fit, there) if held else before
@@ -466,16 +464,14 @@ def moved(inputs: Mapping[str, Any], held: Sequence[str], seed: int) -> dict[str
     }  # fmt: skip
 
 
-def flaw_of(outputs: list[Array], axes: int, alike: bool = False) -> str:
-    """Why these outputs are none of inputs with so many axes, or ""; all may be `alike`."""
+def flaw_of(outputs: list[Array], alike: bool = False) -> str:
+    """Why these outputs cannot be differentiated, or ""; all may be `alike`."""
     if not outputs:
         return "it returns no array of floats"
     if not all(np.isfinite(y).all() for y in outputs):
         return "it gives numbers that are not finite"
     if not alike and all(y.size > 1 and np.ptp(y) == 0 for y in outputs):
         return "all numbers that it gives are the same"
-    if any(y.ndim > axes + 1 for y in outputs):  # broadcast: gamma (1, C, 1, 1) for (C,)
-        return f"it gives arrays of {max(y.ndim for y in outputs)} axes"
     return ""
 
 
