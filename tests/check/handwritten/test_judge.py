@@ -605,3 +605,12 @@ def test_of_a_gradient_that_is_nan_no_second_pass_is_compared():
 def test_a_zero_in_another_shape_is_no_sum_though_the_right_one_adds_up_to_it():
     said = about_shape(np.array(0.0), np.array([[1.0, -1.0]]), np.ones((1, 2)), "x")
     assert said == ("wrong", ["it is zero"])
+
+
+def test_a_factor_of_a_window_is_named_by_the_window_and_not_by_a_length_that_equals_it():
+    x = np.random.default_rng(0).normal(size=(5, 9))
+    trial = layer(lambda a: a.mean(axis=1), lambda dout, a: {"a": dout[:, None] * np.ones(9)},
+                  {"a": x.tolist()}, setting="k=3")  # fmt: skip
+    assert judge.examine([trial]).gradients[0].sentences == [
+        "it is k² = 9 times the gradient: a division by k² is missing"
+    ]

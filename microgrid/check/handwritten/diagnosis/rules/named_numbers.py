@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -38,13 +39,18 @@ def named(case: Case, sizes: bool = True) -> Iterator[Named]:
             yield Named(k * value, f"{before}{name}", f"{before}{name} times the gradient")
         if value:
             yield Named(1 / value, f"1/{name}", f"1/{name} times the gradient: {name} is missing")
+    whole = [(n, int(v)) for n, v in settings(case).items() if v > 1 and v == int(v)]
+    numbers = [n for _, n in whole]
+    for (a, m), (b, n) in combinations_with_replacement(whole, 2):  # windows, say
+        text = f"{a}²" if a == b else f"{a} · {b}"
+        yield from sized(m * n, text, f"{text} = {m * n}")
     for base in (10, 2):
         log, text = math.log(base), f"log({base})"
         why = f"times the gradient: log{base} is not log"
         yield Named(log, text, f"{log:.4g} = {text} {why}")
         yield Named(1 / log, f"1/{text}", f"1/{text} = {1 / log:.4g} {why}")
     if sizes:
-        yield from lengths(case, {1, 2, N})
+        yield from lengths(case, {1, 2, N, *(m * n for m in numbers for n in numbers)})
 
 
 def lengths(case: Case, known: set[int]) -> Iterator[Named]:
