@@ -14,7 +14,7 @@ Every use of a node sends a share: use `+=` where you wrote `=`.
 """
 
 from microgrid.check.museum.base import Value, composed, namespace
-from microgrid.check.museum import walks
+from microgrid.check.museum import walks  # noqa: F401, puts its exhibits into MUSEUM
 from microgrid.check.museum.mistakes import MUSEUM, Mistake, broken
 from microgrid.engine.lazy import public
 

@@ -7,12 +7,12 @@ one that is most like the checked engine counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
 from microgrid.check.museum.base import Value
-from microgrid.check.museum.mistakes import mistake, variant
+from microgrid.check.museum.mistakes import mistake, variant_of
 
 Known = Callable[[Value], tuple[Value, ...]]
 Visits = Callable[[Value, Known], list[Value]]  # the nodes as backward visits them
@@ -35,7 +35,7 @@ def straight(root: Value, known: Known, take: int, mark: str = "") -> list[Value
             continue
         visits.append(v)
         seen |= {v} if mark == "taken" else set()
-        for p in known(v):
+        for p in known(v)[:: take or 1]:  # so that a stack, too, gives the first parent first
             if mark != "put" or p not in seen:
                 todo.append(p)
                 seen |= {p} if mark == "put" else set()
@@ -75,9 +75,18 @@ def first_parents(root: Value, known: Known) -> list[Value]:
     return visits
 
 
-def all_nodes_upwards(root: Value, known: Known) -> list[Value]:
-    """A depth-first walk, from its end to its begin."""
+def upwards(root: Value, known: Known) -> list[Value]:
+    """A depth-first walk, from its end to the result."""
     return straight(root, known, -1, "taken")[::-1]
+
+
+def leaves_first(root: Value, known: Known) -> list[Value]:
+    """A topological order that nobody reversed."""
+    return root.order()
+
+
+def result_alone(root: Value, known: Known) -> list[Value]:
+    return [root]
 
 
 # The parents as a walk sees them.
@@ -130,17 +139,105 @@ class SetWalk(Walk):
         return merged_backward(v) if turned else merged(v)
 
 
-def variants(*walks: Visits) -> tuple[type[Value], ...]:
-    """An engine for each walk and each way to hold the parents."""
-    ways = (forward, backward, merged, merged_backward)
-    return tuple(
+def enter(
+    name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits
+) -> None:
+    """Put a mistake into the museum, with an engine for each walk and way to hold the parents."""
+    first, *others = [
         type("Engine", (Walk,), {"visits": staticmethod(walk), "seen": staticmethod(seen)})
         for walk in walks
-        for seen in ways
-    ) + tuple(type("Engine", (SetWalk,), {"visits": staticmethod(walk)}) for walk in walks)
-
-
-def walk(name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits) -> None:
-    first, *others = variants(*walks)
-    first.variants = tuple(others)
+        for seen in (forward, backward, merged, merged_backward)
+    ]
+    others += [type("Engine", (SetWalk,), {"visits": staticmethod(walk)}) for walk in walks]
     mistake(says, hint, caught, shows, name=name)(first)
+    for other in others:
+        variant_of(name)(other)
+
+
+enter("recursion_for_sort",
+      "each node walks on to its parents at once, once for each path that reaches it", SORT,
+      "order", "a = Value(1); b = a + a; f = b + b; f.backward()",
+      partial(straight, take=-1), partial(straight, take=0))  # fmt: skip
+
+enter("pre_order", "nodes are visited as a depth-first walk from the result meets them",
+      "That walk can meet a node before its last use. Append a node after its parents, then "
+      "reverse.",
+      "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()",
+      partial(straight, take=-1, mark="taken"), partial(straight, take=-1, mark="put"))  # fmt: skip
+
+enter("level_by_level", "nodes are visited level by level from the result",
+      "A node can lie on several levels: wait for its last use. Sort topologically.",
+      "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()",
+      partial(straight, take=0, mark="put"), layers)  # fmt: skip
+
+enter("visited_again",
+      "the order holds a node once for each use, and its rule runs as often",
+      "Fill `visited`, and append a node inside of `if v not in visited:`, where it is new.",
+      "order", "a = Value(1); b = a * 2; f = b + b; f.backward()",
+      partial(again, filled=True), partial(again, filled=False))  # fmt: skip
+
+enter("not_reversed",
+      "only the last operation's shares arrive: the rules before it run too early, or not at all",
+      "Call the rule of every node, from the result to the leaves: reversed(order).",
+      "upstream", "x = Value(1); f = (x * 2) * 3; f.backward()",
+      leaves_first, upwards, result_alone)  # fmt: skip
+
+enter("one_parent_only", "the walk goes on to one parent of a node and leaves the others",
+      "Each parent must be visited: loop over all of them.",
+      "upstream", "x = Value(1); y = Value(2); f = x * 3 + y * 5; f.backward()",
+      first_parents)  # fmt: skip
+
+
+@mistake("each share is carried on to the leaves before the next one arrives, and then again", SORT,
+         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
+class share_by_share(Value):
+    def backward(self) -> None:
+        self.start(self.order())
+        self.walk()
+
+    def walk(self) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad += local * self.grad
+            parent.walk()
+
+
+@mistake("every node that the walk reaches gets the gradient 1, not the result alone",
+         "Set the result's gradient once, before the walk: the part that calls itself is a "
+         "function of its own.",
+         "one operation", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+class seeds_every_node(Value):
+    def backward(self) -> None:
+        self.grad = 1
+        self.send()
+        for parent in self.parents:
+            parent.backward()
+
+
+# Right, but too slow: what the time tells.
+
+
+@mistake("each path to a node is walked on its own, and their number doubles with each reuse",
+         "Visit each node once, when all its uses have sent their shares: sort topologically.",
+         "diamonds", "x = Value(1); f = x\nfor _ in range(40): f = f + f\nf.backward()")  # fmt: skip
+class each_path_again(Value):
+    def backward(self) -> None:
+        self.start(self.order())
+        self.carry(1)
+
+    def carry(self, share: Any) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad += local * share
+            parent.carry(local * share)
+
+
+@mistake("the forward pass takes twice as long with each reuse, before any gradient is asked for",
+         "A node may not copy what its parents hold, as a label of their labels or a list of all "
+         "nodes before it: keep the parents alone.",
+         "diamonds", "x = Value(1); f = x\nfor _ in range(40): f = f + f\nf.backward()")  # fmt: skip
+class forward_again(Value):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.paths = self.count()
+
+    def count(self) -> int:
+        return sum(parent.count() for parent in self.parents) or 1
