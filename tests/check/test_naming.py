@@ -119,6 +119,18 @@ OUTSIDE = """
         order.append(v)
     build(self)
 """
+LOOP_OUTSIDE = OUTSIDE.replace("        for p in v.parents:\n                build(p)",
+                               "    for p in v.parents:\n            build(p)")  # fmt: skip
+TWICE = """
+    order, seen, todo = [], set(), [self]
+    while todo:
+        v = todo[-1]
+        seen.add(v)
+        waiting = [p for p in v.parents if p not in seen]
+        todo += waiting
+        if not waiting:
+            order.append(todo.pop())
+"""
 BEFORE = """
     order, seen = [], set()
     def build(v):
@@ -155,8 +167,11 @@ ENGINES = {
     "a queue with visited, of sets": (walk(QUEUE_SEEN) + SETS, "level_by_level"),
     "a queue, visited when pushed": (walk(QUEUE_PUSHED), "level_by_level"),
     "a queue, visited when pushed, of sets": (walk(QUEUE_PUSHED) + SETS, "level_by_level"),
-    "visited never filled": (order(NEVER_FILLED), "visited_again"),
-    "visited never filled, of sets": (order(NEVER_FILLED) + SETS, "visited_again"),
+    "visited never filled": (order(NEVER_FILLED), "recursion_for_sort"),
+    "visited never filled, of sets": (order(NEVER_FILLED) + SETS, "recursion_for_sort"),
+    "the loop outside the if": (order(LOOP_OUTSIDE), "recursion_for_sort"),
+    "a stack that holds a node twice": (order(TWICE), "visited_again"),
+    "a stack that holds a node twice, of sets": (order(TWICE) + SETS, "visited_again"),
     "append outside the if": (order(OUTSIDE), "visited_again"),
     "append outside the if, of sets": (order(OUTSIDE) + SETS, "visited_again"),
     "append before the parents": (order(BEFORE), "not_reversed"),
@@ -172,6 +187,29 @@ ENGINES = {
         "seeds_every_node"),
     "no rule is called": ([(PASS, "\n")], "sends_nothing"),
     # the passes
+    "backward does nothing": (
+        [(BACKWARD, "    def backward(self):\n        pass\n\n")], "does_nothing"),
+    "backward is one step": (
+        [(BACKWARD, "    def backward(self):\n        self.rule()\n\n")], "one_step"),
+    "no seed, recursion": (
+        [(BACKWARD, "    def backward(self):\n        self.rule()\n"
+                    "        for p in self.parents:\n            p.backward()\n\n")], "no_seed"),
+    "recursion from the result": (
+        [(BACKWARD, "    def backward(self, last=True):\n        if last:\n"
+                    "            self.grad = 1.0\n        self.rule()\n"
+                    "        for p in self.parents:\n            p.backward(False)\n\n")],
+        "recursion_for_sort"),
+    "visited is a default argument": (
+        [("order, seen = [], set()\n\n        def build(v)", "order = []\n\n"
+          "        def build(v, seen=kept)"), ("import math\n", "import math\n\nkept = set()\n")],
+        "visited_kept"),
+    "a mark on the node": (
+        [("if v not in seen:\n                seen.add(v)", "if not hasattr(v, 'seen'):\n"
+          "                v.seen = True")], "visited_kept"),
+    "equal, and no hash": (
+        [("    def lift", "    def __eq__(self, other):\n"
+                          "        return isinstance(other, Value) and self.data == other.data\n\n"
+                          "    def lift")], "unhashable"),
     "inner nodes keep": ([(INNER, ""), ("self.grad += 1.0", "self.grad = 1.0")], "inner_keep"),
     "the seed is added": ([(INNER, "")], "seed_added"),
     "leaves forget": ([("0.0 if v.parents else v.grad", "0.0")], "leaves_forget"),

@@ -12,12 +12,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from microgrid.check.museum.base import Value
-from microgrid.check.museum.mistakes import mistake, variant_of
+from microgrid.check.museum.mistakes import equal_nodes_merged, mistake, variant_of
 
 Known = Callable[[Value], tuple[Value, ...]]
 Visits = Callable[[Value, Known], list[Value]]  # the nodes as backward visits them
 
 SORT = "A node may be visited only when all its uses have sent their shares: sort topologically."
+ONCE = "Visit a node once, when all its uses have sent their shares: sort, and fill `visited`."
 
 
 # The nodes in the order of their visits, from the result on.
@@ -51,20 +52,32 @@ def layers(root: Value, known: Known) -> list[Value]:
     return visits
 
 
-def again(root: Value, known: Known, filled: bool) -> list[Value]:
-    """A topological order that holds a node once for each use: it is appended in spite of `seen`,
-    or `seen` is never filled."""
+def again(root: Value, known: Known) -> list[Value]:
+    """A topological order to which each use of a node appends it."""
     order: list[Value] = []
     seen: set[Value] = set()
 
     def build(v: Value) -> None:
         if v not in seen:
-            seen.update([v] if filled else [])
+            seen.add(v)
             for p in known(v):
                 build(p)
         order.append(v)
 
     build(root)
+    return order[::-1]
+
+
+def taken_again(root: Value, known: Known) -> list[Value]:
+    """The same with a stack: what was put on it twice is appended twice."""
+    order, todo, seen = [], [root], set()
+    while todo:
+        v = todo[-1]
+        seen.add(v)
+        waiting = [p for p in known(v) if p not in seen]
+        todo += waiting
+        if not waiting:
+            order.append(todo.pop())
     return order[::-1]
 
 
@@ -155,8 +168,8 @@ def enter(
 
 
 enter("recursion_for_sort",
-      "each node walks on to its parents at once, once for each path that reaches it", SORT,
-      "order", "a = Value(1); b = a + a; f = b + b; f.backward()",
+      "a node is visited once for each path that leads to it, with what it has received so far",
+      ONCE, "order", "a = Value(1); b = a + a; f = b + b; f.backward()",
       partial(straight, take=-1), partial(straight, take=0))  # fmt: skip
 
 enter("pre_order", "nodes are visited as a depth-first walk from the result meets them",
@@ -170,11 +183,9 @@ enter("level_by_level", "nodes are visited level by level from the result",
       "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()",
       partial(straight, take=0, mark="put"), layers)  # fmt: skip
 
-enter("visited_again",
-      "the order holds a node once for each use, and its rule runs as often",
-      "Fill `visited`, and append a node inside of `if v not in visited:`, where it is new.",
-      "order", "a = Value(1); b = a * 2; f = b + b; f.backward()",
-      partial(again, filled=True), partial(again, filled=False))  # fmt: skip
+enter("visited_again", "the order holds a node once for each use, and its rule runs as often",
+      "Append a node inside of `if v not in visited:`, where it is new.",
+      "order", "a = Value(1); b = a * 2; f = b + b; f.backward()", again, taken_again)  # fmt: skip
 
 enter("not_reversed",
       "only the last operation's shares arrive: the rules before it run too early, or not at all",
@@ -211,6 +222,74 @@ class seeds_every_node(Value):
         self.send()
         for parent in self.parents:
             parent.backward()
+
+
+# Beside the order.
+
+
+@mistake("backward does nothing", "Its body is missing: sort the nodes, set the result's gradient "
+         "to 1, and call the rule of each node.",
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+class does_nothing(Value):
+    def backward(self) -> None:
+        pass
+
+
+@mistake("backward runs the rule of the result alone, and nothing sets its gradient to 1",
+         "It is one step of a pass: sort the nodes, set the result's gradient to 1, and call the "
+         "rule of each, from the result to the leaves.",
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+class one_step(Value):
+    def backward(self) -> None:
+        self.send()
+
+
+@mistake("a node that one pass has visited is left out of the next one",
+         "Make a new set of visited nodes in each pass: `def build(v, visited=set())` makes one for "
+         "all calls, and a mark on the node stays there.",
+         "accumulation",
+         "x = Value(3); h = x * 2; (h * h).backward(); (h * 5).backward()")  # fmt: skip
+class visited_kept(Value):
+    visited = False
+
+    def order(self) -> list[Value]:
+        order: list[Value] = []
+
+        def build(v: Any) -> None:
+            if not v.visited:
+                v.visited = True
+                for p in v.parents:
+                    build(p)
+                order.append(v)
+
+        build(self)
+        return order
+
+
+@mistake("a Value has no hash, as its class has `__eq__` alone: no set can hold it",
+         "Leave `__eq__` out, or add `__hash__ = object.__hash__`.",
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+class unhashable(Value):
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Value) and bool(self.data == other.data)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@variant_of("equal_nodes_merged")
+class equal_nodes_merged_first(equal_nodes_merged):
+    """The first parent is visited first."""
+
+    def known(self) -> tuple[Value, ...]:
+        return self.parents[::-1]
+
+
+@variant_of("no_seed")
+class no_seed_at_all(Value):
+    """A gradient of 1 that the user has set is kept."""
+
+    def start(self, order: list[Value]) -> None:
+        pass
 
 
 # Right, but too slow: what the time tells.
