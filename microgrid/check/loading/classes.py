@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -18,7 +18,8 @@ from microgrid.check.loading.folders import is_theirs
 
 USUAL = "Value"
 BACKWARD = re.compile(
-    r"(?!_).*back|reverse_?(mode|pass)|(calc|comp|get|eval).*grad|gradients?$|grad$|differentiate"
+    r"(?!_).*back|reverse_?(mode|pass)|(calc|comp|get|eval).*grad|gradients?$|grad$|differentiate",
+    re.IGNORECASE,
 )
 NUMBER = re.compile(r"_?(data|val|value|v|x|num|number|scalar|n|item)$")
 FILLED: tuple[tuple[str, Callable[[int], Any]], ...] = (  # what other arguments of it get
@@ -51,7 +52,7 @@ def choose(module: ModuleType, name: str = "", missing: dict[str, str] | None = 
     else:
         cls = only(module, missing or {})
         if (took := cls.__name__) != USUAL:
-            told = [f"the engine is taken to be {took}: it has + and a backward pass"]
+            told = [f"the engine is taken to be {took}: no other class has + and a backward pass"]
     make, arguments = maker(cls)
     if arguments:
         told.append(f"{cls.__name__} is called with {arguments}, too, since it must be given")
@@ -68,7 +69,11 @@ def named(module: ModuleType, name: str, missing: dict[str, str]) -> Any:
     thing: Any = module
     for part in name.split("."):
         if not hasattr(thing, part):
-            why = f": {missing[part]}" if part in missing else f"; it has {listed(module)}"
+            why = (
+                f": {missing[part]}"
+                if part in missing
+                else f"; it has {listed(classes_of(module))}"
+            )
             raise LoadError(f"it has no class {name!r}{why}")
         thing = getattr(thing, part)
     if not callable(thing):
@@ -83,22 +88,29 @@ def only(module: ModuleType, missing: dict[str, str]) -> Any:
         return usual
     classes = [*classes_of(module)]
     own = [cls for cls in classes if cls.__module__ == module.__name__]
-    for among in (own, [cls for cls in classes if of_theirs(cls)]):
-        found = [cls for cls in among if is_engine(cls, module)]
-        methods = [cls for cls in found if has_backward(cls)]
-        found = first_of_their_kind([*filter(makes_numbers, methods or found)] or methods or found)
-        if len(found) == 1:
-            return found[0]
-        if found:
+    theirs = [cls for cls in classes if of_theirs(cls)]
+    for among in (own, theirs):
+        if found := best(among, module):
+            if len(found) == 1:
+                return found[0]
             names = ", ".join(cls.__name__ for cls in found)
             raise LoadError(
-                f"it has several classes with + and a backward pass: {names}; name one, as in "
+                f"it has several classes with + and a backward pass, {names}: name one, as in "
                 f"{place_of(module)}:{found[0].__name__}"
             )
     if callable(usual):
         return usual  # it is told what it lacks
     whys = "".join(f"; {name}: {why}" for name, why in missing.items())
-    raise LoadError(f"it has no class with + and a backward pass; it has {listed(module)}{whys}")
+    raise LoadError(f"it has no class with + and a backward pass; it has {listed(classes)}{whys}")
+
+
+def best(classes: Sequence[type], module: ModuleType) -> list[type]:
+    """The classes that are most like an engine; all have `+`, and numbers can be made of them."""
+    plus = [cls for cls in classes if has_plus(cls)]
+    engines = [cls for cls in plus if is_engine(cls, module)]
+    methods = [cls for cls in engines if has_backward(cls)]
+    among = methods or engines or plus
+    return first_of_their_kind([*filter(makes_numbers, among)] or among)
 
 
 def classes_of(module: ModuleType) -> Iterator[type]:
@@ -110,21 +122,26 @@ def classes_of(module: ModuleType) -> Iterator[type]:
             yield thing
 
 
-def is_engine(cls: Any, module: ModuleType) -> bool:
-    """Whether it has `+`, of its own, and it or its module has a backward pass."""
-    plus = isinstance(cls, type) and any(
+def has_plus(cls: type) -> bool:
+    """Whether it has `+`, and not from Python."""
+    return any(
         {"__add__", "__radd__"} & {*vars(base)} and base.__module__ != "builtins"
         for base in cls.__mro__
     )
-    return plus and (has_backward(cls) or any(map(BACKWARD.match, functions_of(module))))
+
+
+def is_engine(cls: Any, module: ModuleType) -> bool:
+    """Whether it has `+`, and it or its module a backward pass."""
+    functions = (name for name, x in vars(module).items() if isinstance(x, FunctionType))
+    return (
+        isinstance(cls, type)
+        and has_plus(cls)
+        and (has_backward(cls) or any(map(BACKWARD.match, functions)))
+    )
 
 
 def has_backward(cls: type) -> bool:
     return any(BACKWARD.match(name) and callable(getattr(cls, name, None)) for name in dir(cls))
-
-
-def functions_of(module: ModuleType) -> list[str]:
-    return [name for name, thing in vars(module).items() if isinstance(thing, FunctionType)]
 
 
 def of_theirs(cls: type) -> bool:
@@ -226,10 +243,9 @@ def is_five(thing: Any) -> bool:
     return False
 
 
-def listed(module: ModuleType) -> str:
-    """The names of its classes in words."""
-    names = [cls.__name__ for cls in classes_of(module)]
-    return ", ".join(names[:12]) or "no class"
+def listed(classes: Iterable[type]) -> str:
+    """The names of classes in words."""
+    return ", ".join([cls.__name__ for cls in classes][:12]) or "no class"
 
 
 def place_of(module: ModuleType) -> str:

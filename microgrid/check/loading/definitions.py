@@ -3,34 +3,68 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from symtable import SymbolTable, symtable
+from typing import TypeGuard
 
 IMPORT = ast.Import | ast.ImportFrom
-DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+DEFINITION = FUNCTION | ast.ClassDef
+ASSIGNMENT = ast.Assign | ast.AnnAssign | ast.AugAssign
 BLOCK = ast.If | ast.Try | ast.For | ast.With
 ALWAYS = {"*", "annotations"}  # `from … import *`, and how annotations are read
 
 
 def definitions(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """The classes and functions, what is set on them, and what gives the names that these use.
+    """The classes and functions, what is set on classes, and what gives the names that these use.
 
-    >>> text = "import a, b\\nx = a.f()\\ndef f():\\n    return x\\nf.w = 1\\nu = b.g()\\nu.h()"
+    What is computed stands among them only if a class needs it: examples are left out.
+
+    >>> text = "import a\\nx = 2\\ny = a.f()\\ndef h():\\n    return x, y\\nclass C: pass\\nC.h = 1"
     >>> print(ast.unparse(ast.Module(definitions(ast.parse(text).body), [])))
-    import a, b
-    x = a.f()
+    x = 2
     <BLANKLINE>
-    def f():
-        return x
-    f.w = 1
+    def h():
+        return (x, y)
+    <BLANKLINE>
+    class C:
+        pass
+    C.h = 1
     """
-    own = {s.name for s in inside(body) if isinstance(s, DEFINITION)}
+    own = {s.name for s in inside(body) if isinstance(s, ast.ClassDef)}
     kept = [s for s in body if defines(s, own)]
-    used = ALWAYS.union(*map(names_used, kept))
-    while found := [s for s in body if s not in kept and names_given(s) & used]:
-        kept += found
-        used.update(*map(names_used, found))
-    return [s for s in body if s in kept]
+    functions = {s: {s.name} for s in kept if isinstance(s, FUNCTION)}
+    gives = {s: names_given(s) for s in body if s not in kept}
+    needed = reached([s for s in kept if s not in functions], functions | gives)
+    plain = {s: names for s, names in gives.items() if is_plain(s)}
+    chosen = {*kept, *needed, *reached([*kept, *needed], plain)}
+    return [s for s in body if s in chosen]
+
+
+def reached(start: Sequence[ast.stmt], giving: Mapping[ast.stmt, set[str]]) -> set[ast.stmt]:
+    """What gives the names that are used from the start, and so on."""
+    found, used = {*start}, ALWAYS.union(*map(names_used, start))
+    while more := [s for s, names in giving.items() if s not in found and names & used]:
+        found.update(more)
+        used.update(*map(names_used, more))
+    return found
+
+
+def is_plain(statement: ast.stmt) -> bool:
+    """Whether nothing is computed in it: an import, a constant, another name, a lambda."""
+    return all(
+        not isinstance(s, ast.stmt)
+        or isinstance(s, IMPORT | BLOCK | ast.Pass)
+        or (isinstance(s, ASSIGNMENT) and s.value is not None and is_constant(s.value))
+        for s in inside([statement])
+    )
+
+
+def is_constant(node: ast.expr) -> bool:
+    if isinstance(node, ast.Lambda | ast.Name | ast.Constant):
+        return True
+    parts = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+    return not isinstance(node, ast.Call) and all(map(is_constant, parts))
 
 
 def inside(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
@@ -46,9 +80,9 @@ def is_main(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "__name__" in names_of(node.test)
 
 
-def defines(statement: ast.stmt, own: set[str]) -> bool:
-    """Whether a class or a function stands in it, or it sets something on one of these."""
-    return any(isinstance(s, DEFINITION) or bool(own & set_on(s)) for s in inside([statement]))
+def defines(statement: ast.stmt, classes: set[str]) -> bool:
+    """Whether a class or a function stands in it, or it sets something on a class."""
+    return any(isinstance(s, DEFINITION) or bool(classes & set_on(s)) for s in inside([statement]))
 
 
 def set_on(statement: ast.AST) -> set[str]:
@@ -74,10 +108,14 @@ def names_given(statement: ast.stmt) -> set[str]:
     for s in inside([statement]):
         if isinstance(s, IMPORT):
             given |= {(a.asname or a.name).partition(".")[0] for a in s.names}
-        elif isinstance(s, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        elif isinstance(s, ASSIGNMENT):
             targets = s.targets if isinstance(s, ast.Assign) else [s.target]
-            given |= {name for t in targets for name in names_of(t)}
+            given |= {n.id for t in targets for n in ast.walk(t) if is_stored(n)}
     return given
+
+
+def is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def names_of(node: ast.AST) -> set[str]:

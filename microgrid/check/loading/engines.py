@@ -18,6 +18,7 @@ from microgrid.check.loading.modules import Loaded, load
 TRAINING = 0.1  # of the time, for what is no definition
 IMPORTS = 0.5  # of the time, for one import
 NOTEBOOK = "of the notebook only what defines something was run: imports, classes, functions"
+MOST = 2  # sentences about what was left out
 
 
 class LoadedEngine(NamedTuple):
@@ -51,7 +52,8 @@ def engine_of(loaded: Loaded, name: str) -> LoadedEngine:
     """The engine of a module, with what is told of both."""
     cls, remarks = choose(loaded.module, name, loaded.missing)
     missing = [f"{name}: {why}" for name, why in loaded.missing.items()]
-    return LoadedEngine(loaded.module, cls, [*remarks, *loaded.remarks, *missing])
+    told = loaded._replace(remarks=[*missing, *loaded.remarks]).first(MOST)
+    return LoadedEngine(loaded.module, cls, [*remarks, *told])
 
 
 def imported(name: str, seconds: float) -> Loaded:

@@ -23,7 +23,6 @@ from microgrid.check.loading.folders import packages, search
 from microgrid.check.loading.text import Source, parsed
 
 ODD = "checked_file"  # stands for a name that is taken, or is none
-MOST = 4  # sentences about a file
 OF_PYTHON_2 = ("cPickle", "urllib2", "ConfigParser", "Queue", "StringIO", "cStringIO")
 LEAST = 0.05  # seconds that a statement has when all others have used up the time
 TRAINS = 'put what trains under `if __name__ == "__main__":`'
@@ -35,6 +34,11 @@ class Loaded(NamedTuple):
     module: ModuleType
     missing: dict[str, str]
     remarks: list[str]
+
+    def first(self, most: int) -> list[str]:
+        """The first remarks, and how many more there are."""
+        more = len(self.remarks) - most
+        return [*self.remarks[:most], *([f"and {more} more were left out"] if more > 0 else [])]
 
 
 def load(
@@ -70,14 +74,12 @@ class Loading:
         stand_in_for(self.absent)
 
     def remarks(self) -> list[str]:
-        """What is told of it, the first few things in a sentence each."""
-        told = [
+        """What is told of it, in a sentence each."""
+        return [
             f"{name} is " + ("of Python 2" if name in OF_PYTHON_2 else "not installed")
             + ": what uses it cannot be checked"
             for name in self.absent
         ] + self.left_out  # fmt: skip
-        more = len(told) - MOST
-        return [*told[:MOST], *([f"and {more} more were left out"] if more > 0 else [])]
 
     def importing(self, action: Callable[[], Any]) -> Any:
         """What the action gives, once all modules that it lacks are stood in for."""

@@ -15,6 +15,7 @@ from microgrid.check.loading.errors import LoadError
 OLD = re.compile(  # a line that only Python 2 reads
     r"(print|exec)\s+[^\s(=.]|raise\s+\w+\s*,|except\s+[\w.]+\s*,|.*(<>|`|\b0\d+\b|\d+L\b|\bur['\"])"
 )
+NEWER = re.compile(r"type\s+\w+(\[.*\])?\s*=|(class|(async\s+)?def)\s+\w+\[|except\s*\*|match\s")
 MAGIC = re.compile(
     r"^([ \t]*)(?:(\w+[ \t]*=)[ \t]*)?(?:%(?!%)|!|\?).*$|^([ \t]*)[\w.]+\?{1,2}$", re.M
 )
@@ -99,7 +100,9 @@ def problem(error: Exception, lines: Sequence[str], called: str) -> str:
     line = lines[number - 1].strip() if number <= len(lines) else ""
     if OLD.match(line):
         return f"line {number} of {called} is Python 2: `{line:.60}`"
-    if IS_OPEN.search(what) and not "".join(lines[number:]).strip():
+    if NEWER.match(line) or "f-string" in what:
+        what += ", which a newer Python may read"
+    elif IS_OPEN.search(what) and not "".join(lines[number:]).strip():
         what = f"it ends in the middle of a statement: {what}"
     return f"{type(error).__name__}: {what} (line {number} of {called})"
 
@@ -120,9 +123,19 @@ def cells_of(path: Path) -> list[Cell]:
         if text.startswith("%%"):
             head, _, rest = text.partition("\n")
             text = "\n" + rest if KEPT_CELL.match(head) else ""
-        cells.append(Cell(text, line, f"cell {number}"))
+        cells.append(Cell(dedented(text), line, f"cell {number}"))
         line += len(text.splitlines()) + 1
     return cells
+
+
+def dedented(text: str) -> str:
+    """A cell whose first line is indented, as IPython reads it.
+
+    >>> dedented("  x = 3\\n  y = 4\\n")
+    'x = 3\\ny = 4\\n'
+    """
+    before = re.match(r"\n*([ \t]+)\S", text)
+    return re.sub(f"^{before[1]}", "", text, flags=re.MULTILINE) if before else text
 
 
 def written(notebook: Any) -> Iterator[str]:

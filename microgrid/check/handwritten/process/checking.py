@@ -14,6 +14,9 @@ from microgrid.check.handwritten.trial import LayerError, Trial
 from microgrid.check.loading.errors import LoadError
 from microgrid.check.loading.modules import load
 
+MOST = 4  # sentences about a file
+TRAINING = 1 / 3  # of the time of a layer, for what trains when its file is loaded
+
 
 def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
     """The layers of a job, those of its file or the one that it holds, and remarks on the file."""
@@ -21,9 +24,10 @@ def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
         refuse_unknown(job.inputs, job.layer)
         return [Task(job.target, partial(trials, *job.layer, job))], []
     try:
-        module, missing, remarks = load(job.target, seconds)
+        loaded = load(job.target, TRAINING * seconds)
     except LoadError as error:
         raise LayerError(f"{job.target} could not be loaded: {error}") from None
+    module, missing, remarks = loaded.module, loaded.missing, loaded.first(MOST)
     refused = [Task(n, partial(refuse, why)) for n, why in missing.items() if job.name in ("", n)]
     try:
         refuse_unknown(job.inputs, [module])
