@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 
 from microgrid.check.loading.absent import stand_in_for
 from microgrid.check.loading.clock import TooLongError, limit
-from microgrid.check.loading.definitions import DEFINITION, IMPORT, definitions
+from microgrid.check.loading.definitions import (
+    ASSIGNMENT,
+    DEFINITION,
+    IMPORT,
+    definitions,
+    names_given,
+)
 from microgrid.check.loading.errors import said
 from microgrid.check.loading.folders import packages, search
 from microgrid.check.loading.text import Source, parsed
@@ -54,7 +60,7 @@ def load(
     path = path / "__init__.py" if path.is_dir() else path
     source = parsed(path)
     whole = not source.cells if whole is None else whole
-    loading = Loading(source, seconds, imports)
+    loading = Loading(source, seconds, imports, whole)
     folders = packages(path)
     search(path, folders)
     body = source.tree.body if whole else definitions(source.tree.body)
@@ -65,8 +71,8 @@ def load(
 class Loading:
     """One file, and what it cannot have."""
 
-    def __init__(self, source: Source, seconds: float, imports: float) -> None:
-        self.source, self.path = source, source.path
+    def __init__(self, source: Source, seconds: float, imports: float, whole: bool) -> None:
+        self.source, self.path, self.whole = source, source.path, whole
         self.left, self.seconds, self.imports = seconds, seconds, imports
         self.absent: list[str] = []
         self.missing: dict[str, str] = {}
@@ -172,9 +178,15 @@ class Loading:
             why = f"the file takes more than {self.seconds:g} s to load: {TRAINS}"
         if isinstance(statement, DEFINITION):
             self.missing[statement.name] = f"it cannot be defined: {why} ({where})"
-        elif not (isinstance(statement, ast.Expr) and why.endswith(" is not installed")):
+        elif self.is_told(statement, why):
             text = ast.unparse(statement).splitlines()[0]
             self.left_out.append(f"{where}, `{text:.60}`, was left out: {why}")
+
+    def is_told(self, statement: ast.stmt, why: str) -> bool:
+        """Neither an example of a notebook nor one more use of what is not installed."""
+        if isinstance(statement, ASSIGNMENT) and not self.whole:
+            return not names_given(statement)
+        return not (isinstance(statement, ast.Expr) and why.endswith(" is not installed"))
 
 
 def compiled_with(tree: ast.Module) -> int:
