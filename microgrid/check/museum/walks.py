@@ -152,9 +152,7 @@ class SetWalk(Walk):
         return merged_backward(v) if turned else merged(v)
 
 
-def enter(
-    name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits
-) -> None:
+def enter(name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits) -> None:
     """Put a mistake into the museum, with an engine for each walk and way to hold the parents."""
     first, *others = [
         type("Engine", (Walk,), {"visits": staticmethod(walk), "seen": staticmethod(seen)})
