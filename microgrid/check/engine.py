@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from microgrid.check import worker
 from microgrid.check.example import Outcome
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
+from microgrid.check.processor_time import Budget
 from microgrid.engine.errors import MicrogridError
 
 STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
@@ -42,7 +42,7 @@ class Engine(AbstractContextManager["Engine"]):
     ) -> None:
         self.target, self.limit, self.lifetime, self.loading = target, limit, lifetime, loading
         self.strikes = self.count = 0
-        self.end = time.monotonic() + lifetime
+        self.budget = Budget(lifetime)
         self.child: Child | None = None
         self.about = self.start()
         self.cls = self.about["class"]
@@ -54,9 +54,10 @@ class Engine(AbstractContextManager["Engine"]):
     def start(self) -> dict[str, Any]:
         """Start a process, and return what it says of the class."""
         self.child = spawn(self.target, self.lifetime)
+        self.budget.watches.append(self.child.watch)
         name, about = name_of(self.target), {}
         try:
-            about = self.child.read(min(self.loading, max(1.0, self.end - time.monotonic())))
+            about = self.child.read(min(self.loading, max(1.0, self.budget.left)))
             refusal = refused(about, name)
         except TimeoutError:
             refusal = f"loading {name} {UNENDED}"
@@ -71,7 +72,7 @@ class Engine(AbstractContextManager["Engine"]):
 
     def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
         """The outcome of these lines: the numbers that the expressions have after them."""
-        left = self.end - time.monotonic()
+        left = self.budget.left
         if left <= 0 or self.given_up:
             return NOT_RUN
         limit = limit or self.limit
