@@ -12,8 +12,9 @@ from microgrid.check.capabilities import OPERATIONS, learn, run
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
+from microgrid.check.kinds import CONVENTION, WRONG
 from microgrid.check.naming import diagnose
-from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Property
+from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
 from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed

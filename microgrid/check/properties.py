@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from microgrid.check import strategies
 from microgrid.check.capabilities import OPERATIONS, Capabilities, Operation
 from microgrid.check.example import Example, Failure, Judge, Outcome, Verdict, equal, sensible
+from microgrid.check.kinds import FRAGILE, WRONG
 from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.matrices.formulas import affine_backward
 
-WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
 WEIGHTS = "pqrs"
 OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": operator.truediv}
 PLAIN = ("add", "sub", "mul", "div")
