@@ -58,7 +58,10 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     """
     if failure.actual.stopped:
         return None
-    probes = GENERAL + probes_of(subject) if subject in OPERATIONS else GENERAL
+    probes = GENERAL
+    if subject in OPERATIONS:
+        gradients = () if found_by.name == "values" else GENERAL + probes_of(subject)
+        probes = values_of(subject) + gradients
     ranked = [
         ((*likeness(x.engine, probes, ask), x.mistake.caught == found_by.name), x)
         for x in candidates(subject, found_by.kind)
@@ -135,16 +138,38 @@ GENERAL = (
 @lru_cache(maxsize=256)
 def probes_of(subject: str) -> tuple[Example, ...]:
     """One use of an operation as the first, last and inner gate, once and twice, at five points."""
-    operation = OPERATIONS[subject]
     found = []
+    for xs, one, used in uses(subject):
+        texts = [one, f"({one}) * 3", f"({one}) + ({one})", used(*(f"{x} * 0.5" for x in xs))]
+        texts += [text for x in xs for text in (f"{x} + ({one})", f"({one}) + {x}")]
+        if len(xs) == 2:
+            texts.append(used(*["a", "a"]))
+        lines = [f"{leaves(xs)}; f = {text}; f.backward()" for text in texts]
+        lines.append(f"{lines[0]}; g = {one}; g.backward()")
+        found += [probe(line, "".join(xs)) for line in lines]
+    return tuple(example for example in found if sensible(example, math.inf))
+
+
+@lru_cache(maxsize=256)
+def values_of(subject: str) -> tuple[Example, ...]:
+    """The values that an operation has at five points, and its operands behind it."""
+    found = []
+    for xs, one, used in uses(subject):
+        for text in (one, used(*(f"{x} * 0.5" for x in xs))):
+            look = ("f.data", *(f"{x}.data" for x in xs))
+            found.append(Example((f"{leaves(xs)}; f = {text}",), look))
+    return tuple(example for example in found if sensible(example, math.inf))
+
+
+def uses(subject: str) -> Iterator[tuple[dict[str, float], str, Callable[..., str]]]:
+    """Five points, the operation at each, and how it is written of other operands."""
+    operation = OPERATIONS[subject]
     for (start, step), exponent in zip(POINTS, ("3", "2", "0.5", "-1", "2")):
         xs = {name: start + step * i for i, name in enumerate(LEAVES[: operation.arity or 2])}
+        if operation.plain:
+            xs = {"a": start}
 
         def used(*names: str, n: str = exponent) -> str:
             return operation.write(*([names[0], n] if operation.plain else names))
 
-        one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
-        for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
-            line = f"{leaves(xs)}; f = {text}; f.backward()"
-            found.append(probe(line, "".join(xs)))
-    return tuple(example for example in found if sensible(example, math.inf))
+        yield xs, used(*xs), used

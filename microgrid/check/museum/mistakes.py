@@ -36,7 +36,7 @@ class Mistake:
     caught: str  # the property that finds it
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
-    variants: list[Any] = field(default_factory=list, compare=False)  # makers of other forms
+    variants: list[Any] = field(default_factory=list, compare=False)  # (which may have it, make)
 
     def __repr__(self) -> str:
         return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
@@ -47,7 +47,8 @@ class Mistake:
 
     def engines(self, op: str) -> list[Any]:
         """An engine of each form of this mistake in an operation."""
-        return [make(op) for make in (self.make, *self.variants)]
+        forms = [make for which, make in self.variants if not which or op in which]
+        return [make(op) for make in (self.make, *forms)]
 
 
 MUSEUM: dict[str, Mistake] = {}
@@ -71,12 +72,16 @@ def mistake(
     return enter
 
 
-def variant_of(name: str) -> Callable[[Made], Made]:
-    """One more form of a mistake: the sentence is the same, the numbers are others."""
+def variant_of(name: str, operations: Collection[str] = ()) -> Callable[[Made], Made]:
+    """One more form of a mistake: the sentence is the same, the numbers are others.
+
+    `operations` are those that may have this form, if not all that may have the mistake.
+    """
 
     def enter(made: Made) -> Made:
         found = MUSEUM[name]
-        found.variants.append(cache(made if found.operations else (lambda op="": made)))
+        make = cache(made if found.operations else (lambda op="": made))
+        found.variants.append((operations, make))
         return made
 
     return enter
@@ -189,7 +194,7 @@ WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str,
         "the derivative of your {op} has the wrong sign",
         "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.",
         "one operation", "x = Value(1); f = cos(x); f.backward()"),
-    "slope_one": (UNARY, lambda local, y, x: [1],
+    "slope_one": (UNARY - {"neg"}, lambda local, y, x: [1],
         "your {op} passes its upstream on unchanged, as if its slope were 1",
         "Multiply `out.grad` by the derivative of the function at x.",
         "one operation", "x = Value(0.5); f = exp(x); f.backward()"),
@@ -263,6 +268,7 @@ def output_for_input(op: str) -> type[Value]:
 
 
 RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
+REFLECTED = RIGHT_HANDED | {"power": "__rpow__"}  # 2 ** x is an extra
 
 
 @mistake("your {op} has no method that works for a plain number on its left",
@@ -275,16 +281,16 @@ def not_reflected(op: str) -> type[Value]:
 
 @mistake("a plain number on the left of your {op} is taken for the right operand",
          "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div"})  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
-    return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
+    return variant(**{REFLECTED[op]: lambda v, other: v.make(op, v, other)})
 
 
 @mistake("your {op} with a plain number on its left calls itself for ever",
          "Wrap the number in a Value first; the operator then finds the usual method.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", RIGHT_HANDED)  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", REFLECTED)  # fmt: skip
 def reflected_for_ever(op: str) -> type[Value]:
-    name = RIGHT_HANDED[op]
+    name = REFLECTED[op]
     return variant(**{name: lambda v, other: getattr(v, name)(other)})
 
 
