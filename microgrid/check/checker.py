@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, Phase, configuration, find, settings
 from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
-from microgrid.check.capabilities import OPERATIONS, learn, run
+from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
 from microgrid.check.kinds import CONVENTION, FRAGILE, NOT_OFFERED, WRONG
+from microgrid.check.learning import UNSUITED, learn, run
 from microgrid.check.naming import Diagnosis, diagnose, exhibit
 from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
@@ -34,16 +35,17 @@ Progress = Callable[[Property], None]
 def check(
     target: Any, *, only: Iterable[str] = (), draws: int = 20, seed: int = 0,
     timeout: float = 60.0, require: Iterable[str] = (), strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | None = None, data: str = "", grad: str = "", backward: str = "",
 ) -> Report:  # fmt: skip
     """What is right and what is wrong with an engine, each mistake with its smallest program.
 
     `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
     own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
     `draws` is how many programs each property draws for each operation, and the same `seed`
-    draws the same programs. `require` names operations that must be offered and properties that
-    must hold; beside these, what is fragile or not offered fails only if `strict`. EngineError if
-    the engine does not load, or for an unknown name.
+    draws the same programs. `data`, `grad` and `backward` tell how the engine spells the three,
+    where they are not found by trying. `require` names operations that must be offered and
+    properties that must hold; beside these, what is fragile or not offered fails only if `strict`.
+    EngineError if the engine does not load, or for an unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])
@@ -54,7 +56,9 @@ def check(
     required = known(require, OPERATIONS | PROPERTIES, "operation or property")
     if chosen:
         chosen += [name for name in required if name in PROPERTIES]
-    with no_files(), Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
+    names = {"data": data, "grad": grad, "backward": backward}
+    limit = max(0.5, timeout / 12)
+    with no_files(), Engine(target, limit, lifetime=timeout, names=names) as engine:
         checker = Checker(engine, draws, seed, time.monotonic() + timeout)
         for prop in PROPERTIES.values():
             if progress is not None:
@@ -231,7 +235,7 @@ class Checker:
         if any(fails(example) for example in given) or given is case.examples:
             return found
         effort = settings(
-            max_examples=self.draws * prop.draws, database=None, deadline=None,
+            max_examples=max(1, round(self.draws * prop.draws)), database=None, deadline=None,
             suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
         )  # fmt: skip
         draws = random.Random(f"{self.seed} {prop.name} {case.subject}")
@@ -269,9 +273,6 @@ def floats(example: Example) -> Example:
     """The same with floats in the leaves: Value(2.0) for Value(2)."""
     lines = [re.sub(r"Value\((-?\d+)\)", r"Value(\1.0)", line) for line in example.lines]
     return example if example.sent else replace(example, lines=tuple(lines))
-
-
-UNSUITED = ("TypeError", "AttributeError", "NotImplementedError", "AssertionError", "")
 
 
 def kind_of(prop: Property, case: Case, failure: Failure) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 from microgrid.check import writers
 from microgrid.check.findings import Finding, Result
 from microgrid.check.page import body
-from microgrid.check.properties import CONVENTION, FRAGILE, WRONG
+from microgrid.check.kinds import CONVENTION, FRAGILE, NOT_OFFERED, WRONG
 from microgrid.check.writers import Row
 from microgrid.views.written import Written, whole_page
 
-MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", CONVENTION: "~", "follows": "↳", "waits": "↳",
+MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", NOT_OFFERED: "○", CONVENTION: "~", "follows": "↳", "waits": "↳",
          "absent": "·", "not run": "?"}  # fmt: skip
 LEGEND = "✓ holds  ✗ wrong  ! fragile  ~ convention  ↳ because of another  · not offered  ? not run"
 
@@ -51,7 +51,7 @@ class Report(Written):
     def findings(self) -> list[Finding]:
         """Wrong ones first."""
         found = [f for result in self.results for f in result.findings]
-        return sorted(found, key=lambda f: (WRONG, FRAGILE, CONVENTION).index(f.kind))
+        return sorted(found, key=lambda f: (WRONG, FRAGILE, NOT_OFFERED, CONVENTION).index(f.kind))
 
     def count(self, kind: str) -> int:
         """How many findings are "wrong", "fragile" or "convention"."""
@@ -83,7 +83,7 @@ class Report(Written):
     def verdict(self) -> str:
         """Whether it passes, and how many findings of each kind there are, in one line."""
         word = ("passes", "fails", "was not checked to the end")[self.exit_code]
-        counts = [f"{self.count(kind)} {kind}" for kind in (WRONG, FRAGILE, CONVENTION)]
+        counts = [f"{self.count(kind)} {kind}" for kind in (WRONG, FRAGILE, NOT_OFFERED, CONVENTION)]
         lacking = f", required but not offered: {', '.join(self.lacking)}" * bool(self.lacking)
         strict = " (strict)" if self.strict else ""
         early = "" if self.complete else ", not all was run"
