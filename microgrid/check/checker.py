@@ -198,7 +198,8 @@ class Checker:
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
-        example = unnested(failure.example)
+        finite = all(map(math.isfinite, failure.expected.numbers))
+        example = unnested(failure.example) if finite else None
         if example is None or failure.actual.error:
             return None
         actual = self.ask(example)

@@ -58,7 +58,13 @@ class Names:
         self.cls, self.functions, self.told = cls, functions, told
         self.grad, self.backward = "grad", "backward"
         self.arguments: tuple[float, ...] = ()
-        x = cls(2.5)
+        try:
+            x = cls(2.5)
+        except BaseException:
+            if not _isinstance(cls, _type):
+                raise
+            self.type, self.data = cls, "data"
+            return
         self.type = _type(x)
         self.data = told.get("data") or self.holding(x, 2.5)
         self.learn_backward(x)
@@ -109,11 +115,14 @@ class Names:
                 usual = [n for n in NAMES["grad"].split() if n in changed or _hasattr(x, n)]
                 usual += [n for n in changed if "grad" in n.lower()] + changed
             self.grad = [*usual, "grad"][0]
-        with suppress(BaseException):  # an engine of higher order: every gradient is a node
+
+    def every_gradient_is_a_node(self) -> bool:
+        """Whether even those of a sum are: then the engine means it, for derivatives of them."""
+        with suppress(BaseException):
             x, y = self.cls(2.5), self.cls(1.25)
             self.go_backward(x + y)
-            if _isinstance(_getattr(x, self.grad), _type(x)):
-                self.grad = f"{self.grad}.{self.data}"
+            return _isinstance(_getattr(x, self.grad), self.type)
+        return False
 
     def go_backward(self, x: Any) -> None:
         """The backward pass from x."""
@@ -204,7 +213,7 @@ class Engine:
         elif "set data" in step:
             _setattr(space[step["set data"]], self.names.data, step["to"])
         elif "set grad" in step:
-            _setattr(space[step["set grad"]], self.names.grad.split(".")[0], step["to"])
+            _setattr(space[step["set grad"]], self.names.grad, step["to"])
         elif "zero" in step:
             space[step["zero"]].zero_grad()
         elif "repeat" in step:
@@ -247,15 +256,15 @@ class Engine:
         x = self.space[name]
         if not attribute:
             return number(what, x)
-        path = self.names.grad if attribute == "grad" else self.names.data
-        for part in path.split("."):
-            x = _getattr(x, part)
+        spelled = self.names.grad if attribute == "grad" else self.names.data
+        x = _getattr(x, spelled)
         if x is None and attribute == "grad":
             return 0.0  # not reached yet
         if _isinstance(x, self.type):
-            kind = called(self.type)
-            raise TypeError(f"{name}.{path} is a {kind}, not a number")
-        return number(f"{name}.{path}", x)
+            if attribute != "grad" or not self.names.every_gradient_is_a_node():
+                raise TypeError(f"{name}.{spelled} is a {called(self.type)}, not a number")
+            x = _getattr(x, self.names.data)
+        return number(f"{name}.{spelled}", x)
 
     def living(self) -> list[Any]:
         """All nodes that exist."""
