@@ -73,6 +73,12 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     return best if symptoms >= ENOUGH else None
 
 
+def exhibit(name: str, subject: str) -> Diagnosis:
+    """A mistake that is known without a comparison: an operator refuses a plain number."""
+    mistake = MUSEUM[name]
+    return Diagnosis(mistake, mistake.make(OPERATIONS[subject].entry.name))
+
+
 def candidates(subject: str, kind: str) -> Iterator[Diagnosis]:
     """The mistakes that this operation can have, each on an engine of both kinds of operators."""
     op = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject

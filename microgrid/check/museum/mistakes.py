@@ -279,6 +279,18 @@ def not_reflected(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: None})
 
 
+@mistake("your {op} can take Values only",
+         "Wrap the other operand: `other = other if isinstance(other, Value) else Value(other)`.",
+         "constants", "x = Value(2); f = x + 3; f.backward()", RIGHT_HANDED)  # fmt: skip
+def values_only(op: str) -> type[Value]:
+    def apply(v: Any, other: Any) -> Any:
+        if not isinstance(other, Value):
+            raise AttributeError(f"{type(other).__name__!r} object has no attribute 'data'")
+        return v.make(op, v, other)
+
+    return variant(**{RIGHT_HANDED[op].replace("__r", "__"): apply, RIGHT_HANDED[op]: None})
+
+
 @mistake("a plain number on the left of your {op} is taken for the right operand",
          "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
          "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
@@ -403,7 +415,7 @@ class not_reversed(Value):
 
 @mistake("backward sends nothing to the parents",
          "After the sort, go through the nodes and call the rule of each.",
-         "one operation", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
 class sends_nothing(Value):
     def send(self) -> None:
         pass
@@ -450,7 +462,7 @@ class inner_keep(Value):
 @mistake("backward sets the gradients of the leaves to 0, too",
          "Leaves add up over several passes (a batch, several losses); zeroing them is the user's "
          "call.",
-         "accumulation", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
+         "passes", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
 class leaves_forget(Value):
     def start(self, order: list[Value]) -> None:
         for v in order:
@@ -496,6 +508,32 @@ class recursive_sort(Value):
 
         build(self)
         return order
+
+
+@mistake("comparisons give a Value, and Python takes every Value for true",
+         "Return what the numbers give: `return self.data < other.data`.",
+         "comparisons", "x = Value(3); y = Value(2); c = bool(x < y)")  # fmt: skip
+class compares_to_value(Value):
+    def __lt__(self, other: Any) -> Any:
+        return Value(self.data < other.data)
+
+    def __gt__(self, other: Any) -> Any:
+        return Value(self.data > other.data)
+
+    def __le__(self, other: Any) -> Any:
+        return Value(self.data <= other.data)
+
+    def __ge__(self, other: Any) -> Any:
+        return Value(self.data >= other.data)
+
+
+@mistake("the backward pass of a leaf does nothing",
+         "A node without parents is a result, too: set its gradient to 1, then walk.",
+         "leaf pass", "x = Value(2); x.backward()")  # fmt: skip
+class leaf_does_nothing(Value):
+    def backward(self) -> None:
+        if self.parents:
+            super().backward()
 
 
 @mistake("each node is part of a cycle: it is freed only when the garbage collector runs",
