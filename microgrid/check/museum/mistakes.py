@@ -350,69 +350,6 @@ class equal_nodes_merged(Value):
         return hash(self.data)
 
 
-@mistake("each node walks on to its parents at once, once for each path that reaches it",
-         "A node may be visited only when all its uses have sent their shares: sort topologically.",
-         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
-class recursion_for_sort(Value):
-    def backward(self) -> None:
-        self.start(self.order())
-        self.walk()
-
-    def walk(self) -> None:
-        self.send()
-        for parent in self.parents:
-            parent.walk()
-
-
-@mistake("each share is carried on to the leaves before the next one arrives, and then again",
-         "A node may be visited only when all its uses have sent their shares: sort topologically.",
-         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
-class share_by_share(recursion_for_sort):
-    def walk(self) -> None:
-        for parent, local in zip(self.parents, self.local):
-            parent.grad += local * self.grad
-            parent.walk()
-
-
-@mistake("nodes are visited as a depth-first walk from the result meets them",
-         "That walk can meet a node before its last use. Append a node after its parents, then "
-         "reverse.",
-         "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()")  # fmt: skip
-class pre_order(Value):
-    def order(self) -> list[Value]:
-        seen: dict[Value, None] = {}
-        stack: list[Value] = [self]
-        while stack:
-            v = stack.pop()
-            if v not in seen:
-                seen[v] = None
-                stack += v.parents[::-1]
-        return list(seen)[::-1]
-
-
-@mistake("nodes are visited level by level from the result",
-         "A node can lie on several levels: wait for its last use. Sort topologically.",
-         "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()")  # fmt: skip
-class level_by_level(Value):
-    def order(self) -> list[Value]:
-        queue: list[Value] = [self]
-        for v in queue:
-            queue += [p for p in dict.fromkeys(v.parents) if p not in queue]
-        return queue[::-1]
-
-
-@mistake("only the last operation's shares arrive: the rules before it run too early, or "
-         "not at all",
-         "Call the rule of every node, from the result to the leaves: reversed(order).",
-         "upstream", "x = Value(1); f = (x * 2) * 3; f.backward()")  # fmt: skip
-class not_reversed(Value):
-    def backward(self) -> None:
-        order = self.order()
-        self.start(order)
-        for v in order:
-            v.send()
-
-
 @mistake("backward sends nothing to the parents",
          "After the sort, go through the nodes and call the rule of each.",
          "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip

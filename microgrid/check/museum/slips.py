@@ -13,7 +13,6 @@ from typing import Any
 from microgrid.check.museum.base import Value
 from microgrid.check.museum.mistakes import (
     BINARY,
-    MUSEUM,
     REFLECTED,
     TWO,
     UNARY,
@@ -474,7 +473,7 @@ def making(op: str, made: Callable[..., Any]) -> type[Value]:
 @mistake("your {op} changes the number of its operand and returns the operand",
          "An operation makes a new node: `out = Value(…, (self,))`. Its operand may be needed "
          "elsewhere.",
-         "values", "x = Value(-2); f = abs(x)", UNARY)  # fmt: skip
+         "operands", "x = Value(-2); f = abs(x); f.backward()", UNARY)  # fmt: skip
 def returns_the_operand(op: str) -> type[Value]:
     def made(usual: Any, x: Any) -> Any:
         x.data = Value.forward[op](x.data)
@@ -485,7 +484,7 @@ def returns_the_operand(op: str) -> type[Value]:
 
 @mistake("your {op} changes the number of its operand",
          "Compute the new number in a name of its own; `self.data` belongs to the operand.",
-         "values", "x = Value(-2); f = abs(x)", UNARY)  # fmt: skip
+         "operands", "x = Value(-2); f = abs(x); f.backward()", UNARY)  # fmt: skip
 def overwrites_the_operand(op: str) -> type[Value]:
     def made(usual: Any, x: Any) -> Any:
         out = usual(x)
@@ -504,7 +503,7 @@ def returns_nothing(op: str) -> type[Value]:
 
 @mistake("your {op} sets the gradients of its operands to 0 in the forward pass",
          "A forward pass writes no gradients: the operand may have received some already.",
-         "accumulation", "x = Value(1); (x * 2).backward(); (x * 3).backward()",
+         "passes", "x = Value(1); (x * 2).backward(); (x * 3).backward()",
          ops.PUBLIC)  # fmt: skip
 def zeroes_in_forward(op: str) -> type[Value]:
     return zeroing(op, slice(None))
