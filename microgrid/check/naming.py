@@ -64,6 +64,9 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     Where several are as likely, they run more programs until they differ, and the checked engine
     decides. Of those that never differ the one that this property is made to find comes first.
     """
+    if found_by.name == "domain":
+        kept = failure.actual.numbers[1:] == failure.expected.numbers[1:]
+        return exhibit("clamped" if kept else "clamps_the_operand", subject)
     if not found_by.small or failure.actual.stopped:
         return by_time(failure, found_by, ask)
     of_values = found_by.name == "values"
@@ -160,8 +163,9 @@ def ending(outcome: Outcome) -> str:
         return "" if all(map(math.isfinite, outcome.numbers)) else NOT_FINITE
     if outcome.kind not in OF_WORDS:
         return NOT_FINITE if outcome.kind in UNDEFINED else outcome.kind
-    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", outcome.error).split()
-    return " ".join(words[:4])
+    error = re.sub(r"\S+( is an? )(.*), not a number", r"it\1\2", outcome.error)
+    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", error).split()
+    return " ".join(words[:4]) + " None" * ("NoneType" in outcome.error)
 
 
 def museum_outcomes(engine: Any, example: Example) -> tuple[Outcome, ...]:
@@ -245,8 +249,8 @@ def values_of(subject: str) -> tuple[Example, ...]:
     found = []
     for xs, one, used in uses(subject):
         for text in (one, used(*(f"{x} * 0.5" for x in xs))):
-            look = ("f.data", *(f"{x}.data" for x in xs))
-            found.append(Example((f"{leaves(xs)}; f = {text}",), look))
+            all_ = ("f.data", *(f"{x}.data" for x in xs))
+            found += [Example((f"{leaves(xs)}; f = {text}",), look) for look in (all_, all_[1:])]
     return tuple(example for example in found if sensible(example, math.inf))
 
 

@@ -174,7 +174,8 @@ BOTH = "An operation of two values has two local gradients: send a share to each
 WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str, str]] = {
     "cuts_the_graph": (ops.PUBLIC, lambda local, y, *xs: [0] * len(xs),
         "no gradient comes back through your {op}",
-        "Give the new node its parents and a rule for each: a node without them is a constant.",
+        "Give the new node its parents, and hang its rule on it, `out._backward = rule`, without "
+        "calling it: a node without them is a constant.",
         "one operation", "x = Value(2); f = abs(x); f.backward()"),
     "swapped": (BINARY - {"add"}, lambda local, y, a, b: local[::-1],
         "your {op} gives each operand the other one's local gradient",

@@ -226,6 +226,13 @@ VALUES: dict[str, tuple[Formulas, str, str, str]] = {
         "your {op} computes another operator",
         "A copied line? Look at the sign between the two numbers.",
         "a = Value(2); b = Value(3); f = a - b"),
+    "other_function": ({"sin": math.cos, "cos": math.sin, "sinh": math.cosh, "cosh": math.sinh},
+        "your {op} computes the function beside it", "A copied line? sin and cos look alike.",
+        "x = Value(2); f = cos(x)"),
+    "right_ignored": ({"add": lambda a, b: a, "sub": lambda a, b: a, "mul": lambda a, b: a,
+                       "div": lambda a, b: a, "power": lambda a, b: a},
+        "your {op} does not use its right operand", "The result depends on self and on other.",
+        "a = Value(2); b = Value(3); f = a * b"),
     "floor_division": (of({"div"}, lambda a, b: a // b),
         "your {op} rounds down: it computes `//`",
         "`/` divides, `//` divides and rounds down.", "a = Value(2); b = Value(4); f = a / b"),
@@ -269,6 +276,7 @@ def with_value(formulas: Formulas, op: str) -> type[Value]:
 
 for name, (formulas, says, hint, shows) in VALUES.items():
     mistake(says, hint, "values", shows, formulas, name)(partial(with_value, formulas))
+variant_of("right_ignored", {"div"})(lambda op: with_value({"div": lambda a, b: 1 / a}, op))
 variant_of("other_base", {"log"})(lambda op: with_value({"log": math.log2}, op))
 variant_of("other_base", {"exp"})(lambda op: with_value({"exp": lambda x: 10**x}, op))
 
@@ -392,6 +400,24 @@ def plus_and_overwrites(op: str) -> type[Value]:
     return with_send(op, send)
 
 
+@variant_of("result_for_upstream")
+def result_for_upstream_and_overwrites(op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad = local * self.data
+
+    return with_send(op, send)
+
+
+@variant_of("forgets_upstream")
+def forgets_and_overwrites(op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad = local
+
+    return with_send(op, send)
+
+
 @mistake("your {op} multiplies by its own `.grad` twice",
          "The chain rule: local gradient times `out.grad`, once.",
          "upstream", "x = Value(2); f = exp(x) * 3; f.backward()", ops.PUBLIC)  # fmt: skip
@@ -434,6 +460,35 @@ def share_by_parent(op: str) -> type[Value]:
     def send(self: Value) -> None:
         for parent, local in dict(zip(self.parents, self.local)).items():
             parent.grad += local * self.grad
+
+    return with_send(op, send)
+
+
+@mistake("the rule of your {op} computes with Values, so that `.grad` becomes one",
+         "A gradient is a number: inside a rule write `self.data`, `other.data`, `out.data`.",
+         "one operation", "x = Value(3); f = x ** 2; f.backward()", CURVED)  # fmt: skip
+def value_in_rule(op: str) -> type[Value]:
+    return of_nodes(LINES[0], op)
+
+
+def of_nodes(in_line: Callable[[int], bool], op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        for i, (parent, local) in enumerate(zip(self.parents, self.local)):
+            parent.grad += (Value(local) if in_line(i) else local) * self.grad
+
+    return with_send(op, send)
+
+
+for in_line in LINES[1:]:
+    variant_of("value_in_rule", BINARY)(partial(of_nodes, in_line))
+
+
+@mistake("your {op} calls its rule while it builds the node, and keeps the result of the call",
+         "`out._backward = rule`, without brackets: backward calls it later.",
+         "one operation", "x = Value(2); f = exp(x); f.backward()", ops.PUBLIC)  # fmt: skip
+def called_at_once(op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        raise TypeError("'NoneType' object is not callable")
 
     return with_send(op, send)
 
@@ -501,6 +556,54 @@ def returns_nothing(op: str) -> type[Value]:
     return making(op, lambda usual, *operands: None)
 
 
+@mistake("your {op} returns a number, not a Value",
+         "An operation makes a new node: `return Value(…, (self, other))`.",
+         "values", "x = Value(2); f = exp(x)", ops.PUBLIC)  # fmt: skip
+def returns_a_number(op: str) -> type[Value]:
+    return making(op, lambda usual, *operands: float(usual(*operands).data))
+
+
+@mistake("your {op} makes a node without a number: its `.data` is None",
+         "Give the new node its number: a function that computes it needs a `return`, too.",
+         "values", "x = Value(2); f = exp(x)", ops.PUBLIC)  # fmt: skip
+def without_a_number(op: str) -> type[Value]:
+    def made(usual: Any, *operands: Any) -> Any:
+        out = usual(*operands)
+        out.data = None
+        return out
+
+    return making(op, made)
+
+
+@mistake("your {op} computes the number of the new node with Values, so that `.data` is one",
+         "A node holds a number: `Value(self.data * other.data, …)`.",
+         "values", "x = Value(2); f = exp(x)", ops.PUBLIC)  # fmt: skip
+def value_as_data(op: str) -> type[Value]:
+    def made(usual: Any, *operands: Any) -> Any:
+        out = usual(*operands)
+        out.data = Value(out.data)
+        return out
+
+    return making(op, made)
+
+
+@mistake("your {op} hands the Value itself to a function of numbers",
+         "`math.exp(self.data)`, not `math.exp(self)`.",
+         "values", "x = Value(2); f = exp(x)", UNARY)  # fmt: skip
+def value_for_number(op: str) -> type[Value]:
+    return refusing("must be real number, not Value", op)
+
+
+def refusing(words: str, op: str) -> type[Value]:
+    def made(usual: Any, *operands: Any) -> Any:
+        raise TypeError(words)
+
+    return making(op, made)
+
+
+variant_of("value_for_number")(partial(refusing, "loop of ufunc does not support argument 0"))
+
+
 @mistake("your {op} sets the gradients of its operands to 0 in the forward pass",
          "A forward pass writes no gradients: the operand may have received some already.",
          "passes", "x = Value(1); (x * 2).backward(); (x * 3).backward()",
@@ -545,6 +648,40 @@ def log_of_base_in_the_rule(op: str) -> type[Value]:
     return with_send(op, send)
 
 
+@mistake("your {op} gives a number where it has none: it clamps its operand, or adds to it",
+         "Python raises for log(0); who sees a number looks for the fault elsewhere.",
+         "domain", "x = Value(-1); f = log(x)",
+         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+def clamped(op: str) -> type[Value]:
+    return within(lambda x, low: low, op)
+
+
+@mistake("your {op} changes its operand where it has no value for it",
+         "The number of the operand belongs to the user, and to the operand's other uses: raise "
+         "an error.",
+         "domain", "x = Value(-1); f = log(x)",
+         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+def clamps_the_operand(op: str) -> type[Value]:
+    def set_data(x: Any, low: float) -> Any:
+        x.data = low
+        return x
+
+    return within(set_data, op)
+
+
+def within(replaced: Callable[[Any, float], Any], op: str) -> type[Value]:
+    """An engine that replaces operands outside of the domain."""
+
+    def made(usual: Any, *operands: Any) -> Any:
+        xs = [x if isinstance(x, Value) else Value(x) for x in operands]
+        for i, (low, high) in enumerate(ops.PUBLIC[op].domain):
+            if not low < xs[i].data < high:
+                xs[i] = replaced(xs[i], low + 1e-7 if math.isfinite(low) else high - 1e-7)
+        return usual(*xs)
+
+    return making(op, made)
+
+
 @mistake("your {op} with a plain number on its left gives a node without parents",
          "Let the right-handed method use the usual one: `__radd__` returns self + other.",
          "constants", "x = Value(2); f = 5 - x; f.backward()", REFLECTED)  # fmt: skip
@@ -562,3 +699,21 @@ def in_place(op: str) -> type[Value]:
         return self
 
     return variant(**{REFLECTED[op].replace("__r", "__i"): changed})
+
+
+@mistake("the rules are hung on the operands, not on the results",
+         "`out._backward = rule` before `return out`: with `self._backward` the rule that made "
+         "self is lost.",
+         "reuse", "x = Value(1); f = x * 2 + x * 3; f.backward()")  # fmt: skip
+class rules_on_operands(Value):
+    rule_of: Any = None
+
+    @classmethod
+    def make(cls, op: str, *operands: Any) -> Any:
+        out = super().make(op, *operands)
+        out.parents[0].rule_of = out
+        return out
+
+    def send(self) -> None:
+        if self.rule_of is not None:
+            Value.send(self.rule_of)
