@@ -164,7 +164,14 @@ def run(example: Example, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def looked_at(example: Example, space: dict[str, Any]) -> Numbers:
-    return tuple(float(eval(compiled(look, "eval"), space)) for look in example.look)
+    return tuple(number(look, eval(compiled(look, "eval"), space)) for look in example.look)
+
+
+def number(look: str, x: Any) -> float:
+    """What was looked at, which must be a number."""
+    if hasattr(x, "backward") and not isinstance(x, Value):
+        raise TypeError(f"{look} is a {type(x).__name__}, not a number")
+    return float(x)
 
 
 def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:

@@ -64,6 +64,7 @@ def told(engine: Engine, can: Capabilities) -> Capabilities:
         can.offered[name] = replace(operation, counts=(2, 2)) if two else operation
         for side in SIDES.get(how.get("numbers", "none"), ()):
             getattr(can, side).add(name)
+    can.numbers = bool(can.left | can.right)
     return can
 
 

@@ -62,9 +62,15 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     Where several are as likely, they run more programs until they differ, and the checked engine
     decides. Of those that never differ the one that this property is made to find comes first.
     """
+    if found_by.name == "domain":
+        kept = failure.actual.numbers[1:] == failure.expected.numbers[1:]
+        return exhibit("clamped" if kept else "clamps_the_operand", subject)
     if not found_by.small or failure.actual.stopped:
         return by_time(failure, found_by, ask)
-    probes = list(GENERAL + probes_of(subject) if subject in OPERATIONS else GENERAL)
+    of_values = found_by.name == "values"
+    probes = [] if of_values else [*GENERAL]
+    if subject in OPERATIONS:
+        probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
     found = [
         x for x in candidates(subject, found_by.kind)
         if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
@@ -74,7 +80,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
                         key=lambda entry: (entry[0], entry[1].mistake.caught == found_by.name),
                         reverse=True)  # fmt: skip
         found = [x for (symptoms, _), x in ranked if symptoms >= ENOUGH]
-        more = telling(found[:RIVALS], subject, probes)
+        more = [] if of_values else telling(found[:RIVALS], subject, probes)
         if not more:
             break
         probes += more
@@ -107,6 +113,12 @@ def by_time(failure: Failure, found_by: Property, ask: Ask) -> Diagnosis | None:
         mistake = MUSEUM["forward_again" if alone.error else "each_path_again"]
         return Diagnosis(mistake, mistake.make(""))
     return None
+
+
+def exhibit(name: str, subject: str) -> Diagnosis:
+    """A mistake that is known without a comparison: an operator refuses a plain number."""
+    mistake = MUSEUM[name]
+    return Diagnosis(mistake, mistake.make(OPERATIONS[subject].entry.name))
 
 
 def candidates(subject: str, kind: str) -> Iterator[Diagnosis]:
@@ -151,8 +163,9 @@ def ending(outcome: Outcome) -> str:
         return NOT_FINITE
     if outcome.category == "depth":
         return outcome.category
-    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", outcome.error).split()  # names are the engine's
-    return " ".join(words[:4])
+    error = re.sub(r"\S+( is an? )(.*), not a number", r"it\1\2", outcome.error)
+    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", error).split()  # names are the engine's
+    return " ".join(words[:4]) + " None" * ("NoneType" in outcome.error)
 
 
 def museum_outcomes(engine: Any, example: Example) -> tuple[Outcome, ...]:
@@ -213,19 +226,41 @@ GENERAL = (
 @lru_cache(maxsize=256)
 def probes_of(subject: str) -> tuple[Example, ...]:
     """One use of an operation as the first, last and inner gate, once and twice, at five points."""
-    operation = OPERATIONS[subject]
     found = []
+    for xs, one, used in uses(subject):
+        texts = [one, f"({one}) * 3", f"({one}) + ({one})", used(*(f"{x} * 0.5" for x in xs))]
+        texts += [text for x in xs for text in (f"{x} + ({one})", f"({one}) + {x}")]
+        if len(xs) == 2:
+            texts.append(used(*["a", "a"]))
+        lines = [f"{leaves(xs)}; f = {text}; f.backward()" for text in texts]
+        lines.append(f"{lines[0]}; g = {one}; g.backward()")
+        found += [probe(line, "".join(xs)) for line in lines]
+    return tuple(example for example in found if sensible(example, math.inf))
+
+
+@lru_cache(maxsize=256)
+def values_of(subject: str) -> tuple[Example, ...]:
+    """The values that an operation has at five points, and its operands behind it."""
+    found = []
+    for xs, one, used in uses(subject):
+        for text in (one, used(*(f"{x} * 0.5" for x in xs))):
+            all_ = ("f.data", *(f"{x}.data" for x in xs))
+            found += [Example((f"{leaves(xs)}; f = {text}",), look) for look in (all_, all_[1:])]
+    return tuple(example for example in found if sensible(example, math.inf))
+
+
+def uses(subject: str) -> Iterator[tuple[dict[str, float], str, Callable[..., str]]]:
+    """Five points, the operation at each, and how it is written of other operands."""
+    operation = OPERATIONS[subject]
     for (start, step), exponent in zip(POINTS, ("3", "2", "0.5", "-1", "2")):
         xs = {name: start + step * i for i, name in enumerate(LEAVES[: operation.arity or 2])}
+        if operation.plain:
+            xs = {"a": start}
 
         def used(*names: str, n: str = exponent) -> str:
             return operation.write(*([names[0], n] if operation.plain else names))
 
-        one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
-        for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
-            line = f"{leaves(xs)}; f = {text}; f.backward()"
-            found.append(probe(line, "".join(xs)))
-    return tuple(example for example in found if sensible(example, math.inf))
+        yield xs, used(*xs), used
 
 
 @lru_cache(maxsize=64)

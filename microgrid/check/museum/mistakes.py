@@ -36,7 +36,7 @@ class Mistake:
     caught: str  # the property that finds it
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
-    variants: list[Any] = field(default_factory=list, compare=False)  # makers of other forms
+    variants: list[Any] = field(default_factory=list, compare=False)  # (which may have it, make)
 
     def __repr__(self) -> str:
         return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
@@ -47,7 +47,8 @@ class Mistake:
 
     def engines(self, op: str) -> list[Any]:
         """An engine of each form of this mistake in an operation."""
-        return [make(op) for make in (self.make, *self.variants)]
+        forms = [make for which, make in self.variants if not which or op in which]
+        return [make(op) for make in (self.make, *forms)]
 
 
 MUSEUM: dict[str, Mistake] = {}
@@ -71,12 +72,16 @@ def mistake(
     return enter
 
 
-def variant_of(name: str) -> Callable[[Made], Made]:
-    """One more form of a mistake: the sentence is the same, the numbers are others."""
+def variant_of(name: str, operations: Collection[str] = ()) -> Callable[[Made], Made]:
+    """One more form of a mistake: the sentence is the same, the numbers are others.
+
+    `operations` are those that may have this form, if not all that may have the mistake.
+    """
 
     def enter(made: Made) -> Made:
         found = MUSEUM[name]
-        found.variants.append(cache(made if found.operations else (lambda op="": made)))
+        make = cache(made if found.operations else (lambda op="": made))
+        found.variants.append((operations, make))
         return made
 
     return enter
@@ -169,7 +174,8 @@ BOTH = "An operation of two values has two local gradients: send a share to each
 WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str, str]] = {
     "cuts_the_graph": (ops.PUBLIC, lambda local, y, *xs: [0] * len(xs),
         "no gradient comes back through your {op}",
-        "Give the new node its parents and a rule for each: a node without them is a constant.",
+        "Give the new node its parents, and hang its rule on it, `out._backward = rule`, without "
+        "calling it: a node without them is a constant.",
         "one operation", "x = Value(2); f = abs(x); f.backward()"),
     "swapped": (BINARY - {"add"}, lambda local, y, a, b: local[::-1],
         "your {op} gives each operand the other one's local gradient",
@@ -189,7 +195,7 @@ WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str,
         "the derivative of your {op} has the wrong sign",
         "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.",
         "one operation", "x = Value(1); f = cos(x); f.backward()"),
-    "slope_one": (UNARY, lambda local, y, x: [1],
+    "slope_one": (UNARY - {"neg"}, lambda local, y, x: [1],
         "your {op} passes its upstream on unchanged, as if its slope were 1",
         "Multiply `out.grad` by the derivative of the function at x.",
         "one operation", "x = Value(0.5); f = exp(x); f.backward()"),
@@ -263,6 +269,7 @@ def output_for_input(op: str) -> type[Value]:
 
 
 RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
+REFLECTED = RIGHT_HANDED | {"power": "__rpow__"}  # 2 ** x is an extra
 
 
 @mistake("your {op} has no method that works for a plain number on its left",
@@ -273,18 +280,30 @@ def not_reflected(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: None})
 
 
+@mistake("your {op} can take Values only",
+         "Wrap the other operand: `other = other if isinstance(other, Value) else Value(other)`.",
+         "constants", "x = Value(2); f = x + 3; f.backward()", RIGHT_HANDED)  # fmt: skip
+def values_only(op: str) -> type[Value]:
+    def apply(v: Any, other: Any) -> Any:
+        if not isinstance(other, Value):
+            raise AttributeError(f"{type(other).__name__!r} object has no attribute 'data'")
+        return v.make(op, v, other)
+
+    return variant(**{RIGHT_HANDED[op].replace("__r", "__"): apply, RIGHT_HANDED[op]: None})
+
+
 @mistake("a plain number on the left of your {op} is taken for the right operand",
          "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div"})  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
-    return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
+    return variant(**{REFLECTED[op]: lambda v, other: v.make(op, v, other)})
 
 
 @mistake("your {op} with a plain number on its left calls itself for ever",
          "Wrap the number in a Value first; the operator then finds the usual method.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", RIGHT_HANDED)  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", REFLECTED)  # fmt: skip
 def reflected_for_ever(op: str) -> type[Value]:
-    name = RIGHT_HANDED[op]
+    name = REFLECTED[op]
     return variant(**{name: lambda v, other: getattr(v, name)(other)})
 
 
@@ -334,7 +353,7 @@ class equal_nodes_merged(Value):
 
 @mistake("backward sends nothing to the parents",
          "After the sort, go through the nodes and call the rule of each.",
-         "one operation", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
 class sends_nothing(Value):
     def send(self) -> None:
         pass
@@ -381,7 +400,7 @@ class inner_keep(Value):
 @mistake("backward sets the gradients of the leaves to 0, too",
          "Leaves add up over several passes (a batch, several losses); zeroing them is the user's "
          "call.",
-         "accumulation", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
+         "passes", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
 class leaves_forget(Value):
     def start(self, order: list[Value]) -> None:
         for v in order:
@@ -427,6 +446,32 @@ class recursive_sort(Value):
 
         build(self)
         return order
+
+
+@mistake("comparisons give a Value, and Python takes every Value for true",
+         "Return what the numbers give: `return self.data < other.data`.",
+         "comparisons", "x = Value(3); y = Value(2); c = bool(x < y)")  # fmt: skip
+class compares_to_value(Value):
+    def __lt__(self, other: Any) -> Any:
+        return Value(self.data < other.data)
+
+    def __gt__(self, other: Any) -> Any:
+        return Value(self.data > other.data)
+
+    def __le__(self, other: Any) -> Any:
+        return Value(self.data <= other.data)
+
+    def __ge__(self, other: Any) -> Any:
+        return Value(self.data >= other.data)
+
+
+@mistake("the backward pass of a leaf does nothing",
+         "A node without parents is a result, too: set its gradient to 1, then walk.",
+         "leaf pass", "x = Value(2); x.backward()")  # fmt: skip
+class leaf_does_nothing(Value):
+    def backward(self) -> None:
+        if self.parents:
+            super().backward()
 
 
 @mistake("each node is part of a cycle: it is freed only when the garbage collector runs",

@@ -122,11 +122,17 @@ def merged_backward(v: Value) -> tuple[Value, ...]:
     return merged(v)[::-1]
 
 
+def as_chosen(v: Any) -> tuple[Value, ...]:
+    """The order in a set, which nobody knows."""
+    turned = len(merged(v)) > 1 and v.choices >> v.number & 1
+    return merged_backward(v) if turned else merged(v)
+
+
 class Walk(Value):
     """An engine that visits the nodes in an order of its own."""
 
-    visits: ClassVar[Visits]
-    seen: ClassVar[Known] = staticmethod(forward)
+    visits: ClassVar[Any]
+    seen: ClassVar[Any] = staticmethod(forward)
 
     def backward(self) -> None:
         self.start(self.order())
@@ -135,8 +141,9 @@ class Walk(Value):
 
 
 class SetWalk(Walk):
-    """The parents stand in a set, whose order nobody knows: `choices` has a bit for each node."""
+    """The parents stand in a set; `choices` has a bit for each node of two parents."""
 
+    seen: ClassVar[Any] = staticmethod(as_chosen)
     choices: ClassVar[int] = 0
     made: ClassVar[int] = 0  # nodes of two parents, so far
 
@@ -145,13 +152,6 @@ class SetWalk(Walk):
         if len(set(map(id, self.parents))) > 1:
             self.number = type(self).made
             type(self).made += 1
-
-    @staticmethod
-    def in_any_order(v: Any) -> tuple[Value, ...]:
-        turned = len(merged(v)) > 1 and v.choices >> v.number & 1
-        return merged_backward(v) if turned else merged(v)
-
-    seen = in_any_order
 
 
 def enter(name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits) -> None:
