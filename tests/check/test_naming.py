@@ -211,7 +211,9 @@ ENGINES = {
                           "        return isinstance(other, Value) and self.data == other.data\n\n"
                           "    def lift")], "unhashable"),
     "inner nodes keep": ([(INNER, ""), ("self.grad += 1.0", "self.grad = 1.0")], "inner_keep"),
-    "the seed is added": ([(INNER, "")], "seed_added"),
+    "inner nodes and the result keep": ([(INNER, "")], "inner_keep"),
+    "the seed is added": (
+        [("0.0 if v.parents else", "0.0 if v.parents and v is not self else")], "seed_added"),
     "leaves forget": ([("0.0 if v.parents else v.grad", "0.0")], "leaves_forget"),
     "gradients start at 1": ([("= data, 0.0, parents", "= data, 1.0, parents")], "starts_at_one"),
     "no seed": ([("        self.grad += 1.0\n", "")], "no_seed"),
