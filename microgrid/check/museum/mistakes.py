@@ -268,8 +268,8 @@ def output_for_input(op: str) -> type[Value]:
 # Plain numbers, several operands, names.
 
 
-RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
-REFLECTED = RIGHT_HANDED | {"power": "__rpow__"}  # 2 ** x is an extra
+RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__",
+                "power": "__rpow__"}  # fmt: skip
 
 
 @mistake("your {op} has no method that works for a plain number on its left",
@@ -296,14 +296,14 @@ def values_only(op: str) -> type[Value]:
          "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
          "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
-    return variant(**{REFLECTED[op]: lambda v, other: v.make(op, v, other)})
+    return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
 
 
 @mistake("your {op} with a plain number on its left calls itself for ever",
          "Wrap the number in a Value first; the operator then finds the usual method.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", REFLECTED)  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", RIGHT_HANDED)  # fmt: skip
 def reflected_for_ever(op: str) -> type[Value]:
-    name = REFLECTED[op]
+    name = RIGHT_HANDED[op]
     return variant(**{name: lambda v, other: getattr(v, name)(other)})
 
 
@@ -501,7 +501,7 @@ class never_frees(Value):
          "made",
          "Keep the numbers of the forward pass, or refuse to go backward when data was set since.",
          "changed data",
-         "x = Value(2); h = x * x; f = h * x; x.data = -2; f.backward()")  # fmt: skip
+         "x = Value(2); h = x * x; f = h * x; x.data = -3; f.backward()")  # fmt: skip
 class reads_late(Value):
     def send(self) -> None:
         if self.parents:
