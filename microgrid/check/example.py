@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
+from microgrid.check.worker import category
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value, topological
 
@@ -178,7 +179,7 @@ def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:
     try:
         return Outcome(looked_at(example, run(example, names)))
     except Exception as error:
-        return Outcome(error=f"{type(error).__name__}: {error}")
+        return Outcome(error=f"{type(error).__name__}: {error}", category=category(error))
 
 
 def in_one_line(tree: ast.Module) -> str:

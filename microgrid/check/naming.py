@@ -25,8 +25,6 @@ ENOUGH = 0.8  # of the symptoms of a mistake
 RIVALS, ROUNDS, MORE = 8, 4, 6  # likely mistakes, and programs that tell them apart
 BITS = 6  # the order in a set is tried for so many nodes
 NOT_FINITE = "no finite number"
-OF_WORDS = {"TypeError", "AttributeError"}  # of which there are many kinds
-UNDEFINED = {"ZeroDivisionError", "ValueError", "OverflowError", "FloatingPointError"}
 Ask = Callable[[Example], Outcome]
 
 
@@ -152,9 +150,9 @@ def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> tuple[float, f
     shown, symptoms, agreed, asked = 1, 1, 1, 1  # the failing program is one
     for probe in probes:
         actual, right = ask(probe), expected(probe)
-        museum = museum_outcomes(engine, probe)
-        if unsuited(actual) and not unsuited(museum[0]):
+        if actual.refused or actual.stopped:
             continue
+        museum = museum_outcomes(engine, probe)
         alike = any(same(actual, outcome, right) for outcome in museum)
         asked += 1
         agreed += alike
@@ -175,10 +173,12 @@ def ending(outcome: Outcome) -> str:
     """How a program ended without numbers: an error in one language is nan or inf in another."""
     if not outcome.error:
         return "" if all(map(math.isfinite, outcome.numbers)) else NOT_FINITE
-    if outcome.kind not in OF_WORDS:
-        return NOT_FINITE if outcome.kind in UNDEFINED else outcome.kind
+    if outcome.category in ("overflow", "domain"):
+        return NOT_FINITE
+    if outcome.category == "depth":
+        return outcome.category
     error = re.sub(r"\S+( is an? )(.*), not a number", r"it\1\2", outcome.error)
-    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", error).split()
+    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", error).split()  # names are the engine's
     return " ".join(words[:4]) + " None" * ("NoneType" in outcome.error)
 
 
@@ -205,11 +205,6 @@ def in_any_order(engine: Any, example: Example) -> tuple[Outcome, ...]:
 @lru_cache(maxsize=8192)
 def museum_outcome(engine: Any, example: Example) -> Outcome:
     return outcome_here(example, namespace(engine))
-
-
-def unsuited(actual: Outcome) -> bool:
-    """Whether an engine refuses a probe, as it has no such operation."""
-    return actual.stopped or actual.kind in ("TypeError", "AttributeError")
 
 
 def probe(lines: str, names: str = "x") -> Example:

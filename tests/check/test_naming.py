@@ -1,6 +1,6 @@
-"""Mistakes are named by what they are: engines written by hand, each with one change to a right one.
+"""Mistakes are named by what they are, in engines as people write them.
 
-The museum's own engines are named in test_check.py; these are spelled as people spell them.
+Each is a right one with one change; the museum's own engines are named in test_check.py.
 """
 
 from pathlib import Path

@@ -122,11 +122,17 @@ def merged_backward(v: Value) -> tuple[Value, ...]:
     return merged(v)[::-1]
 
 
+def as_chosen(v: Any) -> tuple[Value, ...]:
+    """The order in a set, which nobody knows."""
+    turned = len(merged(v)) > 1 and v.choices >> v.number & 1
+    return merged_backward(v) if turned else merged(v)
+
+
 class Walk(Value):
     """An engine that visits the nodes in an order of its own."""
 
-    visits: ClassVar[Visits]
-    seen: ClassVar[Known] = staticmethod(forward)
+    visits: ClassVar[Any]
+    seen: ClassVar[Any] = staticmethod(forward)
 
     def backward(self) -> None:
         self.start(self.order())
@@ -135,8 +141,9 @@ class Walk(Value):
 
 
 class SetWalk(Walk):
-    """The parents stand in a set, whose order nobody knows: `choices` has a bit for each node."""
+    """The parents stand in a set; `choices` has a bit for each node of two parents."""
 
+    seen: ClassVar[Any] = staticmethod(as_chosen)
     choices: ClassVar[int] = 0
     made: ClassVar[int] = 0  # nodes of two parents, so far
 
@@ -145,11 +152,6 @@ class SetWalk(Walk):
         if len(set(map(id, self.parents))) > 1:
             self.number = type(self).made
             type(self).made += 1
-
-    @staticmethod
-    def seen(v: Any) -> tuple[Value, ...]:
-        turned = len(merged(v)) > 1 and v.choices >> v.number & 1
-        return merged_backward(v) if turned else merged(v)
 
 
 def enter(name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits) -> None:
@@ -243,8 +245,8 @@ class one_step(Value):
 
 
 @mistake("a node that one pass has visited is left out of the next one",
-         "Make a new set of visited nodes in each pass: `def build(v, visited=set())` makes one for "
-         "all calls, and a mark on the node stays there.",
+         "Make a new set of visited nodes in each pass: `def build(v, visited=set())` makes one "
+         "for all calls, and a mark on the node stays there.",
          "accumulation",
          "x = Value(3); h = x * 2; (h * h).backward(); (h * 5).backward()")  # fmt: skip
 class visited_kept(Value):
@@ -295,7 +297,8 @@ class no_seed_at_all(Value):
 
 @mistake("each path to a node is walked on its own, and their number doubles with each reuse",
          "Visit each node once, when all its uses have sent their shares: sort topologically.",
-         "diamonds", "x = Value(1); f = x\nfor _ in range(40): f = f + f\nf.backward()")  # fmt: skip
+         "diamonds",
+         "x = Value(1); f = x\nfor _ in range(40): f = f + f\nf.backward()")  # fmt: skip
 class each_path_again(Value):
     def backward(self) -> None:
         self.start(self.order())
@@ -310,7 +313,8 @@ class each_path_again(Value):
 @mistake("the forward pass takes twice as long with each reuse, before any gradient is asked for",
          "A node may not copy what its parents hold, as a label of their labels or a list of all "
          "nodes before it: keep the parents alone.",
-         "diamonds", "x = Value(1); f = x\nfor _ in range(40): f = f + f\nf.backward()")  # fmt: skip
+         "diamonds",
+         "x = Value(1); f = x\nfor _ in range(40): f = f + f\nf.backward()")  # fmt: skip
 class forward_again(Value):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
