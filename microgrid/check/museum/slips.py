@@ -26,6 +26,7 @@ from microgrid.engine import ops
 
 LISTS = {"total", "mean", "maximum", "minimum", "logsumexp"}
 CONSTANT = {"add", "sub", "neg", "total", "mean"}  # their local gradients are constants
+BOUNDED = {"log", "log2", "log10", "log1p", "sqrt", "arcsin", "arccos", "arctanh", "arccosh"}
 CURVED = ops.PUBLIC.keys() - CONSTANT
 
 # Wrong local gradients. Name: the rule of each operation that may have it, made of the right local
@@ -59,7 +60,7 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
         "a = Value(2); b = Value(3); f = a + b; f.backward()"),
     "left_sign": (of(BINARY, lambda local, y, a, b: [-local[0], local[1]]),
         "the left operand of your {op} gets its gradient with the wrong sign",
-        "Vary the left operand a little: which way does the result go?",
+        "Vary the left operand a little, and see which way the result goes.",
         "a = Value(2); b = Value(3); f = a + b; f.backward()"),
     "left_twice": (of({"mul", "div"}, lambda local, y, a, b: [local[0]] * 2),
         "both operands of your {op} get the left one's local gradient", COPIED,
@@ -725,8 +726,7 @@ def log_of_base_in_the_rule(op: str) -> type[Value]:
 
 @mistake("your {op} gives a number where it has none: it clamps its operand, or adds to it",
          "Python raises for log(0); who sees a number looks for the fault elsewhere.",
-         "domain", "x = Value(-1); f = log(x)",
-         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+         "domain", "x = Value(-1); f = log(x)", BOUNDED)  # fmt: skip
 def clamped(op: str) -> type[Value]:
     return within(lambda x, low: low, op)
 
@@ -734,8 +734,7 @@ def clamped(op: str) -> type[Value]:
 @mistake("your {op} changes its operand where it has no value for it",
          "The number of the operand belongs to the user, and to the operand's other uses: raise "
          "an error.",
-         "domain", "x = Value(-1); f = log(x)",
-         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+         "domain", "x = Value(-1); f = log(x)", BOUNDED)  # fmt: skip
 def clamps_the_operand(op: str) -> type[Value]:
     def set_data(x: Any, low: float) -> Any:
         x.data = low
