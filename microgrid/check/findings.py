@@ -84,7 +84,8 @@ class Finding(Hinted):
     @property
     def _brief(self) -> str:
         """The summary in a few words: of an error its type."""
-        return self.failure.actual.kind or self.summary
+        differs = [difference(*entry) for entry in self.comparison[:1]]
+        return self.failure.actual.kind or "".join(differs) or self.failure.note
 
     @property
     def headline(self) -> str:

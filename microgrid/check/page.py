@@ -149,17 +149,23 @@ def article(finding: Finding, number: int, caption: str) -> str:
 
 
 def comparison(finding: Finding) -> str:
-    """What came out beside what is expected; an error has no place of its own."""
-    kind, entries = finding.kind, finding.comparison
-    classes = ["number", f"number {STATES[kind].color}", f"number {color_of_right(kind)}"]
-    first = 0 if any(look for look, *_ in entries) else 1
-    head = "".join(f"<th>{word}</th>" for word in ("looked at", "actual", whose(kind))[first:])
-    rows = [
-        "".join(f'<td class="{c}">{escape(x)}</td>' for c, x in [*zip(classes, entry)][first:])
-        for entry in entries
-    ]
-    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
-    return f"<table><tr>{head}</tr>{body}</table>" * bool(rows)
+    """What came out beside what is expected; an error stands alone, without a place."""
+    entries = finding.comparison
+    if not entries:
+        return ""
+    error = not any(look for look, *_ in entries)
+    columns = [
+        ("looked at", ""), ("actual", STATES[finding.kind].color),
+        (whose(finding.kind), color_of_right(finding.kind)),
+    ][error:]  # fmt: skip
+    head = "".join(f"<th>{words}</th>" for words, _ in columns)
+    long = "long" * error
+    rows = ""
+    for entry in entries:
+        pairs = zip(columns, entry[error:])
+        cells = [f'<td class="number {long} {c}">{escape(x)}</td>' for (_, c), x in pairs]
+        rows += f"<tr>{''.join(cells)}</tr>"
+    return f"<table><tr>{head}</tr>{rows}</table>"
 
 
 def prose(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from microgrid.check import writers
 from microgrid.check.columns import WIDTH, wrapped
-from microgrid.check.findings import Finding, Result
+from microgrid.check.findings import Finding, Result, sign
 from microgrid.check.kinds import KINDS, STATES, failing
 from microgrid.check.page import body, page
 from microgrid.check.writers import Row
@@ -109,7 +109,7 @@ class Report(Written):
     @property
     def remarks(self) -> list[str]:
         """What was not offered or not checked, and whether in single precision."""
-        remarks = [f"not offered: {', '.join(self.missing)}"] if self.missing else []
+        remarks = [f"not offered: {', '.join(map(sign, self.missing))}"] if self.missing else []
         if self.unknown:
             remarks.append(f"NOT CHECKED, as the checker does not know: {', '.join(self.unknown)}")
         if self.single:
