@@ -115,7 +115,7 @@ def body(
         '<table><tr><th>result</th><th>property</th><th class="says">says</th><th>where</th></tr>',
         *map(row, results),
         "</table>",
-        *(f'<p class="soft">{escape(remark)}</p>' for remark in remarks),
+        *(f'<p class="soft">{prose(remark)}</p>' for remark in remarks),
         "</article>",
     ]
     return frame(target, about, verdict, ok, parts)

@@ -162,7 +162,7 @@ class LayerReport(Written):
             for gradient in found.gradients:
                 yield row(found, gradient)
         if self.unfinished:
-            yield Row("all layers", None, self.unfinished, stopped=True)
+            yield Row("all layers", None, self.unfinished, stopped=True, counts=False)
 
     @property
     def _refused(self) -> Iterator[Row]:
