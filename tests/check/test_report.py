@@ -83,6 +83,11 @@ def test_what_is_not_python_and_what_has_no_place_to_break_stays_as_it_is():
         assert folded([line], 40) == [line]
 
 
+def test_a_line_ends_within_brackets_only():
+    line = "value = first + second + third + len([v for v in many if v is not None])"
+    assert folded([line], 30)[0] == "value = first + second + third + len([v"
+
+
 def test_a_finding_of_another_operation_is_told_with_its_number(report, finding):
     more = replace(
         finding, more=["a = Value(2); f = a / a; f.backward()  # a.grad = 1, expected 0"]
