@@ -11,6 +11,7 @@ In reading order:
 - `kinds` of findings, and `properties`
 - `museum`: broken engines, and `naming`
 - `searches` of hypothesis, and `checker`
+- `conformance`: the properties as data
 - `findings` with `anatomy`, the graph of one
 - `report` with `page` and `writers`
 

@@ -8,43 +8,39 @@ from __future__ import annotations
 
 import json
 import math
-import random
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis.errors import NoSuchExample
 
 from microgrid.check import protocol
 from microgrid.check.capabilities import Capabilities, operations
 from microgrid.check.example import DIGITS, Example, equal, expected
 from microgrid.check.properties import KINKS, PROPERTIES, Case, Property, subgradient
+from microgrid.check.searches import search, undisturbed
 
 VERSION = 1
-DRAWS = 60  # programs of which the smallest are kept
+DRAWS = 8  # programs of which a few are kept
 GRAPHS = 12  # kept of a property of whole graphs
 OF_GRAPHS = ("order", "passes", "accumulation")
 
 
-def cases(seed: int = 0) -> dict[str, Any]:
+def cases(seed: int = 0, only: Iterable[str] = ()) -> dict[str, Any]:
     """A few hundred small programs with their right values and gradients, as JSON can hold them.
 
     They cover every operation, each property of a right engine that numbers can show, and the
     points without derivative, where `"accepts"` says what else is right and who chose it. The same
-    `seed` gives the same cases; of each kind the smallest programs come first.
+    `seed` gives the same cases; of each kind the smallest programs come first. `only` names
+    properties.
 
-    >>> suite = cases()
-    >>> len(suite["cases"]) > 300
-    True
-    >>> case = next(case for case in suite["cases"] if case["property"] == "reuse")
+    >>> case = cases(only=["reuse"])["cases"][0]
     >>> case["lines"], case["look"], case["expected"]
     (['a = Value(2)', 'f = a + a; f.backward()'], ['a.grad'], [2.0])
     """
+    with undisturbed():
+        chosen = [p for p in PROPERTIES.values() if not only or p.name in only]
+        found = [case for prop in chosen for case in cases_of(prop, seed)]
     return {
         "format": "microgrid-cases", "version": VERSION, "protocol": protocol.VERSION,
-        "seed": seed, "tolerance": DIGITS,
-        "cases": [case for prop in PROPERTIES.values() for case in cases_of(prop, seed)],
+        "seed": seed, "tolerance": DIGITS, "cases": found,
     }  # fmt: skip
 
 
@@ -57,7 +53,7 @@ def cases_of(prop: Property, seed: int) -> Iterator[dict[str, Any]]:
     for case in prop.cases(can):
         if "alive" in case.needs:  # a language with a collector has no answer
             continue
-        count = GRAPHS if prop.name in OF_GRAPHS else 2 if case.subject == "" else 1
+        count = GRAPHS if prop.name in OF_GRAPHS else 2 if not case.subject else 1
         for number, example in enumerate(smallest(prop, case, count, seed)):
             if example not in seen:
                 seen.add(example)
@@ -66,26 +62,21 @@ def cases_of(prop: Property, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def smallest(prop: Property, case: Case, count: int, seed: int) -> list[Example]:
-    """The smallest example of a case, and the smallest of some that differ from it."""
+    """The smallest example of a case, then a few larger ones."""
     if isinstance(case.examples, list):
         return case.examples
-    effort = settings(
-        max_examples=DRAWS, database=None, deadline=None, phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck), derandomize=False,
-    )  # fmt: skip
-    draws = random.Random(f"{seed} {prop.name} {case.subject}")
-    drawn: dict[Example, None] = {}
-
-    def collected(example: Example) -> bool:
-        drawn[example] = None
-        return False
-
-    first = find(case.examples, lambda example: True, settings=effort, random=draws)
-    with suppress(NoSuchExample):
-        find(case.examples, collected, settings=effort, random=draws)
-    others = sorted(drawn.keys() - {first}, key=lambda x: (len(x.text), x.text))
-    step = max(1, len(others) // count)  # some of each size
+    draws, found, drawn = f"{seed} {prop.name} {case.subject}", [], {}
+    search(case.examples, lambda example: not found.append(example), 1, draws)
+    several = DRAWS * count
+    search(case.examples, lambda example: bool(drawn.update({example: None})), several, draws)
+    first = min(found, key=size)
+    others = sorted(drawn.keys() - {first}, key=size)
+    step = max(1, len(others) // count)
     return [first, *others[step - 1 :: step][:count]]
+
+
+def size(example: Example) -> tuple[int, str]:
+    return len(example.text), example.text
 
 
 def described(
@@ -96,7 +87,7 @@ def described(
     outcome = expected(example)
     found = {
         "name": name, "property": prop.name, "operations": applied(program),
-        "lines": list(example.lines), "program": program, "look": look,
+        "lines": list(can.translate(example).lines), "program": program, "look": look,
         "expected": [written(x) for x in outcome.numbers], "scale": max(1.0, outcome.scale),
     }  # fmt: skip
     if case.subject in KINKS and prop.judge is subgradient:
@@ -125,9 +116,9 @@ def written(x: float) -> float | str:
     return float(x) if math.isfinite(x) else repr(float(x))
 
 
-def text(seed: int = 0) -> str:
-    """The cases as a file: one case a line."""
-    suite = cases(seed)
+def text(suite: dict[str, Any]) -> str:
+    """The cases as a file of JSON, with one case on a line."""
+    suite = dict(suite)
     lines = [json.dumps(case, ensure_ascii=False) for case in suite.pop("cases")]
     head = json.dumps(suite, ensure_ascii=False)[:-1]
     return f'{head}, "cases": [\n' + ",\n".join(lines) + "\n]}\n"
