@@ -66,7 +66,7 @@ static Operand read_expression(void) {
 #define TWO(ours, yours) APPLY(ours, 2, yours(xs[0].node, xs[1].node))
 #define MIXED(ours, yours) APPLY(ours, 3, yours(xs[0].node, xs[1].number))
 #define APPLY(ours, is, result) if (sort == is && !strcmp(name, #ours)) f.node = result; else
-        OF_NODE(ONE) OF_NODES(TWO) OF_NODE_AND_NUMBER(MIXED) fail("\"absent\": \"no such operation\"");
+        OF_NODE(ONE) OF_NODES(TWO) OF_NODE_AND_NUMBER(MIXED) fail("\"absent\": \"not offered\"");
     }
     if (!f.node) fail("\"error\": \"NULL where a node belongs\", \"kind\": \"other\"");
     return comes('}'), f;

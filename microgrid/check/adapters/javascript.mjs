@@ -66,7 +66,8 @@ function number(text, x) { // JSON has no nan and no inf
 function failure(error) {
   if (error instanceof Absent) return { absent: error.message };
   const native = [TypeError, RangeError, ReferenceError].some((type) => error instanceof type);
-  const kind = /call stack/.test(error) ? "depth" : "other";
+  const domain = !native && /zero|negative|positive|domain/i.test(error);
+  const kind = /call stack/.test(error) ? "depth" : domain ? "domain" : "other";
   return { error: String(error), kind, refused: !native };
 }
 

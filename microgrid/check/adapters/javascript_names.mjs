@@ -2,6 +2,7 @@
 // methods or functions of the module, by their usual names. If yours have other names, add
 // them here, after microgrid's; capitals and underscores do not matter.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const PARTS = `data value val v getdata getvalue, grad gradient deriv derivative getgrad,
@@ -18,7 +19,8 @@ const NAMES = {
 const OF_THREE = { total: 1.5, mean: 0.5, maximum: 0.75, minimum: 0.25 }; // 0.75, 0.5 and 0.25
 const FACTORY = /^(value|scalar|var|node|num|leaf|tensor|const|create|make|new|default)/i;
 const MAKERS = [(C, x) => new C(x), (C, x) => C(x), (C, x) => new C(x, []),
-  (C, x) => new C(x, "x", true), (C, x) => new C(x, true), (C, x) => new C({ data: x, value: x })];
+  (C, x) => new C(x, "x", true), (C, x) => new C(x, true), (C, x) => new C({ data: x, value: x }),
+  ...["of", "from", "leaf", "create", "variable"].map((name) => (C, x) => C[name](x))];
 
 const plain = (name) => name.replaceAll("_", "").toLowerCase();
 const entries = (names, arity) => names.split(/,\s*/).map((text) => text.split(" "))
@@ -38,27 +40,32 @@ export const read = (x, key) => (typeof x[key] === "function" ? x[key]() : x[key
 export const gradient = (x) => named(keys(x), "grad")[0];
 
 async function load(file) { // what the file defines, by name; a script exports nothing
-  const module = await import(pathToFileURL(file)), all = { ...module.default, ...module };
+  const url = pathToFileURL(file), module = await import(url);
+  const all = { ...module.default, ...module };
   if (Object.values(all).some((x) => typeof x === "function")) return all;
+  globalThis.require = createRequire(url);
   const text = readFileSync(file, "utf8");
   const names = Array.from(text.matchAll(/^(?:class|function|const|let|var) (\w+)/gm), (x) => x[1]);
   return import(`data:text/javascript,${encodeURIComponent(`${text}\nexport { ${names} };`)}`);
 }
 
 function ways({ node, C, module }, what) { // all calls of what has one of these names
-  const methods = named(functions(node), what).map((key) => (x, ...more) => x[key](...more));
+  const methods = named(functions(node), what)
+    .map((key) => ({ key, method: true, call: (x, ...more) => x[key](...more) }));
   const others = [C, module].flatMap((owner) => named(functions(owner), what).flatMap((key) => [
-    (...xs) => owner[key](...xs), ...(what in OF_THREE ? [(...xs) => owner[key](xs)] : [])]));
-  return { methods, all: [...methods, ...others] };
+    { key, call: (...xs) => owner[key](...xs) },
+    ...(what in OF_THREE ? [{ key, call: (...xs) => owner[key](xs) }] : [])]));
+  return [...methods, ...others];
 }
 
 function learn(engine, what) { // how to call an operation, also with a plain number on one side
-  const [x, y, z] = [0.75, 0.5, 0.25].map(engine.make), { methods, all } = ways(engine, what);
-  const find = (is, ...xs) => all.find((call) => is(attempt(() => read(call(...xs), engine.data))));
+  const [x, y, z] = [0.75, 0.5, 0.25].map(engine.make), all = ways(engine, what);
+  const find = (is, ...xs) => all.find(({ call }) =>
+    is(attempt(() => read(call(...xs), engine.data))))?.call;
   if (what in OF_THREE) return { call: find((r) => Math.abs(r - OF_THREE[what]) < 1e-5, x, y, z) };
   const two = OPERATIONS[what].arity === 2, xs = two ? [x, y] : [x], finite = Number.isFinite;
   const [left, right] = two ? [find(finite, 0.75, y), find(finite, x, 0.5)] : [];
-  const broken = find((r) => typeof r === "number", ...xs) ?? methods[0];
+  const broken = find((r) => typeof r === "number", ...xs) ?? all.find((way) => way.method)?.call;
   return { left, right, call: find(finite, ...xs) ?? (right ? undefined : broken) };
 }
 
@@ -70,10 +77,14 @@ function* engines(module, wanted) { // what makes nodes that have an operation a
       const make = (x) => maker(C, x), node = attempt(() => make(0.75));
       const data = [...named(keys(node), "data"), ...keys(node)]
         .find((name) => attempt(() => read(node, name)) === 0.75);
-      const engine = { module, name: C.name || key, C, make, node, data };
-      if (data === undefined || !["mul", "add"].some((x) => ways(engine, x).all.length)) continue;
-      for (const call of ways(engine, "backward").all) {
-        yield* [{ ...engine, backward: call }, { ...engine, backward: (f) => call(f, 1) }];
+      const name = [C.name, key, "Value"].find((x) => /^(?!default)\w+$/.test(x));
+      const engine = { module, name, C, make, node, data };
+      if (data === undefined || !["mul", "add"].some((x) => ways(engine, x).length)) continue;
+      for (const { key, method, call } of ways(engine, "backward")) {
+        for (const seed of [[], [1]]) {
+          const text = method ? `VALUE.${key}(${seed})` : `${key}(${["VALUE", ...seed]})`;
+          yield { ...engine, backward: (f) => call(f, ...seed), names: { data, backward: text } };
+        }
       }
     }
   }
@@ -94,6 +105,7 @@ export async function found(file, wanted) {
   }
   const known = Object.keys(OPERATIONS).map((what) => [what, learn(engine, what)]);
   const operations = Object.fromEntries(known.filter(([, way]) => way.call || way.right));
+  engine.names.grad = gradient(engine.node) ?? "grad";
   return { ...engine, operations, zero: named(functions(engine.node), "zero")[0] };
 }
 

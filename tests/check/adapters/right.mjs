@@ -73,13 +73,13 @@ export class Value {
 
   /** Every node once, parents first, without recursion. */
   order() {
-    const order = [], seen = new Set(), stack = [[this, false]];
+    const order = [], seen = new Map(), stack = [[this, false]];
     while (stack.length > 0) {
       const [v, ready] = stack.pop();
       if (ready) {
         order.push(v);
       } else if (!seen.has(v)) {
-        seen.add(v);
+        seen.set(v, true);
         stack.push([v, true], ...v.parents.map((p) => [p, false]));
       }
     }
