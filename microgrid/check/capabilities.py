@@ -1,19 +1,20 @@
-"""What an engine can do, and how its users write it.
+"""The operations that the checker knows; what an engine can do, and how its users write it.
 
 The contract is small: `Value(number)`, `.data`, `.grad`, `.backward()`, and the operators. Every
 function of one number in the table of operations, and a few of several numbers, are looked for as
-methods and as functions of the module, under their usual names.
+methods and as functions of the module, under their usual names (see `learning`).
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from microgrid.check.engine import Engine
-from microgrid.check.example import Example, Outcome, equal, expected, in_one_line, sensible
+from microgrid.check import protocol
+from microgrid.check.example import Example, in_one_line
+from microgrid.check.protocol import Tree
 from microgrid.engine import functions, ops
 from microgrid.engine.value import Op
 
@@ -87,19 +88,50 @@ def operations() -> dict[str, Operation]:
 
 
 OPERATIONS = operations()
-Speller = Callable[[list[ast.expr]], ast.expr]
+OFFERS = ("set data", "set grad", "zero", "alive", "in place", "compare")  # beside operations
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How the users of an engine call an operation: x.exp(), exp(x), Value.total([x, y])."""
+
+    name: str
+    is_method: bool = False
+    takes_list: bool = False
+
+    def tree(self, operands: Sequence[Tree]) -> Tree:
+        """The call as an engine is sent it."""
+        how = {"method" if self.is_method else "function": self.name, "of": operands}
+        return how | ({"list": True} if self.takes_list else {})
+
+    def call(self, operands: list[ast.expr]) -> ast.expr:
+        """The call as people read it."""
+        if self.takes_list:
+            operands = [ast.List(operands, ast.Load())]
+        if self.is_method:
+            return ast.Call(ast.Attribute(operands[0], self.name, ast.Load()), operands[1:], [])
+        return ast.Call(ast.parse(self.name, mode="eval").body, operands, [])
 
 
 @dataclass
 class Capabilities:
-    """What one engine offers, how its users write it, and what has not been found broken."""
+    """What one engine offers, how its users write it, and what has not been found broken.
+
+    Where an operation takes no plain number on a side, every program has a Value there instead:
+    `x * 2` is sent, and shown, as `x * Value(2)`.
+    """
 
     cls: str = "Value"
-    spelling: dict[str, Speller] = field(default_factory=dict)
+    spelling: dict[str, Spelling] = field(default_factory=dict)
     offered: dict[str, Operation] = field(default_factory=dict)
-    reflected: set[str] = field(default_factory=set)  # has the method for a number on the left
+    left: set[str] = field(default_factory=lambda: {*OPERATIONS})  # take a plain number there
+    right: set[str] = field(default_factory=lambda: {*OPERATIONS})
+    offers: set[str] = field(default_factory=lambda: {*OFFERS})
+    made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls
     methods: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)  # the names of methods that spell an operation
+    others: list[str] = field(default_factory=list)  # that the adapter says are not checked
+    names: Mapping[str, str] = field(default_factory=dict)  # of data, grad and backward
     broken: dict[str, Any] = field(default_factory=dict)  # what: the finding that says so
 
     @property
@@ -109,6 +141,11 @@ class Capabilities:
     def sound(self, name: str) -> bool:
         return name in self.offered and name not in self.broken
 
+    def lacks(self, name: str) -> bool:
+        """Whether an operation, or one of the OFFERS, is not there."""
+        known = self.offers if name in OFFERS else self.offered
+        return name in (*OPERATIONS, *OFFERS) and name not in known
+
     @property
     def missing(self) -> list[str]:
         return [name for name in OPERATIONS if name not in self.offered]
@@ -116,143 +153,110 @@ class Capabilities:
     @property
     def unknown(self) -> list[str]:
         """Methods that the checker can say nothing about."""
-        return sorted(x for x in self.methods - self.used - NO_OPERATIONS if x[0] != "_")
+        unused = self.methods - self.used - NO_OPERATIONS - {self.backward}
+        return sorted([*self.others, *(x for x in unused if x[0] != "_")])
+
+    @property
+    def backward(self) -> str:
+        """The name of the method that goes backward."""
+        return self.names.get("backward", "").removeprefix("VALUE.").partition("(")[0]
+
+    def request(self, example: Example) -> tuple[Tree, list[str]]:
+        """The steps of the example as the engine is sent them, and what is looked at."""
+        program, look = protocol.encode(example)
+
+        def spelled(e: Tree) -> Tree:
+            name, operands = e["apply"], e["of"]
+            if not example.as_written:
+                operands = self.wrapped(name, operands)
+            if spelling := self.spelling.get(name):
+                return spelling.tree(operands)
+            return e | {"of": operands}
+
+        return protocol.with_expressions(program, spelled), look
+
+    def wrapped(self, name: str, operands: Sequence[Tree]) -> list[Tree]:
+        """The operands, with a leaf for a plain number where the operation does not take one."""
+        sides = [self.left, *[self.right] * (len(operands) - 1)]
+        return [
+            {"leaf": x} if is_number(x) and name not in takes else x
+            for x, takes in zip(operands, sides, strict=True)
+        ]
 
     def translate(self, example: Example) -> Example:
         """The example as the engine's user would write it."""
-        respell = Respell(self)
+        respell = Respell(self, example.as_written)
         lines = [in_one_line(respell.visit(ast.parse(line))) for line in example.lines]
         look = [ast.unparse(respell.visit(ast.parse(look, mode="eval"))) for look in example.look]
         return Example(tuple(lines), tuple(look))
 
 
-class Respell(ast.NodeTransformer):
-    """Calls of known functions, in the engine's own spelling."""
+def is_number(e: Tree) -> bool:
+    return isinstance(e, int | float) and not isinstance(e, bool)
 
-    def __init__(self, can: Capabilities) -> None:
-        self.can = can
+
+class Respell(ast.NodeTransformer):
+    """The names of the class, its attributes and its functions in the engine's own spelling."""
+
+    def __init__(self, can: Capabilities, as_written: bool) -> None:
+        self.can, self.as_written = can, as_written
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name(self.can.cls, node.ctx) if node.id == "Value" else node
 
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        path = self.can.names.get(node.attr, node.attr) if node.attr != "backward" else node.attr
+        return as_expression(f"VALUE.{path}", node.value, node.ctx)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        name = protocol.OPERATORS[type(node.op)]
+        if name not in self.can.left:
+            node.left = self.leaf(node.left)
+        if name not in self.can.right:
+            node.right = self.leaf(node.right)
+        return node
+
+    def leaf(self, operand: ast.expr) -> ast.expr:
+        """A Value in place of a plain number."""
+        inner = operand.operand if isinstance(operand, ast.UnaryOp) else operand
+        if self.as_written or not isinstance(inner, ast.Constant):
+            return operand
+        return ast.Call(ast.Name(self.can.cls, ast.Load()), [operand], [])
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        spell = self.can.spelling.get(name)
+        spelling = self.can.spelling.get(name)
         self.generic_visit(node)
-        return spell(list(node.args)) if spell else node
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
+            call = self.can.names.get("backward", "VALUE.backward()")
+            return as_expression(call, node.func.value, ast.Load())
+        if name == "sum" and "add" not in self.can.left and len(node.args) == 1:
+            node.args.append(as_expression(f"{self.can.cls}(0)", node, ast.Load()))
+        if spelling is None:
+            return node
+        listed = node.args[0]
+        return spelling.call(listed.elts if isinstance(listed, ast.List) else list(node.args))
 
 
-def run(engine: Engine, can: Capabilities, example: Example, limit: float | None = None) -> Outcome:
-    """The outcome of an example on an engine, in the engine's own spelling."""
-    own = can.translate(example)
-    return engine.run(own.text, own.look, limit)
+class Fill(ast.NodeTransformer):
+    """Put an expression in the place of VALUE."""
+
+    def __init__(self, value: ast.expr) -> None:
+        self.value = value
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self.value if node.id == "VALUE" else node
 
 
-# Which operations an engine offers: found by their names, and by trying them.
+def as_expression(text: str, value: ast.expr, context: ast.expr_context) -> ast.expr:
+    """The expression of a text, with another one for VALUE in it.
 
-
-def learn(engine: Engine) -> Capabilities:
-    """What this engine offers, and how its users write it."""
-    methods = named(engine, "methods")
-    can = Capabilities(engine.cls, methods=set(methods.values()))
-    for name, operation in OPERATIONS.items():
-        if operation.method in methods:
-            can.offered[name] = operation
-            if operation.reflected in methods:
-                can.reflected.add(name)
-        elif not operation.reflected and (call := usable(list(spellings(engine, operation)))):
-            can.spelling[operation.function] = call.spell
-            can.used.add(call.method)
-            two = replace(operation, counts=(2, 2))
-            can.offered[name] = two if call.takes_two() else operation
-    return can
-
-
-def named(engine: Engine, kind: str) -> dict[str, str]:
-    """The names of its methods or functions, by their lower-case form."""
-    return {name.lower(): name for name in engine.about[kind]}
-
-
-@dataclass(frozen=True)
-class CallSpelling:
-    """One way of calling an operation of an engine."""
-
-    engine: Engine
-    operation: Operation
-    spell: Speller
-    usual: bool = True  # under the operation's own name, not an alias
-    apart: bool = False  # the operands one by one, where examples write a list
-    method: str = ""  # its name in the class, "" for a function of the module
-
-    def works(self) -> bool:
-        """Whether it gives the right value for two numbers."""
-        example, actual = self.outcome(self.operation.arity or 2)
-        return equal(example, actual, expected(example), 1e-3) is None
-
-    def is_of_values(self) -> bool:
-        """Whether it is a method, or a function that takes Values, not one of plain numbers."""
-        if self.method or not self.operation.arity:
-            return True
-        return self.outcome(self.operation.arity)[1].kind not in ("TypeError", "AttributeError")
-
-    def takes_two(self) -> bool:
-        """Whether a function whose operands stand apart takes just two of them."""
-        return self.apart and all(self.outcome(n)[1].kind == "TypeError" for n in (1, 3))
-
-    def outcome(self, count: int) -> tuple[Example, Outcome]:
-        """An example of that many operands, and its outcome."""
-        can = Capabilities(self.engine.cls, {self.operation.function: self.spell})
-        names = [f"x{i}" for i in range(count)]
-        for start in (1.5, 0.25):  # arcsin has no value at 1.5
-            lines = [f"{x} = Value({i + start})" for i, x in enumerate(names)]
-            example = Example((*lines, f"y = {self.operation.write(*names)}"), ("y.data",))
-            if sensible(example):
-                break
-        return example, run(self.engine, can, example)
-
-
-def usable(calls: list[CallSpelling]) -> CallSpelling | None:
-    """The first way of calling that works, or the most usual one though it fails."""
-    if len(calls) == 1 and calls[0].method and calls[0].operation.arity:
-        return calls[0]
-    right = (call for call in calls if call.works())
-    usual = (call for call in calls if call.usual and call.is_of_values())
-    return next(right, None) or next(usual, None)
-
-
-def spellings(engine: Engine, operation: Operation) -> Iterator[CallSpelling]:
-    """All ways of calling an operation for which the engine has the name."""
-    methods, functions = named(engine, "methods"), named(engine, "functions")
-    for name in (operation.function, *ALIASES.get(operation.function, ())):
-        of_class, of_module = methods.get(name, ""), functions.get(name, "")
-        if operation.arity:
-            if of_class:
-                yield CallSpelling(engine, operation, method(of_class), method=of_class)
-            if of_module:
-                yield CallSpelling(engine, operation, function(of_module))
-            continue
-        usual = name == operation.function
-        static = f"{engine.cls}.{of_class}" if of_class else ""
-        for found, owner in ((of_module, ""), (static, of_class)):
-            if found:
-                spell = function(found)
-                yield CallSpelling(engine, operation, spell, usual, method=owner)
-                yield CallSpelling(engine, operation, one_by_one(spell), usual, True, owner)
-        if of_class:
-            spell = one_by_one(method(of_class))
-            yield CallSpelling(engine, operation, spell, usual=False, apart=True, method=of_class)
-
-
-def method(name: str) -> Speller:
-    return lambda xs: ast.Call(ast.Attribute(xs[0], name, ast.Load()), xs[1:], [])
-
-
-def function(name: str) -> Speller:
-    """A call of a function, or of a static method: "Value.exp"."""
-    path = ast.parse(name, mode="eval").body
-    return lambda xs: ast.Call(path, xs, [])
-
-
-def one_by_one(spell: Speller) -> Speller:
-    """The elements of the one list, as arguments of their own."""
-    return lambda xs: spell(xs[0].elts if isinstance(xs[0], ast.List) else xs)
+    >>> ast.unparse(as_expression("back_prop(VALUE)", ast.Name("f"), ast.Load()))
+    'back_prop(f)'
+    """
+    found = Fill(value).visit(ast.parse(text, mode="eval").body)
+    if isinstance(found, ast.Attribute):
+        found.ctx = context
+    return found  # type: ignore[no-any-return]

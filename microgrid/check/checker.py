@@ -15,12 +15,14 @@ from hypothesis import HealthCheck, Phase, configuration, find, settings
 from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
-from microgrid.check.capabilities import OPERATIONS, learn, run
+from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
+from microgrid.check.kinds import CONVENTION, WRONG
+from microgrid.check.learning import learn, run
 from microgrid.check.naming import diagnose
-from microgrid.check.properties import CONVENTION, PROPERTIES, WRONG, Case, Property
+from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
 from microgrid.engine.renamed import renamed
 
@@ -31,16 +33,17 @@ Progress = Callable[[Property], None]
 def check(
     target: Any, *, only: Iterable[str] = (), draws: int = 20, seed: int = 0,
     timeout: float = 60.0, require: Iterable[str] = (), strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | None = None, data: str = "", grad: str = "", backward: str = "",
 ) -> Report:  # fmt: skip
     """What is right and what is wrong with an engine, each mistake with its smallest program.
 
     `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
     own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
     `draws` is how many programs each property draws for each operation, and the same `seed`
-    draws the same programs. An operation that is not offered fails only if `require` names it, a
-    fragile finding only if `strict`. EngineError if the engine does not load, or for an unknown
-    name.
+    draws the same programs. `data`, `grad` and `backward` tell how the engine spells the three,
+    where they are not found by trying. An operation that is not offered fails only if `require`
+    names it, a fragile finding only if `strict`. EngineError if the engine does not load, or for
+    an unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])
@@ -48,7 +51,9 @@ def check(
     your `+` overwrites `.grad` where it must add to it: a.grad = 1, expected 2
     """
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
-    with no_files(), Engine(target, max(0.5, timeout / 12), lifetime=timeout) as engine:
+    names = {"data": data, "grad": grad, "backward": backward}
+    limit = max(0.5, timeout / 12)
+    with no_files(), Engine(target, limit, lifetime=timeout, names=names) as engine:
         checker = Checker(engine, draws, seed, time.monotonic() + timeout)
         for prop in PROPERTIES.values():
             if progress is not None:
@@ -122,7 +127,7 @@ class Checker:
 
     def case(self, prop: Property, case: Case, result: Result) -> None:
         cause = next((self.can.broken[n] for n in case.needs if n in self.can.broken), None)
-        missing = [name for name in case.needs if name in self.can.missing]
+        missing = [name for name in case.needs if self.can.lacks(name)]
         if cause is not None:
             result.waits.setdefault(case.subject, cause)
             for name in case.breaks:  # it may be broken, too

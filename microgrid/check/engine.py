@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from json import dumps
 from pathlib import Path
 from typing import Any
 
 from microgrid.check import worker
 from microgrid.check.example import Outcome
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
+from microgrid.check.protocol import VERSION, Tree
 from microgrid.engine.errors import MicrogridError
 
 STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
+ERRORS = ("overflow", "domain", "depth", "other")  # kinds that every language has
+NOT_TOLD: dict[str, Any] = {  # what an adapter may leave out of its greeting
+    "module": "", "methods": [], "functions": [], "operations": {}, "names": {}, "offers": [],
+    "not checked": [], "language": "Python", "file": None,
+}  # fmt: skip
+NO_NAMES: Mapping[str, str] = {}
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
 
 
@@ -38,8 +47,10 @@ class Engine(AbstractContextManager["Engine"]):
     """
 
     def __init__(
-        self, target: Any, limit: float = 5.0, lifetime: float = 60.0, loading: float = 20.0
-    ) -> None:
+        self, target: Any, limit: float = 5.0, lifetime: float = 60.0, loading: float = 20.0,
+        names: Mapping[str, str] = NO_NAMES,
+    ) -> None:  # fmt: skip
+        self.names = dict(names)
         self.target, self.limit, self.lifetime, self.loading = target, limit, lifetime, loading
         self.strikes = self.count = 0
         self.end = time.monotonic() + lifetime
@@ -53,7 +64,7 @@ class Engine(AbstractContextManager["Engine"]):
 
     def start(self) -> dict[str, Any]:
         """Start a process, and return what it says of the class."""
-        self.child = spawn(self.target, self.lifetime)
+        self.child = spawn(self.target, self.lifetime, self.names)
         name, about = name_of(self.target), {}
         try:
             about = self.child.read(min(self.loading, max(1.0, self.end - time.monotonic())))
@@ -69,8 +80,10 @@ class Engine(AbstractContextManager["Engine"]):
             raise EngineError(refusal)
         return about
 
-    def run(self, text: str, look: tuple[str, ...], limit: float | None = None) -> Outcome:
-        """The outcome of these lines: the numbers that the expressions have after them."""
+    def run(
+        self, program: list[Tree], look: Sequence[str] = (), limit: float | None = None
+    ) -> Outcome:
+        """The outcome of these steps: the numbers that are looked at after them."""
         left = self.end - time.monotonic()
         if left <= 0 or self.given_up:
             return NOT_RUN
@@ -80,12 +93,16 @@ class Engine(AbstractContextManager["Engine"]):
                 self.start()
             assert self.child is not None
             self.count += 1
-            request = {"id": self.count, "text": text, "look": look}
+            request = {"id": self.count, "program": program, "look": look}
             answer = self.child.ask(request, min(limit, left))
             if answer.get("id") != self.count:  # another process answered, which the engine started
                 raise ValueError
+            if "absent" in answer:
+                return Outcome(error=printable(str(answer["absent"])), refused=True)
             if "error" in answer:
-                return Outcome(error=printable(str(answer["error"])))
+                kind = str(answer.get("kind")) if answer.get("kind") in ERRORS else "other"
+                error, refused = printable(str(answer["error"])), bool(answer.get("refused"))
+                return Outcome(error=error, category=kind, refused=refused)
             numbers = tuple(float(x) for x in answer["numbers"])
             if len(numbers) != len(look):
                 raise ValueError
@@ -103,6 +120,18 @@ class Engine(AbstractContextManager["Engine"]):
         self.close()
         return Outcome(error=ended, stopped=True)
 
+    def methods_called(self, program: list[Tree]) -> list[str]:
+        """The methods of the class that a program calls; none where the language cannot tell."""
+        if self.about["language"] != "Python" or self.child is None:
+            return []
+        self.count += 1
+        try:
+            answer = self.child.ask({"id": self.count, "called": program}, self.limit)
+        except (TimeoutError, EOFError, ValueError):
+            self.close()
+            return []
+        return [str(name) for name in answer.get("methods", [])]
+
     def close(self) -> None:
         if self.child is not None:
             self.child.kill()
@@ -112,16 +141,18 @@ class Engine(AbstractContextManager["Engine"]):
         self.close()
 
 
-def spawn(target: Any, lifetime: float) -> Child:
+def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> Child:
     """The process for a path, a module's name, or a class that lives in this process."""
     seconds = int(lifetime) + 30
     if isinstance(target, str | os.PathLike):
-        return spawned([worker.__file__, *parse(target), str(seconds)])
+        return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
         raise EngineError(f"a path, a module's name or a class is checked, not {name_of(target)}")
     if not can_fork():
         raise EngineError("this system cannot fork: write the class to a file, and check the file")
-    return forked(lambda lines, said: worker.serve(lines, said, lambda: (None, target)), seconds)
+    return forked(
+        lambda lines, said: worker.serve(lines, said, lambda: (None, target), dict(names)), seconds
+    )
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
@@ -156,17 +187,25 @@ def refused(about: dict[str, Any], name: str) -> str:
         return f"{name} could not be loaded: {printable(str(about['error']))}"
     if not sane(about):
         return f"loading {name} answered nonsense"
-    if not {"__add__", "__mul__"} & set(about["methods"]):
-        return f"{about['class']} of {name} has no + and no *"
-    return ""
+    if about["protocol"] != VERSION:
+        return f"{name} speaks protocol {about['protocol']}, the checker {VERSION}"
+    offered = {*about["methods"], *about["operations"]}
+    offered &= {"__add__", "__mul__", "add", "mul"}
+    return "" if offered else f"{about['class']} of {name} has no + and no *"
 
 
 def sane(about: dict[str, Any]) -> bool:
-    """Whether the child said it of a class, not an engine in the child's place."""
-    texts = [about.get("class"), about.get("module")]
-    for key in ("methods", "functions"):
-        texts += about[key] if isinstance(about.get(key), list) else [None]
-    return all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
+    """Whether the child said it of a class, not an engine in the child's place.
+
+    What an adapter may leave out is filled in.
+    """
+    about.update(NOT_TOLD | about)
+    texts = [about.get("class"), about["module"], about["language"]]
+    for key in ("methods", "functions", "offers", "not checked"):
+        texts += about[key] if isinstance(about[key], list) else [None]
+    tables = all(isinstance(about[key], dict) for key in ("operations", "names"))
+    sound = tables and isinstance(about.get("protocol"), int)
+    return sound and all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
 
 
 def name_of(target: Any) -> str:

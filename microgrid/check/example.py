@@ -27,7 +27,8 @@ TOO_LARGE = 1e3  # numbers beyond this say more about rounding than about rules
 class Example:
     """Lines of Python, and the expressions to look at when they have run.
 
-    `expected` are the right numbers where a closed form gives them; else our engine does.
+    `expected` are the right numbers where a closed form gives them; else our engine does. `sent`
+    is what an engine is sent where `protocol.encode` cannot read the lines.
 
     >>> print(Example(("x = Value(3)", "(x * x).backward()"), look=("x.grad",)).text)
     x = Value(3)
@@ -37,6 +38,8 @@ class Example:
     lines: tuple[str, ...]
     look: tuple[str, ...]
     expected: Numbers | None = None
+    as_written: bool = False  # plain numbers stay plain where the engine takes none
+    sent: str = ""  # as JSON, where the lines are more than names, operators and calls
 
     @property
     def text(self) -> str:
@@ -58,6 +61,8 @@ class Outcome:
     error: str = ""  # "ZeroDivisionError: division by zero"
     stopped: bool = False  # the process died or did not answer in time
     scale: float = 1.0  # the largest number on the way, which bounds the rounding
+    category: str = ""  # of an error in any language: overflow, domain, depth or other
+    refused: bool = False  # the engine's own code raised it: it says that it cannot do that
 
     @property
     def kind(self) -> str:

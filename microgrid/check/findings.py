@@ -9,8 +9,9 @@ from textwrap import wrap
 from microgrid.check.anatomy import Anatomy
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, Failure, close, short, told_apart
+from microgrid.check.kinds import CONVENTION, failing
 from microgrid.check.naming import Diagnosis
-from microgrid.check.properties import CONVENTION, FRAGILE, WRONG, Property
+from microgrid.check.properties import Property
 from microgrid.engine.hints import Hinted
 
 
@@ -18,10 +19,10 @@ from microgrid.engine.hints import Hinted
 class Finding(Hinted):
     """One mistake: the property it breaks, the operations that have it, the smallest program.
 
-    `kind` is "wrong" (a number is), "fragile" (it ends in an error or takes too long) or
-    "convention" (another choice than PyTorch's where there is no derivative). `program` is the
-    smallest that shows it, `diagnosis` the mistake of the museum that does the same, if one does.
-    `sentence`, `summary` and `hint` say what it is, what came out, and what to change.
+    `kind` is "wrong" (a number is), "fragile" (it ends in an error or takes too long), "not
+    offered" or "convention" (another choice than PyTorch's where there is no derivative). `program`
+    is the smallest that shows it, `diagnosis` the mistake of the museum that does the same, if one
+    does. `sentence`, `summary` and `hint` say what it is, what came out, and what to change.
 
     >>> from microgrid.check import check, museum
     >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
@@ -171,7 +172,7 @@ class Result:
     @property
     def state(self) -> str:
         """One word for it: the worst that applies."""
-        for kind in (WRONG, FRAGILE):
+        for kind in failing(strict=True):
             if any(f.kind == kind for f in self.findings):
                 return kind
         if self.not_run:

@@ -76,8 +76,8 @@ def candidates(subject: str, kind: str) -> Iterator[Diagnosis]:
     for mistake in MUSEUM.values():
         possible = mistake.operations is None or mistake.operations(op)
         if possible and PROPERTIES[mistake.caught].kind == kind:
-            engine: Any = mistake.make(op)
-            yield from (Diagnosis(mistake, engine), Diagnosis(mistake, composed(engine)))
+            for engine in mistake.engines(op):
+                yield from (Diagnosis(mistake, engine), Diagnosis(mistake, composed(engine)))
 
 
 def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> tuple[float, float]:

@@ -7,11 +7,13 @@ finding stands on its own.
 
 from __future__ import annotations
 
+import ast
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from json import dumps
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,11 @@ from hypothesis import strategies as st
 from microgrid.check import strategies
 from microgrid.check.capabilities import OPERATIONS, Capabilities, Operation
 from microgrid.check.example import Example, Failure, Judge, Outcome, Verdict, equal, sensible
+from microgrid.check.kinds import FRAGILE, WRONG
+from microgrid.check.protocol import encode, steps
 from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.matrices.formulas import affine_backward
 
-WRONG, FRAGILE, CONVENTION = "wrong", "fragile", "convention"
 WEIGHTS = "pqrs"
 OF_NUMBERS: dict[str, Callable[[Any, Any], Any]] = {"mul": operator.mul, "div": operator.truediv}
 PLAIN = ("add", "sub", "mul", "div")
@@ -176,14 +179,14 @@ def with_constant(draw: Any, operation: Operation, left: bool) -> Example:
     c = draw(st.sampled_from(operation.plain) if operation.plain and not left else any_number)
     line = operation.write(*((repr(c), "x") if left else ("x", repr(c))))
     assume(inside(operation, (c, x) if left else (x, c)))
-    return one_pass(line, {"x": x}, value=True)
+    return replace(one_pass(line, {"x": x}, value=True), as_written=True)
 
 
 @holds("constants", "a plain number may stand on either side: x - 2, 2 - x")
 def constants(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
         for left in (False, True) if x.reflected else ():
-            if left and x.name not in PLAIN and x.name not in can.reflected:
+            if left and x.name not in PLAIN and x.name not in can.left:
                 continue  # 2 ** x is an extra
             side = f"2 {x.symbol}" if left else f"{x.symbol} 2"
             yield Case(x.name, with_constant(x, left), needs=(x.name,), breaks=(side,))
@@ -266,7 +269,7 @@ def in_place_example(draw: Any, symbol: str) -> Example:
 def in_place(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
         if x.name in PLAIN:
-            yield Case(x.name, in_place_example(x.symbol), needs=("mul", x.name))
+            yield Case(x.name, in_place_example(x.symbol), needs=("mul", x.name, "in place"))
 
 
 # Graphs.
@@ -326,9 +329,8 @@ def zeroed(draw: Any, how: str) -> Example:
 
 @holds("zeroing", "after x.grad = 0 the next pass starts afresh")
 def zeroing(can: Capabilities) -> Iterator[Case]:
-    yield Case("", zeroed("x.grad = 0"), needs=("mul",), optional="x.grad = 0")
-    if "zero_grad" in can.methods:
-        yield Case("zero_grad", zeroed("x.zero_grad()"), needs=("mul",))
+    yield Case("", zeroed("x.grad = 0"), needs=("mul", "set grad"), optional="x.grad = 0")
+    yield Case("zero_grad", zeroed("x.zero_grad()"), needs=("mul", "zero"))
 
 
 @st.composite
@@ -459,12 +461,13 @@ def freed(uses: str) -> Example:
         f"x = Value(2); f = x * x; {uses}del x, f",
         "left = alive() - before; gc.collect(); kept = alive() - before; gc.enable()",
     )
-    return Example(lines, ("left", "kept"), (0.0, 0.0))
+    sent = dumps([steps(ast.parse(lines[2]).body), ["alive", "collected"]])
+    return Example(lines, ("left", "kept"), (0.0, 0.0), sent=sent)
 
 
 @fragile("leak", "a graph is freed when its last name goes, without the garbage collector")
 def leak(can: Capabilities) -> Iterator[Case]:
-    yield Case("", [freed(""), freed("f.backward(); ")], needs=("mul",))
+    yield Case("", [freed(""), freed("f.backward(); ")], needs=("mul", "alive"))
 
 
 def old_or_new(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Verdict:
@@ -488,7 +491,7 @@ def moved(draw: Any) -> Example:
 @fragile("changed data", "data changed between forward and backward gives no mixture of both",
          judge=old_or_new)  # fmt: skip
 def changed_data(can: Capabilities) -> Iterator[Case]:
-    yield Case("", moved(), needs=("mul",))
+    yield Case("", moved(), needs=("mul", "set data"))
 
 
 @st.composite
@@ -497,7 +500,7 @@ def one_step(draw: Any) -> Example:
     lines = (
         leaves({"x": x, "w": w}),
         "f = x * w; f.backward()",
-        "w.data = w.data - 0.5 * w.grad; w.grad = 0; x.grad = 0",
+        f"w.data = {w - 0.5 * x!r}; w.grad = 0; x.grad = 0",
         "f = x * w; f.backward()",
     )
     new = w - 0.5 * x
@@ -506,7 +509,8 @@ def one_step(draw: Any) -> Example:
 
 @holds("training step", "after w.data was set, a new forward and backward pass use it")
 def training_step(can: Capabilities) -> Iterator[Case]:
-    yield Case("", one_step(), needs=("mul",), optional="w.data = ... and w.grad = 0")
+    needs = ("mul", "set data", "set grad")
+    yield Case("", one_step(), needs=needs, optional="w.data = ... and w.grad = 0")
 
 
 # What it is all for.
@@ -525,7 +529,24 @@ def affine_example(draw: Any) -> Example:
     right = affine_backward(X, W, b, dY)
     look = [f"{name}{''.join(f'[{i}]' for i in index)}.grad"
             for name, A in zip("XWb", (X, W, b)) for index in np.ndindex(A.shape)]  # fmt: skip
-    return Example(lines, tuple(look), tuple(float(x) for A in right for x in A.ravel()))
+    numbers = tuple(float(x) for A in right for x in A.ravel())
+    return Example(lines, tuple(look), numbers, sent=dumps(affine_program(X, W, b, dY)))
+
+
+def affine_program(X: Any, W: Any, b: Any, dY: Any) -> list[Any]:
+    """The same, entry by entry: the steps, and the gradients to look at."""
+    leaves = [
+        (f"{name}{'_'.join(map(str, index))}", A[index])
+        for name, A in zip("XWb", (X, W, b)) for index in np.ndindex(A.shape)
+    ]  # fmt: skip
+    lines = [f"{name} = Value({int(x)})" for name, x in leaves]
+    total = "Value(0)"
+    for n, m in np.ndindex(dY.shape):
+        products = " + ".join(f"X{n}_{d} * W{d}_{m}" for d in range(len(W)))
+        lines.append(f"Y{n}_{m} = b{m} + {products}")
+        total += f" + Y{n}_{m} * {int(dY[n, m])}"
+    lines.append(f"f = {total}; f.backward()")
+    return [*encode(Example(tuple(lines), tuple(f"{name}.grad" for name, _ in leaves)))]
 
 
 def whole(A: Any) -> Any:

@@ -10,14 +10,10 @@ from typing import Any
 
 from microgrid.check import writers
 from microgrid.check.findings import Finding, Result
+from microgrid.check.kinds import KINDS, STATES, failing
 from microgrid.check.page import body
-from microgrid.check.properties import CONVENTION, FRAGILE, WRONG
 from microgrid.check.writers import Row
 from microgrid.views.written import Written, whole_page
-
-MARKS = {"holds": "✓", WRONG: "✗", FRAGILE: "!", CONVENTION: "~", "follows": "↳", "waits": "↳",
-         "absent": "·", "not run": "?"}  # fmt: skip
-LEGEND = "✓ holds  ✗ wrong  ! fragile  ~ convention  ↳ because of another  · not offered  ? not run"
 
 
 @dataclass
@@ -30,7 +26,7 @@ class Report(Written):
     >>> from microgrid.check import check, museum
     >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])
     >>> report.ok, report.verdict
-    (False, 'fails: 1 wrong, 0 fragile, 0 convention')
+    (False, 'fails: 1 wrong')
     >>> print(report.findings[0].hint)
     Every use of a node sends a share: use `+=` where you wrote `=`.
     >>> report.count("wrong"), report.complete, report.lacking, report.exit_code
@@ -51,10 +47,10 @@ class Report(Written):
     def findings(self) -> list[Finding]:
         """Wrong ones first."""
         found = [f for result in self.results for f in result.findings]
-        return sorted(found, key=lambda f: (WRONG, FRAGILE, CONVENTION).index(f.kind))
+        return sorted(found, key=lambda f: KINDS.index(f.kind))
 
     def count(self, kind: str) -> int:
-        """How many findings are "wrong", "fragile" or "convention"."""
+        """How many findings are "wrong", "fragile", "not offered" or "convention"."""
         return sum(f.kind == kind for f in self.findings)
 
     @property
@@ -69,8 +65,8 @@ class Report(Written):
 
     @property
     def exit_code(self) -> int:
-        """0 if it passes, 1 if it fails (if strict, also by a fragile finding), 2 if cut short."""
-        if self.count(WRONG) or self.lacking or (self.strict and self.count(FRAGILE)):
+        """0 if it passes, 1 if it fails (strict: also by what is fragile), 2 if cut short."""
+        if self.lacking or any(map(self.count, failing(self.strict))):
             return 1
         return 0 if self.complete else 2
 
@@ -83,11 +79,11 @@ class Report(Written):
     def verdict(self) -> str:
         """Whether it passes, and how many findings of each kind there are, in one line."""
         word = ("passes", "fails", "was not checked to the end")[self.exit_code]
-        counts = [f"{self.count(kind)} {kind}" for kind in (WRONG, FRAGILE, CONVENTION)]
+        counts = [f"{self.count(kind)} {kind}" for kind in KINDS if self.count(kind)]
         lacking = f", required but not offered: {', '.join(self.lacking)}" * bool(self.lacking)
         strict = " (strict)" if self.strict else ""
         early = "" if self.complete else ", not all was run"
-        return f"{word}{strict}: {', '.join(counts)}{lacking}{early}"
+        return f"{word}{strict}: {', '.join(counts) or 'no findings'}{lacking}{early}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -123,9 +119,12 @@ class Report(Written):
         wide = max(len(r.prop.name) for r in self.results)
         for result in self.results:
             detail = f"  [{result.detail}]" if result.detail else ""
-            line = f"  {MARKS[result.state]} {result.prop.name:{wide}}  {result.prop.says}{detail}"
+            mark = STATES[result.state].mark
+            line = f"  {mark} {result.prop.name:{wide}}  {result.prop.says}{detail}"
             yield from textwrap.wrap(line, 100, subsequent_indent=" " * (wide + 6))
-        yield f"  {LEGEND}"
+        states = {result.state for result in self.results}
+        known = [f"{kind.mark} {kind.meaning}" for name, kind in STATES.items() if name in states]
+        yield f"  {'  '.join(dict.fromkeys(known))}"
         for remark in self.remarks:
             yield from textwrap.wrap(remark, 100, initial_indent="  ", subsequent_indent="    ")
         for finding in self.findings:
@@ -187,10 +186,10 @@ class Report(Written):
     @property
     def _rows(self) -> Iterator[tuple[str, Row]]:
         """Each property with its state, then each operation that is required."""
-        failing = (WRONG, FRAGILE) if self.strict else (WRONG,)
+        fails = failing(self.strict)
         for r in self.results:
             silent = r.state in ("absent", "follows", "waits", "not run")
-            passed = None if silent else r.state not in failing
+            passed = None if silent else r.state not in fails
             headline = r.findings[0].headline if passed is False else r.detail
             text = "\n\n".join(map(str, r.findings))
             yield r.state, Row(r.prop.name, passed, headline, text, bool(r.not_run))

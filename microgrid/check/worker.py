@@ -1,13 +1,18 @@
-"""The child process: it loads one engine and evaluates the programs that it is sent.
+"""The adapter for engines in Python: it loads one and runs the programs that it is sent.
 
-It knows no right answer. It throws the engine's own output away, and answers through a copy of the
-standard output that it made before it loaded the engine. It imports the standard library alone, and
-binds here what it uses later, before the engine can replace it.
+adapters/README.md describes the programs. This process knows no right answer. It throws the
+engine's own output away, and answers through a copy of the standard output that it made before it
+loaded the engine. It imports the standard library alone, and binds here what it uses later, before
+the engine can replace it.
 """
 
 import builtins
+import dis
+import gc
 import importlib
 import importlib.util
+import inspect
+import operator
 import os
 import sys
 from contextlib import suppress
@@ -18,9 +23,319 @@ from typing import Any
 
 MEMORY = 4 << 30  # bytes of data, beside what there is at the start
 QUIET, ODD = os.devnull, "checked_engine"  # the name of a module whose file cannot be imported
-_compile, _exec, _eval, _float, _str, _type = compile, exec, eval, float, str, type
-_isinstance = isinstance
+_float, _str, _type, _repr = float, str, type, repr
+_isinstance, _getattr, _hasattr, _setattr = isinstance, getattr, hasattr, setattr
+_list, _len, _abs, _bool, _range, _min = list, len, abs, bool, range, min
 BUILT_IN = frozenset(dir(builtins))  # in programs these are Python's own, as sum and range
+
+# How engines call the three names of the contract, the usual one first.
+NAMES = {
+    "data": "data value val v item x _data _value num number scalar",
+    "grad": "grad gradient grads _grad g dv adj adjoint derivative deriv",
+    "backward": "backward backprop back_prop backpropagate backpropagation backward_pass back",
+}
+OPERATORS: dict[str, Any] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "power": operator.pow, "neg": operator.neg, "abs": _abs,
+}  # fmt: skip
+IN_PLACE: dict[str, Any] = {
+    "add": operator.iadd, "sub": operator.isub, "mul": operator.imul, "div": operator.itruediv,
+}  # fmt: skip
+COMPARISONS: dict[str, Any] = {
+    "Lt": operator.lt, "Gt": operator.gt, "LtE": operator.le, "GtE": operator.ge,
+    "Eq": operator.eq, "NotEq": operator.ne, "In": lambda a, b: a in b,
+}  # fmt: skip
+CATEGORIES = (  # of errors in any language
+    (OverflowError, "overflow"), (RecursionError, "depth"), (MemoryError, "depth"),
+    (ZeroDivisionError, "domain"), (ValueError, "domain"),
+)  # fmt: skip
+
+
+class Names:
+    """How this engine spells `.data`, `.grad` and `.backward()`: told, or learnt by trying."""
+
+    def __init__(self, cls: Any, functions: dict[str, Any], told: dict[str, str]) -> None:
+        self.cls, self.functions, self.told = cls, functions, told
+        self.grad, self.backward = "grad", "backward"
+        self.arguments: tuple[float, ...] = ()
+        try:
+            x = cls(2.5)
+        except BaseException:
+            if not _isinstance(cls, _type):
+                raise
+            self.type, self.data = cls, "data"
+            return
+        self.type = _type(x)
+        self.data = told.get("data") or self.holding(x, 2.5)
+        self.learn_backward(x)
+        self.learn_grad()
+
+    def holding(self, x: Any, number: float) -> str:
+        """The attribute that holds a number."""
+        if _hasattr(x, "data") and not callable(x.data):
+            return "data"
+        usual = [n for n in NAMES["data"].split() if same(read(x, n), number)]
+        others = [n for n in attributes(x) if same(read(x, n), number)]
+        return [*usual, *others, "data"][0]
+
+    def learn_backward(self, x: Any) -> None:
+        """The method or the function of the module that goes backward."""
+        methods = [n for n in methods_of(_type(x)) if "back" in n.lower() and n[:2] != "__"]
+        usual = [n for n in NAMES["backward"].split() if n in methods]
+        public = [n for n in methods if n[0] != "_"]
+        found = [self.told.get("backward", ""), *usual, *public]
+        found = [n for n in found if n in methods or n in self.functions]
+        found += [n for n in self.functions if "back" in n.lower()]
+        if not found:
+            return
+        self.backward = found[0]
+        self.arguments = needed(self.function_of(x, found[0]))
+
+    def function_of(self, x: Any, name: str) -> Any:
+        """The call without arguments: a bound method, or a function of the module."""
+        if _hasattr(self.type, name):
+            return _getattr(x, name)
+        function = self.functions[name]
+        return lambda *more: function(x, *more)
+
+    def learn_grad(self) -> None:
+        """The attribute that backward changes on a leaf."""
+        told = self.told.get("grad")
+        if told:
+            self.grad = told
+            return
+        with suppress(BaseException):
+            x, y = self.cls(2.5), self.cls(1.25)
+            if _hasattr(x, "grad"):
+                usual = ["grad"]
+            else:
+                before = {n: read(x, n) for n in attributes(x) if n != self.data}
+                self.go_backward(x * y + x)
+                changed = [n for n in before if not same(read(x, n), before[n])]
+                usual = [n for n in NAMES["grad"].split() if n in changed or _hasattr(x, n)]
+                usual += [n for n in changed if "grad" in n.lower()] + changed
+            self.grad = [*usual, "grad"][0]
+
+    def every_gradient_is_a_node(self) -> bool:
+        """Whether even those of a sum are: then the engine means it, for derivatives of them."""
+        with suppress(BaseException):
+            x, y = self.cls(2.5), self.cls(1.25)
+            self.go_backward(x + y)
+            return _isinstance(_getattr(x, self.grad), self.type)
+        return False
+
+    def go_backward(self, x: Any) -> None:
+        """The backward pass from x."""
+        self.function_of(x, self.backward)(*self.arguments)
+
+    def shown(self) -> dict[str, str]:
+        """The three, as people write them."""
+        arguments = ", ".join(map(_repr, self.arguments))
+        first = "" if _hasattr(self.type, self.backward) else self.backward  # of the module
+        call = f"{first}(VALUE{', ' * _bool(arguments)}" if first else f"VALUE.{self.backward}("
+        return {"data": self.data, "grad": self.grad, "backward": f"{call}{arguments})"}
+
+
+def needed(call: Any) -> tuple[float, ...]:
+    """A 1.0 for the argument that a backward pass must have: the gradient of the result."""
+    try:
+        parameters = inspect.signature(call).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    must = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return (1.0,) * _len(must)
+
+
+def attributes(x: Any) -> list[str]:
+    """The names of what an object holds."""
+    names = dict.fromkeys(_getattr(x, "__dict__", ()))
+    for base in _type(x).__mro__:
+        slots = _getattr(base, "__slots__", ())
+        names |= dict.fromkeys([slots] if _isinstance(slots, _str) else slots)
+        names |= dict.fromkeys(n for n, v in vars(base).items() if _isinstance(v, property))
+    return [n for n in names if n[:2] != "__"]
+
+
+def read(x: Any, name: str) -> Any:
+    """An attribute as a number; None if it is no number."""
+    with suppress(BaseException):
+        return _float(_getattr(x, name))
+    return None
+
+
+def same(a: Any, b: Any) -> bool:
+    return a is b or (a is not None and b is not None and _abs(a - b) < 1e-6)
+
+
+class Engine:
+    """The class, the functions of its module, and how programs use them."""
+
+    def __init__(self, module: ModuleType | None, cls: Any, told: dict[str, str]) -> None:
+        self.module, self.cls = module, cls
+        self.functions = names_of(module, cls)
+        self.names = Names(cls, self.functions, told)
+        self.type = self.names.type
+        self.space: dict[str, Any] = {}
+        self.before: set[int] = set()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What a request gives: numbers, or an error."""
+        self.space = {}
+        if "called" in request:
+            return {"methods": self.methods_called(request["called"])}
+        counts = "alive" in request["look"]
+        if counts:
+            gc.collect()
+            gc.disable()
+            self.before = {id(v) for v in self.living()}
+        try:
+            self.run(request["program"])
+            return {"numbers": [self.look(name) for name in request["look"]]}
+        except BaseException as error:  # SystemExit, too
+            return failed(error)
+        finally:
+            self.space = {}
+            if counts:
+                gc.enable()
+
+    def run(self, program: list[Any]) -> None:
+        """The steps, one after the other."""
+        for step in program:
+            self.step(step)
+
+    def step(self, step: dict[str, Any]) -> None:
+        space = self.space
+        if "set" in step:
+            space[step["set"]] = self.value(step["to"])
+        elif "backward" in step:
+            self.names.go_backward(self.value(step["backward"]))
+        elif "set data" in step:
+            _setattr(space[step["set data"]], self.names.data, step["to"])
+        elif "set grad" in step:
+            _setattr(space[step["set grad"]], self.names.grad, step["to"])
+        elif "zero" in step:
+            space[step["zero"]].zero_grad()
+        elif "repeat" in step:
+            for _ in _range(step["repeat"]):
+                self.run(step["program"])
+        elif "forget" in step:
+            for name in step["forget"]:
+                del space[name]
+
+    def value(self, e: Any) -> Any:
+        """A node, or a plain number."""
+        if _isinstance(e, _str):
+            return self.space[e]
+        if not _isinstance(e, dict):
+            return e
+        if "leaf" in e:
+            return self.cls(e["leaf"])
+        operands = [self.value(x) for x in e["of"]]
+        if e.get("list"):
+            operands = [operands]
+        if "apply" in e:
+            return (IN_PLACE if e.get("in place") else OPERATORS)[e["apply"]](*operands)
+        if "method" in e:
+            return _getattr(operands[0], e["method"])(*operands[1:])
+        if "compare" in e:
+            return 1.0 if COMPARISONS[e["compare"]](*operands) else 0.0
+        first, *path = e["function"].split(".")
+        function = self.functions[first]
+        for name in path:
+            function = _getattr(function, name)
+        return function(*operands)
+
+    def look(self, what: str) -> Any:
+        """A number of a node, or how many nodes are alive; nan and inf as text."""
+        if what in ("alive", "collected"):
+            if what == "collected":
+                gc.collect()
+            return _len([v for v in self.living() if id(v) not in self.before])
+        name, _, attribute = what.partition(".")
+        x = self.space[name]
+        if not attribute:
+            return number(what, x)
+        spelled = self.names.grad if attribute == "grad" else self.names.data
+        x = _getattr(x, spelled)
+        if x is None and attribute == "grad":
+            return 0.0  # not reached yet
+        if _isinstance(x, self.type):
+            if attribute != "grad" or not self.names.every_gradient_is_a_node():
+                raise TypeError(f"{name}.{spelled} is a {called(self.type)}, not a number")
+            x = _getattr(x, self.names.data)
+        return number(f"{name}.{spelled}", x)
+
+    def living(self) -> list[Any]:
+        """All nodes that exist."""
+        return [v for v in gc.get_objects() if _type(v) is self.type]
+
+    def methods_called(self, program: list[Any]) -> list[str]:
+        """The methods of the class that a program calls on its way."""
+        codes: dict[Any, str] = {}
+        for name in methods_of(self.type):
+            code = _getattr(_getattr(self.type, name, None), "__code__", None)
+            if code is not None:
+                codes.setdefault(code, name)
+        seen: dict[str, None] = {}
+
+        def note(frame: Any, event: str, argument: Any) -> None:
+            if event == "call" and frame.f_code in codes:
+                seen[codes[frame.f_code]] = None
+
+        with suppress(BaseException):
+            sys.setprofile(note)
+            self.run(program)
+        sys.setprofile(None)
+        self.space = {}
+        return _list(seen)
+
+    def greeting(self) -> dict[str, Any]:
+        """What the checker wants to know about the class."""
+        module, own = self.module, called(self.cls)
+        return {
+            "protocol": 1, "language": "Python",
+            "class": own,
+            "module": module.__name__ if module else self.cls.__module__,
+            "file": _getattr(module, "__file__", None),
+            "names": self.names.shown(),
+            "methods": [x for x in methods_of(self.type) if _len(x) < 40][:2000],
+            "functions": [name for name in self.functions if name != own],
+        }  # fmt: skip
+
+
+def number(look: str, x: Any) -> Any:
+    """The engine's number as a plain float; nan and inf as text, since JSON has none."""
+    if _isinstance(x, (_str, bytes, bytearray, memoryview)):
+        raise TypeError(f"{look} is a {_type(x).__name__}, not a number")
+    y = _float(x)
+    return y if y - y == 0 else _repr(y)
+
+
+def failed(error: BaseException) -> dict[str, Any]:
+    """An error, its kind in any language, and whether the engine raised it on purpose."""
+    kind = next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
+    return {"error": said(error), "kind": kind, "refused": is_refusal(error)}
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a `raise` or an `assert` of the engine's own code made it."""
+    with suppress(BaseException):
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is None or trace.tb_frame.f_code.co_filename == __file__:
+            return False
+        code = trace.tb_frame.f_code.co_code
+        name = dis.opname[code[trace.tb_lasti]]
+        return name == "RAISE_VARARGS" and not _isinstance(error, (SystemExit, KeyboardInterrupt))
+    return False
+
+
+def said(error: BaseException) -> str:
+    with suppress(BaseException):
+        return f"{_type(error).__name__}: {_str(error)[:300]}"
+    return _type(error).__name__
 
 
 def load(target: str, path: bool) -> ModuleType:
@@ -64,22 +379,10 @@ def called(cls: Any) -> str:
     return name if _isinstance(name, _str) and name.isidentifier() else "Value"
 
 
-def introduce(module: ModuleType | None, cls: Any) -> dict[str, Any]:
-    """What the parent wants to know about the class."""
-    return {
-        "class": called(cls),
-        "module": module.__name__ if module else cls.__module__,
-        "file": getattr(module, "__file__", None),
-        "methods": methods(cls),
-        "functions": [name for name in names_of(module, cls) if name != called(cls)],
-    }
-
-
-def methods(cls: Any) -> list[str]:
-    """The names of its methods, or if it is a function, of the methods of its result."""
-    owner = cls if isinstance(cls, _type) else _type(cls(1.0))
+def methods_of(owner: Any) -> list[str]:
+    """The names of the methods of a class."""
     names = {name for base in _type.__dict__["__mro__"].__get__(owner) for name in vars(base)}
-    return [x for x in sorted(names) if len(x) < 40 and callable(getattr(owner, x, None))][:2000]
+    return [x for x in sorted(names) if callable(_getattr(owner, x, None))]
 
 
 def find(module: ModuleType, name: str) -> Any:
@@ -96,32 +399,7 @@ def find(module: ModuleType, name: str) -> Any:
     return thing
 
 
-def evaluate(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
-    """Run the lines, then look."""
-    space = dict(names)
-    try:
-        _exec(_compile(request["text"], "<program>", "exec"), space)
-        return {"numbers": [number(look, _eval(look, space)) for look in request["look"]]}
-    except BaseException as error:  # SystemExit, too
-        return {"error": said(error)}
-
-
-def number(look: str, x: Any) -> float:
-    """The engine's number as a plain float; a gradient that is still None counts as zero."""
-    if x is None and look.endswith(".grad"):
-        return 0.0
-    if _isinstance(x, (_str, bytes, bytearray)):
-        raise TypeError(f"{look} is text, not a number")
-    return _float(x)
-
-
-def said(error: BaseException) -> str:
-    with suppress(BaseException):
-        return f"{_type(error).__name__}: {_str(error)[:300]}"
-    return _type(error).__name__
-
-
-def serve(requests: Any, answers: Any, start: Any) -> None:
+def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None = None) -> None:
     """Answer one line of JSON with another until the requests end."""
 
     def say(message: dict[str, Any]) -> None:
@@ -130,14 +408,14 @@ def serve(requests: Any, answers: Any, start: Any) -> None:
 
     try:
         module, cls = start()
-        say(introduce(module, cls))
+        engine = Engine(module, cls, told or {})
+        say(engine.greeting())
     except BaseException as error:
         say({"error": said(error)})
         return
-    names = names_of(module, cls)
     for line in requests:
         request = loads(line)
-        say({"id": request["id"]} | evaluate(request, names))
+        say({"id": request["id"]} | engine.answer(request))
 
 
 def data_size() -> int:
@@ -174,7 +452,7 @@ def silence() -> tuple[Any, Any]:
 
 
 def main() -> None:
-    target, is_path, name, seconds = sys.argv[1:]
+    target, is_path, name, seconds, told = sys.argv[1:]
     sys.path[:] = [x for x in sys.path if x != _str(Path(__file__).parent)]
     limited(int(seconds))
     requests, answers = silence()
@@ -183,7 +461,7 @@ def main() -> None:
         module = load(target, is_path == "path")
         return module, find(module, name)
 
-    serve(requests, answers, start)
+    serve(requests, answers, start, loads(told))
     os._exit(0)  # whatever the engine started may not keep the process alive
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
 
@@ -36,6 +36,7 @@ class Mistake:
     caught: str  # the property that finds it
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
+    variants: list[Any] = field(default_factory=list, compare=False)  # makers of other forms
 
     def __repr__(self) -> str:
         return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
@@ -43,6 +44,10 @@ class Mistake:
     def sentence(self, op: str = "") -> str:
         """What is wrong, in words, with the name of the operation."""
         return self.says.format(op=op)
+
+    def engines(self, op: str) -> list[Any]:
+        """An engine of each form of this mistake in an operation."""
+        return [make(op) for make in (self.make, *self.variants)]
 
 
 MUSEUM: dict[str, Mistake] = {}
@@ -61,6 +66,17 @@ def mistake(
         key = name or made.__name__
         make, which = (made, operations.__contains__) if operations else (lambda op="": made, None)
         MUSEUM[key] = Mistake(key, says, hint, cache(make), caught, shows, which)
+        return made
+
+    return enter
+
+
+def variant_of(name: str) -> Callable[[Made], Made]:
+    """One more form of a mistake: the sentence is the same, the numbers are others."""
+
+    def enter(made: Made) -> Made:
+        found = MUSEUM[name]
+        found.variants.append(cache(made if found.operations else (lambda op="": made)))
         return made
 
     return enter

@@ -10,7 +10,7 @@ from microgrid.check import PROPERTIES, check, museum
 from microgrid.check.engine import NO_ANSWER, UNENDED, EngineError
 from microgrid.check.example import Example, outcome_here
 from microgrid.check.findings import Finding, difference, sign
-from microgrid.check.properties import FRAGILE, WRONG
+from microgrid.check.kinds import FRAGILE, WRONG
 from microgrid.course.question import Exercise, ExerciseError, Mistake, Verdict
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value

@@ -1,0 +1,173 @@
+"""Which operations an engine offers, and how: found by their names, and by trying them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from microgrid.check.capabilities import (
+    ALIASES,
+    OFFERS,
+    OPERATIONS,
+    Capabilities,
+    Operation,
+    Spelling,
+)
+from microgrid.check.engine import Engine
+from microgrid.check.example import Example, Outcome, equal, expected, sensible
+
+SIDES = {"none": (), "left": ("left",), "right": ("right",), "either": ("left", "right")}
+UNSUITED = ("TypeError", "AttributeError", "NotImplementedError", "AssertionError")
+
+
+def run(engine: Engine, can: Capabilities, example: Example, limit: float | None = None) -> Outcome:
+    """The outcome of an example on an engine, in the engine's own spelling."""
+    program, look = can.request(example)
+    return engine.run(program, look, limit)
+
+
+def learn(engine: Engine) -> Capabilities:
+    """What this engine offers, and how its users write it."""
+    about = engine.about
+    can = Capabilities(
+        engine.cls, methods=set(about["methods"]), names=about["names"], left=set(), right=set()
+    )
+    if about["operations"]:
+        return told(engine, can)
+    can.offers = {x for x in OFFERS if x != "zero" or "zero_grad" in can.methods}
+    methods = named(engine, "methods")
+    for name, operation in OPERATIONS.items():
+        if operation.method in methods:
+            can.offered[name] = operation
+            if operation.reflected:
+                learn_sides(engine, can, operation)
+        elif not operation.reflected and (call := usable(list(spellings(engine, operation)))):
+            can.spelling[operation.function] = call.spelling
+            can.used.add(call.method)
+            two = replace(operation, counts=(2, 2))
+            can.offered[name] = two if call.takes_two() else operation
+    for name in can.offered:
+        can.made_of[name] = made_of(engine, can, OPERATIONS[name])
+    return can
+
+
+def told(engine: Engine, can: Capabilities) -> Capabilities:
+    """What the adapter of another language says that its engine can do."""
+    can.offers = {*engine.about["offers"]} & {*OFFERS}
+    can.others = [*engine.about["not checked"]]
+    for name, how in engine.about["operations"].items():
+        operation = OPERATIONS.get(name)
+        if operation is None or how.get("arity") not in (operation.arity or "list", 2):
+            can.others.append(name)
+            continue
+        two = operation.arity == 0 and how["arity"] == 2
+        can.offered[name] = replace(operation, counts=(2, 2)) if two else operation
+        for side in SIDES.get(how.get("numbers", "none"), ()):
+            getattr(can, side).add(name)
+    return can
+
+
+def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None:
+    """On which sides of an operator a plain number may stand."""
+    number = repr(operation.plain[0]) if operation.plain else "2.5"
+    for side, operands in ("left", (number, "x")), ("right", ("x", number)):
+        line = f"x = Value(1.5); f = {operation.write(*operands)}"
+        outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
+        if not (outcome.refused or outcome.kind in UNSUITED):
+            getattr(can, side).add(operation.name)
+
+
+def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:
+    """The operations that an operation calls: those of x - y are + and − in many engines."""
+    names = ["x", "y", "z"][: operation.arity or 2]
+    operands = [names[0], repr(operation.plain[0])] if operation.plain else names
+    lines = (f"{name} = Value({i + 1.5})" for i, name in enumerate(names))
+    example = Example((*lines, f"f = {operation.write(*operands)}"), ())
+    program, _ = can.request(example)
+    called = {*engine.methods_called(program)}
+    return {
+        name for name, other in can.offered.items()
+        if name != operation.name and called & names_of(can, other)
+    }  # fmt: skip
+
+
+def names_of(can: Capabilities, operation: Operation) -> set[str]:
+    """The methods that an operation is, if it is one."""
+    spelling = can.spelling.get(operation.function)
+    return {spelling.name} if spelling else {operation.method, operation.reflected} - {""}
+
+
+def named(engine: Engine, kind: str) -> dict[str, str]:
+    """The names of its methods or functions, by their lower-case form."""
+    return {name.lower(): name for name in engine.about[kind]}
+
+
+@dataclass(frozen=True)
+class CallSpelling:
+    """One way of calling an operation of an engine."""
+
+    engine: Engine
+    operation: Operation
+    spelling: Spelling
+    usual: bool = True  # under the operation's own name, not an alias
+    apart: bool = False  # the operands one by one, where examples write a list
+    method: str = ""  # its name in the class, "" for a function of the module
+
+    def works(self) -> bool:
+        """Whether it gives the right value for two numbers."""
+        example, actual = self.outcome(self.operation.arity or 2)
+        return equal(example, actual, expected(example), 1e-3) is None
+
+    def is_of_values(self) -> bool:
+        """Whether it is a method, or a function that takes Values, not one of plain numbers."""
+        if self.method or not self.operation.arity:
+            return True
+        return self.outcome(self.operation.arity)[1].kind not in ("TypeError", "AttributeError")
+
+    def takes_two(self) -> bool:
+        """Whether a function whose operands stand apart takes just two of them."""
+        return self.apart and all(self.outcome(n)[1].kind == "TypeError" for n in (1, 3))
+
+    def outcome(self, count: int) -> tuple[Example, Outcome]:
+        """An example of that many operands, and its outcome."""
+        can = Capabilities(self.engine.cls, {self.operation.function: self.spelling})
+        can.names = self.engine.about["names"]
+        names = [f"x{i}" for i in range(count)]
+        for start in (1.5, 0.25):  # arcsin has no value at 1.5
+            lines = [f"{x} = Value({i + start})" for i, x in enumerate(names)]
+            example = Example((*lines, f"y = {self.operation.write(*names)}"), ("y.data",))
+            if sensible(example):
+                break
+        return example, run(self.engine, can, example)
+
+
+def usable(calls: list[CallSpelling]) -> CallSpelling | None:
+    """The first way of calling that works, or the most usual one though it fails."""
+    if len(calls) == 1 and calls[0].method and calls[0].operation.arity:
+        return calls[0]
+    right = (call for call in calls if call.works())
+    usual = (call for call in calls if call.usual and call.is_of_values())
+    return next(right, None) or next(usual, None)
+
+
+def spellings(engine: Engine, operation: Operation) -> Iterator[CallSpelling]:
+    """All ways of calling an operation for which the engine has the name."""
+    methods, functions = named(engine, "methods"), named(engine, "functions")
+    for name in (operation.function, *ALIASES.get(operation.function, ())):
+        of_class, of_module = methods.get(name, ""), functions.get(name, "")
+        if operation.arity:
+            if of_class:
+                yield CallSpelling(engine, operation, Spelling(of_class, True), method=of_class)
+            if of_module:
+                yield CallSpelling(engine, operation, Spelling(of_module))
+            continue
+        usual = name == operation.function
+        static = f"{engine.cls}.{of_class}" if of_class else ""
+        for found, owner in ((of_module, ""), (static, of_class)):
+            if found:
+                a_list, apart = Spelling(found, takes_list=True), Spelling(found)
+                yield CallSpelling(engine, operation, a_list, usual, method=owner)
+                yield CallSpelling(engine, operation, apart, usual, True, owner)
+        if of_class:
+            spelling = Spelling(of_class, True)
+            yield CallSpelling(engine, operation, spelling, False, True, method=of_class)
