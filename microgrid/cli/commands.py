@@ -39,6 +39,9 @@ EXAMPLES = """
   microgrid check my_engine.py:Scalar --html report.html
   microgrid check micrograd.engine --only reuse --only order --draws 200
   microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
+  microgrid check engine.mjs
+  microgrid check --command "node my_adapter.mjs engine.mjs"
+  microgrid check --adapter c
   microgrid layers layers.py
   microgrid layers layers.py:affine x=3x4 w=4x5 b=5 --html report.html
   microgrid layers layers.py:conv conv_param.stride=2 conv_param.pad=1
