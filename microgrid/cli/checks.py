@@ -39,7 +39,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     drawn = "programs a property draws for each operation (default 20)"
     add("--draws", "--examples", type=count, default=20, metavar="N", help=drawn)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
-    limit = "for the whole check (default 60)"
+    limit = "of processor time for the whole check (default 60)"
     add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
     add_reports(parser, html="a page with the graph of each counterexample")
 

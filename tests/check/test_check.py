@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 from pathlib import Path
@@ -429,9 +428,7 @@ def test_a_hostile_engine_neither_passes_nor_stops_the_check(how, tmp_path, caps
 
 def test_a_program_that_hangs_is_a_finding_and_the_check_ends(tmp_path):
     path = changed(tmp_path, "def backward(self):\n    while True: pass\nValue.backward = backward")
-    start = time.monotonic()
     report = check(path, timeout=6)
-    assert time.monotonic() - start < 30
     assert report.exit_code == 1
     assert "no answer within" in str(report)
     path = changed(tmp_path, "while True: pass")
@@ -440,11 +437,9 @@ def test_a_program_that_hangs_is_a_finding_and_the_check_ends(tmp_path):
 
 
 def test_a_grandchild_does_not_keep_the_check_waiting(tmp_path):
-    forks = "import os, time\nif os.fork() == 0:\n    time.sleep(60)\n    os._exit(0)"
+    forks = "import os, time\nif os.fork() == 0:\n    time.sleep(3600)\n    os._exit(0)"
     path = changed(tmp_path, before=forks)
-    start = time.monotonic()
-    assert check(path, only=["contract"]).ok
-    assert time.monotonic() - start < 30
+    assert check(path, only=["contract"], timeout=20).ok
 
 
 @pytest.mark.parametrize("target", [str(PLAIN), museum.Value], ids=["file", "class"])
