@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.check import worker
+from microgrid.check.command import command_of, commanded
 from microgrid.check.example import Outcome
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
 from microgrid.check.processor_time import Budget
@@ -64,18 +65,21 @@ class Engine(AbstractContextManager["Engine"]):
 
     def start(self) -> dict[str, Any]:
         """Start a process, and return what it says of the class."""
-        self.child = spawn(self.target, self.lifetime, self.names)
-        self.budget.watches.append(self.child.watch)
         name, about = name_of(self.target), {}
         try:
+            self.child = spawn(self.target, self.lifetime, self.names)
+            self.budget.watches.append(self.child.watch)
             about = self.child.read(min(self.loading, max(1.0, self.budget.left)))
             refusal = refused(about, name)
         except TimeoutError:
             refusal = f"loading {name} {UNENDED}"
         except EOFError as error:
             refusal = f"loading {name} ended the process ({error})"
-        except (ValueError, RecursionError):
-            refusal = f"loading {name} answered nonsense"
+        except OSError as error:
+            refusal = str(error)
+        except (ValueError, RecursionError) as error:
+            said = printable(getattr(error, "doc", str(error)).strip())
+            refusal = f"loading {name} answered nonsense: {said[:60]}"
         if refusal:
             self.close()
             raise EngineError(refusal)
@@ -143,12 +147,16 @@ class Engine(AbstractContextManager["Engine"]):
 
 
 def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> Child:
-    """The process for a path, a module's name, or a class that lives in this process."""
+    """The process for a path, a module's name, a command, or a class of this process."""
     seconds = int(lifetime) + 30
+    if command := command_of(target):
+        return commanded(command, seconds)
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
-        raise EngineError(f"a path, a module's name or a class is checked, not {name_of(target)}")
+        raise EngineError(
+            f"a path, a module's name, a command or a class is checked, not {name_of(target)}"
+        )
     if not can_fork():
         raise EngineError("this system cannot fork: write the class to a file, and check the file")
     return forked(
@@ -210,8 +218,8 @@ def sane(about: dict[str, Any]) -> bool:
 
 
 def name_of(target: Any) -> str:
-    return (
-        str(target)
-        if isinstance(target, str | os.PathLike)
-        else str(getattr(target, "__name__", target))
-    )
+    if isinstance(target, str | os.PathLike):
+        return str(target)
+    if command := command_of(target):
+        return " ".join(command)
+    return str(getattr(target, "__name__", target))
