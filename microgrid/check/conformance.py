@@ -7,6 +7,7 @@ cases.schema.json describes the whole file.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -48,14 +49,17 @@ def cases_of(prop: Property, seed: int) -> Iterator[dict[str, Any]]:
         return
     can = Capabilities(offered=operations())
     seen: set[Example] = set()
+    counts: Counter[str] = Counter()
     for case in prop.cases(can):
         if "alive" in case.needs:  # a language with a collector has no answer
             continue
         count = GRAPHS if prop.name in OF_GRAPHS else 2 if not case.subject else 1
-        for number, example in enumerate(smallest(prop, case, count, seed)):
+        for example in smallest(prop, case, count, seed):
             if example not in seen:
                 seen.add(example)
-                name = f"{prop.name}: {case.subject or 'engine'} {number + 1}"
+                subject = case.subject or "engine"
+                counts[subject] += 1
+                name = f"{prop.name}: {subject} {counts[subject]}"
                 yield described(name, prop, case, example, can)
 
 
@@ -63,12 +67,16 @@ def smallest(prop: Property, case: Case, count: int, seed: int) -> list[Example]
     """The smallest example of a case, then a few larger ones."""
     if isinstance(case.examples, list):
         return case.examples
-    draws, found, drawn = f"{seed} {prop.name} {case.subject}", [], {}
-    search(case.examples, lambda example: not found.append(example), 1, draws)
-    several = DRAWS * count
-    search(case.examples, lambda example: bool(drawn.update({example: None})), several, draws)
-    first = min(found, key=size)
-    others = sorted(drawn.keys() - {first}, key=size)
+    draws = f"{seed} {prop.name} {case.subject}"
+    drawn: set[Example] = set()
+
+    def taken(example: Example) -> bool:
+        drawn.add(example)
+        return not several
+
+    for several in (0, DRAWS * count):  # one that is shrunk, and then some that are not
+        search(case.examples, taken, several or 1, draws)
+    first, *others = sorted(drawn, key=size)
     step = max(1, len(others) // count)
     return [first, *others[step - 1 :: step][:count]]
 
