@@ -3,8 +3,9 @@
 In reading order:
 
 - `example`: what an engine runs
-- `engine` and `worker`: its process, which `process` starts and `processor_time` limits
-- `protocol`: how the two speak
+- `engine` and `worker`: its process, which `process` starts and `processor_time` limits;
+  `by_value` sends it a class of this process
+- `protocol`: how the two speak; `command`: the adapter of another language, in `adapters`
 - `loading`: a file or a notebook as a module
 - `capabilities`: what an engine offers, and `learning`: how that is found out
 - `strategies`: programs to try

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from json import dumps
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.check import worker
+from microgrid.check.by_value import packed
 from microgrid.check.command import command_of, commanded
 from microgrid.check.example import Outcome
-from microgrid.check.process import Child, can_fork, forked, printable, spawned
+from microgrid.check.process import Child, printable, spawned
 from microgrid.check.processor_time import Budget
 from microgrid.check.protocol import VERSION, Tree
 from microgrid.engine.errors import MicrogridError
@@ -157,11 +159,24 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
         raise EngineError(
             f"a path, a module's name, a command or a class is checked, not {name_of(target)}"
         )
-    if not can_fork():
-        raise EngineError("this system cannot fork: write the class to a file, and check the file")
-    return forked(
-        lambda lines, said: worker.serve(lines, said, lambda: (None, target), dict(names)), seconds
-    )
+    request = {"class": sent(target), "path": [x for x in sys.path if isinstance(x, str)]}
+    return spawned([worker.__file__, "", "class", "", str(seconds), dumps(names)], request)
+
+
+def sent(cls: type) -> str:
+    """A class of this process as text; EngineError where that cannot be."""
+    try:
+        return packed(cls)
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"a class is sent to its process with {error.name}: pip install "
+            '"microgrid-autodiff[check]", or write it to a file, and check the file'
+        ) from None
+    except Exception as error:
+        raise EngineError(
+            f"{name_of(cls)} cannot be sent to a process of its own ({printable(str(error))}): "
+            "write it to a file, and check the file"
+        ) from None
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:

@@ -20,7 +20,9 @@ NOTES = """
 An engine is a class with + or *, which is made of a number and goes backward.
 Functions are looked for as methods and as functions of the module. An engine in
 another language is run by an adapter, a program of a hundred lines; those for
-JavaScript and C are shipped, with a page on what they say (--adapter). Findings:
+JavaScript and C are shipped, with a page on what they say (--adapter).
+
+Findings:
   wrong        a number is wrong: the check fails
   fragile      it breaks on depth, overflow, memory, a second pass
   not offered  a usual form is missing, such as a plain number before the sign
