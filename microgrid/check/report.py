@@ -12,6 +12,7 @@ from microgrid.check import writers
 from microgrid.check.findings import Finding, Result
 from microgrid.check.kinds import KINDS, STATES, failing
 from microgrid.check.page import body
+from microgrid.check.process import printable
 from microgrid.check.writers import Row
 from microgrid.views.written import Written, whole_page
 
@@ -106,7 +107,8 @@ class Report(Written):
     @property
     def remarks(self) -> list[str]:
         """What was not offered or not checked, and whether in single precision."""
-        remarks = [f"not offered: {', '.join(self.missing)}"] if self.missing else []
+        remarks = [*map(printable, self.about["remarks"])]
+        remarks += [f"not offered: {', '.join(self.missing)}"] if self.missing else []
         if self.unknown:
             remarks.append(f"NOT CHECKED, as the checker does not know: {', '.join(self.unknown)}")
         if self.single:

@@ -9,8 +9,6 @@ the engine can replace it.
 import builtins
 import dis
 import gc
-import importlib
-import importlib.util
 import inspect
 import operator
 import os
@@ -22,7 +20,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 MEMORY = 4 << 30  # bytes of data, beside what there is at the start
-QUIET, ODD = os.devnull, "checked_engine"  # the name of a module whose file cannot be imported
+QUIET = os.devnull
 _float, _str, _type, _repr = float, str, type, repr
 _isinstance, _getattr, _hasattr, _setattr = isinstance, getattr, hasattr, setattr
 _list, _len, _abs, _bool, _range, _min = list, len, abs, bool, range, min
@@ -338,26 +336,18 @@ def said(error: BaseException) -> str:
     return _type(error).__name__
 
 
-def load(target: str, path: bool) -> ModuleType:
-    """The module at a path or of a name; a file inside a package is imported as its part."""
-    if not path:
-        sys.path.insert(0, os.getcwd())
-        return importlib.import_module(target)
-    file = Path(target).resolve()
-    folder, name = file.parent, file.name if file.is_dir() else file.stem
-    while (folder / "__init__.py").exists():
-        folder, name = folder.parent, f"{folder.name}.{name}"
-    name = name.removesuffix(".__init__")
-    sys.path.insert(0, _str(folder))
-    if name.split(".")[0] in sys.modules or not all(x.isidentifier() for x in name.split(".")):
-        found = importlib.util.spec_from_file_location(ODD, file)  # its name is taken, or odd
-        if found is None or found.loader is None:
-            raise ImportError(f"{file} is not a Python file")
-        module = importlib.util.module_from_spec(found)
-        sys.modules[ODD] = module
-        found.loader.exec_module(module)
-        return module
-    return importlib.import_module(name)
+def load(place: str, is_path: bool, name: str) -> tuple[ModuleType, Any, list[str]]:
+    """The module and its class, and what is told of the loading.
+
+    Our own modules, which load it, are forgotten: the engine may have one of their names.
+    """
+    sys.path.insert(0, _str(Path(__file__).parents[2]))
+    from microgrid.check.loading.engines import load_engine
+
+    del sys.path[0]
+    for ours in [x for x in sys.modules if x.split(".")[0] == "microgrid"]:
+        del sys.modules[ours]
+    return load_engine(place, is_path, name)
 
 
 def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
@@ -385,20 +375,6 @@ def methods_of(owner: Any) -> list[str]:
     return [x for x in sorted(names) if callable(_getattr(owner, x, None))]
 
 
-def find(module: ModuleType, name: str) -> Any:
-    thing: Any = module
-    for part in name.split("."):
-        if not hasattr(thing, part):
-            classes = [n for n, c in vars(module).items() if isinstance(c, type)]
-            raise AttributeError(
-                f"{module.__name__} has no class {name!r}; it has {', '.join(classes) or 'none'}"
-            )
-        thing = getattr(thing, part)
-    if not callable(thing):
-        raise TypeError(f"{module.__name__}.{name} is no class")
-    return thing
-
-
 def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None = None) -> None:
     """Answer one line of JSON with another until the requests end."""
 
@@ -407,11 +383,12 @@ def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None =
         answers.flush()
 
     try:
-        module, cls = start()
+        module, cls, remarks = start()
         engine = Engine(module, cls, told or {})
-        say(engine.greeting())
+        say(engine.greeting() | {"remarks": remarks})
     except BaseException as error:
-        say({"error": said(error)})
+        is_told = _type(error).__name__ == "LoadError"  # in words for its author
+        say({"error": _str(error) if is_told else said(error)})
         return
     for line in requests:
         request = loads(line)
@@ -452,16 +429,12 @@ def silence() -> tuple[Any, Any]:
 
 
 def main() -> None:
-    target, is_path, name, seconds, told = sys.argv[1:]
+    place, kind, name, seconds, told = sys.argv[1:]
+    sys.argv[1:] = []
     sys.path[:] = [x for x in sys.path if x != _str(Path(__file__).parent)]
     limited(int(seconds))
     requests, answers = silence()
-
-    def start() -> tuple[ModuleType, Any]:
-        module = load(target, is_path == "path")
-        return module, find(module, name)
-
-    serve(requests, answers, start, loads(told))
+    serve(requests, answers, lambda: load(place, kind == "path", name), loads(told))
     os._exit(0)  # whatever the engine started may not keep the process alive
 
 
