@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from functools import cache
-from tempfile import TemporaryDirectory
 from typing import Any
-
-from hypothesis import HealthCheck, Phase, configuration, find, settings
-from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS
@@ -24,6 +17,7 @@ from microgrid.check.learning import learn, run
 from microgrid.check.naming import diagnose
 from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
+from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed
 
 Progress = Callable[[Property], None]
@@ -38,12 +32,12 @@ def check(
     """What is right and what is wrong with an engine, each mistake with its smallest program.
 
     `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
-    own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
-    `draws` is how many programs each property draws for each operation, and the same `seed`
-    draws the same programs. `data`, `grad` and `backward` tell how the engine spells the three,
-    where they are not found by trying. An operation that is not offered fails only if `require`
-    names it, a fragile finding only if `strict`. EngineError if the engine does not load, or for
-    an unknown name.
+    own, with the rights of the caller, for at most `timeout` seconds of processor time. `only`
+    names properties, `draws` is how many programs each property draws for each operation, and the
+    same `seed` draws the same programs. `data`, `grad` and `backward` tell how the engine spells
+    the three, where they are not found by trying. An operation that is not offered fails only if
+    `require` names it, a fragile finding only if `strict`. EngineError if the engine does not
+    load, or for an unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])
@@ -53,8 +47,8 @@ def check(
     chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
     names = {"data": data, "grad": grad, "backward": backward}
     limit = max(0.5, timeout / 12)
-    with no_files(), Engine(target, limit, lifetime=timeout, names=names) as engine:
-        checker = Checker(engine, draws, seed, time.monotonic() + timeout)
+    with undisturbed(), Engine(target, limit, lifetime=timeout, names=names) as engine:
+        checker = Checker(engine, draws, seed)
         for prop in PROPERTIES.values():
             if progress is not None:
                 progress(prop)
@@ -68,18 +62,6 @@ def check(
         )  # fmt: skip
 
 
-@contextmanager
-def no_files() -> Iterator[None]:
-    """hypothesis keeps its files in a temporary folder, not in the user's."""
-    kept = vars(configuration).get("__hypothesis_home_directory")
-    with TemporaryDirectory(prefix="microgrid-") as folder:
-        configuration.set_hypothesis_home_dir(folder)
-        try:
-            yield
-        finally:
-            configuration.set_hypothesis_home_dir(kept)
-
-
 def known(names: Iterable[str], table: Any, what: str) -> list[str]:
     given = list(names)
     for name in given:
@@ -91,8 +73,8 @@ def known(names: Iterable[str], table: Any, what: str) -> list[str]:
 class Checker:
     """One run: the results so far, and what the engine can still do."""
 
-    def __init__(self, engine: Engine, draws: int, seed: int, end: float) -> None:
-        self.engine, self.draws, self.seed, self.end = engine, draws, seed, end
+    def __init__(self, engine: Engine, draws: int, seed: int) -> None:
+        self.engine, self.draws, self.seed = engine, draws, seed
         self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
@@ -109,7 +91,7 @@ class Checker:
         """Why no more programs are run."""
         if self.engine.given_up:
             return "too many programs hung or ended the process"
-        return "out of time" if time.monotonic() > self.end else ""
+        return "" if self.engine.budget.left else "out of time"
 
     def examine(self, prop: Property) -> None:
         """All cases of one property."""
@@ -202,13 +184,8 @@ class Checker:
         if isinstance(case.examples, list):
             any(fails(example) for example in case.examples)
         else:
-            effort = settings(
-                max_examples=self.draws * prop.draws, database=None, deadline=None,
-                suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
-            )  # fmt: skip
-            draws = random.Random(f"{self.seed} {prop.name} {case.subject}")
-            with suppress(NoSuchExample, HypothesisException):
-                find(case.examples, fails, settings=effort, random=draws)
+            seed = f"{self.seed} {prop.name} {case.subject}"
+            search(case.examples, fails, self.draws * prop.draws, seed)
         return programs, best[0] if best else None
 
 
