@@ -12,6 +12,7 @@ import gc
 import inspect
 import operator
 import os
+import re
 import sys
 from contextlib import suppress
 from json import dumps, loads
@@ -32,6 +33,11 @@ NAMES = {
     "grad": "grad gradient grads _grad g dv adj adjoint derivative deriv",
     "backward": "backward backprop back_prop backpropagate backpropagation backward_pass back",
 }
+BACK = re.compile("(?!_).*back", re.IGNORECASE)
+BACKWARD = re.compile(  # what else may be the name of a backward pass
+    r"(?!_).*back|reverse_?(mode|pass)|(calc|comp).*grad|gradients?$|grad$|differentiate",
+    re.IGNORECASE,
+)
 OPERATORS: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
     "power": operator.pow, "neg": operator.neg, "abs": _abs,
@@ -47,6 +53,10 @@ CATEGORIES = (  # of errors in any language
     (OverflowError, "overflow"), (RecursionError, "depth"), (MemoryError, "depth"),
     (ZeroDivisionError, "domain"), (ValueError, "domain"),
 )  # fmt: skip
+
+
+class NoBackwardError(Exception):
+    """The engine has no backward pass, or one whose name nobody guesses."""
 
 
 class Names:
@@ -78,20 +88,24 @@ class Names:
 
     def learn_backward(self, x: Any) -> None:
         """The method or the function of the module that goes backward."""
-        methods = [n for n in methods_of(_type(x)) if "back" in n.lower() and n[:2] != "__"]
-        usual = [n for n in NAMES["backward"].split() if n in methods]
-        public = [n for n in methods if n[0] != "_"]
-        found = [self.told.get("backward", ""), *usual, *public]
-        found = [n for n in found if n in methods or n in self.functions]
-        found += [n for n in self.functions if "back" in n.lower()]
+        methods = [n for n in methods_of(_type(x)) if n[:2] != "__"]
+        if callable(_getattr(x, "backward", None)):
+            methods.append("backward")  # of each node
+        told = [self.told.get("backward", "")]
+        found = [n for n in told if n in methods or n in self.functions]
+        found += [n for n in NAMES["backward"].split() if n in methods]
+        for pattern in (BACK, BACKWARD):
+            found += [n for n in (*methods, *self.functions) if pattern.match(n)]
         if not found:
-            return
+            raise NoBackwardError(
+                f"{called(self.cls)} has no backward pass; if it has one, say --backward NAME"
+            )
         self.backward = found[0]
         self.arguments = needed(self.function_of(x, found[0]))
 
     def function_of(self, x: Any, name: str) -> Any:
         """The call without arguments: a bound method, or a function of the module."""
-        if _hasattr(self.type, name):
+        if _hasattr(x, name):
             return _getattr(x, name)
         function = self.functions[name]
         return lambda *more: function(x, *more)
@@ -295,7 +309,7 @@ class Engine:
             "protocol": 1, "language": "Python",
             "class": own,
             "module": module.__name__ if module else self.cls.__module__,
-            "file": _getattr(module, "__file__", None),
+            "file": file_of(module),
             "names": self.names.shown(),
             "methods": [x for x in methods_of(self.type) if _len(x) < 40][:2000],
             "functions": [name for name in self.functions if name != own],
@@ -363,6 +377,14 @@ def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
     return names | {called(cls): cls}
 
 
+def file_of(module: ModuleType | None) -> str | None:
+    """The file from which programs can import the class; a notebook is none."""
+    if module is None or "checked_file" in module.__name__:
+        return None
+    file = _getattr(module, "__file__", None)
+    return file if file and _str(file)[-3:] == ".py" else None
+
+
 def called(cls: Any) -> str:
     """The name that programs give the class."""
     name = cls.__name__
@@ -387,7 +409,7 @@ def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None =
         engine = Engine(module, cls, told or {})
         say(engine.greeting() | {"remarks": remarks})
     except BaseException as error:
-        is_told = _type(error).__name__ == "LoadError"  # in words for its author
+        is_told = _type(error).__name__ in ("LoadError", "NoBackwardError")  # in words
         say({"error": _str(error) if is_told else said(error)})
         return
     for line in requests:

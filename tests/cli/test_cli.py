@@ -1,5 +1,6 @@
 """The command line, as its user meets it."""
 
+import json
 import os
 import shlex
 import subprocess
