@@ -25,7 +25,7 @@ NOT_RUN = Outcome(error="out of time", stopped=True)
 ERRORS = ("overflow", "domain", "depth", "other")  # kinds that every language has
 NOT_TOLD: dict[str, Any] = {  # what an adapter may leave out of its greeting
     "module": "", "methods": [], "functions": [], "operations": {}, "names": {}, "offers": [],
-    "not checked": [], "language": "Python", "file": None,
+    "not checked": [], "remarks": [], "language": "Python", "file": None,
 }  # fmt: skip
 NO_NAMES: Mapping[str, str] = {}
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
@@ -180,26 +180,25 @@ def sent(cls: type) -> str:
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
-    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS].
+    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS]; class "" if not told.
 
     >>> parse("micrograd.engine:Value")
     ('micrograd.engine', 'module', 'Value')
     >>> parse("micrograd.engine")
-    ('micrograd.engine', 'module', 'Value')
+    ('micrograd.engine', 'module', '')
     """
-    place, name = str(target), "Value"
+    place, name = str(target), ""
     before, colon, after = place.rpartition(":")
     if colon and all(part.isidentifier() for part in after.split(".")) and not Path(place).exists():
         place, name = before, after
     path = Path(place)
-    is_path = place.endswith(".py") or os.sep in place or "/" in place or path.is_file()
+    is_path = place.endswith((".py", ".ipynb")) or os.sep in place or "/" in place or path.is_file()
     if is_path and not path.exists():
         raise EngineError(f"there is no file {place}")
     if is_path and path.is_dir() and not (path / "__init__.py").exists():
         raise EngineError(f"{place} is a folder without __init__.py: name the file")
-    if is_path and path.is_file() and path.suffix != ".py":
-        hint = "; write the class to a .py file" if path.suffix == ".ipynb" else ""
-        raise EngineError(f"{place} is not a Python file{hint}")
+    if is_path and path.is_file() and path.suffix not in (".py", ".ipynb"):
+        raise EngineError(f"{place} is not a Python file: its name must end with .py or .ipynb")
     if not is_path and not all(part.isidentifier() for part in place.split(".")):
         raise EngineError(f"{place!r} is neither a file nor the name of a module")
     return place, "path" if is_path else "module", name
@@ -225,7 +224,7 @@ def sane(about: dict[str, Any]) -> bool:
     """
     about.update(NOT_TOLD | about)
     texts = [about.get("class"), about["module"], about["language"]]
-    for key in ("methods", "functions", "offers", "not checked"):
+    for key in ("methods", "functions", "offers", "not checked", "remarks"):
         texts += about[key] if isinstance(about[key], list) else [None]
     tables = all(isinstance(about[key], dict) for key in ("operations", "names"))
     sound = tables and isinstance(about.get("protocol"), int)
