@@ -105,7 +105,7 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
     "always_square": (of({"power"}, lambda local, y, x, n: [n * x, 0]),
         "your {op} gives n·x, which is right for squares only", POWER,
         "x = Value(3); f = x ** 3; f.backward()"),
-    "power_as_exponential": (of({"power"}, lambda local, y, x, n: [y * math.log(x), local[1]]),
+    "power_as_exponential": (of({"power"}, lambda local, y, x, n: [y * math.log(x) if x > 0 else math.nan, local[1]]),
         "your {op} gives the base xⁿ log x, which belongs to the exponent", POWER,
         "x = Value(3); f = x ** 2; f.backward()"),
     "exponential_as_power": (of({"exp"}, lambda local, y, x: [x * math.exp(x - 1)]),
@@ -284,7 +284,8 @@ def with_value(formulas: Formulas, op: str) -> type[Value]:
 for name, (formulas, says, hint, shows) in VALUES.items():
     mistake(says, hint, "values", shows, formulas, name)(partial(with_value, formulas))
 for other in ALIKE:
-    formula = of(set(ALIKE) - {other}, Value.forward[other])
+    bounded = {"log", "sqrt"} if other in ("relu", "absolute") else set()  # there it is x itself
+    formula = of(set(ALIKE) - {other} - bounded, Value.forward[other])
     variant_of("other_function", formula)(partial(with_value, formula))
 variant_of("right_ignored", {"div"})(lambda op: with_value({"div": lambda a, b: 1 / a}, op))
 variant_of("other_base", {"log"})(lambda op: with_value({"log": math.log2}, op))
@@ -374,6 +375,28 @@ def grad_for_slope(op: str) -> type[Value]:
         self.parents[0].grad += self.parents[0].grad * self.grad
 
     return with_send(op, send)
+
+
+@mistake("your {op} multiplies by `.grad` of an operand where that of the result belongs",
+         "The upstream is the gradient of the result: `out.grad`.",
+         "one operation", "x = Value(2); f = exp(x); f.backward()", ops.PUBLIC)  # fmt: skip
+def upstream_of_operand(op: str) -> type[Value]:
+    return upstream_of(lambda i: i, LINES[0], op)
+
+
+def upstream_of(
+    whose: Callable[[int], int], in_line: Callable[[int], bool], op: str
+) -> type[Value]:
+    def send(self: Value) -> None:
+        for i, (parent, local) in enumerate(zip(self.parents, self.local)):
+            parent.grad += local * (self.parents[whose(i)] if in_line(i) else self).grad
+
+    return with_send(op, send)
+
+
+for in_line in LINES:
+    for whose in (lambda i: i, lambda i: 1 - i):
+        variant_of("upstream_of_operand", BINARY)(partial(upstream_of, whose, in_line))
 
 
 @mistake("the derivative of your {op} takes `out.grad` where `out.data` belongs",
@@ -547,10 +570,14 @@ def data_of_a_number(op: str) -> type[Value]:
          "self is lost.",
          "upstream", "x = Value(2); f = exp(x * 2); f.backward()", ops.PUBLIC)  # fmt: skip
 def rule_on_operand(op: str) -> type[Value]:
+    return on_operand(0, op)
+
+
+def on_operand(which: int, op: str) -> type[Value]:
     def make(cls: Any, name: str, *operands: Any) -> Any:
         out = Value.make.__func__(cls, name, *operands)  # type: ignore[attr-defined]
         if name == op and out.parents:
-            out.parents[0].rule_of = out
+            out.parents[which].rule_of = out
         return out
 
     def send(self: Any) -> None:
@@ -559,6 +586,9 @@ def rule_on_operand(op: str) -> type[Value]:
             Value.send(rule_of)
 
     return variant(make=classmethod(make), send=send)
+
+
+variant_of("rule_on_operand", BINARY)(partial(on_operand, 1))
 
 
 # What an operation does to its operands, and what it returns.
