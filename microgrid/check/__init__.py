@@ -1,11 +1,22 @@
 """Check anyone's engine: its mistakes, each with the smallest program that shows it and a name.
 
-In reading order: `example` (what an engine runs), `engine` and `worker` (its process),
-`capabilities` (what it offers), `strategies` (programs to try), `kinds` (of findings),
-`properties`, `museum` (broken engines), `naming`, `checker`, `findings` with `anatomy` (the graph
-of one), `report` with `page` and `writers`. Beside them stand `handwritten`, which checks layers
-whose backward pass somebody wrote, `gradient_check`, for the gradients of your own functions, and
-`pytest_plugin`, which pytest finds as the module `_microgrid_pytest`.
+In reading order:
+
+- `example`: what an engine runs
+- `engine` and `worker`: its process, which `process` starts and `processor_time` limits
+- `protocol`: how the two speak
+- `loading`: a file or a notebook as a module
+- `capabilities`: what an engine offers, and `learning`: how that is found out
+- `strategies`: programs to try
+- `kinds` of findings, and `properties`
+- `museum`: broken engines, and `naming`
+- `searches` of hypothesis, and `checker`
+- `findings` with `anatomy`, the graph of one
+- `report` with `columns` of text, `page` and `writers`
+
+Beside them stand `handwritten`, which checks layers whose backward pass somebody wrote,
+`gradient_check`, for the gradients of your own functions, `example_engine`, which `microgrid check
+--example` checks, and `pytest_plugin`, which pytest finds as the module `_microgrid_pytest`.
 
 The checker runs the code with your rights, in a process of its own: to grade strangers,
 put the whole check into a container.

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import math
-import random
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
-from tempfile import TemporaryDirectory
 from typing import Any
-
-from hypothesis import HealthCheck, Phase, configuration, find, settings
-from hypothesis.errors import HypothesisException, NoSuchExample
 
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
-from microgrid.check.kinds import CONVENTION, FRAGILE, NOT_OFFERED, WRONG
-from microgrid.check.learning import UNSUITED, learn, run
+from microgrid.check.kinds import CONVENTION, NOT_OFFERED, WRONG
+from microgrid.check.learning import learn, run
 from microgrid.check.naming import Diagnosis, diagnose, exhibit
 from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
+from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed
 
 Progress = Callable[[Property], None]
@@ -40,12 +34,12 @@ def check(
     """What is right and what is wrong with an engine, each mistake with its smallest program.
 
     `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
-    own, with the rights of the caller, for at most `timeout` seconds. `only` names properties,
-    `draws` is how many programs each property draws for each operation, and the same `seed`
-    draws the same programs. `data`, `grad` and `backward` tell how the engine spells the three,
-    where they are not found by trying. `require` names operations that must be offered and
-    properties that must hold; beside these, what is fragile or not offered fails only if `strict`.
-    EngineError if the engine does not load, or for an unknown name.
+    own, with the rights of the caller, for at most `timeout` seconds of processor time. `only`
+    names properties, `draws` is how many programs each property draws for each operation, and the
+    same `seed` draws the same programs. `data`, `grad` and `backward` tell how the engine spells
+    the three, where they are not found by trying. `require` names operations that must be offered
+    and properties that must hold; beside these, what is fragile or not offered fails only if
+    `strict`. EngineError if the engine does not load, or for an unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])
@@ -58,8 +52,8 @@ def check(
         chosen += [name for name in required if name in PROPERTIES]
     names = {"data": data, "grad": grad, "backward": backward}
     limit = max(0.5, timeout / 12)
-    with no_files(), Engine(target, limit, lifetime=timeout, names=names) as engine:
-        checker = Checker(engine, draws, seed, time.monotonic() + timeout)
+    with undisturbed(), Engine(target, limit, lifetime=timeout, names=names) as engine:
+        checker = Checker(engine, draws, seed)
         for prop in PROPERTIES.values():
             if progress is not None:
                 progress(prop)
@@ -73,18 +67,6 @@ def check(
         )  # fmt: skip
 
 
-@contextmanager
-def no_files() -> Iterator[None]:
-    """hypothesis keeps its files in a temporary folder, not in the user's."""
-    kept = vars(configuration).get("__hypothesis_home_directory")
-    with TemporaryDirectory(prefix="microgrid-") as folder:
-        configuration.set_hypothesis_home_dir(folder)
-        try:
-            yield
-        finally:
-            configuration.set_hypothesis_home_dir(kept)
-
-
 def known(names: Iterable[str], table: Any, what: str) -> list[str]:
     given = list(names)
     for name in given:
@@ -96,11 +78,12 @@ def known(names: Iterable[str], table: Any, what: str) -> list[str]:
 class Checker:
     """One run: the results so far, and what the engine can still do."""
 
-    def __init__(self, engine: Engine, draws: int, seed: int, end: float) -> None:
-        self.engine, self.draws, self.seed, self.end = engine, draws, seed, end
+    def __init__(self, engine: Engine, draws: int, seed: int) -> None:
+        self.engine, self.draws, self.seed = engine, draws, seed
         self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
+        self.refused: dict[str, Finding] = {}  # the operations that take no plain number
         self.ask = cache(self.outcome)
         tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
@@ -114,7 +97,7 @@ class Checker:
         """Why no more programs are run."""
         if self.engine.given_up:
             return "too many programs hung or ended the process"
-        return "out of time" if time.monotonic() > self.end else ""
+        return "" if self.engine.budget.left else "out of time"
 
     def examine(self, prop: Property) -> None:
         """All cases of one property."""
@@ -165,10 +148,11 @@ class Checker:
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
-        if kind == NOT_OFFERED:
-            diagnosis: Diagnosis | None = exhibit(case.refused, case.subject)
-            cause = None
-        else:
+        diagnosis: Diagnosis | None = None
+        cause = self.refusal(case, failure)
+        if cause is None and kind == NOT_OFFERED:
+            diagnosis = exhibit(case.refused, case.subject)
+        elif cause is None:
             explaining = (  # its mistake alone gives these wrong numbers, too
                 f for f in self.findings
                 if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
@@ -193,8 +177,15 @@ class Checker:
             finding.more.append(example_in_one_line(own, failure))
         if case.subject not in finding.subjects:
             finding.subjects.append(case.subject)
-        if kind in (WRONG, FRAGILE):
+        if kind == NOT_OFFERED:
+            self.refused.setdefault(case.subject, finding)
+        elif kind != CONVENTION:
             self.can.broken |= dict.fromkeys(case.breaks, finding)
+
+    def refusal(self, case: Case, failure: Failure) -> Finding | None:
+        """The finding that an operation refuses plain numbers, if this one is made with them."""
+        made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
+        return next((self.refused[name] for name in made_of if name in self.refused), None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
@@ -216,7 +207,7 @@ class Checker:
             if actual is NOT_RUN:
                 return False
             failure = prop.judge(example, actual, expected(example), self.digits)
-            if failure is not None and forgiven(case, actual):
+            if failure is not None and forgiven(prop, case, actual):
                 found.refusal = actual.error
                 return False
             if failure is not None and actual.error and not actual.stopped:
@@ -232,16 +223,9 @@ class Checker:
         if case.one_will_do:
             if not all(fails(example) for example in given):
                 found.failure = None
-            return found
-        if any(fails(example) for example in given) or given is case.examples:
-            return found
-        effort = settings(
-            max_examples=max(1, round(self.draws * prop.draws)), database=None, deadline=None,
-            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
-        )  # fmt: skip
-        draws = random.Random(f"{self.seed} {prop.name} {case.subject}")
-        with suppress(NoSuchExample, HypothesisException):
-            find(case.examples, fails, settings=effort, random=draws)
+        elif not any(fails(example) for example in given) and given is not case.examples:
+            seed = f"{self.seed} {prop.name} {case.subject}"
+            search(case.examples, fails, max(1, round(self.draws * prop.draws)), seed)
         return found
 
     def holds(self, prop: Property, example: Example) -> bool:
@@ -263,11 +247,12 @@ class Found:
             self.failure = failure
 
 
-def forgiven(case: Case, actual: Outcome) -> bool:
+def forgiven(prop: Property, case: Case, actual: Outcome) -> bool:
     """Whether it is an error by which an engine says that it does not offer something."""
-    if not actual.error or actual.stopped or case.refused:
+    if not actual.error or actual.stopped:
         return False
-    return bool(case.optional) or (actual.refused and bool(case.subject))
+    refused = actual.refused and case.subject and prop.kind != NOT_OFFERED
+    return bool(refused or case.optional)
 
 
 def floats(example: Example) -> Example:
@@ -281,7 +266,7 @@ def kind_of(prop: Property, case: Case, failure: Failure) -> str:
     actual = failure.actual
     if failure.convention:
         return CONVENTION
-    if case.refused and actual.error and (actual.refused or actual.kind in UNSUITED):
+    if case.refused and actual.unsuited:
         return NOT_OFFERED
     finite = not actual.error and all(map(math.isfinite, actual.numbers))
     return WRONG if finite and prop.numbers else case.kind or prop.kind

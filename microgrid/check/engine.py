@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from json import dumps
@@ -13,6 +12,7 @@ from typing import Any
 from microgrid.check import worker
 from microgrid.check.example import Outcome
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
+from microgrid.check.processor_time import Budget
 from microgrid.check.protocol import VERSION, Tree
 from microgrid.engine.errors import MicrogridError
 
@@ -53,7 +53,7 @@ class Engine(AbstractContextManager["Engine"]):
         self.names = dict(names)
         self.target, self.limit, self.lifetime, self.loading = target, limit, lifetime, loading
         self.strikes = self.count = 0
-        self.end = time.monotonic() + lifetime
+        self.budget = Budget(lifetime)
         self.child: Child | None = None
         self.about = self.start()
         self.cls = self.about["class"]
@@ -65,9 +65,10 @@ class Engine(AbstractContextManager["Engine"]):
     def start(self) -> dict[str, Any]:
         """Start a process, and return what it says of the class."""
         self.child = spawn(self.target, self.lifetime, self.names)
+        self.budget.watches.append(self.child.watch)
         name, about = name_of(self.target), {}
         try:
-            about = self.child.read(min(self.loading, max(1.0, self.end - time.monotonic())))
+            about = self.child.read(min(self.loading, max(1.0, self.budget.left)))
             refusal = refused(about, name)
         except TimeoutError:
             refusal = f"loading {name} {UNENDED}"
@@ -84,7 +85,7 @@ class Engine(AbstractContextManager["Engine"]):
         self, program: list[Tree], look: Sequence[str] = (), limit: float | None = None
     ) -> Outcome:
         """The outcome of these steps: the numbers that are looked at after them."""
-        left = self.end - time.monotonic()
+        left = self.budget.left
         if left <= 0 or self.given_up:
             return NOT_RUN
         limit = limit or self.limit

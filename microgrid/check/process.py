@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from microgrid.check import worker
+from microgrid.check.processor_time import PATIENCE, POLL, Stopwatch
 
 LONGEST_ANSWER = 1_000_000  # characters
 
@@ -27,6 +29,7 @@ class Child:
     def __init__(self, process: Any, requests: Any, answers: Any) -> None:
         self.process, self.requests, self.answers = process, requests, answers
         self.lines: queue.Queue[str] = queue.Queue()
+        self.watch = Stopwatch(process.pid)
         threading.Thread(target=self.listen, daemon=True).start()
         atexit.register(self.kill)
 
@@ -45,17 +48,27 @@ class Child:
         return self.read(seconds)
 
     def read(self, seconds: float) -> dict[str, Any]:
-        """The next answer; TimeoutError, or EOFError with the reason."""
-        try:
-            line = self.lines.get(timeout=seconds)
-        except queue.Empty:
-            raise TimeoutError from None
+        """The next answer; TimeoutError, or EOFError with the reason.
+
+        The time counts that the process computes or sleeps, not that it waits for a core.
+        """
+        line = self.line(seconds)
         if not line:
             raise EOFError(self.ending())
         answer = loads(line)
         if not isinstance(answer, dict):
             raise ValueError(line[:80])
         return answer
+
+    def line(self, seconds: float) -> str:
+        with suppress(queue.Empty):  # as a rule it comes at once
+            return self.lines.get(timeout=min(POLL, seconds))
+        last, end = self.watch.seconds + seconds, time.monotonic() + PATIENCE * seconds
+        while (start := time.monotonic()) < end and self.watch.seconds < last:
+            with suppress(queue.Empty):
+                return self.lines.get(timeout=POLL)
+            self.watch.waited(since=start)
+        raise TimeoutError
 
     def ending(self) -> str:
         """How the process ended, in words."""
@@ -68,6 +81,7 @@ class Child:
     def kill(self) -> None:
         """End the process and its session."""
         atexit.unregister(self.kill)
+        self.watch.stop()
         with suppress(OSError, AttributeError):  # Windows has no killpg
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+import microgrid
 from microgrid.cli.arguments import count, seconds, whole
 from microgrid.cli.reports import add_reports, report_files, write_reports
+from microgrid.views.files import write
 
 NOTES = """
 
-The class needs Value(number), .data, .grad, .backward() and operators;
-functions are looked for as methods and as functions of the module. Findings
-are wrong (a wrong number), fragile (it breaks on depth, overflow, memory) or a
-convention. Exit code: 0 passes, 1 fails (something is wrong; with --strict also
-if fragile), 2 could not run.
+An engine is a class with + or *, which is made of a number and goes backward.
+Functions are looked for as methods and as functions of the module. Findings:
+  wrong        a number is wrong: the check fails
+  fragile      it breaks on depth, overflow, memory, a second pass
+  not offered  a usual form is missing, such as a plain number before the sign
+  convention   another choice than PyTorch's where there is no derivative
+With --strict what is fragile or not offered fails, too. Exit code: 0 passes,
+1 fails, 2 could not run.
 
 The engine's code runs with your rights, in a process of its own: to grade
 strangers, put the whole check into a container."""
@@ -25,17 +31,38 @@ strangers, put the whole check into a container."""
 def add_check(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}{NOTES}"
     add = parser.add_argument
-    add("target", metavar="PATH[:CLASS]|MODULE[:CLASS]", help="default class: Value")
+    place = "the engine, a file or a module; default class: Value"
+    add("target", metavar="PATH[:CLASS]|MODULE[:CLASS]", nargs="?", help=place)
+    sample = "check a small engine with two mistakes; with a PATH, write it there before"
+    add("--example", action="store_true", help=sample)
     several: dict[str, Any] = {"action": "extend", "type": split, "default": []}
-    add("--only", **several, metavar="PROPERTY", help="repeatable")
+    add("--only", **several, metavar="PROPERTY", help="check this one alone; repeatable")
     add("--require", **several, metavar="OPERATION", help="fail if it is not offered; repeatable")
-    add("--strict", action="store_true", help="what is fragile fails, too")
+    add("--strict", action="store_true", help="what is fragile or not offered fails, too")
     drawn = "programs a property draws for each operation (default 20)"
     add("--draws", "--examples", type=count, default=20, metavar="N", help=drawn)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
-    limit = "for the whole check (default 60)"
+    limit = "of processor time for the whole check (default 60)"
     add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
     add_reports(parser, html="a page with the graph of each counterexample")
+
+
+def target_of(options: argparse.Namespace) -> str:
+    """What is to be checked: the engine that is named, or the shipped one, or a copy of it."""
+    from microgrid.check.engine import EngineError
+
+    shipped = Path(microgrid.__file__).parent / "check" / "example_engine.py"
+    if not options.example:
+        if options.target is None:
+            raise EngineError("name a file, or try `microgrid check --example`")
+        return str(options.target)
+    if options.target is None:
+        return str(shipped)
+    if Path(options.target).suffix != ".py" or Path(options.target).exists():
+        raise EngineError(f"--example is written to a new .py file, which {options.target} is not")
+    write(options.target, shipped.read_bytes())
+    print(f"wrote {options.target}", file=sys.stderr)
+    return str(options.target)
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -49,7 +76,8 @@ def run_check(options: argparse.Namespace) -> int:
         raise ImportError(
             f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
         ) from None
-    place, kind, _ = parse_target(options.target)
+    target = target_of(options)
+    place, kind, _ = parse_target(target)
     engine = Path(place if kind == "path" else place.replace(".", os.sep) + ".py")
     files = report_files(options, engine)
     with tqdm(total=len(PROPERTIES), leave=False, disable=None, unit="property") as bar:
@@ -59,7 +87,7 @@ def run_check(options: argparse.Namespace) -> int:
             bar.update()
 
         report = check(
-            options.target, only=options.only, draws=options.draws, seed=options.seed,
+            target, only=options.only, draws=options.draws, seed=options.seed,
             timeout=options.timeout, require=options.require, strict=options.strict,
             progress=progress,
         )  # fmt: skip

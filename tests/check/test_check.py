@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 from pathlib import Path
@@ -447,9 +446,7 @@ def test_a_hostile_engine_neither_passes_nor_stops_the_check(how, tmp_path, caps
 
 def test_a_program_that_hangs_is_a_finding_and_the_check_ends(tmp_path):
     path = changed(tmp_path, "def backward(self):\n    while True: pass\nValue.backward = backward")
-    start = time.monotonic()
     report = check(path, timeout=6)
-    assert time.monotonic() - start < 30
     assert report.exit_code == 1
     assert "no answer within" in str(report)
     path = changed(tmp_path, "while True: pass")
@@ -458,11 +455,9 @@ def test_a_program_that_hangs_is_a_finding_and_the_check_ends(tmp_path):
 
 
 def test_a_grandchild_does_not_keep_the_check_waiting(tmp_path):
-    forks = "import os, time\nif os.fork() == 0:\n    time.sleep(60)\n    os._exit(0)"
+    forks = "import os, time\nif os.fork() == 0:\n    time.sleep(3600)\n    os._exit(0)"
     path = changed(tmp_path, before=forks)
-    start = time.monotonic()
-    assert check(path, only=["contract"]).ok
-    assert time.monotonic() - start < 30
+    assert check(path, only=["contract"], timeout=20).ok
 
 
 @pytest.mark.parametrize("target", [str(PLAIN), museum.Value], ids=["file", "class"])
@@ -618,11 +613,11 @@ def test_the_text_says_what_holds_what_fails_and_what_to_do(report):
     finding = report.findings[0]
     assert "✓ reuse" in text
     assert "! accumulation" in text
-    assert f"FRAGILE accumulation: {finding.sentence}" in text
+    assert f"FRAGILE accumulation: {finding.sentence}" in " ".join(text.split())
     assert f"Hint: {finding.hint[:40]}" in text
     assert "✗" in "".join(finding.anatomy.text())
     assert text.endswith("fails (strict): 1 fragile")
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_program_of_a_report_can_be_pasted(report):
@@ -641,17 +636,15 @@ def test_the_reports_for_machines_are_well_formed(report):
     assert int(suite.get("tests")) == len(PROPERTIES) == len(suite.findall("testcase"))
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure")) == 1
     grades = json.loads(report.gradescope())
-    failed = [t["name"] for t in grades["tests"] if t["status"] == "failed"]
-    assert failed == [
-        r.prop.name for r in report.results if r.state in ("fragile", "follows", "waits")
-    ]
-    assert grades["score"] == len(grades["tests"]) - len(failed)
+    failed = [t["name"] for t in grades["tests"] if t.get("status") == "failed"]
+    assert failed == [r.prop.name for r in report.results if r.state in ("fragile", "follows")]
+    assert grades["score"] == sum(t.get("score", 0) for t in grades["tests"])
 
 
 def test_the_page_draws_the_counterexample_with_both_gradients(report):
     page = report.html()
     assert "<svg" in page
-    assert "yours" in page
+    assert "expected" in page
     assert report.findings[0].sentence in page  # it has no `code`
     assert "`" not in page
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from microgrid.check import layers
-from microgrid.check.handwritten.process.loading import load
-from microgrid.check.handwritten.trial import LayerError
+from microgrid.check.loading.errors import LoadError
+from microgrid.check.loading.modules import load
 
 LAYER = "def twice_forward(x):\n    return two * x, None\n"
 LAYER += "def twice_backward(dout, cache):\n    return 2 * dout\n"
@@ -114,8 +114,12 @@ def test_a_statement_that_fails_is_told_and_the_others_are_run(loaded):
     assert remarks[1] == "line 5, `sys.exit(1)`, was left out: SystemExit: 1"
 
 
+NO_Y = "NameError: name 'y' is not defined"
+
+
 def test_many_failures_are_told_in_few_sentences(loaded):
-    assert len(loaded("a.py", {"a.py": "x = y\n" * 99}).remarks) == 5
+    told = loaded("a.py", {"a.py": "x = y\n" * 99}).first(4)
+    assert told[3:] == [f"line 4, `x = y`, was left out: {NO_Y}", "and 95 more were left out"]
 
 
 def test_a_training_is_left_out(loaded):
@@ -143,11 +147,11 @@ OLD = ("print x", "print 'a %d' % 3", "exec 'x'", "raise ValueError, 'no'", "x =
 
 @pytest.mark.parametrize("source", OLD)
 def test_python_2_is_called_that_with_its_line(source, loaded):
-    with pytest.raises(LayerError, match=r"line \d of it is Python 2: `"):
+    with pytest.raises(LoadError, match=r"line \d of a\.py is Python 2: `"):
         loaded("a.py", {"a.py": f"two = 2\n{source}\n"})
 
 
 @pytest.mark.parametrize("source", ["x = = 3", "print(x", "def f(:", "x = '\0'", "\tx = 3"])
 def test_what_is_no_python_is_told_with_its_line(source, loaded):
-    with pytest.raises(LayerError, match=r"could not be loaded: \w+: .*\(line \d of a\.py\)"):
+    with pytest.raises(LoadError, match=r"\w+: .*\(line \d of a\.py\)"):
         loaded("a.py", {"a.py": f"two = 2\n{source}\n"})

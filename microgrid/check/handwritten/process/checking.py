@@ -10,8 +10,12 @@ from typing import Any
 from microgrid.check.handwritten.forms import chains, classes, discover, functions
 from microgrid.check.handwritten.forms.keywords import inputs_of, refuse_unknown
 from microgrid.check.handwritten.process.job import Job, Task
-from microgrid.check.handwritten.process.loading import load
 from microgrid.check.handwritten.trial import LayerError, Trial
+from microgrid.check.loading.errors import LoadError
+from microgrid.check.loading.modules import load
+
+MOST = 4  # sentences about a file
+TRAINING = 1 / 3  # of the time of a layer, for what trains when its file is loaded
 
 
 def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
@@ -19,7 +23,11 @@ def tasks(job: Job, seconds: float) -> tuple[list[Task], list[str]]:
     if job.layer is not None:
         refuse_unknown(job.inputs, job.layer)
         return [Task(job.target, partial(trials, *job.layer, job))], []
-    module, missing, remarks = load(job.target, seconds)
+    try:
+        loaded = load(job.target, TRAINING * seconds)
+    except LoadError as error:
+        raise LayerError(f"{job.target} could not be loaded: {error}") from None
+    module, missing, remarks = loaded.module, loaded.missing, loaded.first(MOST)
     refused = [Task(n, partial(refuse, why)) for n, why in missing.items() if job.name in ("", n)]
     try:
         refuse_unknown(job.inputs, [module])

@@ -61,7 +61,7 @@ class Task(NamedTuple):
 
 
 def place_of(target: str) -> tuple[str, str]:
-    """The file and the name of FILE[:NAME]; LayerError if that is no file of Python.
+    """The file and the name of FILE[:NAME]; LayerError if it is neither Python nor a notebook.
 
     >>> place_of("missing.py:affine")
     Traceback (most recent call last):
@@ -77,13 +77,8 @@ def place_of(target: str) -> tuple[str, str]:
         raise LayerError(f"there is no file {place}")
     if path.is_dir():
         raise LayerError(f"{place} is a folder: name the file, as in {path / 'layers.py'}")
-    if path.suffix == ".ipynb":
-        raise LayerError(
-            f"{place} is a notebook: begin the cell of the layer with %%writefile layers.py and "
-            "check that file, or call microgrid.check.layer in the notebook"
-        )
-    if path.suffix != ".py":
-        raise LayerError(f"{place} is not a Python file: its name must end with .py")
+    if path.suffix not in (".py", ".ipynb"):
+        raise LayerError(f"{place} is not a Python file: its name must end with .py or .ipynb")
     return place, name
 
 

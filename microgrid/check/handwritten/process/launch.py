@@ -14,13 +14,13 @@ from pickle import PicklingError, dumps
 from typing import Any
 
 from microgrid.check.handwritten.process import worker
-from microgrid.check.handwritten.process.folders import OURS, is_theirs
 from microgrid.check.handwritten.process.job import Job
 from microgrid.check.handwritten.process.serialization import from_json
 from microgrid.check.handwritten.process.worker import SMALLER
 from microgrid.check.handwritten.report import LayerReport
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError
+from microgrid.check.loading.folders import OURS, is_theirs
 from microgrid.check.process import Child, can_fork, forked, printable, spawned
 
 Progress = Callable[[str, int, int], None]  # the layer's name, how many were checked, of how many

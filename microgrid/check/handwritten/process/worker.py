@@ -23,12 +23,12 @@ from typing import Any
 from microgrid.check import worker
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.process import checking
-from microgrid.check.handwritten.process.folders import OURS, is_theirs
 from microgrid.check.handwritten.process.job import Job, Task
 from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import CRASHES, Found, Gradient
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
+from microgrid.check.loading.folders import OURS, is_theirs
 
 LOADING = 3  # times the limit of a layer: imports may take long
 SMALLER = "give smaller ones, as in x=(3, 4)"

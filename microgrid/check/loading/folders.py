@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-OURS = Path(__file__).parents[3]
+OURS = Path(__file__).parents[2]
 ROOTS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "README*")
 DEEPEST = 6  # folders above a file
 DOTS = re.compile(rb"^\s*from\s+(\.+)", re.MULTILINE)
@@ -40,12 +40,13 @@ def levels(folder: Path) -> int:
 
 
 def search(path: Path, packages: Sequence[Path]) -> None:
-    """Let Python look around the packages, in the file's folder, and up to the repository's root.
+    """Let Python look around the packages, in the file's folder, and up to the repository's root,
+    and in the working directory.
 
     What comes with Python goes before the folders above; they go before what is installed.
     """
     begin = next((i for i, place in enumerate(sys.path) if "-packages" in place), len(sys.path))
-    sys.path[begin:begin] = above(path)
+    sys.path[begin:begin] = [*above(path), os.getcwd()]
     sys.path[:0] = [str(p.parent) for p in (*packages[:1], path)]
 
 
