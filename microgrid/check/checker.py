@@ -251,8 +251,9 @@ def forgiven(prop: Property, case: Case, actual: Outcome) -> bool:
     """Whether it is an error by which an engine says that it does not offer something."""
     if not actual.error or actual.stopped:
         return False
+    absent = actual.refused and not actual.category  # so says an adapter
     refused = actual.refused and case.subject and prop.kind != NOT_OFFERED
-    return bool(refused or case.optional)
+    return bool(absent or refused or case.optional)
 
 
 def floats(example: Example) -> Example:
