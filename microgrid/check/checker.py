@@ -158,8 +158,7 @@ class Checker:
                 if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
             )  # fmt: skip
             cause = next(explaining, None) if prop.small else None
-            unexplained = prop.small and cause is None
-            diagnosis = diagnose(failure, case.subject, prop, self.ask) if unexplained else None
+            diagnosis = diagnose(failure, case.subject, prop, self.ask) if cause is None else None
             if diagnosis is None or diagnosis.mistake.caught != prop.name:
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there

@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
+from microgrid.check.worker import category
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value, topological
 
@@ -169,7 +170,14 @@ def run(example: Example, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def looked_at(example: Example, space: dict[str, Any]) -> Numbers:
-    return tuple(float(eval(compiled(look, "eval"), space)) for look in example.look)
+    return tuple(number(look, eval(compiled(look, "eval"), space)) for look in example.look)
+
+
+def number(look: str, x: Any) -> float:
+    """What was looked at, which must be a number."""
+    if hasattr(x, "backward") and not isinstance(x, Value):
+        raise TypeError(f"{look} is a {type(x).__name__}, not a number")
+    return float(x)
 
 
 def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:
@@ -177,7 +185,7 @@ def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:
     try:
         return Outcome(looked_at(example, run(example, names)))
     except Exception as error:
-        return Outcome(error=f"{type(error).__name__}: {error}")
+        return Outcome(error=f"{type(error).__name__}: {error}", category=category(error))
 
 
 def in_one_line(tree: ast.Module) -> str:
