@@ -162,7 +162,9 @@ class Checker:
             if diagnosis is None or diagnosis.mistake.caught != prop.name:
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there
-            getattr(self.can, case.side).discard(case.subject)
+            self.can.left.discard(case.subject)
+        if case.side == "right":
+            self.can.right.discard(case.subject)
         if cause is not None:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)
