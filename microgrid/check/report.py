@@ -117,7 +117,8 @@ class Report(Written):
     @property
     def remarks(self) -> list[str]:
         """What was not offered or not checked, and whether in single precision."""
-        remarks = [f"not offered: {', '.join(map(sign, self.missing))}"] if self.missing else []
+        remarks = [*map(printable, self.about["remarks"])]
+        remarks += [f"not offered: {', '.join(map(sign, self.missing))}"] if self.missing else []
         if self.unknown:
             remarks.append(f"NOT CHECKED, as the checker does not know: {', '.join(self.unknown)}")
         if self.single:
