@@ -251,7 +251,8 @@ def probes_of(subject: str) -> tuple[Example, ...]:
     """One use of an operation as the first, last and inner gate, once and twice, at five points."""
     found = []
     for xs, one, used in uses(subject):
-        texts = [one, f"({one}) * 3", f"({one}) * -2", f"({one}) + ({one})", used(*(f"{x} * 0.5" for x in xs))]
+        texts = [one, f"({one}) * 3", f"({one}) * -2", f"({one}) + ({one})"]
+        texts.append(used(*(f"{x} * 0.5" for x in xs)))
         texts += [text for x in xs for text in (f"{x} + ({one})", f"({one}) + {x}")]
         if len(xs) == 2:
             texts.append(used(*["a", "a"]))

@@ -275,21 +275,23 @@ RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": 
 @mistake("your {op} has no method that works for a plain number on its left",
          "Python tries `x.__radd__(2)` for `2 + x`, and sum() begins with 0 + x. The same for "
          "`__rsub__`, `__rmul__`, `__rtruediv__`.",
-         "constants", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
+         "plain numbers", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
 def not_reflected(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: None})
 
 
 @mistake("your {op} can take Values only",
          "Wrap the other operand: `other = other if isinstance(other, Value) else Value(other)`.",
-         "constants", "x = Value(2); f = x + 3; f.backward()", RIGHT_HANDED)  # fmt: skip
+         "plain numbers", "x = Value(2); f = x + 3; f.backward()",
+         RIGHT_HANDED.keys() | {"power"})  # fmt: skip
 def values_only(op: str) -> type[Value]:
     def apply(v: Any, other: Any) -> Any:
         if not isinstance(other, Value):
             raise AttributeError(f"{type(other).__name__!r} object has no attribute 'data'")
         return v.make(op, v, other)
 
-    return variant(**{RIGHT_HANDED[op].replace("__r", "__"): apply, RIGHT_HANDED[op]: None})
+    left = RIGHT_HANDED.get(op, "__rpow__")
+    return variant(**{left.replace("__r", "__"): apply, left: None})
 
 
 @mistake("a plain number on the left of your {op} is taken for the right operand",
