@@ -22,6 +22,7 @@ from microgrid.check.museum.mistakes import (
     with_rule,
     with_send,
 )
+from microgrid.check.museum.walks import SetWalk, as_chosen
 from microgrid.engine import ops
 
 LISTS = {"total", "mean", "maximum", "minimum", "logsumexp"}
@@ -105,7 +106,8 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
     "always_square": (of({"power"}, lambda local, y, x, n: [n * x, 0]),
         "your {op} gives n·x, which is right for squares only", POWER,
         "x = Value(3); f = x ** 3; f.backward()"),
-    "power_as_exponential": (of({"power"}, lambda local, y, x, n: [y * math.log(x) if x > 0 else math.nan, local[1]]),
+    "power_as_exponential": (of({"power"}, lambda local, y, x, n:
+        [y * math.log(x) if x > 0 else math.nan, local[1]]),
         "your {op} gives the base xⁿ log x, which belongs to the exponent", POWER,
         "x = Value(3); f = x ** 2; f.backward()"),
     "exponential_as_power": (of({"exp"}, lambda local, y, x: [x * math.exp(x - 1)]),
@@ -317,7 +319,9 @@ def grad_for_data(op: str) -> type[Value]:
     return reading(op, grads, lambda i: True)
 
 
-def reading(op: str, of_operands: Callable[..., Any], in_line: Callable[[int], bool]) -> Any:
+def reading(
+    op: str, of_operands: Callable[..., Any], in_line: Callable[[int], bool]
+) -> type[Value]:
     """The rule of the lines that are wrong reads `of_operands(line, parents)` for their data."""
 
     def send(self: Value) -> None:
@@ -539,7 +543,8 @@ def value_in_rule(op: str) -> type[Value]:
 def of_nodes(in_line: Callable[[int], bool], op: str) -> type[Value]:
     def send(self: Value) -> None:
         for i, (parent, local) in enumerate(zip(self.parents, self.local)):
-            parent.grad += (Value(local) if in_line(i) else local) * self.grad
+            factor: Any = Value(local) if in_line(i) else local
+            parent.grad += factor * self.grad
 
     return with_send(op, send)
 
@@ -821,3 +826,14 @@ class rules_on_operands(Value):
     def send(self) -> None:
         if self.rule_of is not None:
             Value.send(self.rule_of)
+
+
+@variant_of("rules_on_operands")
+class rules_on_operands_left_first(rules_on_operands):
+    def known(self) -> tuple[Value, ...]:
+        return self.parents[::-1]
+
+
+@variant_of("rules_on_operands")
+class rules_on_operands_of_sets(rules_on_operands, SetWalk):
+    known, backward = as_chosen, Value.backward
