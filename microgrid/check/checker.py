@@ -14,8 +14,8 @@ from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
-from microgrid.check.kinds import CONVENTION, FRAGILE, NOT_OFFERED, WRONG
-from microgrid.check.learning import UNSUITED, learn, run
+from microgrid.check.kinds import CONVENTION, NOT_OFFERED, WRONG
+from microgrid.check.learning import learn, run
 from microgrid.check.naming import Diagnosis, diagnose, exhibit
 from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
@@ -83,6 +83,7 @@ class Checker:
         self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
+        self.refused: dict[str, Finding] = {}  # the operations that take no plain number
         self.ask = cache(self.outcome)
         tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
@@ -147,10 +148,11 @@ class Checker:
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
-        if kind == NOT_OFFERED:
-            diagnosis: Diagnosis | None = exhibit(case.refused, case.subject)
-            cause = None
-        else:
+        diagnosis: Diagnosis | None = None
+        cause = self.refusal(case, failure)
+        if cause is None and kind == NOT_OFFERED:
+            diagnosis = exhibit(case.refused, case.subject)
+        elif cause is None:
             explaining = (  # its mistake alone gives these wrong numbers, too
                 f for f in self.findings
                 if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
@@ -160,7 +162,9 @@ class Checker:
             if diagnosis is None or diagnosis.mistake.caught != prop.name:
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there
-            getattr(self.can, case.side).discard(case.subject)
+            self.can.left.discard(case.subject)
+        if case.side == "right":
+            self.can.right.discard(case.subject)
         if cause is not None:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)
@@ -174,8 +178,15 @@ class Checker:
             finding.more.append(example_in_one_line(own, failure))
         if case.subject not in finding.subjects:
             finding.subjects.append(case.subject)
-        if kind in (WRONG, FRAGILE):
+        if kind == NOT_OFFERED:
+            self.refused.setdefault(case.subject, finding)
+        elif kind != CONVENTION:
             self.can.broken |= dict.fromkeys(case.breaks, finding)
+
+    def refusal(self, case: Case, failure: Failure) -> Finding | None:
+        """The finding that an operation refuses plain numbers, if this one is made with them."""
+        made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
+        return next((self.refused[name] for name in made_of if name in self.refused), None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
@@ -197,7 +208,7 @@ class Checker:
             if actual is NOT_RUN:
                 return False
             failure = prop.judge(example, actual, expected(example), self.digits)
-            if failure is not None and forgiven(case, actual):
+            if failure is not None and forgiven(prop, case, actual):
                 found.refusal = actual.error
                 return False
             if failure is not None and actual.error and not actual.stopped:
@@ -213,8 +224,7 @@ class Checker:
         if case.one_will_do:
             if not all(fails(example) for example in given):
                 found.failure = None
-            return found
-        if not any(fails(example) for example in given) and given is not case.examples:
+        elif not any(fails(example) for example in given) and given is not case.examples:
             seed = f"{self.seed} {prop.name} {case.subject}"
             search(case.examples, fails, max(1, round(self.draws * prop.draws)), seed)
         return found
@@ -238,11 +248,13 @@ class Found:
             self.failure = failure
 
 
-def forgiven(case: Case, actual: Outcome) -> bool:
+def forgiven(prop: Property, case: Case, actual: Outcome) -> bool:
     """Whether it is an error by which an engine says that it does not offer something."""
-    if not actual.error or actual.stopped or case.refused:
+    if not actual.error or actual.stopped:
         return False
-    return bool(case.optional) or (actual.refused and bool(case.subject))
+    absent = actual.refused and not actual.category  # so says an adapter
+    refused = actual.refused and case.subject and prop.kind != NOT_OFFERED
+    return bool(absent or refused or case.optional)
 
 
 def floats(example: Example) -> Example:
@@ -256,7 +268,7 @@ def kind_of(prop: Property, case: Case, failure: Failure) -> str:
     actual = failure.actual
     if failure.convention:
         return CONVENTION
-    if case.refused and actual.error and (actual.refused or actual.kind in UNSUITED):
+    if case.refused and actual.unsuited:
         return NOT_OFFERED
     finite = not actual.error and all(map(math.isfinite, actual.numbers))
     return WRONG if finite and prop.numbers else case.kind or prop.kind

@@ -21,6 +21,7 @@ from microgrid.engine.value import Value, topological
 Numbers = tuple[float, ...]
 DIGITS = 1e-8  # relative; a single-precision engine gets SINGLE
 SINGLE = 1e-3
+UNSUITED = ("TypeError", "AttributeError", "NotImplementedError", "AssertionError")
 TOO_LARGE = 1e3  # numbers beyond this say more about rounding than about rules
 
 
@@ -69,6 +70,11 @@ class Outcome:
     def kind(self) -> str:
         """The type of the error, which is what two engines with one mistake have in common."""
         return self.error.partition(":")[0]
+
+    @property
+    def unsuited(self) -> bool:
+        """Whether an engine refused the operands: an error of types, or one of its own."""
+        return bool(self.error) and (self.refused or self.kind in UNSUITED)
 
     def tolerance(self, digits: float = DIGITS) -> float:
         """How far numbers may lie apart: a part of the largest number on the way, or of 1."""

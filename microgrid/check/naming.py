@@ -18,7 +18,8 @@ from typing import Any
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, Failure, Outcome, expected, outcome_here, sensible
 from microgrid.check.museum import MUSEUM, Mistake, Value, composed, namespace
-from microgrid.check.properties import PROPERTIES, Property, leaves
+from microgrid.check.museum.mistakes import NAIVE
+from microgrid.check.properties import PLAIN, PROPERTIES, Property, leaves
 from microgrid.check.strategies import LEAVES, source
 
 ENOUGH = 0.8  # of the symptoms of a mistake
@@ -48,9 +49,15 @@ class Diagnosis:
 
     mistake: Mistake
     engine: Any
+    op: str = ""  # the operation that has it in this engine
 
     def __repr__(self) -> str:
         return f"<Diagnosis {self.mistake.name!r}>"
+
+    @property
+    def of(self) -> str:
+        """The operation as people write it, or "engine"."""
+        return OPERATIONS[self.op].sign if self.op in OPERATIONS else "engine"
 
     def _explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
@@ -64,6 +71,8 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     Where several are as likely, they run more programs until they differ, and the checked engine
     decides. Of those that never differ the one that this property is made to find comes first.
     """
+    if found_by.name == "limits" and failure.actual.category == "overflow" and subject in NAIVE:
+        return exhibit("overflows", subject)
     if found_by.name == "domain":
         kept = failure.actual.numbers[1:] == failure.expected.numbers[1:]
         return exhibit("clamped" if kept else "clamps_the_operand", subject)
@@ -73,10 +82,12 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     probes = [] if of_values else [*GENERAL]
     if subject in OPERATIONS:
         probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
+    if found_by.name == "exponents":
+        probes += EXPONENTS
     if not any(right(failure.example, engine) for engine in RIGHT):
         return None  # it says nothing of a mistake
     found = [
-        x for x in candidates(subject, found_by.kind)
+        x for x in candidates(subject, found_by)
         if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
     ]  # fmt: skip
     for _ in range(ROUNDS):
@@ -127,17 +138,25 @@ def by_time(failure: Failure, found_by: Property, ask: Ask) -> Diagnosis | None:
 def exhibit(name: str, subject: str) -> Diagnosis:
     """A mistake that is known without a comparison: an operator refuses a plain number."""
     mistake = MUSEUM[name]
-    return Diagnosis(mistake, mistake.make(OPERATIONS[subject].entry.name))
+    op = OPERATIONS[subject].entry.name
+    return Diagnosis(mistake, mistake.make(op), op)
 
 
-def candidates(subject: str, kind: str) -> Iterator[Diagnosis]:
-    """The mistakes that this operation can have, each on an engine of both kinds of operators."""
-    op = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
+def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
+    """The mistakes that this operation can have, each on an engine of both kinds of operators.
+
+    Of the engine as a whole, also those of +, -, *, / that this property is made to find.
+    """
+    own = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for mistake in MUSEUM.values():
-        possible = mistake.operations is None or mistake.operations(op)
-        if possible and PROPERTIES[mistake.caught].kind == kind:
-            for engine in mistake.engines(op):
-                yield from (Diagnosis(mistake, engine), Diagnosis(mistake, composed(engine)))
+        if PROPERTIES[mistake.caught].kind != found_by.kind:
+            continue
+        of_one = mistake.operations is not None and mistake.caught == found_by.name
+        for op in PLAIN if of_one and not subject else (own,):
+            if mistake.operations is None or mistake.operations(op):
+                for engine in mistake.engines(op):
+                    yield Diagnosis(mistake, engine, op)
+                    yield Diagnosis(mistake, composed(engine), op)
 
 
 @dataclass(order=True)
@@ -244,6 +263,10 @@ GENERAL = (
     probe("x = Value(2); f = x * 3; f.grad = 1; f.backward()", "xf"),
     probe("x = Value(2); h = x * 3; f = h * 5; f.grad = 1; f.backward()", "xf"),
 )
+EXPONENTS = tuple(
+    probe(f"a = Value({a}); b = Value({b}); f = a ** b; f.backward()", "ab")
+    for a, b in ((2, 3), (3, 2), (1.5, -0.5), (0.5, 2.5))
+)
 
 
 @lru_cache(maxsize=256)
@@ -251,7 +274,8 @@ def probes_of(subject: str) -> tuple[Example, ...]:
     """One use of an operation as the first, last and inner gate, once and twice, at five points."""
     found = []
     for xs, one, used in uses(subject):
-        texts = [one, f"({one}) * 3", f"({one}) + ({one})", used(*(f"{x} * 0.5" for x in xs))]
+        texts = [one, f"({one}) * 3", f"({one}) * -2", f"({one}) + ({one})"]
+        texts.append(used(*(f"{x} * 0.5" for x in xs)))
         texts += [text for x in xs for text in (f"{x} + ({one})", f"({one}) + {x}")]
         if len(xs) == 2:
             texts.append(used(*["a", "a"]))

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from microgrid.check import strategies
 from microgrid.check.capabilities import OPERATIONS, Capabilities, Operation
 from microgrid.check.example import Example, Failure, Judge, Outcome, Verdict, equal, sensible
-from microgrid.check.kinds import FRAGILE, WRONG
+from microgrid.check.kinds import FRAGILE, NOT_OFFERED, WRONG
 from microgrid.check.protocol import encode, steps
 from microgrid.check.strategies import LEAVES, numbers, source
 from microgrid.matrices.formulas import affine_backward
@@ -164,6 +164,27 @@ def leaf_pass(can: Capabilities) -> Iterator[Case]:
     yield Case("", found)
 
 
+def accepted(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Verdict:
+    """Wrong numbers and other errors are the business of others."""
+    return equal(example, actual, expected, digits) if actual.unsuited else None
+
+
+@holds("plain numbers", "an operator takes a plain number on either side: x - 2, 2 - x",
+       kind=NOT_OFFERED, judge=accepted)  # fmt: skip
+def plain_numbers(can: Capabilities) -> Iterator[Case]:
+    for x in can.operations if can.numbers else ():
+        if x.reflected:
+            yield Case(x.name, [beside_number(x, "right")], side="right", refused="values_only")
+            if x.name in PLAIN and x.name in can.right:  # else one finding is enough
+                yield Case(x.name, [beside_number(x, "left")], side="left", refused="not_reflected")
+
+
+def beside_number(operation: Operation, side: str) -> Example:
+    """A plain number on one side of an operator; the forward pass alone."""
+    line = operation.write(*(("x", "3") if side == "right" else ("3", "x")))
+    return Example((f"x = Value(2); f = {line}",), ("f.data",), as_written=True)
+
+
 @holds("values", "f.data is what Python computes with plain numbers", draws=0.5)
 def values(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
@@ -231,17 +252,13 @@ def with_constant(draw: Any, operation: Operation, left: bool) -> Example:
     return replace(one_pass(line, {"x": x}, value=True), as_written=True)
 
 
-@holds("constants", "a plain number may stand on either side: x - 2, 2 - x", draws=0.5)
+@holds("constants", "x - 2 and 2 - x are right, and so are their gradients", draws=0.5)
 def constants(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
-        if not x.reflected:
-            continue
-        if can.numbers or x.name in can.right:
+        if x.name in can.right:
             yield Case(x.name, with_constant(x, False), needs=(x.name,), side="right",
                        refused="values_only")  # fmt: skip
-        refused_right = can.numbers and x.name not in can.right  # one finding is enough
-        usual = x.name in PLAIN and can.numbers and not refused_right  # 2 ** x is an extra
-        if usual or x.name in can.left:
+        if x.name in can.left & can.right:
             yield Case(x.name, with_constant(x, True), needs=(x.name,), side="left",
                        refused="not_reflected")  # fmt: skip
 
@@ -268,7 +285,9 @@ def sandwiched(draw: Any, operation: Operation, factor: Operation) -> Example:
 
 @holds("upstream", "an operation multiplies by the gradient that comes from behind it", draws=0.7)
 def upstream(can: Capabilities) -> Iterator[Case]:
-    for x in sorted(can.operations, key=lambda x: x.name not in OF_NUMBERS):
+    for x in sorted(
+        can.operations, key=lambda x: (len(can.made_of.get(x.name, ())), x.name not in OF_NUMBERS)
+    ):
         factor = next((name for name in OF_NUMBERS if can.sound(name)), "mul")
         found = sandwiched(x, OPERATIONS[factor])
         yield Case(x.name, found, needs=(factor, x.name), breaks=(x.name,))

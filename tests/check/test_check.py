@@ -25,7 +25,8 @@ ENGINES = Path(__file__).parent / "engines"
 PLAIN = ENGINES / "plain.py"
 FEW = {"exp", "tanh", "relu"}
 SUBJECTS = ("add", "mul", "sub", "div", "power", "exp", "tanh", "relu", "log", "maximum", "total",
-            "mean", "hypot", "absolute")  # fmt: skip
+            "mean", "hypot", "absolute", "log2", "sqrt", "square", "reciprocal", "sigmoid",
+           "sin")  # fmt: skip
 
 
 def mistaken(name, op=""):
@@ -481,7 +482,7 @@ def test_a_class_of_this_process_is_checked_in_a_copy_of_it():
 
     assert check(Value, only=["contract"]).ok
     assert Value.made == 0
-    with pytest.raises(EngineError, match="a path, a module's name or a class"):
+    with pytest.raises(EngineError, match="a path, a module's name, a command or a class"):
         check(3)
 
 
@@ -613,11 +614,11 @@ def test_the_text_says_what_holds_what_fails_and_what_to_do(report):
     finding = report.findings[0]
     assert "✓ reuse" in text
     assert "! accumulation" in text
-    assert f"FRAGILE accumulation: {finding.sentence}" in text
+    assert f"FRAGILE accumulation: {finding.sentence}" in " ".join(text.split())
     assert f"Hint: {finding.hint[:40]}" in text
     assert "✗" in "".join(finding.anatomy.text())
     assert text.endswith("fails (strict): 1 fragile")
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_program_of_a_report_can_be_pasted(report):
@@ -636,17 +637,15 @@ def test_the_reports_for_machines_are_well_formed(report):
     assert int(suite.get("tests")) == len(PROPERTIES) == len(suite.findall("testcase"))
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure")) == 1
     grades = json.loads(report.gradescope())
-    failed = [t["name"] for t in grades["tests"] if t["status"] == "failed"]
-    assert failed == [
-        r.prop.name for r in report.results if r.state in ("fragile", "follows", "waits")
-    ]
-    assert grades["score"] == len(grades["tests"]) - len(failed)
+    failed = [t["name"] for t in grades["tests"] if t.get("status") == "failed"]
+    assert failed == [r.prop.name for r in report.results if r.state in ("fragile", "follows")]
+    assert grades["score"] == sum(t.get("score", 0) for t in grades["tests"])
 
 
 def test_the_page_draws_the_counterexample_with_both_gradients(report):
     page = report.html()
     assert "<svg" in page
-    assert "yours" in page
+    assert "expected" in page
     assert report.findings[0].sentence in page  # it has no `code`
     assert "`" not in page
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -282,42 +282,44 @@ def output_for_input(op: str) -> type[Value]:
 # Plain numbers, several operands, names.
 
 
-RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
-REFLECTED = RIGHT_HANDED | {"power": "__rpow__"}  # 2 ** x is an extra
+RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__",
+                "power": "__rpow__"}  # fmt: skip
 
 
 @mistake("your {op} has no method that works for a plain number on its left",
          "Python tries `x.__radd__(2)` for `2 + x`, and sum() begins with 0 + x. The same for "
          "`__rsub__`, `__rmul__`, `__rtruediv__`.",
-         "constants", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
+         "plain numbers", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
 def not_reflected(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: None})
 
 
 @mistake("your {op} can take Values only",
          "Wrap the other operand: `other = other if isinstance(other, Value) else Value(other)`.",
-         "constants", "x = Value(2); f = x + 3; f.backward()", RIGHT_HANDED)  # fmt: skip
+         "plain numbers", "x = Value(2); f = x + 3; f.backward()",
+         RIGHT_HANDED.keys() | {"power"})  # fmt: skip
 def values_only(op: str) -> type[Value]:
     def apply(v: Any, other: Any) -> Any:
         if not isinstance(other, Value):
             raise AttributeError(f"{type(other).__name__!r} object has no attribute 'data'")
         return v.make(op, v, other)
 
-    return variant(**{RIGHT_HANDED[op].replace("__r", "__"): apply, RIGHT_HANDED[op]: None})
+    left = RIGHT_HANDED.get(op, "__rpow__")
+    return variant(**{left.replace("__r", "__"): apply, left: None})
 
 
 @mistake("a plain number on the left of your {op} is taken for the right operand",
          "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
          "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
-    return variant(**{REFLECTED[op]: lambda v, other: v.make(op, v, other)})
+    return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
 
 
 @mistake("your {op} with a plain number on its left calls itself for ever",
          "Wrap the number in a Value first; the operator then finds the usual method.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", REFLECTED)  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", RIGHT_HANDED)  # fmt: skip
 def reflected_for_ever(op: str) -> type[Value]:
-    name = REFLECTED[op]
+    name = RIGHT_HANDED[op]
     return variant(**{name: lambda v, other: getattr(v, name)(other)})
 
 
@@ -515,7 +517,7 @@ class never_frees(Value):
          "made",
          "Keep the numbers of the forward pass, or refuse to go backward when data was set since.",
          "changed data",
-         "x = Value(2); h = x * x; f = h * x; x.data = -2; f.backward()")  # fmt: skip
+         "x = Value(2); h = x * x; f = h * x; x.data = -3; f.backward()")  # fmt: skip
 class reads_late(Value):
     def send(self) -> None:
         if self.parents:
@@ -523,19 +525,22 @@ class reads_late(Value):
         super().send()
 
 
+NAIVE: dict[str, Callable[..., Any]] = {  # formulas that overflow where their result does not
+    "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "softplus": lambda x: math.log(1 + math.exp(x)),
+    "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "logsumexp": lambda *xs: math.log(sum(map(math.exp, xs))),
+    "logaddexp": lambda a, b: math.log(math.exp(a) + math.exp(b)),
+}
+
+
 @mistake("your {op} computes exp of a large number, which overflows, though the result is small",
          "Use math.tanh; for σ use e/(1 + e) with e = exp(x) where x < 0.",
-         "limits", "x = Value(1000); f = tanh(x); f.backward()",
-         {"tanh", "sigmoid", "softplus", "log_sigmoid", "silu"})  # fmt: skip
+         "limits", "x = Value(1000); f = tanh(x); f.backward()", NAIVE)  # fmt: skip
 def overflows(op: str) -> type[Value]:
-    naive = {
-        "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
-        "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
-        "softplus": lambda x: math.log(1 + math.exp(x)),
-        "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
-        "silu": lambda x: x / (1 + math.exp(-x)),
-    }[op]  # fmt: skip
-    return variant(forward=Value.forward | {op: naive})
+    return variant(forward=Value.forward | {op: NAIVE[op]})
 
 
 @mistake("the backward pass changes the data of the operands",

@@ -13,7 +13,7 @@ from typing import Any
 from microgrid.check.museum.base import Value
 from microgrid.check.museum.mistakes import (
     BINARY,
-    REFLECTED,
+    RIGHT_HANDED,
     TWO,
     UNARY,
     mistake,
@@ -22,10 +22,12 @@ from microgrid.check.museum.mistakes import (
     with_rule,
     with_send,
 )
+from microgrid.check.museum.walks import SetWalk, as_chosen
 from microgrid.engine import ops
 
 LISTS = {"total", "mean", "maximum", "minimum", "logsumexp"}
 CONSTANT = {"add", "sub", "neg", "total", "mean"}  # their local gradients are constants
+BOUNDED = {"log", "log2", "log10", "log1p", "sqrt", "arcsin", "arccos", "arctanh", "arccosh"}
 CURVED = ops.PUBLIC.keys() - CONSTANT
 
 # Wrong local gradients. Name: the rule of each operation that may have it, made of the right local
@@ -59,7 +61,7 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
         "a = Value(2); b = Value(3); f = a + b; f.backward()"),
     "left_sign": (of(BINARY, lambda local, y, a, b: [-local[0], local[1]]),
         "the left operand of your {op} gets its gradient with the wrong sign",
-        "Vary the left operand a little: which way does the result go?",
+        "Vary the left operand a little, and see which way the result goes.",
         "a = Value(2); b = Value(3); f = a + b; f.backward()"),
     "left_twice": (of({"mul", "div"}, lambda local, y, a, b: [local[0]] * 2),
         "both operands of your {op} get the left one's local gradient", COPIED,
@@ -104,7 +106,8 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
     "always_square": (of({"power"}, lambda local, y, x, n: [n * x, 0]),
         "your {op} gives n·x, which is right for squares only", POWER,
         "x = Value(3); f = x ** 3; f.backward()"),
-    "power_as_exponential": (of({"power"}, lambda local, y, x, n: [y * math.log(x), local[1]]),
+    "power_as_exponential": (of({"power"}, lambda local, y, x, n:
+        [y * math.log(x) if x > 0 else math.nan, local[1]]),
         "your {op} gives the base xⁿ log x, which belongs to the exponent", POWER,
         "x = Value(3); f = x ** 2; f.backward()"),
     "exponential_as_power": (of({"exp"}, lambda local, y, x: [x * math.exp(x - 1)]),
@@ -187,6 +190,9 @@ for name, (formulas, says, hint, shows) in SLOPES.items():
     mistake(says, hint, "one operation", shows, formulas, name)(partial(with_slope, formulas))
 
 
+variant_of("gate_turned")(lambda op: with_rule(lambda local, y, x: [int(x < 0)], op))
+
+
 def leaking(leak: float, op: str) -> type[Value]:
     return with_rule(lambda local, y, x: [1 if x > 0 else leak], op)
 
@@ -216,6 +222,8 @@ for name, (rule, says) in WRONG_EXPONENTS.items():
 # Wrong values. Name: the function that each operation computes, the sentence, the hint, the
 # smallest program.
 
+ALIKE = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "expm1", "square", "sqrt", "absolute",
+         "relu", "sigmoid", "softplus", "log", "log1p", "arctan", "erf")  # fmt: skip
 VALUES: dict[str, tuple[Formulas, str, str, str]] = {
     "operands_swapped": ({"sub": lambda a, b: b - a, "div": lambda a, b: b / a,
                           "power": lambda a, b: b**a},
@@ -226,8 +234,9 @@ VALUES: dict[str, tuple[Formulas, str, str, str]] = {
         "your {op} computes another operator",
         "A copied line? Look at the sign between the two numbers.",
         "a = Value(2); b = Value(3); f = a - b"),
-    "other_function": ({"sin": math.cos, "cos": math.sin, "sinh": math.cosh, "cosh": math.sinh},
-        "your {op} computes the function beside it", "A copied line? sin and cos look alike.",
+    "other_function": ({op: math.cos if op == "sin" else math.sin for op in ALIKE},
+        "your {op} computes another function",
+        "A copied line? Look at the name of the function behind `math.`.",
         "x = Value(2); f = cos(x)"),
     "right_ignored": ({"add": lambda a, b: a, "sub": lambda a, b: a, "mul": lambda a, b: a,
                        "div": lambda a, b: a, "power": lambda a, b: a},
@@ -276,6 +285,10 @@ def with_value(formulas: Formulas, op: str) -> type[Value]:
 
 for name, (formulas, says, hint, shows) in VALUES.items():
     mistake(says, hint, "values", shows, formulas, name)(partial(with_value, formulas))
+for other in ALIKE:
+    bounded = {"log", "sqrt"} if other in ("relu", "absolute") else set()  # there it is x itself
+    formula = of(set(ALIKE) - {other} - bounded, Value.forward[other])
+    variant_of("other_function", formula)(partial(with_value, formula))
 variant_of("right_ignored", {"div"})(lambda op: with_value({"div": lambda a, b: 1 / a}, op))
 variant_of("other_base", {"log"})(lambda op: with_value({"log": math.log2}, op))
 variant_of("other_base", {"exp"})(lambda op: with_value({"exp": lambda x: 10**x}, op))
@@ -306,7 +319,9 @@ def grad_for_data(op: str) -> type[Value]:
     return reading(op, grads, lambda i: True)
 
 
-def reading(op: str, of_operands: Callable[..., Any], in_line: Callable[[int], bool]) -> Any:
+def reading(
+    op: str, of_operands: Callable[..., Any], in_line: Callable[[int], bool]
+) -> type[Value]:
     """The rule of the lines that are wrong reads `of_operands(line, parents)` for their data."""
 
     def send(self: Value) -> None:
@@ -348,12 +363,44 @@ for in_line in LINES:
         variant_of("grad_for_data", BINARY)(slip)
 
 
+ONE_GRAD: list[Callable[..., list[Any]]] = [
+    lambda i, parents: [parents[0].grad, parents[1].data],
+    lambda i, parents: [parents[0].data, parents[1].grad],
+]
+for of_operands in ONE_GRAD:
+    for in_line in (LINES[0], LINES[2]):
+        slip = partial(reading, of_operands=of_operands, in_line=in_line)
+        variant_of("grad_for_data", {"div"})(slip)
+
+
 @variant_of("grad_for_data", UNARY & CURVED)
 def grad_for_slope(op: str) -> type[Value]:
     def send(self: Value) -> None:
         self.parents[0].grad += self.parents[0].grad * self.grad
 
     return with_send(op, send)
+
+
+@mistake("your {op} multiplies by `.grad` of an operand where that of the result belongs",
+         "The upstream is the gradient of the result: `out.grad`.",
+         "one operation", "x = Value(2); f = exp(x); f.backward()", ops.PUBLIC)  # fmt: skip
+def upstream_of_operand(op: str) -> type[Value]:
+    return upstream_of(lambda i: i, LINES[0], op)
+
+
+def upstream_of(
+    whose: Callable[[int], int], in_line: Callable[[int], bool], op: str
+) -> type[Value]:
+    def send(self: Value) -> None:
+        for i, (parent, local) in enumerate(zip(self.parents, self.local)):
+            parent.grad += local * (self.parents[whose(i)] if in_line(i) else self).grad
+
+    return with_send(op, send)
+
+
+for in_line in LINES:
+    for whose in (lambda i: i, lambda i: 1 - i):
+        variant_of("upstream_of_operand", BINARY)(partial(upstream_of, whose, in_line))
 
 
 @mistake("the derivative of your {op} takes `out.grad` where `out.data` belongs",
@@ -418,6 +465,18 @@ def forgets_and_overwrites(op: str) -> type[Value]:
     return with_send(op, send)
 
 
+@mistake("your {op} divides its result by the operand to get a local gradient, which fails at 0",
+         "∂(a·b)/∂a is b itself, not a·b/a: 0/0 is no number.",
+         "one operation", "a = Value(2); b = Value(0); f = a * b; f.backward()",
+         {"mul"})  # fmt: skip
+def product_over_operand(op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        for parent in self.parents:
+            parent.grad += self.data / parent.data * self.grad
+
+    return with_send(op, send)
+
+
 @mistake("your {op} multiplies by its own `.grad` twice",
          "The chain rule: local gradient times `out.grad`, once.",
          "upstream", "x = Value(2); f = exp(x) * 3; f.backward()", ops.PUBLIC)  # fmt: skip
@@ -438,6 +497,16 @@ def sets_to_zero(op: str) -> type[Value]:
     def send(self: Value) -> None:
         for parent, local in zip(self.parents, self.local):
             parent.grad = parent.grad + self.grad * local if local else 0
+
+    return with_send(op, send)
+
+
+@mistake("your {op} lets the upstream pass where it is positive, whatever x is",
+         "The gate belongs to the operand: `(self.data > 0) * out.grad`.",
+         "one operation", "x = Value(-2); f = relu(x); f.backward()", {"relu"})  # fmt: skip
+def gate_of_the_upstream(op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        self.parents[0].grad += max(self.grad, 0)
 
     return with_send(op, send)
 
@@ -474,7 +543,8 @@ def value_in_rule(op: str) -> type[Value]:
 def of_nodes(in_line: Callable[[int], bool], op: str) -> type[Value]:
     def send(self: Value) -> None:
         for i, (parent, local) in enumerate(zip(self.parents, self.local)):
-            parent.grad += (Value(local) if in_line(i) else local) * self.grad
+            factor: Any = Value(local) if in_line(i) else local
+            parent.grad += factor * self.grad
 
     return with_send(op, send)
 
@@ -493,15 +563,26 @@ def called_at_once(op: str) -> type[Value]:
     return with_send(op, send)
 
 
+@mistake("the rule of your {op} asks a plain number for its `.data`",
+         "What holds a number is a number: only a Value has `.data`.",
+         "one operation", "x = Value(2); f = exp(x); f.backward()", ops.PUBLIC)  # fmt: skip
+def data_of_a_number(op: str) -> type[Value]:
+    return with_send(op, lambda v: getattr(v.data, "data of a number"))
+
+
 @mistake("your {op} hangs its rule on the operand, not on the result",
          "`out._backward = rule` before `return out`: with `self._backward` the rule that made "
          "self is lost.",
          "upstream", "x = Value(2); f = exp(x * 2); f.backward()", ops.PUBLIC)  # fmt: skip
 def rule_on_operand(op: str) -> type[Value]:
+    return on_operand(0, op)
+
+
+def on_operand(which: int, op: str) -> type[Value]:
     def make(cls: Any, name: str, *operands: Any) -> Any:
         out = Value.make.__func__(cls, name, *operands)  # type: ignore[attr-defined]
         if name == op and out.parents:
-            out.parents[0].rule_of = out
+            out.parents[which].rule_of = out
         return out
 
     def send(self: Any) -> None:
@@ -510,6 +591,9 @@ def rule_on_operand(op: str) -> type[Value]:
             Value.send(rule_of)
 
     return variant(make=classmethod(make), send=send)
+
+
+variant_of("rule_on_operand", BINARY)(partial(on_operand, 1))
 
 
 # What an operation does to its operands, and what it returns.
@@ -591,17 +675,44 @@ def value_as_data(op: str) -> type[Value]:
          "`math.exp(self.data)`, not `math.exp(self)`.",
          "values", "x = Value(2); f = exp(x)", UNARY)  # fmt: skip
 def value_for_number(op: str) -> type[Value]:
-    return refusing("must be real number, not Value", op)
+    return refusing(TypeError("must be real number, not Value"), op)
 
 
-def refusing(words: str, op: str) -> type[Value]:
+def refusing(error: Exception, op: str) -> type[Value]:
     def made(usual: Any, *operands: Any) -> Any:
-        raise TypeError(words)
+        raise error
 
     return making(op, made)
 
 
-variant_of("value_for_number")(partial(refusing, "loop of ufunc does not support argument 0"))
+UFUNC = TypeError("loop of ufunc does not support argument 0 of type Value")
+variant_of("value_for_number")(partial(refusing, UFUNC))
+
+
+@mistake("your {op} uses a name that is not defined",
+         "Is it imported, and spelled as where it was made?",
+         "values", "x = Value(2); f = exp(x)", ops.PUBLIC)  # fmt: skip
+def undefined_name(op: str) -> type[Value]:
+    return refusing(NameError("name 'np' is not defined"), op)
+
+
+UNKNOWN = AttributeError("module 'numpy' has no attribute 'sigmoid'")
+variant_of("undefined_name")(partial(refusing, UNKNOWN))
+
+
+@variant_of("undefined_name")
+def undefined_name_in_the_rule(op: str) -> type[Value]:
+    def send(self: Value) -> None:
+        raise NameError("name 'x' is not defined")
+
+    return with_send(op, send)
+
+
+@mistake("your {op} is made with `-other`, but the class has no `__neg__`",
+         "Write `__neg__`, which makes `-x`, or subtract the numbers themselves.",
+         "values", "x = Value(2); y = Value(3); f = x - y", {"sub"})  # fmt: skip
+def minus_without_neg(op: str) -> type[Value]:
+    return refusing(TypeError("bad operand type for unary -: 'Value'"), op)
 
 
 @mistake("your {op} sets the gradients of its operands to 0 in the forward pass",
@@ -650,8 +761,7 @@ def log_of_base_in_the_rule(op: str) -> type[Value]:
 
 @mistake("your {op} gives a number where it has none: it clamps its operand, or adds to it",
          "Python raises for log(0); who sees a number looks for the fault elsewhere.",
-         "domain", "x = Value(-1); f = log(x)",
-         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+         "domain", "x = Value(-1); f = log(x)", BOUNDED)  # fmt: skip
 def clamped(op: str) -> type[Value]:
     return within(lambda x, low: low, op)
 
@@ -659,8 +769,7 @@ def clamped(op: str) -> type[Value]:
 @mistake("your {op} changes its operand where it has no value for it",
          "The number of the operand belongs to the user, and to the operand's other uses: raise "
          "an error.",
-         "domain", "x = Value(-1); f = log(x)",
-         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+         "domain", "x = Value(-1); f = log(x)", BOUNDED)  # fmt: skip
 def clamps_the_operand(op: str) -> type[Value]:
     def set_data(x: Any, low: float) -> Any:
         x.data = low
@@ -684,9 +793,9 @@ def within(replaced: Callable[[Any, float], Any], op: str) -> type[Value]:
 
 @mistake("your {op} with a plain number on its left gives a node without parents",
          "Let the right-handed method use the usual one: `__radd__` returns self + other.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", REFLECTED)  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", RIGHT_HANDED)  # fmt: skip
 def reflected_constant(op: str) -> type[Value]:
-    return variant(**{REFLECTED[op]: lambda v, other: v.make(op, other, v.data)})
+    return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, other, v.data)})
 
 
 @mistake("your {op} changes the number of a node where `f *= x` must make a new one",
@@ -698,7 +807,7 @@ def in_place(op: str) -> type[Value]:
         self.data = Value.forward[op](self.data, getattr(other, "data", other))
         return self
 
-    return variant(**{REFLECTED[op].replace("__r", "__i"): changed})
+    return variant(**{RIGHT_HANDED[op].replace("__r", "__i"): changed})
 
 
 @mistake("the rules are hung on the operands, not on the results",
@@ -717,3 +826,14 @@ class rules_on_operands(Value):
     def send(self) -> None:
         if self.rule_of is not None:
             Value.send(self.rule_of)
+
+
+@variant_of("rules_on_operands")
+class rules_on_operands_left_first(rules_on_operands):
+    def known(self) -> tuple[Value, ...]:
+        return self.parents[::-1]
+
+
+@variant_of("rules_on_operands")
+class rules_on_operands_of_sets(rules_on_operands, SetWalk):
+    known, backward = as_chosen, Value.backward
