@@ -105,8 +105,9 @@ def clamped_log():
     return type("Value", (mistaken("leaks", ""),), {"forward": forward, "log": museum.Value.log})
 
 
+NAMES = ("", *SUBJECTS, *museum.Value.rules)
 PLANTED = {
-    mistake.caught: (name, next(filter(mistake.operations or "".__eq__, ("", *SUBJECTS))))
+    mistake.caught: (name, next(filter(mistake.operations or "".__eq__, NAMES)))
     for name, mistake in museum.MUSEUM.items()
 } | {
     "identity": ("equal_nodes_merged", ""), "several": ("late_binding", ""),
@@ -194,7 +195,7 @@ def add(self, other):
     return Value(self.data + o.data, (self, o), (1.0, 1.0 if o.data < 2.5 else 0.5))
 Value.__add__ = add"""),
     "a wrong value": (
-        "values", "Value.sin = lambda self: Value(self.data, (self,), (math.cos(self.data),))"),
+        "values", "Value.sin = lambda self: Value(self.data - 0.1, (self,), (1.0,))"),
     "a difference that is off by a millionth": ("one operation", """
 def sub(self, other):
     o = wrap(other)
