@@ -25,7 +25,8 @@ ENGINES = Path(__file__).parent / "engines"
 PLAIN = ENGINES / "plain.py"
 FEW = {"exp", "tanh", "relu"}
 SUBJECTS = ("add", "mul", "sub", "div", "power", "exp", "tanh", "relu", "log", "maximum", "total",
-            "mean", "hypot", "absolute")  # fmt: skip
+            "mean", "hypot", "absolute", "log2", "sqrt", "square", "reciprocal", "sigmoid",
+           "sin")  # fmt: skip
 
 
 def mistaken(name, op=""):
