@@ -1,6 +1,7 @@
 """The report of the checker as people read it: text, page, pictures, and the engine to try."""
 
 import ast
+import html
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -20,6 +21,8 @@ from microgrid.check.kinds import COLORS, KINDS, STATES, failing
 from microgrid.check.page import STYLE
 from microgrid.check.strategies import programs
 from microgrid.cli.commands import COMMANDS
+from microgrid.views.files import LayoutError
+from microgrid.views.picture import Picture
 from microgrid.views.wording import GREEN, INK, RED
 
 SAMPLE = Path(example_engine.__file__)
@@ -220,6 +223,16 @@ def test_the_page_closes_its_tags_and_has_one_main_and_one_h1(report):
     assert tags.open == []
     assert page.count("<main>") == page.count("<h1>") == 1
     assert "<th></th>" not in page
+
+
+def test_without_a_layout_program_the_page_has_the_tree(report, finding, monkeypatch):
+    def refuse(*_, **__):
+        raise LayoutError("no layout program")
+
+    monkeypatch.setattr(Picture, "pipe", refuse)
+    page = report.html()
+    assert "<svg" not in page
+    assert html.escape("\n".join(finding.anatomy.text())) in page
 
 
 def test_an_engine_of_another_language_has_no_import(report):
