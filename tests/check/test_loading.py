@@ -8,7 +8,7 @@ import time
 import pytest
 
 from microgrid.check import EngineError, check
-from microgrid.check.engine import parse
+from microgrid.check.engine import Engine, parse
 from microgrid.check.loading.clock import TooLongError, limit
 from microgrid.check.loading.definitions import definitions
 from microgrid.check.loading.engines import load_engine
@@ -336,8 +336,11 @@ def test_what_needs_a_missing_module_is_no_mistake(tmp_path):
     path = tmp_path / "engine.py"
     exp = "    def exp(self): return Value(no_numpy.exp(self.data))\n"
     path.write_text(f"import no_numpy\n{VALUE}{exp}")
-    report = check(path, only=["values"])
-    assert report.findings == []
+    with Engine(path) as engine:
+        exp = {"method": "exp", "of": [{"leaf": 1.0}]}
+        outcome = engine.run([{"set": "f", "to": exp}], ["f.data"])
+    assert (outcome.refused, outcome.category) == (True, "")  # as an adapter says "absent"
+    assert outcome.error == "no_numpy is not installed"
 
 
 def test_a_name_is_a_class_of_a_file_or_a_module(tmp_path, monkeypatch):
