@@ -10,6 +10,7 @@ import builtins
 import dis
 import gc
 import inspect
+import linecache
 import operator
 import os
 import pickle
@@ -325,6 +326,7 @@ class Engine:
             "file": file_of(module),
             "names": self.names.shown(),
             "methods": [x for x in methods_of(self.type) if _len(x) < 40][:2000],
+            "static": [x for x in methods_of(self.type) if is_static(self.type, x)],
             "functions": [name for name in self.functions if name != own],
         }  # fmt: skip
 
@@ -340,7 +342,22 @@ def number(look: str, x: Any) -> Any:
 def failed(error: BaseException) -> dict[str, Any]:
     """An error, its kind in any language, and whether the engine raised it on purpose."""
     kind = next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
-    return {"error": said(error), "kind": kind, "refused": is_refusal(error)}
+    answer = {"error": said(error), "kind": kind, "refused": is_refusal(error)}
+    return answer | {"where": where(error)}
+
+
+def where(error: BaseException) -> str:
+    """The line of the engine that raised it, or called what did."""
+    found = ""
+    with suppress(BaseException):
+        trace = error.__traceback__
+        while trace is not None:
+            file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+            if file != __file__ and not file.startswith(("<frozen", sys.base_prefix, sys.prefix)):
+                text = linecache.getline(file, line).strip()
+                found = f"line {line}" + (f": {text[:100]}" if text else "")
+            trace = trace.tb_next
+    return found
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -402,6 +419,12 @@ def called(cls: Any) -> str:
     """The name that programs give the class."""
     name = cls.__name__
     return name if _isinstance(name, _str) and name.isidentifier() else "Value"
+
+
+def is_static(owner: Any, name: str) -> bool:
+    """Whether a method gets its operands alone: Value.exp(x)."""
+    found = inspect.getattr_static(owner, name, None)
+    return _isinstance(found, (staticmethod, classmethod))
 
 
 def methods_of(owner: Any) -> list[str]:
