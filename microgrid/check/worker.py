@@ -341,8 +341,7 @@ def number(look: str, x: Any) -> Any:
 
 def failed(error: BaseException) -> dict[str, Any]:
     """An error, its kind in any language, and whether the engine raised it on purpose."""
-    kind = next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
-    answer = {"error": said(error), "kind": kind, "refused": is_refusal(error)}
+    answer = {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
     return answer | {"where": where(error)}
 
 
@@ -358,6 +357,11 @@ def where(error: BaseException) -> str:
                 found = f"line {line}" + (f": {text[:100]}" if text else "")
             trace = trace.tb_next
     return found
+
+
+def category(error: BaseException) -> str:
+    """The kind of an error in any language."""
+    return next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
 
 
 def is_refusal(error: BaseException) -> bool:
