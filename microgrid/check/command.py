@@ -87,10 +87,9 @@ class Command(Child):
 
 def commanded(command: Sequence[str], seconds: int) -> Command:
     """The process of a command; FileNotFoundError if there is no such program."""
-    program = shutil.which(command[0]) if command else None
-    if program is None:
-        name = repr(command[0]) if command else "without a name"
-        raise FileNotFoundError(f"there is no program {name}: is it installed, and on the PATH?")
+    name = command[0]
+    if (program := shutil.which(name)) is None:
+        raise FileNotFoundError(f"there is no program {name!r}: is it installed, and on the PATH?")
     process = subprocess.Popen(
         [program, *command[1:]],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

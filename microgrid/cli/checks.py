@@ -75,11 +75,19 @@ def run_check(options: argparse.Namespace) -> int:
 
 def target_of(options: argparse.Namespace) -> str | list[str]:
     """What is checked: the engine that is named, or the command of an adapter."""
-    if (options.target is None) == (options.words is None):
-        from microgrid.check.engine import EngineError
+    from microgrid.check.engine import EngineError
 
+    if (options.target is None) == (options.words is None):
         raise EngineError("name an engine, or else the --command of an adapter")
-    return options.target or words(options.words)
+    if options.target is not None:
+        return str(options.target)
+    try:
+        command = words(options.words)
+    except ValueError as error:
+        raise EngineError(f"the command cannot be read: {error}") from None
+    if not command:
+        raise EngineError("the command has no words")
+    return command
 
 
 def file_of(target: str | list[str]) -> Path:
