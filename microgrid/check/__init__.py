@@ -12,11 +12,11 @@ In reading order:
 - `museum`: broken engines, and `naming`
 - `searches` of hypothesis, and `checker`
 - `findings` with `anatomy`, the graph of one
-- `report` with `page` and `writers`
+- `report` with `columns` of text, `page` and `writers`
 
 Beside them stand `handwritten`, which checks layers whose backward pass somebody wrote,
-`gradient_check`, for the gradients of your own functions, and `pytest_plugin`, which pytest finds
-as the module `_microgrid_pytest`.
+`gradient_check`, for the gradients of your own functions, `example_engine`, which `microgrid check
+--example` checks, and `pytest_plugin`, which pytest finds as the module `_microgrid_pytest`.
 
 The checker runs the code with your rights, in a process of its own: to grade strangers,
 put the whole check into a container.

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from microgrid.check.capabilities import OPERATIONS
-from microgrid.check.example import Example, close, in_one_line, run, short, told_apart
+from microgrid.check.example import DIGITS, Example, close, in_one_line, run, short, told_apart
+from microgrid.check.kinds import COLORS, STATES, WRONG, color_of_right, whose
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Constant, Value, topological
-from microgrid.views.drawing import draw
+from microgrid.views.dot_labels import Text, inked
+from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
+from microgrid.views.wording import INK
 
 LARGEST = 12  # gates of a picture as text
 
@@ -80,9 +83,9 @@ class Anatomy:
     def wrong(self, v: Value) -> bool:
         return v in self.actual and not close(self.actual[v], float(v.grad), self.tolerance)
 
-    def yours(self, v: Value) -> str:
-        """The engine's gradient, if it is wrong."""
-        return f"yours {told_apart(self.actual[v], float(v.grad))[0]}" if self.wrong(v) else ""
+    def gradients(self, v: Value) -> tuple[str, str]:
+        """The engine's gradient and the right one; the second alone where they agree."""
+        return told_apart(self.actual[v], float(v.grad)) if self.wrong(v) else ("", short(v.grad))
 
     def suspect(self) -> str:
         """The operation nearest to the result with a right gradient and a parent's wrong one."""
@@ -96,14 +99,15 @@ class Anatomy:
                 )
         return ""
 
-    def picture(self, prefix: str = "") -> Picture:
-        """The graph; a node whose gradient is wrong says so."""
+    def picture(self, kind: str = WRONG, prefix: str = "") -> Picture:
+        """The graph, with both gradients where the engine's is wrong."""
         for v, name in self.names.items():
             v.label = name
-        notes = {v: self.yours(v) for v in self.actual}
-        return draw(self.root, level="gates", notes=notes, prefix=prefix)
+        picture, order = Picture(prefix=prefix), topological(self.root)
+        draw_gates(picture, order, BothGradients(self, kind, order))
+        return picture
 
-    def text(self) -> list[str]:
+    def text(self, kind: str = WRONG) -> list[str]:
         """The graph as a tree of lines, the result first."""
         if len([v for v in self.names if v.op]) > LARGEST:
             return []
@@ -113,20 +117,54 @@ class Anatomy:
         while stack:
             v, first, rest = stack.pop()
             again = v in seen and v.op is not None
-            lines.append(first + self.line(v, again))
+            lines.append(first + self.line(v, again, kind))
             parents = [] if again else [p for p in v.parents if not isinstance(p, Constant)]
             seen.add(v)
             branches = [("└─ ", "   "), *[("├─ ", "│  ")] * (len(parents) - 1)]
             stack += [(p, rest + a, rest + b) for p, (a, b) in zip(parents[::-1], branches)]
         return lines
 
-    def line(self, v: Value, again: bool) -> str:
+    def line(self, v: Value, again: bool, kind: str) -> str:
         name = self.names.get(v, "")
         if again:
             return f"{name} (as above)"
         made = f" ({caption(v)})" if v.op else ""
-        line = f"{name}{made} = {short(v.data)}   gradient {short(v.grad)}"
-        return f"{line}, {self.yours(v)}  ✗" if self.wrong(v) else line
+        yours, right = self.gradients(v)
+        both = f"{yours}  {STATES[kind].mark} {whose(kind)} {right}" if yours else right
+        return f"{name}{made} = {short(v.data)}   gradient {both}"
+
+
+class BothGradients(Numbers):
+    """The engine's gradient, in the colour of its kind, above the right one."""
+
+    def __init__(self, anatomy: Anatomy, kind: str, order: list[Value]) -> None:
+        super().__init__(order, digits=0)
+        self.anatomy, self.kind = anatomy, kind
+
+    def value(self, v: Value) -> Text:
+        return inked(INK, short(v.data))
+
+    def below(self, v: Value) -> list[Text | None]:
+        yours, right = self.anatomy.gradients(v)
+        if not yours:
+            return [inked(INK, right)]
+        mark, color, *_ = STATES[self.kind]
+        right_color = color_of_right(self.kind)
+        return [
+            inked(COLORS[color][0], f"{yours} {mark}"),
+            inked(COLORS[right_color][0], f"{whose(self.kind)} {right}"),
+        ]
+
+    def at_branch(self, v: Value, k: int) -> Text | None:
+        """The share of one use of a node, where all its shares are of one pass."""
+        node = v.parents[k]
+        sent = [
+            self.sent(u)[i][0] for u in self.order for i, p in enumerate(u.parents) if p is node
+        ]
+        shares = [share for share in sent if share is not None]
+        whole = len(sent) == len(shares) and close(float(sum(shares)), float(node.grad), DIGITS)
+        mine = self.sent(v)[k][0]
+        return inked(INK, short(mine)) if len(sent) > 1 and whole and mine is not None else None
 
 
 def anatomy(example: Example, actual: Mapping[str, float], tolerance: float) -> Anatomy | None:

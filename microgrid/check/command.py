@@ -48,19 +48,25 @@ def command_of(target: Any) -> list[str]:
     return ["node", str(ADAPTERS["javascript"]), file, *([cls] if cls else [])]
 
 
-def words(text: str, windows: bool = WINDOWS) -> list[str]:
+def read_words(text: str, windows: bool = WINDOWS) -> list[str]:
     """The words of a command line; on Windows a backslash parts the folders of a path.
 
-    >>> words("node 'my adapter.mjs' engine.mjs")
+    >>> read_words("node 'my adapter.mjs' engine.mjs")
     ['node', 'my adapter.mjs', 'engine.mjs']
-    >>> words(r'"C:\\Program Files\\node.exe" engine.mjs', windows=True)
-    ['C:\\\\Program Files\\\\node.exe', 'engine.mjs']
+    >>> read_words(r'"C:\Program Files\node.exe" engine.mjs', windows=True)
+    ['C:\\Program Files\\node.exe', 'engine.mjs']
     """
     reader = shlex.shlex(text, posix=True, punctuation_chars=False)
     reader.whitespace_split, reader.commenters = True, ""
     if windows:
         reader.escape = ""
-    return list(reader)
+    try:
+        words = list(reader)
+    except ValueError as error:
+        raise ValueError(f"the command {text} cannot be read: {error}") from None
+    if not words:
+        raise ValueError("the command has no words")
+    return words
 
 
 class Command(Child):

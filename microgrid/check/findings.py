@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from textwrap import wrap
 
 from microgrid.check.anatomy import Anatomy
 from microgrid.check.capabilities import OPERATIONS
+from microgrid.check.columns import WIDTH, folded, wrapped
 from microgrid.check.example import Example, Failure, close, short, told_apart
-from microgrid.check.kinds import CONVENTION, failing
+from microgrid.check.kinds import CONVENTION, failing, whose
 from microgrid.check.naming import Diagnosis
 from microgrid.check.properties import Property
 from microgrid.engine.hints import Hinted
@@ -82,6 +82,12 @@ class Finding(Hinted):
         return f"{difference(*self.comparison[0])}{note}"
 
     @property
+    def _brief(self) -> str:
+        """The summary in a few words: of an error its type."""
+        differs = [difference(*entry) for entry in self.comparison[:1]]
+        return self.failure.actual.kind or "".join(differs) or self.failure.note
+
+    @property
     def headline(self) -> str:
         """One line: the mistake, and the first number that differs."""
         return f"{self.sentence}: {self.summary}"
@@ -100,20 +106,30 @@ class Finding(Hinted):
 
     def lines(self) -> Iterator[str]:
         """As text: the mistake, the program, the comparison, a small picture, the hint."""
-        yield from wrap(f"{self.kind.upper()} {self.prop.name}: {self.sentence}", 100)
-        for line in self.program.lines:
-            yield f"    {line}"
-        whose = "PyTorch has" if self.kind == CONVENTION else "expected"
-        for compared in self.comparison:
-            line = f"# {difference(*compared, whose)}"
-            yield from wrap(line, 96, initial_indent="    ", subsequent_indent="    #   ")
-        if self.failure.note:
-            yield f"    # {self.failure.note}"
+        yield from wrapped(f"{self.kind.upper()} {self.prop.name}: {self.sentence}", rest="  ")
+        yield from (f"    {line}" for line in folded(self.program.lines, WIDTH - 4))
+        for line in self._told:
+            yield from wrapped(line, "    # ", "    #   ")
         if self.anatomy is not None:
-            yield from (f"    | {line}" for line in self.anatomy.text())
-        for line in self.more:
-            yield from wrap(f"also {line}", 96, initial_indent="    ", subsequent_indent="      ")
-        yield from wrap(f"Hint: {self.hint}", 98, initial_indent="  ", subsequent_indent="  ")
+            yield from (f"    | {line}" for line in self.anatomy.text(self.kind))
+        yield from (f"    {line}" for line in self._others(4))
+        yield from wrapped(f"Hint: {self.hint}", "  ")
+
+    def _others(self, indent: int = 0) -> Iterator[str]:
+        """The programs of other operations, each with what differs beneath."""
+        for text in self.more:
+            program, _, difference = text.partition("  # ")
+            yield from folded([program], WIDTH - indent)
+            yield from wrapped(difference, "# ", "#   ", WIDTH - indent)
+
+    @property
+    def _told(self) -> list[str]:
+        """What came out and what is expected, each in a line."""
+        lines = []
+        for look, actual, expected in self.comparison:
+            both = f"{look} = {actual}, {whose(self.kind)} {expected}"
+            lines += [both] if look else [actual, f"expected {expected}"]
+        return [*lines, *filter(None, [self.failure.note])]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -186,16 +202,20 @@ class Result:
     @property
     def detail(self) -> str:
         """Which operations, and why."""
-        parts = [finding.operations or finding.summary for finding in self.findings]
+        parts = [finding.operations or finding._brief for finding in self.findings]
         for words, subjects in (("follows from", self.follows), ("waits for", self.waits)):
-            if subjects:
-                causes = dict.fromkeys(finding.prop.name for finding in subjects.values())
-                names = [sign(name) for name in subjects if name]
-                which = f"{', '.join(names[:6])}{' …' * (len(names) > 6)} " if names else ""
-                parts.append(f"{which}{words} {', '.join(causes)}")
+            for cause in dict.fromkeys(finding.prop.name for finding in subjects.values()):
+                names = [n for n, finding in subjects.items() if finding.prop.name == cause]
+                parts.append(f"{words} {cause}{few(names)}")
         held = [sign(name) for name in dict.fromkeys(self.held) if name]
         if held and self.state == "holds":
             parts.append(f"{len(held)} operations" if len(held) > 3 else ", ".join(held))
         if self.state == "absent" and any(self.absent):
             parts.append(f"not offered: {', '.join(map(sign, dict.fromkeys(self.absent)))}")
         return "; ".join([*parts, *([self.not_run] if self.not_run else [])])
+
+
+def few(operations: Iterable[str]) -> str:
+    """The first of them in brackets; "" for the engine as a whole."""
+    names = [sign(name) for name in operations if name]
+    return f" ({', '.join(names[:6])}{', …' * (len(names) > 6)})" if names else ""

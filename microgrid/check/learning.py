@@ -55,8 +55,9 @@ def told(engine: Engine, can: Capabilities) -> Capabilities:
     """What the adapter of another language says that its engine can do."""
     can.offers = {*engine.about["offers"]} & {*OFFERS}
     can.others = [*engine.about["not checked"]]
-    for name, how in engine.about["operations"].items():
-        operation = OPERATIONS.get(name)
+    told = engine.about["operations"]
+    for name in [*(x for x in OPERATIONS if x in told), *(x for x in told if x not in OPERATIONS)]:
+        operation, how = OPERATIONS.get(name), told[name]
         if operation is None or how.get("arity") not in (operation.arity or "list", 2):
             can.others.append(name)
             continue

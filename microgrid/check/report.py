@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid.check import writers
-from microgrid.check.findings import Finding, Result
-from microgrid.check.kinds import KINDS, STATES, failing
-from microgrid.check.page import body
+from microgrid.check.columns import WIDTH, wrapped
+from microgrid.check.findings import Finding, Result, sign
+from microgrid.check.kinds import KINDS, NOT_OFFERED, STATES, failing
+from microgrid.check.page import body, page
+from microgrid.check.process import printable
 from microgrid.check.writers import Row
-from microgrid.views.written import Written, whole_page
+from microgrid.views.written import Written
+
+NO_BREAK = "\u00a0"
+UNTRIED = ("absent", NOT_OFFERED, "waits", "not run")  # states of which no grade can say anything
 
 
 @dataclass
@@ -79,6 +83,8 @@ class Report(Written):
     def verdict(self) -> str:
         """Whether it passes, and how many findings of each kind there are, in one line."""
         word = ("passes", "fails", "was not checked to the end")[self.exit_code]
+        if self.exit_code == 2 and not any(row.counts for row in self._rows):
+            word = "nothing could be judged"
         counts = [f"{self.count(kind)} {kind}" for kind in KINDS if self.count(kind)]
         lacking = f", required but not offered: {', '.join(self.lacking)}" * bool(self.lacking)
         strict = " (strict)" if self.strict else ""
@@ -98,15 +104,18 @@ class Report(Written):
 
     @property
     def _heading(self) -> list[str]:
-        """What was checked, and how its programs begin."""
-        cls, module = self.about["class"], self.about["module"]
-        begin = f"programs begin with: from {module} import *"
-        return [f"{cls} of {module}", *([begin] if self.about["file"] else [])]
+        """What was checked, how its programs begin, and what was to be said when it was loaded."""
+        name, module, language = (self.about[key] for key in ("class", "module", "language"))
+        remarks = map(printable, self.about.get("remarks", []))
+        if language != "Python":
+            return [f"{name}, in {language}", "programs are shown as Python writes them", *remarks]
+        begin = [f"programs begin with: from {module} import *"] * bool(self.about["file"])
+        return [f"{name} of {module}", *begin, *remarks]
 
     @property
     def remarks(self) -> list[str]:
         """What was not offered or not checked, and whether in single precision."""
-        remarks = [f"not offered: {', '.join(self.missing)}"] if self.missing else []
+        remarks = [f"not offered: {', '.join(map(sign, self.missing))}"] if self.missing else []
         if self.unknown:
             remarks.append(f"NOT CHECKED, as the checker does not know: {', '.join(self.unknown)}")
         if self.single:
@@ -115,27 +124,42 @@ class Report(Written):
 
     def lines(self) -> Iterator[str]:
         """The report as lines of text: each property with a mark, then each finding."""
-        yield f"{self.target}: {'; '.join(self._heading)}"
-        wide = max(len(r.prop.name) for r in self.results)
-        for result in self.results:
-            detail = f"  [{result.detail}]" if result.detail else ""
-            mark = STATES[result.state].mark
-            line = f"  {mark} {result.prop.name:{wide}}  {result.prop.says}{detail}"
-            yield from textwrap.wrap(line, 100, subsequent_indent=" " * (wide + 6))
-        states = {result.state for result in self.results}
-        known = [f"{kind.mark} {kind.meaning}" for name, kind in STATES.items() if name in states]
-        yield f"  {'  '.join(dict.fromkeys(known))}"
+        target, *more = self._heading
+        for line in (f"{self.target}: {target}", *more):
+            yield from wrapped(line, rest="  ")
+        yield from self._table
         for remark in self.remarks:
-            yield from textwrap.wrap(remark, 100, initial_indent="  ", subsequent_indent="    ")
+            yield from wrapped(remark, "  ", "    ")
         for finding in self.findings:
             yield ""
             yield from finding.lines()
         yield ""
-        yield self.verdict
+        yield from wrapped(self.verdict, rest="  ")
+
+    @property
+    def _table(self) -> Iterator[str]:
+        """What each property says and what came of it; then what the marks mean."""
+        wide = max(len(r.prop.name) for r in self.results)
+        room = " " * (wide + 6)
+        for result in self.results:
+            begin = f"  {STATES[result.state].mark} {result.prop.name:{wide}}  "
+            if result.detail and result.state in ("waits", "follows", "absent"):
+                yield from wrapped(result.detail, begin, room)
+                continue
+            *before, last = wrapped(result.prop.says, begin, room)
+            detail = f"[{result.detail}]" if result.detail else ""
+            beside = f"{last}  {detail}".rstrip()
+            fits = len(beside) <= WIDTH
+            yield from [*before, beside if fits else last]
+            yield from [] if fits else wrapped(detail, room, f"{room} ")
+        states = {result.state for result in self.results}
+        known = [f"{kind.mark} {kind.meaning}" for name, kind in STATES.items() if name in states]
+        legend = "   ".join(dict.fromkeys(name.replace(" ", NO_BREAK) for name in known))
+        yield from (line.replace(NO_BREAK, " ") for line in wrapped(legend, "  "))
 
     def html(self) -> str:
         """One page that loads nothing else, with the graph of each counterexample."""
-        return whole_page(f"microgrid check {self.target}", "body{margin:0}", self._repr_html_())
+        return page(f"microgrid check {self.target}", self._repr_html_())
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""
@@ -175,27 +199,29 @@ class Report(Written):
 
     def junit(self) -> str:
         """JUnit XML: one test case a property, and one for each operation that is required."""
-        rows = [row for _, row in self._rows]
-        return writers.junit(f"microgrid check {self.target}", "microgrid.check", rows)
+        return writers.junit(f"microgrid check {self.target}", "microgrid.check", self._rows)
 
     def gradescope(self, points: float = 1.0) -> str:
-        """Gradescope's results.json, which Otter writes, too: `points` a property that holds."""
-        rows = [row for state, row in self._rows if state != "absent"]
-        return writers.gradescope(self.verdict, rows, points)
+        """Gradescope's results.json, which Otter writes, too: `points` a property that holds.
+
+        A property that was not run to its end, that waits for another to be mended, or for which
+        the engine offers nothing to try, is told without points.
+        """
+        return writers.gradescope(self.verdict, self._rows, points)
 
     @property
-    def _rows(self) -> Iterator[tuple[str, Row]]:
-        """Each property with its state, then each operation that is required."""
+    def _rows(self) -> Iterator[Row]:
+        """Each property, then each operation that is required."""
         fails = failing(self.strict)
         for r in self.results:
-            silent = r.state in ("absent", "follows", "waits", "not run")
-            passed = None if silent else r.state not in fails
+            tried = r.state not in UNTRIED or r.state in fails
+            passed = r.state not in fails if tried and r.state != "follows" else None
             headline = r.findings[0].headline if passed is False else r.detail
             text = "\n\n".join(map(str, r.findings))
-            yield r.state, Row(r.prop.name, passed, headline, text, bool(r.not_run))
+            yield Row(r.prop.name, passed, headline, text, bool(r.not_run), tried)
         for name in self.required:
             lacks = name in self.lacking
-            yield "", Row(f"requires {name}", not lacks, "not offered" * lacks)
+            yield Row(f"requires {name}", not lacks, "not offered" * lacks)
 
 
 def described(finding: Finding) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -16,6 +16,7 @@ class Row(NamedTuple):
     headline: str = ""  # in a line: what is wrong, or why it is not known
     text: str = ""  # all about it
     stopped: bool = False  # not known, because the check ended too early
+    counts: bool = True  # in a grade; what was not tried does not
 
     @property
     def outcome(self) -> str:
@@ -57,19 +58,27 @@ def junit(title: str, group: str, rows: Iterable[Row]) -> str:
 def gradescope(verdict: str, rows: Iterable[Row], points: float = 1.0) -> str:
     """Gradescope's results.json, which Otter writes, too: `points` for a row that passed.
 
-    >>> graded = json.loads(gradescope("1 wrong", [Row("dx", True), Row("dw", False, "zero")], 2))
-    >>> graded["score"], [(test["name"], test["score"]) for test in graded["tests"]]
-    (2, [('dx', 2), ('dw', 0.0)])
+    A row that does not count is told without points and without a status.
+
+    >>> rows = [Row("dx", True), Row("dw", False, "zero"), Row("db", None, counts=False)]
+    >>> graded = json.loads(gradescope("1 wrong", rows, 2))
+    >>> graded["score"], [(test["name"], test.get("score")) for test in graded["tests"]]
+    (2, [('dx', 2), ('dw', 0.0), ('db', None)])
     """
+    rows = list(rows)
     tests = [
-        {"name": row.name, "score": points if row.passed else 0.0, "max_score": points,
-         "status": "passed" if row.passed else "failed", "visibility": "visible",
-         "output": row.text or row.headline}
+        {"name": row.name, "visibility": "visible", "output": row.text or row.headline}
+        | (points_of(row, points) if row.counts else {})
         for row in rows
-    ]  # fmt: skip
-    score = sum(points for test in tests if test["status"] == "passed")
+    ]
+    score = points * sum(bool(row.passed) for row in rows)
     return json.dumps(
         {"score": score, "output": verdict, "tests": tests,
          "visibility": "visible", "stdout_visibility": "hidden"},
         ensure_ascii=False, indent=1,
     )  # fmt: skip
+
+
+def points_of(row: Row, points: float) -> dict[str, Any]:
+    won = points if row.passed else 0.0
+    return {"score": won, "max_score": points, "status": "passed" if row.passed else "failed"}

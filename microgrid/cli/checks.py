@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
-from microgrid.check.command import ADAPTERS, command_of, words
+import microgrid
+from microgrid.check.command import ADAPTERS, command_of, read_words
 from microgrid.cli.arguments import count, seconds, whole
 from microgrid.cli.reports import add_reports, report_files, write_reports
+from microgrid.views.files import write
 
 NOTES = """
 
-The class needs Value(number), .data, .grad, .backward() and operators;
-functions are looked for as methods and as functions of the module. An engine in
-another language is run by an adapter, a program of a hundred lines; those for
-JavaScript and C are shipped, with a page on what they say (--adapter). Findings
-are wrong (a wrong number), fragile (it breaks on depth, overflow, memory) or a
-convention. Exit code: 0 passes, 1 fails (something is wrong; with --strict also
-if fragile), 2 could not run.
+An engine is a class with + or *, which is made of a number and goes backward.
+Functions are looked for as methods and as functions of the module. Engines in
+other languages are run by an adapter, a program of a hundred lines; those for
+JavaScript and C are shipped, beside a page on what an adapter says. Findings:
+  wrong        a number is wrong: the check fails
+  fragile      it breaks on depth, overflow, memory, a second pass
+  not offered  a usual form is missing, such as a plain number before the sign
+  convention   another choice than PyTorch's where there is no derivative
+With --strict what is fragile or not offered fails, too. Exit code: 0 passes,
+1 fails, 2 could not run.
 
 The engine's code runs with your rights, in a process of its own: to grade
 strangers, put the whole check into a container."""
@@ -28,20 +34,47 @@ strangers, put the whole check into a container."""
 def add_check(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}{NOTES}"
     add = parser.add_argument
-    target = "default class: Value; a path may be of JavaScript, too"
-    add("target", nargs="?", metavar="PATH[:CLASS]|MODULE[:CLASS]", help=target)
+    place = "the engine, a file or a module; default class: Value"
+    add("target", metavar="PATH[:CLASS]|MODULE[:CLASS]", nargs="?", help=place)
+    sample = "check a small engine with two mistakes; with a PATH, write it there before"
+    add("--example", action="store_true", help=sample)
     add("--command", dest="words", metavar="COMMAND", help="the adapter of another language")
     add("--adapter", choices=[*ADAPTERS], help="print where this one is shipped, to copy it")
     several: dict[str, Any] = {"action": "extend", "type": split, "default": []}
-    add("--only", **several, metavar="PROPERTY", help="repeatable")
+    add("--only", **several, metavar="PROPERTY", help="check this one alone; repeatable")
     add("--require", **several, metavar="OPERATION", help="fail if it is not offered; repeatable")
-    add("--strict", action="store_true", help="what is fragile fails, too")
+    add("--strict", action="store_true", help="what is fragile or not offered fails, too")
     drawn = "programs a property draws for each operation (default 20)"
     add("--draws", "--examples", type=count, default=20, metavar="N", help=drawn)
     add("--seed", type=whole, default=0, metavar="N", help="another one draws others")
     limit = "of processor time for the whole check (default 60)"
     add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help=limit)
     add_reports(parser, html="a page with the graph of each counterexample")
+
+
+def target_of(options: argparse.Namespace) -> str | list[str]:
+    """What is to be checked: an engine, the shipped one or a copy of it, or a command."""
+    from microgrid.check.engine import EngineError
+
+    if options.words is not None:
+        if options.target is not None or options.example:
+            raise EngineError("name an engine, or else the --command of an adapter")
+        try:
+            return read_words(options.words)
+        except ValueError as error:
+            raise EngineError(str(error)) from None
+    shipped = Path(microgrid.__file__).parent / "check" / "example_engine.py"
+    if not options.example:
+        if options.target is None:
+            raise EngineError("name a file, or try `microgrid check --example`")
+        return str(options.target)
+    if options.target is None:
+        return str(shipped)
+    if Path(options.target).suffix != ".py" or Path(options.target).exists():
+        raise EngineError(f"--example is written to a new .py file, which {options.target} is not")
+    write(options.target, shipped.read_bytes())
+    print(f"wrote {options.target}", file=sys.stderr)
+    return str(options.target)
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -71,23 +104,6 @@ def run_check(options: argparse.Namespace) -> int:
             progress=progress,
         )  # fmt: skip
     return write_reports(report, files, options.quiet)
-
-
-def target_of(options: argparse.Namespace) -> str | list[str]:
-    """What is checked: the engine that is named, or the command of an adapter."""
-    from microgrid.check.engine import EngineError
-
-    if (options.target is None) == (options.words is None):
-        raise EngineError("name an engine, or else the --command of an adapter")
-    if options.target is not None:
-        return str(options.target)
-    try:
-        command = words(options.words)
-    except ValueError as error:
-        raise EngineError(f"the command cannot be read: {error}") from None
-    if not command:
-        raise EngineError("the command has no words")
-    return command
 
 
 def file_of(target: str | list[str]) -> Path:

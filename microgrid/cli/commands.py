@@ -30,15 +30,16 @@ EXAMPLES = """
   microgrid explain "(a*b + a) * a" a=3 b=2 --of a
   microgrid explain "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent w
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
-  microgrid draw "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x --color-by share -o f.svg
+  microgrid draw "sigmoid(w*x)" w=2 x=-1 --tangent x --color-by share -o f.svg
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 -o steps.html
-  microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x=0.5 -o forward.html
+  microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x=0.5 -o ahead.html
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
-  microgrid check my_engine.py
+  microgrid check --example
+  microgrid check --example my_engine.py
   microgrid check my_engine.py:Scalar --html report.html
-  microgrid check micrograd.engine --only reuse --only order --draws 200
-  microgrid check my_engine.py --require exp --require tanh --strict --gradescope results.json
+  microgrid check micrograd.engine --only reuse,order --draws 200
+  microgrid check my_engine.py --require exp,tanh --gradescope results.json
   microgrid check engine.mjs
   microgrid check --command "node my_adapter.mjs engine.mjs"
   microgrid check --adapter c
@@ -48,7 +49,7 @@ EXAMPLES = """
   microgrid layers layers.py:softmax_loss x=3x5 y=classes --seed 1
   microgrid layers network.py:Linear --grads "W=dW.T" --gradescope results.json
   microgrid worksheet -o sheet.html
-  microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers answers.html
+  microgrid worksheet --seed 7 --kind forks -n 6 -o sheet.html --answers a.html
   microgrid worksheet --seed 8 --kind mixed -o sheet.tex
   microgrid mark sheet.html answers.csv -o marks.csv
 """
@@ -104,7 +105,11 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     for name, (text, module) in COMMANDS.items():
         examples = re.findall(rf"^  microgrid {name}\b.*", EXAMPLES, re.MULTILINE)
         epilog = "\n".join(["examples:", *examples])
-        add = commands.add_parser(name, help=text, epilog=epilog, formatter_class=plain)
+        says = f"{text[0].upper()}{text[1:]}."
+        add = commands.add_parser(
+            name, help=text, description=says, epilog=epilog, formatter_class=plain
+        )
+        add.add_argument("--version", action="version", version=version)
         if name in given[:1]:
             command = import_module(f"microgrid.cli.{module}")
             getattr(command, f"add_{name}")(add)

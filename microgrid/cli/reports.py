@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -39,15 +41,34 @@ def add_reports(parser: argparse.ArgumentParser, **pages: str) -> None:
 def report_files(options: argparse.Namespace, checked: Path) -> dict[str, Path]:
     """The files to write, none of them twice, nor the one that is checked.
 
-    One that cannot be written fails here, before the check.
+    One that cannot be written fails here, before the check, and nothing is left of the trial.
     """
     files = {name: path for name in REPORTS if (path := getattr(options, name)) is not None}
     distinct(*files.values(), *([checked] if checked.is_file() else []))
     for path in files.values():
         if path != STANDARD_OUTPUT:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            try_to_write(path)
     return files
+
+
+def try_to_write(path: Path) -> None:
+    """OSError if that fails; a file that is there keeps its text, and no new one stays."""
+    path = path.resolve()  # a link stays
+    made = [folder for folder in path.parents if not folder.exists()]
+    is_new = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if is_new or path.is_file():
+            path.open("a").close()
+        elif path.is_dir() or not os.access(path, os.W_OK):  # else it may be a pipe, which waits
+            raise OSError(f"{path} cannot be written")
+    finally:
+        with suppress(OSError):  # there is nothing to remove
+            if is_new:
+                path.unlink()
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
 
 def write_reports(report: Reported, files: Mapping[str, Path], quiet: bool) -> int:
@@ -59,6 +80,7 @@ def write_reports(report: Reported, files: Mapping[str, Path], quiet: bool) -> i
         if path == STANDARD_OUTPUT:
             print(text, end="")
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path}", file=sys.stderr)
     return report.exit_code

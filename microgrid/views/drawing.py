@@ -129,6 +129,10 @@ class Numbers:
             return []
         return [inked(BLUE, decimals(self.tangents.get(v, like(v, 0)), self.digits))]
 
+    def below(self, v: Value) -> list[Text | None]:
+        """What stands beneath the wire of a node."""
+        return [*self.tangent(v), self.gradient(v)]
+
     @property
     def legend(self) -> str:
         """What a reader cannot know of the colours: where tangents begin, what tints measure."""
@@ -195,7 +199,7 @@ def draw_gates(
     for v, i in index.items():
         if v not in sums:
             name = v.label if v.op and v is not root else ""
-            texts = numbers.value(v), *numbers.tangent(v), numbers.gradient(v)
+            texts = numbers.value(v), *numbers.below(v)
             label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
             put_wire(picture, str(i), v, label, numbers.look(v))
     for v, i in index.items():

@@ -595,11 +595,11 @@ def test_the_text_says_what_holds_what_fails_and_what_to_do(report):
     finding = report.findings[0]
     assert "✓ reuse" in text
     assert "✗ accumulation" in text
-    assert f"WRONG accumulation: {finding.sentence}" in text
+    assert f"WRONG accumulation: {finding.sentence}" in " ".join(text.split())
     assert f"Hint: {finding.hint[:40]}" in text
     assert "✗" in "".join(finding.anatomy.text())
     assert text.endswith("fails: 1 wrong")
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_program_of_a_report_can_be_pasted(report):
@@ -618,17 +618,15 @@ def test_the_reports_for_machines_are_well_formed(report):
     assert int(suite.get("tests")) == len(PROPERTIES) == len(suite.findall("testcase"))
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure")) == 1
     grades = json.loads(report.gradescope())
-    failed = [t["name"] for t in grades["tests"] if t["status"] == "failed"]
-    assert failed == [
-        r.prop.name for r in report.results if r.state in ("wrong", "follows", "waits")
-    ]
-    assert grades["score"] == len(grades["tests"]) - len(failed)
+    failed = [t["name"] for t in grades["tests"] if t.get("status") == "failed"]
+    assert failed == [r.prop.name for r in report.results if r.state in ("wrong", "follows")]
+    assert grades["score"] == sum(t.get("score", 0) for t in grades["tests"])
 
 
 def test_the_page_draws_the_counterexample_with_both_gradients(report):
     page = report.html()
     assert "<svg" in page
-    assert "yours" in page
+    assert "expected" in page
     assert report.findings[0].sentence in page  # it has no `code`
     assert "`" not in page
     assert "http" not in page.replace("http://www.w3.org", "")

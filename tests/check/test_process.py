@@ -1,5 +1,6 @@
 """The engine's process: its limits, how a class reaches it, and that nothing is left behind."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,14 +8,18 @@ import subprocess
 import sys
 import threading
 import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 import microgrid
-from microgrid.check import processor_time
+from microgrid import cli
+from microgrid.check import check, museum, processor_time
 from microgrid.check.process import spawned
+from microgrid.cli import reports
 
+PLAIN = Path(__file__).parent / "engines" / "plain.py"
 ROOT = Path(microgrid.__file__).parents[1]
 LINUX = pytest.mark.skipif(not processor_time.TOLD, reason="the system does not tell the time")
 ANSWER = "print('{}', flush=True)\n"
@@ -126,3 +131,89 @@ def test_an_editable_and_an_ordinary_install_and_all_settings_draw_the_same(tmp_
     assert drawn(own, installed, PROFILE) == usual
     (own / "constants.py").write_text(CONSTANTS)
     assert drawn(own, installed, "import constants") == usual
+
+
+# Grades.
+
+
+def tests_of(report):
+    """The entries of a grade that have points, and those that have none."""
+    graded = json.loads(report.gradescope())
+    counted = [test for test in graded["tests"] if "score" in test]
+    assert graded["score"] == sum(test["score"] for test in counted)
+    return counted, [test["name"] for test in graded["tests"] if test not in counted]
+
+
+def test_what_could_not_be_judged_is_no_part_of_a_grade(monkeypatch):
+    """Neither what was not run before the time was over, nor what waits, nor what is not there."""
+    counted, others = tests_of(check(museum.broken("overwrites", "mul"), draws=2))
+    assert {"training step", "zeroing"} <= set(others)
+    failed = [test["name"] for test in counted if test["status"] == "failed"]
+    assert "reuse" in failed
+    left = iter([60.0] * 300)
+    monkeypatch.setattr(processor_time.Budget, "left", property(lambda _: next(left, 0.0)))
+    report = check(str(PLAIN), draws=2)
+    assert report.exit_code == 2
+    counted, others = tests_of(report)
+    assert 0 < len(counted) < len(others)
+    assert {test["status"] for test in counted} == {"passed"}
+    suite = ET.fromstring(report.junit()).find("testsuite")
+    assert 0 < int(suite.get("errors")) <= len(others)
+
+
+def test_a_verdict_on_nothing_says_so(monkeypatch):
+    left = iter([60.0] * 10)
+    monkeypatch.setattr(processor_time.Budget, "left", property(lambda _: next(left, 0.0)))
+    report = check(museum.Value, draws=2, only=["values"])
+    assert report.verdict == "nothing could be judged: no findings, not all was run"
+    assert tests_of(report)[0] == []
+
+
+# Files.
+
+ENDS = {  # what the engine's file says, by the exit code of its check
+    0: "{plain}", 1: "{plain}\nValue.exp = lambda self: Value(1.0, (self,), (1.0,))",
+    2: "import no_such_module_at_all_\nraise SystemExit",
+}  # fmt: skip
+WRITTEN = {"new/a/report.html": "html", "report.json": "json", "old.xml": "junit"}
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_a_check_leaves_the_reports_alone_and_where_it_cannot_run_nothing(code, tmp_path):
+    (tmp_path / "engine.py").write_text(ENDS[code].format(plain=PLAIN.read_text()))
+    (tmp_path / "old.xml").write_text("an older report")
+    before = contents(tmp_path)
+    command = [sys.executable, "-m", "microgrid", "check", "engine.py", "--only", "values"]
+    options = [word for file, kind in WRITTEN.items() for word in (f"--{kind}", file)]
+    settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    settings |= {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, "--draws", "2", *options], cwd=tmp_path, env=settings)
+    assert done.returncode == code
+    now = contents(tmp_path)
+    if code == 2:
+        assert now == before
+    else:
+        assert now.keys() == before.keys() | WRITTEN.keys() | {"new", "new/a"}
+        assert all(len(now[file]) > 100 for file in WRITTEN)
+
+
+def contents(folder):
+    """The text of each file of a folder and of the folders in it."""
+    paths = {str(path.relative_to(folder)): path for path in folder.rglob("*")}
+    return {name: path.read_text() if path.is_file() else None for name, path in paths.items()}
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_check(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("microgrid.check.check", lambda *_, **__: pytest.fail("it was run"))
+    Path("file").write_text("")
+    Path("folder").mkdir()
+    Path("link").symlink_to("nowhere.json")
+    before = contents(tmp_path)
+    for name in ("file/report.json", "folder", "new/" + "long" * 100):
+        assert cli.main(["check", str(PLAIN), "--json", name]) == 2
+        assert capsys.readouterr().err.startswith("microgrid check: ")
+        assert contents(tmp_path) == before
+    reports.try_to_write(Path("link"))
+    assert Path("link").is_symlink()
+    assert contents(tmp_path) == before

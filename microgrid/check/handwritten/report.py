@@ -20,8 +20,9 @@ from microgrid.check.handwritten.telling import (
     setting_of,
     told,
 )
+from microgrid.check.page import page
 from microgrid.check.writers import Row
-from microgrid.views.written import Written, whole_page
+from microgrid.views.written import Written
 
 UNKNOWN = (results.NOT_WRITTEN, results.TIE)  # nothing was held against anything
 
@@ -120,7 +121,7 @@ class LayerReport(Written):
 
     def html(self) -> str:
         """One page that loads nothing else."""
-        return whole_page(f"microgrid layers {self.target}", "body{margin:0}", self._repr_html_())
+        return page(f"microgrid layers {self.target}", self._repr_html_())
 
     def written(self, format: str) -> str:
         """The report as "html", "json", "junit" or "gradescope"."""
@@ -161,7 +162,7 @@ class LayerReport(Written):
             for gradient in found.gradients:
                 yield row(found, gradient)
         if self.unfinished:
-            yield Row("all layers", None, self.unfinished, stopped=True)
+            yield Row("all layers", None, self.unfinished, stopped=True, counts=False)
 
     @property
     def _refused(self) -> Iterator[Row]:

@@ -8,7 +8,7 @@ import pytest
 
 from microgrid import cli
 from microgrid.check import EngineError, check
-from microgrid.check.command import ADAPTERS, command_of, words
+from microgrid.check.command import ADAPTERS, command_of, read_words
 
 # A right engine with one operation, as an adapter in Python: names of nodes are enough to add.
 ADAPTER = """
@@ -160,7 +160,7 @@ def test_a_program_that_is_not_there_is_told():
     ],
 )  # fmt: skip
 def test_a_command_line_is_parted_as_its_system_does(text, windows, expected):
-    assert words(text, windows) == expected
+    assert read_words(text, windows) == expected
 
 
 def test_a_javascript_file_gets_the_shipped_adapter(tmp_path):
@@ -192,12 +192,12 @@ def test_the_command_line_runs_a_command_and_writes_its_report(adapter, tmp_path
 
 
 WRONG_WORDS = {
-    (): "name an engine, or else the --command of an adapter",
+    (): "name a file, or try `microgrid check --example`",
     ("engine.py", "--command", "node"): "name an engine, or else",
     ("--command", ""): "the command has no words",
     ("--command", "nope a.mjs"): "there is no program 'nope': is it installed, and on the PATH?",
     ("nope.mjs",): "there is no file nope.mjs",
-    ("--command", "'"): "the command cannot be read: No closing quotation",
+    ("--command", "'"): "the command ' cannot be read: No closing quotation",
 }
 
 
