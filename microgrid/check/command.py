@@ -49,7 +49,7 @@ def command_of(target: Any) -> list[str]:
 
 
 def read_words(text: str, windows: bool = WINDOWS) -> list[str]:
-    """The words of a command line; on Windows a backslash parts the folders of a path.
+    r"""The words of a command line; on Windows a backslash parts the folders of a path.
 
     >>> read_words("node 'my adapter.mjs' engine.mjs")
     ['node', 'my adapter.mjs', 'engine.mjs']

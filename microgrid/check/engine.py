@@ -154,7 +154,8 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
-        raise EngineError(f"a path, a module's name, a command or a class is checked, not {name_of(target)}")
+        name = name_of(target)
+        raise EngineError(f"a path, a module's name, a command or a class is checked, not {name}")
     if not can_fork():
         raise EngineError("this system cannot fork: write the class to a file, and check the file")
     return forked(
@@ -210,8 +211,10 @@ def sane(about: dict[str, Any]) -> bool:
     texts = [about.get("class"), about["module"], about["language"]]
     for key in ("methods", "functions", "offers", "not checked"):
         texts += about[key] if isinstance(about[key], list) else [None]
-    tables = all(isinstance(about[key], dict) for key in ("operations", "names"))
-    sound = tables and isinstance(about.get("protocol"), int)
+    tables = [about["operations"], about["names"]]
+    tables += about["operations"].values() if isinstance(about["operations"], dict) else []
+    sound = all(isinstance(table, dict) for table in tables)
+    sound = sound and isinstance(about.get("protocol"), int)
     return sound and all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
 
 

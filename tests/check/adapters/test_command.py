@@ -106,6 +106,7 @@ SAID = {  # what a script does in the place of an adapter, and what the checker 
     f"print({json.dumps(GREETING | {'protocol': 2})!r})": "speaks protocol 2, the checker 1",
     f"print({json.dumps(GREETING | {'operations': {}})!r})": "has no . and no .",
     f"print({json.dumps(GREETING | {'operations': []})!r})": "answered nonsense",
+    f"print({json.dumps(GREETING | {'operations': {'add': 2}})!r})": "answered nonsense",
     f"print({json.dumps(GREETING | {'class': 'a b'})!r})": "answered nonsense",
 }
 
