@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from json import dumps
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.check import worker
+from microgrid.check.by_value import packed
 from microgrid.check.command import command_of, commanded
 from microgrid.check.example import Outcome
-from microgrid.check.process import Child, can_fork, forked, printable, spawned
+from microgrid.check.process import Child, printable, spawned
 from microgrid.check.processor_time import Budget
 from microgrid.check.protocol import VERSION, Tree
 from microgrid.engine.errors import MicrogridError
@@ -23,7 +25,7 @@ NOT_RUN = Outcome(error="out of time", stopped=True)
 ERRORS = ("overflow", "domain", "depth", "other")  # kinds that every language has
 NOT_TOLD: dict[str, Any] = {  # what an adapter may leave out of its greeting
     "module": "", "methods": [], "functions": [], "operations": {}, "names": {}, "offers": [],
-    "not checked": [], "language": "Python", "file": None,
+    "not checked": [], "remarks": [], "language": "Python", "file": None,
 }  # fmt: skip
 NO_NAMES: Mapping[str, str] = {}
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
@@ -154,36 +156,49 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
-        name = name_of(target)
-        raise EngineError(f"a path, a module's name, a command or a class is checked, not {name}")
-    if not can_fork():
-        raise EngineError("this system cannot fork: write the class to a file, and check the file")
-    return forked(
-        lambda lines, said: worker.serve(lines, said, lambda: (None, target), dict(names)), seconds
-    )
+        raise EngineError(
+            f"a path, a module's name, a command or a class is checked, not {name_of(target)}"
+        )
+    request = {"class": sent(target), "path": [x for x in sys.path if isinstance(x, str)]}
+    return spawned([worker.__file__, "", "class", "", str(seconds), dumps(names)], request)
+
+
+def sent(cls: type) -> str:
+    """A class of this process as text; EngineError where that cannot be."""
+    try:
+        return packed(cls)
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"a class is sent to its process with {error.name}: pip install "
+            '"microgrid-autodiff[check]", or write it to a file, and check the file'
+        ) from None
+    except Exception as error:
+        raise EngineError(
+            f"{name_of(cls)} cannot be sent to a process of its own ({printable(str(error))}): "
+            "write it to a file, and check the file"
+        ) from None
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
-    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS].
+    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS]; class "" if not told.
 
     >>> parse("micrograd.engine:Value")
     ('micrograd.engine', 'module', 'Value')
     >>> parse("micrograd.engine")
-    ('micrograd.engine', 'module', 'Value')
+    ('micrograd.engine', 'module', '')
     """
-    place, name = str(target), "Value"
+    place, name = str(target), ""
     before, colon, after = place.rpartition(":")
     if colon and all(part.isidentifier() for part in after.split(".")) and not Path(place).exists():
         place, name = before, after
     path = Path(place)
-    is_path = place.endswith(".py") or os.sep in place or "/" in place or path.is_file()
+    is_path = place.endswith((".py", ".ipynb")) or os.sep in place or "/" in place or path.is_file()
     if is_path and not path.exists():
         raise EngineError(f"there is no file {place}")
     if is_path and path.is_dir() and not (path / "__init__.py").exists():
         raise EngineError(f"{place} is a folder without __init__.py: name the file")
-    if is_path and path.is_file() and path.suffix != ".py":
-        hint = "; write the class to a .py file" if path.suffix == ".ipynb" else ""
-        raise EngineError(f"{place} is not a Python file{hint}")
+    if is_path and path.is_file() and path.suffix not in (".py", ".ipynb"):
+        raise EngineError(f"{place} is not a Python file: its name must end with .py or .ipynb")
     if not is_path and not all(part.isidentifier() for part in place.split(".")):
         raise EngineError(f"{place!r} is neither a file nor the name of a module")
     return place, "path" if is_path else "module", name
@@ -209,7 +224,7 @@ def sane(about: dict[str, Any]) -> bool:
     """
     about.update(NOT_TOLD | about)
     texts = [about.get("class"), about["module"], about["language"]]
-    for key in ("methods", "functions", "offers", "not checked"):
+    for key in ("methods", "functions", "offers", "not checked", "remarks"):
         texts += about[key] if isinstance(about[key], list) else [None]
     tables = [about["operations"], about["names"]]
     tables += about["operations"].values() if isinstance(about["operations"], dict) else []

@@ -40,12 +40,14 @@ class Child:
         self.lines.put("")
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        try:
+        self.send(request)
+        return self.read(seconds)
+
+    def send(self, request: dict[str, Any]) -> None:
+        """Write a request; a process that is gone says so when it is read."""
+        with suppress(OSError):
             self.requests.write(dumps(request) + "\n")
             self.requests.flush()
-        except OSError:
-            raise EOFError(self.ending()) from None
-        return self.read(seconds)
 
     def read(self, seconds: float) -> dict[str, Any]:
         """The next answer; TimeoutError, or EOFError with the reason.
@@ -100,14 +102,17 @@ def exit_code(process: Any) -> int | None:
     return None
 
 
-def spawned(arguments: Sequence[str]) -> Child:
-    """A fresh interpreter for a file of ours with its arguments."""
+def spawned(arguments: Sequence[str], request: dict[str, Any] | None = None) -> Child:
+    """A fresh interpreter for a file of ours with its arguments, and what it reads first."""
     process = subprocess.Popen(
         [sys.executable, "-B", *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         start_new_session=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"},
     )  # fmt: skip
-    return Child(process, process.stdin, process.stdout)
+    child = Child(process, process.stdin, process.stdout)
+    if request is not None:
+        child.send(request)
+    return child
 
 
 def can_fork() -> bool:

@@ -11,11 +11,13 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import microgrid
 from microgrid import cli
-from microgrid.check import check, museum, processor_time
+from microgrid.check import EngineError, check, museum, processor_time
 from microgrid.check.process import spawned
 from microgrid.cli import reports
 
@@ -217,3 +219,86 @@ def test_a_report_that_cannot_be_written_is_told_before_the_check(tmp_path, monk
     reports.try_to_write(Path("link"))
     assert Path("link").is_symlink()
     assert contents(tmp_path) == before
+
+
+# Classes that no file holds.
+
+FACTOR = 1.0  # a name of this module, which a class below uses
+ONLY = ["contract", "values", "one operation"]
+
+
+class Scaled(museum.Value):
+    def send(self):
+        for parent, local in zip(self.parents, self.local):
+            parent.grad += scaled(local) * self.grad
+
+
+def scaled(x):
+    return FACTOR * x
+
+
+def test_a_class_uses_the_names_of_its_module_as_they_are_now(monkeypatch):
+    assert check(Scaled, only=ONLY, draws=3).ok
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    assert not check(Scaled, only=ONLY, draws=3).ok
+
+
+def test_a_class_is_checked_as_it_is_now_though_it_is_installed(monkeypatch):
+    assert check(museum.Value, only=ONLY, draws=3).ok
+    wrong = lambda self, other: museum.Value.make("sub", self, other)  # noqa: E731
+    monkeypatch.setattr(museum.Value, "__add__", wrong)
+    assert not check(museum.Value, only=ONLY, draws=3).ok
+
+
+def test_a_class_that_cannot_be_sent_is_refused_with_a_way_out(monkeypatch):
+    lock = threading.Lock()
+    holds = type("Value", (museum.Value,), {"lock": lock})
+    with pytest.raises(EngineError, match=r"cannot be sent.*write it to a file"):
+        check(holds)
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with pytest.raises(EngineError, match=r"cloudpickle: pip install .*\[check\]"):
+        check(museum.Value)
+
+
+SCRIPT = """
+{plain}
+
+from microgrid.check import check
+slope = 1.0
+def local():
+    class Local(Value):
+        def tanh(self):
+            t = math.tanh(self.data)
+            return Local(t, (self,), (slope - t * t,))
+    return Local
+{warn}
+if __name__ == "__main__":
+    print(*(check(cls, only={only}, draws=3).ok for cls in (Value, local())))
+    slope = 2.0
+    print(check(local(), only={only}, draws=3).ok)
+"""
+NO_FORK = """
+import os, threading, warnings
+warnings.simplefilter("error")
+del os.fork
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+
+
+def test_a_class_of_a_script_with_threads_is_checked_without_a_fork(tmp_path):
+    code = SCRIPT.format(plain=PLAIN.read_text(), only=ONLY, warn=NO_FORK)
+    (tmp_path / "script.py").write_text(code)
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True", "False"], done.stderr
+    assert os.listdir(tmp_path) == ["script.py"]
+
+
+def test_a_class_of_a_notebook_is_checked(tmp_path):
+    code = SCRIPT.format(plain=PLAIN.read_text(), only=ONLY, warn="")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    settings = os.environ | {"PYTHONPATH": str(ROOT)}
+    NotebookClient(book, timeout=None).execute(cwd=str(tmp_path), env=settings)
+    said = "".join(output["text"] for output in book.cells[0].outputs)
+    assert said.split() == ["True", "True", "False"]
