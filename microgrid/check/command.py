@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,11 @@ class Command(Child):
         return super().ending() + (f": {printable(said)[:200]}" if said else "")
 
 
-def commanded(command: Sequence[str], seconds: int) -> Command:
-    """The process of a command; FileNotFoundError if there is no such program."""
+def commanded(command: Sequence[str], seconds: int, names: Mapping[str, str]) -> Command:
+    """The process of a command; FileNotFoundError if there is no such program.
+
+    `names` are what the user says of the engine's spelling; an adapter may read them.
+    """
     name = command[0]
     if (program := shutil.which(name)) is None:
         raise FileNotFoundError(f"there is no program {name!r}: is it installed, and on the PATH?")
@@ -100,6 +104,7 @@ def commanded(command: Sequence[str], seconds: int) -> Command:
         [program, *command[1:]],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, text=True, encoding="utf-8", errors="replace",
+        env=os.environ | {"MICROGRID_NAMES": dumps({k: v for k, v in names.items() if v})},
     )  # fmt: skip
     bounded(process.pid, seconds)
     return Command(process)

@@ -152,7 +152,7 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
     """The process for a path, a module's name, a command, or a class of this process."""
     seconds = int(lifetime) + 30
     if command := command_of(target):
-        return commanded(command, seconds)
+        return commanded(command, seconds, names)
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from microgrid.check import PROPERTIES, capabilities, check
+from microgrid.check import PROPERTIES, EngineError, capabilities, check
 from microgrid.check.capabilities import OPERATIONS
 
 HERE = Path(__file__).parent
@@ -225,6 +225,17 @@ def test_the_engine_of_a_javascript_file_is_found_whatever_its_names(form, node,
     greeting, answers = talk([node, ADAPTERS / "javascript.mjs", file], *programs)
     assert answers == [{"numbers": PROGRAMS[name][2]} for name in names], greeting
     assert greeting["class"] in ("Value", "Scalar", "value")
+
+
+def test_names_that_only_the_user_knows_can_be_told(node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    names = {"data": "number", "grad": "slope", "backward": "walk"}
+    file.write_text(changed(ENGINE, *names.items(), ("neg", "opposite")), encoding="utf-8")
+    with pytest.raises(EngineError, match="no class with add or mul and backward"):
+        check(str(file))
+    report = check(str(file), only=["reuse"], **names | {"backward": "walk()"})
+    assert report.ok
+    assert "opposite" in report.unknown
 
 
 SIDES = [  # what is replaced in the right engine, and on which side a plain number may stand
