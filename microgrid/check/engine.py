@@ -153,7 +153,7 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
     """The process for a path, a module's name, a command, or a class of this process."""
     seconds = int(lifetime) + 30
     if command := command_of(target):
-        return commanded(command, seconds)
+        return commanded(command, seconds, names)
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
@@ -227,8 +227,10 @@ def sane(about: dict[str, Any]) -> bool:
     texts = [about.get("class"), about["module"], about["language"]]
     for key in ("methods", "static", "functions", "offers", "not checked", "remarks"):
         texts += about[key] if isinstance(about[key], list) else [None]
-    tables = all(isinstance(about[key], dict) for key in ("operations", "names"))
-    sound = tables and isinstance(about.get("protocol"), int)
+    tables = [about["operations"], about["names"]]
+    tables += about["operations"].values() if isinstance(about["operations"], dict) else []
+    sound = all(isinstance(table, dict) for table in tables)
+    sound = sound and isinstance(about.get("protocol"), int)
     return sound and all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
 
 

@@ -53,10 +53,13 @@ def learn(engine: Engine) -> Capabilities:
 def told(engine: Engine, can: Capabilities) -> Capabilities:
     """What the adapter of another language says that its engine can do."""
     can.offers = {*engine.about["offers"]} & {*OFFERS}
-    can.others = [*engine.about["not checked"]]
-    for name, how in engine.about["operations"].items():
-        operation = OPERATIONS.get(name)
-        if operation is None or how.get("arity") not in (operation.arity or "list", 2):
+    told = engine.about["operations"]
+    can.others = [*engine.about["not checked"], *(name for name in told if name not in OPERATIONS)]
+    for name, operation in OPERATIONS.items():
+        how = told.get(name)
+        if how is None:
+            continue
+        if how.get("arity") not in (operation.arity or "list", 2):
             can.others.append(name)
             continue
         two = operation.arity == 0 and how["arity"] == 2

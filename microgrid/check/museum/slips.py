@@ -515,7 +515,8 @@ def value_in_rule(op: str) -> type[Value]:
 def of_nodes(in_line: Callable[[int], bool], op: str) -> type[Value]:
     def send(self: Value) -> None:
         for i, (parent, local) in enumerate(zip(self.parents, self.local)):
-            parent.grad += (Value(local) if in_line(i) else local) * self.grad
+            factor: Any = Value(local) if in_line(i) else local
+            parent.grad += factor * self.grad
 
     return with_send(op, send)
 
