@@ -27,6 +27,7 @@ from microgrid.engine import ops
 
 LISTS = {"total", "mean", "maximum", "minimum", "logsumexp"}
 CONSTANT = {"add", "sub", "neg", "total", "mean"}  # their local gradients are constants
+FLAT = UNARY - {"exp", "log", "log2", "log10", "sqrt", "square", "tanh", "sigmoid", "reciprocal"}
 BOUNDED = {"log", "log2", "log10", "log1p", "sqrt", "arcsin", "arccos", "arctanh", "arccosh"}
 CURVED = ops.PUBLIC.keys() - CONSTANT
 
@@ -34,6 +35,10 @@ CURVED = ops.PUBLIC.keys() - CONSTANT
 # gradients and (y, *xs), the sentence, the hint, the smallest program.
 
 Formulas = dict[str, Callable[..., Any]]
+
+
+def log(x: Any) -> float:
+    return math.log(x) if x > 0 else math.nan
 
 
 def of(operations: Collection[str], formula: Callable[..., Any]) -> Formulas:
@@ -107,7 +112,7 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
         "your {op} gives n·x, which is right for squares only", POWER,
         "x = Value(3); f = x ** 3; f.backward()"),
     "power_as_exponential": (of({"power"}, lambda local, y, x, n:
-        [y * math.log(x) if x > 0 else math.nan, local[1]]),
+        [y * log(x), local[1]]),
         "your {op} gives the base xⁿ log x, which belongs to the exponent", POWER,
         "x = Value(3); f = x ** 2; f.backward()"),
     "exponential_as_power": (of({"exp"}, lambda local, y, x: [x * math.exp(x - 1)]),
@@ -116,8 +121,7 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
     "operand_times_result": (of({"exp"}, lambda local, y, x: [x * y]),
         "your {op} multiplies by x once too often", "exp is its own derivative.",
         "x = Value(2); f = exp(x); f.backward()"),
-    "operand_for_slope": (of(UNARY - {"exp", "log", "log2", "log10", "sqrt", "square", "tanh",
-                                      "sigmoid", "reciprocal"}, lambda local, y, x: [x]),
+    "operand_for_slope": (of(FLAT | {"power"}, lambda local, y, x, *n: [x, *n]),
         "your {op} multiplies by its operand instead of its derivative",
         "Multiply `out.grad` by the derivative of the function at x.",
         "x = Value(0.5); f = sin(x); f.backward()"),
@@ -207,9 +211,9 @@ for leak in (0.001, 0.05, 0.1, 0.2, 0.5, -1):
 WRONG_EXPONENTS: dict[str, tuple[Callable[..., Any], str]] = {
     "exponent_without_log": (lambda local, y, a, b: [local[0], y],
         "the exponent of your {op} gets aᵇ: the factor log a is missing"),
-    "log_of_the_exponent": (lambda local, y, a, b: [local[0], y * math.log(b)],
+    "log_of_the_exponent": (lambda local, y, a, b: [local[0], y * log(b)],
         "the exponent of your {op} gets aᵇ log b, where the log is that of the base"),
-    "log_alone": (lambda local, y, a, b: [local[0], math.log(a)],
+    "log_alone": (lambda local, y, a, b: [local[0], log(a)],
         "the exponent of your {op} gets log a: the factor aᵇ is missing"),
     "exponent_as_base": (lambda local, y, a, b: [local[0], local[0]],
         "the exponent of your {op} gets the gradient of the base"),
