@@ -336,12 +336,12 @@ IN_JAVASCRIPT = {  # what is written in the place of what; where it is found, an
       const v = stack.pop();
       v.rule();
       stack.push(...v.parents);
-    }""", "order", "", None),
+    }""", "order", "", "recursion_for_sort"),
     "a quotient": (MUL, """const y = this.data * other.data;
     return Value.node(y, [this, other], [y / this.data, y / other.data]);""",
-                   "one operation", "mul", None),
+                   "one operation", "mul", "product_over_operand"),
     "b - a": (SUB, "return Value.node(other.data - this.data, [this, other], [1, 1]);",
-              "values", "sub", None),
+              "values", "sub", "operands_swapped"),
     "too early": (TANH, """const out = Value.node(y, [this], [1 - y * y]);
     out.rule();
     out.rule = () => {};
@@ -350,7 +350,7 @@ IN_JAVASCRIPT = {  # what is written in the place of what; where it is found, an
 SHARE = "p->grad += v->slopes[i] * v->grad;"
 IN_C = {
     "overwrites": (SHARE, SHARE.replace("+=", "="), "reuse", "add", "overwrites"),
-    "both +1": ("a, 1, b, -1", "a, 1, b, 1", "one operation", "sub", "wrong_sign"),
+    "both +1": ("a, 1, b, -1", "a, 1, b, 1", "one operation", "sub", "right_sign"),
 }
 
 
