@@ -253,6 +253,42 @@ def test_where_a_plain_number_may_stand_is_found_by_trying(old, new, sides, node
     assert {name: operations[name]["numbers"] for name in sides} == sides
 
 
+LISTS = {  # a static method beside the class's own, and how it is greeted
+    "total(xs) { return xs.reduce(add); }": {"total": "list"},
+    "sum(...xs) { return xs.reduce(add); }": {"total": "list"},
+    "max(a, b) { return a.data > b.data ? a : b; }": {"maximum": 2},
+    "max(xs) { return xs.reduce((a, b) => (a.data > b.data ? a : b)); }": {"maximum": "list"},
+    "max(a, b) { return Math.max(a, b); }": {},
+    "sum(a) { return a; }": {},
+    "log(x) { console.log(x); }": {"log": 1},
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_function_of_several_is_offered_only_if_it_gives_the_right_value(text, node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    own = changed(ENGINE, ("  static of(x) {", f"  static {text}\n\n  static of(x) {{"))
+    file.write_text(own, encoding="utf-8")
+    greeting, _ = talk([node, ADAPTERS / "javascript.mjs", file])
+    more = {name: about["arity"] for name, about in greeting["operations"].items()}
+    kinds = ("total", "maximum", "log")
+    assert {name: more[name] for name in kinds if name in more} == {"log": 1} | LISTS[text]
+
+
+def test_an_import_without_a_suffix_is_found_as_a_bundler_does(node, tmp_path):
+    (tmp_path / "value.js").write_text(ENGINE, encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "index.js").write_text('export * from "../value";', encoding="utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    file = tmp_path / "engine.js"
+    file.write_text('export { Value, add } from "./folder";', encoding="utf-8")
+    steps, look, numbers = PROGRAMS["a product"]
+    _, answers = talk([node, ADAPTERS / "javascript.mjs", file], (steps, look))
+    assert answers == [{"numbers": numbers}]
+    file.write_text('export { Value } from "./nowhere";', encoding="utf-8")
+    assert "nowhere" in talk([node, ADAPTERS / "javascript.mjs", file])[0]["error"]
+
+
 def test_a_greeting_in_javascript_lists_what_is_not_checked(node):
     greeting, _ = talk([node, ADAPTERS / "javascript.mjs", JAVASCRIPT])
     assert {"order", "softmax"} == {*greeting["not checked"]}
