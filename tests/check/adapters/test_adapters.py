@@ -414,10 +414,8 @@ def test_a_broken_engine_in_c_is_found_and_named(name, compiled):
 
 
 def test_a_right_engine_passes_in_any_language(right):
-    only = [name for name in PROPERTIES if name != "great depth"]
-    for seed in (1, 2):
-        report = check(right, only=only, draws=8, seed=seed, timeout=240)
-        assert not report.findings, str(report)
-    assert {"leak", "in place"} & {
-        result.prop.name for result in report.results if result.held
-    } == set()
+    report = check(right, only=[*PROPERTIES.keys() - {"great depth"}], draws=6, timeout=240)
+    assert not report.findings, str(report)
+    held = {result.prop.name for result in report.results if result.held}
+    assert not held & {"leak", "in place", "comparisons"}
+    assert {"order", "affine layer", "training step"} <= held
