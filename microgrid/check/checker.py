@@ -160,10 +160,12 @@ class Checker:
             )  # fmt: skip
             cause = next(explaining, None) if prop.small else None
             diagnosis = diagnose(failure, case.subject, prop, self.ask) if cause is None else None
-            if diagnosis is None or diagnosis.mistake.caught != prop.name:
+            if not (diagnosis and prop.small and diagnosis.mistake.caught == prop.name):
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there
-            getattr(self.can, case.side).discard(case.subject)
+            self.can.left.discard(case.subject)
+        if case.side == "right":
+            self.can.right.discard(case.subject)
         if cause is not None:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)

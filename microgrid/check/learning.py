@@ -78,6 +78,8 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
         outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
         if not outcome.unsuited:
             getattr(can, side).add(operation.name)
+    if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
+        can.left.discard(operation.name)
 
 
 def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:

@@ -18,6 +18,7 @@ from typing import Any
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, Failure, Outcome, expected, outcome_here, sensible
 from microgrid.check.museum import MUSEUM, Mistake, composed, namespace
+from microgrid.check.museum.mistakes import NAIVE
 from microgrid.check.properties import PLAIN, PROPERTIES, Property, leaves
 from microgrid.check.strategies import LEAVES, source
 
@@ -68,6 +69,8 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     Where several are as likely, they run more programs until they differ, and the checked engine
     decides. Of those that never differ the one that this property is made to find comes first.
     """
+    if found_by.name == "limits" and failure.actual.category == "overflow" and subject in NAIVE:
+        return exhibit("overflows", subject)
     if found_by.name == "domain":
         kept = failure.actual.numbers[1:] == failure.expected.numbers[1:]
         return exhibit("clamped" if kept else "clamps_the_operand", subject)
@@ -77,6 +80,8 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     probes = [] if of_values else [*GENERAL]
     if subject in OPERATIONS:
         probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
+    if found_by.name == "exponents":
+        probes += EXPONENTS
     found = [
         x for x in candidates(subject, found_by)
         if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
@@ -235,6 +240,10 @@ GENERAL = (
     probe("x = Value(2); f = x * 3; f.grad = 1; f.backward()", "xf"),
     probe("x = Value(2); h = x * 3; f = h * 5; f.grad = 1; f.backward()", "xf"),
 )
+EXPONENTS = tuple(
+    probe(f"a = Value({a}); b = Value({b}); f = a ** b; f.backward()", "ab")
+    for a, b in ((2, 3), (3, 2), (1.5, -0.5), (0.5, 2.5))
+)
 
 
 @lru_cache(maxsize=256)
@@ -242,13 +251,8 @@ def probes_of(subject: str) -> tuple[Example, ...]:
     """One use of an operation as the first, last and inner gate, once and twice, at five points."""
     found = []
     for xs, one, used in uses(subject):
-        texts = [
-            one,
-            f"({one}) * 3",
-            f"({one}) * -2",
-            f"({one}) + ({one})",
-            used(*(f"{x} * 0.5" for x in xs)),
-        ]
+        texts = [one, f"({one}) * 3", f"({one}) * -2", f"({one}) + ({one})"]
+        texts.append(used(*(f"{x} * 0.5" for x in xs)))
         texts += [text for x in xs for text in (f"{x} + ({one})", f"({one}) + {x}")]
         if len(xs) == 2:
             texts.append(used(*["a", "a"]))

@@ -128,8 +128,10 @@ class Report(Written):
     def lines(self) -> Iterator[str]:
         """The report as lines of text: each property with a mark, then each finding."""
         target, *more = self._heading
-        for line in (f"{self.target}: {target}", *more):
-            yield from wrapped(line, rest="  ")
+        yield from wrapped(f"{self.target}: {target}", rest="  ")
+        for line in more:
+            yield from wrapped(line, "  ", "    ")
+        yield ""
         yield from self._table
         for remark in self.remarks:
             yield from wrapped(remark, "  ", "    ")

@@ -340,7 +340,12 @@ def number(look: str, x: Any) -> Any:
 
 
 def failed(error: BaseException) -> dict[str, Any]:
-    """An error, its kind in any language, and whether the engine raised it on purpose."""
+    """An error, its kind in any language, and whether the engine raised it on purpose.
+
+    What fails since a module is not installed is no mistake.
+    """
+    if _isinstance(error, ModuleNotFoundError):
+        return {"absent": _str(error)}
     answer = {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
     return answer | {"where": where(error)}
 

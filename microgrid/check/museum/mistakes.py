@@ -511,19 +511,22 @@ class reads_late(Value):
         super().send()
 
 
+NAIVE: dict[str, Callable[..., Any]] = {  # formulas that overflow where their result does not
+    "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "softplus": lambda x: math.log(1 + math.exp(x)),
+    "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "logsumexp": lambda *xs: math.log(sum(map(math.exp, xs))),
+    "logaddexp": lambda a, b: math.log(math.exp(a) + math.exp(b)),
+}
+
+
 @mistake("your {op} computes exp of a large number, which overflows, though the result is small",
          "Use math.tanh; for σ use e/(1 + e) with e = exp(x) where x < 0.",
-         "limits", "x = Value(1000); f = tanh(x); f.backward()",
-         {"tanh", "sigmoid", "softplus", "log_sigmoid", "silu"})  # fmt: skip
+         "limits", "x = Value(1000); f = tanh(x); f.backward()", NAIVE)  # fmt: skip
 def overflows(op: str) -> type[Value]:
-    naive = {
-        "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
-        "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
-        "softplus": lambda x: math.log(1 + math.exp(x)),
-        "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
-        "silu": lambda x: x / (1 + math.exp(-x)),
-    }[op]  # fmt: skip
-    return variant(forward=Value.forward | {op: naive})
+    return variant(forward=Value.forward | {op: NAIVE[op]})
 
 
 @mistake("the backward pass changes the data of the operands",

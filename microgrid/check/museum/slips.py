@@ -22,10 +22,12 @@ from microgrid.check.museum.mistakes import (
     with_rule,
     with_send,
 )
+from microgrid.check.museum.walks import SetWalk, as_chosen
 from microgrid.engine import ops
 
 LISTS = {"total", "mean", "maximum", "minimum", "logsumexp"}
 CONSTANT = {"add", "sub", "neg", "total", "mean"}  # their local gradients are constants
+BOUNDED = {"log", "log2", "log10", "log1p", "sqrt", "arcsin", "arccos", "arctanh", "arccosh"}
 CURVED = ops.PUBLIC.keys() - CONSTANT
 
 # Wrong local gradients. Name: the rule of each operation that may have it, made of the right local
@@ -59,7 +61,7 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
         "a = Value(2); b = Value(3); f = a + b; f.backward()"),
     "left_sign": (of(BINARY, lambda local, y, a, b: [-local[0], local[1]]),
         "the left operand of your {op} gets its gradient with the wrong sign",
-        "Vary the left operand a little: which way does the result go?",
+        "Vary the left operand a little, and see which way the result goes.",
         "a = Value(2); b = Value(3); f = a + b; f.backward()"),
     "left_twice": (of({"mul", "div"}, lambda local, y, a, b: [local[0]] * 2),
         "both operands of your {op} get the left one's local gradient", COPIED,
@@ -104,7 +106,8 @@ SLOPES: dict[str, tuple[Formulas, str, str, str]] = {
     "always_square": (of({"power"}, lambda local, y, x, n: [n * x, 0]),
         "your {op} gives n·x, which is right for squares only", POWER,
         "x = Value(3); f = x ** 3; f.backward()"),
-    "power_as_exponential": (of({"power"}, lambda local, y, x, n: [y * math.log(x), local[1]]),
+    "power_as_exponential": (of({"power"}, lambda local, y, x, n:
+        [y * math.log(x) if x > 0 else math.nan, local[1]]),
         "your {op} gives the base xⁿ log x, which belongs to the exponent", POWER,
         "x = Value(3); f = x ** 2; f.backward()"),
     "exponential_as_power": (of({"exp"}, lambda local, y, x: [x * math.exp(x - 1)]),
@@ -283,7 +286,8 @@ def with_value(formulas: Formulas, op: str) -> type[Value]:
 for name, (formulas, says, hint, shows) in VALUES.items():
     mistake(says, hint, "values", shows, formulas, name)(partial(with_value, formulas))
 for other in ALIKE:
-    formula = of(set(ALIKE) - {other}, Value.forward[other])
+    bounded = {"log", "sqrt"} if other in ("relu", "absolute") else set()  # there it is x itself
+    formula = of(set(ALIKE) - {other} - bounded, Value.forward[other])
     variant_of("other_function", formula)(partial(with_value, formula))
 variant_of("right_ignored", {"div"})(lambda op: with_value({"div": lambda a, b: 1 / a}, op))
 variant_of("other_base", {"log"})(lambda op: with_value({"log": math.log2}, op))
@@ -315,7 +319,9 @@ def grad_for_data(op: str) -> type[Value]:
     return reading(op, grads, lambda i: True)
 
 
-def reading(op: str, of_operands: Callable[..., Any], in_line: Callable[[int], bool]) -> Any:
+def reading(
+    op: str, of_operands: Callable[..., Any], in_line: Callable[[int], bool]
+) -> type[Value]:
     """The rule of the lines that are wrong reads `of_operands(line, parents)` for their data."""
 
     def send(self: Value) -> None:
@@ -373,6 +379,28 @@ def grad_for_slope(op: str) -> type[Value]:
         self.parents[0].grad += self.parents[0].grad * self.grad
 
     return with_send(op, send)
+
+
+@mistake("your {op} multiplies by `.grad` of an operand where that of the result belongs",
+         "The upstream is the gradient of the result: `out.grad`.",
+         "one operation", "x = Value(2); f = exp(x); f.backward()", ops.PUBLIC)  # fmt: skip
+def upstream_of_operand(op: str) -> type[Value]:
+    return upstream_of(lambda i: i, LINES[0], op)
+
+
+def upstream_of(
+    whose: Callable[[int], int], in_line: Callable[[int], bool], op: str
+) -> type[Value]:
+    def send(self: Value) -> None:
+        for i, (parent, local) in enumerate(zip(self.parents, self.local)):
+            parent.grad += local * (self.parents[whose(i)] if in_line(i) else self).grad
+
+    return with_send(op, send)
+
+
+for in_line in LINES:
+    for whose in (lambda i: i, lambda i: 1 - i):
+        variant_of("upstream_of_operand", BINARY)(partial(upstream_of, whose, in_line))
 
 
 @mistake("the derivative of your {op} takes `out.grad` where `out.data` belongs",
@@ -547,10 +575,14 @@ def data_of_a_number(op: str) -> type[Value]:
          "self is lost.",
          "upstream", "x = Value(2); f = exp(x * 2); f.backward()", ops.PUBLIC)  # fmt: skip
 def rule_on_operand(op: str) -> type[Value]:
+    return on_operand(0, op)
+
+
+def on_operand(which: int, op: str) -> type[Value]:
     def make(cls: Any, name: str, *operands: Any) -> Any:
         out = Value.make.__func__(cls, name, *operands)  # type: ignore[attr-defined]
         if name == op and out.parents:
-            out.parents[0].rule_of = out
+            out.parents[which].rule_of = out
         return out
 
     def send(self: Any) -> None:
@@ -559,6 +591,9 @@ def rule_on_operand(op: str) -> type[Value]:
             Value.send(rule_of)
 
     return variant(make=classmethod(make), send=send)
+
+
+variant_of("rule_on_operand", BINARY)(partial(on_operand, 1))
 
 
 # What an operation does to its operands, and what it returns.
@@ -726,8 +761,7 @@ def log_of_base_in_the_rule(op: str) -> type[Value]:
 
 @mistake("your {op} gives a number where it has none: it clamps its operand, or adds to it",
          "Python raises for log(0); who sees a number looks for the fault elsewhere.",
-         "domain", "x = Value(-1); f = log(x)",
-         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+         "domain", "x = Value(-1); f = log(x)", BOUNDED)  # fmt: skip
 def clamped(op: str) -> type[Value]:
     return within(lambda x, low: low, op)
 
@@ -735,8 +769,7 @@ def clamped(op: str) -> type[Value]:
 @mistake("your {op} changes its operand where it has no value for it",
          "The number of the operand belongs to the user, and to the operand's other uses: raise "
          "an error.",
-         "domain", "x = Value(-1); f = log(x)",
-         {name for name, op in ops.PUBLIC.items() if op.domain})  # fmt: skip
+         "domain", "x = Value(-1); f = log(x)", BOUNDED)  # fmt: skip
 def clamps_the_operand(op: str) -> type[Value]:
     def set_data(x: Any, low: float) -> Any:
         x.data = low
@@ -793,3 +826,14 @@ class rules_on_operands(Value):
     def send(self) -> None:
         if self.rule_of is not None:
             Value.send(self.rule_of)
+
+
+@variant_of("rules_on_operands")
+class rules_on_operands_left_first(rules_on_operands):
+    def known(self) -> tuple[Value, ...]:
+        return self.parents[::-1]
+
+
+@variant_of("rules_on_operands")
+class rules_on_operands_of_sets(rules_on_operands, SetWalk):
+    known, backward = as_chosen, Value.backward
