@@ -138,7 +138,7 @@ def test_an_editable_and_an_ordinary_install_and_all_settings_draw_the_same(tmp_
 # Grades.
 
 
-def tests_of(report):
+def entries_of(report):
     """The entries of a grade that have points, and those that have none."""
     graded = json.loads(report.gradescope())
     counted = [test for test in graded["tests"] if "score" in test]
@@ -148,7 +148,7 @@ def tests_of(report):
 
 def test_what_could_not_be_judged_is_no_part_of_a_grade(monkeypatch):
     """Neither what was not run before the time was over, nor what waits, nor what is not there."""
-    counted, others = tests_of(check(museum.broken("overwrites", "mul"), draws=2))
+    counted, others = entries_of(check(museum.broken("overwrites", "mul"), draws=2))
     assert {"training step", "zeroing"} <= set(others)
     failed = [test["name"] for test in counted if test["status"] == "failed"]
     assert "reuse" in failed
@@ -156,7 +156,7 @@ def test_what_could_not_be_judged_is_no_part_of_a_grade(monkeypatch):
     monkeypatch.setattr(processor_time.Budget, "left", property(lambda _: next(left, 0.0)))
     report = check(str(PLAIN), draws=2)
     assert report.exit_code == 2
-    counted, others = tests_of(report)
+    counted, others = entries_of(report)
     assert 0 < len(counted) < len(others)
     assert {test["status"] for test in counted} == {"passed"}
     suite = ET.fromstring(report.junit()).find("testsuite")
@@ -168,7 +168,7 @@ def test_a_verdict_on_nothing_says_so(monkeypatch):
     monkeypatch.setattr(processor_time.Budget, "left", property(lambda _: next(left, 0.0)))
     report = check(museum.Value, draws=2, only=["values"])
     assert report.verdict == "nothing could be judged: no findings, not all was run"
-    assert tests_of(report)[0] == []
+    assert entries_of(report)[0] == []
 
 
 # Files.
