@@ -5,13 +5,14 @@ In reading order:
 - `example`: what an engine runs
 - `engine` and `worker`: its process, which `process` starts and `processor_time` limits;
   `by_value` sends it a class of this process
-- `protocol`: how the two speak
+- `protocol`: how the two speak; `command`: the adapter of another language, in `adapters`
 - `loading`: a file or a notebook as a module
 - `capabilities`: what an engine offers, and `learning`: how that is found out
 - `strategies`: programs to try
 - `kinds` of findings, and `properties`
 - `museum`: broken engines, and `naming`
 - `searches` of hypothesis, and `checker`
+- `conformance`: the properties as data
 - `findings` with `anatomy`, the graph of one
 - `report` with `columns` of text, `page` and `writers`
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from microgrid.check import worker
 from microgrid.check.by_value import packed
+from microgrid.check.command import command_of, commanded
 from microgrid.check.example import Outcome
 from microgrid.check.process import Child, printable, spawned
 from microgrid.check.processor_time import Budget
@@ -24,7 +25,7 @@ NOT_RUN = Outcome(error="out of time", stopped=True)
 ERRORS = ("overflow", "domain", "depth", "other")  # kinds that every language has
 NOT_TOLD: dict[str, Any] = {  # what an adapter may leave out of its greeting
     "module": "", "methods": [], "functions": [], "operations": {}, "names": {}, "offers": [],
-    "not checked": [], "language": "Python", "file": None,
+    "not checked": [], "remarks": [], "language": "Python", "file": None,
 }  # fmt: skip
 NO_NAMES: Mapping[str, str] = {}
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
@@ -66,18 +67,21 @@ class Engine(AbstractContextManager["Engine"]):
 
     def start(self) -> dict[str, Any]:
         """Start a process, and return what it says of the class."""
-        self.child = spawn(self.target, self.lifetime, self.names)
-        self.budget.watches.append(self.child.watch)
         name, about = name_of(self.target), {}
         try:
+            self.child = spawn(self.target, self.lifetime, self.names)
+            self.budget.watches.append(self.child.watch)
             about = self.child.read(min(self.loading, max(1.0, self.budget.left)))
             refusal = refused(about, name)
         except TimeoutError:
             refusal = f"loading {name} {UNENDED}"
         except EOFError as error:
             refusal = f"loading {name} ended the process ({error})"
-        except (ValueError, RecursionError):
-            refusal = f"loading {name} answered nonsense"
+        except OSError as error:
+            refusal = str(error)
+        except (ValueError, RecursionError) as error:
+            said = printable(getattr(error, "doc", str(error)).strip())
+            refusal = f"loading {name} answered nonsense: {said[:60]}"
         if refusal:
             self.close()
             raise EngineError(refusal)
@@ -145,12 +149,16 @@ class Engine(AbstractContextManager["Engine"]):
 
 
 def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> Child:
-    """The process for a path, a module's name, or a class that lives in this process."""
+    """The process for a path, a module's name, a command, or a class of this process."""
     seconds = int(lifetime) + 30
+    if command := command_of(target):
+        return commanded(command, seconds)
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
-        raise EngineError(f"a path, a module's name or a class is checked, not {name_of(target)}")
+        raise EngineError(
+            f"a path, a module's name, a command or a class is checked, not {name_of(target)}"
+        )
     request = {"class": sent(target), "path": [x for x in sys.path if isinstance(x, str)]}
     return spawned([worker.__file__, "", "class", "", str(seconds), dumps(names)], request)
 
@@ -172,26 +180,25 @@ def sent(cls: type) -> str:
 
 
 def parse(target: str | os.PathLike[str]) -> tuple[str, str, str]:
-    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS].
+    """(place, "path" or "module", class) of PATH[:CLASS] or MODULE[:CLASS]; class "" if not told.
 
     >>> parse("micrograd.engine:Value")
     ('micrograd.engine', 'module', 'Value')
     >>> parse("micrograd.engine")
-    ('micrograd.engine', 'module', 'Value')
+    ('micrograd.engine', 'module', '')
     """
-    place, name = str(target), "Value"
+    place, name = str(target), ""
     before, colon, after = place.rpartition(":")
     if colon and all(part.isidentifier() for part in after.split(".")) and not Path(place).exists():
         place, name = before, after
     path = Path(place)
-    is_path = place.endswith(".py") or os.sep in place or "/" in place or path.is_file()
+    is_path = place.endswith((".py", ".ipynb")) or os.sep in place or "/" in place or path.is_file()
     if is_path and not path.exists():
         raise EngineError(f"there is no file {place}")
     if is_path and path.is_dir() and not (path / "__init__.py").exists():
         raise EngineError(f"{place} is a folder without __init__.py: name the file")
-    if is_path and path.is_file() and path.suffix != ".py":
-        hint = "; write the class to a .py file" if path.suffix == ".ipynb" else ""
-        raise EngineError(f"{place} is not a Python file{hint}")
+    if is_path and path.is_file() and path.suffix not in (".py", ".ipynb"):
+        raise EngineError(f"{place} is not a Python file: its name must end with .py or .ipynb")
     if not is_path and not all(part.isidentifier() for part in place.split(".")):
         raise EngineError(f"{place!r} is neither a file nor the name of a module")
     return place, "path" if is_path else "module", name
@@ -217,7 +224,7 @@ def sane(about: dict[str, Any]) -> bool:
     """
     about.update(NOT_TOLD | about)
     texts = [about.get("class"), about["module"], about["language"]]
-    for key in ("methods", "functions", "offers", "not checked"):
+    for key in ("methods", "functions", "offers", "not checked", "remarks"):
         texts += about[key] if isinstance(about[key], list) else [None]
     tables = all(isinstance(about[key], dict) for key in ("operations", "names"))
     sound = tables and isinstance(about.get("protocol"), int)
@@ -225,8 +232,8 @@ def sane(about: dict[str, Any]) -> bool:
 
 
 def name_of(target: Any) -> str:
-    return (
-        str(target)
-        if isinstance(target, str | os.PathLike)
-        else str(getattr(target, "__name__", target))
-    )
+    if isinstance(target, str | os.PathLike):
+        return str(target)
+    if command := command_of(target):
+        return " ".join(command)
+    return str(getattr(target, "__name__", target))

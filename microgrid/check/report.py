@@ -115,7 +115,8 @@ class Report(Written):
     @property
     def remarks(self) -> list[str]:
         """What was not offered or not checked, and whether in single precision."""
-        remarks = [f"not offered: {', '.join(map(sign, self.missing))}"] if self.missing else []
+        remarks = [*map(printable, self.about["remarks"])]
+        remarks += [f"not offered: {', '.join(map(sign, self.missing))}"] if self.missing else []
         if self.unknown:
             remarks.append(f"NOT CHECKED, as the checker does not know: {', '.join(self.unknown)}")
         if self.single:
@@ -168,10 +169,10 @@ class Report(Written):
     def json(self) -> str:
         """Everything, as JSON.
 
-        Its keys: target, ok, verdict, the options of the check, results (of each property: what it
-        says, its state, and the operations of which it held), findings (kind, property, operations,
-        mistake, sentence, hint, program, what was compared), not_offered, not_checked, required,
-        lacking.
+        Its keys: target, class, language, ok, verdict, the options of the check, results (of each
+        property: what it says, its state, and the operations of which it held), findings (kind,
+        property, operations, mistake, sentence, hint, program, what was compared), not_offered,
+        not_checked, required, lacking.
 
         >>> import json
         >>> from microgrid.check import check, museum
@@ -182,7 +183,9 @@ class Report(Written):
         """
         return json.dumps(
             {
-                "target": self.target, "ok": self.ok, "verdict": self.verdict, **self.options,
+                "target": self.target, "class": self.about["class"],
+                "language": self.about["language"], "ok": self.ok, "verdict": self.verdict,
+                **self.options,
                 "results": [
                     {"property": r.prop.name, "says": r.prop.says, "state": r.state,
                      "held": r.held, "not_offered": r.absent, "not_run": r.not_run,

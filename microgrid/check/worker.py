@@ -9,12 +9,11 @@ the engine can replace it.
 import builtins
 import dis
 import gc
-import importlib
-import importlib.util
 import inspect
 import operator
 import os
 import pickle
+import re
 import sys
 from base64 import b64decode
 from contextlib import suppress
@@ -24,7 +23,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 MEMORY = 4 << 30  # bytes of data, beside what there is at the start
-QUIET, ODD = os.devnull, "checked_engine"  # the name of a module whose file cannot be imported
+QUIET = os.devnull
 _float, _str, _type, _repr = float, str, type, repr
 _isinstance, _getattr, _hasattr, _setattr = isinstance, getattr, hasattr, setattr
 _list, _len, _abs, _bool, _range, _min = list, len, abs, bool, range, min
@@ -36,6 +35,11 @@ NAMES = {
     "grad": "grad gradient grads _grad g dv adj adjoint derivative deriv",
     "backward": "backward backprop back_prop backpropagate backpropagation backward_pass back",
 }
+BACK = re.compile("(?!_).*back", re.IGNORECASE)
+BACKWARD = re.compile(  # what else may be the name of a backward pass
+    r"(?!_).*back|reverse_?(mode|pass)|(calc|comp).*grad|gradients?$|grad$|differentiate",
+    re.IGNORECASE,
+)
 OPERATORS: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
     "power": operator.pow, "neg": operator.neg, "abs": _abs,
@@ -51,6 +55,10 @@ CATEGORIES = (  # of errors in any language
     (OverflowError, "overflow"), (RecursionError, "depth"), (MemoryError, "depth"),
     (ZeroDivisionError, "domain"), (ValueError, "domain"),
 )  # fmt: skip
+
+
+class NoBackwardError(Exception):
+    """The engine has no backward pass, or one whose name nobody guesses."""
 
 
 class Names:
@@ -82,20 +90,24 @@ class Names:
 
     def learn_backward(self, x: Any) -> None:
         """The method or the function of the module that goes backward."""
-        methods = [n for n in methods_of(_type(x)) if "back" in n.lower() and n[:2] != "__"]
-        usual = [n for n in NAMES["backward"].split() if n in methods]
-        public = [n for n in methods if n[0] != "_"]
-        found = [self.told.get("backward", ""), *usual, *public]
-        found = [n for n in found if n in methods or n in self.functions]
-        found += [n for n in self.functions if "back" in n.lower()]
+        methods = [n for n in methods_of(_type(x)) if n[:2] != "__"]
+        if callable(_getattr(x, "backward", None)):
+            methods.append("backward")  # of each node
+        told = [self.told.get("backward", "")]
+        found = [n for n in told if n in methods or n in self.functions]
+        found += [n for n in NAMES["backward"].split() if n in methods]
+        for pattern in (BACK, BACKWARD):
+            found += [n for n in (*methods, *self.functions) if pattern.match(n)]
         if not found:
-            return
+            raise NoBackwardError(
+                f"{called(self.cls)} has no backward pass; if it has one, say --backward NAME"
+            )
         self.backward = found[0]
         self.arguments = needed(self.function_of(x, found[0]))
 
     def function_of(self, x: Any, name: str) -> Any:
         """The call without arguments: a bound method, or a function of the module."""
-        if _hasattr(self.type, name):
+        if _hasattr(x, name):
             return _getattr(x, name)
         function = self.functions[name]
         return lambda *more: function(x, *more)
@@ -299,7 +311,7 @@ class Engine:
             "protocol": 1, "language": "Python",
             "class": own,
             "module": module.__name__ if module else self.cls.__module__,
-            "file": _getattr(module, "__file__", None),
+            "file": file_of(module),
             "names": self.names.shown(),
             "methods": [x for x in methods_of(self.type) if _len(x) < 40][:2000],
             "functions": [name for name in self.functions if name != own],
@@ -340,26 +352,18 @@ def said(error: BaseException) -> str:
     return _type(error).__name__
 
 
-def load(target: str, path: bool) -> ModuleType:
-    """The module at a path or of a name; a file inside a package is imported as its part."""
-    if not path:
-        sys.path.insert(0, os.getcwd())
-        return importlib.import_module(target)
-    file = Path(target).resolve()
-    folder, name = file.parent, file.name if file.is_dir() else file.stem
-    while (folder / "__init__.py").exists():
-        folder, name = folder.parent, f"{folder.name}.{name}"
-    name = name.removesuffix(".__init__")
-    sys.path.insert(0, _str(folder))
-    if name.split(".")[0] in sys.modules or not all(x.isidentifier() for x in name.split(".")):
-        found = importlib.util.spec_from_file_location(ODD, file)  # its name is taken, or odd
-        if found is None or found.loader is None:
-            raise ImportError(f"{file} is not a Python file")
-        module = importlib.util.module_from_spec(found)
-        sys.modules[ODD] = module
-        found.loader.exec_module(module)
-        return module
-    return importlib.import_module(name)
+def load(place: str, is_path: bool, name: str) -> tuple[ModuleType, Any, list[str]]:
+    """The module and its class, and what is told of the loading.
+
+    Our own modules, which load it, are forgotten: the engine may have one of their names.
+    """
+    sys.path.insert(0, _str(Path(__file__).parents[2]))
+    from microgrid.check.loading.engines import load_engine
+
+    del sys.path[0]
+    for ours in [x for x in sys.modules if x.split(".")[0] == "microgrid"]:
+        del sys.modules[ours]
+    return load_engine(place, is_path, name)
 
 
 def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
@@ -375,6 +379,14 @@ def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
     return names | {called(cls): cls}
 
 
+def file_of(module: ModuleType | None) -> str | None:
+    """The file from which programs can import the class; a notebook is none."""
+    if module is None or "checked_file" in module.__name__:
+        return None
+    file = _getattr(module, "__file__", None)
+    return file if file and _str(file)[-3:] == ".py" else None
+
+
 def called(cls: Any) -> str:
     """The name that programs give the class."""
     name = cls.__name__
@@ -387,20 +399,6 @@ def methods_of(owner: Any) -> list[str]:
     return [x for x in sorted(names) if callable(_getattr(owner, x, None))]
 
 
-def find(module: ModuleType, name: str) -> Any:
-    thing: Any = module
-    for part in name.split("."):
-        if not hasattr(thing, part):
-            classes = [n for n, c in vars(module).items() if isinstance(c, type)]
-            raise AttributeError(
-                f"{module.__name__} has no class {name!r}; it has {', '.join(classes) or 'none'}"
-            )
-        thing = getattr(thing, part)
-    if not callable(thing):
-        raise TypeError(f"{module.__name__}.{name} is no class")
-    return thing
-
-
 def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None = None) -> None:
     """Answer one line of JSON with another until the requests end."""
 
@@ -409,11 +407,12 @@ def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None =
         answers.flush()
 
     try:
-        module, cls = start()
+        module, cls, remarks = start()
         engine = Engine(module, cls, told or {})
-        say(engine.greeting())
+        say(engine.greeting() | {"remarks": remarks})
     except BaseException as error:
-        say({"error": said(error)})
+        is_told = _type(error).__name__ in ("LoadError", "NoBackwardError")  # in words
+        say({"error": _str(error) if is_told else said(error)})
         return
     for line in requests:
         request = loads(line)
@@ -460,16 +459,16 @@ def received(request: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    target, is_path, name, seconds, told = sys.argv[1:]
+    place, kind, name, seconds, told = sys.argv[1:]
+    sys.argv[1:] = []
     sys.path[:] = [x for x in sys.path if x != _str(Path(__file__).parent)]
     limited(int(seconds))
     requests, answers = silence()
 
-    def start() -> tuple[ModuleType | None, Any]:
-        if is_path == "class":
-            return None, received(loads(requests.readline()))
-        module = load(target, is_path == "path")
-        return module, find(module, name)
+    def start() -> tuple[ModuleType | None, Any, list[str]]:
+        if kind == "class":
+            return None, received(loads(requests.readline())), []
+        return load(place, kind == "path", name)
 
     serve(requests, answers, start, loads(told))
     os._exit(0)  # whatever the engine started may not keep the process alive

@@ -38,8 +38,13 @@ EXAMPLES = """
   microgrid check --example
   microgrid check --example my_engine.py
   microgrid check my_engine.py:Scalar --html report.html
+  microgrid check homework.ipynb --data value --backward backprop
   microgrid check micrograd.engine --only reuse,order --draws 200
-  microgrid check my_engine.py --require exp,tanh --gradescope results.json
+  microgrid check my_engine.py --require exp,accumulation --gradescope out.json
+  microgrid check engine.mjs
+  microgrid check --command "node my_adapter.mjs engine.mjs"
+  microgrid check --adapter c
+  microgrid check --export cases.json
   microgrid layers layers.py
   microgrid layers layers.py:affine x=3x4 w=4x5 b=5 --html report.html
   microgrid layers layers.py:conv conv_param.stride=2 conv_param.pad=1

@@ -463,7 +463,7 @@ def test_a_class_of_this_process_is_checked_in_a_copy_of_it():
 
     assert check(Value, only=["contract"]).ok
     assert Value.made == 0
-    with pytest.raises(EngineError, match="a path, a module's name or a class"):
+    with pytest.raises(EngineError, match="a path, a module's name, a command or a class"):
         check(3)
 
 

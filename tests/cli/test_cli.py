@@ -1,5 +1,6 @@
 """The command line, as its user meets it."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -289,10 +290,15 @@ def test_what_layers_cannot_do_is_told_in_a_sentence(words, said, affine, capsys
     assert "Traceback" not in told.out + told.err
 
 
-def test_a_notebook_is_told_how_to_become_a_file(tmp_path, capsys):
+def test_the_layers_of_a_notebook_are_checked(tmp_path, capsys):
+    layer = "def twice_forward(x): return 2 * x, None\ndef twice_backward(dout, cache): return dout"
+    cells = [{"cell_type": "code", "source": text} for text in (layer, "1 / 0")]
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells}))
+    assert main(["layers", str(tmp_path / "a.ipynb")]) == 1
+    assert "twice" in capsys.readouterr().out
     (tmp_path / "a.ipynb").write_text("{}")
     assert main(["layers", str(tmp_path / "a.ipynb")]) == 2
-    assert "%%writefile" in capsys.readouterr().err
+    assert "it is no notebook" in capsys.readouterr().err
 
 
 GIVEN = {

@@ -15,21 +15,19 @@ from typing import Any, NamedTuple
 from microgrid.check.loading.clock import TooLongError, limit
 from microgrid.check.loading.errors import LoadError
 from microgrid.check.loading.folders import is_theirs
+from microgrid.check.worker import BACKWARD
 
 USUAL = "Value"
-BACKWARD = re.compile(
-    r"(?!_).*back|reverse_?(mode|pass)|(calc|comp|get|eval).*grad|gradients?$|grad$|differentiate",
-    re.IGNORECASE,
-)
 NUMBER = re.compile(r"_?(data|val|value|v|x|num|number|scalar|n|item)$")
 FILLED: tuple[tuple[str, Callable[[int], Any]], ...] = (  # what other arguments of it get
     (r"name|label|symbol|id$|tag", "v{}".format),
     (r"op|fn_?name|func_?name|kind|type|desc", lambda _: ""),
     (r"child|parent|prev|input|depend|source|arg|from|edges|creator", lambda _: ()),
-    (r"requires|trainable|is_|leaf", lambda _: True),
+    (r"(requires?|needs?)_?grad|trainable|track|is_|leaf", lambda _: True),
     (r"grad|deriv|adjoint|bar", lambda _: 0.0),
     (r"", lambda _: None),
 )
+TRACKS = re.compile(r"(requires?|needs?)_?grad|trainable|track")
 LAZY = ("eval", "evaluate", "forward", "realize", "compute", "run", "calculate", "get_value")
 PATIENCE = 1.0  # seconds for a sum
 
@@ -55,7 +53,7 @@ def choose(module: ModuleType, name: str = "", missing: dict[str, str] | None = 
             told = [f"the engine is taken to be {took}: no other class has + and a backward pass"]
     make, arguments = maker(cls)
     if arguments:
-        told.append(f"{cls.__name__} is called with {arguments}, too, since it must be given")
+        told.append(f"its numbers are made with {arguments}")
     if by := lazy(make):
         raise LoadError(
             f"{cls.__name__} is lazy: a sum has no number before .{by}() is called; only engines "
@@ -163,32 +161,28 @@ def first_of_their_kind(classes: list[type]) -> list[type]:
 
 
 def maker(cls: Any) -> tuple[Any, str]:
-    """What makes a node of a number, and the arguments that it must be given beside the number."""
-    try:
-        with limit(PATIENCE):
-            cls(2.0)
-        return cls, ""
-    except TypeError:
-        pass
-    except BaseException:
-        return cls, ""
+    """What makes a node of a number, and the arguments that it is given beside the number.
+
+    They are those that it must be given, and a `requires_grad` that is usually off.
+    """
     try:
         parameters = inspect.signature(cls).parameters.values()
     except (TypeError, ValueError):
         return cls, ""
     needed = [
-        p.name
-        for p in parameters
+        p.name for p in parameters
         if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if len(needed) < 2:
+    ]  # fmt: skip
+    off = [p.name for p in parameters if p.default is False and TRACKS.search(p.name)]
+    if len(needed) < 2 and not off:
         return cls, ""
-    number = next(filter(NUMBER.match, needed), needed[0])
-    others = [name for name in needed if name != number]
+    first = [p.name for p in parameters][:1]
+    number = next(filter(NUMBER.match, needed), [*needed, *first][0])
+    others = [name for name in needed if name != number] + off
     numbers = count(1)
 
     def make(x: Any = 0.0) -> Any:
-        """A node of a number, with what it must be given beside."""
+        """A node of a number, with what it is given beside."""
         n = next(numbers)
         return cls(**{number: x}, **{name: filled(name, n) for name in others})
 
@@ -197,6 +191,9 @@ def maker(cls: Any) -> tuple[Any, str]:
             make(2.0)
     except BaseException:
         return cls, ""
+    for name in dir(cls):
+        if name[:2] != "__":
+            setattr(make, name, getattr(cls, name))
     make.__name__, make.__module__ = cls.__name__, cls.__module__
     make.__wrapped__ = cls  # type: ignore[attr-defined]
     return make, ", ".join(f"{name}={filled(name, 1)!r}" for name in others)

@@ -118,7 +118,7 @@ def microgrid_engine(request: pytest.FixtureRequest) -> Any:
     if not target:
         pytest.skip("no --microgrid-engine given")
     from microgrid.check.engine import parse
-    from microgrid.check.worker import find, load
+    from microgrid.check.loading.engines import load_engine
 
     place, kind, name = parse(target)
-    return find(load(place, kind == "path"), name)
+    return load_engine(place, kind == "path", name).cls

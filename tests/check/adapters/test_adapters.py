@@ -1,0 +1,301 @@
+"""The adapters of JavaScript and C: they speak the protocol, and find what people call things."""
+
+import json
+import re
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+
+import pytest
+
+from microgrid.check import capabilities
+from microgrid.check.capabilities import OPERATIONS
+
+HERE = Path(__file__).parent
+ADAPTERS = Path(capabilities.__file__).parent / "adapters"
+JAVASCRIPT, C = HERE / "right.mjs", HERE / "right.c"
+
+
+def program_of(*names):
+    """The first of these programs; where there is none, a warning that cannot be overlooked."""
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        loud = f"NOT TESTED: apt-get install {names[0]}"
+        warnings.warn(loud, stacklevel=1)
+        pytest.skip(loud)
+    return path
+
+
+@pytest.fixture(scope="module")
+def node():
+    return program_of("nodejs", "node")
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Compiles the adapter with an engine in C, given as text."""
+    compiler = program_of("gcc", "cc", "clang")
+
+    def command(engine: str):
+        folder = tmp_path_factory.mktemp("c")
+        (folder / "engine.c").write_text(engine, encoding="utf-8")
+        options = ["-O1", "-Wall", "-Wextra", "-Werror", f'-DENGINE="{folder / "engine.c"}"']
+        source, adapter = ADAPTERS / "c_adapter.c", folder / "adapter"
+        subprocess.run([compiler, *options, source, "-o", adapter, "-lm"], check=True)
+        return [str(adapter)]
+
+    return command
+
+
+def talk(command, *programs):
+    """The greeting, and the answers to these programs: (steps, look)."""
+    requests = [{"id": n, "program": p, "look": look} for n, (p, look) in enumerate(programs)]
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    done = subprocess.run(
+        command, input=lines, capture_output=True, text=True, timeout=60, check=True
+    )
+    greeting, *answers = map(json.loads, done.stdout.splitlines())
+    assert [answer.pop("id") for answer in answers] == [*range(len(programs))]
+    return greeting, answers
+
+
+def apply(name, *operands):
+    return {"apply": name, "of": [*operands]}
+
+
+def let(name, to):
+    return {"set": name, "to": to}
+
+
+X, F = let("x", {"leaf": 3}), {"backward": "f"}
+PROGRAMS = {  # steps, what to look at, the answer
+    "a product": ([X, let("f", apply("mul", "x", "x")), F], ["f.data", "x.grad"], [9, 6]),
+    "an inner node": (
+        [X, let("h", apply("add", "x", {"leaf": -1})), let("f", apply("mul", "h", "x")), F],
+        ["f.data", "x.grad", "h.grad"], [6, 5, 3],
+    ),
+    "nested": ([X, let("f", apply("sub", apply("neg", "x"), apply("power", "x", 2))), F],
+               ["f.data", "x.grad"], [-12, -7]),
+    "no name": ([X, {"backward": apply("mul", "x", {"leaf": 0.5})}], ["x.grad"], [0.5]),
+    "a loop": (
+        [X, let("f", "x"), {"repeat": 40, "program": [let("f", apply("add", "f", "f"))]}, F],
+        ["x.grad"], [2**40],
+    ),
+    "loops in a loop": (
+        [X, let("f", "x"), {"repeat": 3, "program": [
+            {"repeat": 2, "program": [let("f", apply("add", "f", "x"))]}]}, F],
+        ["f.data", "x.grad"], [21, 7],
+    ),
+    "no steps in a loop": ([X, {"repeat": 2, "program": []}], ["x.data"], [3]),
+    "data that is set": (
+        [X, let("f", apply("mul", "x", "x")), F, {"set data": "x", "to": -2.5},
+         {"set grad": "x", "to": 0}, let("f", apply("mul", "x", "x")), F],
+        ["x.data", "f.data", "x.grad"], [-2.5, 6.25, -5],
+    ),
+    "forgotten": ([X, let("y", "x"), {"forget": ["x"]}, let("x", {"leaf": 7})],
+                  ["x.data", "y.data"], [7, 3]),
+    "infinite": ([X, let("f", apply("div", "x", {"leaf": 0}))], ["f.data"], ["inf"]),
+    "minus infinite": ([X, let("f", apply("div", {"leaf": -3}, {"leaf": 0}))], ["f.data"], ["-inf"]),
+    "no number": ([let("f", apply("div", {"leaf": 0}, {"leaf": 0}))], ["f.data"], ["nan"]),
+    "a long chain": (
+        [X, let("f", "x"), {"repeat": 100_000, "program": [let("f", apply("add", "f", {"leaf": 1}))]}, F],
+        ["f.data", "x.grad"], [100_003, 1],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["javascript", "c"])
+def right(request):
+    """The command of a right engine."""
+    if request.param == "c":
+        return request.getfixturevalue("compiled")(C.read_text(encoding="utf-8"))
+    return [request.getfixturevalue("node"), ADAPTERS / "javascript.mjs", JAVASCRIPT]
+
+
+def test_an_adapter_answers_with_the_right_numbers(right):
+    _, answers = talk(right, *((steps, look) for steps, look, _ in PROGRAMS.values()))
+    for (name, (*_, numbers)), answer in zip(PROGRAMS.items(), answers, strict=True):
+        assert answer == {"numbers": numbers}, name
+
+
+def test_a_greeting_says_what_the_engine_can_do(right):
+    greeting, _ = talk(right)
+    assert greeting["protocol"] == 1
+    assert {"add", "sub", "mul", "div", "power", "neg", "exp", "tanh", "relu"} <= {
+        *greeting["operations"]
+    }
+    assert greeting["operations"]["power"] == {"arity": 2, "numbers": "right"}
+    for name, about in greeting["operations"].items():
+        assert about["arity"] == (OPERATIONS[name].arity or "list")
+
+
+def test_what_the_engine_cannot_do_is_absent_and_the_next_program_runs(right):
+    power = ([X, let("f", apply("power", "x", "x"))], ["f.data"])
+    _, answers = talk(right, power, PROGRAMS["a product"][:2])
+    assert "absent" in answers[0]
+    assert answers[1] == {"numbers": [9, 6]}
+
+
+# JavaScript: what people call things.
+
+ENGINE = JAVASCRIPT.read_text(encoding="utf-8")
+FUNCTIONS = """
+const value = (data, back = () => {}, parents = []) => ({ data, grad: 0, back, parents });
+const add = (a, b) => {
+  const out = value(a.data + b.data, () => { a.grad += out.grad; b.grad += out.grad; }, [a, b]);
+  return out;
+};
+const mul = (a, b) => {
+  const back = () => { a.grad += b.data * out.grad; b.grad += a.data * out.grad; };
+  const out = value(a.data * b.data, back, [a, b]);
+  return out;
+};
+function backward(root) {
+  const order = [], visit = (v) => {
+    if (order.includes(v)) return;
+    v.parents.forEach(visit);
+    order.push(v);
+  };
+  visit(root);
+  root.grad = 1;
+  order.reverse().forEach((v) => v.back());
+}
+"""
+
+
+def renamed(**names):
+    text = ENGINE
+    for old, new in names.items():
+        text = re.sub(rf"\b{old}\b", new, text)
+    return text
+
+
+FORMS = {  # what differs from the right engine: the file's suffix, its text, the class
+    "as it is": (".mjs", ENGINE),
+    "other names": (".mjs", renamed(data="value", grad="gradient", backward="backprop",
+                                    add="plus", mul="times", Value="Scalar")),
+    "any attribute": (".mjs", renamed(data="amount", add="Add", mul="multiply")),
+    "private ones": (".mjs", renamed(data="_value", grad="_grad")),
+    "CommonJS": (".cjs", ENGINE.replace("export ", "") + "module.exports = { Value, add };"),
+    "the class alone": (".cjs", ENGINE.replace("export ", "") + "module.exports = Value;"),
+    "a default export": (".mjs", ENGINE.replace("export class Value {", "class Value {")
+                         + "export default Value;"),
+    "without a name": (".mjs", "let Value; export default Value = "
+                       + ENGINE.replace("export class Value", "class").replace("export ", "")),
+    "a script": (".js", ENGINE.replace("export ", "")),
+    "a seed": (".mjs", ENGINE.replace("backward() {", "backward(seed) {")
+               .replace("this.grad += 1;", "this.grad += seed;")),
+    "a rule that is called backward": (".mjs", renamed(backward="backprop", rule="backward")),
+    "static methods": (".mjs", ENGINE.replace("  add(other) {", "  static plus(a, b) { return a.sum_(b); }\n"
+                                              "  sum_(other) {").replace("export function add", "function no")),
+    "made by a static method": (".mjs", ENGINE.replace("parents = [], rule", "parents, rule")
+                                .replace("new Value(x)", "new Value(x, [])")),
+    "requires a gradient": (".mjs", ENGINE.replace("constructor(data, parents = [],",
+                                                   "constructor(data, label, needs, parents = [],")
+                            .replace("new Value(data, parents)", "new Value(data, '', true, parents)")
+                            .replace("backward() {", "backward() {\n    if (!this.needs) return;")
+                            .replace("this.data = data;", "this.data = data; this.needs = needs;")
+                            .replace("p.grad += locals[i] * out.grad;",
+                                     "if (p.needs) p.grad += locals[i] * out.grad;")),
+    "prints": (".mjs", ENGINE.replace("  add(other) {", "  add(other) {\n    console.log('add');")
+               + "console.log('loaded'); process.stdout.write('{}');"),
+    "functions": (".mjs", FUNCTIONS + "export { value, add, mul, backward };"),
+    "functions of a script": (".js", FUNCTIONS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_engine_of_a_javascript_file_is_found_whatever_its_names(form, node, tmp_path):
+    suffix, text = FORMS[form]
+    file = tmp_path / f"engine{suffix}"
+    file.write_text(text, encoding="utf-8")
+    names = ("a product", "an inner node")
+    programs = [PROGRAMS[name][:2] for name in names]
+    greeting, answers = talk([node, ADAPTERS / "javascript.mjs", file], *programs)
+    assert answers == [{"numbers": PROGRAMS[name][2]} for name in names], greeting
+    assert greeting["class"] in ("Value", "Scalar", "value")
+
+
+SIDES = [  # what is replaced in the right engine, and on which side a plain number may stand
+    ("", "", {"add": "either", "sub": "right", "power": "right", "exp": "none"}),
+    ("other = Value.of(other);", "", {"add": "left", "sub": "none"}),
+    ("this.data ** n", "this.data ** Value.of(n).data", {"power": "right"}),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "sides"), SIDES)
+def test_where_a_plain_number_may_stand_is_found_by_trying(old, new, sides, node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    file.write_text(ENGINE.replace(old, new), encoding="utf-8")
+    operations = talk([node, ADAPTERS / "javascript.mjs", file])[0]["operations"]
+    assert {name: operations[name]["numbers"] for name in sides} == sides
+
+
+def test_a_greeting_in_javascript_lists_what_is_not_checked(node):
+    greeting, _ = talk([node, ADAPTERS / "javascript.mjs", JAVASCRIPT])
+    assert {"order", "softmax"} == {*greeting["not checked"]}
+    assert greeting["offers"] == ["set data", "set grad", "zero"]
+
+
+RECURSION = "visit = (v) => { v.parents.forEach(visit); }; visit(this); const order = this.order();"
+ERRORS = [  # what is replaced, the program's last operation, and the answer
+    ("const order = this.order();", f"const {RECURSION}", "a long chain",
+     {"error": "RangeError: Maximum call stack size exceeded", "kind": "depth", "refused": False}),
+    ("return Value.node(-this.data", "Value.node(-this.data", "nested",
+     {"error": "TypeError: neg returned undefined", "kind": "other", "refused": False}),
+    ("  neg() {", "  neg() {\n    throw new Error('not yet');", "nested",
+     {"error": "Error: not yet", "kind": "other", "refused": True}),
+    ("  div(other) {", "  div(other) {\n    if (!other.data) throw new Error('division by zero');",
+     "infinite", {"error": "Error: division by zero", "kind": "domain", "refused": True}),
+    ("  neg() {", "  neg() {\n    undeclared += 1;", "nested",
+     {"error": "ReferenceError: undeclared is not defined", "kind": "other", "refused": False}),
+    ("p.grad += locals[i] * out.grad", "p.grad = Value.of(locals[i] * out.grad)", "a product",
+     {"error": "TypeError: x.grad is a Value, not a number", "kind": "other", "refused": False}),
+    ("this.grad += 1;", "this.grad = null;", "a product", {"numbers": [9, 0]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "program", "answer"), ERRORS)
+def test_an_error_is_told_with_its_kind(old, new, program, answer, node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    assert ENGINE.count(old) == 1
+    file.write_text(ENGINE.replace(old, new), encoding="utf-8")
+    _, answers = talk([node, ADAPTERS / "javascript.mjs", file], PROGRAMS[program][:2])
+    assert answers == [answer]
+
+
+NOT_LOADED = {  # the text of a file, and what the greeting says
+    "export const x = 1;": "no class with add or mul and backward was found; the file has x",
+    "export class Value {": "SyntaxError",
+    "throw new Error('no data set');": "no data set",
+    "import './missing.mjs';": "missing.mjs",
+}
+
+
+@pytest.mark.parametrize("text", NOT_LOADED)
+def test_a_file_without_an_engine_is_refused_in_the_greeting(text, node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    file.write_text(text, encoding="utf-8")
+    greeting, _ = talk([node, ADAPTERS / "javascript.mjs", file])
+    assert NOT_LOADED[text] in greeting["error"]
+
+
+# The page, and what is shipped.
+
+
+def test_the_page_lists_every_operation_with_its_arity():
+    page = (ADAPTERS / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (2|1|`\"list\"`.*?) \| (`\w+`.*) \|$", page, re.MULTILINE))
+    listed = {
+        name: {"1": 1, "2": 2}.get(arity, 0)
+        for arity, names in rows.items()
+        for name in re.findall(r"\w+", names)
+    }
+    assert listed == {name: operation.arity for name, operation in OPERATIONS.items()}
+
+
+def test_each_adapter_is_short_enough_to_copy():
+    for file in ADAPTERS.iterdir():
+        lines = file.read_text(encoding="utf-8").splitlines()
+        assert file.suffix == ".md" or (len(lines) < 120 and max(map(len, lines)) <= 100), file
