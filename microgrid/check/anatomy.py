@@ -168,7 +168,10 @@ class BothGradients(Numbers):
 
 
 def anatomy(example: Example, actual: Mapping[str, float], tolerance: float) -> Anatomy | None:
-    """The right graph of an unnested program, with the engine's gradients ("a.grad": 1.0)."""
+    """The right graph of an unnested program, with the engine's gradients ("a.grad": 1.0).
+
+    None where they are right: then the graph shows nothing.
+    """
     space = run(example, {"Value": Value, **FUNCTIONS})
     nodes = {name: v for name, v in space.items() if isinstance(v, Value)}
     if not nodes:
@@ -177,4 +180,5 @@ def anatomy(example: Example, actual: Mapping[str, float], tolerance: float) -> 
     inside = set(topological(root))
     names = {v: name for name, v in nodes.items() if v in inside}
     grads = {nodes[k.removesuffix(".grad")]: x for k, x in actual.items()}
-    return Anatomy(root, names, grads, tolerance)
+    found = Anatomy(root, names, grads, tolerance)
+    return found if any(map(found.wrong, grads)) else None

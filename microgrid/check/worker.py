@@ -327,9 +327,18 @@ def number(look: str, x: Any) -> Any:
 
 
 def failed(error: BaseException) -> dict[str, Any]:
-    """An error, its kind in any language, and whether the engine raised it on purpose."""
-    kind = next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
-    return {"error": said(error), "kind": kind, "refused": is_refusal(error)}
+    """An error, its kind in any language, and whether the engine raised it on purpose.
+
+    What fails since a module is not installed is no mistake.
+    """
+    if _isinstance(error, ModuleNotFoundError):
+        return {"absent": _str(error)}
+    return {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
+
+
+def category(error: BaseException) -> str:
+    """The kind of an error in any language."""
+    return next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
 
 
 def is_refusal(error: BaseException) -> bool:

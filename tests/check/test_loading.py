@@ -8,7 +8,7 @@ import time
 import pytest
 
 from microgrid.check import EngineError, check
-from microgrid.check.engine import parse
+from microgrid.check.engine import Engine, parse
 from microgrid.check.loading.clock import TooLongError, limit
 from microgrid.check.loading.definitions import definitions
 from microgrid.check.loading.engines import load_engine
@@ -236,6 +236,9 @@ CHOSEN = {  # the file, and the class that is taken; or the words of the refusal
     "none": ("x = 3\n", r"no class with \+ and a backward pass; it has no class"),
     "no plus": ("class A: pass\nclass B: pass\n", "it has A, B"),
     "it cannot be defined": ("class Node(Bse): pass", "Node: it cannot be defined: NameError"),
+    "it stands on what is missing": (
+        f"from no_dantic import Base\nclass Tape(Base): pass\n{NODE}".replace("0.0", "Tape(a=1)"),
+        r"Node needs no_dantic, which is not installed: a sum raises TypeError"),
     "lazy": (
         NODE.replace("Node(self.data + other.data)", "Node((self, other))")
         + "    def eval(self): return sum(x.data for x in self.data)\n", r"lazy.*\.eval\(\)"),
@@ -327,6 +330,17 @@ def test_what_is_told_of_the_loading_is_in_the_report(tmp_path):
     (tmp_path / "b.py").write_text(TWO)
     with pytest.raises(EngineError, match=r"b\.py could not be loaded: it has several classes"):
         check(tmp_path / "b.py")
+
+
+def test_what_needs_a_missing_module_is_no_mistake(tmp_path):
+    path = tmp_path / "engine.py"
+    exp = "    def exp(self): return Value(no_numpy.exp(self.data))\n"
+    path.write_text(f"import no_numpy\n{VALUE}{exp}")
+    with Engine(path) as engine:
+        exp = {"method": "exp", "of": [{"leaf": 1.0}]}
+        outcome = engine.run([{"set": "f", "to": exp}], ["f.data"])
+    assert (outcome.refused, outcome.category) == (True, "")  # as an adapter says "absent"
+    assert outcome.error == "no_numpy is not installed"
 
 
 def test_a_name_is_a_class_of_a_file_or_a_module(tmp_path, monkeypatch):

@@ -149,10 +149,17 @@ def of_theirs(cls: type) -> bool:
 
 def makes_numbers(cls: type) -> bool:
     """Whether it can be called with one number: the nodes of single operations cannot."""
-    with suppress(BaseException), limit(PATIENCE):
-        maker(cls)[0](2.0)
-        return True
-    return False
+    return refusal(maker(cls)[0]) is None
+
+
+def refusal(make: Any) -> BaseException | None:
+    """What is raised where something is made of a number; None where that works."""
+    try:
+        with limit(PATIENCE):
+            make(2.0)
+    except BaseException as error:
+        return error
+    return None
 
 
 def first_of_their_kind(classes: list[type]) -> list[type]:
@@ -186,10 +193,7 @@ def maker(cls: Any) -> tuple[Any, str]:
         n = next(numbers)
         return cls(**{number: x}, **{name: filled(name, n) for name in others})
 
-    try:
-        with limit(PATIENCE):
-            make(2.0)
-    except BaseException:
+    if refusal(make):
         return cls, ""
     for name in dir(cls):
         if name[:2] != "__":

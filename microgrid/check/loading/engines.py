@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from microgrid.check.loading.classes import choose, classes_of
+from microgrid.check.loading.classes import choose, classes_of, refusal
 from microgrid.check.loading.clock import limit
 from microgrid.check.loading.errors import LoadError, said
 from microgrid.check.loading.modules import Loaded, load
@@ -51,6 +51,9 @@ def load_engine(place: str, is_path: bool, name: str = "", seconds: float = 20.0
 def engine_of(loaded: Loaded, name: str) -> LoadedEngine:
     """The engine of a module, with what is told of both."""
     cls, remarks = choose(loaded.module, name, loaded.missing)
+    if loaded.absent and (error := refusal(lambda x: cls(x) + cls(x))):
+        lacks = f"{cls.__name__} needs {', '.join(loaded.absent)}, which is not installed"
+        raise LoadError(f"{lacks}: a sum raises {said(error)}")
     missing = [f"{name}: {why}" for name, why in loaded.missing.items()]
     told = loaded._replace(remarks=[*missing, *loaded.remarks]).first(MOST)
     return LoadedEngine(loaded.module, cls, [*remarks, *told])

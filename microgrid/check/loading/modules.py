@@ -40,6 +40,7 @@ class Loaded(NamedTuple):
     module: ModuleType
     missing: dict[str, str]
     remarks: list[str]
+    absent: tuple[str, ...] = ()  # what it imports and is not installed
 
     def first(self, most: int) -> list[str]:
         """The first remarks, and how many more there are."""
@@ -65,7 +66,7 @@ def load(
     search(path, folders)
     body = source.tree.body if whole else definitions(source.tree.body)
     module = loading.module(loading.package(folders) if folders else "", body)
-    return Loaded(module, loading.missing, loading.remarks())
+    return Loaded(module, loading.missing, loading.remarks(), (*loading.absent,))
 
 
 class Loading:

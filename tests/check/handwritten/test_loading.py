@@ -75,14 +75,14 @@ KEPT = {  # the file, how it comes by `two`, and the other files
 @pytest.mark.parametrize("how", KEPT)
 def test_a_file_finds_what_it_imports(how, loaded):
     target, first, others = KEPT[how]
-    module, missing, remarks = loaded(target, {target: f"{first}\n{LAYER}", **others})
+    module, missing, remarks, _ = loaded(target, {target: f"{first}\n{LAYER}", **others})
     assert (missing, remarks) == ({}, [])
     assert module.twice_forward(3) == (6, None)
     assert module.twice_forward.__code__.co_filename.endswith(target)
 
 
 def test_what_is_not_installed_is_told_and_what_does_not_use_it_is_there(loaded):
-    module, missing, remarks = loaded("a.py", {
+    module, missing, remarks, _ = loaded("a.py", {
         "a.py": "import matplotlb.pyplot as plt\nfrom tqdmm import *\nimport cPickle\nimport b\n"
                 "plt.style.use('dark')\n@plt.njit(fast=True)\ndef f(x):\n    return 2 * x\n"
                 "class C(plt.Module):\n    def g(self):\n        return plt.plot([1])\n",
@@ -102,7 +102,7 @@ def test_what_is_not_installed_is_told_and_what_does_not_use_it_is_there(loaded)
 
 
 def test_a_statement_that_fails_is_told_and_the_others_are_run(loaded):
-    module, missing, remarks = loaded("a.py", {
+    module, missing, remarks, _ = loaded("a.py", {
         "a.py": "data = open('no such file')\nclass A(B):\n    pass\n"
                 "import sys\nsys.exit(1)\ntwo = 2\n"
     })  # fmt: skip
@@ -126,7 +126,7 @@ def test_a_training_is_left_out(loaded):
     source = "def train():\n    while True:\n"
     source += "        try: train.steps += 1\n        except Exception: pass\n"
     source += f"two = 2\ntrain.steps = 0\ntrain()\ntrain()\n{LAYER}"
-    module, _, remarks = loaded("a.py", {"a.py": source}, 0.2)
+    module, _, remarks, _ = loaded("a.py", {"a.py": source}, 0.2)
     assert module.twice_forward(3) == (6, None)
     assert module.train.steps > 0
     assert [r.partition(",")[0] for r in remarks] == ["line 7", "line 8"]
