@@ -55,7 +55,7 @@ class Diagnosis:
         return f"<Diagnosis {self.mistake.name!r}>"
 
     @property
-    def of(self) -> str:
+    def _of(self) -> str:
         """The operation as people write it, or "engine"."""
         return OPERATIONS[self.op].sign if self.op in OPERATIONS else "engine"
 

@@ -54,7 +54,7 @@ SUBJECTS = {name: name for name in (
 )} | {"absolute": "abs"}  # fmt: skip
 BY_PROBES = {"values", "operands", "one operation", "upstream", "reuse", "passes"}
 SLIPS = [name for name, m in museum.MUSEUM.items() if m.operations and m.caught in BY_PROBES]
-MANY = 4  # operations of each
+MANY = 3  # operations of each
 
 
 @pytest.mark.parametrize("name", SLIPS)
@@ -295,9 +295,8 @@ def test_a_check_catches_and_names_them(subject, old, new, caught, name, tmp_pat
 
 
 def test_the_engine_by_hand_is_right():
-    only = [name for name in PROPERTIES if "depth" not in name]
-    report = check(str(LONGHAND), only=only, draws=5, timeout=240)
-    assert not [f for f in report.findings if f.kind == "wrong"], str(report)
+    report = check(str(LONGHAND), only=sorted(BY_PROBES), draws=3)
+    assert not report.findings, str(report)
 
 
 def shown_by_numbers(mistake):

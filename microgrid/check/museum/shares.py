@@ -35,21 +35,14 @@ def sending(share: Share, op: str, overwrites: bool = False) -> type[Value]:
     return with_send(op, send)
 
 
-def failing(error: Exception) -> Share:
-    """A rule that raises."""
-
-    def share(v: Value, parent: Value, local: Any) -> Any:
-        raise error
-
-    return share
-
-
 # Name: who may have it, what a parent gets, the sentence, the hint, the property that finds it, the
 # smallest program.
 
 CHAIN = "The chain rule: local gradient times the gradient of the result, `out.grad`, once."
 EXP_OF_2 = "x = Value(2); f = exp(x); f.backward()"
 OF_RESULT = {"exp": lambda g: g, "tanh": lambda g: 1 - g * g, "sigmoid": lambda g: g * (1 - g)}
+NOTHING: Any = None
+A_NUMBER: Any = 1.0
 SHARES: dict[str, tuple[Collection[str], Share, str, str, str, str]] = {
     "result_for_upstream": (ops.PUBLIC, lambda v, parent, local: local * v.data,
         "your {op} multiplies its local gradient by `out.data` where `out.grad` belongs", CHAIN,
@@ -72,12 +65,11 @@ SHARES: dict[str, tuple[Collection[str], Share, str, str, str, str]] = {
         "your {op} lets the upstream pass where it is positive, whatever x is",
         "The gate belongs to the operand: `(self.data > 0) * out.grad`.",
         "one operation", "x = Value(-2); f = relu(x); f.backward()"),
-    "called_at_once": (ops.PUBLIC, failing(TypeError("'NoneType' object is not callable")),
+    "called_at_once": (ops.PUBLIC, lambda v, parent, local: NOTHING(),
         "your {op} calls its rule while it builds the node, and keeps the result of the call",
         "`out._backward = rule`, without brackets: backward calls it later.",
         "one operation", EXP_OF_2),
-    "data_of_a_number": (ops.PUBLIC,
-        failing(AttributeError("'float' object has no attribute 'data'")),
+    "data_of_a_number": (ops.PUBLIC, lambda v, parent, local: A_NUMBER.data,
         "the rule of your {op} asks a plain number for its `.data`",
         "What holds a number is a number: only a Value has `.data`.",
         "one operation", EXP_OF_2),
@@ -170,7 +162,7 @@ def value_in_rule(op: str) -> type[Value]:
 
 
 def of_nodes(v: Any, i: int) -> Any:
-    return Value(v.local[i]) * v.grad
+    return type(v)(v.local[i]) * v.grad
 
 
 for in_line in LINES[1:]:
