@@ -15,10 +15,8 @@ from sysconfig import get_paths
 from types import FunctionType, ModuleType
 from typing import Any
 
-import microgrid
-
 LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
-INSTALLED = {Path(microgrid.__file__).parent, *(Path(get_paths()[x]) for x in LIBRARIES)}
+INSTALLED = {Path(__file__).parents[1], *(Path(get_paths()[x]) for x in LIBRARIES)}
 SITES = {"site-packages", "dist-packages"}
 
 
