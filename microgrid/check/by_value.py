@@ -15,8 +15,10 @@ from sysconfig import get_paths
 from types import FunctionType, ModuleType
 from typing import Any
 
+from microgrid.check.loading.folders import OURS
+
 LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
-INSTALLED = {Path(__file__).parents[1], *(Path(get_paths()[x]) for x in LIBRARIES)}
+INSTALLED = {OURS, *(Path(get_paths()[x]) for x in LIBRARIES)}
 SITES = {"site-packages", "dist-packages"}
 
 
