@@ -129,6 +129,7 @@ class Capabilities:
     numbers: bool = True  # in this language an operator can take a plain number
     offers: set[str] = field(default_factory=lambda: {*OFFERS})
     made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls
+    calls: dict[str, str] = field(default_factory=dict)  # of functions that no table has: a call
     methods: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)  # the names of methods that spell an operation
     others: list[str] = field(default_factory=list)  # that the adapter says are not checked
@@ -242,8 +243,8 @@ class Respell(ast.NodeTransformer):
             node.args.append(as_expression(f"{self.can.cls}(0)", node, ast.Load()))
         if spelling is None:
             return node
-        listed = node.args[0]
-        return spelling.call(listed.elts if isinstance(listed, ast.List) else list(node.args))
+        alone = node.args[0] if len(node.args) == 1 else None
+        return spelling.call(alone.elts if isinstance(alone, ast.List) else list(node.args))
 
 
 class Fill(ast.NodeTransformer):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -50,6 +51,7 @@ class Case:
     kind: str = ""  # of its findings, if not that of the property
     one_will_do: bool = False  # fails only if each of its examples does
     side: str = ""  # of the operator, on which a plain number stands: "right" or "left"
+    own: bool = False  # right is what the differences of the engine's own values give
     refused: str = ""  # the name in the museum of an engine that refuses this
 
 
@@ -688,6 +690,27 @@ def comparisons(can: Capabilities) -> Iterator[Case]:
             for (x, y), truth in zip(((3, 2), (2, 3)), map(float, truths))
         ]
         yield Case(sign, found, optional=sign)
+
+
+POINTS = ({"a": 0.3, "b": 0.6, "c": 0.8, "d": 0.4}, {"a": 0.7, "b": 0.2, "c": 0.1, "d": 0.9})
+
+
+@holds("functions", "the gradient of any other function is the slope of its own value", small=False)
+def functions(can: Capabilities) -> Iterator[Case]:
+    for name, call in can.calls.items():
+        used = [x for x in "abcd" if re.search(rf"\b{x}\b", call.partition("(")[2])]
+        given = [{x: point[x] for x in used} for point in POINTS]
+        if call.endswith("[0]") and name.lower() == "softmax":
+            yield Case(name, [softmax_value(call, point) for point in given], breaks=(name,))
+        factors = ("", " * 3") if can.sound("mul") else ("",)
+        found = [one_pass(f"{call}{factor}", point) for factor in factors for point in given]
+        yield Case(name, found, own=True)
+
+
+def softmax_value(call: str, given: Mapping[str, float]) -> Example:
+    total = sum(map(math.exp, given.values()))
+    right = math.exp(next(iter(given.values()))) / total
+    return Example((leaves(given), f"f = {call}"), ("f.data",), (right,))
 
 
 # What it is all for.

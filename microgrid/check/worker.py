@@ -245,7 +245,11 @@ class Engine:
             return e
         if "leaf" in e:
             return self.cls(e["leaf"])
+        if "items" in e:
+            return [self.value(x) for x in e["items"]]
         operands = [self.value(x) for x in e["of"]]
+        if "item" in e:
+            return operands[0][e["item"]]
         if e.get("list"):
             operands = [operands]
         if "apply" in e:

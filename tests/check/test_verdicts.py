@@ -131,6 +131,60 @@ def test_each_finding_has_the_kind_that_it_deserves(what, tmp_path):
     assert report.ok == ("wrong" not in {kind for kind, *_ in expected})
 
 
+SOFTMAX = """
+def softmax(xs):
+    top = max(x.data for x in xs)
+    es = [(x + -top).exp() for x in xs]
+    total = sum(es[1:], es[0])
+    return [e / total for e in es]
+"""
+MSE = """
+def mse(predicted, targets):
+    parts = [(p - t) ** 2 for p, t in zip(predicted, targets)]
+    return sum(parts[1:], parts[0]) * (1 / len(parts))
+def training_loss(model):
+    raise SystemExit
+"""
+LEAKY = """
+def leaky_relu(self, slope=0.01):
+    out = Value(self.data if self.data > 0 else slope * self.data, (self,))
+    def rule():
+        self.grad += (1.0 if out.data > 0 else slope) * out.grad
+    out.rule = rule
+    return out
+Value.leaky_relu = leaky_relu
+del leaky_relu
+"""
+FUNCTIONS = {
+    "right": (SOFTMAX + MSE + LEAKY, []),
+    "a softmax that divides by a plain number": (
+        SOFTMAX.replace("e / total", "e / total.data"), ["softmax"]),
+    "a softmax whose values are wrong": (SOFTMAX.replace("e / total", "e"), ["softmax"]),
+    "an error that forgets the factor": (
+        MSE.replace(" * (1 / len", ".relu() * (0.0 / len"), []),  # zero, and so is its slope
+    "a slope that is not that of the value": (LEAKY.replace("else slope) *", "else 1) *"), []),
+    "a rule that forgets its upstream": (
+        LEAKY.replace(" * out.grad", ""), ["leaky_relu"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FUNCTIONS)
+def test_other_functions_have_the_slope_of_their_own_value(what, tmp_path):
+    more, wrong = FUNCTIONS[what]
+    report = check(changed(tmp_path, more=more), only=["functions"])
+    assert [f.subjects for f in report.findings] == [[name] for name in wrong], str(report)
+    if what == "right":
+        assert report.results[-1].held == ["softmax", "mse", "leaky_relu"]
+        assert report.unknown == ["lift"]
+
+
+def test_a_function_that_no_usual_call_fits_is_listed(tmp_path):
+    report = check(
+        changed(tmp_path, more="def bce(model, batch): return model(batch)"), only=["values"]
+    )
+    assert report.unknown == ["bce", "lift"]
+
+
 def test_what_is_not_offered_fails_only_if_strict(tmp_path):
     path = changed(tmp_path, more="del Value.__rsub__")
     assert check(path, only=["plain numbers"]).ok
