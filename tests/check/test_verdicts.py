@@ -51,7 +51,9 @@ def told(report, *kinds):
 
 
 def test_micrograd_passes_and_its_weaknesses_are_told():
-    report = check("micrograd.engine", draws=8, timeout=240)
+    only = ["contract", "leaf pass", "values", "constants", "order", "passes", "accumulation",
+            "powers of zero", "domain", "depth", "leak", "changed data"]  # fmt: skip
+    report = check("micrograd.engine", draws=5, only=only)
     assert report.ok, str(report)
     assert {(f.kind, f.prop.name) for f in report.findings} == {
         ("fragile", x) for x in ("accumulation", "powers of zero", "depth", "leak", "changed data")
@@ -109,6 +111,13 @@ KINDS = {  # what is changed, the properties that are run, and what is told
         [("self.data, self.grad, self.parents = data", "self.data, self.grad, self.parents = "
           "numpy.array(data)"), ("import math", "import math\n\nimport numpy")], "",
         ["values", "one operation", "constants"], []),
+    "a backward pass that says that it zeroes gradients": (
+        [("    def backward(self):\n", "    def backward(self, zero_grad=True):\n"),
+         ("v.grad = 0.0 if v.parents else v.grad", "v.grad = 0.0 if zero_grad else v.grad")], "",
+        ["order", "passes", "accumulation"], []),
+    "a backward pass that zeroes gradients and does not say so": (
+        [("v.grad = 0.0 if v.parents else v.grad", "v.grad = 0.0")], "",
+        ["order", "passes"], [("wrong", "passes", "leaves_forget")]),
     "a forward pass that zeroes gradients": (
         [("        out = Value(self.data * other.data",
           "        self.grad = other.grad = 0.0\n        out = Value(self.data * other.data")], "",
@@ -126,7 +135,7 @@ KINDS = {  # what is changed, the properties that are run, and what is told
 @pytest.mark.parametrize("what", KINDS)
 def test_each_finding_has_the_kind_that_it_deserves(what, tmp_path):
     replaced, more, only, expected = KINDS[what]
-    report = check(changed(tmp_path, *replaced, more=more), only=only, draws=10)
+    report = check(changed(tmp_path, *replaced, more=more), only=only, draws=4)
     assert told(report, "wrong", "fragile", "not offered") == expected, str(report)
     assert report.ok == ("wrong" not in {kind for kind, *_ in expected})
 
@@ -174,7 +183,7 @@ def test_other_functions_have_the_slope_of_their_own_value(what, tmp_path):
     report = check(changed(tmp_path, more=more), only=["functions"])
     assert [f.subjects for f in report.findings] == [[name] for name in wrong], str(report)
     if what == "right":
-        assert report.results[-1].held == ["softmax", "mse", "leaky_relu"]
+        assert {*report.results[-1].held} == {"softmax", "mse", "leaky_relu"}
         assert report.unknown == ["lift"]
 
 
@@ -227,7 +236,7 @@ BROKEN_MUL = {
 @pytest.mark.parametrize("name", BROKEN_MUL)
 def test_what_is_made_of_a_broken_operation_is_not_blamed(name, tmp_path):
     path = changed(tmp_path, (RULE_OF_MUL, BROKEN_MUL[name]))
-    report = check(path, draws=10, only=["one operation", "constants", "upstream", "reuse", "order",
+    report = check(path, draws=4, only=["one operation", "constants", "upstream", "reuse", "order",
                                          "passes"])  # fmt: skip
     assert [(f.subjects, f.diagnosis.mistake.name) for f in report.findings] == [(["mul"], name)], (
         str(report)
