@@ -83,5 +83,6 @@ try {
     }
   }
 } catch (error) {
-  say({ error: String(error) });
+  const unbuilt = error?.code === "ERR_UNKNOWN_FILE_EXTENSION";
+  say({ error: `${error}${unbuilt ? ": build it (tsc), or take node 22.18 or later" : ""}` });
 }

@@ -27,7 +27,9 @@ const entries = (names, arity) => names.split(/,\s*/).map((text) => text.split("
   .map((words) => [words[0], { arity: Number(arity) || arity, words: words.map(plain) }]);
 export const OPERATIONS = Object.fromEntries(
   Object.entries(NAMES).flatMap(([arity, names]) => entries(names, arity)));
-const TABLE = { ...OPERATIONS, ...Object.fromEntries(entries(PARTS, 0)) };
+const TOLD = JSON.parse(process.env.MICROGRID_NAMES ?? "{}"); // --data, --grad, --backward
+const TABLE = { ...OPERATIONS, ...Object.fromEntries(entries(PARTS, 0).map(([part, { words }]) =>
+  [part, { words: TOLD[part] ? [plain(TOLD[part].split("(")[0])] : words }])) };
 
 const attempt = (work) => { try { return work(); } catch { return undefined; } };
 const keys = (x) => (x == null || x === Object.prototype || x === Function.prototype ? []
