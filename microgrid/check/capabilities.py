@@ -8,6 +8,7 @@ methods and as functions of the module, under their usual names (see `learning`)
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -173,6 +174,11 @@ class Capabilities:
     def backward(self) -> str:
         """The name of the method that goes backward."""
         return self.names.get("backward", "").removeprefix("VALUE.").partition("(")[0]
+
+    def choice(self, pattern: str) -> str:
+        """The argument of the backward pass with such a name, by which its user can choose."""
+        choices = self.names.get("choices", "").split(", ")
+        return next((f"backward({x}=…)" for x in choices if re.search(pattern, x)), "")
 
     def request(self, example: Example) -> tuple[Tree, list[str]]:
         """The steps of the example as the engine is sent them, and what is looked at."""

@@ -126,6 +126,9 @@ class Checker:
             result.absent.append(case.subject or ", ".join(missing))
             return
         found = self.search(prop, case)
+        if found.failure is not None and case.chosen:
+            result.absent.append(case.chosen)
+            return
         if found.failure is not None:
             self.report(prop, case, found.failure, result)
         elif self.stopped:

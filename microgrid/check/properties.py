@@ -47,6 +47,7 @@ class Case:
     needs: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
     optional: str = ""  # what an engine does not offer if it raises an error here
+    chosen: str = ""  # an argument by which its user can have it
     first: tuple[Example, ...] = ()  # programs that are tried before the drawn ones
     kind: str = ""  # of its findings, if not that of the property
     one_will_do: bool = False  # fails only if each of its examples does
@@ -392,6 +393,7 @@ SMALL = (  # graphs in which the order of the walk matters: each node is used ea
     "h = a + b; k = h * b; f = k * h + k; f.backward()",
     "h = a + b; k = a * b; f = (h + k) * h + k; f.backward()",
 )
+ZEROES = "zero|reset|clear|accum"  # in the names of arguments of a backward pass
 PASSES = (
     "f = a * b; f.backward(); g = a * b; g.backward()",
     "f = a * b; g = a * b; f.backward(); g.backward()",
@@ -445,21 +447,23 @@ def passes(can: Capabilities) -> Iterator[Case]:
     names = [name for name in PLAIN if can.sound(name)]
     first = small(PASSES) if can.sound("mul") else ()
     yield Case("", separate_graphs(names) if names else [], needs=() if names else PLAIN,
-               breaks=("passes",), first=first)  # fmt: skip
+               breaks=("passes",), first=first, chosen=can.choice(ZEROES))  # fmt: skip
     for x in can.operations:
         found = []
         for given in usual(x):
             text = used(x, given)
             line = f"f = {text}; f.backward(); g = {text}; g.backward()"
             found.append(replace(one_pass(text, given), lines=(leaves(given), line)))
-        yield Case(x.name, found, needs=("passes", x.name), breaks=(x.name,))
+        yield Case(x.name, found, needs=("passes", x.name), breaks=(x.name,),
+                   chosen=can.choice(ZEROES))  # fmt: skip
 
 
 @fragile("accumulation", "a second pass over a node that both share counts the first no more",
          after=("order", "passes"), draws=5)  # fmt: skip
 def accumulation(can: Capabilities) -> Iterator[Case]:
     for case in on_graphs(can, 3, small(AGAIN)):
-        yield replace(case, optional="a second pass over the same node")
+        choice = can.choice(f"{ZEROES}|retain|keep")
+        yield replace(case, optional="a second pass over the same node", chosen=choice)
 
 
 @st.composite
