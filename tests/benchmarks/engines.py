@@ -317,7 +317,7 @@ def numbers_of(engine: ModuleType, draw: random.Random) -> list[float]:
         elif kind == 3:
             new = draw.choice(BINARY)(number(), x)
         elif kind == 4:
-            new = x ** draw.choice((2, 3, -1, 0.5, 1, 0))
+            new = draw.choice((lambda v: v, abs))(x) ** draw.choice((2, 3, -1, 1, 0))
         elif kind == 5:
             several = [draw.choice(nodes) for _ in range(draw.randint(1, 4))]
             new = draw.choice((engine.total, engine.mean))(several)
