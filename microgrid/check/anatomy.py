@@ -148,12 +148,9 @@ class BothGradients(Numbers):
         yours, right = self.anatomy.gradients(v)
         if not yours:
             return [inked(INK, right)]
-        mark, color, *_ = STATES[self.kind]
-        right_color = color_of_right(self.kind)
-        return [
-            inked(COLORS[color][0], f"{yours} {mark}"),
-            inked(COLORS[right_color][0], f"{whose(self.kind)} {right}"),
-        ]
+        colors = STATES[self.kind].color, color_of_right(self.kind)
+        words = f"actual {yours}", f"{whose(self.kind)} {right}"  # a mark is missing in some fonts
+        return [inked(COLORS[color][0], said) for color, said in zip(colors, words)]
 
     def at_branch(self, v: Value, k: int) -> Text | None:
         """The share of one use of a node, where all its shares are of one pass."""
