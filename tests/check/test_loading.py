@@ -228,6 +228,7 @@ CHOSEN = {  # the file, and the class that is taken; or the words of the refusal
         f"{NODE}class Add(Node):\n    def __init__(self, a, b): pass\n", "Node"),
     "a base that makes no numbers": (
         "class Base:\n    def __init__(self, a, b): self.c = a.data + b.data\n"
+        "    def backward(self): pass\n"
         + PLUS.format(name="Node") + NODE.replace("class Node:", "class Node(Base):"), "Node"),
     "numbers of Python": (f"class Pair(tuple): pass\nclass Text(str): pass\n{NODE}", "Node"),
     "Value is something else": (f"class Value: pass\n{NODE}", "Node"),
