@@ -148,12 +148,9 @@ class BothGradients(Numbers):
         yours, right = self.anatomy.gradients(v)
         if not yours:
             return [inked(INK, right)]
-        mark, color, *_ = STATES[self.kind]
-        right_color = color_of_right(self.kind)
-        return [
-            inked(COLORS[color][0], f"{yours} {mark}"),
-            inked(COLORS[right_color][0], f"{whose(self.kind)} {right}"),
-        ]
+        colors = STATES[self.kind].color, color_of_right(self.kind)
+        words = f"actual {yours}", f"{whose(self.kind)} {right}"  # a mark is missing in some fonts
+        return [inked(COLORS[color][0], said) for color, said in zip(colors, words)]
 
     def at_branch(self, v: Value, k: int) -> Text | None:
         """The share of one use of a node, where all its shares are of one pass."""
@@ -168,7 +165,10 @@ class BothGradients(Numbers):
 
 
 def anatomy(example: Example, actual: Mapping[str, float], tolerance: float) -> Anatomy | None:
-    """The right graph of an unnested program, with the engine's gradients ("a.grad": 1.0)."""
+    """The right graph of an unnested program, with the engine's gradients ("a.grad": 1.0).
+
+    None where they are right: then the graph shows nothing.
+    """
     space = run(example, {"Value": Value, **FUNCTIONS})
     nodes = {name: v for name, v in space.items() if isinstance(v, Value)}
     if not nodes:
@@ -177,4 +177,5 @@ def anatomy(example: Example, actual: Mapping[str, float], tolerance: float) -> 
     inside = set(topological(root))
     names = {v: name for name, v in nodes.items() if v in inside}
     grads = {nodes[k.removesuffix(".grad")]: x for k, x in actual.items()}
-    return Anatomy(root, names, grads, tolerance)
+    found = Anatomy(root, names, grads, tolerance)
+    return found if any(map(found.wrong, grads)) else None

@@ -126,6 +126,7 @@ class Capabilities:
     offered: dict[str, Operation] = field(default_factory=dict)
     left: set[str] = field(default_factory=lambda: {*OPERATIONS})  # take a plain number there
     right: set[str] = field(default_factory=lambda: {*OPERATIONS})
+    numbers: bool = True  # in this language an operator can take a plain number
     offers: set[str] = field(default_factory=lambda: {*OFFERS})
     made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls
     methods: set[str] = field(default_factory=set)
@@ -136,7 +137,12 @@ class Capabilities:
 
     @property
     def operations(self) -> list[Operation]:
-        return list(self.offered.values())
+        """What it offers, and what is made of others behind these."""
+        return sorted(self.offered.values(), key=lambda x: len(self.made_of.get(x.name, ())))
+
+    def is_made(self, operation: Operation) -> bool:
+        """Whether an operation calls others of the engine: what is wrong with them shows there."""
+        return bool(self.made_of.get(operation.name))
 
     def sound(self, name: str) -> bool:
         return name in self.offered and name not in self.broken

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,9 +14,9 @@ from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
 from microgrid.check.findings import Finding, Result, example_in_one_line
-from microgrid.check.kinds import CONVENTION, WRONG
+from microgrid.check.kinds import CONVENTION, NOT_OFFERED, WRONG
 from microgrid.check.learning import learn, run
-from microgrid.check.naming import diagnose
+from microgrid.check.naming import Diagnosis, diagnose, exhibit
 from microgrid.check.properties import PROPERTIES, Case, Property
 from microgrid.check.report import Report
 from microgrid.check.searches import search, undisturbed
@@ -35,16 +37,19 @@ def check(
     own, with the rights of the caller, for at most `timeout` seconds of processor time. `only`
     names properties, `draws` is how many programs each property draws for each operation, and the
     same `seed` draws the same programs. `data`, `grad` and `backward` tell how the engine spells
-    the three, where they are not found by trying. An operation that is not offered fails only if
-    `require` names it, a fragile finding only if `strict`. EngineError if the engine does not
-    load, or for an unknown name.
+    the three, where they are not found by trying. `require` names operations that must be offered
+    and properties that must hold; beside these, what is fragile or not offered fails only if
+    `strict`. EngineError if the engine does not load, or for an unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])
     >>> print(report.findings[0].headline)
     your `+` overwrites `.grad` where it must add to it: a.grad = 1, expected 2
     """
-    chosen, required = known(only, PROPERTIES, "property"), known(require, OPERATIONS, "operation")
+    chosen = known(only, PROPERTIES, "property")
+    required = known(require, OPERATIONS | PROPERTIES, "operation or property")
+    if chosen:
+        chosen += [name for name in required if name in PROPERTIES]
     names = {"data": data, "grad": grad, "backward": backward}
     limit = max(0.5, timeout / 12)
     with undisturbed(), Engine(target, limit, lifetime=timeout, names=names) as engine:
@@ -78,6 +83,7 @@ class Checker:
         self.can = learn(engine)
         self.digits = DIGITS
         self.results: list[Result] = []
+        self.refused: dict[str, Finding] = {}  # the operations that take no plain number
         self.ask = cache(self.outcome)
         tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
@@ -108,7 +114,7 @@ class Checker:
         return [finding for result in self.results for finding in result.findings]
 
     def case(self, prop: Property, case: Case, result: Result) -> None:
-        cause = next((self.can.broken[n] for n in case.needs if n in self.can.broken), None)
+        cause = self.cause(case)
         missing = [name for name in case.needs if self.can.lacks(name)]
         if cause is not None:
             result.waits.setdefault(case.subject, cause)
@@ -118,46 +124,74 @@ class Checker:
         if missing:
             result.absent.append(case.subject or ", ".join(missing))
             return
-        programs, failure = self.search(prop, case)
-        if failure is None and self.stopped:
+        found = self.search(prop, case)
+        if found.failure is not None:
+            self.report(prop, case, found.failure, result)
+        elif self.stopped:
             result.not_run = self.stopped
-        elif failure is None:
-            (result.held if programs else result.absent).append(case.subject)
-        elif case.optional and failure.actual.error and not failure.actual.stopped:
-            result.absent.append(case.optional)
+        elif found.refusal and not found.right:
+            result.absent.append(case.optional or case.subject)
         else:
-            self.report(prop, case, failure, result)
+            (result.held if found.right else result.absent).append(case.subject)
+
+    def cause(self, case: Case) -> Finding | None:
+        """What is wrong with something that the case needs, or that this is made of."""
+        needs = dict.fromkeys((*case.needs, case.subject))
+        for name in needs.copy():
+            needs |= dict.fromkeys(sorted(self.made_of(name)))
+        return next((self.can.broken[name] for name in needs if name in self.can.broken), None)
+
+    def made_of(self, name: str) -> set[str]:
+        """The operations that an operation of this engine calls, and those that they call."""
+        return self.can.made_of.get(name, set())
 
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
-        kind = kind_of(prop, failure)
-        explaining = (  # its mistake alone gives these wrong numbers, too
-            f for f in self.findings
-            if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
-        )  # fmt: skip
-        cause = next(explaining, None) if prop.small else None
-        unexplained = prop.small and cause is None
-        diagnosis = diagnose(failure, case.subject, prop, self.ask) if unexplained else None
-        if diagnosis is None or diagnosis.mistake.caught != prop.name:
-            cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
+        kind = kind_of(prop, case, failure)
+        diagnosis: Diagnosis | None = None
+        cause = self.refusal(case, failure)
+        if cause is None and kind == NOT_OFFERED:
+            diagnosis = exhibit(case.refused, case.subject)
+        elif cause is None:
+            explaining = (  # its mistake alone gives these wrong numbers, too
+                f for f in self.findings
+                if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
+            )  # fmt: skip
+            cause = next(explaining, None) if prop.small else None
+            diagnosis = diagnose(failure, case.subject, prop, self.ask) if cause is None else None
+            if not (diagnosis and prop.small and diagnosis.mistake.caught == prop.name):
+                cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
+        if case.side:  # from now on, a Value stands there
+            self.can.left.discard(case.subject)
+        if case.side == "right":
+            self.can.right.discard(case.subject)
         if cause is not None:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)
             return
         own = self.can.translate(failure.example)
-        finding = next((f for f in result.findings if f._shares(kind, diagnosis)), None)
+        finding = next((f for f in result.findings if f._shares(kind, diagnosis, failure)), None)
         if finding is None:
             finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
             result.findings.append(finding)
         elif diagnosis is None:
             finding.more.append(example_in_one_line(own, failure))
-        finding.subjects.append(case.subject)
-        if kind != CONVENTION:
+        if case.subject not in finding.subjects:
+            finding.subjects.append(case.subject)
+        if kind == NOT_OFFERED:
+            self.refused.setdefault(case.subject, finding)
+        elif kind != CONVENTION:
             self.can.broken |= dict.fromkeys(case.breaks, finding)
+
+    def refusal(self, case: Case, failure: Failure) -> Finding | None:
+        """The finding that an operation refuses plain numbers, if this one is made with them."""
+        made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
+        return next((self.refused[name] for name in made_of if name in self.refused), None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
-        example = unnested(failure.example)
+        finite = all(map(math.isfinite, failure.expected.numbers))
+        example = unnested(failure.example) if finite else None
         if example is None or failure.actual.error:
             return None
         actual = self.ask(example)
@@ -165,36 +199,79 @@ class Checker:
         tolerance = failure.expected.tolerance(self.digits)
         return None if actual.error else anatomy(example, gradients, tolerance)
 
-    def search(self, prop: Property, case: Case) -> tuple[int, Failure | None]:
-        """How many programs were run, and the smallest failure that hypothesis finds."""
-        best: list[Failure] = []
-        programs = 0
+    def search(self, prop: Property, case: Case) -> Found:
+        """The smallest failure: of the given programs, or of those that hypothesis draws."""
+        found = Found()
 
         def fails(example: Example) -> bool:
-            nonlocal programs
             actual = NOT_RUN if self.stopped else self.outcome(example, prop.patience)
             if actual is NOT_RUN:
                 return False
-            programs += 1
             failure = prop.judge(example, actual, expected(example), self.digits)
-            if failure is not None and (not best or size(example) <= size(best[0].example)):
-                best[:] = [failure]
+            if failure is not None and forgiven(prop, case, actual):
+                found.refusal = actual.error
+                return False
+            if failure is not None and actual.error and not actual.stopped:
+                again = floats(example)  # integers may be refused, where their floats are not
+                if again != example and self.holds(prop, again):
+                    failure = None
+            found.right += failure is None
+            if failure is not None:
+                found.add(failure)
             return failure is not None
 
-        if isinstance(case.examples, list):
-            any(fails(example) for example in case.examples)
-        else:
+        given = case.examples if isinstance(case.examples, list) else case.first
+        if case.one_will_do:
+            if not all(fails(example) for example in given):
+                found.failure = None
+        elif not any(fails(example) for example in given) and given is not case.examples:
             seed = f"{self.seed} {prop.name} {case.subject}"
-            search(case.examples, fails, self.draws * prop.draws, seed)
-        return programs, best[0] if best else None
+            search(case.examples, fails, max(1, round(self.draws * prop.draws)), seed)
+        return found
+
+    def holds(self, prop: Property, example: Example) -> bool:
+        """Whether an example is right."""
+        actual = self.outcome(example, prop.patience)
+        return prop.judge(example, actual, expected(example), self.digits) is None
 
 
-def kind_of(prop: Property, failure: Failure) -> str:
+@dataclass
+class Found:
+    """What came of the programs of a case."""
+
+    right: int = 0  # how many programs
+    refusal: str = ""  # what the engine says that it cannot do
+    failure: Failure | None = None  # the smallest
+
+    def add(self, failure: Failure) -> None:
+        if self.failure is None or size(failure.example) <= size(self.failure.example):
+            self.failure = failure
+
+
+def forgiven(prop: Property, case: Case, actual: Outcome) -> bool:
+    """Whether it is an error by which an engine says that it does not offer something."""
+    if not actual.error or actual.stopped:
+        return False
+    absent = actual.refused and not actual.category  # so says an adapter
+    refused = actual.refused and case.subject and prop.kind != NOT_OFFERED
+    return bool(absent or refused or case.optional)
+
+
+def floats(example: Example) -> Example:
+    """The same with floats in the leaves: Value(2.0) for Value(2)."""
+    lines = [re.sub(r"Value\((-?\d+)\)", r"Value(\1.0)", line) for line in example.lines]
+    return example if example.sent else replace(example, lines=tuple(lines))
+
+
+def kind_of(prop: Property, case: Case, failure: Failure) -> str:
     """WRONG for a finite wrong number, however large or deep the program was."""
+    actual = failure.actual
     if failure.convention:
         return CONVENTION
-    finite = not failure.actual.error and all(map(math.isfinite, failure.actual.numbers))
-    return WRONG if finite and prop.numbers else prop.kind
+    if case.refused and actual.unsuited:
+        return NOT_OFFERED
+    finite = not actual.error and all(map(math.isfinite, actual.numbers))
+    return WRONG if finite and prop.numbers else case.kind or prop.kind
 
 
 def size(example: Example) -> tuple[int, int]:

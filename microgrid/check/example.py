@@ -14,12 +14,14 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
+from microgrid.check.worker import category
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value, topological
 
 Numbers = tuple[float, ...]
 DIGITS = 1e-8  # relative; a single-precision engine gets SINGLE
 SINGLE = 1e-3
+UNSUITED = ("TypeError", "AttributeError", "NotImplementedError", "AssertionError")
 TOO_LARGE = 1e3  # numbers beyond this say more about rounding than about rules
 
 
@@ -68,6 +70,11 @@ class Outcome:
     def kind(self) -> str:
         """The type of the error, which is what two engines with one mistake have in common."""
         return self.error.partition(":")[0]
+
+    @property
+    def unsuited(self) -> bool:
+        """Whether an engine refused the operands: an error of types, or one of its own."""
+        return bool(self.error) and (self.refused or self.kind in UNSUITED)
 
     def tolerance(self, digits: float = DIGITS) -> float:
         """How far numbers may lie apart: a part of the largest number on the way, or of 1."""
@@ -163,7 +170,14 @@ def run(example: Example, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def looked_at(example: Example, space: dict[str, Any]) -> Numbers:
-    return tuple(float(eval(compiled(look, "eval"), space)) for look in example.look)
+    return tuple(number(look, eval(compiled(look, "eval"), space)) for look in example.look)
+
+
+def number(look: str, x: Any) -> float:
+    """What was looked at, which must be a number."""
+    if hasattr(x, "backward") and not isinstance(x, Value):
+        raise TypeError(f"{look} is a {type(x).__name__}, not a number")
+    return float(x)
 
 
 def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:
@@ -171,7 +185,7 @@ def outcome_here(example: Example, names: Mapping[str, Any]) -> Outcome:
     try:
         return Outcome(looked_at(example, run(example, names)))
     except Exception as error:
-        return Outcome(error=f"{type(error).__name__}: {error}")
+        return Outcome(error=f"{type(error).__name__}: {error}", category=category(error))
 
 
 def in_one_line(tree: ast.Module) -> str:

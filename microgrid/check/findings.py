@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from microgrid.check.anatomy import Anatomy
 from microgrid.check.capabilities import OPERATIONS
@@ -46,12 +49,13 @@ class Finding(Hinted):
         of = f" of {', '.join(filter(None, self.subjects))}" if any(self.subjects) else ""
         return f"<Finding {self.kind}: {self.prop.name!r}{of:.60}>"
 
-    def _shares(self, kind: str, diagnosis: Diagnosis | None) -> bool:
+    def _shares(self, kind: str, diagnosis: Diagnosis | None, failure: Failure) -> bool:
         """Whether another case of the same property belongs to this finding."""
         if self.kind != kind or kind == CONVENTION:
             return False
-        mine, other = self.diagnosis, diagnosis
-        return (mine and mine.mistake) is (other and other.mistake)
+        if self.diagnosis and diagnosis:
+            return self.diagnosis.mistake is diagnosis.mistake
+        return self.diagnosis is diagnosis is None and way(self.failure) == way(failure)
 
     @property
     def operations(self) -> str:
@@ -70,7 +74,7 @@ class Finding(Hinted):
         if self.kind == CONVENTION:
             return f"another choice than PyTorch's where there is no derivative{where}"
         if self.diagnosis:
-            return self.diagnosis.mistake.sentence(self.operations or "engine")
+            return self.diagnosis.mistake.sentence(self.operations or self.diagnosis.of)
         return f"does not hold here: {self.prop.says}{where}"
 
     @property
@@ -133,6 +137,30 @@ class Finding(Hinted):
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+
+def way(failure: Failure) -> Any:
+    """In which way a program fails; different ways have different causes.
+
+    An error has its kind and its words without the names and numbers, numbers have their relation
+    to the right ones. What cannot be compared is like itself only.
+    """
+    actual = failure.actual
+    if actual.error:
+        words = re.sub(r"'[^']*'|[\d.]+", "", actual.error)
+        return actual.stopped or words
+    pairs = zip(actual.numbers, failure.expected.numbers)
+    tolerance = failure.expected.tolerance(failure.digits)
+    ways = {relation(a, b) for a, b in pairs if not close(a, b, tolerance)}
+    return failure if None in ways else ways
+
+
+def relation(a: float, b: float) -> str | None:
+    """What a wrong number is of the right one; None if it is nothing simple."""
+    simple = {"nothing": 0.0, "the opposite": -b, "the half": b / 2, "the double": 2 * b}
+    if not math.isfinite(a):
+        return "not finite"
+    return next((name for name, x in simple.items() if close(a, x, 1e-9)), None)
 
 
 def compared(program: Example, failure: Failure) -> list[tuple[str, str, str]]:

@@ -17,7 +17,6 @@ from microgrid.check.engine import Engine
 from microgrid.check.example import Example, Outcome, equal, expected, sensible
 
 SIDES = {"none": (), "left": ("left",), "right": ("right",), "either": ("left", "right")}
-UNSUITED = ("TypeError", "AttributeError", "NotImplementedError", "AssertionError")
 
 
 def run(engine: Engine, can: Capabilities, example: Example, limit: float | None = None) -> Outcome:
@@ -64,6 +63,7 @@ def told(engine: Engine, can: Capabilities) -> Capabilities:
         can.offered[name] = replace(operation, counts=(2, 2)) if two else operation
         for side in SIDES.get(how.get("numbers", "none"), ()):
             getattr(can, side).add(name)
+    can.numbers = False
     return can
 
 
@@ -73,8 +73,10 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
         line = f"x = Value(1.5); f = {operation.write(*operands)}"
         outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
-        if not (outcome.refused or outcome.kind in UNSUITED):
+        if not outcome.unsuited:
             getattr(can, side).add(operation.name)
+    if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
+        can.left.discard(operation.name)
 
 
 def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:
@@ -119,7 +121,9 @@ class CallSpelling:
         return equal(example, actual, expected(example), 1e-3) is None
 
     def is_of_values(self) -> bool:
-        """Whether it is a method, or a function that takes Values, not one of plain numbers."""
+        """Whether it takes Values, not plain numbers, nor as a method a Value where a list is."""
+        if self.method and not self.operation.arity:
+            return not self.outcome(2)[1].unsuited
         if self.method or not self.operation.arity:
             return True
         return self.outcome(self.operation.arity)[1].kind not in ("TypeError", "AttributeError")

@@ -8,6 +8,8 @@ the more of them the checked engine shows, the likelier is the mistake.
 from __future__ import annotations
 
 import math
+import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,10 +18,14 @@ from typing import Any
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, Failure, Outcome, expected, outcome_here, sensible
 from microgrid.check.museum import MUSEUM, Mistake, composed, namespace
-from microgrid.check.properties import PROPERTIES, Property, leaves
-from microgrid.check.strategies import LEAVES
+from microgrid.check.museum.mistakes import NAIVE
+from microgrid.check.properties import PLAIN, PROPERTIES, Property, leaves
+from microgrid.check.strategies import LEAVES, source
 
 ENOUGH = 0.8  # of the symptoms of a mistake
+RIVALS, ROUNDS, MORE = 8, 4, 6  # likely mistakes, and programs that tell them apart
+BITS = 6  # the order in a set is tried for so many nodes
+NOT_FINITE = "no finite number"
 Ask = Callable[[Example], Outcome]
 
 
@@ -41,63 +47,164 @@ class Diagnosis:
 
     mistake: Mistake
     engine: Any
+    op: str = ""  # the operation that has it in this engine
 
     def __repr__(self) -> str:
         return f"<Diagnosis {self.mistake.name!r}>"
 
+    @property
+    def of(self) -> str:
+        """The operation as people write it, or "engine"."""
+        return OPERATIONS[self.op].sign if self.op in OPERATIONS else "engine"
+
     def _explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
-        museum = museum_outcome(self.engine, failure.example)
-        return same(failure.actual, museum, failure.expected)
+        museum = museum_outcomes(self.engine, failure.example)
+        return any(same(failure.actual, outcome, failure.expected) for outcome in museum)
 
 
 def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Diagnosis | None:
     """The most likely mistake, or None for one that the museum does not have.
 
-    Of mistakes that agree as often, the one that this property is made to find comes first.
+    Where several are as likely, they run more programs until they differ, and the checked engine
+    decides. Of those that never differ the one that this property is made to find comes first.
     """
-    if failure.actual.stopped:
-        return None
-    probes = GENERAL + probes_of(subject) if subject in OPERATIONS else GENERAL
-    ranked = [
-        ((*likeness(x.engine, probes, ask), x.mistake.caught == found_by.name), x)
-        for x in candidates(subject, found_by.kind)
+    if found_by.name == "limits" and failure.actual.category == "overflow" and subject in NAIVE:
+        return exhibit("overflows", subject)
+    if found_by.name == "domain":
+        kept = failure.actual.numbers[1:] == failure.expected.numbers[1:]
+        return exhibit("clamped" if kept else "clamps_the_operand", subject)
+    if not found_by.small or failure.actual.stopped:
+        return by_time(failure, found_by, ask)
+    of_values = found_by.name == "values"
+    probes = [] if of_values else [*GENERAL]
+    if subject in OPERATIONS:
+        probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
+    if found_by.name == "exponents":
+        probes += EXPONENTS
+    found = [
+        x for x in candidates(subject, found_by)
         if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
-    ]
-    if not ranked:
+    ]  # fmt: skip
+    for _ in range(ROUNDS):
+        ranked = sorted(((likeness(x.engine, probes, ask), x) for x in found),
+                        key=lambda entry: (sum(entry[0]), entry[1].mistake.caught == found_by.name),
+                        reverse=True)  # fmt: skip
+        found = [x for (symptoms, _), x in ranked if symptoms >= ENOUGH]
+        more = [] if of_values else telling(found[:RIVALS], subject, probes)
+        if not more:
+            break
+        probes += more
+    return found[0] if found else None
+
+
+def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
+    """Programs of which the first of these engines gives wrong numbers, or another one others."""
+    if not found:
+        return []
+    first, *others = found
+    more = []
+    for example in more_programs(subject):
+        if example in probes:
+            continue
+        mine = museum_outcomes(first.engine, example)
+        if any(x.mistake is not first.mistake and museum_outcomes(x.engine, example) != mine
+               for x in others):  # fmt: skip
+            more.append(example)
+    return more[:MORE]
+
+
+def by_time(failure: Failure, found_by: Property, ask: Ask) -> Diagnosis | None:
+    """A program that does not end: is it the pass forward or backward that takes so long?"""
+    if found_by.name != "diamonds" or not failure.actual.error:
         return None
-    (symptoms, *_), best = max(ranked, key=lambda entry: entry[0])
-    return best if symptoms >= ENOUGH else None
+    lines = tuple(x for x in failure.example.lines if not x.endswith(".backward()"))
+    alone = ask(replace(failure.example, lines=lines, look=("f.data",)))
+    if alone.error or failure.actual.stopped:
+        mistake = MUSEUM["forward_again" if alone.error else "each_path_again"]
+        return Diagnosis(mistake, mistake.make(""))
+    return None
 
 
-def candidates(subject: str, kind: str) -> Iterator[Diagnosis]:
-    """The mistakes that this operation can have, each on an engine of both kinds of operators."""
-    op = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
+def exhibit(name: str, subject: str) -> Diagnosis:
+    """A mistake that is known without a comparison: an operator refuses a plain number."""
+    mistake = MUSEUM[name]
+    op = OPERATIONS[subject].entry.name
+    return Diagnosis(mistake, mistake.make(op), op)
+
+
+def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
+    """The mistakes that this operation can have, each on an engine of both kinds of operators.
+
+    Of the engine as a whole, also those of +, -, *, / that this property is made to find.
+    """
+    own = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for mistake in MUSEUM.values():
-        possible = mistake.operations is None or mistake.operations(op)
-        if possible and PROPERTIES[mistake.caught].kind == kind:
-            for engine in mistake.engines(op):
-                yield from (Diagnosis(mistake, engine), Diagnosis(mistake, composed(engine)))
+        if PROPERTIES[mistake.caught].kind != found_by.kind:
+            continue
+        of_one = mistake.operations is not None and mistake.caught == found_by.name
+        for op in PLAIN if of_one and not subject else (own,):
+            if mistake.operations is None or mistake.operations(op):
+                for engine in mistake.engines(op):
+                    yield Diagnosis(mistake, engine, op)
+                    yield Diagnosis(mistake, composed(engine), op)
 
 
 def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> tuple[float, float]:
     """Which part of the symptoms the checked engine shows, and how often both agree at all."""
-    shown, symptoms, agreed = 1, 1, 0  # the failing program is one
+    shown, symptoms, agreed, asked = 1, 1, 1, 1  # the failing program is one
     for probe in probes:
-        museum = museum_outcome(engine, probe)
-        alike = same(ask(probe), museum, expected(probe))
+        actual, right = ask(probe), expected(probe)
+        if actual.refused or actual.stopped:
+            continue
+        museum = museum_outcomes(engine, probe)
+        alike = any(same(actual, outcome, right) for outcome in museum)
+        asked += 1
         agreed += alike
-        if not expected(probe).agrees(museum):
+        if not any(right.agrees(outcome) for outcome in museum):
             symptoms += 1
             shown += alike
-    return shown / symptoms, agreed / len(probes)
+    return shown / symptoms, agreed / asked
 
 
 def same(actual: Outcome, museum: Outcome, expected: Outcome) -> bool:
     """Whether two outcomes agree, up to the rounding of the expected one."""
-    if actual.error or museum.error:
-        return actual.kind == museum.kind
+    if ending(actual) or ending(museum):
+        return ending(actual) == ending(museum)
     return replace(expected, numbers=museum.numbers).agrees(actual)
+
+
+def ending(outcome: Outcome) -> str:
+    """How a program ended without numbers: an error in one language is nan or inf in another."""
+    if not outcome.error:
+        return "" if all(map(math.isfinite, outcome.numbers)) else NOT_FINITE
+    if outcome.category in ("overflow", "domain"):
+        return NOT_FINITE
+    if outcome.category == "depth":
+        return outcome.category
+    error = re.sub(r"\S+( is an? )(.*), not a number", r"it\1\2", outcome.error)
+    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", error).split()  # names are the engine's
+    return " ".join(words[:4]) + " None" * ("NoneType" in outcome.error)
+
+
+def museum_outcomes(engine: Any, example: Example) -> tuple[Outcome, ...]:
+    """What an engine of the museum gives; several, where the order in a set decides."""
+    if not hasattr(engine, "choices"):
+        return (museum_outcome(engine, example),)
+    return in_any_order(engine, example)
+
+
+@lru_cache(maxsize=8192)
+def in_any_order(engine: Any, example: Example) -> tuple[Outcome, ...]:
+    """The outcomes for each choice at each node of two parents."""
+    outcomes: dict[Outcome, None] = {}
+    engine.choices = engine.made = 0
+    names = namespace(engine)
+    outcomes[outcome_here(example, names)] = None
+    for choices in range(1, 2 ** min(engine.made, BITS)):
+        engine.choices, engine.made = choices, 0
+        outcomes[outcome_here(example, names)] = None
+    return tuple(outcomes)
 
 
 @lru_cache(maxsize=8192)
@@ -109,6 +216,7 @@ def probe(lines: str, names: str = "x") -> Example:
     return Example((lines,), tuple(f"{name}.grad" for name in names))
 
 
+NUMBERS, MANY = (2, 3, -2, 0.5, 1.5, -0.5), 60
 POINTS = ((0.3, 0.5), (1.2, 0.5), (2.0, -0.5), (-0.8, -0.3), (-3.0, 0.5))
 GENERAL = (
     probe("x = Value(2); x.backward()"),
@@ -129,22 +237,76 @@ GENERAL = (
     probe("x = Value(1); h = x * 2; k = h + 1; f = k * h + k; f.backward()"),
     probe("x = Value(3); y = x * 1; y += x; y.backward()"),
     probe("x = Value(2); (x * 2).backward(); x.grad = 0; (x * 3).backward()"),
+    probe("x = Value(2); f = x * 3; f.grad = 1; f.backward()", "xf"),
+    probe("x = Value(2); h = x * 3; f = h * 5; f.grad = 1; f.backward()", "xf"),
+)
+EXPONENTS = tuple(
+    probe(f"a = Value({a}); b = Value({b}); f = a ** b; f.backward()", "ab")
+    for a, b in ((2, 3), (3, 2), (1.5, -0.5), (0.5, 2.5))
 )
 
 
 @lru_cache(maxsize=256)
 def probes_of(subject: str) -> tuple[Example, ...]:
     """One use of an operation as the first, last and inner gate, once and twice, at five points."""
-    operation = OPERATIONS[subject]
     found = []
+    for xs, one, used in uses(subject):
+        texts = [one, f"({one}) * 3", f"({one}) * -2", f"({one}) + ({one})"]
+        texts.append(used(*(f"{x} * 0.5" for x in xs)))
+        texts += [text for x in xs for text in (f"{x} + ({one})", f"({one}) + {x}")]
+        if len(xs) == 2:
+            texts.append(used(*["a", "a"]))
+        lines = [f"{leaves(xs)}; f = {text}; f.backward()" for text in texts]
+        lines.append(f"{lines[0]}; g = {one}; g.backward()")
+        found += [probe(line, "".join(xs)) for line in lines]
+    return tuple(example for example in found if sensible(example, math.inf))
+
+
+@lru_cache(maxsize=256)
+def values_of(subject: str) -> tuple[Example, ...]:
+    """The values that an operation has at five points, and its operands behind it."""
+    found = []
+    for xs, one, used in uses(subject):
+        for text in (one, used(*(f"{x} * 0.5" for x in xs))):
+            all_ = ("f.data", *(f"{x}.data" for x in xs))
+            found += [Example((f"{leaves(xs)}; f = {text}",), look) for look in (all_, all_[1:])]
+    return tuple(example for example in found if sensible(example, math.inf))
+
+
+def uses(subject: str) -> Iterator[tuple[dict[str, float], str, Callable[..., str]]]:
+    """Five points, the operation at each, and how it is written of other operands."""
+    operation = OPERATIONS[subject]
     for (start, step), exponent in zip(POINTS, ("3", "2", "0.5", "-1", "2")):
         xs = {name: start + step * i for i, name in enumerate(LEAVES[: operation.arity or 2])}
+        if operation.plain:
+            xs = {"a": start}
 
         def used(*names: str, n: str = exponent) -> str:
             return operation.write(*([names[0], n] if operation.plain else names))
 
-        one, inner = used(*xs), used(*(f"{x} * 0.5" for x in xs))
-        for text in (one, f"({one}) * 3", f"{one} + {one}", inner):
-            line = f"{leaves(xs)}; f = {text}; f.backward()"
-            found.append(probe(line, "".join(xs)))
-    return tuple(example for example in found if sensible(example, math.inf))
+        yield xs, used(*xs), used
+
+
+@lru_cache(maxsize=64)
+def more_programs(subject: str) -> tuple[Example, ...]:
+    """Small random graphs of +, * and this operation."""
+    draws = random.Random(subject)
+    names = ["add", "mul"]
+    operation = OPERATIONS.get(subject)
+    if operation and operation.arity and not operation.plain and subject not in names:
+        names.append(subject)
+    found = []
+    for _ in range(MANY):
+        xs = draws.sample(NUMBERS, draws.choice((1, 2, 2)))
+        steps: list[tuple[Any, ...]] = []
+        for _ in range(draws.randint(2, 5)):
+            name, last = draws.choice(names), len(xs) + len(steps) - 1
+            operands = [last, draws.randint(0, last)][: OPERATIONS[name].arity]
+            draws.shuffle(operands)
+            steps.append((name, *operands))
+        lines, texts = source(xs, steps, write=lambda name, text: OPERATIONS[name].write(*text))
+        root = texts[len(xs) + len(steps) - 1]
+        line = f"f = {root}; f.backward()" if root != "f" else "f.backward()"
+        found.append(Example((*lines, line), tuple(f"{texts[i]}.grad" for i in range(len(xs))
+                                                   if i in texts)))  # fmt: skip
+    return tuple(x for x in found if sensible(x, 1e6))

@@ -81,6 +81,8 @@ def tree(e: ast.expr) -> Tree:
             return {"apply": OPERATORS[type(op)], "of": [tree(left), tree(right)]}
         case ast.Compare(left, [op], [right]):
             return {"compare": type(op).__name__, "of": [tree(left), tree(right)]}
+        case ast.Call(ast.Name(id="bool"), [comparison]):
+            return tree(comparison)
         case ast.Call(ast.Name(id="Value"), [number]):
             return {"leaf": tree(number)}
         case ast.Call(ast.Name(id="sum"), [ast.List(terms), *start]):

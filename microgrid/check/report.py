@@ -10,13 +10,14 @@ from typing import Any
 from microgrid.check import writers
 from microgrid.check.columns import WIDTH, wrapped
 from microgrid.check.findings import Finding, Result, sign
-from microgrid.check.kinds import KINDS, NOT_OFFERED, STATES, failing
+from microgrid.check.kinds import CONVENTION, KINDS, NOT_OFFERED, STATES, failing
 from microgrid.check.page import body, page
 from microgrid.check.process import printable
 from microgrid.check.writers import Row
 from microgrid.views.written import Written
 
 NO_BREAK = "\u00a0"
+HELD = ("holds", CONVENTION, "not run")  # what is not run has an exit code of its own
 UNTRIED = ("absent", NOT_OFFERED, "waits", "not run")  # states of which no grade can say anything
 
 
@@ -59,8 +60,9 @@ class Report(Written):
 
     @property
     def lacking(self) -> list[str]:
-        """Operations that are required and not offered."""
-        return [name for name in self.required if name in self.missing]
+        """Required operations that are not offered, and required properties that do not hold."""
+        unsound = {r.prop.name for r in self.results if r.state not in HELD}
+        return [name for name in self.required if name in unsound or name in self.missing]
 
     @property
     def complete(self) -> bool:
@@ -86,7 +88,7 @@ class Report(Written):
         if self.exit_code == 2 and not any(row.counts for row in self._rows):
             word = "nothing could be judged"
         counts = [f"{self.count(kind)} {kind}" for kind in KINDS if self.count(kind)]
-        lacking = f", required but not offered: {', '.join(self.lacking)}" * bool(self.lacking)
+        lacking = f", required but lacking: {', '.join(self.lacking)}" * bool(self.lacking)
         strict = " (strict)" if self.strict else ""
         early = "" if self.complete else ", not all was run"
         return f"{word}{strict}: {', '.join(counts) or 'no findings'}{lacking}{early}"
@@ -126,8 +128,10 @@ class Report(Written):
     def lines(self) -> Iterator[str]:
         """The report as lines of text: each property with a mark, then each finding."""
         target, *more = self._heading
-        for line in (f"{self.target}: {target}", *more):
-            yield from wrapped(line, rest="  ")
+        yield from wrapped(f"{self.target}: {target}", rest="  ")
+        for line in more:
+            yield from wrapped(line, "  ", "    ")
+        yield ""
         yield from self._table
         for remark in self.remarks:
             yield from wrapped(remark, "  ", "    ")

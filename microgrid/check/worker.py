@@ -333,8 +333,12 @@ def failed(error: BaseException) -> dict[str, Any]:
     """
     if _isinstance(error, ModuleNotFoundError):
         return {"absent": _str(error)}
-    kind = next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
-    return {"error": said(error), "kind": kind, "refused": is_refusal(error)}
+    return {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
+
+
+def category(error: BaseException) -> str:
+    """The kind of an error in any language."""
+    return next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
 
 
 def is_refusal(error: BaseException) -> bool:

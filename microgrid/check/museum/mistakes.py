@@ -36,7 +36,7 @@ class Mistake:
     caught: str  # the property that finds it
     shows: str  # the smallest program that shows it
     operations: Callable[[str], bool] | None  # which may have it; None: the engine as a whole
-    variants: list[Any] = field(default_factory=list, compare=False)  # makers of other forms
+    variants: list[Any] = field(default_factory=list, compare=False)  # (which may have it, make)
 
     def __repr__(self) -> str:
         return f"<Mistake {self.name!r}, caught by {self.caught!r}>"
@@ -47,7 +47,8 @@ class Mistake:
 
     def engines(self, op: str) -> list[Any]:
         """An engine of each form of this mistake in an operation."""
-        return [make(op) for make in (self.make, *self.variants)]
+        forms = [make for which, make in self.variants if not which or op in which]
+        return [make(op) for make in (self.make, *forms)]
 
 
 MUSEUM: dict[str, Mistake] = {}
@@ -71,12 +72,16 @@ def mistake(
     return enter
 
 
-def variant_of(name: str) -> Callable[[Made], Made]:
-    """One more form of a mistake: the sentence is the same, the numbers are others."""
+def variant_of(name: str, operations: Collection[str] = ()) -> Callable[[Made], Made]:
+    """One more form of a mistake: the sentence is the same, the numbers are others.
+
+    `operations` are those that may have this form, if not all that may have the mistake.
+    """
 
     def enter(made: Made) -> Made:
         found = MUSEUM[name]
-        found.variants.append(cache(made if found.operations else (lambda op="": made)))
+        make = cache(made if found.operations else (lambda op="": made))
+        found.variants.append((operations, make))
         return made
 
     return enter
@@ -169,7 +174,8 @@ BOTH = "An operation of two values has two local gradients: send a share to each
 WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str, str]] = {
     "cuts_the_graph": (ops.PUBLIC, lambda local, y, *xs: [0] * len(xs),
         "no gradient comes back through your {op}",
-        "Give the new node its parents and a rule for each: a node without them is a constant.",
+        "Give the new node its parents, and hang its rule on it, `out._backward = rule`, without "
+        "calling it: a node without them is a constant.",
         "one operation", "x = Value(2); f = abs(x); f.backward()"),
     "swapped": (BINARY - {"add"}, lambda local, y, a, b: local[::-1],
         "your {op} gives each operand the other one's local gradient",
@@ -189,7 +195,7 @@ WRONG_RULES: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str,
         "the derivative of your {op} has the wrong sign",
         "Look at the slope: does the function rise or fall there? (cos x)′ = −sin x.",
         "one operation", "x = Value(1); f = cos(x); f.backward()"),
-    "slope_one": (UNARY, lambda local, y, x: [1],
+    "slope_one": (UNARY - {"neg"}, lambda local, y, x: [1],
         "your {op} passes its upstream on unchanged, as if its slope were 1",
         "Multiply `out.grad` by the derivative of the function at x.",
         "one operation", "x = Value(0.5); f = exp(x); f.backward()"),
@@ -262,20 +268,35 @@ def output_for_input(op: str) -> type[Value]:
 # Plain numbers, several operands, names.
 
 
-RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__"}
+RIGHT_HANDED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__",
+                "power": "__rpow__"}  # fmt: skip
 
 
 @mistake("your {op} has no method that works for a plain number on its left",
          "Python tries `x.__radd__(2)` for `2 + x`, and sum() begins with 0 + x. The same for "
          "`__rsub__`, `__rmul__`, `__rtruediv__`.",
-         "constants", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
+         "plain numbers", "x = Value(2); f = sum([x, x]); f.backward()", RIGHT_HANDED)  # fmt: skip
 def not_reflected(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: None})
 
 
+@mistake("your {op} can take Values only",
+         "Wrap the other operand: `other = other if isinstance(other, Value) else Value(other)`.",
+         "plain numbers", "x = Value(2); f = x + 3; f.backward()",
+         RIGHT_HANDED.keys() | {"power"})  # fmt: skip
+def values_only(op: str) -> type[Value]:
+    def apply(v: Any, other: Any) -> Any:
+        if not isinstance(other, Value):
+            raise AttributeError(f"{type(other).__name__!r} object has no attribute 'data'")
+        return v.make(op, v, other)
+
+    left = RIGHT_HANDED.get(op, "__rpow__")
+    return variant(**{left.replace("__r", "__"): apply, left: None})
+
+
 @mistake("a plain number on the left of your {op} is taken for the right operand",
          "`x.__rsub__(5)` means 5 − x: the other one stands on the left.",
-         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div"})  # fmt: skip
+         "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
 
@@ -332,72 +353,9 @@ class equal_nodes_merged(Value):
         return hash(self.data)
 
 
-@mistake("each node walks on to its parents at once, once for each path that reaches it",
-         "A node may be visited only when all its uses have sent their shares: sort topologically.",
-         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
-class recursion_for_sort(Value):
-    def backward(self) -> None:
-        self.start(self.order())
-        self.walk()
-
-    def walk(self) -> None:
-        self.send()
-        for parent in self.parents:
-            parent.walk()
-
-
-@mistake("each share is carried on to the leaves before the next one arrives, and then again",
-         "A node may be visited only when all its uses have sent their shares: sort topologically.",
-         "order", "a = Value(1); b = a + a; f = b + b; f.backward()")  # fmt: skip
-class share_by_share(recursion_for_sort):
-    def walk(self) -> None:
-        for parent, local in zip(self.parents, self.local):
-            parent.grad += local * self.grad
-            parent.walk()
-
-
-@mistake("nodes are visited as a depth-first walk from the result meets them",
-         "That walk can meet a node before its last use. Append a node after its parents, then "
-         "reverse.",
-         "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()")  # fmt: skip
-class pre_order(Value):
-    def order(self) -> list[Value]:
-        seen: dict[Value, None] = {}
-        stack: list[Value] = [self]
-        while stack:
-            v = stack.pop()
-            if v not in seen:
-                seen[v] = None
-                stack += v.parents[::-1]
-        return list(seen)[::-1]
-
-
-@mistake("nodes are visited level by level from the result",
-         "A node can lie on several levels: wait for its last use. Sort topologically.",
-         "order", "a = Value(1); b = a * 2; f = b + b * 3; f.backward()")  # fmt: skip
-class level_by_level(Value):
-    def order(self) -> list[Value]:
-        queue: list[Value] = [self]
-        for v in queue:
-            queue += [p for p in dict.fromkeys(v.parents) if p not in queue]
-        return queue[::-1]
-
-
-@mistake("only the last operation's shares arrive: the rules before it run too early, or "
-         "not at all",
-         "Call the rule of every node, from the result to the leaves: reversed(order).",
-         "upstream", "x = Value(1); f = (x * 2) * 3; f.backward()")  # fmt: skip
-class not_reversed(Value):
-    def backward(self) -> None:
-        order = self.order()
-        self.start(order)
-        for v in order:
-            v.send()
-
-
 @mistake("backward sends nothing to the parents",
          "After the sort, go through the nodes and call the rule of each.",
-         "one operation", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
+         "contract", "x = Value(1); f = x * 2; f.backward()")  # fmt: skip
 class sends_nothing(Value):
     def send(self) -> None:
         pass
@@ -444,7 +402,7 @@ class inner_keep(Value):
 @mistake("backward sets the gradients of the leaves to 0, too",
          "Leaves add up over several passes (a batch, several losses); zeroing them is the user's "
          "call.",
-         "accumulation", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
+         "passes", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
 class leaves_forget(Value):
     def start(self, order: list[Value]) -> None:
         for v in order:
@@ -492,6 +450,32 @@ class recursive_sort(Value):
         return order
 
 
+@mistake("comparisons give a Value, and Python takes every Value for true",
+         "Return what the numbers give: `return self.data < other.data`.",
+         "comparisons", "x = Value(3); y = Value(2); c = bool(x < y)")  # fmt: skip
+class compares_to_value(Value):
+    def __lt__(self, other: Any) -> Any:
+        return Value(self.data < other.data)
+
+    def __gt__(self, other: Any) -> Any:
+        return Value(self.data > other.data)
+
+    def __le__(self, other: Any) -> Any:
+        return Value(self.data <= other.data)
+
+    def __ge__(self, other: Any) -> Any:
+        return Value(self.data >= other.data)
+
+
+@mistake("the backward pass of a leaf does nothing",
+         "A node without parents is a result, too: set its gradient to 1, then walk.",
+         "leaf pass", "x = Value(2); x.backward()")  # fmt: skip
+class leaf_does_nothing(Value):
+    def backward(self) -> None:
+        if self.parents:
+            super().backward()
+
+
 @mistake("each node is part of a cycle: it is freed only when the garbage collector runs",
          "A closure in `out._backward` that uses `out` holds the node that holds it; a nested "
          "function that calls itself is such a cycle, too, and keeps the list of nodes that it "
@@ -519,7 +503,7 @@ class never_frees(Value):
          "made",
          "Keep the numbers of the forward pass, or refuse to go backward when data was set since.",
          "changed data",
-         "x = Value(2); h = x * x; f = h * x; x.data = -2; f.backward()")  # fmt: skip
+         "x = Value(2); h = x * x; f = h * x; x.data = -3; f.backward()")  # fmt: skip
 class reads_late(Value):
     def send(self) -> None:
         if self.parents:
@@ -527,19 +511,22 @@ class reads_late(Value):
         super().send()
 
 
+NAIVE: dict[str, Callable[..., Any]] = {  # formulas that overflow where their result does not
+    "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "softplus": lambda x: math.log(1 + math.exp(x)),
+    "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "logsumexp": lambda *xs: math.log(sum(map(math.exp, xs))),
+    "logaddexp": lambda a, b: math.log(math.exp(a) + math.exp(b)),
+}
+
+
 @mistake("your {op} computes exp of a large number, which overflows, though the result is small",
          "Use math.tanh; for σ use e/(1 + e) with e = exp(x) where x < 0.",
-         "limits", "x = Value(1000); f = tanh(x); f.backward()",
-         {"tanh", "sigmoid", "softplus", "log_sigmoid", "silu"})  # fmt: skip
+         "limits", "x = Value(1000); f = tanh(x); f.backward()", NAIVE)  # fmt: skip
 def overflows(op: str) -> type[Value]:
-    naive = {
-        "tanh": lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1),
-        "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
-        "softplus": lambda x: math.log(1 + math.exp(x)),
-        "log_sigmoid": lambda x: -math.log(1 + math.exp(-x)),
-        "silu": lambda x: x / (1 + math.exp(-x)),
-    }[op]  # fmt: skip
-    return variant(forward=Value.forward | {op: naive})
+    return variant(forward=Value.forward | {op: NAIVE[op]})
 
 
 @mistake("the backward pass changes the data of the operands",

@@ -1,0 +1,246 @@
+"""Mistakes are named by what they are, in engines as people write them.
+
+Each is a right one with one change; the museum's own engines are named in test_check.py.
+"""
+
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from microgrid.check import check
+
+TEXTBOOK = Path(__file__).parent / "engines" / "textbook.py"
+FEW = ["contract", "one operation", "upstream", "reuse", "order", "accumulation"]
+
+
+def part(text, start, end):
+    """What stands between two words, with the first of them."""
+    return start + text.partition(start)[2].partition(end)[0]
+
+
+RIGHT = TEXTBOOK.read_text()
+BACKWARD = part(RIGHT, "    def backward", "    def __neg__")
+INNER = "        for v in order:\n            v.grad = 0.0 if v.parents else v.grad\n"
+TOPO = part(BACKWARD, "        order, seen", INNER[:20])
+PASS = part(BACKWARD, "        for v in reversed", "never")
+
+
+def walk(body):
+    """backward as its body, which begins with a gradient of 1 and inner nodes at 0."""
+    return [(BACKWARD, f"    def backward(self):\n{TOPO}{INNER}        self.grad += 1.0\n"
+                       f"{indent(dedent(body).strip(), ' ' * 8)}\n\n")]  # fmt: skip
+
+
+def order(body):
+    """backward with an order of its own; `order` begins with the leaves."""
+    return [(TOPO, f"{indent(dedent(body).strip(), ' ' * 8)}\n\n")]
+
+
+SETS = [("self.parents = data, 0.0, parents", "self.parents = data, 0.0, set(parents)")]
+BACK = [("self.parents = data, 0.0, parents", "self.parents = data, 0.0, parents[::-1]")]
+VALUES_ONLY = [
+    ("return other if isinstance(other, Value) else Value(other)", "return other"),
+    ("self * -1", "self * Value(-1.0)"),
+]
+
+STACK = """
+    todo = [self]
+    while todo:
+        v = todo.pop()
+        v.rule()
+        todo += v.parents
+"""
+STACK_SEEN = """
+    todo, seen = [self], set()
+    while todo:
+        v = todo.pop()
+        if v not in seen:
+            seen.add(v)
+            v.rule()
+            todo += v.parents
+"""
+STACK_PUSHED = """
+    todo, seen = [self], {self}
+    while todo:
+        v = todo.pop()
+        v.rule()
+        for p in v.parents:
+            if p not in seen:
+                seen.add(p)
+                todo.append(p)
+"""
+QUEUE = STACK.replace("pop()", "pop(0)")
+QUEUE_SEEN = STACK_SEEN.replace("pop()", "pop(0)")
+QUEUE_PUSHED = STACK_PUSHED.replace("pop()", "pop(0)")
+LEVELS = """
+    level = [self]
+    while level:
+        for v in level:
+            v.rule()
+        level = [p for v in level for p in v.parents]
+"""
+LEVEL_SETS = LEVELS.replace("[p for v in level for p in v.parents]",
+                            "list({p: 0 for v in level for p in v.parents})")  # fmt: skip
+RECURSION = """
+    def visit(v):
+        v.rule()
+        for p in v.parents:
+            visit(p)
+    visit(self)
+"""
+RECURSION_SEEN = """
+    seen = set()
+    def visit(v):
+        if v in seen:
+            return
+        seen.add(v)
+        v.rule()
+        for p in v.parents:
+            visit(p)
+    visit(self)
+"""
+NEVER_FILLED = """
+    order, seen = [], set()
+    def build(v):
+        if v not in seen:
+            for p in v.parents:
+                build(p)
+            order.append(v)
+    build(self)
+"""
+OUTSIDE = """
+    order, seen = [], set()
+    def build(v):
+        if v not in seen:
+            seen.add(v)
+            for p in v.parents:
+                build(p)
+        order.append(v)
+    build(self)
+"""
+LOOP_OUTSIDE = OUTSIDE.replace("        for p in v.parents:\n                build(p)",
+                               "    for p in v.parents:\n            build(p)")  # fmt: skip
+TWICE = """
+    order, seen, todo = [], set(), [self]
+    while todo:
+        v = todo[-1]
+        seen.add(v)
+        waiting = [p for p in v.parents if p not in seen]
+        todo += waiting
+        if not waiting:
+            order.append(todo.pop())
+"""
+BEFORE = """
+    order, seen = [], set()
+    def build(v):
+        if v not in seen:
+            seen.add(v)
+            order.append(v)
+            for p in v.parents:
+                build(p)
+    build(self)
+"""
+
+ENGINES = {
+    # the walk
+    "a stack": (walk(STACK), "recursion_for_sort"),
+    "a stack, last parent first": (walk(STACK) + BACK, "recursion_for_sort"),
+    "a stack, of sets": (walk(STACK) + SETS, "recursion_for_sort"),
+    "a queue": (walk(QUEUE), "recursion_for_sort"),
+    "a queue, of sets": (walk(QUEUE) + SETS, "recursion_for_sort"),
+    "levels with duplicates": (walk(LEVELS), "recursion_for_sort"),
+    "levels, of sets": (walk(LEVELS) + SETS, "recursion_for_sort"),
+    "levels as sets": (walk(LEVEL_SETS), "level_by_level"),
+    "levels as sets, of sets": (walk(LEVEL_SETS) + SETS, "level_by_level"),
+    "recursion": (walk(RECURSION), "recursion_for_sort"),
+    "recursion, last parent first": (walk(RECURSION) + BACK, "recursion_for_sort"),
+    "recursion, of sets": (walk(RECURSION) + SETS, "recursion_for_sort"),
+    "a stack with visited": (walk(STACK_SEEN), "pre_order"),
+    "a stack with visited, first parent first": (walk(STACK_SEEN) + BACK, "pre_order"),
+    "a stack with visited, of sets": (walk(STACK_SEEN) + SETS, "pre_order"),
+    "a stack, visited when pushed": (walk(STACK_PUSHED), "pre_order"),
+    "a stack, visited when pushed, of sets": (walk(STACK_PUSHED) + SETS, "pre_order"),
+    "recursion with visited": (walk(RECURSION_SEEN), "pre_order"),
+    "recursion with visited, of sets": (walk(RECURSION_SEEN) + SETS, "pre_order"),
+    "a queue with visited": (walk(QUEUE_SEEN), "level_by_level"),
+    "a queue with visited, of sets": (walk(QUEUE_SEEN) + SETS, "level_by_level"),
+    "a queue, visited when pushed": (walk(QUEUE_PUSHED), "level_by_level"),
+    "a queue, visited when pushed, of sets": (walk(QUEUE_PUSHED) + SETS, "level_by_level"),
+    "visited never filled": (order(NEVER_FILLED), "recursion_for_sort"),
+    "visited never filled, of sets": (order(NEVER_FILLED) + SETS, "recursion_for_sort"),
+    "the loop outside the if": (order(LOOP_OUTSIDE), "recursion_for_sort"),
+    "a stack that holds a node twice": (order(TWICE), "visited_again"),
+    "a stack that holds a node twice, of sets": (order(TWICE) + SETS, "visited_again"),
+    "append outside the if": (order(OUTSIDE), "visited_again"),
+    "append outside the if, of sets": (order(OUTSIDE) + SETS, "visited_again"),
+    "append before the parents": (order(BEFORE), "not_reversed"),
+    "append before the parents, of sets": (order(BEFORE) + SETS, "not_reversed"),
+    "not reversed": ([("reversed(order)", "order")], "not_reversed"),
+    "not reversed, of sets": ([("reversed(order)", "order"), *SETS], "not_reversed"),
+    "the result's rule alone": ([(PASS, "        self.rule()\n\n")], "not_reversed"),
+    "one parent only": (
+        walk("v = self\nwhile v.parents:\n    v.rule()\n    v = v.parents[0]"), "one_parent_only"),
+    "each node begins with 1": (
+        [(BACKWARD, "    def backward(self):\n        self.grad = 1.0\n        self.rule()\n"
+                    "        for p in self.parents:\n            p.backward()\n\n")],
+        "seeds_every_node"),
+    "no rule is called": ([(PASS, "\n")], "sends_nothing"),
+    # the passes
+    "backward does nothing": (
+        [(BACKWARD, "    def backward(self):\n        pass\n\n")], "does_nothing"),
+    "backward is one step": (
+        [(BACKWARD, "    def backward(self):\n        self.rule()\n\n")], "one_step"),
+    "no seed, recursion": (
+        [(BACKWARD, "    def backward(self):\n        self.rule()\n"
+                    "        for p in self.parents:\n            p.backward()\n\n")], "no_seed"),
+    "recursion from the result": (
+        [(BACKWARD, "    def backward(self, last=True):\n        if last:\n"
+                    "            self.grad = 1.0\n        self.rule()\n"
+                    "        for p in self.parents:\n            p.backward(False)\n\n")],
+        "recursion_for_sort"),
+    "visited is a default argument": (
+        [("order, seen = [], set()\n\n        def build(v)", "order = []\n\n"
+          "        def build(v, seen=kept)"), ("import math\n", "import math\n\nkept = set()\n")],
+        "visited_kept"),
+    "a mark on the node": (
+        [("if v not in seen:\n                seen.add(v)", "if not hasattr(v, 'seen'):\n"
+          "                v.seen = True")], "visited_kept"),
+    "equal, and no hash": (
+        [("    def lift", "    def __eq__(self, other):\n"
+                          "        return isinstance(other, Value) and self.data == other.data\n\n"
+                          "    def lift")], "unhashable"),
+    "inner nodes keep": ([(INNER, ""), ("self.grad += 1.0", "self.grad = 1.0")], "inner_keep"),
+    "the seed is added": ([(INNER, "")], "seed_added"),
+    "leaves forget": ([("0.0 if v.parents else v.grad", "0.0")], "leaves_forget"),
+    "gradients start at 1": ([("= data, 0.0, parents", "= data, 1.0, parents")], "starts_at_one"),
+    "no seed": ([("        self.grad += 1.0\n", "")], "no_seed"),
+    "equal nodes": (
+        [("    def lift", "    def __eq__(self, other):\n"
+                          "        return isinstance(other, Value) and self.data == other.data\n\n"
+                          "    def __hash__(self):\n        return hash(self.data)\n\n"
+                          "    def lift")], "equal_nodes_merged"),
+}  # fmt: skip
+"""By what is written: the changes, and the name of the mistake."""
+
+
+def written(tmp_path, changes):
+    """The file of an engine with these changes."""
+    text = RIGHT
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    path = tmp_path / "engine.py"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("numbers", ["either", "none"])
+@pytest.mark.parametrize("what", ENGINES)
+def test_a_mistake_is_named_as_people_write_it(what, numbers, tmp_path):
+    changes, name = ENGINES[what]
+    more = VALUES_ONLY if numbers == "none" else []
+    report = check(written(tmp_path, changes + more), only=FEW)
+    found = [f for f in report.findings if f.prop.name != "constants"]
+    names = [f.diagnosis and f.diagnosis.mistake.name for f in found]
+    assert names == [name], "\n\n".join(map(str, found))
