@@ -163,6 +163,12 @@ class Capabilities:
         return sorted([*self.others, *(x for x in unused if x[0] != "_")])
 
     @property
+    def leaf(self) -> str:
+        """How a node is made of a number that stands for VALUE."""
+        options = self.names.get("options", "")
+        return f"{self.cls}(VALUE{', ' * bool(options)}{options})"
+
+    @property
     def backward(self) -> str:
         """The name of the method that goes backward."""
         return self.names.get("backward", "").removeprefix("VALUE.").partition("(")[0]
@@ -229,17 +235,19 @@ class Respell(ast.NodeTransformer):
         inner = operand.operand if isinstance(operand, ast.UnaryOp) else operand
         if self.as_written or not isinstance(inner, ast.Constant):
             return operand
-        return ast.Call(ast.Name(self.can.cls, ast.Load()), [operand], [])
+        return as_expression(self.can.leaf, operand, ast.Load())
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         spelling = self.can.spelling.get(name)
         self.generic_visit(node)
+        if name == "Value":
+            return as_expression(self.can.leaf, node.args[0], ast.Load())
         if isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
             call = self.can.names.get("backward", "VALUE.backward()")
             return as_expression(call, node.func.value, ast.Load())
         if name == "sum" and "add" not in self.can.left and len(node.args) == 1:
-            node.args.append(as_expression(f"{self.can.cls}(0)", node, ast.Load()))
+            node.args.append(as_expression(self.can.leaf, ast.Constant(0), ast.Load()))
         if spelling is None:
             return node
         listed = node.args[0]

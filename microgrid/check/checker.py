@@ -33,13 +33,14 @@ def check(
 ) -> Report:  # fmt: skip
     """What is right and what is wrong with an engine, each mistake with its smallest program.
 
-    `target` is "PATH[:CLASS]", "MODULE[:CLASS]" or a class; the engine runs in a process of its
-    own, with the rights of the caller, for at most `timeout` seconds of processor time. `only`
-    names properties, `draws` is how many programs each property draws for each operation, and the
-    same `seed` draws the same programs. `data`, `grad` and `backward` tell how the engine spells
-    the three, where they are not found by trying. `require` names operations that must be offered
-    and properties that must hold; beside these, what is fragile or not offered fails only if
-    `strict`. EngineError if the engine does not load, or for an unknown name.
+    `target` is "PATH[:CLASS]", "MODULE[:CLASS]", a class, or a list of words: the command of the
+    adapter for an engine in another language, ["node", "adapter.mjs", "engine.mjs"]. The engine
+    runs in a process of its own, with the rights of the caller, for at most `timeout` seconds of
+    processor time. `only` names properties, `draws` is how many programs each property draws for
+    each operation, and the same `seed` draws the same programs. `data`, `grad` and `backward` tell
+    how the engine spells the three, where they are not found by trying. `require` names operations
+    that must be offered and properties that must hold; beside these, what is fragile or not offered
+    fails only if `strict`. EngineError if the engine does not load, or for an unknown name.
 
     >>> from microgrid.check import museum
     >>> report = check(museum.broken("overwrites", "add"), only=["values", "reuse"])

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,25 @@ def command_of(target: Any) -> list[str]:
     return ["node", str(ADAPTERS["javascript"]), file, *([cls] if cls else [])]
 
 
-def words(text: str, windows: bool = WINDOWS) -> list[str]:
-    """The words of a command line; on Windows a backslash parts the folders of a path.
+def read_words(text: str, windows: bool = WINDOWS) -> list[str]:
+    r"""The words of a command line; on Windows a backslash parts the folders of a path.
 
-    >>> words("node 'my adapter.mjs' engine.mjs")
+    >>> read_words("node 'my adapter.mjs' engine.mjs")
     ['node', 'my adapter.mjs', 'engine.mjs']
-    >>> words(r'"C:\\Program Files\\node.exe" engine.mjs', windows=True)
-    ['C:\\\\Program Files\\\\node.exe', 'engine.mjs']
+    >>> read_words(r'"C:\Program Files\node.exe" engine.mjs', windows=True)
+    ['C:\\Program Files\\node.exe', 'engine.mjs']
     """
     reader = shlex.shlex(text, posix=True, punctuation_chars=False)
     reader.whitespace_split, reader.commenters = True, ""
     if windows:
         reader.escape = ""
-    return list(reader)
+    try:
+        words = list(reader)
+    except ValueError as error:
+        raise ValueError(f"the command {text} cannot be read: {error}") from None
+    if not words:
+        raise ValueError("the command has no words")
+    return words
 
 
 class Command(Child):
@@ -85,16 +92,19 @@ class Command(Child):
         return super().ending() + (f": {printable(said)[:200]}" if said else "")
 
 
-def commanded(command: Sequence[str], seconds: int) -> Command:
-    """The process of a command; FileNotFoundError if there is no such program."""
-    program = shutil.which(command[0]) if command else None
-    if program is None:
-        name = repr(command[0]) if command else "without a name"
-        raise FileNotFoundError(f"there is no program {name}: is it installed, and on the PATH?")
+def commanded(command: Sequence[str], seconds: int, names: Mapping[str, str]) -> Command:
+    """The process of a command; FileNotFoundError if there is no such program.
+
+    `names` are what the user says of the engine's spelling; an adapter may read them.
+    """
+    name = command[0]
+    if (program := shutil.which(name)) is None:
+        raise FileNotFoundError(f"there is no program {name!r}: is it installed, and on the PATH?")
     process = subprocess.Popen(
         [program, *command[1:]],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, text=True, encoding="utf-8", errors="replace",
+        env=os.environ | {"MICROGRID_NAMES": dumps({k: v for k, v in names.items() if v})},
     )  # fmt: skip
     bounded(process.pid, seconds)
     return Command(process)

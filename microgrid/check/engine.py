@@ -24,8 +24,8 @@ STRIKES = 3  # the checker gives up after so many programs that hung or killed t
 NOT_RUN = Outcome(error="out of time", stopped=True)
 ERRORS = ("overflow", "domain", "depth", "other")  # kinds that every language has
 NOT_TOLD: dict[str, Any] = {  # what an adapter may leave out of its greeting
-    "module": "", "methods": [], "functions": [], "operations": {}, "names": {}, "offers": [],
-    "not checked": [], "remarks": [], "language": "Python", "file": None,
+    "module": "", "methods": [], "static": [], "functions": [], "operations": {}, "names": {},
+    "offers": [], "not checked": [], "remarks": [], "language": "Python", "file": None,
 }  # fmt: skip
 NO_NAMES: Mapping[str, str] = {}
 UNENDED, NO_ANSWER = "did not end", "no answer within"  # how its errors begin or end
@@ -109,7 +109,8 @@ class Engine(AbstractContextManager["Engine"]):
             if "error" in answer:
                 kind = str(answer.get("kind")) if answer.get("kind") in ERRORS else "other"
                 error, refused = printable(str(answer["error"])), bool(answer.get("refused"))
-                return Outcome(error=error, category=kind, refused=refused)
+                where = printable(str(answer.get("where", "")))
+                return Outcome(error=error, category=kind, refused=refused, where=where)
             numbers = tuple(float(x) for x in answer["numbers"])
             if len(numbers) != len(look):
                 raise ValueError
@@ -152,7 +153,7 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
     """The process for a path, a module's name, a command, or a class of this process."""
     seconds = int(lifetime) + 30
     if command := command_of(target):
-        return commanded(command, seconds)
+        return commanded(command, seconds, names)
     if isinstance(target, str | os.PathLike):
         return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
     if not isinstance(target, type):
@@ -224,10 +225,12 @@ def sane(about: dict[str, Any]) -> bool:
     """
     about.update(NOT_TOLD | about)
     texts = [about.get("class"), about["module"], about["language"]]
-    for key in ("methods", "functions", "offers", "not checked", "remarks"):
+    for key in ("methods", "static", "functions", "offers", "not checked", "remarks"):
         texts += about[key] if isinstance(about[key], list) else [None]
-    tables = all(isinstance(about[key], dict) for key in ("operations", "names"))
-    sound = tables and isinstance(about.get("protocol"), int)
+    tables = [about["operations"], about["names"]]
+    tables += about["operations"].values() if isinstance(about["operations"], dict) else []
+    sound = all(isinstance(table, dict) for table in tables)
+    sound = sound and isinstance(about.get("protocol"), int)
     return sound and all(isinstance(text, str) for text in texts) and about["class"].isidentifier()
 
 

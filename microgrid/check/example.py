@@ -64,6 +64,7 @@ class Outcome:
     stopped: bool = False  # the process died or did not answer in time
     scale: float = 1.0  # the largest number on the way, which bounds the rounding
     category: str = ""  # of an error in any language: overflow, domain, depth or other
+    where: str = ""  # the line of the engine that raised it: "line 7: return self.value"
     refused: bool = False  # the engine's own code raised it: it says that it cannot do that
 
     @property

@@ -53,10 +53,13 @@ def learn(engine: Engine) -> Capabilities:
 def told(engine: Engine, can: Capabilities) -> Capabilities:
     """What the adapter of another language says that its engine can do."""
     can.offers = {*engine.about["offers"]} & {*OFFERS}
-    can.others = [*engine.about["not checked"]]
-    for name, how in engine.about["operations"].items():
-        operation = OPERATIONS.get(name)
-        if operation is None or how.get("arity") not in (operation.arity or "list", 2):
+    told = engine.about["operations"]
+    can.others = [*engine.about["not checked"], *(name for name in told if name not in OPERATIONS)]
+    for name, operation in OPERATIONS.items():
+        how = told.get(name)
+        if how is None:
+            continue
+        if how.get("arity") not in (operation.arity or "list", 2):
             can.others.append(name)
             continue
         two = operation.arity == 0 and how["arity"] == 2
@@ -96,7 +99,11 @@ def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]
 def names_of(can: Capabilities, operation: Operation) -> set[str]:
     """The methods that an operation is, if it is one."""
     spelling = can.spelling.get(operation.function)
-    return {spelling.name} if spelling else {operation.method, operation.reflected} - {""}
+    return (
+        {spelling.name.split(".")[-1]}
+        if spelling
+        else {operation.method, operation.reflected} - {""}
+    )
 
 
 def named(engine: Engine, kind: str) -> dict[str, str]:
@@ -160,7 +167,10 @@ def spellings(engine: Engine, operation: Operation) -> Iterator[CallSpelling]:
     for name in (operation.function, *ALIASES.get(operation.function, ())):
         of_class, of_module = methods.get(name, ""), functions.get(name, "")
         if operation.arity:
-            if of_class:
+            if of_class in engine.about["static"]:
+                spelling = Spelling(f"{engine.cls}.{of_class}")
+                yield CallSpelling(engine, operation, spelling, method=of_class)
+            elif of_class:
                 yield CallSpelling(engine, operation, Spelling(of_class, True), method=of_class)
             if of_module:
                 yield CallSpelling(engine, operation, Spelling(of_module))

@@ -10,6 +10,7 @@ import builtins
 import dis
 import gc
 import inspect
+import linecache
 import operator
 import os
 import pickle
@@ -69,7 +70,7 @@ class Names:
         self.grad, self.backward = "grad", "backward"
         self.arguments: tuple[float, ...] = ()
         try:
-            x = cls(2.5)
+            x = self.cls(2.5)
         except BaseException:
             if not _isinstance(cls, _type):
                 raise
@@ -81,9 +82,11 @@ class Names:
         self.learn_grad()
 
     def holding(self, x: Any, number: float) -> str:
-        """The attribute that holds a number."""
+        """The attribute that holds a number, or the path to it: data.value."""
         if _hasattr(x, "data") and not callable(x.data):
-            return "data"
+            inner = x.data if read(x, "data") is None else None
+            found = [n for n in NAMES["data"].split() if same(read(inner, n), number)]
+            return f"data.{found[0]}" if found and not _isinstance(inner, self.type) else "data"
         usual = [n for n in NAMES["data"].split() if same(read(x, n), number)]
         others = [n for n in attributes(x) if same(read(x, n), number)]
         return [*usual, *others, "data"][0]
@@ -118,17 +121,16 @@ class Names:
         if told:
             self.grad = told
             return
+        x, y = self.cls(2.5), self.cls(1.25)
+        if _hasattr(x, "grad"):
+            return
+        before = {n: read(x, n) for n in attributes(x) if n != self.data}
         with suppress(BaseException):
-            x, y = self.cls(2.5), self.cls(1.25)
-            if _hasattr(x, "grad"):
-                usual = ["grad"]
-            else:
-                before = {n: read(x, n) for n in attributes(x) if n != self.data}
-                self.go_backward(x * y + x)
-                changed = [n for n in before if not same(read(x, n), before[n])]
-                usual = [n for n in NAMES["grad"].split() if n in changed or _hasattr(x, n)]
-                usual += [n for n in changed if "grad" in n.lower()] + changed
-            self.grad = [*usual, "grad"][0]
+            self.go_backward(x * y + x)
+        changed = [n for n in before if not same(read(x, n), before[n])]
+        named = NAMES["grad"].split() + [n for n in before if "grad" in n.lower()]
+        found = [n for n in named if n in changed] + changed + [n for n in named if n in before]
+        self.grad = [*found, "grad"][0]
 
     def every_gradient_is_a_node(self) -> bool:
         """Whether even those of a sum are: then the engine means it, for derivatives of them."""
@@ -147,7 +149,16 @@ class Names:
         arguments = ", ".join(map(_repr, self.arguments))
         first = "" if _hasattr(self.type, self.backward) else self.backward  # of the module
         call = f"{first}(VALUE{', ' * _bool(arguments)}" if first else f"VALUE.{self.backward}("
-        return {"data": self.data, "grad": self.grad, "backward": f"{call}{arguments})"}
+        beside = _str(_getattr(self.cls, "arguments", ""))  # what leaves are given beside a number
+        call += f"{arguments})"
+        return {"data": self.data, "grad": self.grad, "backward": call, "options": beside}
+
+
+def at(x: Any, path: list[str]) -> Any:
+    """What lies at the end of a path of attributes."""
+    for name in path:
+        x = _getattr(x, name)
+    return x
 
 
 def needed(call: Any) -> tuple[float, ...]:
@@ -225,7 +236,8 @@ class Engine:
         elif "backward" in step:
             self.names.go_backward(self.value(step["backward"]))
         elif "set data" in step:
-            _setattr(space[step["set data"]], self.names.data, step["to"])
+            *path, last = self.names.data.split(".")
+            _setattr(at(space[step["set data"]], path), last, step["to"])
         elif "set grad" in step:
             _setattr(space[step["set grad"]], self.names.grad, step["to"])
         elif "zero" in step:
@@ -271,13 +283,13 @@ class Engine:
         if not attribute:
             return number(what, x)
         spelled = self.names.grad if attribute == "grad" else self.names.data
-        x = _getattr(x, spelled)
+        x = at(x, spelled.split("."))
         if x is None and attribute == "grad":
             return 0.0  # not reached yet
         if _isinstance(x, self.type):
             if attribute != "grad" or not self.names.every_gradient_is_a_node():
                 raise TypeError(f"{name}.{spelled} is a {called(self.type)}, not a number")
-            x = _getattr(x, self.names.data)
+            x = at(x, self.names.data.split("."))
         return number(f"{name}.{spelled}", x)
 
     def living(self) -> list[Any]:
@@ -314,6 +326,7 @@ class Engine:
             "file": file_of(module),
             "names": self.names.shown(),
             "methods": [x for x in methods_of(self.type) if _len(x) < 40][:2000],
+            "static": [x for x in methods_of(self.type) if is_static(self.type, x)],
             "functions": [name for name in self.functions if name != own],
         }  # fmt: skip
 
@@ -333,7 +346,22 @@ def failed(error: BaseException) -> dict[str, Any]:
     """
     if _isinstance(error, ModuleNotFoundError):
         return {"absent": _str(error)}
-    return {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
+    answer = {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
+    return answer | {"where": where(error)}
+
+
+def where(error: BaseException) -> str:
+    """The line of the engine that raised it, or called what did."""
+    found = ""
+    with suppress(BaseException):
+        trace = error.__traceback__
+        while trace is not None:
+            file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+            if file != __file__ and not file.startswith(("<frozen", sys.base_prefix, sys.prefix)):
+                text = linecache.getline(file, line).strip()
+                found = f"line {line}" + (f": {text[:100]}" if text else "")
+            trace = trace.tb_next
+    return found
 
 
 def category(error: BaseException) -> str:
@@ -400,6 +428,12 @@ def called(cls: Any) -> str:
     """The name that programs give the class."""
     name = cls.__name__
     return name if _isinstance(name, _str) and name.isidentifier() else "Value"
+
+
+def is_static(owner: Any, name: str) -> bool:
+    """Whether a method gets its operands alone: Value.exp(x)."""
+    found = inspect.getattr_static(owner, name, None)
+    return _isinstance(found, (staticmethod, classmethod))
 
 
 def methods_of(owner: Any) -> list[str]:

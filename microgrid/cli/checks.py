@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import microgrid
-from microgrid.check.command import ADAPTERS, command_of, words
+from microgrid.check.command import ADAPTERS, command_of, read_words
 from microgrid.cli.arguments import count, seconds, whole
 from microgrid.cli.reports import add_reports, report_files, write_reports
 from microgrid.views.files import write
@@ -119,7 +119,10 @@ def target_of(options: argparse.Namespace) -> str | list[str]:
     if options.words is not None:
         if place is not None or options.example:
             raise EngineError("name an engine, or else the --command of an adapter")
-        return words(options.words)
+        try:
+            return read_words(options.words)
+        except ValueError as error:
+            raise EngineError(str(error)) from None
     if not options.example:
         if place is None:
             raise EngineError("name a file, or try `microgrid check --example`")

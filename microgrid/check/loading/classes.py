@@ -188,7 +188,9 @@ def maker(cls: Any) -> tuple[Any, str]:
             setattr(make, name, getattr(cls, name))
     make.__name__, make.__module__ = cls.__name__, cls.__module__
     make.__wrapped__ = cls  # type: ignore[attr-defined]
-    return make, ", ".join(f"{name}={filled(name, 1)!r}" for name in others)
+    arguments = ", ".join(f"{name}={filled(name, 1)!r}" for name in others)
+    make.arguments = arguments  # type: ignore[attr-defined]  # which programs show
+    return make, arguments
 
 
 def filled(name: str, number: int) -> Any:

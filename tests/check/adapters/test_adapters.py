@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from microgrid.check import capabilities
+from microgrid.check import PROPERTIES, EngineError, capabilities, check
 from microgrid.check.capabilities import OPERATIONS
 
 HERE = Path(__file__).parent
@@ -69,6 +69,7 @@ def let(name, to):
 
 
 X, F = let("x", {"leaf": 3}), {"backward": "f"}
+PLUS_1 = let("f", apply("add", "f", {"leaf": 1}))
 PROGRAMS = {  # steps, what to look at, the answer
     "a product": ([X, let("f", apply("mul", "x", "x")), F], ["f.data", "x.grad"], [9, 6]),
     "an inner node": (
@@ -96,10 +97,10 @@ PROGRAMS = {  # steps, what to look at, the answer
     "forgotten": ([X, let("y", "x"), {"forget": ["x"]}, let("x", {"leaf": 7})],
                   ["x.data", "y.data"], [7, 3]),
     "infinite": ([X, let("f", apply("div", "x", {"leaf": 0}))], ["f.data"], ["inf"]),
-    "minus infinite": ([X, let("f", apply("div", {"leaf": -3}, {"leaf": 0}))], ["f.data"], ["-inf"]),
+    "minus infinite": ([let("f", apply("div", {"leaf": -3}, {"leaf": 0}))], ["f.data"], ["-inf"]),
     "no number": ([let("f", apply("div", {"leaf": 0}, {"leaf": 0}))], ["f.data"], ["nan"]),
     "a long chain": (
-        [X, let("f", "x"), {"repeat": 100_000, "program": [let("f", apply("add", "f", {"leaf": 1}))]}, F],
+        [X, let("f", "x"), {"repeat": 100_000, "program": [PLUS_1]}, F],
         ["f.data", "x.grad"], [100_003, 1],
     ),
 }  # fmt: skip
@@ -164,42 +165,51 @@ function backward(root) {
 """
 
 
-def renamed(**names):
-    text = ENGINE
-    for old, new in names.items():
-        text = re.sub(rf"\b{old}\b", new, text)
-    return text
+def changed(text, *changes, end=""):
+    """The text with replacements, each of something that is there; words of letters as words."""
+    for old, new in changes:
+        pattern = rf"\b{old}\b" if old.isidentifier() else re.escape(old)
+        text, count = re.subn(pattern, lambda _, new=new: new, text)
+        assert count, old
+    return text + end
 
 
-FORMS = {  # what differs from the right engine: the file's suffix, its text, the class
+NOT_EXPORTED = ("export ", "")
+STATIC = """static plus(a, b) {
+    return a.sum_(b);
+  }
+
+  sum_(other) {"""
+NEEDS = (  # a leaf has a gradient if it asks for one
+    ("constructor(data, parents = [],", "constructor(data, label, needs, parents = [],"),
+    ("this.data = data;", "this.data = data; this.needs = needs;"),
+    ("new Value(data, parents)", "new Value(data, '', true, parents)"),
+    ("p.grad += locals[i]", "if (p.needs) p.grad += locals[i]"),
+)
+FORMS = {  # the file's suffix, and what differs from the right engine
     "as it is": (".mjs", ENGINE),
-    "other names": (".mjs", renamed(data="value", grad="gradient", backward="backprop",
-                                    add="plus", mul="times", Value="Scalar")),
-    "any attribute": (".mjs", renamed(data="amount", add="Add", mul="multiply")),
-    "private ones": (".mjs", renamed(data="_value", grad="_grad")),
-    "CommonJS": (".cjs", ENGINE.replace("export ", "") + "module.exports = { Value, add };"),
-    "the class alone": (".cjs", ENGINE.replace("export ", "") + "module.exports = Value;"),
-    "a default export": (".mjs", ENGINE.replace("export class Value {", "class Value {")
-                         + "export default Value;"),
-    "without a name": (".mjs", "let Value; export default Value = "
-                       + ENGINE.replace("export class Value", "class").replace("export ", "")),
-    "a script": (".js", ENGINE.replace("export ", "")),
-    "a seed": (".mjs", ENGINE.replace("backward() {", "backward(seed) {")
-               .replace("this.grad += 1;", "this.grad += seed;")),
-    "a rule that is called backward": (".mjs", renamed(backward="backprop", rule="backward")),
-    "static methods": (".mjs", ENGINE.replace("  add(other) {", "  static plus(a, b) { return a.sum_(b); }\n"
-                                              "  sum_(other) {").replace("export function add", "function no")),
-    "made by a static method": (".mjs", ENGINE.replace("parents = [], rule", "parents, rule")
-                                .replace("new Value(x)", "new Value(x, [])")),
-    "requires a gradient": (".mjs", ENGINE.replace("constructor(data, parents = [],",
-                                                   "constructor(data, label, needs, parents = [],")
-                            .replace("new Value(data, parents)", "new Value(data, '', true, parents)")
-                            .replace("backward() {", "backward() {\n    if (!this.needs) return;")
-                            .replace("this.data = data;", "this.data = data; this.needs = needs;")
-                            .replace("p.grad += locals[i] * out.grad;",
-                                     "if (p.needs) p.grad += locals[i] * out.grad;")),
-    "prints": (".mjs", ENGINE.replace("  add(other) {", "  add(other) {\n    console.log('add');")
-               + "console.log('loaded'); process.stdout.write('{}');"),
+    "other names": (".mjs", changed(ENGINE, ("data", "value"), ("grad", "gradient"),
+                                    ("backward", "backprop"), ("add", "plus"), ("mul", "times"),
+                                    ("Value", "Scalar"))),
+    "any attribute": (".mjs", changed(ENGINE, ("data", "amount"), ("add", "Add"))),
+    "private ones": (".mjs", changed(ENGINE, ("data", "_value"), ("grad", "_grad"))),
+    "CommonJS": (".cjs", changed(ENGINE, NOT_EXPORTED, end="module.exports = { Value, add };")),
+    "the class alone": (".cjs", changed(ENGINE, NOT_EXPORTED, end="module.exports = Value;")),
+    "a default export": (".mjs", changed(ENGINE, NOT_EXPORTED, end="export default Value;")),
+    "no name": (".mjs", changed(ENGINE, ("export class Value", "const Value = class"), NOT_EXPORTED,
+                                end="export default Value;")),
+    "a script": (".js", changed(ENGINE, NOT_EXPORTED)),
+    "a seed": (".mjs", changed(ENGINE, ("backward() {", "backward(seed) {"),
+                               ("this.grad += 1;", "this.grad += seed;"))),
+    "rules called backward": (".mjs", changed(ENGINE, ("backward", "backprop"),
+                                              ("rule", "backward"))),
+    "static methods": (".mjs", changed(ENGINE, ("  add(other) {", f"  {STATIC}"),
+                                       ("export function add", "function no"))),
+    "made by a static method": (".mjs", changed(ENGINE, ("parents = [], rule", "parents, rule"),
+                                                ("new Value(x)", "new Value(x, [])"))),
+    "a leaf that needs a gradient": (".mjs", changed(ENGINE, *NEEDS)),
+    "prints": (".mjs", changed(ENGINE, ("  add(other) {", "  add(other) {\n    console.log('+');"),
+                               end="console.log('loaded'); process.stdout.write('{}');")),
     "functions": (".mjs", FUNCTIONS + "export { value, add, mul, backward };"),
     "functions of a script": (".js", FUNCTIONS),
 }  # fmt: skip
@@ -217,6 +227,17 @@ def test_the_engine_of_a_javascript_file_is_found_whatever_its_names(form, node,
     assert greeting["class"] in ("Value", "Scalar", "value")
 
 
+def test_names_that_only_the_user_knows_can_be_told(node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    names = {"data": "number", "grad": "slope", "backward": "walk"}
+    file.write_text(changed(ENGINE, *names.items(), ("neg", "opposite")), encoding="utf-8")
+    with pytest.raises(EngineError, match="no class with add or mul and backward"):
+        check(str(file))
+    report = check(str(file), only=["reuse"], **names | {"backward": "walk()"})
+    assert report.ok
+    assert "opposite" in report.unknown
+
+
 SIDES = [  # what is replaced in the right engine, and on which side a plain number may stand
     ("", "", {"add": "either", "sub": "right", "power": "right", "exp": "none"}),
     ("other = Value.of(other);", "", {"add": "left", "sub": "none"}),
@@ -227,9 +248,45 @@ SIDES = [  # what is replaced in the right engine, and on which side a plain num
 @pytest.mark.parametrize(("old", "new", "sides"), SIDES)
 def test_where_a_plain_number_may_stand_is_found_by_trying(old, new, sides, node, tmp_path):
     file = tmp_path / "engine.mjs"
-    file.write_text(ENGINE.replace(old, new), encoding="utf-8")
+    file.write_text(changed(ENGINE, (old, new)) if old else ENGINE, encoding="utf-8")
     operations = talk([node, ADAPTERS / "javascript.mjs", file])[0]["operations"]
     assert {name: operations[name]["numbers"] for name in sides} == sides
+
+
+LISTS = {  # a static method beside the class's own, and how it is greeted
+    "total(xs) { return xs.reduce(add); }": {"total": "list"},
+    "sum(...xs) { return xs.reduce(add); }": {"total": "list"},
+    "max(a, b) { return a.data > b.data ? a : b; }": {"maximum": 2},
+    "max(xs) { return xs.reduce((a, b) => (a.data > b.data ? a : b)); }": {"maximum": "list"},
+    "max(a, b) { return Math.max(a, b); }": {},
+    "sum(a) { return a; }": {},
+    "log(x) { console.log(x); }": {"log": 1},
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_function_of_several_is_offered_only_if_it_gives_the_right_value(text, node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    own = changed(ENGINE, ("  static of(x) {", f"  static {text}\n\n  static of(x) {{"))
+    file.write_text(own, encoding="utf-8")
+    greeting, _ = talk([node, ADAPTERS / "javascript.mjs", file])
+    more = {name: about["arity"] for name, about in greeting["operations"].items()}
+    kinds = ("total", "maximum", "log")
+    assert {name: more[name] for name in kinds if name in more} == {"log": 1} | LISTS[text]
+
+
+def test_an_import_without_a_suffix_is_found_as_a_bundler_does(node, tmp_path):
+    (tmp_path / "value.js").write_text(ENGINE, encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "index.js").write_text('export * from "../value";', encoding="utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    file = tmp_path / "engine.js"
+    file.write_text('export { Value, add } from "./folder";', encoding="utf-8")
+    steps, look, numbers = PROGRAMS["a product"]
+    _, answers = talk([node, ADAPTERS / "javascript.mjs", file], (steps, look))
+    assert answers == [{"numbers": numbers}]
+    file.write_text('export { Value } from "./nowhere";', encoding="utf-8")
+    assert "nowhere" in talk([node, ADAPTERS / "javascript.mjs", file])[0]["error"]
 
 
 def test_a_greeting_in_javascript_lists_what_is_not_checked(node):
@@ -259,8 +316,7 @@ ERRORS = [  # what is replaced, the program's last operation, and the answer
 @pytest.mark.parametrize(("old", "new", "program", "answer"), ERRORS)
 def test_an_error_is_told_with_its_kind(old, new, program, answer, node, tmp_path):
     file = tmp_path / "engine.mjs"
-    assert ENGINE.count(old) == 1
-    file.write_text(ENGINE.replace(old, new), encoding="utf-8")
+    file.write_text(changed(ENGINE, (old, new)), encoding="utf-8")
     _, answers = talk([node, ADAPTERS / "javascript.mjs", file], PROGRAMS[program][:2])
     assert answers == [answer]
 
@@ -299,3 +355,67 @@ def test_each_adapter_is_short_enough_to_copy():
     for file in ADAPTERS.iterdir():
         lines = file.read_text(encoding="utf-8").splitlines()
         assert file.suffix == ".md" or (len(lines) < 120 and max(map(len, lines)) <= 100), file
+
+
+# Engines of both languages under the checker.
+
+MUL = "return Value.node(this.data * other.data, [this, other], [other.data, this.data]);"
+SUB = "return Value.node(this.data - other.data, [this, other], [1, -1]);"
+TANH = "return Value.node(y, [this], [1 - y * y]);"
+WALK = "for (const v of order.reverse()) v.rule();"
+IN_JAVASCRIPT = {  # what is written in the place of what; where it is found, and its name
+    "overwrites": (MUL, """const out = new Value(this.data * other.data, [this, other]);
+    out.rule = () => { this.grad = other.data * out.grad; other.grad = this.data * out.grad; };
+    return out;""", "reuse", "mul", "overwrites"),
+    "a wrong walk": (WALK, """const stack = [this];
+    while (stack.length > 0) {
+      const v = stack.pop();
+      v.rule();
+      stack.push(...v.parents);
+    }""", "order", "", "recursion_for_sort"),
+    "a quotient": (MUL, """const y = this.data * other.data;
+    return Value.node(y, [this, other], [y / this.data, y / other.data]);""",
+                   "one operation", "mul", "product_over_operand"),
+    "b - a": (SUB, "return Value.node(other.data - this.data, [this, other], [1, 1]);",
+              "values", "sub", "operands_swapped"),
+    "too early": (TANH, """const out = Value.node(y, [this], [1 - y * y]);
+    out.rule();
+    out.rule = () => {};
+    return out;""", "one operation", "tanh", "cuts_the_graph"),
+}  # fmt: skip
+SHARE = "p->grad += v->slopes[i] * v->grad;"
+IN_C = {
+    "overwrites": (SHARE, SHARE.replace("+=", "="), "reuse", "add", "overwrites"),
+    "both +1": ("a, 1, b, -1", "a, 1, b, 1", "one operation", "sub", "right_sign"),
+}
+
+
+def is_found(target, prop, subject, mistake):
+    """Whether the checker finds this and nothing before it."""
+    report = check(target, only=[prop], timeout=120)
+    first = report.findings[0]
+    assert (first.prop.name, first.subjects[0]) == (prop, subject), str(report)
+    assert first.kind == "wrong"
+    assert (first.diagnosis.mistake.name if first.diagnosis else None) == mistake, str(report)
+
+
+@pytest.mark.parametrize("name", IN_JAVASCRIPT)
+def test_a_broken_engine_in_javascript_is_found_and_named(name, node, tmp_path):
+    old, new, *found = IN_JAVASCRIPT[name]
+    file = tmp_path / "engine.mjs"
+    file.write_text(changed(ENGINE, (old, new)), encoding="utf-8")
+    is_found(str(file), *found)
+
+
+@pytest.mark.parametrize("name", IN_C)
+def test_a_broken_engine_in_c_is_found_and_named(name, compiled):
+    old, new, *found = IN_C[name]
+    is_found(compiled(changed(C.read_text(encoding="utf-8"), (old, new))), *found)
+
+
+def test_a_right_engine_passes_in_any_language(right):
+    report = check(right, only=[*PROPERTIES.keys() - {"great depth"}], draws=6, timeout=240)
+    assert not report.findings, str(report)
+    held = {result.prop.name for result in report.results if result.held}
+    assert not held & {"leak", "in place", "comparisons"}
+    assert {"order", "affine layer", "training step"} <= held
