@@ -15,10 +15,10 @@ from sysconfig import get_paths
 from types import FunctionType, ModuleType
 from typing import Any
 
-import microgrid
+from microgrid.check.loading.folders import OURS
 
 LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
-INSTALLED = {Path(microgrid.__file__).parent, *(Path(get_paths()[x]) for x in LIBRARIES)}
+INSTALLED = {OURS, *(Path(get_paths()[x]) for x in LIBRARIES)}
 SITES = {"site-packages", "dist-packages"}
 
 

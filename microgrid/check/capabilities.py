@@ -133,6 +133,7 @@ class Capabilities:
     used: set[str] = field(default_factory=set)  # the names of methods that spell an operation
     others: list[str] = field(default_factory=list)  # that the adapter says are not checked
     names: Mapping[str, str] = field(default_factory=dict)  # of data, grad and backward
+    floats: bool = False  # numbers are written as floats: with ints its arrays would be of ints
     broken: dict[str, Any] = field(default_factory=dict)  # what: the finding that says so
 
     @property
@@ -185,7 +186,8 @@ class Capabilities:
                 return spelling.tree(operands)
             return e | {"of": operands}
 
-        return protocol.with_expressions(program, spelled), look
+        spelled_program = protocol.with_expressions(program, spelled)
+        return (with_floats(spelled_program) if self.floats else spelled_program), look
 
     def wrapped(self, name: str, operands: Sequence[Tree]) -> list[Tree]:
         """The operands, with a leaf for a plain number where the operation does not take one."""
@@ -201,6 +203,22 @@ class Capabilities:
         lines = [in_one_line(respell.visit(ast.parse(line))) for line in example.lines]
         look = [ast.unparse(respell.visit(ast.parse(look, mode="eval"))) for look in example.look]
         return Example(tuple(lines), tuple(look))
+
+
+def with_floats(program: Tree) -> Tree:
+    """The same steps with floats for whole numbers.
+
+    >>> with_floats([{"repeat": 3, "program": [{"set": "x", "to": {"leaf": 2}}]}])
+    [{'repeat': 3, 'program': [{'set': 'x', 'to': {'leaf': 2.0}}]}]
+    """
+    match program:
+        case list():
+            return [with_floats(x) for x in program]
+        case dict():
+            return {k: x if k == "repeat" else with_floats(x) for k, x in program.items()}
+        case int() if is_number(program):
+            return float(program)
+    return program
 
 
 def is_number(e: Tree) -> bool:
@@ -220,6 +238,14 @@ class Respell(ast.NodeTransformer):
         self.generic_visit(node)
         path = self.can.names.get(node.attr, node.attr) if node.attr != "backward" else node.attr
         return as_expression(f"VALUE.{path}", node.value, node.ctx)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        is_whole = self.can.floats and is_number(node.value)
+        return ast.Constant(float(node.value)) if is_whole else node  # type: ignore[arg-type]
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

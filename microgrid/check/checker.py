@@ -22,6 +22,7 @@ from microgrid.check.report import Report
 from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed
 
+FLOATS = "its numbers are floats in these programs: of a whole number it makes an array of ints"
 Progress = Callable[[Property], None]
 
 
@@ -91,7 +92,13 @@ class Checker:
             self.digits = SINGLE
 
     def outcome(self, example: Example, patience: float = 1.0) -> Outcome:
-        return run(self.engine, self.can, example, self.engine.limit * patience)
+        limit = self.engine.limit * patience
+        outcome = run(self.engine, self.can, example, limit)
+        if "UFunc" in outcome.kind and not self.can.floats:  # NumPy adds no float to an int array
+            self.can.floats = True
+            self.engine.about["remarks"].append(FLOATS)
+            return run(self.engine, self.can, example, limit)
+        return outcome
 
     @property
     def stopped(self) -> str:

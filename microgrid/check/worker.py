@@ -67,7 +67,7 @@ class Names:
 
     def __init__(self, cls: Any, functions: dict[str, Any], told: dict[str, str]) -> None:
         self.cls, self.functions, self.told = cls, functions, told
-        self.grad, self.backward = "grad", "backward"
+        self.grad, self.backward, self.is_method = "grad", "backward", True
         self.arguments: tuple[float, ...] = ()
         try:
             x = self.cls(2.5)
@@ -105,7 +105,7 @@ class Names:
             raise NoBackwardError(
                 f"{called(self.cls)} has no backward pass; if it has one, say --backward NAME"
             )
-        self.backward = found[0]
+        self.backward, self.is_method = found[0], _hasattr(x, found[0])
         self.arguments = needed(self.function_of(x, found[0]))
 
     def function_of(self, x: Any, name: str) -> Any:
@@ -147,8 +147,8 @@ class Names:
     def shown(self) -> dict[str, str]:
         """The three, as people write them."""
         arguments = ", ".join(map(_repr, self.arguments))
-        first = "" if _hasattr(self.type, self.backward) else self.backward  # of the module
-        call = f"{first}(VALUE{', ' * _bool(arguments)}" if first else f"VALUE.{self.backward}("
+        name, comma = self.backward, ", " * _bool(arguments)
+        call = f"VALUE.{name}(" if self.is_method else f"{name}(VALUE{comma}"
         beside = _str(_getattr(self.cls, "arguments", ""))  # what leaves are given beside a number
         call += f"{arguments})"
         return {"data": self.data, "grad": self.grad, "backward": call, "options": beside}

@@ -4,19 +4,38 @@
 //
 // The file beside it finds the engine and its operations by their usual names; here is what every
 // adapter does: greet, run programs, and answer with numbers.
+import * as modules from "node:module";
 import { createInterface } from "node:readline";
-import { found, gradient, OPERATIONS, read, unknown } from "./javascript_names.mjs";
+import { found, functions, gradient, read } from "./javascript_names.mjs";
 
 const answers = process.stdout.write.bind(process.stdout);
 const say = (message) => answers(`${JSON.stringify(message)}\n`);
 process.stdout.write = process.stderr.write.bind(process.stderr); // what the engine prints
 process.on("uncaughtException", () => {}); // of what the engine has started
 
+modules.register?.(`data:text/javascript,${encodeURIComponent(`
+  export async function resolve(name, context, next) { // what TypeScript leaves: import "./value"
+    const endings = name.startsWith(".") ? [".js", ".ts", "/index.js", "/index.ts"] : [];
+    const found = (end) => next(name + end, context).catch((error) => error);
+    for (const end of ["", ...endings]) {
+      const url = await found(end);
+      if (!(url instanceof Error)) return url;
+    }
+    return next(name, context);
+  }`)}`);
+
 class Absent extends Error {}
+
+function unknown({ node, module, operations, zero, names }) { // what is there, and not checked
+  const used = Object.values(operations).flatMap((x) => [x.left?.key, x.right?.key, x.both?.key]);
+  const others = [...functions(Object.getPrototypeOf(node)), ...functions(module)];
+  return others.filter((name) => /^(?!.*back|constructor|to[A-Z]|valueOf)[a-z]/.test(name)
+    && ![...used, zero, names.data, names.grad].includes(name));
+}
 
 function greeting(engine) {
   const side = ({ left, right }) => (left ? right ? "either" : "left" : right ? "right" : "none");
-  const about = ([name, way]) => [name, { arity: OPERATIONS[name].arity, numbers: side(way) }];
+  const about = ([name, way]) => [name, { arity: way.arity, numbers: side(way) }];
   const { names, zero } = engine;
   return { protocol: 1, language: "JavaScript", class: engine.name, names,
     operations: Object.fromEntries(Object.entries(engine.operations).map(about)),
@@ -44,9 +63,9 @@ function evaluate(engine, { program, look }) {
   }
   function apply(name, operands) {
     const [left, right] = operands.map((x) => typeof x === "number");
-    const way = engine.operations[name][left ? "left" : right ? "right" : "call"];
+    const way = engine.operations[name][left ? "left" : right ? "right" : "both"];
     if (!way) throw new Absent(`${name} takes ${left || right ? "no" : "a"} plain number here`);
-    const f = way(...operands);
+    const f = way.call(...operands);
     if (typeof f !== "object" || f === null) throw new TypeError(`${name} returned ${f}`);
     return f;
   }

@@ -1,10 +1,9 @@
-// Finds an engine in a JavaScript file: what makes its nodes, and its operations: methods, static
-// methods or functions of the module, by their usual names. If yours have other names, add
-// them here, after microgrid's; capitals and underscores do not matter.
+// Finds an engine in a file: what makes its nodes, and its operations, which are methods, static
+// methods or functions of the module with usual names. If yours have others, add them here.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
+// After microgrid's name come others; capitals and underscores do not matter.
 const PARTS = `data value val v getdata getvalue, grad gradient deriv derivative getgrad,
   backward backprop backpropagate backpropagation back, zero zerograd resetgrad cleargrad`;
 const NAMES = {
@@ -16,7 +15,9 @@ const NAMES = {
     power pow, arctan2 atan2, hypot, logaddexp`,
   list: "total sum addall, mean average, maximum max, minimum min",
 };
-const OF_THREE = { total: 1.5, mean: 0.5, maximum: 0.75, minimum: 0.25 }; // 0.75, 0.5 and 0.25
+const sum = (xs) => xs.reduce((a, b) => a + b);
+const LISTS = { total: sum, mean: (xs) => sum(xs) / xs.length,
+  maximum: (xs) => Math.max(...xs), minimum: (xs) => Math.min(...xs) };
 const FACTORY = /^(value|scalar|var|node|num|leaf|tensor|const|create|make|new|default)/i;
 const MAKERS = [(C, x) => new C(x), (C, x) => C(x), (C, x) => new C(x, []),
   (C, x) => new C(x, "x", true), (C, x) => new C(x, true), (C, x) => new C({ data: x, value: x }),
@@ -25,16 +26,17 @@ const MAKERS = [(C, x) => new C(x), (C, x) => C(x), (C, x) => new C(x, []),
 const plain = (name) => name.replaceAll("_", "").toLowerCase();
 const entries = (names, arity) => names.split(/,\s*/).map((text) => text.split(" "))
   .map((words) => [words[0], { arity: Number(arity) || arity, words: words.map(plain) }]);
-export const OPERATIONS = Object.fromEntries(
+const OPERATIONS = Object.fromEntries(
   Object.entries(NAMES).flatMap(([arity, names]) => entries(names, arity)));
 const TOLD = JSON.parse(process.env.MICROGRID_NAMES ?? "{}"); // --data, --grad, --backward
-const TABLE = { ...OPERATIONS, ...Object.fromEntries(entries(PARTS, 0).map(([part, { words }]) =>
-  [part, { words: TOLD[part] ? [plain(TOLD[part].split("(")[0])] : words }])) };
+const TABLE = { ...OPERATIONS, ...Object.fromEntries(entries(PARTS).map(([part, known]) =>
+  [part, { words: TOLD[part] ? [plain(TOLD[part].split("(")[0])] : known.words }])) };
 
 const attempt = (work) => { try { return work(); } catch { return undefined; } };
 const keys = (x) => (x == null || x === Object.prototype || x === Function.prototype ? []
   : [...Object.getOwnPropertyNames(x), ...keys(Object.getPrototypeOf(x))]);
-const functions = (x) => keys(x).filter((key) => typeof attempt(() => x[key]) === "function");
+export const functions = (x) =>
+  keys(x).filter((key) => attempt(() => typeof x[key]) === "function");
 const named = (names, what) => TABLE[what].words // private names come last
   .flatMap((word) => names.filter((name) => plain(name) === word))
   .sort((a, b) => a.startsWith("_") - b.startsWith("_"));
@@ -45,7 +47,6 @@ async function load(file) { // what the file defines, by name; a script exports 
   const url = pathToFileURL(file), module = await import(url);
   const all = { ...module.default, ...module };
   if (Object.values(all).some((x) => typeof x === "function")) return all;
-  globalThis.require = createRequire(url);
   const text = readFileSync(file, "utf8");
   const names = Array.from(text.matchAll(/^(?:class|function|const|let|var) (\w+)/gm), (x) => x[1]);
   return import(`data:text/javascript,${encodeURIComponent(`${text}\nexport { ${names} };`)}`);
@@ -56,19 +57,25 @@ function ways({ node, C, module }, what) { // all calls of what has one of these
     .map((key) => ({ key, method: true, call: (x, ...more) => x[key](...more) }));
   const others = [C, module].flatMap((owner) => named(functions(owner), what).flatMap((key) => [
     { key, call: (...xs) => owner[key](...xs) },
-    ...(what in OF_THREE ? [{ key, call: (...xs) => owner[key](xs) }] : [])]));
+    ...(what in LISTS ? [{ key, call: (...xs) => owner[key](xs) }] : [])]));
   return [...methods, ...others];
 }
 
-function learn(engine, what) { // how to call an operation, also with a plain number on one side
-  const [x, y, z] = [0.75, 0.5, 0.25].map(engine.make), all = ways(engine, what);
-  const find = (is, ...xs) => all.find(({ call }) =>
-    is(attempt(() => read(call(...xs), engine.data))))?.call;
-  if (what in OF_THREE) return { call: find((r) => Math.abs(r - OF_THREE[what]) < 1e-5, x, y, z) };
-  const two = OPERATIONS[what].arity === 2, xs = two ? [x, y] : [x], finite = Number.isFinite;
-  const [left, right] = two ? [find(finite, 0.75, y), find(finite, x, 0.5)] : [];
-  const broken = find((r) => typeof r === "number", ...xs) ?? all.find((way) => way.method)?.call;
-  return { left, right, call: find(finite, ...xs) ?? (right ? undefined : broken) };
+function learn(engine, what) { // the ways to do it: of nodes, or with a plain number on one side
+  const all = ways(engine, what), { arity } = OPERATIONS[what], { make } = engine;
+  const result = (way, xs) => attempt(() => read(way.call(...xs), engine.data));
+  const find = (is, ...xs) => all.find((way) => is(result(way, xs)));
+  if (arity === "list") {
+    const right = (...xs) => all.find((way) => [xs, [...xs].reverse()].every((numbers) =>
+      Math.abs(result(way, numbers.map(make)) - LISTS[what](numbers)) < 1e-5));
+    const many = right(0.75, 0.5, 0.25);
+    return { both: many ?? right(0.75, 0.5), arity: many ? arity : 2 };
+  }
+  const xs = [make(0.75), make(0.5)].slice(0, arity), both = find(Number.isFinite, ...xs);
+  const same = (r) => Number.isFinite(r) && (!both || Math.abs(r - result(both, xs)) < 1e-9);
+  const [left, right] = arity === 2 ? [find(same, 0.75, xs[1]), find(same, xs[0], 0.5)] : [];
+  const broken = find((r) => typeof r === "number", ...xs) ?? all.find((way) => way.method);
+  return { left, right, arity, both: both ?? (right ? undefined : broken) };
 }
 
 function* engines(module, wanted) { // what makes nodes that have an operation and a backward pass
@@ -93,8 +100,8 @@ function* engines(module, wanted) { // what makes nodes that have an operation a
 }
 
 function works(engine) { // whether a gradient arrives at a leaf
-  const x = engine.make(0.75), call = learn(engine, "mul").call ?? learn(engine, "add").call;
-  engine.backward(call(x, engine.make(0.5)));
+  const x = engine.make(0.75), way = learn(engine, "mul").both ?? learn(engine, "add").both;
+  engine.backward(way.call(x, engine.make(0.5)));
   return read(x, gradient(x));
 }
 
@@ -102,17 +109,11 @@ export async function found(file, wanted) {
   const module = await load(file), all = [...engines(module, wanted)];
   const engine = all.find((x) => attempt(() => works(x))) ?? all[0];
   if (!engine) {
-    const names = Object.keys(module).join(", ") || "nothing";
-    throw new Error(`no class with add or mul and backward was found; the file has ${names}`);
+    const there = Object.keys(module).join(", ") || "nothing";
+    throw new Error(`no class with add or mul and backward was found; the file has ${there}`);
   }
   const known = Object.keys(OPERATIONS).map((what) => [what, learn(engine, what)]);
-  const operations = Object.fromEntries(known.filter(([, way]) => way.call || way.right));
+  const operations = Object.fromEntries(known.filter(([, way]) => way.both || way.right));
   engine.names.grad = gradient(engine.node) ?? "grad";
   return { ...engine, operations, zero: named(functions(engine.node), "zero")[0] };
-}
-
-export function unknown({ node, module }) { // what it has beside what is checked
-  const usual = [...Object.values(TABLE).flatMap((x) => x.words), "constructor", "tostring"];
-  return [...functions(Object.getPrototypeOf(node)), ...functions(module)]
-    .filter((name) => /^(?!.*back)[a-z]/.test(name) && !usual.includes(plain(name)));
 }

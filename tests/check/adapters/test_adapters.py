@@ -253,6 +253,42 @@ def test_where_a_plain_number_may_stand_is_found_by_trying(old, new, sides, node
     assert {name: operations[name]["numbers"] for name in sides} == sides
 
 
+LISTS = {  # a static method beside the class's own, and how it is greeted
+    "total(xs) { return xs.reduce(add); }": {"total": "list"},
+    "sum(...xs) { return xs.reduce(add); }": {"total": "list"},
+    "max(a, b) { return a.data > b.data ? a : b; }": {"maximum": 2},
+    "max(xs) { return xs.reduce((a, b) => (a.data > b.data ? a : b)); }": {"maximum": "list"},
+    "max(a, b) { return Math.max(a, b); }": {},
+    "sum(a) { return a; }": {},
+    "log(x) { console.log(x); }": {"log": 1},
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_function_of_several_is_offered_only_if_it_gives_the_right_value(text, node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    own = changed(ENGINE, ("  static of(x) {", f"  static {text}\n\n  static of(x) {{"))
+    file.write_text(own, encoding="utf-8")
+    greeting, _ = talk([node, ADAPTERS / "javascript.mjs", file])
+    more = {name: about["arity"] for name, about in greeting["operations"].items()}
+    kinds = ("total", "maximum", "log")
+    assert {name: more[name] for name in kinds if name in more} == {"log": 1} | LISTS[text]
+
+
+def test_an_import_without_a_suffix_is_found_as_a_bundler_does(node, tmp_path):
+    (tmp_path / "value.js").write_text(ENGINE, encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "index.js").write_text('export * from "../value";', encoding="utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    file = tmp_path / "engine.js"
+    file.write_text('export { Value, add } from "./folder";', encoding="utf-8")
+    steps, look, numbers = PROGRAMS["a product"]
+    _, answers = talk([node, ADAPTERS / "javascript.mjs", file], (steps, look))
+    assert answers == [{"numbers": numbers}]
+    file.write_text('export { Value } from "./nowhere";', encoding="utf-8")
+    assert "nowhere" in talk([node, ADAPTERS / "javascript.mjs", file])[0]["error"]
+
+
 def test_a_greeting_in_javascript_lists_what_is_not_checked(node):
     greeting, _ = talk([node, ADAPTERS / "javascript.mjs", JAVASCRIPT])
     assert {"order", "softmax"} == {*greeting["not checked"]}
@@ -336,12 +372,12 @@ IN_JAVASCRIPT = {  # what is written in the place of what; where it is found, an
       const v = stack.pop();
       v.rule();
       stack.push(...v.parents);
-    }""", "order", "", None),
+    }""", "order", "", "recursion_for_sort"),
     "a quotient": (MUL, """const y = this.data * other.data;
     return Value.node(y, [this, other], [y / this.data, y / other.data]);""",
-                   "one operation", "mul", None),
+                   "one operation", "mul", "product_over_operand"),
     "b - a": (SUB, "return Value.node(other.data - this.data, [this, other], [1, 1]);",
-              "values", "sub", None),
+              "values", "sub", "operands_swapped"),
     "too early": (TANH, """const out = Value.node(y, [this], [1 - y * y]);
     out.rule();
     out.rule = () => {};
@@ -350,7 +386,7 @@ IN_JAVASCRIPT = {  # what is written in the place of what; where it is found, an
 SHARE = "p->grad += v->slopes[i] * v->grad;"
 IN_C = {
     "overwrites": (SHARE, SHARE.replace("+=", "="), "reuse", "add", "overwrites"),
-    "both +1": ("a, 1, b, -1", "a, 1, b, 1", "one operation", "sub", "wrong_sign"),
+    "both +1": ("a, 1, b, -1", "a, 1, b, 1", "one operation", "sub", "right_sign"),
 }
 
 
@@ -378,10 +414,8 @@ def test_a_broken_engine_in_c_is_found_and_named(name, compiled):
 
 
 def test_a_right_engine_passes_in_any_language(right):
-    only = [name for name in PROPERTIES if name != "great depth"]
-    for seed in (1, 2):
-        report = check(right, only=only, draws=8, seed=seed, timeout=240)
-        assert not report.findings, str(report)
-    assert {"leak", "in place"} & {
-        result.prop.name for result in report.results if result.held
-    } == set()
+    report = check(right, only=[*PROPERTIES.keys() - {"great depth"}], draws=6, timeout=240)
+    assert not report.findings, str(report)
+    held = {result.prop.name for result in report.results if result.held}
+    assert not held & {"leak", "in place", "comparisons"}
+    assert {"order", "affine layer", "training step"} <= held
