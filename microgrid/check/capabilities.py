@@ -8,6 +8,7 @@ methods and as functions of the module, under their usual names (see `learning`)
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +130,7 @@ class Capabilities:
     numbers: bool = True  # in this language an operator can take a plain number
     offers: set[str] = field(default_factory=lambda: {*OFFERS})
     made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls
+    calls: dict[str, str] = field(default_factory=dict)  # of functions that no table has: a call
     methods: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)  # the names of methods that spell an operation
     others: list[str] = field(default_factory=list)  # that the adapter says are not checked
@@ -173,6 +175,11 @@ class Capabilities:
     def backward(self) -> str:
         """The name of the method that goes backward."""
         return self.names.get("backward", "").removeprefix("VALUE.").partition("(")[0]
+
+    def choice(self, pattern: str) -> str:
+        """The argument of the backward pass with such a name, by which its user can choose."""
+        choices = self.names.get("choices", "").split(", ")
+        return next((f"backward({x}=…)" for x in choices if re.search(pattern, x)), "")
 
     def request(self, example: Example) -> tuple[Tree, list[str]]:
         """The steps of the example as the engine is sent them, and what is looked at."""
@@ -276,8 +283,8 @@ class Respell(ast.NodeTransformer):
             node.args.append(as_expression(self.can.leaf, ast.Constant(0), ast.Load()))
         if spelling is None:
             return node
-        listed = node.args[0]
-        return spelling.call(listed.elts if isinstance(listed, ast.List) else list(node.args))
+        alone = node.args[0] if len(node.args) == 1 else None
+        return spelling.call(alone.elts if isinstance(alone, ast.List) else list(node.args))
 
 
 class Fill(ast.NodeTransformer):

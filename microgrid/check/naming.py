@@ -77,6 +77,8 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     if found_by.name == "domain":
         kept = failure.actual.numbers[1:] == failure.expected.numbers[1:]
         return exhibit("clamped" if kept else "clamps_the_operand", subject)
+    if found_by.name in ("depth", "great depth") and is_full(failure.actual):
+        return Diagnosis(MUSEUM["recursive_sort"], MUSEUM["recursive_sort"].make(""))
     if not found_by.small or failure.actual.stopped:
         return by_time(failure, found_by, ask)
     of_values = found_by.name == "values"
@@ -122,6 +124,11 @@ def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> 
                for x in others):  # fmt: skip
             more.append(example)
     return more[:MORE]
+
+
+def is_full(outcome: Outcome) -> bool:
+    """Whether the stack was full, which ends a compiled program."""
+    return outcome.category == "depth" or "SIGSEGV" in outcome.error
 
 
 def by_time(failure: Failure, found_by: Property, ask: Ask) -> Diagnosis | None:

@@ -69,6 +69,7 @@ class Names:
         self.cls, self.functions, self.told = cls, functions, told
         self.grad, self.backward, self.is_method = "grad", "backward", True
         self.arguments: tuple[float, ...] = ()
+        self.choices = ""
         try:
             x = self.cls(2.5)
         except BaseException:
@@ -107,6 +108,7 @@ class Names:
             )
         self.backward, self.is_method = found[0], _hasattr(x, found[0])
         self.arguments = needed(self.function_of(x, found[0]))
+        self.choices = optional(self.function_of(x, found[0]))
 
     def function_of(self, x: Any, name: str) -> Any:
         """The call without arguments: a bound method, or a function of the module."""
@@ -151,7 +153,8 @@ class Names:
         call = f"VALUE.{name}(" if self.is_method else f"{name}(VALUE{comma}"
         beside = _str(_getattr(self.cls, "arguments", ""))  # what leaves are given beside a number
         call += f"{arguments})"
-        return {"data": self.data, "grad": self.grad, "backward": call, "options": beside}
+        return {"data": self.data, "grad": self.grad, "backward": call, "options": beside,
+                "choices": self.choices}  # fmt: skip
 
 
 def at(x: Any, path: list[str]) -> Any:
@@ -163,13 +166,21 @@ def at(x: Any, path: list[str]) -> Any:
 
 def needed(call: Any) -> tuple[float, ...]:
     """A 1.0 for the argument that a backward pass must have: the gradient of the result."""
-    try:
-        parameters = inspect.signature(call).parameters.values()
-    except (TypeError, ValueError):
-        return ()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    must = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    must = [p for p in parameters(call) if p.kind in positional and p.default is p.empty]
     return (1.0,) * _len(must)
+
+
+def optional(call: Any) -> str:
+    """What a caller of the backward pass may choose: zero_grad, retain_graph."""
+    return ", ".join(p.name for p in parameters(call) if p.default is not p.empty)
+
+
+def parameters(call: Any) -> list[inspect.Parameter]:
+    try:
+        return [*inspect.signature(call).parameters.values()]
+    except (TypeError, ValueError):
+        return []
 
 
 def attributes(x: Any) -> list[str]:
@@ -257,7 +268,11 @@ class Engine:
             return e
         if "leaf" in e:
             return self.cls(e["leaf"])
+        if "items" in e:
+            return [self.value(x) for x in e["items"]]
         operands = [self.value(x) for x in e["of"]]
+        if "item" in e:
+            return operands[0][e["item"]]
         if e.get("list"):
             operands = [operands]
         if "apply" in e:

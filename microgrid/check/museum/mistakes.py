@@ -444,8 +444,8 @@ class zero_ignored(Value):
 # Fragile.
 
 
-@mistake("your backward pass calls itself for each parent, and Python allows about 1,000 such "
-         "calls",
+@mistake("your backward pass calls itself for each parent, and a stack holds so many calls only: "
+         "Python's about 1,000",
          "Sort with a stack of your own: a list that you push to and pop from.",
          "depth", "x = Value(1); f = x\nfor _ in range(1500): f = f + 1\nf.backward()")  # fmt: skip
 class recursive_sort(Value):
