@@ -22,6 +22,7 @@ from microgrid.check.report import Report
 from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed
 
+FLOATS = "its numbers are floats in these programs: of a whole number it makes an array of ints"
 Progress = Callable[[Property], None]
 
 
@@ -91,7 +92,13 @@ class Checker:
             self.digits = SINGLE
 
     def outcome(self, example: Example, patience: float = 1.0) -> Outcome:
-        return run(self.engine, self.can, example, self.engine.limit * patience)
+        limit = self.engine.limit * patience
+        outcome = run(self.engine, self.can, example, limit)
+        if "UFunc" in outcome.kind and not self.can.floats:  # NumPy adds no float to an int array
+            self.can.floats = True
+            self.engine.about["remarks"].append(FLOATS)
+            return run(self.engine, self.can, example, limit)
+        return outcome
 
     @property
     def stopped(self) -> str:
@@ -126,6 +133,9 @@ class Checker:
             result.absent.append(case.subject or ", ".join(missing))
             return
         found = self.search(prop, case)
+        if found.failure is not None and case.chosen:
+            result.absent.append(case.chosen)
+            return
         if found.failure is not None:
             self.report(prop, case, found.failure, result)
         elif self.stopped:
@@ -173,7 +183,9 @@ class Checker:
         own = self.can.translate(failure.example)
         finding = next((f for f in result.findings if f._shares(kind, diagnosis, failure)), None)
         if finding is None:
-            finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
+            finding = Finding(
+                kind, prop, [], own, diagnosis, failure, None if case.own else self.anatomy(failure)
+            )
             result.findings.append(finding)
         elif diagnosis is None:
             finding.more.append(example_in_one_line(own, failure))
@@ -205,10 +217,16 @@ class Checker:
         found = Found()
 
         def fails(example: Example) -> bool:
+            if case.own:
+                slopes = self.slopes(example)
+                if slopes is None:
+                    return False
+                example = replace(example, expected=slopes)
             actual = NOT_RUN if self.stopped else self.outcome(example, prop.patience)
             if actual is NOT_RUN:
                 return False
-            failure = prop.judge(example, actual, expected(example), self.digits)
+            digits = SINGLE if case.own else self.digits
+            failure = prop.judge(example, actual, expected(example), digits)
             if failure is not None and forgiven(prop, case, actual):
                 found.refusal = actual.error
                 return False
@@ -229,6 +247,22 @@ class Checker:
             seed = f"{self.seed} {prop.name} {case.subject}"
             search(case.examples, fails, max(1, round(self.draws * prop.draws)), seed)
         return found
+
+    def slopes(self, example: Example) -> tuple[float, ...] | None:
+        """How f changes with each leaf, by the engine's own values; None where it has no value."""
+        found = []
+        start, line = example.lines
+        for look in example.look:
+            name, step = look.removesuffix(".grad"), 1e-2 if self.digits == SINGLE else 1e-4
+            values = [
+                self.outcome(Example((moved(start, name, dx), line.partition(";")[0]), ("f.data",)))
+                for dx in (step, -step)
+            ]
+            if any(value.error or not math.isfinite(*value.numbers) for value in values):
+                return None
+            (high,), (low,) = (value.numbers for value in values)
+            found.append((high - low) / (2 * step))
+        return tuple(found)
 
     def holds(self, prop: Property, example: Example) -> bool:
         """Whether an example is right."""
@@ -256,6 +290,16 @@ def forgiven(prop: Property, case: Case, actual: Outcome) -> bool:
     absent = actual.refused and not actual.category  # so says an adapter
     refused = actual.refused and case.subject and prop.kind != NOT_OFFERED
     return bool(absent or refused or case.optional)
+
+
+def moved(line: str, name: str, dx: float) -> str:
+    """The line of leaves with one of them moved.
+
+    >>> moved("a = Value(0.3); b = Value(0.6)", "b", 0.25)
+    'a = Value(0.3); b = Value(0.85)'
+    """
+    leaf = rf"\b{name} = Value\((.*?)\)"
+    return re.sub(leaf, lambda found: f"{name} = Value({float(found[1]) + dx!r})", line)
 
 
 def floats(example: Example) -> Example:

@@ -53,6 +53,9 @@ class Example:
 class Outcome:
     """The numbers that an engine gave, or how it ended without them.
 
+    `category` is the kind of its error in any language (overflow, domain, depth or other), `where`
+    the line of the engine that raised it; `refused` is true if the engine's own code did.
+
     >>> Outcome((2.0,)).agrees(Outcome((2.0 + 1e-12,)))
     True
     >>> Outcome(error="ZeroDivisionError: division by zero").kind

@@ -34,7 +34,8 @@ class Diagnosis:
     """A likely mistake, and the engine of the museum that has it in the same operation.
 
     It is likely, not certain: the engine of the museum gave the same wrong numbers, and agreed on
-    most of the programs that tell mistakes apart. `mistake.hint` says what to change.
+    most of the programs that tell mistakes apart. `mistake.hint` says what to change, `of` names
+    the operation.
 
     >>> from microgrid.check import check, museum
     >>> report = check(museum.broken("overwrites", "add"), only=["reuse"])

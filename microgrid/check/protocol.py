@@ -81,6 +81,10 @@ def tree(e: ast.expr) -> Tree:
             return {"apply": OPERATORS[type(op)], "of": [tree(left), tree(right)]}
         case ast.Compare(left, [op], [right]):
             return {"compare": type(op).__name__, "of": [tree(left), tree(right)]}
+        case ast.Subscript(listed, ast.Constant(value=index)):
+            return {"item": index, "of": [tree(listed)]}
+        case ast.List(items):
+            return {"items": [tree(x) for x in items]}
         case ast.Call(ast.Name(id="bool"), [comparison]):
             return tree(comparison)
         case ast.Call(ast.Name(id="Value"), [number]):

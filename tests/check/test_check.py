@@ -100,6 +100,11 @@ def wrong_sums():
     return type("Value", (mistaken("leaks"),), {"forward": forward})
 
 
+def steep_elu():
+    elu = {"elu": lambda self: type(self)(self.data, (self,), (2.0,))}
+    return type("Value", (mistaken("leaks"),), elu)
+
+
 def clamped_log():
     log = museum.Value.forward["log"]
     forward = museum.Value.forward | {"log": lambda x: log(max(x, 1e-7))}
@@ -115,7 +120,7 @@ PLANTED = {
     "great depth": ("recursive_sort", ""), "diamonds": ("recursion_for_sort", ""),
     "training step": ("changes_operands", ""), "affine layer": ("swapped", "mul"),
     "sigmoid circuit": ("slope_one", "exp"), "values": wrong_sums,
-    "domain": clamped_log,
+    "domain": clamped_log, "functions": steep_elu,
 }  # fmt: skip
 
 
