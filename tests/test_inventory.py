@@ -143,13 +143,16 @@ HELD = {
                 "signature source tape value_and_grad vjp"),
     "Vmapped": (mg.vmap(lambda x: x), ""),
     "Listing": (program.listing(), "html latex legend markdown save"),
-    "Example": (finding.program, "expected lines look text"),
+    "Example": (finding.program, "as_written expected lines look sent text"),
     "Failure": (finding.failure, "actual convention digits example expected note"),
-    "Outcome": (finding.failure.actual, "agrees error kind numbers scale stopped tolerance"),
+    "Outcome": (
+        finding.failure.actual,
+        "agrees category error kind numbers refused scale stopped tolerance unsuited where",
+    ),
     "Finding": (finding, "anatomy comparison diagnosis failure headline hint kind lines more "
                 "operations program prop sentence subjects summary"),
     "Result": (report.results[0], "absent detail findings follows held not_run prop state waits"),
-    "Diagnosis": (finding.diagnosis, "engine mistake"),
+    "Diagnosis": (finding.diagnosis, "engine mistake op"),
     "Report": (report, "about complete count exit_code findings gradescope html json junit lacking "
                "lines missing ok options remarks required results save single strict target "
                "unknown verdict written"),

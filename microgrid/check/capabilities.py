@@ -8,6 +8,7 @@ methods and as functions of the module, under their usual names (see `learning`)
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,10 +130,12 @@ class Capabilities:
     numbers: bool = True  # in this language an operator can take a plain number
     offers: set[str] = field(default_factory=lambda: {*OFFERS})
     made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls
+    calls: dict[str, str] = field(default_factory=dict)  # of functions that no table has: a call
     methods: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)  # the names of methods that spell an operation
     others: list[str] = field(default_factory=list)  # that the adapter says are not checked
     names: Mapping[str, str] = field(default_factory=dict)  # of data, grad and backward
+    floats: bool = False  # numbers are written as floats: with ints its arrays would be of ints
     broken: dict[str, Any] = field(default_factory=dict)  # what: the finding that says so
 
     @property
@@ -173,6 +176,11 @@ class Capabilities:
         """The name of the method that goes backward."""
         return self.names.get("backward", "").removeprefix("VALUE.").partition("(")[0]
 
+    def choice(self, pattern: str) -> str:
+        """The argument of the backward pass with such a name, by which its user can choose."""
+        choices = self.names.get("choices", "").split(", ")
+        return next((f"backward({x}=…)" for x in choices if re.search(pattern, x)), "")
+
     def request(self, example: Example) -> tuple[Tree, list[str]]:
         """The steps of the example as the engine is sent them, and what is looked at."""
         program, look = protocol.encode(example)
@@ -185,7 +193,8 @@ class Capabilities:
                 return spelling.tree(operands)
             return e | {"of": operands}
 
-        return protocol.with_expressions(program, spelled), look
+        spelled_program = protocol.with_expressions(program, spelled)
+        return (with_floats(spelled_program) if self.floats else spelled_program), look
 
     def wrapped(self, name: str, operands: Sequence[Tree]) -> list[Tree]:
         """The operands, with a leaf for a plain number where the operation does not take one."""
@@ -201,6 +210,22 @@ class Capabilities:
         lines = [in_one_line(respell.visit(ast.parse(line))) for line in example.lines]
         look = [ast.unparse(respell.visit(ast.parse(look, mode="eval"))) for look in example.look]
         return Example(tuple(lines), tuple(look))
+
+
+def with_floats(program: Tree) -> Tree:
+    """The same steps with floats for whole numbers.
+
+    >>> with_floats([{"repeat": 3, "program": [{"set": "x", "to": {"leaf": 2}}]}])
+    [{'repeat': 3, 'program': [{'set': 'x', 'to': {'leaf': 2.0}}]}]
+    """
+    match program:
+        case list():
+            return [with_floats(x) for x in program]
+        case dict():
+            return {k: x if k == "repeat" else with_floats(x) for k, x in program.items()}
+        case int() if is_number(program):
+            return float(program)
+    return program
 
 
 def is_number(e: Tree) -> bool:
@@ -220,6 +245,14 @@ class Respell(ast.NodeTransformer):
         self.generic_visit(node)
         path = self.can.names.get(node.attr, node.attr) if node.attr != "backward" else node.attr
         return as_expression(f"VALUE.{path}", node.value, node.ctx)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        is_whole = self.can.floats and is_number(node.value)
+        return ast.Constant(float(node.value)) if is_whole else node  # type: ignore[arg-type]
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -250,8 +283,8 @@ class Respell(ast.NodeTransformer):
             node.args.append(as_expression(self.can.leaf, ast.Constant(0), ast.Load()))
         if spelling is None:
             return node
-        listed = node.args[0]
-        return spelling.call(listed.elts if isinstance(listed, ast.List) else list(node.args))
+        alone = node.args[0] if len(node.args) == 1 else None
+        return spelling.call(alone.elts if isinstance(alone, ast.List) else list(node.args))
 
 
 class Fill(ast.NodeTransformer):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from microgrid.check import protocol
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
@@ -22,6 +23,7 @@ from microgrid.check.report import Report
 from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed
 
+FLOATS = "its numbers are floats in these programs: of a whole number it makes an array of ints"
 Progress = Callable[[Property], None]
 
 
@@ -85,13 +87,26 @@ class Checker:
         self.digits = DIGITS
         self.results: list[Result] = []
         self.refused: dict[str, Finding] = {}  # the operations that take no plain number
-        self.ask = cache(self.outcome)
+        self.ask = cache(self.probed)
         tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
             self.digits = SINGLE
 
     def outcome(self, example: Example, patience: float = 1.0) -> Outcome:
-        return run(self.engine, self.can, example, self.engine.limit * patience)
+        limit = self.engine.limit * patience
+        outcome = run(self.engine, self.can, example, limit)
+        if "UFunc" in outcome.kind and not self.can.floats:  # NumPy adds no float to an int array
+            self.can.floats = True
+            self.engine.about["remarks"].append(FLOATS)
+            return run(self.engine, self.can, example, limit)
+        return outcome
+
+    def probed(self, example: Example) -> Outcome:
+        """The outcome of a program that names a mistake; it may need what is not offered."""
+        lacking = sorted(protocol.operations_of(example) - self.can.offered.keys())
+        if lacking:
+            return Outcome(error=f"there is no {', '.join(lacking)}", refused=True)
+        return self.outcome(example)
 
     @property
     def stopped(self) -> str:
@@ -126,6 +141,9 @@ class Checker:
             result.absent.append(case.subject or ", ".join(missing))
             return
         found = self.search(prop, case)
+        if found.failure is not None and case.chosen:
+            result.absent.append(case.chosen)
+            return
         if found.failure is not None:
             self.report(prop, case, found.failure, result)
         elif self.stopped:
@@ -150,6 +168,9 @@ class Checker:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
         diagnosis: Diagnosis | None = None
+        runs = replace(failure.example, look=("x.data",))
+        if kind == NOT_OFFERED and not self.ask(runs).unsuited:
+            return  # it takes the number; what it makes of it is another property's business
         cause = self.refusal(case, failure)
         if cause is None and kind == NOT_OFFERED:
             diagnosis = exhibit(case.refused, case.subject)
@@ -173,7 +194,9 @@ class Checker:
         own = self.can.translate(failure.example)
         finding = next((f for f in result.findings if f._shares(kind, diagnosis, failure)), None)
         if finding is None:
-            finding = Finding(kind, prop, [], own, diagnosis, failure, self.anatomy(failure))
+            finding = Finding(
+                kind, prop, [], own, diagnosis, failure, None if case.own else self.anatomy(failure)
+            )
             result.findings.append(finding)
         elif diagnosis is None:
             finding.more.append(example_in_one_line(own, failure))
@@ -205,10 +228,16 @@ class Checker:
         found = Found()
 
         def fails(example: Example) -> bool:
+            if case.own:
+                slopes = self.slopes(example)
+                if slopes is None:
+                    return False
+                example = replace(example, expected=slopes)
             actual = NOT_RUN if self.stopped else self.outcome(example, prop.patience)
             if actual is NOT_RUN:
                 return False
-            failure = prop.judge(example, actual, expected(example), self.digits)
+            digits = SINGLE if case.own else self.digits
+            failure = prop.judge(example, actual, expected(example), digits)
             if failure is not None and forgiven(prop, case, actual):
                 found.refusal = actual.error
                 return False
@@ -229,6 +258,22 @@ class Checker:
             seed = f"{self.seed} {prop.name} {case.subject}"
             search(case.examples, fails, max(1, round(self.draws * prop.draws)), seed)
         return found
+
+    def slopes(self, example: Example) -> tuple[float, ...] | None:
+        """How f changes with each leaf, by the engine's own values; None where it has no value."""
+        found = []
+        start, line = example.lines
+        for look in example.look:
+            name, step = look.removesuffix(".grad"), 1e-2 if self.digits == SINGLE else 1e-4
+            values = [
+                self.outcome(Example((moved(start, name, dx), line.partition(";")[0]), ("f.data",)))
+                for dx in (step, -step)
+            ]
+            if any(value.error or not math.isfinite(*value.numbers) for value in values):
+                return None
+            (high,), (low,) = (value.numbers for value in values)
+            found.append((high - low) / (2 * step))
+        return tuple(found)
 
     def holds(self, prop: Property, example: Example) -> bool:
         """Whether an example is right."""
@@ -256,6 +301,16 @@ def forgiven(prop: Property, case: Case, actual: Outcome) -> bool:
     absent = actual.refused and not actual.category  # so says an adapter
     refused = actual.refused and case.subject and prop.kind != NOT_OFFERED
     return bool(absent or refused or case.optional)
+
+
+def moved(line: str, name: str, dx: float) -> str:
+    """The line of leaves with one of them moved.
+
+    >>> moved("a = Value(0.3); b = Value(0.6)", "b", 0.25)
+    'a = Value(0.3); b = Value(0.85)'
+    """
+    leaf = rf"\b{name} = Value\((.*?)\)"
+    return re.sub(leaf, lambda found: f"{name} = Value({float(found[1]) + dx!r})", line)
 
 
 def floats(example: Example) -> Example:

@@ -47,7 +47,43 @@ def learn(engine: Engine) -> Capabilities:
             can.offered[name] = two if call.takes_two() else operation
     for name in can.offered:
         can.made_of[name] = made_of(engine, can, OPERATIONS[name])
+    learn_others(engine, can)
     return can
+
+
+# What has no single right value is checked against the differences of its own values.
+OTHERS = """mse mseloss meansquarederror meansquaredloss squarederror bce bceloss
+binarycrossentropy binarycrossentropyloss crossentropy crossentropyloss categoricalcrossentropy
+celoss nll nllloss negativeloglikelihood hinge hingeloss mae maeloss l1loss huber huberloss softmax
+logsoftmax dot elu gelu selu celu mish leakyrelu relu6 hardtanh"""
+CALLS = (  # the first that gives a number is checked; "[0]" of a list of results
+    "{}([a, b], [c, d])", "{}([a, b], [1, 0])", "{}([a, b])", "{}([a, b])[0]", "{}([a, b], 1)",
+    "{}(a, b)", "{}(a)",
+)  # fmt: skip
+
+
+def learn_others(engine: Engine, can: Capabilities) -> None:
+    """Functions without a table: how they are called, if one of the usual calls works."""
+    found = [(name, Spelling(name)) for name in engine.about["functions"]]
+    found += [(name, Spelling(name, True)) for name in can.unknown]
+    for name, spelling in found:
+        usual = name.lower().replace("_", "") in OTHERS.split()
+        if not usual or name in can.spelling or name in can.calls:
+            continue
+        can.left.add(name)  # its plain numbers are no operands: a class, a target
+        can.right.add(name)
+        for call in CALLS:
+            can.spelling[name] = replace(spelling, takes_list="])" in call and ", [" not in call)
+            lines = ("a = Value(0.3); b = Value(0.6); c = Value(0.8); d = Value(0.4)",
+                     f"f = {call.format(name)}")  # fmt: skip
+            if not run(engine, can, Example(lines, ("f.data",))).error:
+                can.calls[name] = call.format(name)
+                can.used.add(name)
+                break
+        else:
+            del can.spelling[name]
+            if not spelling.is_method:
+                can.others.append(name)
 
 
 def told(engine: Engine, can: Capabilities) -> Capabilities:
@@ -75,7 +111,7 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     number = repr(operation.plain[0]) if operation.plain else "2.5"
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
         line = f"x = Value(1.5); f = {operation.write(*operands)}"
-        outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
+        outcome = run(engine, can, Example((line,), ("x.data",), as_written=True))
         if not outcome.unsuited:
             getattr(can, side).add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -46,10 +47,12 @@ class Case:
     needs: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
     optional: str = ""  # what an engine does not offer if it raises an error here
+    chosen: str = ""  # an argument by which its user can have it
     first: tuple[Example, ...] = ()  # programs that are tried before the drawn ones
     kind: str = ""  # of its findings, if not that of the property
     one_will_do: bool = False  # fails only if each of its examples does
     side: str = ""  # of the operator, on which a plain number stands: "right" or "left"
+    own: bool = False  # right is what the differences of the engine's own values give
     refused: str = ""  # the name in the museum of an engine that refuses this
 
 
@@ -390,6 +393,7 @@ SMALL = (  # graphs in which the order of the walk matters: each node is used ea
     "h = a + b; k = h * b; f = k * h + k; f.backward()",
     "h = a + b; k = a * b; f = (h + k) * h + k; f.backward()",
 )
+ZEROES = "zero|reset|clear|accum"  # in the names of arguments of a backward pass
 PASSES = (
     "f = a * b; f.backward(); g = a * b; g.backward()",
     "f = a * b; g = a * b; f.backward(); g.backward()",
@@ -443,21 +447,23 @@ def passes(can: Capabilities) -> Iterator[Case]:
     names = [name for name in PLAIN if can.sound(name)]
     first = small(PASSES) if can.sound("mul") else ()
     yield Case("", separate_graphs(names) if names else [], needs=() if names else PLAIN,
-               breaks=("passes",), first=first)  # fmt: skip
+               breaks=("passes",), first=first, chosen=can.choice(ZEROES))  # fmt: skip
     for x in can.operations:
         found = []
         for given in usual(x):
             text = used(x, given)
             line = f"f = {text}; f.backward(); g = {text}; g.backward()"
             found.append(replace(one_pass(text, given), lines=(leaves(given), line)))
-        yield Case(x.name, found, needs=("passes", x.name), breaks=(x.name,))
+        yield Case(x.name, found, needs=("passes", x.name), breaks=(x.name,),
+                   chosen=can.choice(ZEROES))  # fmt: skip
 
 
 @fragile("accumulation", "a second pass over a node that both share counts the first no more",
          after=("order", "passes"), draws=5)  # fmt: skip
 def accumulation(can: Capabilities) -> Iterator[Case]:
     for case in on_graphs(can, 3, small(AGAIN)):
-        yield replace(case, optional="a second pass over the same node")
+        choice = can.choice(f"{ZEROES}|retain|keep")
+        yield replace(case, optional="a second pass over the same node", chosen=choice)
 
 
 @st.composite
@@ -688,6 +694,27 @@ def comparisons(can: Capabilities) -> Iterator[Case]:
             for (x, y), truth in zip(((3, 2), (2, 3)), map(float, truths))
         ]
         yield Case(sign, found, optional=sign)
+
+
+POINTS = ({"a": 0.3, "b": 0.6, "c": 0.8, "d": 0.4}, {"a": 0.7, "b": 0.2, "c": 0.1, "d": 0.9})
+
+
+@holds("functions", "the gradient of any other function is the slope of its own value", small=False)
+def functions(can: Capabilities) -> Iterator[Case]:
+    for name, call in can.calls.items():
+        used = [x for x in "abcd" if re.search(rf"\b{x}\b", call.partition("(")[2])]
+        given = [{x: point[x] for x in used} for point in POINTS]
+        if call.endswith("[0]") and name.lower() == "softmax":
+            yield Case(name, [softmax_value(call, point) for point in given], breaks=(name,))
+        factors = ("", " * 3") if can.sound("mul") else ("",)
+        found = [one_pass(f"{call}{factor}", point) for factor in factors for point in given]
+        yield Case(name, found, own=True)
+
+
+def softmax_value(call: str, given: Mapping[str, float]) -> Example:
+    total = sum(map(math.exp, given.values()))
+    right = math.exp(next(iter(given.values()))) / total
+    return Example((leaves(given), f"f = {call}"), ("f.data",), (right,))
 
 
 # What it is all for.

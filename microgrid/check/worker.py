@@ -67,8 +67,9 @@ class Names:
 
     def __init__(self, cls: Any, functions: dict[str, Any], told: dict[str, str]) -> None:
         self.cls, self.functions, self.told = cls, functions, told
-        self.grad, self.backward = "grad", "backward"
+        self.grad, self.backward, self.is_method = "grad", "backward", True
         self.arguments: tuple[float, ...] = ()
+        self.choices = ""
         try:
             x = self.cls(2.5)
         except BaseException:
@@ -105,8 +106,9 @@ class Names:
             raise NoBackwardError(
                 f"{called(self.cls)} has no backward pass; if it has one, say --backward NAME"
             )
-        self.backward = found[0]
+        self.backward, self.is_method = found[0], _hasattr(x, found[0])
         self.arguments = needed(self.function_of(x, found[0]))
+        self.choices = optional(self.function_of(x, found[0]))
 
     def function_of(self, x: Any, name: str) -> Any:
         """The call without arguments: a bound method, or a function of the module."""
@@ -147,11 +149,12 @@ class Names:
     def shown(self) -> dict[str, str]:
         """The three, as people write them."""
         arguments = ", ".join(map(_repr, self.arguments))
-        first = "" if _hasattr(self.type, self.backward) else self.backward  # of the module
-        call = f"{first}(VALUE{', ' * _bool(arguments)}" if first else f"VALUE.{self.backward}("
+        name, comma = self.backward, ", " * _bool(arguments)
+        call = f"VALUE.{name}(" if self.is_method else f"{name}(VALUE{comma}"
         beside = _str(_getattr(self.cls, "arguments", ""))  # what leaves are given beside a number
         call += f"{arguments})"
-        return {"data": self.data, "grad": self.grad, "backward": call, "options": beside}
+        return {"data": self.data, "grad": self.grad, "backward": call, "options": beside,
+                "choices": self.choices}  # fmt: skip
 
 
 def at(x: Any, path: list[str]) -> Any:
@@ -163,13 +166,21 @@ def at(x: Any, path: list[str]) -> Any:
 
 def needed(call: Any) -> tuple[float, ...]:
     """A 1.0 for the argument that a backward pass must have: the gradient of the result."""
-    try:
-        parameters = inspect.signature(call).parameters.values()
-    except (TypeError, ValueError):
-        return ()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    must = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    must = [p for p in parameters(call) if p.kind in positional and p.default is p.empty]
     return (1.0,) * _len(must)
+
+
+def optional(call: Any) -> str:
+    """What a caller of the backward pass may choose: zero_grad, retain_graph."""
+    return ", ".join(p.name for p in parameters(call) if p.default is not p.empty)
+
+
+def parameters(call: Any) -> list[inspect.Parameter]:
+    try:
+        return [*inspect.signature(call).parameters.values()]
+    except (TypeError, ValueError):
+        return []
 
 
 def attributes(x: Any) -> list[str]:
@@ -257,7 +268,11 @@ class Engine:
             return e
         if "leaf" in e:
             return self.cls(e["leaf"])
+        if "items" in e:
+            return [self.value(x) for x in e["items"]]
         operands = [self.value(x) for x in e["of"]]
+        if "item" in e:
+            return operands[0][e["item"]]
         if e.get("list"):
             operands = [operands]
         if "apply" in e:

@@ -75,11 +75,11 @@ def test_the_base_of_the_museum_is_right_with_operators_of_its_own_and_composed_
 
 # The museum.
 
-MISTAKES = [
+MISTAKES = [  # in one operation; test_slips.py has the others
     (name, op)
     for name, mistake in museum.MUSEUM.items()
     for op in (
-        [op for op in SUBJECTS if mistake.operations(op)][:3] if mistake.operations else [""]
+        [op for op in SUBJECTS if mistake.operations(op)][:1] if mistake.operations else [""]
     )
 ]
 
@@ -100,6 +100,11 @@ def wrong_sums():
     return type("Value", (mistaken("leaks"),), {"forward": forward})
 
 
+def steep_elu():
+    elu = {"elu": lambda self: type(self)(self.data, (self,), (2.0,))}
+    return type("Value", (mistaken("leaks"),), elu)
+
+
 def clamped_log():
     log = museum.Value.forward["log"]
     forward = museum.Value.forward | {"log": lambda x: log(max(x, 1e-7))}
@@ -115,7 +120,7 @@ PLANTED = {
     "great depth": ("recursive_sort", ""), "diamonds": ("recursion_for_sort", ""),
     "training step": ("changes_operands", ""), "affine layer": ("swapped", "mul"),
     "sigmoid circuit": ("slope_one", "exp"), "values": wrong_sums,
-    "domain": clamped_log,
+    "domain": clamped_log, "functions": steep_elu,
 }  # fmt: skip
 
 

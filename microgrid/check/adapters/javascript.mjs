@@ -4,7 +4,9 @@
 //
 // The file beside it finds the engine and its operations by their usual names; here is what every
 // adapter does: greet, run programs, and answer with numbers.
+import { readFileSync } from "node:fs";
 import * as modules from "node:module";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { found, functions, gradient, read } from "./javascript_names.mjs";
 
@@ -87,7 +89,14 @@ function failure(error) {
   const native = [TypeError, RangeError, ReferenceError].some((type) => error instanceof type);
   const domain = !native && /zero|negative|positive|domain/i.test(error);
   const kind = /call stack/.test(error) ? "depth" : domain ? "domain" : "other";
-  return { error: String(error), kind, refused: !native };
+  return { error: String(error), kind, refused: !native, where: where(error) };
+}
+
+function where(error) { // "line 7: return this.value", if it was in the engine's file
+  const frame = new RegExp(`${basename(process.argv[2])}:(\\d+):\\d+\\)?$`, "m");
+  const line = frame.exec(error?.stack)?.[1];
+  const text = line && readFileSync(process.argv[2], "utf8").split("\n")[line - 1];
+  return text ? `line ${line}: ${text.trim()}` : "";
 }
 
 try {

@@ -313,12 +313,17 @@ ERRORS = [  # what is replaced, the program's last operation, and the answer
 ]  # fmt: skip
 
 
+WHERE = {new: new.splitlines()[-1].strip() for _, new, *_ in ERRORS if "throw" in new}
+
+
 @pytest.mark.parametrize(("old", "new", "program", "answer"), ERRORS)
 def test_an_error_is_told_with_its_kind(old, new, program, answer, node, tmp_path):
     file = tmp_path / "engine.mjs"
     file.write_text(changed(ENGINE, (old, new)), encoding="utf-8")
     _, answers = talk([node, ADAPTERS / "javascript.mjs", file], PROGRAMS[program][:2])
+    where = answers[0].pop("where", "")
     assert answers == [answer]
+    assert where.endswith(WHERE.get(new, ""))
 
 
 NOT_LOADED = {  # the text of a file, and what the greeting says
@@ -390,12 +395,12 @@ IN_C = {
 }
 
 
-def is_found(target, prop, subject, mistake):
+def is_found(target, prop, subject, mistake, kind="wrong"):
     """Whether the checker finds this and nothing before it."""
     report = check(target, only=[prop], timeout=120)
     first = report.findings[0]
     assert (first.prop.name, first.subjects[0]) == (prop, subject), str(report)
-    assert first.kind == "wrong"
+    assert first.kind == kind
     assert (first.diagnosis.mistake.name if first.diagnosis else None) == mistake, str(report)
 
 
@@ -411,6 +416,13 @@ def test_a_broken_engine_in_javascript_is_found_and_named(name, node, tmp_path):
 def test_a_broken_engine_in_c_is_found_and_named(name, compiled):
     old, new, *found = IN_C[name]
     is_found(compiled(changed(C.read_text(encoding="utf-8"), (old, new))), *found)
+
+
+def test_recursion_is_named_where_the_stack_holds_more_than_that_of_python(node, tmp_path):
+    file = tmp_path / "engine.mjs"
+    old, new, *_ = ERRORS[0]
+    file.write_text(changed(ENGINE, (old, new)), encoding="utf-8")
+    is_found(str(file), "great depth", "", "recursive_sort", kind="fragile")
 
 
 def test_a_right_engine_passes_in_any_language(right):
