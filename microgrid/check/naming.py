@@ -148,7 +148,8 @@ def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
     """
     own = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for mistake in MUSEUM.values():
-        if PROPERTIES[mistake.caught].kind != found_by.kind:
+        prop = PROPERTIES[mistake.caught]
+        if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
         of_one = mistake.operations is not None and mistake.caught == found_by.name
         for op in PLAIN if of_one and not subject else (own,):
