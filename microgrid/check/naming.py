@@ -106,8 +106,9 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
 
 
 def right(failure: Failure, engine: Any) -> bool:
-    """Whether a right engine of the museum gives the expected numbers."""
-    return failure.expected.agrees(museum_outcome(engine, failure.example))
+    """Whether a right engine of the museum gives the expected numbers, or cannot run that."""
+    outcome = museum_outcome(engine, failure.example)
+    return outcome.kind == "TypeError" or failure.expected.agrees(outcome)
 
 
 def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
