@@ -168,9 +168,8 @@ class Checker:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
         diagnosis: Diagnosis | None = None
-        runs = replace(failure.example, look=("x.data",))
-        if kind == NOT_OFFERED and not self.ask(runs).unsuited:
-            return  # it takes the number; what it makes of it is another property's business
+        if kind == NOT_OFFERED and case.subject in getattr(self.can, case.side):
+            return  # it takes the number, or nothing at all: another property's business
         cause = self.refusal(case, failure)
         if cause is None and kind == NOT_OFFERED:
             diagnosis = exhibit(case.refused, case.subject)

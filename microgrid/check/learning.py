@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from microgrid.check.capabilities import (
@@ -110,12 +110,17 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     """On which sides of an operator a plain number may stand."""
     number = repr(operation.plain[0]) if operation.plain else "2.5"
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
-        line = f"x = Value(1.5); f = {operation.write(*operands)}"
-        outcome = run(engine, can, Example((line,), ("x.data",), as_written=True))
-        if not outcome.unsuited:
-            getattr(can, side).add(operation.name)
+        in_values = [f"Value({x})" if x == number else x for x in operands]
+        if runs(engine, can, operation, operands) or not runs(engine, can, operation, in_values):
+            getattr(can, side).add(operation.name)  # what fails in any form is no matter of numbers
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
         can.left.discard(operation.name)
+
+
+def runs(engine: Engine, can: Capabilities, operation: Operation, operands: Sequence[str]) -> bool:
+    """Whether an operation takes these operands, whatever it makes of them."""
+    line = f"x = Value(1.5); f = {operation.write(*operands)}"
+    return not run(engine, can, Example((line,), ("x.data",), as_written=True)).unsuited
 
 
 def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:

@@ -101,7 +101,7 @@ def diagnose(
             probes += values_of(name) if of_values else values_of(name) + probes_of(name)
     if found_by.name == "exponents":
         probes += EXPONENTS
-    if not any(right(failure.example, engine) for engine in RIGHT):
+    if not any(right(failure, engine) for engine in RIGHT):
         return None  # it says nothing of a mistake
     found = [
         x for x in candidates(subject, found_by, made_of)
@@ -122,9 +122,10 @@ def diagnose(
     return found[0] if found else None
 
 
-def right(example: Example, engine: Any) -> bool:
-    """Whether a right engine of the museum gives the expected numbers."""
-    return expected(example).agrees(museum_outcome(engine, example))
+def right(failure: Failure, engine: Any) -> bool:
+    """Whether a right engine of the museum gives the expected numbers, or cannot run that."""
+    outcome = museum_outcome(engine, failure.example)
+    return outcome.kind == "TypeError" or failure.expected.agrees(outcome)
 
 
 def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
@@ -178,7 +179,8 @@ def candidates(
         OPERATIONS[x].entry.name if x in OPERATIONS else x for x in (subject, *sorted(made_of))
     ]
     for mistake in MUSEUM.values():
-        if PROPERTIES[mistake.caught].kind != found_by.kind:
+        prop = PROPERTIES[mistake.caught]
+        if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
         of_one = mistake.operations is not None and mistake.caught == found_by.name
         for op in PLAIN if of_one and not subject else (own,):
