@@ -162,7 +162,8 @@ class Checker:
 
     def made_of(self, name: str) -> set[str]:
         """The operations that an operation of this engine calls, and those that they call."""
-        return self.can.made_of.get(name, set())
+        found = self.can.made_of.get(name, set())  # each of the other, where they share a function
+        return {x for x in found if name not in self.can.made_of.get(x, ())}
 
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
