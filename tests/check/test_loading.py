@@ -100,7 +100,7 @@ PLACES = {  # the files, the first of which is loaded
     "from the root": {"src/engine.py": "from src.helper import one\n" + VALUE,
                       "src/helper.py": "one = 1", "README.md": ""},
     "from the working directory": {"a/b/engine.py": "from tools.helper import one\n" + VALUE,
-                                   "tools/helper.py": "one = 1"},
+                                   "a/README.md": "", "tools/helper.py": "one = 1"},
     "relative, alone": {"engine.py": "from .helper import one\n" + VALUE, "helper.py": "one = 1"},
     "in a package": {"grad/engine.py": "from .helper import one\n" + VALUE,
                      "grad/__init__.py": "", "grad/helper.py": "one = 1"},
