@@ -114,8 +114,17 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
         outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
         if not outcome.unsuited:
             getattr(can, side).add(operation.name)
+    if operation.name not in can.right and not of_values(engine, can, operation):
+        can.right.add(operation.name)  # the number is not to blame
+        can.useless.add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
         can.left.discard(operation.name)
+
+
+def of_values(engine: Engine, can: Capabilities, operation: Operation) -> bool:
+    """Whether an operator works at all, with two Values."""
+    line = f"x = Value(1.5); y = Value(2); f = {operation.write('x', 'y')}"
+    return not run(engine, can, Example((line,), ("f.data",))).error
 
 
 def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:
