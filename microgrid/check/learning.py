@@ -114,9 +114,10 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
         outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
         if not outcome.unsuited:
             getattr(can, side).add(operation.name)
-    if operation.name not in can.right and not of_values(engine, can, operation):
-        can.right.add(operation.name)  # the number is not to blame
-        can.useless.add(operation.name)
+    refused = operation.name not in can.right & can.left
+    if refused and not of_values(engine, can, operation):  # the number is not to blame
+        for names in (can.left, can.right, can.useless):
+            names.add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
         can.left.discard(operation.name)
 
