@@ -114,7 +114,8 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
         outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
         if not outcome.unsuited:
             getattr(can, side).add(operation.name)
-    refused = operation.name not in can.right & can.left
+    takes = can.right if operation.plain else can.right & can.left  # 2 ** x is an extra
+    refused = operation.name not in takes
     if refused and not of_values(engine, can, operation):  # the number is not to blame
         for names in (can.left, can.right, can.useless):
             names.add(operation.name)
