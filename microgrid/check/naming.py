@@ -87,7 +87,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
         probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
     if found_by.name == "exponents":
         probes += EXPONENTS
-    if not any(right(failure.example, engine) for engine in RIGHT):
+    if not any(right(failure, engine) for engine in RIGHT):
         return None  # it says nothing of a mistake
     found = [
         x for x in candidates(subject, found_by)
@@ -105,9 +105,9 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     return found[0] if found else None
 
 
-def right(example: Example, engine: Any) -> bool:
+def right(failure: Failure, engine: Any) -> bool:
     """Whether a right engine of the museum gives the expected numbers."""
-    return expected(example).agrees(museum_outcome(engine, example))
+    return failure.expected.agrees(museum_outcome(engine, failure.example))
 
 
 def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
