@@ -147,6 +147,9 @@ KINDS = {  # what is changed, the properties that are run, and what is told
     "a comparison that gives a Value": (
         [], "Value.__lt__ = lambda self, other: Value(self.data < other.data)", ["comparisons"],
         [("wrong", "comparisons", "compares_to_value")]),
+    "a comparison the wrong way round": (
+        [], "Value.__lt__ = lambda self, other: self.data > other.data", ["comparisons"],
+        [("wrong", "comparisons", None), ("wrong", "comparisons", None)]),
     "relu that sets the gradient": (
         [("            self.grad += (out.data > 0) * out.grad",
           "            self.grad = self.grad + out.grad if self.data > 0 else 0.0")], "",
