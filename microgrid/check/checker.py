@@ -168,9 +168,8 @@ class Checker:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
         diagnosis: Diagnosis | None = None
-        runs = replace(failure.example, look=("x.data",))
-        if kind == NOT_OFFERED and not self.ask(runs).unsuited:
-            return  # it takes the number; what it makes of it is another property's business
+        if kind == NOT_OFFERED and prop.kind != NOT_OFFERED and self.fails_forward(failure):
+            kind = prop.kind  # it takes the number, and makes nothing of it
         cause = self.refusal(case, failure) or self.alike(case, failure, result)
         if cause is None and kind == NOT_OFFERED:
             diagnosis = exhibit(case.refused, case.subject)
@@ -211,6 +210,12 @@ class Checker:
         """The finding that an operation refuses plain numbers, if this one is made with them."""
         made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
         return next((self.refused[name] for name in made_of if name in self.refused), None)
+
+    def fails_forward(self, failure: Failure) -> bool:
+        """Whether it fails before the backward pass."""
+        forward = [line.partition("; f.backward()")[0] for line in failure.example.lines]
+        example = replace(failure.example, lines=tuple(forward), look=("f.data",))
+        return bool(self.outcome(example).error)
 
     def alike(self, case: Case, failure: Failure, result: Result) -> Finding | None:
         """The finding of an operation that this one is made of, if both fail in the same way."""

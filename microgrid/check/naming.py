@@ -117,8 +117,9 @@ def turned(example: Example) -> Example:
 
 
 def right(failure: Failure, engine: Any) -> bool:
-    """Whether a right engine of the museum gives the expected numbers."""
-    return failure.expected.agrees(museum_outcome(engine, failure.example))
+    """Whether a right engine of the museum gives the expected numbers, or cannot run that."""
+    outcome = museum_outcome(engine, failure.example)
+    return outcome.kind == "TypeError" or failure.expected.agrees(outcome)
 
 
 def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
@@ -168,7 +169,8 @@ def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
     """
     own = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for mistake in MUSEUM.values():
-        if PROPERTIES[mistake.caught].kind != found_by.kind:
+        prop = PROPERTIES[mistake.caught]
+        if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
         of_one = mistake.operations is not None and mistake.caught == found_by.name
         for op in PLAIN if of_one and not subject else (own,):
