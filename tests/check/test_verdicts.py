@@ -104,7 +104,7 @@ KINDS = {  # what is changed, the properties that are run, and what is told
     "a power that works in no form": (
         [("        out = Value(self.data**n, (self,))",
           "        n = self.lift(n)\n        out = Value(self.data**n, (self,))")], "",
-        ["plain numbers", "values"], [("wrong", "values", None)]),
+        ["plain numbers", "values"], [("wrong", "values", "value_for_number")]),
     "products that call themselves for ever": (
         [("    def __rmul__(self, other):\n        return self * other",
           "    def __rmul__(self, other):\n        return other * self")], "",
