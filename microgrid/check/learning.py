@@ -110,9 +110,13 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     """On which sides of an operator a plain number may stand."""
     number = repr(operation.plain[0]) if operation.plain else "2.5"
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
-        in_values = [f"Value({x})" if x == number else x for x in operands]
-        if runs(engine, can, operation, operands) or not runs(engine, can, operation, in_values):
-            getattr(can, side).add(operation.name)  # what fails in any form is no matter of numbers
+        if runs(engine, can, operation, operands):
+            getattr(can, side).add(operation.name)
+    takes = can.right if operation.plain else can.right & can.left  # 2 ** x is an extra
+    useless = not runs(engine, can, operation, ("x", "Value(2)"))
+    if useless and operation.name not in takes:  # the number is not to blame
+        for names in (can.left, can.right, can.useless):
+            names.add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
         can.left.discard(operation.name)
 
