@@ -152,7 +152,7 @@ HELD = {
     "Finding": (finding, "anatomy comparison diagnosis failure headline hint kind lines more "
                 "operations program prop sentence subjects summary"),
     "Result": (report.results[0], "absent detail findings follows held not_run prop state waits"),
-    "Diagnosis": (finding.diagnosis, "engine mistake of op"),
+    "Diagnosis": (finding.diagnosis, "engine mistake op"),
     "Report": (report, "about complete count exit_code findings gradescope html json junit lacking "
                "lines missing ok options remarks required results save single strict target "
                "unknown verdict written"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from microgrid.check import protocol
 from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
@@ -86,7 +87,7 @@ class Checker:
         self.digits = DIGITS
         self.results: list[Result] = []
         self.refused: dict[str, Finding] = {}  # the operations that take no plain number
-        self.ask = cache(self.outcome)
+        self.ask = cache(self.probed)
         tenth = self.outcome(Example(("x = Value(0.1)",), ("x.data",)))
         if tenth.numbers and 1e-12 < abs(tenth.numbers[0] - 0.1) < 1e-7:
             self.digits = SINGLE
@@ -99,6 +100,13 @@ class Checker:
             self.engine.about["remarks"].append(FLOATS)
             return run(self.engine, self.can, example, limit)
         return outcome
+
+    def probed(self, example: Example) -> Outcome:
+        """The outcome of a program that names a mistake; it may need what is not offered."""
+        lacking = sorted(protocol.operations_of(example) - self.can.offered.keys())
+        if lacking:
+            return Outcome(error=f"there is no {', '.join(lacking)}", refused=True)
+        return self.outcome(example)
 
     @property
     def stopped(self) -> str:
@@ -160,6 +168,9 @@ class Checker:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
         diagnosis: Diagnosis | None = None
+        runs = replace(failure.example, look=("x.data",))
+        if kind == NOT_OFFERED and not self.ask(runs).unsuited:
+            return  # it takes the number; what it makes of it is another property's business
         cause = self.refusal(case, failure)
         if cause is None and kind == NOT_OFFERED:
             diagnosis = exhibit(case.refused, case.subject)

@@ -74,7 +74,7 @@ class Finding(Hinted):
         if self.kind == CONVENTION:
             return f"another choice than PyTorch's where there is no derivative{where}"
         if self.diagnosis:
-            return self.diagnosis.mistake.sentence(self.operations or self.diagnosis.of)
+            return self.diagnosis.mistake.sentence(self.operations or self.diagnosis._of)
         return f"does not hold here: {self.prop.says}{where}"
 
     @property

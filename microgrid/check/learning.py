@@ -111,7 +111,7 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     number = repr(operation.plain[0]) if operation.plain else "2.5"
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
         line = f"x = Value(1.5); f = {operation.write(*operands)}"
-        outcome = run(engine, can, Example((line,), ("f.data",), as_written=True))
+        outcome = run(engine, can, Example((line,), ("x.data",), as_written=True))
         if not outcome.unsuited:
             getattr(can, side).add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever

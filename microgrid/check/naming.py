@@ -17,15 +17,17 @@ from typing import Any
 
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import Example, Failure, Outcome, expected, outcome_here, sensible
-from microgrid.check.museum import MUSEUM, Mistake, composed, namespace
+from microgrid.check.museum import MUSEUM, Mistake, Value, composed, namespace
 from microgrid.check.museum.mistakes import NAIVE
 from microgrid.check.properties import PLAIN, PROPERTIES, Property, leaves
 from microgrid.check.strategies import LEAVES, source
 
 ENOUGH = 0.8  # of the symptoms of a mistake
+HALF = 0.5  # of all wrong probes: an engine may have another mistake, too
 RIVALS, ROUNDS, MORE = 8, 4, 6  # likely mistakes, and programs that tell them apart
 BITS = 6  # the order in a set is tried for so many nodes
 NOT_FINITE = "no finite number"
+RIGHT = (Value, composed(Value))
 Ask = Callable[[Example], Outcome]
 
 
@@ -54,7 +56,7 @@ class Diagnosis:
         return f"<Diagnosis {self.mistake.name!r}>"
 
     @property
-    def of(self) -> str:
+    def _of(self) -> str:
         """The operation as people write it, or "engine"."""
         return OPERATIONS[self.op].sign if self.op in OPERATIONS else "engine"
 
@@ -85,20 +87,27 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
         probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
     if found_by.name == "exponents":
         probes += EXPONENTS
+    if not any(right(failure, engine) for engine in RIGHT):
+        return None  # it says nothing of a mistake
     found = [
         x for x in candidates(subject, found_by)
         if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
     ]  # fmt: skip
     for _ in range(ROUNDS):
-        ranked = sorted(((likeness(x.engine, probes, ask), x) for x in found),
-                        key=lambda entry: (sum(entry[0]), entry[1].mistake.caught == found_by.name),
-                        reverse=True)  # fmt: skip
-        found = [x for (symptoms, _), x in ranked if symptoms >= ENOUGH]
+        likely = [(likeness(x.engine, probes, ask), x) for x in found]
+        likely.sort(key=lambda entry: (entry[0], entry[1].mistake.caught == found_by.name),
+                    reverse=True)  # fmt: skip
+        found = [x for like, x in likely if like.enough]
         more = [] if of_values else telling(found[:RIVALS], subject, probes)
         if not more:
             break
         probes += more
     return found[0] if found else None
+
+
+def right(failure: Failure, engine: Any) -> bool:
+    """Whether a right engine of the museum gives the expected numbers."""
+    return failure.expected.agrees(museum_outcome(engine, failure.example))
 
 
 def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
@@ -158,21 +167,35 @@ def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
                     yield Diagnosis(mistake, composed(engine), op)
 
 
-def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> tuple[float, float]:
-    """Which part of the symptoms the checked engine shows, and how often both agree at all."""
-    shown, symptoms, agreed, asked = 1, 1, 1, 1  # the failing program is one
+@dataclass(order=True)
+class Likeness:
+    """How much the checked engine is like one of the museum, on some probes."""
+
+    in_common: float  # of the probes that either gets wrong, those that both get wrong alike
+    shown: float  # of the symptoms of the mistake, those that the checked engine shows
+    luck: float  # below 0 if the mistake may give other numbers as well, as walks over sets do
+
+    @property
+    def enough(self) -> bool:
+        return self.shown >= ENOUGH and self.in_common >= HALF
+
+
+def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> Likeness:
+    """How much the checked engine is like this one of the museum."""
+    shown, symptoms, wrong, luck = 1, 1, 1, 0.0  # the failing program is one
     for probe in probes:
         actual, right = ask(probe), expected(probe)
         if actual.refused or actual.stopped:
             continue
         museum = museum_outcomes(engine, probe)
-        alike = any(same(actual, outcome, right) for outcome in museum)
-        asked += 1
-        agreed += alike
-        if not any(right.agrees(outcome) for outcome in museum):
-            symptoms += 1
-            shown += alike
-    return shown / symptoms, agreed / asked
+        fails = not right.agrees(actual)
+        both = fails and any(same(actual, outcome, right) for outcome in museum)
+        symptom = both or not any(right.agrees(outcome) for outcome in museum)
+        symptoms += symptom
+        shown += both
+        wrong += symptom or fails
+        luck += both * (1 - 1 / len(museum))
+    return Likeness(shown / wrong, shown / symptoms, -luck / shown)
 
 
 def same(actual: Outcome, museum: Outcome, expected: Outcome) -> bool:

@@ -109,3 +109,19 @@ def with_expressions(program: Tree, change: Callable[[Tree], Tree]) -> Tree:
         case dict():
             return {key: with_expressions(x, change) for key, x in program.items()}
     return program
+
+
+def operations_of(example: Example) -> set[str]:
+    """The operations that a program applies, by name.
+
+    >>> sorted(operations_of(Example(("x = Value(2); f = x * 2 - exp(x)",), ("f.data",))))
+    ['exp', 'mul', 'sub']
+    """
+    names: set[str] = set()
+
+    def note(e: Tree) -> Tree:
+        names.add(e["apply"])
+        return e
+
+    with_expressions(encode(example)[0], note)
+    return names

@@ -95,13 +95,13 @@ class Names:
     def learn_backward(self, x: Any) -> None:
         """The method or the function of the module that goes backward."""
         methods = [n for n in methods_of(_type(x)) if n[:2] != "__"]
-        if callable(_getattr(x, "backward", None)):
-            methods.append("backward")  # of each node
         told = [self.told.get("backward", "")]
         found = [n for n in told if n in methods or n in self.functions]
         found += [n for n in NAMES["backward"].split() if n in methods]
         for pattern in (BACK, BACKWARD):
             found += [n for n in (*methods, *self.functions) if pattern.match(n)]
+        if callable(_getattr(x, "backward", None)):
+            found.append("backward")  # of each node, a rule in some engines
         if not found:
             raise NoBackwardError(
                 f"{called(self.cls)} has no backward pass; if it has one, say --backward NAME"

@@ -75,11 +75,11 @@ def test_the_base_of_the_museum_is_right_with_operators_of_its_own_and_composed_
 
 # The museum.
 
-MISTAKES = [
+MISTAKES = [  # in one operation; test_slips.py has the others
     (name, op)
     for name, mistake in museum.MUSEUM.items()
     for op in (
-        [op for op in SUBJECTS if mistake.operations(op)][:3] if mistake.operations else [""]
+        [op for op in SUBJECTS if mistake.operations(op)][:1] if mistake.operations else [""]
     )
 ]
 

@@ -106,6 +106,8 @@ PLACES = {  # the files, the first of which is loaded
                      "grad/__init__.py": "", "grad/helper.py": "one = 1"},
     "in a package that fails": {"grad/engine.py": "from .helper import one\n" + VALUE,
                                 "grad/__init__.py": "1 / 0", "grad/helper.py": "one = 1"},
+    "in a package that trains": {"grad/engine.py": VALUE, "grad/__init__.py": "while 1: pass"},
+    "a notebook of any name": {"my notes (2).ipynb": notebook(VALUE)},
     "in a package that lacks": {"grad/engine.py": VALUE, "grad/__init__.py": "import no_torhc"},
     "a package": {"grad/__init__.py": "from .engine import Value", "grad/engine.py": VALUE},
     "imports its class": {"main.py": "from engine import Value\n", "engine.py": VALUE},
@@ -117,7 +119,7 @@ PLACES = {  # the files, the first of which is loaded
 
 @pytest.mark.parametrize("how", [how for how in PLACES if how != "named as ours"])
 def test_a_file_finds_what_it_imports(how, loaded):
-    assert total(loaded(PLACES[how])) == 5.0
+    assert total(loaded(PLACES[how], seconds=2.0)) == 5.0
 
 
 def test_an_engine_of_our_name_finds_its_own_modules(tmp_path, monkeypatch):
@@ -161,7 +163,16 @@ NOTEBOOKS = {
     ],
     "extended": [VALUE.replace("__add__", "plus"), "Value.__add__ = lambda a, b: a.plus(b)"],
     "the last of each": [VALUE.replace("self.data + other.data", "0.0"), VALUE],
-    "in another order": ["class Leaf(Value): pass", VALUE],
+    "in another order": [
+        "class Value(Base):\n    pass\n",
+        "class Sum(No): pass",
+        VALUE.replace("Value", "Base"),
+    ],
+    "in another order, then anew": [
+        "class Value(Base): pass",
+        "class Base:\n    __add__ = None",
+        VALUE,
+    ],
     "what trains": [VALUE, "while True: pass", "import os; os._exit(3)"],
     "what a class needs": [
         "import math\nscale = math.sqrt(1)\nunused = 1 / 0",
@@ -173,8 +184,8 @@ NOTEBOOKS = {
 
 @pytest.mark.parametrize("how", NOTEBOOKS)
 def test_a_notebook_is_loaded(how, loaded):
-    engine = loaded({"my notes.ipynb": notebook(*NOTEBOOKS[how])})
-    assert total(engine) == 5.0
+    engine = loaded({"notes.ipynb": notebook(*NOTEBOOKS[how])})
+    assert (engine.cls.__name__, total(engine)) == ("Value", 5.0)
 
 
 def test_a_notebook_of_the_third_format_is_loaded(loaded):
@@ -228,6 +239,7 @@ CHOSEN = {  # the file, and the class that is taken; or the words of the refusal
         f"{NODE}class Add(Node):\n    def __init__(self, a, b): pass\n", "Node"),
     "a base that makes no numbers": (
         "class Base:\n    def __init__(self, a, b): self.c = a.data + b.data\n"
+        "    def backward(self): pass\n"
         + PLUS.format(name="Node") + NODE.replace("class Node:", "class Node(Base):"), "Node"),
     "numbers of Python": (f"class Pair(tuple): pass\nclass Text(str): pass\n{NODE}", "Node"),
     "Value is something else": (f"class Value: pass\n{NODE}", "Node"),
@@ -369,6 +381,12 @@ def catches():
 def test_what_takes_too_long_is_stopped(work):
     with pytest.raises(TooLongError), limit(0.1):
         work()
+
+
+def test_all_that_trains_has_one_time_together(loaded):
+    start = time.process_time()
+    loaded(VALUE + "while True: pass\n" * 10)
+    assert time.process_time() - start < 3.0  # a tenth of 5 s, and the least time of ten
 
 
 def test_what_is_stopped_does_not_stop_what_follows():

@@ -1,4 +1,4 @@
-/* The adapter for engines in C, to copy and fill in (the protocol: README.md).
+/* The adapter for engines in C or C++, to copy and fill in (the protocol: README.md).
  *
  *     cc -DENGINE='"engine.c"' c_adapter.c -o adapter -lm
  *     microgrid check --command ./adapter
@@ -23,7 +23,7 @@ typedef Value *Node;
 #define OF_NODES(X) X(add, value_add) X(sub, value_sub) X(mul, value_mul) X(div, value_div)
 #define OF_NODE_AND_NUMBER(X) X(power, value_pow)
 
-typedef char Word[32];
+typedef char Word[64];
 typedef struct { double number; Node node; } Operand; /* a plain number has no node */
 static struct { Word name; Node node; } kept[1000];
 static int kept_count;
@@ -37,8 +37,7 @@ static char peek(void) {
 static int comes(char c) { return peek() == c && at++; } /* then it is read */
 static double read_number(void) { return peek(), strtod(at, (char **)&at); }
 static char *read_word(Word word) {
-    if (!comes('"')) at = "";
-    int n = (int)strcspn(at, "\"");
+    int n = comes('"') ? (int)strcspn(at, "\"") : (at = "", 0);
     snprintf(word, sizeof(Word), "%.*s", n, at);
     return at += n + (at[n] == '"'), word;
 }
@@ -105,13 +104,14 @@ int main(void) {
             &(OF_NODE(ABOUT_ONE) OF_NODES(ABOUT_TWO) OF_NODE_AND_NUMBER(ABOUT_MIXED))[1]);
     for (; fflush(answers), fgets(line, sizeof line, stdin); fputs("}\n", answers)) {
         Word word;
-        at = line + 1, kept_count = 0;
-        fprintf(answers, "{\"id\": %d, ", (int)(read_word(word), read_number()));
+        at = line, kept_count = 0, putc('{', answers);
         if (setjmp(failed)) { fputs(failure, answers); continue; }
+        comes('{'), read_word(word), fprintf(answers, "\"id\": %d, ", (int)read_number());
         read_word(word), run_steps(), read_word(word), comes('[');
         for (const char *sign = "\"numbers\": ["; !comes(']'); sign = ", ") {
-            Node x = *node_of(strtok(read_word(word), "."));
-            double a = strcmp(strtok(NULL, "."), "data") ? GRAD(x) : DATA(x);
+            int is_data = strstr(read_word(word), ".data") != NULL;
+            Node x = *node_of(strtok(word, "."));
+            double a = is_data ? DATA(x) : GRAD(x);
             fprintf(answers, isfinite(a) ? "%s%.17g" : "%s\"%g\"", sign, isnan(a) ? fabs(a) : a);
         }
         fputs("]", answers);

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from microgrid.check.loading.clock import TooLongError, limit
@@ -82,13 +82,13 @@ def named(module: ModuleType, name: str, missing: dict[str, str]) -> Any:
 def only(module: ModuleType, missing: dict[str, str]) -> Any:
     """`Value`, or the only engine of the module; else the only one that it imports."""
     usual = vars(module).get(USUAL)
-    if callable(usual) and (is_engine(usual, module) or not isinstance(usual, type)):
+    if callable(usual) and (not isinstance(usual, type) or has_plus(usual)):
         return usual
     classes = [*classes_of(module)]
     own = [cls for cls in classes if cls.__module__ == module.__name__]
     theirs = [cls for cls in classes if of_theirs(cls)]
     for among in (own, theirs):
-        if found := best(among, module):
+        if found := best(among):
             if len(found) == 1:
                 return found[0]
             names = ", ".join(cls.__name__ for cls in found)
@@ -102,12 +102,10 @@ def only(module: ModuleType, missing: dict[str, str]) -> Any:
     raise LoadError(f"it has no class with + and a backward pass; it has {listed(classes)}{whys}")
 
 
-def best(classes: Sequence[type], module: ModuleType) -> list[type]:
-    """The classes that are most like an engine; all have `+`, and numbers can be made of them."""
+def best(classes: Iterable[type]) -> list[type]:
+    """Those that are most like an engine: with `+`, a backward pass, and numbers made of them."""
     plus = [cls for cls in classes if has_plus(cls)]
-    engines = [cls for cls in plus if is_engine(cls, module)]
-    methods = [cls for cls in engines if has_backward(cls)]
-    among = methods or engines or plus
+    among = [cls for cls in plus if has_backward(cls)] or plus
     return first_of_their_kind([*filter(makes_numbers, among)] or among)
 
 
@@ -125,16 +123,6 @@ def has_plus(cls: type) -> bool:
     return any(
         {"__add__", "__radd__"} & {*vars(base)} and base.__module__ != "builtins"
         for base in cls.__mro__
-    )
-
-
-def is_engine(cls: Any, module: ModuleType) -> bool:
-    """Whether it has `+`, and it or its module a backward pass."""
-    functions = (name for name, x in vars(module).items() if isinstance(x, FunctionType))
-    return (
-        isinstance(cls, type)
-        and has_plus(cls)
-        and (has_backward(cls) or any(map(BACKWARD.match, functions)))
     )
 
 

@@ -13,7 +13,7 @@ Read base.py (the right engine) before mistakes.py.
 Every use of a node sends a share: use `+=` where you wrote `=`.
 """
 
-from microgrid.check.museum import slips, walks  # noqa: F401, they fill MUSEUM
+from microgrid.check.museum import results, shares, slopes, walks  # noqa: F401, they fill MUSEUM
 from microgrid.check.museum.base import Value, composed, namespace
 from microgrid.check.museum.mistakes import MUSEUM, Mistake, broken
 from microgrid.engine.lazy import public

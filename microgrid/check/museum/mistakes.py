@@ -147,6 +147,20 @@ def overwrites(op: str) -> type[Value]:
     return with_send(op, send)
 
 
+def overwrites_one(which: int) -> Callable[[str], type[Value]]:
+    """The same for the share of one of its operands alone."""
+
+    def send(self: Value) -> None:
+        for i, (parent, local) in enumerate(zip(self.parents, self.local)):
+            parent.grad = local * self.grad + (0 if i == which else parent.grad)
+
+    return lambda op: with_send(op, send)
+
+
+for which in (0, 1):
+    variant_of("overwrites", TWO)(overwrites_one(which))
+
+
 @mistake("your {op} passes on its local gradient without multiplying by its own `.grad`",
          "The chain rule: local gradient times `out.grad`. At the end of an expression `out.grad` "
          "is 1, so it only shows further inside.",

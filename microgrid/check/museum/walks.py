@@ -284,6 +284,14 @@ class equal_nodes_merged_first(equal_nodes_merged):
         return self.parents[::-1]
 
 
+@variant_of("inner_keep")
+class inner_keep_and_result(Value):
+    """The result keeps its gradient, too."""
+
+    def start(self, order: list[Value]) -> None:
+        self.grad += 1
+
+
 @variant_of("no_seed")
 class no_seed_at_all(Value):
     """A gradient of 1 that the user has set is kept."""
