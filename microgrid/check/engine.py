@@ -12,7 +12,7 @@ from typing import Any
 
 from microgrid.check import worker
 from microgrid.check.by_value import packed
-from microgrid.check.command import command_of, commanded
+from microgrid.check.command import Command, command_of, commanded
 from microgrid.check.example import Outcome
 from microgrid.check.process import Child, printable, spawned
 from microgrid.check.processor_time import Budget
@@ -75,6 +75,8 @@ class Engine(AbstractContextManager["Engine"]):
             refusal = refused(about, name)
         except TimeoutError:
             refusal = f"loading {name} {UNENDED}"
+            if isinstance(self.child, Command):
+                refusal = f"{name} did not greet, as an adapter does"
         except EOFError as error:
             refusal = f"loading {name} ended the process ({error})"
         except OSError as error:

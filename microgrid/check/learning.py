@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from microgrid.check.capabilities import (
@@ -110,12 +110,21 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     """On which sides of an operator a plain number may stand."""
     number = repr(operation.plain[0]) if operation.plain else "2.5"
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
-        line = f"x = Value(1.5); f = {operation.write(*operands)}"
-        outcome = run(engine, can, Example((line,), ("x.data",), as_written=True))
-        if not outcome.unsuited:
+        if runs(engine, can, operation, operands):
             getattr(can, side).add(operation.name)
+    takes = can.right if operation.plain else can.right & can.left  # 2 ** x is an extra
+    useless = not runs(engine, can, operation, ("x", "Value(2)"))
+    if useless and operation.name not in takes:  # the number is not to blame
+        for names in (can.left, can.right, can.useless):
+            names.add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
         can.left.discard(operation.name)
+
+
+def runs(engine: Engine, can: Capabilities, operation: Operation, operands: Sequence[str]) -> bool:
+    """Whether an operation takes these operands, whatever it makes of them."""
+    line = f"x = Value(1.5); f = {operation.write(*operands)}"
+    return not run(engine, can, Example((line,), ("x.data",), as_written=True)).unsuited
 
 
 def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:

@@ -79,6 +79,10 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
         return exhibit("clamped" if kept else "clamps_the_operand", subject)
     if found_by.name in ("depth", "great depth") and is_full(failure.actual):
         return Diagnosis(MUSEUM["recursive_sort"], MUSEUM["recursive_sort"].make(""))
+    if found_by.name == "comparisons":
+        always = ask(failure.example).numbers == ask(turned(failure.example)).numbers == (1.0,)
+        mistake = MUSEUM["compares_to_value"]
+        return Diagnosis(mistake, mistake.make("")) if always and subject != "!=" else None
     if not found_by.small or failure.actual.stopped:
         return by_time(failure, found_by, ask)
     of_values = found_by.name == "values"
@@ -105,9 +109,17 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     return found[0] if found else None
 
 
+def turned(example: Example) -> Example:
+    """The same comparison of x and y with their numbers exchanged."""
+    return replace(example, lines=tuple(
+        line.translate(str.maketrans("23", "32")) for line in example.lines
+    ), expected=None)  # fmt: skip
+
+
 def right(failure: Failure, engine: Any) -> bool:
-    """Whether a right engine of the museum gives the expected numbers."""
-    return failure.expected.agrees(museum_outcome(engine, failure.example))
+    """Whether a right engine of the museum gives the expected numbers, or cannot run that."""
+    outcome = museum_outcome(engine, failure.example)
+    return outcome.kind == "TypeError" or failure.expected.agrees(outcome)
 
 
 def telling(found: list[Diagnosis], subject: str, probes: Sequence[Example]) -> list[Example]:
@@ -157,7 +169,8 @@ def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
     """
     own = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
     for mistake in MUSEUM.values():
-        if PROPERTIES[mistake.caught].kind != found_by.kind:
+        prop = PROPERTIES[mistake.caught]
+        if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
         of_one = mistake.operations is not None and mistake.caught == found_by.name
         for op in PLAIN if of_one and not subject else (own,):

@@ -95,8 +95,9 @@ class Names:
     def learn_backward(self, x: Any) -> None:
         """The method or the function of the module that goes backward."""
         methods = [n for n in methods_of(_type(x)) if n[:2] != "__"]
-        told = [self.told.get("backward", "")]
-        found = [n for n in told if n in methods or n in self.functions]
+        found = [self.told["backward"]] if self.told.get("backward") else []
+        if found and not (found[0] in self.functions or _hasattr(x, found[0])):
+            raise NoBackwardError(f"neither {called(self.cls)} nor its module has {found[0]}")
         found += [n for n in NAMES["backward"].split() if n in methods]
         for pattern in (BACK, BACKWARD):
             found += [n for n in (*methods, *self.functions) if pattern.match(n)]

@@ -355,6 +355,18 @@ def test_what_needs_a_missing_module_is_no_mistake(tmp_path):
     assert outcome.error == "no_numpy is not installed"
 
 
+def test_a_backward_pass_that_is_not_there_is_told(tmp_path):
+    path = tmp_path / "engine.py"
+    path.write_text(VALUE)
+    with pytest.raises(EngineError, match="neither Value nor its module has backprop"):
+        check(path, backward="backprop")
+    path.write_text(BY_FUNCTION)
+    with pytest.raises(EngineError, match="Node has no backward pass; if it has one, say --back"):
+        check(path)
+    path.write_text(f"{BY_FUNCTION}def calc_gradients(f): f.grad = 1.0\n")
+    assert check(path, only=["values"]).about["names"]["backward"] == "calc_gradients(VALUE)"
+
+
 def test_a_name_is_a_class_of_a_file_or_a_module(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a.ipynb", "b.py"):

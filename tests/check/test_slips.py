@@ -171,6 +171,7 @@ BY_HAND = [
     (*NEW["power"], "out = Value(self.data * n, (self,))", "other_operator"),
     (*NEW["power"], "out = Value(self.data**n)", "without_parents"),
     (*NEW["power"], "return self.data**n", "returns_a_number"),
+    (*NEW["power"], "out = Value(self.data ** lift(n), (self,))", "value_for_number"),
     (*NEG, "self.grad += out.grad\n\n        out", "wrong_sign"),
     (*NEW["neg"], "self.data = -self.data; return self", "returns_the_operand"),
     (*ABS, "self.grad += out.grad", "slope_one"),
@@ -264,6 +265,8 @@ def test_slips_of_engines_by_hand_get_their_names(subject, old, new, name):
 
 
 WHOLE = [
+    (*NEW["power"], "return self.data**n", "values", "returns_a_number"),
+    (*NEW["power"], "out = Value(self.data ** lift(n), (self,))", "values", "value_for_number"),
     (*NEW["log"], "out = Value(math.log(max(self.data, 1e-7)), (self,))", "domain", "clamped"),
     (*NEW["log"], "self.data = max(self.data, 1e-7); out = Value(math.log(self.data), (self,))",
      "domain", "clamps_the_operand"),

@@ -139,6 +139,10 @@ def changed(usual: Any, x: Any) -> Any:
 SOMETHING: Any = object()
 
 
+def with_nodes(usual: Any, *operands: Any) -> Any:
+    return math.exp(operands[0]) if len(operands) == 1 else 2.0**SOMETHING
+
+
 def undefined(*given: Any) -> Any:
     return eval("np.exp(x)")
 
@@ -186,9 +190,9 @@ MADE: dict[str, tuple[Collection[str], Callable[..., Any], str, str, str, str]] 
         "your {op} computes the number of the new node with Values, so that `.data` is one",
         "A node holds a number: `Value(self.data * other.data, …)`.",
         "values", OF_2),
-    "value_for_number": (UNARY, lambda usual, x: math.exp(x),
-        "your {op} hands the Value itself to a function of numbers",
-        "`math.exp(self.data)`, not `math.exp(self)`.",
+    "value_for_number": (UNARY | TWO, with_nodes,
+        "your {op} computes with a Value where its number belongs",
+        "`math.exp(self.data)`, not `math.exp(self)`; `self.data ** other.data`.",
         "values", OF_2),
     "undefined_name": (ops.PUBLIC, undefined,
         "your {op} uses a name that is not defined",

@@ -100,7 +100,7 @@ SAID = {  # what a script does in the place of an adapter, and what the checker 
     "print('hello')": "answered nonsense: hello",
     "print('[]')": "answered nonsense",
     "print('{}')": "answered nonsense",
-    "import time; time.sleep(60)": "did not end",
+    "import time; time.sleep(60)": "did not greet, as an adapter does",
     "": r"ended the process \(exit code 0\)",
     "import sys; sys.exit(3)": r"ended the process \(exit code 3\)",
     "1 / 0": r"ended the process \(exit code 1: ZeroDivisionError: division by zero\)",
