@@ -76,8 +76,10 @@ def learn_others(engine: Engine, can: Capabilities) -> None:
             can.spelling[name] = replace(spelling, takes_list="])" in call and ", [" not in call)
             lines = ("a = Value(0.3); b = Value(0.6); c = Value(0.8); d = Value(0.4)",
                      f"f = {call.format(name)}")  # fmt: skip
-            if not run(engine, can, Example(lines, ("f.data",))).error:
+            example = Example(lines, ("f.data",))
+            if not run(engine, can, example).error:
                 can.calls[name] = call.format(name)
+                can.made_of[name] = called_by(engine, can, example)
                 can.used.add(name)
                 break
         else:
@@ -133,12 +135,14 @@ def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]
     operands = [names[0], repr(operation.plain[0])] if operation.plain else names
     lines = (f"{name} = Value({i + 1.5})" for i, name in enumerate(names))
     example = Example((*lines, f"f = {operation.write(*operands)}"), ())
+    return called_by(engine, can, example) - {operation.name}
+
+
+def called_by(engine: Engine, can: Capabilities, example: Example) -> set[str]:
+    """The operations that a program calls, and those that they call."""
     program, _ = can.request(example)
     called = {*engine.methods_called(program)}
-    return {
-        name for name, other in can.offered.items()
-        if name != operation.name and called & names_of(can, other)
-    }  # fmt: skip
+    return {name for name, other in can.offered.items() if called & names_of(can, other)}
 
 
 def names_of(can: Capabilities, operation: Operation) -> set[str]:

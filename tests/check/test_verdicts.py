@@ -216,6 +216,15 @@ def test_other_functions_have_the_slope_of_their_own_value(what, tmp_path):
         assert report.unknown == ["lift"]
 
 
+def test_a_function_waits_for_the_operations_that_it_is_made_of(tmp_path):
+    overwrites = ("self.grad += out.data * out.grad", "self.grad = out.data * out.grad")
+    path = changed(tmp_path, overwrites, more=SOFTMAX + LEAKY)
+    report = check(path, only=["reuse", "functions"], draws=5)
+    assert [f.subjects for f in report.findings] == [["exp"]], str(report)
+    assert [*report.results[-1].waits] == ["softmax"]
+    assert report.results[-1].held == ["leaky_relu"]
+
+
 def test_a_function_that_no_usual_call_fits_is_listed(tmp_path):
     report = check(
         changed(tmp_path, more="def bce(model, batch): return model(batch)"), only=["values"]
