@@ -6,14 +6,17 @@ The demo and the tests are the commands that `.ci/run` runs itself.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
 
 import microgrid
+from microgrid.check.command import ADAPTERS
 from microgrid.check.handwritten.museum import source
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +61,20 @@ def test_every_session_stands_where_pytest_looks_for_doctests():
 def test_every_command_works_as_it_stands(command, tmp_path):
     engine = ROOT / "tests" / "check" / "engines" / "plain.py"
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
+    for name, file in {
+        "engine.mjs": ROOT / "tests" / "check" / "adapters" / "right.mjs",
+        "my_adapter.mjs": ROOT / "microgrid" / "check" / "adapters" / "javascript.mjs",
+    }.items():
+        (tmp_path / name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "layers.py").write_text(source("affine_pair"), encoding="utf-8")
+    if ".mjs" in command:
+        if shutil.which("node") is None:
+            loud = f"NOT TESTED, AS THERE IS NO node: {command}"
+            warnings.warn(loud, stacklevel=1)
+            pytest.skip(loud)
+        shutil.copy(ROOT / "tests" / "check" / "adapters" / "right.mjs", tmp_path / "engine.mjs")
+        adapter = f'import "{ADAPTERS["javascript"].as_uri()}";'
+        (tmp_path / "my_adapter.mjs").write_text(adapter, encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)], cwd=tmp_path, capture_output=True, text=True,
         timeout=300,

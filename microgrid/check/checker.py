@@ -14,7 +14,7 @@ from microgrid.check.anatomy import Anatomy, anatomy, unnested
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.engine import NOT_RUN, Engine, EngineError, name_of
 from microgrid.check.example import DIGITS, SINGLE, Example, Failure, Outcome, expected
-from microgrid.check.findings import Finding, Result, example_in_one_line
+from microgrid.check.findings import Finding, Result, example_in_one_line, way
 from microgrid.check.kinds import CONVENTION, NOT_OFFERED, WRONG
 from microgrid.check.learning import learn, run
 from microgrid.check.naming import Diagnosis, diagnose, exhibit
@@ -169,9 +169,9 @@ class Checker:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
         kind = kind_of(prop, case, failure)
         diagnosis: Diagnosis | None = None
-        if kind == NOT_OFFERED and case.subject in getattr(self.can, case.side):
-            return  # it takes the number, or nothing at all: another property's business
-        cause = self.refusal(case, failure)
+        if kind == NOT_OFFERED and prop.kind != NOT_OFFERED and self.fails_forward(failure):
+            kind = prop.kind  # it takes the number, and makes nothing of it
+        cause = self.refusal(case, failure) or self.alike(case, failure, result)
         if cause is None and kind == NOT_OFFERED:
             diagnosis = exhibit(case.refused, case.subject)
         elif cause is None:
@@ -216,6 +216,18 @@ class Checker:
         """The finding that an operation refuses plain numbers, if this one is made with them."""
         made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
         return next((self.refused[name] for name in made_of if name in self.refused), None)
+
+    def fails_forward(self, failure: Failure) -> bool:
+        """Whether it fails before the backward pass."""
+        forward = [line.partition("; f.backward()")[0] for line in failure.example.lines]
+        example = replace(failure.example, lines=tuple(forward), look=("f.data",))
+        return bool(self.outcome(example).error)
+
+    def alike(self, case: Case, failure: Failure, result: Result) -> Finding | None:
+        """The finding of an operation that this one is made of, if both fail in the same way."""
+        made_of, how = self.made_of(case.subject), way(failure)
+        found = (f for f in result.findings if made_of & {*f.subjects} and way(f.failure) == how)
+        return next(found, None)
 
     def anatomy(self, failure: Failure) -> Anatomy | None:
         """The graph of a program, with the engine's gradient of every node."""
@@ -319,9 +331,16 @@ def moved(line: str, name: str, dx: float) -> str:
 
 
 def floats(example: Example) -> Example:
-    """The same with floats in the leaves: Value(2.0) for Value(2)."""
-    lines = [re.sub(r"Value\((-?\d+)\)", r"Value(\1.0)", line) for line in example.lines]
-    return example if example.sent else replace(example, lines=tuple(lines))
+    """The same with floats in the leaves and beside them.
+
+    >>> floats(Example(("x = Value(2); f = x * 3 - x ** 2",), ("f.data",))).text
+    'x = Value(2.0); f = x * 3.0 - x ** 2'
+    """
+    if example.sent:
+        return example
+    leaves = [re.sub(r"Value\((-?\d+)\)", r"Value(\1.0)", line) for line in example.lines]
+    operands = [re.sub(r"(?<=[^*] [+*/-] )(\d+)\b(?!\.)", r"\1.0", line) for line in leaves]
+    return replace(example, lines=tuple(operands))
 
 
 def kind_of(prop: Property, case: Case, failure: Failure) -> str:

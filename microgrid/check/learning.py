@@ -76,8 +76,10 @@ def learn_others(engine: Engine, can: Capabilities) -> None:
             can.spelling[name] = replace(spelling, takes_list="])" in call and ", [" not in call)
             lines = ("a = Value(0.3); b = Value(0.6); c = Value(0.8); d = Value(0.4)",
                      f"f = {call.format(name)}")  # fmt: skip
-            if not run(engine, can, Example(lines, ("f.data",))).error:
+            example = Example(lines, ("f.data",))
+            if not run(engine, can, example).error:
                 can.calls[name] = call.format(name)
+                can.made_of[name] = called_by(engine, can, example)
                 can.used.add(name)
                 break
         else:
@@ -110,9 +112,13 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
     """On which sides of an operator a plain number may stand."""
     number = repr(operation.plain[0]) if operation.plain else "2.5"
     for side, operands in ("left", (number, "x")), ("right", ("x", number)):
-        in_values = [f"Value({x})" if x == number else x for x in operands]
-        if runs(engine, can, operation, operands) or not runs(engine, can, operation, in_values):
-            getattr(can, side).add(operation.name)  # what fails in any form is no matter of numbers
+        if runs(engine, can, operation, operands):
+            getattr(can, side).add(operation.name)
+    takes = can.right if operation.plain else can.right & can.left  # 2 ** x is an extra
+    useless = not runs(engine, can, operation, ("x", "Value(2)"))
+    if useless and operation.name not in takes:  # the number is not to blame
+        for names in (can.left, can.right, can.useless):
+            names.add(operation.name)
     if operation.name not in can.right:  # 2 - x turns to x - 2, or to itself for ever
         can.left.discard(operation.name)
 
@@ -129,12 +135,14 @@ def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]
     operands = [names[0], repr(operation.plain[0])] if operation.plain else names
     lines = (f"{name} = Value({i + 1.5})" for i, name in enumerate(names))
     example = Example((*lines, f"f = {operation.write(*operands)}"), ())
+    return called_by(engine, can, example) - {operation.name}
+
+
+def called_by(engine: Engine, can: Capabilities, example: Example) -> set[str]:
+    """The operations that a program calls, and those that they call."""
     program, _ = can.request(example)
     called = {*engine.methods_called(program)}
-    return {
-        name for name, other in can.offered.items()
-        if name != operation.name and called & names_of(can, other)
-    }  # fmt: skip
+    return {name for name, other in can.offered.items() if called & names_of(can, other)}
 
 
 def names_of(can: Capabilities, operation: Operation) -> set[str]:

@@ -91,6 +91,10 @@ def diagnose(
         return exhibit("clamped" if kept else "clamps_the_operand", subject)
     if found_by.name in ("depth", "great depth") and is_full(failure.actual):
         return Diagnosis(MUSEUM["recursive_sort"], MUSEUM["recursive_sort"].make(""))
+    if found_by.name == "comparisons":
+        always = ask(failure.example).numbers == ask(turned(failure.example)).numbers == (1.0,)
+        mistake = MUSEUM["compares_to_value"]
+        return Diagnosis(mistake, mistake.make("")) if always and subject != "!=" else None
     if not found_by.small or failure.actual.stopped:
         return by_time(failure, found_by, ask)
     of_values = found_by.name == "values"
@@ -120,6 +124,13 @@ def diagnose(
             break
         probes += more
     return found[0] if found else None
+
+
+def turned(example: Example) -> Example:
+    """The same comparison of x and y with their numbers exchanged."""
+    return replace(example, lines=tuple(
+        line.translate(str.maketrans("23", "32")) for line in example.lines
+    ), expected=None)  # fmt: skip
 
 
 def right(failure: Failure, engine: Any) -> bool:
