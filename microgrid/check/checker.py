@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from microgrid.check import protocol
@@ -23,6 +24,10 @@ from microgrid.check.report import Report
 from microgrid.check.searches import search, undisturbed
 from microgrid.engine.renamed import renamed
 
+OF_OPERATIONS = (
+    "values", "operands", "one operation", "exponents", "constants", "upstream", "identity",
+    "reuse",
+)  # fmt: skip
 FLOATS = "its numbers are floats in these programs: of a whole number it makes an array of ints"
 Progress = Callable[[Property], None]
 
@@ -57,11 +62,10 @@ def check(
     limit = max(0.5, timeout / 12)
     with undisturbed(), Engine(target, limit, lifetime=timeout, names=names) as engine:
         checker = Checker(engine, draws, seed)
-        for prop in PROPERTIES.values():
-            if progress is not None:
-                progress(prop)
-            if not chosen or prop.name in chosen or prop.name == "contract":
-                checker.examine(prop)
+        checker.examine(
+            [p for p in PROPERTIES.values() if not chosen or p.name in (*chosen, "contract")],
+            progress or (lambda prop: None),
+        )
         return Report(
             target=name_of(target), about=engine.about, results=checker.results,
             missing=checker.can.missing, unknown=checker.can.unknown, required=required,
@@ -115,15 +119,28 @@ class Checker:
             return "too many programs hung or ended the process"
         return "" if self.engine.budget.left else "out of time"
 
-    def examine(self, prop: Property) -> None:
-        """All cases of one property."""
-        result = Result(prop)
-        self.results.append(result)
-        for case in prop.cases(self.can):
+    def examine(self, properties: list[Property], progress: Progress) -> None:
+        """All cases; what is made of other operations waits until these are known to be right."""
+        self.results = [Result(prop) for prop in properties]
+        for of_operations, results in groupby(self.results, lambda r: r.prop.name in OF_OPERATIONS):
+            several = list(results)
+            for composed in (False, True) if of_operations else (None,):
+                for result in several:
+                    if not composed:
+                        progress(result.prop)
+                    self.cases(result, composed)
+
+    def cases(self, result: Result, composed: bool | None) -> None:
+        """The cases of a property: of composed operations, of the others, or (None) of all."""
+        for case in result.prop.cases(self.can):
+            if composed is not None:
+                is_composed = any(map(self.made_of, (case.subject, *case.needs)))
+                if is_composed != composed:
+                    continue
             if self.stopped:
                 result.not_run = self.stopped
                 break
-            self.case(prop, case, result)
+            self.case(result.prop, case, result)
 
     @property
     def findings(self) -> list[Finding]:
