@@ -61,6 +61,11 @@ def test_every_session_stands_where_pytest_looks_for_doctests():
 def test_every_command_works_as_it_stands(command, tmp_path):
     engine = ROOT / "tests" / "check" / "engines" / "plain.py"
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
+    for name, file in {
+        "engine.mjs": ROOT / "tests" / "check" / "adapters" / "right.mjs",
+        "my_adapter.mjs": ROOT / "microgrid" / "check" / "adapters" / "javascript.mjs",
+    }.items():
+        (tmp_path / name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "layers.py").write_text(source("affine_pair"), encoding="utf-8")
     if ".mjs" in command:
         if shutil.which("node") is None:

@@ -36,6 +36,7 @@ from microgrid.engine.lazy import lazily
 if TYPE_CHECKING:
     from microgrid.check import museum, strategies
     from microgrid.check.checker import check
+    from microgrid.check.conformance import cases
     from microgrid.check.engine import EngineError
     from microgrid.check.findings import Finding
     from microgrid.check.gradient_check import GradientReport, NotFinite
@@ -51,6 +52,7 @@ else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
         {
             "": "museum strategies",
             "checker": "check",
+            "conformance": "cases",
             "engine": "EngineError",
             "findings": "Finding",
             "gradient_check": "GradientReport NotFinite",
@@ -65,5 +67,6 @@ else:  # hypothesis is imported for the checker alone: `gradcheck` needs none
 
 __all__ = [
     "PROPERTIES", "Diagnosis", "EngineError", "Finding", "GradientReport", "LayerError",
-    "LayerReport", "NotFinite", "Report", "check", "layer", "layers", "museum", "strategies",
+    "LayerReport", "NotFinite", "Report", "cases", "check", "layer", "layers", "museum",
+    "strategies",
 ]  # fmt: skip

@@ -89,6 +89,7 @@ def operations() -> dict[str, Operation]:
 
 
 OPERATIONS = operations()
+OPERATORS = [name for name, operation in OPERATIONS.items() if operation.reflected]
 OFFERS = ("set data", "set grad", "zero", "alive", "in place", "compare")  # beside operations
 
 
@@ -125,8 +126,8 @@ class Capabilities:
     cls: str = "Value"
     spelling: dict[str, Spelling] = field(default_factory=dict)
     offered: dict[str, Operation] = field(default_factory=dict)
-    left: set[str] = field(default_factory=lambda: {*OPERATIONS})  # take a plain number there
-    right: set[str] = field(default_factory=lambda: {*OPERATIONS})
+    left: set[str] = field(default_factory=lambda: {*OPERATORS})  # take a plain number there
+    right: set[str] = field(default_factory=lambda: {*OPERATORS})
     numbers: bool = True  # in this language an operator can take a plain number
     offers: set[str] = field(default_factory=lambda: {*OFFERS})
     made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls

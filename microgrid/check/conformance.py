@@ -14,7 +14,14 @@ from typing import Any
 from microgrid.check import protocol
 from microgrid.check.capabilities import Capabilities, operations
 from microgrid.check.example import DIGITS, Example, equal, expected
-from microgrid.check.properties import KINKS, PROPERTIES, Case, Property, subgradient
+from microgrid.check.properties import (
+    KINKS,
+    PROPERTIES,
+    Case,
+    Property,
+    data_kept,
+    subgradient,
+)
 from microgrid.check.searches import search, undisturbed
 
 VERSION = 1
@@ -45,7 +52,7 @@ def cases(seed: int = 0, only: Iterable[str] = PROPERTIES) -> dict[str, Any]:
 
 def cases_of(prop: Property, seed: int) -> Iterator[dict[str, Any]]:
     """The cases of one property, if numbers show it and its programs are small."""
-    if prop.judge not in (equal, subgradient) or not prop.small:
+    if prop.judge not in (equal, subgradient, data_kept) or not prop.small:
         return
     can = Capabilities(offered=operations())
     seen: set[Example] = set()

@@ -7,14 +7,12 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext
+from types import FrameType
 from typing import Any
 
 STEP = 0.02  # seconds between two looks at the clock
-ASLEEP = (
-    0.02  # of the time on the wall: what uses less of the processor does not merely wait for it
-)
+ASLEEP = 0.02  # of the time on the wall: what uses less of the processor is not waiting for it
 LONGEST = 10.0  # times the limit, by the clock on the wall
 
 
@@ -22,12 +20,10 @@ class TooLongError(BaseException):
     """A statement takes too long: no `except Exception` of theirs may catch that."""
 
 
-@contextmanager
-def limit(seconds: float) -> Iterator[None]:
+def limit(seconds: float) -> AbstractContextManager[None]:
     """TooLongError in what takes longer, counted in time of the processor.
 
-    A thread looks at the clock and interrupts the main thread as Ctrl-C does, again and again until
-    the statement gives way. Elsewhere than in the main thread there is no limit.
+    Elsewhere than in the main thread there is no limit.
 
     >>> try:
     ...     with limit(0.05):
@@ -38,36 +34,50 @@ def limit(seconds: float) -> Iterator[None]:
     stopped
     """
     if math.isinf(seconds) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    over, main = threading.Event(), _thread.get_ident()
-    used, began = time.process_time(), time.monotonic()
+        return nullcontext()
+    return Limit(seconds)
 
-    def is_over() -> bool:
-        busy, passed = time.process_time() - used, time.monotonic() - began
-        asleep = passed > max(1.0, seconds) and busy < ASLEEP * passed
-        return asleep or busy > seconds or passed > LONGEST * seconds
 
-    def look() -> None:
-        while not over.wait(STEP):
-            if is_over():
+class Limit(AbstractContextManager[None]):
+    """A thread looks at the clock and interrupts the main thread as Ctrl-C does.
+
+    It does so again and again until the statement gives way, but never in this file: what ends the
+    thread is not interrupted.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.main = seconds, _thread.get_ident()
+        self.over = threading.Event()
+        self.watch = threading.Thread(target=self.look, daemon=True)
+
+    def __enter__(self) -> None:
+        self.used, self.began = time.process_time(), time.monotonic()
+        self.before = signal.signal(signal.SIGINT, self.stop)
+        self.watch.start()
+
+    def __exit__(self, *raised: object) -> None:
+        self.over.set()
+        self.watch.join()
+        signal.signal(signal.SIGINT, self.before)
+
+    def look(self) -> None:
+        while not self.over.wait(STEP):
+            if self.is_over():
                 if hasattr(signal, "pthread_kill"):
-                    signal.pthread_kill(main, signal.SIGINT)  # wakes up what sleeps, too
+                    signal.pthread_kill(self.main, signal.SIGINT)  # wakes up what sleeps, too
                 else:
                     _thread.interrupt_main()
 
-    def stop(*_: Any) -> None:
-        if not over.is_set():
+    def is_over(self) -> bool:
+        busy, passed = time.process_time() - self.used, time.monotonic() - self.began
+        asleep = passed > max(1.0, self.seconds) and busy < ASLEEP * passed
+        return asleep or busy > self.seconds or passed > LONGEST * self.seconds
+
+    def stop(self, number: int, frame: FrameType | None) -> Any:
+        while frame is not None and frame.f_code.co_filename == THREADING:
+            frame = frame.f_back
+        if not (self.over.is_set() or frame is None or frame.f_code.co_filename == HERE):
             raise TooLongError
 
-    before = signal.signal(signal.SIGINT, stop)
-    watch = threading.Thread(target=look, daemon=True)
-    watch.start()
-    try:
-        yield
-    finally:
-        with suppress(TooLongError):  # it may come as late as here
-            over.set()
-        over.set()
-        watch.join()
-        signal.signal(signal.SIGINT, before)
+
+HERE, THREADING = (f.__code__.co_filename for f in (limit, threading.Event.set))
