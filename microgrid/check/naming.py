@@ -27,6 +27,7 @@ HALF = 0.5  # of all wrong probes: an engine may have another mistake, too
 RIVALS, ROUNDS, MORE = 8, 4, 6  # likely mistakes, and programs that tell them apart
 BITS = 6  # the order in a set is tried for so many nodes
 NOT_FINITE = "no finite number"
+SINGLE = {"values", "operands", "one operation", "exponents", "constants"}
 RIGHT = (Value, composed(Value))
 Ask = Callable[[Example], Outcome]
 
@@ -101,7 +102,7 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
         likely = [(likeness(x.engine, probes, ask), x) for x in found]
         likely.sort(key=lambda entry: (entry[0], entry[1].mistake.caught == found_by.name),
                     reverse=True)  # fmt: skip
-        found = [x for like, x in likely if like.enough]
+        found = [x for like, x in likely if like.enough(near(x.mistake.caught, found_by.name))]
         more = [] if of_values else telling(found[:RIVALS], subject, probes)
         if not more:
             break
@@ -114,6 +115,11 @@ def turned(example: Example) -> Example:
     return replace(example, lines=tuple(
         line.translate(str.maketrans("23", "32")) for line in example.lines
     ), expected=None)  # fmt: skip
+
+
+def near(caught: str, found_by: str) -> bool:
+    """Whether a property is made to find a mistake, or one that looks at single operations, too."""
+    return caught == found_by or {caught, found_by} <= SINGLE
 
 
 def right(failure: Failure, engine: Any) -> bool:
@@ -188,9 +194,10 @@ class Likeness:
     shown: float  # of the symptoms of the mistake, those that the checked engine shows
     luck: float  # below 0 if the mistake may give other numbers as well, as walks over sets do
 
-    @property
-    def enough(self) -> bool:
-        return self.shown >= ENOUGH and self.in_common >= HALF
+    def enough(self, expected_here: bool) -> bool:
+        """Whether it is a likely name; one that another property is made to find must explain
+        the half of all that is wrong, since an engine may have several mistakes."""
+        return self.shown >= ENOUGH and (expected_here or self.in_common >= HALF)
 
 
 def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> Likeness:
