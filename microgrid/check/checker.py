@@ -180,7 +180,8 @@ class Checker:
 
     def made_of(self, name: str) -> set[str]:
         """The operations that an operation of this engine calls, and those that they call."""
-        return self.can.made_of.get(name, set())
+        found = self.can.made_of.get(name, set())  # each of the other, where they share a function
+        return {x for x in found if name not in self.can.made_of.get(x, ())}
 
     def report(self, prop: Property, case: Case, failure: Failure, result: Result) -> None:
         """A new finding, or one more operation of a finding, or a consequence of an earlier one."""
@@ -197,8 +198,9 @@ class Checker:
                 if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
             )  # fmt: skip
             cause = next(explaining, None) if prop.small else None
-            ask = self.ask_about(case.subject)
-            diagnosis = diagnose(failure, case.subject, prop, ask) if cause is None else None
+            if cause is None:
+                ask, made_of = self.ask_about(case.subject), self.made_of(case.subject)
+                diagnosis = diagnose(failure, case.subject, prop, ask, made_of)
             if not (diagnosis and prop.small and diagnosis.mistake.caught == prop.name):
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there
@@ -209,6 +211,9 @@ class Checker:
             result.follows[case.subject] = cause
             self.can.broken |= dict.fromkeys(case.breaks, cause)
             return
+        subject, broken = case.subject, case.breaks
+        if diagnosis is not None and (part := diagnosis._part(self.made_of(subject))):
+            subject, broken = part, (*broken, part)
         own = self.can.translate(failure.example)
         finding = next((f for f in result.findings if f._shares(kind, diagnosis, failure)), None)
         if finding is None:
@@ -218,12 +223,12 @@ class Checker:
             result.findings.append(finding)
         elif diagnosis is None:
             finding.more.append(example_in_one_line(own, failure))
-        if case.subject not in finding.subjects:
-            finding.subjects.append(case.subject)
+        if subject not in finding.subjects:
+            finding.subjects.append(subject)
         if kind == NOT_OFFERED:
-            self.refused.setdefault(case.subject, finding)
+            self.refused.setdefault(subject, finding)
         elif kind != CONVENTION:
-            self.can.broken |= dict.fromkeys(case.breaks, finding)
+            self.can.broken |= dict.fromkeys(broken, finding)
 
     def refusal(self, case: Case, failure: Failure) -> Finding | None:
         """The finding that an operation refuses plain numbers, if this one is made with them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -23,12 +23,14 @@ from microgrid.check.properties import PLAIN, PROPERTIES, Property, leaves
 from microgrid.check.strategies import LEAVES, source
 
 ENOUGH = 0.8  # of the symptoms of a mistake
+NEARLY_ALL = 0.95  # where the order in a set may explain many numbers
 HALF = 0.5  # of all wrong probes: an engine may have another mistake, too
 RIVALS, ROUNDS, MORE = 8, 4, 6  # likely mistakes, and programs that tell them apart
 BITS = 6  # the order in a set is tried for so many nodes
 NOT_FINITE = "no finite number"
 SINGLE = {"values", "operands", "one operation", "exponents", "constants"}
 RIGHT = (Value, composed(Value))
+OF_GRADIENTS = {"one operation", "upstream", "reuse", "passes"}
 Ask = Callable[[Example], Outcome]
 
 
@@ -61,14 +63,24 @@ class Diagnosis:
         """The operation as people write it, or "engine"."""
         return OPERATIONS[self.op].sign if self.op in OPERATIONS else "engine"
 
+    def _part(self, made_of: Iterable[str]) -> str:
+        """The one of these operations that has the mistake, "" if none of them has."""
+        if self.mistake.operations is None:
+            return ""
+        return next((x for x in sorted(made_of) if OPERATIONS[x].entry.name == self.op), "")
+
     def _explains(self, failure: Failure) -> bool:
         """Whether this mistake alone gives the same wrong numbers."""
         museum = museum_outcomes(self.engine, failure.example)
         return any(same(failure.actual, outcome, failure.expected) for outcome in museum)
 
 
-def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Diagnosis | None:
+def diagnose(
+    failure: Failure, subject: str, found_by: Property, ask: Ask, made_of: Iterable[str] = ()
+) -> Diagnosis | None:
     """The most likely mistake, or None for one that the museum does not have.
+
+    It may be one of an operation that the subject is made of, as * is in `x / y` of many engines.
 
     Where several are as likely, they run more programs until they differ, and the checked engine
     decides. Of those that never differ the one that this property is made to find comes first.
@@ -89,20 +101,23 @@ def diagnose(failure: Failure, subject: str, found_by: Property, ask: Ask) -> Di
     of_values = found_by.name == "values"
     probes = [] if of_values else [*GENERAL]
     if subject in OPERATIONS:
-        probes += values_of(subject) if of_values else values_of(subject) + probes_of(subject)
+        made_of = [x for x in sorted(made_of) if x in OPERATIONS]
+        for name in (subject, *made_of):
+            probes += values_of(name) if of_values else values_of(name) + probes_of(name)
     if found_by.name == "exponents":
         probes += EXPONENTS
     if not any(right(failure, engine) for engine in RIGHT):
         return None  # it says nothing of a mistake
     found = [
-        x for x in candidates(subject, found_by)
+        x for x in candidates(subject, found_by, made_of)
         if not (failure.convention and x.mistake.caught != found_by.name) and x._explains(failure)
     ]  # fmt: skip
     for _ in range(ROUNDS):
         likely = [(likeness(x.engine, probes, ask), x) for x in found]
         likely.sort(key=lambda entry: (entry[0], entry[1].mistake.caught == found_by.name),
                     reverse=True)  # fmt: skip
-        found = [x for like, x in likely if like.enough(near(x.mistake.caught, found_by.name))]
+        found = [x for like, x in likely if like.enough(here := near(x.mistake.caught, found_by.name))
+                 and (x.mistake.operations or likeness(x.engine, GENERAL, ask).enough(here))]  # fmt: skip
         more = [] if of_values else telling(found[:RIVALS], subject, probes)
         if not more:
             break
@@ -168,21 +183,31 @@ def exhibit(name: str, subject: str) -> Diagnosis:
     return Diagnosis(mistake, mistake.make(op), op)
 
 
-def candidates(subject: str, found_by: Property) -> Iterator[Diagnosis]:
+def candidates(
+    subject: str, found_by: Property, made_of: Iterable[str] = ()
+) -> Iterator[Diagnosis]:
     """The mistakes that this operation can have, each on an engine of both kinds of operators.
 
     Of the engine as a whole, also those of +, -, *, / that this property is made to find.
     """
-    own = OPERATIONS[subject].entry.name if subject in OPERATIONS else subject
+    own, *parts = [
+        OPERATIONS[x].entry.name if x in OPERATIONS else x for x in (subject, *sorted(made_of))
+    ]
     for mistake in MUSEUM.values():
         prop = PROPERTIES[mistake.caught]
         if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
         of_one = mistake.operations is not None and mistake.caught == found_by.name
         for op in PLAIN if of_one and not subject else (own,):
+            if parts and mistake.operations is not None and mistake.caught in OF_GRADIENTS:
+                continue  # the parts send the shares
             if mistake.operations is None or mistake.operations(op):
                 for engine in mistake.engines(op):
                     yield Diagnosis(mistake, engine, op)
+                    yield Diagnosis(mistake, composed(engine), op)
+        for op in parts:
+            if mistake.operations is not None and mistake.operations(op):
+                for engine in mistake.engines(op):
                     yield Diagnosis(mistake, composed(engine), op)
 
 
@@ -197,7 +222,8 @@ class Likeness:
     def enough(self, expected_here: bool) -> bool:
         """Whether it is a likely name; one that another property is made to find must explain
         the half of all that is wrong, since an engine may have several mistakes."""
-        return self.shown >= ENOUGH and (expected_here or self.in_common >= HALF)
+        shown = self.shown >= (NEARLY_ALL if self.luck else ENOUGH)
+        return shown and (expected_here or self.in_common >= HALF)
 
 
 def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> Likeness:

@@ -314,16 +314,16 @@ class Engine:
 
     def methods_called(self, program: list[Any]) -> list[str]:
         """The methods of the class that a program calls on its way."""
-        codes: dict[Any, str] = {}
+        codes: dict[Any, list[str]] = {}  # methods may share one
         for name in methods_of(self.type):
             code = _getattr(_getattr(self.type, name, None), "__code__", None)
             if code is not None:
-                codes.setdefault(code, name)
+                codes.setdefault(code, []).append(name)
         seen: dict[str, None] = {}
 
         def note(frame: Any, event: str, argument: Any) -> None:
             if event == "call" and frame.f_code in codes:
-                seen[codes[frame.f_code]] = None
+                seen.update(dict.fromkeys(codes[frame.f_code]))
 
         with suppress(BaseException):
             sys.setprofile(note)

@@ -11,7 +11,7 @@ import pytest
 
 from microgrid.check import PROPERTIES, check
 from microgrid.check.capabilities import OPERATIONS, Capabilities
-from microgrid.check.example import DIGITS, expected, outcome_here
+from microgrid.check.example import DIGITS, Example, Failure, expected, outcome_here
 from microgrid.check.museum import MUSEUM
 from microgrid.check.naming import diagnose
 from microgrid.check.searches import search
@@ -357,3 +357,30 @@ def test_time_tells_which_pass_walks_each_path_again(name, tmp_path):
     [finding] = [f for f in report.findings if f.prop.name == "diamonds"]
     assert finding.kind == "fragile"
     assert finding.diagnosis.mistake.name == name
+
+
+# What is made of others is not blamed for them.
+
+OF_PARTS = {
+    "×, seen in −": ("self.grad += other.data * out.grad", "self.grad += other.data * other.grad",
+                     "sub", ("mul", "upstream_of_operand")),
+    "+, seen in −": ("other.grad += out.grad\n\n        out.rule",
+                     "other.grad += out.grad\n\n        other.rule",
+                     "sub", ("add", "rule_on_operand")),
+    "**, seen in /": ("slope = n * self.data ** (n - 1)", "slope = self.data ** (n - 1)",
+                      "div", ("power", "power_without_factor")),
+}  # fmt: skip
+PARTS = {"sub": ["add", "neg", "mul"], "div": ["mul", "power"]}
+
+
+@pytest.mark.parametrize("what", OF_PARTS)
+def test_a_mistake_of_a_part_is_named_as_one_of_the_part(what):
+    right, wrong, subject, named = OF_PARTS[what]
+    ask = asked(changed([(right, wrong)]))
+    line = f"a = Value(2); b = Value(3); f = {OPERATIONS[subject].write('a', 'b')}; f.backward()"
+    example = Example((line,), ("a.grad", "b.grad"))
+    failure = Failure(example, ask(example), expected(example))
+    parts = PARTS[subject]
+    diagnosis = diagnose(failure, subject, PROPERTIES["one operation"], ask, parts)
+    assert (diagnosis.op, diagnosis.mistake.name) == named
+    assert diagnosis._part(parts) == named[0]

@@ -215,7 +215,7 @@ def rule_on_operand(op: str) -> type[Value]:
     return on_operand(0, op)
 
 
-def on_operand(which: int, op: str) -> type[Value]:
+def on_operand(which: int, op: str, walk: slice = slice(None)) -> type[Value]:
     def make(cls: Any, name: str, *operands: Any) -> Any:
         out = Value.make.__func__(cls, name, *operands)  # type: ignore[attr-defined]
         if name == op and out.parents:
@@ -227,10 +227,13 @@ def on_operand(which: int, op: str) -> type[Value]:
         if rule_of is not None:
             Value.send(rule_of)
 
-    return variant(make=classmethod(make), send=send)
+    return variant(make=classmethod(make), send=send, known=lambda v: v.parents[walk])
 
 
+BACK = slice(None, None, -1)
+variant_of("rule_on_operand", BINARY)(partial(on_operand, 0, walk=BACK))
 variant_of("rule_on_operand", BINARY)(partial(on_operand, 1))
+variant_of("rule_on_operand", BINARY)(partial(on_operand, 1, walk=BACK))
 
 
 @mistake("the rules are hung on the operands, not on the results", LOST,
