@@ -116,8 +116,11 @@ def diagnose(
         likely = [(likeness(x.engine, probes, ask), x) for x in found]
         likely.sort(key=lambda entry: (entry[0], entry[1].mistake.caught == found_by.name),
                     reverse=True)  # fmt: skip
-        found = [x for like, x in likely if like.enough(here := near(x.mistake.caught, found_by.name))
-                 and (x.mistake.operations or likeness(x.engine, GENERAL, ask).enough(here))]  # fmt: skip
+        found = [
+            x for like, x in likely
+            if like.enough(here := near(x.mistake.caught, found_by.name))
+            and (x.mistake.operations or likeness(x.engine, GENERAL, ask).enough(here))
+        ]  # fmt: skip
         more = [] if of_values else telling(found[:RIVALS], subject, probes)
         if not more:
             break
