@@ -29,6 +29,8 @@ OF_OPERATIONS = (
     "reuse",
 )  # fmt: skip
 FLOATS = "its numbers are floats in these programs: of a whole number it makes an array of ints"
+TOLD = Outcome(error="an earlier finding tells it", refused=True)
+applied = cache(protocol.operations_of)
 Progress = Callable[[Property], None]
 
 
@@ -111,6 +113,22 @@ class Checker:
         if lacking:
             return Outcome(error=f"there is no {', '.join(lacking)}", refused=True)
         return self.outcome(example)
+
+    def ask_about(self, subject: str) -> Callable[[Example], Outcome]:
+        """The outcomes of programs that name a mistake of the subject, without those that fail
+        because of what an earlier finding tells."""
+        broken = {name for name in self.can.broken if name in OPERATIONS and name != subject}
+        told = [f.diagnosis for f in self.findings if f.diagnosis]
+
+        def ask(example: Example) -> Outcome:
+            actual, right = self.ask(example), expected(example)
+            if right.agrees(actual):
+                return actual
+            failure = Failure(example, actual, right)
+            known = applied(example) & broken or any(d._explains(failure) for d in told)
+            return TOLD if known else actual
+
+        return ask
 
     @property
     def stopped(self) -> str:
@@ -198,8 +216,8 @@ class Checker:
             )  # fmt: skip
             cause = next(explaining, None) if prop.small else None
             if cause is None:
-                made_of = self.made_of(case.subject)
-                diagnosis = diagnose(failure, case.subject, prop, self.ask, made_of)
+                ask, made_of = self.ask_about(case.subject), self.made_of(case.subject)
+                diagnosis = diagnose(failure, case.subject, prop, ask, made_of)
             if not (diagnosis and prop.small and diagnosis.mistake.caught == prop.name):
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there

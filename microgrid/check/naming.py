@@ -28,6 +28,7 @@ HALF = 0.5  # of all wrong probes: an engine may have another mistake, too
 RIVALS, ROUNDS, MORE = 8, 4, 6  # likely mistakes, and programs that tell them apart
 BITS = 6  # the order in a set is tried for so many nodes
 NOT_FINITE = "no finite number"
+SINGLE = {"values", "operands", "one operation", "exponents", "constants"}
 RIGHT = (Value, composed(Value))
 OF_GRADIENTS = {"one operation", "upstream", "reuse", "passes"}
 Ask = Callable[[Example], Outcome]
@@ -117,7 +118,8 @@ def diagnose(
                     reverse=True)  # fmt: skip
         found = [
             x for like, x in likely
-            if like.enough and (x.mistake.operations or likeness(x.engine, GENERAL, ask).enough)
+            if like.enough(here := near(x.mistake.caught, found_by.name))
+            and (x.mistake.operations or likeness(x.engine, GENERAL, ask).enough(here))
         ]  # fmt: skip
         more = [] if of_values else telling(found[:RIVALS], subject, probes)
         if not more:
@@ -131,6 +133,11 @@ def turned(example: Example) -> Example:
     return replace(example, lines=tuple(
         line.translate(str.maketrans("23", "32")) for line in example.lines
     ), expected=None)  # fmt: skip
+
+
+def near(caught: str, found_by: str) -> bool:
+    """Whether a property is made to find a mistake, or one that looks at single operations, too."""
+    return caught == found_by or {caught, found_by} <= SINGLE
 
 
 def right(failure: Failure, engine: Any) -> bool:
@@ -215,9 +222,11 @@ class Likeness:
     shown: float  # of the symptoms of the mistake, those that the checked engine shows
     luck: float  # below 0 if the mistake may give other numbers as well, as walks over sets do
 
-    @property
-    def enough(self) -> bool:
-        return self.shown >= (NEARLY_ALL if self.luck else ENOUGH) and self.in_common >= HALF
+    def enough(self, expected_here: bool) -> bool:
+        """Whether it is a likely name; one that another property is made to find must explain
+        the half of all that is wrong, since an engine may have several mistakes."""
+        shown = self.shown >= (NEARLY_ALL if self.luck else ENOUGH)
+        return shown and (expected_here or self.in_common >= HALF)
 
 
 def likeness(engine: Any, probes: Sequence[Example], ask: Ask) -> Likeness:
