@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,11 @@ EXPECTED = {"plain": set(), "microgrid": set()}  # findings; of the others whate
 def with_bar(xs: Iterable[Any], total: int, label: str) -> Iterable[Any]:
     """The same things, with a bar on a terminal if tqdm is installed."""
     return xs if tqdm is None else tqdm(xs, label, total, leave=False, ncols=79, disable=None)
+
+
+def processes(jobs: int, start: Callable[[], None] | None = None) -> ProcessPoolExecutor:
+    """Fresh interpreters: a fork of a process whose threads talk to an engine may hang."""
+    return ProcessPoolExecutor(jobs, get_context("spawn"), start)
 
 
 # Right engines.
@@ -83,7 +89,7 @@ def right_engines(names: list[str], seeds: int, draws: int, jobs: int) -> int:
     """A table of false alarms; how many there are."""
     rows: dict[str, list[Any]] = {name: [] for name in names}
     alarms = 0
-    with ProcessPoolExecutor(jobs) as pool:
+    with processes(jobs) as pool:
         waiting = [pool.submit(judged, x, seed, draws) for seed in range(seeds) for x in names]
         for done in with_bar(as_completed(waiting), len(waiting), "checks"):
             name, seed, seconds, found = done.result()
@@ -227,7 +233,7 @@ def all_mutants(count: int, seed: int, jobs: int) -> int:
     found = mutants(PLAIN.read_text())
     chosen = random.Random(seed).sample(found, min(count, len(found))) if count else found
     missed, same, caught_ = 0, 0, 0
-    with ProcessPoolExecutor(jobs) as pool:
+    with processes(jobs, baseline) as pool:
         waiting = [pool.submit(caught, i, *mutant) for i, mutant in enumerate(chosen)]
         for done in with_bar(as_completed(waiting), len(waiting), "mutants"):
             number, line, text, said = done.result()
@@ -334,10 +340,11 @@ def numbers_of(engine: ModuleType, draw: random.Random) -> list[float]:
     return [v.data for v in nodes] + [v.grad for v in leaves]
 
 
-def baseline() -> tuple[set[str], set[str]]:
-    """What the plain engine does not offer, in the words of a report."""
+def baseline() -> None:
+    """Note what the plain engine does not offer, in the words of a report."""
     report = check(str(PLAIN), draws=3)
-    return {*report.missing}, {x for r in report.results for x in r.absent}
+    MISSING.update(report.missing)
+    USUALLY_ABSENT.update(x for r in report.results for x in r.absent)
 
 
 MISSING: set[str] = set()
@@ -356,9 +363,6 @@ def main() -> int:
     options = parser.parse_args()
     if options.what == "right":
         return bool(right_engines(options.engines, options.seeds, options.draws, options.jobs))
-    missing, absent = baseline()
-    MISSING.update(missing)
-    USUALLY_ABSENT.update(absent)
     return bool(all_mutants(options.count, options.seed, options.jobs))
 
 
