@@ -55,7 +55,8 @@ def learn(engine: Engine) -> Capabilities:
 OTHERS = """mse mseloss meansquarederror meansquaredloss squarederror bce bceloss
 binarycrossentropy binarycrossentropyloss crossentropy crossentropyloss categoricalcrossentropy
 celoss nll nllloss negativeloglikelihood hinge hingeloss mae maeloss l1loss huber huberloss softmax
-logsoftmax dot elu gelu selu celu mish leakyrelu relu6 hardtanh"""
+logsoftmax dot"""
+ACTIVATIONS = "elu gelu selu celu mish leakyrelu relu6 hardtanh hardsigmoid hardswish quickgelu"
 CALLS = (  # the first that gives a number is checked; "[0]" of a list of results
     "{}([a, b], [c, d])", "{}([a, b], [1, 0])", "{}([a, b])", "{}([a, b])[0]", "{}([a, b], 1)",
     "{}(a, b)", "{}(a)",
@@ -67,12 +68,14 @@ def learn_others(engine: Engine, can: Capabilities) -> None:
     found = [(name, Spelling(name)) for name in engine.about["functions"]]
     found += [(name, Spelling(name, True)) for name in can.unknown]
     for name, spelling in found:
-        usual = name.lower().replace("_", "") in OTHERS.split()
+        plain_name = name.lower().replace("_", "")
+        activates = plain_name in ACTIVATIONS.split()  # more arguments are options, as a slope
+        usual = activates or plain_name in OTHERS.split()
         if not usual or name in can.spelling or name in can.calls:
             continue
         can.left.add(name)  # its plain numbers are no operands: a class, a target
         can.right.add(name)
-        for call in CALLS:
+        for call in CALLS[-1:] if activates else CALLS:
             can.spelling[name] = replace(spelling, takes_list="])" in call and ", [" not in call)
             lines = ("a = Value(0.3); b = Value(0.6); c = Value(0.8); d = Value(0.4)",
                      f"f = {call.format(name)}")  # fmt: skip

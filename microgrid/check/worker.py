@@ -125,7 +125,10 @@ class Names:
             self.grad = told
             return
         x, y = self.cls(2.5), self.cls(1.25)
+        inside = self.data.partition(".")[2]
         if _hasattr(x, "grad"):
+            if inside and read(x, "grad") is None and _hasattr(x.grad, inside):
+                self.grad = f"grad.{inside}"  # it holds a number in an object, as data does
             return
         before = {n: read(x, n) for n in attributes(x) if n != self.data}
         with suppress(BaseException):
@@ -251,7 +254,8 @@ class Engine:
             *path, last = self.names.data.split(".")
             _setattr(at(space[step["set data"]], path), last, step["to"])
         elif "set grad" in step:
-            _setattr(space[step["set grad"]], self.names.grad, step["to"])
+            *path, last = self.names.grad.split(".")
+            _setattr(at(space[step["set grad"]], path), last, step["to"])
         elif "zero" in step:
             space[step["zero"]].zero_grad()
         elif "repeat" in step:
