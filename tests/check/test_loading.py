@@ -41,6 +41,8 @@ def loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])  # "" is here
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.chdir(tmp_path)
+    names = ("engine", "main", "helper", "random", "src", "grad")  # other tests import some
+    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     before = {*sys.modules}
 
     def write_and_load(files, name="", place=None, is_path=True, seconds=5.0):
@@ -54,6 +56,7 @@ def loaded(tmp_path, monkeypatch):
     yield write_and_load
     for name in {*sys.modules} - before:
         del sys.modules[name]
+    sys.modules.update(kept)
 
 
 def total(engine):

@@ -105,7 +105,10 @@ def test_properties_are_chosen_and_counted_like_other_tests_and_leave_no_file(pr
 
 @pytest.mark.parametrize(
     ("engine", "words"),
-    [("nothing.py", "there is no file nothing.py"), ("empty.py", "has no class 'Value'")],
+    [
+        ("nothing.py", "there is no file nothing.py"),
+        ("empty.py", "no class with + and a backward pass"),
+    ],
 )
 def test_an_engine_that_is_not_there_is_named(engine, words, project):
     (project / "empty.py").write_text("")

@@ -185,7 +185,8 @@ def sets_to_zero(op: str) -> type[Value]:
 @mistake("your {op} keeps its local gradients by the parent: of `x - x` only the last remains",
          "A dictionary has one entry a key: keep the local gradients in a list, beside the "
          "parents.",
-         "reuse", "x = Value(2); f = x - x; f.backward()", BINARY)  # fmt: skip
+         "reuse", "x = Value(2); f = x - x; f.backward()",
+         BINARY - {"add", "mul", "hypot", "logaddexp"})  # fmt: skip
 def local_by_parent(op: str) -> type[Value]:
     def send(self: Value) -> None:
         last = dict(zip(self.parents, self.local))
