@@ -75,7 +75,15 @@ class Finding(Hinted):
             return f"another choice than PyTorch's where there is no derivative{where}"
         if self.diagnosis:
             return self.diagnosis.mistake.sentence(self.operations or self.diagnosis._of)
+        if self._raises:
+            return f"your {self.operations or 'engine'} raises {self.failure.actual.kind}"
         return f"does not hold here: {self.prop.says}{where}"
+
+    @property
+    def _raises(self) -> bool:
+        """Whether it is an error of the engine's code that no mathematics explains."""
+        actual = self.failure.actual
+        return actual.category == "other" and actual.kind.isidentifier() and not actual.stopped
 
     @property
     def summary(self) -> str:
@@ -105,6 +113,8 @@ class Finding(Hinted):
             return self.diagnosis.mistake.hint
         if self.failure.actual.stopped:
             return "The program hung or ended the process: run it by hand."
+        if self._raises and self.failure.actual.where:
+            return f"It is raised in {self.failure.actual.where}"
         where = self.anatomy.suspect() if self.anatomy else ""
         return where or "No classic mistake gives these numbers: follow the program line by line."
 
@@ -132,7 +142,11 @@ class Finding(Hinted):
         lines = []
         for look, actual, expected in self.comparison:
             both = f"{look} = {actual}, {whose(self.kind)} {expected}"
-            lines += [both] if look else [actual, f"expected {expected}"]
+            if look:
+                lines.append(both)
+                continue
+            raised = self.failure.actual.where if self.diagnosis else ""  # else the hint says it
+            lines += [f"{actual} ({raised})" if raised else actual, f"expected {expected}"]
         return [*lines, *filter(None, [self.failure.note])]
 
     def __str__(self) -> str:

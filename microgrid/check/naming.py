@@ -263,8 +263,18 @@ def ending(outcome: Outcome) -> str:
     if outcome.category == "depth":
         return outcome.category
     error = re.sub(r"\S+( is an? )(.*), not a number", r"it\1\2", outcome.error)
-    words = re.sub(r"'(?!NoneType)[^']*'", "'…'", error).split()  # names are the engine's
+    words = re.sub(r"'([^']*)'", lambda found: kind_of(found[1]), error).split()
     return " ".join(words[:4]) + " None" * ("NoneType" in outcome.error)
+
+
+def kind_of(name: str) -> str:
+    """What a name in an error stands for; most names are the engine's own.
+
+    >>> kind_of("float"), kind_of("Node")
+    ('number', '…')
+    """
+    is_number = name in ("int", "float", "bool", "complex") or name.startswith("numpy")
+    return "number" if is_number else name if name == "NoneType" else "…"
 
 
 def museum_outcomes(engine: Any, example: Example) -> tuple[Outcome, ...]:
