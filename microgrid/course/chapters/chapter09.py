@@ -141,7 +141,7 @@ def judge_engine(given: Any) -> Verdict:
         f for f in report.findings if (f.kind == WRONG or f.prop.name in HELD) and f not in late
     ]
     lines = [line for f in wrong[:1] for line in told(f)]
-    lines += [f"✗ it has no {sign(name)} yet" for name in report.lacking]
+    lines += [f"✗ it has no {sign(name)} yet" for name in report.lacking if name in ASKED]
     if not lines:
         lines = [UNFINISHED]
         if late:
