@@ -192,7 +192,9 @@ def beside_number(operation: Operation, side: str) -> Example:
 @holds("values", "f.data is what Python computes with plain numbers", draws=0.5)
 def values(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
-        yield Case(x.name, once(x, False), breaks=(x.name,))
+        programs = KINKS.get(x.name, ((),))[0]  # ties and zeros, which are seldom drawn
+        first = tuple(Example((text,), ("f.data",)) for text in programs)
+        yield Case(x.name, once(x, False), breaks=(x.name,), first=first)
 
 
 def data_kept(example: Example, actual: Outcome, expected: Outcome, digits: float) -> Verdict:
@@ -203,7 +205,7 @@ def data_kept(example: Example, actual: Outcome, expected: Outcome, digits: floa
 @cache
 def usual(operation: Operation) -> tuple[dict[str, Any], ...]:
     """A few points inside of the domain, away from the kinks."""
-    count = operation.arity or 2
+    count = 1 if operation.plain else operation.arity or 2
     found = []
     for start, step in ((2, 1), (-2, -1), (0.5, 0.25), (1.5, 1)):
         given = dict(zip(LEAVES, (start + step * i for i in range(count))))
