@@ -27,7 +27,7 @@ MEMORY = 4 << 30  # bytes of data, beside what there is at the start
 QUIET = os.devnull
 _float, _str, _type, _repr = float, str, type, repr
 _isinstance, _getattr, _hasattr, _setattr = isinstance, getattr, hasattr, setattr
-_list, _len, _abs, _bool, _range, _min = list, len, abs, bool, range, min
+_list, _len, _abs, _bool, _range = list, len, abs, bool, range
 BUILT_IN = frozenset(dir(builtins))  # in programs these are Python's own, as sum and range
 
 # How engines call the three names of the contract, the usual one first.

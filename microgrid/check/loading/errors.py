@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-PYTHON_2 = "is Python 2"
-
 
 class LoadError(Exception):  # of the child, whose parent raises an EngineError of it
     """A file cannot be loaded, or has no engine; the text says why, and needs no more around it."""
