@@ -20,18 +20,23 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from microgrid.engine import families, numeric, ops, rules
 from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op
 from microgrid.program.plan import lines
-from microgrid.program.plan.schedule import Part, Plan
-from microgrid.program.tape import Floats
+from microgrid.program.plan.blocks import Block
+from microgrid.program.plan.lines import BLOCK
+from microgrid.program.plan.schedule import Int32s, Part, Plan
+from microgrid.program.tape import Floats, Ints
 
 NAME = "numba"
 ORDERS = 5  # of the derivatives of a^b and of lgamma that are compiled
@@ -39,6 +44,7 @@ LOADING = threading.Lock()
 TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a folder of the cache
 PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
 KERNEL = Path(__file__).with_name("kernel.py")
+TALL, BROAD = 8, 16  # the largest tile of any machine
 MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kernel.py
 
 
@@ -123,6 +129,7 @@ def digest(text: str) -> str:
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
     files = [*[str(m.__file__) for m in (numeric, ops, rules, families, lines)], __file__]
+    files.append(str(KERNEL.with_name("tiles.py")))
     parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -210,32 +217,57 @@ class Engine:
 
     def __init__(self, plan: Plan) -> None:
         parts = plan.prologue, plan.batch, plan.epilogue
-        self.ops = plan.ops
+        self.plan = plan
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):
             with LOADING:  # the threads of a batch would each make their own
-                self.loops = kernel()
+                self.part = kernel().part
 
-    def translated(self, part: Part) -> Any:
-        """The runs with the numbers of operations in the kernel, and the body, signed and not."""
+    def translated(self, part: Part) -> tuple[Ints, Int32s]:
+        """The runs and the body of a part with the numbers that the kernel has for their codes."""
         number = {name: i for i, name in enumerate(compiled_ops())}
-        runs = part.runs.copy()
+        runs, body = part.runs.copy(), [part.body]
         for row in runs:
-            if row[0] >= 0:  # else SUM or REDUCE
-                op = self.ops[row[0]]
+            if row[0] >= 0:
+                op = self.plan.ops[row[0]]
                 row[0] = number[op.name]
                 row[3] &= bool(op.hint or op.domain)  # else never raises: inf is a number like any
-        return runs, part.body, part.body.view("uint32")
+            elif row[0] <= BLOCK:
+                code, floats, ints, flags, numbers = written(self.plan.blocks[BLOCK - row[0]])
+                row[:] = code, floats, ints, flags, sum(map(len, body))
+                body.append(numbers)
+        return runs, np.concatenate(body)
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
-        runs, body, unsigned = self.parts[id(part)]
-        if not len(runs):
-            return False
-        loops = self.loops
-        if samples:
-            return bool(loops.samples(runs, body, numbers, rows, samples, -(-samples // 8) * 8))
-        return bool(loops.numbers(runs, unsigned, numbers))
+        runs, body = self.parts[id(part)]
+        return bool(len(runs) and self.part(runs, body, numbers, rows, samples))
+
+
+def written(block: Block) -> tuple[int, int, int, int, Int32s]:
+    """A block as the kernel reads it: its code, the room that it needs, flags, and its numbers.
+
+    A step leads from a number of the left matrix to the next in its row, if it is the same
+    everywhere; in a block over the batch it says that results stand side by side.
+    """
+    if block.over_batch and (np.diff(block.out, axis=0) == 1).all() and len(block.out) > 1:
+        turned = replace(block, out=block.out.T, left=block.right, right=block.left)
+        return written(replace(turned, first=block.first.T, last=block.last.T))
+    m, k = block.left.shape
+    steps = np.diff(block.out if block.over_batch else block.left, axis=1)
+    step = int(steps[0, 0]) if steps.size and (steps == steps[0, 0]).all() else 0
+    lists = [block.left, block.right, block.out]
+    if block.over_batch:
+        step = int(step == 1)
+    else:
+        lists += [block.first, block.last]
+        step = max(step, 0)
+        if step:
+            lists[0] = block.left[:, 0]
+    floats = 3 * m + m * k + TALL + (TALL + k) * BROAD
+    numbers = np.concatenate([[*block.out.shape, k, step], *[x.ravel() for x in lists]])
+    code = BLOCK - block.over_batch
+    return code, floats, 2 * m + k + TALL + BROAD, int(block.go_on), numbers.astype(np.int32)
 
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:

@@ -27,6 +27,7 @@ from microgrid.engine.value import Op
 from microgrid.program.tape import Ints, Tape
 
 SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs
+BLOCK = -3  # the code of the first block (blocks.py); those of the others are below
 WINDOW = 8192  # lines of the tape
 FORWARD, BACKWARD = 0, 1
 

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from microgrid.engine.value import Op
 from microgrid.program.plan.backward import adjoint
+from microgrid.program.plan.blocks import Block, Blocks, blocks, none
 from microgrid.program.plan.forward import forward
-from microgrid.program.plan.lines import FORWARD, REDUCE, Lines
+from microgrid.program.plan.lines import BLOCK, FORWARD, REDUCE, WINDOW, Lines
 from microgrid.program.tape import LAST_BIT, Floats, Ints, Tape
 
 Int32s = NDArray[np.int32]
+ENOUGH = 0.5  # of all products, in blocks: then a long tape runs without windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,8 @@ class Part:
     """Lines that run one after the other.
 
     A row of `runs` is (code, number of lines, arguments of each, whether forward, where they begin
-    in `body`). A line in `body` is the place of its result and those of its arguments.
+    in `body`). A line in `body` is the place of its result and those of its arguments. A code from
+    BLOCK downwards is block BLOCK − code of the plan.
     """
 
     runs: Ints
@@ -47,6 +50,7 @@ class Plan:
     sums: Ints  # numbers that add up over the batch, from zero
     outputs: Ints
     gradients: tuple[Ints, ...]  # for each argument that was asked for
+    blocks: tuple[Block, ...] = ()
 
 
 class Passes(NamedTuple):
@@ -81,20 +85,33 @@ def passes(
     return Passes(lines, outputs, gradients, gradient, count)
 
 
-def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
-    """The plan for a value, or with `wanted` for a value and gradients: see `passes`."""
+def plan(
+    tape: Tape, batched: int, wanted: tuple[int, ...] | None, exact: bool = True,
+    matrices: bool = True,
+) -> Plan:  # fmt: skip
+    """The plan for a value, or with `wanted` for a value and gradients: see `passes`.
+
+    With `exact` values have the bits of the lines; without `matrices` it has lines alone.
+    """
+    if matrices:
+        p = passes(tape, batched, wanted, 1 << 40)
+        found = blocks(p.lines, bool(batched), exact)
+        if found.share >= ENOUGH or len(tape) < WINDOW:  # one window is all of it
+            return placed(p, found)
     p = passes(tape, batched, wanted)
-    return placed(p.lines, p.outputs, p.gradients, p.samples)
+    return placed(p, none(p.lines))
 
 
-def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int) -> Plan:
+def placed(p: Passes, found: Blocks) -> Plan:
     """The places of the slots, and the lines in order."""
+    lines, outputs = p.lines, p.outputs
     resolved, per_sample = lines.resolved(), lines.per_sample
-    columns = [np.concatenate(column) for column in zip(*lines.columns)]
+    columns = [np.concatenate(column) for column in zip(*found.columns)]
     out, code, size, phase, window, rank, depth = columns
+    made = [block.out.ravel() for block in found.blocks]
     used = np.zeros(lines.slots, dtype=bool)
     used[: lines.tape.first] = used[[*lines.constants]] = True
-    used[resolved[outputs]] = used[out] = used[count] = True
+    used[np.concatenate([resolved[outputs], out, *made])] = used[p.samples] = True
     shared, rows = np.flatnonzero(~per_sample & used), np.flatnonzero(per_sample & used)
     place = np.zeros(lines.slots, dtype=np.int64)
     place[shared] = np.arange(len(shared))
@@ -102,8 +119,11 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     place = place[resolved]
     memory = np.zeros(len(shared))
     memory[place[[*lines.constants]]] = [*lines.constants.values()]
-    args = np.concatenate([factors(place[args], code) for code, args in lines.args])
-    inside = per_sample[out] | (code == REDUCE)
+    args = np.concatenate([factors(place[args], code) for code, args in found.args])
+    over = [BLOCK - i for i, block in enumerate(found.blocks) if block.over_batch]
+    adds = (code == REDUCE) | np.isin(code, over)
+    sums = np.concatenate([out[code == REDUCE], *[made[BLOCK - k] for k in over]])
+    inside = per_sample[out] | adds
     # backward lines that need no upstream gradient run before the batch
     early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
     part = np.where(inside, 1, np.where(early, 0, 2))
@@ -114,8 +134,10 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
         assembled(order[part[order] == k], place[out], size, run_key, begin, args) for k in range(3)
     ]
     return Plan(
-        tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[count]),
-        np.unique(place[out[code == REDUCE]]), place[outputs], tuple([place[g] for g in gradients]),
+        tuple(lines.ops), prologue, batch, epilogue, memory, len(rows), int(place[p.samples]),
+        np.unique(place[sums[sums != found.bin]]), place[outputs],
+        tuple([place[g] for g in p.gradients]),
+        tuple([block.placed(place) for block in found.blocks]),
     )  # fmt: skip
 
 
