@@ -38,7 +38,7 @@ def run_batch(
     def chunk(first: int, workspace: Workspace) -> None:
         """Run the samples from the first on, a block at a time."""
         last = min(first + CHUNK, count)
-        width = block_width(plan.rows, last - first)
+        width = block_width(plan.rows, last - first, runner.engine.cells)
         if workspace.rows.shape != (plan.rows, width):
             workspace.rows = np.zeros((plan.rows, width))
         for lo in range(first, last, width):
@@ -82,8 +82,8 @@ def fill(rows: Floats, samples: list[Floats], first: int, count: int) -> None:
         row = end
 
 
-def block_width(rows: int, samples: int) -> int:
-    """So many samples at a time that their rows stay in the cache, a multiple of 8."""
-    most = min(max(2**16 // max(rows, 1), 32), 512)
+def block_width(rows: int, samples: int, cells: int) -> int:
+    """So many samples at a time that their rows have so many cells, a multiple of 8."""
+    most = min(max(cells // max(rows, 1), 32), 512)
     blocks = -(-samples // most)
     return -(-samples // (8 * blocks)) * 8

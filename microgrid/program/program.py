@@ -367,5 +367,6 @@ class Program(Hinted):
         if key not in self._plans:
             with self._lock:
                 if key not in self._plans:
-                    self._plans[key] = Runner(self.tape, plan(self.tape, *key), self.backend)
+                    made = plan(self.tape, *key, exact=self.backend == numba_engine.NAME)
+                    self._plans[key] = Runner(self.tape, made, self.backend)
         return self._plans[key]

@@ -101,9 +101,10 @@ def block_of_numbers(
 
 
 def block_of_rows(
-    body: Int32s, i: int, flags: int, v: Floats, x: Floats, wide: int, floats: Floats, ints: Ints
-) -> None:
-    """out = first + left·rightᵀ + last, where out and the right matrix are rows of samples."""
+    body: Int32s, i: int, flags: int, v: Floats, x: Floats, apart: int, wide: int, floats: Floats,
+    ints: Ints,
+) -> None:  # fmt: skip
+    """out = first + left·rightᵀ + last, where out and the right matrix are rows, so far apart."""
     m, n, k, step = body[i], body[i + 1], body[i + 2], body[i + 3]
     right = i + HEAD + (m if step else m * k)
     out, first, last = right + n * k, right + n * k + m * n, right + n * k + 2 * m * n
@@ -113,12 +114,12 @@ def block_of_rows(
     for j in range(n):
         for r in range(m):
             e = r * n + j
-            out_at[r] = (-1 - body[out + e]) * wide
+            out_at[r] = (-1 - body[out + e]) * apart
             begins[r], ends[r], none[r] = v[body[first + e]], v[body[last + e]], -0.0
         for t in range(0, k, DEPTH):
             depth, is_last = min(DEPTH, k - t), t + DEPTH >= k
             for d in range(depth):
-                x_at[d] = (-1 - body[right + j * k + t + d]) * wide
+                x_at[d] = (-1 - body[right + j * k + t + d]) * apart
             s = 0
             while s < wide:
                 vectors = VECTORS[0] if s + COLUMNS <= wide else 1
@@ -133,7 +134,7 @@ def block_of_rows(
 
 
 def block_over_batch(
-    body: Int32s, i: int, flags: int, v: Floats, x: Floats, n_samples: int, wide: int,
+    body: Int32s, i: int, flags: int, v: Floats, x: Floats, apart: int, n_samples: int,
     floats: Floats, ints: Ints,
 ) -> None:  # fmt: skip
     """out += Σ left·rightᵀ over the samples, from the first: the right rows are transposed."""
@@ -150,13 +151,13 @@ def block_over_batch(
         panel_at[s] = s * COLUMNS
     for t in range(k):
         for r in range(m):
-            a_at[r] = (-1 - body[left + r * k + t]) * wide
+            a_at[r] = (-1 - body[left + r * k + t]) * apart
         for j in range(0, n, COLUMNS):
             width = min(COLUMNS, n - j)
             for c in range(0, width, WIDE):
                 for q in range(WIDE):
-                    x_at[q] = (-1 - body[right + min(j + c + q, n - 1) * k + t]) * wide
-                for s in range(0, wide, WIDE):
+                    x_at[q] = (-1 - body[right + min(j + c + q, n - 1) * k + t]) * apart
+                for s in range(0, n_samples, WIDE):
                     transposed(x, x_at, s, panel, s * COLUMNS + c, COLUMNS)
             whole, vectors = together and width == COLUMNS, -(-width // LANES)
             if whole:
@@ -264,7 +265,7 @@ def suspect(rows: Floats, o: int, wide: int) -> bool:
 
 def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, wide: int) -> bool:
     """Run lines of n samples, in rows of a width; whether a checked result is inf or nan."""
-    bad, most, flat = False, 1, rows.reshape(rows.size)
+    bad, most, flat, apart = False, 1, rows.reshape(rows.size), rows.shape[1]
     floats, ints = scratch(runs, wide)
     for r in range(runs.shape[0]):
         if runs[r, 0] >= 0:
@@ -319,15 +320,15 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, wide: int
                     if q >= 0:
                         y += n * (v[p] * v[q])
                     elif p >= 0:
-                        y += v[p] * total(flat, (-1 - q) * wide, n)
+                        y += v[p] * total(flat, (-1 - q) * apart, n)
                     else:
-                        y += dot(flat, (-1 - p) * wide, (-1 - q) * wide, n)
+                        y += dot(flat, (-1 - p) * apart, (-1 - q) * apart, n)
                 v[body[i]] = y
                 i += step
         elif code == BLOCK:
-            block_of_rows(body, at, check, v, flat, wide, floats, ints)
+            block_of_rows(body, at, check, v, flat, apart, wide, floats, ints)
         elif code == OVER_BATCH:
-            block_over_batch(body, at, check, v, flat, n, wide, floats, ints)
+            block_over_batch(body, at, check, v, flat, apart, n, floats, ints)
         # ---- for each operation
         elif code == NUMBER:  # name
             while i < end:

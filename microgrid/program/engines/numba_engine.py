@@ -44,6 +44,7 @@ LOADING = threading.Lock()
 TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a folder of the cache
 PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
 KERNEL = Path(__file__).with_name("kernel.py")
+CELLS = 2**16  # of the rows of a block of samples, which stay in the cache
 TALL, BROAD = 8, 16  # the largest tile of any machine
 MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kernel.py
 
@@ -218,6 +219,7 @@ class Engine:
     def __init__(self, plan: Plan) -> None:
         parts = plan.prologue, plan.batch, plan.epilogue
         self.plan = plan
+        self.cells = CELLS * (1 + bool(plan.blocks))
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):
             with LOADING:  # the threads of a batch would each make their own

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from microgrid.engine.guards import real
-from microgrid.program.plan.lines import REDUCE, SUM
+from microgrid.engine.value import Op
+from microgrid.program.engines.arrays import on_arrays
+from microgrid.program.plan.blocks import Block
+from microgrid.program.plan.lines import BLOCK, REDUCE, SUM
 from microgrid.program.plan.schedule import Part, Plan
 from microgrid.program.tape import Floats, Ints
 
@@ -17,77 +21,174 @@ NAME = "numpy"
 class Engine:
     """Runs one plan. `numbers` is changed in place; so are rows, which have a column a sample."""
 
+    cells = 2**20  # of the rows of a block of samples: Python's part in it is small then
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.parts = {id(p): unpacked(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
+        self.parts = {id(p): self.steps(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
+
+    def steps(self, part: Part) -> list[Any]:
+        """What runs, one after the other: a function of the numbers, the rows and the samples."""
+        return [self.step(part, *run) for run in part.runs.tolist()]
+
+    def step(self, part: Part, code: int, count: int, size: int, forward: int, at: int) -> Any:
+        """A run of equal lines, or a block."""
+        if code <= BLOCK:
+            return product(self.plan.blocks[BLOCK - code])
+        table = part.body[at : at + count * (size + 1)].reshape(count, size + 1).astype(np.int64)
+        out, args = Grid(table[:, 0]), table[:, 1:]
+        if code == SUM and len(args) < args.shape[1] and (args >= 0).all():
+            return partial(long_sums, out, args)
+        columns = [Column(args[:, j]) for j in range(args.shape[1])]
+        if code == SUM:
+            return partial(sums, out, columns[::2], columns[1::2])
+        if code == REDUCE:
+            return partial(over_batch, out, columns[::2], columns[1::2])
+        return partial(operation, self.plan.ops[code], bool(forward), out, columns)
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
         with np.errstate(all="ignore"):
-            bad = False
-            rows = rows[:, :samples]
-            for code, forward, out, args in self.parts[id(part)]:
-                if code == SUM:
-                    store(out, sums(args, numbers, rows), numbers, rows)
-                elif code == REDUCE:
-                    numbers[out] += sums(args, numbers, rows).sum(axis=1)
-                else:
-                    operands = [read(args[:, j], numbers, rows) for j in range(args.shape[1])]
-                    y, error = applied(self.plan.ops[code].forward, operands)
-                    if error and not forward and not bad:  # a rule of the user's own
-                        raise error
-                    bad |= error is not None
-                    store(out, y, numbers, rows)
-            return bad
+            failed = [step(numbers, rows, samples) for step in self.parts[id(part)]]
+        return any(failed)
 
 
-def unpacked(part: Part) -> list[tuple[int, int, Ints, Ints]]:
-    """(code, whether forward, places of the results, those of the arguments) for each run."""
-    found = []
-    for code, count, size, forward, at in part.runs.tolist():
-        table = part.body[at : at + count * (size + 1)].reshape(count, size + 1).astype(np.int64)
-        found.append((code, forward, table[:, 0], table[:, 1:]))
-    return found
+class Grid:
+    """An array of places, all of numbers or all of rows, which have a number for each sample.
+
+    Where they stand at even distances the numbers are a view, else a copy.
+    """
+
+    def __init__(self, places: Ints) -> None:
+        self.shape, self.in_rows = places.shape, bool((places < 0).any())
+        self.index = -1 - places if self.in_rows else places
+        steps = [np.diff(self.index, axis=axis) for axis in range(places.ndim)]
+        self.even = all((x == x.ravel()[0]).all() for x in steps if x.size)
+        self.begin = int(self.index.ravel()[0])
+        self.steps = [int(x.ravel()[0]) if x.size else 0 for x in steps]
+
+    def of(self, numbers: Floats, rows: Floats, samples: int) -> Floats:
+        """The numbers at these places; samples stand along the last axis."""
+        if not self.even:
+            return rows[self.index, :samples] if self.in_rows else numbers[self.index]
+        x, shape = (rows, (*self.shape, samples)) if self.in_rows else (numbers, self.shape)
+        size = x.strides[0]
+        strides = [step * size for step in self.steps] + [x.itemsize] * self.in_rows
+        return np.ndarray(shape, float, x, self.begin * size, strides)
+
+    def put(self, y: Floats, numbers: Floats, rows: Floats, samples: int) -> None:
+        """Set the numbers at these places."""
+        if self.even:
+            self.of(numbers, rows, samples)[...] = y
+        elif self.in_rows:
+            rows[self.index, :samples] = y
+        else:
+            numbers[self.index] = y
+
+
+class Column:
+    """Places of numbers and of rows; the numbers have one column where no sample changes them."""
+
+    def __init__(self, places: Ints) -> None:
+        self.per_sample = places < 0
+        mixed = self.per_sample.any() and not self.per_sample.all()
+        self.grid = None if mixed else Grid(places)
+        self.places = places
+
+    def of(self, numbers: Floats, rows: Floats, samples: int) -> Floats:
+        """The numbers at these places, a row each."""
+        if self.grid:
+            x = self.grid.of(numbers, rows, samples)
+            return x if self.grid.in_rows else x[:, None]
+        found = np.repeat(numbers[np.maximum(self.places, 0)][:, None], samples, axis=1)
+        found[self.per_sample] = rows[-1 - self.places[self.per_sample], :samples]
+        return found
+
+
+def sums(
+    out: Grid, left: list[Column], right: list[Column], numbers: Floats, rows: Floats, samples: int
+) -> None:
+    """out = Σ left·right from the left, for each line."""
+    y = np.zeros((1, 0))
+    for a, b in zip(left, right):
+        product = a.of(numbers, rows, samples) * b.of(numbers, rows, samples)
+        if y.shape == product.shape:
+            y += product
+        else:
+            y = y + product if y.size else product
+    out.put(y if out.in_rows else y[:, 0], numbers, rows, samples)
+
+
+def long_sums(out: Grid, pairs: Ints, numbers: Floats, rows: Floats, samples: int) -> None:
+    """The same for few long sums of plain numbers."""
+    y = np.add.accumulate(numbers[pairs[:, ::2]] * numbers[pairs[:, 1::2]], axis=1)
+    out.put(y[:, -1], numbers, rows, samples)
+
+
+def over_batch(
+    out: Grid, left: list[Column], right: list[Column], numbers: Floats, rows: Floats, samples: int
+) -> None:
+    """out += Σ left·right over the samples, for each line."""
+    y = out.of(numbers, rows, samples)
+    for a, b in zip(left, right):
+        p, q = a.of(numbers, rows, samples), b.of(numbers, rows, samples)
+        if q.shape[1] == 1 < samples or p.shape[1] == 1 < samples:
+            y = y + (p if q.shape[1] == 1 else q).sum(axis=1) * (q if q.shape[1] == 1 else p)[:, 0]
+        else:
+            y = y + (p * q).sum(axis=1)
+    out.put(y, numbers, rows, samples)
+
+
+def operation(
+    op: Op, forward: bool, out: Grid, columns: list[Column], numbers: Floats, rows: Floats,
+    samples: int,
+) -> bool:  # fmt: skip
+    """out = op(columns), for each line; whether it has left its domain on the way forward."""
+    y, error = applied(op, [x.of(numbers, rows, samples) for x in columns])
+    if error and not forward:  # a rule of the user's own
+        raise error
+    out.put(y if out.in_rows else y[:, 0], numbers, rows, samples)
+    return error is not None
+
+
+def product(block: Block) -> Any:
+    """The function that runs a block by np.matmul, which adds up in an order of its own.
+
+    So each entry, a sum of n terms, is within n·eps·Σ|terms| of what the lines give.
+    """
+    left, right, out, first, last = map(
+        Grid, (block.left, block.right, block.out.T, block.first.T, block.last.T)
+    )
+
+    def over_batch(numbers: Floats, rows: Floats, samples: int) -> None:
+        p, q = [x.of(numbers, rows, samples).reshape(len(x.index), -1) for x in (left, right)]
+        y = q @ p.T
+        y += out.of(numbers, rows, samples)
+        out.put(y, numbers, rows, samples)
+
+    def run(numbers: Floats, rows: Floats, samples: int) -> None:
+        p, q = left.of(numbers, rows, samples), right.of(numbers, rows, samples)
+        per_sample = (slice(None), slice(None), None) if out.in_rows else ()
+        y = p @ q if out.in_rows else q @ p.T
+        y += out.of(numbers, rows, samples) if block.go_on else first.of(numbers, rows, 0)[per_sample]
+        y += last.of(numbers, rows, samples)[per_sample]
+        out.put(y, numbers, rows, samples)
+
+    return over_batch if block.over_batch else run
 
 
 def results(places: Ints, numbers: Floats, rows: Floats) -> Floats:
     """The numbers at these places, a row for each sample."""
     if len(places) == 1 and places[0] < 0:
         return rows[-1 - places[0], :, None]
-    return read(places, numbers, rows).T
+    return Column(places).of(numbers, rows, rows.shape[1]).T
 
 
-def read(places: Ints, numbers: Floats, rows: Floats) -> Floats:
-    """The numbers at these places, a row each: of one column where all samples share them."""
-    if (places >= 0).all():
-        return numbers[places][:, None]
-    if (places < 0).all():
-        return rows[-1 - places]
-    mixed = np.repeat(numbers[np.maximum(places, 0)][:, None], rows.shape[1], axis=1)
-    mixed[places < 0] = rows[-1 - places[places < 0]]
-    return mixed
-
-
-def store(out: Ints, y: Floats, numbers: Floats, rows: Floats) -> None:
-    if out[0] >= 0:
-        numbers[out] = y[:, 0]
-    else:
-        rows[-1 - out] = y
-
-
-def sums(pairs: Ints, numbers: Floats, rows: Floats) -> Any:
-    """Σ p·q from the left, for each line."""
-    if len(pairs) < pairs.shape[1] and (pairs >= 0).all():  # few long sums of plain numbers
-        return np.add.accumulate(numbers[pairs[:, ::2]] * numbers[pairs[:, 1::2]], axis=1)[:, -1:]
-    y: Any = None
-    for j in range(0, pairs.shape[1], 2):
-        product = read(pairs[:, j], numbers, rows) * read(pairs[:, j + 1], numbers, rows)
-        y = product if y is None else y + product
-    return y
-
-
-def applied(forward: Any, operands: list[Floats]) -> tuple[Floats, Exception | None]:
-    """forward of every line and sample; nan where it raises, and the last error."""
+def applied(op: Op, operands: list[Floats]) -> tuple[Floats, Exception | None]:
+    """The operation of every line and sample; nan where it raises, and the last error."""
+    if (whole := on_arrays(op, operands)) is not None:
+        return whole, None
+    forward = op.forward
     columns = np.broadcast_arrays(*operands)
     flat = [x.ravel().tolist() for x in columns]
     failed: Exception | None = None
