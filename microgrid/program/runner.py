@@ -44,9 +44,9 @@ class Workspace(threading.local):
 class Runner:
     """Runs a plan, for many threads at a time."""
 
-    def __init__(self, tape: Tape, plan: Plan, backend: str) -> None:
+    def __init__(self, tape: Tape, plan: Plan, backend: str, fast: bool = False) -> None:
         self.tape, self.plan = tape, plan
-        self.engine = ENGINES[backend].Engine(plan)
+        self.engine = ENGINES[backend].Engine(plan, fast)
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
         self.sums, self.gradients = span(plan.sums), [span(places) for places in plan.gradients]
 

@@ -1,12 +1,13 @@
 """The loops of the compiled engine, for numba; numba_engine.py adds the operations of the table.
 
 A branch between two marks is a pattern: the kernel has a copy of it for each operation, with its
-number, its name and its function. Kernels are made by `numba_engine.kernel_source`, not imported.
+number, its name and its function; fast.py has other functions for some. Kernels are made by `numba_engine.kernel_source`, not imported.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from microgrid.program.engines import fast
 from microgrid.program.engines.tiles import (
     COLUMNS,
     LANES,
@@ -18,14 +19,13 @@ from microgrid.program.engines.tiles import (
     total,
     transposed,
 )
-from microgrid.program.plan.lines import BLOCK, REDUCE, SUM
+from microgrid.program.plan.lines import BLOCK, FUSED, GO_ON, REDUCE, SUM
 from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
 NUMBER = 0  # of an operation, in a pattern
 OVER_BATCH = BLOCK - 1  # a block that adds up over the batch
 DEPTH = 256  # terms at a time, whose factors stay in the nearest cache
-GO_ON, FUSED = 1, 2  # flags of a block
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
 TYPES = {  # for numba, of the functions that are called from outside
     "part": "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64)",

@@ -34,7 +34,7 @@ from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op
 from microgrid.program.plan import lines
 from microgrid.program.plan.blocks import Block
-from microgrid.program.plan.lines import BLOCK
+from microgrid.program.plan.lines import BLOCK, FUSED, GO_ON
 from microgrid.program.plan.schedule import Int32s, Part, Plan
 from microgrid.program.tape import Floats, Ints
 
@@ -45,6 +45,7 @@ TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a fold
 PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
 KERNEL = Path(__file__).with_name("kernel.py")
 CELLS = 2**16  # of the rows of a block of samples, which stay in the cache
+FAST = "exp", "tanh", "sigmoid", "tanh_slope", "sigmoid_slope", "exp_difference"  # of fast.py
 TALL, BROAD = 8, 16  # the largest tile of any machine
 MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kernel.py
 
@@ -62,14 +63,18 @@ def kernel_source() -> str:
     known = [*enumerate(compiled_ops().values())]
     numbers = [branch(few if op.arity else many, i, op) for i, op in known]
     samples = [branch(batch, i, op) for i, op in known]
+    samples += [
+        branch(batch, len(known) + i, compiled_ops()[name], f"fast.{name}")
+        for i, name in enumerate(FAST)
+    ]
     return "".join([head, *numbers, between, *samples, tail])
 
 
-def branch(pattern: str, number: int, op: Op) -> str:
+def branch(pattern: str, number: int, op: Op, function: str = "") -> str:
     """The copy of a pattern for an operation, with all of its operands."""
     operands = range(op.arity or 0)
     copied = {
-        "NUMBER": str(number), "# name": f"# {op.name}", "operation(": f"op_{op.name}(",
+        "NUMBER": str(number), "# name": f"# {op.name}", "operation(": f"{function or f'op_{op.name}'}(",
         "v[body[i + 1]]": ", ".join([f"v[body[i + {k + 1}]]" for k in operands]),
         "xs[0, s]": ", ".join([f"xs[{k}, s]" for k in operands]) or "xs[:size, s]",
     }  # fmt: skip
@@ -130,7 +135,7 @@ def digest(text: str) -> str:
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
     files = [*[str(m.__file__) for m in (numeric, ops, rules, families, lines)], __file__]
-    files.append(str(KERNEL.with_name("tiles.py")))
+    files += [str(KERNEL.with_name(name)) for name in ("tiles.py", "fast.py")]
     parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -161,7 +166,7 @@ def load(text: str, place: Path, keep: bool = True) -> ModuleType:
 
 def compiled(text: str, place: Path) -> ModuleType:
     """Compile in a folder of this process, then put it in its place: nobody sees half of it."""
-    said = "microgrid compiles its engine, once on this machine: about half a minute …"
+    said = "microgrid compiles its engine, once on this machine: about a minute …"
     print(said, file=sys.stderr, flush=True)
     draft, old = [place.with_name(f"{place.name}-{uuid4().hex}") for _ in range(2)]
     try:
@@ -216,7 +221,8 @@ def remove(path: Path) -> None:
 class Engine:
     """Runs one plan. Numbers are changed in place; so are rows, which have a column a sample."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, fast: bool = False) -> None:
+        self.fast = fast
         parts = plan.prologue, plan.batch, plan.epilogue
         self.plan = plan
         self.cells = CELLS * (1 + bool(plan.blocks))
@@ -227,7 +233,10 @@ class Engine:
 
     def translated(self, part: Part) -> tuple[Ints, Int32s]:
         """The runs and the body of a part with the numbers that the kernel has for their codes."""
-        number = {name: i for i, name in enumerate(compiled_ops())}
+        names = [*compiled_ops()]
+        number = {name: i for i, name in enumerate(names)}
+        if self.fast and part is self.plan.batch:
+            number |= {name: len(names) + i for i, name in enumerate(FAST)}
         runs, body = part.runs.copy(), [part.body]
         for row in runs:
             if row[0] >= 0:
@@ -236,7 +245,7 @@ class Engine:
                 row[3] &= bool(op.hint or op.domain)  # else never raises: inf is a number like any
             elif row[0] <= BLOCK:
                 code, floats, ints, flags, numbers = written(self.plan.blocks[BLOCK - row[0]])
-                row[:] = code, floats, ints, flags, sum(map(len, body))
+                row[:] = code, floats, ints, flags | FUSED * self.fast, sum(map(len, body))
                 body.append(numbers)
         return runs, np.concatenate(body)
 
@@ -269,7 +278,7 @@ def written(block: Block) -> tuple[int, int, int, int, Int32s]:
     floats = 3 * m + m * k + TALL + (TALL + k) * BROAD
     numbers = np.concatenate([[*block.out.shape, k, step], *[x.ravel() for x in lists]])
     code = BLOCK - block.over_batch
-    return code, floats, 2 * m + k + TALL + BROAD, int(block.go_on), numbers.astype(np.int32)
+    return code, floats, 2 * m + k + TALL + BROAD, GO_ON * block.go_on, numbers.astype(np.int32)
 
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:

@@ -9,6 +9,7 @@ for each sum, as in a scalar line. With `fused` the two are one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -79,6 +80,11 @@ def transposed(x: Floats, x_at: Ints, column: int, out: Floats, left: int, step:
     """out[left + c·step + i] = x[x_at[i] + column + c] for i and c below 8."""
     for i, c in product(range(WIDE), range(WIDE)):
         out[left + c * step + i] = x[x_at[i] + column + c]
+
+
+def power_of_two(n: float) -> float:
+    """2ⁿ for a whole n from −1022 to 1023."""
+    return math.ldexp(1.0, int(n))
 
 
 # The machine code.
@@ -326,3 +332,18 @@ def _(x, x_at, column, out, left, step):
     return lambda x, x_at, column, out, left, step: transposed_code(
         x, x_at, column, out, left, step
     )
+
+
+@intrinsic
+def power_of_two_code(typing, n):
+    def code(context: Any, b: Builder, signature: Any, args: Any) -> Any:
+        bias = F(1.5 * 2**52 + 1023)  # the last bits of the sum are the exponent of 2ⁿ
+        bits = b.bitcast(b.fadd(args[0], bias), I)
+        return b.bitcast(b.shl(bits, I(52)), F)
+
+    return types.float64(types.float64), code
+
+
+@overload(power_of_two)
+def _(n):
+    return lambda n: power_of_two_code(n)
