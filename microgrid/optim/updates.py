@@ -1,0 +1,120 @@
+"""How an optimizer moves a row of numbers, and a whole epoch of such steps.
+
+NumPy runs these functions for `Optimizer`; numba compiles the same text for `fit`. There an epoch
+runs inside the compiled engine: it calls the loops of the program's plan, and one of the updates.
+An update changes the rows of `memory` in place; `step` is the number of the step, from 1 on.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from microgrid.program.engines.kernel import TYPES as LOOPS
+from microgrid.program.plan.schedule import Int32s
+from microgrid.program.tape import Floats, Ints
+
+UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64, float64[::1])"
+TYPES = {  # for numba, of the functions that are called from outside
+    "sgd": UPDATE,
+    "adam": UPDATE,
+    "epoch": f"void(FunctionType({LOOPS['numbers']}), FunctionType({LOOPS['samples']}),"
+    f"FunctionType({UPDATE}), UniTuple(int64[:, ::1], 3), UniTuple(int32[::1], 3), float64[::1],"
+    "float64[:, ::1], int64, int64, int64[::1], int64[::1], float64[:, ::1], int64, float64[::1],"
+    "int64, float64[:, ::1], float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
+}
+REORDERED = ()
+Update = Callable[[Floats, Floats, float, Any], Floats]
+
+
+def sgd(gradient: Floats, memory: Floats, step: float, settings: Any) -> Floats:
+    """v ← μ v + ∂L/∂w; the direction v, with Nesterov's momentum ∂L/∂w + μ v."""
+    momentum, nesterov, velocity = settings[0], settings[1], memory[0]
+    velocity[:] = momentum * velocity + gradient
+    return gradient + momentum * velocity if nesterov else velocity
+
+
+def adam(gradient: Floats, memory: Floats, step: float, settings: Any) -> Floats:
+    """m ← a m + (1 − a) ∂L/∂w, v ← b v + (1 − b) (∂L/∂w)²; the direction m̂ / (√v̂ + ε)."""
+    a, b, eps = settings[0], settings[1], settings[2]
+    first, second = memory[0], memory[1]
+    first[:] = a * first + (1 - a) * gradient
+    second[:] = b * second + (1 - b) * gradient * gradient
+    return first / (1 - a**step) / (np.sqrt(second / (1 - b**step)) + eps)
+
+
+def clipped(gradient: Floats, longest: float) -> Floats:
+    """The gradient, scaled to this length where it is longer."""
+    if longest == math.inf or not len(gradient):
+        return gradient
+    largest = length = float(np.max(np.abs(gradient)))
+    if 0 < largest < math.inf:  # a sum of squares would over- or underflow
+        length = largest * math.sqrt(np.sum((gradient / largest) ** 2))
+    return gradient * min(1.0, longest / (length + 1e-6))  # PyTorch adds 1e-6, too
+
+
+def decayed(
+    numbers: Floats, gradient: Floats, rate: float, decay: float, decoupled: bool
+) -> tuple[Floats, Floats]:
+    """The numbers and the gradient, one of them changed by the weight decay."""
+    if decoupled:
+        return numbers * (1 - rate * decay), gradient
+    return numbers, gradient + decay * numbers if decay else gradient
+
+
+def part(
+    of_numbers: Any, of_samples: Any, runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int
+) -> bool:
+    """Run a part of a plan for n samples, or where n is 0 without any; whether it may have failed."""
+    if n:
+        return of_samples(runs, body, v, rows, n, -(-n // 8) * 8)
+    return of_numbers(runs, body.view(np.uint32), v)
+
+
+def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
+    """Write n samples into the rows; the idle columns up to a multiple of 8 repeat the last."""
+    for s in range(-(-n // 8) * 8):
+        sample = data[first + min(s, n - 1)]
+        for k in range(len(sample)):
+            rows[k, s] = sample[k]
+
+
+def epoch(
+    of_numbers: Any, of_samples: Any, update: Update, runs: Any, bodies: Any, v: Floats,
+    rows: Floats, count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int,
+    rates: Floats, step: int, memory: Floats, settings: Floats, decay: float, decoupled: bool,
+    longest: float, losses: Floats, done: Ints,
+) -> None:  # fmt: skip
+    """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
+
+    It writes the mean loss of each batch, and how many steps are done. It stops before a step whose
+    loss or gradient is not finite, or which may have left the domain of an operation.
+    """
+    numbers, gradient = v[: len(places)], np.empty(len(places))
+    for i in range(len(losses)):
+        first = i * size
+        n = min(size, len(data) - first)
+        v[count] = n
+        for k in sums:
+            v[k] = 0.0
+        failed = part(of_numbers, of_samples, runs[0], bodies[0], v, rows, 0)
+        loss = 0.0
+        for block in range(0, n, rows.shape[1]):
+            m = min(rows.shape[1], n - block)
+            fill(rows, data, first + block, m)
+            failed |= part(of_numbers, of_samples, runs[1], bodies[1], v, rows, m)
+            for s in range(m):
+                loss += rows[-1 - output, s] if output < 0 else v[output]
+        failed |= part(of_numbers, of_samples, runs[2], bodies[2], v, rows, 0)
+        loss /= n
+        finite = loss - loss
+        for k in range(len(places)):
+            gradient[k] = v[places[k]] / n
+            finite += gradient[k] - gradient[k]
+        if failed or finite != 0:
+            return
+        kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
+        numbers[:] = kept - rates[i] * update(moving, memory, step + i + 1.0, settings)
+        losses[i] = loss
+        done[0] = i + 1
