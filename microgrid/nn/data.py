@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,16 +90,24 @@ def batches(
 def shuffled(
     data: tuple[Array, ...], size: int | None, rng: np.random.Generator
 ) -> Iterator[tuple[Array, ...]]:
-    """The samples in a random order, `size` at a time; the last batch may be smaller."""
+    """The samples in a random order, `size` at a time."""
     for chosen in drawn(data, size, rng):
-        yield data if chosen is None else tuple([x[chosen] for x in data])
+        yield taken(data, chosen)
 
 
 def drawn(
     data: tuple[Array, ...], size: int | None, rng: np.random.Generator
 ) -> list[Ints | None]:
-    """Which samples are in each batch of an epoch; None: all, as they stand."""
+    """Which samples are in each batch of an epoch, in a random order; None: all, as they stand.
+
+    The last batch may be smaller.
+    """
     if not data or size is None or size >= len(data[0]):
         return [None]
     order = rng.permutation(len(data[0]))
     return [*np.split(order, range(size, len(order), size))]
+
+
+def taken(data: Sequence[Array], chosen: Ints | None) -> tuple[Array, ...]:
+    """These samples; None: all of them."""
+    return tuple(data) if chosen is None else tuple([x[chosen] for x in data])

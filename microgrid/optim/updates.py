@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgrid.program.engines.kernel import TYPES as LOOPS
+from microgrid.program.engines import kernel
 from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
@@ -19,10 +19,10 @@ UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64, float64[::1])"
 TYPES = {  # for numba, of the functions that are called from outside
     "sgd": UPDATE,
     "adam": UPDATE,
-    "epoch": f"void(FunctionType({LOOPS['numbers']}), FunctionType({LOOPS['samples']}),"
-    f"FunctionType({UPDATE}), UniTuple(int64[:, ::1], 3), UniTuple(int32[::1], 3), float64[::1],"
-    "float64[:, ::1], int64, int64, int64[::1], int64[::1], float64[:, ::1], int64, float64[::1],"
-    "int64, float64[:, ::1], float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
+    "epoch": f"void(FunctionType({kernel.TYPES['part']}), UniTuple(int64[:, ::1], 3),"
+    "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64, int64[::1],"
+    f"int64[::1], float64[:, ::1], int64, FunctionType({UPDATE}), float64[:, ::1], float64[::1],"
+    "int64, float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
 }
 REORDERED = ()
 Update = Callable[[Floats, Floats, float, Any], Floats]
@@ -63,50 +63,45 @@ def decayed(
     return numbers, gradient + decay * numbers if decay else gradient
 
 
-def part(
-    of_numbers: Any, of_samples: Any, runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int
-) -> bool:
-    """Run a part of a plan for n samples, or where n is 0 without any; whether it may have failed."""
-    if n:
-        return of_samples(runs, body, v, rows, n, -(-n // 8) * 8)
-    return of_numbers(runs, body.view(np.uint32), v)
-
-
 def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
-    """Write n samples into the rows; the idle columns up to a multiple of 8 repeat the last."""
-    for s in range(-(-n // 8) * 8):
+    """Write n samples into the rows; idle columns repeat the last."""
+    for s in range(rows.shape[1]):
         sample = data[first + min(s, n - 1)]
         for k in range(len(sample)):
             rows[k, s] = sample[k]
 
 
 def epoch(
-    of_numbers: Any, of_samples: Any, update: Update, runs: Any, bodies: Any, v: Floats,
-    rows: Floats, count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int,
-    rates: Floats, step: int, memory: Floats, settings: Floats, decay: float, decoupled: bool,
+    part: Any, runs: Any, bodies: Any, v: Floats, cells: Floats, height: int, width: int,
+    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Update,
+    memory: Floats, settings: Floats, step: int, rates: Floats, decay: float, decoupled: bool,
     longest: float, losses: Floats, done: Ints,
 ) -> None:  # fmt: skip
     """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
 
-    It writes the mean loss of each batch, and how many steps are done. It stops before a step whose
-    loss or gradient is not finite, or which may have left the domain of an operation.
+    `cells` has room for `height` rows of `width` samples, which run at a time. It writes the mean
+    loss of each batch, and how many steps are done. It stops before a step whose loss or gradient
+    is not finite, or which may have left the domain of an operation.
     """
     numbers, gradient = v[: len(places)], np.empty(len(places))
     for i in range(len(losses)):
-        first = i * size
-        n = min(size, len(data) - first)
+        begin = i * size
+        end = min(begin + size, len(data))
+        n = end - begin
         v[count] = n
         for k in sums:
             v[k] = 0.0
-        failed = part(of_numbers, of_samples, runs[0], bodies[0], v, rows, 0)
+        failed = part(runs[0], bodies[0], v, cells[:0].reshape(0, 0), 0)
         loss = 0.0
-        for block in range(0, n, rows.shape[1]):
-            m = min(rows.shape[1], n - block)
-            fill(rows, data, first + block, m)
-            failed |= part(of_numbers, of_samples, runs[1], bodies[1], v, rows, m)
+        for first in range(begin, end, width):
+            m = min(width, end - first)
+            wide = -(-m // 8) * 8
+            rows = cells[: height * wide].reshape(height, wide)
+            fill(rows, data, first, m)
+            failed |= part(runs[1], bodies[1], v, rows, m)
             for s in range(m):
                 loss += rows[-1 - output, s] if output < 0 else v[output]
-        failed |= part(of_numbers, of_samples, runs[2], bodies[2], v, rows, 0)
+        failed |= part(runs[2], bodies[2], v, cells[:0].reshape(0, 0), 0)
         loss /= n
         finite = loss - loss
         for k in range(len(places)):

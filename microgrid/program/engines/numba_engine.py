@@ -240,10 +240,10 @@ class Engine:
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):
             with LOADING:  # the threads of a batch would each make their own
-                self.loops = kernel()
+                self.part = kernel().part
 
     def translated(self, part: Part) -> Any:
-        """The runs with the numbers of operations in the kernel, and the body, signed and not."""
+        """The runs with the numbers of operations in the kernel, and the body."""
         number = {name: i for i, name in enumerate(compiled_ops())}
         runs = part.runs.copy()
         for row in runs:
@@ -251,17 +251,12 @@ class Engine:
                 op = self.ops[row[0]]
                 row[0] = number[op.name]
                 row[3] &= bool(op.hint or op.domain)  # else never raises: inf is a number like any
-        return runs, part.body, part.body.view("uint32")
+        return runs, part.body
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
-        runs, body, unsigned = self.parts[id(part)]
-        if not len(runs):
-            return False
-        loops = self.loops
-        if samples:
-            return bool(loops.samples(runs, body, numbers, rows, samples, -(-samples // 8) * 8))
-        return bool(loops.numbers(runs, unsigned, numbers))
+        runs, body = self.parts[id(part)]
+        return bool(len(runs) and self.part(runs, body, numbers, rows, samples))
 
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:
