@@ -51,17 +51,21 @@ class Epochs:
         """
         if optimizer.steps and optimizer.size != len(self.numbers):
             return 0
-        memory, first = optimizer._remembered(len(self.numbers)), 0
-        update = numba_engine.first_class(getattr(compiled(), optimizer._update.__name__))
-        settings = optimizer._constants()
+        memory = np.empty((len(optimizer.memory), len(self.numbers)))
+        for row, name in zip(memory, optimizer.memory):
+            row[:] = getattr(optimizer, name)
+        update = getattr(compiled(), f"{optimizer._update.__name__}_of_each")
+        first = 0
         while rates := list(islice(rates_of(optimizer), min(self.most, len(batches) - first))):
             found, done = np.empty(len(rates)), np.zeros(1, dtype=np.int64)
+            steps = range(optimizer.steps + 1, optimizer.steps + 1 + len(rates))
+            settings = np.array([optimizer._settings_of(t) for t in steps], dtype=float)
             data = self.samples(batches[first : first + len(rates)])
             try:
                 compiled().epoch(
-                    *self.program, data, self.size, update, memory, settings, optimizer.steps,
-                    np.array(rates), float(optimizer.weight_decay), optimizer._decoupled,
-                    float(optimizer._longest), found, done,
+                    *self.program, data, self.size, numba_engine.first_class(update), memory,
+                    settings, np.array(rates), float(optimizer.weight_decay),
+                    optimizer._decoupled, float(optimizer._longest), found, done,
                 )  # fmt: skip
             finally:  # an interrupted training keeps what it has learnt
                 if count := int(done[0]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set, ValuesView
 from inspect import ismethod, signature
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
 from microgrid.nn.saving import Saved, numbers_of, same_names
 from microgrid.optim.schedules import Schedule
-from microgrid.optim.updates import Update, adam, clipped, decayed, sgd
+from microgrid.optim.updates import adam, clipped, decayed, sgd
 from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
 
@@ -209,15 +209,6 @@ class Optimizer(Hinted, Saved, ABC):
         """The length from which on a gradient is clipped."""
         return math.inf if self.clip_norm is None else self.clip_norm
 
-    def _remembered(self, count: int) -> Floats:
-        """A row for each name of `memory`, with so many numbers, as a copy."""
-        rows = [np.broadcast_to(getattr(self, name), (count,)) for name in self.memory]
-        return np.array(rows, dtype=float)
-
-    def _remember(self, rows: Floats) -> None:
-        for name, row in zip(self.memory, rows):
-            setattr(self, name, row)
-
     @abstractmethod
     def update_direction(self, gradient: Floats) -> Floats:
         """The update, before it is multiplied by the learning rate: what a subclass defines.
@@ -227,19 +218,24 @@ class Optimizer(Hinted, Saved, ABC):
 
 
 class Ruled(Optimizer):
-    """An optimizer whose update is a function of `updates`, which numba compiles, too."""
+    """An optimizer whose update is a function of updates.py, which numba compiles, too."""
 
-    _update: ClassVar[Update]
+    _update: ClassVar[Callable[..., Any]]
 
     def update_direction(self, gradient: Floats) -> Floats:
-        rows = self._remembered(len(gradient))
-        direction = type(self)._update(gradient, rows, self.steps + 1.0, self._constants())
-        self._remember(rows)
-        return direction
+        remembered = [getattr(self, name) for name in self.memory]
+        settings = self._settings_of(self.steps + 1)
+        direction, *remembered = type(self)._update(gradient, *remembered, *settings)
+        self._remember(remembered)
+        return np.asarray(direction)
 
     @abstractmethod
-    def _constants(self) -> Floats:
-        """The settings of the update."""
+    def _settings_of(self, step: int) -> tuple[float, ...]:
+        """The settings of a step, counted from 1, as the update takes them."""
+
+    def _remember(self, rows: Iterable[Floats]) -> None:
+        for name, row in zip(self.memory, rows):
+            setattr(self, name, row)
 
 
 class SGD(Ruled):
@@ -275,8 +271,8 @@ class SGD(Ruled):
         self.nesterov = bool(nesterov)
         self.velocity: Any = 0.0
 
-    def _constants(self) -> Floats:
-        return np.array([self.momentum, self.nesterov], dtype=float)
+    def _settings_of(self, step: int) -> tuple[float, ...]:
+        return self.momentum, self.nesterov
 
 
 class Adam(Ruled):
@@ -311,8 +307,9 @@ class Adam(Ruled):
         self.first: Any = 0.0
         self.second: Any = 0.0
 
-    def _constants(self) -> Floats:
-        return np.array([*self.betas, self.eps], dtype=float)
+    def _settings_of(self, step: int) -> tuple[float, ...]:
+        a, b = self.betas
+        return a, b, self.eps, 1 / (1 - a**step), 1 / (1 - b**step)
 
 
 class AdamW(Adam):

@@ -1,12 +1,10 @@
-"""How an optimizer moves a row of numbers, and a whole epoch of such steps.
+"""How an optimizer moves parameters, one definition of each step; and whole epochs of steps.
 
-NumPy runs these functions for `Optimizer`; numba compiles the same text for `fit`. There an epoch
-runs inside the compiled engine: it calls the loops of the program's plan, and one of the updates.
-An update changes the rows of `memory` in place; `step` is the number of the step, from 1 on.
+`Optimizer` runs an update on rows of floats, by NumPy. numba compiles the same text for `fit`: an
+epoch calls the loops of the program's plan and, one parameter after the other, the update.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,33 +13,54 @@ from microgrid.program.engines import kernel
 from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
-UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64, float64[::1])"
+UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64[::1])"
 TYPES = {  # for numba, of the functions that are called from outside
-    "sgd": UPDATE,
-    "adam": UPDATE,
+    "sgd_of_each": UPDATE,
+    "adam_of_each": UPDATE,
     "epoch": f"void(FunctionType({kernel.TYPES['part']}), UniTuple(int64[:, ::1], 3),"
     "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64, int64[::1],"
-    f"int64[::1], float64[:, ::1], int64, FunctionType({UPDATE}), float64[:, ::1], float64[::1],"
-    "int64, float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
+    f"int64[::1], float64[:, ::1], int64, FunctionType({UPDATE}), float64[:, ::1],"
+    "float64[:, ::1], float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
 }
 REORDERED = ()
-Update = Callable[[Floats, Floats, float, Any], Floats]
 
 
-def sgd(gradient: Floats, memory: Floats, step: float, settings: Any) -> Floats:
-    """v ← μ v + ∂L/∂w; the direction v, with Nesterov's momentum ∂L/∂w + μ v."""
-    momentum, nesterov, velocity = settings[0], settings[1], memory[0]
-    velocity[:] = momentum * velocity + gradient
-    return gradient + momentum * velocity if nesterov else velocity
+def sgd(gradient: Any, velocity: Any, momentum: float, nesterov: float) -> tuple[Any, Any]:
+    """v ← μ v + ∂L/∂w: the direction v, with Nesterov's momentum ∂L/∂w + μ v; and v."""
+    velocity = momentum * velocity + gradient
+    return gradient + momentum * velocity if nesterov else velocity, velocity
 
 
-def adam(gradient: Floats, memory: Floats, step: float, settings: Any) -> Floats:
-    """m ← a m + (1 − a) ∂L/∂w, v ← b v + (1 − b) (∂L/∂w)²; the direction m̂ / (√v̂ + ε)."""
-    a, b, eps = settings[0], settings[1], settings[2]
-    first, second = memory[0], memory[1]
-    first[:] = a * first + (1 - a) * gradient
-    second[:] = b * second + (1 - b) * gradient * gradient
-    return first / (1 - a**step) / (np.sqrt(second / (1 - b**step)) + eps)
+def adam(
+    gradient: Any, first: Any, second: Any, a: float, b: float, eps: float, p: float, q: float
+) -> tuple[Any, Any, Any]:
+    """m ← a m + (1 − a) ∂L/∂w, v ← b v + (1 − b) (∂L/∂w)²: the direction, m and v.
+
+    The direction is m̂ / (√v̂ + ε) with m̂ = p m and v̂ = q v, where p = 1/(1 − aᵗ), q = 1/(1 − bᵗ).
+    """
+    first = a * first + (1 - a) * gradient
+    second = b * second + (1 - b) * gradient * gradient
+    return p * first / (np.sqrt(q * second) + eps), first, second
+
+
+def sgd_of_each(gradient: Floats, memory: Floats, settings: Floats) -> Floats:
+    """The directions of all parameters; `memory` changes in place."""
+    directions, velocity = np.empty(len(gradient)), memory[0]
+    momentum, nesterov = settings[0], settings[1]
+    for k in range(len(gradient)):
+        directions[k], velocity[k] = sgd(gradient[k], velocity[k], momentum, nesterov)
+    return directions
+
+
+def adam_of_each(gradient: Floats, memory: Floats, settings: Floats) -> Floats:
+    """The directions of all parameters; `memory` changes in place."""
+    directions, first, second = np.empty(len(gradient)), memory[0], memory[1]
+    a, b, eps, p, q = settings[0], settings[1], settings[2], settings[3], settings[4]
+    for k in range(len(gradient)):
+        directions[k], first[k], second[k] = adam(
+            gradient[k], first[k], second[k], a, b, eps, p, q
+        )
+    return directions
 
 
 def clipped(gradient: Floats, longest: float) -> Floats:
@@ -73,9 +92,9 @@ def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
 
 def epoch(
     part: Any, runs: Any, bodies: Any, v: Floats, cells: Floats, height: int, width: int,
-    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Update,
-    memory: Floats, settings: Floats, step: int, rates: Floats, decay: float, decoupled: bool,
-    longest: float, losses: Floats, done: Ints,
+    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Any,
+    memory: Floats, settings: Floats, rates: Floats, decay: float, decoupled: bool, longest: float,
+    losses: Floats, done: Ints,
 ) -> None:  # fmt: skip
     """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
 
@@ -110,6 +129,6 @@ def epoch(
         if failed or finite != 0:
             return
         kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
-        numbers[:] = kept - rates[i] * update(moving, memory, step + i + 1.0, settings)
+        numbers[:] = kept - rates[i] * update(moving, memory, settings[i])
         losses[i] = loss
         done[0] = i + 1
