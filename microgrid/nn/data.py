@@ -95,9 +95,7 @@ def shuffled(
         yield taken(data, chosen)
 
 
-def drawn(
-    data: tuple[Array, ...], size: int | None, rng: np.random.Generator
-) -> list[Ints | None]:
+def drawn(data: tuple[Array, ...], size: int | None, rng: np.random.Generator) -> list[Ints | None]:
     """Which samples are in each batch of an epoch, in a random order; None: all, as they stand.
 
     The last batch may be smaller.

@@ -36,7 +36,9 @@ class Epochs:
         self.numbers = self.v[: objective.structure.size]
         self.data = batched._divided(self.v, (self.numbers.copy(), *data))
         width = block_width(plan.rows, size)
-        runs, bodies = zip(*[engine.parts[id(p)] for p in (plan.prologue, plan.batch, plan.epilogue)])
+        runs, bodies = zip(
+            *[engine.parts[id(p)] for p in (plan.prologue, plan.batch, plan.epilogue)]
+        )
         self.program = (
             numba_engine.first_class(engine.part), runs, bodies, self.v,
             np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),

@@ -57,9 +57,7 @@ def adam_of_each(gradient: Floats, memory: Floats, settings: Floats) -> Floats:
     directions, first, second = np.empty(len(gradient)), memory[0], memory[1]
     a, b, eps, p, q = settings[0], settings[1], settings[2], settings[3], settings[4]
     for k in range(len(gradient)):
-        directions[k], first[k], second[k] = adam(
-            gradient[k], first[k], second[k], a, b, eps, p, q
-        )
+        directions[k], first[k], second[k] = adam(gradient[k], first[k], second[k], a, b, eps, p, q)
     return directions
 
 

@@ -26,7 +26,14 @@ from microgrid.program.impure import impure, refuse_changes
 from microgrid.program.plan.schedule import plan
 from microgrid.program.runner import Call, Runner, chosen, explain_failure
 from microgrid.program.signature import Signature
-from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_of, structure_of
+from microgrid.program.structure import (
+    Structure,
+    arrayed,
+    labels,
+    new_leaves,
+    outputs_of,
+    structure_of,
+)
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
@@ -54,13 +61,13 @@ def record(
     """
     refuse_node("record", f)
     examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
-    structures = [structure_of(x) for x in examples]
+    structures, labelled = [structure_of(x) for x in examples], labels(examples, names)
     what = getattr(f, "__name__", "the function")
 
     def traced() -> Program:
         recording = Recording(what, names, examples)
         with no_concrete_reads(recording):
-            made = new_leaves(examples, names)
+            made = new_leaves(examples, names, labelled)
             recording.argument = {v: k for k, (_, leaves) in enumerate(made) for v in leaves}
             y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
         return Program(y, [leaves for _, leaves in made], structures, names, backend)

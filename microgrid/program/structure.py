@@ -261,13 +261,15 @@ def matrix_of(x: Any, name: str) -> Floats:
         raise RangeError(f"{name}: a number beyond the floats, in which a program runs") from None
 
 
-def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, list[Value]]]:
-    """New leaves in the structure of each argument, with their `labels`; and a row of them.
+def new_leaves(
+    examples: Sequence[Any], names: Sequence[str], labelled: Sequence[Sequence[str]]
+) -> list[tuple[Any, list[Value]]]:
+    """New leaves in the structure of each argument, with the `labels` of all; and a row of them.
 
     A model is copied, with leaves that have the names of its parameters.
     """
     made = []
-    for x, name, own in zip(examples, names, labels(examples, names)):
+    for x, name, own in zip(examples, names, labelled):
         try:
             leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), own)]
         except NumberError:  # told by its path, not by its label
@@ -366,5 +368,5 @@ def new_leaf(x: Any, label: str) -> Value:
         v = Variable(float(real(peek(x) if isinstance(x, Value) else x)))
     except OverflowError:
         v = Variable(1.0)  # any number will do
-    v.label = getattr(x, "_label", "") or label
+    v._label = getattr(x, "_label", "") or label  # which is printable
     return v
