@@ -73,7 +73,10 @@ class Module(Hinted, Saved):
         """
         if "_given" in vars(self):
             return list(self._given[1])
-        return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
+        found: dict[Value, None] = {}
+        for _, group in groups(self):
+            found.update(dict.fromkeys(group.ravel().tolist()))
+        return list(found)
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
@@ -217,7 +220,11 @@ def is_group(x: Any) -> bool:
     A result of an operation, which a model may keep for later, is no parameter.
     """
     several = isinstance(x, np.ndarray) and x.dtype == object
-    nodes = x.flat if several else x if isinstance(x, list | tuple) else [x]
+    nodes = x.ravel().tolist() if several else x if isinstance(x, list | tuple) else [x]
+    if {*map(type, nodes)} == {Value} and {*map(operator.attrgetter("op"), nodes)} == {
+        None
+    }:  # quick
+        return True
     kinds = {isinstance(v, Value) and (v.op is None or "result") for v in nodes}
     if (several or False not in kinds) and True in kinds and len(kinds) > 1:
         raise ParameterError(

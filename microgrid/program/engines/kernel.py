@@ -1,13 +1,15 @@
 """The loops of the compiled engine, for numba; numba_engine.py adds the operations of the table.
 
 A branch between two marks is a pattern: the kernel has a copy of it for each operation, with its
-number, its name and its function; fast.py has other functions for some. Kernels are made by `numba_engine.kernel_source`, not imported.
+number, its name and its function; fast.py has a second function for some. Kernels are made by
+`numba_engine.kernel_source`, not imported.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from microgrid.program.engines import fast
+from microgrid.program.engines import fast  # noqa: F401  (called in copies of a pattern)
+from microgrid.program.engines.numba_engine import PART
 from microgrid.program.engines.tiles import (
     COLUMNS,
     LANES,
@@ -27,9 +29,7 @@ NUMBER = 0  # of an operation, in a pattern
 OVER_BATCH = BLOCK - 1  # a block that adds up over the batch
 DEPTH = 256  # terms at a time, whose factors stay in the nearest cache
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
-TYPES = {  # for numba, of the functions that are called from outside
-    "part": "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64)",
-}
+TYPES = {"part": PART}  # for numba, of the functions that are called from outside
 REORDERED = ("suspect",)  # their sums may be added up in any order
 
 

@@ -44,6 +44,7 @@ LOADING = threading.Lock()
 TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a folder of the cache
 PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
 KERNEL = Path(__file__).with_name("kernel.py")
+PART = "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64)"  # of the kernel
 CELLS = 2**16  # of the rows of a block of samples, which stay in the cache
 FAST = "exp", "tanh", "sigmoid", "tanh_slope", "sigmoid_slope", "exp_difference"  # of fast.py
 TALL, BROAD = 8, 16  # the largest tile of any machine
@@ -74,7 +75,8 @@ def branch(pattern: str, number: int, op: Op, function: str = "") -> str:
     """The copy of a pattern for an operation, with all of its operands."""
     operands = range(op.arity or 0)
     copied = {
-        "NUMBER": str(number), "# name": f"# {op.name}", "operation(": f"{function or f'op_{op.name}'}(",
+        "NUMBER": str(number), "# name": f"# {op.name}",
+        "operation(": f"{function or 'op_' + op.name}(",
         "v[body[i + 1]]": ", ".join([f"v[body[i + {k + 1}]]" for k in operands]),
         "xs[0, s]": ", ".join([f"xs[{k}, s]" for k in operands]) or "xs[:size, s]",
     }  # fmt: skip
@@ -119,12 +121,39 @@ def folder() -> Path:
 @cache
 def kernel() -> ModuleType:
     """The compiled loops; compiled where this is the first process that needs them."""
-    text = kernel_source()
+    return machine_code("kernel", kernel_source(), "its engine", "about a minute")
+
+
+def machine_code(name: str, text: str, what: str, takes: str) -> ModuleType:
+    """The functions of a text, compiled for the types in its TYPES: what it is, how long it takes.
+
+    Sums in functions that its REORDERED names may be added up in any order.
+    """
     try:
         place = folder() / digest(text)
-        return load(text, writable(place)) if intact(place) else compiled(text, place)
+        if intact(place):
+            return load(name, text, writable(place))
+        said = f"microgrid compiles {what}, once on this machine: {takes} …"
+        print(said, file=sys.stderr, flush=True)
+        return compiled(name, text, place)
     except (OSError, RuntimeError):  # of pathlib or numba: nothing can be kept
-        return load(text, Path(), keep=False)
+        return load(name, text, Path(), keep=False)
+
+
+def first_class(f: Any) -> Any:
+    """A compiled function as the argument of another one, whose types have a FunctionType there."""
+    from numba.core.types import WrapperAddressProtocol
+
+    class Pointer(WrapperAddressProtocol):
+        def signature(self) -> Any:
+            return f.nopython_signatures[0]
+
+        def __wrapper_address__(self) -> int:
+            made = f.overloads[self.signature().args]
+            address: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+            return address
+
+    return Pointer() if hasattr(f, "overloads") else f  # a plain one with NUMBA_DISABLE_JIT
 
 
 def digest(text: str) -> str:
@@ -140,11 +169,11 @@ def digest(text: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def load(text: str, place: Path, keep: bool = True) -> ModuleType:
-    """The kernel; numba reads its machine code in the folder, or puts it there."""
+def load(name: str, text: str, place: Path, keep: bool = True) -> ModuleType:
+    """The module of a text; numba reads its machine code in the folder, or puts it there."""
     import numba
 
-    module = ModuleType("microgrid_kernel")
+    module = ModuleType(f"microgrid_{name}")
     sys.modules[module.__name__] = module  # numba looks for it by its name
     vars(module).update(functions())
     settings = vars(numba.config)
@@ -152,27 +181,26 @@ def load(text: str, place: Path, keep: bool = True) -> ModuleType:
     try:  # whatever numba is set to, it keeps its files beside the text
         settings.update(dict.fromkeys(own, ""))
         exec(compile(text, str(place / TEXT), "exec"), vars(module))
-        for name, f in [*vars(module).items()]:
+        for own_name, f in [*vars(module).items()]:
             if isinstance(f, FunctionType) and f.__module__ == module.__name__:
+                reordered = {"reassoc"} if own_name in module.REORDERED else False
                 jit = numba.njit(
-                    module.TYPES.get(name), cache=keep, nogil=True, error_model="numpy",
-                    boundscheck=False, fastmath={"reassoc"} if name in module.REORDERED else False,
+                    module.TYPES.get(own_name), cache=keep, nogil=True, error_model="numpy",
+                    boundscheck=False, fastmath=reordered,
                 )  # fmt: skip
-                setattr(module, name, jit(f))
+                setattr(module, own_name, jit(f))
     finally:
         settings.update(own)
     return module
 
 
-def compiled(text: str, place: Path) -> ModuleType:
+def compiled(name: str, text: str, place: Path) -> ModuleType:
     """Compile in a folder of this process, then put it in its place: nobody sees half of it."""
-    said = "microgrid compiles its engine, once on this machine: about a minute …"
-    print(said, file=sys.stderr, flush=True)
     draft, old = [place.with_name(f"{place.name}-{uuid4().hex}") for _ in range(2)]
     try:
         draft.mkdir(parents=True)
         (draft / TEXT).write_text(text, encoding="utf-8")
-        module = load(text, draft)
+        module = load(name, text, draft)
         (draft / SUMS).write_text(checksums(draft), encoding="utf-8")
         with suppress(OSError):  # another process was quicker
             if not intact(place):
@@ -222,9 +250,8 @@ class Engine:
     """Runs one plan. Numbers are changed in place; so are rows, which have a column a sample."""
 
     def __init__(self, plan: Plan, fast: bool = False) -> None:
-        self.fast = fast
         parts = plan.prologue, plan.batch, plan.epilogue
-        self.plan = plan
+        self.plan, self.fast = plan, fast
         self.cells = CELLS * (1 + bool(plan.blocks))
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):

@@ -23,8 +23,8 @@ class Engine:
 
     cells = 2**20  # of the rows of a block of samples: Python's part in it is small then
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, fast: bool = False) -> None:
+        self.plan, self.fast = plan, fast
         self.parts = {id(p): self.steps(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
 
     def steps(self, part: Part) -> list[Any]:
@@ -44,7 +44,7 @@ class Engine:
             return partial(sums, out, columns[::2], columns[1::2])
         if code == REDUCE:
             return partial(over_batch, out, columns[::2], columns[1::2])
-        return partial(operation, self.plan.ops[code], bool(forward), out, columns)
+        return partial(operation, self.plan.ops[code], self.fast, bool(forward), out, columns)
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
@@ -140,11 +140,11 @@ def over_batch(
 
 
 def operation(
-    op: Op, forward: bool, out: Grid, columns: list[Column], numbers: Floats, rows: Floats,
-    samples: int,
+    op: Op, fast: bool, forward: bool, out: Grid, columns: list[Column], numbers: Floats,
+    rows: Floats, samples: int,
 ) -> bool:  # fmt: skip
     """out = op(columns), for each line; whether it has left its domain on the way forward."""
-    y, error = applied(op, [x.of(numbers, rows, samples) for x in columns])
+    y, error = applied(op, [x.of(numbers, rows, samples) for x in columns], fast)
     if error and not forward:  # a rule of the user's own
         raise error
     out.put(y if out.in_rows else y[:, 0], numbers, rows, samples)
@@ -170,7 +170,11 @@ def product(block: Block) -> Any:
         p, q = left.of(numbers, rows, samples), right.of(numbers, rows, samples)
         per_sample = (slice(None), slice(None), None) if out.in_rows else ()
         y = p @ q if out.in_rows else q @ p.T
-        y += out.of(numbers, rows, samples) if block.go_on else first.of(numbers, rows, 0)[per_sample]
+        y += (
+            out.of(numbers, rows, samples)
+            if block.go_on
+            else first.of(numbers, rows, 0)[per_sample]
+        )
         y += last.of(numbers, rows, samples)[per_sample]
         out.put(y, numbers, rows, samples)
 
@@ -184,9 +188,9 @@ def results(places: Ints, numbers: Floats, rows: Floats) -> Floats:
     return Column(places).of(numbers, rows, rows.shape[1]).T
 
 
-def applied(op: Op, operands: list[Floats]) -> tuple[Floats, Exception | None]:
+def applied(op: Op, operands: list[Floats], fast: bool) -> tuple[Floats, Exception | None]:
     """The operation of every line and sample; nan where it raises, and the last error."""
-    if (whole := on_arrays(op, operands)) is not None:
+    if (whole := on_arrays(op, operands, fast)) is not None:
         return whole, None
     forward = op.forward
     columns = np.broadcast_arrays(*operands)

@@ -28,7 +28,8 @@ VECTORS = (2, 1)  # in a row of a tile
 ROWS = (8, 4, 2, 1) if LANES == 8 else (4, 2, 1)
 COLUMNS = VECTORS[0] * LANES  # of the largest tile, whose sums fill most registers
 Builder = Any
-F, I, INT = ir.DoubleType(), ir.IntType(64), types.int64
+F, WORD = ir.DoubleType(), ir.IntType(64)
+INT = types.int64
 NO_TERM = ir.Constant(F, -0.0)  # −0 + x is x, with its sign
 
 
@@ -70,7 +71,7 @@ def partial_sums(terms: list[float]) -> float:
     while len(lanes) > 1:
         half = len(lanes) // 2
         lanes = [a + b for a, b in zip(lanes[:half], lanes[half:])]
-    y = 0.0 + lanes[0]
+    y: float = 0.0 + lanes[0]
     for x in terms[whole:]:
         y = y + x
     return y
@@ -130,11 +131,11 @@ def loop(b: Builder, count: Any, carried: list[Any]) -> Iterator[tuple[Any, list
     b.branch(body)
     b.position_at_end(body)
     i, *held = [b.phi(x.type) for x in (count, *carried)]
-    for phi, x in zip([i, *held], [I(0), *carried]):
+    for phi, x in zip([i, *held], [WORD(0), *carried]):
         phi.add_incoming(x, before)
     new: list[Any] = []
     yield i, held, new
-    following = b.add(i, I(1))
+    following = b.add(i, WORD(1))
     for phi, x in zip([i, *held], [following, *new]):
         phi.add_incoming(x, b.block)
     b.cbranch(b.icmp_signed("<", following, count), body, after)
@@ -177,18 +178,18 @@ def one_tile(
     b: Builder, size: tuple[bool, int, int], a: Any, a_at: Any, step: Any, k: Any, x: Any,
     x_at: Any, column: Any, out: Any, out_at: Any, left: Any, go_on: Any, first: Any, last: Any,
 ) -> None:  # fmt: skip
-    """The code of a tile: as many vectors of sums as it has rows times vectors, all in registers."""
+    """The code of a tile of one size, whose sums are all in registers."""
     fused, height, vectors = size
     flags = ["contract"] if fused else []
-    rows, columns = range(height), [I(v * LANES) for v in range(vectors)]
-    starts = [pointer(b, a, b.load(pointer(b, a_at, I(i)))) for i in rows]
-    ends = [pointer(b, out, b.load(pointer(b, out_at, I(i))), left) for i in rows]
+    rows, columns = range(height), [WORD(v * LANES) for v in range(vectors)]
+    starts = [pointer(b, a, b.load(pointer(b, a_at, WORD(i)))) for i in rows]
+    ends = [pointer(b, out, b.load(pointer(b, out_at, WORD(i))), left) for i in rows]
     with b.if_else(go_on) as (yes, no):
         with yes:
             there = [load(b, pointer(b, e, c), LANES) for e in ends for c in columns]
             yes_block = b.block
         with no:
-            fresh = [everywhere(b, b.load(pointer(b, first, I(i))), LANES) for i in rows]
+            fresh = [everywhere(b, b.load(pointer(b, first, WORD(i))), LANES) for i in rows]
             no_block = b.block
     sums = [b.phi(vector(LANES)) for _ in range(height * vectors)]
     for n, phi in enumerate(sums):
@@ -204,7 +205,7 @@ def one_tile(
                 term = b.fmul(c, xs[v], flags=flags)
                 new.append(b.fadd(held[i * vectors + v], term, flags=flags))
     for i in rows:
-        end = everywhere(b, b.load(pointer(b, last, I(i))), LANES)
+        end = everywhere(b, b.load(pointer(b, last, WORD(i))), LANES)
         for v, c in enumerate(columns):
             store(b, b.fadd(new[i * vectors + v], end), pointer(b, ends[i], c))
 
@@ -235,7 +236,7 @@ def added_up(b: Builder, rows: list[Any], n: Any) -> Any:
     def some(count: Any, turn: Callable[..., list[Any]], begin: list[Any]) -> list[Any]:
         """The numbers carried through a loop that may have no turn."""
         before = b.block
-        with b.if_then(b.icmp_signed(">", count, I(0))):
+        with b.if_then(b.icmp_signed(">", count, WORD(0))):
             with loop(b, count, begin) as (i, held, new):
                 new += turn(i, held)
             inside = b.block
@@ -245,27 +246,29 @@ def added_up(b: Builder, rows: list[Any], n: Any) -> Any:
             phi.add_incoming(y, inside)
         return found
 
-    block = I(WIDE * SUMS)
+    block = WORD(WIDE * SUMS)
     none = ir.Constant(vector(WIDE), [NO_TERM] * WIDE)
 
     def four(i: Any, held: list[Any]) -> list[Any]:
-        starts = [b.add(b.mul(i, block), I(WIDE * m)) for m in range(SUMS)]
+        starts = [b.add(b.mul(i, block), WORD(WIDE * m)) for m in range(SUMS)]
         return [b.fadd(y, terms(at, WIDE)) for y, at in zip(held, starts)]
 
     blocks = b.sdiv(n, block)
     sums = some(blocks, four, [none] * SUMS)
     begun = b.mul(blocks, block)
-    vectors = b.sdiv(b.sub(n, begun), I(WIDE))
-    (sums[0],) = some(
-        vectors, lambda i, y: [b.fadd(y[0], terms(b.add(begun, b.mul(i, I(WIDE))), WIDE))], sums[:1]
-    )
+    vectors = b.sdiv(b.sub(n, begun), WORD(WIDE))
+
+    def one(i: Any, held: list[Any]) -> list[Any]:
+        return [b.fadd(held[0], terms(b.add(begun, b.mul(i, WORD(WIDE))), WIDE))]
+
+    sums[0] = some(vectors, one, sums[:1])[0]
     y = b.fadd(b.fadd(sums[0], sums[1]), b.fadd(sums[2], sums[3]))
     while y.type.count > 1:
         half = y.type.count // 2
         low, high = [b.shuffle_vector(y, y, indices(range(k, k + half))) for k in (0, half)]
         y = b.fadd(low, high)
     y = b.fadd(F(0.0), b.extract_element(y, ir.IntType(32)(0)))
-    begun = b.add(begun, b.mul(vectors, I(WIDE)))
+    begun = b.add(begun, b.mul(vectors, WORD(WIDE)))
 
     def alone(i: Any, held: list[Any]) -> list[Any]:
         xs = [b.load(pointer(b, row, begun, i)) for row in rows]
@@ -307,7 +310,7 @@ def transposed_code(typing, x, x_at, column, out, left, step):
     def code(context: Any, b: Builder, signature: Any, args: Any) -> Any:
         x, x_at, column, out, left, step = data(context, b, signature.args, args)
         rows = [
-            load(b, pointer(b, x, b.load(pointer(b, x_at, I(i))), column), WIDE)
+            load(b, pointer(b, x, b.load(pointer(b, x_at, WORD(i))), column), WIDE)
             for i in range(WIDE)
         ]
         apart = 1
@@ -321,7 +324,7 @@ def transposed_code(typing, x, x_at, column, out, left, step):
                 ]
             apart *= 2
         for c, y in enumerate(rows):
-            store(b, y, pointer(b, out, b.add(left, b.mul(I(c), step))))
+            store(b, y, pointer(b, out, b.add(left, b.mul(WORD(c), step))))
         return context.get_dummy_value()
 
     return types.void(x, x_at, INT, out, INT, INT), code
@@ -338,8 +341,8 @@ def _(x, x_at, column, out, left, step):
 def power_of_two_code(typing, n):
     def code(context: Any, b: Builder, signature: Any, args: Any) -> Any:
         bias = F(1.5 * 2**52 + 1023)  # the last bits of the sum are the exponent of 2ⁿ
-        bits = b.bitcast(b.fadd(args[0], bias), I)
-        return b.bitcast(b.shl(bits, I(52)), F)
+        bits = b.bitcast(b.fadd(args[0], bias), WORD)
+        return b.bitcast(b.shl(bits, WORD(52)), F)
 
     return types.float64(types.float64), code
 

@@ -171,8 +171,8 @@ class Division:
             self.args.append((code, none))
             out = np.where(p.lines >= 0, p.out, self.bin)
             blank = np.full(out.shape, self.zero)
-            edges = [x[p.lines] if p.code == SUM else blank for x in (first, last)]
-            yield Block(out, p.left, p.right, *edges, p.code == REDUCE, go_on)
+            begin, end = [x[p.lines] if p.code == SUM else blank for x in (first, last)]
+            yield Block(out, p.left, p.right, begin, end, p.code == REDUCE, go_on)
 
     def add(self, terms: Any, stage: int, also: Ints | None = None) -> None:
         """Add lines with these terms, where a line has any; each begins with `also`."""

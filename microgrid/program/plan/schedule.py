@@ -124,8 +124,8 @@ def placed(p: Passes, found: Blocks) -> Plan:
     adds = (code == REDUCE) | np.isin(code, over)
     sums = np.concatenate([out[code == REDUCE], *[made[BLOCK - k] for k in over]])
     inside = per_sample[out] | adds
-    # backward lines that need no upstream gradient run before the batch
-    early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
+    # before the batch run backward lines that need no upstream gradient; without one, all lines
+    early = (phase == FORWARD) | ~lines.needs_upstream[out] | (not inside.any())
     part = np.where(inside, 1, np.where(early, 0, 2))
     order = np.lexsort((size, code, depth, rank, window, phase, part))
     run_key = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side
