@@ -57,7 +57,7 @@ class Graph:
         inputs, s = [tree_leaves(x) for x in [*self.arguments, *more]], signature or self.signature
         return type(self.program)(
             tree_map(stands_for.__getitem__, y), inputs, s.arguments, s.names,
-            "auto" if backend == numba_engine.NAME else backend,
+            "auto" if backend == numba_engine.NAME else backend, self.program.fast,
         )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ ROUNDED: dict[str, Array] = {  # correctly, by whatever computes them
     "absolute": np.abs, "div": np.divide, "divide": np.divide, "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x, "sqrt": np.sqrt, "identity": lambda x: x,
     "stop_gradient": lambda x: x, "square_difference": lambda a, b: (a - b) * (a + b),
-    "relu": lambda x: np.where(x <= 0, 0.0, x), "step": lambda x: whole(x > 0),
+    "relu": lambda x: np.maximum(x, 0.0) + 0.0, "step": lambda x: whole(x > 0),
     "leaky_relu": lambda x, slope: np.where(x <= 0, slope * x, x),
     "sign": lambda x: whole(x > 0) - whole(x < 0),
     "where": chosen,
@@ -126,20 +126,40 @@ ROUNDED: dict[str, Array] = {  # correctly, by whatever computes them
     "mean": lambda *xs: reduce(operator.add, xs) / len(xs), "maximum": largest,
     "minimum": smallest, "stop_gradient_max": largest,
 }  # fmt: skip
+
+
+class Fast(Elementary):
+    """The same with sums as NumPy adds them up."""
+
+    def exp_sum(self, *xs: Floats) -> Floats:
+        top, *rest = np.broadcast_arrays(*xs)
+        found: Floats = self.exp(np.stack(rest) - top).sum(axis=0)
+        return found
+
+    def logsumexp(self, *xs: Floats) -> Floats:
+        stacked = np.stack(np.broadcast_arrays(*xs))
+        top = stacked.max(axis=0)
+        at_top = stacked == top
+        others = np.where(at_top, 0.0, self.exp(stacked - top)).sum(axis=0)
+        found: Floats = top + self.log1p(others + (at_top.sum(axis=0) - 1))
+        return found
+
+
+TOTAL = {"absolute", "square", "identity", "stop_gradient", "relu"}  # right for inf and nan, too
 COMPOSED = [name for name in vars(Elementary) if name[0] != "_" and name != "add_exps"]
 
 
-def table(**functions: Array) -> dict[str, Array]:
+def table(kind: type[Elementary], **functions: Array) -> dict[str, Array]:
     """The operations on arrays, with these functions for exp and its kind."""
-    made = Elementary(functions["exp"], functions.pop("log1p"))
+    made = kind(functions["exp"], functions.pop("log1p"))
     composed = {name: getattr(made, name) for name in COMPOSED}
     return ROUNDED | functions | composed | {"logaddexp": made.logsumexp}
 
 
 NAMES = {"exp": np.exp, "log1p": np.log1p, "tanh": np.tanh, "log": np.log, "sin": np.sin,
          "cos": np.cos}  # fmt: skip
-EXACT = table(**{name: each(getattr(math, name)) for name in NAMES})
-FAST = table(**NAMES)
+EXACT = table(Elementary, **{name: each(getattr(math, name)) for name in NAMES})
+FAST = table(Fast, **NAMES)
 
 
 def on_arrays(op: Op, operands: Sequence[Floats], fast: bool) -> Floats | None:
@@ -147,6 +167,8 @@ def on_arrays(op: Op, operands: Sequence[Floats], fast: bool) -> Floats | None:
     f = (FAST if fast else EXACT).get(op.name)
     if f is None or TABLE.get(op.name) is not op or max(x.size for x in operands) < MANY:
         return None
+    if op.name in TOTAL:
+        return f(*operands)
     if not all(math.isfinite(x.sum()) for x in operands):
         return None
     try:

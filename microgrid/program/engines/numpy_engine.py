@@ -34,7 +34,7 @@ class Engine:
     def step(self, part: Part, code: int, count: int, size: int, forward: int, at: int) -> Any:
         """A run of equal lines, or a block."""
         if code <= BLOCK:
-            return product(self.plan.blocks[BLOCK - code])
+            return product(self.plan.blocks[BLOCK - code], self.plan.memory)
         table = part.body[at : at + count * (size + 1)].reshape(count, size + 1).astype(np.int64)
         out, args = Grid(table[:, 0]), table[:, 1:]
         if code == SUM and len(args) < args.shape[1] and (args >= 0).all():
@@ -151,14 +151,15 @@ def operation(
     return error is not None
 
 
-def product(block: Block) -> Any:
+def product(block: Block, memory: Floats) -> Any:
     """The function that runs a block by np.matmul, which adds up in an order of its own.
 
     So each entry, a sum of n terms, is within n·eps·Σ|terms| of what the lines give.
     """
-    left, right, out, first, last = map(
-        Grid, (block.left, block.right, block.out.T, block.first.T, block.last.T)
-    )
+    left, right, out = map(Grid, (block.left, block.right, block.out.T))
+    edges = [block.last] if block.go_on else [block.first, block.last]
+    blank = [bool(np.signbit(memory[x]).all() and not memory[x].any()) for x in edges]  # only −0
+    added = [Grid(x.T) for x, empty in zip(edges, blank) if not empty]
 
     def over_batch(numbers: Floats, rows: Floats, samples: int) -> None:
         p, q = [x.of(numbers, rows, samples).reshape(len(x.index), -1) for x in (left, right)]
@@ -168,14 +169,17 @@ def product(block: Block) -> Any:
 
     def run(numbers: Floats, rows: Floats, samples: int) -> None:
         p, q = left.of(numbers, rows, samples), right.of(numbers, rows, samples)
-        per_sample = (slice(None), slice(None), None) if out.in_rows else ()
-        y = p @ q if out.in_rows else q @ p.T
-        y += (
-            out.of(numbers, rows, samples)
-            if block.go_on
-            else first.of(numbers, rows, 0)[per_sample]
-        )
-        y += last.of(numbers, rows, samples)[per_sample]
+        if not out.in_rows:
+            y = q @ p.T
+        elif len(q) == 1:
+            y = (p @ q[0])[None]
+        else:
+            y = p @ q
+        for grid in added:
+            x = grid.of(numbers, rows, samples)
+            y += x[..., None] if out.in_rows else x
+        if block.go_on:
+            y += out.of(numbers, rows, samples)
         out.put(y, numbers, rows, samples)
 
     return over_batch if block.over_batch else run
