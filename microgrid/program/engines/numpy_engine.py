@@ -28,10 +28,10 @@ class Engine:
         self.parts = {id(p): self.steps(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
 
     def steps(self, part: Part) -> list[Any]:
-        """What runs, one after the other: a function of the numbers, the rows and the samples."""
-        return [self.step(part, *run) for run in part.runs.tolist()]
+        """Functions of the numbers, the rows and the samples; with each, whether it is forward."""
+        return [(self.step(part, *run), bool(run[3])) for run in part.runs.tolist()]
 
-    def step(self, part: Part, code: int, count: int, size: int, forward: int, at: int) -> Any:
+    def step(self, part: Part, code: int, count: int, size: int, _: int, at: int) -> Any:
         """A run of equal lines, or a block."""
         if code <= BLOCK:
             return product(self.plan.blocks[BLOCK - code], self.plan.memory)
@@ -44,13 +44,18 @@ class Engine:
             return partial(sums, out, columns[::2], columns[1::2])
         if code == REDUCE:
             return partial(over_batch, out, columns[::2], columns[1::2])
-        return partial(operation, self.plan.ops[code], self.fast, bool(forward), out, columns)
+        return partial(operation, self.plan.ops[code], self.fast, out, columns)
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
         with np.errstate(all="ignore"):
-            failed = [step(numbers, rows, samples) for step in self.parts[id(part)]]
-        return any(failed)
+            failed = False
+            for step, forward in self.parts[id(part)]:
+                error = step(numbers, rows, samples)
+                if error and not forward and not failed:  # a rule of the user's own
+                    raise error
+                failed |= error is not None
+        return failed
 
 
 class Grid:
@@ -140,15 +145,13 @@ def over_batch(
 
 
 def operation(
-    op: Op, fast: bool, forward: bool, out: Grid, columns: list[Column], numbers: Floats,
-    rows: Floats, samples: int,
-) -> bool:  # fmt: skip
-    """out = op(columns), for each line; whether it has left its domain on the way forward."""
+    op: Op, fast: bool, out: Grid, columns: list[Column], numbers: Floats, rows: Floats,
+    samples: int,
+) -> Exception | None:  # fmt: skip
+    """out = op(columns), for each line; an error where it has left its domain."""
     y, error = applied(op, [x.of(numbers, rows, samples) for x in columns], fast)
-    if error and not forward:  # a rule of the user's own
-        raise error
     out.put(y if out.in_rows else y[:, 0], numbers, rows, samples)
-    return error is not None
+    return error
 
 
 def product(block: Block, memory: Floats) -> Any:
