@@ -187,5 +187,5 @@ def test_the_loops_as_plain_python_give_the_bits_of_the_compiled_ones(name):
     loops = {f"op_{n}": on_floats(o.forward) for n, o in numba_engine.compiled_ops().items()}
     exec(numba_engine.kernel_source(), loops)
     for runner in program._plans.values():
-        runner.engine.loops = SimpleNamespace(**loops)
+        runner.engine.part = loops["part"]
     assert (program(*xs), *batched(*samples)) == compiled
