@@ -790,7 +790,10 @@ def instructions(program: Any) -> tuple[int, int]:
     plan = program._runner(0, (0,)).plan
     runs = np.concatenate([part.runs for part in (plan.prologue, plan.batch, plan.epilogue)])
     sums = runs[runs[:, 0] < 0].astype(int)
-    return int(runs[:, 1].sum()), int((sums[:, 1] * sums[:, 2] // 2).sum())
+    products = int((sums[:, 1] * sums[:, 2] // 2).sum())
+    in_blocks = sum([block.out.size * block.left.shape[1] for block in plan.blocks])
+    lines = int(runs[:, 1].sum()) + sum([block.out.size - 1 for block in plan.blocks])
+    return lines, products + in_blocks
 
 
 def median_time(step: Step) -> float:
