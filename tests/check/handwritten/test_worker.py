@@ -472,9 +472,9 @@ def test_a_layer_without_a_gradient_is_not_passed_over(monkeypatch):
 def test_the_streams_of_a_notebook_get_nothing_of_the_process():
     text = """
 import io, sys
-from microgrid.check import worker
+from microgrid.check.isolation import silence
 sys.stdout = sys.stderr = io.StringIO()
-_, answers = worker.silence()
+_, answers = silence()
 print(sys.stdout.fileno(), sys.stderr.fileno(), file=answers, flush=True)
 """
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
