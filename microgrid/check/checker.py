@@ -218,6 +218,7 @@ class Checker:
             if cause is None:
                 ask, made_of = self.ask_about(case.subject), self.made_of(case.subject)
                 diagnosis = diagnose(failure, case.subject, prop, ask, made_of)
+                cause = self.told(diagnosis, prop)
             if not (diagnosis and prop.small and diagnosis.mistake.caught == prop.name):
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there
@@ -247,9 +248,17 @@ class Checker:
         elif kind != CONVENTION:
             self.can.broken |= dict.fromkeys(broken, finding)
 
+    def told(self, diagnosis: Diagnosis | None, prop: Property) -> Finding | None:
+        """The finding of another property that names the same mistake of the engine as a whole."""
+        if diagnosis is None or diagnosis.mistake.operations is not None:
+            return None
+        found = (f for f in self.findings if f.prop is not prop and f.diagnosis)
+        return next((f for f in found if f.diagnosis.mistake is diagnosis.mistake), None)
+
     def refusal(self, case: Case, failure: Failure) -> Finding | None:
         """The finding that an operation refuses plain numbers, if this one is made with them."""
-        made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
+        refuses = failure.actual.unsuited or (case.side and failure.actual.error)
+        made_of = sorted(self.made_of(case.subject)) if refuses else []
         return next((self.refused[name] for name in made_of if name in self.refused), None)
 
     def fails_forward(self, failure: Failure) -> bool:
