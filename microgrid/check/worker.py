@@ -37,7 +37,7 @@ IN_PLACE: dict[str, Any] = {
 }  # fmt: skip
 COMPARISONS: dict[str, Any] = {
     "Lt": operator.lt, "Gt": operator.gt, "LtE": operator.le, "GtE": operator.ge,
-    "Eq": operator.eq, "NotEq": operator.ne, "In": lambda a, b: a in b,
+    "Eq": operator.eq, "NotEq": operator.ne,
 }  # fmt: skip
 
 
