@@ -210,7 +210,9 @@ def candidates(
         prop = PROPERTIES[mistake.caught]
         if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
-        of_one = mistake.operations is not None and mistake.caught == found_by.name
+        finds = mistake.caught == found_by.name
+        finds |= found_by.name == "contract" and mistake.caught in OF_GRADIENTS
+        of_one = mistake.operations is not None and finds
         for op in PLAIN if of_one and not subject else (own,):
             if parts and mistake.operations is not None and mistake.caught in OF_GRADIENTS:
                 continue  # the parts send the shares

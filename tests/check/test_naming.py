@@ -17,6 +17,7 @@ from microgrid.check.naming import diagnose
 from microgrid.check.searches import search
 
 TEXTBOOK = Path(__file__).parent / "engines" / "textbook.py"
+IN_PAIRS = TEXTBOOK.with_name("pairs.py")
 FEW = (
     "contract",
     "one operation",
@@ -436,6 +437,29 @@ def test_time_tells_which_pass_walks_each_path_again(name, tmp_path):
     [finding] = [f for f in report.findings if f.prop.name == "diamonds"]
     assert finding.kind == "fragile"
     assert finding.diagnosis.mistake.name == name
+
+
+# One loop sends the shares of all operations.
+
+IN_ONE_LOOP = {
+    "overwrites": ("p.grad += local * v.grad", "p.grad = local * v.grad"),
+    "forgets_upstream": ("p.grad += local * v.grad", "p.grad += local"),
+    "result_for_upstream": ("p.grad += local * v.grad", "p.grad += local * v.data"),
+    "plus_for_times": ("p.grad += local * v.grad", "p.grad += local + v.grad"),
+    "parents_in_a_set": ("in v.parents", "in dict(v.parents).items()"),
+}
+
+
+@pytest.mark.parametrize("name", IN_ONE_LOOP)
+def test_a_mistake_in_the_loop_for_all_operations_is_one_finding(name, tmp_path):
+    old, new = IN_ONE_LOOP[name]
+    text = IN_PAIRS.read_text()
+    assert old in text
+    path = tmp_path / "engine.py"
+    path.write_text(text.replace(old, new))
+    only = ["values", "one operation", "upstream", "reuse"]
+    report = check(str(path), only=only, draws=5)
+    assert [f.diagnosis and f.diagnosis.mistake.name for f in report.findings] == [name], report
 
 
 # What is made of others is not blamed for them.

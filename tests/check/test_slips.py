@@ -265,6 +265,16 @@ def test_slips_of_engines_by_hand_get_their_names(subject, old, new, name):
     assert name_of(by_hand(old, new), subject, extra=extra) == name
 
 
+RPOW = """    def __rpow__(self, base):
+        out = Value(self.data**base, (self,))
+
+        def rule():
+            self.grad += out.data * math.log(base) * out.grad
+
+        out.rule = rule
+        return out
+
+"""
 WHOLE = [
     (*NEW["power"], "return self.data**n", "values", "returns_a_number"),
     (*NEW["power"], "out = Value(self.data ** lift(n), (self,))", "values", "value_for_number"),
@@ -281,6 +291,7 @@ WHOLE = [
      "reflected_constant"),
     ("power", "    def __radd__", "    __rpow__ = __pow__\n\n    def __radd__", "constants",
      "reflected_swapped"),
+    ("power", "    def __radd__", f"{RPOW}    def __radd__", "constants", "reflected_swapped"),
     ("mul", "    def __radd__", "    def __imul__(self, other):\n        self.data *= "
      "lift(other).data\n        return self\n\n    def __radd__", "in place", "in_place"),
     (*RELU, "self.grad = self.grad + out.grad if self.data > 0 else 0.0", "reuse", "sets_to_zero"),

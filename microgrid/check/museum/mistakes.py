@@ -181,6 +181,27 @@ def without_parents(op: str) -> type[Value]:
     return variant(known=lambda v: () if v.op == op else v.parents)
 
 
+@variant_of("overwrites")
+def overwrites_everywhere(op: str) -> type[Value]:
+    """One loop sends the shares of all operations."""
+    return sending_all(lambda v, parent, local: local * v.grad - parent.grad)
+
+
+@variant_of("forgets_upstream")
+def forgets_upstream_everywhere(op: str) -> type[Value]:
+    return sending_all(lambda v, parent, local: local)
+
+
+def sending_all(share: Callable[[Any, Any, Any], Any]) -> type[Value]:
+    """An engine in which each parent gets share(node, parent, local gradient)."""
+
+    def send(self: Value) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad += share(self, parent, local)
+
+    return variant(send=send)
+
+
 # Wrong local gradients. Name: who may have it, the rule made of the right local gradients and
 # (y, *xs), the sentence, the hint, the property that finds it, the smallest program.
 
@@ -335,6 +356,17 @@ def taking(types: Any, op: str) -> Callable[[Any, Any], Any]:
          "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
+
+
+@variant_of("reflected_swapped", {"power"})
+def value_of_the_reflected_swapped(op: str) -> type[Value]:
+    """The rule is right, the value is not: x ** 2 for 2 ** x."""
+
+    def apply(v: Any, other: Any) -> Any:
+        y = v.data**other
+        return type(v)(y, (v,), (y * math.log(other),), op)
+
+    return variant(__rpow__=apply)
 
 
 @mistake("your {op} with a plain number on its left calls itself for ever",
