@@ -215,7 +215,9 @@ class Checker:
                 if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
             )  # fmt: skip
             cause = next(explaining, None) if prop.small else None
-            if cause is None:
+            if cause is not None and self.is_shared(cause, case, result):
+                diagnosis, cause = cause.diagnosis, None
+            elif cause is None:
                 ask, made_of = self.ask_about(case.subject), self.made_of(case.subject)
                 diagnosis = diagnose(failure, case.subject, prop, ask, made_of)
                 cause = self.told(diagnosis, prop)
@@ -247,6 +249,12 @@ class Checker:
             self.refused.setdefault(subject, finding)
         elif kind != CONVENTION:
             self.can.broken |= dict.fromkeys(broken, finding)
+
+    def is_shared(self, finding: Finding, case: Case, result: Result) -> bool:
+        """Whether the mistake of a finding stands in the code that all operations share."""
+        assert finding.diagnosis is not None
+        own = case.subject in OPERATIONS and not self.made_of(case.subject)
+        return own and finding.diagnosis.engine.in_all and finding in result.findings
 
     def told(self, diagnosis: Diagnosis | None, prop: Property) -> Finding | None:
         """The finding of another property that names the same mistake of the engine as a whole."""

@@ -460,6 +460,8 @@ def test_a_mistake_in_the_loop_for_all_operations_is_one_finding(name, tmp_path)
     only = ["values", "one operation", "upstream", "reuse"]
     report = check(str(path), only=only, draws=5)
     assert [f.diagnosis and f.diagnosis.mistake.name for f in report.findings] == [name], report
+    if name == "overwrites":
+        assert report.findings[0].operations == "`+`, `-`, `*`"
 
 
 # What is made of others is not blamed for them.

@@ -199,7 +199,7 @@ def sending_all(share: Callable[[Any, Any, Any], Any]) -> type[Value]:
         for parent, local in zip(self.parents, self.local):
             parent.grad += share(self, parent, local)
 
-    return variant(send=send)
+    return variant(send=send, in_all=True)
 
 
 # Wrong local gradients. Name: who may have it, the rule made of the right local gradients and
