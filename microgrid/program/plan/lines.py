@@ -46,8 +46,8 @@ class Order(NamedTuple):
 class Lines:
     """The lines for a tape, the slots that they use, and the constants."""
 
-    def __init__(self, tape: Tape, per_sample: Any) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, per_sample: Any, window: int | None = None) -> None:
+        self.tape, self.window = tape, window or WINDOW
         self.ops = list(tape.ops)
         self.constants = dict(enumerate(tape.constants.tolist(), tape.inputs))  # by their slots
         self.slot_of = {x.hex(): slot for slot, x in self.constants.items()}
@@ -89,11 +89,11 @@ class Lines:
 
     def forward_order(self, line: Ints) -> Order:
         """The order of what computes these lines of the tape."""
-        return Order(FORWARD, line // WINDOW, self.tape.level[self.tape.first + line])
+        return Order(FORWARD, line // self.window, self.tape.level[self.tape.first + line])
 
     def backward_order(self, line: Ints, slot: Ints, depth: int = 0) -> Order:
         """The order of what these lines of the tape send back, with the ranks of some slots."""
-        level, window = self.tape.level, (len(self.tape) - line) // WINDOW
+        level, window = self.tape.level, (len(self.tape) - line) // self.window
         return Order(BACKWARD, window, level.max() - level[slot], depth)
 
     def factors(self, op: Op, xs: Ints) -> list[tuple[Ints, Sequence[Any]]]:

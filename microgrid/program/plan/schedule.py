@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,23 +49,42 @@ class Plan:
     gradients: tuple[Ints, ...]  # for each argument that was asked for
 
 
-def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
-    """The plan for a value, or with `wanted` for a value and gradients.
+class Passes(NamedTuple):
+    """The lines of a value, and of its gradients; the slots of what they compute."""
+
+    lines: Lines
+    outputs: Ints
+    gradients: tuple[Ints, ...]  # of the inputs, for each argument that was asked for
+    gradient: Ints  # of each slot, −1 where none is asked for
+    samples: int  # the slot of the number of samples
+
+
+def passes(
+    tape: Tape, batched: int, wanted: tuple[int, ...] | None, window: int | None = None
+) -> Passes:
+    """The lines for a value, or with `wanted` for a value and gradients.
 
     Bit k of `batched` says that argument k has a number for each sample.
     """
-    lines = Lines(tape, (tape.reach & batched) != 0)
+    lines = Lines(tape, (tape.reach & batched) != 0, window)
     terms = forward(lines)
-    outputs, count = tape.outputs, lines.new(1)
+    outputs, count = tape.outputs, int(lines.new(1)[0])
     gradients: tuple[Ints, ...] = ()
+    gradient = np.full(lines.slots, -1)
     if wanted is not None:
         # an output that no sample changes counts once for each
         shared = batched and not lines.per_sample[outputs[0]]
-        seed = int(count[0]) if shared else lines.constant(1.0)
+        seed = count if shared else lines.constant(1.0)
         active = (tape.reach & sum({1 << min(k, LAST_BIT) for k in wanted})) != 0
-        grad = adjoint(lines, terms, active, int(outputs[0]), seed)
-        gradients = tuple(grad[np.flatnonzero(tape.argument == k)] for k in wanted)
-    return placed(lines, outputs, gradients, int(count[0]))
+        gradient = adjoint(lines, terms, active, int(outputs[0]), seed)
+        gradients = tuple(gradient[np.flatnonzero(tape.argument == k)] for k in wanted)
+    return Passes(lines, outputs, gradients, gradient, count)
+
+
+def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
+    """The plan for a value, or with `wanted` for a value and gradients: see `passes`."""
+    p = passes(tape, batched, wanted)
+    return placed(p.lines, p.outputs, p.gradients, p.samples)
 
 
 def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int) -> Plan:
