@@ -260,8 +260,11 @@ class Checker:
         """The finding of another property that names the same mistake of the engine as a whole."""
         if diagnosis is None or diagnosis.mistake.operations is not None:
             return None
-        found = (f for f in self.findings if f.prop is not prop and f.diagnosis)
-        return next((f for f in found if f.diagnosis.mistake is diagnosis.mistake), None)
+        found = (
+            f for f in self.findings
+            if f.prop is not prop and f.diagnosis and f.diagnosis.mistake is diagnosis.mistake
+        )  # fmt: skip
+        return next(found, None)
 
     def refusal(self, case: Case, failure: Failure) -> Finding | None:
         """The finding that an operation refuses plain numbers, if this one is made with them."""

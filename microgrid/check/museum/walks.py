@@ -276,9 +276,10 @@ class order_kept(Value):
     kept: Any = ()  # of a leaf: all nodes that its passes have visited
 
     def order(self) -> list[Value]:
-        new = super().order()
+        new: list[Any] = super().order()
         old = dict.fromkeys(v for leaf in new if not leaf.parents for v in leaf.kept)
         order = self.joined([*old], new)
+        leaf: Any
         for leaf in order:
             leaf.kept = () if leaf.parents else order
         return order
