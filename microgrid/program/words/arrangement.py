@@ -1,0 +1,183 @@
+"""The forward pass in matrices: which lines make up one, and in which order its entries stand.
+
+Products of matrices are known. Of the other lines those make up a matrix that do the same to
+entries of the same matrices; it stands as these do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from microgrid.program.plan.lines import FORWARD
+from microgrid.program.plan.products import NONE, Product, hashes, numbered
+from microgrid.program.tape import Ints
+from microgrid.program.words.names import Matrix, Names
+from microgrid.program.words.tables import Tables
+
+
+class Group:
+    """Lines of the forward pass that make up a matrix."""
+
+    def __init__(
+        self, matrix: Matrix, operands: Ints, factors: Ints | None = None, is_call: bool = False
+    ) -> None:
+        self.matrix, self.is_product, self.is_call = matrix, factors is not None, is_call
+        self.operands = {*np.unique(operands[operands >= 0]).tolist()}  # the matrices it uses
+        self.factors = {*np.unique(factors).tolist()} if factors is not None else set()
+
+
+def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group]:
+    """The matrices of the forward pass, in the order in which they are computed; all get added."""
+    groups: list[Group] = []
+    products: dict[int, list[Product]] = {}
+    for product in tables.products:
+        if product.phase == FORWARD:
+            rank = int(tables.rank[product.out[product.out >= 0][0]])
+            products.setdefault(rank, []).append(product)
+    set_ = np.flatnonzero(tables.is_forward)
+    set_ = set_[np.argsort(tables.rank[set_], kind="stable")]
+    for level in np.split(set_, np.flatnonzero(np.diff(tables.rank[set_])) + 1):
+        if not len(level):
+            continue
+        for product in products.get(int(tables.rank[level[0]]), ()):
+            if (names.owner[product.out] < 0).all() and (product.out >= 0).all():
+                out = product_out(tables, names, product, rows_are_samples)
+                used = np.concatenate([product.left.ravel(), product.right.ravel()])
+                rest = tables.terms_flat(out.ravel())
+                matrix = Matrix(out, flexible=1 in out.shape and not rows_are_samples)
+                factors = names.owner[used[used >= 0]]
+                operands = np.concatenate([factors, names.owner[rest]])
+                names.add(matrix)
+                groups.append(Group(matrix, operands, factors))
+        for slots in alike(tables, names, level[names.owner[level] < 0]):
+            args = arguments(tables, slots)
+            operands = names.owner[args.ravel()]
+            matrix = Matrix(table_of(tables, names, slots, args))
+            names.add(matrix)
+            groups.append(Group(matrix, operands, is_call=not tables.count[slots[0]]))
+    return groups
+
+
+def product_out(tables: Tables, names: Names, product: Product, rows_are_samples: bool) -> Ints:
+    """The entries of a product in the order of its matrices, transposed where these stand so."""
+    out, left, right = product.out, product.left, product.right
+    k = np.argsort(names.key(left.max(axis=0)), kind="stable")
+    i = np.lexsort(names.key(left[:, k]).T[::-1])
+    j = np.lexsort(names.key(right[:, k]).T[::-1])
+    out = out[i][:, j]
+    if out.size == 1:
+        return out
+    left, right = left[i][:, k], right[j][:, k]
+    per_sample = tables.lines.per_sample
+    if rows_are_samples and per_sample[out[0, 0]]:
+        return out if out.shape[0] == 1 else out.T
+    straight = turns(names, left, False) + turns(names, right, True)
+    turned = turns(names, left, True) + turns(names, right, False)
+    if straight != turned:
+        return out if straight < turned else out.T
+    if 1 in out.shape:
+        vector = right if out.shape[1] == 1 else left
+        is_row = is_row_of(names, vector)
+        return out.reshape((1, -1) if is_row else (-1, 1)) if is_row is not None else out.T
+    steps = [int((np.diff(x.ravel()) > 0).sum()) for x in (out, out.T)]
+    return out if steps[0] >= steps[1] else out.T
+
+
+def turns(names: Names, slots: Ints, transposed: bool) -> int:
+    """How many transposes it takes to write a matrix of slots."""
+    if 1 in slots.shape and slots.size > 1:
+        is_row = is_row_of(names, slots)
+        return 0 if is_row is None else int(is_row != ((slots.shape[0] == 1) != transposed))
+    i, j = [names.key(x)[:2] for x in (slots[:, 0], slots[0])]
+    inner = abs(j[1] - j[0]) if len(j) > 1 else 0
+    outer = abs(i[1] - i[0]) if len(i) > 1 else 0
+    return int((inner > outer) != transposed)
+
+
+def is_row_of(names: Names, vector: Ints) -> bool | None:
+    """Whether the vector that holds these slots is a row; None while it may be both."""
+    owner = names.owner[vector[vector >= 0][0]]
+    if owner < 0 or names.matrices[owner].flexible:
+        return None
+    shape = names.matrices[owner].slots.shape
+    return shape[0] == 1 if 1 in shape else None
+
+
+def alike(tables: Tables, names: Names, slots: Ints) -> Iterator[Ints]:
+    """The slots in groups whose lines do the same to entries of the same matrices."""
+    sums = slots[tables.count[slots] > 0]
+    if len(sums):
+        yield from pieces(sums, signatures(tables, names, sums))
+    for slots_of_calls in (slots[tables.count[slots] == 0],):
+        if len(slots_of_calls):
+            ids = tables.call[slots_of_calls]
+            for c in np.unique(ids).tolist():
+                mine = slots_of_calls[ids == c]
+                keys = known(names, arguments(tables, mine))
+                yield from pieces(mine, numbered(*keys.T))
+
+
+def signatures(tables: Tables, names: Names, slots: Ints) -> Ints:
+    """A number for each line of sums, equal where they add the same of the same matrices."""
+    count = tables.count[slots]
+    line = np.repeat(np.arange(len(slots)), count)
+    within = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
+    term = tables.start[slots][line] + within
+    p, q = np.sort(known(names, np.stack([tables.p[term], tables.q[term]], axis=1)), axis=1).T
+    kind = numbered(p, q, tables.product[term])
+    return numbered(hashes(kind, line, len(slots)), count)
+
+
+def known(names: Names, slots: Ints) -> Ints:
+    """The matrix of each slot; for a plain number, or what is in none, a number of its own."""
+    constant = np.isin(slots, [*names.constants])
+    return np.where(constant, -2 - slots, names.owner[slots])
+
+
+def pieces(slots: Ints, key: Ints) -> Iterator[Ints]:
+    order = np.argsort(key, kind="stable")
+    groups = np.split(slots[order], np.flatnonzero(np.diff(key[order])) + 1)
+    yield from sorted(groups, key=lambda group: int(group[0]))
+
+
+def arguments(tables: Tables, slots: Ints) -> Ints:
+    """The operands of lines that are alike, a row for each: of sums the factors of their terms."""
+    if tables.count[slots[0]]:
+        term = tables.terms(slots)
+        return np.stack([tables.p[term], tables.q[term]], axis=2).reshape(len(slots), -1)
+    found: Ints = tables.calls[int(tables.call[slots[0]])].args[tables.row[slots]]
+    return found
+
+
+def table_of(tables: Tables, names: Names, slots: Ints, args: Ints) -> Ints:
+    """The slots as rows and columns: as the entries stand that they are made of."""
+    n = len(slots)
+    if n == 1:
+        return slots[None]
+    owner, place = names.owner[args], names.place[args]
+    columns = [k for k in range(args.shape[1]) if owner[0, k] >= 0 and (owner[:, k] == owner[0, k]).all()]
+    for k in columns[:8]:
+        matrix = names.matrices[owner[0, k]]
+        r, c = np.divmod(place[:, k], matrix.slots.shape[1])
+        rows, columns_ = np.unique(r), np.unique(c)
+        if len(rows) * len(columns_) == n == len(np.unique(place[:, k])):
+            entries = slots[np.argsort(place[:, k])]
+            return entries.reshape(len(rows), len(columns_))
+    for k in columns[:8]:  # sums over rows or columns
+        matrix = names.matrices[owner[0, k]]
+        same = (owner == owner[:, k : k + 1]).sum(axis=1).min()
+        r, c = np.divmod(np.where(owner == owner[:, k : k + 1], place, NONE), matrix.slots.shape[1])
+        for line, shape in ((r, (-1, 1)), (c, (1, -1))):
+            inside = np.where(owner == owner[:, k : k + 1], line, line[:, k : k + 1])
+            if same > 1 and (inside == line[:, k : k + 1]).all() and len(np.unique(line[:, k])) == n:
+                return slots[np.argsort(line[:, k])].reshape(shape)
+    for k in columns[:6]:  # a row and a column
+        for other in columns[:6]:
+            a, b = place[:, k], place[:, other]
+            first, second = np.unique(a), np.unique(b)
+            column = names.matrices[owner[0, k]].slots.shape[1] == 1
+            if column and len(first) * len(second) == n and k != other:
+                return slots[np.lexsort((b, a))].reshape(len(first), len(second))
+    return slots[None]

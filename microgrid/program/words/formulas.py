@@ -1,0 +1,136 @@
+"""Formulas of matrices as graphs: one object is written as text or LaTeX, and evaluated.
+
+The leaves are matrices, the operations those of the claims on layers, for stacks of matrices, too.
+Sums and products are those of the integers. Every other operation stands for an unknown function:
+two formulas that are equal whatever it does are equal.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from microgrid.engine.families import falling
+from microgrid.engine.value import Op, Value, node
+from microgrid.matrices import claims
+from microgrid.matrices.arrays import Array
+from microgrid.program.plan.products import mixed
+from microgrid.views.formula import LATEX, STANDARD
+from microgrid.views.notation import (
+    ANY,
+    ATOM,
+    FOR_PEOPLE,
+    PRODUCT,
+    QUOTIENT,
+    TEXT,
+    UNARY,
+    spelled,
+)
+
+Formula = Value
+
+
+def transposed(A: Array) -> Array:
+    return np.swapaxes(A, -1, -2)
+
+
+def on_arrays(op: Op, forward: Callable[..., Any], text: str) -> Op:
+    """An operation of the claims for stacks of matrices, and with its text."""
+    return Op(op.name, forward, *op.rules, latex=op.latex, text=text)
+
+
+SAME = claims.SAME
+MATMUL = on_arrays(claims.MATMUL, np.matmul, "{} @ {}")
+SCALE = Op("scale", operator.mul, *claims.MATMUL.rules, latex=claims.MATMUL.latex, text="{} @ {}")
+ENTRYWISE = on_arrays(claims.ENTRYWISE, operator.mul, "{} ⊙ {}")
+TRANSPOSE = on_arrays(claims.TRANSPOSE, transposed, "{}ᵀ")
+OVER_ROWS = on_arrays(claims.SUMS[0], lambda A: A.sum(axis=-2, keepdims=True), "1ᵀ @ {}")
+OVER_COLUMNS = on_arrays(claims.SUMS[1], lambda A: A.sum(axis=-1, keepdims=True), "{} @ 1")
+TOTAL = Op("total", lambda A: A.sum(axis=(-1, -2), keepdims=True), *SAME, text="Σ {}",
+           latex=r"\sum #1")  # fmt: skip
+SAMPLES = Op("samples", lambda A: A.sum(axis=0), *SAME, text="Σₙ {}", latex=r"\sum_n #1")
+EACH_ROW = Op("each row", lambda A: A, *SAME, text="1 @ {}", latex=r"\mathbf{1} \, #1")
+EACH_COLUMN = Op("each column", lambda A: A, *SAME, text="{} @ 1ᵀ", latex=r"#1 \, \mathbf{1}^T")
+NEGATIVE = Op("neg", operator.neg, *SAME, text="-{}", latex="-#1")
+PLUS = Op("plus", operator.add, *SAME, *SAME, text="{} + {}", latex="#1 + #2")
+MINUS = Op("minus", operator.sub, *SAME, *SAME, text="{} - {}", latex="#1 - #2")
+
+
+@lru_cache
+def side_by_side(count: int, below: bool) -> Op:
+    """Matrices beside each other, or one below the other, as one."""
+    between, sign = ("; ", r" \\ ") if below else (" ", " & ")
+    places = sign.join([f"#{i + 1}" for i in range(count)])
+    return Op(
+        "stacked" if below else "beside", lambda *xs: joined(xs, -2 if below else -1),
+        joint=lambda y, *xs: (1,) * len(xs), text=f"[{between.join(['{}'] * count)}]",
+        latex=rf"\begin{{bmatrix}} {places} \end{{bmatrix}}",
+    )  # fmt: skip
+
+
+def joined(xs: Sequence[Array], axis: int) -> Array:
+    """Arrays along an axis, each repeated along those that it lacks."""
+    shape = list(np.broadcast_shapes(*[np.delete(x.shape, axis) for x in xs]))  # type: ignore
+    at = axis % (len(shape) + 1)
+    return np.concatenate(
+        [np.broadcast_to(x, (*shape[:at], x.shape[axis], *shape[at:])) for x in xs], axis
+    )
+
+
+@lru_cache
+def unknown(op: Op, count: int, by_row: bool = False) -> Op:
+    """An operation of the table on each entry of its operands, or on each row of one."""
+    word = op.text if "{" in op.text else f"{op.text.removesuffix('_slope')}{'′' * is_slope(op)}"
+    text = word if "{" in word else f"{word}({', '.join(['{}'] * (1 if by_row else count))})"
+    latex = "" if by_row else str(op.latex(count) if callable(op.latex) else op.latex)
+    if not latex and is_slope(op):
+        base = op.text.removesuffix("_slope")
+        latex = STANDARD.get(base, rf"\operatorname{{{base}}}") + "'(#1)"
+
+    def of_rows(A: Array) -> Array:
+        return value_of(op, [A[..., i] for i in range(A.shape[-1])])[..., None]
+
+    forward = of_rows if by_row else lambda *xs: value_of(op, xs)
+    return Op(op.name, forward, joint=lambda y, *xs: (1,) * len(xs), text=text, latex=latex)
+
+
+def is_slope(op: Op) -> bool:
+    return op.text.endswith("_slope")
+
+
+def value_of(op: Op, xs: Sequence[Any]) -> Array:
+    """What an operation that is no sum of products gives: integers that nobody can foresee.
+
+    Only the slope of a square is known: 2 x.
+    """
+    if op is falling(1) and (np.asarray(xs[1]) == 2).all():
+        twice: Array = 2 * np.asarray(xs[0])
+        return twice
+    found = mixed(np.array([crc32(op.name.encode())]), 11)
+    for i, x in enumerate(xs):
+        found = mixed(found + mixed(np.asarray(x, dtype=np.int64), i), 13)
+    return (found % np.uint64(19)).astype(np.int64) - 9
+
+
+def made(op: Op, *xs: Formula) -> Formula:
+    """The formula that an operation makes of others."""
+    a, b = xs if len(xs) == 2 else (xs, None)
+    return node(op, a, b, 0, 0)
+
+
+SIGNS = FOR_PEOPLE | {
+    "@": (PRODUCT, UNARY, PRODUCT), "⊙": (QUOTIENT, UNARY, QUOTIENT), "ᵀ": (ATOM, ATOM, ATOM),
+    "Σ": (ANY, QUOTIENT, QUOTIENT), "Σₙ": (ANY, QUOTIENT, QUOTIENT), ";": (ANY, ANY, ANY),
+    r"\odot": (QUOTIENT, UNARY, QUOTIENT), r"\sum": (ANY, QUOTIENT, QUOTIENT),
+    r"\sum_n": (ANY, QUOTIENT, QUOTIENT), "&": (ANY, ANY, ANY),
+}  # fmt: skip
+IN_TEXT = replace(TEXT, join=spelled({" @ ": " ", " * ": "·", "-": "−"}), signs=SIGNS)
+IN_LATEX = replace(LATEX, signs={**SIGNS, r"\,": LATEX.signs["*"]})
+
+

@@ -1,0 +1,334 @@
+"""What matrices are made of: formulas read off the lines that compute them, entry by entry.
+
+    W used by Y = X W + b:   the lines of dW add up  Σₙ x[n, i]·dy[n, j]:   dW = Xᵀ dY
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgrid.engine.families import falling
+from microgrid.engine.value import Op
+from microgrid.program.plan.lines import REDUCE
+from microgrid.program.plan.products import NONE
+from microgrid.program.tape import Ints
+from microgrid.program.words.formulas import (
+    EACH_COLUMN, EACH_ROW, ENTRYWISE, MATMUL, MINUS, NEGATIVE, OVER_COLUMNS, OVER_ROWS, PLUS,
+    SAMPLES, SCALE, TOTAL, TRANSPOSE, Formula, made, unknown,
+)  # fmt: skip
+from microgrid.program.words.arrangement import signatures
+from microgrid.program.words.names import Matrix, Names, Place
+from microgrid.program.words.tables import Tables
+
+DEEPEST = 12  # lines without a name inside of a formula
+MOST_TERMS = 24  # of a formula
+MOST_PARTS = 8  # of a matrix that have formulas of their own
+
+
+class Sentence(NamedTuple):
+    """target = formula, for these slots; `is_same` where the slots have another name, too."""
+
+    target: Formula
+    formula: Formula
+    slots: Ints
+    is_same: bool = False
+
+
+class Reader:
+    """Reads formulas off the lines; `rows_are_samples` where a sample is one row of each matrix.
+
+    Then a matrix has a row for each sample, and a sum over the batch is 1ᵀ A; else it is Σₙ.
+    """
+
+    def __init__(self, tables: Tables, names: Names, rows_are_samples: bool) -> None:
+        self.tables, self.names, self.rows_are_samples = tables, names, rows_are_samples
+        lines = tables.lines
+        self.values = lines.constants
+        self.per_sample = lines.per_sample
+        self.at = np.full(lines.slots, NONE), np.full(lines.slots, NONE)  # of a product at work
+
+    def sentences(self, matrix: Matrix) -> list[Sentence]:
+        """What a matrix is made of: one formula, or one for each part whose lines are alike."""
+        names, slots = self.names, matrix.slots
+        owner = names.owner[slots]
+        is_same = bool((owner < 0).any()) or names.matrices[owner[0, 0]] is not matrix
+        whole = self.read(slots, 0) if is_same else self.computed(slots, 0)
+        if whole is not None:
+            return [Sentence(names.whole(matrix), self.spread(whole, slots), slots, is_same)]
+        found = []
+        for rows, columns in self.parts(slots):
+            part = slots[np.ix_(rows, columns)]
+            formula = self.computed(part, 0)
+            if formula is not None:
+                target = names.part(Place(matrix, rows, columns, False))
+                found.append(Sentence(target, self.spread(formula, part), part))
+        return found
+
+    def parts(self, slots: Ints) -> list[tuple[Ints, Ints]]:
+        """The rows and columns of slots whose lines are alike."""
+        has = (self.tables.count[slots] > 0)
+        key = np.full(slots.shape, NONE)
+        if has.any():
+            key[has] = signatures(self.tables, self.names, slots[has])
+        key[~has] = -2 - self.tables.call[slots[~has]]
+        found = []
+        for k in np.unique(key).tolist():
+            i, j = np.nonzero(key == k)
+            rows, columns = np.unique(i), np.unique(j)
+            if len(rows) * len(columns) == len(i) < slots.size:
+                found.append((rows, columns))
+        return found[:MOST_PARTS]
+
+    def spread(self, formula: Formula, slots: Ints) -> Formula:
+        """A formula of one row or one column for all rows or columns."""
+        m, n = slots.shape
+        p, q = self.shape(formula)
+        if p < m:
+            formula = made(EACH_ROW, formula)
+        return made(EACH_COLUMN, formula) if q < n else formula
+
+    def shape(self, formula: Formula) -> tuple[int, int]:
+        """The shape of a formula for one sample."""
+        kind, held = self.names.held.get(formula, ("", None))
+        if held is not None:
+            return held.shape  # type: ignore[no-any-return]
+        shapes = [self.shape(x) for x in formula.parents]
+        op = formula.op
+        if op is TRANSPOSE:
+            return shapes[0][::-1]
+        if op is MATMUL:
+            return shapes[0][0], shapes[1][1]
+        if op is OVER_ROWS:
+            return 1, shapes[0][1]
+        if op is OVER_COLUMNS or op is not None and len(shapes) == 1 and op.name == "rows":
+            return shapes[0][0], 1
+        if op is TOTAL:
+            return 1, 1
+        if op is not None and op.name == "beside":
+            return shapes[0][0], sum([s[1] for s in shapes])
+        if op is not None and op.name == "stacked":
+            return sum([s[0] for s in shapes]), shapes[0][1]
+        return max([s[0] for s in shapes]), max([s[1] for s in shapes])
+
+    # Slots as formulas.
+
+    def read(self, slots: Ints, depth: int) -> Formula | None:
+        """Slots by the name of their matrix, else what their lines compute."""
+        if slots.size > 1 and (slots == slots[:1]).all() and len(slots) > 1:
+            return self.read(slots[:1], depth)
+        if slots.shape[1] > 1 and (slots == slots[:, :1]).all():
+            return self.read(slots[:, :1], depth)
+        if depth > DEEPEST:
+            return None
+        found = self.names.view(slots)
+        return self.computed(slots, depth) if found is None else found
+
+    def computed(self, slots: Ints, depth: int) -> Formula | None:
+        """What the lines of these slots compute; None where that is no formula of matrices."""
+        counts = self.tables.count[slots]
+        if (counts == 0).all():
+            return self.called(slots, depth)
+        return self.added(slots, depth) if (counts > 0).all() else None
+
+    def called(self, slots: Ints, depth: int) -> Formula | None:
+        """An operation on each entry of matrices, or on each row of one."""
+        found = self.tables.operation(slots)
+        if found is None:
+            return None
+        op, args = found
+        if args.shape[-1] > 3:
+            return self.of_rows(op, slots, args)
+        operands = [self.read(args[..., k], depth + 1) for k in range(args.shape[-1])]
+        if None in operands:
+            return None
+        xs = [x for x in operands if x is not None]
+        if op is falling(1) and xs[1].data == 2 and xs[1].op is None:
+            return made(SCALE, xs[1], xs[0])
+        return made(unknown(op, len(xs)), *xs)
+
+    def of_rows(self, op: Op, slots: Ints, args: Ints) -> Formula | None:
+        """An operation on the rows of a matrix, or on all entries of a vector."""
+        if slots.shape[1] > 1:
+            return None
+        found = self.names.view(args[:, 0])
+        if found is None:
+            return None
+        return made(unknown(op, args.shape[-1], by_row=True), found)
+
+    def added(self, slots: Ints, depth: int) -> Formula | None:
+        """A sum: the products of matrices in it, and what else its lines add, in their order."""
+        tables = self.tables
+        every = tables.start[slots].ravel()
+        count = tables.count[slots].ravel()
+        line = np.repeat(np.arange(slots.size), count)
+        term = every[line] + np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
+        of = tables.product[term]
+        summands: list[tuple[int, Formula]] = []
+        for product in np.unique(of[of >= 0]).tolist():
+            formula = self.multiplied(product, slots, term[of == product])
+            if formula is None:
+                return None
+            begin = int(term[(of == product) & (line == 0)][0] - every[0])
+            summands.append((begin, formula))
+        rest, own = term[of < 0], line[of < 0]
+        each = np.bincount(own, minlength=slots.size)
+        if (each != each[0]).any():
+            return None
+        table = rest[np.argsort(own, kind="stable")].reshape(*slots.shape, int(each[0]))
+        for begin, end in self.runs(table[0, 0]):
+            if len(summands) > MOST_TERMS:
+                return None
+            formula = self.run(table[..., begin:end], slots, depth)
+            if formula is None:
+                return None
+            summands.append((int(table[0, 0, begin] - every[0]), formula))
+        return total([formula for _, formula in sorted(summands, key=lambda x: x[0])])
+
+    def multiplied(self, index: int, slots: Ints, terms: Ints) -> Formula | None:
+        """A product of matrices, whose entries are all of these slots."""
+        product = self.tables.products[index]
+        row, column = self.at
+        i, j = np.nonzero(product.out >= 0)
+        out = product.out[i, j]
+        row[out], column[out] = i, j
+        rows, columns = row[slots], column[slots]
+        row[out] = column[out] = NONE
+        if (rows < 0).any() or len(terms) != self.true_terms(product, slots, rows, columns):
+            return None
+        left, right = product.left, product.right
+        if (rows != rows[:, :1]).any() or (columns != columns[:1]).any():
+            rows, columns, left, right = columns, rows, right, left
+            if (rows != rows[:, :1]).any() or (columns != columns[:1]).any():
+                return None
+        left, right = left[rows[:, 0]], right[columns[0]]
+        names = self.names  # as the matrices are stored
+        first = left.max(axis=0) if len(left) else left
+        k = np.argsort(names.key(left[0] if (left[0] >= 0).all() else first), kind="stable")
+        left, right = left[:, k], right[:, k]
+        if self.rows_are_samples and product.code == REDUCE:
+            a, b = names.view(left.T), names.view(right.T)
+            return None if a is None or b is None else made(MATMUL, turned(a), b)
+        a, b = self.named(left), self.named(right.T)
+        if a is None or b is None:
+            return None
+        found = made(MATMUL, a, b)
+        return made(SAMPLES, found) if product.code == REDUCE else found
+
+    def true_terms(self, product: Any, slots: Ints, rows: Ints, columns: Ints) -> int:
+        """How many terms the entries at these rows and columns have."""
+        there = (product.left[rows] >= 0) & (product.right[columns] >= 0)
+        return int(there.sum())
+
+    def named(self, slots: Ints) -> Formula | None:
+        """Slots as a matrix that has them, or as a new one of entries of others."""
+        found = self.names.view(slots)
+        return self.names.gather(slots) if found is None else found
+
+    def runs(self, term: Ints) -> list[tuple[int, int]]:
+        """Terms that follow each other with factors of the same matrices."""
+        if not len(term):
+            return []
+        names, tables = self.names, self.tables
+        owners = [np.where(names.owner[x] < 0, -2 - x, names.owner[x]) for x in
+                  (tables.p[term], tables.q[term])]  # fmt: skip
+        key = np.stack([*np.sort(owners, axis=0), tables.reduce[term]])
+        cuts = [0, *(np.flatnonzero((np.diff(key) != 0).any(axis=0)) + 1).tolist(), len(term)]
+        return [*zip(cuts, cuts[1:])]
+
+    def run(self, term: Ints, slots: Ints, depth: int) -> Formula | None:
+        """Terms of the same kind: one for each entry, or a sum over rows, columns or all."""
+        p, q = self.tables.p[term], self.tables.q[term]
+        reduce = self.tables.reduce[term]
+        k = np.argsort(self.names.key(p[0, 0]), kind="stable")  # as the matrices are stored
+        p, q = p[..., k], q[..., k]
+        if (reduce != reduce.flat[0]).any():
+            return None
+        if term.shape[-1] == 1:
+            found = self.times(p[..., 0], q[..., 0], depth)
+            if found is None:
+                return None
+            return self.over_samples(found) if reduce.flat[0] else found
+        if reduce.flat[0]:
+            return None
+        m, n, many = term.shape
+        if m == n == 1:
+            return self.whole_sum(p[0, 0], q[0, 0], depth)
+        if n == 1:
+            found = self.times(p[:, 0], q[:, 0], depth)
+            return None if found is None else made(OVER_COLUMNS, self.widened(found, (m, many)))
+        if m == 1:
+            found = self.times(p[0].T, q[0].T, depth)
+            return None if found is None else made(OVER_ROWS, self.widened(found, (many, n)))
+        return None
+
+    def widened(self, formula: Formula, shape: tuple[int, int]) -> Formula:
+        p, q = self.shape(formula)
+        if p < shape[0]:
+            formula = made(EACH_ROW, formula)
+        return made(EACH_COLUMN, formula) if q < shape[1] else formula
+
+    def over_samples(self, formula: Formula) -> Formula:
+        return made(OVER_ROWS if self.rows_are_samples else SAMPLES, formula)
+
+    def whole_sum(self, p: Ints, q: Ints, depth: int) -> Formula | None:
+        """The sum of all entries of a matrix, or of two, entry by entry."""
+        names = self.names
+        for main, other in ((p, q), (q, p)):
+            owner = names.owner[main]
+            if owner[0] < 0 or (owner != owner[0]).any() or len(np.unique(main)) < len(main):
+                continue
+            matrix = names.matrices[owner[0]]
+            k = np.argsort(names.place[main])
+            r, c = np.divmod(names.place[main][k], matrix.slots.shape[1])
+            rows, columns = np.unique(r), np.unique(c)
+            if len(rows) * len(columns) != len(main):
+                continue
+            shape = len(rows), len(columns)
+            found = self.times(main[k].reshape(shape), other[k].reshape(shape), depth)
+            if found is None:
+                continue
+            if shape[0] == 1 and self.per_sample[main[0]] and self.rows_are_samples:
+                return made(OVER_COLUMNS, found)
+            return made(TOTAL, found)
+        return None
+
+    def times(self, p: Ints, q: Ints, depth: int) -> Formula | None:
+        """p ⊙ q, without a factor of 1."""
+        a, b = self.read(p, depth + 1), self.read(q, depth + 1)
+        if a is None or b is None:
+            return None
+        for one, other in ((a, b), (b, a)):
+            if self.is_number(one):
+                return other if one.data == 1 else (
+                    made(NEGATIVE, other) if one.data == -1 else made(SCALE, one, other))
+        if self.shape(a) == (1, 1) and not self.is_row_of_samples(a):
+            return made(SCALE, a, b)
+        if self.shape(b) == (1, 1) and not self.is_row_of_samples(b):
+            return made(SCALE, b, a)
+        return made(ENTRYWISE, a, b)
+
+    def is_row_of_samples(self, formula: Formula) -> bool:
+        return False
+
+    def is_number(self, formula: Formula) -> bool:
+        held = self.names.held.get(formula)
+        return held is not None and not formula.label
+
+
+def turned(formula: Formula | None) -> Formula:
+    """The transpose, without two that cancel."""
+    assert formula is not None
+    return formula.parents[0] if formula.op is TRANSPOSE else made(TRANSPOSE, formula)
+
+
+def total(summands: list[Formula]) -> Formula | None:
+    """The sum; what is subtracted follows a minus."""
+    if not summands:
+        return None
+    found = summands[0]
+    for x in summands[1:]:
+        is_negative = x.op is NEGATIVE
+        found = made(MINUS, found, x.parents[0]) if is_negative else made(PLUS, found, x)
+    return found
