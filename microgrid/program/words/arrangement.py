@@ -13,6 +13,7 @@ import numpy as np
 from microgrid.program.plan.lines import FORWARD
 from microgrid.program.plan.products import NONE, Product, hashes, numbered
 from microgrid.program.tape import Ints
+from microgrid.program.words.formulas import IN_TEXT
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.tables import Tables
 
@@ -21,9 +22,10 @@ class Group:
     """Lines of the forward pass that make up a matrix."""
 
     def __init__(
-        self, matrix: Matrix, operands: Ints, factors: Ints | None = None, is_call: bool = False
+        self, matrix: Matrix, operands: Ints, factors: Ints | None = None, is_function: bool = False
     ) -> None:
-        self.matrix, self.is_product, self.is_call = matrix, factors is not None, is_call
+        self.matrix, self.is_product = matrix, factors is not None
+        self.is_function = is_function and matrix.slots.size > 1  # like tanh, of each entry or row
         self.operands = {*np.unique(operands[operands >= 0]).tolist()}  # the matrices it uses
         self.factors = {*np.unique(factors).tolist()} if factors is not None else set()
 
@@ -43,10 +45,12 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
             continue
         for product in products.get(int(tables.rank[level[0]]), ()):
             if (names.owner[product.out] < 0).all() and (product.out >= 0).all():
-                out = product_out(tables, names, product, rows_are_samples)
+                out, is_settled = product_out(tables, names, product, rows_are_samples)
                 used = np.concatenate([product.left.ravel(), product.right.ravel()])
                 rest = tables.terms_flat(out.ravel())
-                matrix = Matrix(out, flexible=1 in out.shape and not rows_are_samples)
+                matrix = Matrix(out, flexible=not is_settled, is_settled=is_settled)
+                if 1 in out.shape and out.size > 1 and not rows_are_samples:
+                    joined(names, matrix, [used, rest])
                 factors = names.owner[used[used >= 0]]
                 operands = np.concatenate([factors, names.owner[rest]])
                 names.add(matrix)
@@ -55,34 +59,60 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
             args = arguments(tables, slots)
             operands = names.owner[args.ravel()]
             matrix = Matrix(table_of(tables, names, slots, args))
+            if 1 in matrix.slots.shape and matrix.slots.size > 1 and not rows_are_samples:
+                joined(names, matrix, [args])
             names.add(matrix)
-            groups.append(Group(matrix, operands, is_call=not tables.count[slots[0]]))
+            groups.append(Group(matrix, operands, is_function=is_function(tables, slots, args)))
     return groups
 
 
-def product_out(tables: Tables, names: Names, product: Product, rows_are_samples: bool) -> Ints:
-    """The entries of a product in the order of its matrices, transposed where these stand so."""
+def is_function(tables: Tables, slots: Ints, args: Ints) -> bool:
+    """Whether lines are calls of a function, and not written with signs, like x²."""
+    call = int(tables.call[slots[0]])
+    if tables.count[slots[0]] or call < 0:
+        return False
+    return not IN_TEXT.formula(tables.lines.ops[tables.calls[call].code], args.shape[1])
+
+
+def joined(names: Names, matrix: Matrix, args: list[Ints]) -> None:
+    """Let a vector turn with those that it is made of entry by entry."""
+    ids = {*np.unique(names.owner[np.concatenate([x.ravel() for x in args])]).tolist()} - {NONE}
+    others = [m for i in sorted(ids) if 1 in (m := names.matrices[i]).slots.shape]
+    others = [m for m in others if m.slots.size == matrix.slots.size]
+    if others and not matrix.is_settled:
+        matrix.flexible = True
+    for other in others:
+        matrix.like(other)
+
+
+def product_out(
+    tables: Tables, names: Names, product: Product, rows_are_samples: bool
+) -> tuple[Ints, bool]:
+    """The entries of a product in the order of its matrices, transposed where these stand so.
+
+    With it, whether that is settled: a vector may be a row or a column.
+    """
     out, left, right = product.out, product.left, product.right
     k = np.argsort(names.key(left.max(axis=0)), kind="stable")
     i = np.lexsort(names.key(left[:, k]).T[::-1])
     j = np.lexsort(names.key(right[:, k]).T[::-1])
-    out = out[i][:, j]
+    out, left, right = out[i][:, j], left[i][:, k], right[j][:, k]
     if out.size == 1:
-        return out
-    left, right = left[i][:, k], right[j][:, k]
-    per_sample = tables.lines.per_sample
-    if rows_are_samples and per_sample[out[0, 0]]:
-        return out if out.shape[0] == 1 else out.T
+        return out, True
+    if rows_are_samples and tables.lines.per_sample[out[0, 0]]:
+        return (out if out.shape[0] == 1 else out.T), True
     straight = turns(names, left, False) + turns(names, right, True)
     turned = turns(names, left, True) + turns(names, right, False)
-    if straight != turned:
-        return out if straight < turned else out.T
-    if 1 in out.shape:
-        vector = right if out.shape[1] == 1 else left
-        is_row = is_row_of(names, vector)
-        return out.reshape((1, -1) if is_row else (-1, 1)) if is_row is not None else out.T
     steps = [int((np.diff(x.ravel()) > 0).sum()) for x in (out, out.T)]
-    return out if steps[0] >= steps[1] else out.T
+    is_row = is_row_of(names, vector := right if out.shape[1] == 1 else left)
+    if straight == turned and 1 in out.shape:
+        return (out if is_row is None else out.reshape((1, -1) if is_row else (-1, 1))), False
+    is_straight = straight < turned or straight == turned and steps[0] >= steps[1]
+    found = out if is_straight else out.T
+    if 1 in found.shape and vector.shape[1] > 1:
+        column = found.shape[1] == 1
+        names.settle(vector, (-1, 1) if column else (1, -1))
+    return found, True
 
 
 def turns(names: Names, slots: Ints, transposed: bool) -> int:
@@ -125,15 +155,16 @@ def signatures(tables: Tables, names: Names, slots: Ints) -> Ints:
     line = np.repeat(np.arange(len(slots)), count)
     within = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
     term = tables.start[slots][line] + within
-    p, q = np.sort(known(names, np.stack([tables.p[term], tables.q[term]], axis=1)), axis=1).T
+    factors = np.stack([tables.p[term], tables.q[term]], axis=1)
+    scales = (count[line] == 1)[:, None] & names.is_constant[factors]  # by a matrix of numbers
+    p, q = np.sort(np.where(scales, -2, known(names, factors)), axis=1).T
     kind = numbered(p, q, tables.product[term])
     return numbered(hashes(kind, line, len(slots)), count)
 
 
 def known(names: Names, slots: Ints) -> Ints:
     """The matrix of each slot; for a plain number, or what is in none, a number of its own."""
-    constant = np.isin(slots, [*names.constants])
-    return np.where(constant, -2 - slots, names.owner[slots])
+    return np.where(names.is_constant[slots], -2 - slots, names.owner[slots])
 
 
 def pieces(slots: Ints, key: Ints) -> Iterator[Ints]:

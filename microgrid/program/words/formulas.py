@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zlib import crc32
 
@@ -30,19 +30,21 @@ from microgrid.views.notation import (
     QUOTIENT,
     TEXT,
     UNARY,
+    placed,
     spelled,
 )
 
 Formula = Value
+MOST = 4  # matrices side by side that are all written
 
 
 def transposed(A: Array) -> Array:
     return np.swapaxes(A, -1, -2)
 
 
-def on_arrays(op: Op, forward: Callable[..., Any], text: str) -> Op:
+def on_arrays(op: Op, forward: Callable[..., Any], text: str, name: str = "") -> Op:
     """An operation of the claims for stacks of matrices, and with its text."""
-    return Op(op.name, forward, *op.rules, latex=op.latex, text=text)
+    return Op(name or op.name, forward, *op.rules, latex=op.latex, text=text)
 
 
 SAME = claims.SAME
@@ -50,8 +52,12 @@ MATMUL = on_arrays(claims.MATMUL, np.matmul, "{} @ {}")
 SCALE = Op("scale", operator.mul, *claims.MATMUL.rules, latex=claims.MATMUL.latex, text="{} @ {}")
 ENTRYWISE = on_arrays(claims.ENTRYWISE, operator.mul, "{} ⊙ {}")
 TRANSPOSE = on_arrays(claims.TRANSPOSE, transposed, "{}ᵀ")
-OVER_ROWS = on_arrays(claims.SUMS[0], lambda A: A.sum(axis=-2, keepdims=True), "1ᵀ @ {}")
-OVER_COLUMNS = on_arrays(claims.SUMS[1], lambda A: A.sum(axis=-1, keepdims=True), "{} @ 1")
+OVER_ROWS, OVER_COLUMNS = [
+    on_arrays(op, partial(np.sum, axis=axis, keepdims=True), text, name)
+    for op, axis, text, name in zip(
+        claims.SUMS, (-2, -1), ("1ᵀ @ {}", "{} @ 1"), ("over rows", "over columns")
+    )
+]
 TOTAL = Op("total", lambda A: A.sum(axis=(-1, -2), keepdims=True), *SAME, text="Σ {}",
            latex=r"\sum #1")  # fmt: skip
 SAMPLES = Op("samples", lambda A: A.sum(axis=0), *SAME, text="Σₙ {}", latex=r"\sum_n #1")
@@ -65,12 +71,15 @@ MINUS = Op("minus", operator.sub, *SAME, *SAME, text="{} - {}", latex="#1 - #2")
 @lru_cache
 def side_by_side(count: int, below: bool) -> Op:
     """Matrices beside each other, or one below the other, as one."""
+    shown = [f"#{i + 1}" for i in range(count)]
+    if count > MOST:
+        shown = [shown[0], "…", shown[-1]]
     between, sign = ("; ", r" \\ ") if below else (" ", " & ")
-    places = sign.join([f"#{i + 1}" for i in range(count)])
+    latex = sign.join(shown).replace("…", r"\vdots" if below else r"\cdots")
     return Op(
         "stacked" if below else "beside", lambda *xs: joined(xs, -2 if below else -1),
-        joint=lambda y, *xs: (1,) * len(xs), text=f"[{between.join(['{}'] * count)}]",
-        latex=rf"\begin{{bmatrix}} {places} \end{{bmatrix}}",
+        joint=lambda y, *xs: (1,) * len(xs), text=f"[{between.join(shown)}]",
+        latex=rf"\begin{{bmatrix}} {latex} \end{{bmatrix}}",
     )  # fmt: skip
 
 
@@ -84,20 +93,20 @@ def joined(xs: Sequence[Array], axis: int) -> Array:
 
 
 @lru_cache
-def unknown(op: Op, count: int, by_row: bool = False) -> Op:
-    """An operation of the table on each entry of its operands, or on each row of one."""
+def unknown(op: Op, count: int, of: str = "entries") -> Op:
+    """An operation of the table on each entry of its operands, on the rows of one, or a column."""
     word = op.text if "{" in op.text else f"{op.text.removesuffix('_slope')}{'′' * is_slope(op)}"
-    text = word if "{" in word else f"{word}({', '.join(['{}'] * (1 if by_row else count))})"
-    latex = "" if by_row else str(op.latex(count) if callable(op.latex) else op.latex)
+    many = count if of == "entries" else 1
+    text = word if "{" in word else f"{word}({', '.join(['{}'] * many)})"
+    latex = str(op.latex(count) if callable(op.latex) else op.latex) if of == "entries" else ""
     if not latex and is_slope(op):
         base = op.text.removesuffix("_slope")
         latex = STANDARD.get(base, rf"\operatorname{{{base}}}") + "'(#1)"
-
-    def of_rows(A: Array) -> Array:
-        return value_of(op, [A[..., i] for i in range(A.shape[-1])])[..., None]
-
-    forward = of_rows if by_row else lambda *xs: value_of(op, xs)
-    return Op(op.name, forward, joint=lambda y, *xs: (1,) * len(xs), text=text, latex=latex)
+    forward, axis = lambda *xs: value_of(op, xs), -1 if of == "rows" else -2
+    if of != "entries":
+        forward = lambda A: value_of(op, [*np.moveaxis(A[..., None], axis - 1, 0)])  # noqa: E731
+    name = op.name if of == "entries" else of
+    return Op(name, forward, joint=lambda y, *xs: (1,) * len(xs), text=text, latex=latex)
 
 
 def is_slope(op: Op) -> bool:
@@ -130,7 +139,10 @@ SIGNS = FOR_PEOPLE | {
     r"\odot": (QUOTIENT, UNARY, QUOTIENT), r"\sum": (ANY, QUOTIENT, QUOTIENT),
     r"\sum_n": (ANY, QUOTIENT, QUOTIENT), "&": (ANY, ANY, ANY),
 }  # fmt: skip
-IN_TEXT = replace(TEXT, join=spelled({" @ ": " ", " * ": "·", "-": "−"}), signs=SIGNS)
+IN_TEXT = replace(
+    TEXT, join=spelled({" @ ": " ", " * ": "·", "-": "−"}), signs=SIGNS,
+    formula=lambda op, n: op.text if "#" in op.text else placed(op.text, n),
+)  # fmt: skip
 IN_LATEX = replace(LATEX, signs={**SIGNS, r"\,": LATEX.signs["*"]})
 
 

@@ -87,7 +87,10 @@ class Reading:
         into = {i for g in groups if g.is_product for i in g.factors}
         for g, i in zip(groups, numbers):
             is_result = np.isin(self.outputs, g.matrix.slots).any()
-            if not (g.is_product or is_result or i in into or uses[i] > 1):
+            is_summand = g.is_product and uses[i] == 1 and any(
+                i in h.operands for h in groups if h.is_product)
+            named = g.is_product and not is_summand or is_result or g.is_function
+            if not (named or i in into or uses[i] > 1):
                 names.hidden.add(i)
         for _ in range(4):  # what is too long, or no formula, gets names for its parts
             self.named_results(groups, numbers)
@@ -128,7 +131,7 @@ class Reading:
         for g, i in shown:
             alone = len(self.outputs) == 1 and self.outputs[0] in g.matrix.slots
             stem = "L" if alone and g.matrix.slots.size == 1 else "Y" if g.is_product else "Z"
-            if stem == "Z" and len(g.operands) == 1 and g.is_call:
+            if g.is_function and len(g.operands) == 1:
                 stem = "H"
             if g.matrix.slots.size == 1 and stem != "L":
                 stem = "s"
@@ -150,7 +153,7 @@ class Reading:
             g.matrix.name = name
             number_of[i] = split(name)[1]
             # leaves are made anew where a name changes
-        names.leaves = {k: v for k, v in names.leaves.items() if not isinstance(k, tuple) or k[0] in ("mask", "gathered")}
+        names.leaves = {k: v for k, v in names.leaves.items() if not isinstance(k, tuple) or k[0] in ("mask", "gathered", "numbers")}
 
     def is_rows(self, matrix: Matrix) -> bool:
         per_sample = self.passes.lines.per_sample
@@ -165,15 +168,17 @@ class Reading:
                 continue
             slots = np.where(slots < 0, self.zero, to[slots])
             found[id(m)] = own = Matrix(slots, f"d{m.name}", is_gradient=True, flexible=m.flexible)
-            if slots.size > 1 or slots[0, 0] not in self.tables.ones:
+            if not np.isin(slots, self.tables.ones).all():
                 self.names.add(own)
         return found
 
     def text(self, formula: Formula) -> str:
-        return write(formula, IN_TEXT, self.names.texts)
+        texts = self.names.texts
+        return texts[formula] if formula in texts else write(formula, IN_TEXT, texts)
 
     def latex(self, formula: Formula) -> str:
-        return write(formula, IN_LATEX, self.names.latexes)
+        names = self.names.latexes
+        return names[formula] if formula in names else write(formula, IN_LATEX, names)
 
 
 def arrays_in(
@@ -202,11 +207,22 @@ def in_a_row(slots: Ints, labels: dict[int, str]) -> Iterable[tuple[str, tuple[i
     """The arrays that are one row of numbers: the parameters of a model, told by their labels."""
     stems = [labels.get(s, "").rpartition("_")[0] or labels.get(s, "") for s in slots.tolist()]
     cuts = [0, *[i for i in range(1, len(stems)) if stems[i] != stems[i - 1]], len(stems)]
+    rows: dict[str, list[tuple[str, tuple[int, ...], Ints]]] = {}
     for a, b in zip(cuts, cuts[1:]):
         below = split(labels.get(int(slots[b - 1]), ""))[1]
         index = below.split(",") if "," in below else list(below)
         shape = tuple(int(i) for i in index if i.isdigit())
-        yield stems[a], shape if int(np.prod(shape)) == b - a else (b - a,), slots[a:b]
+        shape = shape if int(np.prod(shape)) == b - a else (b - a,)
+        layer, _, name = stems[a].rpartition(".")
+        neurons = f"{layer.rpartition('.')[0]}.{name}" if "." in layer else stems[a]
+        rows.setdefault(neurons, []).append((stems[a], shape, slots[a:b]))
+    for path, found in rows.items():
+        shapes = {shape for _, shape, _ in found}
+        if len(found) > 1 and len(shapes) == 1 and len(shape := shapes.pop()) <= 1:
+            of_neurons = shape if shape != (1,) or "w" in path.rpartition(".")[2] else ()
+            yield path, (len(found), *of_neurons), np.concatenate([own for _, _, own in found])
+        else:
+            yield from found
 
 
 def named(matrices: list[Matrix], rows_are_samples: bool, per_sample: Any) -> None:

@@ -7,7 +7,7 @@ of an entry is. A vector is a row or a column, whichever a formula needs first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +18,9 @@ from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
 from microgrid.program.words.formulas import ENTRYWISE, TRANSPOSE, Formula, made, side_by_side
 from microgrid.views.formula import name
-from microgrid.views.wording import lowered, plural, split
+from microgrid.views.wording import constant, lowered, plural, split
 
-MOST_BLOCKS = 4  # matrices that are written beside each other
+MOST_BLOCKS = 64  # matrices that are one beside each other
 MOST_INDICES = 4  # of single rows or columns
 
 
@@ -32,12 +32,24 @@ class Matrix:
     name: str = ""
     origin: str = ""
     flexible: bool = False  # a vector that is yet no row and no column
+    is_settled: bool = False  # a vector whose product says what it is
     is_gradient: bool = False
+    alike: list[Matrix] = field(default_factory=list)  # vectors that turn together
 
     def turn(self, shape: tuple[int, int]) -> None:
-        """Make a vector a row or a column, as this shape is."""
+        """Make a vector a row or a column, as this shape is, and all that are alike."""
         if self.flexible:
             self.slots, self.flexible = self.slots.reshape(shape), False
+            for other in self.alike:
+                other.turn(shape)
+
+    def like(self, other: Matrix) -> None:
+        """Let two vectors of one length turn together."""
+        self.alike.append(other)
+        other.alike.append(self)
+        for a, b in ((self, other), (other, self)):
+            if not a.flexible:
+                b.turn((1, -1) if a.slots.shape[0] == 1 else (-1, 1))  # type: ignore[arg-type]
 
 
 class Place(NamedTuple):
@@ -84,6 +96,12 @@ class Names:
         known = self.owner[slots] >= 0
         return np.where(known, self.owner[slots] * size + self.place[slots], slots - size)
 
+    def settle(self, vector: Ints, shape: tuple[int, int]) -> None:
+        """Let the vector that these slots are be a row or a column, if it may be both."""
+        owner = self.owner[vector.ravel()]
+        if owner[0] >= 0 and (owner == owner[0]).all():
+            self.matrices[owner[0]].turn(shape)
+
     # How slots are seen.
 
     def view(self, slots: Ints) -> Formula | None:
@@ -96,8 +114,25 @@ class Names:
         value = self.constants.get(int(slots.flat[0]))
         if value is not None and (slots == slots.flat[0]).all():
             return self.number(int(slots.flat[0]))
+        if self.is_constant[slots].all():
+            return self.of_numbers(slots)
         found = self.placed(slots, filled)
         return self.part(found) if found else self.blocks(slots)
+
+    def of_numbers(self, slots: Ints) -> Formula:
+        """A matrix of plain numbers."""
+        key = "numbers", slots.shape, slots.tobytes()
+        if key not in self.leaves:
+            count = sum(isinstance(k, tuple) and k[0] == "numbers" for k in self.leaves)
+            values, times = np.unique([self.constants[s] for s in slots.ravel().tolist()],
+                                      return_counts=True)  # fmt: skip
+            words = [f"{n} times {constant(x)}" for x, n in zip(values.tolist(), times.tolist())]
+            self.picked.append(own := Matrix(slots, f"C_{count + 1}"))
+            own.origin = ", ".join(words) if len(words) <= MOST_INDICES else "plain numbers"
+            leaf = self.leaves[key] = Value(1, own.name)
+            self.held[leaf] = "slots", slots
+            self.texts[leaf], self.latexes[leaf] = lowered(own.name), latex_of(own)
+        return self.leaves[key]
 
     def placed(self, slots: Ints, filled: Any) -> Place | None:
         """Where these slots stand in the one matrix that has them all, but for those not filled."""
@@ -127,7 +162,7 @@ class Names:
         if 1 in (m, n):  # of a vector one index is enough
             inner = "".join([t for t, size in zip(texts, (m, n)) if size > 1])
         else:
-            inner = "" if texts == ["", ""] else ", ".join([t or ":" for t in texts])
+            inner = ", ".join([texts[0] or ":", texts[1]]) if texts[1] else texts[0]
         leaf = self.leaf(matrix, inner, matrix.slots[rows][:, columns])
         return made(TRANSPOSE, leaf) if is_transposed else leaf
 
@@ -152,6 +187,15 @@ class Names:
             leaf = self.leaves[slot] = Value(int(x) if x.is_integer() else x)
             self.held[leaf] = "slots", np.array([[slot]])
         return self.leaves[slot]
+
+    def plain(self, x: Any) -> Formula:
+        """A number that is the product of numbers."""
+        leaf = Value(x)
+        self.held[leaf] = "number", np.array([[x]])
+        return leaf
+
+    def is_number(self, formula: Formula) -> bool:
+        return formula.op is None and not formula.label
 
     def masked(self, slots: Ints, filled: Any) -> Formula | None:
         """M ⊙ W for a matrix of which some entries are not there."""
@@ -222,7 +266,7 @@ def indices(picked: Ints, size: int) -> str:
         return ""
     steps = np.diff(picked)
     if len(picked) == 1:
-        return f"{picked[0]}:{picked[0] + 1}"
+        return str(picked[0])
     if (steps == steps[0]).all() and steps[0] > 0:
         end, step = picked[-1] + 1, f":{steps[0]}" if steps[0] > 1 else ""
         return f"{picked[0] or ''}:{end if end < size else ''}{step}"

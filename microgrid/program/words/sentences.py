@@ -24,6 +24,7 @@ from microgrid.program.words.tables import Tables
 
 DEEPEST = 12  # lines without a name inside of a formula
 MOST_TERMS = 24  # of a formula
+MOST_SUMMANDS = 3  # products of matrices that are one, for weights that are used several times
 MOST_PARTS = 8  # of a matrix that have formulas of their own
 
 
@@ -53,6 +54,7 @@ class Reader:
         """What a matrix is made of: one formula, or one for each part whose lines are alike."""
         names, slots = self.names, matrix.slots
         owner = names.owner[slots]
+        matrix.turn(slots.shape)
         is_same = bool((owner < 0).any()) or names.matrices[owner[0, 0]] is not matrix
         whole = self.read(slots, 0) if is_same else self.computed(slots, 0)
         if whole is not None:
@@ -83,6 +85,8 @@ class Reader:
 
     def spread(self, formula: Formula, slots: Ints) -> Formula:
         """A formula of one row or one column for all rows or columns."""
+        if self.names.is_number(formula):
+            return formula
         m, n = slots.shape
         p, q = self.shape(formula)
         if p < m:
@@ -93,24 +97,10 @@ class Reader:
         """The shape of a formula for one sample."""
         kind, held = self.names.held.get(formula, ("", None))
         if held is not None:
-            return held.shape  # type: ignore[no-any-return]
-        shapes = [self.shape(x) for x in formula.parents]
-        op = formula.op
-        if op is TRANSPOSE:
-            return shapes[0][::-1]
-        if op is MATMUL:
-            return shapes[0][0], shapes[1][1]
-        if op is OVER_ROWS:
-            return 1, shapes[0][1]
-        if op is OVER_COLUMNS or op is not None and len(shapes) == 1 and op.name == "rows":
-            return shapes[0][0], 1
-        if op is TOTAL:
-            return 1, 1
-        if op is not None and op.name == "beside":
-            return shapes[0][0], sum([s[1] for s in shapes])
-        if op is not None and op.name == "stacked":
-            return sum([s[0] for s in shapes]), shapes[0][1]
-        return max([s[0] for s in shapes]), max([s[1] for s in shapes])
+            found: tuple[int, int] = held.shape
+            return found
+        assert formula.op is not None
+        return SHAPES.get(formula.op.name, broadcast)([self.shape(x) for x in formula.parents])
 
     # Slots as formulas.
 
@@ -144,8 +134,8 @@ class Reader:
         if None in operands:
             return None
         xs = [x for x in operands if x is not None]
-        if op is falling(1) and xs[1].data == 2 and xs[1].op is None:
-            return made(SCALE, xs[1], xs[0])
+        if op is falling(1) and self.names.is_number(xs[1]) and xs[1].data == 2:
+            return self.scaled(xs[1], xs[0])
         return made(unknown(op, len(xs)), *xs)
 
     def of_rows(self, op: Op, slots: Ints, args: Ints) -> Formula | None:
@@ -155,7 +145,9 @@ class Reader:
         found = self.names.view(args[:, 0])
         if found is None:
             return None
-        return made(unknown(op, args.shape[-1], by_row=True), found)
+        is_column = slots.size == 1 and found.op is TRANSPOSE
+        return made(unknown(op, args.shape[-1], "column" if is_column else "rows"),
+                    turned(found) if is_column else found)  # fmt: skip
 
     def added(self, slots: Ints, depth: int) -> Formula | None:
         """A sum: the products of matrices in it, and what else its lines add, in their order."""
@@ -207,14 +199,24 @@ class Reader:
         first = left.max(axis=0) if len(left) else left
         k = np.argsort(names.key(left[0] if (left[0] >= 0).all() else first), kind="stable")
         left, right = left[:, k], right[:, k]
-        if self.rows_are_samples and product.code == REDUCE:
-            a, b = names.view(left.T), names.view(right.T)
+        owners = np.stack([names.owner[left.max(axis=0)], names.owner[right.max(axis=0)]])
+        cuts = np.flatnonzero((np.diff(owners) != 0).any(axis=0)) + 1
+        pieces = zip(np.split(left, cuts, axis=1), np.split(right, cuts, axis=1))
+        if len(cuts) >= MOST_SUMMANDS or not (np.diff(owners) != 0).all(axis=0)[cuts - 1].all():
+            pieces = zip([left], [right])
+        summands = [self.product(a, b, product.code) for a, b in pieces]
+        return None if None in summands else total([x for x in summands if x is not None])
+
+    def product(self, left: Ints, right: Ints, code: int) -> Formula | None:
+        """left · rightᵀ, of slots; with code REDUCE its sum over the samples."""
+        if self.rows_are_samples and code == REDUCE:
+            a, b = self.names.view(left.T), self.names.view(right.T)
             return None if a is None or b is None else made(MATMUL, turned(a), b)
         a, b = self.named(left), self.named(right.T)
         if a is None or b is None:
             return None
         found = made(MATMUL, a, b)
-        return made(SAMPLES, found) if product.code == REDUCE else found
+        return made(SAMPLES, found) if code == REDUCE else found
 
     def true_terms(self, product: Any, slots: Ints, rows: Ints, columns: Ints) -> int:
         """How many terms the entries at these rows and columns have."""
@@ -231,11 +233,16 @@ class Reader:
         if not len(term):
             return []
         names, tables = self.names, self.tables
-        owners = [np.where(names.owner[x] < 0, -2 - x, names.owner[x]) for x in
-                  (tables.p[term], tables.q[term])]  # fmt: skip
+        owners = [self.kinds(x) for x in (tables.p[term], tables.q[term])]
         key = np.stack([*np.sort(owners, axis=0), tables.reduce[term]])
         cuts = [0, *(np.flatnonzero((np.diff(key) != 0).any(axis=0)) + 1).tolist(), len(term)]
         return [*zip(cuts, cuts[1:])]
+
+    def kinds(self, slots: Ints) -> Ints:
+        """The matrix of each slot; where there is none, what sets it."""
+        names, count = self.names, len(self.tables.calls)
+        own = np.where(names.is_constant[slots], -2 - count - slots, -2 - self.tables.call[slots])
+        return np.where(names.owner[slots] < 0, own, names.owner[slots])
 
     def run(self, term: Ints, slots: Ints, depth: int) -> Formula | None:
         """Terms of the same kind: one for each entry, or a sum over rows, columns or all."""
@@ -261,6 +268,10 @@ class Reader:
         if m == 1:
             found = self.times(p[0].T, q[0].T, depth)
             return None if found is None else made(OVER_ROWS, self.widened(found, (many, n)))
+        if (p == p[:, :1]).all() and (q == q[:, :1]).all():
+            return self.run(term[:, :1], slots[:, :1], depth)
+        if (p == p[:1]).all() and (q == q[:1]).all():
+            return self.run(term[:1], slots[:1], depth)
         return None
 
     def widened(self, formula: Formula, shape: tuple[int, int]) -> Formula:
@@ -286,35 +297,61 @@ class Reader:
             if len(rows) * len(columns) != len(main):
                 continue
             shape = len(rows), len(columns)
+            is_row = self.rows_are_samples and self.per_sample[main[0]] and shape[0] == 1
+            if self.rows_are_samples and self.per_sample[other[0]] > self.per_sample[main[0]]:
+                continue  # the row of samples stands first
+            dot = self.dotted(main[k], other[k], is_row) if 1 in shape else None
+            if dot is not None:
+                return dot
             found = self.times(main[k].reshape(shape), other[k].reshape(shape), depth)
-            if found is None:
-                continue
-            if shape[0] == 1 and self.per_sample[main[0]] and self.rows_are_samples:
-                return made(OVER_COLUMNS, found)
-            return made(TOTAL, found)
+            if found is not None:
+                return made(OVER_COLUMNS if is_row else TOTAL, found)
         return None
+
+    def dotted(self, p: Ints, q: Ints, is_row: bool) -> Formula | None:
+        """The product of a row and a column: of vectors, where these have names."""
+        names = self.names
+        if (p == q).all() or (names.owner[p] < 0).any() or (names.owner[q] < 0).any():
+            return None
+        if self.rows_are_samples and self.per_sample[q[0]]:
+            return None
+        a, b = names.view(p[None]), names.view(q[:, None])
+        return None if a is None or b is None else made(MATMUL, a, b)
 
     def times(self, p: Ints, q: Ints, depth: int) -> Formula | None:
         """p ⊙ q, without a factor of 1."""
         a, b = self.read(p, depth + 1), self.read(q, depth + 1)
         if a is None or b is None:
             return None
+        numbers = [x for x in (a, b) if self.names.is_number(x)]
         for one, other in ((a, b), (b, a)):
-            if self.is_number(one):
-                return other if one.data == 1 else (
-                    made(NEGATIVE, other) if one.data == -1 else made(SCALE, one, other))
-        if self.shape(a) == (1, 1) and not self.is_row_of_samples(a):
-            return made(SCALE, a, b)
-        if self.shape(b) == (1, 1) and not self.is_row_of_samples(b):
-            return made(SCALE, b, a)
+            if one in numbers:
+                return self.scaled(one, other)
+        for one, other in ((a, b), (b, a)):
+            if self.shape(one) == (1, 1):
+                return made(SCALE, one, other)
         return made(ENTRYWISE, a, b)
 
-    def is_row_of_samples(self, formula: Formula) -> bool:
-        return False
+    def scaled(self, number: Formula, other: Formula) -> Formula:
+        """A number times a matrix."""
+        if number.data in (1, 0):
+            return other if number.data else number
+        if self.names.is_number(other) and {type(number.data), type(other.data)} == {int}:
+            return self.names.plain(number.data * other.data)
+        return made(NEGATIVE, other) if number.data == -1 else made(SCALE, number, other)
 
-    def is_number(self, formula: Formula) -> bool:
-        held = self.names.held.get(formula)
-        return held is not None and not formula.label
+
+def broadcast(shapes: list[tuple[int, int]]) -> tuple[int, int]:
+    return max([m for m, _ in shapes]), max([n for _, n in shapes])
+
+
+SHAPES = {
+    TRANSPOSE.name: lambda s: s[0][::-1], MATMUL.name: lambda s: (s[0][0], s[1][1]),
+    OVER_ROWS.name: lambda s: (1, s[0][1]), OVER_COLUMNS.name: lambda s: (s[0][0], 1),
+    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), TOTAL.name: lambda s: (1, 1),
+    "beside": lambda s: (s[0][0], sum([n for _, n in s])),
+    "stacked": lambda s: (sum([m for m, _ in s]), s[0][1]),
+}  # fmt: skip
 
 
 def turned(formula: Formula | None) -> Formula:
@@ -323,10 +360,9 @@ def turned(formula: Formula | None) -> Formula:
     return formula.parents[0] if formula.op is TRANSPOSE else made(TRANSPOSE, formula)
 
 
-def total(summands: list[Formula]) -> Formula | None:
-    """The sum; what is subtracted follows a minus."""
-    if not summands:
-        return None
+def total(summands: list[Formula]) -> Formula:
+    """The sum, without zeros; what is subtracted follows a minus."""
+    summands = [x for x in summands if x.label or x.op or x.data] or summands[:1]
     found = summands[0]
     for x in summands[1:]:
         is_negative = x.op is NEGATIVE

@@ -65,6 +65,7 @@ class Tables:
         only_subtracts = np.ones(len(tape), dtype=bool)
         only_subtracts[root[own & (passes.terms.q != minus_one)]] = False
         splits = multiplies & only_subtracts
+        splits &= np.isin(np.arange(len(tape)), root[own])
         splits[line[product[:n] >= 0]] = False  # a product of the line itself
         inner = tape.args[tape.start[:-1]]
         self.moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
