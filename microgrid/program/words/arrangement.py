@@ -27,7 +27,7 @@ class Group:
         self.matrix, self.is_product = matrix, factors is not None
         self.is_function = is_function and matrix.slots.size > 1  # like tanh, of each entry or row
         self.operands = {*np.unique(operands[operands >= 0]).tolist()}  # the matrices it uses
-        self.factors = {*np.unique(factors).tolist()} if factors is not None else set()
+        self.factors = {*np.unique(factors).tolist()} - {NONE} if factors is not None else set()
 
 
 def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group]:
@@ -62,7 +62,9 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
             if 1 in matrix.slots.shape and matrix.slots.size > 1 and not rows_are_samples:
                 joined(names, matrix, [args])
             names.add(matrix)
-            groups.append(Group(matrix, operands, is_function=is_function(tables, slots, args)))
+            factors = names.owner[args.ravel()] if is_dot(tables, names, slots, args) else None
+            called = is_function(tables, slots, args)
+            groups.append(Group(matrix, operands, factors, called))
     return groups
 
 
@@ -72,6 +74,14 @@ def is_function(tables: Tables, slots: Ints, args: Ints) -> bool:
     if tables.count[slots[0]] or call < 0:
         return False
     return not IN_TEXT.formula(tables.lines.ops[tables.calls[call].code], args.shape[1])
+
+
+def is_dot(tables: Tables, names: Names, slots: Ints, args: Ints) -> bool:
+    """Whether lines multiply vectors."""
+    if not tables.count[slots[0]]:
+        return False
+    p, q = names.owner[args[0].reshape(-1, 2)].T
+    return int(((p >= 0) & (q >= 0) & (p != q)).sum()) > 1
 
 
 def joined(names: Names, matrix: Matrix, args: list[Ints]) -> None:

@@ -84,29 +84,47 @@ def side_by_side(count: int, below: bool) -> Op:
 
 
 def joined(xs: Sequence[Array], axis: int) -> Array:
-    """Arrays along an axis, each repeated along those that it lacks."""
-    shape = list(np.broadcast_shapes(*[np.delete(x.shape, axis) for x in xs]))  # type: ignore
-    at = axis % (len(shape) + 1)
-    return np.concatenate(
-        [np.broadcast_to(x, (*shape[:at], x.shape[axis], *shape[at:])) for x in xs], axis
-    )
+    """Arrays along their last axis or that before, each repeated along those that it lacks."""
+    axis += 2
+    outer = np.broadcast_shapes(*[x.shape[:-2] for x in xs])
+    other = max([x.shape[axis - 1] for x in xs])
+    shapes = [(*outer, *((x.shape[-2], other) if axis == 0 else (other, x.shape[-1]))) for x in xs]
+    return np.concatenate([np.broadcast_to(x, s) for x, s in zip(xs, shapes)], axis - 2)
 
 
 @lru_cache
 def unknown(op: Op, count: int, of: str = "entries") -> Op:
-    """An operation of the table on each entry of its operands, on the rows of one, or a column."""
+    """An operation of the table on each entry of its operands, or on their "rows" or "column"."""
     word = op.text if "{" in op.text else f"{op.text.removesuffix('_slope')}{'′' * is_slope(op)}"
-    many = count if of == "entries" else 1
-    text = word if "{" in word else f"{word}({', '.join(['{}'] * many)})"
+    text = word if "{" in word else f"{word}({', '.join(['{}'] * count)})"
     latex = str(op.latex(count) if callable(op.latex) else op.latex) if of == "entries" else ""
     if not latex and is_slope(op):
         base = op.text.removesuffix("_slope")
         latex = STANDARD.get(base, rf"\operatorname{{{base}}}") + "'(#1)"
-    forward, axis = lambda *xs: value_of(op, xs), -1 if of == "rows" else -2
-    if of != "entries":
-        forward = lambda A: value_of(op, [*np.moveaxis(A[..., None], axis - 1, 0)])  # noqa: E731
+
+    def of_rows(*xs: Array) -> Array:
+        entries = np.moveaxis(joined([transposed(x) for x in xs] if of == "column" else xs, -1), -1, 0)
+        return value_of(op, entries)[..., None]
+
+    forward = of_rows if of != "entries" else lambda *xs: value_of(op, xs)
     name = op.name if of == "entries" else of
     return Op(name, forward, joint=lambda y, *xs: (1,) * len(xs), text=text, latex=latex)
+
+
+@lru_cache
+def fold(places: tuple[int, ...], shape: tuple[int, int]) -> Op:
+    """Adds up what stands at these places of a matrix of this shape, as PyTorch's fold does."""
+
+    def forward(A: Array) -> Array:
+        flat = A.reshape(*A.shape[:-2], -1)
+        found = np.zeros((*flat.shape[:-1], shape[0] * shape[1]), dtype=A.dtype)
+        np.add.at(found, (..., list(places)), flat)
+        return found.reshape(*flat.shape[:-1], *shape)
+
+    return Op("fold", forward, *SAME, text="fold({})")
+
+
+UNFOLD = Op("unfold", lambda A: A, *SAME, text="unfold({})")
 
 
 def is_slope(op: Op) -> bool:

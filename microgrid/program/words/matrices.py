@@ -108,10 +108,13 @@ class Reading:
         self.backward: dict[int, list[Sentence]] = {}
         shown = [*self.arguments, *[g.matrix for g, i in zip(groups, numbers) if i not in names.hidden]]
         self.gradients = self.added_gradients(shown[::-1])
-        for m, gradient in self.gradients.items():
-            self.backward[m] = self.reader.sentences(gradient)
         self.unproved: list[Sentence] = []
         proof = Proof(self.tables, names, self.rows_are_samples)
+        for m in shown:
+            if gradient := self.gradients.get(id(m)):
+                guess = self.reader.folded(m, gradient)
+                whole = guess is not None and proof.holds(guess)
+                self.backward[id(m)] = [guess] if whole else self.reader.sentences(gradient)
         for said in (self.forward, self.backward):
             for m, sentences in said.items():
                 true = [s for s in sentences if proof.holds(s)]

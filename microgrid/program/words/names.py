@@ -225,9 +225,9 @@ class Names:
             turned = "gathered", slots.T.shape, slots.T.tobytes()
             if turned in self.leaves:
                 return made(TRANSPOSE, self.leaves[turned])
-            of = sequence([self.matrices[i].name for i in ids.tolist()])
+            of = sequence([lowered(self.matrices[i].name) for i in ids.tolist()])
             count = sum(isinstance(k, tuple) and k[0] == "gathered" for k in self.leaves)
-            matrix = Matrix(slots, f"P_{count + 1}", f"entries of {of}")
+            matrix = Matrix(slots, f"P_{count + 1}", f"unfold({of})")
             self.picked.append(matrix)
             leaf = self.leaves[key] = Value(1, matrix.name)
             self.held[leaf] = "slots", slots

@@ -11,12 +11,12 @@ import numpy as np
 
 from microgrid.engine.families import falling
 from microgrid.engine.value import Op
-from microgrid.program.plan.lines import REDUCE
+from microgrid.program.plan.lines import FORWARD, REDUCE
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
 from microgrid.program.words.formulas import (
     EACH_COLUMN, EACH_ROW, ENTRYWISE, MATMUL, MINUS, NEGATIVE, OVER_COLUMNS, OVER_ROWS, PLUS,
-    SAMPLES, SCALE, TOTAL, TRANSPOSE, Formula, made, unknown,
+    SAMPLES, SCALE, TOTAL, TRANSPOSE, Formula, fold, made, unknown,
 )  # fmt: skip
 from microgrid.program.words.arrangement import signatures
 from microgrid.program.words.names import Matrix, Names, Place
@@ -48,6 +48,7 @@ class Reader:
         lines = tables.lines
         self.values = lines.constants
         self.per_sample = lines.per_sample
+        self.windows: list[tuple[Ints, Ints, Ints]] = []  # left · right = slots, of all products
         self.at = np.full(lines.slots, NONE), np.full(lines.slots, NONE)  # of a product at work
 
     def sentences(self, matrix: Matrix) -> list[Sentence]:
@@ -67,6 +68,28 @@ class Reader:
                 target = names.part(Place(matrix, rows, columns, False))
                 found.append(Sentence(target, self.spread(formula, part), part))
         return found
+
+    def folded(self, matrix: Matrix, gradient: Matrix) -> Sentence | None:
+        """The gradient of a matrix whose windows, all of them, stand in products: like Kᵀ dY.
+
+        Each entry gets what comes back to all its places. This is a guess, yet to be proved.
+        """
+        names, summands = self.names, list[Formula]()
+        for left, right, slots in self.windows:
+            for windows, is_left in ((left, True), (right, False)):
+                key = "gathered", windows.shape, windows.tobytes()
+                if key not in names.leaves or names.matrices[names.owner[windows[0, 0]]] is not matrix:
+                    continue
+                upstream = names.view(self.tables.to[self.tables.gradient[slots]])
+                other = names.view(right if is_left else left)
+                if upstream is None or other is None:
+                    return None
+                share = (upstream, turned(other)) if is_left else (turned(other), upstream)
+                place = names.place[windows].ravel()
+                summands.append(made(fold(tuple(place.tolist()), matrix.slots.shape), made(MATMUL, *share)))
+        if not summands:
+            return None
+        return Sentence(names.whole(gradient), total(summands), gradient.slots)
 
     def parts(self, slots: Ints) -> list[tuple[Ints, Ints]]:
         """The rows and columns of slots whose lines are alike."""
@@ -128,8 +151,8 @@ class Reader:
         if found is None:
             return None
         op, args = found
-        if args.shape[-1] > 3:
-            return self.of_rows(op, slots, args)
+        if op.arity is None:
+            return self.of_rows(op, slots, args, depth)
         operands = [self.read(args[..., k], depth + 1) for k in range(args.shape[-1])]
         if None in operands:
             return None
@@ -138,16 +161,25 @@ class Reader:
             return self.scaled(xs[1], xs[0])
         return made(unknown(op, len(xs)), *xs)
 
-    def of_rows(self, op: Op, slots: Ints, args: Ints) -> Formula | None:
-        """An operation on the rows of a matrix, or on all entries of a vector."""
+    def of_rows(self, op: Op, slots: Ints, args: Ints, depth: int) -> Formula | None:
+        """An operation on the rows of matrices, or on all entries of a vector."""
         if slots.shape[1] > 1:
             return None
-        found = self.names.view(args[:, 0])
-        if found is None:
+        table = args[:, 0]
+        if slots.size == 1:  # of a vector, however it stands
+            own = self.names.owner[table[0]]
+            if own[0] >= 0 and self.names.matrices[own[0]].slots.shape[1] == 1:
+                found = self.read(table.T, depth + 1)
+                return None if found is None else made(unknown(op, 1, "column"), found)
+        cuts = np.flatnonzero(np.diff(self.kinds(table[0]))) + 1
+        pieces = [self.read(piece, depth + 1) for piece in np.split(table, cuts, axis=1)]
+        found = [x for x in pieces if x is not None]
+        if len(found) < len(pieces):
             return None
-        is_column = slots.size == 1 and found.op is TRANSPOSE
-        return made(unknown(op, args.shape[-1], "column" if is_column else "rows"),
-                    turned(found) if is_column else found)  # fmt: skip
+        is_column = slots.size == len(found) == 1 and found[0].op is TRANSPOSE
+        if is_column:
+            return made(unknown(op, 1, "column"), turned(found[0]))
+        return made(unknown(op, len(found), "rows"), *found)
 
     def added(self, slots: Ints, depth: int) -> Formula | None:
         """A sum: the products of matrices in it, and what else its lines add, in their order."""
@@ -204,6 +236,8 @@ class Reader:
         pieces = zip(np.split(left, cuts, axis=1), np.split(right, cuts, axis=1))
         if len(cuts) >= MOST_SUMMANDS or not (np.diff(owners) != 0).all(axis=0)[cuts - 1].all():
             pieces = zip([left], [right])
+        if product.phase == FORWARD:
+            self.windows.append((left, right.T, slots))
         summands = [self.product(a, b, product.code) for a, b in pieces]
         return None if None in summands else total([x for x in summands if x is not None])
 
@@ -248,40 +282,60 @@ class Reader:
         """Terms of the same kind: one for each entry, or a sum over rows, columns or all."""
         p, q = self.tables.p[term], self.tables.q[term]
         reduce = self.tables.reduce[term]
-        k = np.argsort(self.names.key(p[0, 0]), kind="stable")  # as the matrices are stored
+        lead = p[0, 0] if (p[0, 0] != p[0, 0, 0]).any() else q[0, 0]
+        k = np.argsort(self.names.key(lead), kind="stable")  # as the matrices are stored
         p, q = p[..., k], q[..., k]
         if (reduce != reduce.flat[0]).any():
             return None
         if term.shape[-1] == 1:
-            found = self.times(p[..., 0], q[..., 0], depth)
-            if found is None:
-                return None
-            return self.over_samples(found) if reduce.flat[0] else found
+            p, q = p[..., 0], q[..., 0]
+            return self.over_samples(p, q, depth) if reduce.flat[0] else self.times(p, q, depth)
+        m, n, many = term.shape
+        if (p == p[..., :1]).all() and (q == q[..., :1]).all():
+            found = self.run(term[..., :1], slots, depth)
+            return None if found is None else self.scaled(self.names.plain(many), found)
         if reduce.flat[0]:
             return None
-        m, n, many = term.shape
         if m == n == 1:
             return self.whole_sum(p[0, 0], q[0, 0], depth)
         if n == 1:
-            found = self.times(p[:, 0], q[:, 0], depth)
-            return None if found is None else made(OVER_COLUMNS, self.widened(found, (m, many)))
+            return self.over(OVER_COLUMNS, self.times(p[:, 0], q[:, 0], depth), (m, many))
         if m == 1:
-            found = self.times(p[0].T, q[0].T, depth)
-            return None if found is None else made(OVER_ROWS, self.widened(found, (many, n)))
+            return self.over(OVER_ROWS, self.times(p[0].T, q[0].T, depth), (many, n))
         if (p == p[:, :1]).all() and (q == q[:, :1]).all():
             return self.run(term[:, :1], slots[:, :1], depth)
         if (p == p[:1]).all() and (q == q[:1]).all():
             return self.run(term[:1], slots[:1], depth)
         return None
 
-    def widened(self, formula: Formula, shape: tuple[int, int]) -> Formula:
-        p, q = self.shape(formula)
-        if p < shape[0]:
-            formula = made(EACH_ROW, formula)
-        return made(EACH_COLUMN, formula) if q < shape[1] else formula
+    def over(self, op: Op, formula: Formula | None, shape: tuple[int, int]) -> Formula | None:
+        """The sum of a formula over its rows or columns, if it has this shape."""
+        if formula is None:
+            return None
+        many = shape[0] if op is OVER_ROWS else shape[1]
+        if self.names.is_number(formula):
+            return self.scaled(self.names.plain(many), formula)
+        return made(op, formula) if self.shape(formula) == shape else None
 
-    def over_samples(self, formula: Formula) -> Formula:
-        return made(OVER_ROWS if self.rows_are_samples else SAMPLES, formula)
+    def over_samples(self, p: Ints, q: Ints, depth: int) -> Formula | None:
+        """The sum of p ⊙ q over the samples."""
+        is_column = self.rows_are_samples and p.shape[0] > 1
+        if is_column and p.shape[1] > 1:
+            return None
+        if is_column:
+            p, q = p.T, q.T
+        a, b = self.read(p, depth + 1), self.read(q, depth + 1)
+        if a is None or b is None:
+            return None
+        if not self.rows_are_samples:
+            return made(SAMPLES, self.product_of(a, b))
+        for row, weight in ((a, b), (b, a)):  # Σₙ wₙ rowₙ is a product of matrices
+            numbers = self.names.is_number(row) or self.names.is_number(weight)
+            if self.shape(row)[1] > 1 == self.shape(weight)[1] and not numbers:
+                return made(MATMUL, turned(row), weight) if is_column else made(
+                    MATMUL, turned(weight), row)  # fmt: skip
+        found = made(OVER_ROWS, self.product_of(a, b))
+        return turned(found) if is_column else found
 
     def whole_sum(self, p: Ints, q: Ints, depth: int) -> Formula | None:
         """The sum of all entries of a matrix, or of two, entry by entry."""
@@ -319,10 +373,12 @@ class Reader:
         return None if a is None or b is None else made(MATMUL, a, b)
 
     def times(self, p: Ints, q: Ints, depth: int) -> Formula | None:
-        """p ⊙ q, without a factor of 1."""
+        """p ⊙ q, of slots."""
         a, b = self.read(p, depth + 1), self.read(q, depth + 1)
-        if a is None or b is None:
-            return None
+        return None if a is None or b is None else self.product_of(a, b)
+
+    def product_of(self, a: Formula, b: Formula) -> Formula:
+        """a ⊙ b, without a factor of 1."""
         numbers = [x for x in (a, b) if self.names.is_number(x)]
         for one, other in ((a, b), (b, a)):
             if one in numbers:

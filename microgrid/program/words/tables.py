@@ -45,8 +45,10 @@ class Tables:
                 self.call[out], self.row[out] = len(self.calls), np.arange(len(out))
                 table = to[args].reshape(len(out), int(size[0]))
                 self.calls.append(Calls(code, out, table, rank, int(phase[0])))
+        # a number times a vector is written entry by entry
+        products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
         product = np.full(len(sums.line), NONE)
-        for i, each in enumerate(found.products):
+        for i, each in enumerate(products):
             product[each.terms] = i
         out = sums.out[sums.line]
         self.rank = np.zeros(lines.slots, dtype=np.int64)
@@ -59,14 +61,13 @@ class Tables:
         n = len(passes.terms.root)
         line, root = passes.terms.line, passes.terms.root
         minus_one = lines.slot_of.get((-1.0).hex(), NONE)
-        multiplies = np.zeros(len(tape), dtype=bool)
-        multiplies[root[product[:n] >= 0]] = True
+        multiplies = np.bincount(root[found.true[:n]], minlength=len(tape)) > 1
         own = line == root
         only_subtracts = np.ones(len(tape), dtype=bool)
         only_subtracts[root[own & (passes.terms.q != minus_one)]] = False
         splits = multiplies & only_subtracts
         splits &= np.isin(np.arange(len(tape)), root[own])
-        splits[line[product[:n] >= 0]] = False  # a product of the line itself
+        splits[line[found.true[:n]]] = False  # a product of the line itself
         inner = tape.args[tape.start[:-1]]
         self.moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
         roots = np.flatnonzero(splits)
@@ -93,7 +94,7 @@ class Tables:
         self.start = np.cumsum(self.count) - self.count
         self.products = [
             replace(each, out=np.where(each.out >= 0, self.moved[each.out], NONE))
-            for each in found.products
+            for each in products
         ]
 
     @property
