@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from microgrid.program.text.listing import Listing
 from microgrid.program.text.source import Module
 from microgrid.program.tracing import Recording, no_concrete_reads
 from microgrid.views.wording import split
+
+if TYPE_CHECKING:
+    from microgrid.program.words.matrices import Matrices
 
 
 @renamed(engine="backend")
@@ -348,6 +351,23 @@ class Program(Hinted):
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
         check_tuple("listing: tangents", tangents)
         return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
+
+    def matrices(self) -> Matrices:
+        """The program in matrices: Y = X W + b beside dX = dY Wᵀ, as they stand in lecture notes.
+
+        The lines of a program know scalars alone; the matrices are found among them, and each
+        formula is compared with its lines in integers. It prints as text; `.html()`, `.latex()` and
+        `.markdown()` write it for pages and papers, and `.draw()` is a picture.
+
+        >>> W, x = [[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0]
+        >>> program = record(lambda W, x: [W[0][0] * x[0] + W[0][1] * x[1],
+        ...                                W[1][0] * x[0] + W[1][1] * x[1]], W, x)
+        >>> program.matrices().formulas
+        ('y = W x',)
+        """
+        from microgrid.program.words.matrices import Matrices
+
+        return Matrices(self.tape, self.signature)
 
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".

@@ -80,8 +80,10 @@ def is_dot(tables: Tables, names: Names, slots: Ints, args: Ints) -> bool:
     """Whether lines multiply vectors."""
     if not tables.count[slots[0]]:
         return False
-    p, q = names.owner[args[0].reshape(-1, 2)].T
-    return int(((p >= 0) & (q >= 0) & (p != q)).sum()) > 1
+    p, q = args[0].reshape(-1, 2).T
+    kind = numbered(names.owner[p], names.owner[q])
+    true = (names.owner[p] >= 0) & (names.owner[q] >= 0) & (p != q)
+    return bool((np.bincount(kind[true]) > 1).any())
 
 
 def joined(names: Names, matrix: Matrix, args: list[Ints]) -> None:

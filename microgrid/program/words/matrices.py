@@ -1,261 +1,218 @@
-"""A program in matrices: each with what it is made of, beside its gradient."""
+"""A program in matrices, written down: what each is made of, beside its gradient."""
 
 from __future__ import annotations
 
 import html
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from microgrid.program.plan.products import Found, discovered
-from microgrid.program.plan.schedule import passes
+from microgrid.program.plan.lines import REDUCE
+from microgrid.program.plan.products import by_line, hashes
 from microgrid.program.signature import Signature
-from microgrid.program.structure import Structure
-from microgrid.program.tape import Ints, Tape
-from microgrid.program.words.arrangement import Group, arranged
-from microgrid.program.words.formulas import IN_LATEX, IN_TEXT, Formula
-from microgrid.program.words.names import Matrix, Names
-from microgrid.program.words.proof import Proof
-from microgrid.program.words.sentences import Reader, Sentence
-from microgrid.program.words.tables import Tables
-from microgrid.views.notation import write
+from microgrid.program.tape import Tape
+from microgrid.program.words.formulas import Formula
+from microgrid.program.words.names import Matrix, latex_of
+from microgrid.program.words.reading import Reading, read
+from microgrid.program.words.sentences import Sentence
+from microgrid.views.formula import worded
 from microgrid.views.tables import table
-from microgrid.views.wording import lowered, plural, split
+from microgrid.views.wording import RED, lowered, plural
 from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
-WINDOW = 1 << 40  # lines of the tape: all in one
-LONGEST = 72  # letters of a formula; a longer one gets names for its parts
-CUSTOM = {"w": "W", "weight": "W", "weights": "W", "bias": "b"}
+HEAD = ("lines", "forward ↓", "shape", "backward ↑")
+PARTS = 6  # of one matrix that are told
 
 
-class Reading:
-    """The matrices of a plan and the sentences about them, each proved."""
+class Matrices(Written):
+    """The matrices of a program, made by `program.matrices()`: prints as a table.
 
-    def __init__(
-        self, tape: Tape, signature: Signature, batched: int, rows_are_samples: bool
-    ) -> None:
-        wanted = tuple(range(len(signature.names))) if signature.result.size == 1 else None
-        self.tape, self.rows_are_samples = tape, rows_are_samples
-        self.passes = passes(tape, batched, wanted, WINDOW)
-        lines = self.passes.lines
-        self.zero = lines.constant(0.0)
-        self.found: Found = discovered(lines)
-        self.tables = Tables(self.passes, self.found)
-        self.names = names = Names(lines.slots, lines.constants)
-        self.arguments = [names.add(m) for m in self.argument_matrices(signature)]
-        if batched:
-            names.add(Matrix(np.array([[self.passes.samples]]), "N", "the number of samples"))
-        self.groups = arranged(self.tables, names, rows_are_samples)
-        self.reader = Reader(self.tables, names, rows_are_samples)
-        self.outputs = self.tables.to[self.passes.outputs]
+    Like a listing, it is read downwards, then upwards: each matrix stands beside its gradient, with
+    the lines of the listing that compute it. Every formula has been compared with the lines, in
+    integers; `formulas` holds them all as text. The last lines tell which products of scalars are
+    in no product of matrices, and why.
 
-    def argument_matrices(self, signature: Signature) -> list[Matrix]:
-        """The arrays that the arguments hold, named as they are."""
-        found = []
-        per_sample = self.passes.lines.per_sample
-        argument, begin = self.tape.argument, 0
-        for structure, name in zip(signature.arguments, signature.names):
-            for path, shape, slots in arrays_in(structure, begin, self.tape.labels, name):
-                own = self.rows_are_samples and bool(per_sample[slots[0]])
-                flexible = len(shape) == 1 and not own
-                table = slots.reshape(shape[0] if len(shape) > 1 else 1, -1)
-                found.append(Matrix(table, path, path, flexible))
-            begin += structure.size
-        named(found, self.rows_are_samples, per_sample)
-        return found
+    >>> import numpy as np
+    >>> from microgrid import record
+    >>> layer = record(lambda X, W, b, G: ((X @ W + b) * G).sum(), *map(np.ones, [(5, 3), (3, 4), 4, (5, 4)]))
+    >>> layer.matrices()
+    """
+
+    def __init__(self, tape: Tape, signature: Signature, batched: int = 0) -> None:
+        self._reading = read(tape, signature, batched)
+        self._rows = list(rows_of(self._reading))
 
     @property
-    def fits(self) -> bool:
-        """Whether each sample is one row of every matrix, if that is how they are read."""
-        if not self.rows_are_samples:
-            return True
-        per_sample = self.passes.lines.per_sample
-        rows = [m for m in self.names.matrices if m.slots.size and per_sample[m.slots].any()]
-        batch = [p for p in self.found.products if per_sample[p.left[p.left >= 0][0]]]
-        return all(len(m.slots) == 1 for m in rows) and all(
-            p.shape[2] == 1 for p in batch if p.code == -2
-        )
+    def formulas(self) -> tuple[str, ...]:
+        """What is said: first of the forward pass, downwards, then of the backward pass, upwards."""
+        r, said = self._reading, list[str]()
+        for sentences in (r.forward.values(), [*r.backward.values()][::-1]):
+            said += [equation(r, s) for each in sentences for s in each]
+        return tuple(said)
 
-    def read(self) -> None:
-        """Choose names, read and prove the sentences."""
-        names, groups = self.names, self.groups
-        of = {id(m): i for i, m in enumerate(names.matrices)}
-        numbers = [of[id(g.matrix)] for g in groups]
-        uses = Counter([i for g in groups for i in g.operands])
-        into = {i for g in groups if g.is_product for i in g.factors}
-        for g, i in zip(groups, numbers):
-            is_result = np.isin(self.outputs, g.matrix.slots).any()
-            is_summand = g.is_product and uses[i] == 1 and any(
-                i in h.operands for h in groups if h.is_product)
-            named = g.is_product and not is_summand or is_result or g.is_function
-            if not (named or i in into or uses[i] > 1):
-                names.hidden.add(i)
-        for _ in range(4):  # what is too long, or no formula, gets names for its parts
-            self.named_results(groups, numbers)
-            self.forward = {id(g.matrix): self.reader.sentences(g.matrix)
-                            for g, i in zip(groups, numbers) if i not in names.hidden}  # fmt: skip
-            opened: set[int] = set()
-            for g, i in zip(groups, numbers):
-                if i not in names.hidden:
-                    said = self.forward[id(g.matrix)]
-                    if not said or max(len(self.text(s.formula)) for s in said) > LONGEST:
-                        opened |= self.inner(g, groups, numbers)
-            if not opened:
-                break
-            names.hidden -= opened
-        self.backward: dict[int, list[Sentence]] = {}
-        shown = [*self.arguments, *[g.matrix for g, i in zip(groups, numbers) if i not in names.hidden]]
-        self.gradients = self.added_gradients(shown[::-1])
-        self.unproved: list[Sentence] = []
-        proof = Proof(self.tables, names, self.rows_are_samples)
-        for m in shown:
-            if gradient := self.gradients.get(id(m)):
-                guess = self.reader.folded(m, gradient)
-                whole = guess is not None and proof.holds(guess)
-                self.backward[id(m)] = [guess] if whole else self.reader.sentences(gradient)
-        for said in (self.forward, self.backward):
-            for m, sentences in said.items():
-                true = [s for s in sentences if proof.holds(s)]
-                self.unproved += [s for s in sentences if s not in true]
-                said[m] = true
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        return [row.cells(self._reading, latex) for row in self._rows]
 
-    def inner(self, group: Group, groups: list[Group], numbers: list[int]) -> set[int]:
-        """The matrices without a name from which a group is made."""
-        return {i for i in group.operands if i in self.names.hidden}
+    def _words(self) -> list[str]:
+        """What is in no product of matrices, and why."""
+        return told(self._reading)
 
-    def named_results(self, groups: list[Group], numbers: list[int]) -> None:
-        """Y for products of matrices, H for functions of these, L for the result."""
-        names = self.names
-        taken = {m.name for m in self.arguments} | {"N"}
-        shown = [(g, i) for g, i in zip(groups, numbers) if i not in names.hidden]
-        stems = []
-        for g, i in shown:
-            alone = len(self.outputs) == 1 and self.outputs[0] in g.matrix.slots
-            stem = "L" if alone and g.matrix.slots.size == 1 else "Y" if g.is_product else "Z"
-            if g.is_function and len(g.operands) == 1:
-                stem = "H"
-            if g.matrix.slots.size == 1 and stem != "L":
-                stem = "s"
-            elif 1 in g.matrix.slots.shape and not self.is_rows(g.matrix) and stem != "L":
-                stem = stem.lower()
-            stems.append(stem)
-        many, count = Counter(stems), Counter[str]()
-        number_of: dict[int, str] = {}
-        for (g, i), stem in zip(shown, stems):
-            count[stem] += 1
-            own = {number_of.get(k, "") for k in g.operands}
-            name = stem if many[stem] == 1 else f"{stem}_{count[stem]}"
-            if stem in ("H", "h") and len(own) == 1 and "".join(own):
-                name = f"{stem}_{''.join(own)}"
-            k = count[stem]
-            while name in taken:
-                name, k = f"{stem}_{k}", k + 1
-            taken.add(name)
-            g.matrix.name = name
-            number_of[i] = split(name)[1]
-            # leaves are made anew where a name changes
-        names.leaves = {k: v for k, v in names.leaves.items() if not isinstance(k, tuple) or k[0] in ("mask", "gathered", "numbers")}
+    def __str__(self) -> str:
+        rows = [line.rstrip() for line in table(HEAD, self._cells(), left=len(HEAD))]
+        return "\n".join([*rows, "", *self._words()])
 
-    def is_rows(self, matrix: Matrix) -> bool:
-        per_sample = self.passes.lines.per_sample
-        return self.rows_are_samples and bool(per_sample[matrix.slots].any()) and matrix.slots.size > 1
+    __repr__ = __str__
 
-    def added_gradients(self, matrices: Sequence[Matrix]) -> dict[int, Matrix]:
-        gradient, to = self.tables.gradient, self.tables.to
-        found = {}
-        for m in matrices:
-            slots = gradient[m.slots] if len(gradient) else m.slots
-            if (slots < 0).all():
-                continue
-            slots = np.where(slots < 0, self.zero, to[slots])
-            found[id(m)] = own = Matrix(slots, f"d{m.name}", is_gradient=True, flexible=m.flexible)
-            if not np.isin(slots, self.tables.ones).all():
-                self.names.add(own)
-        return found
+    def html(self) -> str:
+        """The table for a web page."""
+        shown = as_html("", HEAD, self._cells(), len(HEAD), html.escape, {3: RED})
+        return f"{shown}<p>{'<br>'.join(map(html.escape, self._words()))}</p>"
 
-    def text(self, formula: Formula) -> str:
-        texts = self.names.texts
-        return texts[formula] if formula in texts else write(formula, IN_TEXT, texts)
+    _repr_html_ = html
 
-    def latex(self, formula: Formula) -> str:
-        names = self.names.latexes
-        return names[formula] if formula in names else write(formula, IN_LATEX, names)
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        words = "\n".join(self._words())
+        return f"{as_markdown('', HEAD, self._cells(), left=len(HEAD))}\n\n{words}"
+
+    def latex(self) -> str:
+        """The table as a LaTeX array."""
+        arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
+        head = [h.translate(arrows) for h in HEAD]
+        return as_latex(head, self._cells(latex=True), left=len(head))
 
 
-def arrays_in(
-    structure: Structure, begin: int, labels: dict[int, str], name: str
-) -> Iterable[tuple[str, tuple[int, ...], Ints]]:
-    """The arrays of an argument: their names, shapes and slots."""
-    slots = np.arange(begin, begin + structure.size)
-    lists = all(part.kind is not np.ndarray for part in structure.parts)
-    if structure.kind in (float, np.ndarray) or structure.common_shape is not None and lists:
-        shape = structure.common_shape or ()
-        stems = [split(labels.get(int(s), name)) for s in slots[[0, -1]]] if len(slots) else []
-        if len(shape) == 1 and len({stem for stem, _ in stems}) > 1:
-            yield from in_a_row(slots, labels)
-        elif len(slots):
-            stem, below = stems[0]
-            index = below.split(",") if "," in below else list(below)
-            before = "".join(index[: len(index) - len(shape)])
-            yield (f"{stem}_{before}" if before else stem), shape, slots
-        return
-    for part in structure.parts:
-        yield from arrays_in(part, begin, labels, name)
-        begin += part.size
+class Row:
+    """A matrix, or one more formula of it."""
+
+    def __init__(
+        self, matrix: Matrix, forward: Sentence | None, backward: Sentence | None,
+        lines: str = "", first: bool = True,
+    ) -> None:  # fmt: skip
+        self.matrix, self.forward, self.backward = matrix, forward, backward
+        self.lines, self.first = lines, first
+
+    def cells(self, r: Reading, latex: bool) -> tuple[str, ...]:
+        said = [equation(r, s, latex) if s else "" for s in (self.forward, self.backward)]
+        if not self.forward and self.first:
+            said[0] = defined(self.matrix, latex)
+        shape = shape_of(r, self.matrix, latex) if self.first else ""
+        return self.lines, said[0], shape, said[1]
 
 
-def in_a_row(slots: Ints, labels: dict[int, str]) -> Iterable[tuple[str, tuple[int, ...], Ints]]:
-    """The arrays that are one row of numbers: the parameters of a model, told by their labels."""
-    stems = [labels.get(s, "").rpartition("_")[0] or labels.get(s, "") for s in slots.tolist()]
-    cuts = [0, *[i for i in range(1, len(stems)) if stems[i] != stems[i - 1]], len(stems)]
-    rows: dict[str, list[tuple[str, tuple[int, ...], Ints]]] = {}
-    for a, b in zip(cuts, cuts[1:]):
-        below = split(labels.get(int(slots[b - 1]), ""))[1]
-        index = below.split(",") if "," in below else list(below)
-        shape = tuple(int(i) for i in index if i.isdigit())
-        shape = shape if int(np.prod(shape)) == b - a else (b - a,)
-        layer, _, name = stems[a].rpartition(".")
-        neurons = f"{layer.rpartition('.')[0]}.{name}" if "." in layer else stems[a]
-        rows.setdefault(neurons, []).append((stems[a], shape, slots[a:b]))
-    for path, found in rows.items():
-        shapes = {shape for _, shape, _ in found}
-        if len(found) > 1 and len(shapes) == 1 and len(shape := shapes.pop()) <= 1:
-            of_neurons = shape if shape != (1,) or "w" in path.rpartition(".")[2] else ()
-            yield path, (len(found), *of_neurons), np.concatenate([own for _, _, own in found])
-        else:
-            yield from found
+def rows_of(r: Reading) -> list[Row]:
+    """Every matrix where it is used first."""
+    shown: list[Row] = []
+    done: set[int] = set()
+    extra = {id(m): m for m in r.names.picked}
+    by_number = dict(enumerate(r.names.matrices))
+    arguments = {id(m) for m in r.arguments}
+
+    def add(m: Matrix) -> None:
+        if id(m) in done:
+            return
+        done.add(id(m))
+        forward, backward = [r.forward.get(id(m), [])[:PARTS], r.backward.get(id(m), [])[:PARTS]]
+        lines = r.tables.tape_lines(m.slots[m.slots >= 0].ravel()) if id(m) in r.forward else []
+        span = f"{lines[0]}–{lines[-1]}" if len(lines) > 1 else "".join(map(str, lines))
+        for k in range(max(len(forward), len(backward), 1)):
+            one, other = [x[k] if k < len(x) else None for x in (forward, backward)]
+            shown.append(Row(m, one, other, span * (not k), not k))
+
+    for group in r.groups:
+        for i in sorted(group.operands):
+            if id(by_number[i]) in arguments:
+                add(by_number[i])
+        if id(group.matrix) in r.forward:
+            for s in r.forward[id(group.matrix)]:
+                for leaf in leaves_of(s.formula):
+                    name = leaf.label
+                    for m in extra.values():
+                        if m.name == name:
+                            add(m)
+            add(group.matrix)
+    for m in r.arguments:
+        add(m)
+    return shown
 
 
-def named(matrices: list[Matrix], rows_are_samples: bool, per_sample: Any) -> None:
-    """Short names: W_1 for layers0.W, X for a matrix x; `origin` keeps the whole."""
-    symbols = []
-    for m in matrices:
-        symbol = m.name.rpartition(".")[2]
-        wide = min(m.slots.shape) > 1 or rows_are_samples and bool(per_sample[m.slots].all())
-        stem, below = split(symbol)
-        stem = CUSTOM.get(stem, stem)
-        if len(stem) == 1 and wide and m.slots.size > 1:
-            stem = stem.upper()
-        elif stem == "W" and not wide:
-            stem = "w"
-        symbols.append(f"{stem}_{below}" if below else stem)
-    uses, count = Counter(symbols), Counter[str]()
-    taken = {*[m.name for m in matrices]}
-    for m, symbol in zip(matrices, symbols):
-        count[symbol] += 1
-        if uses[symbol] > 1 and "_" not in symbol:
-            symbol = f"{symbol}_{count[symbol]}"
-        elif uses[symbol] > 1:
-            symbol = m.name
-        m.name = symbol
-
-
-def read(tape: Tape, signature: Signature, batched: int) -> Reading:
-    """The program in matrices, for one sample or for a batch."""
-    found = Reading(tape, signature, batched, rows_are_samples=bool(batched))
-    if not found.fits:
-        found = Reading(tape, signature, batched, rows_are_samples=False)
-    found.read()
+def leaves_of(formula: Formula) -> list[Formula]:
+    found, waiting = [], [formula]
+    while waiting:
+        v = waiting.pop()
+        waiting += v.parents
+        found += [v] * (not v.parents)
     return found
+
+
+def equation(r: Reading, s: Sentence, latex: bool = False) -> str:
+    write = r.latex if latex else r.text
+    return f"{write(s.target)} = {write(s.formula)}"
+
+
+def defined(m: Matrix, latex: bool) -> str:
+    """A matrix that no formula makes: with the name of the argument that it is."""
+    if latex:
+        return latex_of(m) + (rf" = \text{{{worded(m.origin)}}}" if m.origin not in ("", m.name) else "")
+    return lowered(m.name) + (f" = {m.origin}" if m.origin not in ("", m.name) else "")
+
+
+def shape_of(r: Reading, m: Matrix, latex: bool) -> str:
+    """Its rows and columns; N is the number of samples."""
+    rows, columns = map(str, m.slots.shape)
+    is_batch = bool(r.passes.lines.per_sample[m.slots[m.slots >= 0]].any()) and m.origin[:1] != "z"
+    if is_batch and r.rows_are_samples:
+        rows = "N"
+    elif is_batch:
+        rows = f"N×{rows}"
+    elif m.slots.size == 1:
+        return ""
+    return f"{rows}×{columns}".replace("×", r" \times " if latex else "×")
+
+
+def told(r: Reading) -> list[str]:
+    """How many products of scalars are in products of matrices, and why the others are not."""
+    found = r.found
+    count = int(found.true.sum())
+    taken = np.zeros(len(found.true), dtype=bool)
+    for product in r.tables.plan_products:
+        taken[product.terms] = True
+    inside = int((taken & found.true).sum())
+    n = len(r.tables.plan_products)
+    words = [f"{inside:,} of {count:,} products of scalars are in {plural(n, 'product')} of matrices"]
+    reasons = reasons_of(r, found.true & ~taken)
+    if reasons:
+        words[0] += f"; of the others"
+        words += [f"  {k:,} {why}" for why, k in reasons.items()]
+    unsaid = int((found.true & ~r.explained[found.sums.out[found.sums.line]]).sum())
+    if unsaid:
+        words.append(f"{unsaid:,} products of scalars are in no formula here")
+    return words
+
+
+def reasons_of(r: Reading, terms: np.ndarray) -> dict[str, int]:  # type: ignore[type-arg]
+    """Why these products of scalars are in no product of matrices: reasons, how often."""
+    sums, per_sample = r.found.sums, r.passes.lines.per_sample
+    p, q, line = sums.p, sums.q, sums.line
+    is_own = terms & (sums.code[line] != REDUCE) & per_sample[p] & per_sample[q]
+    rest = terms & ~is_own
+    n = len(sums.out)
+    alike = sums.alike()
+    near, far = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    for slots in (p, q):
+        order, of = by_line(line, slots, rest)
+        length = np.bincount(of, minlength=n)
+        vector = hashes(slots[order], of, n)
+        some = np.flatnonzero(length > 0)
+        for key, into in (((vector, alike), near), ((vector,), far)):
+            rows = np.stack([np.asarray(x)[some].astype(np.uint64) for x in key], axis=1)
+            _, which, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+            into[some] = np.maximum(into[some], times[which.ravel()])
+    company = near[line], far[line]
+    counts = {
+        "have two factors that belong to each sample": is_own,
+        "have no vector that another line shares": rest & (company[1] < 2),
+        "share a vector only with lines that run earlier or later": rest & (company[1] > 1) & (company[0] < 2),
+        "are too few for a matrix": rest & (company[0] > 1),
+    }
+    return {why: int(k.sum()) for why, k in counts.items() if k.any()}

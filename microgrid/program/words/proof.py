@@ -38,11 +38,18 @@ class Proof:
         for slot, x in lines.constants.items():
             if x.is_integer() and abs(x) < LARGEST:
                 self.numbers[slot] = int(x)
+        self.explained = np.zeros(lines.slots, dtype=bool)  # slots that a true sentence covers
         self.known = (names.owner >= 0) & ~np.isin(names.owner, [*names.hidden])
         self.known[[*lines.constants]] = True
 
     def holds(self, sentence: Sentence) -> bool:
         """Whether the formula gives what the lines of its target compute."""
+        true = self.is_true(sentence)
+        if true and not sentence.is_same:
+            self.explained[sentence.slots] = True
+        return true
+
+    def is_true(self, sentence: Sentence) -> bool:
         numbers = {leaf: self.entries(kind, held)
                    for leaf, (kind, held) in self.names.held.items()
                    if leaf in self.leaves(sentence)}  # fmt: skip
@@ -111,5 +118,5 @@ class Proof:
         """Compute the numbers of slots without a name."""
         new = np.unique(slots[~self.known[slots]])
         if len(new):
-            self.known[new] = True
+            self.known[new] = self.explained[new] = True
             self.numbers[new] = self.computed(new)

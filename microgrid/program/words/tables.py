@@ -46,7 +46,7 @@ class Tables:
                 table = to[args].reshape(len(out), int(size[0]))
                 self.calls.append(Calls(code, out, table, rank, int(phase[0])))
         # a number times a vector is written entry by entry
-        products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
+        self.plan_products = products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
         product = np.full(len(sums.line), NONE)
         for i, each in enumerate(products):
             product[each.terms] = i
