@@ -87,7 +87,7 @@ def joined(xs: Sequence[Array], axis: int) -> Array:
     """Arrays along their last axis or that before, each repeated along those that it lacks."""
     axis += 2
     outer = np.broadcast_shapes(*[x.shape[:-2] for x in xs])
-    other = max([x.shape[axis - 1] for x in xs])
+    other = max([x.shape[-2 if axis else -1] for x in xs])
     shapes = [(*outer, *((x.shape[-2], other) if axis == 0 else (other, x.shape[-1]))) for x in xs]
     return np.concatenate([np.broadcast_to(x, s) for x, s in zip(xs, shapes)], axis - 2)
 
@@ -121,10 +121,8 @@ def fold(places: tuple[int, ...], shape: tuple[int, int]) -> Op:
         np.add.at(found, (..., list(places)), flat)
         return found.reshape(*flat.shape[:-1], *shape)
 
-    return Op("fold", forward, *SAME, text="fold({})")
-
-
-UNFOLD = Op("unfold", lambda A: A, *SAME, text="unfold({})")
+    name = "fold" if len({*places}) < len(places) else "reshape"
+    return Op(name, forward, *SAME, text=f"{name}({{}})")
 
 
 def is_slope(op: Op) -> bool:

@@ -227,7 +227,8 @@ class Names:
                 return made(TRANSPOSE, self.leaves[turned])
             of = sequence([lowered(self.matrices[i].name) for i in ids.tolist()])
             count = sum(isinstance(k, tuple) and k[0] == "gathered" for k in self.leaves)
-            matrix = Matrix(slots, f"P_{count + 1}", f"unfold({of})")
+            once = len(np.unique(slots)) == slots.size
+            matrix = Matrix(slots, f"P_{count + 1}", f"{'reshape' if once else 'unfold'}({of})")
             self.picked.append(matrix)
             leaf = self.leaves[key] = Value(1, matrix.name)
             self.held[leaf] = "slots", slots

@@ -165,21 +165,18 @@ class Reader:
         """An operation on the rows of matrices, or on all entries of a vector."""
         if slots.shape[1] > 1:
             return None
-        table = args[:, 0]
+        table, is_column = args[:, 0], False
         if slots.size == 1:  # of a vector, however it stands
             own = self.names.owner[table[0]]
-            if own[0] >= 0 and self.names.matrices[own[0]].slots.shape[1] == 1:
-                found = self.read(table.T, depth + 1)
-                return None if found is None else made(unknown(op, 1, "column"), found)
+            shapes = {self.names.matrices[i].slots.shape for i in own[own >= 0].tolist()}
+            is_column = any(m > n == 1 for m, n in shapes)
         cuts = np.flatnonzero(np.diff(self.kinds(table[0]))) + 1
-        pieces = [self.read(piece, depth + 1) for piece in np.split(table, cuts, axis=1)]
-        found = [x for x in pieces if x is not None]
+        pieces = np.split(table, cuts, axis=1)
+        read = [self.read(piece.T if is_column else piece, depth + 1) for piece in pieces]
+        found = [x for x in read if x is not None]
         if len(found) < len(pieces):
             return None
-        is_column = slots.size == len(found) == 1 and found[0].op is TRANSPOSE
-        if is_column:
-            return made(unknown(op, 1, "column"), turned(found[0]))
-        return made(unknown(op, len(found), "rows"), *found)
+        return made(unknown(op, len(found), "column" if is_column else "rows"), *found)
 
     def added(self, slots: Ints, depth: int) -> Formula | None:
         """A sum: the products of matrices in it, and what else its lines add, in their order."""
@@ -227,9 +224,11 @@ class Reader:
             if (rows != rows[:, :1]).any() or (columns != columns[:1]).any():
                 return None
         left, right = left[rows[:, 0]], right[columns[0]]
-        names = self.names  # as the matrices are stored
-        first = left.max(axis=0) if len(left) else left
-        k = np.argsort(names.key(left[0] if (left[0] >= 0).all() else first), kind="stable")
+        if self.rows_are_samples and slots.size == 1 and self.per_sample[right.max()]:
+            left, right = right, left  # the row of samples stands first
+        names = self.names
+        one, other = left.max(axis=0), right.max(axis=0)  # as the older matrix is stored
+        k = np.argsort(names.key(min(one, other, key=lambda x: names.owner[x[0]])), kind="stable")
         left, right = left[:, k], right[:, k]
         owners = np.stack([names.owner[left.max(axis=0)], names.owner[right.max(axis=0)]])
         cuts = np.flatnonzero((np.diff(owners) != 0).any(axis=0)) + 1
@@ -419,6 +418,9 @@ def turned(formula: Formula | None) -> Formula:
 def total(summands: list[Formula]) -> Formula:
     """The sum, without zeros; what is subtracted follows a minus."""
     summands = [x for x in summands if x.label or x.op or x.data] or summands[:1]
+    op = summands[0].op
+    if len(summands) > 1 and op in (SAMPLES, OVER_ROWS) and all(x.op is op for x in summands):
+        return made(op, total([x.parents[0] for x in summands]))
     found = summands[0]
     for x in summands[1:]:
         is_negative = x.op is NEGATIVE
