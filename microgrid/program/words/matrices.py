@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgrid.program.plan.lines import REDUCE
-from microgrid.program.plan.products import by_line, hashes
+from microgrid.program.plan.products import by_line, hashes, numbered
 from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
 from microgrid.program.words.formulas import Formula
@@ -16,64 +18,70 @@ from microgrid.program.words.names import Matrix, latex_of
 from microgrid.program.words.reading import Reading, read
 from microgrid.program.words.sentences import Sentence
 from microgrid.views.formula import worded
+from microgrid.views.picture import Picture
 from microgrid.views.tables import table
 from microgrid.views.wording import RED, lowered, plural
 from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
 HEAD = ("lines", "forward ↓", "shape", "backward ↑")
 PARTS = 6  # of one matrix that are told
+FEW = 8  # single numbers in a row that all have a line
+MANY = 200  # lines: beyond, print shows the first and the last
 
 
 class Matrices(Written):
     """The matrices of a program, made by `program.matrices()`: prints as a table.
 
     Like a listing, it is read downwards, then upwards: each matrix stands beside its gradient, with
-    the lines of the listing that compute it. Every formula has been compared with the lines, in
-    integers; `formulas` holds them all as text. The last lines tell which products of scalars are
-    in no product of matrices, and why.
+    the lines of the listing from which to which it is computed. A vector is a row or a column, as
+    its first product has it; of a batch, N×3 is a matrix with a row for each sample. Each formula
+    has been compared with the lines in integers; `formulas` holds them as text. The last lines tell
+    which products of scalars are in no product of matrices, and why. `unfold(X)` holds an entry of
+    X once for each place where it is used, like the windows of a convolution, and `fold` adds up
+    what comes back to these places.
 
     >>> import numpy as np
     >>> from microgrid import record
-    >>> layer = record(lambda X, W, b, G: ((X @ W + b) * G).sum(), *map(np.ones, [(5, 3), (3, 4), 4, (5, 4)]))
-    >>> layer.matrices()
+    >>> def loss(X, W, b, T):
+    ...     return ((X @ W + b - T) ** 2).sum()
+    >>> record(loss, np.ones((5, 3)), np.ones((3, 4)), np.ones(4), np.ones((5, 4))).matrices()
     """
 
     def __init__(self, tape: Tape, signature: Signature, batched: int = 0) -> None:
         self._reading = read(tape, signature, batched)
-        self._rows = list(rows_of(self._reading))
+        self._rows = rows_of(self._reading)
 
     @property
     def formulas(self) -> tuple[str, ...]:
-        """What is said: first of the forward pass, downwards, then of the backward pass, upwards."""
-        r, said = self._reading, list[str]()
-        for sentences in (r.forward.values(), [*r.backward.values()][::-1]):
-            said += [equation(r, s) for each in sentences for s in each]
-        return tuple(said)
+        """What is said: of the forward pass downwards, then of the backward pass upwards."""
+        r = self._reading
+        said = [*r.forward.values(), *[*r.backward.values()][::-1]]
+        return tuple([equation(r, sentence) for each in said for sentence in each])
 
     def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         return [row.cells(self._reading, latex) for row in self._rows]
 
-    def _words(self) -> list[str]:
-        """What is in no product of matrices, and why."""
-        return told(self._reading)
-
     def __str__(self) -> str:
-        rows = [line.rstrip() for line in table(HEAD, self._cells(), left=len(HEAD))]
-        return "\n".join([*rows, "", *self._words()])
+        rows = table(HEAD, self._cells(), left=len(HEAD))
+        for i in reversed([i for i, row in enumerate(self._rows) if row.begins]):
+            rows.insert(i + 1, "")
+        if len(rows) > MANY:
+            rows = [*rows[: MANY // 2], "…", *rows[-MANY // 2 :]]
+        return "\n".join([*rows, "", *told(self._reading)])
 
     __repr__ = __str__
 
     def html(self) -> str:
         """The table for a web page."""
         shown = as_html("", HEAD, self._cells(), len(HEAD), html.escape, {3: RED})
-        return f"{shown}<p>{'<br>'.join(map(html.escape, self._words()))}</p>"
+        return f"{shown}<p>{'<br>'.join(map(html.escape, told(self._reading)))}</p>"
 
     _repr_html_ = html
 
     def markdown(self) -> str:
         """The table in Markdown."""
-        words = "\n".join(self._words())
-        return f"{as_markdown('', HEAD, self._cells(), left=len(HEAD))}\n\n{words}"
+        below = "  \n".join(told(self._reading))
+        return f"{as_markdown('', HEAD, self._cells(), left=len(HEAD))}\n\n{below}"
 
     def latex(self) -> str:
         """The table as a LaTeX array."""
@@ -81,138 +89,154 @@ class Matrices(Written):
         head = [h.translate(arrows) for h in HEAD]
         return as_latex(head, self._cells(latex=True), left=len(head))
 
+    def draw(self, layout: str | None = None) -> Picture:
+        """The picture of the program with a box for each matrix, and its gradient in red.
 
-class Row:
+        `layout` is a program that takes the options of Graphviz's `dot`; LayoutError where it is
+        not there.
+        """
+        from microgrid.program.words.boxes import draw_matrices
+
+        return draw_matrices(self._reading, layout)
+
+
+class Row(NamedTuple):
     """A matrix, or one more formula of it."""
 
-    def __init__(
-        self, matrix: Matrix, forward: Sentence | None, backward: Sentence | None,
-        lines: str = "", first: bool = True,
-    ) -> None:  # fmt: skip
-        self.matrix, self.forward, self.backward = matrix, forward, backward
-        self.lines, self.first = lines, first
+    matrix: Matrix
+    forward: Sentence | None
+    backward: Sentence | None
+    lines: str
+    is_first: bool
+    begins: bool  # a layer
+    more: int = 0  # matrices that are not shown
 
     def cells(self, r: Reading, latex: bool) -> tuple[str, ...]:
+        if self.more:
+            return "", f"… ({self.more} more numbers)".replace(" ", r"\ " if latex else " "), "", ""
         said = [equation(r, s, latex) if s else "" for s in (self.forward, self.backward)]
-        if not self.forward and self.first:
+        if not self.forward and self.is_first:
             said[0] = defined(self.matrix, latex)
-        shape = shape_of(r, self.matrix, latex) if self.first else ""
-        return self.lines, said[0], shape, said[1]
+        lines = self.lines.replace("–", r"\text{--}") if latex else self.lines
+        return lines, said[0], shape_of(r, self.matrix, latex) if self.is_first else "", said[1]
 
 
 def rows_of(r: Reading) -> list[Row]:
-    """Every matrix where it is used first."""
-    shown: list[Row] = []
-    done: set[int] = set()
-    extra = {id(m): m for m in r.names.picked}
-    by_number = dict(enumerate(r.names.matrices))
-    arguments = {id(m) for m in r.arguments}
-
-    def add(m: Matrix) -> None:
-        if id(m) in done:
-            return
-        done.add(id(m))
-        forward, backward = [r.forward.get(id(m), [])[:PARTS], r.backward.get(id(m), [])[:PARTS]]
-        lines = r.tables.tape_lines(m.slots[m.slots >= 0].ravel()) if id(m) in r.forward else []
-        span = f"{lines[0]}–{lines[-1]}" if len(lines) > 1 else "".join(map(str, lines))
-        for k in range(max(len(forward), len(backward), 1)):
-            one, other = [x[k] if k < len(x) else None for x in (forward, backward)]
-            shown.append(Row(m, one, other, span * (not k), not k))
-
-    for group in r.groups:
-        for i in sorted(group.operands):
-            if id(by_number[i]) in arguments:
-                add(by_number[i])
-        if id(group.matrix) in r.forward:
-            for s in r.forward[id(group.matrix)]:
-                for leaf in leaves_of(s.formula):
-                    name = leaf.label
-                    for m in extra.values():
-                        if m.name == name:
-                            add(m)
-            add(group.matrix)
-    for m in r.arguments:
-        add(m)
-    return shown
-
-
-def leaves_of(formula: Formula) -> list[Formula]:
-    found, waiting = [], [formula]
-    while waiting:
-        v = waiting.pop()
-        waiting += v.parents
-        found += [v] * (not v.parents)
+    """Every matrix where it is used first; of many single numbers in a row two."""
+    rows = [row for m, begins in in_order(r) for row in rows_for(r, m, begins)]
+    found: list[Row] = []
+    for single, some in groupby(rows, lambda row: row.matrix.slots.size == 1 and not row.begins):
+        run = list(some)
+        if single and len(run) > FEW:
+            run = [*run[:2], run[2]._replace(more=len(run) - 4), *run[-2:]]
+        found += run
     return found
 
 
-def equation(r: Reading, s: Sentence, latex: bool = False) -> str:
+def in_order(r: Reading) -> Iterator[tuple[Matrix, bool]]:
+    """The matrices, those without a formula where they are used first, and where layers begin."""
+    done: set[int] = set()
+    free = {id(m) for m in [*r.arguments, *r.names.picked]}
+    for group in r.groups:
+        used: list[Matrix] = []
+        for sentence in r.forward.get(id(group.matrix), ()):
+            used += [r.names.of[leaf] for leaf in leaves_of(sentence.formula) if leaf in r.names.of]
+        numbers = sorted(group.operands) if id(group.matrix) in r.forward and not used else []
+        used += [r.names.matrices[i] for i in numbers]
+        for m in [*used]:
+            if m in r.names.picked:  # what it is made of stands before it
+                owners = np.unique(r.names.owner[m.slots[m.slots >= 0]]) if "(" in m.origin else []
+                used = [*[r.names.matrices[i] for i in owners if i >= 0], *used]
+        new = [m for m in dict.fromkeys(used) if id(m) in free and id(m) not in done]
+        if id(group.matrix) in r.forward:
+            for i, m in enumerate([*new, group.matrix]):
+                yield m, bool(done) and not i and bool(new) and group.is_product
+                done.add(id(m))
+    yield from [(m, False) for m in r.arguments if id(m) not in done]
+
+
+def rows_for(r: Reading, m: Matrix, begins: bool) -> Iterator[Row]:
+    """A row for each formula of a matrix or of its gradient, at least one."""
+    forward, backward = [said.get(id(m), [])[:PARTS] for said in (r.forward, r.backward)]
+    lines = r.tables.tape_lines(m.slots[m.slots >= 0].ravel()) if id(m) in r.forward else []
+    span = "–".join(map(str, dict.fromkeys([lines[0], lines[-1]]))) if len(lines) else ""
+    for k in range(max(len(forward), len(backward), 1)):
+        pair = [said[k] if k < len(said) else None for said in (forward, backward)]
+        yield Row(m, pair[0], pair[1], span * (not k), not k, begins and not k)
+
+
+def leaves_of(formula: Formula) -> list[Formula]:
+    """From the left."""
+    return [x for p in formula.parents for x in leaves_of(p)] if formula.parents else [formula]
+
+
+def equation(r: Reading, sentence: Sentence, latex: bool = False) -> str:
     write = r.latex if latex else r.text
-    return f"{write(s.target)} = {write(s.formula)}"
+    return f"{write(sentence.target)} = {write(sentence.formula)}"
 
 
-def defined(m: Matrix, latex: bool) -> str:
-    """A matrix that no formula makes: with the name of the argument that it is."""
-    if latex:
-        return latex_of(m) + (rf" = \text{{{worded(m.origin)}}}" if m.origin not in ("", m.name) else "")
-    return lowered(m.name) + (f" = {m.origin}" if m.origin not in ("", m.name) else "")
+def defined(m: Matrix, latex: bool = False) -> str:
+    """A matrix that no formula makes, with what it is: W₁ = layers0.W."""
+    name = latex_of(m) if latex else lowered(m.name)
+    if m.origin in ("", m.name):
+        return name
+    return f"{name} = " + (rf"\text{{{worded(m.origin)}}}" if latex else m.origin)
 
 
-def shape_of(r: Reading, m: Matrix, latex: bool) -> str:
+def shape_of(r: Reading, m: Matrix, latex: bool = False) -> str:
     """Its rows and columns; N is the number of samples."""
-    rows, columns = map(str, m.slots.shape)
-    is_batch = bool(r.passes.lines.per_sample[m.slots[m.slots >= 0]].any()) and m.origin[:1] != "z"
-    if is_batch and r.rows_are_samples:
-        rows = "N"
-    elif is_batch:
-        rows = f"N×{rows}"
+    slots = m.slots if m in r.names.picked and not r.names.is_slots(m) else None
+    is_batch = slots is None and bool(r.passes.lines.per_sample[m.slots[m.slots >= 0]].any())
+    sizes = [str(size) for size in m.slots.shape]
+    if is_batch:
+        sizes = ["N", sizes[1]] if r.rows_are_samples else ["N", *sizes]
     elif m.slots.size == 1:
         return ""
-    return f"{rows}×{columns}".replace("×", r" \times " if latex else "×")
+    return (r" \times " if latex else "×").join(sizes)
 
 
 def told(r: Reading) -> list[str]:
     """How many products of scalars are in products of matrices, and why the others are not."""
-    found = r.found
-    count = int(found.true.sum())
-    taken = np.zeros(len(found.true), dtype=bool)
-    for product in r.tables.plan_products:
-        taken[product.terms] = True
-    inside = int((taken & found.true).sum())
-    n = len(r.tables.plan_products)
-    words = [f"{inside:,} of {count:,} products of scalars are in {plural(n, 'product')} of matrices"]
-    reasons = reasons_of(r, found.true & ~taken)
-    if reasons:
-        words[0] += f"; of the others"
-        words += [f"  {k:,} {why}" for why, k in reasons.items()]
-    unsaid = int((found.true & ~r.explained[found.sums.out[found.sums.line]]).sum())
-    if unsaid:
-        words.append(f"{unsaid:,} products of scalars are in no formula here")
-    return words
+    found, inside = r.found, np.zeros(len(r.found.true), dtype=bool)
+    for product in r.tables.products:
+        inside[product.terms] = True
+    inside &= found.true
+    products = plural(len(r.tables.products), "product")
+    words = [f"{inside.sum():,} of {found.true.sum():,} products of scalars are in {products} of "
+             "matrices"]  # fmt: skip
+    reasons = reasons_of(r, found.true & ~inside)
+    words[0] += "; of the others" * bool(reasons)
+    words += [f"  {count:,} {why}" for why, count in reasons.items()]
+    unsaid = found.true & ~r.explained[r.tables.moved_terms]
+    return [*words, *[f"{unsaid.sum():,} of them are in no formula here"] * bool(unsaid.any())]
 
 
-def reasons_of(r: Reading, terms: np.ndarray) -> dict[str, int]:  # type: ignore[type-arg]
-    """Why these products of scalars are in no product of matrices: reasons, how often."""
+def reasons_of(r: Reading, terms: Any) -> dict[str, int]:
+    """Why products of scalars are in no product of matrices; how many for each reason."""
     sums, per_sample = r.found.sums, r.passes.lines.per_sample
-    p, q, line = sums.p, sums.q, sums.line
-    is_own = terms & (sums.code[line] != REDUCE) & per_sample[p] & per_sample[q]
-    rest = terms & ~is_own
-    n = len(sums.out)
-    alike = sums.alike()
-    near, far = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    for slots in (p, q):
+    line, n = sums.line, len(sums.out)
+    own = (sums.code[line] != REDUCE) & per_sample[sums.p] & per_sample[sums.q]
+    scaled = np.zeros(len(terms), dtype=bool)
+    for product in r.found.products:
+        scaled[product.terms] = True
+    rest = terms & ~own & ~scaled
+    company = [np.zeros(n, dtype=np.int64) for _ in range(2)]  # of all lines, of those at its time
+    for slots in (sums.p, sums.q):
         order, of = by_line(line, slots, rest)
         length = np.bincount(of, minlength=n)
-        vector = hashes(slots[order], of, n)
-        some = np.flatnonzero(length > 0)
-        for key, into in (((vector, alike), near), ((vector,), far)):
-            rows = np.stack([np.asarray(x)[some].astype(np.uint64) for x in key], axis=1)
-            _, which, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-            into[some] = np.maximum(into[some], times[which.ravel()])
-    company = near[line], far[line]
-    counts = {
-        "have two factors that belong to each sample": is_own,
-        "have no vector that another line shares": rest & (company[1] < 2),
-        "share a vector only with lines that run earlier or later": rest & (company[1] > 1) & (company[0] < 2),
-        "are too few for a matrix": rest & (company[0] > 1),
-    }
-    return {why: int(k.sum()) for why, k in counts.items() if k.any()}
+        vector, some = hashes(slots[order], of, n), np.flatnonzero(length > 0)
+        for found, key in zip(company, ([], [sums.alike()])):
+            of_line = numbered(vector, length, *key)
+            times = np.bincount(of_line[some], minlength=n)[of_line]
+            found[some] = np.maximum(found[some], times[some])
+    far, near = [x[line] > 1 for x in company]
+    why = {
+        "are of two factors that belong to each sample": own,
+        "are of a number and a vector": scaled & ~own,
+        "are in lines whose vectors no other line has": rest & ~far,
+        "are in lines that run earlier or later than those with the same vector": far & ~near & rest,
+        "are too few for a matrix": near & rest,
+    }  # fmt: skip
+    return {words: int((x & terms).sum()) for words, x in why.items() if (x & terms).any()}
+
+

@@ -76,6 +76,7 @@ class Names:
         self.is_constant[[*constants]] = True
         self.hidden: set[int] = set()  # matrices that are written as what they are made of
         self.leaves: dict[Any, Formula] = {}  # by what they are
+        self.of: dict[Formula, Matrix] = {}  # the matrix of a leaf, or that it is a part of
         self.texts: dict[Formula, str] = {}  # how leaves are written
         self.latexes: dict[Formula, str] = {}
         self.picked: list[Matrix] = []  # made of entries of others
@@ -121,18 +122,11 @@ class Names:
 
     def of_numbers(self, slots: Ints) -> Formula:
         """A matrix of plain numbers."""
-        key = "numbers", slots.shape, slots.tobytes()
-        if key not in self.leaves:
-            count = sum(isinstance(k, tuple) and k[0] == "numbers" for k in self.leaves)
-            values, times = np.unique([self.constants[s] for s in slots.ravel().tolist()],
-                                      return_counts=True)  # fmt: skip
-            words = [f"{n} times {constant(x)}" for x, n in zip(values.tolist(), times.tolist())]
-            self.picked.append(own := Matrix(slots, f"C_{count + 1}"))
-            own.origin = ", ".join(words) if len(words) <= MOST_INDICES else "plain numbers"
-            leaf = self.leaves[key] = Value(1, own.name)
-            self.held[leaf] = "slots", slots
-            self.texts[leaf], self.latexes[leaf] = lowered(own.name), latex_of(own)
-        return self.leaves[key]
+        values, times = np.unique([self.constants[x] for x in slots.ravel().tolist()],
+                                  return_counts=True)  # fmt: skip
+        words = [f"{n} times {constant(x)}" for x, n in zip(values.tolist(), times.tolist())]
+        few = len(words) <= MOST_INDICES
+        return self.extra("numbers", slots, "C", ", ".join(words) if few else "plain numbers")
 
     def placed(self, slots: Ints, filled: Any) -> Place | None:
         """Where these slots stand in the one matrix that has them all, but for those not filled."""
@@ -171,7 +165,7 @@ class Names:
         key = id(matrix), slots.shape, slots.tobytes()
         if key not in self.leaves:
             leaf = self.leaves[key] = Value(1, matrix.name)
-            self.held[leaf] = "slots", slots
+            self.held[leaf], self.of[leaf] = ("slots", slots), matrix
             self.texts[leaf] = f"{lowered(matrix.name)}[{inner}]" if inner else lowered(matrix.name)
             below = rf"_{{[{inner}]}}" if inner else ""
             self.latexes[leaf] = latex_of(matrix) + below.replace("…", r"\dots")
@@ -188,6 +182,23 @@ class Names:
             self.held[leaf] = "slots", np.array([[slot]])
         return self.leaves[slot]
 
+    def extra(self, kind: str, slots: Ints, stem: str, origin: str) -> Formula:
+        """The leaf of a new matrix, the same for the same slots."""
+        key = kind, slots.shape, slots.tobytes()
+        if key not in self.leaves:
+            count = sum(isinstance(k, tuple) and k[0] == kind for k in self.leaves)
+            matrix = Matrix(slots, f"{stem}_{count + 1}", origin)
+            self.picked.append(matrix)
+            leaf = self.leaves[key] = Value(1, matrix.name)
+            self.held[leaf], self.of[leaf] = ("mask" if kind == "mask" else "slots", slots), matrix
+            self.texts[leaf], self.latexes[leaf] = lowered(matrix.name), latex_of(matrix)
+        return self.leaves[key]
+
+    def is_slots(self, matrix: Matrix) -> bool:
+        """Whether a matrix holds slots, and not ones and zeros."""
+        return not any(kind == "mask" and self.of.get(x) is matrix
+                       for x, (kind, _) in self.held.items())  # fmt: skip
+
     def plain(self, x: Any) -> Formula:
         """A number that is the product of numbers."""
         leaf = Value(x)
@@ -203,37 +214,21 @@ class Names:
         if found is None:
             return None
         whole = self.part(found)
-        key = "mask", filled.shape, filled.tobytes()
-        if key not in self.leaves:
-            count = sum(isinstance(k, tuple) and k[0] == "mask" for k in self.leaves)
-            mask = Matrix(filled.astype(np.int64), f"M_{count + 1}")
-            leaf = self.leaves[key] = Value(1, mask.name)
-            self.held[leaf] = "mask", mask.slots
-            self.texts[leaf], self.latexes[leaf] = lowered(mask.name), latex_of(mask)
-            zeros = int((~filled).sum())
-            mask.origin = f"{plural(zeros, 'zero')} and {filled.size - zeros} ones"
-            self.picked.append(mask)
-        return made(ENTRYWISE, self.leaves[key], whole)
+        zeros = int((~filled).sum())
+        origin = f"{plural(zeros, 'zero')} and {filled.size - zeros} ones"
+        return made(ENTRYWISE, self.extra("mask", filled.astype(np.int64), "M", origin), whole)
 
     def gather(self, slots: Ints) -> Formula | None:
         """A new matrix whose entries are some of others, like the windows of an image."""
         ids = np.unique(self.owner[slots[slots >= 0]])
         if (slots < 0).any() or ids[0] < 0 or len(ids) > 8:
             return None
-        key = "gathered", slots.shape, slots.tobytes()
-        if key not in self.leaves:
-            turned = "gathered", slots.T.shape, slots.T.tobytes()
-            if turned in self.leaves:
-                return made(TRANSPOSE, self.leaves[turned])
-            of = sequence([lowered(self.matrices[i].name) for i in ids.tolist()])
-            count = sum(isinstance(k, tuple) and k[0] == "gathered" for k in self.leaves)
-            once = len(np.unique(slots)) == slots.size
-            matrix = Matrix(slots, f"P_{count + 1}", f"{'reshape' if once else 'unfold'}({of})")
-            self.picked.append(matrix)
-            leaf = self.leaves[key] = Value(1, matrix.name)
-            self.held[leaf] = "slots", slots
-            self.texts[leaf], self.latexes[leaf] = lowered(matrix.name), latex_of(matrix)
-        return self.leaves[key]
+        turned = "gathered", slots.T.shape, slots.T.tobytes()
+        if turned in self.leaves:
+            return made(TRANSPOSE, self.leaves[turned])
+        of = sequence([lowered(self.matrices[i].name) for i in ids.tolist()])
+        once = len(np.unique(slots)) == slots.size
+        return self.extra("gathered", slots, "P", f"{'reshape' if once else 'unfold'}({of})")
 
     def blocks(self, slots: Ints) -> Formula | None:
         """Matrices side by side, or one below the other."""

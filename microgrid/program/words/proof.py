@@ -118,5 +118,5 @@ class Proof:
         """Compute the numbers of slots without a name."""
         new = np.unique(slots[~self.known[slots]])
         if len(new):
+            self.numbers[new] = self.computed(new)  # which may find some of these first
             self.known[new] = self.explained[new] = True
-            self.numbers[new] = self.computed(new)

@@ -104,7 +104,7 @@ class Reader:
             rows, columns = np.unique(i), np.unique(j)
             if len(rows) * len(columns) == len(i) < slots.size:
                 found.append((rows, columns))
-        return found[:MOST_PARTS]
+        return sorted(found, key=lambda part: (part[0][0], part[1][0]))[:MOST_PARTS]
 
     def spread(self, formula: Formula, slots: Ints) -> Formula:
         """A formula of one row or one column for all rows or columns."""

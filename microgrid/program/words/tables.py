@@ -46,7 +46,7 @@ class Tables:
                 table = to[args].reshape(len(out), int(size[0]))
                 self.calls.append(Calls(code, out, table, rank, int(phase[0])))
         # a number times a vector is written entry by entry
-        self.plan_products = products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
+        products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
         product = np.full(len(sums.line), NONE)
         for i, each in enumerate(products):
             product[each.terms] = i
@@ -72,7 +72,7 @@ class Tables:
         self.moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
         roots = np.flatnonzero(splits)
         self.moved[tape.first + roots] = inner[roots]
-        out = out.copy()
+        self.moved_terms = out = out.copy()  # the slot to which each term of the plan adds
         out[:n] = np.where(splits[root] & ~own, inner[root], out[:n])
         one = lines.constant(1.0)
         extra = np.full(len(roots), one)
