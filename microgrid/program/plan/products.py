@@ -105,9 +105,37 @@ def sums_of(lines: Lines) -> Sums:
     return Sums(*[np.concatenate(x) for x in (*zip(*columns), *zip(*terms))])
 
 
-def discovered(lines: Lines, least: int = LEAST, fill: float = FILL) -> Found:
-    """The products of matrices among the lines, of at least so many products of scalars each."""
+def depths(lines: Lines) -> Ints:
+    """For each slot how many lines, one after the other, it takes: equal ones are independent.
+
+    The rank counts operations of the tape instead, and so parts rows of which some terms are missing.
+    """
+    to, depth = lines.resolved(), np.zeros(lines.slots, dtype=np.int64)
+    out, _, size, phase, window, rank, within = [np.concatenate(x) for x in zip(*lines.columns)]
+    args = to[np.concatenate([own for _, own in lines.args])]
+    end = np.cumsum(size)
+    order = np.lexsort((within, rank, window, phase))
+    key = np.stack([within, rank, window, phase])[:, order]
+    cuts = np.flatnonzero((np.diff(key) != 0).any(axis=0)) + 1
+    for now in np.split(order, cuts) if len(order) else ():
+        begin = np.cumsum(size[now]) - size[now]
+        place = np.repeat(end[now] - size[now] - begin, size[now]) + np.arange(size[now].sum())
+        deepest = np.maximum.reduceat(depth[args[place]], begin)
+        np.maximum.at(depth, out[now], deepest + 1)
+    return depth
+
+
+def discovered(
+    lines: Lines, least: int = LEAST, fill: float = FILL, by_depth: bool = False
+) -> Found:
+    """The products of matrices among the lines, of at least so many products of scalars each.
+
+    The lines of one product have the same rank, and can run when these run; with `by_depth` they
+    have the same depth. So more is found, but a product may run before some of its lines would.
+    """
     sums = sums_of(lines)
+    if by_depth:
+        sums = sums._replace(rank=depths(lines)[sums.out])
     line, p, q = sums.line, sums.p, sums.q
     constant = np.zeros(lines.slots, dtype=bool)
     constant[[*lines.constants]] = True
@@ -206,25 +234,35 @@ class Search:
                 self.take(block.T, left, right, at.ravel(), ordered)
 
     def with_zeros(self) -> None:
-        """Lines that share most of their right vector: grouped by a hash of its least slot."""
+        """Lines that share most of their right vector.
+
+        All that hang together by shared slots, or else groups by a hash of the least slot.
+        """
         sums, n = self.sums, len(self.sums.out)
         alike = sums.alike()
+        terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
+        vector = numbered(alike[sums.line[terms]], self.right[terms])
+        for mine in connected(sums.line[terms], vector):
+            self.filled(terms[mine])
         for salt in range(ROUNDS):
             terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
             low = np.full(n, np.iinfo(np.uint64).max, dtype=np.uint64)
             np.minimum.at(low, sums.line[terms], mixed(self.right[terms], salt))
             group = numbered(alike, low)[sums.line[terms]]
             for mine in pieces(np.argsort(group, kind="stable"), group):
-                at = terms[mine]
-                rows, i = np.unique(sums.line[at], return_inverse=True)
-                columns, k = np.unique(self.right[at], return_inverse=True)
-                size = len(rows) * len(columns)
-                if len(at) < max(self.least, self.fill * size) or min(len(rows), len(columns)) < 2:
-                    continue
-                left = np.full((len(rows), len(columns)), NONE)
-                left[i, k] = self.left[at]
-                if (left >= 0).sum() == len(at):  # no line has a slot twice
-                    self.take(rows[:, None], left, columns[None], at, False)
+                self.filled(terms[mine])
+
+    def filled(self, at: Ints) -> None:
+        """Take these terms as one product, if there are enough of them for a matrix with zeros."""
+        rows, i = np.unique(self.sums.line[at], return_inverse=True)
+        columns, k = np.unique(self.right[at], return_inverse=True)
+        size = len(rows) * len(columns)
+        if len(at) < max(self.least, self.fill * size) or min(len(rows), len(columns)) < 2:
+            return
+        left = np.full((len(rows), len(columns)), NONE)
+        left[i, k] = self.left[at]
+        if (left >= 0).sum() == len(at):  # no line has a slot twice
+            self.take(rows[:, None], left, columns[None], at, False)
 
     def batch_with_zeros(self) -> None:
         """Sums of one product, upstream × local, over the batch that nearly make a grid."""

@@ -36,14 +36,14 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
     products: dict[int, list[Product]] = {}
     for product in tables.products:
         if product.phase == FORWARD:
-            rank = int(tables.rank[product.out[product.out >= 0][0]])
-            products.setdefault(rank, []).append(product)
+            depth = int(tables.depth[product.out].max())
+            products.setdefault(depth, []).append(product)
     set_ = np.flatnonzero(tables.is_forward)
-    set_ = set_[np.argsort(tables.rank[set_], kind="stable")]
-    for level in np.split(set_, np.flatnonzero(np.diff(tables.rank[set_])) + 1):
+    set_ = set_[np.argsort(tables.depth[set_], kind="stable")]
+    for level in np.split(set_, np.flatnonzero(np.diff(tables.depth[set_])) + 1):
         if not len(level):
             continue
-        for product in products.get(int(tables.rank[level[0]]), ()):
+        for product in products.get(int(tables.depth[level[0]]), ()):
             if (names.owner[product.out] < 0).all() and (product.out >= 0).all():
                 out, is_settled = product_out(tables, names, product, rows_are_samples)
                 used = np.concatenate([product.left.ravel(), product.right.ravel()])
@@ -105,9 +105,9 @@ def product_out(
     With it, whether that is settled: a vector may be a row or a column.
     """
     out, left, right = product.out, product.left, product.right
-    k = np.argsort(names.key(left.max(axis=0)), kind="stable")
-    i = np.lexsort(names.key(left[:, k]).T[::-1])
-    j = np.lexsort(names.key(right[:, k]).T[::-1])
+    full = left if (left >= 0).all() else right
+    k = np.argsort(names.key(full[0]), kind="stable")
+    i, j = order_of(names, left[:, k]), order_of(names, right[:, k])
     out, left, right = out[i][:, j], left[i][:, k], right[j][:, k]
     if out.size == 1:
         return out, True
@@ -127,14 +127,26 @@ def product_out(
     return found, True
 
 
+def order_of(names: Names, table: Ints) -> Ints:
+    """The rows in the order in which their matrix stands."""
+    filled = table >= 0
+    if filled.all():
+        return np.lexsort(names.key(table).T[::-1])
+    first = table[np.arange(len(table)), filled.argmax(axis=1)]
+    columns = names.matrices[max(int(names.owner[first[0]]), 0)].slots.shape[1]
+    r, c = np.divmod(names.place[table], columns)
+    is_row = (np.where(filled, r, r.max(axis=1)[:, None]) == r.max(axis=1)[:, None]).all()
+    place = names.place[first]
+    return np.argsort(place // columns if is_row else place % columns, kind="stable")
+
+
 def turns(names: Names, slots: Ints, transposed: bool) -> int:
     """How many transposes it takes to write a matrix of slots."""
     if 1 in slots.shape and slots.size > 1:
         is_row = is_row_of(names, slots)
         return 0 if is_row is None else int(is_row != ((slots.shape[0] == 1) != transposed))
-    i, j = [names.key(x)[:2] for x in (slots[:, 0], slots[0])]
-    inner = abs(j[1] - j[0]) if len(j) > 1 else 0
-    outer = abs(i[1] - i[0]) if len(i) > 1 else 0
+    steps = [np.diff(names.place[x[x >= 0]][:2]) for x in (slots[0], slots[:, 0])]
+    inner, outer = [abs(int(step[0])) if len(step) else 0 for step in steps]
     return int((inner > outer) != transposed)
 
 

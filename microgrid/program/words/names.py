@@ -213,10 +213,15 @@ class Names:
         found = self.placed(slots, filled)
         if found is None:
             return None
-        whole = self.part(found)
+        whole = self.part(found._replace(is_transposed=False))
+        masked = made(ENTRYWISE, self.mask(filled.T if found.is_transposed else filled), whole)
+        return made(TRANSPOSE, masked) if found.is_transposed else masked
+
+    def mask(self, filled: Any) -> Formula:
+        """A matrix of ones, and zeros where nothing is."""
         zeros = int((~filled).sum())
         origin = f"{plural(zeros, 'zero')} and {filled.size - zeros} ones"
-        return made(ENTRYWISE, self.extra("mask", filled.astype(np.int64), "M", origin), whole)
+        return self.extra("mask", filled.astype(np.int64), "M", origin)
 
     def gather(self, slots: Ints) -> Formula | None:
         """A new matrix whose entries are some of others, like the windows of an image."""

@@ -110,7 +110,7 @@ class Proof:
             self.find(args.ravel())
             op = tables.lines.ops[calls.code]
             found[mine] = value_of(op, [self.numbers[args[:, k]] for k in range(args.shape[1])])
-        missing = others[ids < 0]
+        missing = others[ids < 0]  # plain numbers, inputs
         found[missing] = self.numbers[slots[missing]]
         return found
 

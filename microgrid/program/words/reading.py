@@ -38,7 +38,7 @@ class Reading:
         self.passes = passes(tape, batched, wanted, WINDOW)
         lines = self.passes.lines
         self.zero = lines.constant(0.0)
-        self.found: Found = discovered(lines)
+        self.found: Found = discovered(lines, by_depth=True)
         self.tables = Tables(self.passes, self.found)
         self.names = names = Names(lines.slots, lines.constants)
         self.arguments = [names.add(m) for m in self.argument_matrices(signature)]

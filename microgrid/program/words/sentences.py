@@ -58,6 +58,8 @@ class Reader:
         matrix.turn(slots.shape)
         is_same = bool((owner < 0).any()) or names.matrices[owner[0, 0]] is not matrix
         whole = self.read(slots, 0) if is_same else self.computed(slots, 0)
+        if whole is None and names.is_constant[slots].any():
+            whole, is_same = self.around_zeros(slots), False
         if whole is not None:
             return [Sentence(names.whole(matrix), self.spread(whole, slots), slots, is_same)]
         found = []
@@ -68,6 +70,27 @@ class Reader:
                 target = names.part(Place(matrix, rows, columns, False))
                 found.append(Sentence(target, self.spread(formula, part), part))
         return found
+
+    def around_zeros(self, slots: Ints) -> Formula | None:
+        """M ⊙ (dY Xᵀ): a product of which some entries are the number 0."""
+        filled, tables = ~self.names.is_constant[slots], self.tables
+        if not filled.any() or (tables.count[slots[filled]] != 1).any():
+            return None
+        of = tables.product[tables.start[slots[filled]]]
+        if of[0] < 0 or (of != of[0]).any():
+            return None
+        product = tables.products[int(of[0])]
+        (i, j), (row, column) = np.nonzero(product.out >= 0), self.at
+        row[product.out[i, j]], column[product.out[i, j]] = i, j
+        for a, b, one, other in ((row, column, product.left, product.right),
+                                 (column, row, product.right, product.left)):  # fmt: skip
+            rows = np.where(filled, a[slots], NONE).max(axis=1)
+            columns = np.where(filled, b[slots], NONE).max(axis=0)
+            fits = (a[slots] == rows[:, None]) & (b[slots] == columns)
+            if min(rows.min(), columns.min()) >= 0 and fits[filled].all():
+                found = self.product(one[rows], other[columns], product.code)
+                return None if found is None else made(ENTRYWISE, self.names.mask(filled), found)
+        return None
 
     def folded(self, matrix: Matrix, gradient: Matrix) -> Sentence | None:
         """The gradient of a matrix whose windows, all of them, stand in products: like Kᵀ dY.
@@ -227,8 +250,9 @@ class Reader:
         if self.rows_are_samples and slots.size == 1 and self.per_sample[right.max()]:
             left, right = right, left  # the row of samples stands first
         names = self.names
-        one, other = left.max(axis=0), right.max(axis=0)  # as the older matrix is stored
-        k = np.argsort(names.key(min(one, other, key=lambda x: names.owner[x[0]])), kind="stable")
+        full = [x[0] for x in (left, right) if (x[0] >= 0).all()] or [left.max(axis=0)]
+        lead = min(full, key=lambda x: names.owner[x[0]])  # as the older matrix is stored
+        k = np.argsort(names.key(lead), kind="stable")
         left, right = left[:, k], right[:, k]
         owners = np.stack([names.owner[left.max(axis=0)], names.owner[right.max(axis=0)]])
         cuts = np.flatnonzero((np.diff(owners) != 0).any(axis=0)) + 1

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgrid.program.plan.lines import FORWARD, REDUCE
-from microgrid.program.plan.products import NONE, Found
+from microgrid.program.plan.products import NONE, Found, depths
 from microgrid.program.plan.schedule import Passes
 from microgrid.program.tape import Ints
 
@@ -19,7 +19,6 @@ class Calls(NamedTuple):
     code: int
     out: Ints
     args: Ints  # a row for each line
-    rank: Ints
     phase: int
 
 
@@ -40,22 +39,22 @@ class Tables:
         self.lines, self.to, self.gradient = lines, to, passes.gradient.copy()
         self.calls: list[Calls] = []
         self.call, self.row = [np.full(lines.slots, NONE) for _ in range(2)]
-        for (out, _, size, phase, _, rank, _), (code, args) in zip(lines.columns, lines.args):
+        for (out, _, size, phase, *_), (code, args) in zip(lines.columns, lines.args):
             if code >= 0 and len(out):
                 self.call[out], self.row[out] = len(self.calls), np.arange(len(out))
                 table = to[args].reshape(len(out), int(size[0]))
-                self.calls.append(Calls(code, out, table, rank, int(phase[0])))
+                self.calls.append(Calls(code, out, table, int(phase[0])))
         # a number times a vector is written entry by entry
         products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
         product = np.full(len(sums.line), NONE)
         for i, each in enumerate(products):
             product[each.terms] = i
         out = sums.out[sums.line]
-        self.rank = np.zeros(lines.slots, dtype=np.int64)
+        self.depth = 2 * depths(lines)
         self.is_forward = np.zeros(lines.slots, dtype=bool)
-        self.rank[sums.out], self.is_forward[sums.out] = sums.rank, sums.phase == FORWARD
+        self.is_forward[sums.out] = sums.phase == FORWARD
         for each in self.calls:
-            self.rank[each.out], self.is_forward[each.out] = each.rank, each.phase == FORWARD
+            self.is_forward[each.out] = each.phase == FORWARD
 
         # terms of the forward pass come first, in the order of the plan
         n = len(passes.terms.root)
@@ -76,7 +75,8 @@ class Tables:
         out[:n] = np.where(splits[root] & ~own, inner[root], out[:n])
         one = lines.constant(1.0)
         extra = np.full(len(roots), one)
-        self.rank[inner[roots]], self.is_forward[inner[roots]] = tape.level[inner[roots]], True
+        self.depth[inner[roots]] = self.depth[tape.first + roots] - 1
+        self.is_forward[inner[roots]] = True
         if len(self.gradient):
             self.gradient[inner[roots]] = self.gradient[tape.first + roots]
         out = np.concatenate([tape.first + roots, out])
