@@ -162,3 +162,8 @@ IN_TEXT = replace(
 IN_LATEX = replace(LATEX, signs={**SIGNS, r"\,": LATEX.signs["*"]})
 
 
+
+
+def leaves_of(formula: Formula) -> list[Formula]:
+    """The matrices and numbers of a formula, from the left."""
+    return [x for p in formula.parents for x in leaves_of(p)] if formula.parents else [formula]

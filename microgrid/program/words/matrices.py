@@ -13,7 +13,7 @@ from microgrid.program.plan.lines import REDUCE
 from microgrid.program.plan.products import by_line, hashes, numbered
 from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
-from microgrid.program.words.formulas import Formula
+from microgrid.program.words.formulas import leaves_of
 from microgrid.program.words.names import Matrix, latex_of
 from microgrid.program.words.reading import Reading, read
 from microgrid.program.words.sentences import Sentence
@@ -163,11 +163,6 @@ def rows_for(r: Reading, m: Matrix, begins: bool) -> Iterator[Row]:
     for k in range(max(len(forward), len(backward), 1)):
         pair = [said[k] if k < len(said) else None for said in (forward, backward)]
         yield Row(m, pair[0], pair[1], span * (not k), not k, begins and not k)
-
-
-def leaves_of(formula: Formula) -> list[Formula]:
-    """From the left."""
-    return [x for p in formula.parents for x in leaves_of(p)] if formula.parents else [formula]
 
 
 def equation(r: Reading, sentence: Sentence, latex: bool = False) -> str:

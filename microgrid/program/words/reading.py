@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints, Tape
 from microgrid.program.words.arrangement import Group, arranged
-from microgrid.program.words.formulas import IN_LATEX, IN_TEXT, Formula
+from microgrid.program.words.formulas import IN_LATEX, IN_TEXT, Formula, leaves_of
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.proof import Proof
 from microgrid.program.words.sentences import Reader, Sentence
@@ -109,15 +110,24 @@ class Reading:
         proof = Proof(self.tables, names, self.rows_are_samples)
         for m in shown:
             if gradient := self.gradients.get(id(m)):
-                guess = self.reader.folded(m, gradient)
-                whole = guess is not None and proof.holds(guess)
-                self.backward[id(m)] = [guess] if whole else self.reader.sentences(gradient)
+                said = self.reader.sentences(gradient)
+                if not said or said[0].slots is not gradient.slots or self.has_extra(said):
+                    guess = self.reader.guessed(m, gradient, chain(*self.forward.values()))
+                    said = [guess] if guess is not None and proof.holds(guess) else said
+                self.backward[id(m)] = said
         for said in (self.forward, self.backward):
             for m, sentences in said.items():
                 true = [s for s in sentences if proof.holds(s)]
                 self.unproved += [s for s in sentences if s not in true]
                 said[m] = true
         self.explained = proof.explained
+
+    def has_extra(self, sentences: list[Sentence]) -> bool:
+        """Whether sentences need matrices that are made for them alone."""
+        names, known = self.names, {id(x) for said in self.forward.values() for s in said
+                                    for x in leaves_of(s.formula)}  # fmt: skip
+        return any(names.of.get(x) in names.picked and id(x) not in known
+                   for s in sentences for x in leaves_of(s.formula))  # fmt: skip
 
     def inner(self, group: Group, groups: list[Group], numbers: list[int]) -> set[int]:
         """The matrices without a name from which a group is made."""

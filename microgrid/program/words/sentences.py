@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgrid.engine.families import falling
 from microgrid.engine.value import Op
-from microgrid.program.plan.lines import FORWARD, REDUCE
+from microgrid.program.plan.lines import REDUCE
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
 from microgrid.program.words.formulas import (
@@ -48,7 +49,6 @@ class Reader:
         lines = tables.lines
         self.values = lines.constants
         self.per_sample = lines.per_sample
-        self.windows: list[tuple[Ints, Ints, Ints]] = []  # left · right = slots, of all products
         self.at = np.full(lines.slots, NONE), np.full(lines.slots, NONE)  # of a product at work
 
     def sentences(self, matrix: Matrix) -> list[Sentence]:
@@ -92,27 +92,49 @@ class Reader:
                 return None if found is None else made(ENTRYWISE, self.names.mask(filled), found)
         return None
 
-    def folded(self, matrix: Matrix, gradient: Matrix) -> Sentence | None:
-        """The gradient of a matrix whose windows, all of them, stand in products: like Kᵀ dY.
+    def guessed(
+        self, matrix: Matrix, gradient: Matrix, forward: Iterable[Sentence]
+    ) -> Sentence | None:
+        """The gradient that matrix calculus gives for what products are made of; yet to be proved.
 
-        Each entry gets what comes back to all its places. This is a guess, yet to be proved.
+        It serves where lines of the gradient look different: at borders of an image, beside zeros.
         """
         names, summands = self.names, list[Formula]()
-        for left, right, slots in self.windows:
-            for windows, is_left in ((left, True), (right, False)):
-                key = "gathered", windows.shape, windows.tobytes()
-                if key not in names.leaves or names.matrices[names.owner[windows[0, 0]]] is not matrix:
-                    continue
-                upstream = names.view(self.tables.to[self.tables.gradient[slots]])
-                other = names.view(right if is_left else left)
-                if upstream is None or other is None:
+        for sentence in forward:
+            for product in products_in(sentence.formula):
+                upstream = names.view(self.tables.to[self.tables.gradient[sentence.slots]])
+                if upstream is None:
                     return None
-                share = (upstream, turned(other)) if is_left else (turned(other), upstream)
-                place = names.place[windows].ravel()
-                summands.append(made(fold(tuple(place.tolist()), matrix.slots.shape), made(MATMUL, *share)))
+                a, b = product.parents
+                for operand, share in ((a, made(MATMUL, upstream, turned(b))),
+                                       (b, made(MATMUL, turned(a), upstream))):  # fmt: skip
+                    found = self.sent_to(matrix, operand, share)
+                    if found is not None:
+                        summands.append(found)
         if not summands:
             return None
-        return Sentence(names.whole(gradient), total(summands), gradient.slots)
+        shared = self.per_sample.any() and not self.per_sample[matrix.slots].any()
+        formula = total(summands)
+        if shared and not self.rows_are_samples:
+            formula = made(SAMPLES, formula)
+        return Sentence(names.whole(gradient), formula, gradient.slots)
+
+    def sent_to(self, matrix: Matrix, operand: Formula, share: Formula) -> Formula | None:
+        """What a factor of a product sends to a matrix, given what comes back to the factor."""
+        names = self.names
+        if operand.op is TRANSPOSE:
+            return self.sent_to(matrix, operand.parents[0], turned(share))
+        if operand.op is ENTRYWISE and names.held.get(operand.parents[0], ("",))[0] == "mask":
+            mask, inner = operand.parents
+            found = self.sent_to(matrix, inner, share)
+            return None if found is None else made(ENTRYWISE, mask, found)
+        own = names.of.get(operand)
+        if own is matrix:
+            return share if names.held[operand][1].shape == matrix.slots.shape else None
+        slots = own.slots if own in names.picked and names.is_slots(own) else np.zeros((0, 0), int)
+        if not slots.size or names.matrices[names.owner[slots[0, 0]]] is not matrix:
+            return None
+        return made(fold(tuple(names.place[slots].ravel().tolist()), matrix.slots.shape), share)
 
     def parts(self, slots: Ints) -> list[tuple[Ints, Ints]]:
         """The rows and columns of slots whose lines are alike."""
@@ -259,8 +281,6 @@ class Reader:
         pieces = zip(np.split(left, cuts, axis=1), np.split(right, cuts, axis=1))
         if len(cuts) >= MOST_SUMMANDS or not (np.diff(owners) != 0).all(axis=0)[cuts - 1].all():
             pieces = zip([left], [right])
-        if product.phase == FORWARD:
-            self.windows.append((left, right.T, slots))
         summands = [self.product(a, b, product.code) for a, b in pieces]
         return None if None in summands else total([x for x in summands if x is not None])
 
@@ -433,9 +453,21 @@ SHAPES = {
 }  # fmt: skip
 
 
+def products_in(formula: Formula) -> Iterator[Formula]:
+    """The products of matrices that a sum adds up."""
+    if formula.op is MATMUL:
+        yield formula
+    elif formula.op in (PLUS, MINUS):
+        for x in formula.parents[: 1 + (formula.op is PLUS)]:
+            yield from products_in(x)
+
+
 def turned(formula: Formula | None) -> Formula:
-    """The transpose, without two that cancel."""
+    """The transpose, without two that cancel; of a product it is that of the transposes."""
     assert formula is not None
+    if formula.op is MATMUL:
+        a, b = formula.parents
+        return made(MATMUL, turned(b), turned(a))
     return formula.parents[0] if formula.op is TRANSPOSE else made(TRANSPOSE, formula)
 
 
