@@ -315,13 +315,17 @@ class Program(Hinted):
         return self._derived[derive]
 
     @hinted
-    def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
+    def listing(
+        self, *inputs: Any, mode: str = "reverse", tangents: Any = None, matrices: bool = False
+    ) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
 
         With `mode="forward"` each line stands beside its tangent, Σ local × tangent of the operand.
         `tangents`, one for each argument, say how fast the inputs move; without them the first
         input moves at speed 1 and no other. ArgumentError for tangents in reverse mode, or of
-        another form. It prints as text; `.html()` and `.latex()` write it for pages and papers.
+        another form. With `matrices` the lines of a product of matrices are one line, and so is a
+        matrix among the arguments (see `matrices`), in reverse mode. It prints as text; `.html()`
+        and `.latex()` write it for pages and papers.
 
         >>> program = record(lambda w, x: (w * x).tanh(), 1.0, 1.0)
         >>> print(program.listing())
@@ -345,8 +349,11 @@ class Program(Hinted):
         row = self.signature.row(inputs) if inputs else None
         if row is not None:
             explain_failure(self.tape, row)
+        if matrices and direction(mode) == "forward":
+            raise ArgumentError("matrices=True is for the listing of reverse mode")
         if tangents is None:
-            return Listing(self.tape, None if row is None else row.tolist(), mode)
+            folds = self.matrices()._folds() if matrices else ()
+            return Listing(self.tape, None if row is None else row.tolist(), mode, folds=folds)
         if row is None or direction(mode) != "forward":
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
         check_tuple("listing: tangents", tangents)

@@ -28,7 +28,7 @@ def draw_matrices(r: Reading, layout: str | None) -> Picture:
                 if x in r.names.of]  # fmt: skip
         for k, operand in enumerate(dict.fromkeys(used)):
             picture._join(ids[id(operand)], f"b{i}", f"e{i}_{k}")
-    picture._caption("black: forward; red: the gradients, from right to left")
+    picture._caption("black: forward; red: the gradients, from right to left; · entry by entry")
     return picture
 
 
@@ -46,6 +46,7 @@ def label(r: Reading, m: Matrix) -> str:
     words += [(x, "", 13) for x in said]
     words += [(shape_of(r, m), "", 10)]
     words += [(equation(r, row.backward), RED, 12) for row in rows if row.backward]
+    words = [(x.replace("⊙", "·"), ink, size) for x, ink, size in words]  # few fonts have it
     width = max(extent(x, size) for x, _, size in words)
     cell = f'<td width="{width}" height="{{}}"><font point-size="{{}}">{{}}</font></td>'.format
     return table(*[cell(size + 5, size, colored(ink, text(x)) if ink else text(x))

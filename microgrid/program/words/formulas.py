@@ -21,7 +21,7 @@ from microgrid.engine.value import Op, Value, node
 from microgrid.matrices import claims
 from microgrid.matrices.arrays import Array
 from microgrid.program.plan.products import mixed
-from microgrid.views.formula import LATEX, STANDARD
+from microgrid.views.formula import LATEX, STANDARD, escaped
 from microgrid.views.notation import (
     ANY,
     ATOM,
@@ -98,17 +98,18 @@ def unknown(op: Op, count: int, of: str = "entries") -> Op:
     word = op.text if "{" in op.text else f"{op.text.removesuffix('_slope')}{'′' * is_slope(op)}"
     text = word if "{" in word else f"{word}({', '.join(['{}'] * count)})"
     latex = str(op.latex(count) if callable(op.latex) else op.latex) if of == "entries" else ""
-    if not latex and is_slope(op):
-        base = op.text.removesuffix("_slope")
-        latex = STANDARD.get(base, rf"\operatorname{{{base}}}") + "'(#1)"
+    if not latex and "{" not in op.text:
+        base, places = op.text.removesuffix("_slope"), [f"#{i + 1}" for i in range(count)]
+        name = STANDARD.get(base) or rf"\operatorname{{{escaped(base)}}}"
+        latex = f"{name}{chr(39) * is_slope(op)}({', '.join(places)})"
 
     def of_rows(*xs: Array) -> Array:
         entries = np.moveaxis(joined([transposed(x) for x in xs] if of == "column" else xs, -1), -1, 0)
         return value_of(op, entries)[..., None]
 
     forward = of_rows if of != "entries" else lambda *xs: value_of(op, xs)
-    name = op.name if of == "entries" else of
-    return Op(name, forward, joint=lambda y, *xs: (1,) * len(xs), text=text, latex=latex)
+    kind = op.name if of == "entries" else of
+    return Op(kind, forward, joint=lambda y, *xs: (1,) * len(xs), text=text, latex=latex)
 
 
 @lru_cache
@@ -122,7 +123,8 @@ def fold(places: tuple[int, ...], shape: tuple[int, int]) -> Op:
         return found.reshape(*flat.shape[:-1], *shape)
 
     name = "fold" if len({*places}) < len(places) else "reshape"
-    return Op(name, forward, *SAME, text=f"{name}({{}})")
+    latex = rf"\operatorname{{{name}}}(#1)"
+    return Op(name, forward, *SAME, text=f"{name}({{}})", latex=latex)
 
 
 def is_slope(op: Op) -> bool:

@@ -13,6 +13,7 @@ from microgrid.program.plan.lines import REDUCE
 from microgrid.program.plan.products import by_line, hashes, numbered
 from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
+from microgrid.program.text.listing import Fold
 from microgrid.program.words.formulas import leaves_of
 from microgrid.program.words.names import Matrix, latex_of
 from microgrid.program.words.reading import Reading, read
@@ -89,6 +90,14 @@ class Matrices(Written):
         head = [h.translate(arrows) for h in HEAD]
         return as_latex(head, self._cells(latex=True), left=len(head))
 
+    def _folds(self) -> list[Fold]:
+        """What a listing writes as one line: products of matrices, and matrices of arguments."""
+        r = self._reading
+        products = [group.matrix for group in r.groups if group.is_product]
+        rows = [row for row in self._rows if row.is_first and not row.more]
+        return [fold_of(r, row) for row in rows
+                if row.matrix.slots.size > 1 and any(row.matrix is m for m in (*r.arguments, *products))]
+
     def draw(self, layout: str | None = None) -> Picture:
         """The picture of the program with a box for each matrix, and its gradient in red.
 
@@ -131,6 +140,26 @@ def rows_of(r: Reading) -> list[Row]:
             run = [*run[:2], run[2]._replace(more=len(run) - 4), *run[-2:]]
         found += run
     return found
+
+
+def fold_of(r: Reading, row: Row) -> Fold:
+    """The lines of a matrix as one line of a listing."""
+    m, first = row.matrix, r.tape.first
+    lines = r.tables.tape_lines(m.slots.ravel()) if row.forward else np.zeros(0, dtype=np.int64)
+    members = frozenset([*m.slots.ravel().tolist(), *(lines - 1 + first).tolist()])
+    names = lowered(m.name), latex_of(m)
+
+    def entry(i: int, j: int) -> tuple[str, str]:
+        index = f"{i}, {j}" if 1 not in m.slots.shape else str(i + j)
+        return f"{names[0]}[{index}]", f"{names[1]}_{{[{index}]}}"
+
+    entries = {int(s): entry(i, j) for (i, j), s in np.ndenumerate(m.slots)}
+    backward = r.backward.get(id(m), [])
+    texts, latexes = [
+        (said[0], ", ".join([equation(r, s, latex) for s in backward]))
+        for latex, said in ((latex, row.cells(r, latex)[1:2]) for latex in (False, True))
+    ]
+    return Fold(row.lines, members, entries, texts, latexes)
 
 
 def in_order(r: Reading) -> Iterator[tuple[Matrix, bool]]:

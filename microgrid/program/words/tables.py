@@ -83,13 +83,11 @@ class Tables:
         p, q = np.concatenate([inner[roots], sums.p]), np.concatenate([extra, sums.q])
         reduce = np.concatenate([extra < 0, sums.code[sums.line] == REDUCE])
         product = np.concatenate([np.full(len(roots), NONE), product])
-        from_line = np.concatenate([roots, line, np.full(len(sums.line) - n, NONE)])
 
         so_far = (p == out) & ~reduce  # what a later piece adds to
         kept = np.flatnonzero(~so_far)
         kept = kept[np.argsort(out[kept], kind="stable")]
         self.p, self.q, self.product, self.reduce = [x[kept] for x in (p, q, product, reduce)]
-        self.line = from_line[kept]  # of the tape
         self.count = np.bincount(out[kept], minlength=lines.slots)
         self.start = np.cumsum(self.count) - self.count
         self.products = [
@@ -106,14 +104,23 @@ class Tables:
         return found
 
     def tape_lines(self, slots: Ints) -> Ints:
-        """The lines of the tape that compute slots, counted from 1, in order."""
-        first = self.lines.tape.first
-        own = slots[(slots >= first) & (slots < first + len(self.lines.tape))] - first
-        count = self.count[own + first]
-        term = np.repeat(self.start[own + first] - np.cumsum(count) + count, count)
-        within = self.line[term + np.arange(len(term))]
-        found: Ints = np.unique(np.concatenate([own, within[within >= 0]])) + 1
-        return found
+        """The lines of the tape that compute slots of it, counted from 1, in order.
+
+        Those that the plan has no line for are part of the sum that they lead to.
+        """
+        tape = self.lines.tape
+        end = tape.first + len(tape)
+        is_set = (self.count > 0) | (self.call >= 0)
+        found, new = np.zeros(0, dtype=np.int64), slots[(slots >= tape.first) & (slots < end)]
+        while len(new):
+            found = np.concatenate([found, new])
+            line = new - tape.first
+            size = tape.start[line + 1] - tape.start[line]
+            place = np.repeat(tape.start[line] - np.cumsum(size) + size, size)
+            operands = tape.args[place + np.arange(len(place))]
+            new = np.unique(operands[(operands >= tape.first) & ~is_set[operands]])
+        lines: Ints = np.unique(found) - tape.first + 1
+        return lines
 
     def terms(self, slots: Ints) -> Ints:
         """The terms of slots that have equally many, along a new last axis."""
