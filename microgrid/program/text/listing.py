@@ -27,7 +27,6 @@ MOST = 12  # terms of a sum
 MANY = 2000  # lines: beyond, print(listing) shows the first and the last
 
 
-
 class Fold(NamedTuple):
     """Lines of the forward pass that are written as one: a product of matrices, an argument."""
 
@@ -165,9 +164,7 @@ def node_at(slot: int, w: Statements, tape: Tape) -> Value:
     return w.inputs[slot] if slot < tape.inputs else w.forward[slot - tape.first]
 
 
-def folded(
-    rows: Sequence[Row], w: Statements, tape: Tape, folds: Sequence[Fold]
-) -> list[Row]:
+def folded(rows: Sequence[Row], w: Statements, tape: Tape, folds: Sequence[Fold]) -> list[Row]:
     """The rows, with one in the place of all that a fold stands for: where the first of them is."""
     of = {node_at(s, w, tape): fold for fold in folds for s in fold.members}
     found: list[Row] = []

@@ -47,7 +47,9 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
             if (names.owner[product.out] < 0).all() and (product.out >= 0).all():
                 out, is_settled = product_out(tables, names, product, rows_are_samples)
                 used = np.concatenate([product.left.ravel(), product.right.ravel()])
-                rest = tables.terms_flat(out.ravel())
+                term, _ = tables.terms_of(out.ravel())
+                term = term[tables.product[term] < 0]
+                rest = np.concatenate([tables.p[term], tables.q[term]])
                 matrix = Matrix(out, flexible=not is_settled, is_settled=is_settled)
                 if 1 in out.shape and out.size > 1 and not rows_are_samples:
                     joined(names, matrix, [used, rest])
@@ -176,9 +178,7 @@ def alike(tables: Tables, names: Names, slots: Ints) -> Iterator[Ints]:
 def signatures(tables: Tables, names: Names, slots: Ints) -> Ints:
     """A number for each line of sums, equal where they add the same of the same matrices."""
     count = tables.count[slots]
-    line = np.repeat(np.arange(len(slots)), count)
-    within = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
-    term = tables.start[slots][line] + within
+    term, line = tables.terms_of(slots)
     factors = np.stack([tables.p[term], tables.q[term]], axis=1)
     scales = (count[line] == 1)[:, None] & names.is_constant[factors]  # by a matrix of numbers
     p, q = np.sort(np.where(scales, -2, known(names, factors)), axis=1).T
@@ -212,7 +212,9 @@ def table_of(tables: Tables, names: Names, slots: Ints, args: Ints) -> Ints:
     if n == 1:
         return slots[None]
     owner, place = names.owner[args], names.place[args]
-    columns = [k for k in range(args.shape[1]) if owner[0, k] >= 0 and (owner[:, k] == owner[0, k]).all()]
+    columns = [
+        k for k in range(args.shape[1]) if owner[0, k] >= 0 and (owner[:, k] == owner[0, k]).all()
+    ]
     for k in columns[:8]:
         matrix = names.matrices[owner[0, k]]
         r, c = np.divmod(place[:, k], matrix.slots.shape[1])
@@ -226,7 +228,11 @@ def table_of(tables: Tables, names: Names, slots: Ints, args: Ints) -> Ints:
         r, c = np.divmod(np.where(owner == owner[:, k : k + 1], place, NONE), matrix.slots.shape[1])
         for line, shape in ((r, (-1, 1)), (c, (1, -1))):
             inside = np.where(owner == owner[:, k : k + 1], line, line[:, k : k + 1])
-            if same > 1 and (inside == line[:, k : k + 1]).all() and len(np.unique(line[:, k])) == n:
+            if (
+                same > 1
+                and (inside == line[:, k : k + 1]).all()
+                and len(np.unique(line[:, k])) == n
+            ):
                 return slots[np.argsort(line[:, k])].reshape(shape)
     for k in columns[:6]:  # a row and a column
         for other in columns[:6]:

@@ -8,7 +8,7 @@ two formulas that are equal whatever it does are equal.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -104,8 +104,10 @@ def unknown(op: Op, count: int, of: str = "entries") -> Op:
         latex = f"{name}{chr(39) * is_slope(op)}({', '.join(places)})"
 
     def of_rows(*xs: Array) -> Array:
-        entries = np.moveaxis(joined([transposed(x) for x in xs] if of == "column" else xs, -1), -1, 0)
-        return value_of(op, entries)[..., None]
+        entries = np.moveaxis(
+            joined([transposed(x) for x in xs] if of == "column" else xs, -1), -1, 0
+        )
+        return value_of(op, list(entries))[..., None]
 
     forward = of_rows if of != "entries" else lambda *xs: value_of(op, xs)
     kind = op.name if of == "entries" else of
@@ -119,7 +121,7 @@ def fold(places: tuple[int, ...], shape: tuple[int, int]) -> Op:
     def forward(A: Array) -> Array:
         flat = A.reshape(*A.shape[:-2], -1)
         found = np.zeros((*flat.shape[:-1], shape[0] * shape[1]), dtype=A.dtype)
-        np.add.at(found, (..., list(places)), flat)
+        np.add.at(found, (..., np.array(places)), flat)
         return found.reshape(*flat.shape[:-1], *shape)
 
     name = "fold" if len({*places}) < len(places) else "reshape"
@@ -164,8 +166,53 @@ IN_TEXT = replace(
 IN_LATEX = replace(LATEX, signs={**SIGNS, r"\,": LATEX.signs["*"]})
 
 
-
-
 def leaves_of(formula: Formula) -> list[Formula]:
     """The matrices and numbers of a formula, from the left."""
     return [x for p in formula.parents for x in leaves_of(p)] if formula.parents else [formula]
+
+
+def products_in(formula: Formula) -> Iterator[Formula]:
+    """The products of matrices that a sum adds up."""
+    if formula.op is MATMUL:
+        yield formula
+    elif formula.op in (PLUS, MINUS):
+        for x in formula.parents[: 1 + (formula.op is PLUS)]:
+            yield from products_in(x)
+
+
+def turned(formula: Formula) -> Formula:
+    """The transpose, without two that cancel; of a product it is that of the transposes."""
+    if formula.op is MATMUL:
+        a, b = formula.parents
+        return made(MATMUL, turned(b), turned(a))
+    return formula.parents[0] if formula.op is TRANSPOSE else made(TRANSPOSE, formula)
+
+
+def total(summands: list[Formula]) -> Formula:
+    """The sum, without zeros; what is subtracted follows a minus."""
+    summands = [x for x in summands if x.label or x.op or x.data] or summands[:1]
+    op = summands[0].op
+    if len(summands) > 1 and op in (SAMPLES, OVER_ROWS) and all(x.op is op for x in summands):
+        return made(op, total([x.parents[0] for x in summands]))
+    found = summands[0]
+    for x in summands[1:]:
+        is_negative = x.op is NEGATIVE
+        found = made(MINUS, found, x.parents[0]) if is_negative else made(PLUS, found, x)
+    return found
+
+
+Shapes = list[tuple[int, int]]
+
+
+def broadcast(shapes: Shapes) -> tuple[int, int]:
+    """The shape of what is computed entry by entry."""
+    return max([m for m, _ in shapes]), max([n for _, n in shapes])
+
+
+SHAPES: dict[str, Callable[[Shapes], tuple[int, int]]] = {  # for one sample, by operations
+    TRANSPOSE.name: lambda s: (s[0][1], s[0][0]), MATMUL.name: lambda s: (s[0][0], s[1][1]),
+    OVER_ROWS.name: lambda s: (1, s[0][1]), OVER_COLUMNS.name: lambda s: (s[0][0], 1),
+    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), TOTAL.name: lambda s: (1, 1),
+    "beside": lambda s: (s[0][0], sum([n for _, n in s])),
+    "stacked": lambda s: (sum([m for m, _ in s]), s[0][1]),
+}  # fmt: skip

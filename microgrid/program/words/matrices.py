@@ -95,8 +95,11 @@ class Matrices(Written):
         r = self._reading
         products = [group.matrix for group in r.groups if group.is_product]
         rows = [row for row in self._rows if row.is_first and not row.more]
-        return [fold_of(r, row) for row in rows
-                if row.matrix.slots.size > 1 and any(row.matrix is m for m in (*r.arguments, *products))]
+        return [
+            fold_of(r, row)
+            for row in rows
+            if row.matrix.slots.size > 1 and any(row.matrix is m for m in (*r.arguments, *products))
+        ]
 
     def draw(self, layout: str | None = None) -> Picture:
         """The picture of the program with a box for each matrix, and its gradient in red.
@@ -231,7 +234,7 @@ def told(r: Reading) -> list[str]:
     reasons = reasons_of(r, found.true & ~inside)
     words[0] += "; of the others" * bool(reasons)
     words += [f"  {count:,} {why}" for why, count in reasons.items()]
-    unsaid = found.true & ~r.explained[r.tables.moved_terms]
+    unsaid = found.true & ~r.explained[r.tables.out]
     return [*words, *[f"{unsaid.sum():,} of them are in no formula here"] * bool(unsaid.any())]
 
 
@@ -262,5 +265,3 @@ def reasons_of(r: Reading, terms: Any) -> dict[str, int]:
         "are too few for a matrix": near & rest,
     }  # fmt: skip
     return {words: int((x & terms).sum()) for words, x in why.items() if (x & terms).any()}
-
-

@@ -16,7 +16,9 @@ from microgrid.engine.value import Value
 from microgrid.matrices.layer import bold
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
-from microgrid.program.words.formulas import ENTRYWISE, TRANSPOSE, Formula, made, side_by_side
+from microgrid.program.words.formulas import (
+    ENTRYWISE, SHAPES, TRANSPOSE, Formula, broadcast, made, side_by_side,
+)  # fmt: skip
 from microgrid.views.formula import name
 from microgrid.views.wording import constant, lowered, plural, split
 
@@ -96,6 +98,12 @@ class Names:
         size = len(self.place) + 1
         known = self.owner[slots] >= 0
         return np.where(known, self.owner[slots] * size + self.place[slots], slots - size)
+
+    def forget(self) -> None:
+        """Make the leaves of matrices anew, whose names have changed."""
+        kept = [(k, v) for k, v in self.leaves.items() if not isinstance(k, tuple)
+                or k[0] in ("mask", "gathered", "numbers")]  # fmt: skip
+        self.leaves = dict(kept)
 
     def settle(self, vector: Ints, shape: tuple[int, int]) -> None:
         """Let the vector that these slots are be a row or a column, if it may be both."""
@@ -205,6 +213,13 @@ class Names:
         self.held[leaf] = "number", np.array([[x]])
         return leaf
 
+    def shape(self, formula: Formula) -> tuple[int, int]:
+        """The shape of a formula for one sample."""
+        if formula.op is None:
+            found: tuple[int, int] = self.held[formula][1].shape
+            return found
+        return SHAPES.get(formula.op.name, broadcast)([self.shape(x) for x in formula.parents])
+
     def is_number(self, formula: Formula) -> bool:
         return formula.op is None and not formula.label
 
@@ -247,7 +262,9 @@ class Names:
             pieces = np.split(own, cuts)
             views = [self.view(piece if below else piece.T) for piece in pieces]
             if None not in views:
-                return made(side_by_side(len(views), below), *[v for v in views if v is not None])
+                return made(
+                    side_by_side(len(views), below), *[v for v in views if v is not None]
+                )
         return None
 
 
@@ -258,7 +275,9 @@ def latex_of(matrix: Matrix) -> str:
     shown = name(stem)
     if len(stem) == 1 and matrix.slots.size > 1:
         shown = bold(stem)
-    return rf"{gradient and chr(92)}{gradient and 'mathrm{d}'}{shown}" + f"_{{{below}}}" * bool(below)
+    return rf"{gradient and chr(92)}{gradient and 'mathrm{d}'}{shown}" + f"_{{{below}}}" * bool(
+        below
+    )
 
 
 def indices(picked: Ints, size: int) -> str:
@@ -271,11 +290,10 @@ def indices(picked: Ints, size: int) -> str:
     if (steps == steps[0]).all() and steps[0] > 0:
         end, step = picked[-1] + 1, f":{steps[0]}" if steps[0] > 1 else ""
         return f"{picked[0] or ''}:{end if end < size else ''}{step}"
-    some = picked if len(picked) <= MOST_INDICES else picked[:MOST_INDICES - 1]
+    some = picked if len(picked) <= MOST_INDICES else picked[: MOST_INDICES - 1]
     return f"[{', '.join(map(str, some))}{', …' * (len(some) < len(picked))}]"
 
 
 def sequence(words: Sequence[str]) -> str:
     """h₁ … h₈ for many names."""
     return ", ".join(words) if len(words) <= MOST_INDICES else f"{words[0]} … {words[-1]}"
-

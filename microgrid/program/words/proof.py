@@ -92,14 +92,10 @@ class Proof:
         is_sum = tables.count[slots] > 0
         sums = slots[is_sum]
         if len(sums):
-            count = tables.count[sums]
-            line = np.repeat(np.arange(len(sums)), count)
-            within = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
-            term = tables.start[sums][line] + within
+            (term, _), count = tables.terms_of(sums), tables.count[sums]
             self.find(np.concatenate([tables.p[term], tables.q[term]]))
             shares = self.numbers[tables.p[term]] * self.numbers[tables.q[term]]
-            once = tables.reduce[term] & True
-            shares = np.where(once[:, None], shares.sum(axis=1, keepdims=True), shares)
+            shares = np.where(tables.reduce[term][:, None], shares.sum(axis=1, keepdims=True), shares)
             found[is_sum] = np.add.reduceat(shares, np.cumsum(count) - count, axis=0)
         others = np.flatnonzero(~is_sum)
         ids = tables.call[slots[others]]

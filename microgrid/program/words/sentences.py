@@ -1,12 +1,12 @@
 """What matrices are made of: formulas read off the lines that compute them, entry by entry.
 
-    W used by Y = X W + b:   the lines of dW add up  Σₙ x[n, i]·dy[n, j]:   dW = Xᵀ dY
+W used by Y = X W + b:   the lines of dW add up  Σₙ x[n, i]·dy[n, j]:   dW = Xᵀ dY
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from microgrid.engine.value import Op
 from microgrid.program.plan.lines import REDUCE
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
-from microgrid.program.words.formulas import (
-    EACH_COLUMN, EACH_ROW, ENTRYWISE, MATMUL, MINUS, NEGATIVE, OVER_COLUMNS, OVER_ROWS, PLUS,
-    SAMPLES, SCALE, TOTAL, TRANSPOSE, Formula, fold, made, unknown,
-)  # fmt: skip
 from microgrid.program.words.arrangement import signatures
+from microgrid.program.words.formulas import (
+    EACH_COLUMN, EACH_ROW, ENTRYWISE, MATMUL, NEGATIVE, OVER_COLUMNS, OVER_ROWS, SAMPLES, SCALE,
+    TOTAL, Formula, made, total, turned, unknown,
+)  # fmt: skip
 from microgrid.program.words.names import Matrix, Names, Place
 from microgrid.program.words.tables import Tables
 
@@ -47,7 +47,6 @@ class Reader:
     def __init__(self, tables: Tables, names: Names, rows_are_samples: bool) -> None:
         self.tables, self.names, self.rows_are_samples = tables, names, rows_are_samples
         lines = tables.lines
-        self.values = lines.constants
         self.per_sample = lines.per_sample
         self.at = np.full(lines.slots, NONE), np.full(lines.slots, NONE)  # of a product at work
 
@@ -92,53 +91,9 @@ class Reader:
                 return None if found is None else made(ENTRYWISE, self.names.mask(filled), found)
         return None
 
-    def guessed(
-        self, matrix: Matrix, gradient: Matrix, forward: Iterable[Sentence]
-    ) -> Sentence | None:
-        """The gradient that matrix calculus gives for what products are made of; yet to be proved.
-
-        It serves where lines of the gradient look different: at borders of an image, beside zeros.
-        """
-        names, summands = self.names, list[Formula]()
-        for sentence in forward:
-            for product in products_in(sentence.formula):
-                upstream = names.view(self.tables.to[self.tables.gradient[sentence.slots]])
-                if upstream is None:
-                    return None
-                a, b = product.parents
-                for operand, share in ((a, made(MATMUL, upstream, turned(b))),
-                                       (b, made(MATMUL, turned(a), upstream))):  # fmt: skip
-                    found = self.sent_to(matrix, operand, share)
-                    if found is not None:
-                        summands.append(found)
-        if not summands:
-            return None
-        shared = self.per_sample.any() and not self.per_sample[matrix.slots].any()
-        formula = total(summands)
-        if shared and not self.rows_are_samples:
-            formula = made(SAMPLES, formula)
-        return Sentence(names.whole(gradient), formula, gradient.slots)
-
-    def sent_to(self, matrix: Matrix, operand: Formula, share: Formula) -> Formula | None:
-        """What a factor of a product sends to a matrix, given what comes back to the factor."""
-        names = self.names
-        if operand.op is TRANSPOSE:
-            return self.sent_to(matrix, operand.parents[0], turned(share))
-        if operand.op is ENTRYWISE and names.held.get(operand.parents[0], ("",))[0] == "mask":
-            mask, inner = operand.parents
-            found = self.sent_to(matrix, inner, share)
-            return None if found is None else made(ENTRYWISE, mask, found)
-        own = names.of.get(operand)
-        if own is matrix:
-            return share if names.held[operand][1].shape == matrix.slots.shape else None
-        slots = own.slots if own in names.picked and names.is_slots(own) else np.zeros((0, 0), int)
-        if not slots.size or names.matrices[names.owner[slots[0, 0]]] is not matrix:
-            return None
-        return made(fold(tuple(names.place[slots].ravel().tolist()), matrix.slots.shape), share)
-
     def parts(self, slots: Ints) -> list[tuple[Ints, Ints]]:
         """The rows and columns of slots whose lines are alike."""
-        has = (self.tables.count[slots] > 0)
+        has = self.tables.count[slots] > 0
         key = np.full(slots.shape, NONE)
         if has.any():
             key[has] = signatures(self.tables, self.names, slots[has])
@@ -156,19 +111,10 @@ class Reader:
         if self.names.is_number(formula):
             return formula
         m, n = slots.shape
-        p, q = self.shape(formula)
+        p, q = self.names.shape(formula)
         if p < m:
             formula = made(EACH_ROW, formula)
         return made(EACH_COLUMN, formula) if q < n else formula
-
-    def shape(self, formula: Formula) -> tuple[int, int]:
-        """The shape of a formula for one sample."""
-        kind, held = self.names.held.get(formula, ("", None))
-        if held is not None:
-            found: tuple[int, int] = held.shape
-            return found
-        assert formula.op is not None
-        return SHAPES.get(formula.op.name, broadcast)([self.shape(x) for x in formula.parents])
 
     # Slots as formulas.
 
@@ -226,17 +172,14 @@ class Reader:
     def added(self, slots: Ints, depth: int) -> Formula | None:
         """A sum: the products of matrices in it, and what else its lines add, in their order."""
         tables = self.tables
-        every = tables.start[slots].ravel()
-        count = tables.count[slots].ravel()
-        line = np.repeat(np.arange(slots.size), count)
-        term = every[line] + np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
-        of = tables.product[term]
+        term, line = tables.terms_of(slots.ravel())
+        of, first = tables.product[term], term[0]
         summands: list[tuple[int, Formula]] = []
         for product in np.unique(of[of >= 0]).tolist():
             formula = self.multiplied(product, slots, term[of == product])
             if formula is None:
                 return None
-            begin = int(term[(of == product) & (line == 0)][0] - every[0])
+            begin = int(term[(of == product) & (line == 0)][0] - first)
             summands.append((begin, formula))
         rest, own = term[of < 0], line[of < 0]
         each = np.bincount(own, minlength=slots.size)
@@ -249,7 +192,7 @@ class Reader:
             formula = self.run(table[..., begin:end], slots, depth)
             if formula is None:
                 return None
-            summands.append((int(table[0, 0, begin] - every[0]), formula))
+            summands.append((int(table[0, 0, begin] - first), formula))
         return total([formula for _, formula in sorted(summands, key=lambda x: x[0])])
 
     def multiplied(self, index: int, slots: Ints, terms: Ints) -> Formula | None:
@@ -261,9 +204,9 @@ class Reader:
         row[out], column[out] = i, j
         rows, columns = row[slots], column[slots]
         row[out] = column[out] = NONE
-        if (rows < 0).any() or len(terms) != self.true_terms(product, slots, rows, columns):
-            return None
         left, right = product.left, product.right
+        if (rows < 0).any() or len(terms) != ((left[rows] >= 0) & (right[columns] >= 0)).sum():
+            return None
         if (rows != rows[:, :1]).any() or (columns != columns[:1]).any():
             rows, columns, left, right = columns, rows, right, left
             if (rows != rows[:, :1]).any() or (columns != columns[:1]).any():
@@ -295,11 +238,6 @@ class Reader:
         found = made(MATMUL, a, b)
         return made(SAMPLES, found) if code == REDUCE else found
 
-    def true_terms(self, product: Any, slots: Ints, rows: Ints, columns: Ints) -> int:
-        """How many terms the entries at these rows and columns have."""
-        there = (product.left[rows] >= 0) & (product.right[columns] >= 0)
-        return int(there.sum())
-
     def named(self, slots: Ints) -> Formula | None:
         """Slots as a matrix that has them, or as a new one of entries of others."""
         found = self.names.view(slots)
@@ -309,11 +247,11 @@ class Reader:
         """Terms that follow each other with factors of the same matrices."""
         if not len(term):
             return []
-        names, tables = self.names, self.tables
+        tables = self.tables
         owners = [self.kinds(x) for x in (tables.p[term], tables.q[term])]
         key = np.stack([*np.sort(owners, axis=0), tables.reduce[term]])
         cuts = [0, *(np.flatnonzero((np.diff(key) != 0).any(axis=0)) + 1).tolist(), len(term)]
-        return [*zip(cuts, cuts[1:])]
+        return [*pairwise(cuts)]
 
     def kinds(self, slots: Ints) -> Ints:
         """The matrix of each slot; where there is none, what sets it."""
@@ -358,7 +296,7 @@ class Reader:
         many = shape[0] if op is OVER_ROWS else shape[1]
         if self.names.is_number(formula):
             return self.scaled(self.names.plain(many), formula)
-        return made(op, formula) if self.shape(formula) == shape else None
+        return made(op, formula) if self.names.shape(formula) == shape else None
 
     def over_samples(self, p: Ints, q: Ints, depth: int) -> Formula | None:
         """The sum of p ⊙ q over the samples."""
@@ -374,7 +312,7 @@ class Reader:
             return made(SAMPLES, self.product_of(a, b))
         for row, weight in ((a, b), (b, a)):  # Σₙ wₙ rowₙ is a product of matrices
             numbers = self.names.is_number(row) or self.names.is_number(weight)
-            if self.shape(row)[1] > 1 == self.shape(weight)[1] and not numbers:
+            if self.names.shape(row)[1] > 1 == self.names.shape(weight)[1] and not numbers:
                 return made(MATMUL, turned(row), weight) if is_column else made(
                     MATMUL, turned(weight), row)  # fmt: skip
         found = made(OVER_ROWS, self.product_of(a, b))
@@ -422,12 +360,11 @@ class Reader:
 
     def product_of(self, a: Formula, b: Formula) -> Formula:
         """a ⊙ b, without a factor of 1."""
-        numbers = [x for x in (a, b) if self.names.is_number(x)]
         for one, other in ((a, b), (b, a)):
-            if one in numbers:
+            if self.names.is_number(one):
                 return self.scaled(one, other)
         for one, other in ((a, b), (b, a)):
-            if self.shape(one) == (1, 1):
+            if self.names.shape(one) == (1, 1):
                 return made(SCALE, one, other)
         return made(ENTRYWISE, a, b)
 
@@ -438,47 +375,3 @@ class Reader:
         if self.names.is_number(other) and {type(number.data), type(other.data)} == {int}:
             return self.names.plain(number.data * other.data)
         return made(NEGATIVE, other) if number.data == -1 else made(SCALE, number, other)
-
-
-def broadcast(shapes: list[tuple[int, int]]) -> tuple[int, int]:
-    return max([m for m, _ in shapes]), max([n for _, n in shapes])
-
-
-SHAPES = {
-    TRANSPOSE.name: lambda s: s[0][::-1], MATMUL.name: lambda s: (s[0][0], s[1][1]),
-    OVER_ROWS.name: lambda s: (1, s[0][1]), OVER_COLUMNS.name: lambda s: (s[0][0], 1),
-    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), TOTAL.name: lambda s: (1, 1),
-    "beside": lambda s: (s[0][0], sum([n for _, n in s])),
-    "stacked": lambda s: (sum([m for m, _ in s]), s[0][1]),
-}  # fmt: skip
-
-
-def products_in(formula: Formula) -> Iterator[Formula]:
-    """The products of matrices that a sum adds up."""
-    if formula.op is MATMUL:
-        yield formula
-    elif formula.op in (PLUS, MINUS):
-        for x in formula.parents[: 1 + (formula.op is PLUS)]:
-            yield from products_in(x)
-
-
-def turned(formula: Formula | None) -> Formula:
-    """The transpose, without two that cancel; of a product it is that of the transposes."""
-    assert formula is not None
-    if formula.op is MATMUL:
-        a, b = formula.parents
-        return made(MATMUL, turned(b), turned(a))
-    return formula.parents[0] if formula.op is TRANSPOSE else made(TRANSPOSE, formula)
-
-
-def total(summands: list[Formula]) -> Formula:
-    """The sum, without zeros; what is subtracted follows a minus."""
-    summands = [x for x in summands if x.label or x.op or x.data] or summands[:1]
-    op = summands[0].op
-    if len(summands) > 1 and op in (SAMPLES, OVER_ROWS) and all(x.op is op for x in summands):
-        return made(op, total([x.parents[0] for x in summands]))
-    found = summands[0]
-    for x in summands[1:]:
-        is_negative = x.op is NEGATIVE
-        found = made(MINUS, found, x.parents[0]) if is_negative else made(PLUS, found, x)
-    return found

@@ -44,55 +44,42 @@ class Tables:
                 self.call[out], self.row[out] = len(self.calls), np.arange(len(out))
                 table = to[args].reshape(len(out), int(size[0]))
                 self.calls.append(Calls(code, out, table, int(phase[0])))
+        self.depth = 2 * depths(lines)
+        self.is_forward = np.zeros(lines.slots, dtype=bool)
+        self.is_forward[sums.out] = sums.phase == FORWARD
+        for calls in self.calls:
+            self.is_forward[calls.out] = calls.phase == FORWARD
+
         # a number times a vector is written entry by entry
         products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
         product = np.full(len(sums.line), NONE)
         for i, each in enumerate(products):
             product[each.terms] = i
-        out = sums.out[sums.line]
-        self.depth = 2 * depths(lines)
-        self.is_forward = np.zeros(lines.slots, dtype=bool)
-        self.is_forward[sums.out] = sums.phase == FORWARD
-        for each in self.calls:
-            self.is_forward[each.out] = each.phase == FORWARD
-
-        # terms of the forward pass come first, in the order of the plan
-        n = len(passes.terms.root)
-        line, root = passes.terms.line, passes.terms.root
-        minus_one = lines.slot_of.get((-1.0).hex(), NONE)
-        multiplies = np.bincount(root[found.true[:n]], minlength=len(tape)) > 1
-        own = line == root
-        only_subtracts = np.ones(len(tape), dtype=bool)
-        only_subtracts[root[own & (passes.terms.q != minus_one)]] = False
-        splits = multiplies & only_subtracts
-        splits &= np.isin(np.arange(len(tape)), root[own])
-        splits[line[found.true[:n]]] = False  # a product of the line itself
-        inner = tape.args[tape.start[:-1]]
-        self.moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
-        roots = np.flatnonzero(splits)
-        self.moved[tape.first + roots] = inner[roots]
-        self.moved_terms = out = out.copy()  # the slot to which each term of the plan adds
-        out[:n] = np.where(splits[root] & ~own, inner[root], out[:n])
-        one = lines.constant(1.0)
-        extra = np.full(len(roots), one)
-        self.depth[inner[roots]] = self.depth[tape.first + roots] - 1
-        self.is_forward[inner[roots]] = True
+        roots = differences(passes, found)
+        total, inner = tape.first + roots, tape.args[tape.start[roots]]
+        self.depth[inner], self.is_forward[inner] = self.depth[total] - 1, True
         if len(self.gradient):
-            self.gradient[inner[roots]] = self.gradient[tape.first + roots]
-        out = np.concatenate([tape.first + roots, out])
-        p, q = np.concatenate([inner[roots], sums.p]), np.concatenate([extra, sums.q])
-        reduce = np.concatenate([extra < 0, sums.code[sums.line] == REDUCE])
-        product = np.concatenate([np.full(len(roots), NONE), product])
+            self.gradient[inner] = self.gradient[total]
+        moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
+        moved[total] = inner
+        out, n = sums.out[sums.line], len(passes.terms.root)
+        within = passes.terms.line != passes.terms.root  # terms of the forward pass come first
+        out[:n] = np.where(within, moved[out[:n]], out[:n])
+        self.out = out  # of each term of the plan
 
-        so_far = (p == out) & ~reduce  # what a later piece adds to
-        kept = np.flatnonzero(~so_far)
+        one = np.full(len(roots), lines.constant(1.0))
+        out, p, q = [
+            np.concatenate(x) for x in ((total, out), (inner, sums.p), (one, sums.q))
+        ]
+        reduce = np.concatenate([one < 0, sums.code[sums.line] == REDUCE])
+        product = np.concatenate([np.full(len(roots), NONE), product])
+        kept = np.flatnonzero((p != out) | reduce)  # but the sum so far, to which a piece adds
         kept = kept[np.argsort(out[kept], kind="stable")]
         self.p, self.q, self.product, self.reduce = [x[kept] for x in (p, q, product, reduce)]
         self.count = np.bincount(out[kept], minlength=lines.slots)
         self.start = np.cumsum(self.count) - self.count
         self.products = [
-            replace(each, out=np.where(each.out >= 0, self.moved[each.out], NONE))
-            for each in products
+            replace(x, out=np.where(x.out >= 0, moved[x.out], NONE)) for x in products
         ]
 
     @property
@@ -122,6 +109,14 @@ class Tables:
         lines: Ints = np.unique(found) - tape.first + 1
         return lines
 
+    def terms_of(self, slots: Ints) -> tuple[Ints, Ints]:
+        """The terms of slots, one slot after the other; with each which of the slots it is."""
+        count = self.count[slots]
+        of = np.repeat(np.arange(len(slots)), count)
+        within = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
+        term: Ints = self.start[slots][of] + within
+        return term, of
+
     def terms(self, slots: Ints) -> Ints:
         """The terms of slots that have equally many, along a new last axis."""
         many = int(self.count[slots.flat[0]])
@@ -131,10 +126,9 @@ class Tables:
     def operation(self, slots: Ints) -> tuple[Any, Ints] | None:
         """The operation that sets all of these slots, and its operands along a new last axis."""
         ids = self.call[slots]
-        first = int(ids.flat[0])
-        same = [c for c in np.unique(ids).tolist()]
-        codes = {(self.calls[c].code, self.calls[c].args.shape[1]) for c in same if c >= 0}
-        if first < 0 or NONE in same or len(codes) > 1:
+        same = np.unique(ids).tolist()
+        codes = {(self.calls[c].code, self.calls[c].args.shape[1]) for c in same}
+        if NONE in same or len(codes) > 1:
             return None
         code, size = codes.pop()
         args = np.empty((*slots.shape, size), dtype=np.int64)
@@ -143,11 +137,15 @@ class Tables:
             args[mine] = self.calls[c].args[self.row[slots[mine]]]
         return self.lines.ops[code], args
 
-    def terms_flat(self, slots: Ints) -> Ints:
-        """The factors of all terms of slots that are in no product."""
-        count = self.count[slots]
-        line = np.repeat(np.arange(len(slots)), count)
-        within = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
-        term = self.start[slots][line] + within
-        term = term[self.product[term] < 0]
-        return np.concatenate([self.p[term], self.q[term]])
+
+def differences(passes: Passes, found: Found) -> Ints:
+    """The lines of the tape that subtract from a sum of products, and do nothing else."""
+    lines, terms = passes.lines, passes.terms
+    n, count = len(terms.root), len(lines.tape)
+    true, own = found.true[:n], terms.line == terms.root
+    minus_one = lines.slot_of.get((-1.0).hex(), NONE)
+    multiplies = np.bincount(terms.root[true], minlength=count) > 1
+    multiplies[terms.line[true & own]] = False  # a product of the line itself
+    subtracts = np.bincount(terms.root[own & (terms.q == minus_one)], minlength=count)
+    does = np.bincount(terms.root[own], minlength=count)
+    return np.flatnonzero(multiplies & (subtracts > 0) & (subtracts == does))
