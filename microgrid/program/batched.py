@@ -110,8 +110,9 @@ class Batched(Hinted):
         """The program in matrices, with a row for each sample: see `Program.matrices`.
 
         >>> from microgrid import record
-        >>> program = record(lambda W, x: [x[0] * w[0] + x[1] * w[1] for w in W], [[1.0, 2.0]] * 3, [1.0, 2.0])
-        >>> program.batched((None, 0)).matrices().formulas
+        >>> W, x = [[1, 2]] * 3, [1, 2]
+        >>> layer = record(lambda W, x: [x[0] * w[0] + x[1] * w[1] for w in W], W, x)
+        >>> layer.batched((None, 0)).matrices().formulas
         ('Y = X Wᵀ',)
         """
         from microgrid.program.words.matrices import Matrices

@@ -108,7 +108,7 @@ def sums_of(lines: Lines) -> Sums:
 def depths(lines: Lines) -> Ints:
     """For each slot how many lines, one after the other, it takes: equal ones are independent.
 
-    The rank counts operations of the tape instead, and so parts rows of which some terms are missing.
+    The rank counts operations of the tape instead: rows in which terms are missing differ in it.
     """
     to, depth = lines.resolved(), np.zeros(lines.slots, dtype=np.int64)
     out, _, size, phase, window, rank, within = [np.concatenate(x) for x in zip(*lines.columns)]

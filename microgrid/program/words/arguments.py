@@ -42,7 +42,7 @@ def matrices_of(
             table = slots.reshape(shape[0] if len(shape) > 1 else 1, -1)
             found.append(Matrix(table, path, path, flexible=len(shape) == 1 and not is_row))
         begin += structure.size
-    wide = [min(m.slots.shape) > 1 or m.slots.size > 1 and not m.flexible for m in found]
+    wide = [min(m.slots.shape) > 1 or (m.slots.size > 1 and not m.flexible) for m in found]
     symbols = [symbol(m.name, is_wide) for m, is_wide in zip(found, wide)]
     uses, count = Counter(symbols), Counter[str]()
     for m, short in zip(found, symbols):
@@ -53,8 +53,10 @@ def matrices_of(
 
 
 def symbol(path: str, is_wide: bool) -> str:
-    """The letter of an array: W for layers0.weight, X for a matrix x."""
+    """The letter of an array: W for layers0.weight or a matrix ws[0], X for a matrix x."""
     stem, below = split(path.rpartition(".")[2])
+    if stem.endswith("]"):
+        return "W" if is_wide else "b"
     stem = SYMBOLS.get(stem, stem)
     if len(stem) == 1 and stem not in "b":
         stem = stem.upper() if is_wide else stem.lower() if stem == "W" else stem
@@ -78,8 +80,13 @@ def arrays_in(
         if len(shape) == 1 and stem != last:
             yield from in_a_row(slots, labels)
         else:
-            before = "".join(index_of(below)[: len(index_of(below)) - len(shape)])
-            yield Held(f"{stem}_{before}" if before else stem, shape, slots)
+            index = index_of(below)
+            before = index[: len(index) - len(shape)]
+            if len(stem.rpartition(".")[2]) > 1:  # ws[0] has no letter of its own
+                path = stem + "".join([f"[{int(i) - 1}]" for i in before])
+            else:
+                path = f"{stem}_{''.join(before)}" if before else stem
+            yield Held(path, shape, slots)
 
 
 def in_a_row(slots: Ints, labels: dict[int, str]) -> Iterator[Held]:

@@ -121,7 +121,7 @@ def product_out(
     is_row = is_row_of(names, vector := right if out.shape[1] == 1 else left)
     if straight == turned and 1 in out.shape:
         return (out if is_row is None else out.reshape((1, -1) if is_row else (-1, 1))), False
-    is_straight = straight < turned or straight == turned and steps[0] >= steps[1]
+    is_straight = straight < turned or (straight == turned and steps[0] >= steps[1])
     found = out if is_straight else out.T
     if 1 in found.shape and vector.shape[1] > 1:
         column = found.shape[1] == 1
@@ -136,7 +136,7 @@ def order_of(names: Names, table: Ints) -> Ints:
         return np.lexsort(names.key(table).T[::-1])
     first = table[np.arange(len(table)), filled.argmax(axis=1)]
     columns = names.matrices[max(int(names.owner[first[0]]), 0)].slots.shape[1]
-    r, c = np.divmod(names.place[table], columns)
+    r = names.place[table] // columns
     is_row = (np.where(filled, r, r.max(axis=1)[:, None]) == r.max(axis=1)[:, None]).all()
     place = names.place[first]
     return np.argsort(place // columns if is_row else place % columns, kind="stable")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from microgrid.program.words.matrices import defined, equation, rows_for, shape_of
 from microgrid.program.words.formulas import leaves_of
+from microgrid.program.words.matrices import defined, equation, rows_for, shape_of
 from microgrid.program.words.names import Matrix
 from microgrid.program.words.reading import Reading
 from microgrid.views.dot_labels import EDGE, PALE, colored, extent, table, text

@@ -12,7 +12,16 @@ from collections.abc import Iterable
 import numpy as np
 
 from microgrid.program.words.formulas import (
-    ENTRYWISE, MATMUL, SAMPLES, TRANSPOSE, Formula, fold, made, products_in, total, turned,
+    ENTRYWISE,
+    MATMUL,
+    SAMPLES,
+    TRANSPOSE,
+    Formula,
+    fold,
+    made,
+    products_in,
+    total,
+    turned,
 )  # fmt: skip
 from microgrid.program.words.names import Matrix
 from microgrid.program.words.sentences import Reader, Sentence

@@ -121,7 +121,8 @@ def fold(places: tuple[int, ...], shape: tuple[int, int]) -> Op:
     def forward(A: Array) -> Array:
         flat = A.reshape(*A.shape[:-2], -1)
         found = np.zeros((*flat.shape[:-1], shape[0] * shape[1]), dtype=A.dtype)
-        np.add.at(found, (..., np.array(places)), flat)
+        moved = np.moveaxis(found, -1, 0)  # a view
+        np.add.at(moved, np.array(places), np.moveaxis(flat, -1, 0))
         return found.reshape(*flat.shape[:-1], *shape)
 
     name = "fold" if len({*places}) < len(places) else "reshape"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -25,7 +25,6 @@ from microgrid.views.wording import RED, lowered, plural
 from microgrid.views.written import Written, as_html, as_latex, as_markdown
 
 HEAD = ("lines", "forward ↓", "shape", "backward ↑")
-PARTS = 6  # of one matrix that are told
 FEW = 8  # single numbers in a row that all have a line
 MANY = 200  # lines: beyond, print shows the first and the last
 
@@ -46,6 +45,15 @@ class Matrices(Written):
     >>> def loss(X, W, b, T):
     ...     return ((X @ W + b - T) ** 2).sum()
     >>> record(loss, np.ones((5, 3)), np.ones((3, 4)), np.ones(4), np.ones((5, 4))).matrices()
+    lines   forward ↓       shape  backward ↑
+            X               5×3    dX = dY Wᵀ
+            W               3×4    dW = Xᵀ dY
+            b               1×4    db = 1ᵀ dY
+    1–176   Y = X W + b     5×4    dY = 2 (Y − T)
+            T               5×4    dT = −dY
+    17–179  L = Σ (Y − T)²         dL = 1
+    <BLANKLINE>
+    180 of 180 products of scalars are in 3 products of matrices
     """
 
     def __init__(self, tape: Tape, signature: Signature, batched: int = 0) -> None:
@@ -166,35 +174,34 @@ def fold_of(r: Reading, row: Row) -> Fold:
 
 
 def in_order(r: Reading) -> Iterator[tuple[Matrix, bool]]:
-    """The matrices, those without a formula where they are used first, and where layers begin."""
-    done: set[int] = set()
-    free = {id(m) for m in [*r.arguments, *r.names.picked]}
+    """The matrices, those that no formula makes where they are used first; where layers begin."""
+    waiting = {id(m) for m in [*r.arguments, *r.names.picked]}
+    begun = False
     for group in r.groups:
-        used: list[Matrix] = []
-        for sentence in r.forward.get(id(group.matrix), ()):
-            used += [r.names.of[leaf] for leaf in leaves_of(sentence.formula) if leaf in r.names.of]
-        numbers = sorted(group.operands) if id(group.matrix) in r.forward and not used else []
-        used += [r.names.matrices[i] for i in numbers]
-        for m in [*used]:
-            if m in r.names.picked:  # what it is made of stands before it
-                owners = np.unique(r.names.owner[m.slots[m.slots >= 0]]) if "(" in m.origin else []
-                used = [*[r.names.matrices[i] for i in owners if i >= 0], *used]
-        new = [m for m in dict.fromkeys(used) if id(m) in free and id(m) not in done]
-        if id(group.matrix) in r.forward:
-            for i, m in enumerate([*new, group.matrix]):
-                yield m, bool(done) and not i and bool(new) and group.is_product
-                done.add(id(m))
-    yield from [(m, False) for m in r.arguments if id(m) not in done]
+        said = r.forward.get(id(group.matrix))
+        if said is None:
+            continue
+        leaves = [leaf for s in said for leaf in leaves_of(s.formula)]
+        used = [r.names.of[leaf] for leaf in leaves if leaf in r.names.of]
+        used = [x for m in used for x in (*r.names.sources(m), m)]
+        new = [m for m in dict.fromkeys(used) if id(m) in waiting]
+        for i, m in enumerate([*new, group.matrix]):
+            yield m, begun and group.is_product and bool(new) and not i
+            begun = True
+        waiting -= {id(m) for m in new}
+    yield from [(m, False) for m in r.arguments if id(m) in waiting]
 
 
 def rows_for(r: Reading, m: Matrix, begins: bool) -> Iterator[Row]:
     """A row for each formula of a matrix or of its gradient, at least one."""
-    forward, backward = [said.get(id(m), [])[:PARTS] for said in (r.forward, r.backward)]
-    lines = r.tables.tape_lines(m.slots[m.slots >= 0].ravel()) if id(m) in r.forward else []
-    span = "–".join(map(str, dict.fromkeys([lines[0], lines[-1]]))) if len(lines) else ""
+    forward, backward = [said.get(id(m), []) for said in (r.forward, r.backward)]
+    span = ""
+    if id(m) in r.forward:
+        lines = r.tables.tape_lines(m.slots.ravel())
+        span = "–".join([str(i) for i in dict.fromkeys([lines[0], lines[-1]])])
     for k in range(max(len(forward), len(backward), 1)):
-        pair = [said[k] if k < len(said) else None for said in (forward, backward)]
-        yield Row(m, pair[0], pair[1], span * (not k), not k, begins and not k)
+        one, other = [said[k] if k < len(said) else None for said in (forward, backward)]
+        yield Row(m, one, other, span * (not k), not k, begins and not k)
 
 
 def equation(r: Reading, sentence: Sentence, latex: bool = False) -> str:
@@ -212,8 +219,7 @@ def defined(m: Matrix, latex: bool = False) -> str:
 
 def shape_of(r: Reading, m: Matrix, latex: bool = False) -> str:
     """Its rows and columns; N is the number of samples."""
-    slots = m.slots if m in r.names.picked and not r.names.is_slots(m) else None
-    is_batch = slots is None and bool(r.passes.lines.per_sample[m.slots[m.slots >= 0]].any())
+    is_batch = r.names.is_slots(m) and bool(r.per_sample[m.slots].any())
     sizes = [str(size) for size in m.slots.shape]
     if is_batch:
         sizes = ["N", sizes[1]] if r.rows_are_samples else ["N", *sizes]
@@ -240,7 +246,7 @@ def told(r: Reading) -> list[str]:
 
 def reasons_of(r: Reading, terms: Any) -> dict[str, int]:
     """Why products of scalars are in no product of matrices; how many for each reason."""
-    sums, per_sample = r.found.sums, r.passes.lines.per_sample
+    sums, per_sample = r.found.sums, r.per_sample
     line, n = sums.line, len(sums.out)
     own = (sums.code[line] != REDUCE) & per_sample[sums.p] & per_sample[sums.q]
     scaled = np.zeros(len(terms), dtype=bool)
@@ -261,7 +267,7 @@ def reasons_of(r: Reading, terms: Any) -> dict[str, int]:
         "are of two factors that belong to each sample": own,
         "are of a number and a vector": scaled & ~own,
         "are in lines whose vectors no other line has": rest & ~far,
-        "are in lines that run earlier or later than those with the same vector": far & ~near & rest,
-        "are too few for a matrix": near & rest,
+        "are in lines that run before or after those with the same vector": rest & far & ~near,
+        "are too few for a matrix": rest & near,
     }  # fmt: skip
     return {words: int((x & terms).sum()) for words, x in why.items() if (x & terms).any()}

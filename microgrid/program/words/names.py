@@ -17,7 +17,13 @@ from microgrid.matrices.layer import bold
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
 from microgrid.program.words.formulas import (
-    ENTRYWISE, SHAPES, TRANSPOSE, Formula, broadcast, made, side_by_side,
+    ENTRYWISE,
+    SHAPES,
+    TRANSPOSE,
+    Formula,
+    broadcast,
+    made,
+    side_by_side,
 )  # fmt: skip
 from microgrid.views.formula import name
 from microgrid.views.wording import constant, lowered, plural, split
@@ -51,7 +57,7 @@ class Matrix:
         other.alike.append(self)
         for a, b in ((self, other), (other, self)):
             if not a.flexible:
-                b.turn((1, -1) if a.slots.shape[0] == 1 else (-1, 1))  # type: ignore[arg-type]
+                b.turn((1, -1) if a.slots.shape[0] == 1 else (-1, 1))
 
 
 class Place(NamedTuple):
@@ -143,7 +149,7 @@ class Names:
             return None
         matrix = self.matrices[ids[0]]
         if 1 in slots.shape and 1 in matrix.slots.shape and slots.size > 1:
-            matrix.turn((1, -1) if slots.shape[0] == 1 else (-1, 1))  # type: ignore[arg-type]
+            matrix.turn((1, -1) if slots.shape[0] == 1 else (-1, 1))
         places = np.where(filled, self.place[slots], 0)
         r, c = np.divmod(places, matrix.slots.shape[1])
         for is_transposed in (False, True):
@@ -201,6 +207,13 @@ class Names:
             self.held[leaf], self.of[leaf] = ("mask" if kind == "mask" else "slots", slots), matrix
             self.texts[leaf], self.latexes[leaf] = lowered(matrix.name), latex_of(matrix)
         return self.leaves[key]
+
+    def sources(self, matrix: Matrix) -> list[Matrix]:
+        """The matrices of which another holds entries."""
+        if matrix not in self.picked or not self.is_slots(matrix):
+            return []
+        owners = np.unique(self.owner[matrix.slots])
+        return [self.matrices[i] for i in owners.tolist() if i >= 0]
 
     def is_slots(self, matrix: Matrix) -> bool:
         """Whether a matrix holds slots, and not ones and zeros."""
@@ -262,9 +275,7 @@ class Names:
             pieces = np.split(own, cuts)
             views = [self.view(piece if below else piece.T) for piece in pieces]
             if None not in views:
-                return made(
-                    side_by_side(len(views), below), *[v for v in views if v is not None]
-                )
+                return made(side_by_side(len(views), below), *[v for v in views if v is not None])
         return None
 
 

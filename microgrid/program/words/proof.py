@@ -95,7 +95,8 @@ class Proof:
             (term, _), count = tables.terms_of(sums), tables.count[sums]
             self.find(np.concatenate([tables.p[term], tables.q[term]]))
             shares = self.numbers[tables.p[term]] * self.numbers[tables.q[term]]
-            shares = np.where(tables.reduce[term][:, None], shares.sum(axis=1, keepdims=True), shares)
+            reduce = tables.reduce[term][:, None]
+            shares = np.where(reduce, shares.sum(axis=1, keepdims=True), shares)
             found[is_sum] = np.add.reduceat(shares, np.cumsum(count) - count, axis=0)
         others = np.flatnonzero(~is_sum)
         ids = tables.call[slots[others]]

@@ -104,7 +104,7 @@ class Reading:
         found = set()
         for group, i in numbered:
             is_summand = group.is_product and uses[i] == 1 and i in in_products  # X W + H U
-            speaks = group.is_product and not is_summand or group.is_function
+            speaks = (group.is_product and not is_summand) or group.is_function
             is_result = np.isin(self.outputs, group.matrix.slots).any()
             if not (speaks or is_result or i in factors or uses[i] > 1):
                 found.add(i)

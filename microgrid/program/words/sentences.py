@@ -17,8 +17,22 @@ from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
 from microgrid.program.words.arrangement import signatures
 from microgrid.program.words.formulas import (
-    EACH_COLUMN, EACH_ROW, ENTRYWISE, MATMUL, NEGATIVE, OVER_COLUMNS, OVER_ROWS, SAMPLES, SCALE,
-    TOTAL, Formula, made, total, turned, unknown,
+    EACH_COLUMN,
+    EACH_ROW,
+    ENTRYWISE,
+    MATMUL,
+    NEGATIVE,
+    OVER_COLUMNS,
+    OVER_ROWS,
+    SAMPLES,
+    SCALE,
+    TOTAL,
+    Formula,
+    leaves_of,
+    made,
+    total,
+    turned,
+    unknown,
 )  # fmt: skip
 from microgrid.program.words.names import Matrix, Names, Place
 from microgrid.program.words.tables import Tables
@@ -365,8 +379,16 @@ class Reader:
                 return self.scaled(one, other)
         for one, other in ((a, b), (b, a)):
             if self.names.shape(one) == (1, 1):
-                return made(SCALE, one, other)
+                if not (self.rows_are_samples and self.has_samples(one)):
+                    return made(SCALE, one, other)
+                if not self.has_samples(other):  # a column of samples times a row
+                    return made(MATMUL, one, other)
         return made(ENTRYWISE, a, b)
+
+    def has_samples(self, formula: Formula) -> bool:
+        """Whether a formula has a value for each sample."""
+        held = [self.names.held[x] for x in leaves_of(formula)]
+        return any(kind == "slots" and self.per_sample[slots].any() for kind, slots in held)
 
     def scaled(self, number: Formula, other: Formula) -> Formula:
         """A number times a matrix."""

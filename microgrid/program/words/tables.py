@@ -68,9 +68,7 @@ class Tables:
         self.out = out  # of each term of the plan
 
         one = np.full(len(roots), lines.constant(1.0))
-        out, p, q = [
-            np.concatenate(x) for x in ((total, out), (inner, sums.p), (one, sums.q))
-        ]
+        out, p, q = [np.concatenate(x) for x in ((total, out), (inner, sums.p), (one, sums.q))]
         reduce = np.concatenate([one < 0, sums.code[sums.line] == REDUCE])
         product = np.concatenate([np.full(len(roots), NONE), product])
         kept = np.flatnonzero((p != out) | reduce)  # but the sum so far, to which a piece adds
@@ -78,9 +76,7 @@ class Tables:
         self.p, self.q, self.product, self.reduce = [x[kept] for x in (p, q, product, reduce)]
         self.count = np.bincount(out[kept], minlength=lines.slots)
         self.start = np.cumsum(self.count) - self.count
-        self.products = [
-            replace(x, out=np.where(x.out >= 0, moved[x.out], NONE)) for x in products
-        ]
+        self.products = [replace(x, out=np.where(x.out >= 0, moved[x.out], NONE)) for x in products]
 
     @property
     def ones(self) -> Ints:
