@@ -1,11 +1,12 @@
-"""A program in matrices: what it says is what the lecture notes say, and it is true of its lines."""
+"""A program in matrices: what it says is what the notes say, and it is true of its lines."""
 
 import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared.graphs import graphs
 from shared.planting import assert_caught
 from shared.tex import balanced
 
@@ -277,7 +278,17 @@ def test_unknown_functions_are_none_in_particular():
     x, y = np.arange(50), np.arange(50)[::-1]
     found = [value_of(op, [x, y]) for op in (ops.maximum, ops.minimum)]
     found.append(value_of(ops.maximum, [y, x]))
-    assert len({tuple(z.tolist()) for z in found}) == 3 and abs(np.array(found)).max() <= 9
+    assert len({tuple(z.tolist()) for z in found}) == 3
+    assert abs(np.array(found)).max() <= 9
+
+
+@settings(max_examples=25)
+@given(graphs(most=12))
+def test_nothing_is_said_of_any_program_that_is_not_proved(graph):
+    f, point = graph
+    program = mg.record(lambda v: f(*v), point, pure=True)
+    assert "dL = 1" in said(program)
+    said(program, 0)
 
 
 # What is told, and how it is written
@@ -319,7 +330,8 @@ def test_the_lines_are_those_of_the_listing():
     listed = str(program.listing()).splitlines()
     tanh = [int(r.split()[0]) for r in listed if " = tanh(" in r.split("  dv")[0]]
     products = [int(r.split()[0]) for r in listed if re.match(r"\d+ +v_\d+ = W_\{?\d+\}?·x", r)]
-    assert first == min(products or [1]) and last == max(tanh) - 1
+    assert first == min(products or [1])
+    assert last == max(tanh) - 1
 
 
 def test_latex_html_and_markdown_hold_the_same_formulas():
@@ -331,7 +343,8 @@ def test_latex_html_and_markdown_hold_the_same_formulas():
     assert r"\mathrm{d}\mathbf{W} = \mathbf{X}^T \, \mathrm{d}\mathbf{Y}" in latex
     assert r"\tanh'(\mathbf{Y})" in latex
     for text in (matrices.html(), matrices.markdown()):
-        assert "Y = X W + b" in text and "dW = Xᵀ dY" in text
+        assert "Y = X W + b" in text
+        assert "dW = Xᵀ dY" in text
 
 
 def test_the_picture_has_a_box_for_each_matrix():
@@ -362,7 +375,8 @@ def test_a_listing_writes_a_product_as_one_line():
 def test_a_listing_with_matrices_shows_numbers_of_single_lines():
     program = mg.record(lambda W, x: mg.tanh(W @ x).sum(), ones((3, 2)), ones(2))
     text = str(program.listing(ones((3, 2)), ones(2), matrices=True))
-    assert "0.964" in text and "y = W x" in text
+    assert "0.964" in text
+    assert "y = W x" in text
 
 
 def test_programs_without_matrices_say_so():

@@ -1,4 +1,4 @@
-"""The matrices found among lines: every entry is the sum of its terms, and what is there is found."""
+"""Matrices found among lines: every entry is the sum of its terms; what is there is found."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,8 @@ def check_entries(found):
             assert product.out[i, j] == found.sums.out[line]
             for a, b in zip(product.left[i].tolist(), product.right[j].tolist()):
                 if NONE not in (a, b):
-                    assert (pair := tuple(sorted((a, b)))) in left_over[line]
+                    pair = tuple(sorted((a, b)))
+                    assert pair in left_over[line]
                     left_over[line].remove(pair)
         held = sum(len(own) for own in pairs.values()) - sum(map(len, left_over.values()))
         assert held == len(product.terms)
@@ -95,9 +96,9 @@ def test_the_three_products_of_a_dense_layer_are_found(layer):
     assume(is_dense)
     (rows, width), (samples, _) = [s.shape for s in program.signature.arguments[::2]]
     _, found = found_in(program)
-    wide = sorted(sorted(p.shape[:2]) + [p.shape[2]] for p in found.products if p.volume >= 8)
+    wide = sorted([*sorted(p.shape[:2]), p.shape[2]] for p in found.products if p.volume >= 8)
     expected = [(samples, rows, width), (samples, width, rows), (rows, width, samples)]
-    assert wide == sorted(sorted(x[:2]) + [x[2]] for x in expected)
+    assert wide == sorted([*sorted(x[:2]), x[2]] for x in expected)
 
 
 @given(layers())

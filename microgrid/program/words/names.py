@@ -273,7 +273,11 @@ class Names:
             if not 0 < len(cuts) < MOST_BLOCKS:
                 continue
             pieces = np.split(own, cuts)
-            views = [self.view(piece if below else piece.T) for piece in pieces]
+            parts = [piece if below else piece.T for piece in pieces]
+            views = [
+                self.of_numbers(x) if x.size > 1 and self.is_constant[x].all() else self.view(x)
+                for x in parts
+            ]
             if None not in views:
                 return made(side_by_side(len(views), below), *[v for v in views if v is not None])
         return None

@@ -175,7 +175,8 @@ class Reader:
             own = self.names.owner[table[0]]
             shapes = {self.names.matrices[i].slots.shape for i in own[own >= 0].tolist()}
             is_column = any(m > n == 1 for m, n in shapes)
-        cuts = np.flatnonzero(np.diff(self.kinds(table[0]))) + 1
+        again = (table[:, 1:] == table[:, :-1]).all(axis=0)  # the same number twice
+        cuts = np.flatnonzero((np.diff(self.kinds(table[0])) != 0) | again) + 1
         pieces = np.split(table, cuts, axis=1)
         read = [self.read(piece.T if is_column else piece, depth + 1) for piece in pieces]
         found = [x for x in read if x is not None]
