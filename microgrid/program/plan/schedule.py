@@ -61,14 +61,15 @@ class Passes(NamedTuple):
 
 
 def passes(
-    tape: Tape, batched: int, wanted: tuple[int, ...] | None, window: int | None = None
-) -> Passes:
+    tape: Tape, batched: int, wanted: tuple[int, ...] | None, window: int | None = None,
+    apart: bool = False,
+) -> Passes:  # fmt: skip
     """The lines for a value, or with `wanted` for a value and gradients.
 
-    Bit k of `batched` says that argument k has a number for each sample.
+    Bit k of `batched` says that argument k has a number for each sample; `apart` see `forward`.
     """
     lines = Lines(tape, (tape.reach & batched) != 0, window)
-    terms = forward(lines)
+    terms = forward(lines, apart)
     outputs, count = tape.outputs, int(lines.new(1)[0])
     gradients: tuple[Ints, ...] = ()
     gradient = np.full(lines.slots, -1)

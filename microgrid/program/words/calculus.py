@@ -7,7 +7,7 @@ They are of use where the lines of a gradient differ, as at the borders of an im
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -28,16 +28,25 @@ from microgrid.program.words.sentences import Reader, Sentence
 
 
 def guessed(
-    reader: Reader, matrix: Matrix, gradient: Matrix, forward: Iterable[Sentence]
+    reader: Reader, matrix: Matrix, gradients: Mapping[int, Matrix], forward: Iterable[Sentence]
 ) -> Sentence | None:
-    """What the products of the forward pass send to a matrix; None where it is in none of them."""
-    names, tables = reader.names, reader.tables
+    """What the products of the forward pass send to a matrix; None where it is in none of them.
+
+    `gradients` are those of all matrices, by their ids.
+    """
+    names, tables, gradient = reader.names, reader.tables, gradients[id(matrix)]
     summands = list[Formula]()
     for sentence in forward:
         for product in products_in(sentence.formula):
-            upstream = names.view(tables.to[tables.gradient[sentence.slots]])
-            if upstream is None:
+            slots = tables.gradient[sentence.slots]
+            if (slots < 0).any():
                 return None
+            upstream = names.view(tables.to[slots])
+            if upstream is None or names.is_number(upstream):  # it is 1 everywhere
+                own = gradients.get(id(names.of[sentence.target]))
+                if own is None or own.slots.shape != slots.shape:
+                    return None
+                upstream = names.whole(own)
             a, b = product.parents
             shares = made(MATMUL, upstream, turned(b)), made(MATMUL, turned(a), upstream)
             sent = [sent_to(reader, matrix, x, share) for x, share in zip((a, b), shares)]

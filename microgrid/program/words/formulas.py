@@ -104,6 +104,8 @@ def unknown(op: Op, count: int, of: str = "entries") -> Op:
         latex = f"{name}{chr(39) * is_slope(op)}({', '.join(places)})"
 
     def of_rows(*xs: Array) -> Array:
+        if of == "whole":
+            xs = tuple([x.reshape(*x.shape[:-2], 1, -1) for x in xs])
         entries = np.moveaxis(
             joined([transposed(x) for x in xs] if of == "column" else xs, -1), -1, 0
         )
@@ -167,6 +169,10 @@ IN_TEXT = replace(
 IN_LATEX = replace(LATEX, signs={**SIGNS, r"\,": LATEX.signs["*"]})
 
 
+def operations_of(formula: Formula) -> set[Op | None]:
+    return {formula.op}.union(*[operations_of(x) for x in formula.parents])
+
+
 def leaves_of(formula: Formula) -> list[Formula]:
     """The matrices and numbers of a formula, from the left."""
     return [x for p in formula.parents for x in leaves_of(p)] if formula.parents else [formula]
@@ -213,7 +219,7 @@ def broadcast(shapes: Shapes) -> tuple[int, int]:
 SHAPES: dict[str, Callable[[Shapes], tuple[int, int]]] = {  # for one sample, by operations
     TRANSPOSE.name: lambda s: (s[0][1], s[0][0]), MATMUL.name: lambda s: (s[0][0], s[1][1]),
     OVER_ROWS.name: lambda s: (1, s[0][1]), OVER_COLUMNS.name: lambda s: (s[0][0], 1),
-    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), TOTAL.name: lambda s: (1, 1),
+    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), "whole": lambda s: (1, 1), TOTAL.name: lambda s: (1, 1),
     "beside": lambda s: (s[0][0], sum([n for _, n in s])),
     "stacked": lambda s: (sum([m for m, _ in s]), s[0][1]),
 }  # fmt: skip

@@ -77,7 +77,10 @@ class Proof:
 
     def entries(self, kind: str, held: Ints) -> Array:
         """The numbers of a leaf: a matrix, or one for each sample."""
-        return held if kind != "slots" else self.shaped(self.numbers[held], held)
+        if kind != "slots":
+            return held
+        self.find(held.ravel())
+        return self.shaped(self.numbers[held], held)
 
     def shaped(self, table: Array, slots: Ints) -> Array:
         """Numbers with the samples last: as rows of a matrix, or as matrices."""

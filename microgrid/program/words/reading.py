@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -16,7 +16,9 @@ from microgrid.program.tape import Tape
 from microgrid.program.words.arguments import matrices_of
 from microgrid.program.words.arrangement import Group, arranged
 from microgrid.program.words.calculus import guessed
-from microgrid.program.words.formulas import IN_LATEX, IN_TEXT, Formula, leaves_of
+from microgrid.program.words.formulas import (
+    EACH_COLUMN, EACH_ROW, IN_LATEX, IN_TEXT, Formula, leaves_of, operations_of,
+)  # fmt: skip
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.proof import Proof
 from microgrid.program.words.sentences import Reader, Sentence
@@ -41,7 +43,7 @@ class Reading:
     ) -> None:
         wanted = tuple(range(len(signature.names))) if signature.result.size == 1 else None
         self.tape, self.rows_are_samples = tape, rows_are_samples
-        self.passes = passes(tape, batched, wanted, WINDOW)
+        self.passes = passes(tape, batched, wanted, WINDOW, apart=True)
         lines = self.passes.lines
         self.per_sample = lines.per_sample
         self.zero = lines.constant(0.0)
@@ -83,7 +85,7 @@ class Reading:
         gradients = self.added_gradients(matrices[::-1])
         proof = Proof(self.tables, names, self.rows_are_samples)
         self.backward = {
-            key: self.of_gradient(m, gradients[key], proof)
+            key: self.of_gradient(m, gradients, proof)
             for key, m in [(id(m), m) for m in matrices]
             if key in gradients
         }
@@ -114,12 +116,16 @@ class Reading:
         """Whether there is a formula, and none is too long."""
         return bool(sentences) and max([len(self.text(s.formula)) for s in sentences]) <= LONGEST
 
-    def of_gradient(self, matrix: Matrix, gradient: Matrix, proof: Proof) -> list[Sentence]:
+    def of_gradient(
+        self, matrix: Matrix, gradients: Mapping[int, Matrix], proof: Proof
+    ) -> list[Sentence]:
         """What is said of a gradient: by its lines, or by matrix calculus, if that is simpler."""
+        gradient = gradients[id(matrix)]
         read = self.reader.sentences(gradient)
         if len(read) == 1 and read[0].slots is gradient.slots and not self.adds_matrices(read):
-            return read
-        guess = guessed(self.reader, matrix, gradient, chain(*self.forward.values()))
+            if not {EACH_ROW, EACH_COLUMN} & operations_of(read[0].formula):
+                return read
+        guess = guessed(self.reader, matrix, gradients, chain(*self.forward.values()))
         return [guess] if guess is not None and proof.holds(guess) else read
 
     def adds_matrices(self, sentences: Sequence[Sentence]) -> bool:

@@ -175,6 +175,9 @@ class Reader:
             own = self.names.owner[table[0]]
             shapes = {self.names.matrices[i].slots.shape for i in own[own >= 0].tolist()}
             is_column = any(m > n == 1 for m, n in shapes)
+            whole = self.whole_matrix(table[0])
+            if whole is not None:
+                return made(unknown(op, 1, "whole"), whole)
         again = (table[:, 1:] == table[:, :-1]).all(axis=0)  # the same number twice
         cuts = np.flatnonzero((np.diff(self.kinds(table[0])) != 0) | again) + 1
         pieces = np.split(table, cuts, axis=1)
@@ -183,6 +186,15 @@ class Reader:
         if len(found) < len(pieces):
             return None
         return made(unknown(op, len(found), "column" if is_column else "rows"), *found)
+
+    def whole_matrix(self, slots: Ints) -> Formula | None:
+        """The matrix of two dimensions whose entries these are, row by row."""
+        owner = self.names.owner[slots]
+        matrix = self.names.matrices[owner[0]] if owner[0] >= 0 else None
+        if matrix is None or 1 in matrix.slots.shape or matrix.slots.size != len(slots):
+            return None
+        is_all = (matrix.slots.ravel() == slots).all() and owner[0] not in self.names.hidden
+        return self.names.whole(matrix) if is_all else None
 
     def added(self, slots: Ints, depth: int) -> Formula | None:
         """A sum: the products of matrices in it, and what else its lines add, in their order."""
