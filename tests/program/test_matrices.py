@@ -13,7 +13,7 @@ from shared.tex import balanced
 import microgrid as mg
 from microgrid.engine import ops
 from microgrid.engine.errors import ArgumentError
-from microgrid.program.words import reading, sentences
+from microgrid.program.words import calculus, reading, sentences
 from microgrid.program.words.formulas import value_of
 from microgrid.program.words.proof import Proof
 
@@ -84,6 +84,10 @@ CASES = {  # what is recorded, the axes of a batch, all that is said
     "the other convention": (
         lambda W, X, G: ((W @ X) * G).sum(), [ones((4, 3)), ones((3, 5)), ones((4, 5))], None,
         ["Y = W X", "L = Σ Y ⊙ G", "dL = 1", "dY = G", "dG = Y", "dX = Wᵀ dY", "dW = dY Xᵀ"],
+    ),
+    "nothing but its sum": (
+        lambda X, W: (X @ W).sum(), [ones((4, 3)), ones((3, 2))], None,
+        ["Y = X W", "L = Σ Y", "dL = 1", "dY = 1", "dX = dY Wᵀ", "dW = Xᵀ dY"],
     ),
     "its bias": (
         lambda W, X, b: mg.tanh(W @ X + b[:, None]).sum(), [ones((4, 3)), ones((3, 5)), ones(4)],
@@ -245,7 +249,8 @@ def test_a_layer_with_one_weight_in_a_wrong_place_is_no_affine_layer():
 
 def test_what_is_not_true_is_not_said(monkeypatch):
     """Planted: a transpose that does nothing."""
-    monkeypatch.setattr(sentences, "turned", lambda x: x)
+    for module in (sentences, calculus):
+        monkeypatch.setattr(module, "turned", lambda x: x)
     found = mg.record(lambda X, W: mg.tanh(X @ W).sum(), ones(3), ones((3, 4)))
     matrices = found.batched((0, None)).matrices()
     assert matrices._reading.unproved

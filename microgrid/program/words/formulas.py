@@ -219,7 +219,8 @@ def broadcast(shapes: Shapes) -> tuple[int, int]:
 SHAPES: dict[str, Callable[[Shapes], tuple[int, int]]] = {  # for one sample, by operations
     TRANSPOSE.name: lambda s: (s[0][1], s[0][0]), MATMUL.name: lambda s: (s[0][0], s[1][1]),
     OVER_ROWS.name: lambda s: (1, s[0][1]), OVER_COLUMNS.name: lambda s: (s[0][0], 1),
-    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), "whole": lambda s: (1, 1), TOTAL.name: lambda s: (1, 1),
+    "rows": lambda s: (s[0][0], 1), "column": lambda s: (1, 1), "whole": lambda s: (1, 1),
+    TOTAL.name: lambda s: (1, 1),
     "beside": lambda s: (s[0][0], sum([n for _, n in s])),
     "stacked": lambda s: (sum([m for m, _ in s]), s[0][1]),
 }  # fmt: skip

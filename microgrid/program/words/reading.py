@@ -17,7 +17,13 @@ from microgrid.program.words.arguments import matrices_of
 from microgrid.program.words.arrangement import Group, arranged
 from microgrid.program.words.calculus import guessed
 from microgrid.program.words.formulas import (
-    EACH_COLUMN, EACH_ROW, IN_LATEX, IN_TEXT, Formula, leaves_of, operations_of,
+    EACH_COLUMN,
+    EACH_ROW,
+    IN_LATEX,
+    IN_TEXT,
+    Formula,
+    leaves_of,
+    operations_of,
 )  # fmt: skip
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.proof import Proof
@@ -122,8 +128,9 @@ class Reading:
         """What is said of a gradient: by its lines, or by matrix calculus, if that is simpler."""
         gradient = gradients[id(matrix)]
         read = self.reader.sentences(gradient)
-        if len(read) == 1 and read[0].slots is gradient.slots and not self.adds_matrices(read):
-            if not {EACH_ROW, EACH_COLUMN} & operations_of(read[0].formula):
+        if len(read) == 1 and read[0].slots is gradient.slots:
+            repeats = operations_of(read[0].formula) & {EACH_ROW, EACH_COLUMN}
+            if not repeats and not self.adds_matrices(read):
                 return read
         guess = guessed(self.reader, matrix, gradients, chain(*self.forward.values()))
         return [guess] if guess is not None and proof.holds(guess) else read
