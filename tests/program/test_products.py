@@ -15,12 +15,12 @@ from microgrid.program.plan.schedule import passes
 WINDOW = 1 << 40
 
 
-def found_in(program, in_axes=None, **options):
+def found_in(program, in_axes=None, by_depth=False, **options):
     """What is found in the lines of a value and all gradients."""
     wanted = tuple(range(len(program.signature.names)))
     batched = 0 if in_axes is None else program.batched(in_axes)._batched
     lines = passes(program.tape, batched, wanted, WINDOW).lines
-    return lines, discovered(lines, **options)
+    return lines, discovered(lines, depth=depths(lines) if by_depth else None, **options)
 
 
 def terms_by_hand(sums):

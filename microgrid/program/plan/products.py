@@ -126,16 +126,16 @@ def depths(lines: Lines) -> Ints:
 
 
 def discovered(
-    lines: Lines, least: int = LEAST, fill: float = FILL, by_depth: bool = False
+    lines: Lines, least: int = LEAST, fill: float = FILL, depth: Ints | None = None
 ) -> Found:
     """The products of matrices among the lines, of at least so many products of scalars each.
 
-    The lines of one product have the same rank, and can run when these run; with `by_depth` they
-    have the same depth. So more is found, but a product may run before some of its lines would.
+    The lines of one product have the same rank, and can run when these run; with the `depths` of
+    slots they have the same depth. So more is found, but some lines would run earlier than now.
     """
     sums = sums_of(lines)
-    if by_depth:
-        sums = sums._replace(rank=depths(lines)[sums.out])
+    if depth is not None:
+        sums = sums._replace(rank=depth[sums.out])
     line, p, q = sums.line, sums.p, sums.q
     constant = np.zeros(lines.slots, dtype=bool)
     constant[[*lines.constants]] = True
@@ -145,9 +145,10 @@ def discovered(
     # A product of two rows of samples belongs to each sample alone: they share no matrix.
     open_ = true & (reduce | ~(per_sample[p] & per_sample[q]))
     open_ &= reduce | per_sample[p] | per_sample[q] | ~per_sample[sums.out[line]]
-    swap = sides(sums, open_, per_sample, lines.slots)
+    alike = sums.alike()
+    swap = sides(sums, alike, open_, per_sample, lines.slots)
     left, right = np.where(swap, q, p), np.where(swap, p, q)
-    search = Search(sums, left, right, open_, least, fill)
+    search = Search(sums, alike, left, right, open_, least, fill)
     search.grids(max(least, int(true.sum()) // 1000))
     search.with_zeros()
     search.batch_with_zeros()
@@ -155,7 +156,7 @@ def discovered(
     return Found(search.products, sums, true, true & ~search.open)
 
 
-def sides(sums: Sums, open_: Any, per_sample: Any, slots: int) -> Any:
+def sides(sums: Sums, alike: Ints, open_: Any, per_sample: Any, slots: int) -> Any:
     """Whether the factors of each term change sides, so that lines share the right one.
 
     There are four ways to tell; each line takes that in which most lines have its vector.
@@ -165,7 +166,6 @@ def sides(sums: Sums, open_: Any, per_sample: Any, slots: int) -> Any:
     uses = np.bincount(np.concatenate([p[open_], q[open_]]), minlength=slots)
     by_uses = uses[p] > uses[q]
     by_samples = np.where(per_sample[p] != per_sample[q], per_sample[p], by_uses)
-    alike = sums.alike()
     best, found = np.zeros(n), never
     for swap in (by_samples, never, ~never, by_uses):
         order, of = by_line(line, np.where(swap, p, q), open_)
@@ -184,9 +184,9 @@ class Search:
     """Looks for products among terms left·right; those that it takes are not `open` any more."""
 
     def __init__(
-        self, sums: Sums, left: Ints, right: Ints, open_: Any, least: int, fill: float
+        self, sums: Sums, alike: Ints, left: Ints, right: Ints, open_: Any, least: int, fill: float
     ) -> None:
-        self.sums, self.left, self.right = sums, left, right
+        self.sums, self.alike, self.left, self.right = sums, alike, left, right
         self.open, self.least, self.fill = open_.copy(), least, fill
         self.products: list[Product] = []
 
@@ -209,7 +209,7 @@ class Search:
         length = np.bincount(line, minlength=n)
         begin = np.cumsum(length) - length
         lefts, rights = [hashes(x[order], line, n) for x in (self.left, self.right)]
-        alike = sums.alike()
+        alike = self.alike
         group = numbered(alike, length, rights)
         some = np.flatnonzero(length > 0)
         sets = np.zeros(n, dtype=np.uint64)
@@ -239,7 +239,7 @@ class Search:
         All that hang together by shared slots, or else groups by a hash of the least slot.
         """
         sums, n = self.sums, len(self.sums.out)
-        alike = sums.alike()
+        alike = self.alike
         terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
         vector = numbered(alike[sums.line[terms]], self.right[terms])
         for mine in connected(sums.line[terms], vector):

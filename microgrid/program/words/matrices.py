@@ -254,14 +254,15 @@ def reasons_of(r: Reading, terms: Any) -> dict[str, int]:
         scaled[product.terms] = True
     rest = terms & ~own & ~scaled
     company = [np.zeros(n, dtype=np.int64) for _ in range(2)]  # of all lines, of those at its time
+    alike = sums.alike()
     for slots in (sums.p, sums.q):
         order, of = by_line(line, slots, rest)
         length = np.bincount(of, minlength=n)
-        vector, some = hashes(slots[order], of, n), np.flatnonzero(length > 0)
-        for found, key in zip(company, ([], [sums.alike()])):
-            of_line = numbered(vector, length, *key)
-            times = np.bincount(of_line[some], minlength=n)[of_line]
-            found[some] = np.maximum(found[some], times[some])
+        some = np.flatnonzero(length)
+        vector = hashes(slots[order], of, n)[some]
+        for found, key in zip(company, ([], [alike[some]])):
+            of_line = numbered(vector, length[some], *key)
+            found[some] = np.maximum(found[some], np.bincount(of_line)[of_line])
     far, near = [x[line] > 1 for x in company]
     why = {
         "are of two factors that belong to each sample": own,

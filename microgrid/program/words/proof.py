@@ -19,7 +19,7 @@ from microgrid.program.words.names import Names
 from microgrid.program.words.sentences import Sentence
 from microgrid.program.words.tables import Tables
 
-SAMPLES = 3
+SAMPLES = 2  # of a batch
 LARGEST = 1 << 20
 
 

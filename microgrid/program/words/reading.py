@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from microgrid.program.plan.lines import REDUCE
-from microgrid.program.plan.products import discovered
+from microgrid.program.plan.products import depths, discovered
 from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
@@ -53,8 +53,9 @@ class Reading:
         lines = self.passes.lines
         self.per_sample = lines.per_sample
         self.zero = lines.constant(0.0)
-        self.found = discovered(lines, by_depth=True)
-        self.tables = Tables(self.passes, self.found)
+        depth = depths(lines)
+        self.found = discovered(lines, depth=depth)
+        self.tables = Tables(self.passes, self.found, depth)
         self.names = names = Names(lines.slots, lines.constants)
         given = matrices_of(tape, signature, self.per_sample, rows_are_samples)
         self.arguments = [names.add(m) for m in given]

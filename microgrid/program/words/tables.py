@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgrid.program.plan.lines import FORWARD, REDUCE
-from microgrid.program.plan.products import NONE, Found, depths
+from microgrid.program.plan.lines import FORWARD, REDUCE, followed
+from microgrid.program.plan.products import NONE, Found
 from microgrid.program.plan.schedule import Passes
 from microgrid.program.tape import Ints
 
@@ -33,7 +34,7 @@ class Tables:
     is on the tape: so what the network says has a name. Its gradient is that of the difference.
     """
 
-    def __init__(self, passes: Passes, found: Found) -> None:
+    def __init__(self, passes: Passes, found: Found, depth: Ints) -> None:
         lines, tape = passes.lines, passes.lines.tape
         to, sums = lines.resolved(), found.sums
         self.lines, self.to, self.gradient = lines, to, passes.gradient.copy()
@@ -44,7 +45,7 @@ class Tables:
                 self.call[out], self.row[out] = len(self.calls), np.arange(len(out))
                 table = to[args].reshape(len(out), int(size[0]))
                 self.calls.append(Calls(code, out, table, int(phase[0])))
-        self.depth = 2 * depths(lines)
+        self.depth = 2 * depth  # an odd one between two lines
         self.is_forward = np.zeros(lines.slots, dtype=bool)
         self.is_forward[sums.out] = sums.phase == FORWARD
         for calls in self.calls:
@@ -86,24 +87,22 @@ class Tables:
         found: Ints = alone[(self.p[self.start[alone]] == one) & (self.q[self.start[alone]] == one)]
         return found
 
-    def tape_lines(self, slots: Ints) -> Ints:
-        """The lines of the tape that compute slots of it, counted from 1, in order.
-
-        Those that the plan has no line for are part of the sum that they lead to.
-        """
+    @cached_property
+    def leads_to(self) -> Ints:
+        """For each line of the tape the slot that the plan has for it: its own, or its sum's."""
         tape = self.lines.tape
-        end = tape.first + len(tape)
         is_set = (self.count > 0) | (self.call >= 0)
-        found, new = np.zeros(0, dtype=np.int64), slots[(slots >= tape.first) & (slots < end)]
-        while len(new):
-            found = np.concatenate([found, new])
-            line = new - tape.first
-            size = tape.start[line + 1] - tape.start[line]
-            place = np.repeat(tape.start[line] - np.cumsum(size) + size, size)
-            operands = tape.args[place + np.arange(len(place))]
-            new = np.unique(operands[(operands >= tape.first) & ~is_set[operands]])
-        lines: Ints = np.unique(found) - tape.first + 1
-        return lines
+        user = np.arange(tape.first + len(tape))
+        inside = ~is_set[tape.args]  # used once, by the sum that it is part of
+        line = np.repeat(np.arange(len(tape)), np.diff(tape.start))
+        user[tape.args[inside]] = tape.first + line[inside]
+        found: Ints = followed(user)[tape.first :]
+        return found
+
+    def tape_lines(self, slots: Ints) -> Ints:
+        """The lines of the tape that compute these slots, counted from 1, in order."""
+        found: Ints = np.flatnonzero(np.isin(self.leads_to, slots)) + 1
+        return found
 
     def terms_of(self, slots: Ints) -> tuple[Ints, Ints]:
         """The terms of slots, one slot after the other; with each which of the slots it is."""
