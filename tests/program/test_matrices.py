@@ -89,6 +89,10 @@ CASES = {  # what is recorded, the axes of a batch, all that is said
         lambda X, W: (X @ W).sum(), [ones((4, 3)), ones((3, 2))], None,
         ["Y = X W", "L = Σ Y", "dL = 1", "dY = 1", "dX = dY Wᵀ", "dW = Xᵀ dY"],
     ),
+    "a bias that all samples share": (
+        lambda w, b, x: w * x + b, [1.0, 1.0, 1.0], (None, None, 0),
+        ["L = w x + b", "dL = 1", "dx = w", "db = N", "dw = 1ᵀ x"],
+    ),
     "its bias": (
         lambda W, X, b: mg.tanh(W @ X + b[:, None]).sum(), [ones((4, 3)), ones((3, 5)), ones(4)],
         None,

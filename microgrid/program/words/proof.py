@@ -38,6 +38,7 @@ class Proof:
         for slot, x in lines.constants.items():
             if x.is_integer() and abs(x) < LARGEST:
                 self.numbers[slot] = int(x)
+        self.numbers[tables.samples] = many
         self.explained = np.zeros(lines.slots, dtype=bool)  # slots that a true sentence covers
         self.known = (names.owner >= 0) & ~np.isin(names.owner, [*names.hidden])
         self.known[[*lines.constants]] = True

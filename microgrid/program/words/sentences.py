@@ -335,14 +335,18 @@ class Reader:
         a, b = self.read(p, depth + 1), self.read(q, depth + 1)
         if a is None or b is None:
             return None
+        whole = self.product_of(a, b)
+        if self.names.is_number(whole):  # once for each sample
+            count = self.names.view(np.array([[self.tables.samples]]))
+            return None if count is None else self.scaled(whole, count)
         if not self.rows_are_samples:
-            return made(SAMPLES, self.product_of(a, b))
+            return made(SAMPLES, whole)
         for row, weight in ((a, b), (b, a)):  # Σₙ wₙ rowₙ is a product of matrices
             numbers = self.names.is_number(row) or self.names.is_number(weight)
             if self.names.shape(row)[1] > 1 == self.names.shape(weight)[1] and not numbers:
                 return made(MATMUL, turned(row), weight) if is_column else made(
                     MATMUL, turned(weight), row)  # fmt: skip
-        found = made(OVER_ROWS, self.product_of(a, b))
+        found = made(OVER_ROWS, whole)
         return turned(found) if is_column else found
 
     def whole_sum(self, p: Ints, q: Ints, depth: int) -> Formula | None:

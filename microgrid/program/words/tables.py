@@ -37,6 +37,7 @@ class Tables:
     def __init__(self, passes: Passes, found: Found, depth: Ints) -> None:
         lines, tape = passes.lines, passes.lines.tape
         to, sums = lines.resolved(), found.sums
+        self.samples = passes.samples
         self.lines, self.to, self.gradient = lines, to, passes.gradient.copy()
         self.calls: list[Calls] = []
         self.call, self.row = [np.full(lines.slots, NONE) for _ in range(2)]
