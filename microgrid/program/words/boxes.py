@@ -28,12 +28,18 @@ def draw_matrices(r: Reading, layout: str | None) -> Picture:
                 if x in r.names.of]  # fmt: skip
         for k, operand in enumerate(dict.fromkeys(used)):
             picture._join(ids[id(operand)], f"b{i}", f"e{i}_{k}")
+    for m in shown:
+        for k, source in enumerate(r.names.sources(m)):  # X of unfold(X)
+            if id(source) in ids:
+                picture._join(ids[id(source)], ids[id(m)], f"s{ids[id(m)]}_{k}")
     picture._caption("black: forward; red: the gradients, from right to left; · entry by entry")
     return picture
 
 
 def is_used(r: Reading, m: Matrix) -> bool:
-    """Whether a formula of the forward pass has a matrix."""
+    """Whether a formula of the forward pass has a matrix, or entries of it."""
+    if any(m in r.names.sources(other) for other in r.names.picked):
+        return True
     return any(r.names.of.get(x) is m for said in r.forward.values() for s in said
                for x in leaves_of(s.formula))  # fmt: skip
 
