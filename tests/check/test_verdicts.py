@@ -325,7 +325,9 @@ WRONG_SLOPE = "return out * out * Value(1 / out.data)"  # the same value
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 0), (1, 2), (-3, -1), (0, 0.5)])
-@pytest.mark.parametrize(("slip", "prop"), [(WRONG_VALUE, "values"), (WRONG_SLOPE, "one operation")])
+@pytest.mark.parametrize(
+    ("slip", "prop"), [(WRONG_VALUE, "values"), (WRONG_SLOPE, "one operation")]
+)
 def test_what_is_wrong_in_a_short_piece_is_found(slip, prop, low, high, tmp_path):
     path = changed(tmp_path, more=PIECE.format("tanh", low, high, slip))
     for seed in range(2):
