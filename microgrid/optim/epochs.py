@@ -29,16 +29,16 @@ class Epochs:
     """The parameters of a training, moved for many batches in one call of the compiled engine."""
 
     def __init__(self, objective: Objective, data: Data, size: int) -> None:
-        program, batched = objective.f, objective.run
-        self.runner = program._runner(batched._batched, (0,))
-        plan, engine = self.runner.plan, self.runner.engine
+        batched: Any = objective.run
+        runner = batched.program._runner(batched._batched, (0,))
+        plan, engine = runner.plan, runner.engine
         self.v = plan.memory.copy()
         self.numbers = self.v[: objective.structure.size]
-        self.data = batched._divided(self.v, (self.numbers.copy(), *data))
+        start = objective.structure.unflatten(self.numbers.copy())
+        self.data = batched._divided(self.v, (start, *data))
         width = block_width(plan.rows, size)
-        runs, bodies = zip(
-            *[engine.parts[id(p)] for p in (plan.prologue, plan.batch, plan.epilogue)]
-        )
+        parts = plan.prologue, plan.batch, plan.epilogue
+        runs, bodies = zip(*[engine.parts[id(p)] for p in parts])
         self.program = (
             numba_engine.first_class(engine.part), runs, bodies, self.v,
             np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),

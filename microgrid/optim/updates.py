@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from microgrid.program.engines import kernel
-from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
 UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64[::1])"

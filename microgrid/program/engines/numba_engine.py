@@ -130,7 +130,7 @@ def first_class(f: Any) -> Any:
     """A compiled function as the argument of another one, whose types have a FunctionType there."""
     from numba.core.types import WrapperAddressProtocol
 
-    class Pointer(WrapperAddressProtocol):  # type: ignore[misc]
+    class Pointer(WrapperAddressProtocol):
         def signature(self) -> Any:
             return f.nopython_signatures[0]
 
