@@ -42,7 +42,7 @@ class Epochs:
         self.program = (
             numba_engine.first_class(engine.part), runs, bodies, self.v,
             np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),
-            plan.sums, plan.gradients[0],
+            pieces(plan.sums), pieces(plan.gradients[0]),
         )  # fmt: skip
         self.size, self.most = size, max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))
 
@@ -89,6 +89,13 @@ def together(batches: Batches) -> Batches:
     """All samples of these batches as one."""
     chosen = [b for b in batches if b is not None]
     return [np.concatenate(chosen)] if chosen else [None]
+
+
+def pieces(places: Ints) -> Ints:
+    """Where the pieces of places that stand side by side begin and end, a row for each."""
+    begins = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+    ends = np.append(begins[1:], len(places))[: len(begins)]
+    return np.stack([places[begins], places[ends - 1] + 1], axis=1)
 
 
 def rates_of(optimizer: Optimizer) -> Iterator[float]:

@@ -114,7 +114,7 @@ def fit(
     try:
         for _ in bar(epochs, progress, training.history):
             loss = training.learn(optimizer, drawn(data, batch_size, rng))
-            training.measure(loss, metrics or {})
+            training.measure(loss, metrics or {}, looked_at=bool(metrics or called))
             if training.ends(called):
                 break
         if not np.isfinite(training.numbers).all():
@@ -172,12 +172,18 @@ class Training:
             self.numbers = optimizer._updated(self.numbers, gradient)
         self.history.steps.append(loss)
 
-    def measure(self, loss: float, metrics: Mapping[str, Callable[[Any], float]]) -> None:
-        """Add this epoch to the history, and keep the parameters if they are the best so far."""
+    def measure(
+        self, loss: float, metrics: Mapping[str, Callable[[Any], float]], looked_at: bool
+    ) -> None:
+        """Add this epoch to the history, and keep the parameters if they are the best so far.
+
+        Where they are `looked_at`, by metrics or callbacks, Values and Modules get their numbers.
+        """
         row, history = {"loss": loss}, self.history
         if self.validation:
             row["validation"] = self.finite(self.objective.loss, self.validation)
-        history.parameters = self.objective.shaped(self.numbers)
+        if looked_at:  # else they come at the end
+            history.parameters = self.objective.shaped(self.numbers)
         row |= {name: float(metric(history.parameters)) for name, metric in metrics.items()}
         history.epochs.append(row)
         now = row[self.watched]
