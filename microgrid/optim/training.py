@@ -94,6 +94,10 @@ def fit(
     validation loss (else that of all samples) has not fallen for so many epochs, and restores the
     best parameters. `progress` shows a bar: True, False, or None, on a terminal and in a notebook.
 
+    With a program of the compiled engine, an optimizer of this package, and a learning rate that is
+    a number or one of `schedules`, whole epochs run inside that engine, with the same numbers; a
+    batch of more than 2,048 samples goes to several threads instead.
+
     A used optimizer continues from its saved state. DivergedError where the loss is no finite
     number; ShapeError or NumberError where data do not fit.
 

@@ -18,8 +18,9 @@ TYPES = {  # for numba, of the functions that are called from outside
     "adam_of_each": UPDATE,
     "epoch": f"void(FunctionType({kernel.TYPES['part']}), UniTuple(int64[:, ::1], 3),"
     "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64,"
-    f"int64[:, ::1], int64[:, ::1], float64[:, ::1], int64, FunctionType({UPDATE}), float64[:, ::1],"
-    "float64[:, ::1], float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
+    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64,"
+    f"FunctionType({UPDATE}), float64[:, ::1], float64[:, ::1], float64[::1], float64, boolean,"
+    "float64, float64[::1], int64[::1])",
 }
 REORDERED = ()
 
@@ -103,10 +104,10 @@ def epoch(
 ) -> None:  # fmt: skip
     """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
 
-    `sums` and `places` say from where to where what adds up over a batch, and the gradient, stand
-    in v; `cells` has room for `height` rows of `width` samples, which run at a time. It writes the mean
-    loss of each batch, and how many steps are done. It stops before a step whose loss or gradient
-    is not finite, or which may have left the domain of an operation.
+    `cells` has room for `height` rows of `width` samples, which run at a time. A row of `sums` says
+    from where to where numbers stand that add up over a batch, one of `places` the gradient. It
+    writes the mean loss of each batch, and how many steps are done. It stops before a step whose
+    loss or gradient is not finite, or which may have left the domain of an operation.
     """
     numbers, gradient = v[: memory.shape[1]], np.empty(memory.shape[1])
     for i in range(len(losses)):
@@ -128,11 +129,11 @@ def epoch(
                 loss += rows[-1 - output, s] if output < 0 else v[output]
         failed |= part(runs[2], bodies[2], v, cells[:0].reshape(0, 0), 0)
         loss /= n
-        size_so_far = 0
+        filled = 0
         for j in range(len(places)):
             piece = v[places[j, 0] : places[j, 1]]
-            gradient[size_so_far : size_so_far + len(piece)] = piece / n
-            size_so_far += len(piece)
+            gradient[filled : filled + len(piece)] = piece / n
+            filled += len(piece)
         if failed or not finite(gradient) or not abs(loss) < math.inf:
             return
         kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
