@@ -163,11 +163,11 @@ class Training:
         """How many steps the compiled engine has done; without it none."""
         if self.epochs is None:
             return 0
-        self.epochs.numbers[:] = self.numbers
+        self.epochs.start(self.numbers)
         try:
             return self.epochs.run(optimizer, batches, self.history.steps)
         finally:
-            self.numbers = self.epochs.numbers.copy()
+            self.numbers = self.epochs.numbers()
 
     def step(self, optimizer: Optimizer, batch: Data) -> None:
         """Move the parameters once."""

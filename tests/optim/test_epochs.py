@@ -39,9 +39,9 @@ def shared(w, x, y):
     return w[0] ** 2 + w[1] * w[2]  # no sample changes it
 
 
-def nested(params, x, y):
-    W, (b,) = params
-    return (mg.dot(W, x[:2]) + b - y) ** 2
+def in_a_dict(params, x, y):
+    (b,) = params["b"]
+    return (mg.dot(params["W"], x[:2]) + b - y) ** 2
 
 
 def network(m, x, y):
@@ -49,7 +49,7 @@ def network(m, x, y):
 
 
 PROGRAMS = [mg.record(f, [0.0] * 3, X[0], 0.0) for f in (line, logarithm, shared)]
-NESTED = mg.record(nested, (np.zeros(2), [0.0]), X[0], 0.0)
+OF_A_DICT = mg.record(in_a_dict, {"b": [0.0], "W": np.zeros(2)}, X[0], 0.0)
 NETWORK = mg.record(network, model(), X[0], 0.0)
 START = [1.0, -0.5, 0.25]
 
@@ -138,8 +138,8 @@ def trainings(draw):
         options["validation"] = (x[:2], y[:2])
     if draw(st.booleans()):
         options["callbacks"] = lambda history: len(history) == 2
-    starts = {NETWORK: model, NESTED: (np.array(START[:2]), START[2:])}
-    f = draw(st.sampled_from([NETWORK, NESTED, *PROGRAMS]))
+    starts = {NETWORK: model, OF_A_DICT: {"W": np.array(START[:2]), "b": START[2:]}}
+    f = draw(st.sampled_from([NETWORK, OF_A_DICT, *PROGRAMS]))
     start = starts.get(f, START)
     exact = asked["clip_norm"] is None
     return lambda: kind(**asked), lambda o: trained(f, start, (x, y), o, **options), exact
