@@ -21,6 +21,8 @@ from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
 from microgrid.views.wording import subscripted
 
+op_of = operator.attrgetter("op")
+
 
 class Module(Hinted, Saved):
     """A model. Its parameters are its attributes that are Values, arrays or lists of them, Modules.
@@ -221,10 +223,8 @@ def is_group(x: Any) -> bool:
     """
     several = isinstance(x, np.ndarray) and x.dtype == object
     nodes = x.ravel().tolist() if several else x if isinstance(x, list | tuple) else [x]
-    if {*map(type, nodes)} == {Value} and {*map(operator.attrgetter("op"), nodes)} == {
-        None
-    }:  # quick
-        return True
+    if {*map(type, nodes)} == {Value} and {*map(op_of, nodes)} == {None}:
+        return True  # at once: a model may have many
     kinds = {isinstance(v, Value) and (v.op is None or "result") for v in nodes}
     if (several or False not in kinds) and True in kinds and len(kinds) > 1:
         raise ParameterError(

@@ -29,33 +29,33 @@ class Epochs:
     """The parameters of a training, moved for many batches in one call of the compiled engine."""
 
     def __init__(self, objective: Objective, data: Data, size: int) -> None:
-        program, batched = objective.f, objective.run
-        self.runner = program._runner(batched._batched, (0,))
-        plan, engine = self.runner.plan, self.runner.engine
+        batched: Any = objective.run
+        runner = batched.program._runner(batched._batched, (0,))
+        plan, engine = runner.plan, runner.engine
         self.v = plan.memory.copy()
-        self.numbers = self.v[: objective.structure.size]
-        self.data = batched._divided(self.v, (self.numbers.copy(), *data))
+        self.size = objective.structure.size
+        places = objective.structure.unflatten(np.arange(self.size, dtype=float))
+        self.data = batched._divided(self.v, (places, *data))
+        self.order = self.v[: self.size].astype(np.int64)  # a dict may have its keys in another
         width = block_width(plan.rows, size, engine.cells)
-        runs, bodies = zip(
-            *[engine.parts[id(p)] for p in (plan.prologue, plan.batch, plan.epilogue)]
-        )
+        parts = plan.prologue, plan.batch, plan.epilogue
+        runs, bodies = zip(*[engine.parts[id(p)] for p in parts])
         self.program = (
             numba_engine.first_class(engine.part), runs, bodies, self.v,
             np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),
-            plan.sums, plan.gradients[0],
+            pieces(plan.sums), pieces(plan.gradients[0]),
         )  # fmt: skip
-        self.size, self.most = size, max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))
+        self.batch_size, self.most = size, max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))
 
     def run(self, optimizer: Any, batches: Batches, losses: list[float]) -> int:
         """Do steps on these batches, and add their losses; how many steps are done.
 
         One is left, and those after it, whose loss, gradient or learning rate no step can use.
         """
-        if optimizer.steps and optimizer.size != len(self.numbers):
+        if optimizer.steps and optimizer.size != self.size:
             return 0
-        memory = np.empty((len(optimizer.memory), len(self.numbers)))
-        for row, name in zip(memory, optimizer.memory):
-            row[:] = getattr(optimizer, name)
+        remembered = [np.broadcast_to(getattr(optimizer, x), self.size) for x in optimizer.memory]
+        memory = np.take(np.array(remembered, dtype=float), self.order, axis=1)
         update = getattr(compiled(), f"{optimizer._update.__name__}_of_each")
         first = 0
         while rates := list(islice(rates_of(optimizer), min(self.most, len(batches) - first))):
@@ -65,7 +65,7 @@ class Epochs:
             data = self.samples(batches[first : first + len(rates)])
             try:
                 compiled().epoch(
-                    *self.program, data, self.size, numba_engine.first_class(update), memory,
+                    *self.program, data, self.batch_size, numba_engine.first_class(update), memory,
                     settings, np.array(rates), float(optimizer.weight_decay),
                     optimizer._decoupled, float(optimizer._longest), found, done,
                 )  # fmt: skip
@@ -73,11 +73,25 @@ class Epochs:
                 if count := int(done[0]):
                     first += count
                     losses += found[:count].tolist()
-                    optimizer.steps, optimizer.size = optimizer.steps + count, len(self.numbers)
-                    optimizer._remember(memory)
+                    optimizer.steps, optimizer.size = optimizer.steps + count, self.size
+                    optimizer._remember(self.in_order(memory))
             if count < len(rates):
                 break
         return first
+
+    def start(self, numbers: Floats) -> None:
+        """Take the numbers of the parameters."""
+        self.v[: self.size] = numbers[self.order]
+
+    def numbers(self) -> Floats:
+        """The numbers of the parameters as they are now."""
+        return self.in_order(self.v[: self.size])
+
+    def in_order(self, rows: Floats) -> Floats:
+        """Rows with a number for each parameter, from the order of the program to that of fit."""
+        found = np.empty_like(rows)
+        found[..., self.order] = rows
+        return found
 
     def samples(self, batches: Batches) -> Floats:
         """The samples of these batches, a row each, with all inputs that they have."""
@@ -89,6 +103,13 @@ def together(batches: Batches) -> Batches:
     """All samples of these batches as one."""
     chosen = [b for b in batches if b is not None]
     return [np.concatenate(chosen)] if chosen else [None]
+
+
+def pieces(places: Ints) -> Ints:
+    """Where the pieces of places that stand side by side begin and end, a row for each."""
+    begins = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+    ends = np.append(begins[1:], len(places))[: len(begins)]
+    return np.stack([places[begins], places[ends - 1] + 1], axis=1)
 
 
 def rates_of(optimizer: Optimizer) -> Iterator[float]:

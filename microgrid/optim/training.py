@@ -94,6 +94,10 @@ def fit(
     validation loss (else that of all samples) has not fallen for so many epochs, and restores the
     best parameters. `progress` shows a bar: True, False, or None, on a terminal and in a notebook.
 
+    With a program of the compiled engine, an optimizer of this package, and a learning rate that is
+    a number or one of `schedules`, whole epochs run inside that engine, with the same numbers; a
+    batch of more than 2,048 samples goes to several threads instead.
+
     A used optimizer continues from its saved state. DivergedError where the loss is no finite
     number; ShapeError or NumberError where data do not fit.
 
@@ -114,7 +118,7 @@ def fit(
     try:
         for _ in bar(epochs, progress, training.history):
             loss = training.learn(optimizer, drawn(data, batch_size, rng))
-            training.measure(loss, metrics or {})
+            training.measure(loss, metrics or {}, looked_at=bool(metrics or called))
             if training.ends(called):
                 break
         if not np.isfinite(training.numbers).all():
@@ -159,11 +163,11 @@ class Training:
         """How many steps the compiled engine has done; without it none."""
         if self.epochs is None:
             return 0
-        self.epochs.numbers[:] = self.numbers
+        self.epochs.start(self.numbers)
         try:
             return self.epochs.run(optimizer, batches, self.history.steps)
         finally:
-            self.numbers = self.epochs.numbers.copy()
+            self.numbers = self.epochs.numbers()
 
     def step(self, optimizer: Optimizer, batch: Data) -> None:
         """Move the parameters once."""
@@ -172,12 +176,18 @@ class Training:
             self.numbers = optimizer._updated(self.numbers, gradient)
         self.history.steps.append(loss)
 
-    def measure(self, loss: float, metrics: Mapping[str, Callable[[Any], float]]) -> None:
-        """Add this epoch to the history, and keep the parameters if they are the best so far."""
+    def measure(
+        self, loss: float, metrics: Mapping[str, Callable[[Any], float]], looked_at: bool
+    ) -> None:
+        """Add this epoch to the history, and keep the parameters if they are the best so far.
+
+        Where they are `looked_at`, by metrics or callbacks, Values and Modules get their numbers.
+        """
         row, history = {"loss": loss}, self.history
         if self.validation:
             row["validation"] = self.finite(self.objective.loss, self.validation)
-        history.parameters = self.objective.shaped(self.numbers)
+        if looked_at:  # else they come at the end
+            history.parameters = self.objective.shaped(self.numbers)
         row |= {name: float(metric(history.parameters)) for name, metric in metrics.items()}
         history.epochs.append(row)
         now = row[self.watched]

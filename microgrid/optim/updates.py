@@ -17,9 +17,10 @@ TYPES = {  # for numba, of the functions that are called from outside
     "sgd_of_each": UPDATE,
     "adam_of_each": UPDATE,
     "epoch": f"void(FunctionType({numba_engine.PART}), UniTuple(int64[:, ::1], 3),"
-    "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64, int64[::1],"
-    f"int64[::1], float64[:, ::1], int64, FunctionType({UPDATE}), float64[:, ::1],"
-    "float64[:, ::1], float64[::1], float64, boolean, float64, float64[::1], int64[::1])",
+    "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64,"
+    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64,"
+    f"FunctionType({UPDATE}), float64[:, ::1], float64[:, ::1], float64[::1], float64, boolean,"
+    "float64, float64[::1], int64[::1])",
 }
 REORDERED = ()
 
@@ -87,6 +88,14 @@ def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
             rows[k, s] = sample[k]
 
 
+def finite(row: Floats) -> bool:
+    """Whether all numbers of a row are finite."""
+    bad = False
+    for x in row:
+        bad |= not abs(x) < math.inf
+    return not bad
+
+
 def epoch(
     part: Any, runs: Any, bodies: Any, v: Floats, cells: Floats, height: int, width: int,
     count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Any,
@@ -95,18 +104,19 @@ def epoch(
 ) -> None:  # fmt: skip
     """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
 
-    `cells` has room for `height` rows of `width` samples, which run at a time. It writes the mean
-    loss of each batch, and how many steps are done. It stops before a step whose loss or gradient
-    is not finite, or which may have left the domain of an operation.
+    `cells` has room for `height` rows of `width` samples, which run at a time. A row of `sums` says
+    from where to where numbers stand that add up over a batch, one of `places` the gradient. It
+    writes the mean loss of each batch, and how many steps are done. It stops before a step whose
+    loss or gradient is not finite, or which may have left the domain of an operation.
     """
-    numbers, gradient = v[: len(places)], np.empty(len(places))
+    numbers, gradient = v[: memory.shape[1]], np.empty(memory.shape[1])
     for i in range(len(losses)):
         begin = i * size
         end = min(begin + size, len(data))
         n = end - begin
         v[count] = n
-        for k in sums:
-            v[k] = 0.0
+        for j in range(len(sums)):
+            v[sums[j, 0] : sums[j, 1]] = 0.0
         failed = part(runs[0], bodies[0], v, cells[:0].reshape(0, 0), 0)
         loss = 0.0
         for first in range(begin, end, width):
@@ -119,11 +129,12 @@ def epoch(
                 loss += rows[-1 - output, s] if output < 0 else v[output]
         failed |= part(runs[2], bodies[2], v, cells[:0].reshape(0, 0), 0)
         loss /= n
-        finite = loss - loss
-        for k in range(len(places)):
-            gradient[k] = v[places[k]] / n
-            finite += gradient[k] - gradient[k]
-        if failed or finite != 0:
+        filled = 0
+        for j in range(len(places)):
+            piece = v[places[j, 0] : places[j, 1]]
+            gradient[filled : filled + len(piece)] = piece / n
+            filled += len(piece)
+        if failed or not finite(gradient) or not abs(loss) < math.inf:
             return
         kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
         numbers[:] = kept - rates[i] * update(moving, memory, settings[i])

@@ -66,7 +66,8 @@ class BatchRun:
         workspace.numbers[:] = numbers
         last = min(first + CHUNK, len(samples[0]))
         self.blocks(workspace, samples, found, suspects, first, last)
-        return workspace.numbers[self.runner.sums].copy()
+        sums: Floats = workspace.numbers[self.runner.sums].copy()
+        return sums
 
     def blocks(
         self, workspace: Workspace, samples: list[Floats], found: Found, suspects: list[int],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,14 +83,27 @@ def record(
             y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
         return Program(y, [leaves for _, leaves in made], structures, names, backend, fast)
 
-    program = traced()
-    if not pure:
-        try:
-            again = traced()
-        except MicrogridError as error:
-            raise impure(what, f"fails ({error.args[0]})") from error
-        refuse_changes(what, program.tape, again.tape)
+    with no_collector():
+        program = traced()
+        if not pure:
+            try:
+                again = traced()
+            except MicrogridError as error:
+                raise impure(what, f"fails ({error.args[0]})") from error
+            refuse_changes(what, program.tape, again.tape)
     return program
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """While it lasts, Python looks for no cycles: a graph has none, and many nodes to look at."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def argument_names(f: Any, count: int) -> list[str]:

@@ -39,11 +39,17 @@ def shared(w, x, y):
     return w[0] ** 2 + w[1] * w[2]  # no sample changes it
 
 
+def in_a_dict(params, x, y):
+    (b,) = params["b"]
+    return (mg.dot(params["W"], x[:2]) + b - y) ** 2
+
+
 def network(m, x, y):
     return nn.cross_entropy(m(x), [1 - y, y])
 
 
 PROGRAMS = [mg.record(f, [0.0] * 3, X[0], 0.0) for f in (line, logarithm, shared)]
+OF_A_DICT = mg.record(in_a_dict, {"b": [0.0], "W": np.zeros(2)}, X[0], 0.0)
 NETWORK = mg.record(network, model(), X[0], 0.0)
 START = [1.0, -0.5, 0.25]
 
@@ -80,7 +86,7 @@ def by_the_loop():
 
 def trained(f, start, data, optimizer, **options):
     """What a training leaves: all numbers, and how it ended."""
-    parameters = start() if callable(start) else list(start)
+    parameters = start() if callable(start) else start
     history, told = None, None
     try:
         history = optim.fit(f, parameters, data, optimizer=optimizer, **options)
@@ -100,7 +106,7 @@ def trained(f, start, data, optimizer, **options):
 
 
 def same(a, b, exact):
-    """Whether two trainings left the same: the numbers of all steps, and with `exact` their bits."""
+    """Two trainings left the same: the numbers of all steps, with `exact` the bits of the last."""
     assert a.keys() == b.keys()
     for name in a:
         if name in ("losses", "epochs") or (name == "parameters" and not exact):
@@ -116,7 +122,7 @@ def same(a, b, exact):
 
 @st.composite
 def trainings(draw):
-    """A training as two functions: of nothing to the optimizer, of the optimizer to what it left."""
+    """A training: what makes its optimizer, what runs it, whether its bits are to be the same."""
     asked = draw(optimizers)
     kind = asked.pop("kind")
     count = draw(st.integers(1, 20))
@@ -132,9 +138,9 @@ def trainings(draw):
         options["validation"] = (x[:2], y[:2])
     if draw(st.booleans()):
         options["callbacks"] = lambda history: len(history) == 2
-    of_a_model = draw(st.booleans())
-    f = NETWORK if of_a_model else draw(st.sampled_from(PROGRAMS))
-    start = model if of_a_model else START
+    starts = {NETWORK: model, OF_A_DICT: {"W": np.array(START[:2]), "b": START[2:]}}
+    f = draw(st.sampled_from([NETWORK, OF_A_DICT, *PROGRAMS]))
+    start = starts.get(f, START)
     exact = asked["clip_norm"] is None
     return lambda: kind(**asked), lambda o: trained(f, start, (x, y), o, **options), exact
 
