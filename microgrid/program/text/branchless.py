@@ -62,7 +62,7 @@ class Library:
     helpers: dict[str, str] = field(default_factory=dict)  # functions that stand ready
     functions: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)  # operations of the table that it has itself
-    note: str = ""
+    notes: tuple[str, ...] = ()  # lines on the precision, and on gradients by the library itself
 
     def core(self, f: Any) -> Any:
         """The function of floats behind one of numeric.py; another function as it is.
@@ -91,6 +91,11 @@ class Library:
             return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
         return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
 
+    def fold_over(self, name: str, text: str) -> str:
+        """The largest or smallest along the last axis of an array."""
+        short = {"maximum": "max", "minimum": "min"}[name]
+        return f"{self.prefix}.{'a' * (self.prefix == 'torch')}{short}({text}, -1)"
+
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
         name, plain = f.__name__, ", ".join(operands)
@@ -108,10 +113,11 @@ class Library:
         raise Untranslatable(f"{f.__module__}.{name} has no counterpart")
 
 
-FAR_OUT = """ works, too. Its gradient may be
-nan where an unused branch overflows; value_and_grad is right there."""
-BATCH = """
-An entry may also be an array with a number for each sample of a batch. Then the gradients have a
+FAR_OUT = (
+    " works, too. Its gradient may be",
+    "nan where an unused branch overflows; value_and_grad is right there.",
+)
+BATCH = """An entry may also be an array with a number for each sample of a batch. Then the gradients have a
 number for each sample, too: add up those of entries that the samples share."""
 OWN = ["hypot", "logaddexp", "square", "reciprocal"]  # all have them, under these names
 SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
@@ -135,7 +141,7 @@ LIBRARIES = {
     "numpy": Library(
         "import numpy as np", "np", "array",
         {"array": "def array(x):\n    return np.asarray(x, dtype=float)"},
-        functions_of("np", cbrt="np.cbrt"), own("np"), BATCH,
+        functions_of("np", cbrt="np.cbrt"), own("np"),
     ),
     "jax": Library(
         "import jax.lax\nimport jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
@@ -144,8 +150,8 @@ LIBRARIES = {
             "jnp", cbrt="jnp.cbrt", erf="jax.scipy.special.erf", erfc="jax.scipy.special.erfc",
             lgamma="jax.scipy.special.gammaln",
         ), own("jnp", stop_gradient="jax.lax.stop_gradient({})"),
-        BATCH + '\nNumbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes '
-        "first.\njax.jit works. jax.grad of value" + FAR_OUT,
+        ('Numbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes first.',
+         "jax.jit works. jax.grad of value" + FAR_OUT[0], FAR_OUT[1]),
     ),
     "torch": Library(
         "import torch", "torch", "tensor",
@@ -165,7 +171,7 @@ LIBRARIES = {
             "torch", cbrt="cbrt", ldexp="ldexp", erf="torch.special.erf",
             erfc="torch.special.erfc", lgamma="torch.special.gammaln",
         ), own("torch", "sigmoid", "relu", stop_gradient="tensor({}).detach()"),
-        BATCH + "\nAll is computed in float64. torch.autograd of value" + FAR_OUT,
+        ("All is computed in float64. torch.autograd of value" + FAR_OUT[0], FAR_OUT[1]),
     ),
 }  # fmt: skip
 MODULES = {"math", "functools", "operator", "jax", "jnp", "np", "torch"}

@@ -1,0 +1,342 @@
+"""A program as text about whole arrays: Y = X @ W + b, vectors of elementwise lines, dW = X.T @ dY.
+
+vectors.py finds the statements. Here they get their names, and what is used once, and has no name
+of its own, is written where it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from microgrid.engine.value import Op
+from microgrid.program.plan.lines import FORWARD
+from microgrid.program.plan.schedule import passes
+from microgrid.program.signature import Signature
+from microgrid.program.structure import Structure
+from microgrid.program.tape import Ints, Tape
+from microgrid.program.text.branchless import Untranslatable, literal
+from microgrid.program.text.source import Module, bracketed, key_text
+from microgrid.program.text.statements import RESERVED, identifier
+from microgrid.program.text.vectors import BITS, NOWHERE, Array, Vectors, Writer
+from microgrid.program.text.views import Shape
+from microgrid.views.wording import split
+
+MARK = re.compile(r"«(\d+)»")
+INLINE = 3  # operations in an expression that is written where it is used
+
+
+class Matrices(Module):
+    """A program, or a batched one, as a module that computes with arrays.
+
+    `axes` are those of the samples, None for an argument that they share; None for no batch.
+    """
+
+    def __init__(
+        self, tape: Tape, signature: Signature, language: str,
+        axes: tuple[int | None, ...] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(tape, signature, language)
+        self.axes = axes or (None,) * len(signature.names)
+        self.has_samples = axes is not None
+        batched = sum([1 << k for k, axis in enumerate(self.axes) if axis is not None])
+        wanted = tuple(range(len(self.axes))) if self.single else None
+        found = passes(tape, batched, wanted, window=1 << 40)
+        self.taken = {*RESERVED, *self.helpers.reserved}
+        self.parameters = [identifier(name, self.taken) for name in signature.names]
+        self.constants: dict[str, str] = {}
+        write = Writer(
+            self.library.prefix, self.operation, self.several, self.number, self.indices,
+            self.table,
+        )  # fmt: skip
+        self.vectors = v = Vectors(found, write)
+        self.leaves: list[list[tuple[int, Ints]]] = []
+        begin = 0
+        for k, structure in enumerate(signature.arguments):
+            self.leaves.append([*self.arguments(structure, k, begin, tape)])
+            begin += structure.size
+        if self.has_samples:
+            first = next(x[0][0] for x, axis in zip(self.leaves, self.axes) if axis is not None)
+            at = v.add(np.array(found.samples), f"«{first}».shape[0]", False, kind="argument")
+            v.arrays[at].name = identifier("n", self.taken)
+            v.samples = f"«{at}»"
+        v.run()
+        self.results = self.returns(tape.outputs, found)
+        self.finish(tape)
+
+    # What the statements are written with.
+
+    def operation(self, v: Any, names: dict[Any, str]) -> str:
+        return self.written(v, names)
+
+    def several(self, op: Op, operands: Sequence[str], last: str) -> str:
+        try:
+            return self.helpers.over(op, operands, last)
+        except Untranslatable as why:
+            raise self.unwritten(op, why) from None
+
+    def number(self, x: float) -> str:
+        return literal(x)
+
+    def named(self, stem: str, text: str) -> str:
+        """A constant of the module with this text, by its name."""
+        if text not in self.constants:
+            self.constants[text] = identifier(f"{stem}_{len(self.constants) + 1}", self.taken)
+        return self.constants[text]
+
+    def indices(self, rows: Ints) -> str:
+        prefix = self.library.prefix
+        text = str(rows.tolist())
+        plain = rows.ndim == 1 and prefix != "jnp"
+        whole = text if plain else f"{prefix}.{'tensor' if prefix == 'torch' else 'array'}({text})"
+        return whole if rows.size <= 8 else self.named("index", whole)
+
+    def table(self, numbers: Any) -> str:
+        text = str(numbers).replace("inf", "math.inf").replace("nan", "math.nan")
+        return f"{self.library.array}({text if np.size(numbers) <= 6 else self.named('table', text)})"
+
+    # Arguments and results.
+
+    def arguments(
+        self, form: Structure, k: int, begin: int, tape: Tape
+    ) -> Iterator[tuple[int, Ints]]:
+        """The arrays that an argument consists of, and their slots."""
+        axis, parameter = self.axes[k], self.parameters[k]
+        array = self.library.array
+        for path, shape, offset in pieces_of(form, axis is not None):
+            slots = begin + offset + np.arange(prod(shape)).reshape(shape)
+            text = f"{array}({parameter}{path})"
+            if axis:
+                text = f"{self.library.prefix}.moveaxis({text}, {axis}, 0)"
+            words = path if path else parameter
+            at = self.vectors.add(slots, text, axis is not None, kind="argument")
+            own = parameter if not path else identifier(words_of(parameter, path), self.taken)
+            self.vectors.arrays[at].name = own
+            yield at, slots
+            for stem, start, inner in parts_by_label(slots, tape.labels):
+                part = slots.ravel()[start : start + prod(inner)].reshape(inner)
+                places = np.arange(start, start + prod(inner)).reshape(inner)
+                text = self.vectors.part(f"«{at}»", shape, places, axis is not None)
+                made = self.vectors.add(part, text, axis is not None, kind="argument")
+                self.vectors.arrays[made].name = identifier(stem, self.taken)
+
+    def returns(self, outputs: Ints, found: Any) -> dict[str, str]:
+        """What the functions return, as texts."""
+        v, result = self.vectors, self.signature.result
+        value = self.structured(result, v.to[outputs], self.has_samples, None, False)
+        texts = {"value": value}
+        if self.single:
+            gradients = []
+            for k, (form, slots) in enumerate(zip(self.signature.arguments, found.gradients)):
+                axis = self.axes[k]
+                gradients.append(
+                    self.structured(form, v.to[slots], axis is not None, axis, axis is not None)
+                )
+            several = ", ".join(gradients)
+            several = several if len(gradients) == 1 else f"({several})"
+            texts["value_and_grad"] = f"{value}, {several}"
+        return texts
+
+    def structured(
+        self, form: Structure, slots: Ints, batched: bool, axis: int | None, as_batch: bool
+    ) -> str:
+        """Slots as text in a structure, with the samples along this axis of each array."""
+        texts = []
+        for _, shape, offset in pieces_of(form, as_batch):
+            places = self.vectors.places(slots[offset : offset + prod(shape)].reshape(shape))
+            text = self.vectors.exactly(places, batched)
+            if axis:
+                text = f"{self.library.prefix}.moveaxis({text}, 0, {axis})"
+            texts.append(text)
+        return bracketed(within(form, iter(texts), as_batch))
+
+    # Names, and what is written in place.
+
+    def finish(self, tape: Tape) -> None:
+        """Name the arrays that are used, and write the statements."""
+        arrays = self.vectors.arrays
+        texts = [a.text for a in arrays]
+        live = {name: self.reached(text, texts) for name, text in self.results.items()}
+        every = set().union(*live.values())
+        uses = Counter([int(i) for k in every for i in MARK.findall(texts[k])])
+        final = Counter([int(i) for text in self.results.values() for i in MARK.findall(text)])
+        place = self.vectors.place
+        for k in every:
+            primal = self.vectors.primal[arrays[k].slots]
+            if arrays[k].phase != FORWARD and (primal >= 0).all() and (place[primal] >= 0).all():
+                owners = np.unique(place[primal] >> BITS)
+                if len(owners) == 1:
+                    arrays[k].primal = int(owners[0])
+        inline = {k for k in every if arrays[k].kind != "argument" and not final[k]
+                  and uses[k] == 1 and self.passing(arrays[k], texts[k])}  # fmt: skip
+        for k in sorted(every):
+            texts[k] = MARK.sub(lambda m: self.put(m, texts, inline), texts[k])
+        count = Counter[str]()
+        for k in sorted(every - inline):
+            if not arrays[k].name:
+                arrays[k].name = identifier(self.stem(arrays, k, texts[k], count, tape), self.taken)
+        names = {k: arrays[k].name for k in every}
+        self.order = sorted(every - inline)
+        self.live = {name: some - inline for name, some in live.items()}
+        self.lines = {}
+        for k in self.order:
+            a = arrays[k]
+            text = MARK.sub(lambda m: names[int(m[1])], texts[k])
+            sizes = [*["n"] * a.batched, *map(str, a.shape)]
+            self.lines[k] = f"{a.name} = {text}", " × ".join(sizes)
+        self.results = {name: MARK.sub(lambda m: names[int(m[1])], text)
+                        for name, text in self.results.items()}  # fmt: skip
+
+    def reached(self, text: str, texts: Sequence[str]) -> set[int]:
+        """The arrays that a text needs."""
+        found: set[int] = set()
+        stack = [int(i) for i in MARK.findall(text)]
+        while stack:
+            k = stack.pop()
+            if k not in found:
+                found.add(k)
+                stack += [int(i) for i in MARK.findall(texts[k])]
+        return found
+
+    def passing(self, a: Array, text: str) -> bool:
+        """Whether an array needs no name of its own."""
+        if a.kind == "product" and a.phase == FORWARD:
+            return True
+        return a.phase != FORWARD and a.primal == NOWHERE and len(text) < 60
+
+    def put(self, found: re.Match[str], texts: Sequence[str], inline: set[int]) -> str:
+        """The text of an array where it is used, in brackets where it needs them."""
+        k = int(found[1])
+        if k not in inline:
+            return found[0]
+        text, whole = texts[k], found.string
+        before, after = whole[: found.start()], whole[found.end() :]
+        loose = re.search(r" [-+] |^-", outside(text)) is not None
+        open_ = before.endswith(("(", "[", ", ")) or not before
+        shut = after.startswith((")", "]", ",")) or not after
+        if open_ and shut:
+            return text
+        term = (open_ or before.endswith((" + ", " - "))) and (shut or after.startswith((" + ", " - ")))
+        atom = re.search(r" [-+*/@] | \*\* |^-", outside(text)) is None
+        return text if atom or (term and not loose) else f"({text})"
+
+    def stem(
+        self, arrays: Sequence[Array], k: int, text: str, count: Counter[str], tape: Tape
+    ) -> str:
+        """What an array is called."""
+        a = arrays[k]
+        if a.primal != NOWHERE:
+            own = arrays[a.primal].name
+            return f"d{own}" if own else "t"
+        labels = {split(tape.labels.get(int(s), ""))[0] for s in a.slots}
+        if a.phase == FORWARD and len(labels) == 1 and "" not in labels:
+            return labels.pop()
+        forward = "y" if "@" in text and a.shape else "h" if a.kind == "h" else "v"
+        kind = forward if a.phase == FORWARD else "t"
+        count[kind] += 1
+        return f"{kind}{count[kind]}"
+
+    # The text.
+
+    def body(self, name: str) -> tuple[list[str], list[str], list[str]]:
+        arrays = self.vectors.arrays
+        mine = [k for k in self.order if k in self.live[name]]
+        unpacked = [k for k in mine if arrays[k].kind == "argument"]
+        forward = [k for k in mine if k not in unpacked and arrays[k].phase == FORWARD]
+        backward = [k for k in mine if k not in unpacked and arrays[k].phase != FORWARD]
+        found = []
+        for some in (unpacked, forward, backward):
+            rows = [self.lines[k] for k in some]
+            width = max([len(x) for x, _ in rows if len(x) < 60], default=0)
+            found.append([f"{x:{width}}  # {shape}" if shape and len(x) <= 70 else x
+                          for x, shape in rows])  # fmt: skip
+        return found[0], found[1], found[2]
+
+    def returned(self, name: str) -> str:
+        return self.results[name]
+
+    def notes(self) -> list[str]:
+        note = "Lists may also be arrays." if any(map(holds_list, self.signature.arguments)) else ""
+        said = [note + " Gradients of lists of numbers are arrays." * bool(note and self.single)]
+        if self.has_samples:
+            own = [f"{p} (axis {k})" for p, k in zip(self.parameters, self.axes) if k is not None]
+            said.append(f"Each of n samples has its own {', '.join(own)}: there is a value for each;")
+            said.append("gradients of what they share are summed over the samples.")
+        return said
+
+
+def outside(text: str) -> str:
+    """A text without what stands in brackets."""
+    while True:
+        shorter = re.sub(r"\([^()]*\)|\[[^][]*\]", "", text)
+        if shorter == text:
+            return text
+        text = shorter
+
+
+def holds_list(form: Structure) -> bool:
+    """Whether there is a list of numbers in a structure."""
+    return any(x.kind is float or holds_list(x) for x in form.parts)
+
+
+def is_regular(form: Structure) -> bool:
+    """Whether nested lists of numbers could be an array."""
+    if form.kind is np.ndarray:
+        return True
+    plain = form.kind is not dict and not hasattr(form.kind, "_fields")
+    alone = all(x.kind is float or (x.kind is not np.ndarray and is_regular(x)) for x in form.parts)
+    return plain and alone and form.common_shape is not None
+
+
+def pieces_of(form: Structure, as_batch: bool) -> Iterator[tuple[str, Shape, int]]:
+    """The arrays that a structure consists of: where each stands, its shape, where it begins."""
+    whole = form.has_one_axis if as_batch else form.kind is float or is_regular(form)
+    if whole:
+        yield "", form.common_shape or (), 0
+        return
+    begin = 0
+    for place, inner in zip(form.places, form.parts):
+        key = key_text(place) if form.kind is dict else str(place)
+        for path, shape, offset in pieces_of(inner, as_batch):
+            yield f"[{key}]{path}", shape, begin + offset
+        begin += inner.size
+
+
+def within(form: Structure, texts: Iterator[str], as_batch: bool) -> Any:
+    """Texts of arrays as nested lists and dicts in a structure."""
+    if form.has_one_axis if as_batch else form.kind is float or is_regular(form):
+        return next(texts)
+    if form.kind is dict:
+        return {key_text(k): within(x, texts, as_batch) for k, x in zip(form.keys, form.parts)}
+    return [within(x, texts, as_batch) for x in form.parts]
+
+
+def words_of(parameter: str, path: str) -> str:
+    """A name for what stands there in an argument: of params["W1"] it is W1."""
+    words = re.findall(r"\w+", path)
+    last = [w for w in words if not w.isdigit()]
+    own = "_".join(words[words.index(last[0]) :]) if last else "_".join([parameter, *words])
+    return own if own.isidentifier() else f"{parameter}_{own}"
+
+
+def parts_by_label(slots: Ints, labels: dict[int, str]) -> Iterator[tuple[str, int, Shape]]:
+    """The arrays of which the parameters of a model are a row, by the labels of its entries.
+
+    With each its name, where it begins and its shape.
+    """
+    if slots.ndim != 1 or not len(slots):
+        return
+    keys = [re.split(r"\.(?=[^.]*\.)|\.|_\{?\d", labels.get(int(s), ""))[0] for s in slots]
+    begins = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
+    if len(begins) < 2 or len({*keys}) < len(begins) or "" in keys:
+        return
+    for begin, end in zip(begins, [*begins[1:], len(keys)]):
+        count = end - begin
+        yield keys[begin], begin, (count,)
+
+

@@ -1,0 +1,587 @@
+"""The lines of a plan as statements about whole arrays: y1 = x @ W + b, h1 = tanh(y1), dW = x.T @ dy1.
+
+Lines that run side by side and do the same become one statement, if each of their operands lies in
+one array. Their order, and so the shape of the result, is the one in which the operands are views
+that are short to write. Products of matrices come from plan/products.py. What a sum adds up more
+than once from the same two arrays is a product of matrices or a sum along an axis, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import nan, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgrid.engine.value import Constant, Op, Value, node
+from microgrid.program.plan.lines import FORWARD, REDUCE, SUM, Lines
+from microgrid.program.plan.products import Product, discovered
+from microgrid.program.plan.schedule import Passes
+from microgrid.program.tape import Ints
+from microgrid.program.text.views import Shape, core, part, transposed, varying, widened
+
+LETTERS = "ijkpqrtuvwxyz"  # axes in einsum; n are the samples, s is what is added up
+CONSTANTS, NOWHERE = 0, -1  # the array of the plain numbers; the place of what is not computed yet
+BITS = 32  # a place is array << BITS | entry
+LONG = 30  # how many characters of text an index list counts for, beside its own
+
+
+class Text(NamedTuple):
+    """An expression; whether it has the samples along a first axis, and whether it is an atom."""
+
+    text: str
+    batched: bool
+    atom: bool = True
+
+
+@dataclass(eq=False)
+class Array:
+    """A variable of the text: its shape without the axis of samples, its slots, its expression."""
+
+    shape: Shape
+    batched: bool
+    slots: Ints
+    text: str = ""
+    phase: int = FORWARD
+    kind: str = ""
+    name: str = ""
+    primal: int = NOWHERE  # the array of which it is the gradient
+    uses: list[int] = field(default_factory=list)
+
+
+class Pending(Exception):
+    """An operand is not computed yet."""
+
+
+class Writer(NamedTuple):
+    """What writes operations, numbers and tables in the language."""
+
+    prefix: str
+    operation: Callable[[Value, dict[Value, str]], str]
+    several: Callable[[Op, Sequence[str], str], str]
+    number: Callable[[float], str]
+    indices: Callable[[Ints], str]
+    table: Callable[[Any], str]
+
+
+class Vectors:
+    """The statements for the lines of both passes; `arrays` holds them in order."""
+
+    def __init__(self, passes: Passes, write: Writer) -> None:
+        self.write, self.lines = write, passes.lines
+        lines = passes.lines
+        self.to = lines.resolved()
+        self.found = discovered(lines, fill=1.0)
+        sums = self.found.sums
+        many = lines.slots + 2 * len(sums.out) + 1
+        self.place = np.full(many, NOWHERE, dtype=np.int64)
+        self.next = lines.slots
+        self.numbers = [*lines.constants.values()]
+        self.place[[*lines.constants]] = np.arange(len(self.numbers))
+        self.arrays = [Array((len(self.numbers),), False, np.array([*lines.constants]))]
+        self.primal = np.full(many, NOWHERE)
+        known = np.flatnonzero(passes.gradient >= 0)
+        self.primal[self.to[passes.gradient[known]]] = known
+        self.samples = ""  # the text of the number of samples
+
+    # Arrays, and what is taken of them.
+
+    def add(
+        self, slots: Ints, text: str, batched: bool, phase: int = FORWARD, kind: str = ""
+    ) -> int:
+        """A new array that holds these slots."""
+        self.arrays.append(Array(slots.shape, batched, slots.ravel(), text, phase, kind))
+        at = len(self.arrays) - 1
+        self.place[slots.ravel()] = (at << BITS) + np.arange(slots.size)
+        return at
+
+    def new(self, count: int) -> Ints:
+        self.next += count
+        return np.arange(self.next - count, self.next)
+
+    def places(self, slots: Ints) -> Ints:
+        """Where slots lie; Pending where one is not computed yet."""
+        found: Ints = self.place[slots]
+        if (found < 0).any():
+            raise Pending
+        return found
+
+    def constant(self, places: Ints) -> Any:
+        """The numbers at places that are constants, nan elsewhere."""
+        found = np.full(places.shape, nan)
+        mine = places >> BITS == CONSTANTS
+        found[mine] = np.array([*self.numbers, 0.0])[places[mine]]
+        return found
+
+    def number(self, x: float) -> int:
+        """The place of a plain number."""
+        keys = [y.hex() for y in self.numbers]
+        if x.hex() not in keys:
+            self.numbers.append(x)
+            return len(keys)
+        return keys.index(x.hex())
+
+    def gathered(self, places: Ints, full: bool = False) -> Text:
+        """The entries at these places, for one that adds axes as NumPy does, or of `full` shape."""
+        axes = varying(places)
+        text, batched, atom = self.inner(core(places))
+        if text.startswith(("-", *"0123456789")) or (atom and text.startswith("math.")):
+            if not full:
+                return Text(text, batched)
+            text = f"array({text})"
+        text = widened(text, axes, places.ndim, batched, full)
+        if full and len(axes) < len([n for n in places.shape if n > 1]):
+            text = self.spread(text, places.shape, batched)
+        return Text(text, batched)
+
+    def spread(self, text: str, shape: Shape, batched: bool) -> str:
+        sizes = [self.samples] * batched + [*map(str, shape)]
+        comma = "," * (len(sizes) == 1)
+        return f"{self.write.prefix}.broadcast_to({text}, ({', '.join(sizes)}{comma}))"
+
+    def inner(self, places: Ints) -> Text:
+        """The entries at places that vary along all axes."""
+        owner = places >> BITS
+        owners = np.unique(owner)
+        if len(owners) == 1 and owners[0] == CONSTANTS:
+            numbers = self.constant(places)
+            if not places.ndim:
+                return Text(self.write.number(float(numbers)), False)
+            return Text(self.write.table(numbers.tolist()), False)
+        if len(owners) == 1:
+            a = self.arrays[owners[0]]
+            entries = places - (owner << BITS)
+            return Text(self.part(f"«{owners[0]}»", a.shape, entries, a.batched), a.batched)
+        batched = any(self.arrays[k].batched for k in owners)
+        prefix = self.write.prefix
+        cuts = []
+        for k in range(places.ndim):
+            across = np.moveaxis(owner, k, 0).reshape(places.shape[k], -1)
+            if (across == across[:, :1]).all():
+                cuts.append((np.count_nonzero(np.diff(across[:, 0])), k, across[:, 0]))
+        if cuts:
+            _, k, along = min(cuts, key=lambda x: x[:2])
+            ends = np.flatnonzero(np.diff(along)) + 1
+            pieces = np.split(places, ends, axis=k)
+            stacked = all(x.shape[k] == 1 for x in pieces)
+            if stacked:
+                pieces = [x.take(0, k) for x in pieces]
+            texts = [self.exactly(x, batched) for x in pieces]
+            name, axis = ("stack", k - places.ndim) if stacked else ("concatenate", k - places.ndim)
+            whole = not batched and axis == -places.ndim
+            return Text(f"{prefix}.{name}([{', '.join(texts)}]{'' if whole else f', {axis}'})",
+                        batched)  # fmt: skip
+        flat = np.unique(places)
+        text = self.inner(flat).text
+        return Text(self.part(text, flat.shape, np.searchsorted(flat, places), batched), batched)
+
+    def exactly(self, places: Ints, batched: bool) -> str:
+        """The entries in the full shape, with an axis of samples if asked for."""
+        found = self.gathered(places, full=True)
+        if batched and not found.batched:
+            return self.spread(found.text, places.shape, True)
+        return found.text
+
+    def part(self, text: str, shape: Shape, entries: Ints, batched: bool) -> str:
+        return part(text, shape, entries, batched, self.write.prefix, self.write.indices)
+
+    # The lines, group by group.
+
+    def run(self) -> None:
+        """Make statements of all lines."""
+        waiting = [*self.groups()]
+        while waiting:
+            later = []
+            for make in waiting:
+                try:
+                    make()
+                except Pending:
+                    later.append(make)
+            assert len(later) < len(waiting), "lines that wait for each other"
+            waiting = later
+
+    def groups(self) -> Iterator[Callable[[], None]]:
+        """What makes statements of the lines that run side by side, in the order of the plan."""
+        lines, sums = self.lines, self.found.sums
+        made: list[tuple[Any, Callable[[], None]]] = []
+        alike: dict[Any, list[tuple[Ints, Ints]]] = {}
+        for (out, _, size, *order), (op, args) in zip(lines.columns, lines.args):
+            if not len(out) or op in (SUM, REDUCE):
+                continue
+            keys, which = np.unique(np.stack([*order, size]), axis=1, return_inverse=True)
+            begin = np.cumsum(size) - size
+            for i, key in enumerate(keys.T.tolist()):
+                mine = np.flatnonzero(which.ravel() == i)
+                xs = self.to[args[begin[mine][:, None] + np.arange(key[-1])]]
+                alike.setdefault((*key[:4], 0, op, key[4]), []).append((out[mine], xs))
+        for key, blocks in alike.items():
+            out, xs = [np.concatenate(column) for column in zip(*blocks)]
+            made.append((key, self.maker(self.operations, out, xs, lines.ops[key[5]], key[0])))
+        columns = np.stack([sums.phase, sums.window, sums.rank, sums.depth, sums.code])
+        keys, which = np.unique(columns, axis=1, return_inverse=True)
+        of_product = {id(q): which.ravel()[q.lines.ravel()[0]] for q in self.found.products}
+        line_of_term = which.ravel()[sums.line]
+        order = np.argsort(line_of_term, kind="stable")
+        ends = np.searchsorted(line_of_term[order], np.arange(keys.shape[1] + 1))
+        for i, k in enumerate(keys.T.tolist()):
+            products = [q for q in self.found.products if of_product[id(q)] == i]
+            terms = order[ends[i] : ends[i + 1]]
+            made.append(((*k[:4], 1, k[4], 0), self.maker(self.sums, products, terms, *k[::4])))
+        for _, make in sorted(made, key=lambda x: x[0]):
+            yield make
+
+    @staticmethod
+    def maker(f: Callable[..., None], *xs: Any) -> Callable[[], None]:
+        return lambda: f(*xs)
+
+    def operations(self, out: Ints, xs: Ints, op: Op, phase: int) -> None:
+        """Statements for lines of one operation, a row of operands each."""
+        places = self.places(xs)
+        groups, doubles = self.alike(out, places, self.owners(places))
+        for mine in groups:
+            self.operation(out[mine], places[mine], op, phase)
+        self.settle(doubles)
+
+    def owners(self, places: Ints) -> Ints:
+        """The array of each place; of a constant its own number, where the lines have few."""
+        owner = places >> BITS
+        for column in range(places.shape[1]):
+            mine = owner[:, column] == CONSTANTS
+            if len(np.unique(places[mine, column])) <= 2:
+                owner[mine, column] = -2 - places[mine, column]
+        return owner
+
+    def alike(
+        self, out: Ints, places: Ints, owner: Ints
+    ) -> tuple[list[Ints], tuple[Ints, Ints]]:
+        """Rows with the same owners, one of those that are equal; the others, and their likes."""
+        _, first, which = np.unique(places, axis=0, return_index=True, return_inverse=True)
+        same = first[which.ravel()]
+        kept = np.unique(first)
+        _, kind = np.unique(owner[kept], axis=0, return_inverse=True)
+        kind = kind.ravel()
+        groups = [kept[kind == i] for i in range(kind.max() + 1)] if len(kept) else []
+        twice = np.flatnonzero(same != np.arange(len(out)))
+        doubles = out[twice], out[same[twice]]
+        return sorted(groups, key=lambda g: int(g[0])), doubles
+
+    def settle(self, doubles: tuple[Ints, Ints]) -> None:
+        self.place[doubles[0]] = self.place[doubles[1]]
+
+    def operation(self, out: Ints, places: Ints, op: Op, phase: int) -> None:
+        """A statement for lines whose operands lie in the same arrays."""
+        count = places.shape[1]
+        owner = places[0] >> BITS
+        cuts = [k for k in range(1, count) if owner[k] != owner[k - 1] or owner[k] == CONSTANTS]
+        runs = np.split(np.arange(count), cuts)
+        variadic = op.arity is None and any(len(r) > 1 for r in runs)
+
+        def build(index: Ints) -> Text:
+            if variadic:
+                texts, batched, last = [], False, ""
+                for r in runs:
+                    if len(r) == 1:
+                        found = self.gathered(places[index][..., r[0]])
+                        texts.append(found.text)
+                    else:
+                        found = self.gathered(places[index][..., r], full=True)
+                        last = found.text
+                        texts.append(f"*{self.first(found, index.ndim)}")
+                    batched |= found.batched
+                return Text(self.write.several(op, texts, last), batched)
+            names: dict[Value, str] = {}
+            operands, batched = [], False
+            for k in range(count):
+                at = places[index][..., k]
+                if owner[k] == CONSTANTS and not varying(at):
+                    operands.append(Constant(float(self.constant(at.ravel()[:1])[0])))
+                    continue
+                found = self.gathered(at)
+                batched |= found.batched
+                v = Value(nan)
+                names[v] = found.text
+                operands.append(v)
+            a, b = operands if count == 2 else (tuple(operands), None)
+            return Text(self.write.operation(node(op, a, b, nan, 0), names), batched, False)
+
+        kind = "v" if variadic or len(out) == 1 else "h"
+
+        columns = [places[:, r[0]] for r in runs if owner[r[0]] != CONSTANTS]
+        self.laid_out(out, columns, build, phase, kind)
+
+    def first(self, found: Text, axes: int) -> str:
+        """The text with its last axis in front; `axes` others stand before it."""
+        axes += found.batched
+        if axes == 0:
+            return found.text
+        moved = f"{found.text}.T" if axes == 1 else ""
+        return moved or f"{self.write.prefix}.moveaxis({found.text}, -1, 0)"
+
+    def laid_out(
+        self, out: Ints, columns: Sequence[Ints], build: Callable[[Ints], Text], phase: int,
+        kind: str,
+    ) -> None:  # fmt: skip
+        """Add the statement that `build` writes for lines in the order in which it is short."""
+        best = None
+        for index in self.layouts(out, columns):
+            text = build(index)
+            cost = len(text.text) + LONG * text.text.count("index_") + self.unlike(out[index])
+            if best is None or cost < best[0]:
+                best = cost, index, text
+        assert best is not None
+        _, index, text = best
+        self.add(out[index], text.text, text.batched, phase, kind)
+
+    def layouts(self, out: Ints, columns: Sequence[Ints]) -> Iterator[Ints]:
+        """Orders of lines, as indices in the shape of the result."""
+        n = len(out)
+        if n == 1:
+            yield np.zeros((), dtype=int)
+            return
+        primal = self.primal[out]
+        given = self.place[primal]
+        columns = [*[given] * bool((primal >= 0).all() and (given >= 0).all()), *columns]
+        columns = [c for i, c in enumerate(columns) if len(np.unique(c >> BITS)) == 1
+                   and not any((c == d).all() for d in columns[:i])]  # fmt: skip
+        uniques = [np.unique(c, return_inverse=True) for c in columns]
+        for places, inverse in uniques:
+            if len(places) == n:
+                yield np.argsort(inverse.ravel()).reshape(self.grid(places))
+        for i, (a, x) in enumerate(uniques):
+            for j, (b, y) in enumerate(uniques):
+                if i != j and len(a) * len(b) == n and 1 < len(a) < n:
+                    number = x.ravel() * len(b) + y.ravel()
+                    if len(np.unique(number)) == n:
+                        yield np.argsort(number).reshape(*self.grid(a), *self.grid(b))
+        yield np.arange(n)
+
+    def grid(self, places: Ints) -> Shape:
+        """The shape of a part of an array that holds these places, in order."""
+        shape = self.arrays[places[0] >> BITS].shape
+        index = np.unravel_index(places - (places >> BITS << BITS), shape)
+        sizes = tuple([n for n in [len(np.unique(x)) for x in index] if n > 1])
+        return sizes if prod(sizes) == len(places) else (len(places),)
+
+    def unlike(self, out: Ints) -> int:
+        """How far an order of results is from the best: that of what they are gradients of."""
+        primal = self.primal[out]
+        if out.ndim and (primal >= 0).all() and (self.place[primal] >= 0).all():
+            places = self.place[primal].ravel()
+            return 0 if (np.diff(places) > 0).all() else 8
+        return 0 if (np.diff(out.ravel()) > 0).all() else 2
+
+    # Sums.
+
+    def sums(self, products: Sequence[Product], terms: Ints, phase: int, code: int) -> None:
+        """Statements for lines that add up products."""
+        sums = self.found.sums
+        line, p, q = sums.line[terms], sums.p[terms], sums.q[terms]
+        self.places(p), self.places(q)  # all are there
+        reduce = code == REDUCE
+        taken = np.zeros(len(sums.line), dtype=bool)
+        more: list[tuple[Ints, Ints]] = []
+        for found in products:
+            left, right = self.place[found.left], self.place[found.right]
+            if ((left >> BITS) == CONSTANTS).any() or ((right >> BITS) == CONSTANTS).any():
+                continue
+            slots = self.new(found.out.size).reshape(found.out.shape)
+            whole = np.bincount(line, minlength=len(sums.out))[found.lines] == found.shape[2]
+            self.primal[slots] = np.where(whole, self.primal[found.out], NOWHERE)
+            self.product(found, slots, left, right, phase, reduce)
+            taken[found.terms.ravel()] = True
+            more.append((found.lines.ravel(), slots.ravel()))
+        keep = ~taken[terms]
+        one = self.number(1.0)
+        line, p, q = line[keep], self.place[p[keep]], self.place[q[keep]]
+        line = np.concatenate([line, *[x for x, _ in more]])
+        p = np.concatenate([p, *[self.place[s] for _, s in more]])
+        q = np.concatenate([q, *[np.full(len(s), one) for _, s in more]])
+        ready = np.concatenate([np.full(keep.sum(), not reduce), *[np.full(len(s), True)
+                                                                   for _, s in more]])  # fmt: skip
+        self.added(line, p, q, ready, phase)
+
+    def product(
+        self, found: Product, slots: Ints, left: Ints, right: Ints, phase: int, reduce: bool
+    ) -> None:
+        """A statement for a product of matrices."""
+        target = self.place[self.primal[slots]]
+        if (self.primal[slots] < 0).any() or (target < 0).any():
+            target = np.full(slots.shape, 0)
+        rows = np.argsort(target.min(axis=1), kind="stable")
+        columns = np.argsort(target.min(axis=0), kind="stable")
+        slots, left, right = slots[rows][:, columns], left[rows], right[columns]
+        best = None
+        for terms in (np.arange(left.shape[1]), np.argsort(left[0]), np.argsort(right[0])):
+            a, b = left[:, terms][:, None], right[:, terms][None]
+            shape = *slots.shape, a.shape[-1]
+            a, b = np.broadcast_to(a, shape), np.broadcast_to(b, shape)
+            for swap in (False, True):
+                out = slots.T if swap else slots
+                x, y = [z.swapaxes(0, 1) if swap else z for z in (a, b)]
+                alone = tuple([0 if n == 1 else slice(None) for n in out.shape])
+                text = self.contracted(x[alone], y[alone], reduce)
+                cost = len(text.text) + LONG * text.text.count("index_")
+                cost += 20 * text.text.count("einsum") + self.unlike(out[alone])
+                if best is None or cost < best[0]:
+                    best = cost, out[alone], text
+        assert best is not None
+        self.add(best[1], best[2].text, best[2].batched, phase, "product")
+
+    def contracted(self, p: Ints, q: Ints, reduce: bool) -> Text:
+        """Σ p·q along the last axis, and over the samples if asked: `@` where it can be."""
+        if p.shape[-1] == 1 and not reduce:
+            x, y = self.gathered(p[..., 0]), self.gathered(q[..., 0])
+            return Text(f"{x.text} * {y.text}", x.batched or y.batched, False)
+        a, b = self.labels(p), self.labels(q)
+        both = [x for x in "n" + LETTERS[: p.ndim - 1] if x in a + b]
+        out = "".join(both[1:] if reduce and both[:1] == ["n"] else both)
+        batched = out.startswith("n")
+        inside = "".join(sorted({*a, *b} - {*out}))
+        ways = [self.matmul(x, xs, y, ys, inside, out)
+                for (xs, x), (ys, y) in (((a, p), (b, q)), ((b, q), (a, p)))]  # fmt: skip
+        ways = [way for way in ways if way]
+        if ways:
+            return Text(min(ways, key=len), batched, False)
+        texts = [self.arranged(x, xs, xs) for x, xs in ((p, a), (q, b))]
+        prefix = self.write.prefix
+        if a == b:
+            axes = [k if x == "n" else k - len(a) for k, x in enumerate(a) if x in inside]
+            axis = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
+            return Text(f"({texts[0]} * {texts[1]}).sum({axis if out else ''})", batched)
+        return Text(f'{prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})', batched)
+
+    def matmul(self, x: Ints, xs: str, y: Ints, ys: str, c: str, out: str) -> str:
+        """The product x @ y over the axis c, "" where it is none; xs, ys and `out` label axes."""
+        if len(c) != 1 or c not in xs or c not in ys:
+            return ""
+        common = "".join([k for k in out if k in xs and k in ys])
+        own, foreign = ["".join([k for k in z if k not in common + c]) for z in (xs, ys)]
+        plain = not common and len(foreign) <= 1 and "n" not in foreign and out == own + foreign
+        spread = not common and len(own) == 1 and len(foreign) == 2 and foreign[0] == "n"
+        spread &= own != "n" and out == "n" + own + foreign[1:]
+        heads = bool(common) and len(own) == len(foreign) == 1 and out == common + own + foreign
+        heads &= "n" not in own + foreign
+        if not (plain or spread or heads):
+            return ""
+        left = self.arranged(x, xs, common + own + c)
+        right = self.arranged(y, ys, common + "n" * spread + c + foreign.replace("n", ""))
+        return f"{left} @ {right}" if left and right else ""
+
+    def labels(self, places: Ints) -> str:
+        """A letter for each axis of what stands at places."""
+        owners = np.unique(places >> BITS)
+        names = LETTERS[: places.ndim - 1] + "s"
+        batched = any(self.arrays[k].batched for k in owners)
+        return "n" * batched + "".join([names[k] for k in varying(places)])
+
+    def arranged(self, places: Ints, labels: str, wanted: str) -> str:
+        """What stands at places, with its axes in the wanted order."""
+        inner = labels.replace("n", "")
+        order = [inner.index(x) for x in wanted.replace("n", "")]
+        text = self.inner(core(places).transpose(order)).text
+        if "n" in wanted[1:]:
+            return f"{text}.T" if len(wanted) == 2 else ""
+        return text
+
+    def added(self, line: Ints, p: Ints, q: Ints, ready: Any, phase: int) -> None:
+        """Statements for sums of p·q, given as places; over the samples where not `ready`."""
+        sums = self.found.sums
+        swap = (p >> BITS == CONSTANTS) & (q >> BITS != CONSTANTS)
+        p, q = np.where(swap, q, p), np.where(swap, p, q)
+        is_number = p >> BITS == CONSTANTS  # p·q is a constant
+        if is_number.any():
+            x = self.constant(p[is_number]) * self.constant(q[is_number])
+            values, which = np.unique(x, return_inverse=True)
+            at = np.array([self.number(float(v)) for v in values])
+            p[is_number], q[is_number] = at[which.ravel()], self.number(1.0)
+        q_number = np.where(q >> BITS == CONSTANTS, q, NOWHERE)
+        few = len(np.unique(q_number)) <= 5
+        owner_q = np.where(q >> BITS == CONSTANTS, -2 - q if few else CONSTANTS, q >> BITS)
+        owner_p = np.where(is_number & few, -2 - p, p >> BITS)
+        kinds = np.stack([owner_p, owner_q, ready.astype(np.int64)])
+        kinds, kind = np.unique(kinds, axis=1, return_inverse=True)
+        order = np.lexsort((q, p, kind.ravel(), line))
+        line, p, q, kind = line[order], p[order], q[order], kind.ravel()[order]
+        size = np.bincount(line, minlength=len(sums.out))
+        begin = np.cumsum(size) - size
+        for length in np.unique(size[size > 0]):
+            mine = np.flatnonzero(size == length)
+            at = begin[mine][:, None] + np.arange(length)
+            rows = np.concatenate([p[at], q[at]], axis=1)
+            groups, doubles = self.alike(sums.out[mine], rows, kind[at])
+            for some in groups:
+                self.sum(sums.out[mine[some]], p[at[some]], q[at[some]], kind[at[some[0]]],
+                         kinds, phase)  # fmt: skip
+            self.settle(doubles)
+
+    def sum(
+        self, out: Ints, p: Ints, q: Ints, kind: Ints, kinds: Ints, phase: int
+    ) -> None:
+        """A statement for sums of the same kinds of terms, a row each."""
+        ends = np.flatnonzero(np.diff(kind)) + 1
+        runs = np.split(np.arange(len(kind)), ends)
+        runs = [one for r in runs for one in self.apart(p[:, r], q[:, r], r)]
+        ready = kinds[2][kind].astype(bool)
+        one = self.number(1.0)
+        if len(kind) == 1 and ready[0] and (q == one).all():  # nothing to compute
+            self.place[out] = p[:, 0]
+            return
+
+        def build(index: Ints) -> Text:
+            terms: list[tuple[float, str, bool]] = []
+            batched = False
+            for r in runs:
+                factor, found = self.term(p[index][..., r], q[index][..., r], ready[r[0]])
+                batched |= found.batched
+                is_product = self.arrays[p[0, r[0]] >> BITS].kind == "product"
+                terms.append((factor, found.text, is_product))
+            return Text(self.signed(terms), batched, False)
+
+        columns = [x[:, r[0]] for r in runs for x in (p, q)]
+        columns = [c for c in columns if (c >> BITS != CONSTANTS).all()]
+        plain = all(len(r) == 1 for r in runs) and ready.all()
+        self.laid_out(out, columns, build, phase, "linear" if plain else "sum")
+
+    def apart(self, p: Ints, q: Ints, run: Ints) -> list[Ints]:
+        """Terms of one kind together, or each for itself where they are equal."""
+        equal = (p == p[:, :1]).all() and (q == q[:, :1]).all()
+        return [run[[k]] for k in range(len(run))] if equal else [run]
+
+    def term(self, p: Ints, q: Ints, ready: bool) -> tuple[float, Text]:
+        """Σ p·q along the last axis, and over the samples unless `ready`; a factor before it."""
+        alone = p.shape[-1] == 1
+        number = self.constant(q.ravel()[:1])[0]
+        is_number = number == number and not varying(q)
+        batched = [any(self.arrays[k].batched for k in np.unique(x >> BITS)) for x in (p, q)]
+        over = not ready and any(batched)
+        times = self.samples if not ready and not over else ""
+        if is_number:
+            if alone and self.constant(p.ravel()[:1])[0] == 1 and not varying(p):
+                p, number = q, 1.0  # a plain number, without factor
+            if alone:
+                found = self.gathered(p[..., 0])
+                if over:
+                    found = Text(f"{found.text}.sum(0)", False)
+            else:
+                found = self.gathered(p)
+                axis = "(0, -1)" if over else "" if p.ndim == 1 and not found.batched else "-1"
+                found = Text(f"{found.text}.sum({axis})", found.batched and not over)
+        else:
+            number = 1.0
+            found = self.contracted(p, q, over)
+        if times:
+            found = Text(f"{times} * {found.text}", False, False)
+        return float(number), found
+
+    def signed(self, terms: Sequence[tuple[float, str, bool]]) -> str:
+        """Terms with their factors as a sum: those with a minus sign last, products first."""
+        terms = sorted(terms, key=lambda x: (x[0] < 0, not x[2]))
+        text = ""
+        for factor, term, _ in terms:
+            sign = " - " if factor < 0 else " + "
+            size = abs(factor)
+            own = term if size == 1 else f"{self.write.number(size)} * {term}"
+            text += (sign if text else sign.strip() if factor < 0 else "") + own
+        return text
