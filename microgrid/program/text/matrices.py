@@ -21,7 +21,7 @@ from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints, Tape
 from microgrid.program.text.branchless import Untranslatable, literal
-from microgrid.program.text.source import Module, bracketed, key_text
+from microgrid.program.text.source import Module, bracketed, fitted, key_text
 from microgrid.program.text.statements import RESERVED, identifier
 from microgrid.program.text.vectors import BITS, NOWHERE, Array, Vectors, Writer
 from microgrid.program.text.views import Shape
@@ -51,10 +51,11 @@ class Matrices(Module):
         self.parameters = [identifier(name, self.taken) for name in signature.names]
         self.constants: dict[str, str] = {}
         write = Writer(
-            self.library.prefix, self.operation, self.several, self.number, self.indices,
-            self.table,
+            self.library.prefix, self.library.array, self.operation, self.several, literal,
+            self.indices, self.table,
         )  # fmt: skip
         self.vectors = v = Vectors(found, write)
+        self.parts: dict[int, list[Ints]] = {}
         self.leaves: list[list[tuple[int, Ints]]] = []
         begin = 0
         for k, structure in enumerate(signature.arguments):
@@ -62,9 +63,10 @@ class Matrices(Module):
             begin += structure.size
         if self.has_samples:
             first = next(x[0][0] for x, axis in zip(self.leaves, self.axes) if axis is not None)
-            at = v.add(np.array(found.samples), f"«{first}».shape[0]", False, kind="argument")
+            at = v.add(v.new(1)[0], f"«{first}».shape[0]", False, kind="argument")
             v.arrays[at].name = identifier("n", self.taken)
             v.samples = f"«{at}»"
+            v.add(np.array(found.samples), f"{self.library.array}(«{at}»)", False)
         v.run()
         self.results = self.returns(tape.outputs, found)
         self.finish(tape)
@@ -74,14 +76,11 @@ class Matrices(Module):
     def operation(self, v: Any, names: dict[Any, str]) -> str:
         return self.written(v, names)
 
-    def several(self, op: Op, operands: Sequence[str], last: str) -> str:
+    def several(self, op: Op, operands: Sequence[tuple[str, str]]) -> str:
         try:
-            return self.helpers.over(op, operands, last)
+            return self.helpers.over(op, operands)
         except Untranslatable as why:
             raise self.unwritten(op, why) from None
-
-    def number(self, x: float) -> str:
-        return literal(x)
 
     def named(self, stem: str, text: str) -> str:
         """A constant of the module with this text, by its name."""
@@ -124,6 +123,7 @@ class Matrices(Module):
                 text = self.vectors.part(f"«{at}»", shape, places, axis is not None)
                 made = self.vectors.add(part, text, axis is not None, kind="argument")
                 self.vectors.arrays[made].name = identifier(stem, self.taken)
+                self.parts.setdefault(at, []).append(places)
 
     def returns(self, outputs: Ints, found: Any) -> dict[str, str]:
         """What the functions return, as texts."""
@@ -259,6 +259,11 @@ class Matrices(Module):
 
     def returned(self, name: str) -> str:
         return self.results[name]
+
+    def tables(self) -> list[str]:
+        used = " ".join([text for text, _ in self.lines.values()] + [*self.results.values()])
+        return [fitted(f"{name} = {text}") for text, name in self.constants.items()
+                if re.search(rf"\b{name}\b", used)]  # fmt: skip
 
     def notes(self) -> list[str]:
         note = "Lists may also be arrays." if any(map(holds_list, self.signature.arguments)) else ""

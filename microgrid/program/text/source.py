@@ -62,6 +62,10 @@ class Module:
         """What is to know about the arguments and the results, but for their shapes."""
         raise NotImplementedError
 
+    def tables(self) -> list[str]:
+        """Statements that make the constants of the module, beside those of its helpers."""
+        return []
+
     def written(self, v: Value, names: Mapping[Value, str]) -> str:
         """The expression of a node; Untranslatable, which names the operation, without a text."""
         try:
@@ -77,7 +81,7 @@ class Module:
 
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
-        texts = [*self.helpers.texts.values()]
+        texts = [*self.helpers.texts.values(), *self.tables()]
         constants = "\n".join([x for x in texts if not FUNCTION.match(x)])
         functions = [x for x in texts if FUNCTION.match(x)]
         functions += map(self.function, ["value", "value_and_grad"][: 1 + self.single])
@@ -218,17 +222,18 @@ class Helpers:
         sequence = op.arity is None and core is not op.forward
         return f"{name}(({plain}{',' * (len(operands) == 1)}))" if sequence else f"{name}({plain})"
 
-    def over(self, op: Op, operands: Sequence[str], last: str) -> str:
+    def over(self, op: Op, operands: Sequence[tuple[str, str]]) -> str:
         """The call of an operation on many operands, of which `*x` are the entries of an array.
 
-        `last` is the one such array with its entries along the last axis.
+        With each such text comes that of the array with its entries along the last axis.
         """
-        (first, *more), fold = operands, branchless.FOLDS.get(self.library.core(op.forward))
-        if more or op.terms is not None:
-            return self.call(op, operands)
+        fold = branchless.FOLDS.get(self.library.core(op.forward))
         if fold:
-            return self.library.fold_over(fold, last)
-        return self.call(op, operands).replace(f"({first},)", first[1:])
+            each = [self.library.fold_over(fold, last) if last else x for x, last in operands]
+            return each[0] if len(each) == 1 else self.library.fold(fold, each)
+        text = self.call(op, [x for x, _ in operands])
+        first = operands[0][0]
+        return text.replace(f"({first},)", first[1:]) if len(operands) == 1 else text
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""

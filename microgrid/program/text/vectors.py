@@ -8,6 +8,7 @@ than once from the same two arrays is a product of matrices or a sum along an ax
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import nan, prod
@@ -26,6 +27,7 @@ LETTERS = "ijkpqrtuvwxyz"  # axes in einsum; n are the samples, s is what is add
 CONSTANTS, NOWHERE = 0, -1  # the array of the plain numbers; the place of what is not computed yet
 BITS = 32  # a place is array << BITS | entry
 LONG = 30  # how many characters of text an index list counts for, beside its own
+PIECES = 12  # of a product
 
 
 class Text(NamedTuple):
@@ -59,8 +61,9 @@ class Writer(NamedTuple):
     """What writes operations, numbers and tables in the language."""
 
     prefix: str
+    array: str  # the function that makes an array of a number
     operation: Callable[[Value, dict[Value, str]], str]
-    several: Callable[[Op, Sequence[str], str], str]
+    several: Callable[[Op, Sequence[tuple[str, str]]], str]
     number: Callable[[float], str]
     indices: Callable[[Ints], str]
     table: Callable[[Any], str]
@@ -127,10 +130,11 @@ class Vectors:
         """The entries at these places, for one that adds axes as NumPy does, or of `full` shape."""
         axes = varying(places)
         text, batched, atom = self.inner(core(places))
-        if text.startswith(("-", *"0123456789")) or (atom and text.startswith("math.")):
+        if not axes and places.size and (places.ravel()[0] >> BITS) == CONSTANTS:
             if not full:
                 return Text(text, batched)
-            text = f"array({text})"
+            text = f"{self.write.array}({text})"
+            return Text(self.spread(text, places.shape, False) if places.ndim else text, False)
         text = widened(text, axes, places.ndim, batched, full)
         if full and len(axes) < len([n for n in places.shape if n > 1]):
             text = self.spread(text, places.shape, batched)
@@ -180,6 +184,8 @@ class Vectors:
     def exactly(self, places: Ints, batched: bool) -> str:
         """The entries in the full shape, with an axis of samples if asked for."""
         found = self.gathered(places, full=True)
+        if batched and not found.batched and found.text.startswith(f"{self.write.prefix}.broadcast"):
+            found = self.gathered(core(places), full=True)
         if batched and not found.batched:
             return self.spread(found.text, places.shape, True)
         return found.text
@@ -280,17 +286,16 @@ class Vectors:
 
         def build(index: Ints) -> Text:
             if variadic:
-                texts, batched, last = [], False, ""
+                texts, batched = [], False
                 for r in runs:
                     if len(r) == 1:
                         found = self.gathered(places[index][..., r[0]])
-                        texts.append(found.text)
+                        texts.append((found.text, ""))
                     else:
                         found = self.gathered(places[index][..., r], full=True)
-                        last = found.text
-                        texts.append(f"*{self.first(found, index.ndim)}")
+                        texts.append((f"*{self.first(found, index.ndim)}", found.text))
                     batched |= found.batched
-                return Text(self.write.several(op, texts, last), batched)
+                return Text(self.write.several(op, texts), batched)
             names: dict[Value, str] = {}
             operands, batched = [], False
             for k in range(count):
@@ -327,7 +332,7 @@ class Vectors:
         best = None
         for index in self.layouts(out, columns):
             text = build(index)
-            cost = len(text.text) + LONG * text.text.count("index_") + self.unlike(out[index])
+            cost = self.cost(text.text) + self.unlike(self.primal[out[index]], out[index])
             if best is None or cost < best[0]:
                 best = cost, index, text
         assert best is not None
@@ -351,26 +356,49 @@ class Vectors:
                 yield np.argsort(inverse.ravel()).reshape(self.grid(places))
         for i, (a, x) in enumerate(uniques):
             for j, (b, y) in enumerate(uniques):
-                if i != j and len(a) * len(b) == n and 1 < len(a) < n:
-                    number = x.ravel() * len(b) + y.ravel()
-                    if len(np.unique(number)) == n:
-                        yield np.argsort(number).reshape(*self.grid(a), *self.grid(b))
+                if i != j and 1 < len(a) < n and 1 < len(b) < n:
+                    yield from self.blocks(a, x.ravel(), b, y.ravel())
         yield np.arange(n)
+
+    def blocks(self, a: Ints, x: Ints, b: Ints, y: Ints) -> Iterator[Ints]:
+        """An order of lines with operands a[x] and b[y], if these are all pairs, or blocks of all
+        pairs."""
+        low = np.full(len(a), len(b))
+        np.minimum.at(low, x, y)
+        _, block = np.unique(low[x], return_inverse=True)
+        count = block.max() + 1
+        number = np.lexsort((y, x, block))
+        size = len(x) // count
+        rows = x[number].reshape(count, -1) if len(x) == count * size else None
+        if rows is None or (np.bincount(block) != size).any():
+            return
+        width = int((rows == rows[:, :1]).sum(axis=1)[0])
+        if size % width:
+            return
+        index = number.reshape(count, -1, width)
+        xs, ys = x[index], y[index]
+        if (xs != xs[:, :, :1]).any() or (ys != ys[:, :1]).any() or (np.diff(ys) <= 0).any():
+            return
+        if count == 1:
+            yield number.reshape(*self.grid(a), *self.grid(b))
+        else:
+            yield index
+            yield index.swapaxes(0, 1)
 
     def grid(self, places: Ints) -> Shape:
         """The shape of a part of an array that holds these places, in order."""
+        if len(places) == 1:
+            return ()
         shape = self.arrays[places[0] >> BITS].shape
         index = np.unravel_index(places - (places >> BITS << BITS), shape)
         sizes = tuple([n for n in [len(np.unique(x)) for x in index] if n > 1])
         return sizes if prod(sizes) == len(places) else (len(places),)
 
-    def unlike(self, out: Ints) -> int:
+    def unlike(self, primal: Ints, out: Ints | None = None) -> int:
         """How far an order of results is from the best: that of what they are gradients of."""
-        primal = self.primal[out]
-        if out.ndim and (primal >= 0).all() and (self.place[primal] >= 0).all():
-            places = self.place[primal].ravel()
-            return 0 if (np.diff(places) > 0).all() else 8
-        return 0 if (np.diff(out.ravel()) > 0).all() else 2
+        if primal.ndim and (primal >= 0).all() and (self.place[primal] >= 0).all():
+            return 0 if (np.diff(self.place[primal].ravel()) > 0).all() else 8
+        return 0 if out is None or (np.diff(out.ravel()) > 0).all() else 2
 
     # Sums.
 
@@ -384,14 +412,21 @@ class Vectors:
         more: list[tuple[Ints, Ints]] = []
         for found in products:
             left, right = self.place[found.left], self.place[found.right]
-            if ((left >> BITS) == CONSTANTS).any() or ((right >> BITS) == CONSTANTS).any():
-                continue
-            slots = self.new(found.out.size).reshape(found.out.shape)
-            whole = np.bincount(line, minlength=len(sums.out))[found.lines] == found.shape[2]
-            self.primal[slots] = np.where(whole, self.primal[found.out], NOWHERE)
-            self.product(found, slots, left, right, phase, reduce)
+            either = np.concatenate([left.ravel(), right.ravel()]) >> BITS
+            outer = found.shape[2] == 1 and (not reduce or min(found.out.shape) == 1)
+            if outer or (either == CONSTANTS).any():
+                continue  # as elementwise lines
+            alone = np.bincount(line, minlength=len(sums.out))[found.lines] == found.shape[2]
+            for rows, columns, ks in self.pieces(left, right):
+                lines = found.lines[np.ix_(rows, columns)]
+                out = found.out[np.ix_(rows, columns)]
+                slots = self.new(lines.size).reshape(lines.shape)
+                whole = alone[np.ix_(rows, columns)] & (len(ks) == found.shape[2])
+                self.primal[slots] = np.where(whole, self.primal[out], NOWHERE)
+                self.product(slots, out, left[np.ix_(rows, ks)],
+                             right[np.ix_(columns, ks)], phase, reduce)  # fmt: skip
+                more.append((lines.ravel(), slots.ravel()))
             taken[found.terms.ravel()] = True
-            more.append((found.lines.ravel(), slots.ravel()))
         keep = ~taken[terms]
         one = self.number(1.0)
         line, p, q = line[keep], self.place[p[keep]], self.place[q[keep]]
@@ -402,60 +437,109 @@ class Vectors:
                                                                    for _, s in more]])  # fmt: skip
         self.added(line, p, q, ready, phase)
 
+    def pieces(self, left: Ints, right: Ints) -> list[tuple[Ints, Ints, Ints]]:
+        """Rows, columns and terms of a product that each lie in one array; all, if these are many.
+
+        So dX = dQ @ Wq.T + dK @ Wk.T are two products, and not one of [dQ dK].
+        """
+        owners = [x >> BITS for x in (left, right)]
+        (rows, i), (columns, j) = [
+            np.unique(x, axis=0, return_inverse=True) for x in owners
+        ]  # fmt: skip
+        found = []
+        for a, row in enumerate(rows):
+            for b, column in enumerate(columns):
+                pairs = np.stack([row, column])
+                kinds, k = np.unique(pairs, axis=1, return_inverse=True)
+                found += [
+                    (np.flatnonzero(i.ravel() == a), np.flatnonzero(j.ravel() == b),
+                     np.flatnonzero(k.ravel() == c)) for c in range(kinds.shape[1])
+                ]  # fmt: skip
+                if len(found) > PIECES:
+                    return [tuple([np.arange(n) for n in (*map(len, (left, right)), len(left.T))])]
+        return found
+
     def product(
-        self, found: Product, slots: Ints, left: Ints, right: Ints, phase: int, reduce: bool
+        self, slots: Ints, of: Ints, left: Ints, right: Ints, phase: int, reduce: bool
     ) -> None:
-        """A statement for a product of matrices."""
-        target = self.place[self.primal[slots]]
-        if (self.primal[slots] < 0).any() or (target < 0).any():
-            target = np.full(slots.shape, 0)
-        rows = np.argsort(target.min(axis=1), kind="stable")
-        columns = np.argsort(target.min(axis=0), kind="stable")
-        slots, left, right = slots[rows][:, columns], left[rows], right[columns]
+        """A statement for a product of matrices, which is a part of these lines."""
+        primal = self.primal[of]
+        rows, columns = left.min(axis=1), right.min(axis=1)
+        targets = [(rows, columns)]
+        if (primal >= 0).all() and (self.place[primal] >= 0).all():
+            place = self.place[primal]
+            targets = [(place.min(axis=1), place.min(axis=0))]
         best = None
-        for terms in (np.arange(left.shape[1]), np.argsort(left[0]), np.argsort(right[0])):
-            a, b = left[:, terms][:, None], right[:, terms][None]
-            shape = *slots.shape, a.shape[-1]
-            a, b = np.broadcast_to(a, shape), np.broadcast_to(b, shape)
-            for swap in (False, True):
-                out = slots.T if swap else slots
-                x, y = [z.swapaxes(0, 1) if swap else z for z in (a, b)]
-                alone = tuple([0 if n == 1 else slice(None) for n in out.shape])
-                text = self.contracted(x[alone], y[alone], reduce)
-                cost = len(text.text) + LONG * text.text.count("index_")
-                cost += 20 * text.text.count("einsum") + self.unlike(out[alone])
-                if best is None or cost < best[0]:
-                    best = cost, out[alone], text
+        for i, j in targets:
+            i, j = np.argsort(i, kind="stable"), np.argsort(j, kind="stable")
+            out, left, right = slots[np.ix_(i, j)], left[i], right[j]
+            own, lines = primal[np.ix_(i, j)], of[np.ix_(i, j)]
+            likes = (own, lines), (own.T, lines.T)
+            orders = [np.argsort(left[0], kind="stable"), np.argsort(right[0], kind="stable")]
+            for k in orders[: 1 + (orders[0] != orders[1]).any()]:
+                shape = *out.shape, len(k)
+                a = np.broadcast_to(left[:, k][:, None], shape)
+                b = np.broadcast_to(right[:, k][None], shape)
+                for swap in (False, True):
+                    y = out.T if swap else out
+                    p, q = [z.swapaxes(0, 1) if swap else z for z in (a, b)]
+                    alone = tuple([0 if n == 1 else slice(None) for n in y.shape])
+                    text = self.contracted(p[alone], q[alone], reduce)
+                    cost = self.cost(text.text) + self.unlike(*[z[alone] for z in likes[swap]])
+                    if best is None or cost < best[0]:
+                        best = cost, y[alone], text
         assert best is not None
         self.add(best[1], best[2].text, best[2].batched, phase, "product")
 
-    def contracted(self, p: Ints, q: Ints, reduce: bool) -> Text:
-        """Σ p·q along the last axis, and over the samples if asked: `@` where it can be."""
-        if p.shape[-1] == 1 and not reduce:
-            x, y = self.gathered(p[..., 0]), self.gathered(q[..., 0])
-            return Text(f"{x.text} * {y.text}", x.batched or y.batched, False)
+    @staticmethod
+    def cost(text: str) -> int:
+        """How long a text is to read: a list of indices longer than it looks."""
+        lists = text.count("index_") + len(re.findall(r"\[\d+, ", text))
+        return len(text) + LONG * lists + 20 * text.count("einsum")
+
+    def contracted(self, p: Ints, q: Ints, reduce: bool, inner: int = 1) -> Text:
+        """Σ p·q along the last axes, `inner` of them, and over the samples if asked: `@` if it can
+        be."""
         a, b = self.labels(p), self.labels(q)
-        both = [x for x in "n" + LETTERS[: p.ndim - 1] if x in a + b]
-        out = "".join(both[1:] if reduce and both[:1] == ["n"] else both)
-        batched = out.startswith("n")
+        outer = LETTERS[: p.ndim - inner]
+        batched = "n" in a + b and not reduce
+        out = "n" * batched + "".join([x for x in outer if x in a + b])
+        again = prod([n for n, x in zip(p.shape, LETTERS) if x not in a + b + outer])
         inside = "".join(sorted({*a, *b} - {*out}))
-        ways = [self.matmul(x, xs, y, ys, inside, out)
-                for (xs, x), (ys, y) in (((a, p), (b, q)), ((b, q), (a, p)))]  # fmt: skip
-        ways = [way for way in ways if way]
-        if ways:
-            return Text(min(ways, key=len), batched, False)
-        texts = [self.arranged(x, xs, xs) for x, xs in ((p, a), (q, b))]
-        prefix = self.write.prefix
-        if a == b:
-            axes = [k if x == "n" else k - len(a) for k, x in enumerate(a) if x in inside]
-            axis = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
-            return Text(f"({texts[0]} * {texts[1]}).sum({axis if out else ''})", batched)
-        return Text(f'{prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})', batched)
+        text, atom = "", True
+        if again > 1 or not inside:  # the same terms again and again
+            here = tuple([slice(None) if x in a + b + outer else slice(1)
+                          for x in LETTERS[: p.ndim]])  # fmt: skip
+            p, q = p[here], q[here]
+        if not inside:
+            ends = (..., *[0] * inner)
+            x, y = self.gathered(p[ends]), self.gathered(q[ends])
+            text, atom = f"{x.text} * {y.text}", False
+        elif ways := [way for way in (
+            self.matmul(p, a, q, b, inside, out), self.matmul(q, b, p, a, inside, out)
+        ) if way]:  # fmt: skip
+            text, atom = min(ways, key=len), False
+        elif {*a} >= {*b} or {*a} <= {*b}:
+            x, y = self.gathered(p), self.gathered(q)
+            many = a if {*a} >= {*b} else b
+            axes = [0] * ("n" in inside) + [
+                k - p.ndim for k in range(p.ndim) if LETTERS[k] in inside
+            ]  # fmt: skip
+            if not {*outer} <= {*many}:  # what does not vary keeps its axis
+                out = out or "n"
+            axis = "" if not out else str(axes[0]) if len(axes) == 1 else str(tuple(axes))
+            text = f"({x.text} * {y.text}).sum({axis})"
+        else:
+            texts = [self.arranged(x, xs, xs) for x, xs in ((p, a), (q, b))]
+            text = f'{self.write.prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})'
+        return Text(f"{again} * " * (again > 1) + text, batched, atom and again == 1)
 
     def matmul(self, x: Ints, xs: str, y: Ints, ys: str, c: str, out: str) -> str:
         """The product x @ y over the axis c, "" where it is none; xs, ys and `out` label axes."""
-        if len(c) != 1 or c not in xs or c not in ys:
+        if {*c} - {*xs} or {*c} - {*ys} or not c:
             return ""
+        if len(c) > 1:
+            return self.matmul_of_all(x, xs, y, ys, c, out)
         common = "".join([k for k in out if k in xs and k in ys])
         own, foreign = ["".join([k for k in z if k not in common + c]) for z in (xs, ys)]
         plain = not common and len(foreign) <= 1 and "n" not in foreign and out == own + foreign
@@ -469,12 +553,23 @@ class Vectors:
         right = self.arranged(y, ys, common + "n" * spread + c + foreign.replace("n", ""))
         return f"{left} @ {right}" if left and right else ""
 
+    def matmul_of_all(self, x: Ints, xs: str, y: Ints, ys: str, c: str, out: str) -> str:
+        """X.T @ Y where all samples and some axes are added up: these become one axis."""
+        own, foreign = ["".join([k for k in z if k not in c]) for z in (xs, ys)]
+        if "n" not in c or len(own) != 1 or len(foreign) != 1 or out != own + foreign:
+            return ""
+        c = "n" + c.replace("n", "")
+        texts = []
+        for z, zs, k in ((x, xs, own), (y, ys, foreign)):
+            size = z.shape[LETTERS.index(k)]
+            texts.append(f"{self.arranged(z, zs, c + k)}.reshape(-1, {size})")
+        return f"{texts[0]}.T @ {texts[1]}"
+
     def labels(self, places: Ints) -> str:
         """A letter for each axis of what stands at places."""
         owners = np.unique(places >> BITS)
-        names = LETTERS[: places.ndim - 1] + "s"
         batched = any(self.arrays[k].batched for k in owners)
-        return "n" * batched + "".join([names[k] for k in varying(places)])
+        return "n" * batched + "".join([LETTERS[k] for k in varying(places)])
 
     def arranged(self, places: Ints, labels: str, wanted: str) -> str:
         """What stands at places, with its axes in the wanted order."""
@@ -490,6 +585,7 @@ class Vectors:
         sums = self.found.sums
         swap = (p >> BITS == CONSTANTS) & (q >> BITS != CONSTANTS)
         p, q = np.where(swap, q, p), np.where(swap, p, q)
+        line, p, q, ready = self.merged(line, p, q, ready)
         is_number = p >> BITS == CONSTANTS  # p·q is a constant
         if is_number.any():
             x = self.constant(p[is_number]) * self.constant(q[is_number])
@@ -515,6 +611,23 @@ class Vectors:
                 self.sum(sums.out[mine[some]], p[at[some]], q[at[some]], kind[at[some[0]]],
                          kinds, phase)  # fmt: skip
             self.settle(doubles)
+
+    def merged(self, line: Ints, p: Ints, q: Ints, ready: Any) -> tuple[Ints, Ints, Ints, Any]:
+        """The same terms with each that comes several times as one, where its factor is a number."""
+        order = np.lexsort((q, p, line, ready))
+        same = (q >> BITS == CONSTANTS)[order[1:]]
+        for x in (line, p, q, ready):
+            same &= x[order[1:]] == x[order[:-1]]
+        if not same.any():
+            return line, p, q, ready
+        begin = np.flatnonzero(np.concatenate([[True], ~same]))
+        times = np.diff(np.append(begin, len(order)))
+        kept = order[begin]
+        q = q.copy()
+        for k in np.flatnonzero(times > 1).tolist():
+            q[kept[k]] = self.number(float(self.constant(q[kept[k]][None])[0] * times[k]))
+        kept = np.sort(kept)
+        return line[kept], p[kept], q[kept], ready[kept]
 
     def sum(
         self, out: Ints, p: Ints, q: Ints, kind: Ints, kinds: Ints, phase: int
@@ -551,29 +664,49 @@ class Vectors:
 
     def term(self, p: Ints, q: Ints, ready: bool) -> tuple[float, Text]:
         """Σ p·q along the last axis, and over the samples unless `ready`; a factor before it."""
-        alone = p.shape[-1] == 1
         number = self.constant(q.ravel()[:1])[0]
         is_number = number == number and not varying(q)
         batched = [any(self.arrays[k].batched for k in np.unique(x >> BITS)) for x in (p, q)]
         over = not ready and any(batched)
         times = self.samples if not ready and not over else ""
-        if is_number:
-            if alone and self.constant(p.ravel()[:1])[0] == 1 and not varying(p):
-                p, number = q, 1.0  # a plain number, without factor
-            if alone:
-                found = self.gathered(p[..., 0])
-                if over:
-                    found = Text(f"{found.text}.sum(0)", False)
-            else:
-                found = self.gathered(p)
-                axis = "(0, -1)" if over else "" if p.ndim == 1 and not found.batched else "-1"
-                found = Text(f"{found.text}.sum({axis})", found.batched and not over)
-        else:
+        if not is_number:
             number = 1.0
-            found = self.contracted(p, q, over)
+            forms = {self.grid(x.reshape(-1, x.shape[-1])[0]) for x in (p, q)
+                     if (np.diff(x.reshape(-1, x.shape[-1])[0]) > 0).all()
+                     and x.ravel()[0] >> BITS != CONSTANTS} | {p.shape[-1:]}  # fmt: skip
+            ways = [
+                self.contracted(p.reshape(*p.shape[:-1], *form), q.reshape(*p.shape[:-1], *form),
+                                over, len(form)) for form in sorted(forms, key=len) if form
+            ]  # fmt: skip
+            found = min(ways, key=lambda x: self.cost(x.text))
+        elif p.shape[-1] == 1:
+            if self.constant(p.ravel()[:1])[0] == 1 and not varying(p):
+                p, number = q, 1.0  # a plain number, without factor
+            found = self.gathered(p[..., 0])
+            if over:
+                found = Text(f"{found.text}.sum(0)", False)
+        else:
+            found = self.total(p, over)
         if times:
-            found = Text(f"{times} * {found.text}", False, False)
+            is_plain = not found.text.startswith(("«", "("))
+            text = f"{times} * {found.text}"
+            found = Text(f"{self.write.array}({text})" if is_plain else text, False, is_plain)
         return float(number), found
+
+    def total(self, p: Ints, over: bool) -> Text:
+        """The sum along the last axis, and over the samples if asked."""
+        found = self.gathered(p)
+        batched = found.batched
+        flat = re.fullmatch(r"(«\d+»)\.reshape\((-1|-1, \d+)\)", found.text)
+        text, axes = found.text, [0] * over + [-1]
+        if flat:  # of all entries
+            array = self.arrays[int(flat[1].strip("«»"))]
+            text, axes = flat[1], [*range(not over, len(array.shape) + 1)] if batched else [-1]
+        elif text.endswith(swap := ".swapaxes(1, 2)" if batched else ".T"):
+            text, axes = text.removesuffix(swap), [0] * over + [int(batched)]
+        whole = p.ndim == 1 and (over or not batched)
+        axis = "" if whole else str(axes[0]) if len(axes) == 1 else str(tuple(axes))
+        return Text(f"{text}.sum({axis})", batched and not over)
 
     def signed(self, terms: Sequence[tuple[float, str, bool]]) -> str:
         """Terms with their factors as a sum: those with a minus sign last, products first."""

@@ -44,10 +44,11 @@ def part(name: str, shape: Shape, places: Ints, batched: bool, library: str, tab
         index, order = found
         text = name
         if form != shape:
-            text = reshaped(text, shape, (prod(shape),), batched)
             if (start, stop) != (0, prod(shape)):
+                text = reshaped(text, shape, (prod(shape),), batched)
                 text += bracket([f"{start or ''}:{stop if stop < prod(shape) else ''}"], batched)
-            text = reshaped(text, (stop - start,), form, batched)
+                shape = (stop - start,)
+            text = reshaped(text, shape, form, batched)
         for step in index:
             text += bracket(step, batched)
         return transposed(text, order, batched, library)
