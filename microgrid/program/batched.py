@@ -18,6 +18,7 @@ from microgrid.program.batch_run import run_batch
 from microgrid.program.derived import tangent
 from microgrid.program.runner import explain_failure
 from microgrid.program.tape import LAST_BIT, Floats
+from microgrid.program.text.matrices import source
 
 if TYPE_CHECKING:
     from microgrid.program.program import Program
@@ -104,6 +105,24 @@ class Batched(Hinted):
     @cached_property
     def _of_tangents(self) -> Batched:
         return Batched(self.program._made(tangent), self.axes * 2, self.threads)
+
+    def source(self, language: str = "numpy") -> str:
+        """The batched program as text that runs on its own: "numpy", "jax" or "torch".
+
+        It defines `value` and `value_and_grad`, which take the arrays of a batch: Y = X @ W + b has
+        a row for each sample, and dW = X.T @ dY is summed over them. Values and gradients are those
+        of `value_and_grad` here. GraphError for "python", which has no arrays.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> print(batch.source().partition("# backward: ")[2])
+        upstream × local
+            dw = x.sum(0)
+            dx = np.broadcast_to(w, (n,))
+            return v1, (dw, dx)
+        <BLANKLINE>
+        """
+        return source(self.tape, self.signature, language, self.axes)
 
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""

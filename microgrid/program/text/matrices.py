@@ -9,26 +9,49 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from math import prod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
+from microgrid.engine.errors import GraphError
 from microgrid.engine.value import Op
 from microgrid.program.plan.lines import FORWARD
 from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints, Tape
-from microgrid.program.text.branchless import Untranslatable, literal
-from microgrid.program.text.source import Module, bracketed, fitted, key_text
+from microgrid.program.text.branchless import LIBRARIES, Untranslatable, literal
+from microgrid.program.text.source import Module, Scalars, bracketed, fitted, key_text
 from microgrid.program.text.statements import RESERVED, identifier
 from microgrid.program.text.vectors import BITS, NOWHERE, Array, Vectors, Writer
 from microgrid.program.text.views import Shape
 from microgrid.views.wording import split
 
 MARK = re.compile(r"«(\d+)»")
-INLINE = 3  # operations in an expression that is written where it is used
+FEW = 1000  # lines; more, each with two statements of its own, are never shorter
+MOST = 4  # parameters of a layer, each of which is an array of its own
+
+
+def source(
+    tape: Tape, signature: Signature, language: str, axes: tuple[int | None, ...] | None = None
+) -> str:
+    """The text of a program in a language, for a batch with these axes of the samples.
+
+    Arrays or numbers: what is shorter. A batch has arrays.
+    """
+    if language == "python" and axes is not None:
+        raise GraphError('plain Python has no arrays for a batch: "numpy", "jax" or "torch"')
+    if language == "python" or language not in LIBRARIES:
+        return Scalars(tape, signature, language).text()
+    if axes is None and all(x.kind is float for x in signature.arguments):
+        return Scalars(tape, signature, language).text()
+    text = Matrices(tape, signature, language, axes).text()
+    if axes is not None or len(tape) > FEW:
+        return text
+    return min(text, Scalars(tape, signature, language).text(), key=len)
 
 
 class Matrices(Module):
@@ -117,7 +140,9 @@ class Matrices(Module):
             own = parameter if not path else identifier(words_of(parameter, path), self.taken)
             self.vectors.arrays[at].name = own
             yield at, slots
-            for stem, start, inner in parts_by_label(slots, tape.labels):
+            labels = [tape.labels.get(s, "") for s in slots.tolist()] if slots.ndim == 1 else []
+            parts = [*parts_by_label(labels)] if axis is None else []
+            for stem, start, inner in parts if len(parts) > 1 else ():
                 part = slots.ravel()[start : start + prod(inner)].reshape(inner)
                 places = np.arange(start, start + prod(inner)).reshape(inner)
                 text = self.vectors.part(f"«{at}»", shape, places, axis is not None)
@@ -135,7 +160,8 @@ class Matrices(Module):
             for k, (form, slots) in enumerate(zip(self.signature.arguments, found.gradients)):
                 axis = self.axes[k]
                 gradients.append(
-                    self.structured(form, v.to[slots], axis is not None, axis, axis is not None)
+                    self.structured(form, v.to[slots], axis is not None, axis, axis is not None,
+                                    [leaf for leaf, _ in self.leaves[k]])  # fmt: skip
                 )
             several = ", ".join(gradients)
             several = several if len(gradients) == 1 else f"({several})"
@@ -143,13 +169,23 @@ class Matrices(Module):
         return texts
 
     def structured(
-        self, form: Structure, slots: Ints, batched: bool, axis: int | None, as_batch: bool
-    ) -> str:
-        """Slots as text in a structure, with the samples along this axis of each array."""
+        self, form: Structure, slots: Ints, batched: bool, axis: int | None, as_batch: bool,
+        leaves: Sequence[int] = (),
+    ) -> str:  # fmt: skip
+        """Slots as text in a structure, with the samples along this axis of each array.
+
+        Where this is the gradient of `leaves` that are taken apart, each part is written alone.
+        """
         texts = []
-        for _, shape, offset in pieces_of(form, as_batch):
+        for k, (_, shape, offset) in enumerate(pieces_of(form, as_batch)):
             places = self.vectors.places(slots[offset : offset + prod(shape)].reshape(shape))
-            text = self.vectors.exactly(places, batched)
+            parts = self.parts.get(leaves[k], []) if leaves else []
+            if parts:
+                own = [self.vectors.exactly(places[x], batched) for x in parts]
+                own = [x if y.ndim == 1 else f"{x}.reshape(-1)" for x, y in zip(own, parts)]
+                text = f"{self.library.prefix}.concatenate([{', '.join(own)}])"
+            else:
+                text = self.vectors.exactly(places, batched)
             if axis:
                 text = f"{self.library.prefix}.moveaxis({text}, 0, {axis})"
             texts.append(text)
@@ -329,19 +365,36 @@ def words_of(parameter: str, path: str) -> str:
     return own if own.isidentifier() else f"{parameter}_{own}"
 
 
-def parts_by_label(slots: Ints, labels: dict[int, str]) -> Iterator[tuple[str, int, Shape]]:
+def parts_by_label(labels: Sequence[str]) -> Iterator[tuple[str, int, Shape]]:
     """The arrays of which the parameters of a model are a row, by the labels of its entries.
 
-    With each its name, where it begins and its shape.
+    With each its name, where it begins and its shape. A layer of many neurons is one array with a
+    row for each neuron.
+
+    >>> [*parts_by_label(["layer0.w_1", "layer0.w_2", "layer0.b"])]
+    [('layer0.w', 0, (2,)), ('layer0.b', 2, ())]
     """
-    if slots.ndim != 1 or not len(slots):
-        return
-    keys = [re.split(r"\.(?=[^.]*\.)|\.|_\{?\d", labels.get(int(s), ""))[0] for s in slots]
-    begins = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
-    if len(begins) < 2 or len({*keys}) < len(begins) or "" in keys:
-        return
-    for begin, end in zip(begins, [*begins[1:], len(keys)]):
-        count = end - begin
-        yield keys[begin], begin, (count,)
+    names = [split(label) for label in labels]
+    begin = 0
+    for layer, entries in groupby(names, key=lambda x: x[0].partition(".")[0]):
+        own = [*entries]
+        stems = [(stem, [x for _, x in some]) for stem, some in groupby(own, key=itemgetter(0))]
+        rows = [len([*some]) for _, some in groupby(own, key=lambda x: x[0].rpartition(".")[0])]
+        if len(stems) > MOST and len({*rows}) == 1:
+            yield layer, begin, (len(rows), rows[0])
+            begin += len(own)
+            continue
+        for stem, subscripts in stems:
+            yield stem, begin, shape_of(subscripts)
+            begin += len(subscripts)
 
 
+def shape_of(subscripts: Sequence[str]) -> Shape:
+    """The shape of an array with entries of these subscripts: (2, 2) for 11, 12, 21, 22."""
+    index = [tuple(map(int, x.split(",") if "," in x else x)) if x.replace(",", "").isdigit() else ()
+             for x in subscripts]  # fmt: skip
+    shape = index[-1]
+    regular = {*map(len, index)} == {len(shape)}
+    if regular and index == [tuple([i + 1 for i in place]) for place in np.ndindex(shape)]:
+        return shape
+    return (len(subscripts),)
