@@ -136,16 +136,25 @@ def own(prefix: str, *names: str, **others: str) -> dict[str, str]:
     return {name: f"{prefix}.{name}({{}})" for name in [*OWN, *names]} | others
 
 
+SHAPED = """def shaped(x, *sizes):
+    \"\"\"x as an array of these sizes; "n" is any number of samples.\"\"\"
+    x = {}(x)
+    if len(x.shape) != len(sizes) or any(m not in ("n", k) for k, m in zip(x.shape, sizes)):
+        raise ValueError(f"the sizes {{sizes}} are needed, got {{tuple(x.shape)}}")
+    return x"""
+
 LIBRARIES = {
     "python": Library("", "", "float"),
     "numpy": Library(
         "import numpy as np", "np", "array",
-        {"array": "def array(x):\n    return np.asarray(x, dtype=float)"},
+        {"array": "def array(x):\n    return np.asarray(x, dtype=float)",
+         "shaped": SHAPED.format("array")},
         functions_of("np", cbrt="np.cbrt"), own("np"),
     ),
     "jax": Library(
         "import jax.lax\nimport jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
-        {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)"},
+        {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)",
+         "shaped": SHAPED.format("array")},
         functions_of(
             "jnp", cbrt="jnp.cbrt", erf="jax.scipy.special.erf", erfc="jax.scipy.special.erfc",
             lgamma="jax.scipy.special.gammaln",
@@ -157,6 +166,7 @@ LIBRARIES = {
         "import torch", "torch", "tensor",
         {
             "tensor": "def tensor(x):\n    return torch.as_tensor(x, dtype=torch.float64)",
+            "shaped": SHAPED.format("tensor"),
             "where": "def where(c, a, b):\n"
             '    """torch.where, also for plain numbers."""\n'
             "    return torch.where(torch.as_tensor(c), tensor(a), tensor(b))",

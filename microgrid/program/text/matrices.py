@@ -30,6 +30,7 @@ from microgrid.program.text.vectors import BITS, NOWHERE, Array, Vectors, Writer
 from microgrid.program.text.views import Shape
 from microgrid.views.wording import split
 
+Labels = dict[int, str]
 MARK = re.compile(r"«(\d+)»")
 FEW = 1000  # lines; more, each with two statements of its own, are never shorter
 MOST = 4  # parameters of a layer, each of which is an array of its own
@@ -78,17 +79,19 @@ class Matrices(Module):
             self.indices, self.table,
         )  # fmt: skip
         self.vectors = v = Vectors(found, write)
-        self.parts: dict[int, list[Ints]] = {}
-        self.leaves: list[list[tuple[int, Ints]]] = []
+        self.parts: dict[int, list[Ints]] = {}  # the places of those of an array
+        self.prepared: list[int | str] = []  # arrays and statements, in order
+        self.leaves: list[list[int]] = []
         begin = 0
-        for k, structure in enumerate(signature.arguments):
-            self.leaves.append([*self.arguments(structure, k, begin, tape)])
-            begin += structure.size
+        for form, axis, name in zip(signature.arguments, self.axes, self.parameters):
+            self.leaves.append([*self.arguments(form, axis, begin, name, name, tape.labels)])
+            begin += form.size
         if self.has_samples:
-            first = next(x[0][0] for x, axis in zip(self.leaves, self.axes) if axis is not None)
+            first = next(x[0] for x, axis in zip(self.leaves, self.axes) if axis is not None)
             at = v.add(v.new(1)[0], f"«{first}».shape[0]", False, kind="argument")
             v.arrays[at].name = identifier("n", self.taken)
             v.samples = f"«{at}»"
+            self.prepared.append(at)
             v.add(np.array(found.samples), f"{self.library.array}(«{at}»)", False)
         v.run()
         self.results = self.returns(tape.outputs, found)
@@ -125,30 +128,50 @@ class Matrices(Module):
     # Arguments and results.
 
     def arguments(
-        self, form: Structure, k: int, begin: int, tape: Tape
-    ) -> Iterator[tuple[int, Ints]]:
-        """The arrays that an argument consists of, and their slots."""
-        axis, parameter = self.axes[k], self.parameters[k]
-        array = self.library.array
-        for path, shape, offset in pieces_of(form, axis is not None):
-            slots = begin + offset + np.arange(prod(shape)).reshape(shape)
-            text = f"{array}({parameter}{path})"
-            if axis:
-                text = f"{self.library.prefix}.moveaxis({text}, {axis}, 0)"
-            words = path if path else parameter
-            at = self.vectors.add(slots, text, axis is not None, kind="argument")
-            own = parameter if not path else identifier(words_of(parameter, path), self.taken)
-            self.vectors.arrays[at].name = own
-            yield at, slots
-            labels = [tape.labels.get(s, "") for s in slots.tolist()] if slots.ndim == 1 else []
-            parts = [*parts_by_label(labels)] if axis is None else []
-            for stem, start, inner in parts if len(parts) > 1 else ():
-                part = slots.ravel()[start : start + prod(inner)].reshape(inner)
-                places = np.arange(start, start + prod(inner)).reshape(inner)
-                text = self.vectors.part(f"«{at}»", shape, places, axis is not None)
-                made = self.vectors.add(part, text, axis is not None, kind="argument")
-                self.vectors.arrays[made].name = identifier(stem, self.taken)
-                self.parts.setdefault(at, []).append(places)
+        self, form: Structure, axis: int | None, begin: int, text: str, name: str, labels: Labels
+    ) -> Iterator[int]:
+        """The arrays that an argument consists of; adds the statements that prepare them.
+
+        `name` is taken already, and the name of an array that is the whole of it.
+        """
+        if is_array(form, axis is not None):
+            own = labels if form.kind is np.ndarray else {}
+            yield self.argument(form.common_shape or (), axis, begin, text, name, own)
+            return
+        keys = [key_text(key) for key in form.keys]
+        stems = keys if form.kind is dict else [f"{name}_{i}" for i in range(len(form.parts))]
+        words = [re.sub(r"\W+", " ", x).strip().replace(" ", "_") or "x" for x in stems]
+        names = [identifier(x if x.isidentifier() else f"{name}_{x}", self.taken) for x in words]
+        texts = [f"{text}[{key}]" for key in keys] if form.kind is dict else names
+        if form.kind is not dict:
+            self.prepared.append(f"{', '.join(names)}{',' * (len(names) == 1)} = {text}"
+                                 if names else f"() = {text}")  # fmt: skip
+        for part, own, inner in zip(form.parts, names, texts):
+            yield from self.arguments(part, axis, begin, inner, own, labels)
+            begin += part.size
+
+    def argument(
+        self, shape: Shape, axis: int | None, begin: int, text: str, name: str, labels: Labels
+    ) -> int:
+        """An array of an argument; where it is a row of parameters, with its parts."""
+        v, has_samples = self.vectors, axis is not None
+        slots = begin + np.arange(prod(shape)).reshape(shape)
+        if axis:
+            text = f"{self.library.prefix}.moveaxis({self.library.array}({text}), {axis}, 0)"
+        sizes = ['"n"'] * has_samples + [*map(str, shape)]
+        at = v.add(slots, f"shaped({', '.join([text, *sizes])})", has_samples, kind="argument")
+        v.arrays[at].name = name
+        self.prepared.append(at)
+        own = [labels.get(s, "") for s in slots.tolist()] if len(shape) == 1 else []
+        parts = [] if has_samples else [*parts_by_label(own)]
+        for stem, start, inner in parts if len(parts) > 1 else ():
+            places = start + np.arange(prod(inner)).reshape(inner)
+            text = v.exactly((at << BITS) + places, False)
+            made = v.add(begin + places, text, has_samples, kind="argument")
+            v.arrays[made].name = identifier(stem, self.taken)
+            self.prepared.append(made)
+            self.parts.setdefault(at, []).append(places)
+        return at
 
     def returns(self, outputs: Ints, found: Any) -> dict[str, str]:
         """What the functions return, as texts."""
@@ -161,7 +184,7 @@ class Matrices(Module):
                 axis = self.axes[k]
                 gradients.append(
                     self.structured(form, v.to[slots], axis is not None, axis, axis is not None,
-                                    [leaf for leaf, _ in self.leaves[k]])  # fmt: skip
+                                    self.leaves[k])  # fmt: skip
                 )
             several = ", ".join(gradients)
             several = several if len(gradients) == 1 else f"({several})"
@@ -177,7 +200,7 @@ class Matrices(Module):
         Where this is the gradient of `leaves` that are taken apart, each part is written alone.
         """
         texts = []
-        for k, (_, shape, offset) in enumerate(pieces_of(form, as_batch)):
+        for k, (shape, offset) in enumerate(pieces_of(form, as_batch)):
             places = self.vectors.places(slots[offset : offset + prod(shape)].reshape(shape))
             parts = self.parts.get(leaves[k], []) if leaves else []
             if parts:
@@ -198,7 +221,7 @@ class Matrices(Module):
         arrays = self.vectors.arrays
         texts = [a.text for a in arrays]
         live = {name: self.reached(text, texts) for name, text in self.results.items()}
-        every = set().union(*live.values())
+        every = {leaf for some in self.leaves for leaf in some}.union(*live.values())
         uses = Counter([int(i) for k in every for i in MARK.findall(texts[k])])
         final = Counter([int(i) for text in self.results.values() for i in MARK.findall(text)])
         place = self.vectors.place
@@ -224,7 +247,8 @@ class Matrices(Module):
             a = arrays[k]
             text = MARK.sub(lambda m: names[int(m[1])], texts[k])
             sizes = [*["n"] * a.batched, *map(str, a.shape)]
-            self.lines[k] = f"{a.name} = {text}", " × ".join(sizes)
+            shape = "" if text.startswith("shaped(") else " × ".join(sizes)
+            self.lines[k] = f"{a.name} = {text}", shape
         self.results = {name: MARK.sub(lambda m: names[int(m[1])], text)
                         for name, text in self.results.items()}  # fmt: skip
 
@@ -282,13 +306,15 @@ class Matrices(Module):
     def body(self, name: str) -> tuple[list[str], list[str], list[str]]:
         arrays = self.vectors.arrays
         mine = [k for k in self.order if k in self.live[name]]
-        unpacked = [k for k in mine if arrays[k].kind == "argument"]
-        forward = [k for k in mine if k not in unpacked and arrays[k].phase == FORWARD]
-        backward = [k for k in mine if k not in unpacked and arrays[k].phase != FORWARD]
+        leaves = {leaf for some in self.leaves for leaf in some}
+        unpacked = [k for k in self.prepared if isinstance(k, str) or k in leaves or k in mine]
+        rest = [k for k in mine if k not in unpacked]
+        forward = [k for k in rest if arrays[k].phase == FORWARD]
+        backward = [k for k in rest if arrays[k].phase != FORWARD]
         found = []
         for some in (unpacked, forward, backward):
-            rows = [self.lines[k] for k in some]
-            width = max([len(x) for x, _ in rows if len(x) < 60], default=0)
+            rows = [(k, "") if isinstance(k, str) else self.lines[k] for k in some]
+            width = max([len(x) for x, shape in rows if shape and len(x) < 60], default=0)
             found.append([f"{x:{width}}  # {shape}" if shape and len(x) <= 70 else x
                           for x, shape in rows])  # fmt: skip
         return found[0], found[1], found[2]
@@ -334,35 +360,30 @@ def is_regular(form: Structure) -> bool:
     return plain and alone and form.common_shape is not None
 
 
-def pieces_of(form: Structure, as_batch: bool) -> Iterator[tuple[str, Shape, int]]:
-    """The arrays that a structure consists of: where each stands, its shape, where it begins."""
-    whole = form.has_one_axis if as_batch else form.kind is float or is_regular(form)
-    if whole:
-        yield "", form.common_shape or (), 0
+def is_array(form: Structure, as_batch: bool) -> bool:
+    """Whether a structure is one array in the text; `as_batch` if it has an axis of samples."""
+    return form.has_one_axis if as_batch else form.kind is float or is_regular(form)
+
+
+def pieces_of(form: Structure, as_batch: bool) -> Iterator[tuple[Shape, int]]:
+    """The arrays that a structure consists of: the shape of each, and where it begins."""
+    if is_array(form, as_batch):
+        yield form.common_shape or (), 0
         return
     begin = 0
-    for place, inner in zip(form.places, form.parts):
-        key = key_text(place) if form.kind is dict else str(place)
-        for path, shape, offset in pieces_of(inner, as_batch):
-            yield f"[{key}]{path}", shape, begin + offset
+    for inner in form.parts:
+        for shape, offset in pieces_of(inner, as_batch):
+            yield shape, begin + offset
         begin += inner.size
 
 
 def within(form: Structure, texts: Iterator[str], as_batch: bool) -> Any:
     """Texts of arrays as nested lists and dicts in a structure."""
-    if form.has_one_axis if as_batch else form.kind is float or is_regular(form):
+    if is_array(form, as_batch):
         return next(texts)
     if form.kind is dict:
         return {key_text(k): within(x, texts, as_batch) for k, x in zip(form.keys, form.parts)}
     return [within(x, texts, as_batch) for x in form.parts]
-
-
-def words_of(parameter: str, path: str) -> str:
-    """A name for what stands there in an argument: of params["W1"] it is W1."""
-    words = re.findall(r"\w+", path)
-    last = [w for w in words if not w.isdigit()]
-    own = "_".join(words[words.index(last[0]) :]) if last else "_".join([parameter, *words])
-    return own if own.isidentifier() else f"{parameter}_{own}"
 
 
 def parts_by_label(labels: Sequence[str]) -> Iterator[tuple[str, int, Shape]]:

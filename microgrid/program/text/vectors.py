@@ -183,6 +183,8 @@ class Vectors:
 
     def exactly(self, places: Ints, batched: bool) -> str:
         """The entries in the full shape, with an axis of samples if asked for."""
+        if not places.size:
+            return self.spread(f"{self.write.array}(0.0)", places.shape, batched)
         found = self.gathered(places, full=True)
         if batched and not found.batched and found.text.startswith(f"{self.write.prefix}.broadcast"):
             found = self.gathered(core(places), full=True)
@@ -484,7 +486,9 @@ class Vectors:
                     y = out.T if swap else out
                     p, q = [z.swapaxes(0, 1) if swap else z for z in (a, b)]
                     alone = tuple([0 if n == 1 else slice(None) for n in y.shape])
-                    text = self.contracted(p[alone], q[alone], reduce)
+                    if len(k) == 1:
+                        p, q = p[..., 0], q[..., 0]
+                    text = self.contracted(p[alone], q[alone], reduce, int(len(k) > 1))
                     cost = self.cost(text.text) + self.unlike(*[z[alone] for z in likes[swap]])
                     if best is None or cost < best[0]:
                         best = cost, y[alone], text
@@ -515,6 +519,14 @@ class Vectors:
             ends = (..., *[0] * inner)
             x, y = self.gathered(p[ends]), self.gathered(q[ends])
             text, atom = f"{x.text} * {y.text}", False
+        elif len(a) != len(b) and not {*inside} & {*min(a, b, key=len)}:
+            few, many, axes = (p, q, b) if len(a) < len(b) else (q, p, a)
+            x = self.gathered(few[(..., *[0] * inner)])
+            if {*inside} <= {*axes} and inner < 2 and (not inner or LETTERS[p.ndim - 1] in inside):
+                y = self.total(many if inner else many[..., None], "n" in inside, inner)
+                text, atom = f"{x.text} * {y.text}", False
+        if text:
+            pass
         elif ways := [way for way in (
             self.matmul(p, a, q, b, inside, out), self.matmul(q, b, p, a, inside, out)
         ) if way]:  # fmt: skip
@@ -673,18 +685,18 @@ class Vectors:
             number = 1.0
             forms = {self.grid(x.reshape(-1, x.shape[-1])[0]) for x in (p, q)
                      if (np.diff(x.reshape(-1, x.shape[-1])[0]) > 0).all()
-                     and x.ravel()[0] >> BITS != CONSTANTS} | {p.shape[-1:]}  # fmt: skip
+                     and x.ravel()[0] >> BITS != CONSTANTS}  # fmt: skip
+            forms = {f for f in forms if prod(f) == p.shape[-1]}
+            forms |= {p.shape[-1:] if p.shape[-1] > 1 else ()}
             ways = [
-                self.contracted(p.reshape(*p.shape[:-1], *form), q.reshape(*p.shape[:-1], *form),
-                                over, len(form)) for form in sorted(forms, key=len) if form
+                self.contracted(p.reshape((*p.shape[:-1], *form)), q.reshape((*p.shape[:-1], *form)),
+                                over, len(form)) for form in sorted(forms, key=len)
             ]  # fmt: skip
             found = min(ways, key=lambda x: self.cost(x.text))
         elif p.shape[-1] == 1:
             if self.constant(p.ravel()[:1])[0] == 1 and not varying(p):
                 p, number = q, 1.0  # a plain number, without factor
-            found = self.gathered(p[..., 0])
-            if over:
-                found = Text(f"{found.text}.sum(0)", False)
+            found = self.total(p, True, 0) if over else self.gathered(p[..., 0])
         else:
             found = self.total(p, over)
         if times:
@@ -693,8 +705,10 @@ class Vectors:
             found = Text(f"{self.write.array}({text})" if is_plain else text, False, is_plain)
         return float(number), found
 
-    def total(self, p: Ints, over: bool) -> Text:
-        """The sum along the last axis, and over the samples if asked."""
+    def total(self, p: Ints, over: bool, inner: int = 1) -> Text:
+        """The sum along the last axis, unless `inner` is 0, and over the samples if asked."""
+        if not inner:
+            return Text(f"{self.gathered(p[..., 0]).text}.sum(0)", False)
         found = self.gathered(p)
         batched = found.batched
         flat = re.fullmatch(r"(«\d+»)\.reshape\((-1|-1, \d+)\)", found.text)
