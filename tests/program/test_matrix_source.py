@@ -337,7 +337,7 @@ STEPS: dict[str, Any] = {
     "relu": lambda X, W, b: relu(X),
     "square": lambda X, W, b: X * X,
     "absolute": lambda X, W, b: absolute(X),
-    "where": lambda X, W, b: np.where(X > 0, X, b),
+    "where": lambda X, W, b: np.array([[mg.where(x > 0, x, y) for x, y in zip(r, b)] for r in X]),
     "transposed": lambda X, W, b: X.T,
     "turned": lambda X, W, b: X[::-1],
     "shuffled": lambda X, W, b: X[:, [1, 2, 0]],

@@ -166,7 +166,7 @@ class Matrices(Module):
         parts = [] if has_samples else [*parts_by_label(own)]
         for stem, start, inner in parts if len(parts) > 1 else ():
             places = start + np.arange(prod(inner)).reshape(inner)
-            text = v.exactly((at << BITS) + places, False)
+            text = v.exactly((at << BITS) + places).text
             made = v.add(begin + places, text, has_samples, kind="argument")
             v.arrays[made].name = identifier(stem, self.taken)
             self.prepared.append(made)
@@ -204,11 +204,11 @@ class Matrices(Module):
             places = self.vectors.places(slots[offset : offset + prod(shape)].reshape(shape))
             parts = self.parts.get(leaves[k], []) if leaves else []
             if parts:
-                own = [self.vectors.exactly(places[x], batched) for x in parts]
+                own = [self.vectors.exactly(places[x], batched).text for x in parts]
                 own = [x if y.ndim == 1 else f"{x}.reshape(-1)" for x, y in zip(own, parts)]
                 text = f"{self.library.prefix}.concatenate([{', '.join(own)}])"
             else:
-                text = self.vectors.exactly(places, batched)
+                text = self.vectors.exactly(places, batched).text
             if axis:
                 text = f"{self.library.prefix}.moveaxis({text}, 0, {axis})"
             texts.append(text)

@@ -126,19 +126,37 @@ class Vectors:
             return len(keys)
         return keys.index(x.hex())
 
-    def gathered(self, places: Ints, full: bool = False) -> Text:
-        """The entries at these places, for one that adds axes as NumPy does, or of `full` shape."""
+    def gathered(self, places: Ints) -> Text:
+        """The entries at these places, for one that adds axes as NumPy does."""
         axes = varying(places)
-        text, batched, atom = self.inner(core(places))
-        if not axes and places.size and (places.ravel()[0] >> BITS) == CONSTANTS:
-            if not full:
-                return Text(text, batched)
-            text = f"{self.write.array}({text})"
-            return Text(self.spread(text, places.shape, False) if places.ndim else text, False)
-        text = widened(text, axes, places.ndim, batched, full)
-        if full and len(axes) < len([n for n in places.shape if n > 1]):
-            text = self.spread(text, places.shape, batched)
+        text, batched, _ = self.inner(core(places))
+        if axes or not self.is_number(places):
+            text = widened(text, axes, places.ndim, batched, leading=False)
         return Text(text, batched)
+
+    def is_number(self, places: Ints) -> bool:
+        """Whether one plain number stands at all places."""
+        return (places >> BITS == CONSTANTS).all() and not varying(places)
+
+    def exactly(self, places: Ints, batched: bool = False) -> Text:
+        """The entries as an array of this shape, with an axis of samples if asked for."""
+        array = self.write.array
+        if not places.size:
+            return Text(self.spread(f"{array}(0.0)", places.shape, batched), batched)
+        axes = varying(places)
+        inner = self.inner(core(places))
+        batched |= inner.batched
+        if any(n > 1 and k not in axes for k, n in enumerate(places.shape)):
+            text = self.gathered(places).text
+        elif self.is_number(places):
+            text = inner.text
+        else:
+            text = widened(inner.text, axes, places.ndim, inner.batched, leading=True)
+            if batched == inner.batched:
+                return Text(text, batched)
+        text = f"{array}({text})" if self.is_number(places) else text
+        alone = not places.ndim and not batched
+        return Text(text if alone else self.spread(text, places.shape, batched), batched)
 
     def spread(self, text: str, shape: Shape, batched: bool) -> str:
         sizes = [self.samples] * batched + [*map(str, shape)]
@@ -172,7 +190,7 @@ class Vectors:
             stacked = all(x.shape[k] == 1 for x in pieces)
             if stacked:
                 pieces = [x.take(0, k) for x in pieces]
-            texts = [self.exactly(x, batched) for x in pieces]
+            texts = [self.exactly(x, batched).text for x in pieces]
             name, axis = ("stack", k - places.ndim) if stacked else ("concatenate", k - places.ndim)
             whole = not batched and axis == -places.ndim
             return Text(f"{prefix}.{name}([{', '.join(texts)}]{'' if whole else f', {axis}'})",
@@ -180,17 +198,6 @@ class Vectors:
         flat = np.unique(places)
         text = self.inner(flat).text
         return Text(self.part(text, flat.shape, np.searchsorted(flat, places), batched), batched)
-
-    def exactly(self, places: Ints, batched: bool) -> str:
-        """The entries in the full shape, with an axis of samples if asked for."""
-        if not places.size:
-            return self.spread(f"{self.write.array}(0.0)", places.shape, batched)
-        found = self.gathered(places, full=True)
-        if batched and not found.batched and found.text.startswith(f"{self.write.prefix}.broadcast"):
-            found = self.gathered(core(places), full=True)
-        if batched and not found.batched:
-            return self.spread(found.text, places.shape, True)
-        return found.text
 
     def part(self, text: str, shape: Shape, entries: Ints, batched: bool) -> str:
         return part(text, shape, entries, batched, self.write.prefix, self.write.indices)
@@ -294,7 +301,7 @@ class Vectors:
                         found = self.gathered(places[index][..., r[0]])
                         texts.append((found.text, ""))
                     else:
-                        found = self.gathered(places[index][..., r], full=True)
+                        found = self.exactly(places[index][..., r])
                         texts.append((f"*{self.first(found, index.ndim)}", found.text))
                     batched |= found.batched
                 return Text(self.write.several(op, texts), batched)
@@ -465,6 +472,14 @@ class Vectors:
         self, slots: Ints, of: Ints, left: Ints, right: Ints, phase: int, reduce: bool
     ) -> None:
         """A statement for a product of matrices, which is a part of these lines."""
+        (_, first, i), (_, head, j) = [
+            np.unique(x, axis=0, return_index=True, return_inverse=True) for x in (left, right)
+        ]  # fmt: skip
+        if len(first) < len(left) or len(head) < len(right):  # equal rows are computed once
+            some = np.ix_(first, head)
+            self.product(slots[some], of[some], left[first], right[head], phase, reduce)
+            self.place[slots] = self.place[slots[some]][np.ix_(i.ravel(), j.ravel())]
+            return
         primal = self.primal[of]
         rows, columns = left.min(axis=1), right.min(axis=1)
         targets = [(rows, columns)]
@@ -647,32 +662,33 @@ class Vectors:
         """A statement for sums of the same kinds of terms, a row each."""
         ends = np.flatnonzero(np.diff(kind)) + 1
         runs = np.split(np.arange(len(kind)), ends)
-        runs = [one for r in runs for one in self.apart(p[:, r], q[:, r], r)]
+        equal = [(p[:, r] == p[:, r[:1]]).all() and (q[:, r] == q[:, r[:1]]).all() for r in runs]
+        times = [len(r) if same else 1 for r, same in zip(runs, equal)]
+        runs = [r[:1] if same else r for r, same in zip(runs, equal)]
         ready = kinds[2][kind].astype(bool)
         one = self.number(1.0)
         if len(kind) == 1 and ready[0] and (q == one).all():  # nothing to compute
             self.place[out] = p[:, 0]
             return
+        if ready.all() and (p >> BITS == CONSTANTS).all():
+            found = (self.constant(p) * self.constant(q)).sum(axis=1)
+            self.place[out] = [self.number(x) for x in found.tolist()]
+            return
 
         def build(index: Ints) -> Text:
             terms: list[tuple[float, str, bool]] = []
             batched = False
-            for r in runs:
+            for r, count in zip(runs, times):
                 factor, found = self.term(p[index][..., r], q[index][..., r], ready[r[0]])
                 batched |= found.batched
                 is_product = self.arrays[p[0, r[0]] >> BITS].kind == "product"
-                terms.append((factor, found.text, is_product))
+                terms.append((factor * count, found.text, is_product))
             return Text(self.signed(terms), batched, False)
 
         columns = [x[:, r[0]] for r in runs for x in (p, q)]
         columns = [c for c in columns if (c >> BITS != CONSTANTS).all()]
         plain = all(len(r) == 1 for r in runs) and ready.all()
         self.laid_out(out, columns, build, phase, "linear" if plain else "sum")
-
-    def apart(self, p: Ints, q: Ints, run: Ints) -> list[Ints]:
-        """Terms of one kind together, or each for itself where they are equal."""
-        equal = (p == p[:, :1]).all() and (q == q[:, :1]).all()
-        return [run[[k]] for k in range(len(run))] if equal else [run]
 
     def term(self, p: Ints, q: Ints, ready: bool) -> tuple[float, Text]:
         """Σ p·q along the last axis, and over the samples unless `ready`; a factor before it."""
