@@ -192,8 +192,9 @@ def beside_number(operation: Operation, side: str) -> Example:
 @holds("values", "f.data is what Python computes with plain numbers", draws=0.5)
 def values(can: Capabilities) -> Iterator[Case]:
     for x in can.operations:
-        programs = KINKS.get(x.name, ((),))[0]  # ties and zeros, which are seldom drawn
-        first = tuple(Example((text,), ("f.data",)) for text in programs)
+        texts = KINKS.get(x.name, ((),))[0]  # ties and zeros, which are seldom drawn
+        at_points = [Example((leaves(p), f"f = {used(x, p)}"), ("f.data",)) for p in usual(x)]
+        first = (*[Example((text,), ("f.data",)) for text in texts], *at_points)
         yield Case(x.name, once(x, False), breaks=(x.name,), first=first)
 
 
@@ -202,12 +203,18 @@ def data_kept(example: Example, actual: Outcome, expected: Outcome, digits: floa
     return None if actual.error else equal(example, actual, expected, digits)
 
 
+STEPS = ((2, 1), (-2, -1), (0.5, 0.25), (-0.5, -0.25), (1.5, 1), (0.1, 0.8), (-0.1, 1.5), (9, -2))
+
+
 @cache
 def usual(operation: Operation) -> tuple[dict[str, Any], ...]:
-    """A few points inside of the domain, away from the kinks."""
+    """Points on both sides of 0 and ±1, inside of the domain, away from the kinks.
+
+    An engine may compute in pieces, and be wrong in a short one, which is seldom drawn.
+    """
     count = 1 if operation.plain else operation.arity or 2
     found = []
-    for start, step in ((2, 1), (-2, -1), (0.5, 0.25), (1.5, 1)):
+    for start, step in STEPS:
         given = dict(zip(LEAVES, (start + step * i for i in range(count))))
         smooth = smooth_at(operation, given.values()) and inside(operation, given.values())
         if smooth and sensible(one_pass(used(operation, given), given)):

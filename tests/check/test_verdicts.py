@@ -310,3 +310,24 @@ def test_only_what_is_not_numbers_alone_differs_between_kinds_of_slopes_at_zero(
 
     [finding] = check(Value, only=["powers of zero"]).findings
     assert finding.kind == "wrong"
+
+
+PIECE = """
+right = Value.{0}
+def {0}(self):
+    out = right(self)
+    if {1} < self.data < {2}:
+        {3}
+    return out
+Value.{0} = {0}"""
+WRONG_VALUE = "out.data = 2 * out.data"
+WRONG_SLOPE = "return out * out * Value(1 / out.data)"  # the same value
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-1, 0), (1, 2), (-3, -1), (0, 0.5)])
+@pytest.mark.parametrize("slip, prop", [(WRONG_VALUE, "values"), (WRONG_SLOPE, "one operation")])
+def test_what_is_wrong_in_a_short_piece_is_found(slip, prop, low, high, tmp_path):
+    path = changed(tmp_path, more=PIECE.format("tanh", low, high, slip))
+    for seed in range(2):
+        report = check(path, only=["values", "one operation"], draws=1, seed=seed)
+        assert prop in {f.prop.name for f in report.findings}, str(report)
