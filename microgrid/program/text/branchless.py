@@ -117,8 +117,10 @@ FAR_OUT = (
     " works, too. Its gradient may be",
     "nan where an unused branch overflows; value_and_grad is right there.",
 )
-BATCH = """An entry may also be an array with a number for each sample of a batch. Then the gradients have a
-number for each sample, too: add up those of entries that the samples share."""
+BATCH = (
+    "An entry may also be an array with a number for each sample of a batch. Then the gradients",
+    "have a number for each sample, too: add up those of entries that the samples share.",
+)
 OWN = ["hypot", "logaddexp", "square", "reciprocal"]  # all have them, under these names
 SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
 SAME += "trunc isnan isinf isfinite frexp ldexp"

@@ -24,9 +24,18 @@ from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints, Tape
 from microgrid.program.text.branchless import LIBRARIES, Untranslatable, literal
-from microgrid.program.text.source import Module, Scalars, bracketed, fitted, key_text
+from microgrid.program.text.gathering import BITS, NOWHERE, Array, Writer
+from microgrid.program.text.source import (
+    WIDTH,
+    Module,
+    Scalars,
+    bracketed,
+    fitted,
+    key_text,
+    rows_of,
+)
 from microgrid.program.text.statements import RESERVED, identifier
-from microgrid.program.text.vectors import BITS, NOWHERE, Array, Vectors, Writer
+from microgrid.program.text.vectors import Vectors
 from microgrid.program.text.views import Shape
 from microgrid.views.wording import split
 
@@ -123,7 +132,9 @@ class Matrices(Module):
 
     def table(self, numbers: Any) -> str:
         text = str(numbers).replace("inf", "math.inf").replace("nan", "math.nan")
-        return f"{self.library.array}({text if np.size(numbers) <= 6 else self.named('table', text)})"
+        return (
+            f"{self.library.array}({text if np.size(numbers) <= 6 else self.named('table', text)})"
+        )
 
     # Arguments and results.
 
@@ -135,8 +146,8 @@ class Matrices(Module):
         `name` is taken already, and the name of an array that is the whole of it.
         """
         if is_array(form, axis is not None):
-            own = labels if form.kind is np.ndarray else {}
-            yield self.argument(form.common_shape or (), axis, begin, text, name, own)
+            row = labels if form.kind is np.ndarray else {}
+            yield self.argument(form.common_shape or (), axis, begin, text, name, row)
             return
         keys = [key_text(key) for key in form.keys]
         stems = keys if form.kind is dict else [f"{name}_{i}" for i in range(len(form.parts))]
@@ -182,10 +193,9 @@ class Matrices(Module):
             gradients = []
             for k, (form, slots) in enumerate(zip(self.signature.arguments, found.gradients)):
                 axis = self.axes[k]
-                gradients.append(
-                    self.structured(form, v.to[slots], axis is not None, axis, axis is not None,
-                                    self.leaves[k])  # fmt: skip
-                )
+                own = axis is not None
+                text = self.structured(form, v.to[slots], own, axis, own, self.leaves[k])
+                gradients.append(text)
             several = ", ".join(gradients)
             several = several if len(gradients) == 1 else f"({several})"
             texts["value_and_grad"] = f"{value}, {several}"
@@ -281,7 +291,9 @@ class Matrices(Module):
         shut = after.startswith((")", "]", ",")) or not after
         if open_ and shut:
             return text
-        term = (open_ or before.endswith((" + ", " - "))) and (shut or after.startswith((" + ", " - ")))
+        term = (open_ or before.endswith((" + ", " - "))) and (
+            shut or after.startswith((" + ", " - "))
+        )
         atom = re.search(r" [-+*/@] | \*\* |^-", outside(text)) is None
         return text if atom or (term and not loose) else f"({text})"
 
@@ -332,8 +344,10 @@ class Matrices(Module):
         said = [note + " Gradients of lists of numbers are arrays." * bool(note and self.single)]
         if self.has_samples:
             own = [f"{p} (axis {k})" for p, k in zip(self.parameters, self.axes) if k is not None]
-            said.append(f"Each of n samples has its own {', '.join(own)}: there is a value for each;")
-            said.append("gradients of what they share are summed over the samples.")
+            words = (
+                f"Each of n samples has its own {', '.join(own)}, and a value. Gradients of what "
+            )
+            said += rows_of(f"{words}they share are summed over the samples.", WIDTH)
         return said
 
 
@@ -412,8 +426,8 @@ def parts_by_label(labels: Sequence[str]) -> Iterator[tuple[str, int, Shape]]:
 
 def shape_of(subscripts: Sequence[str]) -> Shape:
     """The shape of an array with entries of these subscripts: (2, 2) for 11, 12, 21, 22."""
-    index = [tuple(map(int, x.split(",") if "," in x else x)) if x.replace(",", "").isdigit() else ()
-             for x in subscripts]  # fmt: skip
+    digits = [x.split(",") if "," in x else [*x] for x in subscripts]
+    index = [tuple(map(int, x)) if all(map(str.isdigit, x)) else () for x in digits]
     shape = index[-1]
     regular = {*map(len, index)} == {len(shape)}
     if regular and index == [tuple([i + 1 for i in place]) for place in np.ndindex(shape)]:

@@ -75,9 +75,7 @@ class Module:
 
     def unwritten(self, op: Op | None, why: Untranslatable) -> Untranslatable:
         name = op.name if op else "?"
-        return Untranslatable(
-            f"the operation {name} has no text in {self.language}: {why.args[0]}"
-        )
+        return Untranslatable(f"the operation {name} has no text in {self.language}: {why.args[0]}")
 
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
@@ -101,7 +99,8 @@ class Module:
         takes = ", ".join(self.parameters)
         also = f" and value_and_grad({takes})" if self.single else ""
         said = f"value({takes}){also}: made by microgrid from a recorded program."
-        shapes = "; ".join([f"{p} is {x}" for p, x in zip(self.parameters, self.signature.arguments)])
+        arguments = self.signature.arguments
+        shapes = "; ".join([f"{p} is {x}" for p, x in zip(self.parameters, arguments)])
         first, *notes = self.notes()
         note = " ".join([f"{shapes or 'There are no arguments'}.", *[first] * bool(first)])
         text = "\n\n".join(["\n".join(rows_of(x, WIDTH - 3)) for x in (said, note)])
@@ -154,7 +153,7 @@ class Scalars(Module):
         note = ""
         if any(x.kind is not float for x in self.signature.arguments):
             note = "Lists may also be arrays." + " Gradients come as (nested) lists." * self.single
-        return [note, *BATCH.splitlines()] if self.library.prefix else [note]
+        return [note, *BATCH] if self.library.prefix else [note]
 
     def unpacked(self) -> list[str]:
         """Statements that give the entries of the arguments their names."""

@@ -1,4 +1,4 @@
-"""Which part of an array some places are, as an expression: W.T, x[1:], h[:, None], W.reshape(8, 8).
+"""Which part of an array some places are, as an expression: W.T, x[1:], W.reshape(8, 8).
 
 A view is what the text takes of an array that is there. Its places are compared one by one; what is
 no slice along the axes becomes a list of indices.
@@ -7,6 +7,7 @@ no slice along the axes becomes a list of indices.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -69,7 +70,7 @@ def forms(shape: Shape, places: Ints) -> Iterator[tuple[Shape, int, int]]:
         order = np.argsort(-steps, kind="stable")
         widths, counts = steps[order], np.array(places.shape)[order]
         inner = [int(a // b) for a, b in zip(widths, [*widths[1:], 1])]
-        if all(a % b == 0 for a, b in zip(widths, widths[1:])):
+        if all(a % b == 0 for a, b in pairwise(widths)):
             stop = int(first + widths[0] * counts[0])
             start = int(first)
             if stop > size:
@@ -116,7 +117,7 @@ def as_slice(row: Ints, n: int) -> str | None:
     if step < 1 or (np.diff(row) != step).any():
         return None
     start, stop = int(row[0]), int(row[-1]) + 1
-    ends = f"{start or ''}:{stop if stop + step <= n or stop < n and step == 1 else ''}"
+    ends = f"{start or ''}:{stop if stop + step <= n or (stop < n and step == 1) else ''}"
     return ends + f":{step}" * (step > 1)
 
 
