@@ -480,8 +480,8 @@ def test_a_network_of_two_layers_reads_like_the_notes():
     v1 = (y2 * t).sum(-1)
     dh1 = t @ W2.T
     dy1 = dh1 * tanh_slope(y1)
-    dW2 = h1.T @ t
     dW1 = x.T @ dy1
+    dW2 = h1.T @ t
     db1 = dy1.sum(0)
     db2 = t.sum(0)
     dx = dy1 @ W1.T

@@ -68,6 +68,7 @@ class Gathering:
         self.write = write
         self.place = np.full(slots, NOWHERE, dtype=np.int64)
         self.numbers = [*constants.values()]
+        self.place_of = {x.hex(): i for i, x in enumerate(self.numbers)}
         self.place[[*constants]] = np.arange(len(self.numbers))
         self.arrays = [Array((len(self.numbers),), False, np.array([*constants]))]
         self.samples = ""  # the text of the number of samples
@@ -102,11 +103,10 @@ class Gathering:
 
     def number(self, x: float) -> int:
         """The place of a plain number."""
-        keys = [y.hex() for y in self.numbers]
-        if x.hex() not in keys:
+        at = self.place_of.setdefault(x.hex(), len(self.numbers))
+        if at == len(self.numbers):
             self.numbers.append(x)
-            return len(keys)
-        return keys.index(x.hex())
+        return at
 
     def gathered(self, places: Ints) -> Text:
         """The entries at these places, for one that adds axes as NumPy does."""

@@ -88,6 +88,7 @@ class Vectors(Contractions):
         ends = np.searchsorted(line_of_term[in_order], np.arange(keys.shape[1] + 1))
         for i, k in enumerate(keys.T.tolist()):
             products = [q for q in self.found.products if of_product[id(q)] == i]
+            products.sort(key=lambda q: int(q.out.min()))
             terms = in_order[ends[i] : ends[i + 1]]
             made.append(((*k[:4], 1, k[4], 0), self.maker(self.sums, products, terms, *k[::4])))
         for _, make in sorted(made, key=lambda x: x[0]):
