@@ -31,6 +31,7 @@ LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
 SIGNS = {name: op.text.replace("^", "**") for name, op in OPERATORS.items()}
 SIGNS |= {"neg": "-{}", "pos": "+{}", "abs": "abs({})"}
 FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum", min: "minimum"}
+OVER = {numeric.largest: "max", numeric.smallest: "min", numeric.average: "mean"}  # of an array
 SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
 
 
@@ -91,10 +92,10 @@ class Library:
             return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
         return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
 
-    def fold_over(self, name: str, text: str) -> str:
-        """The largest or smallest along the last axis of an array."""
-        short = {"maximum": "max", "minimum": "min"}[name]
-        return f"{self.prefix}.{'a' * (self.prefix == 'torch')}{short}({text}, -1)"
+    def over(self, name: str, text: str) -> str:
+        """The largest, the smallest or the mean along the last axis of an array."""
+        pair = self.prefix == "torch" and name != "mean"  # torch.max gives the places, too
+        return f"{self.prefix}.{'a' * pair}{name}({text}, -1)"
 
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""

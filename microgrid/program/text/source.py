@@ -226,9 +226,10 @@ class Helpers:
 
         With each such text comes that of the array with its entries along the last axis.
         """
-        fold = branchless.FOLDS.get(self.library.core(op.forward))
-        if fold:
-            each = [self.library.fold_over(fold, last) if last else x for x, last in operands]
+        core: Any = self.library.core(op.forward)
+        fold, over = branchless.FOLDS.get(core, ""), branchless.OVER.get(core, "")
+        if fold or (over and len(operands) == 1):
+            each = [self.library.over(over, last) if last else x for x, last in operands]
             return each[0] if len(each) == 1 else self.library.fold(fold, each)
         text = self.call(op, [x for x, _ in operands])
         first = operands[0][0]
