@@ -173,10 +173,13 @@ class Contractions(Gathering):
         return text
 
     @staticmethod
-    def cost(text: str) -> int:
+    def lists(text: str) -> int:
+        """How many lists of indices a text has."""
+        return text.count("index_") + len(re.findall(r"\[\d+, ", text))
+
+    def cost(self, text: str) -> int:
         """How long a text is to read: a list of indices longer than it looks."""
-        lists = text.count("index_") + len(re.findall(r"\[\d+, ", text))
-        return len(text) + LONG * lists + 20 * text.count("einsum")
+        return len(text) + LONG * self.lists(text) + 20 * text.count("einsum")
 
     def grid(self, places: Ints) -> Shape:
         """The shape of a part of an array that holds these places, in order."""

@@ -335,6 +335,7 @@ class Matrices(Module):
         return self.results[name]
 
     def tables(self) -> list[str]:
+        """Those lists of indices and tables of numbers that are used."""
         used = " ".join([text for text, _ in self.lines.values()] + [*self.results.values()])
         return [fitted(f"{name} = {text}") for text, name in self.constants.items()
                 if re.search(rf"\b{name}\b", used)]  # fmt: skip

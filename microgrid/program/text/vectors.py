@@ -31,6 +31,7 @@ from microgrid.program.text.gathering import (
 from microgrid.program.text.views import varying
 
 PIECES = 12  # of a product
+FILL = 3  # how many times as many terms a sum may have when it is filled with zeros
 
 
 class Vectors(Contractions):
@@ -261,14 +262,24 @@ class Vectors(Contractions):
             if outer or (either == CONSTANTS).any():
                 continue  # as elementwise lines
             alone = np.bincount(line, minlength=len(sums.out))[found.lines] == found.shape[2]
+            written = []
             for rows, columns, ks in self.pieces(left, right):
                 lines = found.lines[np.ix_(rows, columns)]
                 out = found.out[np.ix_(rows, columns)]
                 slots = self.new(lines.size).reshape(lines.shape)
                 whole = alone[np.ix_(rows, columns)] & (len(ks) == found.shape[2])
                 self.primal[slots] = np.where(whole, self.primal[out], NOWHERE)
-                self.product(slots, out, left[np.ix_(rows, ks)],
-                             right[np.ix_(columns, ks)], phase, reduce)  # fmt: skip
+                factors = left[np.ix_(rows, ks)], right[np.ix_(columns, ks)]
+                if reduce and "n" not in "".join(map(self.labels, factors)):
+                    written = []  # the same for all samples: see `term`
+                    break
+                written.append((lines, slots, *self.product(slots, out, *factors, phase, reduce)))
+            if not written:
+                continue
+            if min(found.out.shape) == 1 and any(self.lists(x[2].text) for x in written):
+                continue  # a vector of what lies here and there: see `padded`
+            for lines, slots, _, add in written:
+                add()
                 more.append((lines.ravel(), slots.ravel()))
             taken[found.terms.ravel()] = True
         keep = ~taken[terms]
@@ -305,16 +316,20 @@ class Vectors(Contractions):
 
     def product(
         self, slots: Ints, of: Ints, left: Ints, right: Ints, phase: int, reduce: bool
-    ) -> None:
-        """A statement for a product of matrices, which is a part of these lines."""
+    ) -> tuple[Text, Callable[[], None]]:
+        """The text of a product of matrices, a part of these lines, and what adds it."""
         (_, first, i), (_, head, j) = [
             np.unique(x, axis=0, return_index=True, return_inverse=True) for x in (left, right)
         ]  # fmt: skip
         if len(first) < len(left) or len(head) < len(right):  # equal rows are computed once
             some = np.ix_(first, head)
-            self.product(slots[some], of[some], left[first], right[head], phase, reduce)
-            self.place[slots] = self.place[slots[some]][np.ix_(i.ravel(), j.ravel())]
-            return
+            text, add = self.product(slots[some], of[some], left[first], right[head], phase, reduce)
+
+            def add_all() -> None:
+                add()
+                self.place[slots] = self.place[slots[some]][np.ix_(i.ravel(), j.ravel())]
+
+            return text, add_all
         primal = self.primal[of]
         rows, columns = left.min(axis=1), right.min(axis=1)
         targets = [(rows, columns)]
@@ -343,7 +358,8 @@ class Vectors(Contractions):
                     if best is None or cost < best[0]:
                         best = cost, y[alone], text
         assert best is not None
-        self.add(best[1], best[2].text, best[2].batched, phase, "product")
+        _, found, text = best
+        return text, lambda: self.add(found, text.text, text.batched, phase, "product")
 
     def added(self, line: Ints, p: Ints, q: Ints, ready: Any, phase: int) -> None:
         """Statements for sums of p·q, given as places; over the samples where not `ready`."""
@@ -363,8 +379,10 @@ class Vectors(Contractions):
         owner_p = np.where(is_number & few, -2 - p, p >> BITS)
         kinds = np.stack([owner_p, owner_q, ready.astype(np.int64)])
         kinds, kind = np.unique(kinds, axis=1, return_inverse=True)
-        order = np.lexsort((q, p, kind.ravel(), line))
-        line, p, q, kind = line[order], p[order], q[order], kind.ravel()[order]
+        kind = kind.ravel()
+        line, p, q, kind = self.padded(line, p, q, kind)
+        order = np.lexsort((q, p, kind, line))
+        line, p, q, kind = line[order], p[order], q[order], kind[order]
         size = np.bincount(line, minlength=len(sums.out))
         begin = np.cumsum(size) - size
         for length in np.unique(size[size > 0]):
@@ -376,6 +394,33 @@ class Vectors(Contractions):
                 self.sum(sums.out[mine[some]], p[at[some]], q[at[some]], kind[at[some[0]]],
                          kinds, phase)  # fmt: skip
             self.settle(doubles)
+
+    def padded(self, line: Ints, p: Ints, q: Ints, kind: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """The terms; sums with more and fewer terms of the same kinds get products with 0.
+
+        So they are one statement: the entries of a matrix with zeros, the border of an image.
+        """
+        lines, which = np.unique(line, return_inverse=True)
+        if kind.max(initial=0) >= PIECES:
+            return line, p, q, kind
+        counts = np.zeros((len(lines), int(kind.max(initial=0)) + 1), dtype=np.int64)
+        np.add.at(counts, (which.ravel(), kind), 1)
+        new: list[tuple[Ints, Ints, Ints, Ints]] = [(line, p, q, kind)]
+        first = np.zeros(counts.shape, dtype=np.int64)
+        first[which.ravel()[::-1], kind[::-1]] = np.arange(len(line))[::-1]
+        _, alike = np.unique(counts > 0, axis=0, return_inverse=True)
+        for some in [np.flatnonzero(alike.ravel() == i) for i in range(alike.max(initial=-1) + 1)]:
+            most = counts[some].max(axis=0)
+            plain = len(np.unique(counts[some], axis=0)) <= 2
+            if plain or most.sum() * len(some) > FILL * counts[some].sum():
+                continue
+            for k in np.flatnonzero(most):
+                times = most[k] - counts[some, k]
+                at = np.repeat(first[some, k], times)
+                zeros = np.full(len(at), self.number(0.0))
+                new.append((np.repeat(lines[some], times), zeros, q[at], np.full(len(at), k)))
+        line, p, q, kind = [np.concatenate(x) for x in zip(*new)]
+        return line, p, q, kind
 
     def merged(self, line: Ints, p: Ints, q: Ints, ready: Any) -> tuple[Ints, Ints, Ints, Any]:
         """The terms, with one that comes several times as one, if its factor is a number."""
