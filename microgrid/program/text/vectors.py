@@ -262,7 +262,7 @@ class Vectors(Contractions):
             if outer or (either == CONSTANTS).any():
                 continue  # as elementwise lines
             alone = np.bincount(line, minlength=len(sums.out))[found.lines] == found.shape[2]
-            written = []
+            written: list[tuple[Ints, Ints, Text, Callable[[], Any]]] = []
             for rows, columns, ks in self.pieces(left, right):
                 lines = found.lines[np.ix_(rows, columns)]
                 out = found.out[np.ix_(rows, columns)]
@@ -316,7 +316,7 @@ class Vectors(Contractions):
 
     def product(
         self, slots: Ints, of: Ints, left: Ints, right: Ints, phase: int, reduce: bool
-    ) -> tuple[Text, Callable[[], None]]:
+    ) -> tuple[Text, Callable[[], Any]]:
         """The text of a product of matrices, a part of these lines, and what adds it."""
         (_, first, i), (_, head, j) = [
             np.unique(x, axis=0, return_index=True, return_inverse=True) for x in (left, right)
