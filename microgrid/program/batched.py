@@ -22,6 +22,7 @@ from microgrid.program.text.matrices import source
 
 if TYPE_CHECKING:
     from microgrid.program.program import Program
+    from microgrid.program.words.matrices import Matrices
 
 
 class Batched(Hinted):
@@ -122,6 +123,19 @@ class Batched(Hinted):
         ([3.0, 6.0], 3.0, [3.0, 3.0])
         """
         return source(self.tape, self.signature, language, self.axes)
+
+    def matrices(self) -> Matrices:
+        """The program in matrices, with a row for each sample: see `Program.matrices`.
+
+        >>> from microgrid import record
+        >>> W, x = [[1, 2]] * 3, [1, 2]
+        >>> layer = record(lambda W, x: [x[0] * w[0] + x[1] * w[1] for w in W], W, x)
+        >>> layer.batched((None, 0)).matrices().formulas
+        ('Y = X Wᵀ',)
+        """
+        from microgrid.program.words.matrices import Matrices
+
+        return Matrices(self.tape, self.signature, self._batched)
 
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from microgrid.program.text.listing import Listing
 from microgrid.program.text.matrices import source
 from microgrid.program.tracing import Recording, no_concrete_reads
 from microgrid.views.wording import split
+
+if TYPE_CHECKING:
+    from microgrid.program.words.matrices import Matrices
 
 
 @renamed(engine="backend")
@@ -312,13 +315,17 @@ class Program(Hinted):
         return self._derived[derive]
 
     @hinted
-    def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
+    def listing(
+        self, *inputs: Any, mode: str = "reverse", tangents: Any = None, matrices: bool = False
+    ) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
 
         With `mode="forward"` each line stands beside its tangent, Σ local × tangent of the operand.
         `tangents`, one for each argument, say how fast the inputs move; without them the first
         input moves at speed 1 and no other. ArgumentError for tangents in reverse mode, or of
-        another form. It prints as text; `.html()` and `.latex()` write it for pages and papers.
+        another form. With `matrices` the lines of a product of matrices are one line, and so is a
+        matrix among the arguments (see `matrices`), in reverse mode. It prints as text; `.html()`
+        and `.latex()` write it for pages and papers.
 
         >>> program = record(lambda w, x: (w * x).tanh(), 1.0, 1.0)
         >>> print(program.listing())
@@ -342,12 +349,32 @@ class Program(Hinted):
         row = self.signature.row(inputs) if inputs else None
         if row is not None:
             explain_failure(self.tape, row)
+        if matrices and direction(mode) == "forward":
+            raise ArgumentError("matrices=True is for the listing of reverse mode")
         if tangents is None:
-            return Listing(self.tape, None if row is None else row.tolist(), mode)
+            folds = self.matrices()._folds() if matrices else ()
+            return Listing(self.tape, None if row is None else row.tolist(), mode, folds=folds)
         if row is None or direction(mode) != "forward":
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
         check_tuple("listing: tangents", tangents)
         return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
+
+    def matrices(self) -> Matrices:
+        """The program in matrices: Y = X W + b beside dX = dY Wᵀ, as they stand in lecture notes.
+
+        The lines of a program know scalars alone; the matrices are found among them, and each
+        formula is compared with its lines in integers. It prints as text; `.html()`, `.latex()` and
+        `.markdown()` write it for pages and papers, and `.draw()` is a picture.
+
+        >>> W, x = [[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0]
+        >>> program = record(lambda W, x: [W[0][0] * x[0] + W[0][1] * x[1],
+        ...                                W[1][0] * x[0] + W[1][1] * x[1]], W, x)
+        >>> program.matrices().formulas
+        ('y = W x',)
+        """
+        from microgrid.program.words.matrices import Matrices
+
+        return Matrices(self.tape, self.signature)
 
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".

@@ -23,7 +23,7 @@ from microgrid import nn, record
 from microgrid.engine.errors import GraphError
 from microgrid.program.structure import without_model
 from microgrid.program.text import gathering, matrices, vectors, views
-from microgrid.program.text.matrices import Matrices, parts_by_label
+from microgrid.program.text.matrices import Arrays, parts_by_label
 
 LIBRARIES = ["numpy", "jax", "torch"]
 
@@ -38,7 +38,7 @@ tanh, relu, square, absolute = map(each, (mg.tanh, mg.relu, mg.square, mg.absolu
 
 def matrix_text(program, axes=None, language="numpy"):
     """The text about arrays, also where one about numbers is shorter."""
-    return Matrices(program.tape, program.signature, language, axes).text()
+    return Arrays(program.tape, program.signature, language, axes).text()
 
 
 def loaded(text, language="numpy"):

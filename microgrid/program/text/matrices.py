@@ -58,13 +58,13 @@ def source(
         return Scalars(tape, signature, language).text()
     if axes is None and all(x.kind is float for x in signature.arguments):
         return Scalars(tape, signature, language).text()
-    text = Matrices(tape, signature, language, axes).text()
+    text = Arrays(tape, signature, language, axes).text()
     if axes is not None or len(tape) > FEW:
         return text
     return min(text, Scalars(tape, signature, language).text(), key=len)
 
 
-class Matrices(Module):
+class Arrays(Module):
     """A program, or a batched one, as a module that computes with arrays.
 
     `axes` are those of the samples, None for an argument that they share; None for no batch.
