@@ -106,8 +106,8 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     memory[place[[*lines.constants]]] = [*lines.constants.values()]
     args = np.concatenate([factors(place[args], code) for code, args in lines.args])
     inside = per_sample[out] | (code == REDUCE)
-    # backward lines that need no upstream gradient run before the batch
-    early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
+    # before the batch run backward lines that need no upstream gradient; without one, all lines
+    early = (phase == FORWARD) | ~lines.needs_upstream[out] | (not inside.any())
     part = np.where(inside, 1, np.where(early, 0, 2))
     order = np.lexsort((size, code, depth, rank, window, phase, part))
     run_key = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side
