@@ -137,8 +137,8 @@ HELD = {
     "Derivation": (derivation, "counterexamples failed latex layer markdown ok save steps tex "
                    "title"),
     "Step": (derivation.steps[0], "equations example holds latex note title verdict words"),
-    "Batched": (program.batched((None, 0)), "axes jvp matrices on program signature tape threads "
-                "value_and_grad"),
+    "Batched": (program.batched((None, 0)), "axes jvp matrices on program signature source tape "
+                "threads value_and_grad"),
     "Program": (program, "backend batched engine fast gradient hessian jacobian jvp listing "
                 "matrices of signature source tape value_and_grad vjp"),
     "Vmapped": (mg.vmap(lambda x: x), ""),

@@ -18,6 +18,7 @@ from microgrid.program.batch_run import BatchRun
 from microgrid.program.derived import tangent
 from microgrid.program.runner import explain_failure
 from microgrid.program.tape import LAST_BIT, Floats
+from microgrid.program.text.matrices import source
 
 if TYPE_CHECKING:
     from microgrid.program.program import Program
@@ -121,6 +122,23 @@ class Batched(Hinted):
     @cached_property
     def _of_tangents(self) -> Batched:
         return Batched(self.program._made(tangent), self.axes * 2, self.threads)
+
+    def source(self, language: str = "numpy") -> str:
+        """The batched program as text that runs on its own: "numpy", "jax" or "torch".
+
+        It defines `value` and `value_and_grad`, which take the arrays of a batch: Y = X @ W + b has
+        a row for each sample, and dW = X.T @ dY is summed over them. Values and gradients are those
+        of `value_and_grad` here. GraphError for "python", which has no arrays.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> space = {}
+        >>> exec(batch.source(), space)
+        >>> values, (dw, dx) = space["value_and_grad"](3.0, [1.0, 2.0])
+        >>> values.tolist(), float(dw), dx.tolist()
+        ([3.0, 6.0], 3.0, [3.0, 3.0])
+        """
+        return source(self.tape, self.signature, language, self.axes)
 
     def matrices(self) -> Matrices:
         """The program in matrices, with a row for each sample: see `Program.matrices`.

@@ -38,7 +38,7 @@ from microgrid.program.structure import (
 )
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.text.listing import Listing
-from microgrid.program.text.source import Module
+from microgrid.program.text.matrices import source
 from microgrid.program.tracing import Recording, no_concrete_reads
 from microgrid.views.wording import split
 
@@ -422,14 +422,16 @@ class Program(Hinted):
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
 
-        It defines `value` and `value_and_grad`, which take the arguments of the function.
+        It defines `value` and `value_and_grad`, which take the arguments of the function. In the
+        libraries it computes with arrays, Y = X @ W + b, unless a line for each number is shorter;
+        `batched(…).source` writes the same for a batch.
 
         >>> space = {}
         >>> exec(record(lambda w, x: w * x, 1.0, 1.0).source(), space)
         >>> space["value"](2.0, 3.0)
         6.0
         """
-        return Module(self.tape, self.signature, language).text()
+        return source(self.tape, self.signature, language)
 
     def _runner(self, batched: int, wanted: tuple[int, ...] | None) -> Runner:
         """What runs the plan of these arguments (see `plan`), which is made at the first use."""
