@@ -753,10 +753,11 @@ def test_the_next_process_does_not_compile():
     assert "compiles" not in done.stderr
 
 
-def test_the_text_of_the_engine_has_every_operation_once():
+def test_the_text_of_the_engine_has_every_operation():
     text = numba_engine.kernel_source()
     for name, op in numba_engine.compiled_ops().items():
-        assert text.count(f"  # {name}\n") == 2, name
+        fast = name in numba_engine.FAST  # in a batch there is another function for it
+        assert text.count(f"  # {name}\n") == 2 + fast, name
         assert op.terms is None
 
 
