@@ -285,9 +285,10 @@ def topological(root: Value) -> list[Value]:
                     stack.append(v)
                     a, b = v._a, v._b
                     if b is None:
-                        a, *others = v.parents
-                        stack += others[::-1]
-                        a = v if met in [p._walk for p in others] else a
+                        stack += v.parents[::-1]
+                        if met not in [p._walk for p in v.parents]:
+                            break
+                        a = v
                     elif b._walk is not done:
                         stack.append(b)
                         a = v if b._walk is met else a
