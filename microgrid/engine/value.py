@@ -38,7 +38,7 @@ else:
 
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
 new, unnamed_label = object.__new__, unnamed.get
-PLAIN = {float, int, Fraction}
+PLAIN = {float, int, Fraction, type(None)}  # None: no path
 
 
 def unary(op: Op) -> Callable[[Value], Value]:
@@ -216,12 +216,12 @@ class Value(RefusedOperators, Methods):
         (34.0, 22.0)
         """
         order = topological(self)
-        gradient = accumulate(order, seed(self, upstream))
-        if len(gradient) < len(order):  # no path reaches some nodes
-            gradient |= {v: like(v, 0) for v in order if v not in gradient}
-        leaves = [v for v in order if v.op is None and v._grad is not None]
-        gradient |= {v: v._grad + gradient[v] for v in leaves}
-        any(map(set_grad, gradient, gradient.values()))  # at one go: no Ctrl-C comes in between
+        gradient = totals(order, seed(self, upstream))
+        if None in gradient:  # no path reaches some nodes
+            gradient = [like(v, 0) if g is None else g for v, g in zip(order, gradient)]
+        for i in [i for i, v in enumerate(order) if v.op is None and v._grad is not None]:
+            gradient[i] = order[i]._grad + gradient[i]
+        any(map(set_grad, order, gradient))  # at one go: no Ctrl-C comes in between
 
     def zero_grad(self) -> None:
         """Set the gradient of every node of this node's graph to zero.
@@ -293,8 +293,8 @@ def topological(root: Value) -> list[Value]:
                         stack.append(b)
                         a = v if b._walk is met else a
                     v = a
-        alone = next(walks) == number + 1  # else some nodes were met twice
-        return order if alone else list(dict.fromkeys(order))
+        # If another walk came in between, some nodes were met twice.
+        return order if next(walks) == number + 1 else list(dict.fromkeys(order))
 
 
 def accumulate(
@@ -306,24 +306,26 @@ def accumulate(
     can be differentiated in turn. A node that no path reaches has no entry. `trace` is called for
     each += with (child, parent, local, upstream, share, total).
     """
+    total = totals(order, upstream, as_graph, trace)
+    return {v: g for v, g in zip(order, total) if g is not None}
+
+
+def totals(
+    order: list[Value], upstream: Any, as_graph: bool = False, trace: Trace | None = None
+) -> list[Any]:
+    """What `accumulate` gives, in the order of the nodes; None where no path leads."""
     total = [None] * (len(order) - 1) + [upstream]
     if not as_graph:
         on_read(order[-1])
     try:
         send_back(order, total, as_graph, trace)
     except TypeError:  # what a rule gave is no number: this one or one before
-        check_slopes(sent(order, reached(order, total), as_graph), as_graph)
+        check_slopes(sent(order, total, as_graph), as_graph)
         raise
-    gradient = reached(order, total)
-    if not as_graph and not PLAIN.issuperset(map(type, gradient.values())):
-        check_slopes(sent(order, gradient))
-        gradient = {v: real(g) for v, g in gradient.items()}
-    return gradient
-
-
-def reached(order: list[Value], total: list[Any]) -> dict[Value, Any]:
-    """The totals by node, without those that no path reaches."""
-    return {v: g for v, g in zip(order, total) if g is not None}
+    if not as_graph and not PLAIN.issuperset(map(type, total)):
+        check_slopes(sent(order, total))
+        total = [g if g is None else real(g) for g in total]
+    return total
 
 
 def send_back(order: list[Value], total: list[Any], as_graph: bool, trace: Trace | None) -> None:
@@ -335,8 +337,8 @@ def send_back(order: list[Value], total: list[Any], as_graph: bool, trace: Trace
             continue
         if quick and b is not None and op.joint is None:  # nearly every node: written out for speed
             i, j = a._place, b._place  # read before the marks: see numbered
-            fresh = v._parent_versions == a._version + b._version
-            if a._walk is mark is b._walk and a is not b and fresh:
+            ours = a._walk is mark is b._walk and a is not b
+            if ours and v._parent_versions == a._version + b._version:
                 rule_a, rule_b = op.rules
                 try:
                     to_a = to_b = upstream
@@ -388,12 +390,10 @@ def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any
     return zip(parents, slopes(op, y, xs))
 
 
-def sent(
-    order: list[Value], gradient: dict[Value, Any], as_graph: bool = False
-) -> Iterator[tuple[Op, Any]]:
+def sent(order: list[Value], total: list[Any], as_graph: bool = False) -> Iterator[tuple[Op, Any]]:
     """(operation, local gradient) of every edge along which a backward pass came."""
-    for v in reversed(order):
-        if v.op is not None and v in gradient:
+    for v, upstream in zip(reversed(order), reversed(total)):
+        if v.op is not None and upstream is not None:
             yield from [(v.op, local) for _, local in edges(v, v.op, as_graph)]
 
 
