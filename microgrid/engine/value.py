@@ -293,6 +293,7 @@ def topological(root: Value) -> list[Value]:
                         stack.append(b)
                         a = v if b._walk is met else a
                     v = a
+                    continue  # CPython 3.11 specializes a loop at such jumps, before it ends
         # If another walk came in between, some nodes were met twice.
         return order if next(walks) == number + 1 else list(dict.fromkeys(order))
 
@@ -445,5 +446,6 @@ def not_beside(v: Value, other: Any) -> Any:
 
 
 # The number of a node, and its gradient (None before a backward pass): the recorder is not told.
-peek, peek_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
-set_grad = Value.__dict__["_grad"].__set__  # a function of C
+peek, peek_grad, set_grad = (
+    operator.attrgetter("_number"), operator.attrgetter("_grad"), Value.__dict__["_grad"].__set__
+)  # fmt: skip
