@@ -16,6 +16,7 @@ ROOMS = {
     "program.mapped": "Vmapped",
     "program.program": "Program",
     "program.text.listing": "Listing",
+    "program.words.matrices": "Matrices",
     "check.example": "Example Failure Outcome",
     "check.findings": "Finding Result",
     "check.gradient_check": "Entry GradientReport NotFinite",

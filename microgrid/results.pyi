@@ -36,6 +36,7 @@ from microgrid.program.batched import Spread as Spread
 from microgrid.program.mapped import Vmapped as Vmapped
 from microgrid.program.program import Program as Program
 from microgrid.program.text.listing import Listing as Listing
+from microgrid.program.words.matrices import Matrices as Matrices
 from microgrid.views.explanation import Explanation as Explanation
 from microgrid.views.explanation import ForwardExplanation as ForwardExplanation
 from microgrid.views.explanation import Paths as Paths

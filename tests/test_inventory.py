@@ -137,12 +137,13 @@ HELD = {
     "Derivation": (derivation, "counterexamples failed latex layer markdown ok save steps tex "
                    "title"),
     "Step": (derivation.steps[0], "equations example holds latex note title verdict words"),
-    "Batched": (program.batched((None, 0)), "axes jvp on program signature tape threads "
-                "value_and_grad"),
-    "Program": (program, "backend batched engine gradient hessian jacobian jvp listing of "
-                "signature source tape value_and_grad vjp"),
+    "Batched": (program.batched((None, 0)), "axes jvp matrices on program signature source tape "
+                "threads value_and_grad"),
+    "Program": (program, "backend batched engine gradient hessian jacobian jvp listing "
+                "matrices of signature source tape value_and_grad vjp"),
     "Vmapped": (mg.vmap(lambda x: x), ""),
     "Listing": (program.listing(), "html latex legend markdown save"),
+    "Matrices": (program.matrices(), "draw formulas html latex markdown save"),
     "Example": (finding.program, "as_written expected lines look sent text"),
     "Failure": (finding.failure, "actual convention digits example expected note"),
     "Outcome": (

@@ -25,6 +25,10 @@ def trained():
     return optim.fit(lambda m, x, y: (m(x) - y)[0] ** 2, model, (X, X), optimizer=optim.SGD(lr=0.1))
 
 
+def layer():
+    return mg.record(lambda W, x: mg.tanh(W @ x).sum(), np.ones((3, 2)), np.ones(2))
+
+
 def circuit():
     f = mg.examples.sigmoid_circuit()
     f.backward()
@@ -40,6 +44,7 @@ RESULTS = {  # what is saved: how it is made, and the kinds of files
     "ForwardExplanation": (lambda: mg.explain(circuit(), mode="forward"), TEXT),
     "Paths": (lambda: mg.explain(x := mg.Value(3.0, "x|_1"), of=x), TEXT),
     "Listing": (lambda: mg.record(mg.tanh, 1.0).listing(), (".txt", ".html", ".tex", ".md")),
+    "Matrices": (lambda: layer().matrices(), (".txt", ".html", ".tex", ".md")),
     "GradientReport": (lambda: mg.gradcheck(mg.sin, 1.0), TEXT),
     "Derivation": (lambda: mg.derive.affine(1, 2, 2), (".txt", ".tex", ".md")),
     "History": (trained, TEXT),

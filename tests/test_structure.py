@@ -120,6 +120,16 @@ def test_the_engine_needs_the_standard_library_alone():
                 assert not {n.split(".")[0] for n in names} & {"numpy", "graphviz"}
 
 
+def test_the_process_of_an_engine_needs_the_standard_library_alone():
+    """An engine of NumPy arrays, or with modules named as ours, gets all as Python has it."""
+    text = (
+        "import sys; sys.modules |= dict.fromkeys(('numpy', 'graphviz', 'hypothesis', 'tqdm')); "
+        "from microgrid.check.worker import forget; sys.path.insert(0, ''); forget(); "
+        "assert not [name for name in sys.modules if name.startswith('microgrid')]"
+    )
+    subprocess.run([sys.executable, "-c", text], check=True)
+
+
 def asked(path: Path) -> list[str]:
     """The comparisons, cases and prefixes that ask for an operation of the table, or its name."""
     found = []

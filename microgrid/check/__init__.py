@@ -3,8 +3,9 @@
 In reading order:
 
 - `example`: what an engine runs
-- `engine` and `worker`: its process, which `process` starts and `processor_time` limits;
-  `by_value` sends it a class of this process
+- `engine` and `worker`: its process, which `process` starts, `isolation` and `processor_time`
+  limit; `by_value` sends it a class of this process
+- `contract`: how an engine spells `.data`, `.grad` and `.backward()`; `raised`: its errors
 - `protocol`: how the two speak; `command`: the adapter of another language, in `adapters`
 - `loading`: a file or a notebook as a module
 - `capabilities`: what an engine offers, and `learning`: how that is found out

@@ -131,6 +131,7 @@ class Capabilities:
     numbers: bool = True  # in this language an operator can take a plain number
     offers: set[str] = field(default_factory=lambda: {*OFFERS})
     made_of: dict[str, set[str]] = field(default_factory=dict)  # "sub": the operations it calls
+    half: dict[tuple[str, str], str] = field(default_factory=dict)  # ints alone, or floats
     useless: set[str] = field(default_factory=set)  # operators that fail with Values, too
     calls: dict[str, str] = field(default_factory=dict)  # of functions that no table has: a call
     methods: set[str] = field(default_factory=set)

@@ -215,9 +215,12 @@ class Checker:
                 if f.kind in (WRONG, prop.kind) and f.diagnosis and f.diagnosis._explains(failure)
             )  # fmt: skip
             cause = next(explaining, None) if prop.small else None
-            if cause is None:
+            if cause is not None and self.is_shared(cause, case, result):
+                diagnosis, cause = cause.diagnosis, None
+            elif cause is None:
                 ask, made_of = self.ask_about(case.subject), self.made_of(case.subject)
                 diagnosis = diagnose(failure, case.subject, prop, ask, made_of)
+                cause = self.told(diagnosis, prop)
             if not (diagnosis and prop.small and diagnosis.mistake.caught == prop.name):
                 cause = cause or next((f for f in self.findings if f.prop.name in prop.after), None)
         if case.side:  # from now on, a Value stands there
@@ -247,9 +250,26 @@ class Checker:
         elif kind != CONVENTION:
             self.can.broken |= dict.fromkeys(broken, finding)
 
+    def is_shared(self, finding: Finding, case: Case, result: Result) -> bool:
+        """Whether the mistake of a finding stands in the code that all operations share."""
+        assert finding.diagnosis is not None
+        own = case.subject in OPERATIONS and not self.made_of(case.subject)
+        return own and finding.diagnosis.engine.in_all and finding in result.findings
+
+    def told(self, diagnosis: Diagnosis | None, prop: Property) -> Finding | None:
+        """The finding of another property that names the same mistake of the engine as a whole."""
+        if diagnosis is None or diagnosis.mistake.operations is not None:
+            return None
+        found = (
+            f for f in self.findings
+            if f.prop is not prop and f.diagnosis and f.diagnosis.mistake is diagnosis.mistake
+        )  # fmt: skip
+        return next(found, None)
+
     def refusal(self, case: Case, failure: Failure) -> Finding | None:
         """The finding that an operation refuses plain numbers, if this one is made with them."""
-        made_of = sorted(self.made_of(case.subject)) if failure.actual.unsuited else []
+        refuses = failure.actual.unsuited or (case.side and failure.actual.error)
+        made_of = sorted(self.made_of(case.subject)) if refuses else []
         return next((self.refused[name] for name in made_of if name in self.refused), None)
 
     def fails_forward(self, failure: Failure) -> bool:

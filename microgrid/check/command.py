@@ -18,7 +18,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from microgrid.check import worker
+from microgrid.check.isolation import MEMORY
 from microgrid.check.process import Child, printable
 
 ADAPTERS = {
@@ -115,5 +115,5 @@ def bounded(process: int, seconds: int) -> None:
     with suppress(ImportError, AttributeError, ValueError, OSError):
         import resource
 
-        resource.prlimit(process, resource.RLIMIT_DATA, (worker.MEMORY, worker.MEMORY))
+        resource.prlimit(process, resource.RLIMIT_DATA, (MEMORY, MEMORY))
         resource.prlimit(process, resource.RLIMIT_CPU, (seconds, seconds + 1))

@@ -10,15 +10,15 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from microgrid.check import worker
 from microgrid.check.by_value import packed
 from microgrid.check.command import Command, command_of, commanded
 from microgrid.check.example import Outcome
-from microgrid.check.process import Child, printable, spawned
+from microgrid.check.process import Child, ours, printable, spawned
 from microgrid.check.processor_time import Budget
 from microgrid.check.protocol import VERSION, Tree
 from microgrid.engine.errors import MicrogridError
 
+WORKER = "microgrid.check.worker"
 STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
 
 NOT_RUN = Outcome(error="out of time", stopped=True)
@@ -157,13 +157,13 @@ def spawn(target: Any, lifetime: float, names: Mapping[str, str] = NO_NAMES) -> 
     if command := command_of(target):
         return commanded(command, seconds, names)
     if isinstance(target, str | os.PathLike):
-        return spawned([worker.__file__, *parse(target), str(seconds), dumps(names)])
+        return spawned(ours(WORKER, *parse(target), str(seconds), dumps(names)))
     if not isinstance(target, type):
         raise EngineError(
             f"a path, a module's name, a command or a class is checked, not {name_of(target)}"
         )
     request = {"class": sent(target), "path": [x for x in sys.path if isinstance(x, str)]}
-    return spawned([worker.__file__, "", "class", "", str(seconds), dumps(names)], request)
+    return spawned(ours(WORKER, "", "class", "", str(seconds), dumps(names)), request)
 
 
 def sent(cls: type) -> str:

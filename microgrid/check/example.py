@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from microgrid.check.worker import category
+from microgrid.check.raised import category
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Value, topological
 

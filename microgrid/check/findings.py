@@ -54,7 +54,7 @@ class Finding(Hinted):
         if self.kind != kind or kind == CONVENTION:
             return False
         if self.diagnosis and diagnosis:
-            return self.diagnosis.mistake is diagnosis.mistake
+            return self.diagnosis._is_that_of(diagnosis)
         return self.diagnosis is diagnosis is None and way(self.failure) == way(failure)
 
     @property
@@ -74,7 +74,7 @@ class Finding(Hinted):
         if self.kind == CONVENTION:
             return f"another choice than PyTorch's where there is no derivative{where}"
         if self.diagnosis:
-            return self.diagnosis.mistake.sentence(self.operations or self.diagnosis._of)
+            return self.diagnosis._sentence(self.operations or self.diagnosis._of)
         if self._raises:
             return f"your {self.operations or 'engine'} raises {self.failure.actual.kind}"
         return f"does not hold here: {self.prop.says}{where}"

@@ -113,10 +113,14 @@ def told(engine: Engine, can: Capabilities) -> Capabilities:
 
 def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None:
     """On which sides of an operator a plain number may stand."""
-    number = repr(operation.plain[0]) if operation.plain else "2.5"
-    for side, operands in ("left", (number, "x")), ("right", ("x", number)):
-        if runs(engine, can, operation, operands):
+    numbers = [repr(operation.plain[0])] if operation.plain else ["2.5", "3"]
+    for side in ("left", "right"):
+        operands = [(n, "x") if side == "left" else ("x", n) for n in numbers]
+        taken = [n for n, pair in zip(numbers, operands) if runs(engine, can, operation, pair)]
+        if taken == numbers:
             getattr(can, side).add(operation.name)
+        elif taken:
+            can.half[operation.name, side] = "ints_only" if taken == ["3"] else "floats_only"
     takes = can.right if operation.plain else can.right & can.left  # 2 ** x is an extra
     useless = not runs(engine, can, operation, ("x", "Value(2)"))
     if useless and operation.name not in takes:  # the number is not to blame
@@ -127,9 +131,9 @@ def learn_sides(engine: Engine, can: Capabilities, operation: Operation) -> None
 
 
 def runs(engine: Engine, can: Capabilities, operation: Operation, operands: Sequence[str]) -> bool:
-    """Whether an operation takes these operands, whatever it makes of them."""
+    """Whether an operation makes a node of these operands, whatever its number is."""
     line = f"x = Value(1.5); f = {operation.write(*operands)}"
-    return not run(engine, can, Example((line,), ("x.data",), as_written=True)).unsuited
+    return not run(engine, can, Example((line,), ("f.data",), as_written=True)).unsuited
 
 
 def made_of(engine: Engine, can: Capabilities, operation: Operation) -> set[str]:

@@ -63,6 +63,15 @@ class Diagnosis:
         """The operation as people write it, or "engine"."""
         return OPERATIONS[self.op].sign if self.op in OPERATIONS else "engine"
 
+    def _sentence(self, of: str) -> str:
+        """What is wrong with an operation, in words, and what it computes instead."""
+        instead = self.engine.instead
+        return self.mistake.sentence(of) + f", {instead}" * bool(instead)
+
+    def _is_that_of(self, other: Diagnosis) -> bool:
+        """Whether both are one mistake, perhaps of two operations."""
+        return self.mistake is other.mistake and self.engine.instead == other.engine.instead
+
     def _part(self, made_of: Iterable[str]) -> str:
         """The one of these operations that has the mistake, "" if none of them has."""
         if self.mistake.operations is None:
@@ -93,9 +102,10 @@ def diagnose(
     if found_by.name in ("depth", "great depth") and is_full(failure.actual):
         return Diagnosis(MUSEUM["recursive_sort"], MUSEUM["recursive_sort"].make(""))
     if found_by.name == "comparisons":
-        always = ask(failure.example).numbers == ask(turned(failure.example)).numbers == (1.0,)
+        given = {ask(failure.example).numbers, ask(turned(failure.example)).numbers}
+        always = given == {(0.0 if subject == "!=" else 1.0,)}
         mistake = MUSEUM["compares_to_value"]
-        return Diagnosis(mistake, mistake.make("")) if always and subject != "!=" else None
+        return Diagnosis(mistake, mistake.make("")) if always else None
     if not found_by.small or failure.actual.stopped:
         return by_time(failure, found_by, ask)
     of_values = found_by.name == "values"
@@ -200,7 +210,9 @@ def candidates(
         prop = PROPERTIES[mistake.caught]
         if prop.kind != found_by.kind or not prop.small:  # those that only the time tells
             continue
-        of_one = mistake.operations is not None and mistake.caught == found_by.name
+        finds = mistake.caught == found_by.name
+        finds |= found_by.name == "contract" and mistake.caught in OF_GRADIENTS
+        of_one = mistake.operations is not None and finds
         for op in PLAIN if of_one and not subject else (own,):
             if parts and mistake.operations is not None and mistake.caught in OF_GRADIENTS:
                 continue  # the parts send the shares
@@ -327,6 +339,7 @@ GENERAL = (
     probe("x = Value(1); h = x * 2; k = h + 1; f = k * h + k; f.backward()"),
     probe("x = Value(3); y = x * 1; y += x; y.backward()"),
     probe("x = Value(2); (x * 2).backward(); x.grad = 0; (x * 3).backward()"),
+    Example(("x = Value(3); y = Value(2); c = bool(x == y)",), ("c",)),
     probe("x = Value(2); f = x * 3; f.grad = 1; f.backward()", "xf"),
     probe("x = Value(2); h = x * 3; f = h * 5; f.grad = 1; f.backward()", "xf"),
 )

@@ -178,15 +178,17 @@ def accepted(example: Example, actual: Outcome, expected: Outcome, digits: float
 def plain_numbers(can: Capabilities) -> Iterator[Case]:
     for x in can.operations if can.numbers else ():
         if x.reflected and x.name not in can.useless:
-            yield Case(x.name, [beside_number(x, "right")], side="right", refused="values_only")
+            yield beside_number(x, "right", can.half.get((x.name, "right"), "values_only"))
             if x.name in PLAIN and x.name in can.right:  # else one finding is enough
-                yield Case(x.name, [beside_number(x, "left")], side="left", refused="not_reflected")
+                yield beside_number(x, "left", can.half.get((x.name, "left"), "not_reflected"))
 
 
-def beside_number(operation: Operation, side: str) -> Example:
+def beside_number(operation: Operation, side: str, refused: str) -> Case:
     """A plain number on one side of an operator; the forward pass alone."""
-    line = operation.write(*(("x", "3") if side == "right" else ("3", "x")))
-    return Example((f"x = Value(2); f = {line}",), ("f.data",), as_written=True)
+    number = "2.5" if refused == "ints_only" else "3"
+    line = operation.write(*(("x", number) if side == "right" else (number, "x")))
+    example = Example((f"x = Value(2); f = {line}",), ("f.data",), as_written=True)
+    return Case(operation.name, [example], side=side, refused=refused)
 
 
 @holds("values", "f.data is what Python computes with plain numbers", draws=0.5)

@@ -2,45 +2,32 @@
 
 adapters/README.md describes the programs. This process knows no right answer. It throws the
 engine's own output away, and answers through a copy of the standard output that it made before it
-loaded the engine. It imports the standard library alone, and binds here what it uses later, before
-the engine can replace it.
+loaded the engine. Of this package it imports what needs the standard library alone, and forgets it
+before it loads the engine, which may have one of our names. It binds here what it uses later,
+before the engine can replace it.
 """
 
-import builtins
-import dis
 import gc
 import inspect
-import linecache
 import operator
 import os
 import pickle
-import re
 import sys
 from base64 import b64decode
 from contextlib import suppress
 from json import dumps, loads
-from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
-MEMORY = 4 << 30  # bytes of data, beside what there is at the start
-QUIET = os.devnull
+from microgrid.check.contract import Names, NoBackwardError, called, methods_of, names_of
+from microgrid.check.isolation import limited, silence
+from microgrid.check.loading.engines import load_engine
+from microgrid.check.loading.errors import LoadError
+from microgrid.check.raised import failed, said
+
 _float, _str, _type, _repr = float, str, type, repr
 _isinstance, _getattr, _hasattr, _setattr = isinstance, getattr, hasattr, setattr
 _list, _len, _abs, _bool, _range = list, len, abs, bool, range
-BUILT_IN = frozenset(dir(builtins))  # in programs these are Python's own, as sum and range
-
-# How engines call the three names of the contract, the usual one first.
-NAMES = {
-    "data": "data value val v item x _data _value num number scalar",
-    "grad": "grad gradient grads _grad g dv adj adjoint derivative deriv",
-    "backward": "backward backprop back_prop backpropagate backpropagation backward_pass back",
-}
-BACK = re.compile("(?!_).*back", re.IGNORECASE)
-BACKWARD = re.compile(  # what else may be the name of a backward pass
-    r"(?!_).*back|reverse_?(mode|pass)|(calc|comp).*grad|gradients?$|grad$|differentiate",
-    re.IGNORECASE,
-)
 OPERATORS: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
     "power": operator.pow, "neg": operator.neg, "abs": _abs,
@@ -50,162 +37,8 @@ IN_PLACE: dict[str, Any] = {
 }  # fmt: skip
 COMPARISONS: dict[str, Any] = {
     "Lt": operator.lt, "Gt": operator.gt, "LtE": operator.le, "GtE": operator.ge,
-    "Eq": operator.eq, "NotEq": operator.ne, "In": lambda a, b: a in b,
+    "Eq": operator.eq, "NotEq": operator.ne,
 }  # fmt: skip
-CATEGORIES = (  # of errors in any language
-    (OverflowError, "overflow"), (RecursionError, "depth"), (MemoryError, "depth"),
-    (ZeroDivisionError, "domain"), (ValueError, "domain"),
-)  # fmt: skip
-
-
-class NoBackwardError(Exception):
-    """The engine has no backward pass, or one whose name nobody guesses."""
-
-
-class Names:
-    """How this engine spells `.data`, `.grad` and `.backward()`: told, or learnt by trying."""
-
-    def __init__(self, cls: Any, functions: dict[str, Any], told: dict[str, str]) -> None:
-        self.cls, self.functions, self.told = cls, functions, told
-        self.grad, self.backward, self.is_method = "grad", "backward", True
-        self.arguments: tuple[float, ...] = ()
-        self.choices = ""
-        try:
-            x = self.cls(2.5)
-        except BaseException:
-            if not _isinstance(cls, _type):
-                raise
-            self.type, self.data = cls, "data"
-            return
-        self.type = _type(x)
-        self.data = told.get("data") or self.holding(x, 2.5)
-        self.learn_backward(x)
-        self.learn_grad()
-
-    def holding(self, x: Any, number: float) -> str:
-        """The attribute that holds a number, or the path to it: data.value."""
-        if _hasattr(x, "data") and not callable(x.data):
-            inner = x.data if read(x, "data") is None else None
-            found = [n for n in NAMES["data"].split() if same(read(inner, n), number)]
-            return f"data.{found[0]}" if found and not _isinstance(inner, self.type) else "data"
-        usual = [n for n in NAMES["data"].split() if same(read(x, n), number)]
-        others = [n for n in attributes(x) if same(read(x, n), number)]
-        return [*usual, *others, "data"][0]
-
-    def learn_backward(self, x: Any) -> None:
-        """The method or the function of the module that goes backward."""
-        methods = [n for n in methods_of(_type(x)) if n[:2] != "__"]
-        found = [self.told["backward"]] if self.told.get("backward") else []
-        if found and not (found[0] in self.functions or _hasattr(x, found[0])):
-            raise NoBackwardError(f"neither {called(self.cls)} nor its module has {found[0]}")
-        found += [n for n in NAMES["backward"].split() if n in methods]
-        for pattern in (BACK, BACKWARD):
-            found += [n for n in (*methods, *self.functions) if pattern.match(n)]
-        if callable(_getattr(x, "backward", None)):
-            found.append("backward")  # of each node, a rule in some engines
-        if not found:
-            raise NoBackwardError(
-                f"{called(self.cls)} has no backward pass; if it has one, say --backward NAME"
-            )
-        self.backward, self.is_method = found[0], _hasattr(x, found[0])
-        self.arguments = needed(self.function_of(x, found[0]))
-        self.choices = optional(self.function_of(x, found[0]))
-
-    def function_of(self, x: Any, name: str) -> Any:
-        """The call without arguments: a bound method, or a function of the module."""
-        if _hasattr(x, name):
-            return _getattr(x, name)
-        function = self.functions[name]
-        return lambda *more: function(x, *more)
-
-    def learn_grad(self) -> None:
-        """The attribute that backward changes on a leaf."""
-        told = self.told.get("grad")
-        if told:
-            self.grad = told
-            return
-        x, y = self.cls(2.5), self.cls(1.25)
-        inside = self.data.partition(".")[2]
-        if _hasattr(x, "grad"):
-            if inside and read(x, "grad") is None and _hasattr(x.grad, inside):
-                self.grad = f"grad.{inside}"  # it holds a number in an object, as data does
-            return
-        before = {n: read(x, n) for n in attributes(x) if n != self.data}
-        with suppress(BaseException):
-            self.go_backward(x * y + x)
-        changed = [n for n in before if not same(read(x, n), before[n])]
-        named = NAMES["grad"].split() + [n for n in before if "grad" in n.lower()]
-        found = [n for n in named if n in changed] + changed + [n for n in named if n in before]
-        self.grad = [*found, "grad"][0]
-
-    def every_gradient_is_a_node(self) -> bool:
-        """Whether even those of a sum are: then the engine means it, for derivatives of them."""
-        with suppress(BaseException):
-            x, y = self.cls(2.5), self.cls(1.25)
-            self.go_backward(x + y)
-            return _isinstance(_getattr(x, self.grad), self.type)
-        return False
-
-    def go_backward(self, x: Any) -> None:
-        """The backward pass from x."""
-        self.function_of(x, self.backward)(*self.arguments)
-
-    def shown(self) -> dict[str, str]:
-        """The three, as people write them."""
-        arguments = ", ".join(map(_repr, self.arguments))
-        name, comma = self.backward, ", " * _bool(arguments)
-        call = f"VALUE.{name}(" if self.is_method else f"{name}(VALUE{comma}"
-        beside = _str(_getattr(self.cls, "arguments", ""))  # what leaves are given beside a number
-        call += f"{arguments})"
-        return {"data": self.data, "grad": self.grad, "backward": call, "options": beside,
-                "choices": self.choices}  # fmt: skip
-
-
-def at(x: Any, path: list[str]) -> Any:
-    """What lies at the end of a path of attributes."""
-    for name in path:
-        x = _getattr(x, name)
-    return x
-
-
-def needed(call: Any) -> tuple[float, ...]:
-    """A 1.0 for the argument that a backward pass must have: the gradient of the result."""
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    must = [p for p in parameters(call) if p.kind in positional and p.default is p.empty]
-    return (1.0,) * _len(must)
-
-
-def optional(call: Any) -> str:
-    """What a caller of the backward pass may choose: zero_grad, retain_graph."""
-    return ", ".join(p.name for p in parameters(call) if p.default is not p.empty)
-
-
-def parameters(call: Any) -> list[inspect.Parameter]:
-    try:
-        return [*inspect.signature(call).parameters.values()]
-    except (TypeError, ValueError):
-        return []
-
-
-def attributes(x: Any) -> list[str]:
-    """The names of what an object holds."""
-    names = dict.fromkeys(_getattr(x, "__dict__", ()))
-    for base in _type(x).__mro__:
-        slots = _getattr(base, "__slots__", ())
-        names |= dict.fromkeys([slots] if _isinstance(slots, _str) else slots)
-        names |= dict.fromkeys(n for n, v in vars(base).items() if _isinstance(v, property))
-    return [n for n in names if n[:2] != "__"]
-
-
-def read(x: Any, name: str) -> Any:
-    """An attribute as a number; None if it is no number."""
-    with suppress(BaseException):
-        return _float(_getattr(x, name))
-    return None
-
-
-def same(a: Any, b: Any) -> bool:
-    return a is b or (a is not None and b is not None and _abs(a - b) < 1e-6)
 
 
 class Engine:
@@ -351,89 +184,19 @@ class Engine:
         }  # fmt: skip
 
 
+def at(x: Any, path: list[str]) -> Any:
+    """What lies at the end of a path of attributes."""
+    for name in path:
+        x = _getattr(x, name)
+    return x
+
+
 def number(look: str, x: Any) -> Any:
     """The engine's number as a plain float; nan and inf as text, since JSON has none."""
     if _isinstance(x, (_str, bytes, bytearray, memoryview)):
         raise TypeError(f"{look} is a {_type(x).__name__}, not a number")
     y = _float(x)
     return y if y - y == 0 else _repr(y)
-
-
-def failed(error: BaseException) -> dict[str, Any]:
-    """An error, its kind in any language, and whether the engine raised it on purpose.
-
-    What fails since a module is not installed is no mistake.
-    """
-    if _isinstance(error, ModuleNotFoundError):
-        return {"absent": _str(error)}
-    answer = {"error": said(error), "kind": category(error), "refused": is_refusal(error)}
-    return answer | {"where": where(error)}
-
-
-def where(error: BaseException) -> str:
-    """The line of the engine that raised it, or called what did."""
-    found = ""
-    with suppress(BaseException):
-        trace = error.__traceback__
-        while trace is not None:
-            file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-            if file != __file__ and not file.startswith(("<frozen", sys.base_prefix, sys.prefix)):
-                text = linecache.getline(file, line).strip()
-                found = f"line {line}" + (f": {text[:100]}" if text else "")
-            trace = trace.tb_next
-    return found
-
-
-def category(error: BaseException) -> str:
-    """The kind of an error in any language."""
-    return next((kind for types, kind in CATEGORIES if _isinstance(error, types)), "other")
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Whether a `raise` or an `assert` of the engine's own code made it."""
-    with suppress(BaseException):
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        if trace is None or trace.tb_frame.f_code.co_filename == __file__:
-            return False
-        code = trace.tb_frame.f_code.co_code
-        name = dis.opname[code[trace.tb_lasti]]
-        return name == "RAISE_VARARGS" and not _isinstance(error, (SystemExit, KeyboardInterrupt))
-    return False
-
-
-def said(error: BaseException) -> str:
-    with suppress(BaseException):
-        return f"{_type(error).__name__}: {_str(error)[:300]}"
-    return _type(error).__name__
-
-
-def load(place: str, is_path: bool, name: str) -> tuple[ModuleType, Any, list[str]]:
-    """The module and its class, and what is told of the loading.
-
-    Our own modules, which load it, are forgotten: the engine may have one of their names.
-    """
-    sys.path.insert(0, _str(Path(__file__).parents[2]))
-    from microgrid.check.loading.engines import load_engine
-
-    del sys.path[0]
-    for ours in [x for x in sys.modules if x.split(".")[0] == "microgrid"]:
-        del sys.modules[ours]
-    return load_engine(place, is_path, name)
-
-
-def names_of(module: ModuleType | None, cls: Any) -> dict[str, Any]:
-    """The class, and the functions of its module or package."""
-    package = module.__name__.split(".")[0] if module else ""
-    names = {
-        name: thing
-        for name, thing in (vars(module).items() if module else ())
-        if isinstance(thing, FunctionType)
-        and name not in BUILT_IN
-        and (thing.__module__ or "").split(".")[0] == package
-    }
-    return names | {called(cls): cls}
 
 
 def file_of(module: ModuleType | None) -> str | None:
@@ -444,22 +207,10 @@ def file_of(module: ModuleType | None) -> str | None:
     return file if file and _str(file)[-3:] == ".py" else None
 
 
-def called(cls: Any) -> str:
-    """The name that programs give the class."""
-    name = cls.__name__
-    return name if _isinstance(name, _str) and name.isidentifier() else "Value"
-
-
 def is_static(owner: Any, name: str) -> bool:
     """Whether a method gets its operands alone: Value.exp(x)."""
     found = inspect.getattr_static(owner, name, None)
     return _isinstance(found, (staticmethod, classmethod))
-
-
-def methods_of(owner: Any) -> list[str]:
-    """The names of the methods of a class."""
-    names = {name for base in _type.__dict__["__mro__"].__get__(owner) for name in vars(base)}
-    return [x for x in sorted(names) if callable(_getattr(owner, x, None))]
 
 
 def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None = None) -> None:
@@ -474,45 +225,12 @@ def serve(requests: Any, answers: Any, start: Any, told: dict[str, str] | None =
         engine = Engine(module, cls, told or {})
         say(engine.greeting() | {"remarks": remarks})
     except BaseException as error:
-        is_told = _type(error).__name__ in ("LoadError", "NoBackwardError")  # in words
+        is_told = _isinstance(error, (LoadError, NoBackwardError))  # in words
         say({"error": _str(error) if is_told else said(error)})
         return
     for line in requests:
         request = loads(line)
         say({"id": request["id"]} | engine.answer(request))
-
-
-def data_size() -> int:
-    """The bytes of data that the process has: a copy of a notebook may begin with many."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGESIZE")
-    return 0
-
-
-def limited(seconds: int) -> None:
-    """Bounds for memory and time, where the system has them."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        memory = data_size() + MEMORY
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    with suppress(Exception):  # Linux: do not outlive the parent
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, 9)
-
-
-def silence() -> tuple[Any, Any]:
-    """Private copies of the standard input and output; the engine gets the null device."""
-    requests, answers = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
-    quiet = os.open(QUIET, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(quiet, standard)
-    # The copy of a notebook has streams of its own, which go to the page.
-    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    return requests, answers
 
 
 def received(request: dict[str, Any]) -> Any:
@@ -521,21 +239,24 @@ def received(request: dict[str, Any]) -> Any:
     return pickle.loads(b64decode(request["class"]))
 
 
+def forget() -> None:
+    """Make this package unknown, whose folder stands first in the path."""
+    del sys.path[0]
+    for ours in [x for x in sys.modules if x.split(".")[0] == "microgrid"]:
+        del sys.modules[ours]
+
+
 def main() -> None:
     place, kind, name, seconds, told = sys.argv[1:]
     sys.argv[1:] = []
-    sys.path[:] = [x for x in sys.path if x != _str(Path(__file__).parent)]
+    forget()
     limited(int(seconds))
     requests, answers = silence()
 
     def start() -> tuple[ModuleType | None, Any, list[str]]:
         if kind == "class":
             return None, received(loads(requests.readline())), []
-        return load(place, kind == "path", name)
+        return load_engine(place, kind == "path", name)
 
     serve(requests, answers, start, loads(told))
     os._exit(0)  # whatever the engine started may not keep the process alive
-
-
-if __name__ == "__main__":
-    main()

@@ -293,10 +293,8 @@ class Absent:
 
 def hinted(f: F) -> F:
     """A decorator: an unknown keyword is refused with what is written instead."""
-    code = getattr(f, "__code__", None)
-    if code is None or code.co_flags & CO_VARKEYWORDS:  # it takes all, or is a wrapper
+    if not (takes := keywords_of(f)):
         return f
-    takes = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @wraps(f)
     def called(*args: Any, **keywords: Any) -> Any:
@@ -312,3 +310,11 @@ def hinted(f: F) -> F:
         return f(*args, **keywords)
 
     return cast(F, called)
+
+
+def keywords_of(f: Callable[..., Any]) -> dict[str, None]:
+    """The keywords that a function takes; none where it takes all, or is a wrapper."""
+    code = getattr(f, "__code__", None)
+    if code is None or code.co_flags & CO_VARKEYWORDS:
+        return {}
+    return dict.fromkeys(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])

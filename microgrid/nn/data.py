@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from microgrid.engine.settings import whole
 from microgrid.matrices.arrays import Array
 from microgrid.nn.initial import Seed, generator
 from microgrid.program.structure import matrix_of
+from microgrid.program.tape import Ints
 
 EXPECTED = "a tuple of arrays, like (X, y), or a list of samples that are tuples, like [(x, y), …]"
 
@@ -89,10 +90,22 @@ def batches(
 def shuffled(
     data: tuple[Array, ...], size: int | None, rng: np.random.Generator
 ) -> Iterator[tuple[Array, ...]]:
-    """The samples in a random order, `size` at a time; the last batch may be smaller."""
+    """The samples in a random order, `size` at a time."""
+    for chosen in drawn(data, size, rng):
+        yield taken(data, chosen)
+
+
+def drawn(data: tuple[Array, ...], size: int | None, rng: np.random.Generator) -> list[Ints | None]:
+    """Which samples are in each batch of an epoch, in a random order; None: all, as they stand.
+
+    The last batch may be smaller.
+    """
     if not data or size is None or size >= len(data[0]):
-        yield data
-        return
+        return [None]
     order = rng.permutation(len(data[0]))
-    for chosen in np.split(order, range(size, len(order), size)):
-        yield tuple([x[chosen] for x in data])
+    return [*np.split(order, range(size, len(order), size))]
+
+
+def taken(data: Sequence[Array], chosen: Ints | None) -> tuple[Array, ...]:
+    """These samples; None: all of them."""
+    return tuple(data) if chosen is None else tuple([x[chosen] for x in data])

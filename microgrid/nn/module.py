@@ -21,6 +21,8 @@ from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
 from microgrid.views.wording import subscripted
 
+op_of = operator.attrgetter("op")
+
 
 class Module(Hinted, Saved):
     """A model. Its parameters are its attributes that are Values, arrays or lists of them, Modules.
@@ -73,7 +75,10 @@ class Module(Hinted, Saved):
         """
         if "_given" in vars(self):
             return list(self._given[1])
-        return list(dict.fromkeys(v for _, group in groups(self) for v in group.flat))
+        found: dict[Value, None] = {}
+        for _, group in groups(self):
+            found.update(dict.fromkeys(group.ravel().tolist()))
+        return list(found)
 
     def with_parameters(self, parameters: Iterable[Any]) -> Self:
         """A copy whose parameters are these Values or numbers, in the order of `parameters()`.
@@ -217,7 +222,9 @@ def is_group(x: Any) -> bool:
     A result of an operation, which a model may keep for later, is no parameter.
     """
     several = isinstance(x, np.ndarray) and x.dtype == object
-    nodes = x.flat if several else x if isinstance(x, list | tuple) else [x]
+    nodes = x.ravel().tolist() if several else x if isinstance(x, list | tuple) else [x]
+    if {*map(type, nodes)} == {Value} and {*map(op_of, nodes)} == {None}:
+        return True  # at once: a model may have many
     kinds = {isinstance(v, Value) and (v.op is None or "result") for v in nodes}
     if (several or False not in kinds) and True in kinds and len(kinds) > 1:
         raise ParameterError(

@@ -3,7 +3,8 @@
 The steps of SGD, momentum (also Nesterov's), Adam, AdamW, weight decay and clipping are PyTorch's.
 A loop of your own may also hand `step` the gradient of a program, which leaves none in the nodes;
 `nn.batches` draws its samples, and `optimizer.save` keeps its state beside that of the model.
-Read optimizers.py first, with schedules.py; then training.py (`fit`), which stands on objective.py
+Read optimizers.py first, with updates.py (the formula of each step) and schedules.py; then
+training.py (`fit`), which stands on objective.py, epochs.py (whole epochs in the compiled engine)
 and history.py.
 
 >>> from microgrid import Value, optim

@@ -75,7 +75,8 @@ class Objective:
 
     def start(self) -> Floats:
         """The numbers of the parameters as they are now."""
-        x = tree_map(plain_number, self.parameters) if self.held else self.parameters
+        alone = is_model(self.parameters) or not self.held
+        x = self.parameters if alone else tree_map(plain_number, self.parameters)
         return self.structure.flatten(x, "parameters")
 
     def shaped(self, numbers: Floats) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set, ValuesView
 from inspect import ismethod, signature
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from microgrid.matrices.arrays import Array
 from microgrid.nn.module import Module
 from microgrid.nn.saving import Saved, numbers_of, same_names
 from microgrid.optim.schedules import Schedule
+from microgrid.optim.updates import adam, clipped, decayed, sgd
 from microgrid.program.tape import Floats
 from microgrid.views.wording import plural
 
@@ -54,6 +55,7 @@ class Optimizer(Hinted, Saved, ABC):
     """
 
     _kept = "state of an optimizer"
+    _decoupled = False  # whether the weights decay by themselves, and not by the gradient
     memory: ClassVar[tuple[str, ...]] = ()
 
     @hinted
@@ -92,8 +94,11 @@ class Optimizer(Hinted, Saved, ABC):
         >>> optim.SGD(lr=optim.linear(0.5, 0.0, steps=10)).rate
         0.5
         """
-        rate = self.lr(self.steps) if callable(self.lr) else self.lr
-        return number(f"the learning rate of step {self.steps}", rate, "from 0 on")
+        return self._rate_of(self.steps)
+
+    def _rate_of(self, step: int) -> float:
+        rate = self.lr(step) if callable(self.lr) else self.lr
+        return number(f"the learning rate of step {step}", rate, "from 0 on")
 
     def state(self) -> dict[str, Array]:
         """The steps done, the number of parameters, and what it remembers of each of them.
@@ -193,21 +198,16 @@ class Optimizer(Hinted, Saved, ABC):
             remembers = f"this optimizer remembers {self.size} parameters"
             raise ParameterError(f"{remembers}; make a new one for {len(numbers)}")
         rate, self.size = self.rate, len(numbers)
-        numbers, gradient = self._decayed(numbers, self._clipped(gradient), rate)
+        gradient = clipped(gradient, self._longest)
+        numbers, gradient = decayed(numbers, gradient, rate, self.weight_decay, self._decoupled)
         new = numbers - rate * self.update_direction(gradient)
         self.steps += 1
         return new
 
-    def _clipped(self, gradient: Floats) -> Floats:
-        """The gradient, scaled to the length `clip_norm` where it is longer."""
-        if self.clip_norm is None:
-            return gradient
-        length = math.hypot(*gradient)  # a sum of squares would over- or underflow
-        return gradient * min(1.0, self.clip_norm / (length + 1e-6))  # PyTorch adds 1e-6, too
-
-    def _decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
-        """The numbers and the gradient, one of them changed by the weight decay."""
-        return numbers, gradient + self.weight_decay * numbers if self.weight_decay else gradient
+    @property
+    def _longest(self) -> float:
+        """The length from which on a gradient is clipped."""
+        return math.inf if self.clip_norm is None else self.clip_norm
 
     @abstractmethod
     def update_direction(self, gradient: Floats) -> Floats:
@@ -217,7 +217,28 @@ class Optimizer(Hinted, Saved, ABC):
         """
 
 
-class SGD(Optimizer):
+class Ruled(Optimizer):
+    """An optimizer whose update is a function of updates.py, which numba compiles, too."""
+
+    _update: ClassVar[Callable[..., Any]]
+
+    def update_direction(self, gradient: Floats) -> Floats:
+        remembered = [getattr(self, name) for name in self.memory]
+        settings = self._settings_of(self.steps + 1)
+        direction, *remembered = type(self)._update(gradient, *remembered, *settings)
+        self._remember(remembered)
+        return np.asarray(direction)
+
+    @abstractmethod
+    def _settings_of(self, step: int) -> tuple[float, ...]:
+        """The settings of a step, counted from 1, as the update takes them."""
+
+    def _remember(self, rows: Iterable[Floats]) -> None:
+        for name, row in zip(self.memory, rows):
+            setattr(self, name, row)
+
+
+class SGD(Ruled):
     """w ← w − η v with v ← μ v + ∂L/∂w; without momentum μ plain gradient descent.
 
     With `nesterov` w ← w − η (∂L/∂w + μ v), as if the gradient were taken one step ahead: Sutskever
@@ -233,6 +254,7 @@ class SGD(Optimizer):
     """
 
     memory = ("velocity",)
+    _update = staticmethod(sgd)
 
     @hinted
     def __init__(
@@ -249,13 +271,11 @@ class SGD(Optimizer):
         self.nesterov = bool(nesterov)
         self.velocity: Any = 0.0
 
-    def update_direction(self, gradient: Floats) -> Floats:
-        self.velocity = self.momentum * self.velocity + gradient
-        ahead = gradient + self.momentum * self.velocity if self.nesterov else self.velocity
-        return np.asarray(ahead)
+    def _settings_of(self, step: int) -> tuple[float, ...]:
+        return self.momentum, self.nesterov
 
 
-class Adam(Optimizer):
+class Adam(Ruled):
     """w ← w − η m̂ / (√v̂ + ε), with running means m of ∂L/∂w and v of its square.
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization; m̂ and v̂ are m and v without the bias
@@ -271,6 +291,7 @@ class Adam(Optimizer):
     """
 
     memory = ("first", "second")
+    _update = staticmethod(adam)
 
     @hinted
     def __init__(
@@ -286,12 +307,9 @@ class Adam(Optimizer):
         self.first: Any = 0.0
         self.second: Any = 0.0
 
-    def update_direction(self, gradient: Floats) -> Floats:
-        (a, b), t = self.betas, self.steps + 1
-        self.first = a * self.first + (1 - a) * gradient
-        self.second = b * self.second + (1 - b) * gradient * gradient
-        first, second = self.first / (1 - a**t), self.second / (1 - b**t)
-        return np.asarray(first / (np.sqrt(second) + self.eps))
+    def _settings_of(self, step: int) -> tuple[float, ...]:
+        a, b = self.betas
+        return a, b, self.eps, 1 / (1 - a**step), 1 / (1 - b**step)
 
 
 class AdamW(Adam):
@@ -305,6 +323,8 @@ class AdamW(Adam):
     2.25
     """
 
+    _decoupled = True
+
     @hinted
     def __init__(
         self, parameters: Module | Iterable[Any] = (), lr: float | Schedule = 0.001,
@@ -312,9 +332,6 @@ class AdamW(Adam):
         clip_norm: float | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay, clip_norm)
-
-    def _decayed(self, numbers: Floats, gradient: Floats, rate: float) -> tuple[Floats, Floats]:
-        return numbers * (1 - rate * self.weight_decay), gradient
 
 
 def leaves(parameters: Any) -> tuple[list[Value], Any]:

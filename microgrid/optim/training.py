@@ -6,7 +6,7 @@ import copy
 import math
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -19,8 +19,9 @@ from microgrid.engine.hints import hinted
 from microgrid.engine.settings import whole
 from microgrid.engine.trees import tree_leaves
 from microgrid.engine.value import Value
-from microgrid.nn.data import checked, shuffled
+from microgrid.nn.data import checked, drawn, taken
 from microgrid.nn.initial import generator
+from microgrid.optim.epochs import Batches, Epochs, epochs_of
 from microgrid.optim.history import History
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import Optimizer
@@ -93,6 +94,10 @@ def fit(
     validation loss (else that of all samples) has not fallen for so many epochs, and restores the
     best parameters. `progress` shows a bar: True, False, or None, on a terminal and in a notebook.
 
+    With a program of the compiled engine, an optimizer of this package, and a learning rate that is
+    a number or one of `schedules`, whole epochs run inside that engine, with the same numbers; a
+    batch of more than 2,048 samples goes to several threads instead.
+
     A used optimizer continues from its saved state. DivergedError where the loss is no finite
     number; ShapeError or NumberError where data do not fit.
 
@@ -109,10 +114,11 @@ def fit(
     check_settings(optimizer, parameters, counts, metrics, called)
     rng, data = generator(seed), checked(data, "data")
     training = Training(f, parameters, data, checked(validation, "validation"), patience)
+    training.epochs = epochs_of(training.objective, optimizer, data, batch_size)
     try:
         for _ in bar(epochs, progress, training.history):
-            loss = training.learn(optimizer, shuffled(data, batch_size, rng))
-            training.measure(loss, metrics or {})
+            loss = training.learn(optimizer, drawn(data, batch_size, rng))
+            training.measure(loss, metrics or {}, looked_at=bool(metrics or called))
             if training.ends(called):
                 break
         if not np.isfinite(training.numbers).all():
@@ -138,25 +144,50 @@ class Training:
         self.history, self.epoch = History(parameters), 0
         self.numbers = self.best_numbers = self.objective.start()
         self.best_loss = math.inf
+        self.epochs: Epochs | None = None  # what does steps in the compiled engine
 
-    def learn(self, optimizer: Optimizer, batches: Iterable[Data]) -> float:
+    def learn(self, optimizer: Optimizer, batches: Batches) -> float:
         """Move the parameters once for each batch; the mean loss of the samples on the way."""
-        sizes, self.epoch = [], len(self.history)
-        for batch in batches:
-            loss, gradient = self.finite(self.objective.value_and_grad, batch)
-            with np.errstate(over="ignore", invalid="ignore"):
-                self.numbers = optimizer._updated(self.numbers, gradient)
-            sizes.append(len(batch[0]) if batch else 1)
-            self.history.steps.append(loss)
+        self.epoch, done = len(self.history), 0
+        while done < len(batches):
+            done += self.compiled_steps(optimizer, batches[done:])
+            for chosen in batches[done : done + 1]:  # whose loss or gradient is to be looked at
+                self.step(optimizer, taken(self.data, chosen))
+                done += 1
         self.objective.check_dependence()
+        whole = len(self.data[0]) if self.data else 1
+        sizes = [whole if chosen is None else len(chosen) for chosen in batches]
         return float(np.average(self.history.steps[-len(sizes) :], weights=sizes))
 
-    def measure(self, loss: float, metrics: Mapping[str, Callable[[Any], float]]) -> None:
-        """Add this epoch to the history, and keep the parameters if they are the best so far."""
+    def compiled_steps(self, optimizer: Optimizer, batches: Batches) -> int:
+        """How many steps the compiled engine has done; without it none."""
+        if self.epochs is None:
+            return 0
+        self.epochs.start(self.numbers)
+        try:
+            return self.epochs.run(optimizer, batches, self.history.steps)
+        finally:
+            self.numbers = self.epochs.numbers()
+
+    def step(self, optimizer: Optimizer, batch: Data) -> None:
+        """Move the parameters once."""
+        loss, gradient = self.finite(self.objective.value_and_grad, batch)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.numbers = optimizer._updated(self.numbers, gradient)
+        self.history.steps.append(loss)
+
+    def measure(
+        self, loss: float, metrics: Mapping[str, Callable[[Any], float]], looked_at: bool
+    ) -> None:
+        """Add this epoch to the history, and keep the parameters if they are the best so far.
+
+        Where they are `looked_at`, by metrics or callbacks, Values and Modules get their numbers.
+        """
         row, history = {"loss": loss}, self.history
         if self.validation:
             row["validation"] = self.finite(self.objective.loss, self.validation)
-        history.parameters = self.objective.shaped(self.numbers)
+        if looked_at:  # else they come at the end
+            history.parameters = self.objective.shaped(self.numbers)
         row |= {name: float(metric(history.parameters)) for name, metric in metrics.items()}
         history.epochs.append(row)
         now = row[self.watched]

@@ -1,43 +1,80 @@
-"""One run of a plan over a batch: blocks of samples that stay in the cache, chunks side by side."""
+"""Runs of a plan over a batch: blocks of samples that stay in the cache, chunks side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from microgrid.program.engines import numpy_engine
-from microgrid.program.runner import Runner, Workspace
-from microgrid.program.tape import Floats
+from microgrid.program.runner import Runner, Workspace, span
+from microgrid.program.tape import Floats, Ints
 
 CHUNK = 2048  # samples whose sums are added up on their own: the same with any number of threads
+Found = list[Floats | None]  # the results that have a row for each sample
+Columns = Callable[[Floats, Floats], Floats]  # of numbers and rows
 
 
-def run_batch(
-    runner: Runner, shared: list[Floats], samples: list[Floats], per_sample: Sequence[bool],
-    side_by_side: Callable[..., Any], explain: Callable[[list[int]], None],
-) -> list[Floats]:  # fmt: skip
-    """The values, and the gradients: a matrix with a row per sample, or a row of sums.
+class BatchRun:
+    """Runs the prologue of a plan, its batch, and its epilogue.
 
-    The prologue of a plan runs, the batch, with the `map` of some threads, and the epilogue.
-    `shared` are the inputs of all samples, `samples` those of each, a row per sample; `per_sample`
-    says which gradients have a row per sample, too. `explain` gets samples that may have failed.
+    Values, and those gradients that `per_sample` marks, are matrices with a row for each sample;
+    other gradients are rows of sums over the samples.
     """
-    plan, run, count = runner.plan, runner.engine.run, len(samples[0])
-    numbers, no_rows = runner.workspace.numbers, runner.workspace.rows
-    if shared:
-        np.concatenate(shared, out=numbers[: sum([len(x) for x in shared])])
-    numbers[plan.count], numbers[runner.sums] = count, 0.0
-    places = plan.outputs, *plan.gradients
-    results = [np.empty((count, len(p))) if single else None
-               for p, single in zip(places, (True, *per_sample))]  # fmt: skip
-    failed = run(plan.prologue, numbers, no_rows, 0)
-    suspects = [0] if failed and count else []
 
-    def chunk(first: int, workspace: Workspace) -> None:
-        """Run the samples from the first on, a block at a time."""
-        last = min(first + CHUNK, count)
+    def __init__(self, runner: Runner, per_sample: Sequence[bool]) -> None:
+        self.runner, plan = runner, runner.plan
+        results = [*zip((plan.outputs, *plan.gradients), (True, *per_sample))]
+        self.spans = [span(places) for places, _ in results]
+        self.columns = [columns(places) if own else None for places, own in results]
+        self.widths = [len(places) for places, _ in results]
+
+    def __call__(
+        self, samples: list[Floats], side_by_side: Callable[..., Any],
+        explain: Callable[[list[int]], None],
+    ) -> list[Floats]:  # fmt: skip
+        """The values and the gradients of samples, given as matrices with a row for each.
+
+        The inputs of all samples are in the numbers of this thread already. Chunks run with the
+        `map` of some threads. `explain` gets samples that may have failed.
+        """
+        runner, count = self.runner, len(samples[0])
+        plan, run, workspace = runner.plan, runner.engine.run, runner.workspace
+        numbers = workspace.numbers
+        numbers[plan.count] = count
+        numbers[runner.sums] = 0.0
+        found = [of and np.empty((count, width)) for of, width in zip(self.columns, self.widths)]
+        suspects = [0] if run(plan.prologue, numbers, workspace.rows, 0) and count else []
+        if count > CHUNK:
+            chunk = partial(self.chunk, numbers, samples, found, suspects)
+            for added in list(side_by_side(chunk, range(0, count, CHUNK))):
+                numbers[runner.sums] += added
+        elif count:
+            self.blocks(workspace, samples, found, suspects, 0, count)
+        if suspects:
+            explain(sorted(suspects))
+        run(plan.epilogue, numbers, workspace.rows, 0)
+        return [numbers[p].copy() if out is None else out for p, out in zip(self.spans, found)]
+
+    def chunk(
+        self, numbers: Floats, samples: list[Floats], found: Found, suspects: list[int], first: int
+    ) -> Floats:
+        """Run a chunk in the workspace of this thread; what it adds to the sums."""
+        workspace = self.runner.chunk_workspace
+        workspace.numbers[:] = numbers
+        last = min(first + CHUNK, len(samples[0]))
+        self.blocks(workspace, samples, found, suspects, first, last)
+        sums: Floats = workspace.numbers[self.runner.sums].copy()
+        return sums
+
+    def blocks(
+        self, workspace: Workspace, samples: list[Floats], found: Found, suspects: list[int],
+        first: int, last: int,
+    ) -> None:  # fmt: skip
+        """Run the samples from the first to before the last, a block at a time."""
+        plan, run, numbers = self.runner.plan, self.runner.engine.run, workspace.numbers
         width = block_width(plan.rows, last - first)
         if workspace.rows.shape != (plan.rows, width):
             workspace.rows = np.zeros((plan.rows, width))
@@ -45,43 +82,33 @@ def run_batch(
             n = min(width, last - lo)
             fill(workspace.rows, samples, lo, n)
             rows = workspace.rows[:, :n]
-            if run(plan.batch, workspace.numbers, workspace.rows, n):
+            if run(plan.batch, numbers, workspace.rows, n):
                 finite = np.isfinite(rows).all(axis=0)
                 suspects.extend((lo + np.flatnonzero(~finite)).tolist())
-            for p, out in zip(places, results):
-                if out is not None:
-                    out[lo : lo + n] = numpy_engine.results(p, workspace.numbers, rows)
+            for of, out in zip(self.columns, found):
+                if of and out is not None:
+                    out[lo : lo + n] = of(numbers, rows)
 
-    def chunk_sums(first: int) -> Any:
-        """Run a chunk in the workspace of this thread; what it adds to the sums."""
-        workspace = runner.chunk_workspace
-        workspace.numbers[:] = numbers
-        chunk(first, workspace)
-        return workspace.numbers[runner.sums].copy()
 
-    if count > CHUNK:
-        for added in list(side_by_side(chunk_sums, range(0, count, CHUNK))):
-            numbers[runner.sums] += added
-    elif count:
-        chunk(0, runner.workspace)
-    if suspects:
-        explain(sorted(suspects))
-    run(plan.epilogue, numbers, no_rows, 0)
-    sums = (None, *runner.gradients)
-    return [numbers[p].copy() if out is None else out for p, out in zip(sums, results)]
+def columns(places: Ints) -> Columns:
+    """The function of numbers and rows that gives those at some places, a row for each sample."""
+    if (places >= 0).any():
+        return partial(numpy_engine.results, places)
+    where = span(-1 - places)
+    return lambda numbers, rows: rows[where].T
 
 
 def fill(rows: Floats, samples: list[Floats], first: int, count: int) -> None:
     """Write so many samples into the rows; idle columns repeat the last, within the domain."""
-    row = 0
+    end, idle = 0, count < rows.shape[1]
     for x in samples:
-        end = row + x.shape[1]
-        rows[row:end, :count] = x[first : first + count].T
-        if count < rows.shape[1]:
-            rows[row:end, count:] = x[first + count - 1][:, None]
-        row = end
+        begin, end = end, end + x.shape[1]
+        rows[begin:end, :count] = x[first : first + count].T
+        if idle:
+            rows[begin:end, count:] = x[first + count - 1][:, None]
 
 
+@cache
 def block_width(rows: int, samples: int) -> int:
     """So many samples at a time that their rows stay in the cache, a multiple of 8."""
     most = min(max(2**16 // max(rows, 1), 32), 512)

@@ -14,13 +14,15 @@ from microgrid.engine.arguments import Argnums, as_asked
 from microgrid.engine.errors import MicrogridError, ShapeError
 from microgrid.engine.hints import Hinted
 from microgrid.engine.settings import whole
-from microgrid.program.batch_run import run_batch
+from microgrid.program.batch_run import BatchRun
 from microgrid.program.derived import tangent
 from microgrid.program.runner import explain_failure
 from microgrid.program.tape import LAST_BIT, Floats
+from microgrid.program.text.matrices import source
 
 if TYPE_CHECKING:
     from microgrid.program.program import Program
+    from microgrid.program.words.matrices import Matrices
 
 
 class Batched(Hinted):
@@ -57,14 +59,21 @@ class Batched(Hinted):
         self._batched = sum([1 << k for k, own in enumerate(self._has_samples) if own])
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         self.threads = threads or available or os.cpu_count() or 1
+        self._ready()
+
+    def _ready(self) -> None:
+        """Nothing is kept yet."""
         self._threads_of = 0  # the process whose threads are kept
+        self._value: BatchRun | None = None
+        self._gradient: tuple[Argnums, BatchRun, list[Callable[[Floats], Any]]] | None = None
 
     def __repr__(self) -> str:
         return f"<Batched of {self.signature}, in_axes={self.axes}>"
 
     def __call__(self, *inputs: Any) -> Any:
         """The values, an array with the samples along its first axis; lists stay lists."""
-        return self.signature.result.unflatten(self._run(inputs, None)[0])
+        run = self._value or self._run_of(None)
+        return self.signature.result.unflatten(self._run(run, inputs)[0])
 
     def value_and_grad(self, *inputs: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """The values, one for each sample, and the gradients of their sum.
@@ -78,14 +87,23 @@ class Batched(Hinted):
         >>> dw, dx.tolist()
         (3.0, [3.0, 3.0])
         """
-        wanted = self.signature.wanted(argnums)
-        values, *found = self._run(inputs, wanted)
-        gradients = []
-        for k, rows in zip(wanted, found):
-            structure, axis = self.signature.arguments[k], self.axes[k]
-            shaped = structure.unflatten if axis is None else partial(structure.batch_of, axis=axis)
-            gradients.append(shaped(rows))
+        asked = self._gradient
+        if asked is None or asked[0] is not argnums:  # that of the last call is the same object
+            wanted = self.signature.wanted(argnums)
+            asked = argnums, self._run_of(wanted), self._shapers(wanted)
+            if type(argnums) in (int, tuple):
+                self._gradient = asked
+        _, run, shapers = asked
+        values, *found = self._run(run, inputs)
+        gradients = [shaped(rows) for shaped, rows in zip(shapers, found)]
         return values[:, 0], as_asked(gradients, argnums)
+
+    def _shapers(self, wanted: Sequence[int]) -> list[Callable[[Floats], Any]]:
+        """For each argument that is asked for the function that gives its gradient its form."""
+        asked = [(self.signature.arguments[k], self.axes[k]) for k in wanted]
+        return [
+            s.unflatten if axis is None else partial(s.batch_of, axis=axis) for s, axis in asked
+        ]
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """The values and the tangents, both as `batched(…)(…)` gives values: see `Program.jvp`.
@@ -105,17 +123,53 @@ class Batched(Hinted):
     def _of_tangents(self) -> Batched:
         return Batched(self.program._made(tangent), self.axes * 2, self.threads)
 
+    def source(self, language: str = "numpy") -> str:
+        """The batched program as text that runs on its own: "numpy", "jax" or "torch".
+
+        It defines `value` and `value_and_grad`, which take the arrays of a batch: Y = X @ W + b has
+        a row for each sample, and dW = X.T @ dY is summed over them. Values and gradients are those
+        of `value_and_grad` here. GraphError for "python", which has no arrays.
+
+        >>> from microgrid import record
+        >>> batch = record(lambda w, x: w * x, 1.0, 1.0).batched(in_axes=(None, 0))
+        >>> space = {}
+        >>> exec(batch.source(), space)
+        >>> values, (dw, dx) = space["value_and_grad"](3.0, [1.0, 2.0])
+        >>> values.tolist(), float(dw), dx.tolist()
+        ([3.0, 6.0], 3.0, [3.0, 3.0])
+        """
+        return source(self.tape, self.signature, language, self.axes)
+
+    def matrices(self) -> Matrices:
+        """The program in matrices, with a row for each sample: see `Program.matrices`.
+
+        >>> from microgrid import record
+        >>> W, x = [[1, 2]] * 3, [1, 2]
+        >>> layer = record(lambda W, x: [x[0] * w[0] + x[1] * w[1] for w in W], W, x)
+        >>> layer.batched((None, 0)).matrices().formulas
+        ('Y = X Wᵀ',)
+        """
+        from microgrid.program.words.matrices import Matrices
+
+        return Matrices(self.tape, self.signature, self._batched)
+
     def on(self, client: Any) -> Spread:
         """The same over the workers of a `distributed.Client` (extra `cluster`)."""
         return Spread(self, client)
 
-    def _run(self, inputs: Sequence[Any], wanted: tuple[int, ...] | None) -> list[Any]:
-        """The values, and the gradients: a matrix with a row per sample, or a row of sums."""
-        shared, samples = self._divided(inputs)
+    def _run_of(self, wanted: tuple[int, ...] | None) -> BatchRun:
+        """What runs the plan of the value, or with `wanted` of the value and its gradients."""
         runner = self.program._runner(self._batched, wanted)
-        explain = partial(self._explain_failure, shared, samples)
-        per_sample = [self._has_samples[k] for k in wanted or ()]
-        return run_batch(runner, shared, samples, per_sample, self._side_by_side, explain)
+        run = BatchRun(runner, [self._has_samples[k] for k in wanted or ()])
+        if wanted is None:
+            self._value = run
+        return run
+
+    def _run(self, run: BatchRun, inputs: Sequence[Any]) -> list[Floats]:
+        """The values, and the gradients: a matrix with a row per sample, or a row of sums."""
+        numbers = run.runner.workspace.numbers
+        samples = self._divided(numbers, inputs)
+        return run(samples, self._side_by_side, partial(self._explain_failure, numbers, samples))
 
     def _side_by_side(self, f: Callable[..., Any], xs: Sequence[Any]) -> Any:
         """f of each x, in threads, which are kept; a forked process makes its own."""
@@ -126,31 +180,37 @@ class Batched(Hinted):
         return self._kept.map(f, xs)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_kept"} | {"_threads_of": 0}
+        made = "_kept", "_threads_of", "_value", "_gradient"
+        return {k: v for k, v in vars(self).items() if k not in made}
 
-    def _divided(self, inputs: Sequence[Any]) -> tuple[list[Floats], list[Floats]]:
-        """The shared inputs in rows; of other arguments a matrix with a row for each sample."""
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._ready()
+
+    def _divided(self, row: Floats, inputs: Sequence[Any]) -> list[Floats]:
+        """Of batched arguments matrices with a row for each sample.
+
+        The other inputs are written into the beginning of a row.
+        """
         self.signature.check_count(inputs)
-        shared: list[Floats] = []
         samples: list[tuple[str, Floats]] = []
-        for k, (name, x) in enumerate(zip(self.signature.names, inputs)):
-            structure, axis = self.signature.arguments[k], self.axes[k]
-            if axis is None:
-                structure.flatten_into(shared, x, name)
-            else:
+        end = 0
+        for x, axis, (structure, name, *_) in zip(inputs, self.axes, self.signature.spans):
+            if axis is not None:
                 structure.batch_into(samples, x, axis, name)
+            else:
+                begin, end = end, end + structure.size
+                structure.write(row[begin:end], x, name)
         if len({len(x) for _, x in samples}) > 1:
             said = ", ".join([f"{name} has {len(x)}" for name, x in samples])
             raise ShapeError(f"the batch has one size: {said} samples")
-        return shared, [x for _, x in samples]
+        return [x for _, x in samples]
 
-    def _explain_failure(
-        self, shared: list[Floats], samples: list[Floats], suspects: list[int]
-    ) -> None:
+    def _explain_failure(self, numbers: Floats, samples: list[Floats], suspects: list[int]) -> None:
         """Raise what the engine of Values would raise, for the first sample where it would."""
         own = np.array(self._has_samples)[self.tape.argument]
         row = np.empty(len(own))
-        row[~own] = np.concatenate([np.zeros(0), *shared])
+        row[~own] = numbers[: len(own) - own.sum()]
         for i in suspects:
             row[own] = np.concatenate([x[i] for x in samples])
             try:
@@ -188,7 +248,7 @@ class Spread:
         """The values of all samples, and the gradients of their sum: see Batched."""
         signature, axes = self.batched.signature, self.batched.axes
         wanted = signature.wanted(argnums)
-        self.batched._divided(inputs)  # ShapeError where they do not fit
+        self.batched._divided(np.empty(self.batched.tape.inputs), inputs)  # ShapeError
         workers = max(len(self.client.nthreads()), 1)
         pieces = [
             [x] * workers if axis is None else

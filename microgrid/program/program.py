@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,14 +26,24 @@ from microgrid.program.batched import Batched
 from microgrid.program.engines import numba_engine
 from microgrid.program.impure import impure, refuse_changes
 from microgrid.program.plan.schedule import plan
-from microgrid.program.runner import Runner, chosen, explain_failure
+from microgrid.program.runner import Call, Runner, chosen, explain_failure
 from microgrid.program.signature import Signature
-from microgrid.program.structure import Structure, arrayed, new_leaves, outputs_of, structure_of
+from microgrid.program.structure import (
+    Structure,
+    arrayed,
+    labels,
+    new_leaves,
+    outputs_of,
+    structure_of,
+)
 from microgrid.program.tape import Floats, tape_of
 from microgrid.program.text.listing import Listing
-from microgrid.program.text.source import Module
+from microgrid.program.text.matrices import source
 from microgrid.program.tracing import Recording, no_concrete_reads
 from microgrid.views.wording import split
+
+if TYPE_CHECKING:
+    from microgrid.program.words.matrices import Matrices
 
 
 @renamed(engine="backend")
@@ -54,25 +66,38 @@ def record(
     """
     refuse_node("record", f)
     examples, names = tuple(map(arrayed, examples)), argument_names(f, len(examples))
-    structures = [structure_of(x) for x in examples]
+    structures, labelled = [structure_of(x) for x in examples], labels(examples, names)
     what = getattr(f, "__name__", "the function")
 
     def traced() -> Program:
         recording = Recording(what, names, examples)
         with no_concrete_reads(recording):
-            made = new_leaves(examples, names)
+            made = new_leaves(examples, names, labelled)
             recording.argument = {v: k for k, (_, leaves) in enumerate(made) for v in leaves}
             y = f(*[arguments for arguments, _ in made])  # they stay active: none is frozen later
         return Program(y, [leaves for _, leaves in made], structures, names, backend)
 
-    program = traced()
-    if not pure:
-        try:
-            again = traced()
-        except MicrogridError as error:
-            raise impure(what, f"fails ({error.args[0]})") from error
-        refuse_changes(what, program.tape, again.tape)
+    with no_collector():
+        program = traced()
+        if not pure:
+            try:
+                again = traced()
+            except MicrogridError as error:
+                raise impure(what, f"fails ({error.args[0]})") from error
+            refuse_changes(what, program.tape, again.tape)
     return program
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """While it lasts, Python looks for no cycles: a graph has none, and many nodes to look at."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def argument_names(f: Any, count: int) -> list[str]:
@@ -141,11 +166,13 @@ class Program(Hinted):
     def _ready(self) -> None:
         """No plan is made yet."""
         self._plans: dict[Any, Runner] = {}
+        self._value: Call | None = None
+        self._gradient: Call | None = None  # that of the last argnums
         self._derived: dict[Callable[..., Program], Program] = {}
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        made = "_plans", "_derived", "_lock"
+        made = "_plans", "_value", "_gradient", "_derived", "_lock"
         return {k: v for k, v in vars(self).items() if k not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -165,27 +192,28 @@ class Program(Hinted):
         Where the program is differentiated or recorded itself, as in mg.hessian(program), it takes
         nodes and gives nodes.
         """
-        runner = self._runner(0, None)
-        row = self._row(inputs)
-        if row is None:
+        call = self._value or self._called(None, None)
+        numbers = call.runner.workspace.numbers
+        if not self._write(numbers, inputs):
             outputs = as_array(
                 np.array(self.tape.applied(self.signature.nodes(inputs)), dtype=object)
             )
             return self.signature.result.unflatten(outputs)
-        numbers = runner.run_once(row)
-        return self.signature.result.unflatten(numbers[runner.plan.outputs])
+        call.runner.run_once()
+        return call.value(numbers)
 
-    def _row(self, inputs: Sequence[Any]) -> Floats | None:
-        """The inputs as one row of floats; None where they are being differentiated or recorded.
+    def _write(self, numbers: Floats, inputs: Sequence[Any]) -> bool:
+        """Write the inputs into a row; False where they are being differentiated or recorded.
 
         NumberError for other Values: a program makes no graph of them.
         """
         try:
-            return self.signature.row(inputs)
+            self.signature.write(numbers, inputs)
+            return True
         except NumberError as error:
             nodes = [v for v in tree_leaves(inputs) if isinstance(v, Value)]
             if any(map(is_active, order_of(nodes))):
-                return None
+                return False
             if not nodes:
                 raise
             raise NumberError(
@@ -203,18 +231,27 @@ class Program(Hinted):
         >>> program.value_and_grad([2.0, 3.0], 1.0, argnums=(0, 1))
         (7.0, ([3.0, 2.0], 1.0))
         """
-        wanted = self.signature.wanted(argnums)
-        row = self._row(inputs)
-        if row is None:
-            y, found = value_and_grad(self, wanted)(*inputs)
+        call = self._gradient
+        if call is None or call.argnums is not argnums:
+            call = self._called(argnums, self.signature.wanted(argnums))
+        numbers = call.runner.workspace.numbers
+        if not self._write(numbers, inputs):
+            y, found = value_and_grad(self, self.signature.wanted(argnums))(*inputs)
             return y, as_asked(found, argnums)
-        runner = self._runner(0, wanted)
-        numbers = runner.run_once(row)
-        gradients = [
-            self.signature.arguments[k].unflatten(numbers[places].copy())
-            for k, places in zip(wanted, runner.gradients)
-        ]
-        return float(numbers[runner.plan.outputs[0]]), as_asked(gradients, argnums)
+        call.runner.run_once()
+        return call.value(numbers), call.gradient(numbers)
+
+    def _called(self, argnums: Any, wanted: tuple[int, ...] | None) -> Call:
+        """What computes the value, or with `wanted` value and gradients; the last one is kept.
+
+        An int, or a tuple of them, asks for what the last call did where it is the same object.
+        """
+        call = Call(self.signature, self._runner(0, wanted), argnums, wanted)
+        if wanted is None:
+            self._value = call
+        elif type(argnums) in (int, tuple):
+            self._gradient = call
+        return call
 
     def batched(self, in_axes: Any = 0, threads: int | None = None) -> Batched:
         """The same program for a batch of samples, each with its own numbers.
@@ -312,13 +349,17 @@ class Program(Hinted):
         return self._derived[derive]
 
     @hinted
-    def listing(self, *inputs: Any, mode: str = "reverse", tangents: Any = None) -> Listing:
+    def listing(
+        self, *inputs: Any, mode: str = "reverse", tangents: Any = None, matrices: bool = False
+    ) -> Listing:
         """The Wengert list: the lines of both passes side by side, with numbers where inputs come.
 
         With `mode="forward"` each line stands beside its tangent, Σ local × tangent of the operand.
         `tangents`, one for each argument, say how fast the inputs move; without them the first
         input moves at speed 1 and no other. ArgumentError for tangents in reverse mode, or of
-        another form. It prints as text; `.html()` and `.latex()` write it for pages and papers.
+        another form. With `matrices` the lines of a product of matrices are one line, and so is a
+        matrix among the arguments (see `matrices`), in reverse mode. It prints as text; `.html()`
+        and `.latex()` write it for pages and papers.
 
         >>> program = record(lambda w, x: (w * x).tanh(), 1.0, 1.0)
         >>> print(program.listing())
@@ -342,24 +383,46 @@ class Program(Hinted):
         row = self.signature.row(inputs) if inputs else None
         if row is not None:
             explain_failure(self.tape, row)
+        if matrices and direction(mode) == "forward":
+            raise ArgumentError("matrices=True is for the listing of reverse mode")
         if tangents is None:
-            return Listing(self.tape, None if row is None else row.tolist(), mode)
+            folds = self.matrices()._folds() if matrices else ()
+            return Listing(self.tape, None if row is None else row.tolist(), mode, folds=folds)
         if row is None or direction(mode) != "forward":
             raise ArgumentError('tangents belong to listing(*inputs, mode="forward", tangents=…)')
         check_tuple("listing: tangents", tangents)
         return Listing(self.tape, row.tolist(), mode, self.signature.row(tangents).tolist())
 
+    def matrices(self) -> Matrices:
+        """The program in matrices: Y = X W + b beside dX = dY Wᵀ, as they stand in lecture notes.
+
+        The lines of a program know scalars alone; the matrices are found among them, and each
+        formula is compared with its lines in integers. It prints as text; `.html()`, `.latex()` and
+        `.markdown()` write it for pages and papers, and `.draw()` is a picture.
+
+        >>> W, x = [[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0]
+        >>> program = record(lambda W, x: [W[0][0] * x[0] + W[0][1] * x[1],
+        ...                                W[1][0] * x[0] + W[1][1] * x[1]], W, x)
+        >>> program.matrices().formulas
+        ('y = W x',)
+        """
+        from microgrid.program.words.matrices import Matrices
+
+        return Matrices(self.tape, self.signature)
+
     def source(self, language: str = "python") -> str:
         """The program as text that runs on its own: "python", "numpy", "jax" or "torch".
 
-        It defines `value` and `value_and_grad`, which take the arguments of the function.
+        It defines `value` and `value_and_grad`, which take the arguments of the function. In the
+        libraries it computes with arrays, Y = X @ W + b, unless a line for each number is shorter;
+        `batched(…).source` writes the same for a batch.
 
         >>> space = {}
         >>> exec(record(lambda w, x: w * x, 1.0, 1.0).source(), space)
         >>> space["value"](2.0, 3.0)
         6.0
         """
-        return Module(self.tape, self.signature, language).text()
+        return source(self.tape, self.signature, language)
 
     def _runner(self, batched: int, wanted: tuple[int, ...] | None) -> Runner:
         """What runs the plan of these arguments (see `plan`), which is made at the first use."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from operator import methodcaller
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +15,11 @@ from microgrid.engine.errors import GraphError
 from microgrid.engine.recorder import failed
 from microgrid.program.engines import numba_engine, numpy_engine
 from microgrid.program.plan.schedule import Plan
+from microgrid.program.signature import Signature
+from microgrid.program.structure import Structure
 from microgrid.program.tape import Floats, Ints, Tape
 
+NUMBER = Structure(float)
 ENGINES: dict[str, Any] = {e.NAME: e for e in (numba_engine, numpy_engine)}
 
 
@@ -48,21 +53,44 @@ class Runner:
         self.tape, self.plan = tape, plan
         self.engine = ENGINES[backend].Engine(plan)
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
-        self.sums, self.gradients = span(plan.sums), [span(places) for places in plan.gradients]
+        self.sums = span(plan.sums)
 
-    def run_once(self, row: Floats) -> Floats:
-        """All numbers after a run without a batch; valid until this thread runs the plan again."""
-        workspace, plan = self.workspace, self.plan
-        workspace.numbers[: len(row)] = row
-        if self.engine.run(plan.prologue, workspace.numbers, workspace.rows, 0):
-            explain_failure(self.tape, row)
-        self.engine.run(plan.epilogue, workspace.numbers, workspace.rows, 0)
-        return workspace.numbers
+    def run_once(self) -> None:
+        """Run a plan without a batch, whose inputs the numbers of this thread begin with."""
+        workspace = self.workspace
+        if self.engine.run(self.plan.prologue, workspace.numbers, workspace.rows, 0):
+            explain_failure(self.tape, workspace.numbers[: self.tape.inputs])
+
+
+class Call:
+    """A runner of a plan without a batch; the value and the gradients as functions of its numbers.
+
+    With `wanted`, the arguments whose gradients argnums ask for, the value is one number.
+    """
+
+    def __init__(
+        self, signature: Signature, runner: Runner, argnums: Any, wanted: Sequence[int] | None
+    ) -> None:
+        plan, self.runner, self.argnums = runner.plan, runner, argnums
+        self.value = reader(signature.result if wanted is None else NUMBER, plan.outputs)
+        found = [reader(signature.arguments[k], at) for k, at in zip(wanted or (), plan.gradients)]
+        alone = len(found) == 1 and not isinstance(argnums, Sequence)
+        self.gradient = found[0] if alone else lambda xs: tuple([of(xs) for of in found])
+
+
+def reader(structure: Structure, places: Ints) -> Callable[[Floats], Any]:
+    """The function of all numbers that gives those at some places in a structure, as copies."""
+    if structure.kind is float:
+        return methodcaller("item", int(places[0]))
+    where = span(places)
+    return lambda numbers: structure.unflatten(numbers[where].copy())
 
 
 def span(places: Ints) -> Any:
     """The places as a slice if they stand side by side, which is much quicker to read."""
-    ascending = len(places) > 1 and bool((np.diff(places) == 1).all()) and places[0] >= 0
+    if not len(places):
+        return slice(0, 0)
+    ascending = bool((np.diff(places) == 1).all()) and places[0] >= 0
     return slice(int(places[0]), int(places[-1]) + 1) if ascending else places
 
 

@@ -71,34 +71,43 @@ class Structure:
         same = type(x) is np.ndarray and x.shape == self.shape and x.dtype is FLOAT
         return same and self.kind is np.ndarray
 
+    def is_list_of_floats(self, x: Any) -> bool:
+        """Whether x is the list or tuple of so many plain floats that this is."""
+        listed = type(x) in (list, tuple) and self.is_vector and len(x) == len(self.parts)
+        return listed and {*map(type, x)} == {float}
+
     def flatten(self, x: Any, name: str) -> Floats:
         """x as a new row of floats; ShapeError unless it has this structure."""
-        rows: list[Floats] = []
-        self.flatten_into(rows, x, name)
-        return np.concatenate([np.zeros(0), *rows])
+        row = np.empty(self.size)
+        self.write(row, x, name)
+        return row
 
-    def flatten_into(self, rows: list[Floats], x: Any, name: str) -> None:
-        """Add rows of floats that make up x; ShapeError unless it has this structure."""
+    def write(self, row: Floats, x: Any, name: str) -> None:
+        """Write the floats that make up x into a row; ShapeError unless it has this structure."""
+        if (type(x) is float and self.kind is float) or self.is_list_of_floats(x):
+            row[:] = x
+            return
         x = without_model(x)
         if getattr(x, "shape", ()) and not isinstance(x, np.ndarray):  # of another library
             x = np.asarray(refuse_foreign(x, f"{name}: real numbers are needed"))
         if self.is_already(x):
-            rows.append(x.ravel())
+            row[:] = x.ravel()
         elif self.kind in (float, np.ndarray):
             if array_shape(x, name) != self.shape:
                 raise self.misfit(x, name)
-            rows.append(matrix_of(x, name).ravel())
+            row[:] = matrix_of(x, name).ravel()
         elif not self.is_alike(x, list | tuple | np.ndarray):
             raise self.misfit(x, name)
         elif self.is_vector and not any(hasattr(y, "__len__") for y in x):
-            rows.append(matrix_of(x, name).ravel())
+            row[:] = matrix_of(x, name).ravel()
         else:
+            end = 0
             for place, part in zip(self.places, self.parts):
-                y = x[place]
+                begin, end, y = end, end + part.size, x[place]
                 if part.is_already(y):  # written out: a loop of training waits for it
-                    rows.append(y.ravel())
+                    row[begin:end] = y.ravel()
                 else:
-                    part.flatten_into(rows, y, f"{name}[{place!r}]")
+                    part.write(row[begin:end], y, f"{name}[{place!r}]")
 
     def is_alike(self, x: Any, listed: Any = list | tuple) -> bool:
         """Whether x has the keys of this dict, or is a list of as many parts."""
@@ -131,6 +140,8 @@ class Structure:
             return row.reshape(self.shape if single else (len(row), *self.shape))
         if self.kind is float:
             return row.item() if single else row[:, 0]
+        if self.is_vector and single:
+            return self.build(row.tolist())
         found, begin = [], 0
         for part in self.parts:
             end = begin + part.size
@@ -250,13 +261,15 @@ def matrix_of(x: Any, name: str) -> Floats:
         raise RangeError(f"{name}: a number beyond the floats, in which a program runs") from None
 
 
-def new_leaves(examples: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, list[Value]]]:
-    """New leaves in the structure of each argument, with their `labels`; and a row of them.
+def new_leaves(
+    examples: Sequence[Any], names: Sequence[str], labelled: Sequence[Sequence[str]]
+) -> list[tuple[Any, list[Value]]]:
+    """New leaves in the structure of each argument, with the `labels` of all; and a row of them.
 
     A model is copied, with leaves that have the names of its parameters.
     """
     made = []
-    for x, name, own in zip(examples, names, labels(examples, names)):
+    for x, name, own in zip(examples, names, labelled):
         try:
             leaves = [new_leaf(y, label) for y, label in zip(tree_leaves(x), own)]
         except NumberError:  # told by its path, not by its label
@@ -355,5 +368,5 @@ def new_leaf(x: Any, label: str) -> Value:
         v = Variable(float(real(peek(x) if isinstance(x, Value) else x)))
     except OverflowError:
         v = Variable(1.0)  # any number will do
-    v.label = getattr(x, "_label", "") or label
+    v._label = getattr(x, "_label", "") or label  # which is printable
     return v

@@ -45,20 +45,19 @@ def engine_on(package, file):
     return pytest.param(str(ENGINES / file), marks=missing, id=package)
 
 
-RIGHT = ["microgrid", pytest.param(str(PLAIN), id="plain"), engine_on("autograd", "on_autograd.py"),
-         engine_on("torch", "on_torch.py")]  # fmt: skip
+RIGHT = [engine_on("autograd", "on_autograd.py"), engine_on("torch", "on_torch.py")]
 
 
 @pytest.mark.parametrize("target", RIGHT)
 def test_a_right_engine_passes_with_another_seed(target):
     only = [name for name in PROPERTIES if name != "great depth"]
-    report = check(target, seed=2, only=only, draws=8, timeout=240)
+    report = check(target, seed=2, only=only, draws=5, timeout=240)
     assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("target", ["microgrid", str(PLAIN)])
-def test_nothing_is_fragile_in_engines_that_take_care(target):
-    report = check(target, draws=3, timeout=240, strict=True)
+def test_nothing_is_wrong_or_fragile_in_engines_that_take_care(target):
+    report = check(target, seed=2, draws=8, timeout=240, strict=True)
     assert not report.findings, str(report)
     assert report.exit_code == 0
 
@@ -66,7 +65,7 @@ def test_nothing_is_fragile_in_engines_that_take_care(target):
 def test_the_base_of_the_museum_is_right_with_operators_of_its_own_and_composed_ones():
     for cls in (museum.Value, museum.composed(museum.Value)):
         hidden = {x: None for x in functions.FUNCTIONS if x not in FEW and hasattr(cls, x)}
-        report = check(type("Value", (cls,), hidden), draws=10)
+        report = check(type("Value", (cls,), hidden), draws=5)
         wrong = [f for f in report.findings if f.kind == "wrong"]
         # x / y as x * y**-1 has no value for 0 / ... but that of Python
         assert not wrong, str(report)
@@ -82,15 +81,16 @@ MISTAKES = [  # in one operation; test_slips.py has the others
     )
 ]
 OF_ENGINES = [x for x in MISTAKES if not x[1]]
-OF_OPERATIONS = [x for x in MISTAKES if x[1]]  # half of them run in a process, for time
+OF_OPERATIONS = [x for x in MISTAKES if x[1]]  # a third of them runs in a process, for time
 
 
 @pytest.mark.parametrize(
-    ("name", "op"), OF_ENGINES + OF_OPERATIONS[::2], ids=lambda x: x or "engine"
+    ("name", "op"), OF_ENGINES + OF_OPERATIONS[::3], ids=lambda x: x or "engine"
 )
 def test_each_mistake_is_caught_by_its_property_and_named(name, op):
     mistake = museum.MUSEUM[name]
-    found = check(mistaken(name, op), only=[mistake.caught], draws=25).findings
+    timeout = 12 if mistake.caught == "diamonds" else 60  # some of its programs do not end
+    found = check(mistaken(name, op), only=[mistake.caught], draws=25, timeout=timeout).findings
     named = [f for f in found if f.diagnosis and f.diagnosis.mistake.name == name]
     assert named, "\n".join(map(str, found)) or "nothing was found"
     assert named[0].prop.name == mistake.caught
@@ -137,7 +137,7 @@ def test_every_property_fails_on_a_planted_bug(name):
 
 @pytest.mark.parametrize("name", ["inner_keep", "not_reversed", "recursion_for_sort", "leaks"])
 def test_one_mistake_is_one_finding_of_the_whole_check(name):
-    report = check(mistaken(name), draws=10)
+    report = check(mistaken(name), draws=6, timeout=24)
     kinds = [f.kind for f in report.findings if f.prop.name != "depth"]
     assert kinds == [PROPERTIES[museum.MUSEUM[name].caught].kind], str(report)
 

@@ -3,7 +3,9 @@
 import functools
 import json
 import math
+from contextlib import redirect_stderr
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 
 import jsonschema
@@ -19,8 +21,17 @@ SCHEMA = Path(conformance.__file__).with_name("cases.schema.json")
 
 
 @pytest.fixture(scope="module")
-def suite():
-    return json.loads(json.dumps(conformance.cases(), allow_nan=False))
+def exported(tmp_path_factory):
+    """The text of the file that the command writes, and what it says."""
+    path = tmp_path_factory.mktemp("export") / "cases.json"
+    with redirect_stderr(StringIO()) as said:
+        assert cli.main(["check", "--export", str(path)]) == 0
+    return path.read_text(encoding="utf-8"), said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def suite(exported):
+    return json.loads(exported[0], parse_constant=pytest.fail)
 
 
 # A reader as somebody else would write it, from the page of the schema alone.
@@ -178,7 +189,7 @@ def test_every_operation_and_property_that_numbers_show_is_there(suite):
 
 
 def test_the_same_seed_gives_the_same_cases_and_another_one_others(suite):
-    only = ["upstream", "order"]
+    only = ["exponents", "order"]
     again = conformance.cases(only=only)["cases"]
     assert again == [case for case in suite["cases"] if case["property"] in only]
     assert conformance.cases(1, only=only)["cases"] != again
@@ -206,8 +217,5 @@ def test_a_broken_engine_fails_some(name, op, suite):
     assert failures(suite, reader, {*OPERATIONS})
 
 
-def test_the_command_writes_the_file(tmp_path, monkeypatch, capsys, suite):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["check", "--export", "cases.json"]) == 0
-    assert json.loads(Path("cases.json").read_text(encoding="utf-8")) == suite
-    assert f"{len(suite['cases'])} cases" in capsys.readouterr().err
+def test_the_command_says_how_many_there_are(exported, suite):
+    assert f"{len(suite['cases'])} cases" in exported[1]

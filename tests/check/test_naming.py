@@ -17,6 +17,7 @@ from microgrid.check.naming import diagnose
 from microgrid.check.searches import search
 
 TEXTBOOK = Path(__file__).parent / "engines" / "textbook.py"
+IN_PAIRS = TEXTBOOK.with_name("pairs.py")
 FEW = (
     "contract",
     "one operation",
@@ -152,6 +153,66 @@ BEFORE = """
     build(self)
 """
 
+FLAGS = """
+    order, seen, todo = [], set(), [(self, False)]
+    while todo:
+        v, ready = todo.pop()
+        if ready:
+            order.append(v)
+            continue
+        seen.add(v)
+        todo.append((v, True))
+        todo += [(p, False) for p in v.parents if p not in seen]
+"""
+FLAGS_LATE = """
+    order, seen, todo = [], set(), [(self, False)]
+    while todo:
+        v, ready = todo.pop()
+        if ready:
+            seen.add(v)
+            order.append(v)
+            continue
+        todo.append((v, True))
+        todo += [(p, False) for p in v.parents if p not in seen]
+"""
+KEPT = """
+    def collect(self, order=[], seen=set()):
+        if self not in seen:
+            seen.add(self)
+            for p in self.parents:
+                p.collect(order, seen)
+            order.append(self)
+        return order
+
+    def backward(self):
+        self.grad = 1.0
+        for v in reversed(self.collect()):
+            v.rule()
+
+"""
+KEPT_SEEN = """
+    def collect(self, seen=set()):
+        order = []
+        if self not in seen:
+            seen.add(self)
+            for p in self.parents:
+                order += p.collect()
+            order.append(self)
+        return order
+
+    def backward(self):
+        self.grad = 1.0
+        for v in reversed(self.collect()):
+            v.rule()
+
+"""
+EQUAL = """    def __eq__(self, other):
+        return Value(self.data == other.data)
+
+    __hash__ = object.__hash__
+
+    def lift"""
+
 ENGINES = {
     # the walk
     "a stack": (walk(STACK), "recursion_for_sort"),
@@ -182,6 +243,8 @@ ENGINES = {
     "the loop outside the if": (order(LOOP_OUTSIDE), "recursion_for_sort"),
     "a stack that holds a node twice": (order(TWICE), "visited_again"),
     "a stack that holds a node twice, of sets": (order(TWICE) + SETS, "visited_again"),
+    "a stack of nodes and flags that holds a node twice": (order(FLAGS), "visited_again"),
+    "a stack of nodes and flags, marked late": (order(FLAGS_LATE), "visited_again"),
     "append outside the if": (order(OUTSIDE), "visited_again"),
     "append outside the if, of sets": (order(OUTSIDE) + SETS, "visited_again"),
     "append before the parents": (order(BEFORE), "not_reversed"),
@@ -213,6 +276,23 @@ ENGINES = {
         [("order, seen = [], set()\n\n        def build(v)", "order = []\n\n"
           "        def build(v, seen=kept)"), ("import math\n", "import math\n\nkept = set()\n")],
         "visited_kept"),
+    "visited is a default argument of a method": ([(BACKWARD, KEPT_SEEN)], "visited_kept"),
+    "order and visited are default arguments": ([(BACKWARD, KEPT)], "order_kept"),
+    "order alone is a default argument": (
+        [(BACKWARD, KEPT.replace("seen=set()", "seen=None").replace(
+            "        if self not", "        seen = set() if seen is None else seen\n"
+            "        if self not"))], "order_kept"),
+    "any two are equal, in a list of visited nodes": (
+        [("    def lift", EQUAL), ("order, seen = [], set()", "order, seen = [], []"),
+         ("seen.add", "seen.append")], "every_node_equal"),
+    "any two are equal, in the order": (
+        [("    def lift", EQUAL), ("if v not in seen:\n                seen.add(v)",
+                                  "if v not in order:")], "every_node_equal"),
+    "equal numbers, in the order": (
+        [("    def lift", EQUAL.replace("Value(self.data == other.data)",
+                                        "self.data == self.lift(other).data")),
+         ("if v not in seen:\n                seen.add(v)", "if v not in order:")],
+        "equal_nodes_merged"),
     "a mark on the node": (
         [("if v not in seen:\n                seen.add(v)", "if not hasattr(v, 'seen'):\n"
           "                v.seen = True")], "visited_kept"),
@@ -357,6 +437,31 @@ def test_time_tells_which_pass_walks_each_path_again(name, tmp_path):
     [finding] = [f for f in report.findings if f.prop.name == "diamonds"]
     assert finding.kind == "fragile"
     assert finding.diagnosis.mistake.name == name
+
+
+# One loop sends the shares of all operations.
+
+IN_ONE_LOOP = {
+    "overwrites": ("p.grad += local * v.grad", "p.grad = local * v.grad"),
+    "forgets_upstream": ("p.grad += local * v.grad", "p.grad += local"),
+    "result_for_upstream": ("p.grad += local * v.grad", "p.grad += local * v.data"),
+    "plus_for_times": ("p.grad += local * v.grad", "p.grad += local + v.grad"),
+    "parents_in_a_set": ("in v.parents", "in dict(v.parents).items()"),
+}
+
+
+@pytest.mark.parametrize("name", IN_ONE_LOOP)
+def test_a_mistake_in_the_loop_for_all_operations_is_one_finding(name, tmp_path):
+    old, new = IN_ONE_LOOP[name]
+    text = IN_PAIRS.read_text()
+    assert old in text
+    path = tmp_path / "engine.py"
+    path.write_text(text.replace(old, new))
+    only = ["values", "one operation", "upstream", "reuse"]
+    report = check(str(path), only=only, draws=5)
+    assert [f.diagnosis and f.diagnosis.mistake.name for f in report.findings] == [name], report
+    if name == "overwrites":
+        assert report.findings[0].operations == "`+`, `-`, `*`"
 
 
 # What is made of others is not blamed for them.

@@ -161,6 +161,7 @@ BY_HAND = [
     ("power", SLOPE, "n * self.data**n - 1", "power_minus_one"),
     ("power", SLOPE, "n * self.data**n", "power_not_lowered"),
     ("power", SLOPE, "(n - 1) * self.data ** (n - 1)", "factor_lowered"),
+    ("power", SLOPE, "(n - 1) * self.data**n", "factor_for_exponent"),
     ("power", SLOPE, "(n * self.data) ** (n - 1)", "factor_inside"),
     ("power", SLOPE, "n * self.data", "always_square"),
     ("power", SLOPE, "self.data ** (n - 1)", "power_without_factor"),
@@ -264,6 +265,16 @@ def test_slips_of_engines_by_hand_get_their_names(subject, old, new, name):
     assert name_of(by_hand(old, new), subject, extra=extra) == name
 
 
+RPOW = """    def __rpow__(self, base):
+        out = Value(self.data**base, (self,))
+
+        def rule():
+            self.grad += out.data * math.log(base) * out.grad
+
+        out.rule = rule
+        return out
+
+"""
 WHOLE = [
     (*NEW["power"], "return self.data**n", "values", "returns_a_number"),
     (*NEW["power"], "out = Value(self.data ** lift(n), (self,))", "values", "value_for_number"),
@@ -280,6 +291,7 @@ WHOLE = [
      "reflected_constant"),
     ("power", "    def __radd__", "    __rpow__ = __pow__\n\n    def __radd__", "constants",
      "reflected_swapped"),
+    ("power", "    def __radd__", f"{RPOW}    def __radd__", "constants", "reflected_swapped"),
     ("mul", "    def __radd__", "    def __imul__(self, other):\n        self.data *= "
      "lift(other).data\n        return self\n\n    def __radd__", "in place", "in_place"),
     (*RELU, "self.grad = self.grad + out.grad if self.data > 0 else 0.0", "reuse", "sets_to_zero"),
@@ -295,6 +307,63 @@ def test_a_check_catches_and_names_them(subject, old, new, caught, name, tmp_pat
     named = [(f.prop.name, f.diagnosis and f.diagnosis.mistake.name) for f in found]
     assert named == [(caught, name)], "\n".join(map(str, found))
     assert set(found[0].subjects) <= {subject, ""}
+
+
+LIFT = "return x if isinstance(x, Value) else Value(x)"
+REFUSING = {
+    "ints_only": "return Value(x) if isinstance(x, int) else x",
+    "floats_only": "return Value(x) if isinstance(x, float) else x",
+    "values_only": "return x",
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_all_operators_that_refuse_some_plain_numbers_are_one_finding(name, tmp_path):
+    path = tmp_path / "engine.py"
+    assert LIFT in RIGHT
+    path.write_text(RIGHT.replace(LIFT, REFUSING[name]))
+    report = check(str(path), only=["plain numbers", "values", "constants"], draws=5)
+    [found] = report.findings
+    assert (found.kind, found.diagnosis.mistake.name) == ("not offered", name), str(report)
+    assert set(found.subjects) == {"add", "sub", "mul", "div"}
+
+
+@pytest.mark.parametrize("subject", ["add", "mul", "div", "power", "exp"])
+def test_a_missing_return_is_told_whatever_the_number_is_called(subject, tmp_path):
+    method = {"power": "pow", "div": "truediv"}.get(subject, subject)
+    method = f"def __{method}__(" if subject != "exp" else "def exp("
+    before, start, rest = RIGHT.partition(method)
+    text = before + start + rest.replace("return out", "", 1)
+    path = tmp_path / "engine.py"
+    path.write_text(text.replace("data", "val"))
+    report = check(str(path), only=["plain numbers", "values"], draws=3)
+    [found] = report.findings
+    assert (found.subjects, found.diagnosis.mistake.name) == ([subject], "returns_nothing")
+
+
+@pytest.mark.parametrize(("subject", "old", "new", "told"), [
+    ("sub", "self.data - other.data", "self.data + other.data", ", `+`"),
+    ("mul", "self.data * other.data, (", "self.data / other.data, (", ", `/`"),
+    ("add", "self.data + other.data", "self.data * other.data", ", `*`"),
+    (*NEW["power"], "out = Value(self.data * n, (self,))", ", `*`"),
+    (*NEW["sin"], "out = Value(math.cos(self.data), (self,))", ", cos"),
+    ("tanh", "t = math.tanh(self.data)", "t = math.atan(self.data)", ", arctan"),
+    (*NEW["exp"], "out = Value(math.exp(self), (self,))", "belongs"),
+])  # fmt: skip
+def test_what_an_operation_computes_instead_is_told(subject, old, new, told):
+    _, failure = next(failures(by_hand(old, new), subject))
+    named = diagnose(failure, subject, PROPERTIES["values"], ask(by_hand(old, new)))
+    assert named._sentence(subject).endswith(told)
+
+
+def test_operations_that_compute_different_others_are_two_findings(tmp_path):
+    path = tmp_path / "engine.py"
+    text = RIGHT.replace("t = math.tanh(self.data)", "t = math.sin(self.data)")
+    path.write_text(text.replace("math.sqrt(self.data)", "math.cos(self.data)"))
+    findings = check(str(path), only=["values"], draws=5).findings
+    assert sorted(f.sentence for f in findings) == [
+        "your sqrt computes another function, cos", "your tanh computes another function, sin",
+    ]  # fmt: skip
 
 
 def test_the_engine_by_hand_is_right():

@@ -324,8 +324,10 @@ WRONG_VALUE = "out.data = 2 * out.data"
 WRONG_SLOPE = "return out * out * Value(1 / out.data)"  # the same value
 
 
-@pytest.mark.parametrize("low, high", [(0, 1), (-1, 0), (1, 2), (-3, -1), (0, 0.5)])
-@pytest.mark.parametrize("slip, prop", [(WRONG_VALUE, "values"), (WRONG_SLOPE, "one operation")])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 0), (1, 2), (-3, -1), (0, 0.5)])
+@pytest.mark.parametrize(
+    ("slip", "prop"), [(WRONG_VALUE, "values"), (WRONG_SLOPE, "one operation")]
+)
 def test_what_is_wrong_in_a_short_piece_is_found(slip, prop, low, high, tmp_path):
     path = changed(tmp_path, more=PIECE.format("tanh", low, high, slip))
     for seed in range(2):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from textwrap import wrap
 
 from microgrid.check import writers
+from microgrid.check.columns import wrapped
 from microgrid.check.handwritten import results
 from microgrid.check.handwritten.page import body
 from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import FAILING, ORDER, Found, Gradient
 from microgrid.check.handwritten.telling import (
-    WIDTH,
     full_name,
     layer_lines,
     mistake_lines,
@@ -108,12 +107,12 @@ class LayerReport(Written):
         """The report as lines of text: each layer with its gradients, then the verdict."""
         yield self.target
         for remark in self.remarks:
-            yield from wrap(remark, WIDTH, initial_indent="  ", subsequent_indent="    ")
+            yield from wrapped(remark, "  ", "    ")
         for found in self.found:
             yield ""
             yield from layer_lines(found)
         yield ""
-        yield from wrap(self.verdict, WIDTH, subsequent_indent="  ")
+        yield from wrapped(self.verdict, rest="  ")
 
     def _repr_html_(self) -> str:
         return body(self.target, f"seed {self.seed}", self.verdict, self.ok, self.found,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 
+from microgrid.check.columns import wrapped
 from microgrid.check.handwritten import results
 from microgrid.check.handwritten.results import FAILING, Found, Gradient, Term, Worst
 
-WIDTH = 100
 MARKS = {
     **dict.fromkeys(FAILING, "✗"), results.RIGHT: "✓", results.GUARD: "~", results.BY_DESIGN: "~",
     results.NOT_WRITTEN: "·", results.TIE: "?",
@@ -88,7 +87,7 @@ def worst_lines(worst: Worst) -> Iterator[str]:
     wide = [max(len(row[i]) for row in rows) for i in range(3)]
     for output, theirs, right, note in rows if worst.terms else ():
         row = f"{output:{wide[0]}}  {theirs:>{wide[1]}}  {right:>{wide[2]}}  {note}"
-        yield f"        {row.rstrip()}"
+        yield from indented(row, 8, 12)
     for formula in worst.formulas:
         yield from indented(formula, 8, 10)
 
@@ -107,5 +106,4 @@ def number(x: float) -> str:
 
 
 def indented(text: str, first: int, other: int) -> list[str]:
-    return wrap(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * other,
-                break_on_hyphens=False)  # fmt: skip
+    return wrapped(text, " " * first, " " * other)

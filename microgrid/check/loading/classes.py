@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from microgrid.check.contract import BACKWARD
 from microgrid.check.loading.clock import TooLongError, limit
 from microgrid.check.loading.errors import LoadError
 from microgrid.check.loading.folders import is_theirs
-from microgrid.check.worker import BACKWARD
 
 USUAL = "Value"
 NUMBER = re.compile(r"_?(data|val|value|v|x|num|number|scalar|n|item)$")

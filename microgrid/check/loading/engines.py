@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from microgrid.check.loading.classes import choose, classes_of, refusal
 from microgrid.check.loading.clock import limit
-from microgrid.check.loading.errors import LoadError, said
+from microgrid.check.loading.errors import LoadError
 from microgrid.check.loading.modules import Loaded, load
+from microgrid.check.raised import said
 
 TRAINING = 0.1  # of the time, for what is no definition
 IMPORTS = 0.5  # of the time, for one import

@@ -24,9 +24,9 @@ from microgrid.check.loading.definitions import (
     definitions,
     names_given,
 )
-from microgrid.check.loading.errors import said
 from microgrid.check.loading.folders import packages, search
 from microgrid.check.loading.text import Source, parsed
+from microgrid.check.raised import said
 
 ODD = "checked_file"  # stands for a name that is taken, or is none
 OF_PYTHON_2 = ("cPickle", "urllib2", "ConfigParser", "Queue", "StringIO", "cStringIO")

@@ -37,6 +37,8 @@ class Value:
     """
 
     forward: ClassVar[dict[str, Any]] = {name: op.forward for name, op in ops.PUBLIC.items()}
+    instead: ClassVar[str] = ""  # what an operation computes in the place of its own
+    in_all: ClassVar[bool] = False  # whether all operations have the mistake of one
     rules: ClassVar[dict[str, Locals]] = {name: rules_of(op) for name, op in ops.PUBLIC.items()}
 
     def __init__(self, data: Any, parents: Any = (), local: Any = (), op: str = "") -> None:

@@ -181,6 +181,27 @@ def without_parents(op: str) -> type[Value]:
     return variant(known=lambda v: () if v.op == op else v.parents)
 
 
+@variant_of("overwrites")
+def overwrites_everywhere(op: str) -> type[Value]:
+    """One loop sends the shares of all operations."""
+    return sending_all(lambda v, parent, local: local * v.grad - parent.grad)
+
+
+@variant_of("forgets_upstream")
+def forgets_upstream_everywhere(op: str) -> type[Value]:
+    return sending_all(lambda v, parent, local: local)
+
+
+def sending_all(share: Callable[[Any, Any, Any], Any]) -> type[Value]:
+    """An engine in which each parent gets share(node, parent, local gradient)."""
+
+    def send(self: Value) -> None:
+        for parent, local in zip(self.parents, self.local):
+            parent.grad += share(self, parent, local)
+
+    return variant(send=send, in_all=True)
+
+
 # Wrong local gradients. Name: who may have it, the rule made of the right local gradients and
 # (y, *xs), the sentence, the hint, the property that finds it, the smallest program.
 
@@ -299,13 +320,35 @@ def not_reflected(op: str) -> type[Value]:
          "plain numbers", "x = Value(2); f = x + 3; f.backward()",
          RIGHT_HANDED.keys() | {"power"})  # fmt: skip
 def values_only(op: str) -> type[Value]:
+    left = RIGHT_HANDED.get(op, "__rpow__")
+    return variant(**{left.replace("__r", "__"): taking(Value, op), left: None})
+
+
+@mistake("your {op} can take ints but not floats",
+         "Wrap every number that is no Value: `isinstance(other, (int, float))`.",
+         "plain numbers", "x = Value(2); f = x + 0.5; f.backward()", RIGHT_HANDED)  # fmt: skip
+def ints_only(op: str) -> type[Value]:
+    left = RIGHT_HANDED[op]
+    return variant(**{left.replace("__r", "__"): taking(Value | int, op)})
+
+
+@mistake("your {op} can take floats but not ints",
+         "Wrap every number that is no Value: `isinstance(other, (int, float))`.",
+         "plain numbers", "x = Value(2); f = x + 3; f.backward()", RIGHT_HANDED)  # fmt: skip
+def floats_only(op: str) -> type[Value]:
+    left = RIGHT_HANDED[op]
+    return variant(**{left.replace("__r", "__"): taking(Value | float, op)})
+
+
+def taking(types: Any, op: str) -> Callable[[Any, Any], Any]:
+    """An operator for right operands of these types alone."""
+
     def apply(v: Any, other: Any) -> Any:
-        if not isinstance(other, Value):
+        if not isinstance(other, types):
             raise AttributeError(f"{type(other).__name__!r} object has no attribute 'data'")
         return v.make(op, v, other)
 
-    left = RIGHT_HANDED.get(op, "__rpow__")
-    return variant(**{left.replace("__r", "__"): apply, left: None})
+    return apply
 
 
 @mistake("a plain number on the left of your {op} is taken for the right operand",
@@ -313,6 +356,17 @@ def values_only(op: str) -> type[Value]:
          "constants", "x = Value(2); f = 5 - x; f.backward()", {"sub", "div", "power"})  # fmt: skip
 def reflected_swapped(op: str) -> type[Value]:
     return variant(**{RIGHT_HANDED[op]: lambda v, other: v.make(op, v, other)})
+
+
+@variant_of("reflected_swapped", {"power"})
+def value_of_the_reflected_swapped(op: str) -> type[Value]:
+    """The rule is right, the value is not: x ** 2 for 2 ** x."""
+
+    def apply(v: Any, other: Any) -> Any:
+        y = v.data**other
+        return type(v)(y, (v,), (y * math.log(other),), op)
+
+    return variant(__rpow__=apply)
 
 
 @mistake("your {op} with a plain number on its left calls itself for ever",
@@ -365,6 +419,25 @@ class equal_nodes_merged(Value):
 
     def __hash__(self) -> int:
         return hash(self.data)
+
+
+class equal_nodes_merged_late(equal_nodes_merged):
+    """A node is marked as visited behind its parents, as in `if v not in order`."""
+
+    def order(self) -> list[Value]:
+        order: list[Value] = []
+
+        def build(v: Value) -> None:
+            if v not in order:
+                for p in v.known():
+                    build(p)
+                order.append(v)
+
+        build(self)
+        return order
+
+
+variant_of("equal_nodes_merged")(equal_nodes_merged_late)
 
 
 @mistake("backward sends nothing to the parents",
@@ -465,7 +538,8 @@ class recursive_sort(Value):
 
 
 @mistake("comparisons give a Value, and Python takes every Value for true",
-         "Return what the numbers give: `return self.data < other.data`.",
+         "Return what the numbers give: `return self.data < other.data`. `x in [y]` asks `==`, "
+         "too.",
          "comparisons", "x = Value(3); y = Value(2); c = bool(x < y)")  # fmt: skip
 class compares_to_value(Value):
     def __lt__(self, other: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -20,12 +20,14 @@ from microgrid.check.museum.mistakes import (
 )
 from microgrid.check.museum.slopes import Formulas, of
 from microgrid.engine import ops
+from microgrid.engine.functions import SIGNS
 
 BOUNDED = {"log", "log2", "log10", "log1p", "sqrt", "arcsin", "arccos", "arctanh", "arccosh"}
 
 # Wrong values. Name: the function that each operation computes, the sentence, the hint, the
 # smallest program.
 
+SIGN = {entry.name: f"`{sign}`" for sign, entry in SIGNS.items()}
 ALIKE = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "expm1", "square", "sqrt", "absolute",
          "relu", "sigmoid", "softplus", "log", "log1p", "arctan", "erf")  # fmt: skip
 VALUES: dict[str, tuple[Formulas, str, str, str]] = {
@@ -33,15 +35,6 @@ VALUES: dict[str, tuple[Formulas, str, str, str]] = {
                           "power": lambda a, b: b**a},
         "your {op} takes its operands in the wrong order",
         "In `a - b` self is a and other is b.", "a = Value(2); b = Value(3); f = a - b"),
-    "other_operator": ({"sub": lambda a, b: a + b, "div": lambda a, b: a * b,
-                        "mul": lambda a, b: a + b, "power": lambda a, b: a * b},
-        "your {op} computes another operator",
-        "A copied line? Look at the sign between the two numbers.",
-        "a = Value(2); b = Value(3); f = a - b"),
-    "other_function": ({op: math.cos if op == "sin" else math.sin for op in ALIKE},
-        "your {op} computes another function",
-        "A copied line? Look at the name of the function behind `math.`.",
-        "x = Value(2); f = cos(x)"),
     "right_ignored": ({"add": lambda a, b: a, "sub": lambda a, b: a, "mul": lambda a, b: a,
                        "div": lambda a, b: a, "power": lambda a, b: a},
         "your {op} does not use its right operand", "The result depends on self and on other.",
@@ -89,13 +82,32 @@ def with_value(formulas: Formulas, op: str) -> type[Value]:
 
 for name, (formulas, says, hint, shows) in VALUES.items():
     mistake(says, hint, "values", shows, formulas, name)(partial(with_value, formulas))
-for other in ALIKE:
-    bounded = {"log", "sqrt"} if other in ("relu", "absolute") else set()  # there it is x itself
-    formula = of(set(ALIKE) - {other} - bounded, Value.forward[other])
-    variant_of("other_function", formula)(partial(with_value, formula))
 variant_of("right_ignored", {"div"})(lambda op: with_value({"div": lambda a, b: 1 / a}, op))
 variant_of("other_base", {"log"})(lambda op: with_value({"log": math.log2}, op))
 variant_of("other_base", {"exp"})(lambda op: with_value({"exp": lambda x: 10**x}, op))
+
+
+def in_place_of(other: Mapping[str, str], op: str) -> type[Value]:
+    """An engine in which an operation computes another one."""
+    name = other[op]
+    return variant(forward=Value.forward | {op: Value.forward[name]}, instead=SIGN.get(name, name))
+
+
+FIRST_OPERATOR = {"add": "sub", "sub": "add", "mul": "add", "div": "mul", "power": "mul"}
+FIRST_FUNCTION = {op: "cos" if op == "sin" else "sin" for op in ALIKE}
+mistake("your {op} computes another operator",
+        "A copied line? Look at the sign between the two numbers.",
+        "values", "a = Value(2); b = Value(3); f = a - b", FIRST_OPERATOR,
+        "other_operator")(partial(in_place_of, FIRST_OPERATOR))  # fmt: skip
+mistake("your {op} computes another function",
+        "A copied line? Look at the name of the function behind `math.`.",
+        "values", "x = Value(2); f = cos(x)", FIRST_FUNCTION,
+        "other_function")(partial(in_place_of, FIRST_FUNCTION))  # fmt: skip
+for name, alike in (("other_operator", SIGN), ("other_function", ALIKE)):
+    for other in alike:
+        itself = {"log", "sqrt"} if other in ("relu", "absolute") else set()  # there it is x
+        replaced = dict.fromkeys(set(alike) - {other} - itself, other)
+        variant_of(name, replaced)(partial(in_place_of, replaced))
 
 
 def guarded(guard: float, op: str) -> type[Value]:

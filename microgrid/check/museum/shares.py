@@ -12,6 +12,7 @@ from microgrid.check.museum.mistakes import (
     BINARY,
     UNARY,
     mistake,
+    sending_all,
     variant,
     variant_of,
     with_send,
@@ -76,6 +77,8 @@ SHARES: dict[str, tuple[Collection[str], Share, str, str, str, str]] = {
 }  # fmt: skip
 for name, (operations, share, says, hint, caught, shows) in SHARES.items():
     mistake(says, hint, caught, shows, operations, name)(partial(sending, share))
+    if operations is ops.PUBLIC:  # one loop may send the shares of all operations
+        variant_of(name)(lambda op, share=share: sending_all(share))
 for name in ("result_for_upstream", "plus_for_times"):
     variant_of(name)(partial(sending, SHARES[name][1], overwrites=True))
 variant_of("forgets_upstream")(partial(sending, lambda v, parent, local: local, overwrites=True))

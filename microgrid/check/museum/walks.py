@@ -155,11 +155,12 @@ class SetWalk(Walk):
 
 
 def enter(
-    name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits, sets: bool = True
-) -> None:
+    name: str, says: str, hint: str, caught: str, shows: str, *walks: Visits, sets: bool = True,
+    base: type[Walk] = Walk,
+) -> None:  # fmt: skip
     """Put a mistake into the museum, with an engine for each walk and way to hold the parents."""
     first, *others = [
-        type("Engine", (Walk,), {"visits": staticmethod(walk), "seen": staticmethod(seen)})
+        type("Engine", (base,), {"visits": staticmethod(walk), "seen": staticmethod(seen)})
         for walk in walks
         for seen in (forward, backward, merged, merged_backward)
     ]
@@ -266,6 +267,54 @@ class visited_kept(Value):
 
         build(self)
         return order
+
+
+@mistake("the order of a pass still holds the nodes of earlier passes, and their rules run again",
+         "Make a new list in each pass: `def build(v, order=[])` makes one for all calls.",
+         "passes", "x = Value(1); (x * 2).backward(); (x * 3).backward()")  # fmt: skip
+class order_kept(Value):
+    kept: Any = ()  # of a leaf: all nodes that its passes have visited
+
+    def order(self) -> list[Value]:
+        new: list[Any] = super().order()
+        old = dict.fromkeys(v for leaf in new if not leaf.parents for v in leaf.kept)
+        order = self.joined([*old], new)
+        leaf: Any
+        for leaf in order:
+            leaf.kept = () if leaf.parents else order
+        return order
+
+    def joined(self, old: list[Value], new: list[Value]) -> list[Value]:
+        """The set of visited nodes is kept, too."""
+        return [*old, *(v for v in new if v not in old)]
+
+    def start(self, order: list[Value]) -> None:
+        self.grad = 1
+
+
+@variant_of("order_kept")
+class order_kept_alone(order_kept):
+    """The set of visited nodes is new in each pass."""
+
+    def joined(self, old: list[Value], new: list[Value]) -> list[Value]:
+        return old + new
+
+
+class EveryNodeEqual(Walk):
+    """A walk with a list of visited nodes, in which each node is found."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = object.__hash__
+
+
+enter("every_node_equal",
+      "`==` is true of any two nodes, so that each counts as visited: `v in visited` asks `==`",
+      "A Value is true in an `if`: let `__eq__` return what the numbers give, or leave it out, and "
+      "keep the visited nodes in a set.",
+      "upstream", "x = Value(1); f = (x * 2) * 3; f.backward()",
+      result_alone, first_parents, sets=False, base=EveryNodeEqual)  # fmt: skip
 
 
 @mistake("a Value has no hash, as its class has `__eq__` alone: no set can hold it",

@@ -13,8 +13,7 @@ from microgrid.program.tape import Floats, Ints
 
 NUMBER = 0  # of an operation, in a pattern
 TYPES = {  # for numba, of the functions that are called from outside
-    "numbers": "boolean(int64[:, ::1], uint32[::1], float64[::1])",
-    "samples": "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64, int64)",
+    "part": "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64)",
 }
 REORDERED = ("over_batch", "total", "suspect")  # their sums may be added up in any order
 
@@ -185,3 +184,14 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, wide: int
                 i += step
         # ----
     return bad
+
+
+def part(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int) -> bool:
+    """Run the lines of a part, of n samples or of numbers alone, which n = 0 says.
+
+    Whether a checked result is inf or nan. v holds numbers, a row a number for each sample; the
+    idle columns of rows up to a multiple of 8 repeat the last sample.
+    """
+    if n:
+        return samples(runs, body, v, rows, n, -(-n // 8) * 8)
+    return numbers(runs, body.view(np.uint32), v)

@@ -107,12 +107,39 @@ def folder() -> Path:
 @cache
 def kernel() -> ModuleType:
     """The compiled loops; compiled where this is the first process that needs them."""
-    text = kernel_source()
+    return machine_code("kernel", kernel_source(), "its engine", "about half a minute")
+
+
+def machine_code(name: str, text: str, what: str, takes: str) -> ModuleType:
+    """The functions of a text, compiled for the types in its TYPES: what it is, how long it takes.
+
+    Sums in functions that its REORDERED names may be added up in any order.
+    """
     try:
         place = folder() / digest(text)
-        return load(text, writable(place)) if intact(place) else compiled(text, place)
+        if intact(place):
+            return load(name, text, writable(place))
+        said = f"microgrid compiles {what}, once on this machine: {takes} …"
+        print(said, file=sys.stderr, flush=True)
+        return compiled(name, text, place)
     except (OSError, RuntimeError):  # of pathlib or numba: nothing can be kept
-        return load(text, Path(), keep=False)
+        return load(name, text, Path(), keep=False)
+
+
+def first_class(f: Any) -> Any:
+    """A compiled function as the argument of another one, whose types have a FunctionType there."""
+    from numba.core.types import WrapperAddressProtocol
+
+    class Pointer(WrapperAddressProtocol):
+        def signature(self) -> Any:
+            return f.nopython_signatures[0]
+
+        def __wrapper_address__(self) -> int:
+            made = f.overloads[self.signature().args]
+            address: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+            return address
+
+    return Pointer() if hasattr(f, "overloads") else f  # a plain one with NUMBA_DISABLE_JIT
 
 
 def digest(text: str) -> str:
@@ -127,11 +154,11 @@ def digest(text: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def load(text: str, place: Path, keep: bool = True) -> ModuleType:
-    """The kernel; numba reads its machine code in the folder, or puts it there."""
+def load(name: str, text: str, place: Path, keep: bool = True) -> ModuleType:
+    """The module of a text; numba reads its machine code in the folder, or puts it there."""
     import numba
 
-    module = ModuleType("microgrid_kernel")
+    module = ModuleType(f"microgrid_{name}")
     sys.modules[module.__name__] = module  # numba looks for it by its name
     vars(module).update(functions())
     settings = vars(numba.config)
@@ -139,27 +166,26 @@ def load(text: str, place: Path, keep: bool = True) -> ModuleType:
     try:  # whatever numba is set to, it keeps its files beside the text
         settings.update(dict.fromkeys(own, ""))
         exec(compile(text, str(place / TEXT), "exec"), vars(module))
-        for name, f in [*vars(module).items()]:
+        for own_name, f in [*vars(module).items()]:
             if isinstance(f, FunctionType) and f.__module__ == module.__name__:
+                reordered = {"reassoc"} if own_name in module.REORDERED else False
                 jit = numba.njit(
-                    module.TYPES.get(name), cache=keep, nogil=True, error_model="numpy",
-                    boundscheck=False, fastmath={"reassoc"} if name in module.REORDERED else False,
+                    module.TYPES.get(own_name), cache=keep, nogil=True, error_model="numpy",
+                    boundscheck=False, fastmath=reordered,
                 )  # fmt: skip
-                setattr(module, name, jit(f))
+                setattr(module, own_name, jit(f))
     finally:
         settings.update(own)
     return module
 
 
-def compiled(text: str, place: Path) -> ModuleType:
+def compiled(name: str, text: str, place: Path) -> ModuleType:
     """Compile in a folder of this process, then put it in its place: nobody sees half of it."""
-    said = "microgrid compiles its engine, once on this machine: about half a minute …"
-    print(said, file=sys.stderr, flush=True)
     draft, old = [place.with_name(f"{place.name}-{uuid4().hex}") for _ in range(2)]
     try:
         draft.mkdir(parents=True)
         (draft / TEXT).write_text(text, encoding="utf-8")
-        module = load(text, draft)
+        module = load(name, text, draft)
         (draft / SUMS).write_text(checksums(draft), encoding="utf-8")
         with suppress(OSError):  # another process was quicker
             if not intact(place):
@@ -214,10 +240,10 @@ class Engine:
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):
             with LOADING:  # the threads of a batch would each make their own
-                self.loops = kernel()
+                self.part = kernel().part
 
     def translated(self, part: Part) -> Any:
-        """The runs with the numbers of operations in the kernel, and the body, signed and not."""
+        """The runs with the numbers of operations in the kernel, and the body."""
         number = {name: i for i, name in enumerate(compiled_ops())}
         runs = part.runs.copy()
         for row in runs:
@@ -225,17 +251,12 @@ class Engine:
                 op = self.ops[row[0]]
                 row[0] = number[op.name]
                 row[3] &= bool(op.hint or op.domain)  # else never raises: inf is a number like any
-        return runs, part.body, part.body.view("uint32")
+        return runs, part.body
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
-        runs, body, unsigned = self.parts[id(part)]
-        if not len(runs):
-            return False
-        loops = self.loops
-        if samples:
-            return bool(loops.samples(runs, body, numbers, rows, samples, -(-samples // 8) * 8))
-        return bool(loops.numbers(runs, unsigned, numbers))
+        runs, body = self.parts[id(part)]
+        return bool(len(runs) and self.part(runs, body, numbers, rows, samples))
 
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:

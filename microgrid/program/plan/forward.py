@@ -21,16 +21,20 @@ class Terms(NamedTuple):
     place_q: Ints
 
 
-def forward(lines: Lines) -> Terms:
+APART = 3  # sums in a sum, from which its first operand is one of them
+
+
+def forward(lines: Lines, apart: bool = False) -> Terms:
     """Add the lines of the forward pass; the terms of its sums.
 
     A sum takes in a product that is used once, and as its first operand another sum that is used
-    once: so a neuron is one line. The order of the additions stays.
+    once: so a neuron is one line. The order of the additions stays. With `apart` the first operand
+    is a line of its own where several others are: so all entries of Σ Y are alike.
     """
     first = lines.tape.first
     for code, group, xs in groups(lines.tape, of_sums=False):
         lines.add(first + group, code, xs.shape[1], xs, lines.forward_order(group))
-    terms = gathered(lines, products(lines))
+    terms = gathered(lines, products(lines), apart)
     roots, counts = np.unique(terms.root, return_counts=True)
     pairs = np.stack([terms.p, terms.q], axis=1)
     lines.add(first + roots, SUM, 2 * counts, pairs, lines.forward_order(roots))
@@ -49,7 +53,7 @@ def products(lines: Lines) -> list[Ints]:
     return [np.concatenate(column) for column in zip(*rows)]
 
 
-def gathered(lines: Lines, rows: list[Ints]) -> Terms:
+def gathered(lines: Lines, rows: list[Ints], apart: bool) -> Terms:
     """The products of sums, in the order in which they are added, each in its outermost sum."""
     tape = lines.tape
     line, position, p, q, place_p, place_q = rows
@@ -64,6 +68,14 @@ def gathered(lines: Lines, rows: list[Ints]) -> Terms:
     inside &= (position == 0) | ((length[source] == 1) & ~receives[source])
     into = np.arange(len(tape))
     into[source[inside]] = line[inside]
+    if apart:
+        sums = (q == lines.constant(1.0)) & (p >= tape.first) & ~inside & (length[source] > 0)
+        root = followed(into)[line]
+        count, adds = [np.bincount(x[sums], minlength=len(tape)) for x in (root, line)]
+        first = inside & (position == 0) & (adds[line] > 0) & (adds[source] == 0)
+        inside &= ~(first & (count[root] >= APART))
+        into = np.arange(len(tape))
+        into[source[inside]] = line[inside]
     # A line stands before those that it goes into, and so do its products: unless it is a single
     # product that goes to a later place than the first.
     late = inside & (position > 0)

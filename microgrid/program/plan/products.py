@@ -105,9 +105,37 @@ def sums_of(lines: Lines) -> Sums:
     return Sums(*[np.concatenate(x) for x in (*zip(*columns), *zip(*terms))])
 
 
-def discovered(lines: Lines, least: int = LEAST, fill: float = FILL) -> Found:
-    """The products of matrices among the lines, of at least so many products of scalars each."""
+def depths(lines: Lines) -> Ints:
+    """For each slot how many lines, one after the other, it takes: equal ones are independent.
+
+    The rank counts operations of the tape instead: rows in which terms are missing differ in it.
+    """
+    to, depth = lines.resolved(), np.zeros(lines.slots, dtype=np.int64)
+    out, _, size, phase, window, rank, within = [np.concatenate(x) for x in zip(*lines.columns)]
+    args = to[np.concatenate([own for _, own in lines.args])]
+    end = np.cumsum(size)
+    order = np.lexsort((within, rank, window, phase))
+    key = np.stack([within, rank, window, phase])[:, order]
+    cuts = np.flatnonzero((np.diff(key) != 0).any(axis=0)) + 1
+    for now in np.split(order, cuts) if len(order) else ():
+        begin = np.cumsum(size[now]) - size[now]
+        place = np.repeat(end[now] - size[now] - begin, size[now]) + np.arange(size[now].sum())
+        deepest = np.maximum.reduceat(depth[args[place]], begin)
+        np.maximum.at(depth, out[now], deepest + 1)
+    return depth
+
+
+def discovered(
+    lines: Lines, least: int = LEAST, fill: float = FILL, depth: Ints | None = None
+) -> Found:
+    """The products of matrices among the lines, of at least so many products of scalars each.
+
+    The lines of one product have the same rank, and can run when these run; with the `depths` of
+    slots they have the same depth. So more is found, but some lines would run earlier than now.
+    """
     sums = sums_of(lines)
+    if depth is not None:
+        sums = sums._replace(rank=depth[sums.out])
     line, p, q = sums.line, sums.p, sums.q
     constant = np.zeros(lines.slots, dtype=bool)
     constant[[*lines.constants]] = True
@@ -117,9 +145,10 @@ def discovered(lines: Lines, least: int = LEAST, fill: float = FILL) -> Found:
     # A product of two rows of samples belongs to each sample alone: they share no matrix.
     open_ = true & (reduce | ~(per_sample[p] & per_sample[q]))
     open_ &= reduce | per_sample[p] | per_sample[q] | ~per_sample[sums.out[line]]
-    swap = sides(sums, open_, per_sample, lines.slots)
+    alike = sums.alike()
+    swap = sides(sums, alike, open_, per_sample, lines.slots)
     left, right = np.where(swap, q, p), np.where(swap, p, q)
-    search = Search(sums, left, right, open_, least, fill)
+    search = Search(sums, alike, left, right, open_, least, fill)
     search.grids(max(least, int(true.sum()) // 1000))
     search.with_zeros()
     search.batch_with_zeros()
@@ -127,7 +156,7 @@ def discovered(lines: Lines, least: int = LEAST, fill: float = FILL) -> Found:
     return Found(search.products, sums, true, true & ~search.open)
 
 
-def sides(sums: Sums, open_: Any, per_sample: Any, slots: int) -> Any:
+def sides(sums: Sums, alike: Ints, open_: Any, per_sample: Any, slots: int) -> Any:
     """Whether the factors of each term change sides, so that lines share the right one.
 
     There are four ways to tell; each line takes that in which most lines have its vector.
@@ -137,7 +166,6 @@ def sides(sums: Sums, open_: Any, per_sample: Any, slots: int) -> Any:
     uses = np.bincount(np.concatenate([p[open_], q[open_]]), minlength=slots)
     by_uses = uses[p] > uses[q]
     by_samples = np.where(per_sample[p] != per_sample[q], per_sample[p], by_uses)
-    alike = sums.alike()
     best, found = np.zeros(n), never
     for swap in (by_samples, never, ~never, by_uses):
         order, of = by_line(line, np.where(swap, p, q), open_)
@@ -156,9 +184,9 @@ class Search:
     """Looks for products among terms left·right; those that it takes are not `open` any more."""
 
     def __init__(
-        self, sums: Sums, left: Ints, right: Ints, open_: Any, least: int, fill: float
+        self, sums: Sums, alike: Ints, left: Ints, right: Ints, open_: Any, least: int, fill: float
     ) -> None:
-        self.sums, self.left, self.right = sums, left, right
+        self.sums, self.alike, self.left, self.right = sums, alike, left, right
         self.open, self.least, self.fill = open_.copy(), least, fill
         self.products: list[Product] = []
 
@@ -181,7 +209,7 @@ class Search:
         length = np.bincount(line, minlength=n)
         begin = np.cumsum(length) - length
         lefts, rights = [hashes(x[order], line, n) for x in (self.left, self.right)]
-        alike = sums.alike()
+        alike = self.alike
         group = numbered(alike, length, rights)
         some = np.flatnonzero(length > 0)
         sets = np.zeros(n, dtype=np.uint64)
@@ -206,25 +234,35 @@ class Search:
                 self.take(block.T, left, right, at.ravel(), ordered)
 
     def with_zeros(self) -> None:
-        """Lines that share most of their right vector: grouped by a hash of its least slot."""
+        """Lines that share most of their right vector.
+
+        All that hang together by shared slots, or else groups by a hash of the least slot.
+        """
         sums, n = self.sums, len(self.sums.out)
-        alike = sums.alike()
+        alike = self.alike
+        terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
+        vector = numbered(alike[sums.line[terms]], self.right[terms])
+        for mine in connected(sums.line[terms], vector):
+            self.filled(terms[mine])
         for salt in range(ROUNDS):
             terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
             low = np.full(n, np.iinfo(np.uint64).max, dtype=np.uint64)
             np.minimum.at(low, sums.line[terms], mixed(self.right[terms], salt))
             group = numbered(alike, low)[sums.line[terms]]
             for mine in pieces(np.argsort(group, kind="stable"), group):
-                at = terms[mine]
-                rows, i = np.unique(sums.line[at], return_inverse=True)
-                columns, k = np.unique(self.right[at], return_inverse=True)
-                size = len(rows) * len(columns)
-                if len(at) < max(self.least, self.fill * size) or min(len(rows), len(columns)) < 2:
-                    continue
-                left = np.full((len(rows), len(columns)), NONE)
-                left[i, k] = self.left[at]
-                if (left >= 0).sum() == len(at):  # no line has a slot twice
-                    self.take(rows[:, None], left, columns[None], at, False)
+                self.filled(terms[mine])
+
+    def filled(self, at: Ints) -> None:
+        """Take these terms as one product, if there are enough of them for a matrix with zeros."""
+        rows, i = np.unique(self.sums.line[at], return_inverse=True)
+        columns, k = np.unique(self.right[at], return_inverse=True)
+        size = len(rows) * len(columns)
+        if len(at) < max(self.least, self.fill * size) or min(len(rows), len(columns)) < 2:
+            return
+        left = np.full((len(rows), len(columns)), NONE)
+        left[i, k] = self.left[at]
+        if (left >= 0).sum() == len(at):  # no line has a slot twice
+            self.take(rows[:, None], left, columns[None], at, False)
 
     def batch_with_zeros(self) -> None:
         """Sums of one product, upstream × local, over the batch that nearly make a grid."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from microgrid.engine.value import Op
 from microgrid.program.plan.backward import adjoint
-from microgrid.program.plan.forward import forward
+from microgrid.program.plan.forward import Terms, forward
 from microgrid.program.plan.lines import FORWARD, REDUCE, Lines
 from microgrid.program.tape import LAST_BIT, Floats, Ints, Tape
 
@@ -57,17 +57,19 @@ class Passes(NamedTuple):
     gradients: tuple[Ints, ...]  # of the inputs, for each argument that was asked for
     gradient: Ints  # of each slot, −1 where none is asked for
     samples: int  # the slot of the number of samples
+    terms: Terms  # of the sums of the forward pass
 
 
 def passes(
-    tape: Tape, batched: int, wanted: tuple[int, ...] | None, window: int | None = None
-) -> Passes:
+    tape: Tape, batched: int, wanted: tuple[int, ...] | None, window: int | None = None,
+    apart: bool = False,
+) -> Passes:  # fmt: skip
     """The lines for a value, or with `wanted` for a value and gradients.
 
-    Bit k of `batched` says that argument k has a number for each sample.
+    Bit k of `batched` says that argument k has a number for each sample; `apart` see `forward`.
     """
     lines = Lines(tape, (tape.reach & batched) != 0, window)
-    terms = forward(lines)
+    terms = forward(lines, apart)
     outputs, count = tape.outputs, int(lines.new(1)[0])
     gradients: tuple[Ints, ...] = ()
     gradient = np.full(lines.slots, -1)
@@ -78,7 +80,7 @@ def passes(
         active = (tape.reach & sum({1 << min(k, LAST_BIT) for k in wanted})) != 0
         gradient = adjoint(lines, terms, active, int(outputs[0]), seed)
         gradients = tuple(gradient[np.flatnonzero(tape.argument == k)] for k in wanted)
-    return Passes(lines, outputs, gradients, gradient, count)
+    return Passes(lines, outputs, gradients, gradient, count, terms)
 
 
 def plan(tape: Tape, batched: int, wanted: tuple[int, ...] | None) -> Plan:
@@ -104,8 +106,8 @@ def placed(lines: Lines, outputs: Ints, gradients: tuple[Ints, ...], count: int)
     memory[place[[*lines.constants]]] = [*lines.constants.values()]
     args = np.concatenate([factors(place[args], code) for code, args in lines.args])
     inside = per_sample[out] | (code == REDUCE)
-    # backward lines that need no upstream gradient run before the batch
-    early = (phase == FORWARD) | (~lines.needs_upstream[out] & inside.any())
+    # before the batch run backward lines that need no upstream gradient; without one, all lines
+    early = (phase == FORWARD) | ~lines.needs_upstream[out] | (not inside.any())
     part = np.where(inside, 1, np.where(early, 0, 2))
     order = np.lexsort((size, code, depth, rank, window, phase, part))
     run_key = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side

@@ -31,6 +31,7 @@ LITERAL = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|math\.(inf|nan))")
 SIGNS = {name: op.text.replace("^", "**") for name, op in OPERATORS.items()}
 SIGNS |= {"neg": "-{}", "pos": "+{}", "abs": "abs({})"}
 FOLDS = {numeric.largest: "maximum", numeric.smallest: "minimum", max: "maximum", min: "minimum"}
+OVER = {numeric.largest: "max", numeric.smallest: "min", numeric.average: "mean"}  # of an array
 SEQUENCES = (sum, len, range, zip, enumerate, reversed)  # of Python's lists, also of arrays
 
 
@@ -62,7 +63,7 @@ class Library:
     helpers: dict[str, str] = field(default_factory=dict)  # functions that stand ready
     functions: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)  # operations of the table that it has itself
-    note: str = ""
+    notes: tuple[str, ...] = ()  # lines on the precision, and on gradients by the library itself
 
     def core(self, f: Any) -> Any:
         """The function of floats behind one of numeric.py; another function as it is.
@@ -91,6 +92,11 @@ class Library:
             return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
         return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
 
+    def over(self, name: str, text: str) -> str:
+        """The largest, the smallest or the mean along the last axis of an array."""
+        pair = self.prefix == "torch" and name != "mean"  # torch.max gives the places, too
+        return f"{self.prefix}.{'a' * pair}{name}({text}, -1)"
+
     def builtin(self, f: Any, operands: Sequence[str]) -> str:
         """The call of a function of math, operator or Python itself."""
         name, plain = f.__name__, ", ".join(operands)
@@ -108,11 +114,14 @@ class Library:
         raise Untranslatable(f"{f.__module__}.{name} has no counterpart")
 
 
-FAR_OUT = """ works, too. Its gradient may be
-nan where an unused branch overflows; value_and_grad is right there."""
-BATCH = """
-An entry may also be an array with a number for each sample of a batch. Then the gradients have a
-number for each sample, too: add up those of entries that the samples share."""
+FAR_OUT = (
+    " works, too. Its gradient may be",
+    "nan where an unused branch overflows; value_and_grad is right there.",
+)
+BATCH = (
+    "An entry may also be an array with a number for each sample of a batch. Then the gradients",
+    "have a number for each sample, too: add up those of entries that the samples share.",
+)
 OWN = ["hypot", "logaddexp", "square", "reciprocal"]  # all have them, under these names
 SAME = "exp expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil "
 SAME += "trunc isnan isinf isfinite frexp ldexp"
@@ -130,27 +139,37 @@ def own(prefix: str, *names: str, **others: str) -> dict[str, str]:
     return {name: f"{prefix}.{name}({{}})" for name in [*OWN, *names]} | others
 
 
+SHAPED = """def shaped(x, *sizes):
+    \"\"\"x as an array of these sizes; "n" is any number of samples.\"\"\"
+    x = {}(x)
+    if len(x.shape) != len(sizes) or any(m not in ("n", k) for k, m in zip(x.shape, sizes)):
+        raise ValueError(f"the sizes {{sizes}} are needed, got {{tuple(x.shape)}}")
+    return x"""
+
 LIBRARIES = {
     "python": Library("", "", "float"),
     "numpy": Library(
         "import numpy as np", "np", "array",
-        {"array": "def array(x):\n    return np.asarray(x, dtype=float)"},
-        functions_of("np", cbrt="np.cbrt"), own("np"), BATCH,
+        {"array": "def array(x):\n    return np.asarray(x, dtype=float)",
+         "shaped": SHAPED.format("array")},
+        functions_of("np", cbrt="np.cbrt"), own("np"),
     ),
     "jax": Library(
         "import jax.lax\nimport jax.numpy as jnp\nimport jax.scipy.special", "jnp", "array",
-        {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)"},
+        {"array": "def array(x):\n    return jnp.asarray(x, dtype=float)",
+         "shaped": SHAPED.format("array")},
         functions_of(
             "jnp", cbrt="jnp.cbrt", erf="jax.scipy.special.erf", erfc="jax.scipy.special.erfc",
             lgamma="jax.scipy.special.gammaln",
         ), own("jnp", stop_gradient="jax.lax.stop_gradient({})"),
-        BATCH + '\nNumbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes '
-        "first.\njax.jit works. jax.grad of value" + FAR_OUT,
+        ('Numbers have 32 bits unless jax.config.update("jax_enable_x64", True) comes first.',
+         "jax.jit works. jax.grad of value" + FAR_OUT[0], FAR_OUT[1]),
     ),
     "torch": Library(
         "import torch", "torch", "tensor",
         {
             "tensor": "def tensor(x):\n    return torch.as_tensor(x, dtype=torch.float64)",
+            "shaped": SHAPED.format("tensor"),
             "where": "def where(c, a, b):\n"
             '    """torch.where, also for plain numbers."""\n'
             "    return torch.where(torch.as_tensor(c), tensor(a), tensor(b))",
@@ -165,7 +184,7 @@ LIBRARIES = {
             "torch", cbrt="cbrt", ldexp="ldexp", erf="torch.special.erf",
             erfc="torch.special.erfc", lgamma="torch.special.gammaln",
         ), own("torch", "sigmoid", "relu", stop_gradient="tensor({}).detach()"),
-        BATCH + "\nAll is computed in float64. torch.autograd of value" + FAR_OUT,
+        ("All is computed in float64. torch.autograd of value" + FAR_OUT[0], FAR_OUT[1]),
     ),
 }  # fmt: skip
 MODULES = {"math", "functools", "operator", "jax", "jnp", "np", "torch"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from typing import NamedTuple
 
 from microgrid.engine import ops
 from microgrid.engine.settings import direction
@@ -25,7 +26,18 @@ SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
 MANY = 2000  # lines: beyond, print(listing) shows the first and the last
 
-Row = tuple[Value | None, Value | None]  # of the forward and of the backward pass
+
+class Fold(NamedTuple):
+    """Lines of the forward pass that are written as one: a product of matrices, an argument."""
+
+    lines: str  # their numbers
+    members: frozenset[int]  # the slots that they set
+    entries: Mapping[int, tuple[str, str]]  # slots by their names in the matrix, in text and LaTeX
+    texts: tuple[str, str]  # of the matrix and of its gradient
+    latexes: tuple[str, str]
+
+
+Row = tuple[Value | None, Value | None] | Fold  # of the forward and of the backward pass
 
 
 class Listing(Written):
@@ -45,7 +57,7 @@ class Listing(Written):
 
     def __init__(
         self, tape: Tape, inputs: Sequence[float] | None = None, mode: str = "reverse",
-        tangents: Sequence[float] | None = None,
+        tangents: Sequence[float] | None = None, folds: Sequence[Fold] = (),
     ) -> None:  # fmt: skip
         self._is_forward, self._has_numbers = direction(mode) == "forward", inputs is not None
         alone = self._is_forward and self._has_numbers and tangents is None and tape.inputs
@@ -53,6 +65,7 @@ class Listing(Written):
             tangents = [1.0] + [0.0] * (tape.inputs - 1)
         self._statements = w = Statements(tape, inputs, mode, tangents)
         self._names = w.names(set())
+        self._latexes: dict[Value, str] = {}  # of entries of matrices
         others = ", all others 0" * (tape.inputs > 1)
         self._start = f"seeds: {self._names[w.seeds[0]]} = 1{others}" if alone else ""
         number = [" "] * self._has_numbers
@@ -60,7 +73,10 @@ class Listing(Written):
             self._rows = beside(w)
             self._head = ("", "primal ↓", *number, "tangent ↓", *number)
         else:
-            self._rows = paired(w)
+            self._rows = folded(paired(w), w, tape, folds)
+            entries = {v: names for fold in folds for v, names in entries_of(fold, w, tape)}
+            self._names |= {v: text for v, (text, _) in entries.items()}
+            self._latexes = {v: latex for v, (_, latex) in entries.items()}
             self._head = ("", "forward ↓", *number, *["", "backward ↑", *number] * bool(w.backward))
 
     def legend(self) -> dict[str, str]:
@@ -73,7 +89,7 @@ class Listing(Written):
         """The cells of these rows of the table."""
         names, notation, w = self._names, LISTED, self._statements
         if as_latex:
-            names, notation = {v: latex_name(v._label) for v in names}, LATEX
+            names, notation = {v: latex_name(v._label) for v in names} | self._latexes, LATEX
         place = {v: str(i) for i, v in enumerate([*w.forward, *w.backward], 1)}
         moved = {*w.moved}
 
@@ -85,7 +101,16 @@ class Listing(Written):
             return [place.get(v, "")] * counts + [text, *[short(peek(v))] * self._has_numbers]
 
         both, counts = bool(self._is_forward or w.backward), not self._is_forward
-        return [tuple(half(v) + half(derived, counts) * both) for v, derived in rows]
+
+        def cells(row: Row) -> tuple[str, ...]:
+            if isinstance(row, Fold):
+                one, other = row.latexes if as_latex else row.texts
+                number = [""] * self._has_numbers
+                return (row.lines, one, *number, *["", other, *number] * both)
+            v, derived = row
+            return tuple(half(v) + half(derived, counts) * both)
+
+        return [cells(row) for row in rows]
 
     def __str__(self) -> str:
         cells = self._cells(self._rows[: MANY // 2]) + self._cells(
@@ -124,6 +149,32 @@ class Listing(Written):
         arrows = str.maketrans({"↓": r"$\downarrow$", "↑": r"$\uparrow$"})
         head = [h.translate(arrows) for h in self._head]
         return as_latex(head, self._cells(self._rows, as_latex=True), left=len(head))
+
+
+def entries_of(fold: Fold, w: Statements, tape: Tape) -> Iterator[tuple[Value, tuple[str, str]]]:
+    """The nodes of a fold, and their gradients, by their names as entries of a matrix."""
+    for slot, (text, latex) in fold.entries.items():
+        v = node_at(slot, w, tape)
+        yield v, (text, latex)
+        if v in w.gradient:
+            yield w.gradient[v], (f"d{text}", rf"\mathrm{{d}}{latex}")
+
+
+def node_at(slot: int, w: Statements, tape: Tape) -> Value:
+    return w.inputs[slot] if slot < tape.inputs else w.forward[slot - tape.first]
+
+
+def folded(rows: Sequence[Row], w: Statements, tape: Tape, folds: Sequence[Fold]) -> list[Row]:
+    """The rows, with one in the place of all that a fold stands for: where the first of them is."""
+    of = {node_at(s, w, tape): fold for fold in folds for s in fold.members}
+    found: list[Row] = []
+    for row in rows:
+        fold = of.get(row[0]) if row[0] is not None else None  # type: ignore[arg-type]
+        if fold is None:
+            found.append(row)
+        elif fold not in found:
+            found.append(fold)
+    return found
 
 
 def paired(w: Statements) -> list[Row]:

@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -25,7 +25,7 @@ from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Tape
 from microgrid.program.text import branchless
-from microgrid.program.text.branchless import INDENT, LIBRARIES, Untranslatable, literal
+from microgrid.program.text.branchless import BATCH, INDENT, LIBRARIES, Untranslatable, literal
 from microgrid.program.text.statements import Statements, identifier, sum_template, terms_of, total
 from microgrid.views.notation import ARITHMETIC, ATOM, PYTHON, UNARY, write
 
@@ -38,38 +38,48 @@ PIECE = 100  # terms of a sum in one statement: the parser of Python goes no dee
 class Module:
     """A program as a module of its own, with `value` and, for one output, `value_and_grad`."""
 
+    parameters: list[str]
+
     def __init__(self, tape: Tape, signature: Signature, language: str) -> None:
         if language not in LIBRARIES:
             raise GraphError(f"there is no language {language!r}: {', '.join(LIBRARIES)}")
         self.signature, self.single = signature, len(tape.outputs) == 1
-        self.library, self.helpers = LIBRARIES[language], Helpers(LIBRARIES[language])
+        self.language, self.library = language, LIBRARIES[language]
+        self.helpers = Helpers(self.library)
         self.notation = replace(
             PYTHON, call=self.helpers.call, join=self.library.join, number=number_and_strength
         )
-        self.statements = s = Statements(tape)
-        called = [op for op in s.operations if op not in ARITHMETIC]
-        for op in sorted(called, key=lambda op: ops.TABLE.get(op.name) is not op):
-            try:  # only to know the names of its helpers
-                self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
-            except Untranslatable as why:
-                said = f"the operation {op.name} has no text in {language}: {why.args[0]}"
-                raise Untranslatable(said) from None
-        taken = {*self.helpers.reserved, *self.helpers.objects}
-        self.names = s.names(taken)
-        self.parameters, begin = [], 0
-        for structure, name in zip(signature.arguments, signature.names):
-            own = self.names[s.inputs[begin]] if structure.kind is float else ""
-            alike = own == identifier(name, set())  # one number is called like its argument
-            self.parameters.append(own if alike else identifier(name, taken))
-            begin += structure.size
-        self.gradient_of = {gradient: v for v, gradient in s.gradient.items()}
-        self.forward, self.backward = [
-            [line for v in nodes for line in self.statement(v)] for nodes in (s.forward, s.backward)
-        ]
+
+    def body(self, name: str) -> tuple[list[str], list[str], list[str]]:
+        """The statements of a function: they unpack the arguments, go forward, go backward."""
+        raise NotImplementedError
+
+    def returned(self, name: str) -> str:
+        """What a function returns."""
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """What is to know about the arguments and the results, but for their shapes."""
+        raise NotImplementedError
+
+    def tables(self) -> list[str]:
+        """Statements that make the constants of the module, beside those of its helpers."""
+        return []
+
+    def written(self, v: Value, names: Mapping[Value, str]) -> str:
+        """The expression of a node; Untranslatable, which names the operation, without a text."""
+        try:
+            return write(v, self.notation, names)
+        except Untranslatable as why:
+            raise self.unwritten(v.op, why) from None
+
+    def unwritten(self, op: Op | None, why: Untranslatable) -> Untranslatable:
+        name = op.name if op else "?"
+        return Untranslatable(f"the operation {name} has no text in {self.language}: {why.args[0]}")
 
     def text(self) -> str:
         """The whole module; the helpers and imports that it needs, and only those."""
-        texts = [*self.helpers.texts.values()]
+        texts = [*self.helpers.texts.values(), *self.tables()]
         constants = "\n".join([x for x in texts if not FUNCTION.match(x)])
         functions = [x for x in texts if FUNCTION.match(x)]
         functions += map(self.function, ["value", "value_and_grad"][: 1 + self.single])
@@ -91,25 +101,59 @@ class Module:
         said = f"value({takes}){also}: made by microgrid from a recorded program."
         arguments = self.signature.arguments
         shapes = "; ".join([f"{p} is {x}" for p, x in zip(self.parameters, arguments)])
-        note = f"{shapes or 'There are no arguments'}."
-        if any(x.kind is not float for x in arguments):
-            note += " Lists may also be arrays."
-            note += " Gradients come as (nested) lists." * self.single
+        first, *notes = self.notes()
+        note = " ".join([f"{shapes or 'There are no arguments'}.", *[first] * bool(first)])
         text = "\n\n".join(["\n".join(rows_of(x, WIDTH - 3)) for x in (said, note)])
-        return f'"""{text}\n{self.library.note.lstrip()}'.rstrip() + '\n"""'
+        return "\n".join([f'"""{text}', *notes, *self.library.notes, '"""'])
 
     def function(self, name: str) -> str:
         """`value`, or `value_and_grad` with the statements of the backward pass."""
-        lines = [*self.unpacked(), *self.forward]
+        unpacked, forward, backward = self.body(name)
+        lines = [*unpacked, *forward]
         if name != "value":
-            lines = [*self.unpacked(), *["# forward"] * bool(self.backward), *self.forward,
-                     "", "# backward: upstream × local", *self.backward]  # fmt: skip
+            lines = [*unpacked, *["# forward"] * bool(backward), *forward,
+                     "", "# backward: upstream × local", *backward]  # fmt: skip
         lines.append(f"return {self.returned(name)}")
         body = fitted("\n".join([f"{INDENT}{x}".rstrip() for x in lines]))
         text = f"def {name}({', '.join(self.parameters)}):\n{body}"
         if "np.where" in "".join([text, *self.helpers.texts.values()]).replace("jnp.where", ""):
             text = f"{IGNORING}\n{text}"
         return text
+
+
+class Scalars(Module):
+    """A program as statements about numbers, a line each."""
+
+    def __init__(self, tape: Tape, signature: Signature, language: str) -> None:
+        super().__init__(tape, signature, language)
+        self.statements = s = Statements(tape)
+        called = [op for op in s.operations if op not in ARITHMETIC]
+        for op in sorted(called, key=lambda op: ops.TABLE.get(op.name) is not op):
+            try:  # only to know the names of its helpers
+                self.helpers.call(op, [f"#{i + 1}" for i in range(op.arity or 2)])
+            except Untranslatable as why:
+                raise self.unwritten(op, why) from None
+        taken = {*self.helpers.reserved, *self.helpers.objects}
+        self.names = s.names(taken)
+        self.parameters, begin = [], 0
+        for structure, name in zip(signature.arguments, signature.names):
+            own = self.names[s.inputs[begin]] if structure.kind is float else ""
+            alike = own == identifier(name, set())  # one number is called like its argument
+            self.parameters.append(own if alike else identifier(name, taken))
+            begin += structure.size
+        self.gradient_of = {gradient: v for v, gradient in s.gradient.items()}
+        self.forward, self.backward = [
+            [line for v in nodes for line in self.statement(v)] for nodes in (s.forward, s.backward)
+        ]
+
+    def body(self, name: str) -> tuple[list[str], list[str], list[str]]:
+        return self.unpacked(), self.forward, self.backward
+
+    def notes(self) -> list[str]:
+        note = ""
+        if any(x.kind is not float for x in self.signature.arguments):
+            note = "Lists may also be arrays." + " Gradients come as (nested) lists." * self.single
+        return [note, *BATCH] if self.library.prefix else [note]
 
     def unpacked(self) -> list[str]:
         """Statements that give the entries of the arguments their names."""
@@ -132,7 +176,6 @@ class Module:
         return [f"{name} = {text}".replace(" + -", " - ") for text in texts]
 
     def returned(self, name: str) -> str:
-        """What a function returns."""
         s, arguments = self.statements, self.signature.arguments
         outputs = iter([self.names.get(v) or literal(peek(v)) for v in s.outputs])
         value = next(outputs) if self.single else bracketed(nested(self.signature.result, outputs))
@@ -177,6 +220,20 @@ class Helpers:
         self.take(name, core)
         sequence = op.arity is None and core is not op.forward
         return f"{name}(({plain}{',' * (len(operands) == 1)}))" if sequence else f"{name}({plain})"
+
+    def over(self, op: Op, operands: Sequence[tuple[str, str]]) -> str:
+        """The call of an operation on many operands, of which `*x` are the entries of an array.
+
+        With each such text comes that of the array with its entries along the last axis.
+        """
+        core: Any = self.library.core(op.forward)
+        fold, over = branchless.FOLDS.get(core, ""), branchless.OVER.get(core, "")
+        if fold or (over and len(operands) == 1):
+            each = [self.library.over(over, last) if last else x for x, last in operands]
+            return each[0] if len(each) == 1 else self.library.fold(fold, each)
+        text = self.call(op, [x for x, _ in operands])
+        first = operands[0][0]
+        return text.replace(f"({first},)", first[1:]) if len(operands) == 1 else text
 
     def take(self, name: str, f: Any) -> None:
         """Take in a function or a constant under this name."""

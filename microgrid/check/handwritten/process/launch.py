@@ -20,14 +20,10 @@ from microgrid.check.handwritten.process.worker import SMALLER
 from microgrid.check.handwritten.report import LayerReport
 from microgrid.check.handwritten.results import Found
 from microgrid.check.handwritten.trial import LayerError
-from microgrid.check.loading.folders import OURS, is_theirs
-from microgrid.check.process import Child, can_fork, forked, printable, spawned
+from microgrid.check.loading.folders import is_theirs
+from microgrid.check.process import Child, can_fork, forked, ours, printable, spawned
 
 Progress = Callable[[str, int, int], None]  # the layer's name, how many were checked, of how many
-START = (  # our folder stands first until we are imported
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from microgrid.check.handwritten.process.worker import main; main()"
-)
 GRACE = 2.0  # seconds until a process that should have ended itself is ended
 
 
@@ -84,7 +80,7 @@ class Session:
             pickled = b64encode(dumps(job)).decode()
         except (PicklingError, TypeError, AttributeError) as error:
             raise LayerError(f"an input cannot be sent to another process: {error}") from None
-        child = spawned(["-P", "-c", START, str(OURS.parent), str(seconds)])
+        child = spawned(ours(worker.__name__, str(seconds)))
         with suppress(OSError):  # a process that is gone says so when it is read
             child.requests.write(json.dumps({"job": pickled, "skip": skip, "limit": limit}) + "\n")
             child.requests.flush()

@@ -20,7 +20,6 @@ from pickle import loads as unpickled
 from time import perf_counter
 from typing import Any
 
-from microgrid.check import worker
 from microgrid.check.handwritten import judge
 from microgrid.check.handwritten.process import checking
 from microgrid.check.handwritten.process.job import Job, Task
@@ -28,7 +27,9 @@ from microgrid.check.handwritten.process.namespaces import Namespaces
 from microgrid.check.handwritten.process.serialization import to_json
 from microgrid.check.handwritten.results import CRASHES, Found, Gradient
 from microgrid.check.handwritten.trial import LayerError, Pass, Trial
+from microgrid.check.isolation import limited, silence
 from microgrid.check.loading.folders import OURS, is_theirs
+from microgrid.check.raised import said
 
 LOADING = 3  # times the limit of a layer: imports may take long
 SMALLER = "give smaller ones, as in x=(3, 4)"
@@ -123,7 +124,7 @@ def what_was_raised(error: BaseException) -> str:
     """The error, and the line of their code that raised it, as far as there is one."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
     where = f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
-    return f"{worker.said(error)}{where}"
+    return f"{said(error)}{where}"
 
 
 def serve(job: Job, skip: int, limit: float, answers: Any) -> None:
@@ -145,8 +146,8 @@ def serve(job: Job, skip: int, limit: float, answers: Any) -> None:
 def main() -> None:
     """The work of a fresh interpreter: `launch` has put our folder first in its path."""
     sys.path[:] = [*(x for x in sys.path if x != str(OURS.parent)), str(OURS.parent)]
-    worker.limited(int(sys.argv[1]))
-    requests, answers = worker.silence()
+    limited(int(sys.argv[1]))
+    requests, answers = silence()
     request = loads(requests.readline())
     job = unpickled(b64decode(request["job"]))
     sys.argv[:] = [job.target]

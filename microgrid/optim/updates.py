@@ -1,0 +1,142 @@
+"""How an optimizer moves parameters, one definition of each step; and whole epochs of steps.
+
+`Optimizer` runs an update on rows of floats, by NumPy. numba compiles the same text for `fit`: an
+epoch calls the loops of the program's plan and, one parameter after the other, the update.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from microgrid.program.engines import kernel
+from microgrid.program.tape import Floats, Ints
+
+UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64[::1])"
+TYPES = {  # for numba, of the functions that are called from outside
+    "sgd_of_each": UPDATE,
+    "adam_of_each": UPDATE,
+    "epoch": f"void(FunctionType({kernel.TYPES['part']}), UniTuple(int64[:, ::1], 3),"
+    "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64,"
+    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64,"
+    f"FunctionType({UPDATE}), float64[:, ::1], float64[:, ::1], float64[::1], float64, boolean,"
+    "float64, float64[::1], int64[::1])",
+}
+REORDERED = ()
+
+
+def sgd(gradient: Any, velocity: Any, momentum: float, nesterov: float) -> tuple[Any, Any]:
+    """v ← μ v + ∂L/∂w: the direction v, with Nesterov's momentum ∂L/∂w + μ v; and v."""
+    velocity = momentum * velocity + gradient
+    return gradient + momentum * velocity if nesterov else velocity, velocity
+
+
+def adam(
+    gradient: Any, first: Any, second: Any, a: float, b: float, eps: float, p: float, q: float
+) -> tuple[Any, Any, Any]:
+    """m ← a m + (1 − a) ∂L/∂w, v ← b v + (1 − b) (∂L/∂w)²: the direction, m and v.
+
+    The direction is m̂ / (√v̂ + ε) with m̂ = p m and v̂ = q v, where p = 1/(1 − aᵗ), q = 1/(1 − bᵗ).
+    """
+    first = a * first + (1 - a) * gradient
+    second = b * second + (1 - b) * gradient * gradient
+    return p * first / (np.sqrt(q * second) + eps), first, second
+
+
+def sgd_of_each(gradient: Floats, memory: Floats, settings: Floats) -> Floats:
+    """The directions of all parameters; `memory` changes in place."""
+    directions, velocity = np.empty(len(gradient)), memory[0]
+    momentum, nesterov = settings[0], settings[1]
+    for k in range(len(gradient)):
+        directions[k], velocity[k] = sgd(gradient[k], velocity[k], momentum, nesterov)
+    return directions
+
+
+def adam_of_each(gradient: Floats, memory: Floats, settings: Floats) -> Floats:
+    """The directions of all parameters; `memory` changes in place."""
+    directions, first, second = np.empty(len(gradient)), memory[0], memory[1]
+    a, b, eps, p, q = settings[0], settings[1], settings[2], settings[3], settings[4]
+    for k in range(len(gradient)):
+        directions[k], first[k], second[k] = adam(gradient[k], first[k], second[k], a, b, eps, p, q)
+    return directions
+
+
+def clipped(gradient: Floats, longest: float) -> Floats:
+    """The gradient, scaled to this length where it is longer."""
+    if longest == math.inf or not len(gradient):
+        return gradient
+    largest = length = float(np.max(np.abs(gradient)))
+    if 0 < largest < math.inf:  # a sum of squares would over- or underflow
+        length = largest * math.sqrt(np.sum((gradient / largest) ** 2))
+    return gradient * min(1.0, longest / (length + 1e-6))  # PyTorch adds 1e-6, too
+
+
+def decayed(
+    numbers: Floats, gradient: Floats, rate: float, decay: float, decoupled: bool
+) -> tuple[Floats, Floats]:
+    """The numbers and the gradient, one of them changed by the weight decay."""
+    if decoupled:
+        return numbers * (1 - rate * decay), gradient
+    return numbers, gradient + decay * numbers if decay else gradient
+
+
+def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
+    """Write n samples into the rows; idle columns repeat the last."""
+    for s in range(rows.shape[1]):
+        sample = data[first + min(s, n - 1)]
+        for k in range(len(sample)):
+            rows[k, s] = sample[k]
+
+
+def finite(row: Floats) -> bool:
+    """Whether all numbers of a row are finite."""
+    bad = False
+    for x in row:
+        bad |= not abs(x) < math.inf
+    return not bad
+
+
+def epoch(
+    part: Any, runs: Any, bodies: Any, v: Floats, cells: Floats, height: int, width: int,
+    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Any,
+    memory: Floats, settings: Floats, rates: Floats, decay: float, decoupled: bool, longest: float,
+    losses: Floats, done: Ints,
+) -> None:  # fmt: skip
+    """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
+
+    `cells` has room for `height` rows of `width` samples, which run at a time. A row of `sums` says
+    from where to where numbers stand that add up over a batch, one of `places` the gradient. It
+    writes the mean loss of each batch, and how many steps are done. It stops before a step whose
+    loss or gradient is not finite, or which may have left the domain of an operation.
+    """
+    numbers, gradient = v[: memory.shape[1]], np.empty(memory.shape[1])
+    for i in range(len(losses)):
+        begin = i * size
+        end = min(begin + size, len(data))
+        n = end - begin
+        v[count] = n
+        for j in range(len(sums)):
+            v[sums[j, 0] : sums[j, 1]] = 0.0
+        failed = part(runs[0], bodies[0], v, cells[:0].reshape(0, 0), 0)
+        loss = 0.0
+        for first in range(begin, end, width):
+            m = min(width, end - first)
+            wide = -(-m // 8) * 8
+            rows = cells[: height * wide].reshape(height, wide)
+            fill(rows, data, first, m)
+            failed |= part(runs[1], bodies[1], v, rows, m)
+            for s in range(m):
+                loss += rows[-1 - output, s] if output < 0 else v[output]
+        failed |= part(runs[2], bodies[2], v, cells[:0].reshape(0, 0), 0)
+        loss /= n
+        filled = 0
+        for j in range(len(places)):
+            piece = v[places[j, 0] : places[j, 1]]
+            gradient[filled : filled + len(piece)] = piece / n
+            filled += len(piece)
+        if failed or not finite(gradient) or not abs(loss) < math.inf:
+            return
+        kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
+        numbers[:] = kept - rates[i] * update(moving, memory, settings[i])
+        losses[i] = loss
+        done[0] = i + 1
