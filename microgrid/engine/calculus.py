@@ -80,7 +80,7 @@ def gradients(root: Value, wrt: Any = None, create_graph: bool = False) -> Any:
         if not create_graph or isinstance(g, Value):
             return g
         if not is_real(g):
-            check_slopes(sent(order, gradient, as_graph=True), as_graph=True)
+            check_slopes(sent(order, list(map(gradient.get, order)), as_graph=True), as_graph=True)
         return Constant(g)
 
     if wrt is None:

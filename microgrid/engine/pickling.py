@@ -12,7 +12,7 @@ from microgrid.engine import ops
 from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op, Value, topological
 
-slots = attrgetter(*Value.__slots__)
+slots = attrgetter("_a", "_b", "_grad", "_label", "_number", "_parent_versions", "_version", "op")
 writing = threading.local()  # has `ancestors` while the nodes below some root are being written
 
 
@@ -42,7 +42,7 @@ def reduce_value(v: Value) -> tuple[Any, ...]:
 
 
 def restore(kind: type[Value], first: Any, *state: Any) -> Value:
-    v = kind(0)  # in the order of __slots__:
+    v = kind(0)  # in the order of `slots`:
     v._a, v._b, v._grad, v._label, v._number, v._parent_versions, v._version, v.op = state
     return v
 

@@ -25,9 +25,11 @@ from microgrid.engine.modes import ieee
 from microgrid.engine.numeric import like, product
 from microgrid.engine.op import Op as Op
 from microgrid.engine.op import Rule, evaluate
+from microgrid.engine.ops import one
 from microgrid.engine.recorder import failed, on_read
 from microgrid.engine.refusals import RefusedOperators
 from microgrid.engine.slopes import NO_PATH, check_slopes, slopes
+from microgrid.engine.walks import numbered, walking, walks
 
 if TYPE_CHECKING:
     from microgrid.engine.signatures import Methods, Operator, PlainNumber
@@ -36,7 +38,7 @@ else:
 
 Trace = Callable[..., None]  # (child, parent, local, upstream, share, total) of one +=
 new, unnamed_label = object.__new__, unnamed.get
-PLAIN = {float, int, Fraction}
+PLAIN = {float, int, Fraction, type(None)}  # None: no path
 
 
 def unary(op: Op) -> Callable[[Value], Value]:
@@ -62,8 +64,9 @@ def binary(op: Op) -> tuple[Operator, Operator]:
         except (ArithmeticError, ValueError) as error:
             y = failed(op, (self, other), error)
         v: Value = new(Value)  # node(op, self, other, …), written out for speed
-        v._number, v._grad, v._label, v.op = y, None, unnamed_label(), op
-        v._a, v._b, v._version, v._parent_versions = self, other, 0, self._version + other._version
+        v._number, v._grad, v._label = y, None, unnamed_label()
+        v.op, v._a, v._b = op, self, other
+        v._walk, v._version, v._parent_versions = None, 0, self._version + other._version
         return v
 
     def reflected(self: Value, other: Any) -> Any:
@@ -84,7 +87,8 @@ class Value(RefusedOperators, Methods):
 
     # Two slots for the parents, not a tuple: more than half of the time of a forward pass went into
     # the garbage collector, which counts containers. Any other number than two is a tuple in _a.
-    __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_parent_versions", "_version", "op")
+    __slots__ = ("_a", "_b", "_grad", "_label", "_number", "_parent_versions", "_place", "_version",
+                 "_walk", "op")  # fmt: skip
 
     def __init__(self, data: PlainNumber, label: str = "") -> None:
         self._number = real(data)
@@ -97,6 +101,8 @@ class Value(RefusedOperators, Methods):
         # when the data was computed, and a backward pass compares it with their sum now.
         self._version = 0  # how often `data` was set
         self._parent_versions = 0
+        self._walk: object = None  # what walks.py is about: the mark of the last walk
+        self._place = 0
 
     __add__, __radd__ = binary(ops.add)
     __sub__, __rsub__ = binary(ops.sub)
@@ -210,11 +216,12 @@ class Value(RefusedOperators, Methods):
         (34.0, 22.0)
         """
         order = topological(self)
-        gradient = accumulate(order, seed(self, upstream))
-        if len(gradient) < len(order):  # no path reaches some nodes
-            gradient |= {v: like(v, 0) for v in order if v not in gradient}
-        for v, passed in gradient.items():
-            v._grad = passed if v._grad is None or v.op is not None else v._grad + passed
+        gradient = totals(order, seed(self, upstream))
+        if None in gradient:  # no path reaches some nodes
+            gradient = [like(v, 0) if g is None else g for v, g in zip(order, gradient)]
+        for i in [i for i, v in enumerate(order) if v.op is None and v._grad is not None]:
+            gradient[i] = order[i]._grad + gradient[i]
+        any(map(set_grad, order, gradient))  # at one go: no Ctrl-C comes in between
 
     def zero_grad(self) -> None:
         """Set the gradient of every node of this node's graph to zero.
@@ -261,23 +268,34 @@ def topological(root: Value) -> list[Value]:
     if not isinstance(root, Value):
         raise no_node(root)
     order: list[Value] = []
-    finished: dict[Value, bool] = {}
-    stack: list[Any] = [root]
-    while stack:
-        v = stack.pop()
-        if v is None:  # the parents of the next node are done
+    stack, met, done = [root], object(), object()
+    with walking:
+        number = next(walks)
+        while stack:
             v = stack.pop()
-        elif v in finished:
-            if not finished[v]:
-                raise GraphError(f"there is a cycle through {describe(v)}: no gradient exists")
-            continue
-        elif v.op is not None:
-            finished[v] = False
-            stack += (v, None, v._b, v._a) if v._b is not None else (v, None, *v.parents[::-1])
-            continue
-        finished[v] = True
-        order.append(v)
-    return order
+            back = v._walk is met  # its parents, which stood above it, are done
+            while v._walk is not done:
+                if back or v.op is None:
+                    v._walk = done
+                    order.append(v)
+                elif v._walk is met:
+                    raise GraphError(f"there is a cycle through {describe(v)}: no gradient exists")
+                else:  # its first parent now, then the others, then the node again
+                    v._walk = met
+                    stack.append(v)
+                    a, b = v._a, v._b
+                    if b is None:
+                        stack += v.parents[::-1]
+                        if met not in [p._walk for p in v.parents]:
+                            break
+                        a = v
+                    elif b._walk is not done:
+                        stack.append(b)
+                        a = v if b._walk is met else a
+                    v = a
+                    continue  # CPython 3.11 specializes a loop at such jumps, before it ends
+        # If another walk came in between, some nodes were met twice.
+        return order if next(walks) == number + 1 else list(dict.fromkeys(order))
 
 
 def accumulate(
@@ -289,38 +307,64 @@ def accumulate(
     can be differentiated in turn. A node that no path reaches has no entry. `trace` is called for
     each += with (child, parent, local, upstream, share, total).
     """
-    gradient = {order[-1]: upstream}
+    total = totals(order, upstream, as_graph, trace)
+    return {v: g for v, g in zip(order, total) if g is not None}
+
+
+def totals(
+    order: list[Value], upstream: Any, as_graph: bool = False, trace: Trace | None = None
+) -> list[Any]:
+    """What `accumulate` gives, in the order of the nodes; None where no path leads."""
+    total = [None] * (len(order) - 1) + [upstream]
     if not as_graph:
         on_read(order[-1])
     try:
-        send_back(order, gradient, as_graph, trace)
+        send_back(order, total, as_graph, trace)
     except TypeError:  # what a rule gave is no number: this one or one before
-        check_slopes(sent(order, gradient, as_graph), as_graph)
+        check_slopes(sent(order, total, as_graph), as_graph)
         raise
-    if not as_graph and not PLAIN.issuperset(map(type, gradient.values())):
-        check_slopes(sent(order, gradient))
-        gradient = {v: real(g) for v, g in gradient.items()}
-    return gradient
+    if not as_graph and not PLAIN.issuperset(map(type, total)):
+        check_slopes(sent(order, total))
+        total = [g if g is None else real(g) for g in total]
+    return total
 
 
-def send_back(
-    order: list[Value], gradient: dict[Value, Any], as_graph: bool, trace: Trace | None
-) -> None:
+def send_back(order: list[Value], total: list[Any], as_graph: bool, trace: Trace | None) -> None:
     """The backward pass: each node sends upstream × local to its parents, where shares add up."""
-    for v in reversed(order):
-        if v.op is None or v not in gradient:
+    (mark, place), quick = numbered(order), not as_graph and trace is None
+    for v, upstream in zip(reversed(order), reversed(total)):  # all shares of v have arrived
+        op, a, b = v.op, v._a, v._b
+        if op is None or upstream is None:
             continue
-        upstream = gradient[v]
-        for parent, local in edges(v, v.op, as_graph):
+        if quick and b is not None and op.joint is None:  # nearly every node: written out for speed
+            i, j = a._place, b._place  # read before the marks: see numbered
+            ours = a._walk is mark is b._walk and a is not b
+            if ours and v._parent_versions == a._version + b._version:
+                rule_a, rule_b = op.rules
+                try:
+                    to_a = to_b = upstream
+                    if rule_a is not one:
+                        to_a = upstream * rule_a(v._number, a._number, b._number)
+                    if rule_b is not one:
+                        to_b = upstream * rule_b(v._number, a._number, b._number)
+                    sum_a = to_a if total[i] is None else total[i] + to_a
+                    sum_b = to_b if total[j] is None else total[j] + to_b
+                except (OverflowError, TypeError):
+                    pass  # with more care, below
+                else:
+                    total[i], total[j] = sum_a, sum_b
+                    continue
+        for parent, local in edges(v, op, as_graph):
             if local is NO_PATH:
                 continue
+            i = place(parent)
             try:
                 share = upstream * local  # the chain rule
-                gradient[parent] = gradient[parent] + share if parent in gradient else share
+                total[i] = share if total[i] is None else total[i] + share
             except OverflowError:
-                share, gradient[parent] = in_floats(upstream, local, gradient.get(parent, 0.0))
+                share, total[i] = in_floats(upstream, local, total[i] or 0.0)
             if trace is not None:
-                trace(v, parent, local, upstream, share, gradient[parent])
+                trace(v, parent, local, upstream, share, total[i])
 
 
 def in_floats(upstream: Number, local: Number, before: Number) -> tuple[Number, float]:
@@ -347,12 +391,10 @@ def edges(v: Value, op: Op, as_graph: bool = False) -> Iterable[tuple[Value, Any
     return zip(parents, slopes(op, y, xs))
 
 
-def sent(
-    order: list[Value], gradient: dict[Value, Any], as_graph: bool = False
-) -> Iterator[tuple[Op, Any]]:
+def sent(order: list[Value], total: list[Any], as_graph: bool = False) -> Iterator[tuple[Op, Any]]:
     """(operation, local gradient) of every edge along which a backward pass came."""
-    for v in reversed(order):
-        if v.op is not None and v in gradient:
+    for v, upstream in zip(reversed(order), reversed(total)):
+        if v.op is not None and upstream is not None:
             yield from [(v.op, local) for _, local in edges(v, v.op, as_graph)]
 
 
@@ -384,7 +426,7 @@ def node(op: Op, a: Any, b: Value | None, data: Number, parent_versions: int) ->
     """A new node, filled in without the checks that a user's number needs."""
     v: Value = new(Value)
     v._number, v._grad, v._label, v.op = data, None, unnamed_label(), op
-    v._a, v._b, v._version, v._parent_versions = a, b, 0, parent_versions
+    v._a, v._b, v._walk, v._version, v._parent_versions = a, b, None, 0, parent_versions
     return v
 
 
@@ -404,4 +446,6 @@ def not_beside(v: Value, other: Any) -> Any:
 
 
 # The number of a node, and its gradient (None before a backward pass): the recorder is not told.
-peek, peek_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
+peek, peek_grad, set_grad = (
+    operator.attrgetter("_number"), operator.attrgetter("_grad"), Value.__dict__["_grad"].__set__
+)  # fmt: skip

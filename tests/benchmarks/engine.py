@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -192,31 +192,38 @@ def digest(file: Path) -> str:
 
 
 class Race(NamedTuple):
-    """Seconds a step for each of two engines, the ratio, and how far their numbers are apart."""
+    """Seconds a step for each of two engines, theirs to ours, and how far their numbers are apart.
+
+    The seconds and the first ratio are of processor time, which other work on the machine changes
+    least; `wall` is the ratio by the clock on the wall.
+    """
 
     theirs: float
     ours: float
     ratio: float
     apart: float
+    wall: float = 0.0
 
 
 def race(theirs: Block, ours: Block, pairs: int, label: str) -> Race:
     """Let two engines take turns; the collector starts each turn with nothing to do."""
     engines = (theirs, ours)
-    seconds: list[tuple[float, float]] = []
+    turns: list[list[tuple[float, float]]] = []
     apart = distance(theirs(), ours())  # not timed
     for turn in progress(range(pairs), label):
-        times, losses = [0.0, 0.0], [[0.0], [0.0]]
+        times, losses = [(0.0, 0.0), (0.0, 0.0)], [[0.0], [0.0]]
         for i in (0, 1) if turn % 2 == 0 else (1, 0):
             gc.collect()
-            start = perf_counter()
+            start, wall = process_time(), perf_counter()
             losses[i] = engines[i]()
-            times[i] = (perf_counter() - start) / len(losses[i])
-        seconds.append((times[0], times[1]))
+            spent, wall = process_time() - start, perf_counter() - wall
+            times[i] = (spent / len(losses[i]), wall / len(losses[i]))
+        turns.append(times)
         apart = max(apart, distance(*losses))
-    their_times, our_times = zip(*seconds, strict=True)
-    ratio = statistics.median([a / b for a, b in seconds])
-    return Race(statistics.median(their_times), statistics.median(our_times), ratio, apart)
+    middle = statistics.median
+    ratio, wall = [middle([a[k] / b[k] for a, b in turns]) for k in (0, 1)]
+    theirs_, ours_ = [middle([times[i][0] for times in turns]) for i in (0, 1)]
+    return Race(theirs_, ours_, ratio, apart, wall)
 
 
 def distance(xs: Iterable[float], ys: Iterable[float]) -> float:
@@ -404,15 +411,17 @@ def report_memory(quick: bool) -> None:
 
 def machine() -> str:
     """The interpreter and the processor, and the collector's thresholds, in lines of 80."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text(encoding="utf-8").splitlines()
-        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        cpu = models[0] if models else cpu
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    said = f"{python}, {cpu}, {os.cpu_count()} cores, gc thresholds {gc.get_threshold()}"
+    said = f"{python}, {processor()}, {os.cpu_count()} cores, gc thresholds {gc.get_threshold()}"
     return textwrap.fill(said, 80)
+
+
+def processor() -> str:
+    """What the system calls the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(models), platform.processor() or platform.machine())
 
 
 def progress(xs: Any, label: str) -> Any:

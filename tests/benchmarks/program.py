@@ -73,9 +73,12 @@ class Row(NamedTuple):
     unit: str = "s"
     missing: str = ""
     note: str = ""
+    wall: float = 0.0  # the ratio by the clock on the wall; the other is of processor time
+    collector: str = "on"  # Python's, of cycles
 
 
-TABLE = "{:<35} {:<17}{:>9}{:>9}{:>9}{:>8}  {}"
+TABLE = "{:<35} {:<17}{:>9}{:>9}{:>9}{:>9}{:>8}  {}"
+HEADS = ("work", "against", "theirs", "ours", "ratio", "by wall", "target", "ok?")
 
 
 def line(row: Row) -> str:
@@ -86,7 +89,8 @@ def line(row: Row) -> str:
     if not row.apart <= TOLERANCE:
         verdict = "WRONG"
     cells = [quantity(x, row.unit) for x in (row.theirs, row.ours)]
-    cells += [times(row.ratio), times(row.target) if row.target else "-"]
+    cells += [times(row.ratio), times(row.wall) if row.wall else "-"]
+    cells += [times(row.target) if row.target else "-"]
     return TABLE.format(row.work, row.against, *cells, verdict).rstrip()
 
 
@@ -142,17 +146,17 @@ def contest(theirs: Step, ours: Step, pairs: int, label: str, apart: float | Non
     apart = gap(theirs(), ours()) if apart is None else apart
     (a, m), (b, n) = repeated(theirs), repeated(ours)
     raced = race(a, b, pairs, label)
-    return Race(raced.theirs / m, raced.ours / n, raced.ratio * n / m, apart)
+    return Race(raced.theirs / m, raced.ours / n, raced.ratio * n / m, apart, raced.wall * n / m)
 
 
 def against(work: str, name: str, target: float, run: Callable[[], Race], note: str = "") -> Row:
     """The row of a race; what is missing if it cannot be run."""
     try:
         with recursion_limit():
-            theirs, ours, ratio, apart = run()
+            theirs, ours, ratio, apart, wall = run()
     except MissingError as missing:
         return Row(work, name, missing=str(missing))
-    return Row(work, name, theirs, ours, ratio, target, apart, note=note)
+    return Row(work, name, theirs, ours, ratio, target, apart, note=note, wall=wall)
 
 
 def limit(work: str, most: float, ours: float, unit: str = "s", note: str = "") -> Row:
@@ -337,7 +341,7 @@ def casadi_step(points: int) -> Step:
     return step
 
 
-# A wider network: 64-64-64-10, tanh, softmax and cross-entropy.
+# Wider networks, like 64-64-64-10, with softmax and cross-entropy.
 
 
 def mlp_data(points: int, sizes: tuple[int, ...]) -> tuple[list[Array], Array, Array]:
@@ -349,7 +353,9 @@ def mlp_data(points: int, sizes: tuple[int, ...]) -> tuple[list[Array], Array, A
     return params, draw.normal(0, 1, (points, sizes[0])), draw.integers(0, sizes[-1], points)
 
 
-def mlp_batch(points: int, sizes: tuple[int, ...], **options: Any) -> Step:
+def mlp_batch(
+    points: int, sizes: tuple[int, ...], act: str = "tanh", recorded: Any = (), **options: Any
+) -> Step:
     """Mean cross-entropy and its gradients: one sample's program on a batch."""
     params, X, labels = mlp_data(points, sizes)
     targets = np.eye(sizes[-1])[labels]
@@ -357,11 +363,12 @@ def mlp_batch(points: int, sizes: tuple[int, ...], **options: Any) -> Step:
     def loss(params: Any, x: Any, target: Any) -> Any:
         *hidden, W, b = params
         for V, c in zip(hidden[::2], hidden[1::2]):
-            x = mg.tanh(V @ x + c)
+            x = getattr(mg, act)(V @ x + c)
         logits = W @ x + b
         return (mg.logsumexp(logits) - mg.dot(logits, target)) * (1 / points)
 
-    batched = mg.record(loss, params, X[0], targets[0]).batched((None, 0, 0), **options)
+    program = mg.record(loss, params, X[0], targets[0], **dict(recorded))
+    batched = program.batched((None, 0, 0), **options)
 
     def step() -> Any:
         losses, grads = batched.value_and_grad(params, X, targets)
@@ -370,21 +377,20 @@ def mlp_batch(points: int, sizes: tuple[int, ...], **options: Any) -> Step:
     return step
 
 
-def mlp_numpy(points: int, sizes: tuple[int, ...]) -> Step:
-    """The same by the matrix formulas."""
+def mlp_numpy(points: int, sizes: tuple[int, ...], act: str = "tanh") -> Step:
+    """The same by the matrix formulas, in place where that is quicker."""
     params, X, labels = mlp_data(points, sizes)
     rows = np.arange(points)
 
     def step() -> Any:
-        W1, b1, W2, b2, W3, b3 = params
-        H = X @ W1.T
-        H += b1
-        np.tanh(H, out=H)
-        G = H @ W2.T
-        G += b2
-        np.tanh(G, out=G)
-        Z = G @ W3.T
-        Z += b3
+        xs = [X]
+        for W, b in zip(params[:-2:2], params[1:-2:2]):
+            H = xs[-1] @ W.T
+            H += b
+            np.tanh(H, out=H) if act == "tanh" else np.maximum(H, 0, out=H)
+            xs.append(H)
+        Z = xs[-1] @ params[-2].T
+        Z += params[-1]
         Z -= Z.max(axis=1, keepdims=True)
         P = np.exp(Z)
         sums = P.sum(axis=1)
@@ -392,18 +398,17 @@ def mlp_numpy(points: int, sizes: tuple[int, ...]) -> Step:
         P /= sums[:, None]
         P[rows, labels] -= 1
         P /= points
-        dG = P @ W3
-        dG *= 1 - G * G
-        dH = dG @ W2
-        dH *= 1 - H * H
-        return loss, [
-            dH.T @ X, dH.sum(axis=0), dG.T @ H, dG.sum(axis=0), P.T @ G, P.sum(axis=0)
-        ]  # fmt: skip
+        grads = [P.sum(axis=0), P.T @ xs[-1]]
+        for W, H, below in zip(params[-2::-2], xs[:0:-1], xs[-2::-1]):
+            P = P @ W
+            P *= 1 - H * H if act == "tanh" else H > 0
+            grads += [P.sum(axis=0), P.T @ below]
+        return loss, grads[::-1]
 
     return step
 
 
-def mlp_torch(points: int, sizes: tuple[int, ...]) -> Step:
+def mlp_torch(points: int, sizes: tuple[int, ...], act: str = "tanh") -> Step:
     """The same in PyTorch, eager, one thread."""
     torch = peer("torch")
     torch.set_num_threads(1)
@@ -412,12 +417,12 @@ def mlp_torch(points: int, sizes: tuple[int, ...]) -> Step:
     X, labels = torch.tensor(X), torch.tensor(labels)
 
     def step() -> Any:
-        W1, b1, W2, b2, W3, b3 = params
         for p in params:
             p.grad = None
-        H = torch.tanh(X @ W1.T + b1)
-        G = torch.tanh(H @ W2.T + b2)
-        loss = torch.nn.functional.cross_entropy(G @ W3.T + b3, labels)
+        H = X
+        for W, b in zip(params[:-2:2], params[1:-2:2]):
+            H = getattr(torch, act)(H @ W.T + b)
+        loss = torch.nn.functional.cross_entropy(H @ params[-2].T + params[-1], labels)
         loss.backward()
         return loss.item(), [p.grad for p in params]
 
@@ -882,7 +887,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     print(f"microgrid {importlib.metadata.version('microgrid-autodiff')}\n{machine()}")
     print(f"{versions()}\n")
-    print(TABLE.format("work", "against", "theirs", "ours", "ratio", "target", "ok?"))
+    print(TABLE.format(*HEADS))
     rows: list[Row] = []
     for work in [name for name in WORKS if name in asked.work]:
         gc.collect()

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from engine import TOLERANCE, Race, machine, race
-from program import TABLE, against, gap, line, peer, versions
+from program import HEADS, TABLE, against, gap, line, peer, versions
 
 import microgrid as mg
 from microgrid import nn, optim
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=5, help="pairs of turns (default: 5)")
     asked = parser.parse_args(argv)
     print(f"{machine()}\n{versions()}\n")
-    print(TABLE.format("work", "against", "theirs", "ours", "ratio", "target", "ok?"))
+    print(TABLE.format(*HEADS))
     wrong = False
     for hidden in asked.hidden or HIDDEN:
         work = f"digits 64-{hidden}-10, {asked.epochs} epochs"
