@@ -77,7 +77,7 @@ class Row(NamedTuple):
     collector: str = "on"  # Python's, of cycles
 
 
-TABLE = "{:<35} {:<17}{:>9}{:>9}{:>9}{:>9}{:>8}  {}"
+TABLE = "{:<35} {:<17}{:>8}{:>8}{:>8}{:>8}{:>8}  {}"
 HEADS = ("work", "against", "theirs", "ours", "ratio", "by wall", "target", "ok?")
 
 

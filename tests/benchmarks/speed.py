@@ -93,7 +93,10 @@ class Elsewhere:
     def step(self, make: Callable[[ModuleType, ModuleType], Step]) -> Step:
         """A step of the other package, made from its modules program and engine."""
         with self:
-            made = make(self.program, self.engine)
+            try:
+                made = make(self.program, self.engine)
+            except self.engine.MissingError as error:  # a class of the other's own
+                raise MissingError(*error.args) from None
 
         def step() -> Any:
             with self:

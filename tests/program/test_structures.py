@@ -24,7 +24,9 @@ def flat(x):
     """The numbers or nodes of a structure, in order: the oracle of the walker."""
     if isinstance(x, dict):
         x = [*x.values()]
-    if isinstance(x, list | tuple | np.ndarray):
+    if hasattr(x, "tolist"):  # an array of any library
+        x = x.tolist()
+    if isinstance(x, list | tuple):
         return [z for y in x for z in flat(y)]
     return [x]
 
