@@ -243,6 +243,15 @@ def test_an_error_of_the_domain_names_the_sample():
     assert caught.value.__notes__ == ["in sample 0 of the batch"]
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, also where the shell that runs the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("calls", [1, 2, 5])
 def test_an_interrupted_epoch_keeps_what_it_has_learnt(monkeypatch, calls):
     """Ctrl-C comes while the engine runs: Python hears of it when the call has returned."""
