@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -50,6 +51,7 @@ Step = Callable[[], Any]  # one step; numbers, nested as they come
 DECAY = 1e-4  # of the notebook's L2
 STEPS = 100  # of the notebook's training
 TURN = 0.05  # seconds at least that a turn takes
+NOTHING = nullcontext()
 EXAMPLES = """examples:
   python tests/benchmarks/program.py                 everything, about three minutes
   python tests/benchmarks/program.py --quick         fewer turns and smaller graphs
@@ -126,25 +128,36 @@ def gap(x: Any, y: Any) -> float:
     return apart if apart == apart else float("inf")
 
 
-def repeated(step: Step) -> tuple[Step, int]:
+def repeated(step: Step, within: Any = NOTHING) -> tuple[Step, int]:
     """A step as often as fills a turn, and how often that is."""
-    step()
-    start = perf_counter()
-    step()
-    count = max(1, min(2000, int(TURN / (perf_counter() - start))))
+    with within:
+        step()
+        start = perf_counter()
+        step()
+        count = max(1, min(2000, int(TURN / (perf_counter() - start))))
 
     def block() -> list[float]:
-        for _ in range(count):
-            step()
+        with within:
+            for _ in range(count):
+                step()
         return [0.0]
 
     return block, count
 
 
-def contest(theirs: Step, ours: Step, pairs: int, label: str, apart: float | None = None) -> Race:
-    """Two steps in turns, and how far what they return is apart before and after."""
-    apart = gap(theirs(), ours()) if apart is None else apart
-    (a, m), (b, n) = repeated(theirs), repeated(ours)
+def contest(
+    theirs: Step, ours: Step, pairs: int, label: str, apart: float | None = None,
+    within: Any = NOTHING,
+) -> Race:  # fmt: skip
+    """Two steps in turns, and how far what they return is apart before and after.
+
+    Each turn of theirs happens within a context.
+    """
+    if apart is None:
+        with within:
+            expected = theirs()
+        apart = gap(expected, ours())
+    (a, m), (b, n) = repeated(theirs, within), repeated(ours)
     raced = race(a, b, pairs, label)
     return Race(raced.theirs / m, raced.ours / n, raced.ratio * n / m, apart, raced.wall * n / m)
 

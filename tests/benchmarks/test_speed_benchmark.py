@@ -58,9 +58,10 @@ def test_every_row_says_with_what_it_was_measured(speed, kept):
         }  # fmt: skip
         assert row["collector"] in ("on", "off")
         assert row["ratio"] > 0
-        shown = speed.drawn([row])
-        for told in (row["python"], row["processor"], row["date"], row["work"], row["against"]):
-            assert told in shown
+        if row["against"] not in speed.OURSELVES:
+            shown = speed.drawn([row])
+            for told in (row["python"], row["processor"], row["date"], row["work"], row["against"]):
+                assert told in shown
 
 
 def test_a_new_run_replaces_the_rows_of_its_python_and_leaves_others(speed, kept):
