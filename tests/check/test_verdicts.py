@@ -330,6 +330,5 @@ WRONG_SLOPE = "return out * out * Value(1 / out.data)"  # the same value
 )
 def test_what_is_wrong_in_a_short_piece_is_found(slip, prop, low, high, tmp_path):
     path = changed(tmp_path, more=PIECE.format("tanh", low, high, slip))
-    for seed in range(2):
-        report = check(path, only=["values", "one operation"], draws=1, seed=seed)
-        assert prop in {f.prop.name for f in report.findings}, str(report)
+    report = check(path, only=["values", "one operation"], draws=1)
+    assert prop in {f.prop.name for f in report.findings}, str(report)
