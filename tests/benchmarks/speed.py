@@ -38,6 +38,7 @@ from program import HEADS, TABLE, MissingError, Row, Step, against, contest, gap
 
 import microgrid as mg
 from microgrid.engine.hints import UnknownKeywordError
+from microgrid.program.plan.lines import UNDIVIDED
 from microgrid.program.plan.products import discovered
 from microgrid.program.plan.schedule import passes
 
@@ -256,7 +257,7 @@ def discovery_rows(how: Settings) -> Iterator[Row]:
     points = 1 if how.small else 5
     loss, p = program.flat_demo(points)
 
-    lines = passes(mg.record(loss, p).tape, 0, (0,), window=1 << 40).lines
+    lines = passes(mg.record(loss, p).tape, 0, (0,), window=UNDIVIDED).lines
 
     def recorded() -> list[float]:
         mg.record(loss, p)

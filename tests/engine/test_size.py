@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from shared.graphs import slow_order
 from shared.processes import printed
 
 import microgrid as mg
@@ -307,19 +308,7 @@ def test_threads_differentiate_and_pickle_without_getting_into_each_others_way()
 
 
 def test_a_recursive_walk_is_seen(monkeypatch):
-    def walk(root: Value) -> list[Value]:
-        order: dict[Value, None] = {}
-
-        def visit(v: Value) -> None:
-            if v not in order:
-                for p in v.parents:
-                    visit(p)
-                order[v] = None
-
-        visit(root)
-        return list(order)
-
-    monkeypatch.setattr("microgrid.engine.value.topological", walk)
+    monkeypatch.setattr("microgrid.engine.value.topological", slow_order)
     monkeypatch.setitem(globals(), "MILLION", 3000)
     with pytest.raises(RecursionError):
         test_a_chain_of_a_million_nodes_goes_forward_and_backward()

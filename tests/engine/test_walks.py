@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.graphs import slow_order
 from shared.processes import printed
 
 import microgrid as mg
@@ -28,19 +29,6 @@ from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import edges, numbered, seed, topological
 
 # The oracle: the order by recursion, the sums in a dict, one line for every edge.
-
-
-def slow_order(root: Value) -> list[Value]:
-    order: dict[Value, None] = {}
-
-    def visit(v: Value) -> None:
-        if v not in order:
-            for parent in v.parents:
-                visit(parent)
-            order[v] = None
-
-    visit(root)
-    return list(order)
 
 
 def slow_gradients(root: Value, upstream: Any = 1) -> dict[Value, Any]:

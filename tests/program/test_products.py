@@ -8,18 +8,16 @@ from shared.planting import assert_caught
 
 import microgrid as mg
 from microgrid.program.plan import products
-from microgrid.program.plan.lines import REDUCE
+from microgrid.program.plan.lines import REDUCE, UNDIVIDED
 from microgrid.program.plan.products import NONE, depths, discovered
 from microgrid.program.plan.schedule import passes
-
-WINDOW = 1 << 40
 
 
 def found_in(program, in_axes=None, by_depth=False, **options):
     """What is found in the lines of a value and all gradients."""
     wanted = tuple(range(len(program.signature.names)))
     batched = 0 if in_axes is None else program.batched(in_axes)._batched
-    lines = passes(program.tape, batched, wanted, WINDOW).lines
+    lines = passes(program.tape, batched, wanted, UNDIVIDED).lines
     return lines, discovered(lines, depth=depths(lines) if by_depth else None, **options)
 
 

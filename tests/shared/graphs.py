@@ -11,6 +11,20 @@ from microgrid.engine.ops import TABLE
 from microgrid.matrices.examples import label_entries
 
 
+def slow_order(root: Value) -> list[Value]:
+    """The nodes by recursion, each behind its parents: slow, obvious, and not for deep graphs."""
+    order: dict[Value, None] = {}
+
+    def visit(v: Value) -> None:
+        if v not in order:
+            for parent in v.parents:
+                visit(parent)
+            order[v] = None
+
+    visit(root)
+    return list(order)
+
+
 def chain(length, **_):
     y = Value(0.5, "x")
     for _ in range(length):

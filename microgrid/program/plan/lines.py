@@ -29,7 +29,7 @@ from microgrid.program.tape import Ints, Tape
 SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs
 BLOCK = -3  # the code of the first block (blocks.py); those of the others are below
 GO_ON, FUSED = 1, 2  # flags of a block: it adds to what is there; rounds products and sums as one
-WINDOW = 8192  # lines of the tape
+WINDOW, UNDIVIDED = 8192, 1 << 40  # lines of the tape; more than any tape has
 FORWARD, BACKWARD = 0, 1
 
 

@@ -12,7 +12,7 @@ from microgrid.engine.value import Op
 from microgrid.program.plan.backward import adjoint
 from microgrid.program.plan.blocks import Block, Blocks, blocks, none
 from microgrid.program.plan.forward import Terms, forward
-from microgrid.program.plan.lines import BLOCK, FORWARD, REDUCE, WINDOW, Lines
+from microgrid.program.plan.lines import BLOCK, FORWARD, REDUCE, UNDIVIDED, WINDOW, Lines
 from microgrid.program.tape import LAST_BIT, Floats, Ints, Tape
 
 Int32s = NDArray[np.int32]
@@ -96,7 +96,7 @@ def plan(
     With `exact` values have the bits of the lines; without `matrices` it has lines alone.
     """
     if matrices:
-        p = passes(tape, batched, wanted, 1 << 40)
+        p = passes(tape, batched, wanted, UNDIVIDED)
         found = blocks(p.lines, bool(batched), exact)
         if found.share >= ENOUGH or len(tape) < WINDOW:  # one window is all of it
             return placed(p, found)

@@ -18,7 +18,7 @@ import numpy as np
 
 from microgrid.engine.errors import GraphError
 from microgrid.engine.value import Op
-from microgrid.program.plan.lines import FORWARD
+from microgrid.program.plan.lines import FORWARD, UNDIVIDED
 from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
@@ -79,7 +79,7 @@ class Arrays(Module):
         self.has_samples = axes is not None
         batched = sum([1 << k for k, axis in enumerate(self.axes) if axis is not None])
         wanted = tuple(range(len(self.axes))) if self.single else None
-        found = passes(tape, batched, wanted, window=1 << 40)
+        found = passes(tape, batched, wanted, window=UNDIVIDED)
         self.taken = {*RESERVED, *self.helpers.reserved}
         self.parameters = [identifier(name, self.taken) for name in signature.names]
         self.constants: dict[str, str] = {}

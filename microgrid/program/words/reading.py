@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from microgrid.program.plan.lines import REDUCE
+from microgrid.program.plan.lines import REDUCE, UNDIVIDED
 from microgrid.program.plan.products import depths, discovered
 from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
@@ -32,7 +32,6 @@ from microgrid.program.words.tables import Tables
 from microgrid.views.notation import write
 from microgrid.views.wording import split
 
-WINDOW = 1 << 40  # lines of the tape: all in one
 LONGEST = 72  # letters of a formula; a longer one gets names for its parts
 ROUNDS = 4  # of naming parts
 
@@ -49,7 +48,7 @@ class Reading:
     ) -> None:
         wanted = tuple(range(len(signature.names))) if signature.result.size == 1 else None
         self.tape, self.rows_are_samples = tape, rows_are_samples
-        self.passes = passes(tape, batched, wanted, WINDOW, apart=True)
+        self.passes = passes(tape, batched, wanted, UNDIVIDED, apart=True)
         lines = self.passes.lines
         self.per_sample = lines.per_sample
         self.zero = lines.constant(0.0)
