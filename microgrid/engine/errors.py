@@ -95,7 +95,7 @@ class DivisionError(MicrogridError, ZeroDivisionError):
     >>> 1 / mg.Value(0.0, "x")
     Traceback (most recent call last):
         ...
-    microgrid.engine.errors.DivisionError: div(1, x = 0.0): division by zero: the divisor must not be 0
+    microgrid.engine.errors.DivisionError: div(1, x = 0.0): division by zero: the divisor ...
     """
 
 
@@ -230,8 +230,8 @@ def shown(x: Any) -> str:
 
 def beyond_floats(x: Any) -> bool:
     """Whether a node or a number is exact, and larger than all floats."""
-    x = getattr(x, "data", x)
-    return isinstance(x, int | Fraction) and abs(x) > sys.float_info.max
+    x, most = getattr(x, "data", x), Fraction(sys.float_info.max)
+    return isinstance(x, int | Fraction) and not -most <= x <= most
 
 
 def several(operands: Sequence[Any]) -> str:
@@ -243,7 +243,7 @@ FAILURES: dict[type[Exception], tuple[type[MicrogridError], str]] = {  # what Py
     OverflowError: (RangeError, "too large for a float"),
     Exception: (DomainError, "no real value"),
 }
-# What Python says differs between its versions and the libraries of C; others say words of their own.
+# What Python says, which differs between its versions; an operation of a user has words of its own.
 OF_PYTHON = re.compile(r"math domain error|expected a.*, got \S+")
 
 

@@ -46,7 +46,7 @@ class ArrayReader(Reader):
     """Reads arithmetic on arrays: products with @ and *, sums, and transposes."""
 
     language = Language(
-        signs=frozenset("+ - * @ . = ( )".split()), allowed=ALLOWED, lines=False, longest=200,
+        signs="+ - * @ . = ( )", allowed=ALLOWED, lines=False, longest=200,
         product="a product of matrices needs its @, like dY @ W.T",
     )  # fmt: skip
     binary = MappingProxyType({

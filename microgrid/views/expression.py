@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
-from microgrid.engine.hints import close
+from microgrid.engine.hints import close, nearest
 from microgrid.engine.value import Op, Value
 from microgrid.views.notation import lists_of
 from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
@@ -83,14 +83,14 @@ def parse(text: str, numbers: Mapping[str, float]) -> Value:
 def circuit(
     text: str, numbers: Mapping[str, float] = NO_NUMBERS, missing: float | None = 1.0
 ) -> Circuit:
-    r"""The graph of an expression, or of lines `name = expression`, of which the last is the result.
+    r"""The graph of an expression, or of lines `name = expression`; the last is the result.
 
     A name that no line defines is a leaf, and so is that of a line with a number alone. The number
     of a leaf is that in `numbers`, else that of its line, else `missing`. a·b², 2x, |x|, x^2 and −
-    are read as they are written by hand. A line goes on while a bracket is open; what stands behind
-    # is not read. ExpressionError, with line and column, for what is not arithmetic, for all names
-    without a number where `missing` is None, and for numbers without a use. Every literal is a
-    float, so 9**9**9 overflows at once.
+    are read as they are written by hand. A line goes on while a bracket is open or an operand
+    missing; what stands behind # is not read. ExpressionError, with line and column, for what is
+    not arithmetic, for all names without a number where `missing` is None, and for numbers without
+    a use. Every literal is a float, so 9**9**9 overflows at once.
 
     >>> found = circuit("h = w·x + 1  # a neuron\nf = h²", {"x": 3.0})
     >>> found.root.data, [(name, leaf.data) for name, leaf in found.leaves.items()]
@@ -104,7 +104,7 @@ def circuit(
     if unknown and missing is None:
         raise reader.without_numbers(unknown, unused)
     free = [name for name in places if name in given or name not in CONSTANTS]
-    leaves = {name: Value(given.get(name, missing), name) for name in free}
+    leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
     reader.leaves |= {**{name: Value(given[name], name) for name in unused}, **leaves}
     made = dict[str, Value]()
     for line, tree in reader.trees:
@@ -213,8 +213,8 @@ class Reader:
             said = f"{function} is a function: it needs brackets, like {function}(x)"
             return at(self.text, self.leaf_places()[function], said)
         has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(names)
-        near = [x for name in names for x in close(name, [*unused, *CONSTANTS], 1, 0.6)]
-        meant = f"; did you mean {' and '.join(near)}?" if near else ""
+        near = [found for name in names if (found := nearest(name, [*unused, "pi", "e"]))]
+        meant = near[0].replace(":", ";", 1) if near else ""
         return at(self.text, place, f"{', '.join(names)} {has}: add {add}=…{meant}")
 
     def read(self, tree: ast.expr, depth: int) -> Any:
@@ -311,6 +311,8 @@ class Reader:
 
     def error(self, tree: ast.expr, message: str) -> ExpressionError:
         """The error at the sign of an operation, else where the tree begins."""
-        binary = isinstance(tree, ast.BinOp)
-        offset = (tree.left.end_col_offset or 0) if binary else tree.col_offset
-        return at(self.text, self.line.place(offset, sign_behind=binary), message)
+        if isinstance(tree, ast.BinOp):
+            place = self.line.place(tree.left.end_col_offset or 0, sign_behind=True)
+        else:
+            place = self.line.place(tree.col_offset)
+        return at(self.text, place, message)

@@ -20,6 +20,7 @@ from microgrid.views.numerals import is_dash
 RAISED = "²³¹⁰ⁱ⁴-⁻ⁿʰ-ʸˡ-ˣᴬ-ᵡ"  # ranges of what Unicode calls superscripts and subscripts
 LOWERED = "₀-₎ₐ-ₜᵢ-ᵪⱼ"
 FRACTIONS = "¼-¾⅐-⅞"
+VULGAR = {chr(c) for c in (*range(0xBC, 0xBF), *range(0x2150, 0x215F))}
 LETTER = rf"(?![{RAISED}{FRACTIONS}])[\w\u0300-\u036f]"
 TOKENS = re.compile(
     rf"""(?P<space>[^\S\n]+|\#[^\n]*)
@@ -30,7 +31,8 @@ TOKENS = re.compile(
     |(?P<sign>\*\*|//|[<>=!]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
-SIGNS = dict(zip("·⋅∙•×∗✕÷∕⁄^≤≥≠", "* * * * * * * / / / ** <= >= !=".split(), strict=True))
+SIGNS = dict.fromkeys("·⋅∙•×∗✕", "*") | dict.fromkeys("÷∕⁄", "/")
+SIGNS |= {"^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
 EXPONENT = re.compile(r"([-+]?)(\d+|[^\W\d]\w*)")
 CLOSES = {")": "(", "]": "[", "|": "|"}
 PRODUCT = "a product needs its *, like x*y, and a function its brackets, like sin(x)"
@@ -66,7 +68,7 @@ class ExpressionError(MicrogridError, ValueError):
 class Language:
     """What may be written: the signs, and whether 2x is a product and lines have names."""
 
-    signs: Container[str] = frozenset("+ - * / ** < <= > >= == != ( ) [ ] | ,".split())
+    signs: str = "+ - * / ** < <= > >= == != ( ) [ ] | ,"
     functions: Container[str] = ()
     allowed: str = "allowed are numbers, names and + - * /"
     lines: bool = True
@@ -155,8 +157,8 @@ def tokens(text: str) -> list[Token]:
             wide = unicodedata.normalize("NFKC", piece) if "！" <= piece <= "～" else piece
             piece = "-" if is_dash(wide) else SIGNS.get(wide, wide)
         elif kind == "number":
-            plain = "".join([str(unicodedata.decimal(c, c)) for c in piece]).replace("−", "-")
-            piece = plain if len(plain) > 1 or plain.isdecimal() else str(unicodedata.numeric(plain))
+            piece = "".join([str(unicodedata.decimal(c, c)) for c in piece]).replace("−", "-")
+            piece = str(unicodedata.numeric(piece)) if piece in VULGAR else piece
         if kind != "space" and unicodedata.category(piece[0]) != "Cf":  # marks without a width
             found.append(Token(kind, piece, *match.span()))
     return found
@@ -185,14 +187,14 @@ NOTHING = Token("", "", 0, 0)
 class Speller:
     """Goes over the pieces once: after each either an operand is needed, or a sign.
 
-    A line ends where it is written to end, unless a bracket is open, as in Python. A number, a
-    bracket or a power stands before what it multiplies, 2x and 2(x + 1), but not behind / or ^,
-    where this could mean two things.
+    A line ends where it is written to end, unless a bracket is open or an operand missing. A
+    number, a bracket or a power stands before what it multiplies, 2x and 2(x + 1), but not behind /
+    or ^, where this could mean two things.
     """
 
     def __init__(self, text: str, language: Language) -> None:
         self.text, self.language = text, language
-        self.tokens = tokens(text)
+        self.tokens, self.signs = tokens(text), frozenset(language.signs.split())
         self.start()
 
     def start(self) -> None:
@@ -205,16 +207,17 @@ class Speller:
 
     def lines(self) -> list[Line]:
         done, new_line = list[Line](), False
-        for i, token in enumerate(self.tokens):
-            follows = self.tokens[i + 1] if i + 1 < len(self.tokens) else None
+        for token, follows, then in zip(
+            self.tokens, [*self.tokens[1:], NOTHING], [*self.tokens[2:], NOTHING, NOTHING]
+        ):
             if token.text == "\n" and not self.language.lines:
                 continue
             if token.kind == "line" and self.language.lines:
                 new_line = True
-                if token.text == ";" or not any(b.token.text in "([" for b in self.open):
+                if not self.goes_on(token, follows, then):
                     self.finish(done)
                 continue
-            named = self.language.lines and follows is not None and follows.text == "="
+            named = self.language.lines and follows.text == "="
             try:
                 if token.kind == "name" and named and new_line and self.open:
                     raise self.unclosed()
@@ -235,6 +238,14 @@ class Speller:
             raise at(self.text, 0, "there is no expression: write one, such as w*x + b")
         return done
 
+    def goes_on(self, end: Token, follows: Token, then: Token) -> bool:
+        """Whether the next line belongs to this one: a bracket is open, or an operand missing."""
+        if end.text == ";" or self.last is NOTHING:
+            return False
+        operand = follows.kind in ("number", "name") or follows.text in ("(", "[", "|")
+        bracket = any(b.token.text in "([" for b in self.open)
+        return bracket or (not self.complete and operand and then.text != "=")
+
     def finish(self, done: list[Line]) -> None:
         if self.last is not NOTHING:
             if not self.complete:
@@ -245,12 +256,12 @@ class Speller:
             done.append(self.line)
         self.start()
 
-    def take(self, token: Token, follows: Token | None) -> None:
+    def take(self, token: Token, follows: Token) -> None:
         """One more piece."""
         kind, sign = token.kind, token.text
         if kind == "name":
             self.word(token)
-        if kind in ("sign", "line") and sign not in self.language.signs:
+        if kind in ("sign", "line") and sign not in self.signs:
             raise self.error(token, self.refused(token, follows))
         if kind in ("number", "name") or (sign in ("(", "[", "|") and not self.complete):
             self.operand(token)
@@ -318,7 +329,7 @@ class Speller:
     def power(self, token: Token) -> None:
         """A raised exponent."""
         found = EXPONENT.fullmatch(token.text)
-        if not self.complete or "**" not in self.language.signs:
+        if not self.complete or "**" not in self.signs:
             raise self.missing(token) if not self.complete else self.error(token, self.not_allowed)
         if found is None:
             raise self.error(token, f"write ^({token.text}) for what is raised here")
@@ -355,9 +366,9 @@ class Speller:
     def not_allowed(self) -> str:
         return f"not arithmetic; {self.language.allowed}"
 
-    def refused(self, token: Token, follows: Token | None) -> str:
+    def refused(self, token: Token, follows: Token) -> str:
         """What to write in the place of a sign that is none of arithmetic."""
-        if token.text == "." and follows and follows.text in self.language.functions:
+        if token.text == "." and follows.text in self.language.functions:
             return f"not arithmetic; write {follows.text}(…), without a dot before it"
         said = OTHER_SIGNS.get(token.text) if self.language.lines else ""
         return said or f"{token.text!r} is {self.not_allowed}"

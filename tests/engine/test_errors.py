@@ -229,12 +229,13 @@ EDGES = [
     0, -2, Fraction(-1, 3), Fraction(10**400, 3), Fraction(3, 10**400),
 ]  # fmt: skip
 BEYOND = "an operand is too large for a float"
-SAID = {  # each thing that operations say beside their hint, and how often
+NEGATIVE = "a negative base with a fractional exponent has no real value; cbrt(x) for a cube root"
+SAID = {  # what operations say before their hint
     "no real value": "log log2 log10 log1p sqrt sin cos tan arcsin arccos arccosh arctanh lgamma "
     "digamma xlogy",
     "division by zero": "div power reciprocal",
     "too large for a float": "power exp expm1 sinh cosh lgamma",
-    "a negative base with a fractional exponent has no real value; cbrt(x) for a cube root": "power",
+    NEGATIVE: "power",
 }
 
 
