@@ -47,7 +47,7 @@ class ArrayReader(Reader):
 
     language = Language(
         signs="+ - * @ . = ( )", allowed=ALLOWED, lines=False, longest=200,
-        product="a product of matrices needs its @, like dY @ W.T",
+        example="dY @ W.T", product="a product of matrices needs its @, like dY @ W.T",
     )  # fmt: skip
     binary = MappingProxyType({
         ast.MatMult: MATMUL, ast.Mult: ENTRYWISE, ast.Add: operator.add, ast.Sub: operator.sub,

@@ -72,6 +72,7 @@ class Language:
     functions: Container[str] = ()
     allowed: str = "allowed are numbers, names and + - * /"
     lines: bool = True
+    example: str = "w*x + b"
     product: str = ""  # what to write in the place of 2x
     longest: int = 10_000
 
@@ -235,7 +236,8 @@ class Speller:
             new_line = False
         self.finish(done)
         if not done:
-            raise at(self.text, 0, "there is no expression: write one, such as w*x + b")
+            said = f"there is no expression: write one, such as {self.language.example}"
+            raise at(self.text, 0, said)
         return done
 
     def goes_on(self, end: Token, follows: Token, then: Token) -> bool:
