@@ -12,6 +12,7 @@ from shared.tex import balanced
 
 import microgrid as mg
 from microgrid import Value, record
+from microgrid.views.theme import variable
 from microgrid.views.wording import BLUE, GREEN
 
 
@@ -257,7 +258,7 @@ def test_the_page_colours_values_and_tangents():
     assert ">seeds: <i>dx</i><sub>1</sub> = 1, all others 0</caption>" in page
     colors = re.findall(r"<th style=\"text-align:left;color:([^\"]+)", page)
     assert len(colors) == 5
-    assert (colors[2], colors[4]) == (GREEN, BLUE)
+    assert (colors[2], colors[4]) == (variable(GREEN), variable(BLUE))
 
 
 @pytest.mark.parametrize(
