@@ -146,8 +146,8 @@ class Reader:
     def tree(self, line: Line) -> ast.expr:
         try:
             return ast.parse(line.python, mode="eval").body
-        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-            deep = not isinstance(error, SyntaxError) or "nested" in error.msg
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            deep = sum(piece in ("(", "[") for piece, _ in line.pieces) > DEEPEST // 4
             said = TOO_DEEP if deep else f"not arithmetic; {self.language.allowed}"
             raise at(self.text, line.pieces[0][1], said) from None
 

@@ -28,7 +28,7 @@ TOKENS = re.compile(
     |(?P<number>[{FRACTIONS}]|(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][-+−]?\d+)?)
     |(?P<name>(?![{LOWERED}\d]){LETTER}({LETTER})*)
     |(?P<raised>[{RAISED}]+)
-    |(?P<sign>\*\*|//|[<>=!]=|.)""",
+    |(?P<mark>\*\*|//|[<>=!]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
 SIGNS = dict.fromkeys("·⋅∙•×∗✕", "*") | dict.fromkeys("÷∕⁄", "/")
@@ -57,7 +57,7 @@ class ExpressionError(MicrogridError, ValueError):
     >>> parse("w*x +", {"w": 1.0, "x": 2.0})
     Traceback (most recent call last):
         ...
-    microgrid.views.spelling.ExpressionError: a number or a name is missing after + ...
+    microgrid.views.spelling.ExpressionError: a number or a name is missing after +...
     """
 
     line: int | None = None
@@ -80,7 +80,7 @@ class Language:
 class Token(NamedTuple):
     """A piece of a text, as Python writes it, and where it begins and ends in that text."""
 
-    kind: str  # number, name, raised, sign or line
+    kind: str  # number, name, raised, mark or line
     text: str
     place: int
     end: int
@@ -151,10 +151,10 @@ def tokens(text: str) -> list[Token]:
     for match in TOKENS.finditer(text):
         kind, piece = str(match.lastgroup), match[0]
         if kind == "name" and not (piece := identifier(match[0])):
-            kind, piece = "sign", match[0]
+            kind, piece = "mark", match[0]
         elif kind == "raised":
             piece = unicodedata.normalize("NFKC", piece).replace("−", "-")
-        elif kind == "sign" and len(piece) == 1:
+        elif kind == "mark" and len(piece) == 1:
             wide = unicodedata.normalize("NFKC", piece) if "！" <= piece <= "～" else piece
             piece = "-" if is_dash(wide) else SIGNS.get(wide, wide)
         elif kind == "number":
@@ -263,7 +263,7 @@ class Speller:
         kind, sign = token.kind, token.text
         if kind == "name":
             self.word(token)
-        if kind in ("sign", "line") and sign not in self.signs:
+        if kind in ("mark", "line") and sign not in self.signs:
             raise self.error(token, self.refused(token, follows))
         if kind in ("number", "name") or (sign in ("(", "[", "|") and not self.complete):
             self.operand(token)
@@ -293,7 +293,7 @@ class Speller:
             self.multiply(token)
         if not (calls or self.attribute):
             self.begin = token.place
-        if token.kind == "sign":
+        if token.kind == "mark":
             self.put(token, "abs (" if token.text == "|" else token.text)
             self.open.append(Bracket(token, calls, self.before, self.begin))
             self.complete, self.before = False, ""
@@ -336,7 +336,8 @@ class Speller:
         if found is None:
             raise self.error(token, f"write ^({token.text}) for what is raised here")
         self.put(token, "**")
-        self.line.pieces += [(piece, token.place) for piece in found.groups() if piece]
+        exponent = [x.lstrip("0") or "0" if x.isdecimal() else x for x in found.groups() if x]
+        self.line.pieces += [(piece, token.place) for piece in exponent]
 
     def close(self, token: Token) -> None:
         if not self.open:

@@ -3,7 +3,6 @@
 import math
 import sys
 import time
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -247,7 +246,17 @@ def test_a_function_takes_the_operands_that_it_takes_in_python_and_no_others(nam
         assert parse(f"{name}({', '.join(words)})", {"x": 0.5}).data == right.data
 
 
-@given(st.text(max_size=60))
-def test_any_text_gives_a_graph_or_one_clear_error(text):
-    with suppress(ExpressionError):
-        assert isinstance(parse(text, {"x": 1.0}), Value)
+PIECES = st.sampled_from([
+    "x", "y", "2", "0.5", "1e400", "(", ")", "[", "]", "|", "+", "−", "*", "/", "^", "²", "⁻¹", "ˣ",
+    "₁", ",", ".", "=", "==", "<", "\n", ";", "#", " ", "sin", "max", "sum", "e", "½", "if", "½x",
+])  # fmt: skip
+
+
+@given(st.text(max_size=60) | st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_gives_a_graph_or_one_clear_error_with_its_place(text):
+    try:
+        line, column = None, isinstance(circuit(text).root, Value)
+    except ExpressionError as error:
+        line, column = error.line, error.column or True
+    lengths = [len(line) for line in text.split("\n")]
+    assert column if line is None else 1 <= column <= lengths[line - 1] + 1

@@ -131,7 +131,8 @@ def normal(tree):
     if name in ("mul", "div"):
         sign = parts[0][1] * parts[1][1]
         factors = [tuple(y for y in x[2:] if y != 1.0) for x in parts]
-        return ("product", sign, *(factors[0] + factors[1] if name == "mul" else [("div", *factors)]))
+        both = sum(factors, ()) if name == "mul" else [("div", *factors)]
+        return ("product", sign, *both)
     return ("product", 1.0, (name, *parts))
 
 
