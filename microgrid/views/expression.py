@@ -101,8 +101,11 @@ def circuit(
     places = reader.leaf_places()
     unused = [name for name in given if name not in {*places, *reader.named}]
     unknown = [name for name in places if name not in {*given, *CONSTANTS}]
+    if bare := next((name for name in unknown if name in CALLS), ""):
+        said = f"{bare} is a function: it needs brackets, like {bare}(x)"
+        raise at(text, places[bare], said)
     if unknown and missing is None:
-        raise reader.without_numbers(unknown, unused)
+        raise at(text, places[unknown[0]], without_numbers(unknown, unused))
     free = [name for name in places if name in given or name not in CONSTANTS]
     leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
     reader.leaves |= {**{name: Value(given[name], name) for name in unused}, **leaves}
@@ -125,6 +128,14 @@ def circuit(
         raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
     hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
     return Circuit(y, leaves, made, [POWERS] if hats else [])
+
+
+def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
+    """What to say of names that have no number, beside numbers whose names are not there."""
+    has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(names)
+    near = [found for name in names if (found := nearest(name, [*unused, "pi", "e"]))]
+    meant = near[0].replace(":", ";", 1) if near else ""
+    return f"{', '.join(names)} {has}: add {add}=…{meant}"
 
 
 class Reader:
@@ -205,17 +216,6 @@ class Reader:
             raise at(self.text, place, f"{name} has a line already: give this one another name")
         if name in places:
             raise at(self.text, place, f"{name} is used before this line defines it")
-
-    def without_numbers(self, names: Sequence[str], unused: Sequence[str]) -> ExpressionError:
-        """The error for names that have no number, beside numbers whose names are not there."""
-        place = self.leaf_places()[names[0]]
-        if function := next((name for name in names if name in CALLS), ""):
-            said = f"{function} is a function: it needs brackets, like {function}(x)"
-            return at(self.text, self.leaf_places()[function], said)
-        has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(names)
-        near = [found for name in names if (found := nearest(name, [*unused, "pi", "e"]))]
-        meant = near[0].replace(":", ";", 1) if near else ""
-        return at(self.text, place, f"{', '.join(names)} {has}: add {add}=…{meant}")
 
     def read(self, tree: ast.expr, depth: int) -> Any:
         if depth > DEEPEST:

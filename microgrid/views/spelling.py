@@ -20,7 +20,6 @@ from microgrid.views.numerals import is_dash
 RAISED = "²³¹⁰ⁱ⁴-⁻ⁿʰ-ʸˡ-ˣᴬ-ᵡ"  # ranges of what Unicode calls superscripts and subscripts
 LOWERED = "₀-₎ₐ-ₜᵢ-ᵪⱼ"
 FRACTIONS = "¼-¾⅐-⅞"
-VULGAR = {chr(c) for c in (*range(0xBC, 0xBF), *range(0x2150, 0x215F))}
 LETTER = rf"(?![{RAISED}{FRACTIONS}])[\w\u0300-\u036f]"
 TOKENS = re.compile(
     rf"""(?P<space>[^\S\n]+|\#[^\n]*)
@@ -159,7 +158,8 @@ def tokens(text: str) -> list[Token]:
             piece = "-" if is_dash(wide) else SIGNS.get(wide, wide)
         elif kind == "number":
             piece = "".join([str(unicodedata.decimal(c, c)) for c in piece]).replace("−", "-")
-            piece = str(unicodedata.numeric(piece)) if piece in VULGAR else piece
+            if unicodedata.category(piece[0]) == "No":
+                piece = str(unicodedata.numeric(piece))
         if kind != "space" and unicodedata.category(piece[0]) != "Cf":  # marks without a width
             found.append(Token(kind, piece, *match.span()))
     return found
@@ -311,10 +311,10 @@ class Speller:
         if said or not factor or token.kind == "number" or bar:
             raise self.error(token, said or PRODUCT)
         if self.before in ("/", "**"):
-            product = f"{self.text[self.begin : token.end]}{'…' * (token.text in '(|')}"
-            sign = "/" if self.before == "/" else "^"
-            two = f"{sign}{product} could mean two things"
-            raise self.error(token, f"{two}: write the * and brackets")
+            product = " ".join(self.text[self.begin : token.end].split())
+            shown = product if len(product) < 20 else f"…{product[-20:]}"
+            two = f"{'/' if self.before == '/' else '^'}{shown}{'…' * (token.text in '(|')}"
+            raise self.error(token, f"{two} could mean two things: write the * and brackets")
         if last.text == "0" and re.match("[box]", token.text, re.I) and last.end == token.place:
             raise self.error(token, PRODUCT)  # a number to base 16 would be another one
         self.line.pieces.append(("*", token.place))

@@ -194,6 +194,12 @@ def test_an_error_knows_its_line_and_its_column(text, line, column):
     assert pointer.index("^") - 1 == column
 
 
+@pytest.mark.parametrize("text", ["sin + x", "sin²(x)", "h = exp\nh*x"])
+def test_a_function_without_its_brackets_is_no_leaf(text):
+    with pytest.raises(ExpressionError, match="is a function: it needs brackets"):
+        circuit(text)
+
+
 def test_lines_give_leaves_in_their_order_with_and_without_numbers():
     found = circuit("h = w₁·x + b\nc = 0,5\nf = h^c".replace(",", "."), {"x": 3.0, "c": 2.0})
     assert {name: leaf.data for name, leaf in found.leaves.items()} == {
