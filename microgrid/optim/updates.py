@@ -18,7 +18,7 @@ TYPES = {  # for numba, of the functions that are called from outside
     "adam_of_each": UPDATE,
     "epoch": f"void(FunctionType({numba_engine.PART}), UniTuple(int64[:, ::1], 3),"
     "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64,"
-    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64,"
+    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64, int64[::1],"
     f"FunctionType({UPDATE}), float64[:, ::1], float64[:, ::1], float64[::1], float64, boolean,"
     "float64, float64[::1], int64[::1])",
 }
@@ -80,10 +80,10 @@ def decayed(
     return numbers, gradient + decay * numbers if decay else gradient
 
 
-def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
-    """Write n samples into the rows; idle columns repeat the last."""
+def fill(rows: Floats, data: Floats, chosen: Ints) -> None:
+    """Write the chosen samples into the rows; idle columns repeat the last."""
     for s in range(rows.shape[1]):
-        sample = data[first + min(s, n - 1)]
+        sample = data[chosen[min(s, len(chosen) - 1)]]
         for k in range(len(sample)):
             rows[k, s] = sample[k]
 
@@ -98,11 +98,11 @@ def finite(row: Floats) -> bool:
 
 def epoch(
     part: Any, runs: Any, bodies: Any, v: Floats, cells: Floats, height: int, width: int,
-    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Any,
-    memory: Floats, settings: Floats, rates: Floats, decay: float, decoupled: bool, longest: float,
-    losses: Floats, done: Ints,
+    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, chosen: Ints,
+    update: Any, memory: Floats, settings: Floats, rates: Floats, decay: float, decoupled: bool,
+    longest: float, losses: Floats, done: Ints,
 ) -> None:  # fmt: skip
-    """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
+    """Move the parameters, the first numbers of v, once for each batch: `size` chosen rows of data.
 
     `cells` has room for `height` rows of `width` samples, which run at a time. A row of `sums` says
     from where to where numbers stand that add up over a batch, one of `places` the gradient. It
@@ -112,7 +112,7 @@ def epoch(
     numbers, gradient = v[: memory.shape[1]], np.empty(memory.shape[1])
     for i in range(len(losses)):
         begin = i * size
-        end = min(begin + size, len(data))
+        end = min(begin + size, len(chosen))
         n = end - begin
         v[count] = n
         for j in range(len(sums)):
@@ -123,7 +123,7 @@ def epoch(
             m = min(width, end - first)
             wide = -(-m // 8) * 8
             rows = cells[: height * wide].reshape(height, wide)
-            fill(rows, data, first, m)
+            fill(rows, data, chosen[first : first + m])
             failed |= part(runs[1], bodies[1], v, rows, m)
             for s in range(m):
                 loss += rows[-1 - output, s] if output < 0 else v[output]
