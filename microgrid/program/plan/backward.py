@@ -149,16 +149,19 @@ def open_paths(tape: Tape, output: int) -> Any:
     gates = [op.joint is not None and op.terms is None for op in tape.ops]
     found = bytearray([OPEN if not any(gates) else CLOSED]) * (tape.first + len(tape))
     found[output] = OPEN
-    args, start, code = tape.args.tolist(), tape.start.tolist(), tape.code.tolist()
+    args, start, code, first = tape.args.tolist(), tape.start.tolist(), tape.code.tolist(), tape.first
     for line in reversed(range(len(code))) if any(gates) else ():
-        here, xs = found[tape.first + line], args[start[line] : start[line + 1]]
-        if here and gates[code[line]]:
+        here = found[first + line]
+        if not here:
+            continue
+        xs = args[start[line] : start[line + 1]]
+        if gates[code[line]]:
             for i, plain in template(tape.ops[code[line]], len(xs), (True,) * len(xs))[1]:
                 found[xs[i]] = max(found[xs[i]], here if plain else MASKED)
-        elif here:
-            for x in xs:
-                if found[x] < here:
-                    found[x] = here
+            continue
+        for x in xs:
+            if found[x] < here:
+                found[x] = here
     return np.frombuffer(found, dtype=np.uint8)
 
 
