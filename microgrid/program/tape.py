@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from microgrid.engine.errors import GraphError, MicrogridError, RangeError, describe, stale
 from microgrid.engine.value import Constant, Op, Value, apply, node
+from microgrid.engine.walks import undisturbed
 from microgrid.program.tracing import is_plain
 from microgrid.views.wording import subscripted
 
@@ -151,58 +152,67 @@ def tape_of(
     Equal lines become one, lines of constants alone become constants, and what leads to no output
     is left out. FrozenError where a leaf is neither an input nor a plain number.
     """
-    slot = {v: i for i, v in enumerate(inputs)}
-    labels = {slot[v]: str(v._label) for v in inputs if v._label}
+    return undisturbed(lambda: walked(outputs, inputs, argument))
+
+
+def walked(outputs: Sequence[Value], inputs: Sequence[Value], argument: Sequence[int]) -> Tape:
+    """What `tape_of` gives; it writes in the nodes."""
+    mark, count = object(), len(inputs)
+    for i, v in enumerate(inputs):
+        v._walk, v._place = mark, i
+    labels = {v._place: str(v._label) for v in inputs if v._label}
     number: dict[Op, int] = {}  # of each operation, where it stands in a key
     several: dict[tuple[int, ...], int] = {}  # operands that are not two
     known: dict[Any, int] = {}  # key of a line, or a plain number → slot
-    moves, count = bytearray(b"\1" * len(inputs)), len(inputs)  # whether slots depend on an input
+    moves = bytearray(b"\1" * count)  # whether slots depend on an input
     values, keys = array("d"), array("q")  # of the constants, of the lines
 
     # Once for each node, so everything is written out, and nothing is made at which the garbage
-    # collector would look. The order is that of value.topological.
+    # collector would look. The order is that of value.topological: a node waits below its parents
+    # until they are marked, and have their slots for places.
     stack: list[Any] = list(reversed(outputs))
     while stack:
         v = stack.pop()
-        if v is None:  # the parents of the next node are done
-            v = stack.pop()
-            op, b = v.op, v._b
-            key = number.get(op)
-            if key is None:
-                key = number[op] = len(number) << 2 * BITS
-                if key >> 63:
-                    raise GraphError(f"a program has at most {len(number) - 1:,} operations")
-            if b is not None:
-                a = v._a
-                if v._parent_versions != a._version + b._version:
-                    raise stale(v)
-                i, j = slot[a], slot[b]
-                key, moving = key | i << BITS | j, moves[i] | moves[j]
-            else:
-                operands = tuple([slot[p] for p in v.parents])
-                if v._parent_versions != sum([p._version for p in v.parents]):
-                    raise stale(v)
-                key |= several.setdefault(operands, len(several)) << BITS | SEVERAL
-                moving = max([moves[s] for s in operands])
-        elif v in slot:
+        if v._walk is mark:
             continue
-        elif v.op is not None:
-            b = v._b
-            stack += (v, None, b, v._a) if b is not None else (v, None, *v.parents[::-1])
-            continue
+        op, b = v.op, v._b
+        if b is not None:
+            a = v._a
+            if not (a._walk is mark is b._walk):
+                stack += (v, b, a)
+                continue
+            i, j = a._place, b._place
+            if v._parent_versions != a._version + b._version:
+                raise stale(v)
+            key, moving = i << BITS | j, moves[i] | moves[j]
+        elif op is not None:
+            if not all([p._walk is mark for p in v.parents]):
+                stack += (v, *v.parents[::-1])
+                continue
+            operands = tuple([p._place for p in v.parents])
+            if v._parent_versions != sum([p._version for p in v.parents]):
+                raise stale(v)
+            key = several.setdefault(operands, len(several)) << BITS | SEVERAL
+            moving = max([moves[s] for s in operands])
         else:
             key, moving = number_of(v), 0
-        here = known.get(key)
-        if here is None:
-            here = known[key] = count
+        if op is not None:
+            code = number.get(op)
+            if code is None:
+                code = number[op] = len(number) << 2 * BITS
+                if code >> 63:
+                    raise GraphError(f"a program has at most {len(number) - 1:,} operations")
+            key |= code
+        here = known.setdefault(key, count)
+        if here == count:
             count += 1
-            if moving or not (v.op is None or isfinite(v._number)):
+            if moving or not (op is None or isfinite(v._number)):
                 moves.append(1)
                 keys.append(key)
             else:  # what constants make is a constant
                 moves.append(0)
                 values.append(as_float(v))
-        slot[v] = here
+        v._walk, v._place = mark, here
         if v._label and here not in labels:
             labels[here] = str(v._label)
     if len(moves) > SEVERAL:
@@ -221,7 +231,7 @@ def tape_of(
         args=place[args],
         constants=np.array(values),
         argument=np.array(argument or range(n), dtype=np.int64),
-        outputs=place[[slot[v] for v in outputs]],
+        outputs=place[[v._place for v in outputs]],
         labels={int(place[s]): name for s, name in labels.items()},
     )
 
