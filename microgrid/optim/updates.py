@@ -73,11 +73,11 @@ def clipped(gradient: Floats, longest: float) -> Floats:
 
 def decayed(
     numbers: Floats, gradient: Floats, rate: float, decay: float, decoupled: bool
-) -> tuple[Floats, Floats]:
-    """The numbers and the gradient, one of them changed by the weight decay."""
+) -> tuple[float, Floats]:
+    """What the numbers are multiplied by, and the gradient: the weight decay is in one of them."""
     if decoupled:
-        return numbers * (1 - rate * decay), gradient
-    return numbers, gradient + decay * numbers if decay else gradient
+        return 1 - rate * decay, gradient
+    return 1.0, gradient + decay * numbers if decay else gradient
 
 
 def fill(rows: Floats, data: Floats, chosen: Ints) -> None:
@@ -88,11 +88,16 @@ def fill(rows: Floats, data: Floats, chosen: Ints) -> None:
             rows[k, s] = sample[k]
 
 
-def finite(row: Floats) -> bool:
-    """Whether all numbers of a row are finite."""
-    bad = False
-    for x in row:
-        bad |= not abs(x) < math.inf
+def averaged(means: Floats, v: Floats, places: Ints, n: int) -> bool:
+    """Write the means of sums over n samples, which stand in v; whether all are finite."""
+    filled, bad = 0, False
+    for j in range(len(places)):
+        sums = v[places[j, 0] : places[j, 1]]
+        some = means[filled : filled + len(sums)]
+        for k in range(len(sums)):  # one loop, for which no array is made
+            some[k] = sums[k] / n
+            bad |= not abs(some[k]) < math.inf
+        filled += len(sums)
     return not bad
 
 
@@ -129,14 +134,13 @@ def epoch(
                 loss += rows[-1 - output, s] if output < 0 else v[output]
         failed |= part(runs[2], bodies[2], v, cells[:0].reshape(0, 0), 0)
         loss /= n
-        filled = 0
-        for j in range(len(places)):
-            piece = v[places[j, 0] : places[j, 1]]
-            gradient[filled : filled + len(piece)] = piece / n
-            filled += len(piece)
-        if failed or not finite(gradient) or not abs(loss) < math.inf:
+        finite = averaged(gradient, v, places, n)
+        if failed or not finite or not abs(loss) < math.inf:
             return
-        kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
-        numbers[:] = kept - rates[i] * update(moving, memory, settings[i])
+        moving = clipped(gradient, longest)
+        shrunk, moving = decayed(numbers, moving, rates[i], decay, decoupled)
+        directions = update(moving, memory, settings[i])
+        for k in range(len(numbers)):
+            numbers[k] = shrunk * numbers[k] - rates[i] * directions[k]
         losses[i] = loss
         done[0] = i + 1
