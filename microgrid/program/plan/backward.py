@@ -129,7 +129,8 @@ def adjoint(lines: Lines, terms: Terms, active: Any, output: int, seed: int) -> 
     inside = edges.take(masks[edges.parent] >= 0)
     ones = np.full(len(inside.parent), lines.constant(1.0))
     add_sums(lines, masks, inside._replace(upstream=inside.mask, local=ones))
-    unused = np.setdiff1d(np.flatnonzero(wanted), edges.parent)
+    wanted[edges.parent] = False
+    unused = np.flatnonzero(wanted)
     lines.aliases.append((grad[unused], np.full(len(unused), lines.constant(0.0))))
     return grad
 
