@@ -224,6 +224,7 @@ def walked(outputs: Sequence[Value], inputs: Sequence[Value], argument: Sequence
     place[~moving_slots] = n + np.arange(len(values))
     place[line] = n + len(values) + np.arange(len(line))
     start, args = unpacked(np.array(keys), list(several))
+    at = place.tolist()
     return Tape(
         ops=tuple(number),
         code=np.array(keys) >> 2 * BITS,
@@ -232,7 +233,7 @@ def walked(outputs: Sequence[Value], inputs: Sequence[Value], argument: Sequence
         constants=np.array(values),
         argument=np.array(argument or range(n), dtype=np.int64),
         outputs=place[[v._place for v in outputs]],
-        labels={int(place[s]): name for s, name in labels.items()},
+        labels={at[s]: name for s, name in labels.items()},
     )
 
 
