@@ -239,21 +239,26 @@ class Search:
 
         All that hang together by shared slots, or else groups by a hash of the least slot.
         """
-        sums = self.sums
-        for salt in range(-1, ROUNDS):
-            terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
-            line, right = sums.line[terms], self.right[terms]
-            if salt < 0:
-                group = connected(line, numbered(self.alike[line], right))
-            else:
-                low = np.full(len(sums.out), np.iinfo(np.uint64).max, dtype=np.uint64)
-                np.minimum.at(low, line, mixed(right, salt))
-                group = numbered(self.alike, low)[line]
-            for mine, rows, columns, i, k in self.filled(group, line, right):
-                left = np.full((len(rows), len(columns)), NONE)
-                left[i, k] = self.left[terms[mine]]
-                if (left >= 0).sum() == len(mine):  # no line has a slot twice
-                    self.take(rows[:, None], left, columns[None], terms[mine], False)
+        line, right = self.sums.line, self.right
+        terms = np.flatnonzero(self.open & (self.sums.code[line] == SUM))
+        vector = numbered(self.alike[line[terms]], right[terms])
+        group = connected(line[terms], vector)
+        self.take_filled(terms, group)
+        # Lines of one hash hang together: no group among them has more than all of these.
+        terms = terms[self.open[terms] & self.enough(group, line[terms], right[terms], fill=0.0)]
+        for salt in range(ROUNDS if len(terms) else 0):
+            low = np.full(len(self.sums.out), np.iinfo(np.uint64).max, dtype=np.uint64)
+            np.minimum.at(low, line[terms], mixed(right[terms], salt))
+            self.take_filled(terms, numbered(self.alike, low)[line[terms]])
+            terms = terms[self.open[terms]]
+
+    def take_filled(self, terms: Ints, group: Ints) -> None:
+        """Take each group of terms that is a matrix with zeros."""
+        for mine, rows, columns, i, k in self.filled(group, self.sums.line[terms], self.right[terms]):
+            left = np.full((len(rows), len(columns)), NONE)
+            left[i, k] = self.left[terms[mine]]
+            if (left >= 0).sum() == len(mine):  # no line has a slot twice
+                self.take(rows[:, None], left, columns[None], terms[mine], False)
 
     def batch_with_zeros(self) -> None:
         """Sums of one product, upstream × local, over the batch that nearly make a grid."""
@@ -268,15 +273,18 @@ class Search:
                 ordered = lines.size == len(mine)
                 self.take(lines, rows[:, None], columns[:, None], terms[mine], ordered)
 
+    def enough(self, group: Ints, row: Ints, column: Ints, fill: float) -> Any:
+        """Whether the group of each entry is a matrix, of two rows and columns, that is so full."""
+        high, wide = different(group, row), different(group, column)
+        least = np.maximum(self.least, fill * high * wide)
+        return ((np.bincount(group) >= least) & (np.minimum(high, wide) >= 2))[group]
+
     def filled(self, group: Ints, row: Ints, column: Ints) -> Iterator[tuple[Ints, ...]]:
-        """The groups that are entries enough for a matrix with zeros, of two rows and columns.
+        """The groups of entries that are enough for a matrix with zeros.
 
         For each: which entries they are, its rows, its columns, and where the entries are in it.
         """
-        high, wide = different(group, row), different(group, column)
-        least = np.maximum(self.least, self.fill * high * wide)
-        enough = (np.bincount(group) >= least) & (np.minimum(high, wide) >= 2)
-        order = np.flatnonzero(enough[group])
+        order = np.flatnonzero(self.enough(group, row, column, self.fill))
         for mine in pieces(order[np.argsort(group[order], kind="stable")], group):
             rows, i = np.unique(row[mine], return_inverse=True)
             columns, j = np.unique(column[mine], return_inverse=True)
