@@ -96,7 +96,8 @@ class Module(Hinted, Saved):
         pairs = self._pairs(parameters)
         exchange, given = dict(pairs), [x for _, x in pairs]
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
-        if any(map(op_of, [x for x in given if isinstance(x, Value)])):  # elsewhere results are no parameters
+        nodes = [x for x in given if isinstance(x, Value)]
+        if any(map(op_of, nodes)):  # elsewhere results are no parameters
             copied._given = self, given
         return copied
 

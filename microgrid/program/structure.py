@@ -162,10 +162,10 @@ class Structure:
         The samples are along this axis of the one array, or of each array under a name.
         """
         shape = self.common_shape
-        if axis == 0 and self.has_one_axis and type(x) is np.ndarray and x.dtype is FLOAT:
-            if x.ndim and x.shape[1:] == shape:  # written out: a loop of training waits for it
-                found.append((name, x.reshape(len(x), self.size)))
-                return
+        plain = type(x) is np.ndarray and x.dtype is FLOAT and x.ndim and x.shape[1:] == shape
+        if plain and axis == 0 and self.has_one_axis:  # at once: a loop of training waits for it
+            found.append((name, x.reshape(len(x), self.size)))
+            return
         of_rows = hasattr(self.kind, "_fields") and not hasattr(x, "_fields") and shape is not None
         if not self.has_one_axis and self.is_alike(x) and not of_rows:
             for place, part in zip(self.places, self.parts):

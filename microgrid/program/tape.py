@@ -186,11 +186,12 @@ def walked(outputs: Sequence[Value], inputs: Sequence[Value], argument: Sequence
                 raise stale(v)
             key, moving = i << BITS | j, moves[i] | moves[j]
         elif op is not None:
-            if not all([p._walk is mark for p in v.parents]):
-                stack += (v, *v.parents[::-1])
+            parents = v.parents
+            if {p._walk for p in parents} - {mark}:
+                stack += (v, *parents[::-1])
                 continue
-            operands = tuple([p._place for p in v.parents])
-            if v._parent_versions != sum([p._version for p in v.parents]):
+            operands = tuple([p._place for p in parents])
+            if v._parent_versions != sum([p._version for p in parents]):
                 raise stale(v)
             key = several.setdefault(operands, len(several)) << BITS | SEVERAL
             moving = max([moves[s] for s in operands])

@@ -150,7 +150,8 @@ def open_paths(tape: Tape, output: int) -> Any:
     gates = [op.joint is not None and op.terms is None for op in tape.ops]
     found = bytearray([OPEN if not any(gates) else CLOSED]) * (tape.first + len(tape))
     found[output] = OPEN
-    args, start, code, first = tape.args.tolist(), tape.start.tolist(), tape.code.tolist(), tape.first
+    args, start, code = tape.args.tolist(), tape.start.tolist(), tape.code.tolist()
+    first = tape.first
     for line in reversed(range(len(code))) if any(gates) else ():
         here = found[first + line]
         if not here:

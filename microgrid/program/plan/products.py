@@ -254,7 +254,8 @@ class Search:
 
     def take_filled(self, terms: Ints, group: Ints) -> None:
         """Take each group of terms that is a matrix with zeros."""
-        for mine, rows, columns, i, k in self.filled(group, self.sums.line[terms], self.right[terms]):
+        line, right = self.sums.line[terms], self.right[terms]
+        for mine, rows, columns, i, k in self.filled(group, line, right):
             left = np.full((len(rows), len(columns)), NONE)
             left[i, k] = self.left[terms[mine]]
             if (left >= 0).sum() == len(mine):  # no line has a slot twice
