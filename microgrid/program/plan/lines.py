@@ -86,7 +86,10 @@ class Lines:
     def add(self, out: Ints, code: int, size: Any, args: Ints, order: Order) -> None:
         """Add lines of one code; `size` is the number of arguments, of all or of each."""
         if len(out):
-            self.columns.append([np.broadcast_to(x, len(out)) for x in (out, code, size, *order)])
+            columns = (out, code, size, *order)
+            self.columns.append(
+                [x if isinstance(x, np.ndarray) else np.full(len(out), x) for x in columns]
+            )
             self.args.append((code, args.ravel()))
 
     def forward_order(self, line: Ints) -> Order:
