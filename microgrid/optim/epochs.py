@@ -17,7 +17,7 @@ from microgrid.optim import schedules, updates
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
 from microgrid.program import Program
-from microgrid.program.batch_run import CHUNK, block_width
+from microgrid.program.batch_run import CHUNK, block_width, empty_rows
 from microgrid.program.engines import numba_engine
 from microgrid.program.tape import Floats, Ints
 
@@ -41,8 +41,8 @@ class Epochs:
         parts = plan.prologue, plan.batch, plan.epilogue
         runs, bodies = zip(*[engine.parts[id(p)] for p in parts])
         self.program = (
-            numba_engine.first_class(engine.part), runs, bodies, self.v,
-            np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),
+            *map(numba_engine.first_class, (engine.numbers, engine.samples)), runs, bodies, self.v,
+            empty_rows(plan.rows, width), width, plan.count, int(plan.outputs[0]),
             pieces(plan.sums), pieces(plan.gradients[0]),
         )  # fmt: skip
         self.batch_size, self.most = size, max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))
@@ -143,6 +143,6 @@ def epochs_of(
 @cache
 def compiled() -> ModuleType:
     """The functions of `updates`, compiled; this takes a few seconds once on a machine."""
-    text = f"{inspect.getsource(updates)}\n# for {numba_engine.PART}\n"
+    text = f"{inspect.getsource(updates)}\n# for {numba_engine.SAMPLES}\n"
     with numba_engine.LOADING:
         return numba_engine.machine_code("updates", text, "its training loop", "some seconds")
