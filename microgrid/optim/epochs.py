@@ -42,7 +42,7 @@ class Epochs:
         runs, bodies = zip(*[engine.parts[id(p)] for p in parts])
         self.program = (
             *map(numba_engine.first_class, (engine.numbers, engine.samples)), runs, bodies, self.v,
-            empty_rows(plan.rows, width), width, plan.count, int(plan.outputs[0]),
+            empty_rows(plan.rows, width, True), width, plan.count, int(plan.outputs[0]),
             pieces(plan.sums), pieces(plan.gradients[0]),
         )  # fmt: skip
         self.batch_size, self.most = size, max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))

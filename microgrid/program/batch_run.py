@@ -79,7 +79,8 @@ class BatchRun:
         plan, run, numbers = self.runner.plan, self.runner.engine.run, workspace.numbers
         width = block_width(plan.rows, last - first, self.runner.engine.cells)
         if workspace.width != width:
-            workspace.rows, workspace.width = empty_rows(plan.rows, width), width
+            workspace.rows = empty_rows(plan.rows, width, self.runner.tiled)
+            workspace.width = width
         for lo in range(first, last, width):
             n = min(width, last - lo)
             fill(workspace.rows, samples, lo, n)
@@ -92,12 +93,14 @@ class BatchRun:
                     out[lo : lo + n] = of(numbers, rows)
 
 
-def empty_rows(count: int, width: int) -> Floats:
-    """So many rows of zeros of at least a width, and those that an engine needs besides.
+def empty_rows(count: int, width: int, tiled: bool) -> Floats:
+    """So many rows of zeros; for tiles also the spare ones, and the width may be larger.
 
-    Each begins with a line of the cache, and an odd number of lines lies from one to the next: so
-    they are spread over all of the cache.
+    Then each begins with a line of the cache, and it is an odd number of lines from one to the
+    next: so they are spread over all of the cache.
     """
+    if not tiled:
+        return np.zeros((count, width))
     height, stride = count + SPARE, (-(-width // LINE) | 1) * LINE
     room = np.zeros((height + 1) * stride)
     skip = -(room.ctypes.data // room.itemsize) % LINE
@@ -118,8 +121,8 @@ def fill(rows: Floats, samples: list[Floats], first: int, count: int) -> None:
     for x in samples:
         begin, end = end, end + x.shape[1]
         rows[begin:end, :count] = x[first : first + count].T
-        if count < wide:
-            rows[begin:end, count:wide] = x[first + count - 1][:, None]
+    if count < wide:
+        rows[:end, count:wide] = rows[:end, count - 1 : count]
 
 
 @cache

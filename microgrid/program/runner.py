@@ -53,6 +53,7 @@ class Runner:
         self.tape, self.plan = tape, plan
         self.engine = ENGINES[backend].Engine(plan, fast)
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
+        self.tiled = backend == numba_engine.NAME
         self.sums, self.added_to = span(plan.sums), span(self.engine.added_to)
 
     def run_once(self) -> None:

@@ -30,7 +30,7 @@ DEPTH = 256  # terms at a time, whose factors stay in the nearest cache
 LINE = 8  # floats in a line of the cache
 TALL = ROWS[0] * COLUMNS  # floats of the largest tile
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
-TYPES = {"numbers": NUMBERS, "samples": SAMPLES}  # for numba, of the functions that are called from outside
+TYPES = {"numbers": NUMBERS, "samples": SAMPLES}  # for numba, of what is called from outside
 REORDERED = ("suspect",)  # their sums may be added up in any order
 
 
@@ -144,15 +144,15 @@ def block_over_batch(
     body: Int32s, i: int, flags: int, v: Floats, x: Floats, apart: int, n_samples: int,
     go_on: bool, floats: Floats, ints: Ints,
 ) -> None:  # fmt: skip
-    """out += Σ left·rightᵀ over the samples, from the first: the right rows are transposed.
+    """out = Σ left·rightᵀ over the samples, from the first; with `go_on` it adds to what is there.
 
-    Without `go_on` it is out = Σ left·rightᵀ.
+    The right rows are transposed into panels, each as wide as a tile.
     """
     m, n, k, together = body[i], body[i + 1], body[i + 2], body[i + 3]
     left, right, out = i + HEAD, i + HEAD + m * k, i + HEAD + m * k + n * k
     panel = -(-n_samples // WIDE) * WIDE * COLUMNS
-    sums, panels = floats, floats[TALL:]
-    zero, none = floats[TALL + -(-n // COLUMNS) * panel :], floats[TALL + -(-n // COLUMNS) * panel + m :]
+    behind = TALL + -(-n // COLUMNS) * panel
+    sums, panels, zero, none = floats, floats[TALL:], floats[behind:], floats[behind + m :]
     a_at, out_at, sums_at = ints, ints[m:], ints[2 * m :]
     x_at, s_at = ints[3 * m :], ints[3 * m + WIDE :]
     for r in range(m):
@@ -203,10 +203,7 @@ def scratch(runs: Ints, body: Int32s, wide: int) -> tuple[Floats, Ints]:
 
 
 def numbers(runs: Ints, signed: Int32s, v: Floats) -> bool:
-    """Run the lines of a part without rows; whether a checked result is inf or nan.
-
-    v holds the numbers.
-    """
+    """Run the lines of a part without rows; whether a checked result is inf or nan."""
     bad, body = False, signed.view(np.uint32)
     floats, ints = scratch(runs, signed, 0)
     for r in range(runs.shape[0]):
@@ -298,9 +295,7 @@ def operate(code: int, rows: Floats, o: int, p: int, q: int, r: int, wide: int) 
     # ----
 
 
-def samples(
-    runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: bool
-) -> bool:
+def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: bool) -> bool:
     """Run the lines of a part for n samples; whether a checked result is inf or nan.
 
     v holds numbers, a row a number for each sample; the idle columns of rows up to a multiple of 8

@@ -254,7 +254,7 @@ class Engine:
         self.plan, self.fast = plan, fast
         self.cells = CELLS * (1 + bool(plan.blocks))
         self.shared = shared_sums(plan)
-        self.added_to = np.intersect1d(plan.sums, self.shared)
+        self.added_to = np.intersect1d(plan.sums, self.shared)  # from zero; other sums are set
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):
             with LOADING:  # the threads of a batch would each make their own
@@ -280,7 +280,7 @@ class Engine:
         return runs, np.concatenate(body)
 
     def alone(self, block: Block) -> bool:
-        """Whether nothing else adds to the sums of a block over the batch."""
+        """Whether a block adds up over the batch, and nothing else adds to its sums."""
         return block.over_batch and not np.isin(block.out, self.shared).any()
 
     def run(
@@ -291,13 +291,15 @@ class Engine:
         Sums over the batch begin with these samples, or go on with them.
         """
         runs, body = self.parts[id(part)]
+        if not len(runs):
+            return False
         if samples:
             return bool(self.samples(runs, body, numbers, rows, samples, begins))
-        return bool(len(runs) and self.numbers(runs, body, numbers))
+        return bool(self.numbers(runs, body, numbers))
 
 
 def shared_sums(plan: Plan) -> Ints:
-    """The numbers to which a line adds over the batch, or more than one entry of a block."""
+    """Sums over the batch to which a line adds, or more than one entry of a block."""
     runs, body = plan.batch.runs, plan.batch.body
     lines = [
         body[at : at + count * (size + 1) : size + 1]
@@ -325,13 +327,13 @@ def written(block: Block, alone: bool) -> tuple[int, int, Int32s]:
         lists += [block.first, block.last]
         if step:
             lists[0] = block.left[:, 0]
-    numbers = np.concatenate([[*block.out.shape, block.left.shape[1], step], *[x.ravel() for x in lists]])
-    code, flags = BLOCK - block.over_batch, GO_ON * block.go_on | ALONE * alone
-    return code, flags, numbers.astype(np.int32)
+    head = *block.out.shape, block.left.shape[1], step
+    numbers = np.concatenate([head, *[x.ravel() for x in lists]]).astype(np.int32)
+    return BLOCK - block.over_batch, GO_ON * block.go_on | ALONE * alone, numbers
 
 
 def side_by_side(block: Block) -> Block:
-    """The same sums over the batch, ordered by their places: as far as can be they stand in rows."""
+    """The same sums over the batch, ordered by their places, so that they may stand in rows."""
     rows, columns = [np.argsort(x, kind="stable") for x in (block.out[:, 0], block.out[0])]
     out, left, right = block.out[rows][:, columns], block.left[rows], block.right[columns]
     if len(out) > 1 and (np.diff(out, axis=0) == 1).all():

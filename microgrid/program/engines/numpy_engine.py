@@ -25,7 +25,7 @@ class Engine:
 
     def __init__(self, plan: Plan, fast: bool = False) -> None:
         self.plan, self.fast = plan, fast
-        self.added_to = plan.sums  # numbers to which a batch adds, from zero
+        self.added_to = plan.sums  # from zero
         self.parts = {id(p): self.steps(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
 
     def steps(self, part: Part) -> list[Any]:
