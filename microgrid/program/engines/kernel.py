@@ -32,6 +32,7 @@ TALL = ROWS[0] * COLUMNS  # floats of the largest tile
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
 TYPES = {"numbers": NUMBERS, "samples": SAMPLES}  # for numba, of what is called from outside
 REORDERED = ("suspect",)  # their sums may be added up in any order
+INLINED = ("operate",)
 
 
 def operation(*operands: float | Floats) -> float:
@@ -196,7 +197,9 @@ def scratch(runs: Ints, body: Int32s, wide: int) -> tuple[Floats, Ints]:
         if runs[r, 0] <= BLOCK:
             i = runs[r, 4]
             m, n, k = body[i], body[i + 1], body[i + 2]
-            packed = (n + COLUMNS) * wide if runs[r, 0] == OVER_BATCH else m * k + k * COLUMNS
+            packed = k * COLUMNS + (0 if body[i + 3] else m * k)
+            if runs[r, 0] == OVER_BATCH:
+                packed = (n + COLUMNS) * wide
             floats = max(floats, TALL + m * (COLUMNS + 3) + packed)
             ints = max(ints, 3 * m + k + WIDE + wide)
     return aligned(floats), np.empty(ints, dtype=np.int64)

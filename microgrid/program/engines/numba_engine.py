@@ -127,7 +127,8 @@ def kernel() -> ModuleType:
 def machine_code(name: str, text: str, what: str, takes: str) -> ModuleType:
     """The functions of a text, compiled for the types in its TYPES: what it is, how long it takes.
 
-    Sums in functions that its REORDERED names may be added up in any order.
+    Sums in functions that its REORDERED names may be added up in any order; what its INLINED names
+    becomes part of the functions that call it.
     """
     try:
         place = folder() / digest(text)
@@ -181,12 +182,13 @@ def load(name: str, text: str, place: Path, keep: bool = True) -> ModuleType:
     try:  # whatever numba is set to, it keeps its files beside the text
         settings.update(dict.fromkeys(own, ""))
         exec(compile(text, str(place / TEXT), "exec"), vars(module))
+        inlined = getattr(module, "INLINED", ())
         for own_name, f in [*vars(module).items()]:
             if isinstance(f, FunctionType) and f.__module__ == module.__name__:
                 reordered = {"reassoc"} if own_name in module.REORDERED else False
                 jit = numba.njit(
                     module.TYPES.get(own_name), cache=keep, nogil=True, error_model="numpy",
-                    boundscheck=False, fastmath=reordered,
+                    boundscheck=False, fastmath=reordered, forceinline=own_name in inlined,
                 )  # fmt: skip
                 setattr(module, own_name, jit(f))
     finally:
