@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from microgrid.program.engines import numpy_engine
-from microgrid.program.plan.lines import SPARE
+from microgrid.program.plan.lines import CACHE_LINE, SPARE
 from microgrid.program.runner import Runner, Workspace, span
 from microgrid.program.tape import Floats, Ints
 
-LINE = 8  # floats in a line of the cache
 CHUNK = 2048  # samples whose sums are added up on their own: the same with any number of threads
 Found = list[Floats | None]  # the results that have a row for each sample
 Columns = Callable[[Floats, Floats], Floats]  # of numbers and rows
@@ -101,9 +100,9 @@ def empty_rows(count: int, width: int, tiled: bool) -> Floats:
     """
     if not tiled:
         return np.zeros((count, width))
-    height, stride = count + SPARE, (-(-width // LINE) | 1) * LINE
+    height, stride = count + SPARE, (-(-width // CACHE_LINE) | 1) * CACHE_LINE
     room = np.zeros((height + 1) * stride)
-    skip = -(room.ctypes.data // room.itemsize) % LINE
+    skip = -(room.ctypes.data // room.itemsize) % CACHE_LINE
     return room[skip : skip + height * stride].reshape(height, stride)
 
 

@@ -20,19 +20,18 @@ from microgrid.program.engines.tiles import (
     total,
     transposed,
 )
-from microgrid.program.plan.lines import ALONE, BLOCK, FUSED, GO_ON, REDUCE, SPARE, SUM
+from microgrid.program.plan.lines import ALONE, BLOCK, CACHE_LINE, FUSED, GO_ON, REDUCE, SPARE, SUM
 from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
 NUMBER = 0  # of an operation, in a pattern
 OVER_BATCH = BLOCK - 1  # a block that adds up over the batch
 DEPTH = 256  # terms at a time, whose factors stay in the nearest cache
-LINE = 8  # floats in a line of the cache
 TALL = ROWS[0] * COLUMNS  # floats of the largest tile
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
 TYPES = {"numbers": NUMBERS, "samples": SAMPLES}  # for numba, of what is called from outside
 REORDERED = ("suspect",)  # their sums may be added up in any order
-INLINED = ("operate",)
+INLINED = ("operate",)  # a call would count the references of its arrays, for each line
 
 
 def operation(*operands: float | Floats) -> float:
@@ -50,8 +49,8 @@ def height_of(rows: int) -> int:
 
 def aligned(count: int) -> Floats:
     """Room for so many floats that begins with a line of the cache."""
-    room = np.empty(count + LINE)
-    skip = -(room.ctypes.data // 8) % LINE
+    room = np.empty(count + CACHE_LINE)
+    skip = -(room.ctypes.data // 8) % CACHE_LINE
     return room[skip : skip + count]
 
 

@@ -2,9 +2,10 @@
 
 numba's own loops keep no block of a product in registers; these do. Each function is Python, which
 says what it computes, and runs where numba does not compile; `overload` puts machine code in its
-place. Every result adds up in the order of the Python loops, whatever the width of the machine's
-vectors: an entry of a product from the first k to the last, one rounding for each product and one
-for each sum, as in a scalar line. With `fused` the two are one.
+place, without a call of numba's: that would count the references of all arrays, which takes as
+long as a small tile. Every result adds up in the order of the Python loops, whatever the width of
+the machine's vectors: an entry of a product from the first k to the last, one rounding for each
+product and one for each sum, as in a scalar line. With `fused` the two are one.
 """
 
 from __future__ import annotations
