@@ -17,7 +17,7 @@ from microgrid.optim import schedules, updates
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
 from microgrid.program import Program
-from microgrid.program.batch_run import CHUNK, block_width
+from microgrid.program.batch_run import CHUNK, block_width, empty_rows
 from microgrid.program.engines import numba_engine
 from microgrid.program.tape import Floats, Ints
 
@@ -42,8 +42,8 @@ class Epochs:
         parts = plan.prologue, plan.batch, plan.epilogue
         runs, bodies = zip(*[engine.parts[id(p)] for p in parts])
         self.program = (
-            first_class(engine.part), runs, bodies, self.v,
-            np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),
+            *map(first_class, (engine.numbers, engine.samples)), runs, bodies, self.v,
+            empty_rows(plan.rows, width, True), width, plan.count, int(plan.outputs[0]),
             pieces(plan.sums), pieces(plan.gradients[0]),
             self.data, size,
         )  # fmt: skip
@@ -141,6 +141,6 @@ first_class = cache(numba_engine.first_class)  # numba looks at the type of each
 @cache
 def compiled() -> ModuleType:
     """The functions of `updates`, compiled; this takes a few seconds once on a machine."""
-    text = f"{inspect.getsource(updates)}\n# for {numba_engine.PART}\n"
+    text = f"{inspect.getsource(updates)}\n# for {numba_engine.SAMPLES}\n"
     with numba_engine.LOADING:
         return numba_engine.machine_code("updates", text, "its training loop", "some seconds")

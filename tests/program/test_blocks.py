@@ -197,6 +197,18 @@ def test_long_sums_and_many_threads_give_the_same(backend):
         assert np.array_equal(dW, (H > 0).T @ X)
 
 
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("way", ["W x + b", "W twice"])
+def test_each_batch_begins_anew(way, backend):
+    """Sums over a batch that a block sets, and those to which several blocks add."""
+    program = recorded(way, backend)
+    expected = outcome(program, drawn(1, 9), 9)
+    outcome(program, drawn(2, 600), 600)
+    assert all(map(same_bits, outcome(program, drawn(1, 9), 9), expected))
+    for gradient in outcome(program, [*drawn(1, 0)[:3], np.zeros((0, N))], 1)[1:]:
+        assert not gradient.any()
+
+
 # Planted bugs, which the properties find.
 
 
@@ -271,11 +283,11 @@ def pieces():
 @pytest.mark.parametrize("k", [1, 2, 7])
 def test_tiles_compute_what_they_say(pieces, size, go_on, k):
     r = np.random.default_rng(k)
-    a, x, first, last = r.normal(size=200), r.normal(size=400), r.normal(size=8), r.normal(size=8)
-    at = [np.arange(8) * 11, np.arange(k) * 40 + 3, np.arange(8) * 50]
+    a, x, first, last = r.normal(size=200), r.normal(size=400), r.normal(size=9), r.normal(size=9)
+    at = [np.arange(9) * 11, np.arange(k) * 40 + 3, np.arange(9) * 50]
     found = np.array([r.normal(size=500)] * 2)
     for out, tile in zip(found, (pieces["tile"], tiles.tile)):
-        tile(*size, a, at[0], 2, k, x, at[1], 1, out, at[2], 2, go_on, first, last)
+        tile(*size, 1, a, at[0], 3, 2, k, x, at[1], 1, out, at[2], 2, go_on, first, last)
     if size[0]:  # fused
         assert np.allclose(*found, rtol=1e-13)
     else:

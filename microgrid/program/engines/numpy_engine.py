@@ -25,6 +25,7 @@ class Engine:
 
     def __init__(self, plan: Plan, fast: bool = False) -> None:
         self.plan, self.fast = plan, fast
+        self.added_to = plan.sums  # from zero
         self.parts = {id(p): self.steps(p) for p in (plan.prologue, plan.batch, plan.epilogue)}
 
     def steps(self, part: Part) -> list[Any]:
@@ -46,7 +47,9 @@ class Engine:
             return partial(over_batch, out, columns[::2], columns[1::2])
         return partial(operation, self.plan.ops[code], self.fast, out, columns)
 
-    def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
+    def run(
+        self, part: Part, numbers: Floats, rows: Floats, samples: int, begins: bool = True
+    ) -> bool:
         """Run a part; whether a forward line may have left its domain."""
         with np.errstate(all="ignore"):
             failed = False
