@@ -89,8 +89,12 @@ class Library:
     def fold(self, name: str, operands: Sequence[str]) -> str:
         """The largest or smallest of several, two at a time."""
         if len(operands) > 4:
-            return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
+            return self.folded(name, f"({', '.join(operands)})")
         return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
+
+    def folded(self, name: str, sequence: str) -> str:
+        """The same of a sequence."""
+        return f"functools.reduce({self.prefix}.{name}, {sequence})"
 
     def over(self, name: str, text: str) -> str:
         """The largest, the smallest or the mean along the last axis of an array."""
@@ -489,7 +493,7 @@ class Branchless:
             args = args[0].elts
         if len(args) > 1:
             return self.library.fold(name, list(map(self.operand, args)))
-        return f"functools.reduce({self.library.prefix}.{name}, {self.number(args[0])})"
+        return self.library.folded(name, self.number(args[0]))
 
     def operand(self, node: ast.expr) -> str:
         """An operand of a library's function; PyTorch's take no plain numbers."""
