@@ -45,12 +45,9 @@ def on_arrays(op: Op, fast: bool) -> Array | None:
         return None
     may_raise, variadic = bool(op.hint or op.domain), op.arity is None
 
-    def checked(operands: Any) -> Floats | None:
-        try:
-            y: Floats = f(operands) if variadic else f(*operands)
-        except (ArithmeticError, ValueError):
-            return None
-        return None if may_raise and not math.isfinite(y.sum()) else y
+    def checked(operands: Any) -> Any:
+        y = f(operands) if variadic else f(*operands)
+        return None if may_raise and not math.isfinite(np.sum(y)) else y
 
     return checked
 
@@ -58,6 +55,10 @@ def on_arrays(op: Op, fast: bool) -> Array | None:
 @dataclass(frozen=True)
 class OfArrays(Library):
     """How the text of a function calls functions of arrays."""
+
+    def core(self, f: Any) -> Any:
+        core = inspect.unwrap(f)
+        return f if core is operator.pow else core  # NumPy's power differs in last bits
 
     def fold(self, name: str, operands: Sequence[str]) -> str:
         return self.folded(name, f"({', '.join(operands)})")
@@ -70,7 +71,9 @@ class OfArrays(Library):
         return f"arrays.{name}({operands})"
 
 
-LIBRARY = OfArrays("", "np", "array", {"where": ""}, {name: f"arrays.{name}" for name in MATH})
+LIBRARY = OfArrays(
+    "", "np", "array", {"where": ""}, {name: f"arrays.{name}" for name in MATH}, looks=True
+)
 
 
 class Arrays:
@@ -86,14 +89,12 @@ class Arrays:
 
     def of(self, f: Any) -> Array:
         """The function of arrays; Untranslatable where there is none."""
-        core = inspect.unwrap(f)
-        if core is operator.pow:  # it raises or not as f does
-            return each(f)
+        core = LIBRARY.core(f)
         if core not in self.made:
-            if isinstance(core, FunctionType):
-                self.made[core] = self.translated(core)
+            if core.__module__ == "math" or inspect.unwrap(core) is operator.pow:
+                self.made[core] = each(core)
             else:
-                self.made[core] = each(core) if core.__module__ == "math" else core
+                self.made[core] = self.translated(core) if isinstance(core, FunctionType) else core
         return self.made[core]
 
     def translated(self, core: FunctionType) -> Array:
@@ -110,11 +111,11 @@ class Arrays:
         """numeric.add_exps: what all the roundings lose is found at once."""
         xs = stacked(xs)
         terms = np.where(xs == top, 1.0, self.of(numeric.exp_difference)(xs, top))
-        sums = np.empty((len(xs) + 1, *terms.shape[1:]))
+        sums, lost = np.zeros((2, len(xs) + 1, *terms.shape[1:]))
         sums[0], sums[1:] = total, terms
         np.add.accumulate(sums, axis=0, out=sums)
-        lost = self.of(numeric.two_diff)(sums[:-1], -terms)[1]
-        return sums[-1] + np.add.accumulate(lost, axis=0)[-1]
+        lost[1:] = self.of(numeric.two_diff)(sums[:-1], -terms)[1]
+        return sums[-1] + np.add.accumulate(lost, axis=0, out=lost)[-1]
 
     def add_quickly(self, total: float, xs: Any, top: Floats) -> Floats:
         """The same without what the roundings lose; those at the top first, to keep the others."""
@@ -132,12 +133,22 @@ def arrays(fast: bool) -> Arrays:
 
 
 def each(f: Callable[..., float]) -> Array:
-    """The array of f of each number, or of each pair."""
+    """The array of f of each number, or of each pair; nan where it raises."""
+
+    def or_nan(*xs: float) -> float:
+        try:
+            return f(*xs)
+        except (ArithmeticError, ValueError):
+            return math.nan
 
     def on_arrays(*xs: Any) -> Floats:
         columns = np.broadcast_arrays(*xs)
-        numbers = map(f, *[x.ravel().tolist() for x in columns])
-        return np.fromiter(numbers, float, columns[0].size).reshape(columns[0].shape)
+        numbers, size = [x.ravel().tolist() for x in columns], columns[0].size
+        try:
+            y = np.fromiter(map(f, *numbers), float, size)
+        except (ArithmeticError, ValueError):
+            y = np.fromiter(map(or_nan, *numbers), float, size)
+        return y.reshape(columns[0].shape)
 
     return on_arrays
 

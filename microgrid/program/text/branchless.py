@@ -64,6 +64,7 @@ class Library:
     functions: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)  # operations of the table that it has itself
     notes: tuple[str, ...] = ()  # lines on the precision, and on gradients by the library itself
+    looks: bool = False  # whether a text may look at its numbers, to leave out what none needs
 
     def core(self, f: Any) -> Any:
         """The function of floats behind one of numeric.py; another function as it is.
@@ -344,6 +345,12 @@ class Branchless:
         more, b, _ = self.branch(other, [n for n in stored(other) if self.now.get(n) in used])
         if a is None or b is None:
             raise refused(s, "nothing is returned beside")
+        if self.library.looks and (lines or more or "(" in a + b):
+            c, x, y = map(self.fresh, ("all", "then", "other"))
+            then, other = [[INDENT + k for k in (*ks, f"{n} = {t}")]
+                           for ks, n, t in ((lines, x, a), (more, y, b))]  # fmt: skip
+            lines = [f"{c} = {condition}", f"{x} = {y} = math.nan", f"if np.any({c}):", *then]
+            return [*lines, f"if not np.all({c}):", *other], self.library.where(c, x, y)
         return lines + more, self.library.where(condition, a, b)
 
     def choice_of_names(self, s: ast.If) -> list[str]:
@@ -474,7 +481,7 @@ class Branchless:
         if core is float:
             return operands
         if core is round and len(args) == 1:
-            return f"{library.prefix}.round({operands})"
+            return f"({library.prefix}.round({operands}) + 0.0)"  # Python's is an int, never −0
         if core in SEQUENCES:
             return f"{name}({operands})"
         if isinstance(core, BuiltinFunctionType):
