@@ -22,6 +22,7 @@ import numpy as np
 from microgrid.engine import numeric
 from microgrid.engine.op import TABLE
 from microgrid.engine.value import Op
+from microgrid.program.engines.exponential import Exp
 from microgrid.program.tape import Floats
 from microgrid.program.text.branchless import Branchless, Function, Library, Untranslatable
 
@@ -82,6 +83,8 @@ class Arrays:
     def __init__(self, fast: bool) -> None:
         there = (*ROUNDED, *QUICK) if fast else ROUNDED
         self.made: dict[Any, Array] = {getattr(math, name): getattr(np, name) for name in there}
+        if not fast:
+            self.made[math.exp] = Exp(each(math.exp))
         self.made |= {numeric.largest: largest, numeric.smallest: smallest}
         self.made[numeric.add_exps] = self.add_quickly if fast else self.add_exps
         spelled = {name: self.of(getattr(math, name)) for name in MATH}
