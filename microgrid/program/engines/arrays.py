@@ -1,13 +1,16 @@
 """Operations of the table on whole arrays, made from their functions of one number.
 
 `Branchless` writes these functions for arrays, to the bits of the numbers: what IEEE arithmetic
-rounds correctly, NumPy rounds alike. exp, log and their kind differ from one library to the next,
+rounds correctly, NumPy rounds alike. log, tanh and their kind differ from one library to the next,
 and are asked of `math` number by number, as a graph of Values asks it; in the fast table NumPy's
 stand for them, within 4 units in the last place. Only what goes over all operands is written here.
+
+Each function may fill an array `out` with its result, and returns the array that has it.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 import operator
@@ -30,10 +33,11 @@ Array = Callable[..., Any]
 ROUNDED = "ceil", "copysign", "fabs", "floor", "sqrt", "trunc"  # by NumPy as by math
 QUICK = "cos", "exp", "log", "log1p", "sin", "tanh"  # within 4 units in the last place
 MATH = [name for name, f in vars(math).items() if callable(f) and name[0] != "_"]
+SELECTED = "where", "positive"  # of what a text calls: they fill `out`
 
 
 def on_arrays(op: Op, fast: bool) -> Array | None:
-    """The operation as a function of its operands, an array each, or one array of them all.
+    """The operation as a function of its operands, an array each or one of them all, and `out`.
 
     It gives None where a number may have to raise, and is to be asked for alone. There is no such
     function of a user's operation, which may do anything.
@@ -46,9 +50,9 @@ def on_arrays(op: Op, fast: bool) -> Array | None:
         return None
     may_raise, variadic = bool(op.hint or op.domain), op.arity is None
 
-    def checked(operands: Any) -> Any:
-        y = f(operands) if variadic else f(*operands)
-        return None if may_raise and not math.isfinite(np.sum(y)) else y
+    def checked(operands: Any, out: Floats | None = None) -> Any:
+        y = f(operands, out=out) if variadic else f(*operands, out=out)
+        return None if may_raise and not math.isfinite(np.add.reduce(y, axis=None)) else y
 
     return checked
 
@@ -61,15 +65,18 @@ class OfArrays(Library):
         core = inspect.unwrap(f)
         return f if core is operator.pow else core  # NumPy's power differs in last bits
 
+    def where(self, condition: str, a: str, b: str) -> str:
+        if (a, b) == ("1.0", "0.0"):
+            return f"np.asarray({condition}, float)"
+        if (condition, a) == (f"(({b} <= (0)))", "(0)"):
+            return f"positive({b})"
+        return super().where(condition, a, b)
+
     def fold(self, name: str, operands: Sequence[str]) -> str:
         return self.folded(name, f"({', '.join(operands)})")
 
-    def where(self, condition: str, a: str, b: str) -> str:
-        truth = (a, b) == ("1.0", "0.0")
-        return f"({condition} * 1.0)" if truth else super().where(condition, a, b)
-
-    def folded(self, name: str, operands: str) -> str:
-        return f"arrays.{name}({operands})"
+    def folded(self, name: str, sequence: str) -> str:
+        return f"arrays.{name}({sequence})"
 
 
 LIBRARY = OfArrays(
@@ -83,10 +90,12 @@ class Arrays:
     def __init__(self, fast: bool) -> None:
         there = (*ROUNDED, *QUICK) if fast else ROUNDED
         self.made: dict[Any, Array] = {getattr(math, name): getattr(np, name) for name in there}
-        if not fast:
-            self.made[math.exp] = Exp(each(math.exp))
+        self.made |= {operator.truediv: np.divide, abs: np.absolute}
         self.made |= {numeric.largest: largest, numeric.smallest: smallest}
-        self.made[numeric.add_exps] = self.add_quickly if fast else self.add_exps
+        if fast:
+            self.made |= {numeric.exp_difference: exp_difference, numeric.add_exps: add_exps}
+        else:
+            self.made |= {math.exp: Exp(each(math.exp)), numeric.add_exps: self.add_exps}
         spelled = {name: self.of(getattr(math, name)) for name in MATH}
         self.names = SimpleNamespace(**spelled, maximum=largest, minimum=smallest)
 
@@ -94,19 +103,23 @@ class Arrays:
         """The function of arrays; Untranslatable where there is none."""
         core = LIBRARY.core(f)
         if core not in self.made:
-            if core.__module__ == "math" or inspect.unwrap(core) is operator.pow:
-                self.made[core] = each(core)
-            else:
-                self.made[core] = self.translated(core) if isinstance(core, FunctionType) else core
+            by_number = core.__module__ == "math" or inspect.unwrap(core) is operator.pow
+            self.made[core] = each(core) if by_number else self.translated(core)
         return self.made[core]
 
-    def translated(self, core: FunctionType) -> Array:
-        space: dict[str, Any] = {"arrays": self.names, "math": math, "np": np, "where": where}
+    def translated(self, core: Any) -> Array:
+        if not isinstance(core, FunctionType):
+            raise Untranslatable(f"{core.__name__} is none of Python's functions")
+        space: dict[str, Any] = {
+            "arrays": self.names, "math": math, "np": np, "positive": positive, "where": where,
+        }  # fmt: skip
 
         def take(name: str, meaning: Any) -> None:
             space[name] = self.of(meaning) if callable(meaning) else meaning
 
-        exec(Branchless(Function(core), LIBRARY, take).text("f"), space)
+        tree = ast.parse(Branchless(Function(core), LIBRARY, take).text("f"))
+        filling(tree.body[0])
+        exec(compile(ast.fix_missing_locations(tree), f"<{core.__name__} of arrays>", "exec"), space)
         found: Array = space["f"]
         return found
 
@@ -118,14 +131,7 @@ class Arrays:
         sums[0], sums[1:] = total, terms
         np.add.accumulate(sums, axis=0, out=sums)
         lost[1:] = self.of(numeric.two_diff)(sums[:-1], -terms)[1]
-        return sums[-1] + np.add.accumulate(lost, axis=0, out=lost)[-1]
-
-    def add_quickly(self, total: float, xs: Any, top: Floats) -> Floats:
-        """The same without what the roundings lose; those at the top first, to keep the others."""
-        xs = stacked(xs)
-        terms, at_top = np.exp(xs - top), (xs == top) * 1.0
-        terms -= at_top
-        found: Floats = np.add.reduce(at_top, axis=0) + total + np.add.reduce(terms, axis=0)
+        found: Floats = sums[-1] + np.add.accumulate(lost, axis=0, out=lost)[-1]
         return found
 
 
@@ -133,6 +139,14 @@ class Arrays:
 def arrays(fast: bool) -> Arrays:
     """The functions of arrays: the exact ones, or the fast ones."""
     return Arrays(fast)
+
+
+def filling(f: Any) -> None:
+    """Let a function take `out`, and give it to what selects its result."""
+    f.args.kwonlyargs, f.args.kw_defaults = [ast.arg("out")], [ast.Constant(None)]
+    match f.body[-1]:
+        case ast.Return(value=ast.Call(func=ast.Name(id=name)) as call) if name in SELECTED:
+            call.keywords.append(ast.keyword("out", ast.Name("out", ast.Load())))
 
 
 def each(f: Callable[..., float]) -> Array:
@@ -144,7 +158,7 @@ def each(f: Callable[..., float]) -> Array:
         except (ArithmeticError, ValueError):
             return math.nan
 
-    def on_arrays(*xs: Any) -> Floats:
+    def on_arrays(*xs: Any, out: Floats | None = None) -> Floats:
         columns = np.broadcast_arrays(*xs)
         numbers, size = [x.ravel().tolist() for x in columns], columns[0].size
         try:
@@ -156,7 +170,7 @@ def each(f: Callable[..., float]) -> Array:
     return on_arrays
 
 
-def where(condition: Any, a: Any, b: Any) -> Any:
+def where(condition: Any, a: Any, b: Any, out: Floats | None = None) -> Any:
     """a where the condition holds, else b; quick where it is the same everywhere."""
     count = np.count_nonzero(condition)
     if count == 0 or count == np.size(condition):
@@ -164,9 +178,15 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     # by bits: np.where has a jump for each number, which no processor foresees
     a, b = [np.asarray(x, dtype=float).view(np.int64) for x in (a, b)]
     others = (condition.view(np.int8) - 1).astype(np.int64)  # all bits where it does not hold
-    bits = (a ^ b) & others ^ a if a.ndim or a else b & others
-    found: Floats = bits.view(float)
-    return found
+    bits = np.bitwise_xor((a ^ b) & others, a, out=None if out is None else out.view(np.int64))
+    return bits.view(float) if out is None else out
+
+
+def positive(x: Any, out: Floats | None = None) -> Any:
+    """x above 0, else 0."""
+    y = np.maximum(x, 0.0, out=out)
+    y += 0.0  # not −0
+    return y
 
 
 def stacked(xs: Any) -> Floats:
@@ -177,7 +197,7 @@ def stacked(xs: Any) -> Floats:
 def extreme(ufunc: np.ufunc) -> Array:
     """The largest or the smallest of some operands: of zeros the first, as numbers have it."""
 
-    def found(xs: Any) -> Floats:
+    def found(xs: Any, out: Floats | None = None) -> Floats:
         xs = stacked(xs)
         y: Floats = ufunc.reduce(xs, axis=0)
         if np.count_nonzero(y) < y.size:
@@ -189,3 +209,21 @@ def extreme(ufunc: np.ufunc) -> Array:
 
 
 largest, smallest = extreme(np.maximum), extreme(np.minimum)
+
+
+def exp_difference(a: Floats, b: Floats, out: Floats | None = None) -> Floats:
+    """numeric.exp_difference without what the rounding of a − b loses."""
+    found: Floats = np.exp(np.subtract(a, b, out=out), out=out)
+    return found
+
+
+def add_exps(total: float, xs: Any, top: Floats) -> Floats:
+    """numeric.add_exps without what the roundings lose; where −1 is added, those at the top first."""
+    xs = stacked(xs)
+    terms = np.exp(xs - top)
+    if total:
+        at_top = np.asarray(xs == top, float)
+        terms -= at_top
+        total = np.add.reduce(at_top, axis=0) + total
+    found: Floats = np.add.reduce(terms, axis=0) + total
+    return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -56,6 +55,8 @@ class Engine:
 
     def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
         """Run a part; whether a forward line may have left its domain."""
+        if not self.parts[id(part)]:
+            return False
         buffers = self.kept.buffers(numbers, rows)
         key = id(part), samples
         if key not in buffers.calls:
@@ -63,10 +64,9 @@ class Engine:
                 buffers.calls.clear()
             view = View(buffers, samples)
             buffers.calls[key] = [call for x in self.parts[id(part)] for call in x.calls(view)]
-        calls = buffers.calls[key]
         buffers.errors.clear()
-        with np.errstate(all="ignore") if calls else nullcontext():
-            for f, arguments in calls:
+        with np.errstate(all="ignore"):
+            for f, arguments in buffers.calls[key]:
                 f(*arguments)
         return bool(buffers.errors)
 
@@ -239,7 +239,7 @@ class OverBatch(Sums):
             elif not is_number(b):  # one of them is the same for all samples
                 a, b = (a, b[:, 0]) if b.shape[1] == 1 else (b, a[:, 0])
             x = view.space("sum", y.shape)
-            yield np.add.reduce, (a, 1, None, x)
+            yield np.matmul, (a, np.ones(a.shape[1]), x)
             yield from added(y, x, b, view)
         yield from after
 
@@ -355,12 +355,13 @@ class Operation:
         yield from after
 
     def run(self, f: Any, operands: Any, y: Floats, view: View) -> None:
-        found = f(operands) if f else None
+        found = f(operands, y) if f else None
         if found is None:
             found, error = number_by_number(self.op, operands)
             if error:
                 view.failed(self.forward, error)
-        y[...] = found
+        if found is not y:
+            y[...] = found
 
 
 def number_by_number(op: Op, operands: Iterable[Floats]) -> tuple[Floats, Exception | None]:
