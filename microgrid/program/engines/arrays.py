@@ -119,7 +119,7 @@ class Arrays:
 
         tree = ast.parse(Branchless(Function(core), LIBRARY, take).text("f"))
         filling(tree.body[0])
-        exec(compile(ast.fix_missing_locations(tree), f"<{core.__name__} of arrays>", "exec"), space)
+        exec(compile(ast.fix_missing_locations(tree), core.__name__, "exec"), space)
         found: Array = space["f"]
         return found
 
@@ -218,7 +218,7 @@ def exp_difference(a: Floats, b: Floats, out: Floats | None = None) -> Floats:
 
 
 def add_exps(total: float, xs: Any, top: Floats) -> Floats:
-    """numeric.add_exps without what the roundings lose; where −1 is added, those at the top first."""
+    """numeric.add_exps without what the roundings lose; beside −1 those at the top come first."""
     xs = stacked(xs)
     terms = np.exp(xs - top)
     if total:

@@ -146,7 +146,7 @@ class Grid:
         self.in_rows, self.mixed = bool(below.any()), bool(below.any() and not below.all())
         index = places if self.mixed or not self.in_rows else -1 - places
         steps = [np.diff(index, axis=axis).ravel() for axis in range(index.ndim)]
-        even = not self.mixed and all([(x == x[0]).all() for x in steps if x.size])
+        even = not self.mixed and all((x == x[0]).all() for x in steps if x.size)
         self.index = None if even else index
         self.begin = int(index.flat[0])
         self.steps = [int(x[0]) if x.size else 0 for x in steps]
@@ -195,7 +195,7 @@ def gather(numbers: Floats, rows: Floats, places: Ints, x: Floats) -> None:
 
 
 def factor(places: Ints, memory: Floats) -> Grid | float:
-    """A column of factors; a number where all are 1 or all −1, which only constants are at first."""
+    """A column of factors; a number where all are 1, or −1, as only constants are at first."""
     first = float(memory[max(int(places[0]), 0)])
     same = abs(first) == 1 and (places >= 0).all() and (memory[places] == first).all()
     return first if same else Grid(places)

@@ -346,11 +346,12 @@ class Branchless:
         if a is None or b is None:
             raise refused(s, "nothing is returned beside")
         if self.library.looks and (lines or more or "(" in a + b):
-            c, x, y = map(self.fresh, ("all", "then", "other"))
-            then, other = [[INDENT + k for k in (*ks, f"{n} = {t}")]
-                           for ks, n, t in ((lines, x, a), (more, y, b))]  # fmt: skip
-            lines = [f"{c} = {condition}", f"{x} = {y} = math.nan", f"if np.any({c}):", *then]
-            return [*lines, f"if not np.all({c}):", *other], self.library.where(c, x, y)
+            all_of, x, y = map(self.fresh, ("all", "then", "other"))
+            return [
+                f"{all_of} = {condition}", f"{x} = {y} = math.nan",
+                f"if np.any({all_of}):", *[INDENT + k for k in (*lines, f"{x} = {a}")],
+                f"if not np.all({all_of}):", *[INDENT + k for k in (*more, f"{y} = {b}")],
+            ], self.library.where(all_of, x, y)  # fmt: skip
         return lines + more, self.library.where(condition, a, b)
 
     def choice_of_names(self, s: ast.If) -> list[str]:
