@@ -319,8 +319,8 @@ class Product:
             yield from before
             yield np.add, (x, edge[..., None] if self.out.in_rows else edge, x)
         if x is not y:
-            before = self.out.read(view, "result")[1]
-            yield from (*before, (np.add, (y, x, y)))
+            yield from self.out.read(view, "result")[1]
+            yield np.add, (y, x, y)
         yield from after
 
 
