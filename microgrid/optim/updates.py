@@ -82,7 +82,7 @@ def decayed(
 
 
 def fill(rows: Floats, data: Floats, chosen: Ints) -> None:
-    """Write the chosen samples into the rows; idle columns up to a multiple of 8 repeat the last."""
+    """Write the chosen samples into the rows, the last again up to a multiple of 8."""
     n = len(chosen)
     for s in range(-(-n // 8) * 8):
         sample = data[chosen[min(s, n - 1)]]
