@@ -24,8 +24,9 @@ import microgrid as mg
 from microgrid import nn, record
 from microgrid.engine.errors import GraphError
 from microgrid.program.structure import without_model
-from microgrid.program.text import gathering, matrices, vectors, views
-from microgrid.program.text.matrices import Arrays, parts_by_label
+from microgrid.program.text import gathering, vectors, views
+from microgrid.program.text.arguments import in_a_row, shape_of
+from microgrid.program.text.matrices import Arrays
 
 LIBRARIES = ["numpy", "jax", "torch"]
 
@@ -648,11 +649,14 @@ def test_an_operation_without_text_is_named():
 
 
 def test_the_parameters_of_a_model_are_taken_apart_by_their_labels():
-    labels = [v.label for v in NEURONS.parameters()]
-    assert [*parts_by_label(labels[:16])] == [("layer0", 0, (4, 4))]
-    labels = [v.label for v in MODEL.parameters()]
-    assert [*parts_by_label(labels)] == [
-        ("layer0.w", 0, (3, 4)), ("layer0.b", 12, (4,)), ("layer2.w", 16, (4, 2)),
-        ("layer2.b", 24, (2,)),
+    def shapes(model):
+        labels = dict(enumerate([v.label for v in model.parameters()]))
+        return [(x.path, x.slots.shape) for x in in_a_row(np.arange(len(labels)), labels)]
+
+    assert shapes(NEURONS) == [
+        ("layer0.w", (4, 3)), ("layer0.b", (4,)), ("layer1.w", (2, 4)), ("layer1.b", (2,)),
     ]  # fmt: skip
-    assert matrices.shape_of(["1", "3"]) == (2,)
+    assert shapes(MODEL) == [
+        ("layer0.w", (3, 4)), ("layer0.b", (4,)), ("layer2.w", (4, 2)), ("layer2.b", (2,)),
+    ]  # fmt: skip
+    assert shape_of(["1", "3"]) == (2,)

@@ -41,6 +41,7 @@ class Array:
     phase: int = FORWARD
     kind: str = ""
     name: str = ""
+    origin: str = ""  # where the arguments have it, if the name does not say so
     primal: int = NOWHERE  # the array of which it is the gradient
 
 

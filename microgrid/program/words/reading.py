@@ -13,7 +13,7 @@ from microgrid.program.plan.products import depths, discovered
 from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
-from microgrid.program.words.arguments import matrices_of
+from microgrid.program.text.arguments import Held, arrays_of, short_names
 from microgrid.program.words.arrangement import Group, arranged
 from microgrid.program.words.calculus import guessed
 from microgrid.program.words.formulas import (
@@ -56,13 +56,30 @@ class Reading:
         self.found = discovered(lines, depth=depth)
         self.tables = Tables(self.passes, self.found, depth)
         self.names = names = Names(lines.slots, lines.constants)
-        given = matrices_of(tape, signature, self.per_sample, rows_are_samples)
-        self.arguments = [names.add(m) for m in given]
+        self.arguments = [names.add(m) for m in self.given(signature)]
         if batched:
             names.add(Matrix(np.array([[self.passes.samples]]), "N", "the number of samples"))
         self.groups = arranged(self.tables, names, rows_are_samples)
         self.reader = Reader(self.tables, names, rows_are_samples)
         self.outputs = self.tables.to[self.passes.outputs]
+
+    def given(self, signature: Signature) -> list[Matrix]:
+        """A matrix for each array of the arguments, with its rows along the first axis.
+
+        A vector may be a row or a column, but where samples are rows.
+        """
+        found, begin = list[Held](), 0
+        for form, name in zip(signature.arguments, signature.names):
+            own = bool(form.size and self.per_sample[begin])
+            for arrays in arrays_of(form, begin, self.tape.labels, name, own):
+                found += [x for x in arrays if x.slots.size]
+            begin += form.size
+        rows = [self.rows_are_samples and bool(self.per_sample[x.slots].any()) for x in found]
+        return [
+            Matrix(x.slots.reshape(len(x.slots) if x.slots.ndim > 1 else 1, -1), short, x.path,
+                   flexible=x.slots.ndim == 1 and not row)
+            for x, row, short in zip(found, rows, short_names(found, rows))
+        ]  # fmt: skip
 
     @property
     def fits(self) -> bool:
