@@ -27,6 +27,7 @@ from microgrid.program.structure import without_model
 from microgrid.program.text import gathering, vectors, views
 from microgrid.program.text.arguments import in_a_row, shape_of
 from microgrid.program.text.matrices import Arrays
+from microgrid.views.wording import lowered
 
 LIBRARIES = ["numpy", "jax", "torch"]
 
@@ -538,7 +539,7 @@ def test_a_network_of_two_layers_reads_like_the_notes():
     y1 = x @ W1 + b1
     h1 = np.tanh(y1)
     y2 = h1 @ W2 + b2
-    v1 = (y2 * t).sum(-1)
+    L = (y2 * t).sum(-1)
     dh1 = t @ W2.T
     dy1 = dh1 * tanh_slope(y1)
     dW1 = x.T @ dy1
@@ -546,7 +547,7 @@ def test_a_network_of_two_layers_reads_like_the_notes():
     db1 = dy1.sum(0)
     db2 = t.sum(0)
     dx = dy1 @ W1.T
-    return v1, (dW1, db1, dW2, db2, dx, y2)""".splitlines()
+    return L, (dW1, db1, dW2, db2, dx, y2)""".splitlines()
     )
 
 
@@ -557,13 +558,28 @@ def formulas(f, *args, axes=None):
 def test_the_orientation_is_that_of_the_arguments():
     square_sum = lambda y: (y * y).sum()  # noqa: E731
     rows = formulas(lambda X, W, b: square_sum(X @ W + b), numbers(1, 5, 3), W34, x4)
-    assert {"    y1 = X @ W + b", "    dW = X.T @ dy1", "    dX = dy1 @ W.T"} <= {*rows}
+    assert {"    y = X @ W + b", "    dW = X.T @ dy", "    dX = dy @ W.T"} <= {*rows}
     columns = formulas(lambda X, W: square_sum(W @ X), numbers(1, 3, 5), W34.T)
-    assert {"    y1 = W @ X", "    dW = dy1 @ X.T", "    dX = W.T @ dy1"} <= {*columns}
+    assert {"    y = W @ X", "    dW = dy @ X.T", "    dX = W.T @ dy"} <= {*columns}
     turned = formulas(lambda x, W: square_sum(W @ x), x3, W34.T, axes=(0, None))
-    assert {"    y1 = x @ W.T", "    dW = dy1.T @ x", "    dx = dy1 @ W"} <= {*turned}
+    assert {"    y = x @ W.T", "    dW = dy.T @ x", "    dx = dy @ W"} <= {*turned}
     queries = formulas(attention, *CASES["attention"][1])
     assert {"    dQ = X.T @ dy1", "    dK = X.T @ dy2", "    dV = X.T @ dy3"} & {*queries}
+
+
+NAMED_ALIKE = ["W1", "b1", "W2", "b2", "y1", "h1", "y2", "L", "dy1", "dh1", "dy2", "dW1"]
+
+
+@pytest.mark.parametrize("axes", [None, (None, 0, 0)])
+def test_the_text_and_the_matrices_have_the_same_names(axes):
+    """Those of the lecture notes, a matrix by a small letter: y1 is Y₁."""
+    program = record(lambda m, x, t: square(m(x) - t).sum(), MODEL, x3, SHARES)
+    said = (program.batched(axes) if axes else program).matrices().formulas
+    text = body(matrix_text(program, axes))
+    for name in NAMED_ALIKE:
+        shown = lowered(re.sub(r"(\d)", r"_\1", name))
+        assert any(line.startswith(f"    {name} = ") for line in text), name
+        assert any(re.search(rf"(?<!\w){shown}(?!\w)", x, re.IGNORECASE) for x in said), shown
 
 
 WIDE = [np.zeros(s) for s in [(64, 64), (64,), (64, 64), (64,), (64, 10), (10,), (64,), (10,)]]

@@ -1,8 +1,7 @@
-"""The arrays that the arguments of a program consist of, and the short names of formulas."""
+"""The arrays that the arguments of a program consist of."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import prod
@@ -16,7 +15,6 @@ from microgrid.program.tape import Ints
 from microgrid.views.wording import split
 
 Shape = tuple[int, ...]
-SYMBOLS = {"w": "W", "weight": "W", "weights": "W", "bias": "b"}
 
 
 class Held(NamedTuple):
@@ -122,29 +120,3 @@ def shape_of(subscripts: Sequence[str]) -> Shape:
     if regular and index == [tuple([i + 1 for i in place]) for place in np.ndindex(shape)]:
         return shape
     return (len(subscripts),)
-
-
-def short_names(arrays: Sequence[Held], rows: Sequence[bool]) -> list[str]:
-    """A letter for each array, an upper one for a matrix; equal ones get numbers.
-
-    So it is for a vector of which a batch has `rows`.
-    """
-    wide = [x.slots.size > 1 and (x.slots.ndim > 1 or row) for x, row in zip(arrays, rows)]
-    symbols = [symbol(x.path, is_wide) for x, is_wide in zip(arrays, wide)]
-    uses, count, found = Counter(symbols), Counter[str](), []
-    for x, short in zip(arrays, symbols):
-        count[short] += 1
-        again = x.path if "_" in short else f"{short}_{count[short]}"
-        found.append(short if uses[short] == 1 else again)
-    return found
-
-
-def symbol(path: str, is_wide: bool) -> str:
-    """The letter of an array: W for layers0.weight or a matrix ws[0], X for a matrix x."""
-    stem, below = split(path.rpartition(".")[2])
-    if stem.endswith("]"):
-        return "W" if is_wide else "b"
-    stem = SYMBOLS.get(stem, stem)
-    if len(stem) == 1 and stem not in "b":
-        stem = stem.upper() if is_wide else stem.lower() if stem == "W" else stem
-    return f"{stem}_{below}" if below else stem

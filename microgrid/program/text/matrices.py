@@ -28,10 +28,10 @@ from microgrid.program.text.arguments import (
     holds_list,
     is_array,
     pieces_of,
-    short_names,
 )
 from microgrid.program.text.branchless import LIBRARIES, Untranslatable, literal
 from microgrid.program.text.gathering import BITS, NOWHERE, Array, Writer
+from microgrid.program.text.letters import letter_of, result_names, short_names
 from microgrid.program.text.source import (
     WIDTH,
     Module,
@@ -180,8 +180,8 @@ class Arrays(Module):
         if form.kind is not dict:
             self.prepared.append(f"{', '.join(names)}{',' * (len(names) == 1)} = {text}"
                                  if names else f"() = {text}")  # fmt: skip
-        for part, *each in zip(form.parts, owns, texts, names):
-            yield from self.arguments(part, axis, *each)
+        for part, own, inner, x in zip(form.parts, owns, texts, names):
+            yield from self.arguments(part, axis, own, inner, x)
 
     def argument(self, piece: Piece, shape: Shape, axis: int | None, text: str, name: str) -> int:
         """An array of an argument; where it is a row of parameters, with its parts."""
@@ -267,16 +267,14 @@ class Arrays(Module):
                 owners = np.unique(place[primal] >> BITS)
                 if len(owners) == 1:
                     arrays[k].primal = int(owners[0])
+        user = {int(i): arrays[k] for k in every for i in MARK.findall(texts[k])}
         inline = {k for k in every if arrays[k].kind != "argument" and not final[k]
-                  and uses[k] == 1 and self.passing(arrays[k], texts[k])}  # fmt: skip
+                  and uses[k] == 1 and self.passing(arrays[k], texts[k], user[k])}  # fmt: skip
         for k in sorted(every):
             texts[k] = MARK.sub(lambda m: self.put(m, texts, inline), texts[k])
-        count = Counter[str]()
-        for k in sorted(every - inline):
-            if not arrays[k].name:
-                arrays[k].name = identifier(self.stem(arrays, k, texts[k], count, tape), self.taken)
-        names = {k: arrays[k].name for k in every}
         self.order = sorted(every - inline)
+        self.name(arrays, texts, tape)
+        names = {k: arrays[k].name for k in every}
         self.live = {name: some - inline for name, some in live.items()}
         self.lines = {}
         for k in self.order:
@@ -300,10 +298,10 @@ class Arrays(Module):
                 stack += [int(i) for i in MARK.findall(texts[k])]
         return found
 
-    def passing(self, a: Array, text: str) -> bool:
-        """Whether an array needs no name of its own."""
+    def passing(self, a: Array, text: str, user: Array) -> bool:
+        """Whether an array that one other uses needs no name: a product in a sum, a short text."""
         if a.kind == "product" and a.phase == FORWARD:
-            return True
+            return user.kind in ("linear", "sum")
         return a.phase != FORWARD and a.primal == NOWHERE and len(text) < 60
 
     def put(self, found: re.Match[str], texts: Sequence[str], inline: set[int]) -> str:
@@ -324,21 +322,28 @@ class Arrays(Module):
         atom = re.search(r" [-+*/@] | \*\* |^-", outside(text)) is None
         return text if atom or (term and not loose) else f"({text})"
 
-    def stem(
-        self, arrays: Sequence[Array], k: int, text: str, count: Counter[str], tape: Tape
-    ) -> str:
-        """What an array is called."""
-        a = arrays[k]
-        if a.primal != NOWHERE:
-            own = arrays[a.primal].name
-            return f"d{own}" if own else "t"
-        labels = {split(tape.labels.get(int(s), ""))[0] for s in a.slots}
-        if a.phase == FORWARD and len(labels) == 1 and "" not in labels:
-            return labels.pop()
-        forward = "y" if "@" in text and a.shape else "h" if a.kind == "h" else "v"
-        kind = forward if a.phase == FORWARD else "t"
-        count[kind] += 1
-        return f"{kind}{count[kind]}"
+    def name(self, arrays: Sequence[Array], texts: Sequence[str], tape: Tape) -> None:
+        """Name the arrays without a name: by their labels or a letter; dW is the gradient of W."""
+        new = [k for k in self.order if not arrays[k].name]
+        results = list[tuple[int, str, set[int]]]()
+        for k in [k for k in new if arrays[k].phase == FORWARD]:
+            a, used = arrays[k], {int(i) for i in MARK.findall(texts[k])}
+            stems = {split(tape.labels.get(int(s), ""))[0] for s in a.slots}
+            letter = letter_of("@" in texts[k], a.kind == "function", used).lower()
+            if len(stems) == 1 and "" not in stems:
+                a.name = identifier(stems.pop(), self.taken)
+            elif a.slots.size == 1:
+                is_result = len(tape.outputs) == 1 and self.vectors.to[tape.outputs[0]] in a.slots
+                results.append((k, "L" if is_result else "s", used))
+            else:
+                results.append((k, letter, used))
+        for k, name in result_names(results, self.taken).items():
+            arrays[k].name = identifier(spelled(name), self.taken)
+        count = 0
+        for a in [arrays[k] for k in new if not arrays[k].name]:
+            own = arrays[a.primal].name if a.primal != NOWHERE else ""
+            count += not own
+            a.name = identifier(f"d{own}" if own else f"t{count}", self.taken)
 
     # The text.
 

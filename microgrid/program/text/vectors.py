@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.value import Constant, Op, Value, node
-from microgrid.program.plan.lines import REDUCE, SUM
+from microgrid.program.plan.lines import FORWARD, REDUCE, SUM
 from microgrid.program.plan.products import Product, discovered
 from microgrid.program.plan.schedule import Passes
 from microgrid.program.tape import Ints
@@ -28,6 +28,7 @@ from microgrid.program.text.gathering import (
     Text,
     Writer,
 )  # fmt: skip
+from microgrid.program.text.letters import is_called
 from microgrid.program.text.views import varying
 
 PIECES = 12  # of a product
@@ -128,6 +129,15 @@ class Vectors(Contractions):
         doubles = out[twice], out[same[twice]]
         return sorted(groups, key=lambda g: int(g[0])), doubles
 
+    def is_at(self, out: Ints, places: Ints) -> None:
+        """What these slots hold is there already; an array of them may be a gradient, too."""
+        self.place[out] = places
+        for k in np.unique(places >> BITS).tolist():
+            if k != CONSTANTS and self.arrays[k].phase != FORWARD:
+                mine = places >> BITS == k
+                slots = self.arrays[k].slots[places[mine] - (k << BITS)]
+                self.primal[slots] = np.maximum(self.primal[slots], self.primal[out[mine]])
+
     def settle(self, doubles: tuple[Ints, Ints]) -> None:
         self.place[doubles[0]] = self.place[doubles[1]]
 
@@ -167,8 +177,7 @@ class Vectors(Contractions):
             a, b = operands if count == 2 else (tuple(operands), None)
             return Text(self.write.operation(node(op, a, b, nan, 0), names), batched, False)
 
-        kind = "v" if variadic or len(out) == 1 else "h"
-
+        kind = "function" if is_called(op, count) else ""
         columns = [places[:, r[0]] for r in runs if owner[r[0]] != CONSTANTS]
         self.laid_out(out, columns, build, phase, kind)
 
@@ -449,7 +458,7 @@ class Vectors(Contractions):
         ready = kinds[2][kind].astype(bool)
         one = self.number(1.0)
         if len(kind) == 1 and ready[0] and (q == one).all():  # nothing to compute
-            self.place[out] = p[:, 0]
+            self.is_at(out, p[:, 0])
             return
         if ready.all() and (p >> BITS == CONSTANTS).all():
             found = (self.constant(p) * self.constant(q)).sum(axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 from microgrid.program.plan.lines import FORWARD
 from microgrid.program.plan.products import NONE, Product, hashes, numbered
 from microgrid.program.tape import Ints
-from microgrid.program.words.formulas import IN_TEXT
+from microgrid.program.text.letters import is_called
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.tables import Tables
 
@@ -75,7 +75,7 @@ def is_function(tables: Tables, slots: Ints, args: Ints) -> bool:
     call = int(tables.call[slots[0]])
     if tables.count[slots[0]] or call < 0:
         return False
-    return not IN_TEXT.formula(tables.lines.ops[tables.calls[call].code], args.shape[1])
+    return is_called(tables.lines.ops[tables.calls[call].code], args.shape[1])
 
 
 def is_dot(tables: Tables, names: Names, slots: Ints, args: Ints) -> bool:
