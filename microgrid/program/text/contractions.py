@@ -15,6 +15,7 @@ import numpy as np
 
 from microgrid.program.tape import Ints
 from microgrid.program.text.gathering import BITS, CONSTANTS, Gathering, Text
+from microgrid.program.text.layouts import grid
 from microgrid.program.text.views import Shape, core, varying
 
 LETTERS = "ijkpqrstuvwxyz"  # axes in einsum; n are the samples
@@ -182,10 +183,7 @@ class Contractions(Gathering):
         return len(text) + LONG * self.lists(text) + 20 * text.count("einsum")
 
     def grid(self, places: Ints) -> Shape:
-        """The shape of a part of an array that holds these places, in order."""
-        if len(places) == 1:
-            return ()
-        shape = self.arrays[places[0] >> BITS].shape
-        index = np.unravel_index(places - (places >> BITS << BITS), shape)
-        sizes = tuple([n for n in [len(np.unique(x)) for x in index] if n > 1])
-        return sizes if prod(sizes) == len(places) else (len(places),)
+        """The shape of a part of an array that holds these places, in order; else a vector's."""
+        owner = places[0] >> BITS
+        sizes = grid(places - (owner << BITS), self.arrays[owner].shape) or (len(places),)
+        return tuple([n for n in sizes if n > 1])

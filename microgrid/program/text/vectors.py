@@ -28,6 +28,7 @@ from microgrid.program.text.gathering import (
     Text,
     Writer,
 )  # fmt: skip
+from microgrid.program.text.layouts import layouts
 from microgrid.program.text.letters import is_called
 from microgrid.program.text.views import varying
 
@@ -194,8 +195,12 @@ class Vectors(Contractions):
         kind: str,
     ) -> None:  # fmt: skip
         """Add the statement that `build` writes for lines in the order in which it is short."""
+        primal = self.primal[out]
+        given = self.place[primal]
+        columns = [*[given] * bool((primal >= 0).all() and (given >= 0).all()), *columns]
+        columns = [c for c in columns if len(np.unique(c >> BITS)) == 1]
         best = None
-        for index in self.layouts(out, columns):
+        for index in layouts(len(out), columns, self.grid):
             text = build(index)
             cost = self.cost(text.text) + self.unlike(self.primal[out[index]], out[index])
             if best is None or cost < best[0]:
@@ -203,52 +208,6 @@ class Vectors(Contractions):
         assert best is not None
         _, index, text = best
         self.add(out[index], text.text, text.batched, phase, kind)
-
-    def layouts(self, out: Ints, columns: Sequence[Ints]) -> Iterator[Ints]:
-        """Orders of lines, as indices in the shape of the result."""
-        n = len(out)
-        if n == 1:
-            yield np.zeros((), dtype=int)
-            return
-        primal = self.primal[out]
-        given = self.place[primal]
-        columns = [*[given] * bool((primal >= 0).all() and (given >= 0).all()), *columns]
-        columns = [c for i, c in enumerate(columns) if len(np.unique(c >> BITS)) == 1
-                   and not any((c == d).all() for d in columns[:i])]  # fmt: skip
-        uniques = [np.unique(c, return_inverse=True) for c in columns]
-        for places, inverse in uniques:
-            if len(places) == n:
-                yield np.argsort(inverse.ravel()).reshape(self.grid(places))
-        for i, (a, x) in enumerate(uniques):
-            for j, (b, y) in enumerate(uniques):
-                if i != j and 1 < len(a) < n and 1 < len(b) < n:
-                    yield from self.blocks(a, x.ravel(), b, y.ravel())
-        yield np.arange(n)
-
-    def blocks(self, a: Ints, x: Ints, b: Ints, y: Ints) -> Iterator[Ints]:
-        """An order of lines with operands a[x] and b[y], if these are all pairs, or blocks of all
-        pairs."""
-        low = np.full(len(a), len(b))
-        np.minimum.at(low, x, y)
-        _, block = np.unique(low[x], return_inverse=True)
-        count = block.max() + 1
-        number = np.lexsort((y, x, block))
-        size = len(x) // count
-        rows = x[number].reshape(count, -1) if len(x) == count * size else None
-        if rows is None or (np.bincount(block) != size).any():
-            return
-        width = int((rows == rows[:, :1]).sum(axis=1)[0])
-        if size % width:
-            return
-        index = number.reshape(count, -1, width)
-        xs, ys = x[index], y[index]
-        if (xs != xs[:, :, :1]).any() or (ys != ys[:, :1]).any() or (np.diff(ys) <= 0).any():
-            return
-        if count == 1:
-            yield number.reshape(*self.grid(a), *self.grid(b))
-        else:
-            yield index
-            yield index.swapaxes(0, 1)
 
     def unlike(self, primal: Ints, out: Ints | None = None) -> int:
         """How far an order of results is from the best: that of what they are gradients of."""

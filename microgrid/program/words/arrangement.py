@@ -13,6 +13,7 @@ import numpy as np
 from microgrid.program.plan.lines import FORWARD
 from microgrid.program.plan.products import NONE, Product, hashes, numbered
 from microgrid.program.tape import Ints
+from microgrid.program.text.layouts import grid, layouts
 from microgrid.program.text.letters import is_called
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.tables import Tables
@@ -212,33 +213,24 @@ def table_of(tables: Tables, names: Names, slots: Ints, args: Ints) -> Ints:
     if n == 1:
         return slots[None]
     owner, place = names.owner[args], names.place[args]
-    columns = [
-        k for k in range(args.shape[1]) if owner[0, k] >= 0 and (owner[:, k] == owner[0, k]).all()
-    ]
-    for k in columns[:8]:
-        matrix = names.matrices[owner[0, k]]
-        r, c = np.divmod(place[:, k], matrix.slots.shape[1])
-        rows, columns_ = np.unique(r), np.unique(c)
-        if len(rows) * len(columns_) == n == len(np.unique(place[:, k])):
-            entries = slots[np.argsort(place[:, k])]
-            return entries.reshape(len(rows), len(columns_))
-    for k in columns[:8]:  # sums over rows or columns
-        matrix = names.matrices[owner[0, k]]
-        same = (owner == owner[:, k : k + 1]).sum(axis=1).min()
-        r, c = np.divmod(np.where(owner == owner[:, k : k + 1], place, NONE), matrix.slots.shape[1])
-        for line, shape in ((r, (-1, 1)), (c, (1, -1))):
-            inside = np.where(owner == owner[:, k : k + 1], line, line[:, k : k + 1])
-            if (
-                same > 1
-                and (inside == line[:, k : k + 1]).all()
-                and len(np.unique(line[:, k])) == n
-            ):
-                return slots[np.argsort(line[:, k])].reshape(shape)
-    for k in columns[:6]:  # a row and a column
-        for other in columns[:6]:
-            a, b = place[:, k], place[:, other]
-            first, second = np.unique(a), np.unique(b)
-            column = names.matrices[owner[0, k]].slots.shape[1] == 1
-            if column and len(first) * len(second) == n and k != other:
-                return slots[np.lexsort((b, a))].reshape(len(first), len(second))
+    same = [k for k in range(args.shape[1]) if owner[0, k] >= 0 and len({*owner[:, k]}) == 1][:8]
+    size = len(names.place)
+
+    def shape(places: Ints) -> tuple[int, ...]:
+        own = names.matrices[places[0] // size].slots.shape
+        return grid(places % size, own) or (len(places),)
+
+    for index in layouts(n, [owner[:, k] * size + place[:, k] for k in same], shape):
+        if index.ndim == 2:
+            return slots[index]
+        if index.ndim == 4 and index.shape[1] == 1:  # a column and a row
+            return slots[index.reshape(len(index), -1)]
+    for k in same:  # sums over rows or columns
+        like = owner == owner[:, k : k + 1]
+        r, c = np.divmod(np.where(like, place, NONE), names.matrices[owner[0, k]].slots.shape[1])
+        for line, form in ((r, (-1, 1)), (c, (1, -1))):
+            first = line[:, k : k + 1]
+            inside = (np.where(like, line, first) == first).all()
+            if like.sum(axis=1).min() > 1 and inside and len(np.unique(first)) == n:
+                return slots[np.argsort(line[:, k])].reshape(form)
     return slots[None]
