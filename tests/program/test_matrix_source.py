@@ -540,13 +540,13 @@ def test_a_network_of_two_layers_reads_like_the_notes():
     h1 = np.tanh(y1)
     y2 = h1 @ W2 + b2
     L = (y2 * t).sum(-1)
+    dW2 = h1.T @ t
     dh1 = t @ W2.T
+    db2 = t.sum(0)
     dy1 = dh1 * tanh_slope(y1)
     dW1 = x.T @ dy1
-    dW2 = h1.T @ t
-    db1 = dy1.sum(0)
-    db2 = t.sum(0)
     dx = dy1 @ W1.T
+    db1 = dy1.sum(0)
     return L, (dW1, db1, dW2, db2, dx, y2)""".splitlines()
     )
 

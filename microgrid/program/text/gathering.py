@@ -57,10 +57,6 @@ class Writer(NamedTuple):
     table: Callable[[Any], str]
 
 
-class Pending(Exception):
-    """An operand is not computed yet."""
-
-
 class Gathering:
     """The arrays of a text; `place` says where slots lie, or NOWHERE."""
 
@@ -89,10 +85,9 @@ class Gathering:
         return np.arange(len(self.place) - count, len(self.place))
 
     def places(self, slots: Ints) -> Ints:
-        """Where slots lie; Pending where one is not computed yet."""
+        """Where slots lie that are computed."""
         found: Ints = self.place[slots]
-        if (found < 0).any():
-            raise Pending
+        assert (found >= 0).all(), "lines that wait for each other"
         return found
 
     def constant(self, places: Ints) -> Any:

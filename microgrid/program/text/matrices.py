@@ -85,7 +85,7 @@ class Arrays(Module):
         self.has_samples = axes is not None
         batched = sum([1 << k for k, axis in enumerate(self.axes) if axis is not None])
         wanted = tuple(range(len(self.axes))) if self.single else None
-        found = passes(tape, batched, wanted, window=UNDIVIDED)
+        found = passes(tape, batched, wanted, UNDIVIDED, apart=True)
         self.taken = {*RESERVED, *self.helpers.reserved}
         self.parameters = [identifier(name, self.taken) for name in signature.names]
         self.constants: dict[str, str] = {}
@@ -214,14 +214,14 @@ class Arrays(Module):
     def returns(self, outputs: Ints, found: Any) -> dict[str, str]:
         """What the functions return, as texts."""
         v, result = self.vectors, self.signature.result
-        value = self.structured(result, v.to[outputs], self.has_samples, None, False)
+        value = self.structured(result, v.tables.to[outputs], self.has_samples, None, False)
         texts = {"value": value}
         if self.single:
             gradients = []
             for k, (form, slots) in enumerate(zip(self.signature.arguments, found.gradients)):
                 axis = self.axes[k]
                 own = axis is not None
-                text = self.structured(form, v.to[slots], own, axis, own, self.leaves[k])
+                text = self.structured(form, v.tables.to[slots], own, axis, own, self.leaves[k])
                 gradients.append(text)
             several = ", ".join(gradients)
             several = several if len(gradients) == 1 else f"({several})"
@@ -267,9 +267,9 @@ class Arrays(Module):
                 owners = np.unique(place[primal] >> BITS)
                 if len(owners) == 1:
                     arrays[k].primal = int(owners[0])
-        user = {int(i): arrays[k] for k in every for i in MARK.findall(texts[k])}
+        users = {int(i): k for k in every for i in MARK.findall(texts[k])}
         inline = {k for k in every if arrays[k].kind != "argument" and not final[k]
-                  and uses[k] == 1 and self.passing(arrays[k], texts[k], user[k])}  # fmt: skip
+                  and uses[k] == 1 and self.passing(k, texts, users[k])}  # fmt: skip
         for k in sorted(every):
             texts[k] = MARK.sub(lambda m: self.put(m, texts, inline), texts[k])
         self.order = sorted(every - inline)
@@ -298,11 +298,18 @@ class Arrays(Module):
                 stack += [int(i) for i in MARK.findall(texts[k])]
         return found
 
-    def passing(self, a: Array, text: str, user: Array) -> bool:
-        """Whether an array that one other uses needs no name: a product in a sum, a short text."""
-        if a.kind == "product" and a.phase == FORWARD:
-            return user.kind in ("linear", "sum")
-        return a.phase != FORWARD and a.primal == NOWHERE and len(text) < 60
+    def passing(self, k: int, texts: Sequence[str], user: int) -> bool:
+        """Whether an array that one other uses needs no name: a product among others, a short text.
+
+        A product alone has a name, but where it is added to others: X W + H U.
+        """
+        arrays = self.vectors.arrays
+        a = arrays[k]
+        if a.phase == FORWARD:
+            others = [arrays[int(i)].kind for i in MARK.findall(texts[user])]
+            among = arrays[user].kind == "linear" and "product" in others
+            return a.kind == "product" or (a.kind == "whole" and among)
+        return a.primal == NOWHERE and len(texts[k]) < 60
 
     def put(self, found: re.Match[str], texts: Sequence[str], inline: set[int]) -> str:
         """The text of an array where it is used, in brackets where it needs them."""
@@ -333,7 +340,9 @@ class Arrays(Module):
             if len(stems) == 1 and "" not in stems:
                 a.name = identifier(stems.pop(), self.taken)
             elif a.slots.size == 1:
-                is_result = len(tape.outputs) == 1 and self.vectors.to[tape.outputs[0]] in a.slots
+                is_result = (
+                    len(tape.outputs) == 1 and self.vectors.tables.to[tape.outputs[0]] in a.slots
+                )
                 results.append((k, "L" if is_result else "s", used))
             else:
                 results.append((k, letter, used))

@@ -15,8 +15,8 @@ from microgrid.program.plan.products import NONE, Product, hashes, numbered
 from microgrid.program.tape import Ints
 from microgrid.program.text.layouts import grid, layouts
 from microgrid.program.text.letters import is_called
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.names import Matrix, Names
-from microgrid.program.words.tables import Tables
 
 
 class Group:
@@ -39,11 +39,7 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
         if product.phase == FORWARD:
             depth = int(tables.depth[product.out].max())
             products.setdefault(depth, []).append(product)
-    set_ = np.flatnonzero(tables.is_forward)
-    set_ = set_[np.argsort(tables.depth[set_], kind="stable")]
-    for level in np.split(set_, np.flatnonzero(np.diff(tables.depth[set_])) + 1):
-        if not len(level):
-            continue
+    for level in tables.levels(np.flatnonzero(tables.is_forward)):
         for product in products.get(int(tables.depth[level[0]]), ()):
             if (names.owner[product.out] < 0).all() and (product.out >= 0).all():
                 out, is_settled = product_out(tables, names, product, rows_are_samples)

@@ -14,10 +14,10 @@ from microgrid.matrices.arrays import Array
 from microgrid.matrices.layer import replay
 from microgrid.program.plan.products import mixed
 from microgrid.program.tape import Ints
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.formulas import value_of
 from microgrid.program.words.names import Names
 from microgrid.program.words.sentences import Sentence
-from microgrid.program.words.tables import Tables
 
 SAMPLES = 2  # of a batch
 LARGEST = 1 << 20

@@ -15,6 +15,7 @@ from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
 from microgrid.program.text.arguments import Held, arrays_of
 from microgrid.program.text.letters import letter_of, result_names, short_names
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.arrangement import Group, arranged
 from microgrid.program.words.calculus import guessed
 from microgrid.program.words.formulas import (
@@ -29,7 +30,6 @@ from microgrid.program.words.formulas import (
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.proof import Proof
 from microgrid.program.words.sentences import Reader, Sentence
-from microgrid.program.words.tables import Tables
 from microgrid.views.notation import write
 
 LONGEST = 72  # letters of a formula; a longer one gets names for its parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -62,6 +63,7 @@ class Tables:
         self.depth[inner], self.is_forward[inner] = self.depth[total] - 1, True
         if len(self.gradient):
             self.gradient[inner] = self.gradient[total]
+        self.inner = inner
         moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
         moved[total] = inner
         out, n = sums.out[sums.line], len(passes.terms.root)
@@ -79,6 +81,13 @@ class Tables:
         self.count = np.bincount(out[kept], minlength=lines.slots)
         self.start = np.cumsum(self.count) - self.count
         self.products = [replace(x, out=np.where(x.out >= 0, moved[x.out], NONE)) for x in products]
+
+    def levels(self, slots: Ints) -> Iterator[Ints]:
+        """Slots that are computed, those side by side whose lines need none of the others."""
+        slots = slots[(self.count[slots] > 0) | (self.call[slots] >= 0)]
+        slots = slots[np.argsort(self.depth[slots], kind="stable")]
+        if len(slots):
+            yield from np.split(slots, np.flatnonzero(np.diff(self.depth[slots])) + 1)
 
     @property
     def ones(self) -> Ints:
@@ -121,17 +130,18 @@ class Tables:
 
     def operation(self, slots: Ints) -> tuple[Any, Ints] | None:
         """The operation that sets all of these slots, and its operands along a new last axis."""
-        ids = self.call[slots]
-        same = np.unique(ids).tolist()
-        codes = {(self.calls[c].code, self.calls[c].args.shape[1]) for c in same}
-        if NONE in same or len(codes) > 1:
+        same = [self.calls[c] if c >= 0 else None for c in np.unique(self.call[slots]).tolist()]
+        if None in same or len({(c.code, c.args.shape[1]) for c in same if c}) > 1:
             return None
-        code, size = codes.pop()
-        args = np.empty((*slots.shape, size), dtype=np.int64)
-        for c in same:
-            mine = ids == c
-            args[mine] = self.calls[c].args[self.row[slots[mine]]]
-        return self.lines.ops[code], args
+        return self.lines.ops[self.calls[self.call[slots.flat[0]]].code], self.args_of(slots)
+
+    def args_of(self, slots: Ints) -> Ints:
+        """The operands of slots that one operation sets, along a new last axis."""
+        ids = self.call[slots]
+        args = np.empty((*slots.shape, self.calls[ids.flat[0]].args.shape[1]), dtype=np.int64)
+        for c in np.unique(ids).tolist():
+            args[ids == c] = self.calls[c].args[self.row[slots[ids == c]]]
+        return args
 
 
 def differences(passes: Passes, found: Found) -> Ints:
