@@ -57,17 +57,12 @@ class Vectors(Contractions):
     def run(self) -> None:
         """Make statements of all lines."""
         t = self.tables
-        codes = [(c.code, c.args.shape[1]) for c in t.calls]
-        first = np.array([codes.index(x) for x in codes], dtype=np.int64)
         for level in t.levels(np.arange(len(t.count))):
             for phase in (FORWARD, BACKWARD):
                 mine = level[t.is_forward[level] == (phase == FORWARD)]
-                calls = mine[t.count[mine] == 0]
-                kind = first[t.call[calls]]
-                for k in np.unique(kind).tolist():
-                    out = calls[kind == k]
-                    args = t.args_of(out)
-                    self.operations(out, args, t.lines.ops[codes[k][0]], phase)
+                for call in np.unique(t.call[mine][t.call[mine] >= 0]).tolist():
+                    out, found = mine[t.call[mine] == call], t.calls[call]
+                    self.operations(out, found.args[t.row[out]], found.op, phase)
                 self.sums(mine[t.count[mine] > 0], phase)
 
     def operations(self, out: Ints, xs: Ints, op: Op, phase: int) -> None:
@@ -311,6 +306,9 @@ class Vectors(Contractions):
             values, which = np.unique(x, return_inverse=True)
             at = np.array([self.number(float(v)) for v in values])
             p[is_number], q[is_number] = at[which.ravel()], self.number(1.0)
+            kept = ~(is_number & (self.constant(p) == 0))  # x + 0 is x
+            kept |= np.bincount(line[kept], minlength=len(out))[line] == 0
+            line, p, q, ready, is_number = [x[kept] for x in (line, p, q, ready, is_number)]
         q_number = np.where(q >> BITS == CONSTANTS, q, NOWHERE)
         few = len(np.unique(q_number)) <= 5
         owner_q = np.where(q >> BITS == CONSTANTS, -2 - q if few else CONSTANTS, q >> BITS)

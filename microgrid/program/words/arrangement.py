@@ -69,10 +69,8 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
 
 def is_function(tables: Tables, slots: Ints, args: Ints) -> bool:
     """Whether lines are calls of a function, and not written with signs, like x²."""
-    call = int(tables.call[slots[0]])
-    if tables.count[slots[0]] or call < 0:
-        return False
-    return is_called(tables.lines.ops[tables.calls[call].code], args.shape[1])
+    found = None if tables.count[slots[0]] else tables.operation(slots[:1])
+    return found is not None and is_called(found[0], args.shape[1])
 
 
 def is_dot(tables: Tables, names: Names, slots: Ints, args: Ints) -> bool:
@@ -163,13 +161,10 @@ def alike(tables: Tables, names: Names, slots: Ints) -> Iterator[Ints]:
     sums = slots[tables.count[slots] > 0]
     if len(sums):
         yield from pieces(sums, signatures(tables, names, sums))
-    for slots_of_calls in (slots[tables.count[slots] == 0],):
-        if len(slots_of_calls):
-            ids = tables.call[slots_of_calls]
-            for c in np.unique(ids).tolist():
-                mine = slots_of_calls[ids == c]
-                keys = known(names, arguments(tables, mine))
-                yield from pieces(mine, numbered(*keys.T))
+    calls = slots[tables.count[slots] == 0]
+    for c in np.unique(tables.call[calls]).tolist():
+        mine = calls[tables.call[calls] == c]
+        yield from pieces(mine, numbered(*known(names, arguments(tables, mine)).T))
 
 
 def signatures(tables: Tables, names: Names, slots: Ints) -> Ints:
@@ -199,7 +194,7 @@ def arguments(tables: Tables, slots: Ints) -> Ints:
     if tables.count[slots[0]]:
         term = tables.terms(slots)
         return np.stack([tables.p[term], tables.q[term]], axis=2).reshape(len(slots), -1)
-    found: Ints = tables.calls[int(tables.call[slots[0]])].args[tables.row[slots]]
+    found: Ints = tables.calls[tables.call[slots[0]]].args[tables.row[slots]]
     return found
 
 

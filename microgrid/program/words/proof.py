@@ -109,8 +109,9 @@ class Proof:
             calls = tables.calls[c]
             args = calls.args[tables.row[slots[mine]]]
             self.find(args.ravel())
-            op = tables.lines.ops[calls.code]
-            found[mine] = value_of(op, [self.numbers[args[:, k]] for k in range(args.shape[1])])
+            found[mine] = value_of(
+                calls.op, [self.numbers[args[:, k]] for k in range(args.shape[1])]
+            )
         missing = others[ids < 0]  # plain numbers, inputs
         found[missing] = self.numbers[slots[missing]]
         return found
