@@ -227,6 +227,12 @@ def heads(X, W):
     return tanh(np.array([H @ H.T for H in Y])).sum()
 
 
+def taken(W1, L, y, z, x):
+    """Arguments with the names that its arrays and results would have."""
+    h = tanh(tanh(x @ W1["w"] + W1["b"]) @ L["w"] + L["b"])
+    return (h * y).sum() * z
+
+
 class Pair(NamedTuple):
     left: Any
     right: Any
@@ -303,6 +309,9 @@ CASES: dict[str, tuple[Any, list[Any], Any]] = {
     "centred": (lambda X, g: ((X - X.mean(axis=0)) ** 2 * g).sum(), [W44, x4], (0, None)),
     "a model": (lambda m, x, t: nn.squared_error(m(x), t), [MODEL, x3, SHARES], (None, 0, 0)),
     "neurons": (lambda m, x: mg.total(m(x)), [NEURONS, x3], (None, 0)),
+    "names that are taken": (
+        taken, [{"w": W34, "b": x4}, {"w": W44, "b": x4}, x4, 2.0, x3], (None, None, 0, None, 0),
+    ),
     "an outer product": (lambda x, y: tanh(np.outer(x, y)).sum(), [x3, x4], (0, None)),
     "empty": (lambda x, y: mg.total([*y, 1.0]), [np.zeros(0), x3], (None, 0)),
 }  # fmt: skip
@@ -674,5 +683,9 @@ def test_the_parameters_of_a_model_are_taken_apart_by_their_labels():
     ]  # fmt: skip
     assert shapes(MODEL) == [
         ("layer0.w", (3, 4)), ("layer0.b", (4,)), ("layer2.w", (4, 2)), ("layer2.b", (2,)),
+    ]  # fmt: skip
+    uneven = dict(enumerate(["l.n0.w_1", "l.n0.w_2", "l.n0.b", "l.n1.w_1", "l.n1.b"]))
+    assert [(x.path, x.slots.tolist()) for x in in_a_row(np.arange(5), uneven)] == [
+        ("l.n0.w", [0, 1]), ("l.n0.b", 2), ("l.n1.w", [3]), ("l.n1.b", 4),
     ]  # fmt: skip
     assert shape_of(["1", "3"]) == (2,)

@@ -23,11 +23,10 @@ BITS = 32  # a place is array << BITS | entry
 
 
 class Text(NamedTuple):
-    """An expression; whether it has the samples along a first axis, and whether it is an atom."""
+    """An expression, and whether it has the samples along a first axis."""
 
     text: str
     batched: bool
-    atom: bool = True
 
 
 @dataclass(eq=False)
@@ -107,7 +106,7 @@ class Gathering:
     def gathered(self, places: Ints) -> Text:
         """The entries at these places, for one that adds axes as NumPy does."""
         axes = varying(places)
-        text, batched, _ = self.inner(core(places))
+        text, batched = self.inner(core(places))
         if axes or not self.is_number(places):
             text = widened(text, axes, places.ndim, batched, leading=False)
         return Text(text, batched)

@@ -146,13 +146,12 @@ class Arrays(Module):
 
     def pieces(self, labels: dict[int, str]) -> Iterator[Piece]:
         """The arrays of all arguments."""
-        found, rows, begin = list[list[Held]](), list[bool](), 0
+        found, begin = list[list[Held]](), 0
         for form, axis, name in zip(self.signature.arguments, self.axes, self.signature.names):
-            for arrays in arrays_of(form, begin, labels, name, axis is not None):
-                found.append(arrays)
-                rows += [axis is not None] * len(arrays)
+            found += arrays_of(form, begin, labels, name, axis is not None)
             begin += form.size
-        names = iter(short_names([x for arrays in found for x in arrays], rows))
+        every = [x for arrays in found for x in arrays]
+        names = iter(short_names(every, [False] * len(every)))
         for arrays in found:
             yield [(next(names), x) for x in arrays]
 

@@ -141,7 +141,7 @@ class Vectors(Contractions):
                 names[v] = found.text
                 operands.append(v)
             a, b = operands if count == 2 else (tuple(operands), None)
-            return Text(self.write.operation(node(op, a, b, nan, 0), names), batched, False)
+            return Text(self.write.operation(node(op, a, b, nan, 0), names), batched)
 
         kind = "function" if is_called(op, count) else ""
         columns = [places[:, r[0]] for r in runs if owner[r[0]] != CONSTANTS]
@@ -400,7 +400,7 @@ class Vectors(Contractions):
                 batched |= found.batched
                 is_product = self.arrays[p[0, r[0]] >> BITS].kind == "product"
                 terms.append((factor * count, found.text, is_product))
-            return Text(self.signed(terms), batched, False)
+            return Text(self.signed(terms), batched)
 
         columns = [x[:, r[0]] for r in runs for x in (p, q)]
         columns = [c for c in columns if (c >> BITS != CONSTANTS).all()]
