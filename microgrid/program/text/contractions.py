@@ -16,7 +16,7 @@ import numpy as np
 from microgrid.program.tape import Ints
 from microgrid.program.text.gathering import BITS, CONSTANTS, Gathering, Text
 from microgrid.program.text.layouts import grid
-from microgrid.program.text.views import Shape, core, varying
+from microgrid.program.text.views import Shape, core, varying, widened
 
 LETTERS = "ijkpqrstuvwxyz"  # axes in einsum; n are the samples
 LONG = 30  # how many characters of text an index list counts for, beside its own
@@ -114,7 +114,7 @@ class Contractions(Gathering):
         elif ways := [way for way in (
             self.matmul(p, a, q, b, inside, out), self.matmul(q, b, p, a, inside, out)
         ) if way]:  # fmt: skip
-            text = min(ways, key=len)
+            text = self.spaced(min(ways, key=len), out, len(outer))
         elif {*a} >= {*b} or {*a} <= {*b}:
             x, y = self.gathered(p), self.gathered(q)
             axes = [0] * ("n" in inside) + [
@@ -124,8 +124,15 @@ class Contractions(Gathering):
             text = f"({x.text} * {y.text}).sum({axis})"
         else:
             texts = [self.arranged(x, xs, xs) for x, xs in ((p, a), (q, b))]
-            text = f'{self.write.prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})'
+            found = f'{self.write.prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})'
+            text = self.spaced(found, out, len(outer))
         return Text(f"{again} * " * (again > 1) + text, batched)
+
+    def spaced(self, text: str, out: str, axes: int) -> str:
+        """The text with a new axis in each place of the result along which nothing varies."""
+        vary = [k for k in range(axes) if LETTERS[k] in out]
+        index = widened("", vary, axes, "n" in out, leading=False)
+        return f"({text}){index}" if index else text
 
     def matmul(self, x: Ints, xs: str, y: Ints, ys: str, c: str, out: str) -> str:
         """The product x @ y over the axis c, "" where it is none; xs, ys and `out` label axes."""

@@ -73,5 +73,5 @@ def result_names(
         while name in used:
             name, k = f"{letter}_{k}", k + 1
         used.add(name)
-        found[key], below[key] = name, split(name)[1]
+        found[key], below[key] = name, split(name)[1] if letter in "Yy" else ""
     return found

@@ -84,7 +84,8 @@ class Vectors(Contractions):
 
     def alike(self, out: Ints, places: Ints, owner: Ints) -> tuple[list[Ints], tuple[Ints, Ints]]:
         """Rows with the same owners, one of those that are equal; the others, and their likes."""
-        _, first, which = np.unique(places, axis=0, return_index=True, return_inverse=True)
+        key = np.concatenate([places, owner], axis=1)
+        _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
         same = first[which.ravel()]
         kept = np.unique(first)
         _, kind = np.unique(owner[kept], axis=0, return_inverse=True)
@@ -166,6 +167,7 @@ class Vectors(Contractions):
         columns = [c for c in columns if len(np.unique(c >> BITS)) == 1]
         best = None
         for index in layouts(len(out), columns, self.grid):
+            index = index.squeeze()  # gathered operands have no axes of length 1 in front
             text = build(index)
             cost = self.cost(text.text) + self.unlike(self.primal[out[index]], out[index])
             if best is None or cost < best[0]:
