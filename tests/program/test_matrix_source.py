@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared.operations import EVERY
 
@@ -441,7 +441,16 @@ whole = st.integers(-2, 2).map(float)
 matrices_of_whole = st.lists(whole, min_size=9, max_size=9).map(lambda x: np.reshape(x, (3, 3)))
 
 
+SOME = [
+    np.array([[1.0, -1, 2], [0, 2, -2], [1, 1, -1]]),
+    np.array([[2.0, 1, 0], [-1, 1, 1], [0, -2, 1]]), np.array([1.0, -2, 1]),
+]  # fmt: skip
+
+
 @settings(max_examples=60, deadline=None)
+@example(["constants", "bias", "bias"], *SOME, (0, None, None))  # 7 is in a line, 7 n in another
+@example(["one entry", "shuffled", "another order"], *SOME, (2, None, 0))  # a column is added
+@example(["rows", "relu", "Gram", "where", "product"], *SOME, None)  # blocks of one row
 @given(
     st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4),
     matrices_of_whole, matrices_of_whole, st.lists(whole, min_size=3, max_size=3).map(np.array),
