@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.views.tints import PLAIN, Look
-from microgrid.views.wording import NOTE, decimals, printable, split
+from microgrid.views.wording import NOTE, decimals, printable, signed, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
-PALE, EDGE, FRAME = "#f4f7fb", "#34495e", "#8093ab"  # of a gate, and around boxes
+PALE, EDGE = "#f4f7fb", "#34495e"  # of a gate
+FRAME, GROUND = "#8093ab", "#f7f9fc"  # of boxes around gates
 Share = tuple[Number | None, Number]  # what came back, None before a pass, and what is expected
 
 
@@ -27,8 +28,9 @@ class Text(NamedTuple):
     widest: str
 
 
-def inked(color: str, words: str, *later: str) -> Text:
-    return Text(colored(color, words), max((words, *later), key=extent))
+def inked(color: str, numbers: str, *later: str) -> Text:
+    """Numbers in their colour, with real minus signs."""
+    return Text(colored(color, signed(numbers)), signed(max((numbers, *later), key=extent)))
 
 
 def wire(

@@ -23,17 +23,22 @@ from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
-from microgrid.views.picture import Picture
+from microgrid.views.picture import Layout, Picture
 from microgrid.views.tints import PLAIN, Look, Tints
-from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, signed
+from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, lowered, plural, signed
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
+ORDERED = {"sub", "div", "power", "arctan2", "xlogy"}  # of two operands that are not alike
+FIRST = {  # the mark at the end of the wire from the first of them
+    "class": "first", "headlabel": "1", "labelfontname": "Arial", "labelfontsize": "8",
+    "labelangle": "35", "labeldistance": "1.2",
+}  # fmt: skip
 
 
 @renamed(digits="decimals", engine="layout")
 def draw(
-    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
+    root: Value, decimals: int = 2, layout: Layout | None = None, prefix: str | None = None, *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
     notes: Mapping[Value, str] = NO_NAMES,
     blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
@@ -44,8 +49,9 @@ def draw(
     Gradients appear after a backward pass; before it, the layout is the same. The small
     red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
     how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
-    path, or "pygraphviz"; `prefix` begins every id of the SVG, so that several can stand on one
-    page. ParameterError for decimals that are no whole number from 0 on, LabelError for a prefix
+    path, or "pygraphviz", or a function from DOT to SVG; `prefix` begins every id of the SVG, so
+    that several can stand on one page. Where −, / or ^ have two operands, a small 1 stands at the
+    wire of the first. ParameterError for decimals that are no whole number from 0 on, LabelError for a prefix
     that no id can begin with, LayoutError for a program that is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
@@ -80,6 +86,7 @@ def draw(
         said = "blanks" if blanks else "level 'blocks'"
         raise ParameterError(f"{said}: seeds and color_by need every gate with its numbers")
     gates = sum(v.op is not None for v in order)
+    picture.alt = f"the graph of {lowered(root.label) or 'a result'}: {plural(gates, 'gate')}"
     folded = level is None and gates > max_gates and not (blanks or asked)
     if root.op and (level == "blocks" or folded):
         draw_blocks(picture, order, numbers.expected, digits)
@@ -194,6 +201,8 @@ def draw_gates(
     sums = {v: list[Share]() for v in index if not (share_leaves or v.op) and uses[v] > 1}
     leftmost = list[str]()
     with_shares = bool(sums) or sum(v.op is not None for v in order) <= SHARES_UP_TO
+    firsts = {(i, 0) for v, i in index.items() if v.op and v.op.name in ORDERED
+              and all(p in index for p in v.parents)}  # fmt: skip
     if len(index) > HURRY_FROM:
         picture.attr(nslimit="1", mclimit="0.2")
     for v, i in index.items():
@@ -219,11 +228,11 @@ def draw_gates(
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            edge = f"e{index[p]}_{i}_{k}"
-            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
+            edge, mark = f"e{index[p]}_{i}_{k}", FIRST if (i, k) in firsts else {}
+            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
-    if said := numbers.legend:
+    if said := "; ".join([*filter(None, [numbers.legend]), *["1: the first operand"] * bool(firsts)]):
         picture._caption(said)
     if not share_leaves:
         put_boxes(picture, order, index, sums)

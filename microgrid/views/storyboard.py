@@ -88,7 +88,7 @@ class Storyboard:
 
     def add_number(self, place: str, color: str, x: Any) -> None:
         """A number that is seen from the next frame on, in place of an earlier one."""
-        self.numbers.setdefault((place, color), {})[len(self.frames)] = decimals(x, self.digits)
+        self.numbers.setdefault((place, color), {})[len(self.frames)] = self.spoken(x)
 
     def spoken(self, x: Any) -> str:
         return signed(decimals(x, self.digits))

@@ -24,7 +24,7 @@ from microgrid.views.drawing import draw
 from microgrid.views.files import LayoutError
 from microgrid.views.notation import caption
 from microgrid.views.picture import LAYOUTS, Picture, lay_out
-from microgrid.views.wording import decimals, split
+from microgrid.views.wording import decimals, signed, split
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -72,8 +72,8 @@ def test_the_sigmoid_circuit_shows_the_numbers_and_gates_of_the_lecture():
     root = svg(draw(f))
     green = "2.00 -1.00 -3.00 -2.00 -3.00 -2.00 6.00 4.00 1.00 -1.00 0.37 1.37 0.73"
     red = "-0.20 0.39 -0.39 -0.59 0.20 0.20 0.20 0.20 0.20 -0.20 -0.53 -0.53 1.00"
-    assert sorted(texts(root, GREEN)) == sorted(green.split())
-    assert sorted(texts(root, RED)) == sorted(red.split())
+    assert sorted(texts(root, GREEN)) == sorted(signed(green).split())
+    assert sorted(texts(root, RED)) == sorted(signed(red).split())
     assert {"×", "+", "×−1", "exp", "+1", "1/x", "f"} <= set(texts(root))
 
 
