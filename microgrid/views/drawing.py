@@ -19,7 +19,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
-from microgrid.views.blocks import draw_blocks, put_boxes
+from microgrid.views.blocks import draw_blocks, put_boxes, put_homes
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
@@ -51,8 +51,8 @@ def draw(
     how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
     path, or "pygraphviz", or a function from DOT to SVG; `prefix` begins every id of the SVG, so
     that several can stand on one page. Where −, / or ^ have two operands, a small 1 stands at the
-    wire of the first. ParameterError for decimals that are no whole number from 0 on, LabelError for a prefix
-    that no id can begin with, LayoutError for a program that is not there.
+    wire of the first. ParameterError for decimals that are no whole number from 0 on, LabelError
+    for a prefix that no id can begin with, LayoutError for a program that is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
@@ -191,9 +191,12 @@ class Numbers:
 
 def draw_gates(
     picture: Picture, order: list[Value], numbers: Numbers, share_leaves: bool = True,
-    notes: Mapping[Value, str] = NO_NAMES,
+    notes: Mapping[Value, str] = NO_NAMES, homes: dict[Value, str] | None = None,
 ) -> None:  # fmt: skip
-    """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
+    """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated.
+
+    With `homes` there is a box around each; what stands in it bears its name no more.
+    """
     root, blank = order[-1], numbers.blank_values | numbers.blank_gradients
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
     uses = numbers.uses
@@ -210,7 +213,8 @@ def draw_gates(
             name = v.label if v.op and v is not root else ""
             texts = numbers.value(v), *numbers.below(v)
             label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
-            put_wire(picture, str(i), v, label, numbers.look(v))
+            short = v.label.removeprefix(f"{homes[v]}.") if homes and v in homes else v.label
+            put_wire(picture, str(i), v, label, numbers.look(v), short)
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
@@ -222,7 +226,7 @@ def draw_gates(
                 sums[p].append(numbers.sent(v)[k])
                 share = None if p in numbers.blank_gradients else numbers.share(v, k)
                 texts = numbers.value(p), *numbers.tangent(p), share
-                put_wire(picture, tail, p, wire("", *texts, look=look), look)
+                put_wire(picture, tail, p, wire("", *texts, look=look), look, p.label)
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")
             elif with_shares and (share := numbers.at_branch(v, k)):
@@ -232,8 +236,11 @@ def draw_gates(
             picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
-    if said := "; ".join([*filter(None, [numbers.legend]), *["1: the first operand"] * bool(firsts)]):
-        picture._caption(said)
+    said = [words for words in (numbers.legend, "1: the first operand" * bool(firsts)) if words]
+    if said:
+        picture._caption("; ".join(said))
+    if homes:
+        put_homes(picture, order, index, homes)
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -247,10 +254,10 @@ def draw_gates(
             picture._join("sums", copy, f"e_sums{i}", style="invis")
 
 
-def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look) -> None:
+def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look, name: str) -> None:
     """The wire that carries v, behind the gate that made it or the name of a leaf."""
-    name = {"label": end(v.label, "right", look.ground)}
-    begin = {"ordering": "in", **gate(caption(v))} if v.op else name
+    named = {"label": end(name, "right", look.ground)}
+    begin = {"ordering": "in", **gate(caption(v))} if v.op else named
     if v.op or v.label:
         picture._put(f"g{i}", "gate" if v.op else "name", **begin)
         style = {"arrowhead": "none", "weight": "10"} | look.edge

@@ -41,7 +41,7 @@ const player = root => {
   const find = act => bar.querySelector(`[data-act=${act}]`);
   const slider = bar.querySelector("input"), [speed, wires] = bar.querySelectorAll("select");
   let data, last = 0, k = 0, timer = 0; // which frame
-  let svg, parts, wide = 1, tall = 1, zoom = null; // null: as wide as the view, if readable
+  let svg, parts, covers = [], wide = 1, tall = 1, zoom = null; // null: as wide as the view, if readable
 
   // The picture
 
@@ -57,12 +57,73 @@ const player = root => {
     for (const e of picture.querySelectorAll(".lit, .flow")) e.classList.remove("lit", "flow");
     frame.marks.forEach((id, n) => own.get(id).classList.add(n ? "flow" : "lit"));
   };
+  const fits = (w, h) => Math.min(view.clientWidth / w, (0.7 * innerHeight) / h);
+  const active = () => covers.find(c => c.gates.includes(data.frames[k].marks[0]));
   const scale = () => {
-    const fits = Math.min(view.clientWidth / wide, (0.7 * innerHeight) / tall);
-    return zoom ?? Math.min(1, Math.max(READABLE, fits));
+    const block = active(), readable = fit => Math.min(1, Math.max(READABLE, fit));
+    if (zoom) return zoom;
+    if (block && folding()) return readable(fits(block.wide, block.tall));
+    if (folding() && !data.frames[k].marks.length) return fits(wide, tall); // all, if small
+    return readable(fits(wide, tall));
+  };
+  const folding = () => covers.length && fits(wide, tall) < READABLE;
+  const fold = () => {
+    const block = active(), unit = 0.75 / scale(); // of a pixel, in those of the picture
+    for (const c of covers) {
+      const open = !folding() || c === block || c.opened;
+      c.cover.classList.toggle("open", open);
+      const size = Math.min(14 * unit, (1.6 * c.box[2]) / c.name.length, c.box[3] / 2);
+      c.cover.style.fontSize = `${size}px`;
+      c.labels.forEach((e, i) => e.setAttribute("y", c.box[1] + c.box[3] / 2 + size * (1.3 * i - 0.3)));
+      for (const e of c.edges)
+        if (open) e.removeAttribute("clip-path");
+        else e.setAttribute("clip-path", `url(#${c.id}clip)`);
+    }
+  };
+  const coverOf = home => {
+    const drawn = (tag, attributes, text = "") => {
+      const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      for (const [name, x] of Object.entries(attributes)) e.setAttribute(name, x);
+      e.textContent = text;
+      return e;
+    };
+    const frame = parts.get(home.id).querySelector("path").getAttribute("d");
+    const at = [...frame.matchAll(/([-\d.]+),([-\d.]+)/g)].map(m => [+m[1], +m[2]]);
+    const [xs, ys] = [at.map(p => p[0]), at.map(p => p[1])], [x, y] = [Math.min(...xs), Math.min(...ys)];
+    const width = Math.max(...xs) - x, height = Math.max(...ys) - y;
+    const name = `Open ${home.name}: ${home.gates.length} gates`;
+    const cover = drawn("g", { class: "cover", role: "button", tabindex: 0, "aria-label": name });
+    const labels = [home.name, `${home.gates.length} gates`].map(text => drawn("text", { x: x + width / 2 }, text));
+    cover.append(drawn("rect", { x, y, width, height, rx: 8 }), ...labels);
+    // A wire that passes a folded block goes over it; one that ends in it ends at its edge.
+    const around = drawn("clipPath", { id: `${home.id}clip` });
+    const hole = `M-1e5-1e5H1e5V1e5H-1e5ZM${x} ${y}h${width}v${height}h${-width}Z`;
+    around.append(drawn("path", { d: hole, "clip-rule": "evenodd" }));
+    const edges = [...svg.querySelectorAll("g.edge")].filter(e =>
+      home.gates.includes(e.id.replace(/e\d+_(\d+)_\d+$/, "g$1")));
+    svg.querySelector("g").append(around, cover);
+    const block = {
+      ...home, box: [x, y, width, height], cover, labels, edges, opened: false,
+      wide: (width * 4) / 3 + 60, tall: (height * 4) / 3 + 40,
+    };
+    const turn = opened => {
+      block.opened = opened;
+      fold();
+      if (opened) middle(parts.get(home.id));
+    };
+    cover.addEventListener("click", () => turn(true));
+    cover.addEventListener("keydown", event => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      turn(true);
+    });
+    parts.get(home.id).addEventListener("click", () => turn(false));
+    return block;
   };
   const resize = () => {
     svg.style.width = `${wide * scale()}px`;
+    fold();
     const beyond = view.scrollWidth > view.clientWidth + 1 || view.scrollHeight > view.clientHeight + 1;
     view.classList.toggle("beyond", beyond);
     if (beyond) view.tabIndex = 0;
@@ -75,13 +136,16 @@ const player = root => {
     resize();
     view.scrollTo((left * scale()) / before - x, (top * scale()) / before - y);
   };
+  const middle = e => {
+    const a = e.getBoundingClientRect(), b = view.getBoundingClientRect();
+    view.scrollLeft += (a.left + a.right - b.left - b.right) / 2;
+    view.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
+  };
   const center = () => {
-    const lit = parts.get(data.frames[k].marks[0]);
-    if (lit) {
-      const a = lit.getBoundingClientRect(), b = view.getBoundingClientRect();
-      view.scrollLeft += (a.left + a.right - b.left - b.right) / 2;
-      view.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
-    } else {
+    const lit = parts.get(data.frames[k].marks[0]), block = active();
+    const whole = block && folding() && fits(block.wide, block.tall) >= scale();
+    if (lit) middle(whole ? parts.get(block.id) : lit);
+    else {
       const end = data.mode === "forward" ? k === last : k && k < last;
       view.scrollLeft = end ? view.scrollWidth : 0;
     }
@@ -101,6 +165,7 @@ const player = root => {
     slider.setAttribute("aria-valuetext", heading(k));
     paint(svg, parts, k);
     said.replaceChildren(...words(k));
+    resize();
     center();
     root.dispatchEvent(new CustomEvent("step", { detail: k }));
   };
@@ -124,6 +189,8 @@ const player = root => {
     if (all.firstChild) return;
     data.frames.forEach((_, i) => {
       const copy = svg.cloneNode(true), own = byId(copy);
+      for (const e of copy.querySelectorAll(".cover, .hit")) e.remove();
+      for (const e of copy.querySelectorAll("[clip-path]")) e.removeAttribute("clip-path");
       paint(copy, own, i);
       for (const e of own.values()) e.removeAttribute("id");
       copy.removeAttribute("id");
@@ -196,6 +263,10 @@ const player = root => {
       view.hidden = said.hidden = !all.hidden;
       find("all").setAttribute("aria-pressed", String(!all.hidden));
       if (all.hidden) center();
+      else for (const e of all.querySelectorAll(".lit")) {
+        const box = e.closest("figure"), a = e.getBoundingClientRect(), b = box.getBoundingClientRect();
+        box.scrollLeft += (a.left + a.right - b.left - b.right) / 2;
+      }
     },
     smaller: () => zoomTo(scale() / 1.25), larger: () => zoomTo(scale() * 1.25),
     actual: () => (zoomTo(zoom === 1 ? null : 1), center()),
@@ -313,6 +384,9 @@ const player = root => {
       }
       view.replaceChildren(svg);
       parts = byId(svg);
+      covers = data.homes.map(coverOf);
+      for (const c of covers) svg.querySelector("g").append(...c.edges);
+      if (covers.length) svg.setAttribute("role", "group"); // there is something to press in it
     }
     for (const [id, , , shown] of data.spans) {
       const e = parts.get(id);
@@ -321,7 +395,6 @@ const player = root => {
     wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
     all.replaceChildren();
     open(-1);
-    resize();
     show(k);
     if (!all.hidden) fill();
   };

@@ -23,6 +23,7 @@ from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value, topological
+from microgrid.views.blocks import by_home
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
@@ -103,7 +104,7 @@ class Steps(Hinted):
             prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
         self.prefix, self._program = prefix, layout
         self._order = topological(copy.deepcopy(root))  # as it is now
-        self._sums = sums(board, prefix)
+        self._homes, self._sums = by_home(self._order), sums(board, prefix)
         self.layout = self._drawn(len(self.frames) - 1)
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ class Steps(Hinted):
         thick = {"penwidth": "2.6", "color": frame.ink, **BACKWARD.get(frame.ink, {})}
         picture.looks = {mark: thick if i else lit for i, mark in enumerate(frame.marks)}
         numbers = SeenNumbers(self._order, self._board, k)
-        draw_gates(picture, self._order, numbers)
+        draw_gates(picture, self._order, numbers, homes=self._homes)
         self._places = numbers.places
         return picture
 
@@ -170,7 +171,20 @@ class Steps(Hinted):
             ],
             "spans": [(id, life.first, life.end, life.shown) for id, life in self._placed()],
             "wires": self._sums,
+            "homes": self._blocks(),
         }  # fmt: skip
+
+    def _blocks(self) -> list[dict[str, Any]]:
+        """The boxes that fold: their ids, names and gates."""
+        gates: dict[str, list[str]] = {}
+        for i, v in enumerate(self._order):
+            if v in self._homes:
+                gates.setdefault(self._homes[v], []).extend([f"{self.prefix}g{i}"] * bool(v.op))
+        names = dict.fromkeys(self._homes.values())
+        return [
+            {"id": f"{self.prefix}home{i}", "name": printable(home), "gates": gates[home]}
+            for i, home in enumerate(names)
+        ]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}

@@ -64,6 +64,6 @@ def tidied(svg: Element) -> Element:
         parent.text = parent.text if parent.tag in ("text", "title") else None
         parent.attrib.pop("font-family", None)
         if parent.get("class"):
-            parent.set("class", parent.attrib["class"].removeprefix("node "))
+            parent.set("class", re.sub("^(node|cluster) ", "", parent.attrib["class"]))
     svg.attrib |= {"xmlns": SVG[1:-1], "font-family": "Arial,Helvetica,sans-serif"}
     return svg
