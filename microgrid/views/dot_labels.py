@@ -86,7 +86,7 @@ def end(label: str, side: str, color: str = "") -> str:
 
 def small(share: Text) -> str:
     """The share of one branch, for its edge."""
-    return table(f'<td width="{extent(share.widest, 9)}" height="14">{share.html}</td>')
+    return table(f'<td width="{extent(share.widest, 10)}" height="14">{share.html}</td>')
 
 
 def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str:

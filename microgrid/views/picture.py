@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from base64 import b64encode
 from collections.abc import Callable, Iterable
 from functools import partial
 from html import escape
@@ -25,7 +24,7 @@ from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
 from microgrid.views.dot_labels import FRAME, GROUND, text
 from microgrid.views.files import LayoutError, save_by_suffix
-from microgrid.views.theme import fitted, lights, themed, tidied
+from microgrid.views.theme import coded, fitted, lights, themed, tidied
 from microgrid.views.wording import INK
 
 IMAGES = (".svg", ".png", ".pdf")
@@ -65,7 +64,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
         self.attr(id=f"{prefix}graph")
         self.attr("node", shape="plain", fontname="Arial", fontsize="12")
-        self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
+        self.attr("edge", fontname="Arial", fontsize="10", color=INK, arrowsize="0.6")
 
     def _put(self, name: str, kind: str, label: str, **look: str) -> None:
         look |= {"class": kind, "id": self.prefix + name} | self.looks.get(name, {})
@@ -166,8 +165,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
 def as_image(svg: str, alt: str) -> str:
     """The SVG as an image of a page, as wide as its place at most; its colours follow the page."""
     image = themed(tidied(ElementTree.fromstring(svg.encode())))
-    coded = b64encode(ElementTree.tostring(image, "utf-8")).decode()
-    source = f'src="data:image/svg+xml;base64,{coded}" alt="{escape(alt)}"'
+    source = f'src="{coded(image)}" alt="{escape(alt)}"'
     style = f"<style>{lights('.microgrid-picture')}</style>"
     return f'{style}<img class="microgrid-picture" style="max-width:100%;height:auto" {source}>'
 

@@ -9,7 +9,7 @@
    it; and "step" once frame `detail` is there. In an element with the attribute data-alone its keys
    work without the focus. */
 const player = root => {
-  const READABLE = 0.75; // of the natural size: smaller is no fit, but a riddle
+  const READABLE = 0.7; // of the natural size: smaller is no fit, but a riddle
   const make = (tag, kind, ...children) => {
     const e = document.createElement(tag);
     e.className = kind;
@@ -57,7 +57,8 @@ const player = root => {
     for (const e of picture.querySelectorAll(".lit, .flow")) e.classList.remove("lit", "flow");
     frame.marks.forEach((id, n) => own.get(id).classList.add(n ? "flow" : "lit"));
   };
-  const fits = (w, h) => Math.min(view.clientWidth / w, (0.7 * innerHeight) / h);
+  const fits = (w, h) =>
+    Math.min(view.clientWidth / w, parseFloat(getComputedStyle(view).maxHeight) / h);
   const active = () => covers.find(c => c.gates.includes(data.frames[k].marks[0]));
   const scale = () => {
     const block = active(), readable = fit => Math.min(1, Math.max(READABLE, fit));
@@ -373,6 +374,7 @@ const player = root => {
     if (text !== undefined) {
       const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
       svg = document.importNode(parsed, true);
+      svg.querySelector("style")?.remove(); // the page has its own
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", data.title + "; the step is told in words below");
       [wide, tall] = ["width", "height"].map(side => (parseFloat(svg.getAttribute(side)) * 4) / 3);

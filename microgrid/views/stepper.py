@@ -7,7 +7,6 @@ from the same storyboard.
 
 from __future__ import annotations
 
-import base64
 import copy
 import hashlib
 import html
@@ -32,7 +31,7 @@ from microgrid.views.picture import Layout, Picture
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.sums import sums
 from microgrid.views.svg import animated, with_all_numbers
-from microgrid.views.theme import LIT, colors, lights
+from microgrid.views.theme import LIT, coded, colors, lights, themed
 from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
 from microgrid.views.written import whole_page
 
@@ -145,7 +144,7 @@ class Steps(Hinted):
             "prefix": self.prefix,
             "style": f"{lights(ROOT)}\n{colors(f'{ROOT} svg')}\n{part('player.css')}",
             "script": part("player.js"),
-            "image": base64.b64encode(ElementTree.tostring(self._canvas, "utf-8")).decode(),
+            "image": coded(themed(copy.deepcopy(self._canvas))),
             "alt": escape(f"{self.title}: all values and {self._board.word}s"),
             "mode": self._board.mode,
             "table": self.table(),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from microgrid.views.dot_labels import EDGE, FRAME, GROUND, PALE
@@ -54,6 +56,11 @@ def themed(svg: Element) -> Element:
         style.text = f"svg{{color-scheme:light dark}}{colors('svg')}"
         svg.insert(0, style)
     return svg
+
+
+def coded(svg: Element) -> str:
+    """The picture as the source of an image in a page."""
+    return f"data:image/svg+xml;base64,{b64encode(ElementTree.tostring(svg, 'utf-8')).decode()}"
 
 
 def tidied(svg: Element) -> Element:
