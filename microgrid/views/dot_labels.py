@@ -13,8 +13,7 @@ from microgrid.views.wording import NOTE, decimals, printable, signed, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
-PALE, EDGE = "#f4f7fb", "#34495e"  # of a gate
-FRAME, GROUND = "#8093ab", "#f7f9fc"  # of boxes around gates
+PALE, EDGE, FRAME = "#f4f7fb", "#34495e", "#8093ab"  # of a gate, and around boxes
 Share = tuple[Number | None, Number]  # what came back, None before a pass, and what is expected
 
 

@@ -68,6 +68,7 @@ class Explanation(Table):
     <BLANKLINE>
     """
 
+    _title = "The backward pass"
     _head, _left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
 
     def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
@@ -98,6 +99,7 @@ class ForwardExplanation(Table):
     [('n1 = x * x', 'x', 1.0, 3.0), ('n1 = x * x', 'x', 1.0, 6.0)]
     """
 
+    _title = "The pass of tangents"
     _head, _left = ("gate", "from", "local", "tangent", "share", "total"), 2
 
     def __init__(
@@ -140,6 +142,7 @@ class Paths(Table):
     (3, 7.0, [3.0, 3.0, 1])
     """
 
+    _title = "The paths from a node to the result"
     _head, _left = ("path", "local gradients", "product"), 2
 
     def __init__(

@@ -11,20 +11,19 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable
 from functools import partial
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import graphviz  # type: ignore[import-untyped]
 
 from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
-from microgrid.views.dot_labels import FRAME, GROUND, text
+from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
-from microgrid.views.theme import coded, fitted, lights, themed, tidied
+from microgrid.views.image import as_image, fitted
+from microgrid.views.theme import PALETTE
 from microgrid.views.wording import INK
 
 IMAGES = (".svg", ".png", ".pdf")
@@ -82,7 +81,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     def _frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
-        look += f'fillcolor="{GROUND}" fontname=Arial labeljust=l label=<{label or " "}>'
+        look += f'fillcolor="{PALETTE["box"][0]}" fontname=Arial labeljust=l label=<{label or " "}>'
         self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
 
     def pipe(
@@ -160,14 +159,6 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
             # JupyterLab cuts a wide SVG off, and hides it in a notebook that is not trusted.
             shown["text/html"] = as_image(shown["image/svg+xml"], self.alt)
         return shown
-
-
-def as_image(svg: str, alt: str) -> str:
-    """The SVG as an image of a page, as wide as its place at most; its colours follow the page."""
-    image = themed(tidied(ElementTree.fromstring(svg.encode())))
-    source = f'src="{coded(image)}" alt="{escape(alt)}"'
-    style = f"<style>{lights('.microgrid-picture')}</style>"
-    return f'{style}<img class="microgrid-picture" style="max-width:100%;height:auto" {source}>'
 
 
 def smaller(png: bytes) -> bytes:

@@ -26,22 +26,21 @@ from microgrid.views.blocks import by_home
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
+from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Layout, Picture
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.sums import sums
-from microgrid.views.svg import animated, with_all_numbers
-from microgrid.views.theme import LIT, coded, colors, lights, themed
+from microgrid.views.svg import LIT, animated, with_all_numbers
+from microgrid.views.theme import GROUND, theme
 from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
-    ":root{color-scheme:light dark}body{margin:0 auto;max-width:1680px}"
+    f"{GROUND}main{{max-width:1680px;margin:0 auto}}"
     "h1{font:bold 20px Arial,Helvetica,sans-serif;margin:12px 12px 0}"
-    "@media screen{body{background:light-dark(#fff,#1b1f24);color:light-dark(#1b1f24,#f0f3f6)}}"
 )
 BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
-ROOT = ".microgrid-steps"
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
@@ -142,7 +141,7 @@ class Steps(Hinted):
         """The final picture and the table; where scripts run, the step-through in their place."""
         fields = {
             "prefix": self.prefix,
-            "style": f"{lights(ROOT)}\n{colors(f'{ROOT} svg')}\n{part('player.css')}",
+            "style": theme("microgrid-steps") + part("player.css"),
             "script": part("player.js"),
             "image": coded(themed(copy.deepcopy(self._canvas))),
             "alt": escape(f"{self.title}: all values and {self._board.word}s"),

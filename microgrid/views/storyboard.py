@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -62,6 +63,7 @@ class Storyboard:
     word: str  # what stands beneath the wires
     color: str  # and its colour
     head: tuple[str, ...]  # of the table of all rows
+    rows: Sequence[Any]  # of `explain`
 
     def __init__(self, root: Value, digits: int) -> None:
         self.root, self.digits, self.order = root, digits, topological(root)
@@ -76,6 +78,10 @@ class Storyboard:
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
+        raise NotImplementedError
+
+    def sentence(self, row: Any) -> str:
+        """One += in words."""
         raise NotImplementedError
 
     @property

@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from microgrid.views.dot_labels import PALE, extent
+from microgrid.views.image import tidied
 from microgrid.views.storyboard import Frame, Lifetime
-from microgrid.views.theme import LIT, tidied
+from microgrid.views.theme import PALETTE
 from microgrid.views.wording import GREEN, INK, RED, printable
 
+LIT = PALETTE["lit"][0]  # a gate in turn
 HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
 SECONDS = 2.0  # of a frame
 Move = tuple[str, list[str]]  # a selector, and its look in each frame

@@ -22,9 +22,9 @@ from microgrid.engine.labels import LabelError
 from microgrid.engine.value import topological
 from microgrid.views.explanation import explain
 from microgrid.views.files import LayoutError
-from microgrid.views.stepper import part, steps
-from microgrid.views.theme import LIT, NIGHT
-from microgrid.views.wording import BLUE, GREEN, INK, NOTE, RED, decimals, signed
+from microgrid.views.stepper import steps
+from microgrid.views.theme import PALETTE
+from microgrid.views.wording import decimals, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -271,17 +271,14 @@ def test_colours_have_a_contrast_of_at_least_4_5():
     def contrast(a: str, b: str) -> float:
         return max(light(a), light(b)) / min(light(a), light(b))
 
-    page = dict(re.findall(r"--(\w+):light-dark\((#\w+,#\w+)\)", part("player.css")))
-    page = {name: pair.split(",") for name, pair in page.items()}
-    words = [page[name] for name in ("fg", "soft", "back", "ahead", "focus")]
-    words += [(day, NIGHT[day]) for day in (INK, GREEN, RED, BLUE, NOTE)]
-    grounds = [page["bg"], ("#ffffff", NIGHT["white"])]
+    words = ("fg", "soft", "ink", "value", "gradient", "tangent", "note", "focus")
     for scheme in (0, 1):
-        for ground in grounds:
-            for pair in words:
-                assert contrast(pair[scheme], ground[scheme]) >= 4.5
-        assert contrast(page["line"][scheme], page["bg"][scheme]) >= 3  # borders of controls
-    assert contrast("#1b1f24", LIT) >= 4.5  # in a lit gate
+        colors = {name: pair[scheme] for name, pair in PALETTE.items()}
+        for ground in ("bg", "gate", "box", "folded"):
+            for name in words if ground == "bg" else ("fg",):
+                assert contrast(colors[name], colors[ground]) >= 4.5
+        assert contrast(colors["line"], colors["bg"]) >= 3  # borders of controls
+        assert contrast(colors["on-lit"], colors["lit"]) >= 4.5
 
 
 def test_a_notebook_gets_html_and_a_line_of_text():
