@@ -15,6 +15,7 @@ from microgrid.engine.forward import push_forward
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import LabelError
 from microgrid.engine.numeric import like
+from microgrid.engine.op import TABLE, Op
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
@@ -29,7 +30,6 @@ from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, lowered,
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
-ORDERED = {"sub", "div", "power", "arctan2", "xlogy"}  # of two operands that are not alike
 FIRST = {  # the mark at the end of the wire from the first of them
     "class": "first", "headlabel": "1", "labelfontname": "Arial", "labelfontsize": "8",
     "labelangle": "35", "labeldistance": "1.2",
@@ -50,9 +50,10 @@ def draw(
     red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
     how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
     path, or "pygraphviz", or a function from DOT to SVG; `prefix` begins every id of the SVG, so
-    that several can stand on one page. Where −, / or ^ have two operands, a small 1 stands at the
-    wire of the first. ParameterError for decimals that are no whole number from 0 on, LabelError
-    for a prefix that no id can begin with, LayoutError for a program that is not there.
+    that several can stand on one page. Where the two operands of a gate are not alike, as of −, a
+    small 1 stands at the wire of the first. ParameterError for decimals that are no whole number
+    from 0 on, LabelError for a prefix that no id can begin with, LayoutError for a program that is
+    not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
@@ -204,7 +205,7 @@ def draw_gates(
     sums = {v: list[Share]() for v in index if not (share_leaves or v.op) and uses[v] > 1}
     leftmost = list[str]()
     with_shares = bool(sums) or sum(v.op is not None for v in order) <= SHARES_UP_TO
-    firsts = {(i, 0) for v, i in index.items() if v.op and v.op.name in ORDERED
+    firsts = {(i, 0) for v, i in index.items() if v.op and is_ordered(v.op)
               and all(p in index for p in v.parents)}  # fmt: skip
     if len(index) > HURRY_FROM:
         picture.attr(nslimit="1", mclimit="0.2")
@@ -252,6 +253,12 @@ def draw_gates(
         picture._put("sums", "sums", sum_table(rows))
         for i, copy in enumerate(leftmost):  # the table stands in a column of its own
             picture._join("sums", copy, f"e_sums{i}", style="invis")
+
+
+def is_ordered(op: Op) -> bool:
+    """Whether an operation has two operands that are not alike; of people's own, all that have."""
+    ours = TABLE.get(op.name) is op
+    return op.arity == 2 and not (ours and op.forward(0.25, 0.5) == op.forward(0.5, 0.25))
 
 
 def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look, name: str) -> None:

@@ -346,10 +346,12 @@ const player = root => {
   });
   addEventListener("beforeprint", () => data && fill());
   matchMedia("print").addEventListener("change", () => data && fill());
+  let before = 0;
   new ResizeObserver(() => {
-    if (!svg || !view.clientWidth) return;
+    if (!svg || !view.clientWidth || view.clientWidth === before) return;
+    before = view.clientWidth;
     resize();
-    center();
+    if (!zoom) center();
   }).observe(view);
 
   root.dataset.live = "";

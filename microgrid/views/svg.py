@@ -75,8 +75,8 @@ def pointer(gate: Element) -> Element:
 def turned(edge: Element) -> Element:
     """The arrow of a wire turned round where it stands: hidden until a gradient is sent."""
     first, tip, second = points(next(edge.iter("polygon")).attrib["points"])[:3]
-    half, along = (first - second) * 0.8, (first + second) / 2 - tip
-    corners = (tip + 1.8 * along, tip + half, tip - half)  # larger: a thick line ends there
+    half, along = first - second, (first + second) / 2 - tip
+    corners = (tip + 2 * along, tip + half, tip - half)  # larger: a thick line ends there
     d = f"M{'L'.join(map(placed, corners))}Z"
     look = {"fill": RED, "stroke": RED, "visibility": "hidden"}
     return Element("path", {"class": "turned", "d": d, **look})

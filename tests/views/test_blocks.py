@@ -19,6 +19,7 @@ from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
 from microgrid.views.blocks import (
     MOST_BLOCKS,
     by_depth,
+    by_home,
     by_label,
     by_scope,
     group_gates,
@@ -175,6 +176,22 @@ def test_more_scopes_than_anyone_can_look_at_are_not_blocks():
         with mg.scope(f"step {i}"):
             y = y.tanh()
     assert group_gates(topological(y))[1] == " by depth"
+
+
+@given(graphs())
+def test_a_home_is_a_scope_and_a_leaf_is_at_home_where_all_its_uses_are(root):
+    order = topological(root)
+    homes = by_home(order)
+    gates = {v: ".".join(scope_of(v)) for v in order if v.op}
+    if len({*gates.values(), ""}) <= 2:
+        assert homes == {}
+        return
+    assert {v: home for v, home in homes.items() if v.op} == {v: s for v, s in gates.items() if s}
+    for v in order:
+        if not v.op:
+            used = {gates[child] for child in order if v in child.parents}
+            alone = used.pop() if len(used) == 1 and v.label else ""
+            assert homes.get(v, "") == alone
 
 
 # What the picture of blocks shows
