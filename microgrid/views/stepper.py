@@ -102,8 +102,9 @@ class Steps(Hinted):
             prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
         self.prefix, self._program = prefix, layout
         self._order = topological(copy.deepcopy(root))  # as it is now
-        self._homes, self._sums = by_home(self._order), sums(board, prefix)
+        self._homes = by_home(self._order)
         self.layout = self._drawn(len(self.frames) - 1)
+        self._sums = sums(board, prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
