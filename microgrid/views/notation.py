@@ -20,12 +20,14 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Op, Value
+from microgrid.views.labels import read
 from microgrid.views.wording import constant, lowered, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
+SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
 INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
@@ -163,10 +165,19 @@ def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str,
     """The name of a node, else its number, and how strongly it binds."""
     if v in names:
         negative = UNARY if notation.signs_meet else SIGN
-        return names[v], negative if names[v].startswith(MINUS) else ATOM
+        raised = POWER if "^" in names[v] else ATOM
+        return names[v], negative if names[v].startswith(MINUS) else raised
     if v.label and type(v) is not Constant:
-        return notation.name(v.label), ATOM
+        return notation.name(v.label), binding(v.label)
     return notation.number(v.data)
+
+
+def binding(label: str) -> int:
+    """How strongly a label binds: W^{(1)} as a power does, and Δw as a product."""
+    parts = read(label)
+    if len(parts) == 1:
+        return POWER if parts[0].above else ATOM
+    return SUM if any(part.text in SIGNS_IN_LABELS for part in parts) else PRODUCT
 
 
 def template_of(v: Value, notation: Notation) -> Template:

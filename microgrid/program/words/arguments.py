@@ -14,7 +14,7 @@ from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints, Tape
 from microgrid.program.words.names import Matrix
-from microgrid.views.wording import split
+from microgrid.views.labels import split
 
 SYMBOLS = {"w": "W", "weight": "W", "weights": "W", "bias": "b"}
 

@@ -29,8 +29,8 @@ from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.proof import Proof
 from microgrid.program.words.sentences import Reader, Sentence
 from microgrid.program.words.tables import Tables
+from microgrid.views.labels import split
 from microgrid.views.notation import write
-from microgrid.views.wording import split
 
 LONGEST = 72  # letters of a formula; a longer one gets names for its parts
 ROUNDS = 4  # of naming parts
