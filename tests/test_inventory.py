@@ -130,7 +130,7 @@ HELD = {
     "ForwardExplanation": (mg.explain(y, mode="forward"), f"{TABLE} names root rows"),
     "Paths": (mg.explain(y, x), f"{TABLE} count gradient names paths"),
     "Formula": (mg.latex(y), "latex markdown save"),
-    "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source"),
+    "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source tikz"),
     "Steps": (mg.steps(y), "animated_svg frames html layout page picture prefix save "
               "save_animation save_frames table title"),
     "Counterexample": (derivation.counterexamples[0], "got numbers right sizes"),

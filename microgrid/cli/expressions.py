@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.cli.arguments import whole, writable
+from microgrid.cli.slides import add_frames, write_frames
 from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import named
@@ -50,9 +51,10 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html|.svg")
     add_look(parser)
     add_tangent(parser, "the pass of forward mode instead")
+    add_frames(parser)
 
 
 def add_look(parser: argparse.ArgumentParser) -> None:
@@ -96,10 +98,15 @@ def run_draw(options: argparse.Namespace) -> None:
 
 
 def run_steps(options: argparse.Namespace) -> None:
-    writable(options.output, ".html", ".svg")
+    if options.output is None and options.frames is None:
+        raise ExpressionError("give -o FILE.html, or --frames FOLDER for slides")
+    if options.output:
+        writable(options.output, ".html", ".svg")
     root = root_of(options)
     film = steps(root, options.decimals, options.layout, **forward(root, options))
-    print(f"wrote {film.save(options.output)}")
+    if options.output:
+        print(f"wrote {film.save(options.output)}")
+    write_frames(film, options)
 
 
 def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
 from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
+from microgrid.views.pdf import pages
 from microgrid.views.wording import INK
 
 IMAGES = (".svg", ".png", ".pdf")
@@ -111,7 +112,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         return image
 
     def __dir__(self) -> list[str]:  # graphviz's 29 names work, but hide what people need
-        shown = "latex layout pipe prefix render save save_png save_svg source"
+        shown = "latex layout pipe prefix render save save_png save_svg source tikz"
         return [*[name for name in super().__dir__() if name.startswith("__")], *shown.split()]
 
     def __repr__(self) -> str:
@@ -127,7 +128,15 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         return save_by_suffix(path, images | {".tex": self.latex} | text)
 
     def latex(self) -> str:
-        """The picture as a LaTeX document in TikZ, for pdflatex or to be input."""
+        """The picture as a LaTeX document of its size, for pdflatex."""
+        from microgrid.views.tikz import document
+
+        return document(self.pipe("svg"))
+
+    def tikz(self) -> str:
+        """The picture as a `tikzpicture` for a paper, in the paper's fonts: write it to a file and
+        \\input that, with the packages amsmath, amssymb and tikz.
+        """
         from microgrid.views.tikz import tikz
 
         return tikz(self.pipe("svg"))
@@ -173,6 +182,8 @@ def lay_out(source: str, format: str, layout: str | None = None, dpi: int = 96) 
         return bytes(graph.draw(format=format, prog="dot", args=options))
     command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]
     done = subprocess.run(command, input=source.encode(), capture_output=True)
+    if b"not recognized" in done.stderr and format == "pdf":
+        return pages([lay_out(source, "svg", layout, 72)])
     if b"not recognized" in done.stderr:
         raise LayoutError(f"{Path(program).name} writes no {format}: Graphviz's dot does")
     if done.returncode:
