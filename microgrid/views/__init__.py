@@ -1,7 +1,8 @@
 """A graph for the eye: as a table, a picture, a film and a formula; and text read as a graph.
 
 Read explanation.py first (every += of a pass) with modes.py (backward and forward), then
-labels.py (how a label is read), notation.py (the one writer of formulas) with formula.py (LaTeX),
+labels.py (how a label is read), notation.py (the one writer of formulas) with formula.py (LaTeX)
+and typeset.py (LaTeX as MathML and as text),
 drawing.py with dot_labels.py, tints.py (which wires matter), picture.py and blocks.py (large
 graphs), storyboard.py, stepper.py and svg.py (frame by frame), slides.py (for lecturers),
 expression.py and numerals.py (text → graph, text → number). wording.py, tables.py, written.py
