@@ -554,8 +554,8 @@ MANUAL['leaky_relu'] = """x above zero, slope * x below.
 """
 MANUAL['elu'] = """x above zero, alpha * (exp(x) - 1) below.
 
-- `y = elu(x, α)`
-- `∂y/∂x = where(step(x), step(x), α·exp(where(step(x), step(x) − 1, x)))`, `∂y/∂α =
+- `y = elu(x, alpha)`
+- `∂y/∂x = where(step(x), step(x), alpha·exp(where(step(x), step(x) − 1, x)))`, `∂y/∂alpha =
   expm1(where(step(x), step(x) − 1, x))`
 - `step(x)`: 1 for x > 0, else 0; nan for nan
 - slopes at `elu(0.0)`: 1, 0

@@ -15,7 +15,7 @@ from microgrid.engine.guards import Number
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
-from microgrid.views.labels import ACCENTS, CAPITALS, SYMBOLS, Part, read
+from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, read
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
 from microgrid.views.wording import LOWERED, RAISED, constant, decimals
 from microgrid.views.written import Written
@@ -164,6 +164,8 @@ def base(part: Part, alone: bool) -> str:
         return in_tex(text)
     if text.isascii() and text.isalpha() and len(text) == 1:
         return text
+    if alone:  # alpha is a Greek letter
+        text = GREEK.get(text, text)
     if text in IN_TEX:
         return IN_TEX[text]
     word = alone or any(map(str.isalpha, text))  # no sign between letters

@@ -1,7 +1,8 @@
-r"""How a label is read: `\theta_1`, `W^{(1)}`, `\hat{y}`, and without TeX `theta_1` and `y_hat`.
+r"""How a label is read that is written in LaTeX: `\theta_1`, `W^{(1)}`, `\hat{y}`.
 
-A label is read into letters of Unicode, with what stands below and above them. What is no such
-formula stays as it was typed, to the last backslash. text, DOT and LaTeX are written from this.
+It becomes letters of Unicode, with what stands below and above them; text, DOT and LaTeX are
+written from these. A plain label is its name and its subscript, and what is no formula stays as it
+was typed, to the last backslash.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ ACCENTS = {  # combining characters, which follow the letter that they stand abo
     "hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303", "widetilde": "\u0303",
     "bar": "\u0304", "overline": "\u0304", "dot": "\u0307", "ddot": "\u0308", "vec": "\u20d7",
 }  # fmt: skip
-IN_WORDS = ("hat", "tilde", "bar", "dot", "vec")  # y_hat
 BOLD = {"mathbf", "boldsymbol", "bm", "symbf", "textbf"}
 ALPHABETS = {  # the letters from A to Z
     "mathcal": "𝒜ℬ𝒞𝒟ℰℱ𝒢ℋℐ𝒥𝒦ℒℳ𝒩𝒪𝒫𝒬ℛ𝒮𝒯𝒰𝒱𝒲𝒳𝒴𝒵",
@@ -80,11 +80,7 @@ def read(label: str) -> tuple[Part, ...]:
         with suppress(NotRead):
             if parts := Reader(label).parts():
                 return parts
-    base, below = split(label)
-    stem, _, accent = base.rpartition("_")
-    if accent in IN_WORDS and len(letter := GREEK.get(stem, stem)) == 1:
-        return (Part(accented(letter, accent), below),)
-    return (Part(GREEK.get(base, base), below),)
+    return (Part(*split(label)),)
 
 
 def split(label: str) -> tuple[str, str]:

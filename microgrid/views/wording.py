@@ -25,7 +25,7 @@ def lowered(label: str) -> str:
     r"""The label on one line, with its subscript lowered and its superscript raised as far as
     Unicode can.
 
-    >>> [lowered(x) for x in ("w_{12}", "w_b", r"\hat{y}_{cd}", "W^{(1)}", "W^{L-1}", "theta_1")]
+    >>> [lowered(x) for x in ("w_{12}", "w_b", r"\hat{y}_{cd}", "W^{(1)}", "W^{L-1}", r"\theta_1")]
     ['w₁₂', 'w_b', 'ŷ_{cd}', 'W⁽¹⁾', 'W^{L-1}', 'θ₁']
     """
     text = ""

@@ -18,15 +18,15 @@ from microgrid.views.wording import lowered
 
 READ = {  # a label: in words, and in LaTeX
     r"\theta_1": ("θ₁", r"\theta_1"),
-    "theta_1": ("θ₁", r"\theta_1"),
+    "theta_1": ("theta₁", r"\theta_1"),  # text can be typed again
     r"W^{(1)}": ("W⁽¹⁾", "W^{(1)}"),
     r"W^{(2)}_{ij}": ("Wᵢⱼ⁽²⁾", "W_{ij}^{(2)}"),
     r"\mathbf{W}^T": ("Wᵀ", r"\mathbf{W}^T"),
     r"\hat{y}": ("ŷ", r"\hat{y}"),
     r"\hat y_{12}": ("ŷ₁₂", r"\hat{y}_{12}"),
     r"\bar\theta": ("θ̄", r"\bar{\theta}"),
-    "x_hat": ("x̂", r"\hat{x}"),
-    "theta_bar_2": ("θ̄₂", r"\bar{\theta}_2"),
+    r"\bar{\theta}_2": ("θ̄₂", r"\bar{\theta}_2"),
+    "x_hat": ("x_hat", r"\mathit{x\_hat}"),
     r"\Delta w": ("Δw", r"\Delta w"),
     r"\mathcal{L}": ("ℒ", r"\mathcal{L}"),
     r"x_{\text{max}}": ("xₘₐₓ", "x_{max}"),
@@ -34,7 +34,6 @@ READ = {  # a label: in words, and in LaTeX
     r"\partial L / \partial w": ("∂L / ∂w", r"\partial L\ /\ \partial w"),
     "x_12": ("x₁₂", "x_{12}"),
     "learning_rate": ("learning_rate", r"\mathit{learning\_rate}"),
-    "tax_hat": ("tax_hat", r"\mathit{tax\_hat}"),
     "layer0.w_1": ("layer0.w₁", r"\mathit{layer0.w}_1"),
     r"W^{L-1}": ("W^{L-1}", r"W^{L\text{-}1}"),
 }
@@ -78,10 +77,7 @@ def test_every_label_is_shown_somehow(label):
 
 @given(label=labels.filter(lambda label: not {*"\\^{}"} & {*label}))
 def test_without_tex_a_label_is_its_name_and_its_subscript(label):
-    base, below = split(label)
-    (part,) = read(label)
-    assert part.below == below
-    assert part.text == base or base in SYMBOLS or base.endswith(tuple(ACCENTS))
+    assert read(label) == ((*split(label), "", False),)
 
 
 @given(label=IN_LATEX.filter(str.strip))
