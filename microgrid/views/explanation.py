@@ -18,6 +18,7 @@ from microgrid.engine.value import Constant, Value, accumulate, edges, seed, top
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
+from microgrid.views.rule import LocalRule
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
 
@@ -35,6 +36,11 @@ class Row(NamedTuple):
     child_node: Value
     parent_node: Value
 
+    @property
+    def rule(self) -> LocalRule:
+        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
+        return rule_of(self)
+
 
 class ForwardRow(NamedTuple):
     """One `gate.tangent += local × tangent of an operand`, in the order of the forward pass."""
@@ -48,6 +54,19 @@ class ForwardRow(NamedTuple):
     total: Any  # the tangent of the gate so far
     child_node: Value
     parent_node: Value
+
+    @property
+    def rule(self) -> LocalRule:
+        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
+        return rule_of(self)
+
+
+def rule_of(row: Row | ForwardRow) -> LocalRule:
+    """The rule of a row; where an operand comes twice, that with the row's local gradient."""
+    parents = row.child_node.parents
+    rules = [LocalRule(row.child_node, i, row.local)
+             for i, p in enumerate(parents) if p is row.parent_node]  # fmt: skip
+    return next((rule for rule in rules if rule.formula), rules[0])
 
 
 class Explanation(Table):
