@@ -160,13 +160,22 @@ class LocalRule:
         """The same in LaTeX, for math mode."""
         return self.written(IN_LATEX, digits)
 
+    def symbols(self) -> str:
+        """The rule in symbols alone, (1/x)′ = −1/x²; "" where there is none."""
+        words = Words(IN_TEXT, self.leaves(), {})
+        begin = f"{self.symbol(words)} = "
+        return self.branch(words, self.formula, begin) if self.formula else ""
+
     def short(self, names: Mapping[Value, str], latex: bool = False) -> str:
-        """The formula alone, in the names of the nodes; "" where there is none."""
+        """What stands behind the equals sign, in the names of the nodes; "" where there is none."""
         if self.formula is None:
             return ""
-        leaves = [p if isinstance(p, Constant) else Value(0.0) for p in (*self.operands, self.gate)]
-        known = {x: names[v] for x, v in zip(leaves, (*self.operands, self.gate))}
-        return self.branch(Words(IN_LATEX if latex else IN_NAMES, leaves, known), self.formula)
+        nodes = *self.operands, self.gate
+        leaves = [p if isinstance(p, Constant) else Value(0.0) for p in nodes]
+        known = {x: names[v] for x, v in zip(leaves, nodes)}
+        words = Words(IN_LATEX if latex else IN_NAMES, leaves, known)
+        text = self.branch(words, self.formula)
+        return text if latex else text.replace("−", "-")
 
     def written(self, spelling: Spelling, digits: int) -> str:
         words = Words(spelling, leaves := self.leaves(), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
+from microgrid.views.digits import balanced
 from microgrid.views.explanation import ForwardRow, Row, explain
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
@@ -111,9 +113,18 @@ class Storyboard:
         return f"{caption(v)} computes {self.formula(v)}"
 
     def formula(self, v: Value) -> str:
-        numbers = {p: self.spoken(p.data) for p, _ in self.wires(v)}
+        """What gate v computes, in numbers."""
+        assert v.op is not None
+        wires, forward = [*dict.fromkeys([p for p, _ in self.wires(v)])], v.op.forward
+
+        def compute(*xs: Any) -> Any:
+            known = dict(zip(wires, xs))
+            return forward(*[known.get(p, p.data) for p in v.parents])
+
+        shown = balanced(compute, [p.data for p in wires], v.data, self.digits)
         name = f"{lowered(v.label)} = " if v.label else ""
-        return f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
+        text = write(v, NUMBERS, dict(zip(wires, shown.numbers)))
+        return f"{name}{text} {shown.sign} {shown.result}"
 
     def add(self, v: Value, row: Any, among: int) -> str:
         """What is to say of the sum when v receives the share of a row, one among several."""
@@ -121,9 +132,19 @@ class Storyboard:
         before, self.totals[v] = self.totals.get(v), row.total
         if before is None:
             return f", the first of {among} shares" * (among > 1)
-        total = self.spoken(row.total)
-        end = f"= {total} in all" if self.received[v] == among else f"so far {total}"
-        return f"; {self.spoken(before)} + {self.spoken(row.share)} {end}"
+        (so_far, share), sign, total = balanced(
+            operator.add, (before, row.share), row.total, self.digits
+        )
+        more = f"({share})" if share.startswith("−") else share
+        end = "in all" if self.received[v] == among else "so far"
+        return f"; {so_far} + {more} {sign} {total} {end}"
+
+    def product(self, row: Any, of: str) -> str:
+        """The rule of the local gradient, and the product that is the share of a row."""
+        (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
+        return (
+            f"{row.rule.text(self.digits)}; local {local} × {of.format(other)} {sign} share {share}"
+        )
 
     def wires(self, v: Value) -> list[tuple[Value, str]]:
         """The operands of v that are no plain numbers, and the ids of the wires from them to v."""
@@ -143,7 +164,7 @@ class BackwardStory(Storyboard):
     """The values gate by gate, then the gradients, gate by gate back again."""
 
     mode, word, color = "backward", "gradient", RED
-    head = ("gate", "role", "to", "local", "upstream", "share", "total so far")
+    head = ("gate", "role", "to", "rule", "local", "upstream", "share", "total so far")
 
     def __init__(self, root: Value, digits: int) -> None:
         super().__init__(root, digits)
@@ -157,9 +178,10 @@ class BackwardStory(Storyboard):
 
     def cells(self) -> list[tuple[str, ...]]:
         return [
-            (caption(r.child_node), r.role, self.words(r.parent_node), *map(self.spoken, r[3:7]))
+            (caption(r.child_node), r.role, self.words(r.parent_node), r.rule.symbols(),
+             *map(self.spoken, r[3:7]))
             for r in self.rows
-        ]
+        ]  # fmt: skip
 
     def forward(self) -> None:
         for v, i in self.index.items():
@@ -185,10 +207,9 @@ class BackwardStory(Storyboard):
 
     def sentence(self, row: Row) -> str:
         """One += in words."""
-        local, upstream, share = map(self.spoken, row[3:6])
         role = f" is a {row.role}" if row.role else ""
-        line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
-        return f"{line} = share {share} to {self.words(row.parent_node)}"
+        shares = self.product(row, "upstream {}")
+        return f"{caption(row.child_node)}{role}: {shares} to {self.words(row.parent_node)}"
 
     def finish(self) -> None:
         """The last frame: nodes that no path reaches get a gradient of zero."""
@@ -206,7 +227,7 @@ class ForwardStory(Storyboard):
     """The values gate by gate, and each value's tangent with it: one pass."""
 
     mode, word, color = "forward", "tangent", BLUE
-    head = ("gate", "computes", "from", "local", "tangent", "share", "total so far")
+    head = ("gate", "computes", "from", "rule", "local", "tangent", "share", "total so far")
 
     def __init__(self, root: Value, digits: int, seeds: Seeds | None) -> None:
         super().__init__(root, digits)
@@ -225,7 +246,7 @@ class ForwardStory(Storyboard):
     def cells(self) -> list[tuple[str, ...]]:
         return [
             (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
-             *map(self.spoken, r[3:7]))
+             r.rule.symbols(), *map(self.spoken, r[3:7]))
             for r in self.rows
         ]  # fmt: skip
 
@@ -259,9 +280,8 @@ class ForwardStory(Storyboard):
 
     def sentence(self, row: ForwardRow) -> str:
         """One += in words."""
-        local, tangent, share = map(self.spoken, row[3:6])
-        of = self.words(row.parent_node)
-        return f"its tangent: local {local} × tangent {tangent} of {of} = share {share}"
+        of = f"tangent {{}} of {self.words(row.parent_node)}"
+        return f"its tangent: {self.product(row, of)}"
 
     def tangent(self, v: Value) -> Any:
         return self.totals.get(v, like(v, 0))
