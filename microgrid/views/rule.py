@@ -40,7 +40,7 @@ from microgrid.views.algebra import (
 from microgrid.views.digits import balanced
 from microgrid.views.formula import GREEK, LATEX
 from microgrid.views.notation import ATOM, NAMES, TEXT, Notation, spelled, write
-from microgrid.views.wording import decimals, signed
+from microgrid.views.wording import decimals, lowered, signed
 from microgrid.views.written import powers
 
 
@@ -119,19 +119,22 @@ class LocalRule:
             found = float(value(self.formula, self.numbers))
         except (ArithmeticError, ValueError):
             return True
-        return found == self.local or abs(found - self.local) <= 1e-6 * abs(self.local)
+        return bool(found == self.local or abs(found - self.local) <= 1e-6 * abs(self.local))
 
     # Names
 
     @cached_property
     def letters(self) -> list[str]:
-        """The operands' own names where they have short ones, else the letters of the table."""
-        own = [p.label.rpartition(".")[2] for p in self.operands]
-        moving = [not isinstance(p, Constant) for p in self.operands]
-        generic = ["x"] * len(own) if sum(moving) == 1 else parameters(self.op, len(own))
-        found = [name or letter for name, letter in zip(own, generic)]
-        some = [name for name, moves in zip(found, moving) if moves]
-        return found if len({*some}) == len(some) and max(map(len, some)) < LONG else generic
+        """The operands' own names if they are short, else letters of the table or others."""
+        own = ["" if isinstance(p, Constant) else p.label.rpartition(".")[2] for p in self.operands]
+        taken = {lowered(name) for name in own}
+        own = [name if len(name) < LONG and own.count(name) == 1 else "" for name in own]
+        one = sum(not isinstance(p, Constant) for p in self.operands) == 1
+        letters = ["x"] * len(own) if one else parameters(self.op, len(own))
+        if taken & {lowered(c) for name, c in zip(own, letters) if not name}:
+            spare = [c for c in "uvwxyz" if c not in taken]
+            letters = spare if len(own) <= len(spare) else [f"{spare[0]}_{{{i}}}" for i, _ in enumerate(own, 1)]
+        return [name or letter for name, letter in zip(own, letters)]
 
     def leaves(self) -> list[Value]:
         """The symbols as nodes, the last of them the result as the operation writes it."""
