@@ -189,7 +189,7 @@ class LocalRule:
         text = self.branch(words, self.formula, f"{begin} = ")
         places = sorted(places_in(self.formula))
         root = graph(self.formula, leaves)
-        if isinstance(root, Constant) and type(root.data) is not Fraction:
+        if not self.formula.powers and type(root.data) is not Fraction:
             return text
 
         def compute(*xs: Number) -> Number:
@@ -306,5 +306,7 @@ def parameters(op: Op, n: int) -> list[str]:
         return [p.name for p in takes][:n]
     if len(takes) == 1 and n <= len(FIRST):
         return [*FIRST[:n]]
-    each = n // max(1, len(takes))
-    return [f"{p.name[:1]}_{i + 1}" for p in takes for i in range(each)]
+    single = [p.name for p in takes[:-1] if takes[-1].kind is p.VAR_POSITIONAL]
+    lists = takes[len(single) :]
+    each = (n - len(single)) // len(lists)
+    return [*single, *[f"{p.name[:1]}_{i + 1}" for p in lists for i in range(each)]]

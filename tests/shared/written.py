@@ -21,6 +21,6 @@ def is_rounded(text: str, x) -> bool:
     return abs(number(text) - Fraction(x)) <= unit(text) * Fraction(50001, 100000)
 
 
-def gives(sign: str, found: Fraction, result: str) -> bool:
+def gives(sign: str, found: Fraction | float, result: str) -> bool:
     """Whether an equation is right as it stands, or says by its sign that it is not."""
-    return sign == "≈" or abs(found - number(result)) <= unit(result) / 2
+    return sign == "≈" or abs(Fraction(found) - number(result)) <= unit(result) / 2
