@@ -163,7 +163,7 @@ def custom_op(
     The cube.
     <BLANKLINE>
     - `y = cube(x)`
-    - `∂y/∂x = 3·x·x`
+    - `∂y/∂x = 3·x²`
     """
     op = Op(name, forward, *rules, **looks)
     if op.joint is None and refusal(forward, len(rules)):

@@ -152,11 +152,14 @@ class Fact(NamedTuple):
 class Reading:
     """The reading of graphs in symbols: `known` has the product of each node that is one.
 
-    What is a call of `results`, or means the same, is read as the symbol RESULT.
+    What is a call of `results`, or means the same, is read as the symbol RESULT. Switches and
+    choices are read as what they are at the numbers of the graph, unless `anywhere`.
     """
 
-    def __init__(self, known: dict[Value, Product], results: Collection[Product] = ()) -> None:
-        self.known, self.results = known, results
+    def __init__(
+        self, known: dict[Value, Product], results: Collection[Product] = (), anywhere: bool = False
+    ) -> None:
+        self.known, self.results, self.anywhere = known, results, anywhere
         self.facts: dict[Value, Fact] = {}  # of each switch and each choice
         self.used: dict[Value, Sequence[Value]] = {}  # the operands that were read
 
@@ -172,7 +175,7 @@ class Reading:
         """A node that an operation made."""
         op, xs = v.op, v.parents
         assert op is not None
-        if op.joint is rules.select_rule:
+        if op.joint is rules.select_rule and not self.anywhere:
             self.used[v] = xs = xs[0], xs[1 if xs[0].data else 2]
             c, chosen = map(self.read, xs)
             if c.alone:
@@ -180,7 +183,9 @@ class Reading:
             return chosen
         self.used[v] = xs
         operands = [*map(self.read, xs)]
-        if op.joint is rules.no_path and op.kink:  # a switch, set by the order of its operands
+        if (
+            op.joint is rules.no_path and op.kink and not self.anywhere
+        ):  # a switch, set by the order of its operands
             zero = [] if xs[1:] else [0]
             self.facts[v] = Fact((*operands, *map(plain, zero)), (*[x.data for x in xs], *zero))
             return plain(v.data)

@@ -133,7 +133,11 @@ class LocalRule:
         letters = ["x"] * len(own) if one else parameters(self.op, len(own))
         if taken & {lowered(c) for name, c in zip(own, letters) if not name}:
             spare = [c for c in "uvwxyz" if c not in taken]
-            letters = spare if len(own) <= len(spare) else [f"{spare[0]}_{{{i}}}" for i, _ in enumerate(own, 1)]
+            letters = (
+                spare
+                if len(own) <= len(spare)
+                else [f"{spare[0]}_{{{i}}}" for i, _ in enumerate(own, 1)]
+            )
         return [name or letter for name, letter in zip(own, letters)]
 
     def leaves(self) -> list[Value]:
@@ -223,7 +227,7 @@ class LocalRule:
 
     def stated(self, words: Words) -> list[str]:
         """The facts that concern this operand, of an operation that has branches."""
-        if not (self.op.kink or self.op.role):
+        if not has_branches(self.op):
             return []
         this, told = symbol(Symbol(self.place)), dict[str, None]()
         for products, numbers in self.facts:
@@ -272,9 +276,16 @@ Found = Callable[[int], tuple[Product | None, list[Fact]]]
 @lru_cache(4)
 def slopes_of(gate: Value, *versions: int) -> Found:
     """The slope of a gate at each place as a product of symbols, and the facts of its branches."""
-    op = gate.op
-    assert op is not None
-    xs = [p if isinstance(p, Constant) else Value(p.data) for p in gate.parents]
+    assert gate.op is not None
+    return in_symbols(gate.op, [p if isinstance(p, Constant) else p.data for p in gate.parents])
+
+
+def in_symbols(op: Op, numbers: Sequence[Any], anywhere: bool = False) -> Found:
+    """The slopes of an operation as its rules give them for symbols, with these numbers.
+
+    A Constant among the numbers is no symbol. None where a rule cannot be applied to symbols.
+    """
+    xs = [x if isinstance(x, Constant) else Value(x) for x in numbers]
     known = {x: symbol(Symbol(i)) for i, x in enumerate(xs) if not isinstance(x, Constant)}
     results = set[Product]()
     try:
@@ -286,7 +297,7 @@ def slopes_of(gate: Value, *versions: int) -> Found:
         found = slopes(op, y, xs)
     except Exception:  # anyone's rule
         return lambda place: (None, [])
-    reading = Reading(known, results)
+    reading = Reading(known, results, anywhere)
 
     def slope(place: int) -> tuple[Product | None, list[Fact]]:
         try:
@@ -296,6 +307,11 @@ def slopes_of(gate: Value, *versions: int) -> Found:
             return None, []
 
     return slope
+
+
+def has_branches(op: Op) -> bool:
+    """Whether an operation does different things here and there; else a choice is a guard."""
+    return bool(op.kink or op.role)
 
 
 def parameters(op: Op, n: int) -> list[str]:
