@@ -18,7 +18,9 @@ from microgrid.engine.value import Constant, Value, node
 from microgrid.views.wording import constant, signed
 
 HALF = Fraction(1, 2)
-FEW = 6  # terms and factors that are written out
+FEW = 6  # terms that are written out
+LARGE = 99  # exponent of a number
+DOTS = "…"
 
 
 class Symbol(NamedTuple):
@@ -33,8 +35,14 @@ class Named(NamedTuple):
     number: float
 
 
+class Sum(NamedTuple):
+    """A sum of two terms or more, none of which is a sum."""
+
+    terms: tuple[Product, ...]
+
+
 class Call(NamedTuple):
-    """An operation of terms."""
+    """An operation of products."""
 
     op: Any
     operands: tuple[Product, ...]
@@ -53,7 +61,7 @@ class Product(NamedTuple):
         return self.powers[0][0] if whole else None
 
 
-Base = Union[Symbol, Named, Call]  # noqa: UP007  # a string would not be evaluated
+Base = Union[Symbol, Named, Sum, Call]  # noqa: UP007  # a string would not be evaluated
 RESULT = Symbol(-1)
 ZERO = Product(Fraction(0))
 
@@ -91,13 +99,14 @@ def times(*factors: Product) -> Product:
 
 def raised(p: Product, exponent: Product) -> Product:
     """A power: of each factor, where the exponent is a whole number."""
-    number, powers = exponent
-    whole = not powers and number.denominator == 1
-    if whole and (p.number or number > 0) and abs(number) < 100:
-        return Product(p.number ** int(number), tuple([(b, e * number) for b, e in p.powers]))
-    if p.alone and not powers:
-        return Product(Fraction(1), ((p.alone, number),))
-    return called(ops.sqrt, p) if exponent == Product(HALF) else called(ops.power, p, exponent)
+    e, symbolic = exponent
+    if symbolic or abs(e) > LARGE or (e <= 0 and not p.number):
+        return called(ops.power, p, exponent)
+    if e.denominator == 1:
+        return times(Product(p.number ** int(e), tuple([(b, k * e) for b, k in p.powers])))
+    if p.alone:
+        return Product(Fraction(1), ((p.alone, e),))
+    return called(ops.sqrt, p) if e == HALF else called(ops.power, p, exponent)
 
 
 def plus(*terms: Product) -> Product:
@@ -105,14 +114,14 @@ def plus(*terms: Product) -> Product:
     flat: list[Product] = []
     for term in terms:
         inner = term.alone
-        flat += inner.operands if isinstance(inner, Call) and inner.op is ops.total else [term]
+        flat += inner.terms if isinstance(inner, Sum) else [term]
     numbers = [i for i, term in enumerate(flat) if not term.powers]
     for i in reversed(numbers[1:]):
         flat[numbers[0]] = Product(flat[numbers[0]].number + flat.pop(i).number)
     flat = [term for term in flat if term.number]
     if not numbers and all(term.number > 0 for term in flat):
         flat.sort(key=lambda term: min(places_in(term), default=-1))  # b² + a² is a² + b²
-    return called(ops.total, *flat) if len(flat) > 1 else flat[0] if flat else ZERO
+    return symbol(Sum((*flat,))) if len(flat) > 1 else flat[0] if flat else ZERO
 
 
 def places_in(p: Product) -> set[int]:
@@ -122,6 +131,8 @@ def places_in(p: Product) -> set[int]:
         for base, _ in stack.pop().powers:
             if isinstance(base, Symbol):
                 found.add(base.place)
+            elif isinstance(base, Sum):
+                stack += base.terms
             elif isinstance(base, Call):
                 stack += base.operands
     return found
@@ -183,9 +194,8 @@ class Reading:
             return chosen
         self.used[v] = xs
         operands = [*map(self.read, xs)]
-        if (
-            op.joint is rules.no_path and op.kink and not self.anywhere
-        ):  # a switch, set by the order of its operands
+        switch = op.joint is rules.no_path and op.kink  # set by the order of its operands
+        if switch and not self.anywhere:
             zero = [] if xs[1:] else [0]
             self.facts[v] = Fact((*operands, *map(plain, zero)), (*[x.data for x in xs], *zero))
             return plain(v.data)
@@ -243,8 +253,8 @@ def value(p: Product, numbers: Sequence[Number], as_seen: bool = False) -> Numbe
             x = numbers[base.place]
         elif isinstance(base, Named):
             x = base.number
-        elif base.op is ops.total:
-            x = sum([value(q, numbers, as_seen) for q in base.operands])
+        elif isinstance(base, Sum):
+            x = sum([value(q, numbers, as_seen) for q in base.terms])
         else:
             x = base.op.forward(*[value(q, numbers, as_seen) for q in base.operands])
         found = found * (x ** int(e) if e.denominator == 1 else float(x) ** float(e))
@@ -253,19 +263,17 @@ def value(p: Product, numbers: Sequence[Number], as_seen: bool = False) -> Numbe
 
 def graph(p: Product, leaves: Sequence[Value]) -> Value:
     """A graph that is written as the product; it is for the eye and holds no numbers."""
-    number, below = p.number, list[Value]()
-    above = [power(b, e, leaves) for b, e in p.powers if e > 0]
-    under = [power(b, -e, leaves) for b, e in p.powers if e < 0]
-    size = abs(number)
     if not p.powers:
-        return Constant(near(number))
-    whole = size.denominator < 10
-    top, bottom = (Fraction(size.numerator), size.denominator) if whole else (size, 1)
-    above[:0] = [Constant(near(top))] * (top != 1 or not above)
-    below = [*[Constant(bottom)] * (bottom != 1), *under]
+        return Constant(near(p.number))
+    above = [power(b, e, leaves) for b, e in p.powers if e > 0]
+    below = [power(b, -e, leaves) for b, e in p.powers if e < 0]
+    size = abs(p.number)
+    top, bottom = (size.numerator, size.denominator) if size.denominator < 10 else (near(size), 1)
+    above = [*[Constant(top)] * (top != 1 or not above), *above]
+    below = [*[Constant(bottom)] * (bottom != 1), *below]
     v = chained(ops.mul, above)
     v = formal(ops.div, v, chained(ops.mul, below)) if below else v
-    return formal(ops.neg, v) if number < 0 else v
+    return formal(ops.neg, v) if p.number < 0 else v
 
 
 def near(x: Fraction) -> Number:
@@ -276,12 +284,13 @@ def near(x: Fraction) -> Number:
 
 
 def power(base: Base, e: Fraction, leaves: Sequence[Value]) -> Value:
+    """The graph of one power."""
     if isinstance(base, Symbol):
         v = leaves[base.place]
     elif isinstance(base, Named):
         v = Constant(base.number)
-    elif base.op is ops.total:
-        v = summed(base.operands, leaves)
+    elif isinstance(base, Sum):
+        v = summed(base.terms, leaves)
     else:
         v = formal(base.op, *[graph(q, leaves) for q in base.operands])
     if e == HALF:
@@ -291,19 +300,14 @@ def power(base: Base, e: Fraction, leaves: Sequence[Value]) -> Value:
 
 def summed(terms: Sequence[Product], leaves: Sequence[Value]) -> Value:
     """A sum; of many terms the first and the last are written, with dots between them."""
+    first, *others = terms
+    v = graph(first, leaves)
+    for term in others if len(terms) <= FEW else others[:2]:
+        sign = ops.sub if term.number < 0 else ops.add
+        v = formal(sign, v, graph(Product(abs(term.number), term.powers), leaves))
     if len(terms) <= FEW:
-        shown = [(term.number < 0, graph(Product(abs(term.number), term.powers), leaves))
-                 for term in terms]  # fmt: skip
-        shown[0] = False, graph(terms[0], leaves)
-    else:
-        shown = [(False, graph(term, leaves)) for term in terms[:3]]
-        shown += [(False, Value(0.0, DOTS)), (False, graph(terms[-1], leaves))]
-    return reduce(
-        lambda a, b: formal(ops.sub if b[0] else ops.add, a, b[1]), shown[1:], shown[0][1]
-    )
-
-
-DOTS = "…"
+        return v
+    return formal(ops.add, formal(ops.add, v, Value(0.0, DOTS)), graph(terms[-1], leaves))
 
 
 def chained(op: Any, nodes: Sequence[Value]) -> Value:

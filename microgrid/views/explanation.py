@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice, repeat
 from math import prod
 from typing import Any, Literal, NamedTuple, overload
 
@@ -18,7 +18,7 @@ from microgrid.engine.value import Constant, Value, accumulate, edges, seed, top
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
-from microgrid.views.rule import LocalRule
+from microgrid.views.rule import LocalRule, slopes_of
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
 
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     @property
     def rule(self) -> LocalRule:
         """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
-        return rule_of(self)
+        return next(rules_of([self]))
 
 
 class ForwardRow(NamedTuple):
@@ -58,15 +58,19 @@ class ForwardRow(NamedTuple):
     @property
     def rule(self) -> LocalRule:
         """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
-        return rule_of(self)
+        return next(rules_of([self]))
 
 
-def rule_of(row: Row | ForwardRow) -> LocalRule:
-    """The rule of a row; where an operand comes twice, that with the row's local gradient."""
-    parents = row.child_node.parents
-    rules = [LocalRule(row.child_node, i, row.local)
-             for i, p in enumerate(parents) if p is row.parent_node]  # fmt: skip
-    return next((rule for rule in rules if rule.formula), rules[0])
+def rules_of(rows: Iterable[Row | ForwardRow]) -> Iterator[LocalRule]:
+    """The rule of each row of a pass."""
+    for gate, group in groupby(rows, lambda row: row.child_node):
+        found, places = slopes_of(gate), [*range(len(gate.parents))]
+        for row in group:
+            here = [i for i in places if gate.parents[i] is row.parent_node]
+            rules = [LocalRule(gate, i, row.local, found) for i in here]
+            rule = next((rule for rule in rules if rule.formula), rules[0])
+            places = [i for i in places if i != rule.place]  # x * x has a row for each x
+            yield rule
 
 
 class PassTable(Table):
@@ -93,10 +97,16 @@ class PassTable(Table):
     def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
         names, gates = latex_gates(self.names) if latex else (self.names, {})
         return [
-            (*self._words(r, names, gates.get(r.child_node, r.gate), latex),
-             *[r.rule.short(names, latex)] * self._rules, *map(short, r[3:7]))
-            for r in self.rows
+            (*self._words(r, names, gates.get(r.child_node, r.gate), latex), *rule,
+             *map(short, r[3:7]))
+            for r, rule in zip(self.rows, self._rule_cells(names, latex))
         ]  # fmt: skip
+
+    def _rule_cells(self, names: dict[Value, str], latex: bool = False) -> Iterator[list[str]]:
+        """The cell of each row that says its rule, where there is such a column."""
+        if self._rules:
+            return ([rule.short(names, latex)] for rule in rules_of(self.rows))
+        return repeat([], len(self.rows))
 
     def _record(self, row: Any) -> tuple[Any, ...]:
         """The words of a row for other programs."""
@@ -105,9 +115,9 @@ class PassTable(Table):
     def records(self) -> list[tuple[Any, ...]]:
         """The rows with their numbers as they are, for `csv` or a DataFrame."""
         return [
-            (*self._record(r), *[r.rule.short(self.names)] * self._rules, *r[3:7])
-            for r in self.rows
-        ]  # fmt: skip
+            (*self._record(r), *rule, *r[3:7])
+            for r, rule in zip(self.rows, self._rule_cells(self.names))
+        ]
 
     def _with_rules(self) -> PassTable:
         return type(self)(self.root, self.rows, self.names, self._start, True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -102,13 +102,12 @@ class LocalRule:
     \frac{\partial (w x)}{\partial w} = x = -2.00
     """
 
-    def __init__(self, gate: Value, place: int, local: Number) -> None:
+    def __init__(self, gate: Value, place: int, local: Number, found: Found | None = None) -> None:
         assert gate.op is not None
         self.gate, self.op, self.place, self.local = gate, gate.op, place, local
         self.operands = gate.parents
         self.numbers = [*[p.data for p in self.operands], gate.data]
-        found = slopes_of(gate, gate._version, gate._parent_versions)
-        self.formula, self.facts = found(place)
+        self.formula, self.facts = (found or slopes_of(gate))(place)
         if self.formula and not self.holds():
             self.formula, self.facts = None, []
 
@@ -273,8 +272,7 @@ class Words(NamedTuple):
 Found = Callable[[int], tuple[Product | None, list[Fact]]]
 
 
-@lru_cache(4)
-def slopes_of(gate: Value, *versions: int) -> Found:
+def slopes_of(gate: Value) -> Found:
     """The slope of a gate at each place as a product of symbols, and the facts of its branches."""
     assert gate.op is not None
     return in_symbols(gate.op, [p if isinstance(p, Constant) else p.data for p in gate.parents])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,9 +12,10 @@ from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
 from microgrid.views.digits import balanced
-from microgrid.views.explanation import ForwardRow, Row, explain
+from microgrid.views.explanation import ForwardRow, Row, explain, rules_of
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
@@ -75,6 +77,11 @@ class Storyboard:
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals: dict[Value, Any] = {}  # gradients or tangents so far
         self.received: Counter[Value] = Counter()
+
+    def tell(self, rows: Sequence[Any]) -> None:
+        """The rows of the pass, each with its rule."""
+        self.rows = rows
+        self.ruled = [*zip(rows, rules_of(rows), strict=True)]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
@@ -139,7 +146,7 @@ class Storyboard:
         end = "in all" if self.received[v] == among else "so far"
         return f"; {so_far} + {more} {sign} {total} {end}"
 
-    def product(self, row: Any, of: str) -> str:
+    def product(self, row: Any, rule: LocalRule, of: str) -> str:
         """The rule of the local gradient, and the product that is the share of a row."""
         (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
         return (
@@ -168,7 +175,7 @@ class BackwardStory(Storyboard):
 
     def __init__(self, root: Value, digits: int) -> None:
         super().__init__(root, digits)
-        self.rows = explain(root).rows
+        self.tell(explain(root).rows)
         self.title = f"The backward pass of {self.name}" if self.name else "A backward pass"
         self.totals[root] = seed(root, 1)
         self.start()
@@ -178,9 +185,9 @@ class BackwardStory(Storyboard):
 
     def cells(self) -> list[tuple[str, ...]]:
         return [
-            (caption(r.child_node), r.role, self.words(r.parent_node), r.rule.symbols(),
+            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(),
              *map(self.spoken, r[3:7]))
-            for r in self.rows
+            for r, rule in self.ruled
         ]  # fmt: skip
 
     def forward(self) -> None:
@@ -195,20 +202,20 @@ class BackwardStory(Storyboard):
         self.add_number(f"n{self.index[self.root]}", RED, self.totals[self.root])
         self.frames.append(Frame("seed", (line,)))
         expected = Counter(row.parent_node for row in self.rows)
-        for child, group in groupby(self.rows, lambda row: row.child_node):
-            rows, lines, branches = tuple(group), [], [wire for _, wire in self.paths(child)]
-            for row, branch in zip(rows, branches, strict=True):
+        for child, group in groupby(self.ruled, lambda pair: pair[0].child_node):
+            ruled, lines, branches = [*group], [], [wire for _, wire in self.paths(child)]
+            for (row, rule), branch in zip(ruled, branches, strict=True):
                 v = row.parent_node
-                lines.append(self.sentence(row) + self.add(v, row, expected[v]))
+                lines.append(self.sentence(row, rule) + self.add(v, row, expected[v]))
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
-            marks = f"g{self.index[child]}", *branches
+            marks, rows = (f"g{self.index[child]}", *branches), tuple([row for row, _ in ruled])
             self.frames.append(Frame("backward", tuple(lines), rows, marks, RED))
 
-    def sentence(self, row: Row) -> str:
+    def sentence(self, row: Row, rule: LocalRule) -> str:
         """One += in words."""
         role = f" is a {row.role}" if row.role else ""
-        shares = self.product(row, "upstream {}")
+        shares = self.product(row, rule, "upstream {}")
         return f"{caption(row.child_node)}{role}: {shares} to {self.words(row.parent_node)}"
 
     def finish(self) -> None:
@@ -231,7 +238,7 @@ class ForwardStory(Storyboard):
 
     def __init__(self, root: Value, digits: int, seeds: Seeds | None) -> None:
         super().__init__(root, digits)
-        self.rows = explain(root, mode="forward", seeds=seeds).rows
+        self.tell(explain(root, mode="forward", seeds=seeds).rows)
         self.seeds = seeded(self.order, seeds)
         self.totals |= self.seeds
         names = [self.words(v) for v in self.seeds]
@@ -246,8 +253,8 @@ class ForwardStory(Storyboard):
     def cells(self) -> list[tuple[str, ...]]:
         return [
             (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
-             r.rule.symbols(), *map(self.spoken, r[3:7]))
-            for r in self.rows
+             rule.symbols(), *map(self.spoken, r[3:7]))
+            for r, rule in self.ruled
         ]  # fmt: skip
 
     def begin(self) -> None:
@@ -261,15 +268,15 @@ class ForwardStory(Storyboard):
         self.frames.append(Frame("seed", (line,)))
 
     def forward(self) -> None:
-        rows_of = {v: tuple(rows) for v, rows in groupby(self.rows, lambda row: row.child_node)}
+        ruled = {v: [*pairs] for v, pairs in groupby(self.ruled, lambda pair: pair[0].child_node)}
         for v, i in self.index.items():
             if v.op is None:
                 continue
-            rows = rows_of.get(v, ())
+            rows = tuple([row for row, _ in ruled.get(v, ())])
             moving = [wire for p, wire in self.paths(v) if p in self.totals] if rows else []
             lines = [self.compute(v)]
-            for row, wire in zip(rows, moving, strict=True):
-                lines.append(self.sentence(row) + self.add(v, row, len(rows)))
+            for (row, rule), wire in zip(ruled.get(v, ()), moving, strict=True):
+                lines.append(self.sentence(row, rule) + self.add(v, row, len(rows)))
                 if len(rows) > 1:
                     self.add_number(wire, BLUE, row.share)
             if not rows:
@@ -278,10 +285,10 @@ class ForwardStory(Storyboard):
             marks = f"g{i}", *(moving or [wire for _, wire in self.wires(v)])
             self.frames.append(Frame("forward", tuple(lines), rows, marks, BLUE if rows else INK))
 
-    def sentence(self, row: ForwardRow) -> str:
+    def sentence(self, row: ForwardRow, rule: LocalRule) -> str:
         """One += in words."""
         of = f"tangent {{}} of {self.words(row.parent_node)}"
-        return f"its tangent: {self.product(row, of)}"
+        return f"its tangent: {self.product(row, rule, of)}"
 
     def tangent(self, v: Value) -> Any:
         return self.totals.get(v, like(v, 0))

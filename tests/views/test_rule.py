@@ -18,6 +18,7 @@ from microgrid.engine import ops
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, apply, edges
 from microgrid.views.algebra import value
+from microgrid.views.explanation import rules_of
 from microgrid.views.rule import LocalRule
 from microgrid.views.wording import RAISED
 
@@ -144,6 +145,8 @@ wrong = mg.custom_op("wrong", math.exp, lambda y, x: y if isinstance(x, Value) e
         (3 - x, ["(3 − x)′ = −1"]),
         (x / 4, ["(x/4)′ = 0.25"]),
         (x / 3, ["(x/3)′ = 1/3 = 0.33"]),
+        (x**1, ["(x¹)′ = 1"]),
+        (x**0, ["(x⁰)′ = 0"]),
         (x**2, ["(x²)′ = 2·x = 2 × 2.00 = 4.00"]),
         (w**3, ["(w₁³)′ = 3·w₁² = 3 × (−3.00)² = 27.00"]),
         (x**-1, ["(x⁻¹)′ = −1/x² = −1/2.00² = −0.25"]),
@@ -161,17 +164,19 @@ wrong = mg.custom_op("wrong", math.exp, lambda y, x: y if isinstance(x, Value) e
         (mg.maximum(x, w), ["x > w₁: ∂max(x, w₁)/∂x = 1", "w₁ < x: ∂max(x, w₁)/∂w₁ = 0"]),
         (mg.minimum(h, Value(5.0)), ["a = b: ∂min(a, b)/∂a = 0.5", "b = a: ∂min(a, b)/∂b = 0.5"]),
         (mg.maximum(x, 0), ["x > 0: (max(x, 0))′ = 1"]),
-        (mg.maximum([x, w, h])
-         , ["x < max(x, w₁, c): ∂max(x, w₁, c)/∂x = 0", "w₁ < max(x, w₁, c): ∂max(x, w₁, c)/∂w₁ = 0",
-            "c = max(x, w₁, c): ∂max(x, w₁, c)/∂c = 1"]),
+        (mg.maximum([x, w, h]),
+         ["x < max(x, w₁, c): ∂max(x, w₁, c)/∂x = 0",
+          "w₁ < max(x, w₁, c): ∂max(x, w₁, c)/∂w₁ = 0",
+          "c = max(x, w₁, c): ∂max(x, w₁, c)/∂c = 1"]),
         (mg.where(Value(1.0, "c"), x, w), ["c ≠ 0: ∂where(c, x, w₁)/∂x = 1"]),
         (mg.clip(x, 0, 1), ["1 < x: (clip(x, 0, 1))′ = 0"]),
         (mg.clip(x, 0, 5), ["0 < x < 5: (clip(x, 0, 5))′ = 1"]),
         (mg.elu(w), ["w₁ < 0: (elu(w₁, 1))′ = e^w₁ = e^(−3.00) = 0.05"]),
         (mg.leaky_relu(w), ["w₁ < 0: (leaky_relu(w₁, 0.01))′ = 0.01"]),
         (mg.mean([x, w, h]), [f"∂mean(x, w₁, c)/∂{v} = 1/3 = 0.33" for v in ("x", "w₁", "c")]),
-        (mg.logsumexp([x, h]), ["∂logsumexp(x, b)/∂x = eˣ/(eˣ + eᵇ) = e^2.00/(e^2.00 + e^5.00) = 0.05",
-                                "∂logsumexp(x, b)/∂b = eᵇ/(eˣ + eᵇ) = e^5.00/(e^2.00 + e^5.00) = 0.95"]),
+        (mg.logsumexp([x, h]),
+         ["∂logsumexp(x, b)/∂x = eˣ/(eˣ + eᵇ) = e^2.00/(e^2.00 + e^5.00) = 0.05",
+          "∂logsumexp(x, b)/∂b = eᵇ/(eˣ + eᵇ) = e^5.00/(e^2.00 + e^5.00) = 0.95"]),
         (mg.dot([x], [w]), ["∂dot(x, w₁)/∂x = w₁ = −3.00", "∂dot(x, w₁)/∂w₁ = x = 2.00"]),
         (halved(x), ["(halved(x))′ = 0.5"]),
         (cubed(x), ["(x³)′ = 3·x² = 3 × 2.00² = 12.00"]),
@@ -217,6 +222,11 @@ def test_the_rule_of_a_row_is_that_of_its_own_operand_also_where_one_comes_twice
     assert [row.rule.symbols() for row in explain(x - x).rows] == [
         "∂(a − b)/∂a = 1", "∂(a − b)/∂b = −1",
     ]  # fmt: skip
+    assert [rule.symbols() for rule in rules_of(explain(x * x).rows)] == [
+        "∂(a·b)/∂a = b", "∂(a·b)/∂b = a",
+    ]  # fmt: skip
+    (only,) = explain(mg.where(False, x, x)).rows
+    assert only.rule.symbols() == "∂where(0, a, b)/∂b = 1"
 
 
 def test_a_row_whose_node_got_another_number_since_says_the_number_alone():
@@ -236,7 +246,7 @@ def test_any_label_has_a_rule_in_text_and_latex(label):
 def test_tables_say_rules_in_the_names_of_their_rows():
     table = explain(mg.exp(w * x) - mg.maximum(x, 1), rules=True)
     assert [cells[3] for cells in table._cells()] == ["1", "-1", "x > 1: 1", "n3", "x", "w_1"]
-    assert "<th style=\"text-align:left\">rule</th>" in explain(x * w).html()
+    assert '<th style="text-align:left">rule</th>' in explain(x * w).html()
     assert "rule" not in str(explain(x * w)) + explain(x * w).csv() + explain(x * w).markdown()
     assert [row[3] for row in table.records()] == [cells[3] for cells in table._cells()]
     with pytest.raises(mg.errors.ParameterError, match="rules are those of the rows"):
