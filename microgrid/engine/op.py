@@ -47,8 +47,7 @@ class Op(Documented):
     ) -> None:  # fmt: skip
         self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
         self.text, self.latex, self.role, self.hint = text or name, latex, role, hint
-        self.domain, self.kink, self.terms, self.doc = domain, kink, terms, doc
-        self.meaning = meaning
+        self.domain, self.kink, self.terms, self.meaning, self.doc = domain, kink, terms, meaning, doc
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

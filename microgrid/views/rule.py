@@ -62,6 +62,7 @@ def greek_call(op: Op, operands: Sequence[str]) -> str:
 
 LETTERED = {command: c for c, command in GREEK.items() if len(c) == 1}
 DIVIDED = {" / ": "/", "-": "−"}
+NAME = re.compile(r"[^\W\d][\w{}]*|\\[^\s*/+-]+")  # or a command of LaTeX
 LONG = 9  # characters: a longer name is no help in a formula
 FIRST = "abcd"  # the letters of a few operands, of which there may be any number
 
@@ -125,9 +126,9 @@ class LocalRule:
     @cached_property
     def letters(self) -> list[str]:
         """The operands' own names if they are short, else letters of the table or others."""
-        own = ["" if isinstance(p, Constant) else p.label.rpartition(".")[2] for p in self.operands]
+        own = ["" if isinstance(p, Constant) else short_name(p.label) for p in self.operands]
         taken = {lowered(name) for name in own}
-        own = [name if len(name) < LONG and own.count(name) == 1 else "" for name in own]
+        own = [name if own.count(name) == 1 else "" for name in own]
         one = sum(not isinstance(p, Constant) for p in self.operands) == 1
         letters = ["x"] * len(own) if one else parameters(self.op, len(own))
         if taken & {lowered(c) for name, c in zip(own, letters) if not name}:
@@ -240,6 +241,12 @@ class LocalRule:
                 terms = [(this, self.numbers[self.place]), y]
             told[words.order(terms, this)] = None
         return [*told]
+
+
+def short_name(label: str) -> str:
+    """What a formula can call a node of this label: w_1 of layer0.w_1; "" for what is no name."""
+    name = label.rpartition(".")[2]
+    return name if len(name) < LONG and NAME.fullmatch(name) else ""
 
 
 class Words(NamedTuple):

@@ -184,6 +184,7 @@ wrong = mg.custom_op("wrong", math.exp, lambda y, x: y if isinstance(x, Value) e
         (wrong(x), ["(wrong(x))′ = 14.78"]),  # its rule gives another number for a symbol
         (Value(1.0, "layer0.w_1") * Value(2.0, "rather_long_name"),
          ["∂(w₁·b)/∂w₁ = b = 2.00", "∂(w₁·b)/∂b = w₁ = 1.00"]),
+        (Value(1.0, "a+b") * Value(2.0, "v2.5"), ["∂(a·b)/∂a = b = 2.00", "∂(a·b)/∂b = a = 1.00"]),
         (Value(Fraction(1, 3), "p") * Value(Fraction(2), "q"),
          ["∂(p·q)/∂p = q = 2", "∂(p·q)/∂q = p = 1/3"]),
         (Value(math.inf, "p") * x, ["∂(p·x)/∂p = x = 2.00", "∂(p·x)/∂x = p = inf"]),
