@@ -112,7 +112,7 @@ def test_every_other_command_is_one_that_is_run_elsewhere(command):
         r"microgrid .*", r"python3 -m venv \.venv", r"(\.venv/bin/)?pip install .*",
         r"\.venv/bin/microgrid demo", r"\.venv/bin/pytest -q -n 2( --hypothesis-profile deep)?",
         r"jupyter lab notebooks", r"\.venv/bin/(mutmut|coverage) .*",
-        r"\.venv/bin/python tests/benchmarks/(engine|program|speed|training)\.py",
+        r"\.venv/bin/python tests/benchmarks/(engine|gpu|program|speed|training)\.py",
     )  # fmt: skip
     assert any(re.fullmatch(pattern, command) for pattern in known)
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from microgrid.check.capabilities import OPERATIONS
 from microgrid.check.example import DIGITS, Example, close, in_one_line, run, short, told_apart
-from microgrid.check.kinds import COLORS, STATES, WRONG, color_of_right, whose
+from microgrid.check.kinds import STATES, WRONG, color_of_right, whose
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.value import Constant, Value, topological
 from microgrid.views.dot_labels import Text, inked
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.notation import caption
 from microgrid.views.picture import Picture
+from microgrid.views.theme import PALETTE
 from microgrid.views.wording import INK
 
 LARGEST = 12  # gates of a picture as text
@@ -150,7 +151,7 @@ class BothGradients(Numbers):
             return [inked(INK, right)]
         colors = STATES[self.kind].color, color_of_right(self.kind)
         words = f"actual {yours}", f"{whose(self.kind)} {right}"  # a mark is missing in some fonts
-        return [inked(COLORS[color][0], said) for color, said in zip(colors, words)]
+        return [inked(PALETTE[color][0], said) for color, said in zip(colors, words)]
 
     def at_branch(self, v: Value, k: int) -> Text | None:
         """The share of one use of a node, where all its shares are of one pass."""

@@ -80,6 +80,8 @@ class GradientReport(Table):
     ([], [], '')
     """
 
+    _title = "Gradients beside central differences"
+
     entries: list[Entry]
     kinks: list[str] = field(default_factory=list)  # operations with a kink within the step
     first_wrong: str = ""  # the first node whose local gradient disagrees

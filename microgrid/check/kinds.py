@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from microgrid.views.wording import BLUE, GREEN, RED
-
 WRONG, FRAGILE, NOT_OFFERED, CONVENTION = "wrong", "fragile", "not offered", "convention"
 KINDS = (WRONG, FRAGILE, NOT_OFFERED, CONVENTION)  # of findings, the worst first
 
 
 class Kind(NamedTuple):
-    """How a state is shown: its mark, the name of its colour, and what a legend says of it."""
+    """How a state is shown: its mark, its colour in the palette, and what a legend says of it."""
 
     mark: str
     color: str
@@ -22,10 +20,6 @@ class Kind(NamedTuple):
     strict: bool = False  # fails under --strict
 
 
-COLORS = {  # on white, and on a dark page
-    "wrong": (RED, "#ff9a91"), "holds": (GREEN, "#6fdc8c"), "fragile": ("#8a5a00", "#f0b458"),
-    "lacking": (BLUE, "#8ab8ff"), "soft": ("#57606a", "#b1bac4"),
-}  # fmt: skip
 STATES = {  # of a property, the worst first
     WRONG: Kind("✗", "wrong", "wrong", strict=True),
     FRAGILE: Kind("!", "fragile", "fragile", strict=True),

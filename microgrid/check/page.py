@@ -8,73 +8,37 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from microgrid.check.columns import folded
-from microgrid.check.kinds import COLORS, STATES, color_of_right, whose
+from microgrid.check.kinds import STATES, color_of_right, whose
 from microgrid.views.files import LayoutError
+from microgrid.views.theme import GROUND, theme
 from microgrid.views.written import whole_page
 
 if TYPE_CHECKING:  # which needs hypothesis: the page of layers does not
     from microgrid.check.findings import Finding, Result
 
-# The class stands twice: notebooks have rules of their own for the tables in them.
-STYLE = """
-.microgrid-check{--bg:#fff;--fg:#1b1f24;--line:#d0d7de;--back:#f6f8fa;--ink:#333333;@@light@@;
-color-scheme:light;background:var(--bg);color:var(--fg);font:16px/1.5 Arial,Helvetica,sans-serif;
-padding:12px;max-width:1080px;margin:0 auto;box-sizing:border-box}
-.microgrid-check *{box-sizing:border-box}
-.microgrid-check h1{font-size:22px;margin:0 0 4px;overflow-wrap:anywhere}
-.microgrid-check h2{font-size:17px;margin:28px 0 6px;overflow-wrap:anywhere}
-.microgrid-check p{margin:4px 0;overflow-wrap:anywhere}
+CLASSES = ("wrong", "holds", "fragile", "lacking", "soft")
+STYLE = (
+    theme("microgrid-check")
+    + "\n".join([f".microgrid-check .{name}{{color:var(--{name})}}" for name in CLASSES])
+    + """
+.microgrid-check{max-width:1080px;margin:0 auto}
 .microgrid-check .verdict{font-weight:bold;font-size:18px}
-@@classes@@
 .microgrid-check .kind{display:inline-block;border:1px solid currentColor;border-radius:4px;
 font-size:13px;padding:0 6px;margin-right:6px;text-transform:uppercase}
-.microgrid-check pre{background:var(--back);color:var(--fg);border:1px solid var(--line);
-border-radius:6px;padding:8px 10px;margin:8px 0;overflow-x:auto;
-font:14px/1.5 ui-monospace,Menlo,Consolas,monospace}
-.microgrid-check.microgrid-check table{border-collapse:collapse;table-layout:auto;margin:8px 0;
-font-size:15px;color:var(--fg)}
-.microgrid-check.microgrid-check tr:nth-child(n){background:none}
-.microgrid-check.microgrid-check :is(td,th):nth-child(n){border-bottom:1px solid var(--line);
-padding:3px 14px 3px 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.microgrid-check.microgrid-check table{table-layout:auto}
+.microgrid-check.microgrid-check :is(td,th):nth-child(n){text-align:left;overflow-wrap:anywhere}
 .microgrid-check.microgrid-check :is(td:first-child,td.name,.terms *){white-space:nowrap;
 overflow-wrap:normal}
 .microgrid-check.microgrid-check td.long{white-space:normal;overflow-wrap:anywhere;min-width:6em}
-.microgrid-check th{font-weight:bold;color:var(--soft)}
-.microgrid-check .terms{overflow-x:auto}
-.microgrid-check .number{font-family:ui-monospace,Menlo,Consolas,monospace}
-.microgrid-check figure{margin:8px 0}
-.microgrid-check figure div{overflow-x:auto}
 .microgrid-check figcaption{font-size:14px;color:var(--soft)}
-.microgrid-check figure svg{display:block;max-width:100%;height:auto}
-.microgrid-check :focus-visible{outline:3px solid var(--lacking);outline-offset:2px}
 .microgrid-check article{border-top:2px solid var(--line);margin-top:20px}
 @media (max-width:560px){.microgrid-check .says{display:none}
 .microgrid-check.microgrid-check .terms :is(td,th):nth-child(n){padding-right:8px;font-size:13px}}
-@media screen and (prefers-color-scheme:dark){
-.microgrid-check{--bg:#1b1f24;--fg:#f0f3f6;--line:#444c56;--back:#252b33;--ink:#d0d7de;@@dark@@;
-color-scheme:dark}
-.microgrid-check svg text:not([fill]){fill:var(--fg)}
-.microgrid-check svg [fill=white]{fill:var(--bg)}
-.microgrid-check svg [fill="#f4f7fb"]{fill:#2d3742;stroke:#9fb3c8}
-.microgrid-check svg [fill="#333333"]{fill:var(--ink)}
-.microgrid-check svg [stroke="#333333"]{stroke:var(--ink)}
-@@pictures@@}
 @media print{.microgrid-check article{break-inside:avoid}}
 """
-RULES = {
-    "light": (";", "--{name}:{light}"), "dark": (";", "--{name}:{dark}"),
-    "classes": ("\n", ".microgrid-check .{name}{{color:var(--{name})}}"),
-    "pictures": ("\n", '.microgrid-check svg [fill="{light}"]{{fill:var(--{name})}}'),
-}  # fmt: skip
-for place, (between, rule) in RULES.items():
-    rules = [rule.format(name=n, light=light, dark=dark) for n, (light, dark) in COLORS.items()]
-    STYLE = STYLE.replace(f"@@{place}@@", between.join(rules))
+)
 CAPTION = (
     "Above each wire stands its value, beneath it its gradient; at a fork, the share of each use."
-)
-GROUND = (  # of the page that holds nothing else
-    ":root{color-scheme:light dark}body{margin:0}"
-    "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}"
 )
 
 
@@ -185,5 +149,5 @@ def picture(finding: Finding, number: int, caption: str) -> str:
     svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<svg width="(\d+)pt"', r'<svg style="min-width:\1px" width="\1pt"', svg)
     words = f"<figcaption>{caption}</figcaption>" * bool(caption)
-    name = 'tabindex="0" role="group" aria-label="the graph of the program"'
+    name = 'class="scroll" tabindex="0" role="group" aria-label="the graph of the program"'
     return f"<figure><div {name}>{svg}</div>{words}</figure>"

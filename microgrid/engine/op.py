@@ -46,8 +46,10 @@ class Op(Documented):
         meaning: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
-        self.text, self.latex, self.role, self.hint = text or name, latex, role, hint
-        self.domain, self.kink, self.terms, self.meaning, self.doc = domain, kink, terms, meaning, doc
+        self.text, self.latex, self.doc, self.hint = text or name, latex, doc, hint
+        self.domain, self.kink, self.role, self.terms, self.meaning = (
+            domain, kink, role, terms, meaning,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

@@ -36,6 +36,7 @@ class History(Table):
     """
 
     _left = 1
+    _title = "The loss of each epoch"
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

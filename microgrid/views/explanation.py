@@ -152,6 +152,7 @@ class Explanation(PassTable):
     <BLANKLINE>
     """
 
+    _title = "The backward pass"
     _before, _behind = ("gate", "role", "to"), ("local", "upstream", "share", "total")
     rows: Sequence[Row]
 
@@ -173,6 +174,7 @@ class ForwardExplanation(PassTable):
     [('n1 = x * x', 'x', 1.0, 3.0), ('n1 = x * x', 'x', 1.0, 6.0)]
     """
 
+    _title = "The pass of tangents"
     _before, _behind = ("gate", "from"), ("local", "tangent", "share", "total")
     rows: Sequence[ForwardRow]
 
@@ -206,6 +208,7 @@ class Paths(Table):
     (3, 7.0, [3.0, 3.0, 1])
     """
 
+    _title = "The paths from a node to the result"
     _head, _left = ("path", "local gradients", "product"), 2
 
     def __init__(

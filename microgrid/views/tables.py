@@ -69,7 +69,7 @@ class Table(Written):
         shown = self.html()
         if shown.count("<tr>") < MANY:
             return shown
-        return f'<div style="max-height:36em;overflow:auto">{shown}</div>'
+        return f'<div tabindex="0" style="max-height:36em;overflow:auto">{shown}</div>'
 
     def latex(self) -> str:
         """The table as a LaTeX array: its cells in math mode, without the line above."""

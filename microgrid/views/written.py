@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.hints import Hinted
 from microgrid.views.files import LayoutError, save_by_suffix
+from microgrid.views.theme import GROUND, palette, theme, variable
 
 
 class Written(Hinted):
@@ -25,6 +26,7 @@ class Written(Hinted):
     """
 
     __slots__ = ()
+    _title: ClassVar[str] = ""  # of its page
     _refusal: ClassVar[type[MicrogridError]] = LayoutError  # of another suffix
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -42,7 +44,10 @@ def page(result: Any) -> str:
     text = str(result.html())
     if text[:9].lower() == "<!doctype":
         return text
-    return whole_page(type(result).__name__, STYLE, text)
+    title = result._title or type(result).__name__
+    wide = f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{text}</div>'
+    body = f'<main class="microgrid-page"><h1>{title}</h1>{wide}</main>'
+    return whole_page(title, GROUND + theme("microgrid-page", drawn=False), body)
 
 
 def whole_page(title: str, style: str, body: str, xml: bool = False) -> str:
@@ -56,12 +61,10 @@ def whole_page(title: str, style: str, body: str, xml: bool = False) -> str:
     )
 
 
-STYLE = (
-    ":root{color-scheme:light dark}"
-    "body{font:16px/1.5 Arial,Helvetica,sans-serif;margin:1em;overflow-x:auto}"
-    "caption{text-align:left;padding-bottom:6px}table{border-collapse:collapse}"
-    "td,th{padding:2px 16px 2px 0;border-bottom:1px solid #8884;vertical-align:top}"
-)
+def colored(table: str) -> str:
+    """A table with colours as a notebook shows it, in its own theme."""
+    style = palette(".microgrid-colors")
+    return f'<div class="microgrid-colors"><style>{style}</style>{table}</div>'
 
 
 def document(result: Any) -> str:
@@ -115,10 +118,11 @@ def as_html(
     """
     styles = [ALIGNED[i < left] for i in range(len(head))]
     for i, color in colors.items():
-        styles[i] += f";color:{color}"
+        styles[i] += f";color:{variable(color)}"
 
     def row(kind: str, cells: Sequence[str]) -> str:
-        each = [f'<{kind} style="{s}">{shown(c)}</{kind}>' for s, c in zip(styles, cells)]
+        kinds = [kind if c else "td" for c in cells]  # a head without words is none
+        each = [f'<{k} style="{s}">{shown(c)}</{k}>' for k, s, c in zip(kinds, styles, cells)]
         return f"<tr>{''.join(each)}</tr>"
 
     top = f'<caption style="text-align:left">{shown(caption)}</caption>' * bool(caption)

@@ -366,10 +366,10 @@ def mlp_data(points: int, sizes: tuple[int, ...]) -> tuple[list[Array], Array, A
     return params, draw.normal(0, 1, (points, sizes[0])), draw.integers(0, sizes[-1], points)
 
 
-def mlp_batch(
+def mlp_program(
     points: int, sizes: tuple[int, ...], act: str = "tanh", recorded: Any = (), **options: Any
-) -> Step:
-    """Mean cross-entropy and its gradients: one sample's program on a batch."""
+) -> tuple[Any, tuple[Any, Array, Array]]:
+    """One sample's share of the mean cross-entropy as a program of a batch; its arguments."""
     params, X, labels = mlp_data(points, sizes)
     targets = np.eye(sizes[-1])[labels]
 
@@ -381,10 +381,17 @@ def mlp_batch(
         return (mg.logsumexp(logits) - mg.dot(logits, target)) * (1 / points)
 
     program = mg.record(loss, params, X[0], targets[0], **dict(recorded))
-    batched = program.batched((None, 0, 0), **options)
+    return program.batched((None, 0, 0), **options), (params, X, targets)
+
+
+def mlp_batch(
+    points: int, sizes: tuple[int, ...], act: str = "tanh", recorded: Any = (), **options: Any
+) -> Step:
+    """Mean cross-entropy and its gradients: one sample's program on a batch."""
+    batched, arguments = mlp_program(points, sizes, act, recorded, **options)
 
     def step() -> Any:
-        losses, grads = batched.value_and_grad(params, X, targets)
+        losses, grads = batched.value_and_grad(*arguments)
         return losses.sum(), grads
 
     return step

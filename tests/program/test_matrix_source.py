@@ -5,11 +5,13 @@ products and kinks have the same numbers to the last bit, and are compared so.
 """
 
 import builtins
+import ctypes
 import functools
 import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +28,39 @@ from microgrid.program.text import gathering, matrices, vectors, views
 from microgrid.program.text.matrices import Arrays, parts_by_label
 
 LIBRARIES = ["numpy", "jax", "torch"]
+
+
+def on_gpu():
+    """The libraries that have a GPU here; they are not even imported where no driver is."""
+    for driver in ("libcuda.so.1", "nvcuda.dll"):
+        with suppress(OSError):
+            ctypes.CDLL(driver)
+            break
+    else:
+        return
+    with suppress(ImportError):
+        import torch
+
+        if torch.cuda.is_available():
+            yield "torch"
+    with suppress(ImportError, RuntimeError):  # JAX raises where it has no such device
+        import jax
+
+        if jax.devices("gpu"):
+            yield "jax"
+
+
+GPU = [*on_gpu()]
+
+
+def place(language, device):
+    """A context in which a library computes on a device: "cpu" or "gpu"."""
+    if language == "numpy":
+        return nullcontext()
+    library = pytest.importorskip(language, reason=f"the text for {language} runs in it")
+    if language == "jax":
+        return library.default_device(library.devices(device)[0])
+    return library.device("cuda" if device == "gpu" else device)
 
 
 def each(op):
@@ -59,13 +94,17 @@ def body(text):
     return [re.sub(r" +#.*", "", x) for x in lines if x.strip() and x.strip()[0] != "#"][1:]
 
 
-def flat(x):
-    """The numbers of structures, in order."""
+def leaves(x):
+    """What structures hold, in order."""
     if isinstance(x, dict):
         x = [*x.values()]
-    if isinstance(x, list | tuple):
-        return np.concatenate([np.zeros(0), *map(flat, x)])
-    return np.asarray(x, dtype=float).ravel()
+    return [y for part in x for y in leaves(part)] if isinstance(x, list | tuple) else [x]
+
+
+def flat(x):
+    """The numbers of structures, in order."""
+    arrays = [y.cpu() if hasattr(y, "cpu") else y for y in leaves(x)]
+    return np.concatenate([np.zeros(0), *[np.asarray(y, dtype=float).ravel() for y in arrays]])
 
 
 def batch_of(x, axis, count=5):
@@ -76,12 +115,18 @@ def batch_of(x, axis, count=5):
     return np.stack([x * (1 - 2 * (i % 2)) + (i // 2) for i in range(count)], axis)
 
 
-def assert_same(program, args, axes=None, language="numpy", exact=False):
-    """Value and all gradients of the text are those of the program."""
-    run = program.batched(axes) if axes else program
+def inputs(args, axes=None):
+    """The arguments as the text takes them; with axes a batch of them."""
     args = [without_model(x) for x in args]
     if axes:
         args = [x if axis is None else batch_of(x, axis) for x, axis in zip(args, axes)]
+    return args
+
+
+def assert_same(program, args, axes=None, language="numpy", exact=False):
+    """Value and all gradients of the text are those of the program."""
+    run = program.batched(axes) if axes else program
+    args = inputs(args, axes)
     text = matrix_text(program, axes, language)
     module = loaded(text, language)
     pairs = [(module["value"](*args), run(*args))]
@@ -274,11 +319,26 @@ IN_JAX = ["another way", "residual", "recurrent", "heads", "where", "extremes", 
 IN_JAX += ["a named tuple", "shared result", "several results", "an array", "an order", "a model"]
 ALL = [(*how, language) for language in ("numpy", "torch") for how in EITHER]
 ALL += [(name, CASES[name][2], "jax") for name in IN_JAX]
+WHERE = [(*each, "cpu") for each in ALL] + [(*each, "gpu") for each in ALL if each[2] in GPU]
 
 
-@pytest.mark.parametrize(("name", "axes", "language"), ALL, ids=str)
-def test_the_text_has_the_numbers_of_the_program(name, axes, language):
-    assert_same(case(name), CASES[name][1], axes, language)
+@pytest.mark.parametrize(("name", "axes", "language", "device"), WHERE, ids=str)
+def test_the_text_has_the_numbers_of_the_program(name, axes, language, device):
+    with place(language, device):
+        assert_same(case(name), CASES[name][1], axes, language)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_tensors_of_the_text_are_where_pytorch_computes(name):
+    """PyTorch's device "meta" has shapes without numbers; what is elsewhere does not mix with it.
+
+    So this holds for a GPU, too, where there is none.
+    """
+    args, axes = CASES[name][1:]
+    with place("torch", "meta"):
+        module = loaded(matrix_text(case(name), axes, "torch"), "torch")
+        found = module.get("value_and_grad", module["value"])(*inputs(args, axes))
+    assert {x.device.type for x in leaves(found)} == {"meta"}
 
 
 @pytest.mark.parametrize("argnums", [0, (0, 1)])

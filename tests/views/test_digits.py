@@ -71,7 +71,8 @@ def test_equations_as_they_are_shown(f, numbers, result, shown):
     ("x", "shown"),
     [(0.005, "0.01"), (0.0049, "0.0049"), (1e-4, "0.00010"), (9.99e-5, "0.00010"),
      (9e-5, "9.0e-05"), (-0.0025, "-0.0025"), (0.0, "0.00"), (math.inf, "inf"),
-     (99999.0, "99999.00"), (100000.0, "1.0e+05"), (Fraction(1, 3000), "1/3000"), (Fraction(1, 10**9), "1.0e-09")],
+     (99999.0, "99999.00"), (100000.0, "1.0e+05"), (Fraction(1, 3000), "1/3000"),
+     (Fraction(1, 10**9), "1.0e-09")],
 )  # fmt: skip
 def test_decimals_say_what_they_can_without_an_exponent(x, shown):
     assert decimals(x) == shown

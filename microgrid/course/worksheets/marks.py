@@ -61,6 +61,7 @@ class Marks(Table):
     marks: tuple[Mark, ...]
     total: int
     _head, _left = ("blank", "answer", "", ""), 4
+    _title = "The marks of a sheet"
 
     @property
     def points(self) -> int:
@@ -262,6 +263,7 @@ class ClassMarks(Written):
     """
 
     _refusal = ExerciseError
+    _title = "The marks of a class"
 
     marks: Mapping[str, Marks]
 

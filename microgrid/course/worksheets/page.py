@@ -16,38 +16,33 @@ from microgrid.views.formula import LATEX
 from microgrid.views.formula import latex as formula
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
+from microgrid.views.theme import GROUND, theme
 from microgrid.views.wording import signed
 from microgrid.views.written import whole_page
 
-STYLE = """
-.microgrid-sheet{--fg:#1b1f24;--soft:#57606a;--line:#8093ab;color-scheme:light;background:#fff;
-color:var(--fg);font:16px/1.45 Arial,Helvetica,sans-serif;padding:16px;max-width:1000px;
-margin:0 auto;box-sizing:border-box}
-.microgrid-sheet *{box-sizing:border-box}
-.microgrid-sheet h1{font-size:22px;margin:0 0 10px}
-.microgrid-sheet h2{font-size:17px;margin:0 0 4px;overflow-wrap:anywhere}
+STYLE = (
+    theme("microgrid-sheet")
+    + """
+.microgrid-sheet{line-height:1.45;padding:16px;max-width:1000px;margin:0 auto}
+.microgrid-sheet h2{margin:0 0 4px}
 .microgrid-sheet h2 .formula{font-weight:normal;margin-left:10px}
 .microgrid-sheet h2 .told{font-weight:normal;font-size:14px;color:var(--soft);margin-left:10px}
 .microgrid-sheet h2 .points{float:right;font-weight:normal;font-size:14px;color:var(--soft)}
-.microgrid-sheet p{margin:6px 0}
 .microgrid-sheet .name{display:flex;flex-wrap:wrap;gap:8px 24px;margin:14px 0}
 .microgrid-sheet .name span{flex:1 1 140px;border-bottom:1px solid var(--fg);min-height:24px}
 .microgrid-sheet .name span:first-child{flex:3 1 260px}
-.microgrid-sheet article{border-top:1px solid #d0d7de;margin-top:16px;padding-top:12px;
+.microgrid-sheet article{border-top:1px solid var(--line);margin-top:16px;padding-top:12px;
 break-inside:avoid}
 .microgrid-sheet figure{margin:6px 0;overflow-x:auto}
-.microgrid-sheet figure svg{display:block;max-width:none;height:auto}
 .microgrid-sheet .small{color:var(--soft);font-size:12px;float:right;margin:6px 0 0 12px}
-.microgrid-sheet table{border-collapse:collapse;font-size:13px;margin:6px 0}
-.microgrid-sheet .appendix{break-before:page;border-top:1px solid #d0d7de;margin-top:16px;
+.microgrid-sheet.microgrid-sheet table{font-size:13px}
+.microgrid-sheet .appendix{break-before:page;border-top:1px solid var(--line);margin-top:16px;
 padding-top:16px}
 .microgrid-sheet .appendix table{width:100%}.microgrid-sheet .appendix h2{margin-top:14px}
 .microgrid-sheet .appendix td:first-child{width:56%}.microgrid-sheet tr{break-inside:avoid}
 .microgrid-sheet .appendix h2{break-after:avoid}
-.microgrid-sheet td,.microgrid-sheet th{text-align:left;vertical-align:top;
-border-bottom:1px solid #d0d7de;padding:2px 12px 2px 0}
-.microgrid-sheet .blanks{font-size:15px}
-.microgrid-sheet .blanks td,.microgrid-sheet .blanks th{border:1px solid var(--line);
+.microgrid-sheet.microgrid-sheet .blanks{font-size:15px}
+.microgrid-sheet.microgrid-sheet .blanks :is(td,th):nth-child(n){border:1px solid var(--line);
 padding:5px 12px;min-width:64px;text-align:left}
 @media (max-width:560px){.microgrid-sheet .small{float:none;margin:0 0 6px}}
 @media print{.microgrid-sheet{padding:0;max-width:none;font-size:11pt}
@@ -55,14 +50,16 @@ padding:5px 12px;min-width:64px;text-align:left}
 .microgrid-sheet figure{overflow:visible;margin:2px 0}.microgrid-sheet .name{margin:8px 0}
 .microgrid-sheet figure svg{width:auto;max-width:100%;max-height:43mm}}
 """
+)
 
 
-PAPER = "body{margin:0}@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
+PAPER = GROUND + "@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
 
 
 def html(sheet: Sheet, answers: bool = False) -> str:
     """One page without network or script, for screen and A4; with `answers`, the solution."""
-    return whole_page(title(sheet, answers), PAPER, body(sheet, answers), xml=True)
+    main = f"<main>{body(sheet, answers)}</main>"
+    return whole_page(title(sheet, answers), PAPER, main, xml=True)
 
 
 def title(sheet: Sheet, answers: bool) -> str:
@@ -152,7 +149,7 @@ def appendix(sheet: Sheet) -> str:
     for i, problem in enumerate(sheet.problems):
         rows = [f"<tr><td>{escape(x)}</td><td>{escape(y)}</td></tr>" for x, y in wrong(problem)]
         parts.append(f"<section>{heading(i, problem)}<table>{''.join(rows)}</table></section>")
-    head = "<h1>Wrong numbers and where they come from</h1>"
+    head = "<h2>Wrong numbers and where they come from</h2>"
     return f'<div class="appendix">{head}{"".join(parts)}</div>'
 
 

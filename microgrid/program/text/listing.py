@@ -20,7 +20,7 @@ from microgrid.views.formula import name as latex_name
 from microgrid.views.notation import ATOM, FOR_PYTHON, TEXT, UNARY, Notation, joined, write
 from microgrid.views.tables import short, table
 from microgrid.views.wording import BLUE, GREEN, RED, constant
-from microgrid.views.written import Written, as_html, as_latex, as_markdown
+from microgrid.views.written import Written, as_html, as_latex, as_markdown, colored
 
 SUBSCRIPTED = re.compile(r"\b([A-Za-z]+)_(\d[\d_]*)\b")
 MOST = 12  # terms of a sum
@@ -54,6 +54,8 @@ class Listing(Written):
        x          3  dx = dv_1·w
     1  v_1 = w·x  2  dv_1 = 1
     """
+
+    _title = "A program, line by line"
 
     def __init__(
         self, tape: Tape, inputs: Sequence[float] | None = None, mode: str = "reverse",
@@ -136,7 +138,7 @@ class Listing(Written):
         rows, left = self._cells(self._rows), len(self._head)
         legend = [f"<i>{html.escape(n)}</i>: {html.escape(w)}" for n, w in self.legend().items()]
         table = as_html(self._start, self._head, rows, left, shown, colors)
-        return table + f"<p>{'<br>'.join(legend)}</p>" * bool(legend)
+        return colored(table + f"<p>{'<br>'.join(legend)}</p>" * bool(legend))
 
     _repr_html_ = html
 

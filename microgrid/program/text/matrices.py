@@ -349,6 +349,8 @@ class Arrays(Module):
                 f"Each of n samples has its own {', '.join(own)}, and a value. Gradients of what "
             )
             said += rows_of(f"{words}they share are summed over the samples.", WIDTH)
+        if self.library.prefix == "torch":
+            said.append('Within torch.device("cuda") all is computed on a GPU.')
         return said
 
 

@@ -22,7 +22,7 @@ from microgrid.views.formula import worded
 from microgrid.views.picture import Picture
 from microgrid.views.tables import table
 from microgrid.views.wording import RED, lowered, plural
-from microgrid.views.written import Written, as_html, as_latex, as_markdown
+from microgrid.views.written import Written, as_html, as_latex, as_markdown, colored
 
 HEAD = ("lines", "forward ↓", "shape", "backward ↑")
 FEW = 8  # single numbers in a row that all have a line
@@ -56,6 +56,8 @@ class Matrices(Written):
     180 of 180 products of scalars are in 3 products of matrices
     """
 
+    _title = "A program in matrices"
+
     def __init__(self, tape: Tape, signature: Signature, batched: int = 0) -> None:
         self._reading = read(tape, signature, batched)
         self._rows = rows_of(self._reading)
@@ -83,7 +85,7 @@ class Matrices(Written):
     def html(self) -> str:
         """The table for a web page."""
         shown = as_html("", HEAD, self._cells(), len(HEAD), html.escape, {3: RED})
-        return f"{shown}<p>{'<br>'.join(map(html.escape, told(self._reading)))}</p>"
+        return colored(f"{shown}<p>{'<br>'.join(map(html.escape, told(self._reading)))}</p>")
 
     _repr_html_ = html
 
