@@ -31,7 +31,8 @@ ESCAPED = {c: "\\" + c for c in "_{}#$%&"} | {
 } | {c: f"{{{command}}}" for c, command in IN_TEX.items()}  # fmt: skip
 SIGNS = {"×": r"\times", "÷": r"\div", "·": r"\cdot", "→": r"\to", "↓": r"\downarrow",
          "↑": r"\uparrow", "√": r"\surd", "∛": r"\sqrt[3]{\ }", "≤": r"\le", "≥": r"\ge",
-         "≠": r"\ne", "∞": r"\infty", "✓": r"\checkmark", "✗": r"\times", "…": r"\dots",
+         "≈": r"\approx", "′": "'", "≠": r"\ne",
+         "∞": r"\infty", "✓": r"\checkmark", "✗": r"\times", "…": r"\dots",
          "⁺": "^+", "⁻": "^{-}", "ˣ": "^x", "ᵀ": "^T"}  # fmt: skip
 SIGNS |= {raised: f"^{{{x}}}" for x, raised in RAISED.items()}
 SIGNS |= {lowered: f"_{{{x}}}" for x, lowered in LOWERED.items()}

@@ -29,7 +29,7 @@ ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
 SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
-INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
+INTEGER, LETTER = re.compile(r"\(?([-−]?\d+)\)?"), re.compile(r"\(?([-−]?[a-pr-z])\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
 # For each sign: what must bind at least before it and after it, and how strongly the whole binds.
@@ -217,8 +217,13 @@ def placed(text: str, n: int) -> str:
     return re.sub(r"\{\}", lambda _: f"#{next(places)}", text) if text.count("{}") == n else ""
 
 
-def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]], str]:
-    """A way to join pieces with other signs, like · for *, and with raised exponents."""
+def spelled(
+    signs: Mapping[str, str], letters: bool = False
+) -> Callable[[Sequence[str], Sequence[str]], str]:
+    """A way to join pieces with other signs, like · for *, and with raised exponents.
+
+    Those are whole numbers, and with `letters` single letters, too.
+    """
 
     def respelled(piece: str) -> str:
         for sign, spelling in signs.items():
@@ -228,8 +233,9 @@ def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]]
     def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
         text = respelled(pieces[0])
         for operand, piece in zip(operands, pieces[1:], strict=True):
-            if text.endswith("^") and (whole := INTEGER.fullmatch(operand)):
-                text, operand = text[:-1], raised(whole[1])
+            short = INTEGER.fullmatch(operand) or (letters and LETTER.fullmatch(operand))
+            if text.endswith("^") and short:
+                text, operand = text[:-1], raised(short[1])
             text += operand + respelled(piece)
         return text
 

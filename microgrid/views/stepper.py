@@ -56,19 +56,17 @@ def steps(
     cannot be, LayoutError for a program that is not there.
 
     >>> x = Value(3.0, "x")
-    >>> for frame in steps(x * x).frames[-2:]:
+    >>> for frame in steps(1 / x).frames[-2:]:
     ...     print(frame.text)
-    × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x, the first of 2 shares
-    × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x; 3.00 + 3.00 = 6.00 in all
-    Every gradient is there: x = 6.00
+    1/x: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × upstream 1.00 = share −0.11 to x
+    Every gradient is there: x = −0.11
 
     `mode="forward"` shows forward mode: each gate's value, and in blue beneath it the tangent, from
     those of the nodes in `seeds`, as in `explain`.
 
-    >>> print(steps(x * x, mode="forward", seeds={x: 1}).frames[2].text)
-    × computes 3.00 × 3.00 = 9.00
-    its tangent: local 3.00 × tangent 1.00 of x = share 3.00, the first of 2 shares
-    its tangent: local 3.00 × tangent 1.00 of x = share 3.00; 3.00 + 3.00 = 6.00 in all
+    >>> print(steps(1 / x, mode="forward", seeds={x: 1}).frames[2].text)
+    1/x computes 1 / 3.00 = 0.33
+    its tangent: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × tangent 1.00 of x = share −0.11
     """
     forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)

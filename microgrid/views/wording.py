@@ -15,6 +15,7 @@ from microgrid.views.labels import read
 GREEN, RED, BLUE = "#0a7d20", "#c62828", "#0b57d0"  # values, gradients, tangents
 INK, NOTE = "#333333", "#6a3fa0"
 RAISED = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
+RAISED |= dict(zip("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True))
 LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 ABOVE = RAISED | {"(": "⁽", ")": "⁾", "+": "⁺", "−": "⁻", "i": "ⁱ", "n": "ⁿ", "T": "ᵀ", "⊤": "ᵀ"}
 ABOVE |= {c: c for c in "′∗⋆*†"}  # these stand high as they are
@@ -62,10 +63,10 @@ def subscripted(name: str, index: Sequence[int], comma: str = "") -> str:
 
 
 def decimals(x: Number, digits: int = 2) -> str:
-    """x with so many decimals; what would be too long or look like zero gets an exponent.
+    """x with so many decimals; with more if it would look like zero, or with an exponent.
 
-    >>> [decimals(x) for x in (0.731, -0.0, 1.2e-5, 123456789, Fraction(-2, 3))]
-    ['0.73', '0.00', '1.2e-05', '1.2e+08', '-2/3']
+    >>> [decimals(x) for x in (0.731, -0.0, 0.00254, 1.2e-5, 123456789, Fraction(-2, 3))]
+    ['0.73', '0.00', '0.0025', '1.2e-05', '1.2e+08', '-2/3']
     """
     scientific = f".{max(digits - 1, 0)}e"
     if isinstance(x, Fraction) and len(bin(x.numerator)) + len(bin(x.denominator)) < 30:
@@ -77,7 +78,11 @@ def decimals(x: Number, digits: int = 2) -> str:
     if not near and x:  # an int or a Fraction beyond the floats
         return format(WIDE.divide(*map(Decimal, x.as_integer_ratio())), scientific)
     plain = f"{near or 0.0:.{digits}f}"  # -0.0 or 0.0 is 0.0
-    return f"{near:{scientific}}" if near and (abs(near) >= 1e5 or not float(plain)) else plain
+    if not near or (float(plain) and abs(near) < 1e5):
+        return plain
+    short = f"{near:{scientific}}"
+    place = int(short.partition("e")[2]) if near - near == 0 else 0  # of the first digit
+    return f"{near:.{max(digits, 1) - 1 - place}f}" if -4 <= place < 0 else short
 
 
 def constant(x: Number) -> str:

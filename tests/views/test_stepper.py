@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from shared.processes import printed
 from shared.strategies import labels, programs
+from shared.written import gives, is_rounded, number
 
 from microgrid import Value, custom_op, examples
 from microgrid.engine.functions import FUNCTIONS
@@ -30,6 +31,8 @@ TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
 OURS = TABLE | {"html", "head", "meta", "title", "style", "body", "div", "figure", "img", "script"}
 OURS |= {"details", "summary"}
 DRAWN = {"svg", "g", "text", "polygon", "path", "ellipse"}
+PRODUCT = re.compile(r"; local (\S+) × upstream (\S+) ([=≈]) share (\S+) to ")
+SUM = re.compile(r"; (\S+) \+ (\S+) ([=≈]) (\S+) (?:so far|in all)$")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -87,8 +90,17 @@ def test_the_sigmoid_circuit_goes_forward_gate_by_gate_and_back_again():
     assert frames[1].text == "× computes 2.00 × (−1.00) = −2.00"
     assert frames[8].text == "1/x computes f = 1 / 1.37 = 0.73"
     assert frames[14].lines == (
-        "+ is a distributor: local 1.00 × upstream 0.20 = share 0.20 to the output of + (4.00)",
-        "+ is a distributor: local 1.00 × upstream 0.20 = share 0.20 to w₂",
+        "+ is a distributor: ∂(a + w₂)/∂a = 1; local 1.00 × upstream 0.20 = share 0.20 to the "
+        "output of + (4.00)",
+        "+ is a distributor: ∂(a + w₂)/∂w₂ = 1; local 1.00 × upstream 0.20 = share 0.20 to w₂",
+    )
+    assert frames[10].text == (
+        "1/x: (1/x)′ = −1/x² = −1/1.37² = −0.53; local −0.53 × upstream 1.00 = share −0.53 to the "
+        "output of +1 (1.37)"
+    )
+    assert frames[16].lines[0] == (
+        "× is a switcher: ∂(w₁·x₁)/∂w₁ = x₁ = −2.00; local −2.00 × upstream 0.197 = share −0.39 "
+        "to w₁"
     )
     assert frames[-1].text == (
         "Every gradient is there: ∂f/∂w₀ = −0.20, ∂f/∂x₀ = 0.39, ∂f/∂w₁ = −0.39, "
@@ -99,7 +111,7 @@ def test_the_sigmoid_circuit_goes_forward_gate_by_gate_and_back_again():
 def test_at_a_fork_the_sum_so_far_is_told():
     told = [line for f in steps(fork()).frames for line in f.lines if " to a" in line]
     assert [line.split(" to a")[1] for line in told] == [
-        ", the first of 3 shares", "; 9.00 + 3.00 so far 12.00", "; 12.00 + 6.00 = 18.00 in all",
+        ", the first of 3 shares", "; 9.00 + 3.00 = 12.00 so far", "; 12.00 + 6.00 = 18.00 in all",
     ]  # fmt: skip
 
 
@@ -116,12 +128,16 @@ def test_the_numbers_of_the_frames_are_those_of_explain(program):
     received = Counter()
     for frame in back:
         for line, row in zip(frame.lines, frame.rows, strict=True):
-            said = re.search(r": local (\S+) × upstream (\S+) = share (\S+) to ", line).groups()
-            assert said == (shown(row.local), shown(row.upstream), shown(row.share))
+            a, b, sign, end = PRODUCT.search(line).groups()
+            assert all(map(is_rounded, (a, b, end), row[3:6]))
+            assert gives(sign, number(a) * number(b), end)
+            assert end == shown(row.share)
             if received[row.parent_node]:
-                so_far = re.search(r"; (\S+) \+ (\S+) (?:so far|=) (\S+)(?: in all)?$", line)
-                total = Fraction(row.total) - Fraction(row.share)
-                assert so_far.groups() == (shown(total), shown(row.share), shown(row.total))
+                a, b, sign, end = SUM.search(line).groups()
+                before = Fraction(row.total) - Fraction(row.share)
+                assert all(map(is_rounded, (a, b, end), (before, row.share, row.total)))
+                assert gives(sign, number(a) + number(b), end)
+                assert end == shown(row.total)
             received[row.parent_node] += 1
 
 
