@@ -35,7 +35,13 @@ def add_derive(parser: argparse.ArgumentParser) -> None:
     )
     add("--letter", metavar="OLD=NEW", action="append", default=[],
         help="another letter for X, W, b, Y or L, such as W=Θ")  # fmt: skip
-    add("-o", "--output", type=Path, metavar="FILE.tex|.md|.html|.txt")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE.tex|.md|.html|.txt",
+        help="write it, not print it",
+    )
 
 
 def run_derive(options: argparse.Namespace) -> int:

@@ -56,7 +56,8 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html|.svg")
+    add, kinds = parser.add_argument, "FILE.html|.svg"
+    add("-o", "--output", type=Path, metavar=kinds, help="the page or animation")
     add_look(parser)
     add_tangent(parser, "the pass of forward mode instead")
     add_frames(parser)

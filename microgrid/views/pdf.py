@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from microgrid.views.files import LayoutError
-from microgrid.views.svg import SVG
+from microgrid.views.image import SVG
 
 FONTS = ("Arial", "Liberation Sans", "Helvetica", "Nimbus Sans", "DejaVu Sans")
 WIDE = {"DejaVu Sans": 0.89}  # the layout has room for words in Arial

@@ -38,7 +38,7 @@ from microgrid.views.algebra import (
     value,
 )
 from microgrid.views.digits import balanced
-from microgrid.views.formula import GREEK, LATEX
+from microgrid.views.formula import IN_TEX, LATEX
 from microgrid.views.notation import ATOM, NAMES, TEXT, Notation, spelled, write
 from microgrid.views.wording import decimals, lowered, signed
 from microgrid.views.written import powers
@@ -60,7 +60,7 @@ def greek_call(op: Op, operands: Sequence[str]) -> str:
     return f"{letter}({', '.join(operands)})" if letter else TEXT.call(op, operands)
 
 
-LETTERED = {command: c for c, command in GREEK.items() if len(c) == 1}
+LETTERED = {command: c for c, command in IN_TEX.items()}
 DIVIDED = {" / ": "/", "-": "−"}
 NAME = re.compile(r"[^\W\d][\w{}]*|\\[^\s*/+-]+")  # or a command of LaTeX
 LONG = 9  # characters: a longer name is no help in a formula

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element
 
 from microgrid.views.dot_labels import extent
 from microgrid.views.formula import CLUSTER, SIGNS, in_tex, worded
-from microgrid.views.svg import LIT, SVG
+from microgrid.views.image import SVG
+from microgrid.views.svg import LIT
 from microgrid.views.theme import DRAWN as MEANT
 from microgrid.views.wording import ABOVE, LOWERED
 from microgrid.views.written import EXPONENT, powers
