@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import GraphError
+from microgrid.engine.extras import install
 from microgrid.engine.recorder import failed
 from microgrid.program.engines import numba_engine, numpy_engine
 from microgrid.program.plan.schedule import Plan
@@ -33,7 +34,7 @@ def chosen(backend: str, tape: Tape) -> str:
     if here and not others:
         return numba_engine.NAME
     if backend == numba_engine.NAME:
-        why = f"{others[0].name} is not compiled" if here else "pip install numba, the extra `fast`"
+        why = f"{others[0].name} is not compiled" if here else install("fast")
         raise GraphError(f"the backend numba cannot run this program: {why}")
     return numpy_engine.NAME
 

@@ -2,10 +2,10 @@
 
 Read explanation.py first (every += of a pass) with modes.py (backward and forward), then
 labels.py (how a label is read), notation.py (the one writer of formulas) with formula.py (LaTeX)
-and typeset.py (LaTeX as MathML and as text),
-drawing.py with dot_labels.py, tints.py (which wires matter), picture.py and blocks.py (large
-graphs), storyboard.py, stepper.py and svg.py (frame by frame), slides.py (for lecturers),
-expression.py and numerals.py (text → graph, text → number). wording.py, tables.py, written.py
-(text, HTML, LaTeX, CSV), theme.py (light and dark), tikz.py, pdf.py and files.py serve them;
-reference.py writes the documentation of an operation.
+and typeset.py (LaTeX as MathML and as text), drawing.py with dot_labels.py, tints.py (which wires
+matter), picture.py and blocks.py (large graphs), storyboard.py, stepper.py and svg.py (frame by
+frame), slides.py (for lecturers), expression.py with spelling.py (text → graph) and numerals.py
+(text → number). wording.py, tables.py, written.py (text, HTML, LaTeX, CSV), theme.py (light and
+dark), tikz.py, pdf.py and files.py serve them; reference.py writes the documentation of an
+operation.
 """
