@@ -28,20 +28,10 @@ def add_derive(parser: argparse.ArgumentParser) -> None:
         add(f"--{x.lower()}", type=whole, dest=x, metavar=x, default=absent, help=says)
     for x in CLAIMS:
         add(f"--{x}", metavar="TEXT", default=absent, help=f"a claim for {x}, like 'dY @ W.T'")
-    add(
-        "--only",
-        metavar="PARTS",
-        help="sections, such as X,formulas (see `microgrid derive LAYER`)",
-    )
-    add("--letter", metavar="OLD=NEW", action="append", default=[],
-        help="another letter for X, W, b, Y or L, such as W=Θ")  # fmt: skip
-    add(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE.tex|.md|.html|.txt",
-        help="write it, not print it",
-    )
+    letters, kinds = "another letter for X, W, b, Y or L, such as W=Θ", "FILE.tex|.md|.html|.txt"
+    add("--only", metavar="PARTS", help="sections: layer, X, W, b, batch, bias, formulas")
+    add("--letter", metavar="OLD=NEW", action="append", default=[], help=letters)
+    add("-o", "--output", type=Path, metavar=kinds, help="write it, not print it")
 
 
 def run_derive(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from microgrid.engine.extras import needs
 from microgrid.views.files import LayoutError
 from microgrid.views.image import SVG
 
@@ -23,7 +24,7 @@ Frame = tuple[float, float, float]  # how much larger, and then moved by how muc
 def pages(images: Iterable[bytes]) -> bytes:
     """A PDF with a page for each SVG, of its size; LayoutError without Matplotlib."""
     if find_spec("matplotlib") is None:
-        raise LayoutError("PDF needs Graphviz's dot, or matplotlib: pip install matplotlib")
+        raise LayoutError(needs("without Graphviz's dot a PDF needs", "course"))
     import matplotlib
     from matplotlib.backends.backend_pdf import PdfPages
 

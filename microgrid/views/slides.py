@@ -259,7 +259,7 @@ class Slides:
         board, (*_, root) = self.film._board, self.film._board.order
         named = any(v.op and v.label for v in board.order if v is not root)
         numbers = [shown for life in board.numbers.values() for shown in life.values()]
-        return 12 if named or max(extent(shown, 14) for shown in numbers) > 40 else 14
+        return 12 if named or max(extent(shown, 14) for shown in numbers) > 42 else 14
 
     @cached_property
     def fit(self) -> tuple[str, float]:
