@@ -228,7 +228,7 @@ const player = root => {
       b.addEventListener("click", () => {
         for (const other of sum.querySelectorAll("li button"))
           other.setAttribute("aria-pressed", String(other === b));
-        mark("way", way.marks);
+        mark("way", way.marks.map(id => data.prefix + id));
       });
       return make("li", "", b);
     });

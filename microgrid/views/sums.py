@@ -8,6 +8,7 @@ from microgrid.engine.value import Value
 from microgrid.views.explanation import Path, Row, explain, rules_of
 from microgrid.views.notation import caption
 from microgrid.views.storyboard import Storyboard
+from microgrid.views.tables import shortened
 from microgrid.views.wording import lowered, plural, printable
 
 PATHS_UP_TO = 100  # gates; beyond these a list of paths is no help, and takes long to make
@@ -23,7 +24,7 @@ def sums(board: Storyboard, prefix: str) -> list[dict[str, Any]]:
     few = sum(v.op is not None for v in board.index) <= PATHS_UP_TO
     found = list[dict[str, Any]]()
     for v, i in board.index.items():
-        count, ways = paths(v, board, prefix) if few and board.mode == "backward" else ("", [])
+        count, ways = paths(v, board) if few and board.mode == "backward" else ("", [])
         found.append({
             "id": f"{prefix}n{i}", "name": printable(name(v, board)),
             "lines": [printable(line) for line in shares(v, received.get(v, []), board)],
@@ -48,26 +49,26 @@ def shares(v: Value, rows: list[Any], board: Storyboard) -> list[str]:
     return [*map(board.sentence, rows, rules_of(rows)), f"Its {board.word}: {sum_}"]
 
 
-def paths(v: Value, board: Storyboard, prefix: str) -> tuple[str, list[dict[str, Any]]]:
+def paths(v: Value, board: Storyboard) -> tuple[str, list[dict[str, Any]]]:
     """How many paths lead from v to the result, and the first of them."""
     found = explain(board.root, of=v, max_paths=MOST_PATHS)
     if v is board.root or not found.count:
         return "", []
     more = f", the first {MOST_PATHS} of them" * (found.count > MOST_PATHS)
     count = f"{plural(found.count, 'path')} to {board.name or 'the result'}{more}"
-    return f"{count}:", [way(path, board, prefix) for path in found.paths]
+    return f"{count}:", [way(path, board) for path in found.paths]
 
 
-def way(path: Path, board: Storyboard, prefix: str) -> dict[str, Any]:
-    """A path in words, and the ids of its gates and wires."""
+def way(path: Path, board: Storyboard) -> dict[str, Any]:
+    """A path in words, and its gates and wires: their ids without the prefix."""
     v, *gates = path.nodes
     places, product = [board.index[u] for u in path.nodes], board.spoken(path.product)
-    words = " → ".join([lowered(v.label) or caption(v), *map(caption, gates)])
-    locals_ = " · ".join(map(board.spoken, path.locals))
+    words = " → ".join(shortened([lowered(v.label) or caption(v), *map(caption, gates)]))
+    locals_ = " · ".join(shortened(list(map(board.spoken, path.locals))))
     marks = [f"g{i}" for i in places[1:]]
     for a, b, child in zip(path.nodes, gates, places[1:]):
         marks += [f"e{board.index[p]}_{child}_{k}" for k, p in enumerate(b.parents) if p is a]
     return {
         "text": printable(f"{words}: {locals_}{f' = {product}' * (len(gates) > 1)}"),
-        "marks": [prefix + mark for mark in marks],
+        "marks": marks,
     }

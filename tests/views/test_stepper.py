@@ -35,7 +35,6 @@ OURS |= {"details", "summary", "main", "h1"}
 DRAWN = {"svg", "g", "text", "polygon", "path", "ellipse", "style"}
 PRODUCT = re.compile(r"; local (\S+) × upstream (\S+) ([=≈]) share (\S+) to ")
 SUM = re.compile(r"; (\S+) \+ (\S+) ([=≈]) (\S+) (?:so far|in all)$")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def fork() -> Value:
