@@ -143,8 +143,10 @@ def test_each_overlay_of_the_beamer_file_is_the_picture_of_its_frame(program):
         else:
             for k in on:
                 shown[k].append(line)
-    for k, picture in enumerate(pictures, 1):  # the ground, which says the size, is that of one
-        assert shown[k][1:] == [line for group in picture.values() for line in group][1:]
+    ground, *_ = pictures[0].values()  # which says the size: the same for all
+    for k, picture in enumerate(pictures, 1):
+        _, *others = picture.values()
+        assert shown[k] == [*ground, *[line for group in others for line in group]]
     balanced(Slides(film, range(len(pictures)), "16:9").beamer())
 
 
