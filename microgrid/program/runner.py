@@ -44,7 +44,7 @@ class Workspace(threading.local):
 
     def __init__(self, memory: Floats) -> None:
         self.numbers = memory.copy()
-        self.rows = np.zeros((0, 0))
+        self.rows, self.width = np.zeros((0, 0)), 0  # room for so many samples
 
 
 class Runner:
@@ -54,7 +54,8 @@ class Runner:
         self.tape, self.plan = tape, plan
         self.engine = ENGINES[backend].Engine(plan, fast)
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
-        self.sums = span(plan.sums)
+        self.tiled = backend == numba_engine.NAME
+        self.sums, self.added_to = span(plan.sums), span(self.engine.added_to)
 
     def run_once(self) -> None:
         """Run a plan without a batch, whose inputs the numbers of this thread begin with."""

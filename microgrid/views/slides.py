@@ -189,7 +189,7 @@ class Slides:
             return lines
         room, found = (self.width - 2 * MARGIN) * ROOMY, list[str]()
         for line in lines:
-            begin, *others = re.split("(?<!=) (?!=)", line)
+            begin, *others = re.split("(?<!=) (?![=(])", line)
             for word in others:
                 if extent(f"{begin} {word}", 100) * self.size > 100 * room:
                     found.append(begin)
