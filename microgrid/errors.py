@@ -9,7 +9,7 @@ ROOMS = {
     ),
     "engine.hints": "UnknownKeyError UnknownKeywordError UnknownNameError",
     "engine.labels": "LabelError",
-    "views.expression": "ExpressionError",
+    "views.spelling": "ExpressionError",
     "views.files": "LayoutError",
     "matrices.equations": "DerivationError",
     "program.tape": "FrozenError",

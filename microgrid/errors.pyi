@@ -29,5 +29,5 @@ from microgrid.program.impure import ImpureError as ImpureError
 from microgrid.program.tape import FrozenError as FrozenError
 from microgrid.program.text.branchless import Untranslatable as Untranslatable
 from microgrid.program.tracing import BranchError as BranchError
-from microgrid.views.expression import ExpressionError as ExpressionError
 from microgrid.views.files import LayoutError as LayoutError
+from microgrid.views.spelling import ExpressionError as ExpressionError

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from microgrid.check.gradient_check import GradientReport
 from microgrid.engine.calculus import derivative, gradients, value_and_grad
 from microgrid.engine.errors import ParameterError, ShapeError
+from microgrid.engine.extras import needs
 from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import scope_of
 from microgrid.engine.lazy import public
@@ -111,7 +112,7 @@ def tenths(numbers: re.Match[bytes]) -> bytes:
 def axes(columns: int = 1) -> tuple[Plot, Any]:
     """An empty plot and its axes, one or a row of them; LayoutError without matplotlib."""
     if find_spec("matplotlib") is None:
-        raise LayoutError("plots need matplotlib: pip install matplotlib, or the extra `course`")
+        raise LayoutError(needs("plots need", "course"))
     import matplotlib
     from matplotlib.figure import Figure
 

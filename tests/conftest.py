@@ -1,6 +1,7 @@
 """Hypothesis profiles: `pytest --hypothesis-profile deep` draws twenty times as much."""
 
 from hypothesis import HealthCheck, Phase, settings
+from shared.browser import chromium, visit  # noqa: F401  (fixtures)
 
 collect_ignore = ["check/engines", "clients"]  # programs that tests run, not tests
 

@@ -17,6 +17,7 @@ from microgrid.check.process import Child, ours, printable, spawned
 from microgrid.check.processor_time import Budget
 from microgrid.check.protocol import VERSION, Tree
 from microgrid.engine.errors import MicrogridError
+from microgrid.engine.extras import explained
 
 WORKER = "microgrid.check.worker"
 STRIKES = 3  # the checker gives up after so many programs that hung or killed the process
@@ -171,10 +172,8 @@ def sent(cls: type) -> str:
     try:
         return packed(cls)
     except ModuleNotFoundError as error:
-        raise EngineError(
-            f"a class is sent to its process with {error.name}: pip install "
-            '"microgrid-autodiff[check]", or write it to a file, and check the file'
-        ) from None
+        told = explained(error, "to be sent to its process a class needs")
+        raise EngineError(f"{told}; or write it to a file, and check the file") from None
     except Exception as error:
         raise EngineError(
             f"{name_of(cls)} cannot be sent to a process of its own ({printable(str(error))}): "

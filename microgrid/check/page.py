@@ -11,7 +11,7 @@ from microgrid.check.columns import folded
 from microgrid.check.kinds import STATES, color_of_right, whose
 from microgrid.views.files import LayoutError
 from microgrid.views.theme import GROUND, theme
-from microgrid.views.written import whole_page
+from microgrid.views.written import inline, whole_page
 
 if TYPE_CHECKING:  # which needs hypothesis: the page of layers does not
     from microgrid.check.findings import Finding, Result
@@ -99,15 +99,15 @@ def row(result: Result) -> str:
 def article(finding: Finding, number: int, caption: str) -> str:
     """One finding; its picture has a caption."""
     color = STATES[finding.kind].color
-    program = escape("\n".join(folded(finding.program.lines)))
+    program = "\n".join(folded(finding.program.lines))
     note = f'<p class="number">{escape(finding.failure.note)}</p>' * bool(finding.failure.note)
-    more = escape("\n".join(finding._others()))
+    more = "\n".join(finding._others())
     return (
         f"<article>{heading(finding.kind, color, finding.sentence)}"
         f'<p class="soft">{escape(finding.prop.name)}: {escape(finding.prop.says)}</p>'
-        f'<pre tabindex="0">{program}</pre>{comparison(finding)}{note}'
+        f"{code(program)}{comparison(finding)}{note}"
         f"{picture(finding, number, caption)}"
-        f"{f'<p>The same with</p><pre tabindex=0>{more}</pre>' * bool(more)}"
+        f"{f'<p>The same with</p>{code(more)}' * bool(more)}"
         f"<p><b>Hint.</b> {prose(finding.hint)}</p></article>"
     )
 
@@ -132,6 +132,11 @@ def comparison(finding: Finding) -> str:
     return f"<table><tr>{head}</tr>{rows}</table>"
 
 
+def code(text: str) -> str:
+    """Lines of code, which the keyboard scrolls, too."""
+    return f'<pre tabindex="0">{escape(text)}</pre>'
+
+
 def prose(text: str) -> str:
     """A sentence in which `code` is set as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
@@ -145,9 +150,7 @@ def picture(finding: Finding, number: int, caption: str) -> str:
         svg = finding.anatomy.picture(finding.kind, f"f{number}-").pipe("svg", encoding="utf-8")
     except LayoutError:
         tree = "\n".join(finding.anatomy.text(finding.kind))
-        return f'<pre tabindex="0">{escape(tree)}</pre>'
-    svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<svg width="(\d+)pt"', r'<svg style="min-width:\1px" width="\1pt"', svg)
+        return code(tree)
     words = f"<figcaption>{caption}</figcaption>" * bool(caption)
     name = 'class="scroll" tabindex="0" role="group" aria-label="the graph of the program"'
-    return f"<figure><div {name}>{svg}</div>{words}</figure>"
+    return f"<figure><div {name}>{inline(svg)}</div>{words}</figure>"

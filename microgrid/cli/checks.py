@@ -13,6 +13,7 @@ import microgrid
 from microgrid.check.command import ADAPTERS, command_of, read_words
 from microgrid.cli.arguments import count, seconds, whole
 from microgrid.cli.reports import add_reports, report_files, write_reports
+from microgrid.engine.extras import explained
 from microgrid.views.files import write
 
 NOTES = """
@@ -69,11 +70,9 @@ def run_check(options: argparse.Namespace) -> int:
     try:
         from tqdm import tqdm
 
-        from microgrid.check import PROPERTIES, check  # needs hypothesis
+        from microgrid.check import PROPERTIES, check  # which need hypothesis
     except ModuleNotFoundError as error:
-        raise ImportError(
-            f'the checker needs {error.name}: pip install "microgrid-autodiff[check]"'
-        ) from None
+        raise explained(error, "the checker needs") from None
     if options.export:
         return export(options)
     target = target_of(options)

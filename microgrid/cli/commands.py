@@ -28,6 +28,7 @@ EXAMPLES = """
   microgrid demo
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
   microgrid explain "(a*b + a) * a" a=3 b=2 --of a
+  microgrid explain "h = 2x − b²; f = |h|" x=0,5 b=−1
   microgrid explain "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent w
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
   microgrid draw "sigmoid(w*x)" w=2 x=-1 --tangent x --color-by share -o f.svg
@@ -103,7 +104,9 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     version = f"microgrid {microgrid.__version__}" if "--version" in given else ""
     parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help="one of these:"
+    )
     for name, (text, module) in COMMANDS.items():
         examples = re.findall(rf"^  microgrid {name}\b.*", EXAMPLES, re.MULTILINE)
         epilog = "\n".join(["examples:", *examples])

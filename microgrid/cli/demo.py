@@ -20,7 +20,8 @@ from microgrid.views.picture import Picture
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
     folder = Path("microgrid-demo")
-    parser.add_argument("-o", "--output", type=Path, default=folder, metavar="FOLDER")
+    says = f"where the pictures go (default {folder})"
+    parser.add_argument("-o", "--output", type=Path, default=folder, metavar="FOLDER", help=says)
 
 
 def run_demo(options: argparse.Namespace) -> None:

@@ -23,11 +23,12 @@ CLAIMS = ("dX", "dW", "db")
 def add_derive(parser: argparse.ArgumentParser) -> None:
     add, absent = parser.add_argument, argparse.SUPPRESS
     add("layer", choices=("affine", "matmul"), help="Y = XW + b, or Y = WX")
-    for x, says in SIZES.items():
+    for x, what in SIZES.items():
+        says = f"how many {what}"
         add(f"--{x.lower()}", type=whole, dest=x, metavar=x, default=absent, help=says)
     for x in CLAIMS:
         add(f"--{x}", metavar="TEXT", default=absent, help=f"a claim for {x}, like 'dY @ W.T'")
-    add("-o", "--output", type=Path, metavar="FILE.tex|.md")
+    add("-o", "--output", type=Path, metavar="FILE.tex|.md", help="write it, not print it")
 
 
 def run_derive(options: argparse.Namespace) -> int:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import unicodedata
+import sys
 from pathlib import Path
 from typing import Any
 
+from microgrid.check.gradient_check import first_nonfinite
 from microgrid.cli.arguments import whole, writable
 from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import named
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
-from microgrid.views.expression import ExpressionError, parse, typed
+from microgrid.views.expression import ExpressionError, circuit
 from microgrid.views.numerals import read
+from microgrid.views.spelling import name_in
 from microgrid.views.stepper import steps
 from microgrid.views.tints import MEASURES
 
@@ -22,11 +24,13 @@ PICTURES = (".svg", ".png", ".pdf", ".tex", ".dot")
 RESULTS = ("f", "y", "L", "result", *(f"result_{i}" for i in range(1000)))  # the first free name
 EXPRESSION = """
 
-EXPR is ordinary arithmetic: numbers, names, + - * / **, functions such as
-exp, log, sigmoid, relu, maximum(x, y), and comparisons inside where(...).
-It is parsed, never run as code. A name like w_0 or x_12 is shown with a
-subscript; pi and e have their numbers, unless another is given. A number
-after a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
+EXPR is ordinary arithmetic: numbers, names, + - * / ^, functions such as
+exp, log, sigmoid, relu, max(x, y), and comparisons inside where(...). It may be
+written by hand, as 2x, 2(x + 1), a·b², |x|; a ^ is a power. Lines, or parts
+between semicolons, may be name = expression: the last is the result. It is
+parsed, never run as code. A name like w_0 or x_12 is shown with a subscript; pi
+and e have their numbers, unless another is given. A number after a name is
+written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +43,8 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
 def add_draw(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     add = parser.add_argument
-    add("-o", "--output", type=Path, required=True, metavar=f"FILE{'|'.join(PICTURES)}")
+    kinds = f"FILE{'|'.join(PICTURES)}"
+    add("-o", "--output", type=Path, required=True, metavar=kinds, help="the picture")
     add("--forward", action="store_true", help="values only, no backward pass")
     add("--level", choices=("gates", "blocks"), help="default: blocks above 60 gates")
     add("--repeat-leaves", action="store_true", help="a copy of a leaf for each use")
@@ -50,21 +55,24 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html|.svg")
+    add, kinds = parser.add_argument, "FILE.html|.svg"
+    add("-o", "--output", type=Path, required=True, metavar=kinds, help="the page or animation")
     add_look(parser)
     add_tangent(parser, "the pass of forward mode instead")
 
 
 def add_look(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--decimals", "--digits", type=whole, default=2, metavar="N", help="default 2")
-    add("--layout", "--engine", metavar="PROGRAM", help="default: dot, else graphviz-pure")
+    behind, program = "behind the point (default 2)", "default: dot, else graphviz-pure"
+    add("--decimals", "--digits", type=whole, default=2, metavar="N", help=behind)
+    add("--layout", "--engine", metavar="PROGRAM", help=f"what lays it out ({program})")
 
 
 def add_expression(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}{EXPRESSION}"
-    parser.add_argument("expression", metavar="EXPR")
-    parser.add_argument("numbers", nargs="*", metavar="name=number")
+    add = parser.add_argument
+    add("expression", metavar="EXPR", help="arithmetic, in quotes, such as 'w*x + b'")
+    add("numbers", nargs="*", metavar="name=number", help="a number for each of its names")
 
 
 def add_tangent(parser: argparse.ArgumentParser, what: str) -> None:
@@ -111,18 +119,24 @@ def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:
 
 def node_of(root: Value, name: str, option: str) -> Value:
     """The node of this name; ExpressionError if the expression has none."""
-    nodes = named(root)
+    nodes, name = named(root), name_in(name) or name
     if name not in nodes:
         raise ExpressionError(f"{option} {name}: the expression has {', '.join(nodes)}")
     return nodes[name]
 
 
 def root_of(options: argparse.Namespace) -> Value:
-    """The graph of the expression on the command line, with a name for its result."""
-    numbers = numbers_of(options.numbers)
-    root = parse(options.expression, numbers)
-    root.label = root.label or next(x for x in RESULTS if x not in numbers)
-    return root
+    """The graph of the expression on the command line, with a name for its result.
+
+    What was read in one of two ways is noted, and the first number that is not finite.
+    """
+    found = circuit(options.expression, numbers_of(options.numbers), missing=None)
+    taken = {*found.leaves, *found.lines}
+    found.root.label = found.root.label or next(x for x in RESULTS if x not in taken)
+    bad = first_nonfinite(found.root)
+    for note in [*found.notes, *([str(bad)] if bad else [])]:
+        print(f"microgrid {options.command}: note: {note}", file=sys.stderr)
+    return found.root
 
 
 def numbers_of(words: list[str]) -> dict[str, float]:
@@ -138,9 +152,9 @@ def numbers_of(words: list[str]) -> dict[str, float]:
 def assignment(text: str) -> tuple[str, float]:
     """The name and the number of a word like x=-0.5; ExpressionError for other words."""
     name, _, written = text.partition("=")
-    name = unicodedata.normalize("NFKC", typed(name))  # as Python reads the expression
-    if not name.isidentifier() or not written.strip():
-        form = "name=number: after the expression come words like x=-0.5, without spaces"
+    name = name_in(name)
+    if not name or not written.strip():
+        form = "name=number: after the expression in quotes come words like x=-0.5, without spaces"
         raise ExpressionError(f"{text!r} is not of the form {form}")
     try:
         number = read(written)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
 
 from microgrid.cli.arguments import distinct, whole, writable
 from microgrid.course.question import ExerciseError
 from microgrid.course.worksheets import KINDS, worksheet
+from microgrid.views.files import LayoutError
+from microgrid.views.picture import layout_program
 
 NOTES = """
 
 kinds:
 {kinds}
 
-The same seed gives the same sheet on every machine. In Python,
-microgrid.course.worksheet(7, "forks", 6).check(answers) marks a student's answers."""
+The same seed gives the same sheet on every machine. In Python
+microgrid.course.worksheet(7, "forks", 6).check(answers) marks the answers of a
+student."""
 MARKED = """
 
 SHEET is a file that `microgrid worksheet` wrote. ANSWERS is a table with the
@@ -30,11 +34,11 @@ def add_worksheet(parser: argparse.ArgumentParser) -> None:
     kinds = "\n".join(f"  {name:10} {kind.says}" for name, kind in KINDS.items())
     parser.epilog = f"{parser.epilog}{NOTES.format(kinds=kinds)}"
     add, default = parser.add_argument, "gradients"
-    add("--seed", type=whole, default=0, metavar="N", help="another one, another sheet")
+    add("--seed", type=whole, default=0, metavar="N", help="which sheet of its kind (default 0)")
     add("--kind", default=default, metavar="KIND", help=f"{', '.join(KINDS)} (default {default})")
-    add("-n", type=whole, default=4, metavar="N", help="problems (default 4)")
-    add("-o", "--output", type=Path, required=True, metavar="FILE.html|.tex")
-    add("--answers", type=Path, metavar="FILE.html|.tex", help="the solution, too")
+    add("-n", type=whole, default=4, metavar="N", help="how many problems (default 4)")
+    add("-o", "--output", type=Path, required=True, metavar="FILE.html|.tex", help="the sheet")
+    add("--answers", type=Path, metavar="FILE.html|.tex", help="its solution, in another file")
 
 
 def run_worksheet(options: argparse.Namespace) -> None:
@@ -45,13 +49,19 @@ def run_worksheet(options: argparse.Namespace) -> None:
     sheet = worksheet(options.seed, options.kind, options.n)
     for path in paths:
         print(f"wrote {sheet.save(path, answers=path is options.answers)}")
+    if any(path.suffix.lower() == ".html" for path in paths):
+        try:
+            layout_program()
+        except LayoutError as error:
+            note = f"microgrid worksheet: note: tables stand in the place of pictures; {error}"
+            print(note, file=sys.stderr)
 
 
 def add_mark(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}{MARKED}"
     add = parser.add_argument
-    add("sheet", type=Path, metavar="SHEET.html|.tex")
-    add("answers", type=Path, metavar="ANSWERS.csv|.json")
+    add("sheet", type=Path, metavar="SHEET.html|.tex", help="the sheet, as it was written")
+    add("answers", type=Path, metavar="ANSWERS.csv|.json", help="the answers of the class")
     add("-o", "--output", type=Path, metavar="FILE.csv|.html|.md|.txt", help="write the marks")
 
 

@@ -8,9 +8,10 @@ time. Then come forward.py (the other direction), trees.py (structures of number
 (what a function is given while it is differentiated) and calculus.py. Errors and hints, guards
 (what is a number), labels and scopes, conditions (what compares), recorder, refusals, settings,
 renamed, documentation (with the manual that it shows), pickling, walks (what a pass writes in
-nodes), ufuncs, modes (what raises) and lazy can wait. Arrays of Values are value_array.py, with
-NumPy's functions in array_ufuncs.py, array_functions.py and elimination.py: they need NumPy, and
-come in where an array does. The six files of the first sentence are the engine: 1,230 lines.
+nodes), ufuncs, modes (what raises), lazy and extras (what pip installs) can
+wait. Arrays of Values are value_array.py, with NumPy's functions in array_ufuncs.py,
+array_functions.py and elimination.py: they need NumPy, and come in where an array does. The six
+files of the first sentence are the engine: 1,230 lines.
 
 What is promised besides the rules at kinks, which ops.py states. Ties of a maximum share equally,
 and the slope at nan is nan. From behind the shut side of a `where` nothing comes back, in

@@ -29,6 +29,15 @@ class Variable(Value):
         self.active = True
 
 
+def variable(number: float, label: str) -> Variable:
+    """A new variable, filled in without the checks that a user's number and label need."""
+    v: Variable = object.__new__(Variable)
+    v._number, v._grad, v._label, v.op = number, None, label, None
+    v._a, v._b, v._walk, v._place, v._version, v._parent_versions = (), None, None, 0, 0, 0
+    v.active = True
+    return v
+
+
 def variables(xs: Any) -> Any:
     """New nodes with the numbers of xs: leaves, or copies that stay connected to given Values.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -79,7 +81,7 @@ class DomainError(MicrogridError, ValueError):
     >>> mg.log(mg.Value(0.0, "p"))
     Traceback (most recent call last):
         ...
-    microgrid.engine.errors.DomainError: log(p = 0.0): math domain error: needs x > 0; ...
+    microgrid.engine.errors.DomainError: log(p = 0.0): no real value: needs x > 0; ...
     """
 
 
@@ -93,7 +95,7 @@ class DivisionError(MicrogridError, ZeroDivisionError):
     >>> 1 / mg.Value(0.0, "x")
     Traceback (most recent call last):
         ...
-    microgrid.engine.errors.DivisionError: div(1, x = 0.0): ... the divisor must not be 0
+    microgrid.engine.errors.DivisionError: div(1, x = 0.0): division by zero: the divisor ...
     """
 
 
@@ -107,7 +109,7 @@ class RangeError(MicrogridError, OverflowError):
     >>> mg.exp(1000.0)
     Traceback (most recent call last):
         ...
-    microgrid.engine.errors.RangeError: exp(1000.0): ... above 709.78: sigmoid, ...
+    microgrid.engine.errors.RangeError: exp(1000.0): too large for a float: ...
     """
 
 
@@ -226,18 +228,36 @@ def shown(x: Any) -> str:
     return repr(x)
 
 
+def beyond_floats(x: Any) -> bool:
+    """Whether a node or a number is exact, and larger than all floats."""
+    x, most = getattr(x, "data", x), Fraction(sys.float_info.max)
+    return isinstance(x, int | Fraction) and not -most <= x <= most
+
+
 def several(operands: Sequence[Any]) -> str:
     return ", ".join([describe(x) for x in operands[:4]] + ["…"] * (len(operands) > 4))
+
+
+FAILURES: dict[type[Exception], tuple[type[MicrogridError], str]] = {  # what Python raises
+    ZeroDivisionError: (DivisionError, "division by zero"),
+    OverflowError: (RangeError, "too large for a float"),
+    Exception: (DomainError, "no real value"),
+}
+# What Python says, which differs between its versions; an operation of a user has words of its own.
+OF_PYTHON = re.compile(r"math domain error|expected a.*, got \S+")
 
 
 def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
     """The error of a forward pass: the operation, its operands, and what to do instead."""
     if isinstance(error, MicrogridError):
         return error
-    kinds = {ZeroDivisionError: DivisionError, OverflowError: RangeError, Exception: DomainError}
-    kind = next(kinds[raised] for raised in kinds if isinstance(error, raised))
-    said = str(error.args[-1]) if error.args else ""
-    if op.hint and "real value" not in said:  # a root of a negative number: says enough
+    kind, said = next(FAILURES[raised] for raised in FAILURES if isinstance(error, raised))
+    own = str(error.args[-1]) if error.args else ""
+    if kind is DomainError and own and not OF_PYTHON.fullmatch(own):
+        said = own
+    if kind is RangeError and any(map(beyond_floats, operands)):
+        said = f"an operand is {said}"
+    elif op.hint and "real value;" not in said:  # the hint is another one for a fractional power
         said += f": {op.hint}"
     return kind(f"{op.name}({several(operands)}): {said}")
 

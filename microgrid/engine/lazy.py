@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from microgrid.engine.extras import explained
 from microgrid.engine.hints import UnknownNameError
 
 
@@ -23,8 +24,11 @@ def lazily(
         if name not in homes:
             raise unknown(module, name)
         home = f"{package or module}.{homes[name]}".rstrip(".")
-        room = import_module(home) if homes[name] else None
-        return getattr(room, name) if hasattr(room, name) else import_module(f"{home}.{name}")
+        try:
+            room = import_module(home) if homes[name] else None
+            return getattr(room, name) if hasattr(room, name) else import_module(f"{home}.{name}")
+        except ModuleNotFoundError as error:
+            raise explained(error, f"{module}.{name} needs") from None
 
     return found, public(module, *homes)
 

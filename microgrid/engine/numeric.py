@@ -212,10 +212,8 @@ def where(condition: Number, a: Number, b: Number) -> Number:
 
 def sigmoid(x: Number) -> float:
     """1 / (1 + exp(−x)) without overflow."""
-    if x >= 0:
-        return 1 / (1 + math.exp(-x))
-    e = math.exp(x)
-    return e / (1 + e)
+    e = math.exp(-abs(x))
+    return (1.0 if x >= 0 else e) / (1 + e)
 
 
 def sigmoid_slope(x: Number) -> float:

@@ -58,7 +58,9 @@ power = op(
     doc="The number a to the power of b: a**b.")
 
 # Functions of one number, under NumPy's names.
-exp = op("exp", math.exp, lambda y, x: y, hint="above 709.78: sigmoid, softplus or logsumexp",
+exp = op(
+    "exp", math.exp, lambda y, x: y,
+    hint="needs x <= 709.78; sigmoid, softplus and logsumexp do not overflow",
     doc="The exponential function: e to the power of x.", meaning=lambda x: math.e**x)
 expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float",
     doc="exp(x) - 1, to the last digits also near 0.")

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import count
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
+
+Found = TypeVar("Found")
 
 # One walk at a time. A thread waits for that of another, but not for long: a walk calls no code of
 # others. Only a finalizer or a signal can start one within a walk, as the numbers of walks tell.
@@ -40,3 +42,18 @@ def numbered(order: Sequence[Any]) -> tuple[object, Callable[[Any], int]]:
         for i, v in enumerate(order):
             v._walk, v._place = mark, i
     return mark, place
+
+
+def undisturbed(walk: Callable[[], Found]) -> Found:
+    """What a walk gives that reads what it has written, once no other one came in between."""
+    with walking:
+        while True:
+            number = next(walks)
+            try:
+                found = walk()
+            except Exception:
+                if next(walks) == number + 1:
+                    raise
+            else:
+                if next(walks) == number + 1:
+                    return found

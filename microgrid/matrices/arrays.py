@@ -20,7 +20,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.trees import is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value
 from microgrid.engine.value_array import as_array
-from microgrid.views.wording import subscripted
+from microgrid.views.wording import entry_names
 
 Array = NDArray[Any]
 
@@ -37,11 +37,11 @@ def matrix(data: Any, label: str = "") -> Array:
     Value(2.0, label='x_{12}')
     """
     numbers = array_of(data)
-    leaves = np.empty(numbers.shape, dtype=object)
     comma = "," if max(numbers.shape, default=0) > 9 else ""
-    for index, number in np.ndenumerate(numbers):
-        leaves[index] = Value(number, subscripted(label, index, comma))
-    return as_array(leaves)  # type: ignore[no-any-return]
+    names = entry_names(label, numbers.shape, comma)
+    leaves = np.empty(len(names), dtype=object)
+    leaves[:] = list(map(Value, numbers.ravel().tolist(), names))
+    return as_array(leaves.reshape(numbers.shape))  # type: ignore[no-any-return]
 
 
 def array_of(data: Any) -> Array:

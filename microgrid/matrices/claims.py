@@ -21,6 +21,7 @@ from microgrid.matrices.layer import Layer, Numbers, Side, bmatrix, bold, drawn,
 from microgrid.views.expression import ExpressionError, Reader
 from microgrid.views.formula import LATEX
 from microgrid.views.notation import write
+from microgrid.views.spelling import Language
 
 SYMBOLS = {"X": bold("X"), "W": bold("W"), "dY": partial("L", bold("Y")), "ones": r"\mathbf{1}"}
 ALLOWED = (
@@ -44,8 +45,10 @@ SUMS = [  # over the rows, and over the columns
 class ArrayReader(Reader):
     """Reads arithmetic on arrays: products with @ and *, sums, and transposes."""
 
-    longest, allowed = 200, ALLOWED
-    hints = ((r"\w +\w", "a product of matrices needs its @, like dY @ W.T"),)
+    language = Language(
+        signs="+ - * @ . = ( )", allowed=ALLOWED, lines=False, longest=200,
+        example="dY @ W.T", product="a product of matrices needs its @, like dY @ W.T",
+    )  # fmt: skip
     binary = MappingProxyType({
         ast.MatMult: MATMUL, ast.Mult: ENTRYWISE, ast.Add: operator.add, ast.Sub: operator.sub,
     })  # fmt: skip

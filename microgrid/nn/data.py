@@ -103,7 +103,7 @@ def drawn(data: tuple[Array, ...], size: int | None, rng: np.random.Generator) -
     if not data or size is None or size >= len(data[0]):
         return [None]
     order = rng.permutation(len(data[0]))
-    return [*np.split(order, range(size, len(order), size))]
+    return [order[begin : begin + size] for begin in range(0, len(order), size)]
 
 
 def taken(data: Sequence[Array], chosen: Ints | None) -> tuple[Array, ...]:

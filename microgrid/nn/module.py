@@ -19,7 +19,7 @@ from microgrid.engine.value import Value
 from microgrid.engine.value_array import as_array
 from microgrid.matrices.arrays import Array
 from microgrid.nn.saving import Saved, floats, numbers_of, same_names, unique
-from microgrid.views.wording import subscripted
+from microgrid.views.wording import entry_names
 
 op_of = operator.attrgetter("op")
 
@@ -96,7 +96,8 @@ class Module(Hinted, Saved):
         pairs = self._pairs(parameters)
         exchange, given = dict(pairs), [x for _, x in pairs]
         copied: Self = replaced(self, lambda v: exchange.get(v, v))
-        if any(isinstance(x, Value) and x.op for x in given):  # elsewhere results are no parameters
+        nodes = [x for x in given if isinstance(x, Value)]
+        if any(map(op_of, nodes)):  # elsewhere results are no parameters
             copied._given = self, given
         return copied
 
@@ -238,8 +239,7 @@ def entries(found: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Value]]:
     """Every Value with its name, like w_{12}."""
     for name, nodes in found:
         comma = "," if max(nodes.shape, default=0) > 9 else ""
-        for index, v in np.ndenumerate(nodes):
-            yield subscripted(name, index, comma), v
+        yield from zip(entry_names(name, nodes.shape, comma), nodes.ravel().tolist())
 
 
 def replaced(x: Any, new: Callable[[Value], Any], made: dict[int, Any] | None = None) -> Any:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import islice
+from itertools import count, islice, repeat
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +17,7 @@ from microgrid.optim import schedules, updates
 from microgrid.optim.objective import Data, Objective
 from microgrid.optim.optimizers import SGD, Adam, AdamW, Optimizer
 from microgrid.program import Program
-from microgrid.program.batch_run import CHUNK, block_width
+from microgrid.program.batch_run import CHUNK, block_width, empty_rows
 from microgrid.program.engines import numba_engine
 from microgrid.program.tape import Floats, Ints
 
@@ -35,17 +35,19 @@ class Epochs:
         self.v = plan.memory.copy()
         self.size = objective.structure.size
         places = objective.structure.unflatten(np.arange(self.size, dtype=float))
-        self.data = batched._divided(self.v, (places, *data))
+        samples = batched._divided(self.v, (places, *data))
+        self.data = np.ascontiguousarray(np.concatenate(samples, axis=1))  # a row for each sample
         self.order = self.v[: self.size].astype(np.int64)  # a dict may have its keys in another
         width = block_width(plan.rows, size, engine.cells)
         parts = plan.prologue, plan.batch, plan.epilogue
         runs, bodies = zip(*[engine.parts[id(p)] for p in parts])
         self.program = (
-            numba_engine.first_class(engine.part), runs, bodies, self.v,
-            np.zeros(plan.rows * width), plan.rows, width, plan.count, int(plan.outputs[0]),
+            *map(first_class, (engine.numbers, engine.samples)), runs, bodies, self.v,
+            empty_rows(plan.rows, width, True), width, plan.count, int(plan.outputs[0]),
             pieces(plan.sums), pieces(plan.gradients[0]),
+            self.data, size,
         )  # fmt: skip
-        self.batch_size, self.most = size, max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))
+        self.most = max(1, AT_A_TIME // (size * (1 + len(bodies[1]))))
 
     def run(self, optimizer: Any, batches: Batches, losses: list[float]) -> int:
         """Do steps on these batches, and add their losses; how many steps are done.
@@ -62,12 +64,12 @@ class Epochs:
             found, done = np.empty(len(rates)), np.zeros(1, dtype=np.int64)
             steps = range(optimizer.steps + 1, optimizer.steps + 1 + len(rates))
             settings = np.array([optimizer._settings_of(t) for t in steps], dtype=float)
-            data = self.samples(batches[first : first + len(rates)])
+            chosen = together(batches[first : first + len(rates)], self.data)
             try:
                 compiled().epoch(
-                    *self.program, data, self.batch_size, numba_engine.first_class(update), memory,
-                    settings, np.array(rates), float(optimizer.weight_decay),
-                    optimizer._decoupled, float(optimizer._longest), found, done,
+                    *self.program, chosen, first_class(update), memory, settings, np.array(rates),
+                    float(optimizer.weight_decay), optimizer._decoupled,
+                    float(optimizer._longest), found, done,
                 )  # fmt: skip
             finally:  # an interrupted training keeps what it has learnt
                 if count := int(done[0]):
@@ -93,16 +95,10 @@ class Epochs:
         found[..., self.order] = rows
         return found
 
-    def samples(self, batches: Batches) -> Floats:
-        """The samples of these batches, a row each, with all inputs that they have."""
-        rows = [x if b is None else x[b] for b in together(batches) for x in self.data]
-        return np.ascontiguousarray(np.concatenate(rows, axis=1))
 
-
-def together(batches: Batches) -> Batches:
-    """All samples of these batches as one."""
-    chosen = [b for b in batches if b is not None]
-    return [np.concatenate(chosen)] if chosen else [None]
+def together(batches: Batches, data: Floats) -> Ints:
+    """The samples of these batches as one, as rows of the data."""
+    return np.concatenate([np.arange(len(data)) if b is None else b for b in batches])
 
 
 def pieces(places: Ints) -> Ints:
@@ -115,10 +111,9 @@ def pieces(places: Ints) -> Ints:
 def rates_of(optimizer: Optimizer) -> Iterator[float]:
     """The learning rates of the next steps, up to one that is none."""
     with suppress(ParameterError):
-        step = optimizer.steps
-        while True:
-            yield optimizer._rate_of(step)
-            step += 1
+        if not callable(optimizer.lr):
+            yield from repeat(optimizer._rate_of(optimizer.steps))
+        yield from map(optimizer._rate_of, count(optimizer.steps))
 
 
 def epochs_of(
@@ -140,9 +135,12 @@ def epochs_of(
     return Epochs(objective, data, size)
 
 
+first_class = cache(numba_engine.first_class)  # numba looks at the type of each anew
+
+
 @cache
 def compiled() -> ModuleType:
     """The functions of `updates`, compiled; this takes a few seconds once on a machine."""
-    text = f"{inspect.getsource(updates)}\n# for {numba_engine.PART}\n"
+    text = f"{inspect.getsource(updates)}\n# for {numba_engine.SAMPLES}\n"
     with numba_engine.LOADING:
         return numba_engine.machine_code("updates", text, "its training loop", "some seconds")

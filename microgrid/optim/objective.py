@@ -57,7 +57,7 @@ class Objective:
         mine = self.parameters.parameters() if is_model(self.parameters) else []
         for i, p in enumerate(mine):
             recorded = program.tape.labels.get(i, "")
-            if p.label and recorded and p.label != recorded:
+            if p.label != recorded and p.label and recorded:
                 raise ShapeError(f"parameter {i} of the model is {p.label}, but {recorded} in the "
                                  "program: it was recorded with another model")  # fmt: skip
 

@@ -199,8 +199,8 @@ class Optimizer(Hinted, Saved, ABC):
             raise ParameterError(f"{remembers}; make a new one for {len(numbers)}")
         rate, self.size = self.rate, len(numbers)
         gradient = clipped(gradient, self._longest)
-        numbers, gradient = decayed(numbers, gradient, rate, self.weight_decay, self._decoupled)
-        new = numbers - rate * self.update_direction(gradient)
+        shrunk, gradient = decayed(numbers, gradient, rate, self.weight_decay, self._decoupled)
+        new = shrunk * numbers - rate * self.update_direction(gradient)
         self.steps += 1
         return new
 

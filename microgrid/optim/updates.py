@@ -16,9 +16,10 @@ UPDATE = "float64[::1](float64[::1], float64[:, ::1], float64[::1])"
 TYPES = {  # for numba, of the functions that are called from outside
     "sgd_of_each": UPDATE,
     "adam_of_each": UPDATE,
-    "epoch": f"void(FunctionType({numba_engine.PART}), UniTuple(int64[:, ::1], 3),"
-    "UniTuple(int32[::1], 3), float64[::1], float64[::1], int64, int64, int64, int64,"
-    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64,"
+    "epoch": f"void(FunctionType({numba_engine.NUMBERS}), FunctionType({numba_engine.SAMPLES}),"
+    "UniTuple(int64[:, ::1], 3),"
+    "UniTuple(int32[::1], 3), float64[::1], float64[:, ::1], int64, int64, int64,"
+    "int64[:, ::1], int64[:, ::1], float64[:, ::1], int64, int64[::1],"
     f"FunctionType({UPDATE}), float64[:, ::1], float64[:, ::1], float64[::1], float64, boolean,"
     "float64, float64[::1], int64[::1])",
 }
@@ -73,70 +74,73 @@ def clipped(gradient: Floats, longest: float) -> Floats:
 
 def decayed(
     numbers: Floats, gradient: Floats, rate: float, decay: float, decoupled: bool
-) -> tuple[Floats, Floats]:
-    """The numbers and the gradient, one of them changed by the weight decay."""
+) -> tuple[float, Floats]:
+    """What the numbers are multiplied by, and the gradient: the weight decay is in one of them."""
     if decoupled:
-        return numbers * (1 - rate * decay), gradient
-    return numbers, gradient + decay * numbers if decay else gradient
+        return 1 - rate * decay, gradient
+    return 1.0, gradient + decay * numbers if decay else gradient
 
 
-def fill(rows: Floats, data: Floats, first: int, n: int) -> None:
-    """Write n samples into the rows; idle columns repeat the last."""
-    for s in range(rows.shape[1]):
-        sample = data[first + min(s, n - 1)]
+def fill(rows: Floats, data: Floats, chosen: Ints) -> None:
+    """Write the chosen samples into the rows, the last again up to a multiple of 8."""
+    n = len(chosen)
+    for s in range(-(-n // 8) * 8):
+        sample = data[chosen[min(s, n - 1)]]
         for k in range(len(sample)):
             rows[k, s] = sample[k]
 
 
-def finite(row: Floats) -> bool:
-    """Whether all numbers of a row are finite."""
-    bad = False
-    for x in row:
-        bad |= not abs(x) < math.inf
+def averaged(means: Floats, v: Floats, places: Ints, n: int) -> bool:
+    """Write the means of sums over n samples, which stand in v; whether all are finite."""
+    filled, bad = 0, False
+    for j in range(len(places)):
+        sums = v[places[j, 0] : places[j, 1]]
+        some = means[filled : filled + len(sums)]
+        for k in range(len(sums)):  # one loop, for which no array is made
+            some[k] = sums[k] / n
+            bad |= not abs(some[k]) < math.inf
+        filled += len(sums)
     return not bad
 
 
 def epoch(
-    part: Any, runs: Any, bodies: Any, v: Floats, cells: Floats, height: int, width: int,
-    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, update: Any,
-    memory: Floats, settings: Floats, rates: Floats, decay: float, decoupled: bool, longest: float,
-    losses: Floats, done: Ints,
+    run_numbers: Any, run_samples: Any, runs: Any, bodies: Any, v: Floats, rows: Floats, width: int,
+    count: int, output: int, sums: Ints, places: Ints, data: Floats, size: int, chosen: Ints,
+    update: Any, memory: Floats, settings: Floats, rates: Floats, decay: float, decoupled: bool,
+    longest: float, losses: Floats, done: Ints,
 ) -> None:  # fmt: skip
-    """Move the parameters, the first numbers of v, once for each batch of `size` samples of `data`.
+    """Move the parameters, the first numbers of v, once for each batch: `size` chosen rows of data.
 
-    `cells` has room for `height` rows of `width` samples, which run at a time. A row of `sums` says
-    from where to where numbers stand that add up over a batch, one of `places` the gradient. It
-    writes the mean loss of each batch, and how many steps are done. It stops before a step whose
-    loss or gradient is not finite, or which may have left the domain of an operation.
+    In `rows` there is room for `width` samples, which run at a time. A row of `sums` says from
+    where to where numbers stand that add up over a batch, one of `places` the gradient. It writes
+    the mean loss of each batch, and how many steps are done. It stops before a step whose loss or
+    gradient is not finite, or which may have left the domain of an operation.
     """
     numbers, gradient = v[: memory.shape[1]], np.empty(memory.shape[1])
     for i in range(len(losses)):
         begin = i * size
-        end = min(begin + size, len(data))
+        end = min(begin + size, len(chosen))
         n = end - begin
         v[count] = n
         for j in range(len(sums)):
             v[sums[j, 0] : sums[j, 1]] = 0.0
-        failed = part(runs[0], bodies[0], v, cells[:0].reshape(0, 0), 0)
+        failed = run_numbers(runs[0], bodies[0], v)
         loss = 0.0
         for first in range(begin, end, width):
             m = min(width, end - first)
-            wide = -(-m // 8) * 8
-            rows = cells[: height * wide].reshape(height, wide)
-            fill(rows, data, first, m)
-            failed |= part(runs[1], bodies[1], v, rows, m)
+            fill(rows, data, chosen[first : first + m])
+            failed |= run_samples(runs[1], bodies[1], v, rows, m, first == begin)
             for s in range(m):
                 loss += rows[-1 - output, s] if output < 0 else v[output]
-        failed |= part(runs[2], bodies[2], v, cells[:0].reshape(0, 0), 0)
+        failed |= run_numbers(runs[2], bodies[2], v)
         loss /= n
-        filled = 0
-        for j in range(len(places)):
-            piece = v[places[j, 0] : places[j, 1]]
-            gradient[filled : filled + len(piece)] = piece / n
-            filled += len(piece)
-        if failed or not finite(gradient) or not abs(loss) < math.inf:
+        finite = averaged(gradient, v, places, n)
+        if failed or not finite or not abs(loss) < math.inf:
             return
-        kept, moving = decayed(numbers, clipped(gradient, longest), rates[i], decay, decoupled)
-        numbers[:] = kept - rates[i] * update(moving, memory, settings[i])
+        moving = clipped(gradient, longest)
+        shrunk, moving = decayed(numbers, moving, rates[i], decay, decoupled)
+        directions = update(moving, memory, settings[i])
+        for k in range(len(numbers)):
+            numbers[k] = shrunk * numbers[k] - rates[i] * directions[k]
         losses[i] = loss
         done[0] = i + 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.program.engines import numpy_engine
+from microgrid.program.plan.lines import CACHE_LINE, SPARE
 from microgrid.program.runner import Runner, Workspace, span
 from microgrid.program.tape import Floats, Ints
 
@@ -44,7 +45,7 @@ class BatchRun:
         plan, run, workspace = runner.plan, runner.engine.run, runner.workspace
         numbers = workspace.numbers
         numbers[plan.count] = count
-        numbers[runner.sums] = 0.0
+        numbers[runner.added_to if 0 < count <= CHUNK else runner.sums] = 0.0
         found = [of and np.empty((count, width)) for of, width in zip(self.columns, self.widths)]
         suspects = [0] if run(plan.prologue, numbers, workspace.rows, 0) and count else []
         if count > CHUNK:
@@ -76,18 +77,33 @@ class BatchRun:
         """Run the samples from the first to before the last, a block at a time."""
         plan, run, numbers = self.runner.plan, self.runner.engine.run, workspace.numbers
         width = block_width(plan.rows, last - first, self.runner.engine.cells)
-        if workspace.rows.shape != (plan.rows, width):
-            workspace.rows = np.zeros((plan.rows, width))
+        if workspace.width != width:
+            workspace.rows = empty_rows(plan.rows, width, self.runner.tiled)
+            workspace.width = width
         for lo in range(first, last, width):
             n = min(width, last - lo)
             fill(workspace.rows, samples, lo, n)
-            rows = workspace.rows[:, :n]
-            if run(plan.batch, numbers, workspace.rows, n):
+            rows = workspace.rows[: plan.rows, :n]
+            if run(plan.batch, numbers, workspace.rows, n, lo == first):
                 finite = np.isfinite(rows).all(axis=0)
                 suspects.extend((lo + np.flatnonzero(~finite)).tolist())
             for of, out in zip(self.columns, found):
                 if of and out is not None:
                     out[lo : lo + n] = of(numbers, rows)
+
+
+def empty_rows(count: int, width: int, tiled: bool) -> Floats:
+    """So many rows of zeros; for tiles also the spare ones, and the width may be larger.
+
+    Then each begins with a line of the cache, and it is an odd number of lines from one to the
+    next: so they are spread over all of the cache.
+    """
+    if not tiled:
+        return np.zeros((count, width))
+    height, stride = count + SPARE, (-(-width // CACHE_LINE) | 1) * CACHE_LINE
+    room = np.zeros((height + 1) * stride)
+    skip = -(room.ctypes.data // room.itemsize) % CACHE_LINE
+    return room[skip : skip + height * stride].reshape(height, stride)
 
 
 def columns(places: Ints) -> Columns:
@@ -100,12 +116,12 @@ def columns(places: Ints) -> Columns:
 
 def fill(rows: Floats, samples: list[Floats], first: int, count: int) -> None:
     """Write so many samples into the rows; idle columns repeat the last, within the domain."""
-    end, idle = 0, count < rows.shape[1]
+    end, wide = 0, -(-count // 8) * 8
     for x in samples:
         begin, end = end, end + x.shape[1]
         rows[begin:end, :count] = x[first : first + count].T
-        if idle:
-            rows[begin:end, count:] = x[first + count - 1][:, None]
+    if count < wide:
+        rows[:end, count:wide] = rows[:end, count - 1 : count]
 
 
 @cache

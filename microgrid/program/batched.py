@@ -195,13 +195,17 @@ class Batched(Hinted):
         self.signature.check_count(inputs)
         samples: list[tuple[str, Floats]] = []
         end = 0
-        for x, axis, (structure, name, *_) in zip(inputs, self.axes, self.signature.spans):
+        spans = self.signature.spans
+        for x, axis, (structure, name, is_number, *_) in zip(inputs, self.axes, spans):
             if axis is not None:
                 structure.batch_into(samples, x, axis, name)
+            elif is_number and type(x) is float:  # written out: a loop of training waits for it
+                row[end] = x
+                end += 1
             else:
                 begin, end = end, end + structure.size
                 structure.write(row[begin:end], x, name)
-        if len({len(x) for _, x in samples}) > 1:
+        if len(samples) > 1 and len({len(x) for _, x in samples}) > 1:
             said = ", ".join([f"{name} has {len(x)}" for name, x in samples])
             raise ShapeError(f"the batch has one size: {said} samples")
         return [x for _, x in samples]

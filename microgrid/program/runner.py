@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgrid.engine.errors import GraphError
+from microgrid.engine.extras import install
 from microgrid.engine.recorder import failed
 from microgrid.program.engines import numba_engine, numpy_engine
 from microgrid.program.plan.schedule import Plan
@@ -33,7 +34,7 @@ def chosen(backend: str, tape: Tape) -> str:
     if here and not others:
         return numba_engine.NAME
     if backend == numba_engine.NAME:
-        why = f"{others[0].name} is not compiled" if here else "pip install numba, the extra `fast`"
+        why = f"{others[0].name} is not compiled" if here else install("fast")
         raise GraphError(f"the backend numba cannot run this program: {why}")
     return numpy_engine.NAME
 
@@ -43,7 +44,7 @@ class Workspace(threading.local):
 
     def __init__(self, memory: Floats) -> None:
         self.numbers = memory.copy()
-        self.rows = np.zeros((0, 0))
+        self.rows, self.width = np.zeros((0, 0)), 0  # room for so many samples
 
 
 class Runner:
@@ -53,7 +54,8 @@ class Runner:
         self.tape, self.plan = tape, plan
         self.engine = ENGINES[backend].Engine(plan, fast)
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
-        self.sums = span(plan.sums)
+        self.tiled = backend == numba_engine.NAME
+        self.sums, self.added_to = span(plan.sums), span(self.engine.added_to)
 
     def run_once(self) -> None:
         """Run a plan without a batch, whose inputs the numbers of this thread begin with."""

@@ -6,19 +6,20 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from microgrid.engine.arguments import Variable, scalar
+from microgrid.engine.arguments import scalar, variable
 from microgrid.engine.errors import NumberError, RangeError, ShapeError, shown
 from microgrid.engine.guards import is_real, no_number, real, refuse_foreign
-from microgrid.engine.trees import branch, is_computed, is_model, tree_leaves, tree_map
+from microgrid.engine.trees import Branch, branch, is_computed, is_model, tree_leaves, tree_map
 from microgrid.engine.value import Value, peek
 from microgrid.program.tape import Floats
-from microgrid.views.wording import printable, subscripted
+from microgrid.views.wording import entry_names, printable
 
 FLOAT = np.dtype(float)
 op_of = attrgetter("op")
@@ -161,6 +162,10 @@ class Structure:
         The samples are along this axis of the one array, or of each array under a name.
         """
         shape = self.common_shape
+        plain = type(x) is np.ndarray and x.dtype is FLOAT and x.ndim and x.shape[1:] == shape
+        if plain and axis == 0 and self.has_one_axis:  # at once: a loop of training waits for it
+            found.append((name, x.reshape(len(x), self.size)))
+            return
         of_rows = hasattr(self.kind, "_fields") and not hasattr(x, "_fields") and shape is not None
         if not self.has_one_axis and self.is_alike(x) and not of_rows:
             for place, part in zip(self.places, self.parts):
@@ -221,11 +226,16 @@ def structure_of(x: Any) -> Structure:
     if whole is None:
         return Structure(float)
     if whole.flat:
-        return Structure(np.ndarray, (len(whole.parts),) if whole.is_model else np.shape(x))
+        return Structure(np.ndarray, shape_of(x, whole))
     parts = tuple(map(structure_of, whole.parts))
     if isinstance(x, list | tuple):
         return Structure(type(x), (), parts)
     return Structure(dict, (), parts, tuple(whole.keys))
+
+
+def shape_of(x: Any, whole: Branch) -> tuple[int, ...]:
+    """The shape of an array; a model is one row of its parameters."""
+    return (len(whole.parts),) if whole.is_model else np.shape(x)
 
 
 def without_model(x: Any) -> Any:
@@ -275,7 +285,7 @@ def new_leaves(
         except NumberError:  # told by its path, not by its label
             structure_of(x).flatten(tree_map(plain_number, x), name)
             raise
-        made.append((tree_map(partial(following, iter(leaves)), x), leaves))
+        made.append((rebuilt(x, iter(leaves)), leaves))
     return made
 
 
@@ -286,16 +296,17 @@ def labels(xs: Sequence[Any], names: Sequence[str]) -> list[list[str]]:
     structure before it where another has such a key.
     """
     places = [[*entries(x)] for x in xs]
-    stems = [{words or name for words, _ in each} for each, name in zip(places, names)]
+    stems = [{words or name for words, *_ in each} for each, name in zip(places, names)]
     uses = Counter([stem for each in stems for stem in each])
     found = []
     for name, each in zip(names, places):
-        comma = "," if max([i for _, index in each for i in index], default=0) > 8 else ""
+        counts = [n for _, index, shape in each for n in (*[i + 1 for i in index], *shape)]
+        comma = "," if max(counts, default=0) > 9 else ""
         found.append(own := list[str]())
-        for words, index in each:
+        for words, index, shape in each:
             alone = words and uses[words] == 1 and not words[0].isdigit()
             stem = words if alone else f"{name}{'.' * words[:1].isalpha()}{words}"
-            own.append(subscripted(stem, index, comma))
+            own += entry_names(stem, shape, comma, index)
     return found
 
 
@@ -326,7 +337,7 @@ def paths(x: Any, name: str) -> Iterator[str]:
 
 def arrayed(x: Any) -> Any:
     """What NumPy alone knows as an array, like a range, as one; all else as it is."""
-    alone = branch(x) is None and not isinstance(x, Value)
+    alone = not (isinstance(x, Value) or is_model(x)) and branch(x) is None
     return np.asarray(x) if alone and array_shape(x, "x") else x
 
 
@@ -335,25 +346,30 @@ def plain_number(x: Any) -> Any:
     return peek(x) if isinstance(x, Value) else x
 
 
-def following(row: Iterator[Value], _: Any) -> Value:
-    return next(row)
-
-
-def entries(x: Any, words: str = "", index: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """For each number the keys that lead to it, as words, and its indices behind them.
-
-    >>> list(entries({"layers": [{"w": [5.0, 6.0]}]}))
-    [('layers0.w', (0,)), ('layers0.w', (1,))]
-    """
+def rebuilt(x: Any, row: Iterator[Value]) -> Any:
+    """The structure of x with the nodes of a row in the place of its numbers."""
     whole = branch(x)
     if whole is None:
-        yield words, index
+        return next(row)
+    if whole.flat:
+        return whole.build(list(islice(row, len(whole.parts))))
+    return whole.build([rebuilt(part, row) for part in whole.parts])
+
+
+def entries(
+    x: Any, words: str = "", index: tuple[int, ...] = ()
+) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    """For each number, array and model the keys that lead to it, as words; its indices; its shape.
+
+    >>> list(entries({"layers": [{"w": [5.0, np.zeros((2, 3))]}]}))
+    [('layers0.w', (0,), ()), ('layers0.w', (1,), (2, 3))]
+    """
+    whole = branch(x)
+    if whole is None or whole.flat:
+        yield words, index, shape_of(x, whole) if whole else ()
         return
-    keys = getattr(x, "_fields", whole.keys)
-    for key, part in zip(keys, whole.parts):
-        if whole.flat:
-            yield words, (*index, *(key if isinstance(key, tuple) else (key,)))
-        elif isinstance(x, Mapping) or hasattr(x, "_fields"):
+    for key, part in zip(getattr(x, "_fields", whole.keys), whole.parts):
+        if isinstance(x, Mapping) or hasattr(x, "_fields"):
             before = words + "".join(map(str, index))
             yield from entries(part, f"{before}.{printable(str(key))}".lstrip("."))
         else:
@@ -362,11 +378,12 @@ def entries(x: Any, words: str = "", index: tuple[int, ...] = ()) -> Iterator[tu
 
 def new_leaf(x: Any, label: str) -> Value:
     """A variable, so that derivatives inside of the function are graphs as well."""
-    if not isinstance(x, Value) and not is_real(x):
-        raise no_number(x, f"{label}: real numbers are needed")
-    try:
-        v = Variable(float(real(peek(x) if isinstance(x, Value) else x)))
-    except OverflowError:
-        v = Variable(1.0)  # any number will do
-    v._label = getattr(x, "_label", "") or label  # which is printable
-    return v
+    number = peek(x) if isinstance(x, Value) else x
+    if type(number) is not float:
+        if number is x and not is_real(x):
+            raise no_number(x, f"{label}: real numbers are needed")
+        try:
+            number = float(real(number))
+        except OverflowError:
+            number = 1.0  # any number will do
+    return variable(number, getattr(x, "_label", "") or label)  # which is printable

@@ -6,8 +6,9 @@ import itertools
 from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, reduce
 from math import isfinite, nan
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from microgrid.engine.errors import GraphError, MicrogridError, RangeError, describe, stale
 from microgrid.engine.value import Constant, Op, Value, apply, node
+from microgrid.engine.walks import undisturbed
 from microgrid.program.tracing import is_plain
 from microgrid.views.wording import subscripted
 
@@ -83,16 +85,17 @@ class Tape:
         """For each slot its depth, and in bit k whether argument k leads to it."""
         level = [0] * self.first
         reach = [1 << min(k, LAST_BIT) for k in self.argument.tolist()] + [0] * len(self.constants)
-        args, ends = self.args.tolist(), self.start[1:].tolist()
-        begin = 0
-        for end in ends:
-            deepest, bits = 0, 0
-            for s in args[begin:end]:
-                bits |= reach[s]
-                if level[s] > deepest:
-                    deepest = level[s]
+        args, begin = self.args.tolist(), 0
+        for end in self.start[1:].tolist():
+            xs = args[begin:end]
+            if end - begin == 2:  # nearly every line: written out for speed
+                a, b = xs
+                deepest = level[a] if level[a] > level[b] else level[b]
+                reach.append(reach[a] | reach[b])
+            else:
+                deepest = max([level[s] for s in xs], default=0)
+                reach.append(reduce(or_, [reach[s] for s in xs], 0))
             level.append(deepest + 1)
-            reach.append(bits)
             begin = end
         return np.array(level, dtype=np.int64), np.array(reach, dtype=np.int64)
 
@@ -149,58 +152,68 @@ def tape_of(
     Equal lines become one, lines of constants alone become constants, and what leads to no output
     is left out. FrozenError where a leaf is neither an input nor a plain number.
     """
-    slot = {v: i for i, v in enumerate(inputs)}
-    labels = {slot[v]: str(v._label) for v in inputs if v._label}
+    return undisturbed(lambda: walked(outputs, inputs, argument))
+
+
+def walked(outputs: Sequence[Value], inputs: Sequence[Value], argument: Sequence[int]) -> Tape:
+    """What `tape_of` gives; it writes in the nodes."""
+    mark, count = object(), len(inputs)
+    for i, v in enumerate(inputs):
+        v._walk, v._place = mark, i
+    labels = {v._place: str(v._label) for v in inputs if v._label}
     number: dict[Op, int] = {}  # of each operation, where it stands in a key
     several: dict[tuple[int, ...], int] = {}  # operands that are not two
     known: dict[Any, int] = {}  # key of a line, or a plain number → slot
-    moves, count = bytearray(b"\1" * len(inputs)), len(inputs)  # whether slots depend on an input
+    moves = bytearray(b"\1" * count)  # whether slots depend on an input
     values, keys = array("d"), array("q")  # of the constants, of the lines
 
     # Once for each node, so everything is written out, and nothing is made at which the garbage
-    # collector would look. The order is that of value.topological.
+    # collector would look. The order is that of value.topological: a node waits below its parents
+    # until they are marked, and have their slots for places.
     stack: list[Any] = list(reversed(outputs))
     while stack:
         v = stack.pop()
-        if v is None:  # the parents of the next node are done
-            v = stack.pop()
-            op, b = v.op, v._b
-            key = number.get(op)
-            if key is None:
-                key = number[op] = len(number) << 2 * BITS
-                if key >> 63:
-                    raise GraphError(f"a program has at most {len(number) - 1:,} operations")
-            if b is not None:
-                a = v._a
-                if v._parent_versions != a._version + b._version:
-                    raise stale(v)
-                i, j = slot[a], slot[b]
-                key, moving = key | i << BITS | j, moves[i] | moves[j]
-            else:
-                operands = tuple([slot[p] for p in v.parents])
-                if v._parent_versions != sum([p._version for p in v.parents]):
-                    raise stale(v)
-                key |= several.setdefault(operands, len(several)) << BITS | SEVERAL
-                moving = max([moves[s] for s in operands])
-        elif v in slot:
+        if v._walk is mark:
             continue
-        elif v.op is not None:
-            b = v._b
-            stack += (v, None, b, v._a) if b is not None else (v, None, *v.parents[::-1])
-            continue
+        op, b = v.op, v._b
+        if b is not None:
+            a = v._a
+            if not (a._walk is mark is b._walk):
+                stack += (v, b, a)
+                continue
+            i, j = a._place, b._place
+            if v._parent_versions != a._version + b._version:
+                raise stale(v)
+            key, moving = i << BITS | j, moves[i] | moves[j]
+        elif op is not None:
+            parents = v.parents
+            if {p._walk for p in parents} - {mark}:
+                stack += (v, *parents[::-1])
+                continue
+            operands = tuple([p._place for p in parents])
+            if v._parent_versions != sum([p._version for p in parents]):
+                raise stale(v)
+            key = several.setdefault(operands, len(several)) << BITS | SEVERAL
+            moving = max([moves[s] for s in operands])
         else:
             key, moving = number_of(v), 0
-        here = known.get(key)
-        if here is None:
-            here = known[key] = count
+        if op is not None:
+            code = number.get(op)
+            if code is None:
+                code = number[op] = len(number) << 2 * BITS
+                if code >> 63:
+                    raise GraphError(f"a program has at most {len(number) - 1:,} operations")
+            key |= code
+        here = known.setdefault(key, count)
+        if here == count:
             count += 1
-            if moving or not (v.op is None or isfinite(v._number)):
+            if moving or not (op is None or isfinite(v._number)):
                 moves.append(1)
                 keys.append(key)
             else:  # what constants make is a constant
                 moves.append(0)
                 values.append(as_float(v))
-        slot[v] = here
+        v._walk, v._place = mark, here
         if v._label and here not in labels:
             labels[here] = str(v._label)
     if len(moves) > SEVERAL:
@@ -212,6 +225,7 @@ def tape_of(
     place[~moving_slots] = n + np.arange(len(values))
     place[line] = n + len(values) + np.arange(len(line))
     start, args = unpacked(np.array(keys), list(several))
+    at = place.tolist()
     return Tape(
         ops=tuple(number),
         code=np.array(keys) >> 2 * BITS,
@@ -219,8 +233,8 @@ def tape_of(
         args=place[args],
         constants=np.array(values),
         argument=np.array(argument or range(n), dtype=np.int64),
-        outputs=place[[slot[v] for v in outputs]],
-        labels={int(place[s]): name for s, name in labels.items()},
+        outputs=place[[v._place for v in outputs]],
+        labels={at[s]: name for s, name in labels.items()},
     )
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import ast
-import keyword
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from difflib import get_close_matches
 from inspect import Parameter, signature
 from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
+from microgrid.engine.hints import close, nearest
 from microgrid.engine.value import Op, Value
 from microgrid.views.notation import lists_of
-from microgrid.views.numerals import is_dash
-from microgrid.views.wording import LOWERED, RAISED, plural
+from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
+from microgrid.views.spelling import ExpressionError as ExpressionError
+from microgrid.views.wording import plural
 
-LONGEST, DEEPEST = 10_000, 250
+DEEPEST = 250
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     type(tree.op): entry
     for sign, entry in SIGNS.items()
@@ -42,7 +40,7 @@ def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
     return sum(p.default is p.empty for p in takes), most
 
 
-CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
+CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"], "ln": FUNCTIONS["log"]}
 LISTS = {  # functions: how many lists come first, at least and at most
@@ -50,121 +48,181 @@ LISTS = {  # functions: how many lists come first, at least and at most
     for name, function in CALLS.items()
     if (lists := lists_of(function))
 }
-KEYS = str.maketrans(dict(zip("·⋅×÷^≤≥≠", ["*", "*", "*", "/", "**", "<=", ">=", "!="])))
-RAISES, LOWERS = [re.compile(f"[{''.join(t.values())}]+") for t in (RAISED, LOWERED)]
-ON_LINE = str.maketrans({c: plain for t in (RAISED, LOWERED) for plain, c in t.items()})
-ALLOWED = (
-    "allowed are numbers, names, + - * / **, < <= > >= == !=, lists and the functions of microgrid"
+ARITHMETIC = Language(
+    functions=CALLS,
+    allowed="allowed are numbers, names, + - * / ^, < <= > >= == !=, |x|, lists and the functions "
+    "of microgrid",
 )
-PRODUCT = "a product needs its *, like 2*x, and a function its brackets, like sin(x)"
-CHOICE = "choose with where(condition, a, b), such as where(x > 0, x, 0)"
-POINT = "a decimal number has a point, like 1.5"
-HINTS = [  # what is found in a text that cannot be read, and what helps
-    (r"\b(and|or|not|if|else)\b", CHOICE),
-    (rf"\b({'|'.join(keyword.kwlist)})\b", "a name must not be a word of Python, such as {}"),
-    (r"\|", "the absolute value of x is abs(x)"),
-    (r"(?<![=<>!])=(?!=)", "leave out the name and = before an expression; == compares"),
-    (r"\b\d+ *[^\W\d]|[\w)] +\w|\) *\w", PRODUCT),
-]
+POWERS = "^ is read as a power: a^2 is a**2"
+TOO_DEEP = "nested too deeply: give the parts names"
+NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
 
 
-class ExpressionError(MicrogridError, ValueError):
-    """Text that is not arithmetic; the message has a mark below the place.
+class Circuit(NamedTuple):
+    """What a text says: its result, and in the order of the text its leaves and its named lines."""
 
-    >>> parse("2 x", {"x": 1.0})
-    Traceback (most recent call last):
-        ...
-    microgrid.views.expression.ExpressionError: invalid syntax; a product needs its *, ...
-    """
+    root: Value
+    leaves: dict[str, Value]
+    lines: dict[str, Value]
+    notes: list[str]  # what is read in one of two ways
 
 
 def parse(text: str, numbers: Mapping[str, float]) -> Value:
     """The graph of an arithmetic expression, with a labelled leaf for every name in it.
 
-    a·b², x^2 and − are read as they are written by hand. ExpressionError, with the place, for
-    anything that is not arithmetic, for a name without a number and for a number without a use.
-    Every literal is a float, so 9**9**9 overflows at once.
+    It is read as by `circuit`, but every name needs a number, and every number a use.
 
-    >>> f = parse("x * y + sin(x)", {"x": 0.0, "y": 2.0})
+    >>> f = parse("x·y + sin(x)", {"x": 0.0, "y": 2.0})
     >>> f.backward()
     >>> f.parents[0].parents[0].grad
     3.0
     """
-    reader = Reader(text, {name: Value(x, name) for name, x in numbers.items()})
-    root, tree = reader.root(), reader.tree
-    if unused := [name for name in numbers if name not in reader.used]:
+    return circuit(text, numbers, None).root
+
+
+def circuit(
+    text: str, numbers: Mapping[str, float] = NO_NUMBERS, missing: float | None = 1.0
+) -> Circuit:
+    r"""The graph of an expression, or of lines `name = expression`; the last is the result.
+
+    A name that no line defines is a leaf, and so is that of a line with a number alone. The number
+    of a leaf is that in `numbers`, else that of its line, else `missing`. a·b², 2x, |x|, x^2 and −
+    are read as they are written by hand. A line goes on while a bracket is open or an operand
+    missing; what stands behind # is not read. ExpressionError, with line and column, for what is
+    not arithmetic, for all names without a number where `missing` is None, and for numbers without
+    a use. Every literal is a float, so 9**9**9 overflows at once.
+
+    >>> found = circuit("h = w·x + 1  # a neuron\nf = h²", {"x": 3.0})
+    >>> found.root.data, [(name, leaf.data) for name, leaf in found.leaves.items()]
+    (16.0, [('w', 1.0), ('x', 3.0)])
+    """
+    reader = Reader(text, {})
+    given = {name_in(name) or name: x for name, x in numbers.items()}
+    places = reader.leaf_places()
+    unused = [name for name in given if name not in {*places, *reader.named}]
+    unknown = [name for name in places if name not in {*given, *CONSTANTS}]
+    if bare := next((name for name in unknown if name in CALLS), ""):
+        said = f"{bare} is a function: it needs brackets, like {bare}(x)"
+        raise at(text, places[bare], said)
+    if unknown and missing is None:
+        raise at(text, places[unknown[0]], without_numbers(unknown, unused))
+    free = [name for name in places if name in given or name not in CONSTANTS]
+    leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
+    reader.leaves |= {**{name: Value(given[name], name) for name in unused}, **leaves}
+    made = dict[str, Value]()
+    for line, tree in reader.trees:
+        name = line.name.text if line.name else ""
+        y = reader.number(line, tree)
+        if not isinstance(y, Value):
+            y = Value(given.get(name, y), name)
+            leaves |= {name: y} if name else {}
+        elif name in given:
+            said = f"{name} is computed by its line and takes no number"
+            raise at(text, line.pieces[0][1], said)
+        elif y.op and not y.label:
+            y.label = name
+        if name:
+            reader.leaves[name] = made[name] = y
+    if unused:
         has = "has a number but is" if len(unused) == 1 else "have numbers but are"
         raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
-    if isinstance(root, bool | list):
-        what = f"a list of {len(root)}" if isinstance(root, list) else f"a truth: {CHOICE}"
-        point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
-        raise reader.error(tree, f"the expression must give one number, not {what}{point}")
-    return root if isinstance(root, Value) else Value(root)
+    hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
+    return Circuit(y, leaves, made, [POWERS] if hats else [])
 
 
-def typed(text: str) -> str:
-    """The text with the signs of a keyboard.
-
-    >>> typed("a·b² − x₁⁻¹ × 2^n")
-    'a*b**2 - x_1**-1 * 2**n'
-    """
-    text = RAISES.sub(lambda found: f"**{found[0].translate(ON_LINE)}", " ".join(text.split()))
-    text = LOWERS.sub(lambda found: f"_{found[0].translate(ON_LINE)}", text)
-    return "".join(["-" if is_dash(c) else c for c in text]).translate(KEYS)
+def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
+    """What to say of names that have no number, beside numbers whose names are not there."""
+    has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(names)
+    near = [found for name in names if (found := nearest(name, [*unused, "pi", "e"]))]
+    meant = near[0].replace(":", ";", 1) if near else ""
+    return f"{', '.join(names)} {has}: add {add}=…{meant}"
 
 
 class Reader:
-    """Walks the syntax tree of a text; `used` holds the names that it met.
+    """Walks the syntax trees of the lines of a text; `leaves` are what names stand for.
 
     A subclass can allow another arithmetic: `attributes` are what may stand behind a dot.
     ExpressionError, with the place, for what is not allowed.
     """
 
-    longest, allowed = LONGEST, ALLOWED
-    hints: Sequence[tuple[str, str]] = HINTS
+    language: ClassVar[Language] = ARITHMETIC
     binary: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = BINARY
     attributes: Mapping[str, Callable[[Any], Any]] = MappingProxyType({})
 
     def __init__(self, text: str, leaves: Mapping[str, Value]) -> None:
-        if len(text) > self.longest:
-            most = f"at most {self.longest} here"
-            raise ExpressionError(f"an expression of {len(text)} characters; {most}")
-        self.text, self.leaves = typed(text), leaves
-        self.used: set[str] = set()
-        try:
-            self.tree = ast.parse(self.text, mode="eval").body
-        except SyntaxError as error:
-            said = error.msg.partition(". ")[0]  # what Python goes on to guess is no arithmetic
-            hint = "" if "closed" in said or "unmatched" in said else f"; {self.advice()}"
-            raise at(self.text, (error.offset or 1) - 1, f"{said}{hint}") from None
-        except (ValueError, MemoryError, RecursionError) as error:
-            raise ExpressionError(f"cannot be read: {str(error) or 'nested too deeply'}") from None
+        self.text, self.leaves = text, dict[str, Any](leaves)
+        self.trees = [(line, self.tree(line)) for line in lines(text, self.language)]
+        self.line = self.trees[-1][0]  # the one that is being read
 
-    def advice(self) -> str:
-        """What helps with a text that cannot be read."""
-        for pattern, hint in self.hints:
-            if found := re.search(pattern, self.text):
-                return hint.format(found[0])
-        return self.allowed
+    def tree(self, line: Line) -> ast.expr:
+        try:
+            return ast.parse(line.python, mode="eval").body
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            deep = sum(piece in ("(", "[") for piece, _ in line.pieces) > DEEPEST // 4
+            said = TOO_DEEP if deep else f"not arithmetic; {self.language.allowed}"
+            raise at(self.text, line.pieces[0][1], said) from None
 
     def root(self) -> Any:
-        """What the whole text stands for."""
+        """What the last line stands for."""
+        return self.value(*self.trees[-1])
+
+    def value(self, line: Line, tree: ast.expr) -> Any:
+        """What a line stands for."""
+        self.line = line
         try:
-            return self.read(self.tree, 0)
+            return self.read(tree, 0)
         except RecursionError:  # the caller stands deep in calls already
-            raise ExpressionError("nested too deeply: give the parts names") from None
+            raise ExpressionError(TOO_DEEP) from None
+
+    def number(self, line: Line, tree: ast.expr) -> Any:
+        """The one number that a line stands for."""
+        y = self.value(line, tree)
+        if isinstance(y, bool | list):
+            what = f"a list of {len(y)}" if isinstance(y, list) else f"a truth: {CHOICE}"
+            point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
+            raise self.error(tree, f"the expression must give one number, not {what}{point}")
+        return y
+
+    @property
+    def named(self) -> list[str]:
+        return [line.name.text for line, _ in self.trees if line.name]
+
+    def leaf_places(self) -> dict[str, int]:
+        """Where each name first stands that no line above it defines.
+
+        ExpressionError for a name that two lines define, or a line below one that uses it.
+        """
+        places, defined = dict[str, int](), set[str]()
+        for line, tree in self.trees:
+            calls = {x.func for x in ast.walk(tree) if isinstance(x, ast.Call)}
+            names = [x for x in ast.walk(tree) if isinstance(x, ast.Name) and x not in calls]
+            for x in sorted(names, key=lambda x: x.col_offset):
+                if x.id not in defined:
+                    places.setdefault(x.id, line.place(x.col_offset))
+            if line.name:
+                self.check_name(line.name.text, line.name.place, places, defined)
+                defined.add(line.name.text)
+            elif line is not self.trees[-1][0]:
+                said = "only the last line may do without a name: write name = expression"
+                raise at(self.text, line.pieces[0][1], said)
+        return places
+
+    def check_name(
+        self, name: str, place: int, places: Mapping[str, int], defined: set[str]
+    ) -> None:
+        if name in CALLS:
+            raise at(self.text, place, f"{name} is a function: give this line another name")
+        if name in defined:
+            raise at(self.text, place, f"{name} has a line already: give this one another name")
+        if name in places:
+            raise at(self.text, place, f"{name} is used before this line defines it")
 
     def read(self, tree: ast.expr, depth: int) -> Any:
         if depth > DEEPEST:
             raise self.error(tree, f"nested deeper than {DEEPEST} levels: give the parts names")
         match tree:
-            case ast.Constant(value=bool() | complex() | str() | bytes() | None):
-                raise self.error(tree, f"{tree.value!r} is not a real number")
             case ast.Constant(value=int() | float() as number):
-                with suppress(OverflowError):
-                    if math.isfinite(number := float(number)):
-                        return number
-                raise self.error(tree, "too large for a float")
+                return float(number)
             case ast.Name(id=name):
                 return self.leaf(tree, name)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in self.binary:
@@ -183,55 +241,55 @@ class Reader:
                 return [self.one(x, depth) for x in items]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self.call(tree, name, args, depth)
-            case ast.Call(func=ast.Attribute(attr=name)) if name in CALLS:
-                raise self.error(tree, f"not arithmetic; write {name}(…), without a dot before it")
-            case ast.Call(func=func) if not isinstance(func, ast.Name | ast.Attribute):
-                raise self.error(tree, f"not arithmetic; {PRODUCT}")
-            case ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.Not()):
-                raise self.error(tree, f"not arithmetic; {CHOICE}")
-        raise self.error(tree, f"not arithmetic; {self.allowed}")
+        raise self.error(tree, f"not arithmetic; {self.language.allowed}")
 
     def one(self, tree: ast.expr, depth: int) -> Any:
         """What stands for one number."""
-        x = self.read(tree, depth + 1)
+        return self.no_list(tree, self.read(tree, depth + 1))
+
+    def no_list(self, tree: ast.expr, x: Any) -> Any:
         if isinstance(x, list):
             point = f"; {POINT}" if isinstance(tree, ast.Tuple) else ""
             raise self.error(tree, f"wrong operands: a list where a number is needed{point}")
         return x
 
     def call(self, tree: ast.expr, name: str, args: Sequence[ast.expr], depth: int) -> Any:
-        """The value of a function; there are lists where it takes them."""
-        function = self.function(tree, name, len(args))
-        alone = len(args) == 1 and arity(function)[1] is None  # max([x, y]) is max(x, y)
-        least, most = LISTS.get(name, (0, int(alone)))
-        xs: list[Any] = [self.read(x, depth + 1) for x in args[:most]]
-        xs += [self.one(x, depth) for x in args[most:]]
-        if not all(isinstance(x, list) for x in xs[:least]):
-            raise self.error(tree, f"{name} takes {plural(least, 'list')} like [x, 2]")
+        """The value of a function; there are lists where it takes them.
+
+        One that takes lists alone takes their numbers one by one, too, as `notation` writes them.
+        """
+        function = self.function(tree, name)
+        xs = [self.read(x, depth + 1) for x in args]
+        lists, most = LISTS.get(name, (0, 0))
+        of_lists = lists > 0 and arity(function) == (lists, lists)
+        if of_lists and xs and len(xs) % lists == 0 and not any(isinstance(x, list) for x in xs):
+            size = len(xs) // lists
+            xs = [xs[i : i + size] for i in range(0, len(xs), size)]
+        self.check_count(tree, name, len(xs))
+        alone = len(xs) == 1 and arity(function)[1] is None  # max([x, y]) is max(x, y)
+        for x, arg in zip(xs[max(most, alone) :], args[max(most, alone) :]):
+            self.no_list(arg, x)
+        if not all(isinstance(x, list) for x in xs[:lists]):
+            raise self.error(tree, f"{name} takes {plural(lists, 'list')} like [x, 2]")
         return self.compute(tree, function, *xs)
 
     def leaf(self, tree: ast.expr, name: str) -> Any:
         if name in self.leaves:
-            self.used.add(name)
             return self.leaves[name]
-        if name in CONSTANTS:
-            return CONSTANTS[name]
-        if name in CALLS:
-            raise self.error(tree, f"{name} is a function: it needs brackets, like {name}(x)")
-        calls = {x.func for x in ast.walk(self.tree) if isinstance(x, ast.Call)}
-        names = [x.id for x in ast.walk(self.tree) if isinstance(x, ast.Name) and x not in calls]
-        unknown = sorted({*names} - {*self.leaves, *CONSTANTS, *CALLS})
-        has, add = "has no number" if len(unknown) == 1 else "have no numbers", "=… ".join(unknown)
-        raise self.error(tree, f"{', '.join(unknown)} {has}: add {add}=…")
+        return CONSTANTS[name]
 
-    def function(self, tree: ast.expr, name: str, given: int) -> Callable[..., Any]:
-        """The function of this name, if it takes so many operands."""
+    def function(self, tree: ast.expr, name: str) -> Callable[..., Any]:
+        """The function of this name."""
         if name in self.leaves:
-            raise self.error(tree, f"{name} is a number; {PRODUCT}")
+            raise self.error(tree, f"{name} is a number: a product is {name}*(…)")
         if name not in CALLS:
-            near = get_close_matches(name.lower(), CALLS)
+            near = close(name.lower(), CALLS, 3, 0.6)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(CALLS)}"
             raise self.error(tree, f"no function {name!r}; {hint}")
+        return CALLS[name]
+
+    def check_count(self, tree: ast.expr, name: str, given: int) -> None:
+        """ExpressionError unless the function takes so many operands."""
         least, most = arity(CALLS[name])
         if not least <= given <= (most or given):
             takes = "at least 1 operand" if most is None else plural(most, "operand")
@@ -242,7 +300,6 @@ class Reader:
                 hint = "; the logarithm to base b is log(x) / log(b)"
             were = plural(given, "was", "were")
             raise self.error(tree, f"{name} takes {takes}, but {were} given{hint}")
-        return CALLS[name]
 
     def compute(self, tree: ast.expr, function: Callable[..., Any], *xs: Any) -> Any:
         try:
@@ -253,12 +310,9 @@ class Reader:
             raise self.error(tree, f"wrong operands: {error}") from None
 
     def error(self, tree: ast.expr, message: str) -> ExpressionError:
-        column = len(self.text.encode()[: tree.col_offset].decode())  # ast counts bytes
-        return at(self.text, column, message)
-
-
-def at(text: str, column: int, message: str) -> ExpressionError:
-    """The error with a pointer under its place in the text, of which 60 characters are shown."""
-    start = max(0, min(column, len(text)) - 30)
-    shown, pointer = text[start : start + 60], " " * (column - start) + "^"
-    return ExpressionError(f"{message}\n  {shown}\n  {pointer}")
+        """The error at the sign of an operation, else where the tree begins."""
+        if isinstance(tree, ast.BinOp):
+            place = self.line.place(tree.left.end_col_offset or 0, sign_behind=True)
+        else:
+            place = self.line.place(tree.col_offset)
+        return at(self.text, place, message)

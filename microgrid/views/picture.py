@@ -17,6 +17,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
+from microgrid.engine.extras import install
 from microgrid.engine.hints import Hinted
 from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
@@ -194,7 +195,6 @@ def layout_program(layout: str | None = None) -> str:
             return name
         if program := shutil.which(name, path=places):
             return program
-    raise LayoutError(
-        f"no layout program ({', '.join(LAYOUTS) if layout is None else layout}): pip install "
-        '"microgrid-autodiff[viz]"; the DOT text is in .source'
-    )
+    looked_for = ", ".join(LAYOUTS) if layout is None else layout
+    way_out = f"{install('viz')}; a .dot file needs none"
+    raise LayoutError(f"there is no layout program ({looked_for}): {way_out}")

@@ -96,8 +96,9 @@ vertical-align:top}
 margin:8px 0;overflow-x:auto;color:var(--fg);font:14px/1.5 @@code@@}
 .X .number{font-family:@@code@@}
 .X .scroll{overflow-x:auto;max-width:100%}
+.X .scroll td:first-child{white-space:nowrap}
 .X :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
-@media print{.X{padding:0}.X .scroll{overflow:visible}}
+@media print{.X{padding:0}.X .scroll{overflow:visible}.X svg{min-width:0!important}}
 """.replace("@@font@@", FONT).replace("@@code@@", CODE)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
-from itertools import count
+from itertools import count, product
 
 from microgrid.engine.guards import Number
 
@@ -55,9 +55,22 @@ def subscripted(name: str, index: Sequence[int], comma: str = "") -> str:
     >>> subscripted("x", (0, 1)), subscripted("b", (2,)), subscripted("x", ())
     ('x_{12}', 'b_3', 'x')
     """
-    subscript = comma.join([str(i + 1) for i in index])
-    braced = f"{{{subscript}}}" if len(subscript) > 1 else subscript
-    return f"{name}_{braced}" if name and subscript else name
+    return entry_names(name, (), comma, index)[0]
+
+
+def entry_names(
+    name: str, shape: Sequence[int], comma: str = "", before: Sequence[int] = ()
+) -> list[str]:
+    """The names of all entries of an array, row by row; `before` stand the indices of the array.
+
+    >>> entry_names("x", (2, 2)), entry_names("x", (3,), before=[0])
+    (['x_{11}', 'x_{12}', 'x_{21}', 'x_{22}'], ['x_{11}', 'x_{12}', 'x_{13}'])
+    """
+    axes = [[str(i + 1)] for i in before] + [[*map(str, range(1, n + 1))] for n in shape]
+    found = list(map(comma.join, product(*axes)))
+    if not (name and axes):
+        return [name] * len(found)
+    return [f"{name}_{{{x}}}" if len(x) > 1 else f"{name}_{x}" for x in found]
 
 
 def decimals(x: Number, digits: int = 2) -> str:

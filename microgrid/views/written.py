@@ -67,6 +67,12 @@ def colored(table: str) -> str:
     return f'<div class="microgrid-colors"><style>{style}</style>{table}</div>'
 
 
+def inline(svg: str) -> str:
+    """A picture for a page: where it does not fit it shrinks, to three quarters of its size."""
+    svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
+    return re.sub(r'<svg width="([\d.]+)pt"', r'<svg style="min-width:\1px" width="\1pt"', svg)
+
+
 def document(result: Any) -> str:
     """The LaTeX of a result as a whole document, cut to its size where it is a formula."""
     text = str(result.latex())

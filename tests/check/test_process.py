@@ -255,7 +255,7 @@ def test_a_class_that_cannot_be_sent_is_refused_with_a_way_out(monkeypatch):
     with pytest.raises(EngineError, match=r"cannot be sent.*write it to a file"):
         check(holds)
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    with pytest.raises(EngineError, match=r"cloudpickle: pip install .*\[check\]"):
+    with pytest.raises(EngineError, match=r'cloudpickle: pip install "cloudpickle.*\.\[check\]"'):
         check(museum.Value)
 
 

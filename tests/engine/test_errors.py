@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import itertools
 import math
 import pickle
 import pydoc
@@ -221,6 +222,64 @@ def test_backward_never_raises_for_a_numeric_reason(name):
         y.backward()
 
     check()
+
+
+EDGES = [
+    0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 710.0, 1e308, -1e308, 1e-320, math.inf, -math.inf, math.nan,
+    0, -2, Fraction(-1, 3), Fraction(10**400, 3), Fraction(3, 10**400),
+]  # fmt: skip
+BEYOND = "an operand is too large for a float"
+NEGATIVE = "a negative base with a fractional exponent has no real value; cbrt(x) for a cube root"
+SAID = {  # what operations say before their hint
+    "no real value": "log log2 log10 log1p sqrt sin cos tan arcsin arccos arccosh arctanh lgamma "
+    "digamma xlogy",
+    "division by zero": "div power reciprocal",
+    "too large for a float": "power exp expm1 sinh cosh lgamma",
+    NEGATIVE: "power",
+}
+
+
+def test_what_mathematics_has_to_say_is_in_our_words_on_every_platform():
+    found = {}
+    for entry in ops.PUBLIC.values():
+        n = entry.arity or 2
+        for numbers in itertools.product(EDGES if n < 3 else EDGES[:8:3], repeat=n):
+            if entry is ops.power and isinstance(numbers[1], Fraction) and abs(numbers[1]) > 1:
+                continue  # takes for ever
+            operands = [Value(a, "x") for a in numbers]
+            try:
+                entry(*operands)
+            except MicrogridError as error:
+                said = str(error).removeprefix(f"{entry.name}({errors.several(operands)}): ")
+                found.setdefault(said, set()).add(entry.name)
+    found.pop(BEYOND)
+    expected = {}
+    for said, names in SAID.items():
+        for name in names.split():
+            hint = f": {ops.TABLE[name].hint}" * (name != "reciprocal" and ";" not in said)
+            expected.setdefault(said + hint, set()).add(name)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("math domain error"), "no real value"),
+        (ValueError("expected a positive input, got 0.0"), "no real value"),
+        (ValueError("mine"), "mine"), (ValueError(), "no real value"),
+        (OverflowError(34, "Numerical result out of range"), "too large for a float"),
+        (ZeroDivisionError("float division by zero"), "division by zero"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_pythons_words_are_replaced_and_those_of_an_operation_of_ones_own_stay(error, said):
+    def forward(a):
+        raise error
+
+    op = Op("foo", forward, lambda y, a: 1)
+    with pytest.raises(MicrogridError) as caught:
+        op(x())
+    assert str(caught.value) == f"foo(x = 2.0): {said}"
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus", "relu", "arctan", "arcsinh"])

@@ -27,6 +27,7 @@ from microgrid.engine.errors import GraphError
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import edges, numbered, seed, topological
+from microgrid.program import tape
 
 # The oracle: the order by recursion, the sums in a dict, one line for every edge.
 
@@ -231,6 +232,37 @@ def test_a_pass_that_starts_at_any_line_of_another_disturbs_neither():
         assert found in ([], [gradients(m.other)])
 
     assert every_line(run) > 200
+
+
+def test_a_pass_that_starts_at_any_line_while_a_tape_is_written_disturbs_neither(monkeypatch):
+    monkeypatch.setitem(globals(), "FILES", {*FILES, tape.__file__})
+
+    def run(m: Meeting, at: Any) -> None:
+        found: list[Any] = []
+        inputs = [v for v in topological(m.root) if type(v) is Value and v.op is None]
+        right = repr(tape.tape_of([m.root, m.other], inputs))
+        with at(lambda: found.append(gradients(m.other)), "walked", "undisturbed"):
+            assert repr(tape.tape_of([m.root, m.other], inputs)) == right
+        assert found in ([], [slow_gradients(m.other)])
+
+    assert every_line(run) > 100
+
+
+def test_an_error_of_a_walk_is_its_own_or_that_of_the_one_between():
+    met: list[int] = []
+
+    def walk() -> str:
+        met.append(len(met))
+        if len(met) == 1:  # another walk comes in between
+            topological(Value(1.0))
+        if len(met) < 3:
+            raise ValueError("an input without its mark")
+        return "done"
+
+    with pytest.raises(ValueError, match="without its mark"):
+        walks.undisturbed(walk)
+    assert met == [0, 1]
+    assert walks.undisturbed(walk) == "done"
 
 
 def in_a_thread(f: Callable[[], Any]) -> Any:

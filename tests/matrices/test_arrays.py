@@ -13,6 +13,7 @@ from shared.strategies import affine_problems, floats, fractions, integer_floats
 import microgrid as mg
 from microgrid import Value, affine, examples, formulas, gradients, grads, matrix, partials, values
 from microgrid.engine.errors import ShapeError
+from microgrid.views.wording import entry_names
 
 exact = st.sampled_from([integer_floats, fractions])
 
@@ -279,3 +280,18 @@ def test_a_wrong_formula_is_caught(test, name, monkeypatch):
 def test_a_wrong_rule_is_caught(name, op, monkeypatch):
     plant_rule(monkeypatch, name, op)
     assert_caught(AFFINE, monkeypatch)
+
+
+@given(
+    st.lists(st.integers(0, 12), max_size=2), st.lists(st.integers(0, 12), max_size=2),
+    st.sampled_from(["", ","]),
+)  # fmt: skip
+def test_the_names_of_all_entries_are_those_of_each(shape, before, comma):
+    def slow(index):
+        subscript = comma.join([str(i + 1) for i in (*before, *index)])
+        braced = f"{{{subscript}}}" if len(subscript) > 1 else subscript
+        return f"x_{braced}" if subscript else "x"
+
+    names = [slow(index) for index in np.ndindex(*shape)]
+    assert entry_names("x", shape, comma, before) == names
+    assert entry_names("", shape, comma, before) == [""] * len(names)

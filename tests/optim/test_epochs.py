@@ -13,7 +13,7 @@ from shared.strategies import QUICK, hundredths
 import microgrid as mg
 from microgrid import nn, optim
 from microgrid.optim import epochs, training, updates
-from microgrid.optim.epochs import CHUNK, Epochs
+from microgrid.optim.epochs import CHUNK
 from microgrid.optim.training import DivergedError, Training
 
 pytest.importorskip("numba")
@@ -159,7 +159,7 @@ def test_whole_epochs_leave_what_the_loop_leaves(found):
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
-        (epochs, "together", lambda batches: [np.sort(np.concatenate(batches))]),
+        (epochs, "together", lambda batches, data: np.sort(np.concatenate(batches))),
         (optim.Adam, "_settings_of", lambda self, step: (0.9, 0.999, 1e-8, 1.0, 1.0)),
         (optim.Optimizer, "_longest", math.inf),
         (optim.AdamW, "_decoupled", False),
@@ -345,7 +345,5 @@ def test_gradients_of_every_size_are_clipped_as_hypot_says(x):
 
 
 def test_the_samples_of_an_epoch_are_those_of_its_batches_in_their_order():
-    run = Training(NETWORK, model(), [X, Y], (), None)
-    whole = Epochs(run.objective, run.data, 7)
-    order = [np.array([5, 3]), np.array([1])]
-    assert whole.samples(order).tolist() == np.column_stack([X, Y])[[5, 3, 1]].tolist()
+    assert epochs.together([np.array([5, 3]), np.array([1])], X).tolist() == [5, 3, 1]
+    assert epochs.together([None], X[:3]).tolist() == [0, 1, 2]

@@ -143,7 +143,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(call, message):
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
-    with pytest.raises(mg.MicrogridError, match="pip install matplotlib"):
+    with pytest.raises(mg.MicrogridError, match='need matplotlib: pip install "matplotlib>='):
         plots.loss_curve([1.0])
 
 

@@ -186,5 +186,5 @@ def test_the_loops_as_plain_python_give_the_bits_of_the_compiled_ones(name):
     loops = {f"op_{n}": on_floats(o.forward) for n, o in numba_engine.compiled_ops().items()}
     exec(numba_engine.kernel_source(), loops)
     for runner in program._plans.values():
-        runner.engine.part = loops["part"]
+        runner.engine.numbers, runner.engine.samples = loops["numbers"], loops["samples"]
     assert (program(*xs), *batched(*samples)) == compiled

@@ -609,7 +609,7 @@ def test_without_numba_a_program_runs_in_numpy(monkeypatch):
     program = record(lambda x: mg.tanh(x), 1.0)
     assert program.backend == "numpy"
     assert program(0.5) == math.tanh(0.5)
-    with pytest.raises(GraphError, match="pip install numba"):
+    with pytest.raises(GraphError, match='pip install "numba>='):
         record(lambda x: x, 1.0, backend="numba")
 
 
@@ -708,9 +708,10 @@ def test_a_batch_of_a_random_graph_is_its_samples_one_by_one(graph, data):
 # In pieces: windows of the tape, chunks of a batch.
 
 
-@pytest.mark.parametrize("window", [1, 2, 3])
+@pytest.mark.parametrize("window", [1, 3])
 def test_windows_of_any_size_give_the_same_bits(window, monkeypatch):
-    monkeypatch.setattr("microgrid.program.plan.lines.WINDOW", window)
+    for module in ("lines", "schedule"):  # their length; when there are any
+        monkeypatch.setattr(f"microgrid.program.plan.{module}.WINDOW", window)
     test_random_graphs_have_the_bits_of_the_engine()
     test_a_batch_of_a_random_graph_is_its_samples_one_by_one()
 

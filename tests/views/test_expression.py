@@ -3,7 +3,6 @@
 import math
 import sys
 import time
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from shared.strategies import hundredths
 
 from microgrid import Value
-from microgrid.views.expression import CALLS, LISTS, ExpressionError, parse
+from microgrid.views.expression import CALLS, LISTS, ExpressionError, circuit, parse
 
 
 @given(hundredths, hundredths)
@@ -41,6 +40,9 @@ def test_an_expression_means_what_python_means(x, y):
         ("3·x² − 2×x^3 ÷ 4 – x⁻¹", 1.5),
         ("where(x ≥ 1, 2, 3) + where(x ≠ 1, 5, 0) + where(x ≤ 0, 7, 0)", 2.0),
         ("x +\n  x", 2.0),
+        ("sum(x, x, 2)", 4.0),
+        ("mean(x, 3)", 2.0),
+        ("dot(x, 2, 3, 4)", 11.0),
         ("cross_entropy([x, x], 1)", math.log(2)),
         ("cross_entropy([x, x], [0.25, 0.75])", math.log(2)),
         ("cross_entropy([x, x], [0, 1])", math.log(2)),
@@ -53,24 +55,24 @@ def test_functions_and_lists(text, value):
 @pytest.mark.parametrize(
     ("text", "numbers", "words"),
     [
-        ("x +", {"x": 1.0}, ["invalid syntax"]),
+        ("x +", {"x": 1.0}, ["a number or a name is missing after +"]),
         ("(x", {"x": 1.0}, ["never closed"]),
-        ("__import__('os')", {}, ["no function '__import__'"]),
+        ("__import__('os')", {}, ["a text is not arithmetic"]),
         ("x.real", {"x": 1.0}, ["not arithmetic"]),
         ("x if x else 1", {"x": 1.0}, ["not arithmetic"]),
-        ("lambda: 1", {}, ["not arithmetic"]),
-        ("[x for x in [1]]", {}, ["not arithmetic"]),
+        ("lambda: 1", {}, ["a word of Python"]),
+        ("[x for x in [1]]", {}, ["a word of Python"]),
         ("x @ x", {"x": 1.0}, ["not arithmetic"]),
         ("x % 2", {"x": 1.0}, ["not arithmetic"]),
-        ("'a'", {}, ["not a real number"]),
-        ("1j", {}, ["not a real number"]),
+        ("'a'", {}, ["a text is not arithmetic"]),
+        ("1j", {}, ["j has no number"]),
         ("True", {}, ["not a real number"]),
         ("x + y", {"x": 1.0}, ["y has no number", "y=", "    ^"]),
         ("x", {"x": 1.0, "y": 2.0}, ["y has a number"]),
         ("log(x - 2)", {"x": 1.0}, ["log", "x > 0"]),
         ("1 / (x - 1)", {"x": 1.0}, ["division by zero"]),
         ("relu(x, x)", {"x": 1.0}, ["takes 1", "2 were given"]),
-        ("relu(x=1)", {}, ["not arithmetic"]),
+        ("relu(x=1)", {}, ["== compares"]),
         ("[x]", {"x": 1.0}, ["one number"]),
         ("x > 0", {"x": 1.0}, ["one number", "where(condition, a, b)"]),
         ("x == 1", {"x": 1.0}, ["one number", "where(condition, a, b)"]),
@@ -80,8 +82,8 @@ def test_functions_and_lists(text, value):
         ("x == [1]", {"x": 1.0}, ["wrong operands"]),
         ("where(0 < x < [1], 1, 2)", {"x": 1.0}, ["wrong operands"]),
         ("where(x = 1, 1, 2)", {"x": 1.0}, ["== compares"]),
-        ("f = x", {"x": 1.0}, ["leave out the name and ="]),
-        ("1,5*x", {"x": 1.0}, ["one number", "a decimal number has a point, like 1.5"]),
+        ("f(x) = x", {"x": 1.0}, ["a line is name = expression", "== compares"]),
+        ("1,5*x", {"x": 1.0}, ["inside of brackets; a decimal number has a point, like 1.5"]),
         ("softmax([x, 1])", {"x": 1.0}, ["not a list of 2"]),
         ("log(x, 2)", {"x": 1.0}, ["takes 1 operand", "base b is log(x) / log(b)"]),
         ("where(x > 0, 1)", {"x": 1.0}, ["where takes 3 operands, but 2 were given"]),
@@ -96,30 +98,50 @@ def test_functions_and_lists(text, value):
         ("sin([x])", {"x": 1.0}, ["a list where a number is needed"]),
         ("max([x, 2], [3])", {"x": 1.0}, ["a list where a number is needed"]),
         ("sum([x, [2]])", {"x": 1.0}, ["a list where a number is needed"]),
-        ("sum(x, x)", {"x": 1.0}, ["takes 1 operand", "it takes 1 list like [x, 2]"]),
-        ("dot(x, x)", {"x": 1.0}, ["dot takes 2 lists like [x, 2]"]),
+        ("sum([x], x)", {"x": 1.0}, ["takes 1 operand", "it takes 1 list like [x, 2]"]),
+        ("dot(x, x, x)", {"x": 1.0}, ["dot takes 2 operands, but 3", "2 lists like [x, 2]"]),
+        ("dot([x], x)", {"x": 1.0}, ["dot takes 2 lists like [x, 2]"]),
         ("cross_entropy(x, 0)", {"x": 1.0}, ["cross_entropy takes 1 list like [x, 2]"]),
         ("cross_entropy([x])", {"x": 1.0}, ["takes 2 operands, but 1 was given"]),
         ("np.exp(x)", {"x": 1.0}, ["write exp(…), without a dot"]),
         ("SIGMOID(x)", {"x": 1.0}, ["did you mean sigmoid"]),
         ("x", {"x": 1.0, "y": 2.0, "z": 3.0}, ["y, z have numbers but are not in"]),
-        ("2x", {"x": 1.0}, ["a product needs its *"]),
-        ("2(x + 1)", {"x": 1.0}, ["a product needs its *"]),
-        ("(x)(x)", {"x": 1.0}, ["a product needs its *"]),
-        ("x(x + 1)", {"x": 1.0}, ["x is a number", "a product needs its *"]),
+        ("x x", {"x": 1.0}, ["a product needs its *"]),
+        ("x 2", {"x": 1.0}, ["a product needs its *"]),
+        ("x|x|", {"x": 1.0}, ["a product needs its *"]),
+        ("|x|x|x|", {"x": 1.0}, ["a product needs its *"]),
+        ("0x10", {"x10": 1.0}, ["a product needs its *"]),
+        ("1/2x", {"x": 1.0}, ["/2x could mean two things"]),
+        ("2/(x)(x)", {"x": 1.0}, ["/(x)(… could mean two things"]),
+        ("2^2(x)", {"x": 1.0}, ["^2(… could mean two things"]),
+        ("1/-2x", {"x": 1.0}, ["could mean two things"]),
+        ("x(x + 1)", {"x": 1.0}, ["x is a number: a product is x*(…)"]),
+        ("x[1]", {"x": 1.0}, ["write x_1 for x[1]"]),
+        ("x!", {"x": 1.0}, ["exp(lgamma(x + 1))"]),
+        ("√x", {"x": 1.0}, ["sqrt(x)"]),
         ("sin x", {"x": 1.0}, ["brackets, like sin(x)"]),
+        ("sine(x)", {"x": 1.0}, ["did you mean sin"]),
+        ("Pi*x", {"x": 1.0}, ["Pi has no number: add Pi=…; did you mean 'pi'?"]),
+        ("x*weight", {"x": 1.0, "wieght": 2.0}, ["weight has no number", "did you mean 'wieght'?"]),
         ("sin + x", {"x": 1.0}, ["sin is a function", "sin(x)"]),
-        ("|x|", {"x": 1.0}, ["abs(x)"]),
+        ("|x", {"x": 1.0}, ["this | is never closed"]),
+        ("x²y + x²ˣ⁺¹", {"x": 1.0, "y": 1.0}, ["write ^(2x+1) for what is raised here"]),
+        ("x = x", {}, ["x is used before this line defines it"]),
+        ("x = 1; x = 2", {}, ["x has a line already"]),
+        ("sin = 1", {}, ["sin is a function"]),
+        ("x; x", {"x": 1.0}, ["only the last line may do without a name"]),
+        ("h = 2x; h", {"x": 1.0, "h": 1.0}, ["h is computed by its line"]),
+        ("x*1e-400", {"x": 1.0}, ["too small"]),
         ("lambda*x", {"x": 1.0}, ["a word of Python, such as lambda"]),
         ("sigmod(x)", {"x": 1.0}, ["did you mean sigmoid"]),
-        ("x*y*z*w", {"x": 1.0}, ["w, y, z have no numbers: add w=… y=… z=…"]),
+        ("x*y*z*w", {"x": 1.0}, ["y, z, w have no numbers: add y=… z=… w=…"]),
         ("x*1e400", {"x": 1.0}, ["too large"]),
         ("x + " * 3000 + "x", {"x": 1.0}, ["12001 characters"]),
         ("x + " * 300 + "x", {"x": 1.0}, ["nested deeper"]),
         ("(" * 90 + "x" + ")" * 90 + "+" * 400 + "1", {"x": 1.0}, ["nested"]),
         ("1" * 400, {}, ["too large"]),
-        ("", {}, ["invalid syntax"]),
-        ("\0", {}, ["null"]),
+        ("", {}, ["there is no expression: write one, such as w*x + b"]),
+        ("\0", {}, ["not arithmetic"]),
     ],
     ids=lambda x: x[:20] if isinstance(x, str) else None,
 )
@@ -130,11 +152,67 @@ def test_what_is_not_arithmetic_is_refused_with_its_place(text, numbers, words):
         assert word in str(error.value)
 
 
-def test_the_pointer_counts_characters_not_bytes():
-    with pytest.raises(ExpressionError) as error:
-        parse("σ + q", {"σ": 1.0})
-    _, line, pointer = str(error.value).splitlines()
-    assert line[pointer.index("^")] == "q"
+WRITTEN = {  # by hand, and as Python has it
+    "2x": "2*x", "2 x": "2*x", "2(x + 1)": "2*(x + 1)", "(x+1)(x−1)": "(x+1)*(x-1)",
+    "-2x^2": "-2*x**2", "2x²(y+1)": "2*x**2*(y+1)", "2sin(x)cos(x)": "2*sin(x)*cos(x)",
+    "2pi": "2*pi", "½x": "0.5*x", "x⁻¹": "x**-1", "xʸ": "x**y", "e^-x": "e**-x", "2e−3": "2e-3",
+    "x·y × y ÷ 3": "x*y*y/3", "|x|": "abs(x)", "||x| - |−y||": "abs(abs(x) - abs(-y))",
+    "2|x|·y": "2*abs(x)*y", "2^|x|": "2**abs(x)", "w₁₂ + w_{12}": "w_12 + w_12", "٣x": "3*x",
+    "max(|x|, y)": "max(abs(x), y)", "（x＋y）": "(x+y)", "x\u200b + y": "x + y", "007x": "7*x",
+    "y\n\n": "y", "a = 2\nb = a·x  # twice\n\nb²": "(2*x)**2", "b = (x +\n y)\nb": "x + y",
+    "b = x; b*y": "x*y", "x −\n  y": "x - y", "x·inf": "x*float('inf')",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_what_is_written_by_hand_is_what_python_means(text):
+    numbers = {"x": 1.5, "y": 2.0, "w_12": 0.25}
+    functions = {**CALLS, "pi": math.pi, "e": math.e}
+    right = eval(WRITTEN[text], functions | numbers)
+    text = text.replace("w_{12}", "w_12")
+    given = {name: x for name, x in numbers.items() if name in circuit(text).leaves}
+    assert parse(text, given).data == right
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("w*x +", 1, 6), ("w*x + ", 1, 6), ("a²·q^", 1, 6), ("σ + q", 1, 5), ("2x + )", 1, 6),
+        ("a = 1\nf = a·(", 2, 8), ("a = (1\nf = a", 1, 5), ("a = 1 +\nf = a", 1, 8),
+        ("a = 1\n\nb = a\nf = a % b", 4, 7), ("f = log(σ − σ)", 1, 5), ("1 + 2/(σ−σ)", 1, 6),
+        ("|σ| + (σ)/0", 1, 10), ("f =", 1, 4), ("a = 2\nf = a + q", 2, 9), ("a = [σ, 1]", 1, 5),
+        ("f = 2^(σ + 1e400)", 1, 12),
+    ],
+)  # fmt: skip
+def test_an_error_knows_its_line_and_its_column(text, line, column):
+    given = {"σ": 1.0} if "σ" in text else {}
+    with pytest.raises(ExpressionError) as caught:
+        parse(text, given)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    _, shown, pointer = str(caught.value).splitlines()
+    assert shown[2:] == text.split("\n")[line - 1]
+    assert pointer.index("^") - 1 == column
+
+
+@pytest.mark.parametrize("text", ["sin + x", "sin²(x)", "h = exp\nh*x"])
+def test_a_function_without_its_brackets_is_no_leaf(text):
+    with pytest.raises(ExpressionError, match="is a function: it needs brackets"):
+        circuit(text)
+
+
+def test_lines_give_leaves_in_their_order_with_and_without_numbers():
+    found = circuit("h = w₁·x + b\nc = 0,5\nf = h^c".replace(",", "."), {"x": 3.0, "c": 2.0})
+    assert {name: leaf.data for name, leaf in found.leaves.items()} == {
+        "w_1": 1.0, "x": 3.0, "b": 1.0, "c": 2.0,
+    }  # fmt: skip
+    assert [*found.leaves] == ["w_1", "x", "b", "c"]
+    assert [(name, v.data) for name, v in found.lines.items()] == [("h", 4), ("c", 2), ("f", 16)]
+    assert found.root is found.lines["f"]
+    assert [v.label for v in (*found.leaves.values(), *found.lines.values())] == [
+        *found.leaves, *found.lines,
+    ]  # fmt: skip
+    assert found.notes == ["^ is read as a power: a^2 is a**2"]
+    assert circuit("f = a; g = f; g").root.label == "a"
 
 
 def test_a_caller_deep_in_calls_gets_an_error_and_no_crash():
@@ -174,7 +252,17 @@ def test_a_function_takes_the_operands_that_it_takes_in_python_and_no_others(nam
         assert parse(f"{name}({', '.join(words)})", {"x": 0.5}).data == right.data
 
 
-@given(st.text(max_size=60))
-def test_any_text_gives_a_graph_or_one_clear_error(text):
-    with suppress(ExpressionError):
-        assert isinstance(parse(text, {"x": 1.0}), Value)
+PIECES = st.sampled_from([
+    "x", "y", "2", "0.5", "1e400", "(", ")", "[", "]", "|", "+", "−", "*", "/", "^", "²", "⁻¹", "ˣ",
+    "₁", ",", ".", "=", "==", "<", "\n", ";", "#", " ", "sin", "max", "sum", "e", "½", "if", "½x",
+])  # fmt: skip
+
+
+@given(st.text(max_size=60) | st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_gives_a_graph_or_one_clear_error_with_its_place(text):
+    try:
+        line, column = None, isinstance(circuit(text).root, Value)
+    except ExpressionError as error:
+        line, column = error.line, error.column or True
+    lengths = [len(line) for line in text.split("\n")]
+    assert column if line is None else 1 <= column <= lengths[line - 1] + 1

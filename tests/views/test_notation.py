@@ -13,10 +13,11 @@ import microgrid as mg
 from microgrid import Value
 from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
-from microgrid.engine.value import Constant, apply, node, topological
-from microgrid.views.expression import parse
+from microgrid.engine.value import Constant, Op, apply, node, topological
+from microgrid.views.expression import ARITHMETIC, CALLS, parse
 from microgrid.views.formula import LATEX
-from microgrid.views.notation import PYTHON, TEXT, write
+from microgrid.views.notation import NAMES, NUMBERS, PYTHON, TEXT, write
+from microgrid.views.spelling import lines
 
 LEAVES = "abcd"
 PUBLIC = [op for op in ops.PUBLIC.values() if op.name in FUNCTIONS]
@@ -64,6 +65,10 @@ def shape(v):
 SIGN = {type(ast.parse(f"a {s} b", mode="eval").body.op): op.name for s, op in SIGNS.items()}
 
 
+CALLED = {name: f.name for name, f in CALLS.items() if isinstance(f, Op)}
+CALLED |= {name: f.__name__ for name, f in CALLS.items() if not isinstance(f, Op)}
+
+
 class Tree(ast.NodeVisitor):
     """The same tree, from Python's own reading of a text."""
 
@@ -74,7 +79,7 @@ class Tree(ast.NodeVisitor):
         return tree.id
 
     def visit_Constant(self, tree):
-        return tree.value
+        return float(tree.value)
 
     def visit_BinOp(self, tree):
         return SIGN[type(tree.op)], self.visit(tree.left), self.visit(tree.right)
@@ -85,7 +90,7 @@ class Tree(ast.NodeVisitor):
 
     def visit_Call(self, tree):
         operands = [e for x in tree.args for e in (x.elts if isinstance(x, ast.List) else [x])]
-        return tree.func.id, *map(self.visit, operands)
+        return CALLED.get(tree.func.id, tree.func.id), *map(self.visit, operands)
 
 
 @given(trees)
@@ -107,6 +112,48 @@ def test_the_reader_of_expressions_reads_back_the_same_graph(tree):
     again = parse(write(v, PYTHON), dict.fromkeys(names, 0.5))
     assert shape(again) == shape(v)
     assert again.data == v.data or again.data != again.data
+
+
+def normal(tree):
+    """The tree as people understand it: signs before products, sums of sums and so on as one."""
+    if isinstance(tree, float):
+        return ("product", math.copysign(1, tree), abs(tree))
+    if isinstance(tree, str):
+        return ("product", 1.0, tree)
+    name, *operands = {
+        "neg": lambda x: ("mul", -1.0, x), "square": lambda x: ("power", x, 2.0),
+        "reciprocal": lambda x: ("div", 1.0, x), "sub": lambda x, y: ("add", x, ("neg", y)),
+    }.get(tree[0], lambda *xs: (tree[0], *xs))(*tree[1:])  # fmt: skip
+    parts = [normal(x) for x in operands]
+    if name == "add":
+        terms = [y for x in parts for y in (x[2][1:] if is_sum(x) and x[1] > 0 else [x])]
+        return ("product", 1.0, ("sum", *terms))
+    if name in ("mul", "div"):
+        sign = parts[0][1] * parts[1][1]
+        factors = [tuple(y for y in x[2:] if y != 1.0) for x in parts]
+        both = sum(factors, ()) if name == "mul" else [("div", *factors)]
+        return ("product", sign, *both)
+    return ("product", 1.0, (name, *parts))
+
+
+def is_sum(product):
+    return len(product) == 3 and isinstance(product[2], tuple) and product[2][0] == "sum"
+
+
+def reads_back(v, notation):
+    """Whether the expression of v is read as the same one, but for what people leave out."""
+    [line] = lines(write(v, replace(notation, shown=PYTHON.shown)), ARITHMETIC)
+    return normal(Tree().visit(ast.parse(line.python, mode="eval"))) == normal(shape(v))
+
+
+@given(trees, st.sampled_from([TEXT, NUMBERS, NAMES]))
+def test_what_is_written_for_people_is_read_back_with_the_same_value(tree, notation):
+    v = graph(tree, formal)
+    assert reads_back(v, notation), write(v, notation)
+
+
+def test_where_brackets_are_left_out_another_value_is_read():
+    assert not reads_back(a - (b - c), replace(TEXT, brackets="{}".format))
 
 
 def test_a_factor_of_one_and_what_equals_it_by_value_stay():

@@ -17,7 +17,7 @@ from microgrid.check.handwritten.telling import (
     summary,
     told,
 )
-from microgrid.check.page import frame, heading, prose
+from microgrid.check.page import code, frame, heading, prose
 
 MOODS = {**dict.fromkeys(FAILING, "wrong"), results.RIGHT: "holds", results.GUARD: "fragile",
          results.BY_DESIGN: "fragile"}  # fmt: skip
@@ -53,7 +53,7 @@ def article(found: Found, gradient: Gradient) -> str:
             f"<article>{heading(gradient.verdict, mood(gradient), f'{name}: {sentences[0]}')}",
             f'<p class="soft">{escape(settings(found))}</p>' * bool(found.setting),
             f"<p>{prose(summary(found, gradient))}</p>" * bool(gradient.sentences),
-            f"<pre>{escape(f'{line.number:4}  {line.text}')}</pre>" if line is not None else "",
+            code(f"{line.number:4}  {line.text}") if line is not None else "",
             *(f"<p>{prose(sentence)}</p>" for sentence in sentences[1:]),
             f"<p>inside: {prose(found.inside)}</p>"
             * (bool(found.inside) and gradient.verdict == results.WRONG),
@@ -75,8 +75,8 @@ def worst_table(worst: Worst) -> str:
         f'<td class="number holds">{escape(right)}</td><td>{escape(note)}</td></tr>'
         for what, theirs, right, note in [*lines, *map(cells, worst.terms)]
     )
-    formulas = f"<pre>{escape(chr(10).join(worst.formulas))}</pre>" * bool(worst.formulas)
-    head = "<tr><th></th><th>yours</th><th>right</th><th></th></tr>"
+    formulas = code("\n".join(worst.formulas)) if worst.formulas else ""
+    head = "<tr><td></td><th>yours</th><th>right</th><td></td></tr>"
     return f'<div class="terms"><table>{head}{table}</table></div>{formulas}'
 
 

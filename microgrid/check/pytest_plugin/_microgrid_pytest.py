@@ -41,8 +41,9 @@ def pytest_collection_modifyitems(
         from microgrid.check.engine import EngineError, parse
         from microgrid.check.properties import PROPERTIES
     except ModuleNotFoundError as error:
-        message = f'--microgrid-engine needs {error.name}: pip install "microgrid-autodiff[check]"'
-        raise pytest.UsageError(message) from None
+        from microgrid.engine.extras import explained
+
+        raise pytest.UsageError(str(explained(error, "--microgrid-engine needs"))) from None
     try:
         parse(target)
     except EngineError as error:

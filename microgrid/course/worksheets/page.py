@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator
 from html import escape
 
@@ -18,7 +17,7 @@ from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
 from microgrid.views.theme import GROUND, theme
 from microgrid.views.wording import signed
-from microgrid.views.written import whole_page
+from microgrid.views.written import inline, whole_page
 
 STYLE = (
     theme("microgrid-sheet")
@@ -118,9 +117,9 @@ def picture(problem: Problem, prefix: str, answers: bool) -> str:
         svg = drawn.pipe("svg", encoding="utf-8")
     except LayoutError:
         return blanks_table(problem, answers)
-    svg = re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
     label = f'role="img" aria-label="{escape(problem.expression)}"'
-    return f"<figure>{svg.replace('<svg', f'<svg {label}', 1)}</figure>"
+    name = f'tabindex="0" role="group" aria-label="circuit {escape(problem.expression)}"'
+    return f"<figure {name}>{inline(svg).replace('<svg', f'<svg {label}', 1)}</figure>"
 
 
 def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | None, str | None]]:

@@ -1,178 +1,229 @@
-"""Operations of the table on whole arrays, to the bits of their functions of one number.
+"""Operations of the table on whole arrays, made from their functions of one number.
 
-What IEEE arithmetic rounds correctly, NumPy rounds alike; exp, log and their kind differ from one
-library to the next, and are asked of `math` number by number, as a graph of Values asks it: but
-for the fast table, where NumPy's are within 4 units in the last place. Where a function of one
-number raises, or meets inf or nan, the caller asks number by number.
+`Branchless` writes these functions for arrays, to the bits of the numbers: what IEEE arithmetic
+rounds correctly, NumPy rounds alike. log, tanh and their kind differ from one library to the next,
+and are asked of `math` number by number, as a graph of Values asks it; in the fast table NumPy's
+stand for them, within 4 units in the last place. Only what goes over all operands is written here.
+
+Each function may fill an array `out` with its result, and returns the array that has it.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
 import operator
 from collections.abc import Callable, Sequence
-from functools import reduce
+from dataclasses import dataclass
+from functools import cache
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from microgrid.engine import numeric
 from microgrid.engine.op import TABLE
 from microgrid.engine.value import Op
+from microgrid.program.engines.exponential import Exp
 from microgrid.program.tape import Floats
+from microgrid.program.text.branchless import Branchless, Function, Library, Untranslatable
 
-Array = Callable[..., Floats]
-MANY = 32  # numbers at least: fewer are quicker one by one
-
-
-def each(f: Callable[[float], float]) -> Callable[[Floats], Floats]:
-    """The array of f of each number."""
-    return lambda x: np.fromiter(map(f, x.ravel().tolist()), float, x.size).reshape(x.shape)
-
-
-def two_diff(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """a − b as rounded, and what rounding lost."""
-    d = a - b
-    back = d - a
-    return d, (a - (d - back)) - (b + back)
+Array = Callable[..., Any]
+ROUNDED = "ceil", "copysign", "fabs", "floor", "sqrt", "trunc"  # by NumPy as by math
+QUICK = "cos", "exp", "log", "log1p", "sin", "tanh"  # within 4 units in the last place
+MATH = [name for name, f in vars(math).items() if callable(f) and name[0] != "_"]
+SELECTED = "where", "positive"  # of what a text calls: they fill `out`
 
 
-def largest(*xs: Floats) -> Floats:
-    top = xs[0]
-    for x in xs[1:]:
-        top = np.where(x > top, x, top)
-    return top
+def on_arrays(op: Op, fast: bool) -> Array | None:
+    """The operation as a function of its operands, an array each or one of them all, and `out`.
+
+    It gives None where a number may have to raise, and is to be asked for alone. There is no such
+    function of a user's operation, which may do anything.
+    """
+    if TABLE.get(op.name) is not op and op.forward.__module__ != numeric.__name__:
+        return None
+    try:
+        f = arrays(fast).of(op.forward)
+    except Untranslatable:
+        return None
+    may_raise, variadic = bool(op.hint or op.domain), op.arity is None
+
+    def checked(operands: Any, out: Floats | None = None) -> Any:
+        y = f(operands, out=out) if variadic else f(*operands, out=out)
+        return None if may_raise and not math.isfinite(np.add.reduce(y, axis=None)) else y
+
+    return checked
 
 
-def smallest(*xs: Floats) -> Floats:
-    low = xs[0]
-    for x in xs[1:]:
-        low = np.where(x < low, x, low)
-    return low
+@dataclass(frozen=True)
+class OfArrays(Library):
+    """How the text of a function calls functions of arrays."""
+
+    def core(self, f: Any) -> Any:
+        core = inspect.unwrap(f)
+        return f if core is operator.pow else core  # NumPy's power differs in last bits
+
+    def where(self, condition: str, a: str, b: str) -> str:
+        if (a, b) == ("1.0", "0.0"):
+            return f"np.asarray({condition}, float)"
+        if (condition, a) == (f"(({b} <= (0)))", "(0)"):
+            return f"positive({b})"
+        return super().where(condition, a, b)
+
+    def fold(self, name: str, operands: Sequence[str]) -> str:
+        return self.folded(name, f"({', '.join(operands)})")
+
+    def folded(self, name: str, sequence: str) -> str:
+        return f"arrays.{name}({sequence})"
 
 
-def chosen(condition: Floats, a: Floats, b: Floats) -> Floats:
-    return np.where(condition != 0, a, b)
+LIBRARY = OfArrays(
+    "", "np", "array", {"where": ""}, {name: f"arrays.{name}" for name in MATH}, looks=True
+)
 
 
-def whole(x: Any) -> Floats:
-    """Truth as 1 and 0."""
-    found: Floats = x.astype(float)
+class Arrays:
+    """Functions of arrays, by the functions of numbers that they are made from when first asked."""
+
+    def __init__(self, fast: bool) -> None:
+        there = (*ROUNDED, *QUICK) if fast else ROUNDED
+        self.made: dict[Any, Array] = {getattr(math, name): getattr(np, name) for name in there}
+        self.made |= {operator.truediv: np.divide, abs: np.absolute}
+        self.made |= {numeric.largest: largest, numeric.smallest: smallest}
+        if fast:
+            self.made |= {numeric.exp_difference: exp_difference, numeric.add_exps: add_exps}
+        else:
+            self.made |= {math.exp: Exp(each(math.exp)), numeric.add_exps: self.add_exps}
+        spelled = {name: self.of(getattr(math, name)) for name in MATH}
+        self.names = SimpleNamespace(**spelled, maximum=largest, minimum=smallest)
+
+    def of(self, f: Any) -> Array:
+        """The function of arrays; Untranslatable where there is none."""
+        core = LIBRARY.core(f)
+        if core not in self.made:
+            by_number = core.__module__ == "math" or inspect.unwrap(core) is operator.pow
+            self.made[core] = each(core) if by_number else self.translated(core)
+        return self.made[core]
+
+    def translated(self, core: Any) -> Array:
+        if not isinstance(core, FunctionType):
+            raise Untranslatable(f"{core.__name__} is none of Python's functions")
+        space: dict[str, Any] = {
+            "arrays": self.names, "math": math, "np": np, "positive": positive, "where": where,
+        }  # fmt: skip
+
+        def take(name: str, meaning: Any) -> None:
+            space[name] = self.of(meaning) if callable(meaning) else meaning
+
+        tree = ast.parse(Branchless(Function(core), LIBRARY, take).text("f"))
+        filling(tree.body[0])
+        exec(compile(ast.fix_missing_locations(tree), core.__name__, "exec"), space)
+        found: Array = space["f"]
+        return found
+
+    def add_exps(self, total: float, xs: Any, top: Floats) -> Floats:
+        """numeric.add_exps: what all the roundings lose is found at once."""
+        xs = stacked(xs)
+        terms = np.where(xs == top, 1.0, self.of(numeric.exp_difference)(xs, top))
+        sums, lost = np.zeros((2, len(xs) + 1, *terms.shape[1:]))
+        sums[0], sums[1:] = total, terms
+        np.add.accumulate(sums, axis=0, out=sums)
+        lost[1:] = self.of(numeric.two_diff)(sums[:-1], -terms)[1]
+        found: Floats = sums[-1] + np.add.accumulate(lost, axis=0, out=lost)[-1]
+        return found
+
+
+@cache
+def arrays(fast: bool) -> Arrays:
+    """The functions of arrays: the exact ones, or the fast ones."""
+    return Arrays(fast)
+
+
+def filling(f: Any) -> None:
+    """Let a function take `out`, and give it to what selects its result."""
+    f.args.kwonlyargs, f.args.kw_defaults = [ast.arg("out")], [ast.Constant(None)]
+    match f.body[-1]:
+        case ast.Return(value=ast.Call(func=ast.Name(id=name)) as call) if name in SELECTED:
+            call.keywords.append(ast.keyword("out", ast.Name("out", ast.Load())))
+
+
+def each(f: Callable[..., float]) -> Array:
+    """The array of f of each number, or of each pair; nan where it raises."""
+
+    def or_nan(*xs: float) -> float:
+        try:
+            return f(*xs)
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    def on_arrays(*xs: Any, out: Floats | None = None) -> Floats:
+        columns = np.broadcast_arrays(*xs)
+        numbers, size = [x.ravel().tolist() for x in columns], columns[0].size
+        try:
+            y = np.fromiter(map(f, *numbers), float, size)
+        except (ArithmeticError, ValueError):
+            y = np.fromiter(map(or_nan, *numbers), float, size)
+        return y.reshape(columns[0].shape)
+
+    return on_arrays
+
+
+def where(condition: Any, a: Any, b: Any, out: Floats | None = None) -> Any:
+    """a where the condition holds, else b; quick where it is the same everywhere."""
+    count = np.count_nonzero(condition)
+    if count == 0 or count == np.size(condition):
+        return a if count else b
+    # by bits: np.where has a jump for each number, which no processor foresees
+    a, b = [np.asarray(x, dtype=float).view(np.int64) for x in (a, b)]
+    others = (condition.view(np.int8) - 1).astype(np.int64)  # all bits where it does not hold
+    bits = np.bitwise_xor((a ^ b) & others, a, out=None if out is None else out.view(np.int64))
+    return bits.view(float) if out is None else out
+
+
+def positive(x: Any, out: Floats | None = None) -> Any:
+    """x above 0, else 0."""
+    y = np.maximum(x, 0.0, out=out)
+    y += 0.0  # not −0
+    return y
+
+
+def stacked(xs: Any) -> Floats:
+    """Operands as one array."""
+    return xs if isinstance(xs, np.ndarray) else np.stack(np.broadcast_arrays(*xs))
+
+
+def extreme(ufunc: np.ufunc) -> Array:
+    """The largest or the smallest of some operands: of zeros the first, as numbers have it."""
+
+    def found(xs: Any, out: Floats | None = None) -> Floats:
+        xs = stacked(xs)
+        y: Floats = ufunc.reduce(xs, axis=0)
+        if np.count_nonzero(y) < y.size:
+            first = (xs == 0).argmax(axis=0)[None]
+            y = np.where(y == 0, np.take_along_axis(xs, first, axis=0)[0], y)
+        return y
+
     return found
 
 
-class Elementary:
-    """What is made of exp, log and their kind, which are functions of arrays here."""
-
-    def __init__(self, exp: Array, log1p: Array) -> None:
-        self.exp, self.log1p = exp, log1p
-
-    def sigmoid(self, x: Floats) -> Floats:
-        e = self.exp(-np.abs(x))
-        return np.where(x >= 0, 1.0, e) / (1 + e)
-
-    def sigmoid_slope(self, x: Floats) -> Floats:
-        e = self.exp(-np.abs(x))
-        return e / ((1 + e) * (1 + e))
-
-    def tanh_slope(self, x: Floats) -> Floats:
-        return 4 * self.sigmoid_slope(2 * x)
-
-    def silu(self, x: Floats) -> Floats:
-        return np.where(x < -700, np.nan, x * self.sigmoid(x))  # nan: asked number by number
-
-    def exp_difference(self, a: Floats, b: Floats) -> Floats:
-        d, lost = two_diff(a, b)
-        return self.exp(d) * (1 + lost)
-
-    def add_exps(self, total: float, xs: Sequence[Floats], top: Floats) -> Floats:
-        stacked = np.stack(xs) if xs else np.zeros((0, *top.shape))
-        terms = np.where(stacked == top, -1.0, -self.exp_difference(stacked, top[None]))
-        y, lost = np.full(top.shape, total), np.zeros(top.shape)
-        for term in terms:
-            y, more = two_diff(y, term)
-            lost += more
-        return y + lost
-
-    def logsumexp(self, *xs: Floats) -> Floats:
-        xs = tuple(np.broadcast_arrays(*xs))
-        top = largest(*xs)
-        return top + self.log1p(self.add_exps(-1.0, xs, top))
-
-    def exp_sum(self, *xs: Floats) -> Floats:
-        top, *rest = np.broadcast_arrays(*xs)
-        return self.add_exps(0.0, rest, top)
-
-    def softplus(self, x: Floats) -> Floats:
-        return np.where(x > 0, x, 0.0) + self.log1p(self.exp(-np.abs(x)))
-
-    def log_sigmoid(self, x: Floats) -> Floats:
-        return -self.softplus(-x)
+largest, smallest = extreme(np.maximum), extreme(np.minimum)
 
 
-ROUNDED: dict[str, Array] = {  # correctly, by whatever computes them
-    "absolute": np.abs, "div": np.divide, "divide": np.divide, "square": lambda x: x * x,
-    "reciprocal": lambda x: 1 / x, "sqrt": np.sqrt, "identity": lambda x: x,
-    "stop_gradient": lambda x: x, "square_difference": lambda a, b: (a - b) * (a + b),
-    "relu": lambda x: np.maximum(x, 0.0) + 0.0, "step": lambda x: whole(x > 0),
-    "leaky_relu": lambda x, slope: np.where(x <= 0, slope * x, x),
-    "sign": lambda x: whole(x > 0) - whole(x < 0),
-    "where": chosen,
-    "exceeds": lambda x, y: whole(x > y), "greater": lambda x, y: whole(x > y),
-    "greater_equal": lambda x, y: whole(x >= y), "equal": lambda x, y: whole(x == y),
-    "same": lambda x, y: whole(x == y),
-    "inside": lambda x, low, high: whole((low <= x) & (x <= high)),
-    "clip": lambda x, low, high: smallest(largest(x, low), high),
-    "softsign": lambda x: x / (1 + np.abs(x)),
-    "mean": lambda *xs: reduce(operator.add, xs) / len(xs), "maximum": largest,
-    "minimum": smallest, "stop_gradient_max": largest,
-}  # fmt: skip
+def exp_difference(a: Floats, b: Floats, out: Floats | None = None) -> Floats:
+    """numeric.exp_difference without what the rounding of a − b loses."""
+    found: Floats = np.exp(np.subtract(a, b, out=out), out=out)
+    return found
 
 
-class Fast(Elementary):
-    """The same with sums as NumPy adds them up."""
-
-    def exp_sum(self, *xs: Floats) -> Floats:
-        top, *rest = np.broadcast_arrays(*xs)
-        found: Floats = self.exp(np.stack(rest) - top).sum(axis=0)
-        return found
-
-    def logsumexp(self, *xs: Floats) -> Floats:
-        stacked = np.stack(np.broadcast_arrays(*xs))
-        top = stacked.max(axis=0)
-        at_top = stacked == top
-        others = np.where(at_top, 0.0, self.exp(stacked - top)).sum(axis=0)
-        found: Floats = top + self.log1p(others + (at_top.sum(axis=0) - 1))
-        return found
-
-
-TOTAL = {"absolute", "square", "identity", "stop_gradient", "relu"}  # right for inf and nan, too
-COMPOSED = [name for name in vars(Elementary) if name[0] != "_" and name != "add_exps"]
-
-
-def table(kind: type[Elementary], **functions: Array) -> dict[str, Array]:
-    """The operations on arrays, with these functions for exp and its kind."""
-    made = kind(functions["exp"], functions.pop("log1p"))
-    composed = {name: getattr(made, name) for name in COMPOSED}
-    return ROUNDED | functions | composed | {"logaddexp": made.logsumexp}
-
-
-NAMES = {"exp": np.exp, "log1p": np.log1p, "tanh": np.tanh, "log": np.log, "sin": np.sin,
-         "cos": np.cos}  # fmt: skip
-EXACT = table(Elementary, **{name: each(getattr(math, name)) for name in NAMES})
-FAST = table(Fast, **NAMES)
-
-
-def on_arrays(op: Op, operands: Sequence[Floats], fast: bool) -> Floats | None:
-    """The operation of every number; None where it has to be asked number by number."""
-    f = (FAST if fast else EXACT).get(op.name)
-    if f is None or TABLE.get(op.name) is not op or max(x.size for x in operands) < MANY:
-        return None
-    if op.name in TOTAL:
-        return f(*operands)
-    if not all(math.isfinite(x.sum()) for x in operands):
-        return None
-    try:
-        y = f(*operands)
-    except (ArithmeticError, ValueError):
-        return None
-    return y if math.isfinite(y.sum()) else None
+def add_exps(total: float, xs: Any, top: Floats) -> Floats:
+    """numeric.add_exps without what the roundings lose; beside −1 those at the top come first."""
+    xs = stacked(xs)
+    terms = np.exp(xs - top)
+    if total:
+        at_top = np.asarray(xs == top, float)
+        terms -= at_top
+        total = np.add.reduce(at_top, axis=0) + total
+    found: Floats = np.add.reduce(terms, axis=0) + total
+    return found

@@ -20,8 +20,10 @@ C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12, C13 = [
     1 / math.factorial(k) for k in range(2, 14)
 ]  # of the exponential series
 
+branch_free = register_jitable(forceinline=True, fastmath={"contract"})
 
-@register_jitable(forceinline=True)
+
+@branch_free
 def split(x: float) -> tuple[float, float]:
     """n and e^r − 1, where x = n log 2 + r."""
     n = (x * LOG2_E + WHOLE) - WHOLE
@@ -40,7 +42,7 @@ def split(x: float) -> tuple[float, float]:
     return n, r + r * r * p
 
 
-@register_jitable(forceinline=True)
+@branch_free
 def exp(x: float) -> float:
     bounded = min(max(x, -800.0), 800.0)
     n, e = split(bounded)
@@ -49,7 +51,7 @@ def exp(x: float) -> float:
     return y if x == x else x
 
 
-@register_jitable(forceinline=True)
+@branch_free
 def tanh(x: float) -> float:
     n, e = split(2 * min(abs(x), 20.0))
     scale = power_of_two(n)
@@ -58,24 +60,24 @@ def tanh(x: float) -> float:
     return y if x == x else x
 
 
-@register_jitable(forceinline=True)
+@branch_free
 def sigmoid(x: float) -> float:
     e = exp(-abs(x))
     return (1.0 if x >= 0 else e) / (1.0 + e)
 
 
-@register_jitable(forceinline=True)
+@branch_free
 def sigmoid_slope(x: float) -> float:
     e = exp(-abs(x))
     return e / ((1.0 + e) * (1.0 + e))
 
 
-@register_jitable(forceinline=True)
+@branch_free
 def tanh_slope(x: float) -> float:
     return 4.0 * sigmoid_slope(2.0 * x)
 
 
-@register_jitable(forceinline=True)
+@branch_free
 def exp_difference(a: float, b: float) -> float:
     d = a - b
     back = d - a

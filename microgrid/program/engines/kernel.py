@@ -6,10 +6,9 @@ number, its name and its function; fast.py has a second function for some. Kerne
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgrid.program.engines import fast  # noqa: F401  (called in copies of a pattern)
-from microgrid.program.engines.numba_engine import PART
+from microgrid.program.engines.numba_engine import NUMBERS, SAMPLES
 from microgrid.program.engines.tiles import (
     COLUMNS,
     LANES,
@@ -21,16 +20,18 @@ from microgrid.program.engines.tiles import (
     total,
     transposed,
 )
-from microgrid.program.plan.lines import BLOCK, FUSED, GO_ON, REDUCE, SUM
+from microgrid.program.plan.lines import ALONE, BLOCK, CACHE_LINE, FUSED, GO_ON, REDUCE, SPARE, SUM
 from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
 NUMBER = 0  # of an operation, in a pattern
 OVER_BATCH = BLOCK - 1  # a block that adds up over the batch
 DEPTH = 256  # terms at a time, whose factors stay in the nearest cache
+TALL = ROWS[0] * COLUMNS  # floats of the largest tile
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
-TYPES = {"part": PART}  # for numba, of the functions that are called from outside
+TYPES = {"numbers": NUMBERS, "samples": SAMPLES}  # for numba, of what is called from outside
 REORDERED = ("suspect",)  # their sums may be added up in any order
+INLINED = ("operate",)  # a call would count the references of its arrays, for each line
 
 
 def operation(*operands: float | Floats) -> float:
@@ -44,6 +45,13 @@ def height_of(rows: int) -> int:
         if height <= rows:
             return height
     return 0
+
+
+def aligned(count: int) -> Floats:
+    """Room for so many floats that begins with a line of the cache."""
+    room = np.empty(count + CACHE_LINE)
+    skip = -(room.ctypes.data // 8) % CACHE_LINE
+    return room[skip : skip + count]
 
 
 def left_of(body: Int32s, i: int, v: Floats, packed: Floats, at: Ints) -> tuple[Floats, int]:
@@ -70,11 +78,12 @@ def block_of_numbers(
     m, n, k, step = body[i], body[i + 1], body[i + 2], body[i + 3]
     right = i + HEAD + (m if step else m * k)
     out, first, last = right + n * k, right + n * k + m * n, right + n * k + 2 * m * n
-    none, tall = floats[: ROWS[0]], ROWS[0] * COLUMNS
-    sums, panel = floats[ROWS[0] :], floats[ROWS[0] + tall :]
-    a_at, sums_at, x_at = ints, ints[m:], ints[m + ROWS[0] :]
-    a, stride = left_of(body, i, v, floats[ROWS[0] + tall + k * COLUMNS :], a_at)
-    for r in range(ROWS[0]):
+    begin = out if flags & GO_ON else first
+    sums, panel = floats, floats[m * COLUMNS :]
+    none = floats[(m + k) * COLUMNS :]
+    a_at, sums_at, x_at = ints, ints[m:], ints[2 * m :]
+    a, stride = left_of(body, i, v, floats[(m + k) * COLUMNS + m :], a_at)
+    for r in range(m):
         none[r], sums_at[r] = -0.0, r * COLUMNS
     for t in range(k):
         x_at[t] = t * COLUMNS
@@ -83,21 +92,19 @@ def block_of_numbers(
         for t in range(k):
             for c in range(COLUMNS):
                 panel[t * COLUMNS + c] = v[body[right + (j + c) * k + t]] if c < width else 0.0
-        vectors = -(-width // LANES)
+        for r in range(m):
+            for c in range(width):
+                sums[r * COLUMNS + c] = v[body[begin + r * n + j + c]]
         r = 0
         while r < m:
             height = height_of(m - r)
-            for s in range(height):
-                e = (r + s) * n + j
-                for c in range(width):
-                    sums[s * COLUMNS + c] = v[body[(out if flags & GO_ON else first) + e + c]]
-            tile(flags & FUSED != 0, height, vectors, a, a_at[r:], stride, k, panel, x_at, 0,
-                 sums, sums_at, 0, True, none, none)  # fmt: skip
-            for s in range(height):
-                e = (r + s) * n + j
-                for c in range(width):
-                    v[body[out + e + c]] = sums[s * COLUMNS + c] + v[body[last + e + c]]
+            tile(flags & FUSED != 0, height, -(-width // LANES), r, a, a_at, 0, stride, k,
+                 panel, x_at, 0, sums, sums_at, 0, True, none, none)  # fmt: skip
             r += height
+        for r in range(m):
+            for c in range(width):
+                e = r * n + j + c
+                v[body[out + e]] = sums[r * COLUMNS + c] + v[body[last + e]]
 
 
 def block_of_rows(
@@ -117,7 +124,8 @@ def block_of_rows(
             out_at[r] = (-1 - body[out + e]) * apart
             begins[r], ends[r], none[r] = v[body[first + e]], v[body[last + e]], -0.0
         for t in range(0, k, DEPTH):
-            depth, is_last = min(DEPTH, k - t), t + DEPTH >= k
+            depth, go_on = min(DEPTH, k - t), flags & GO_ON != 0 or t > 0
+            behind = ends if t + DEPTH >= k else none
             for d in range(depth):
                 x_at[d] = (-1 - body[right + j * k + t + d]) * apart
             s = 0
@@ -126,74 +134,80 @@ def block_of_rows(
                 r = 0
                 while r < m:
                     height = height_of(m - r)
-                    tile(flags & FUSED != 0, height, vectors, a[t * stride :], a_at[r:], stride,
-                         depth, x, x_at, s, x, out_at[r:], s, flags & GO_ON != 0 or t > 0,
-                         begins[r:], ends[r:] if is_last else none)  # fmt: skip
+                    tile(flags & FUSED != 0, height, vectors, r, a, a_at, t * stride, stride,
+                         depth, x, x_at, s, x, out_at, s, go_on, begins, behind)  # fmt: skip
                     r += height
                 s += vectors * LANES
 
 
 def block_over_batch(
     body: Int32s, i: int, flags: int, v: Floats, x: Floats, apart: int, n_samples: int,
-    floats: Floats, ints: Ints,
+    go_on: bool, floats: Floats, ints: Ints,
 ) -> None:  # fmt: skip
-    """out += Σ left·rightᵀ over the samples, from the first: the right rows are transposed."""
+    """out = Σ left·rightᵀ over the samples, from the first; with `go_on` it adds to what is there.
+
+    The right rows are transposed into panels, each as wide as a tile.
+    """
     m, n, k, together = body[i], body[i + 1], body[i + 2], body[i + 3]
-    left = i + HEAD
-    right, out = left + m * k, left + m * k + n * k
-    none, tall = floats[: ROWS[0]], ROWS[0] * COLUMNS
-    sums, panel = floats[ROWS[0] :], floats[ROWS[0] + tall :]
+    left, right, out = i + HEAD, i + HEAD + m * k, i + HEAD + m * k + n * k
+    panel = -(-n_samples // WIDE) * WIDE * COLUMNS
+    behind = TALL + -(-n // COLUMNS) * panel
+    sums, panels, zero, none = floats, floats[TALL:], floats[behind:], floats[behind + m :]
     a_at, out_at, sums_at = ints, ints[m:], ints[2 * m :]
-    x_at, panel_at = ints[2 * m + ROWS[0] :], ints[2 * m + ROWS[0] + WIDE :]
-    for r in range(ROWS[0]):
-        none[r], sums_at[r] = -0.0, r * COLUMNS
+    x_at, s_at = ints[3 * m :], ints[3 * m + WIDE :]
+    for r in range(m):
+        zero[r], none[r] = 0.0, -0.0
+        out_at[r], sums_at[r] = body[out + r * n], r % ROWS[0] * COLUMNS
     for s in range(n_samples):
-        panel_at[s] = s * COLUMNS
+        s_at[s] = s * COLUMNS
     for t in range(k):
         for r in range(m):
             a_at[r] = (-1 - body[left + r * k + t]) * apart
-        for j in range(0, n, COLUMNS):
-            width = min(COLUMNS, n - j)
-            for c in range(0, width, WIDE):
-                for q in range(WIDE):
-                    x_at[q] = (-1 - body[right + min(j + c + q, n - 1) * k + t]) * apart
-                for s in range(0, n_samples, WIDE):
-                    transposed(x, x_at, s, panel, s * COLUMNS + c, COLUMNS)
-            whole, vectors = together and width == COLUMNS, -(-width // LANES)
-            if whole:
-                for r in range(m):
-                    out_at[r] = body[out + r * n + j]
-            r = 0
-            while r < m:
-                height = height_of(m - r)
-                if whole:
-                    tile(flags & FUSED != 0, height, vectors, x, a_at[r:], 1, n_samples, panel,
-                         panel_at, 0, v, out_at[r:], 0, True, none, none)  # fmt: skip
-                else:
-                    for s in range(height):
-                        for c in range(width):
-                            sums[s * COLUMNS + c] = v[body[out + (r + s) * n + j + c]]
-                    tile(flags & FUSED != 0, height, vectors, x, a_at[r:], 1, n_samples, panel,
-                         panel_at, 0, sums, sums_at, 0, True, none, none)  # fmt: skip
-                    for s in range(height):
-                        for c in range(width):
-                            v[body[out + (r + s) * n + j + c]] = sums[s * COLUMNS + c]
-                r += height
+        for j in range(0, n, WIDE):
+            at = j // COLUMNS * panel + j % COLUMNS
+            for q in range(WIDE):
+                x_at[q] = (-1 - body[right + min(j + q, n - 1) * k + t]) * apart
+            for s in range(0, n_samples, WIDE):
+                transposed(x, x_at, s, panels, at + s * COLUMNS, COLUMNS)
+        r = 0
+        while r < m:
+            height = height_of(m - r)
+            for j in range(0, n, COLUMNS):
+                width, at = min(COLUMNS, n - j), j // COLUMNS * panel
+                if together and width == COLUMNS:
+                    tile(flags & FUSED != 0, height, VECTORS[0], r, x, a_at, 0, 1, n_samples,
+                         panels, s_at, at, v, out_at, j, go_on or t > 0, zero, none)  # fmt: skip
+                    continue
+                for e in range(r, r + height):
+                    for c in range(width):
+                        sums[sums_at[e] + c] = v[body[out + e * n + j + c]]
+                tile(flags & FUSED != 0, height, -(-width // LANES), r, x, a_at, 0, 1, n_samples,
+                     panels, s_at, at, sums, sums_at, 0, go_on or t > 0, zero, none)  # fmt: skip
+                for e in range(r, r + height):
+                    for c in range(width):
+                        v[body[out + e * n + j + c]] = sums[sums_at[e] + c]
+            r += height
 
 
-def scratch(runs: Ints, wide: int) -> tuple[Floats, Ints]:
+def scratch(runs: Ints, body: Int32s, wide: int) -> tuple[Floats, Ints]:
     """Room for the packed factors of any block among the runs, and for where its numbers stand."""
-    floats, ints, rows = 0, 0, 0
+    floats, ints = 0, 0
     for r in range(runs.shape[0]):
         if runs[r, 0] <= BLOCK:
-            floats, ints, rows = max(floats, runs[r, 1]), max(ints, runs[r, 2]), wide
-    return np.empty(floats + rows * COLUMNS), np.empty(ints + rows, dtype=np.int64)
+            i = runs[r, 4]
+            m, n, k = body[i], body[i + 1], body[i + 2]
+            packed = k * COLUMNS + (0 if body[i + 3] else m * k)
+            if runs[r, 0] == OVER_BATCH:
+                packed = (n + COLUMNS) * wide
+            floats = max(floats, TALL + m * (COLUMNS + 3) + packed)
+            ints = max(ints, 3 * m + k + WIDE + wide)
+    return aligned(floats), np.empty(ints, dtype=np.int64)
 
 
-def numbers(runs: Ints, signed: Int32s, body: NDArray[np.uint32], v: Floats) -> bool:
-    """Run lines of numbers; whether a checked result is inf or nan."""
-    bad = False
-    floats, ints = scratch(runs, 0)
+def numbers(runs: Ints, signed: Int32s, v: Floats) -> bool:
+    """Run the lines of a part without rows; whether a checked result is inf or nan."""
+    bad, body = False, signed.view(np.uint32)
+    floats, ints = scratch(runs, signed, 0)
     for r in range(runs.shape[0]):
         code, count, size, check, at = runs[r]
         step = size + 1
@@ -242,6 +256,16 @@ def numbers(runs: Ints, signed: Int32s, body: NDArray[np.uint32], v: Floats) -> 
     return bad
 
 
+def row_of(p: int, spare: int, v: Floats, rows: Floats, wide: int) -> int:
+    """The row at a place; a number goes into a spare row."""
+    if p < 0:
+        return -1 - p
+    c = v[p]
+    for s in range(wide):
+        rows[spare, s] = c
+    return spare
+
+
 def gather(xs: Floats, body: Int32s, i: int, step: int, v: Floats, rows: Floats, wide: int) -> None:
     """The operands of a line, a row each."""
     for t in range(1, step):
@@ -263,19 +287,34 @@ def suspect(rows: Floats, o: int, wide: int) -> bool:
     return y != 0
 
 
-def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, wide: int) -> bool:
-    """Run lines of n samples, in rows of a width; whether a checked result is inf or nan."""
+def operate(code: int, rows: Floats, o: int, p: int, q: int, r: int, wide: int) -> None:
+    """Row o from the rows p, q and r, as many as the operation takes."""
+    # ---- for each operation of few operands
+    if code == NUMBER:  # name
+        for s in range(wide):
+            rows[o, s] = operation(rows[p, s])
+        return
+    # ----
+
+
+def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: bool) -> bool:
+    """Run the lines of a part for n samples; whether a checked result is inf or nan.
+
+    v holds numbers, a row a number for each sample; the idle columns of rows up to a multiple of 8
+    repeat the last sample. Sums over the batch begin with these samples, or go on with them.
+    """
     bad, most, flat, apart = False, 1, rows.reshape(rows.size), rows.shape[1]
-    floats, ints = scratch(runs, wide)
+    wide = -(-n // WIDE) * WIDE
+    floats, ints = scratch(runs, body, wide)
     for r in range(runs.shape[0]):
         if runs[r, 0] >= 0:
             most = max(most, runs[r, 2])
-    xs = np.empty((most, wide))
+    xs, spare = np.empty((most, wide)), rows.shape[0] - SPARE
     for r in range(runs.shape[0]):
-        code, count, size, check, at = runs[r]
+        code, count, size, check, begin = runs[r]
         step = size + 1
-        end = at + count * step
-        i = at
+        end = begin + count * step
+        i = begin
         if code == SUM:
             while i < end:
                 o, p, q = -1 - body[i], body[i + 1], body[i + 2]
@@ -326,28 +365,28 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, wide: int
                 v[body[i]] = y
                 i += step
         elif code == BLOCK:
-            block_of_rows(body, at, check, v, flat, apart, wide, floats, ints)
+            block_of_rows(body, begin, check, v, flat, apart, wide, floats, ints)
         elif code == OVER_BATCH:
-            block_over_batch(body, at, check, v, flat, apart, n, floats, ints)
-        # ---- for each operation
+            go_on = not (begins and check & ALONE)
+            block_over_batch(body, begin, check, v, flat, apart, n, go_on, floats, ints)
+        # ---- for each operation of many operands
         elif code == NUMBER:  # name
             while i < end:
                 o = -1 - body[i]
                 gather(xs, body, i, step, v, rows, wide)
                 for s in range(wide):
-                    rows[o, s] = operation(xs[0, s])
+                    rows[o, s] = operation(xs[:size, s])
                 bad |= check and suspect(rows, o, wide)
                 i += step
         # ----
+        else:
+            while i < end:
+                o, p = -1 - body[i], row_of(body[i + 1], spare, v, rows, wide)
+                q = row_of(body[i + 2], spare + 1, v, rows, wide) if size > 1 else p
+                operate(
+                    code, rows, o, p, q,
+                    row_of(body[i + 3], spare + 2, v, rows, wide) if size > 2 else p, wide,
+                )  # fmt: skip
+                bad |= check and suspect(rows, o, wide)
+                i += step
     return bad
-
-
-def part(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int) -> bool:
-    """Run the lines of a part, of n samples or of numbers alone, which n = 0 says.
-
-    Whether a checked result is inf or nan. v holds numbers, a row a number for each sample; the
-    idle columns of rows up to a multiple of 8 repeat the last sample.
-    """
-    if n:
-        return samples(runs, body, v, rows, n, -(-n // WIDE) * WIDE)
-    return numbers(runs, body, body.view(np.uint32), v)

@@ -34,7 +34,7 @@ from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op
 from microgrid.program.plan import lines
 from microgrid.program.plan.blocks import Block
-from microgrid.program.plan.lines import BLOCK, FUSED, GO_ON
+from microgrid.program.plan.lines import ALONE, BLOCK, FUSED, GO_ON, REDUCE
 from microgrid.program.plan.schedule import Int32s, Part, Plan
 from microgrid.program.tape import Floats, Ints
 
@@ -44,10 +44,10 @@ LOADING = threading.Lock()
 TEXT, MADE, SUMS = "kernel.py", "__pycache__", "sha256sums"  # what is in a folder of the cache
 PLACES = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")  # numba's settings of where it keeps machine code
 KERNEL = Path(__file__).with_name("kernel.py")
-PART = "boolean(int64[:, ::1], int32[::1], float64[::1], float64[:, ::1], int64)"  # of the kernel
+NUMBERS = "boolean(int64[:, ::1], int32[::1], float64[::1])"  # types of the loops
+SAMPLES = NUMBERS[:-1] + ", float64[:, ::1], int64, boolean)"
 CELLS = 2**16  # of the rows of a block of samples, which stay in the cache
 FAST = "exp", "tanh", "sigmoid", "tanh_slope", "sigmoid_slope", "exp_difference"  # of fast.py
-TALL, BROAD = 8, 16  # the largest tile of any machine
 MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kernel.py
 
 
@@ -60,25 +60,25 @@ def compiled_ops() -> dict[str, Op]:
 
 def kernel_source() -> str:
     """The text of the kernel: kernel.py with a copy of its patterns for each operation."""
-    head, few, many, between, batch, tail = MARK.split(KERNEL.read_text(encoding="utf-8"))
-    known = [*enumerate(compiled_ops().values())]
-    numbers = [branch(few if op.arity else many, i, op) for i, op in known]
-    samples = [branch(batch, i, op) for i, op in known]
-    samples += [
-        branch(batch, len(known) + i, compiled_ops()[name], f"fast.{name}")
-        for i, name in enumerate(FAST)
-    ]
-    return "".join([head, *numbers, between, *samples, tail])
+    pieces = MARK.split(KERNEL.read_text(encoding="utf-8"))
+    known = [(op, f"op_{name}") for name, op in compiled_ops().items()]
+    both = [*known, *[(compiled_ops()[name], f"fast.{name}") for name in FAST]]
+    for at, few, ops_of in ((1, True, known), (2, False, known), (4, True, both), (6, False, both)):
+        pieces[at] = "".join([
+            branch(pieces[at], number, op, function)
+            for number, (op, function) in enumerate(ops_of) if few == bool(op.arity)
+        ])  # fmt: skip
+    return "".join(pieces)
 
 
-def branch(pattern: str, number: int, op: Op, function: str = "") -> str:
+def branch(pattern: str, number: int, op: Op, function: str) -> str:
     """The copy of a pattern for an operation, with all of its operands."""
     operands = range(op.arity or 0)
     copied = {
         "NUMBER": str(number), "# name": f"# {op.name}",
-        "operation(": f"{function or 'op_' + op.name}(",
+        "operation(": f"{function}(",
         "v[body[i + 1]]": ", ".join([f"v[body[i + {k + 1}]]" for k in operands]),
-        "xs[0, s]": ", ".join([f"xs[{k}, s]" for k in operands]) or "xs[:size, s]",
+        "rows[p, s]": ", ".join([f"rows[{row}, s]" for row in "pqr"[: op.arity]]),
     }  # fmt: skip
     for old, new in copied.items():
         pattern = pattern.replace(old, new)
@@ -127,7 +127,8 @@ def kernel() -> ModuleType:
 def machine_code(name: str, text: str, what: str, takes: str) -> ModuleType:
     """The functions of a text, compiled for the types in its TYPES: what it is, how long it takes.
 
-    Sums in functions that its REORDERED names may be added up in any order.
+    Sums in functions that its REORDERED names may be added up in any order; what its INLINED names
+    becomes part of the functions that call it.
     """
     try:
         place = folder() / digest(text)
@@ -181,12 +182,13 @@ def load(name: str, text: str, place: Path, keep: bool = True) -> ModuleType:
     try:  # whatever numba is set to, it keeps its files beside the text
         settings.update(dict.fromkeys(own, ""))
         exec(compile(text, str(place / TEXT), "exec"), vars(module))
+        inlined = getattr(module, "INLINED", ())
         for own_name, f in [*vars(module).items()]:
             if isinstance(f, FunctionType) and f.__module__ == module.__name__:
                 reordered = {"reassoc"} if own_name in module.REORDERED else False
                 jit = numba.njit(
                     module.TYPES.get(own_name), cache=keep, nogil=True, error_model="numpy",
-                    boundscheck=False, fastmath=reordered,
+                    boundscheck=False, fastmath=reordered, forceinline=own_name in inlined,
                 )  # fmt: skip
                 setattr(module, own_name, jit(f))
     finally:
@@ -253,10 +255,12 @@ class Engine:
         parts = plan.prologue, plan.batch, plan.epilogue
         self.plan, self.fast = plan, fast
         self.cells = CELLS * (1 + bool(plan.blocks))
+        self.shared = shared_sums(plan)
+        self.added_to = np.intersect1d(plan.sums, self.shared)  # from zero; other sums are set
         self.parts = {id(p): self.translated(p) for p in parts}
         if any(len(p.runs) for p in parts):
             with LOADING:  # the threads of a batch would each make their own
-                self.part = kernel().part
+                self.numbers, self.samples = kernel().numbers, kernel().samples
 
     def translated(self, part: Part) -> tuple[Ints, Int32s]:
         """The runs and the body of a part with the numbers that the kernel has for their codes."""
@@ -271,27 +275,51 @@ class Engine:
                 row[0] = number[op.name]
                 row[3] &= bool(op.hint or op.domain)  # else never raises: inf is a number like any
             elif row[0] <= BLOCK:
-                code, floats, ints, flags, numbers = written(self.plan.blocks[BLOCK - row[0]])
-                row[:] = code, floats, ints, flags | FUSED * self.fast, sum(map(len, body))
+                block = self.plan.blocks[BLOCK - row[0]]
+                code, flags, numbers = written(block, self.alone(block))
+                row[:] = code, 1, 0, flags | FUSED * self.fast, sum(map(len, body))
                 body.append(numbers)
         return runs, np.concatenate(body)
 
-    def run(self, part: Part, numbers: Floats, rows: Floats, samples: int) -> bool:
-        """Run a part; whether a forward line may have left its domain."""
+    def alone(self, block: Block) -> bool:
+        """Whether a block adds up over the batch, and nothing else adds to its sums."""
+        return block.over_batch and not np.isin(block.out, self.shared).any()
+
+    def run(
+        self, part: Part, numbers: Floats, rows: Floats, samples: int, begins: bool = True
+    ) -> bool:
+        """Run a part; whether a forward line may have left its domain.
+
+        Sums over the batch begin with these samples, or go on with them.
+        """
         runs, body = self.parts[id(part)]
-        return bool(len(runs) and self.part(runs, body, numbers, rows, samples))
+        if not len(runs):
+            return False
+        if samples:
+            return bool(self.samples(runs, body, numbers, rows, samples, begins))
+        return bool(self.numbers(runs, body, numbers))
 
 
-def written(block: Block) -> tuple[int, int, int, int, Int32s]:
-    """A block as the kernel reads it: its code, the room that it needs, flags, and its numbers.
+def shared_sums(plan: Plan) -> Ints:
+    """Sums over the batch to which a line adds, or more than one entry of a block."""
+    runs, body = plan.batch.runs, plan.batch.body
+    lines = [
+        body[at : at + count * (size + 1) : size + 1]
+        for code, count, size, _, at in runs.tolist() if code == REDUCE
+    ]  # fmt: skip
+    entries = [block.out.ravel() for block in plan.blocks if block.over_batch]
+    places, times = np.unique(np.concatenate([np.zeros(0, int), *entries]), return_counts=True)
+    return np.concatenate([places[times > 1], *lines])
+
+
+def written(block: Block, alone: bool) -> tuple[int, int, Int32s]:
+    """A block as the kernel reads it: its code, flags, and its numbers.
 
     A step leads from a number of the left matrix to the next in its row, if it is the same
     everywhere; in a block over the batch it says that results stand side by side.
     """
-    if block.over_batch and (np.diff(block.out, axis=0) == 1).all() and len(block.out) > 1:
-        turned = replace(block, out=block.out.T, left=block.right, right=block.left)
-        return written(replace(turned, first=block.first.T, last=block.last.T))
-    m, k = block.left.shape
+    if block.over_batch:
+        block = side_by_side(block)
     steps = np.diff(block.out if block.over_batch else block.left, axis=1)
     step = int(steps[0, 0]) if steps.size and (steps == steps[0, 0]).all() else 0
     lists = [block.left, block.right, block.out]
@@ -299,13 +327,20 @@ def written(block: Block) -> tuple[int, int, int, int, Int32s]:
         step = int(step == 1)
     else:
         lists += [block.first, block.last]
-        step = max(step, 0)
         if step:
             lists[0] = block.left[:, 0]
-    floats = 3 * m + m * k + TALL + (TALL + k) * BROAD
-    numbers = np.concatenate([[*block.out.shape, k, step], *[x.ravel() for x in lists]])
-    code = BLOCK - block.over_batch
-    return code, floats, 2 * m + k + TALL + BROAD, GO_ON * block.go_on, numbers.astype(np.int32)
+    head = *block.out.shape, block.left.shape[1], step
+    numbers = np.concatenate([head, *[x.ravel() for x in lists]]).astype(np.int32)
+    return BLOCK - block.over_batch, GO_ON * block.go_on | ALONE * alone, numbers
+
+
+def side_by_side(block: Block) -> Block:
+    """The same sums over the batch, ordered by their places, so that they may stand in rows."""
+    rows, columns = [np.argsort(x, kind="stable") for x in (block.out[:, 0], block.out[0])]
+    out, left, right = block.out[rows][:, columns], block.left[rows], block.right[columns]
+    if len(out) > 1 and (np.diff(out, axis=0) == 1).all():
+        out, left, right = out.T, right, left
+    return replace(block, out=out, left=left, right=right)
 
 
 def not_compiled(used: Iterable[Op]) -> list[Op]:

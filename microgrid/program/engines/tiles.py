@@ -2,9 +2,10 @@
 
 numba's own loops keep no block of a product in registers; these do. Each function is Python, which
 says what it computes, and runs where numba does not compile; `overload` puts machine code in its
-place. Every result adds up in the order of the Python loops, whatever the width of the machine's
-vectors: an entry of a product from the first k to the last, one rounding for each product and one
-for each sum, as in a scalar line. With `fused` the two are one.
+place, without a call of numba's: that would count the references of all arrays, which takes as
+long as a small tile. Every result adds up in the order of the Python loops, whatever the width of
+the machine's vectors: an entry of a product from the first k to the last, one rounding for each
+product and one for each sum, as in a scalar line. With `fused` the two are one.
 """
 
 from __future__ import annotations
@@ -34,19 +35,19 @@ NO_TERM = ir.Constant(F, -0.0)  # −0 + x is x, with its sign
 
 
 def tile(
-    fused: bool, height: int, vectors: int, a: Floats, a_at: Ints, step: int, k: int,
-    x: Floats, x_at: Ints, column: int, out: Floats, out_at: Ints, left: int,
+    fused: bool, height: int, vectors: int, row: int, a: Floats, a_at: Ints, begin: int, step: int,
+    k: int, x: Floats, x_at: Ints, column: int, out: Floats, out_at: Ints, left: int,
     go_on: bool, first: Floats, last: Floats,
 ) -> None:  # fmt: skip
     """out[i, c] = first[i] + Σₖ a[i, k]·x[k, c] + last[i]; out[i, c] is first where it is to go on.
 
-    a[i, k] stands at a_at[i] + k·step, x[k, c] at x_at[k] + column + c, and out[i, c] at
-    out_at[i] + left + c; c runs over the lanes of so many vectors.
+    a[i, k] stands at a_at[i] + begin + k·step, x[k, c] at x_at[k] + column + c, and out[i, c] at
+    out_at[i] + left + c; i runs over so many rows from `row` on, c over the lanes of vectors.
     """
-    for i, c in product(range(height), range(vectors * LANES)):
+    for i, c in product(range(row, row + height), range(vectors * LANES)):
         y = out[out_at[i] + left + c] if go_on else first[i]
         for t in range(k):
-            y = y + a[a_at[i] + t * step] * x[x_at[t] + column + c]
+            y = y + a[a_at[i] + begin + t * step] * x[x_at[t] + column + c]
         out[out_at[i] + left + c] = y + last[i]
 
 
@@ -155,8 +156,8 @@ SIZES = [*product((False, True), ROWS, VECTORS)]  # fused or not, rows and vecto
 
 @intrinsic
 def tile_code(
-    typing, fused, height, vectors, a, a_at, step, k, x, x_at, column, out, out_at, left,
-    go_on, first, last,
+    typing, fused, height, vectors, row, a, a_at, begin, step, k, x, x_at, column, out, out_at,
+    left, go_on, first, last,
 ):  # fmt: skip
     """`tile` for LLVM: the code of each size, of which one is run."""
 
@@ -165,24 +166,40 @@ def tile_code(
         for size in SIZES:
             same = [b.icmp_signed("==", x, x.type(n)) for x, n in zip(asked, size)]
             with b.if_then(b.and_(same[0], b.and_(same[1], same[2]))):
-                one_tile(b, size, *rest)
+                b.call(tile_of(b.module, size, [x.type for x in rest]), rest)
         return context.get_dummy_value()
 
     return types.void(
-        types.boolean, INT, INT, a, a_at, INT, INT, x, x_at, INT, out, out_at, INT,
+        types.boolean, INT, INT, INT, a, a_at, INT, INT, INT, x, x_at, INT, out, out_at, INT,
         types.boolean, first, last,
     ), code  # fmt: skip
 
 
+def tile_of(module: Any, size: tuple[bool, int, int], types_: list[Any]) -> Any:
+    """The function of a module that computes tiles of one size."""
+    name = "tile_{:d}_{}_{}".format(*size)
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), types_), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    b = ir.IRBuilder(function.append_basic_block())
+    one_tile(b, size, *function.args)
+    b.ret_void()
+    return function
+
+
 def one_tile(
-    b: Builder, size: tuple[bool, int, int], a: Any, a_at: Any, step: Any, k: Any, x: Any,
-    x_at: Any, column: Any, out: Any, out_at: Any, left: Any, go_on: Any, first: Any, last: Any,
+    b: Builder, size: tuple[bool, int, int], row: Any, a: Any, a_at: Any, begin: Any, step: Any,
+    k: Any, x: Any, x_at: Any, column: Any, out: Any, out_at: Any, left: Any, go_on: Any,
+    first: Any, last: Any,
 ) -> None:  # fmt: skip
     """The code of a tile of one size, whose sums are all in registers."""
     fused, height, vectors = size
     flags = ["contract"] if fused else []
     rows, columns = range(height), [WORD(v * LANES) for v in range(vectors)]
-    starts = [pointer(b, a, b.load(pointer(b, a_at, WORD(i)))) for i in rows]
+    a_at, out_at, first, last = [pointer(b, each, row) for each in (a_at, out_at, first, last)]
+    starts = [pointer(b, a, b.load(pointer(b, a_at, WORD(i))), begin) for i in rows]
     ends = [pointer(b, out, b.load(pointer(b, out_at, WORD(i))), left) for i in rows]
     with b.if_else(go_on) as (yes, no):
         with yes:
@@ -196,8 +213,8 @@ def one_tile(
         phi.add_incoming(there[n], yes_block)
         phi.add_incoming(fresh[n // vectors], no_block)
     with loop(b, k, sums) as (t, held, new):
-        row = pointer(b, x, b.load(pointer(b, x_at, t)), column)
-        xs = [load(b, pointer(b, row, c), LANES) for c in columns]
+        panel = pointer(b, x, b.load(pointer(b, x_at, t)), column)
+        xs = [load(b, pointer(b, panel, c), LANES) for c in columns]
         at = b.mul(t, step)
         for i in rows:
             c = everywhere(b, b.load(pointer(b, starts[i], at)), LANES)
@@ -210,17 +227,18 @@ def one_tile(
             store(b, b.fadd(new[i * vectors + v], end), pointer(b, ends[i], c))
 
 
-@overload(tile)
+@overload(tile, inline="always")
 def _(
-    fused, height, vectors, a, a_at, step, k, x, x_at, column, out, out_at, left, go_on, first, last
+    fused, height, vectors, row, a, a_at, begin, step, k, x, x_at, column, out, out_at, left,
+    go_on, first, last,
 ):  # fmt: skip
     def compiled(
-        fused, height, vectors, a, a_at, step, k, x, x_at, column, out, out_at, left,
+        fused, height, vectors, row, a, a_at, begin, step, k, x, x_at, column, out, out_at, left,
         go_on, first, last,
     ):  # fmt: skip
         tile_code(
-            fused, height, vectors, a, a_at, step, k, x, x_at, column, out, out_at, left,
-            go_on, first, last,
+            fused, height, vectors, row, a, a_at, begin, step, k, x, x_at, column, out, out_at,
+            left, go_on, first, last,
         )  # fmt: skip
 
     return compiled
@@ -295,12 +313,12 @@ def total_code(typing, x, p, n):
     return types.float64(x, INT, INT), code
 
 
-@overload(dot)
+@overload(dot, inline="always")
 def _(x, p, q, n):
     return lambda x, p, q, n: dot_code(x, p, q, n)
 
 
-@overload(total)
+@overload(total, inline="always")
 def _(x, p, n):
     return lambda x, p, n: total_code(x, p, n)
 
@@ -330,7 +348,7 @@ def transposed_code(typing, x, x_at, column, out, left, step):
     return types.void(x, x_at, INT, out, INT, INT), code
 
 
-@overload(transposed)
+@overload(transposed, inline="always")
 def _(x, x_at, column, out, left, step):
     return lambda x, x_at, column, out, left, step: transposed_code(
         x, x_at, column, out, left, step
@@ -347,6 +365,6 @@ def power_of_two_code(typing, n):
     return types.float64(types.float64), code
 
 
-@overload(power_of_two)
+@overload(power_of_two, inline="always")
 def _(n):
     return lambda n: power_of_two_code(n)

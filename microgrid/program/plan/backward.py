@@ -129,7 +129,8 @@ def adjoint(lines: Lines, terms: Terms, active: Any, output: int, seed: int) -> 
     inside = edges.take(masks[edges.parent] >= 0)
     ones = np.full(len(inside.parent), lines.constant(1.0))
     add_sums(lines, masks, inside._replace(upstream=inside.mask, local=ones))
-    unused = np.setdiff1d(np.flatnonzero(wanted), edges.parent)
+    wanted[edges.parent] = False
+    unused = np.flatnonzero(wanted)
     lines.aliases.append((grad[unused], np.full(len(unused), lines.constant(0.0))))
     return grad
 
@@ -150,15 +151,19 @@ def open_paths(tape: Tape, output: int) -> Any:
     found = bytearray([OPEN if not any(gates) else CLOSED]) * (tape.first + len(tape))
     found[output] = OPEN
     args, start, code = tape.args.tolist(), tape.start.tolist(), tape.code.tolist()
+    first = tape.first
     for line in reversed(range(len(code))) if any(gates) else ():
-        here, xs = found[tape.first + line], args[start[line] : start[line + 1]]
-        if here and gates[code[line]]:
+        here = found[first + line]
+        if not here:
+            continue
+        xs = args[start[line] : start[line + 1]]
+        if gates[code[line]]:
             for i, plain in template(tape.ops[code[line]], len(xs), (True,) * len(xs))[1]:
                 found[xs[i]] = max(found[xs[i]], here if plain else MASKED)
-        elif here:
-            for x in xs:
-                if found[x] < here:
-                    found[x] = here
+            continue
+        for x in xs:
+            if found[x] < here:
+                found[x] = here
     return np.frombuffer(found, dtype=np.uint8)
 
 

@@ -130,11 +130,11 @@ class Division:
     def divided(self) -> Blocks:
         """The blocks, and the lines with what they leave."""
         sums, n, at = self.sums, len(self.sums.out), np.arange(len(self.sums.line))
-        self.columns, self.args = [], []
+        self.columns, self.args, to = [], [], self.lines.resolved()
         for column, (code, args) in zip(self.lines.columns, self.lines.args):
             if code not in (SUM, REDUCE):
                 self.columns.append([*column[:6], column[6] * STAGES + WITHIN])
-                self.args.append((code, self.lines.resolved()[args]))
+                self.args.append((code, to[args]))
         rest = ~self.taken
         inside = self.whole[sums.line]
         self.add(rest & ~inside, WITHIN)

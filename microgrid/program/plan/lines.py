@@ -29,6 +29,9 @@ from microgrid.program.tape import Ints, Tape
 SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs
 BLOCK = -3  # the code of the first block (blocks.py); those of the others are below
 GO_ON, FUSED = 1, 2  # flags of a block: it adds to what is there; rounds products and sums as one
+ALONE = 4  # nothing else adds to its sums over the batch
+SPARE = 3  # rows behind those of a plan, for numbers that are operands beside rows
+CACHE_LINE = 8  # floats in a line of the cache
 WINDOW, UNDIVIDED = 8192, 1 << 40  # lines of the tape; more than any tape has
 FORWARD, BACKWARD = 0, 1
 
@@ -86,7 +89,10 @@ class Lines:
     def add(self, out: Ints, code: int, size: Any, args: Ints, order: Order) -> None:
         """Add lines of one code; `size` is the number of arguments, of all or of each."""
         if len(out):
-            self.columns.append([np.broadcast_to(x, len(out)) for x in (out, code, size, *order)])
+            columns = (out, code, size, *order)
+            self.columns.append(
+                [x if isinstance(x, np.ndarray) else np.full(len(out), x) for x in columns]
+            )
             self.args.append((code, args.ravel()))
 
     def forward_order(self, line: Ints) -> Order:

@@ -166,14 +166,15 @@ def sides(sums: Sums, alike: Ints, open_: Any, per_sample: Any, slots: int) -> A
     uses = np.bincount(np.concatenate([p[open_], q[open_]]), minlength=slots)
     by_uses = uses[p] > uses[q]
     by_samples = np.where(per_sample[p] != per_sample[q], per_sample[p], by_uses)
-    best, found = np.zeros(n), never
+    length = np.bincount(line[open_], minlength=n)
+    mixed_p, mixed_q = [np.where(open_, mixed(x, 3), np.uint64(0)) for x in (p, q)]
+    best, found = np.zeros(n, dtype=np.int64), never
     for swap in (by_samples, never, ~never, by_uses):
-        order, of = by_line(line, np.where(swap, p, q), open_)
-        length = np.bincount(of, minlength=n)
-        shared = hashes(np.where(swap, p, q)[order], of, n)
+        shared = np.zeros(n, dtype=np.uint64)  # a hash of the slots, in whatever order
+        np.add.at(shared, line, np.where(swap, mixed_p, mixed_q))
         group = numbered(alike, length, shared)
-        company = np.bincount(group[length > 0], minlength=n)[group]
-        score = np.where(length > 0, np.minimum(company, 64) * (1 + np.minimum(length, 64)), 0)
+        company = np.bincount(group)[group]
+        score = np.minimum(company, 64) * (1 + np.minimum(length, 64))
         better = score > best
         best[better] = score[better]
         found = np.where(better[line], swap, found)
@@ -216,19 +217,19 @@ class Search:
         np.add.at(sets, group[some], mixed(lefts[some], 5))
         size = np.bincount(group[some], minlength=n)
         grid = numbered(alike, length, sets[group], size[group])
+        count, rows, k = np.bincount(grid[some])[grid[some]], size[group[some]], length[some]
+        worth = (count > 1) & (count * k >= least) & (count % rows == 0)
+        worth &= vectors | (k > 1) | (np.minimum(rows, count // rows) > 1)
+        some = some[worth]
         for mine in pieces(some[np.lexsort((some, group[some], grid[some]))], grid):
-            rows, k = int(size[group[mine[0]]]), int(length[mine[0]])
-            columns = len(mine) // rows
-            if len(mine) < 2 or len(mine) * k < least or len(mine) % rows:
-                continue
-            if not vectors and k == 1 and min(rows, columns) == 1:
-                continue
-            block = mine.reshape(-1, rows)  # a line of the block for each vector on the right
-            block = np.take_along_axis(block, np.argsort(lefts[block], axis=1, kind="stable"), 1)
+            k = length[mine[0]]
+            block = mine.reshape(-1, size[group[mine[0]]])  # a line for each vector on the right
+            by_left = np.argsort(lefts[block], axis=1, kind="stable")
+            block = block[np.arange(len(block))[:, None], by_left]
             block = block[:, np.argsort(block[0], kind="stable")]  # rows in the order of the lines
             at = order[begin[block][..., None] + np.arange(k)]
             at = at[..., np.argsort(at[0, 0])]  # the order in which the scalar line adds up
-            ordered = bool((np.diff(at, axis=-1) > 0).all())
+            ordered = bool((at[..., 1:] > at[..., :-1]).all())
             left, right = self.left[at[0]], self.right[at[:, 0]]
             if (self.left[at] == left).all() and (self.right[at] == right[:, None]).all():
                 self.take(block.T, left, right, at.ravel(), ordered)
@@ -238,49 +239,57 @@ class Search:
 
         All that hang together by shared slots, or else groups by a hash of the least slot.
         """
-        sums, n = self.sums, len(self.sums.out)
-        alike = self.alike
-        terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
-        vector = numbered(alike[sums.line[terms]], self.right[terms])
-        for mine in connected(sums.line[terms], vector):
-            self.filled(terms[mine])
-        for salt in range(ROUNDS):
-            terms = np.flatnonzero(self.open & (sums.code[sums.line] == SUM))
-            low = np.full(n, np.iinfo(np.uint64).max, dtype=np.uint64)
-            np.minimum.at(low, sums.line[terms], mixed(self.right[terms], salt))
-            group = numbered(alike, low)[sums.line[terms]]
-            for mine in pieces(np.argsort(group, kind="stable"), group):
-                self.filled(terms[mine])
+        line, right = self.sums.line, self.right
+        terms = np.flatnonzero(self.open & (self.sums.code[line] == SUM))
+        vector = numbered(self.alike[line[terms]], right[terms])
+        group = connected(line[terms], vector)
+        self.take_filled(terms, group)
+        # Lines of one hash hang together: no group among them has more than all of these.
+        terms = terms[self.open[terms] & self.enough(group, line[terms], right[terms], fill=0.0)]
+        for salt in range(ROUNDS if len(terms) else 0):
+            low = np.full(len(self.sums.out), np.iinfo(np.uint64).max, dtype=np.uint64)
+            np.minimum.at(low, line[terms], mixed(right[terms], salt))
+            self.take_filled(terms, numbered(self.alike, low)[line[terms]])
+            terms = terms[self.open[terms]]
 
-    def filled(self, at: Ints) -> None:
-        """Take these terms as one product, if there are enough of them for a matrix with zeros."""
-        rows, i = np.unique(self.sums.line[at], return_inverse=True)
-        columns, k = np.unique(self.right[at], return_inverse=True)
-        size = len(rows) * len(columns)
-        if len(at) < max(self.least, self.fill * size) or min(len(rows), len(columns)) < 2:
-            return
-        left = np.full((len(rows), len(columns)), NONE)
-        left[i, k] = self.left[at]
-        if (left >= 0).sum() == len(at):  # no line has a slot twice
-            self.take(rows[:, None], left, columns[None], at, False)
+    def take_filled(self, terms: Ints, group: Ints) -> None:
+        """Take each group of terms that is a matrix with zeros."""
+        line, right = self.sums.line[terms], self.right[terms]
+        for mine, rows, columns, i, k in self.filled(group, line, right):
+            left = np.full((len(rows), len(columns)), NONE)
+            left[i, k] = self.left[terms[mine]]
+            if (left >= 0).sum() == len(mine):  # no line has a slot twice
+                self.take(rows[:, None], left, columns[None], terms[mine], False)
 
     def batch_with_zeros(self) -> None:
         """Sums of one product, upstream × local, over the batch that nearly make a grid."""
-        sums, upstream, local = self.sums, self.sums.p, self.sums.q
+        sums = self.sums
         alone = np.bincount(sums.line, minlength=len(sums.out))[sums.line] == 1
-        at = np.flatnonzero(self.open & alone & (sums.code[sums.line] == REDUCE))
-        for mine in connected(upstream[at], local[at]):
-            terms = at[mine]
-            rows, i = np.unique(upstream[terms], return_inverse=True)
-            columns, j = np.unique(local[terms], return_inverse=True)
-            size = len(rows) * len(columns)
-            if len(terms) < max(self.least, self.fill * size) or min(len(rows), len(columns)) < 2:
-                continue
+        terms = np.flatnonzero(self.open & alone & (sums.code[sums.line] == REDUCE))
+        upstream, local = sums.p[terms], sums.q[terms]
+        for mine, rows, columns, i, j in self.filled(connected(upstream, local), upstream, local):
             lines = np.full((len(rows), len(columns)), NONE)
-            lines[i, j] = sums.line[terms]
-            if (lines >= 0).sum() < len(terms):  # a pair of factors in two lines
-                continue
-            self.take(lines, rows[:, None], columns[:, None], terms, size == len(terms))
+            lines[i, j] = sums.line[terms[mine]]
+            if (lines >= 0).sum() == len(mine):  # no pair of factors is in two lines
+                ordered = lines.size == len(mine)
+                self.take(lines, rows[:, None], columns[:, None], terms[mine], ordered)
+
+    def enough(self, group: Ints, row: Ints, column: Ints, fill: float) -> Any:
+        """Whether the group of each entry is a matrix, of two rows and columns, that is so full."""
+        high, wide = different(group, row), different(group, column)
+        least = np.maximum(self.least, fill * high * wide)
+        return ((np.bincount(group) >= least) & (np.minimum(high, wide) >= 2))[group]
+
+    def filled(self, group: Ints, row: Ints, column: Ints) -> Iterator[tuple[Ints, ...]]:
+        """The groups of entries that are enough for a matrix with zeros.
+
+        For each: which entries they are, its rows, its columns, and where the entries are in it.
+        """
+        order = np.flatnonzero(self.enough(group, row, column, self.fill))
+        for mine in pieces(order[np.argsort(group[order], kind="stable")], group):
+            rows, i = np.unique(row[mine], return_inverse=True)
+            columns, j = np.unique(column[mine], return_inverse=True)
+            yield mine, rows, columns, i, j
 
 
 def by_line(line: Ints, slot: Ints, open_: Any) -> tuple[Ints, Ints]:
@@ -296,8 +305,14 @@ def pieces(order: Ints, key: Ints) -> Iterator[Ints]:
         yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
 
 
-def connected(left: Ints, right: Ints) -> Iterator[Ints]:
-    """The pairs that hang together, by a shared left or a shared right slot."""
+def different(group: Ints, x: Ints) -> Ints:
+    """How many different numbers each group has."""
+    base = x.max(initial=0) + 1
+    return np.bincount(np.unique(group * base + x) // base)
+
+
+def connected(left: Ints, right: Ints) -> Ints:
+    """A number for each pair, the same for those that share a left or a right slot, and so on."""
     (rows, i), (columns, j) = [np.unique(x, return_inverse=True) for x in (left, right)]
     label = np.arange(len(rows))
     while True:
@@ -308,8 +323,7 @@ def connected(left: Ints, right: Ints) -> Iterator[Ints]:
         if (nearer == label).all():
             break
         label = nearer
-    of = label[i]
-    yield from pieces(np.argsort(of, kind="stable"), of)
+    return label[i]
 
 
 def mixed(x: Any, salt: int) -> Hashes:

@@ -114,7 +114,19 @@ def placed(p: Passes, found: Blocks) -> Plan:
     used = np.zeros(lines.slots, dtype=bool)
     used[: lines.tape.first] = used[[*lines.constants]] = True
     used[np.concatenate([resolved[outputs], out, *made])] = used[p.samples] = True
+    over = [BLOCK - i for i, block in enumerate(found.blocks) if block.over_batch]
+    adds = (code == REDUCE) | np.isin(code, over)
+    inside = per_sample[out] | adds
+    # before the batch run backward lines that need no upstream gradient; without one, all lines
+    early = (phase == FORWARD) | ~lines.needs_upstream[out] | (not inside.any())
+    part = np.where(inside, 1, np.where(early, 0, 2))
+    order = np.lexsort((size, code, depth, rank, window, phase, part))
+    turn = np.full(lines.slots, -1)  # of the lines that make a slot; inputs come first
+    turn[out[order]] = np.arange(len(order))
+    for i, slots in enumerate(made):
+        turn[slots] = turn[out[code == BLOCK - i]]
     shared, rows = np.flatnonzero(~per_sample & used), np.flatnonzero(per_sample & used)
+    rows = rows[np.argsort(turn[rows], kind="stable")]  # so that equal lines stand side by side
     place = np.zeros(lines.slots, dtype=np.int64)
     place[shared] = np.arange(len(shared))
     place[rows] = -1 - np.arange(len(rows))
@@ -122,14 +134,7 @@ def placed(p: Passes, found: Blocks) -> Plan:
     memory = np.zeros(len(shared))
     memory[place[[*lines.constants]]] = [*lines.constants.values()]
     args = np.concatenate([factors(place[args], code) for code, args in found.args])
-    over = [BLOCK - i for i, block in enumerate(found.blocks) if block.over_batch]
-    adds = (code == REDUCE) | np.isin(code, over)
     sums = np.concatenate([out[code == REDUCE], *[made[BLOCK - k] for k in over]])
-    inside = per_sample[out] | adds
-    # before the batch run backward lines that need no upstream gradient; without one, all lines
-    early = (phase == FORWARD) | ~lines.needs_upstream[out] | (not inside.any())
-    part = np.where(inside, 1, np.where(early, 0, 2))
-    order = np.lexsort((size, code, depth, rank, window, phase, part))
     run_key = np.stack([code, phase, window, rank, depth])  # alike for lines that run side by side
     begin = np.cumsum(size) - size
     prologue, batch, epilogue = [

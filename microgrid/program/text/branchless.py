@@ -64,6 +64,7 @@ class Library:
     functions: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)  # operations of the table that it has itself
     notes: tuple[str, ...] = ()  # lines on the precision, and on gradients by the library itself
+    looks: bool = False  # whether a text may look at its numbers, to leave out what none needs
 
     def core(self, f: Any) -> Any:
         """The function of floats behind one of numeric.py; another function as it is.
@@ -89,8 +90,12 @@ class Library:
     def fold(self, name: str, operands: Sequence[str]) -> str:
         """The largest or smallest of several, two at a time."""
         if len(operands) > 4:
-            return f"functools.reduce({self.prefix}.{name}, ({', '.join(operands)}))"
+            return self.folded(name, f"({', '.join(operands)})")
         return reduce(lambda a, b: f"{self.prefix}.{name}({a}, {b})", operands)
+
+    def folded(self, name: str, sequence: str) -> str:
+        """The same of a sequence."""
+        return f"functools.reduce({self.prefix}.{name}, {sequence})"
 
     def over(self, name: str, text: str) -> str:
         """The largest, the smallest or the mean along the last axis of an array."""
@@ -340,6 +345,13 @@ class Branchless:
         more, b, _ = self.branch(other, [n for n in stored(other) if self.now.get(n) in used])
         if a is None or b is None:
             raise refused(s, "nothing is returned beside")
+        if self.library.looks and (lines or more or "(" in a + b):
+            all_of, x, y = map(self.fresh, ("all", "then", "other"))
+            return [
+                f"{all_of} = {condition}", f"{x} = {y} = math.nan",
+                f"if np.any({all_of}):", *[INDENT + k for k in (*lines, f"{x} = {a}")],
+                f"if not np.all({all_of}):", *[INDENT + k for k in (*more, f"{y} = {b}")],
+            ], self.library.where(all_of, x, y)  # fmt: skip
         return lines + more, self.library.where(condition, a, b)
 
     def choice_of_names(self, s: ast.If) -> list[str]:
@@ -470,7 +482,7 @@ class Branchless:
         if core is float:
             return operands
         if core is round and len(args) == 1:
-            return f"{library.prefix}.round({operands})"
+            return f"({library.prefix}.round({operands}) + 0.0)"  # Python's is an int, never −0
         if core in SEQUENCES:
             return f"{name}({operands})"
         if isinstance(core, BuiltinFunctionType):
@@ -489,7 +501,7 @@ class Branchless:
             args = args[0].elts
         if len(args) > 1:
             return self.library.fold(name, list(map(self.operand, args)))
-        return f"functools.reduce({self.library.prefix}.{name}, {self.number(args[0])})"
+        return self.library.folded(name, self.number(args[0]))
 
     def operand(self, node: ast.expr) -> str:
         """An operand of a library's function; PyTorch's take no plain numbers."""
