@@ -85,7 +85,8 @@ exp: signatures.exp
 
 - `y = exp(x)`
 - `∂y/∂x = y`
-- `exp(1000.0)` raises `RangeError`: above 709.78: sigmoid, softplus or logsumexp
+- `exp(1000.0)` raises `RangeError`: needs x <= 709.78; sigmoid, softplus and logsumexp do not
+  overflow
 - see also `Value.exp`, `numpy.exp`
 
 >>> import microgrid as mg

@@ -96,7 +96,8 @@ MANUAL['exp'] = """The exponential function: e to the power of x.
 
 - `y = exp(x)`
 - `∂y/∂x = y`
-- `exp(1000.0)` raises `RangeError`: needs x <= 709.78; sigmoid, softplus and logsumexp do not overflow
+- `exp(1000.0)` raises `RangeError`: needs x <= 709.78; sigmoid, softplus and logsumexp do not
+  overflow
 - see also `Value.exp`, `numpy.exp`
 
 >>> import microgrid as mg

@@ -112,7 +112,8 @@ class exp(Of_x):
 
     - `y = exp(x)`
     - `∂y/∂x = y`
-    - `exp(1000.0)` raises `RangeError`: above 709.78: sigmoid, softplus or logsumexp
+    - `exp(1000.0)` raises `RangeError`: needs x <= 709.78; sigmoid, softplus and logsumexp do not
+      overflow
     - see also `Value.exp`, `numpy.exp`
 
     >>> import microgrid as mg
@@ -705,7 +706,8 @@ class Methods:  # of Value
 
         - `y = exp(x)`
         - `∂y/∂x = y`
-        - `exp(1000.0)` raises `RangeError`: above 709.78: sigmoid, softplus or logsumexp
+        - `exp(1000.0)` raises `RangeError`: needs x <= 709.78; sigmoid, softplus and logsumexp do not
+          overflow
         - see also `Value.exp`, `numpy.exp`
 
         >>> import microgrid as mg

@@ -18,7 +18,7 @@ from microgrid.engine.value import Constant, Value, accumulate, edges, seed, top
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
-from microgrid.views.rule import LocalRule, slopes_of
+from microgrid.views.rule import Gate, LocalRule
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
 
@@ -63,11 +63,11 @@ class ForwardRow(NamedTuple):
 
 def rules_of(rows: Iterable[Row | ForwardRow]) -> Iterator[LocalRule]:
     """The rule of each row of a pass."""
-    for gate, group in groupby(rows, lambda row: row.child_node):
-        found, places = slopes_of(gate), [*range(len(gate.parents))]
+    for node, group in groupby(rows, lambda row: row.child_node):
+        gate, places = Gate(node), [*range(len(node.parents))]
         for row in group:
-            here = [i for i in places if gate.parents[i] is row.parent_node]
-            rules = [LocalRule(gate, i, row.local, found) for i in here]
+            here = [i for i in places if gate.operands[i] is row.parent_node]
+            rules = [LocalRule(gate, i, row.local) for i in here]
             rule = next((rule for rule in rules if rule.formula), rules[0])
             places = [i for i in places if i != rule.place]  # x * x has a row for each x
             yield rule

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -64,6 +65,7 @@ LETTERED = {command: c for c, command in IN_TEX.items()}
 DIVIDED = {" / ": "/", "-": "−"}
 NAME = re.compile(r"[^\W\d][\w{}]*|\\[^\s*/+-]+")  # or a command of LaTeX
 LONG = 9  # characters: a longer name is no help in a formula
+MANY = 50  # operands, of which no formula is made
 FIRST = "abcd"  # the letters of a few operands, of which there may be any number
 
 
@@ -90,56 +92,32 @@ IN_LATEX = Spelling(
 )  # fmt: skip
 
 
-class LocalRule:
-    r"""Why a gate's gradient with respect to one of its operands is what it is.
+class Gate:
+    """What the rules of one gate share: its operands, their names and numbers, its slopes."""
 
-    `formula` is what the operation's rule gives for symbols, None where it gives numbers alone.
-    Beyond it stand the facts by which a branch was chosen.
-
-    >>> x = Value(-2.0, "x")
-    >>> print(LocalRule(1 / x, 1, -0.25))
-    (1/x)′ = −1/x² = −1/(−2.00)² = −0.25
-    >>> print(LocalRule(Value(3.0, "w") * x, 0, -2.0).latex())
-    \frac{\partial (w x)}{\partial w} = x = -2.00
-    """
-
-    def __init__(self, gate: Value, place: int, local: Number, found: Found | None = None) -> None:
+    def __init__(self, gate: Value) -> None:
         assert gate.op is not None
-        self.gate, self.op, self.place, self.local = gate, gate.op, place, local
-        self.operands = gate.parents
+        self.node, self.op, self.operands = gate, gate.op, gate.parents
+        self.moving = sum(not isinstance(p, Constant) for p in self.operands)
         self.numbers = [*[p.data for p in self.operands], gate.data]
-        self.formula, self.facts = (found or slopes_of(gate))(place)
-        if self.formula and not self.holds():
-            self.formula, self.facts = None, []
-
-    def holds(self) -> bool:
-        """Whether the formula gives the number; true where it cannot be computed so."""
-        assert self.formula is not None
-        try:
-            found = float(value(self.formula, self.numbers))
-        except (ArithmeticError, ValueError):
-            return True
-        return bool(found == self.local or abs(found - self.local) <= 1e-6 * abs(self.local))
-
-    # Names
+        self.slope = in_symbols(
+            self.op, [p if isinstance(p, Constant) else p.data for p in self.operands]
+        )
 
     @cached_property
     def letters(self) -> list[str]:
         """The operands' own names if they are short, else letters of the table or others."""
         own = ["" if isinstance(p, Constant) else short_name(p.label) for p in self.operands]
-        taken = {lowered(name) for name in own}
-        own = [name if own.count(name) == 1 else "" for name in own]
-        one = sum(not isinstance(p, Constant) for p in self.operands) == 1
-        letters = ["x"] * len(own) if one else parameters(self.op, len(own))
+        taken, times = {lowered(name) for name in own}, Counter(own)
+        own = [name if times[name] == 1 else "" for name in own]
+        letters = ["x"] * len(own) if self.moving == 1 else parameters(self.op, len(own))
         if taken & {lowered(c) for name, c in zip(own, letters) if not name}:
             spare = [c for c in "uvwxyz" if c not in taken]
-            letters = (
-                spare
-                if len(own) <= len(spare)
-                else [f"{spare[0]}_{{{i}}}" for i, _ in enumerate(own, 1)]
-            )
+            numbered = [f"{c}_{{{i}}}" for i, _ in enumerate(own, 1) for c in spare[:1]]
+            letters = spare if len(own) <= len(spare) else numbered
         return [name or letter for name, letter in zip(own, letters)]
 
+    @cached_property
     def leaves(self) -> list[Value]:
         """The symbols as nodes, the last of them the result as the operation writes it."""
         leaves = [
@@ -151,6 +129,46 @@ class LocalRule:
                         for i, p in enumerate(leaves)]  # fmt: skip
             return [*leaves, graph(meaning(self.op, operands), leaves)]
         return [*leaves, formal(self.op, *leaves)]
+
+    @cached_property
+    def texts(self) -> dict[Notation, str]:
+        """The gate in each notation, as far as it was asked for."""
+        return {}
+
+    def text(self, notation: Notation) -> str:
+        """What the gate computes, in symbols."""
+        if notation not in self.texts:
+            self.texts[notation] = write(self.leaves[-1], notation)
+        return self.texts[notation]
+
+
+class LocalRule:
+    r"""Why a gate's gradient with respect to one of its operands is what it is.
+
+    `formula` is what the operation's rule gives for symbols, None where it gives numbers alone.
+    Beyond it stand the facts by which a branch was chosen.
+
+    >>> x = Value(-2.0, "x")
+    >>> print(LocalRule(Gate(1 / x), 1, -0.25))
+    (1/x)′ = −1/x² = −1/(−2.00)² = −0.25
+    >>> print(LocalRule(Gate(Value(3.0, "w") * x), 0, -2.0).latex())
+    \frac{\partial (w x)}{\partial w} = x = -2.00
+    """
+
+    def __init__(self, gate: Gate, place: int, local: Number) -> None:
+        self.gate, self.place, self.local = gate, place, local
+        self.formula, self.facts = gate.slope(place)
+        if self.formula and not self.holds():
+            self.formula, self.facts = None, []
+
+    def holds(self) -> bool:
+        """Whether the formula gives the number; true where it cannot be computed so."""
+        assert self.formula is not None
+        try:
+            found = float(value(self.formula, self.gate.numbers))
+        except (ArithmeticError, ValueError):
+            return True
+        return bool(found == self.local or abs(found - self.local) <= 1e-6 * abs(self.local))
 
     # Texts
 
@@ -169,7 +187,7 @@ class LocalRule:
 
     def symbols(self) -> str:
         """The rule in symbols alone, (1/x)′ = −1/x²; "" where there is none."""
-        words = Words(IN_TEXT, self.leaves(), {})
+        words = Words(IN_TEXT, self.gate.leaves, {})
         begin = f"{self.symbol(words)} = "
         return self.branch(words, self.formula, begin) if self.formula else ""
 
@@ -177,7 +195,7 @@ class LocalRule:
         """What stands behind the equals sign, in the names of the nodes; "" where there is none."""
         if self.formula is None:
             return ""
-        nodes = *self.operands, self.gate
+        nodes = *self.gate.operands, self.gate.node
         leaves = [p if isinstance(p, Constant) else Value(0.0) for p in nodes]
         known = {x: names[v] for x, v in zip(leaves, nodes)}
         words = Words(IN_LATEX if latex else IN_NAMES, leaves, known)
@@ -185,7 +203,7 @@ class LocalRule:
         return text if latex else text.replace("−", "-")
 
     def written(self, spelling: Spelling, digits: int) -> str:
-        words = Words(spelling, leaves := self.leaves(), {})
+        words = Words(spelling, leaves := self.gate.leaves, {})
         end = spelling.shown(signed(decimals(self.local, digits)))
         begin = self.symbol(words)
         if self.formula is None:
@@ -197,13 +215,13 @@ class LocalRule:
             return text
 
         def compute(*xs: Number) -> Number:
-            numbers = [*self.numbers]
+            numbers = [*self.gate.numbers]
             for place, x in zip(places, xs):
                 numbers[place] = x
             assert self.formula is not None
             return value(self.formula, numbers, as_seen=True)
 
-        shown = balanced(compute, [self.numbers[i] for i in places], self.local, digits)
+        shown = balanced(compute, [self.gate.numbers[i] for i in places], self.local, digits)
         known = {leaves[i]: spelling.shown(x) for i, x in zip(places, shown.numbers)}
         numbers = Words(spelling, leaves, known).write(self.formula, spelling.numbers)
         between = f" = {numbers}" * (numbers != end and bool(places))
@@ -212,8 +230,8 @@ class LocalRule:
     def symbol(self, words: Words) -> str:
         """(1/x)′, or ∂(a·b)/∂a where several operands can move."""
         spelling = words.spelling
-        text = write(words.leaves[-1], spelling.letters)
-        if sum(not isinstance(p, Constant) for p in self.operands) == 1:
+        text = self.gate.text(spelling.letters)
+        if self.gate.moving == 1:
             return f"{spelling.letters.brackets(text)}{spelling.prime}"
         closed = re.fullmatch(r"[\\\w{}]+\([^()]*\)|\|[^|]*\|", text)
         whole = text if closed else spelling.letters.brackets(text)
@@ -227,18 +245,19 @@ class LocalRule:
 
     def stated(self, words: Words) -> list[str]:
         """The facts that concern this operand, of an operation that has branches."""
-        if not has_branches(self.op):
+        if not has_branches(self.gate.op):
             return []
+        numbers_of, operands = self.gate.numbers, self.gate.operands
         this, told = symbol(Symbol(self.place)), dict[str, None]()
         for products, numbers in self.facts:
             terms = [*zip(products, numbers)]
-            if (y := (symbol(RESULT), self.numbers[-1])) in terms:
+            if (y := (symbol(RESULT), numbers_of[-1])) in terms:
                 if this not in products:
                     continue
-                if len(self.operands) == 2:  # of two operands one is the result
+                if len(operands) == 2:  # of two operands one is the result
                     other = 1 - self.place
-                    y = symbol(Symbol(other)), self.numbers[other]
-                terms = [(this, self.numbers[self.place]), y]
+                    y = symbol(Symbol(other)), numbers_of[other]
+                terms = [(this, numbers_of[self.place]), y]
             told[words.order(terms, this)] = None
         return [*told]
 
@@ -279,16 +298,11 @@ class Words(NamedTuple):
 Found = Callable[[int], tuple[Product | None, list[Fact]]]
 
 
-def slopes_of(gate: Value) -> Found:
-    """The slope of a gate at each place as a product of symbols, and the facts of its branches."""
-    assert gate.op is not None
-    return in_symbols(gate.op, [p if isinstance(p, Constant) else p.data for p in gate.parents])
-
-
 def in_symbols(op: Op, numbers: Sequence[Any], anywhere: bool = False) -> Found:
     """The slopes of an operation as its rules give them for symbols, with these numbers.
 
-    A Constant among the numbers is no symbol. None where a rule cannot be applied to symbols.
+    A Constant among the numbers is no symbol. None where a rule cannot be applied to symbols, and
+    for what is made of very many operands.
     """
     xs = [x if isinstance(x, Constant) else Value(x) for x in numbers]
     known = {x: symbol(Symbol(i)) for i, x in enumerate(xs) if not isinstance(x, Constant)}
@@ -305,6 +319,8 @@ def in_symbols(op: Op, numbers: Sequence[Any], anywhere: bool = False) -> Found:
     reading = Reading(known, results, anywhere)
 
     def slope(place: int) -> tuple[Product | None, list[Fact]]:
+        if len(xs) > MANY and isinstance(found[place], Value) and found[place] not in known:
+            return None, []
         try:
             g = found[place] if found[place] is NO_PATH else +found[place]
             return reading.read(0 if g is NO_PATH else g), reading.facts_of(g)

@@ -154,9 +154,8 @@ class Storyboard:
     def product(self, row: Any, rule: LocalRule, of: str) -> str:
         """The rule of the local gradient, and the product that is the share of a row."""
         (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
-        return (
-            f"{row.rule.text(self.digits)}; local {local} × {of.format(other)} {sign} share {share}"
-        )
+        product = f"local {local} × {of.format(other)} {sign} share {share}"
+        return f"{rule.text(self.digits)}; {product}"
 
     def wires(self, v: Value) -> list[tuple[Value, str]]:
         """The operands of v that are no plain numbers, and the ids of the wires from them to v."""

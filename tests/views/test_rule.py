@@ -19,7 +19,7 @@ from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, apply, edges
 from microgrid.views.algebra import value
 from microgrid.views.explanation import rules_of
-from microgrid.views.rule import LocalRule
+from microgrid.views.rule import MANY, Gate, LocalRule
 from microgrid.views.wording import RAISED
 
 SMOOTH = [name for name in EVERY if name not in TARGETS and not name.startswith("stop_gradient")]
@@ -33,7 +33,8 @@ SPACE |= {"max": lambda *xs: max(xs), "min": lambda *xs: min(xs), "F": Fraction}
 def rules(y):
     """The rule of each operand along which a gradient flows, with its place."""
     found = [(k, p, local) for k, (p, local) in enumerate(edges(y, y.op)) if local is not NO_PATH]
-    return [LocalRule(y, k, local) for k, p, local in found if not isinstance(p, Constant)]
+    gate = Gate(y)
+    return [LocalRule(gate, k, local) for k, p, local in found if not isinstance(p, Constant)]
 
 
 def texts(y):
@@ -73,7 +74,7 @@ def test_of_every_operation_letters_and_numbers_give_the_local_gradient(name):
         xs = [p.data for p in y.parents]
         for rule in rules(y):
             assert rule.formula or name not in ops.PUBLIC
-            letters = dict(zip(rule.letters, xs, strict=True))
+            letters = dict(zip(rule.gate.letters, xs, strict=True))
             facts, _, text = rule.text(digits).rpartition(": ")
             for fact in re.split(r", (?![^()]*\))", facts) if facts else ():
                 assert computed(re.sub(" = ", " == ", fact).replace("≠", "!="), **letters), fact
@@ -97,7 +98,7 @@ def test_of_a_rational_operation_it_does_so_exactly(name):
     def holds(y):
         assert type(y.data) is Fraction
         for rule in rules(y):
-            assert value(rule.formula, rule.numbers) == rule.local
+            assert value(rule.formula, rule.gate.numbers) == rule.local
 
     holds()
 
@@ -202,6 +203,12 @@ def test_of_many_operands_the_rule_shows_the_first_and_the_last():
         "e^1.00/(e^0.25 + e^0.50 + e^0.75 + … + e^2.25) = 0.07"
     )
     assert r"+ \dots + e^{x_9}}" in rules(mg.logsumexp(xs))[0].latex()
+
+
+def test_of_very_many_operands_it_is_the_number_alone_where_all_of_them_count():
+    xs = [Value(i / 100, f"x_{{{i}}}") for i in range(MANY + 1)]
+    assert texts(mg.logsumexp(xs))[0] == "∂logsumexp(x₀, x₁, x₂, …, x₅₀)/∂x₀ = 0.02"
+    assert texts(mg.total(xs))[-1] == "∂sum(x₀, x₁, x₂, …, x₅₀)/∂x₅₀ = 1"
 
 
 def test_far_from_the_floats_the_formula_stands_and_the_sign_says_so():
