@@ -249,8 +249,8 @@ def plain(latex: str) -> str:
     r"""A formula as lines of text.
 
     >>> print(plain(r"\begin{bmatrix} w_{11} & 0 \\ 0 & 1 \end{bmatrix} \cdot \mathbf{X}^T"))
-    ⎡w₁₁  0⎤
-    ⎣ 0   1⎦ · Xᵀ
+    ⎡w₁₁  0⎤ · Xᵀ
+    ⎣ 0   1⎦
     """
     return "\n".join([line.rstrip() for line in lines_of(read(latex)).lines])
 
