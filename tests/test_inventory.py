@@ -130,13 +130,14 @@ HELD = {
     "ForwardExplanation": (mg.explain(y, mode="forward"), f"{TABLE} names root rows"),
     "Paths": (mg.explain(y, x), f"{TABLE} count gradient names paths"),
     "Formula": (mg.latex(y), "latex markdown save"),
-    "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source"),
+    "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source tikz"),
     "Steps": (mg.steps(y), "animated_svg data frames html layout page picture prefix save "
               "save_animation save_frames table title"),
     "Counterexample": (derivation.counterexamples[0], "got numbers right sizes"),
-    "Derivation": (derivation, "counterexamples failed latex layer markdown ok save steps tex "
-                   "title"),
-    "Step": (derivation.steps[0], "equations example holds latex note title verdict words"),
+    "Derivation": (derivation, "counterexamples failed html latex layer markdown ok only parts "
+                   "save steps tex title verdict"),
+    "Step": (derivation.steps[0], "equations example general holds latex note part title verdict "
+             "words"),
     "Batched": (program.batched((None, 0)), "axes jvp matrices on program signature source tape "
                 "threads value_and_grad"),
     "Program": (program, "backend batched engine fast gradient hessian jacobian jvp listing "

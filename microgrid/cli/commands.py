@@ -34,6 +34,8 @@ EXAMPLES = """
   microgrid draw "sigmoid(w*x)" w=2 x=-1 --tangent x --color-by share -o f.svg
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 -o steps.html
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x=0.5 -o ahead.html
+  microgrid steps "sigmoid(w*x)" w=2 x=-1 --frames slides --choose backward
+  microgrid steps "w*x*x" w=2 x=-1 --frames slides --kinds tex --aspect 16:9
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
   microgrid check --example

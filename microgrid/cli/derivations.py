@@ -28,7 +28,10 @@ def add_derive(parser: argparse.ArgumentParser) -> None:
         add(f"--{x.lower()}", type=whole, dest=x, metavar=x, default=absent, help=says)
     for x in CLAIMS:
         add(f"--{x}", metavar="TEXT", default=absent, help=f"a claim for {x}, like 'dY @ W.T'")
-    add("-o", "--output", type=Path, metavar="FILE.tex|.md", help="write it, not print it")
+    letters, kinds = "another letter for X, W, b, Y or L, such as W=Θ", "FILE.tex|.md|.html|.txt"
+    add("--only", metavar="PARTS", help="sections: layer, X, W, b, batch, bias, formulas")
+    add("--letter", metavar="OLD=NEW", action="append", default=[], help=letters)
+    add("-o", "--output", type=Path, metavar=kinds, help="write it, not print it")
 
 
 def run_derive(options: argparse.Namespace) -> int:
@@ -38,8 +41,11 @@ def run_derive(options: argparse.Namespace) -> int:
     if foreign := [x for x in given if x not in signature(make).parameters]:
         words = [f"--{x.lower() if x in SIZES else x}" for x in foreign]
         raise ExpressionError(f"{options.layer} has no {', '.join(words)}")
-    derivation = make(**given)
-    print(f"wrote {derivation.save(options.output)}" if options.output else derivation)
-    if derivation.failed:
+    letters = dict(word.partition("=")[::2] for word in options.letter)
+    derivation = make(**given, letters=letters)
+    parts = [part.strip() for part in (options.only or "").split(",")]
+    shown = derivation.only(*parts) if options.only else derivation
+    print(f"wrote {shown.save(options.output)}" if options.output else shown)
+    if derivation.failed and (options.output or derivation.failed not in shown.steps):
         print(f"{derivation.failed.title}: {derivation.failed.note}", file=sys.stderr)
     return 0 if derivation.ok else 1

@@ -9,6 +9,7 @@ from typing import Any
 
 from microgrid.check.gradient_check import first_nonfinite
 from microgrid.cli.arguments import whole, writable
+from microgrid.cli.slides import add_frames, write_frames
 from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.matrices.examples import named
@@ -56,9 +57,10 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
 def add_steps(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     add, kinds = parser.add_argument, "FILE.html|.svg"
-    add("-o", "--output", type=Path, required=True, metavar=kinds, help="the page or animation")
+    add("-o", "--output", type=Path, metavar=kinds, help="the page or animation")
     add_look(parser)
     add_tangent(parser, "the pass of forward mode instead")
+    add_frames(parser)
 
 
 def add_look(parser: argparse.ArgumentParser) -> None:
@@ -104,10 +106,15 @@ def run_draw(options: argparse.Namespace) -> None:
 
 
 def run_steps(options: argparse.Namespace) -> None:
-    writable(options.output, ".html", ".svg")
+    if options.output is None and options.frames is None:
+        raise ExpressionError("give -o FILE.html, or --frames FOLDER for slides")
+    if options.output:
+        writable(options.output, ".html", ".svg")
     root = root_of(options)
     film = steps(root, options.decimals, options.layout, **forward(root, options))
-    print(f"wrote {film.save(options.output)}")
+    if options.output:
+        print(f"wrote {film.save(options.output)}")
+    write_frames(film, options)
 
 
 def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:

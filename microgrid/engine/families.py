@@ -6,6 +6,7 @@ Each is an operation of its own, so that derivatives of any order keep their dig
 from __future__ import annotations
 
 from functools import cache
+from math import prod
 from typing import Any
 
 from microgrid.engine import numeric, rules
@@ -20,6 +21,7 @@ def falling(k: int) -> Op:
     return Op(
         f"falling{k}", numeric.falling(k), lambda y, a, b: falling(k + 1)(a, b),
         lambda y, a, b: slope_in_exponent(k)(a, b), latex=look.strip(),
+        meaning=lambda a, b: prod([b - j for j in range(k)]) * a ** (b - k),
     )  # fmt: skip
 
 
@@ -42,6 +44,7 @@ def slope_in_exponent(k: int) -> Op:
     return Op(
         f"slope_in_exponent{k}", numeric.slope_in_exponent(k),
         lambda y, a, b: slope_in_exponent(k + 1)(a, b), along_b, latex=looks.get(k, look),
+        meaning=None if k else lambda a, b: a**b * TABLE.log(a),
     )  # fmt: skip
 
 
@@ -51,6 +54,7 @@ def polygamma(k: int) -> Op:
     return Op(
         f"polygamma{k}", numeric.polygamma(k), lambda y, x: polygamma(k + 1)(x),
         latex=rf"\psi_{{{k}}}(#1)" if k else r"\psi(#1)",
+        meaning=None if k else lambda x: TABLE.digamma(x),
     )  # fmt: skip
 
 

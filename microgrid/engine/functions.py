@@ -151,7 +151,7 @@ def custom_op(
     A rule gets the value y and the operands; the chain rule multiplies with the upstream gradient.
     Rules written with microgrid's functions work for derivatives of derivatives, too; `gradcheck`
     tells whether they are right. `looks` are the other fields of an Op: doc, text, latex, role,
-    domain, kink, hint, terms. RuleError for rules that cannot be called with (y, *xs).
+    domain, kink, hint, terms, meaning. RuleError for rules that cannot be called with (y, *xs).
 
     >>> from microgrid import Value
     >>> cube = custom_op("cube", lambda x: x * x * x, lambda y, x: 3 * x * x, doc="The cube.")
@@ -163,7 +163,7 @@ def custom_op(
     The cube.
     <BLANKLINE>
     - `y = cube(x)`
-    - `∂y/∂x = 3·x·x`
+    - `∂y/∂x = 3·x²`
     """
     op = Op(name, forward, *rules, **looks)
     if op.joint is None and refusal(forward, len(rules)):

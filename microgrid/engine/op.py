@@ -26,6 +26,7 @@ class Op(Documented):
     operand may be, `kink(*xs)` the distance to a point without derivative, `hint` what helps
     where it raises (without both it never does).
     An operation that is a sum of products has `terms(*xs)`: their pairs of factors, in order.
+    `meaning(*xs)` says it in operations that people know, where it is computed in another way.
     `doc` says in a sentence what it is; `help` adds what follows from the other fields. Users make
     operations with `custom_op`.
 
@@ -34,18 +35,21 @@ class Op(Documented):
     (9.0, 6.0, 1)
     """
 
-    __slots__ = ("doc", "domain", "forward", "hint", "joint", "kink", "latex", "name", "role",
-                 "rules", "terms", "text")  # fmt: skip
+    __slots__ = ("doc", "domain", "forward", "hint", "joint", "kink", "latex", "meaning", "name",
+                 "role", "rules", "terms", "text")  # fmt: skip
 
     def __init__(
         self, name: str, forward: Callable[..., Number], *rules: Rule, text: str = "",
         joint: JointRule | None = None, latex: Any = "", role: str = "", hint: str = "",
         domain: Sequence[tuple[float, float]] = (), kink: Callable[..., Number] | None = None,
         terms: Callable[..., list[tuple[Any, Any]]] | None = None, doc: str = "",
+        meaning: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.forward, self.rules, self.joint = name, forward, rules, joint
-        self.text, self.latex, self.role, self.hint = text or name, latex, role, hint
-        self.domain, self.kink, self.terms, self.doc = domain, kink, terms, doc
+        self.text, self.latex, self.doc, self.hint = text or name, latex, doc, hint
+        self.domain, self.kink, self.role, self.terms, self.meaning = (
+            domain, kink, role, terms, meaning,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

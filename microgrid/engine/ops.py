@@ -61,7 +61,7 @@ power = op(
 exp = op(
     "exp", math.exp, lambda y, x: y,
     hint="needs x <= 709.78; sigmoid, softplus and logsumexp do not overflow",
-    doc="The exponential function: e to the power of x.")
+    doc="The exponential function: e to the power of x.", meaning=lambda x: math.e**x)
 expm1 = op("expm1", math.expm1, lambda y, x: exp(x), hint="above 709.78 there is no float",
     doc="exp(x) - 1, to the last digits also near 0.")
 log = op(
@@ -79,10 +79,10 @@ sqrt = op("sqrt", math.sqrt, lambda y, x: divide(0.5, y), latex=r"\sqrt{#1}",
 cbrt = op("cbrt", math.cbrt, lambda y, x: cbrt_slope(x), latex=r"\sqrt[3]{#1}", kink=abs,
     doc="The cube root, also of negative numbers.")
 square = op("square", lambda x: x * x, lambda y, x: 2 * x, text="{}^2",
-    doc="The square: x times x.")
+    doc="The square: x times x.", meaning=lambda x: x * x)
 reciprocal = op(
     "reciprocal", lambda x: 1 / x, lambda y, x: -y * y, text="1 / {}", domain=[POSITIVE],
-    doc="One divided by x.")
+    doc="One divided by x.", meaning=lambda x: 1 / x)
 sin = op("sin", math.sin, lambda y, x: cos(x), hint="needs a finite angle",
     doc="The sine of an angle in radians.")
 cos: Op = op("cos", math.cos, lambda y, x: -sin(x), hint="needs a finite angle",
@@ -157,7 +157,8 @@ elu = op(
 # Functions of several numbers.
 hypot: Op = op(
     "hypot", numeric.hypot, lambda y, a, b: direction(a, b), lambda y, a, b: direction(b, a),
-    kink=numeric.hypot, doc="The length of the vector (a, b): sqrt(a**2 + b**2), without overflow.")
+    kink=numeric.hypot, doc="The length of the vector (a, b): sqrt(a**2 + b**2), without overflow.",
+    meaning=lambda a, b: sqrt(a * a + b * b))
 arctan2 = op(
     "arctan2", math.atan2, lambda y, a, b: over_squares(b, a), lambda y, a, b: -over_squares(a, b),
     domain=[REAL, POSITIVE], kink=numeric.hypot,
@@ -205,29 +206,37 @@ PUBLIC = dict(TABLE)
 
 # What only the rules and the losses need: as in IEEE arithmetic 1/0 is inf and 0/0 is nan, so that
 # no backward pass raises.
-identity = op("identity", lambda x: x, lambda y, x: 1)
-divide: Op = op("divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE])
+identity = op("identity", lambda x: x, lambda y, x: 1, meaning=lambda x: x)
+divide: Op = op("divide", numeric.divide, *QUOTIENT, text="{} / {}", domain=[REAL, POSITIVE],
+    meaning=lambda a, b: a / b)
 zero_or_ratio: Op = op(
     "zero_or_ratio", numeric.zero_or_ratio, QUOTIENT[0], lambda y, a, b: -zero_or_ratio(y, b),
-    text="{} / {}", domain=[REAL, POSITIVE])
-ieee_log = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE])
-sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2))
-tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x))
-erf_slope: Op = op("erf_slope", numeric.erf_slope, lambda y, x: -2 * (x * y))
-normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y)
+    text="{} / {}", domain=[REAL, POSITIVE], meaning=lambda a, b: a / b)
+ieee_log = op("ieee_log", numeric.log, lambda y, x: divide(1, x), domain=[POSITIVE],
+    meaning=lambda x: log(x))
+sigmoid_slope: Op = op("sigmoid_slope", numeric.sigmoid_slope, lambda y, x: -y * tanh(x / 2),
+    meaning=lambda x: sigmoid(x) * (1 - sigmoid(x)))
+tanh_slope: Op = op("tanh_slope", numeric.tanh_slope, lambda y, x: -2 * y * tanh(x),
+    meaning=lambda x: 1 - tanh(x) ** 2)
+erf_slope: Op = op("erf_slope", numeric.erf_slope, lambda y, x: -2 * (x * y),
+    meaning=lambda x: 2 * exp(-x * x) / sqrt(math.pi))
+normal_pdf: Op = op("normal_pdf", numeric.normal_pdf, lambda y, x: -x * y,
+    meaning=lambda x: exp(-x * x / 2) / sqrt(2 * math.pi))
 direction: Op = op(
     "direction", numeric.direction,
     lambda y, a, b: direction(b, a) * over_squares(b, a), lambda y, a, b: -y * over_squares(b, a),
-    domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+    domain=[POSITIVE, POSITIVE], kink=numeric.hypot, meaning=lambda a, b: a / hypot(a, b))
 over_squares: Op = op(
     "over_squares", numeric.over_squares,
     lambda y, a, b: square_difference(over_squares(b, a), y),
-    lambda y, a, b: -2 * y * over_squares(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot)
+    lambda y, a, b: -2 * y * over_squares(b, a), domain=[POSITIVE, POSITIVE], kink=numeric.hypot,
+    meaning=lambda a, b: a / (a * a + b * b))
 cbrt_slope: Op = op(  # 0 × inf at 0, since the limits from the left and the right are ±inf
-    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * over_squares(x, 0) / 3, kink=abs)
+    "cbrt_slope", numeric.cbrt_slope, lambda y, x: -2 * y * over_squares(x, 0) / 3, kink=abs,
+    meaning=lambda x: 1 / (3 * cbrt(x) ** 2))
 square_difference: Op = op(
     "square_difference", numeric.square_difference, lambda y, a, b: 2 * a, lambda y, a, b: -2 * b,
-    latex="#1^{2} - #2^{2}")
+    latex="#1^{2} - #2^{2}", meaning=lambda a, b: a * a - b * b)
 step: Op = op("step", numeric.step, joint=rules.no_path, kink=abs)
 sign: Op = op("sign", numeric.sign, joint=rules.no_path, kink=abs)
 inside: Op = op("inside", numeric.inside, joint=rules.no_path, kink=numeric.gap_of_bounds)
@@ -244,13 +253,16 @@ equal = op(
     kink=lambda a, b: abs(a - b))
 stop_gradient_max = op("stop_gradient_max", numeric.maximum, joint=rules.no_path, text="max")
 exp_difference = op(
-    "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b")
+    "exp_difference", numeric.exp_difference, lambda y, a, b: y, lambda y, a, b: -y, hint="a <= b",
+    meaning=lambda a, b: exp(a) / exp(b))
 exp_sum = op(
     "exp_sum", numeric.exp_sum,
-    joint=lambda y, top, *xs: (-y, *[exp_difference(x, top) for x in xs]), hint="x <= top")
+    joint=lambda y, top, *xs: (-y, *[exp_difference(x, top) for x in xs]), hint="x <= top",
+    meaning=lambda top, *xs: total(*map(exp, xs)) / exp(top))
 sigmoid_difference: Op = op(
     "sigmoid_difference", numeric.sigmoid_difference,
-    lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a))
+    lambda y, a, b: y * sigmoid_difference(b, a), lambda y, a, b: -y * sigmoid_difference(b, a),
+    meaning=lambda a, b: sigmoid(a - b))
 # A target as it is, or the sum of a row; TargetError for what the loss cannot mean.
 hinge_target = op("hinge_target", numeric.hinge_target, lambda y, t: 1, hint="−1 or 1")
 binary_target = op("binary_target", numeric.binary_target, lambda y, t: 1, hint="0 to 1")

@@ -7,7 +7,7 @@ import inspect
 import itertools
 import operator
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -19,11 +19,11 @@ from microgrid.engine.value import Op, Value
 from microgrid.matrices.arrays import Array, entrywise
 from microgrid.matrices.layer import Layer, Numbers, Side, bmatrix, bold, drawn, partial, replay
 from microgrid.views.expression import ExpressionError, Reader
-from microgrid.views.formula import LATEX
+from microgrid.views.formula import LATEX, name
 from microgrid.views.notation import write
 from microgrid.views.spelling import Language
 
-SYMBOLS = {"X": bold("X"), "W": bold("W"), "dY": partial("L", bold("Y")), "ones": r"\mathbf{1}"}
+CALLED = {x: x for x in ("X", "W", "b", "Y", "L")}
 ALLOWED = (
     "a formula is made of X, W, dY and ones (a 1 per row of Y) with @, .T, .sum(axis=0) or "
     ".sum(axis=1), +, - and * (entry by entry)"
@@ -89,27 +89,39 @@ class Formula(NamedTuple):
         return entries.reshape(shape) if entries.shape in (shape, (1, *shape)) else None
 
 
-def read_formula(text: str) -> Formula:
+def read_formula(text: str, called: Mapping[str, str] = CALLED) -> Formula:
     """A formula like "dY @ W.T" or "1ᵀ @ dY": parsed, never evaluated as code.
 
     It is read as a graph on numbers, which are 1 × 1 matrices; arrays are what it is replayed at.
+    `called` says what X, W, Y and L are called in it.
     """
-    symbols = {letter: Value(1, letter) for letter in SYMBOLS}
+    gradient = partial(name(called["L"]), bold(called["Y"]))
+    latex = {called[x]: bold(called[x]) for x in ("X", "W")}
+    latex |= {f"d{called['Y']}": gradient, "ones": r"\mathbf{1}"}
+    symbols = {letter: Value(1, letter) for letter in latex}
     text = text.replace("1ᵀ", "ones.T").replace("ᵀ", ".T")
-    root = ArrayReader(text, symbols).root()
+    try:
+        root = ArrayReader(text, symbols).root()
+    except ExpressionError as error:  # says what the letters are here
+        x, w, dy, _ = latex
+        said = (
+            str(error).replace("X, W, dY", f"{x}, {w}, {dy}").replace("row of Y", f"row of {dy[1]}")
+        )
+        error.args = (said,)
+        raise
 
     def function(X: Array, W: Array, dY: Array) -> Any:
         ones = np.ones(len(dY), dtype=int).astype(object)
         return replay(root, dict(zip(symbols.values(), (X, W, dY, ones), strict=True)))
 
-    names = {symbols[letter]: latex for letter, latex in SYMBOLS.items()}
+    names = {symbols[letter]: shown for letter, shown in latex.items()}
     return Formula(names.get(root) or write(root, MATRICES, names), function)
 
 
-def claimed(claim: Claim, letter: str) -> Formula:
+def claimed(claim: Claim, layer: Layer, letter: str) -> Formula:
     """A formula for ∂L/∂letter: a function of (X, W, dY), or text like "dY @ W.T"."""
     if isinstance(claim, str):
-        return read_formula(claim)
+        return read_formula(claim, layer.shown)
     try:
         inspect.signature(claim).bind("X", "W", "dY")
     except TypeError:
@@ -171,7 +183,7 @@ def smallest(layer: Layer, letter: str, formula: Formula, wrong: Numbers) -> Cou
     raise AssertionError("the last of these numbers are a counterexample")
 
 
-def in_latex(formula: str, c: Counterexample) -> str:
+def in_latex(layer: Layer, formula: str, c: Counterexample) -> str:
     """The counterexample as an aligned line; nothing where there is only a shape."""
     if c.got is None:
         return ""
@@ -179,15 +191,18 @@ def in_latex(formula: str, c: Counterexample) -> str:
     def numbers(entries: list[Any]) -> str:
         return bmatrix(np.array(entries, dtype=object).astype(str))
 
-    given = r",\quad ".join([f"{SYMBOLS[k]} = {numbers(A)}" for k, A in c.numbers.items()])
+    latex = {**{k: layer.bold(k) for k in layer.inputs}, "dY": layer.gradient("Y")}
+    given = r",\quad ".join([f"{latex[k]} = {numbers(A)}" for k, A in c.numbers.items()])
     return rf"\text{{but at }} {given}: \quad {formula} &= {numbers(c.got)} \neq {numbers(c.right)}"
 
 
 def in_words(layer: Layer, letter: str, c: Counterexample) -> str:
     at = ", ".join(f"{k} = {n}" for k, n in zip(layer.sizes, c.sizes, strict=True))
     if c.got is None:
-        return f"at {at}: it has no value of shape {tuple(c.right)}, the shape of {letter}"
-    numbers = ", ".join(f"{k} = {plainly(A)}" for k, A in c.numbers.items())
+        of = layer.shown[letter]
+        return f"at {at}: it has no value of shape {tuple(c.right)}, the shape of {of}"
+    called = {**layer.shown, "dY": f"d{layer.shown['Y']}"}
+    numbers = ", ".join(f"{called[k]} = {plainly(A)}" for k, A in c.numbers.items())
     got, right = plainly(c.got), plainly(c.right)
     return f"at {at}, with {numbers}: it gives {got}, but the gradient is {right}"
 

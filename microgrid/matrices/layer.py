@@ -5,22 +5,28 @@ from __future__ import annotations
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property, reduce
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgrid.engine.errors import ShapeError
+from microgrid.engine.labels import LabelError
 from microgrid.engine.value import Constant, Value, accumulate, topological
 from microgrid.matrices.arrays import Array, entrywise, matrix
 from microgrid.matrices.examples import label_entries
 from microgrid.views.formula import LATEX, name
+from microgrid.views.labels import Part, read
 from microgrid.views.notation import write
 
 DRAWS = 3  # of numbers at which every side of every equation is compared
 WIDEST = 30  # columns of a Jacobian: more can be computed but not read
+Letters = Mapping[str, str]
+NO_LETTERS: Letters = MappingProxyType({})
 Numbers = dict[Value, Any]  # of the leaves, and of the nodes that were computed from them
 
 
@@ -41,7 +47,7 @@ def partial(above: str, below: str) -> str:
 
 
 def bold(letter: str) -> str:
-    return rf"\mathbf{{{letter}}}"
+    return rf"\mathbf{{{letter}}}" if letter.isascii() else rf"\boldsymbol{{{name(letter)}}}"
 
 
 # One side of an equation, and the numbers of its entries.
@@ -105,16 +111,35 @@ def paths(root: Value, A: Array) -> Array:
     return entrywise(lambda leaf: found.get(leaf, Paths()).entry(), A)
 
 
+def chosen_letters(letters: Letters, known: Sequence[str], sizes: Iterable[str]) -> dict[str, str]:
+    """Each letter and how it is shown, as one letter of its own; LabelError for others."""
+    if unknown := [x for x in letters if x not in known]:
+        raise LabelError(f"letters {unknown[0]!r}: there are {', '.join(known)}")
+    shown = {x: x for x in known}
+    for x, letter in letters.items():
+        (part, *others) = read(letter) if isinstance(letter, str) and letter else [Part("")]
+        if others or part != Part(part.text) or len(part.text) != 1 or not part.text.isalpha():
+            raise LabelError(f"letters {x}={letter!r}: one letter, such as A, Θ or \\Theta")
+        shown[x] = part.text
+    large = [*sizes, "J", *shown.values()]
+    small = [*map(str.lower, sizes), *"hij", *[shown[x].lower() for x in known if x != "L"]]
+    for taken in large, small:
+        if again := [x for x in taken if taken.count(x) > 1]:
+            raise LabelError(f"letters {again[0]!r}: it would mean two things")
+    return shown
+
+
 class Layer:
     """A layer's formula on arrays of leaves, and the upstream gradient dY = ∂L/∂Y as leaves, too.
 
     `build` makes the same layer of other sizes; `forward` maps arrays by name, like X and W, to Y,
-    which has this shape. ShapeError for sizes below 1 or too large to read.
+    which has this shape; `letters` are what X, W, b, Y or L are called instead. ShapeError for
+    sizes below 1 or too large to read, LabelError for what is no letter.
     """
 
     def __init__(
         self, build: Callable[..., Layer], sizes: dict[str, int], forward: Callable[..., Array],
-        shape: tuple[int, ...], **shapes: tuple[int, ...],
+        shape: tuple[int, ...], letters: Letters = NO_LETTERS, **shapes: tuple[int, ...],
     ) -> None:  # fmt: skip
         for letter, size in sizes.items():
             if not isinstance(size, int) or size < 1:
@@ -122,12 +147,40 @@ class Layer:
         if max(map(math.prod, (shape, *shapes.values()))) > WIDEST:
             raise ShapeError(f"{sizes}: Jacobians of more than {WIDEST} rows or columns, take less")
         self.build, self.sizes, self.forward = build, sizes, forward
-        arrays = {k: matrix(np.ones(shapes[k], dtype=int), k.lower()) for k in shapes}
-        self.Y, self.dY = label_entries(forward(**arrays)), matrix(np.ones(shape, dtype=int), "g")
+        self.shown = chosen_letters(letters, [*shapes, "Y", "L"], sizes)
+        arrays = {k: matrix(np.ones(shapes[k], dtype=int), self.small(k)) for k in shapes}
+        self.Y = label_entries(forward(**arrays), self.small("Y"))
+        self.dY = matrix(np.ones(shape, dtype=int), "g")
         self.inputs, self.leaves = arrays, {**arrays, "dY": self.dY}
         self.arguments = [self.leaves[letter] for letter in ("X", "W", "dY")]  # of a claim
         self.names = {v: name(v.label) for v in [*self.variables, *self.Y.flat]}
-        self.names |= {g: partial("L", self.names[y]) for y, g in zip(self.Y.flat, self.dY.flat)}
+        self.names |= {g: self.slope(self.names[y]) for y, g in zip(self.Y.flat, self.dY.flat)}
+
+    # How its arrays are called
+
+    def small(self, letter: str) -> str:
+        """The letter of an array's entries."""
+        return self.shown[letter].lower()
+
+    def entry(self, letter: str, indices: str) -> str:
+        """An entry of an array: x_{nd}."""
+        return f"{name(self.small(letter))}_{{{indices}}}"
+
+    def bold(self, letter: str) -> str:
+        """An array, in bold."""
+        return bold(self.shown[letter])
+
+    def slope(self, below: str) -> str:
+        """The derivative of the loss with respect to something."""
+        return partial(name(self.shown["L"]), below)
+
+    def renamed(self, formula: str) -> str:
+        """A formula like "X.T @ dY" in the letters of this layer."""
+        return re.sub("[XWY]", lambda found: self.shown[found[0]], formula)
+
+    def gradient(self, letter: str) -> str:
+        """The derivative of the loss with respect to an array."""
+        return self.slope(self.bold(letter))
 
     @property
     def variables(self) -> list[Value]:
@@ -170,7 +223,7 @@ class Layer:
         """∂L/∂A in the shape of A, by differences of L."""
         flat = {letter: self.dY.ravel() @ J for letter, J in self.jacobians.items()}
         found = {letter: dA.reshape(self.inputs[letter].shape) for letter, dA in flat.items()}
-        return {letter: Side(partial("L", bold(letter)), dA) for letter, dA in found.items()}
+        return {letter: Side(self.gradient(letter), dA) for letter, dA in found.items()}
 
 
 def drawn(layer: Layer) -> Iterator[Numbers]:

@@ -40,7 +40,7 @@ from microgrid.program.tape import Floats, tape_of
 from microgrid.program.text.listing import Listing
 from microgrid.program.text.matrices import source
 from microgrid.program.tracing import Recording, no_concrete_reads
-from microgrid.views.wording import split
+from microgrid.views.labels import split
 
 if TYPE_CHECKING:
     from microgrid.program.words.matrices import Matrices

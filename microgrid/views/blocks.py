@@ -15,8 +15,9 @@ from microgrid.engine.labels import scope_of
 from microgrid.engine.numeric import largest
 from microgrid.engine.value import Constant, Value, peek_grad
 from microgrid.views.dot_labels import EDGE, PALE, end, extent, inked, name_html, table, text, wire
+from microgrid.views.labels import split
 from microgrid.views.picture import Picture
-from microgrid.views.wording import GREEN, RED, decimals, plural, signed, split, unique
+from microgrid.views.wording import GREEN, RED, decimals, plural, signed, unique
 
 MOST_BLOCKS = 40  # more boxes than that say no more than gates do
 MOST_BANDS = 5

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
+from microgrid.views.labels import read
 from microgrid.views.tints import PLAIN, Look
-from microgrid.views.wording import NOTE, decimals, printable, signed, split
+from microgrid.views.wording import ABOVE, NOTE, decimals, lowered, moved, printable, signed
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
@@ -40,7 +41,7 @@ def wire(
     More than a gradient may stand below, and last a note. None is an empty box: its size tells
     nothing of a number.
     """
-    before, prefix = (f"{name} = ", f"{name_html(name, 12)} = ") if name else ("", "")
+    before, prefix = (f"{lowered(name)} = ", f"{name_html(name, 12)} = ") if name else ("", "")
     room = extent(before) if name and value is None else 0
     above = room + BOX if value is None else extent(before + value.widest)
     widths = [room + BOX if x is None else extent(x.widest) for x in below]
@@ -78,7 +79,7 @@ def end(label: str, side: str, color: str = "") -> str:
     """A name where a wire begins or ends, aligned to the wire."""
     if not label:  # dot does not draw the arrow back to the number
         return table('<td width="2" height="2"></td>')
-    look = f'width="{extent(label, 14)}" height="18" cellpadding="3" align="{side}"'
+    look = f'width="{extent(lowered(label), 14)}" height="18" cellpadding="3" align="{side}"'
     look += f' bgcolor="{color}"' * bool(color)
     return table(f"<td {look}>{name_html(label)}</td>")
 
@@ -92,7 +93,9 @@ def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str
     """Each repeated leaf with its value, its gradient, and the shares of its uses."""
     head = ["leaf", "value", "gradient", "= sum over its uses"]
     lines = [[Text(f"<b>{words}</b>", words) for words in head]]
-    lines += [[Text(name_html(label), label), *filter(None, cells)] for label, *cells in rows]
+    lines += [
+        [Text(name_html(label), lowered(label)), *filter(None, cells)] for label, *cells in rows
+    ]
     cell = '<td width="{}" height="19">{}</td>'.format
     rows_ = ["".join([cell(extent(x.widest) + 6, x.html) for x in line]) for line in lines]
     return table(*rows_, lines=1)
@@ -122,10 +125,17 @@ def extent(words: str, size: int = 12) -> int:
 
 
 def name_html(label: str, size: int = 14) -> str:
-    """A name in italics, with its subscript."""
-    base, below = split(label)
-    sub = f'<sub><font point-size="9">{text(below)}</font></sub>' if below else ""
-    return f'<font point-size="{size}"><i>{text(base)}{sub}</i></font>' if label else ""
+    """A name in italics, with its subscripts and superscripts."""
+    words = ""
+    for part in read(label) if label else ():
+        words += f"<b>{text(part.text)}</b>" if part.bold else text(part.text)
+        if part.below:
+            words += f'<sub><font point-size="9">{text(part.below)}</font></sub>'
+        if {*part.above} <= {*ABOVE}:  # small letters: PNG and Firefox do not raise <sup>
+            words += text(moved(part.above, ABOVE, ""))
+        else:
+            words += f'<sup><font point-size="9">{text(part.above)}</font></sup>'
+    return f'<font point-size="{size}"><i>{words}</i></font>' if label else ""
 
 
 def colored(color: str, words: str) -> str:

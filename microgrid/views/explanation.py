@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice, repeat
 from math import prod
 from typing import Any, Literal, NamedTuple, overload
 
@@ -18,6 +18,7 @@ from microgrid.engine.value import Constant, Value, accumulate, edges, seed, top
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
+from microgrid.views.rule import Gate, LocalRule
 from microgrid.views.tables import Table, short, shortened
 from microgrid.views.wording import plural
 
@@ -35,6 +36,11 @@ class Row(NamedTuple):
     child_node: Value
     parent_node: Value
 
+    @property
+    def rule(self) -> LocalRule:
+        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
+        return next(rules_of([self]))
+
 
 class ForwardRow(NamedTuple):
     """One `gate.tangent += local × tangent of an operand`, in the order of the forward pass."""
@@ -49,18 +55,96 @@ class ForwardRow(NamedTuple):
     child_node: Value
     parent_node: Value
 
+    @property
+    def rule(self) -> LocalRule:
+        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
+        return next(rules_of([self]))
 
-class Explanation(Table):
+
+def rules_of(rows: Iterable[Row | ForwardRow]) -> Iterator[LocalRule]:
+    """The rule of each row of a pass."""
+    for node, group in groupby(rows, lambda row: row.child_node):
+        gate, places = Gate(node), [*range(len(node.parents))]
+        for row in group:
+            here = [i for i in places if gate.operands[i] is row.parent_node]
+            rules = [LocalRule(gate, i, row.local) for i in here]
+            rule = next((rule for rule in rules if rule.formula), rules[0])
+            places = [i for i in places if i != rule.place]  # x * x has a row for each x
+            yield rule
+
+
+class PassTable(Table):
+    """The rows of a pass; HTML and LaTeX say in a column where each local gradient comes from.
+
+    Text, Markdown and CSV do so with `rules`: they are read in narrow windows, and by programs.
+    """
+
+    _before: tuple[str, ...]  # the columns of words
+    _behind: tuple[str, ...]  # those of numbers
+
+    def __init__(
+        self, root: Value, rows: Sequence[Any], names: dict[Value, str], start: str, rules: bool
+    ) -> None:
+        self.root, self.rows, self.names, self._start = root, rows, names, start
+        self._rules = rules
+        self._head = (*self._before, *["rule"] * rules, *self._behind)
+        self._left = len(self._before) + rules
+
+    def _words(self, row: Any, names: dict[Value, str], gate: str, latex: bool) -> tuple[str, ...]:
+        """The cells before the numbers."""
+        raise NotImplementedError
+
+    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
+        names, gates = latex_gates(self.names) if latex else (self.names, {})
+        return [
+            (*self._words(r, names, gates.get(r.child_node, r.gate), latex), *rule,
+             *map(short, r[3:7]))
+            for r, rule in zip(self.rows, self._rule_cells(names, latex))
+        ]  # fmt: skip
+
+    def _rule_cells(self, names: dict[Value, str], latex: bool = False) -> Iterator[list[str]]:
+        """The cell of each row that says its rule, where there is such a column."""
+        if self._rules:
+            return ([rule.short(names, latex)] for rule in rules_of(self.rows))
+        return repeat([], len(self.rows))
+
+    def _record(self, row: Any) -> tuple[Any, ...]:
+        """The words of a row for other programs."""
+        raise NotImplementedError
+
+    def records(self) -> list[tuple[Any, ...]]:
+        """The rows with their numbers as they are, for `csv` or a DataFrame."""
+        return [
+            (*self._record(r), *rule, *r[3:7])
+            for r, rule in zip(self.rows, self._rule_cells(self.names))
+        ]
+
+    def _with_rules(self) -> PassTable:
+        return type(self)(self.root, self.rows, self.names, self._start, True)
+
+    def html(self) -> str:
+        """The table as an HTML element; the text of users is escaped."""
+        return super().html() if self._rules else self._with_rules().html()
+
+    def latex(self) -> str:
+        """The table as a LaTeX array: its cells in math mode, without the line above."""
+        return super().latex() if self._rules else self._with_rules().latex()
+
+
+class Explanation(PassTable):
     """The rows of one backward pass; prints as a table, and shows as one in a notebook.
 
-    A row has the fields gate, role, parent, local, upstream, share and total, and the two nodes;
-    `names` has the name of each node in the table.
+    A row has the fields gate, role, parent, local, upstream, share and total, the two nodes, and
+    `rule`, which says where its local gradient comes from; `names` has the name of each node in the
+    table.
 
     >>> from microgrid import explain
     >>> x = Value(3.0, "x")
     >>> table = explain(x * x)
     >>> [(row.gate, row.local, row.share, row.total) for row in table.rows]
     [('n1 = x * x', 3.0, 3.0, 3.0), ('n1 = x * x', 3.0, 3.0, 6.0)]
+    >>> table.rows[0].rule
+    ∂(a·b)/∂a = b = 3.00
     >>> print(table.csv())
     gate,role,to,local,upstream,share,total
     n1 = x * x,switcher,x,3.0,1.0,3.0,3.0
@@ -69,27 +153,18 @@ class Explanation(Table):
     """
 
     _title = "The backward pass"
-    _head, _left = ("gate", "role", "to", "local", "upstream", "share", "total"), 3
+    _before, _behind = ("gate", "role", "to"), ("local", "upstream", "share", "total")
+    rows: Sequence[Row]
 
-    def __init__(self, root: Value, rows: Sequence[Row], names: dict[Value, str]) -> None:
-        self.root, self.rows, self.names = root, rows, names
-        self._start = f"{names[root]} = {short(root.data)}, upstream 1"
+    def _words(self, row: Row, names: dict[Value, str], gate: str, latex: bool) -> tuple[str, ...]:
+        role = rf"\text{{{row.role}}}" if latex and row.role else row.role
+        return gate, role, names[row.parent_node]
 
-    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
-        words = [(r.gate, r.role, r.parent) for r in self.rows]
-        if latex:
-            names, gates = latex_gates(self.names)
-            words = [
-                (gates[r.child_node], rf"\text{{{r.role}}}" * bool(r.role), names[r.parent_node])
-                for r in self.rows
-            ]
-        return [(*cells, *map(short, r[3:7])) for cells, r in zip(words, self.rows)]
-
-    def records(self) -> list[tuple[Any, ...]]:
-        return [r[:7] for r in self.rows]
+    def _record(self, row: Row) -> tuple[Any, ...]:
+        return row[:3]
 
 
-class ForwardExplanation(Table):
+class ForwardExplanation(PassTable):
     """The rows of one forward pass: each gate's value, and beside it how its tangent adds up.
 
     >>> from microgrid import explain
@@ -100,25 +175,16 @@ class ForwardExplanation(Table):
     """
 
     _title = "The pass of tangents"
-    _head, _left = ("gate", "from", "local", "tangent", "share", "total"), 2
+    _before, _behind = ("gate", "from"), ("local", "tangent", "share", "total")
+    rows: Sequence[ForwardRow]
 
-    def __init__(
-        self, root: Value, rows: Sequence[ForwardRow], names: dict[Value, str], start: str
-    ) -> None:
-        self.root, self.rows, self.names, self._start = root, rows, names, start
+    def _words(
+        self, row: ForwardRow, names: dict[Value, str], gate: str, latex: bool
+    ) -> tuple[str, ...]:
+        return f"{gate} = {short(row.value)}", names[row.parent_node]
 
-    def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
-        words = [(r.gate, r.operand) for r in self.rows]
-        if latex:
-            names, gates = latex_gates(self.names)
-            words = [(gates[r.child_node], names[r.parent_node]) for r in self.rows]
-        return [
-            (f"{gate} = {short(r.value)}", operand, *map(short, r[3:7]))
-            for (gate, operand), r in zip(words, self.rows)
-        ]
-
-    def records(self) -> list[tuple[Any, ...]]:
-        return [(f"{r.gate} = {r.value}", r.operand, *r[3:7]) for r in self.rows]
+    def _record(self, row: ForwardRow) -> tuple[Any, ...]:
+        return f"{row.gate} = {row.value}", row.operand
 
 
 class Path(NamedTuple):
@@ -174,7 +240,7 @@ class Paths(Table):
 @overload
 def explain(
     root: Value, of: None = None, max_paths: int = 20, *,
-    mode: Literal["backward", "reverse"] = "backward", seeds: None = None,
+    mode: Literal["backward", "reverse"] = "backward", seeds: None = None, rules: bool = False,
 ) -> Explanation: ...  # fmt: skip
 
 
@@ -184,21 +250,22 @@ def explain(root: Value, of: Value, max_paths: int = 20) -> Paths: ...
 
 @overload
 def explain(
-    root: Value, *, mode: Literal["forward"], seeds: Seeds | None = None
+    root: Value, *, mode: Literal["forward"], seeds: Seeds | None = None, rules: bool = False
 ) -> ForwardExplanation: ...
 
 
 @renamed(most="max_paths")
 def explain(
     root: Value, of: Value | None = None, max_paths: int = 20, *,
-    mode: str = "backward", seeds: Seeds | None = None,
+    mode: str = "backward", seeds: Seeds | None = None, rules: bool = False,
 ) -> Explanation | Paths | ForwardExplanation:  # fmt: skip
     """Every `+=` of root's backward pass in order, or the paths from the node `of` to root.
 
     No node is changed, and no backward pass needs to have run. Inner nodes without a label are
     called n5, n6, … by their place in the topological order. Of the paths at most `max_paths`
     are listed, but all are counted and summed. NumberError for what is no Value, ParameterError for
-    a mode or a number of paths that cannot be.
+    a mode or a number of paths that cannot be. With `rules` a column says where each local gradient
+    comes from; in HTML and LaTeX it is always there.
 
     >>> x = Value(3.0, "x")
     >>> print(explain(x * x))
@@ -212,6 +279,10 @@ def explain(
     x → n1              3                      3
     x → n1              3                      3
     sum over all paths                         6
+    >>> print(explain(x**2, rules=True))
+    n2 = 9, upstream 1
+    gate      role  to  rule   local  upstream  share  total
+    n2 = x^2        x   2 * x      6         1      6      6
 
     `mode="forward"` shows the pass of tangents instead: how fast each node moves as the nodes in
     `seeds` move at these rates, by default the first leaf with a label at the rate 1. Only
@@ -223,7 +294,7 @@ def explain(
     n1 = x * x = 9  x         3        1      3      3
     n1 = x * x = 9  x         3        1      3      6
 
-    ParameterError for another mode, or for seeds outside of the graph.
+    ParameterError for another mode, for seeds outside of the graph, or for rules of paths.
     """
     forward, order = is_forward(mode, seeds), topological(root)
     names = names_of(order)
@@ -232,10 +303,12 @@ def explain(
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
         if forward:
             raise ParameterError("paths are those of both modes: leave out of or mode")
+        if rules:
+            raise ParameterError("rules are those of the rows of a pass: leave out of or rules")
         return paths_between(of, order, names, whole("max_paths", max_paths, 0))
     gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
     if forward:
-        return forward_rows(order, names, gates, seeds)
+        return forward_rows(order, names, gates, seeds, rules)
     rows: list[Row] = []
 
     def trace(child: Value, parent: Value, *numbers: Any) -> None:
@@ -244,12 +317,14 @@ def explain(
             rows.append(Row._make((*words, *numbers, child, parent)))
 
     accumulate(order, seed(root, 1), trace=trace)
-    return Explanation(root, rows, names)
+    start = f"{names[root]} = {short(root.data)}, upstream 1"
+    return Explanation(root, rows, names, start, rules)
 
 
 def forward_rows(
-    order: list[Value], names: dict[Value, str], gates: dict[Value, str], seeds: Seeds | None
-) -> ForwardExplanation:
+    order: list[Value], names: dict[Value, str], gates: dict[Value, str], seeds: Seeds | None,
+    rules: bool = False,
+) -> ForwardExplanation:  # fmt: skip
     """Every `+=` of a pass of tangents from these seeds to the last of a topological order."""
     root, rows, begin = order[-1], list[ForwardRow](), seeded(order, seeds)
 
@@ -261,7 +336,7 @@ def forward_rows(
     told = [f"{names[v]} = {short(v.data)}, tangent {short(t)}" for v, t in (begin | end).items()]
     others = [names[v] for v in leaves_of(order) if v.label and v not in begin]
     hint = f" (another leaf: seeds={{{others[0]}: 1}})" if seeds is None and others else ""
-    return ForwardExplanation(root, rows, names, "; ".join(told) + hint)
+    return ForwardExplanation(root, rows, names, "; ".join(told) + hint, rules)
 
 
 def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: int) -> Paths:

@@ -7,6 +7,7 @@ A template is plain LaTeX with the operands as #1, #2, …, like the body of a T
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -14,33 +15,34 @@ from microgrid.engine.guards import Number
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
+from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, read
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
-from microgrid.views.wording import LOWERED, RAISED, constant, decimals, split
+from microgrid.views.wording import LOWERED, RAISED, constant, decimals
 from microgrid.views.written import Written
 
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
 STANDARD = {name: "\\" + name for name in NAMES.split()} | {"log2": r"\log_2"}
 STANDARD["log10"] = r"\log_{10}"
-LETTERS = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi"
-LETTERS += " chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega partial nabla"
-GREEK = {name: "\\" + name for name in LETTERS.split()}
-GREEK |= dict(zip("αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ∂∇", GREEK.values(), strict=True))
+IN_TEX = {c: "\\" + name for name, c in reversed(SYMBOLS.items()) if not c.isascii()} | CAPITALS
+ACCENTS_IN_TEX = {mark: "\\" + name for name, mark in reversed(ACCENTS.items())}
 ESCAPED = {c: "\\" + c for c in "_{}#$%&"} | {
     " ": r"\ ", "\\": r"\backslash{}", "^": r"{\wedge}", "~": r"{\sim}", "<": "{<}", ">": "{>}",
     "-": r"\text{-}", "`": r"\text{`}", '"': r"\text{''}", "'": r"\text{'}",
-} | {c: f"{{{command}}}" for c, command in GREEK.items() if len(c) == 1}  # fmt: skip
+} | {c: f"{{{command}}}" for c, command in IN_TEX.items()}  # fmt: skip
 SIGNS = {"×": r"\times", "÷": r"\div", "·": r"\cdot", "→": r"\to", "↓": r"\downarrow",
          "↑": r"\uparrow", "√": r"\surd", "∛": r"\sqrt[3]{\ }", "≤": r"\le", "≥": r"\ge",
-         "≠": r"\ne", "∞": r"\infty", "✓": r"\checkmark", "✗": r"\times", "…": r"\dots",
+         "≈": r"\approx", "′": "'", "≠": r"\ne",
+         "∞": r"\infty", "✓": r"\checkmark", "✗": r"\times", "…": r"\dots",
          "⁺": "^+", "⁻": "^{-}", "ˣ": "^x", "ᵀ": "^T"}  # fmt: skip
 SIGNS |= {raised: f"^{{{x}}}" for x, raised in RAISED.items()}
 SIGNS |= {lowered: f"_{{{x}}}" for x, lowered in LOWERED.items()}
-SIGNS |= {c: command for c, command in GREEK.items() if len(c) == 1}
+SIGNS = IN_TEX | SIGNS
 WORDS = {c: f"${command} $" for c, command in SIGNS.items()} | {c: "\\" + c for c in "_{}#$%&"} | {
     "−": r"\textminus{}", "\\": r"\textbackslash{}", "|": r"\textbar{}",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\textquotedbl{}",
 }  # fmt: skip
+CLUSTER = re.compile(f".[{''.join(ACCENTS_IN_TEX)}]?", re.DOTALL)
 TALL = re.compile(r"\\frac|\\sqrt|\\left|\^")
 FUNCTION_CALL = re.compile(r"[A-Za-z}\d](\\left)?\([^()]*\)$")
 PLAIN_FACTOR = re.compile(r"(?!\\mathit|\\left|\\frac|\\dots)[A-Za-z\\]")
@@ -142,17 +144,52 @@ def name(label: str) -> str:
     >>> print(name("w_{12}"), name("alpha_0"), name("learning_rate"))
     w_{12} \alpha_0 \mathit{learning\_rate}
     """
-    base, below = split(label)
-    letter = base if len(base) == 1 and base.isascii() and base.isalpha() else ""
-    shown = GREEK.get(base) or letter or rf"\mathit{{{escaped(base)}}}"
-    if len(below) == 1 and below.isascii():
-        return f"{shown}_{below}"
-    return f"{shown}_{{{escaped(below)}}}" if below else shown
+    text, parts = "", read(label)
+    for part in parts:
+        shown = base(part, alone=len(parts) == 1)
+        text += " " * (text[-1:].isalpha() and "\\" in text and shown[0].isalpha()) + shown
+        for sign, script in (("_", part.below), ("^", part.above)):
+            if len(script) == 1 and script.isascii() and script not in ESCAPED:
+                text += sign + script
+            elif script:
+                text += f"{sign}{{{escaped(script)}}}"
+    return text
+
+
+def base(part: Part, alone: bool) -> str:
+    """The letters of a part of a label: one is a variable, words stand in italics."""
+    text = part.text
+    if part.bold:
+        return rf"\{'mathbf' if text.isascii() else 'boldsymbol'}{{{escaped(text)}}}"
+    if accented(text):
+        return in_tex(text)
+    if text.isascii() and text.isalpha() and len(text) == 1:
+        return text
+    if alone:  # alpha is a Greek letter
+        text = GREEK.get(text, text)
+    if text in IN_TEX:
+        return IN_TEX[text]
+    word = alone or any(map(str.isalpha, text))  # no sign between letters
+    return rf"\mathit{{{escaped(text)}}}" if word else escaped(text)
 
 
 def escaped(words: str) -> str:
     """The user's words as LaTeX in math mode: no command, no group, no tag of HTML."""
-    return "".join([ESCAPED.get(c, c if c.isascii() else rf"\text{{{c}}}") for c in words])
+    return "".join(map(in_tex, CLUSTER.findall(words)))
+
+
+def accented(c: str) -> tuple[str, str] | None:
+    """A letter with an accent above it in two; None for all else."""
+    letter, mark = (decomposed := unicodedata.normalize("NFD", c))[:1], decomposed[1:]
+    return (letter, mark) if mark in ACCENTS_IN_TEX else None
+
+
+def in_tex(c: str) -> str:
+    """A character in math mode, perhaps with an accent."""
+    if parts := accented(c):
+        letter, mark = parts
+        return rf"{ACCENTS_IN_TEX[mark]}{{{IN_TEX.get(letter) or in_tex(letter)}}}"
+    return ESCAPED.get(c, c if c.isascii() else rf"\text{{{c}}}")
 
 
 def worded(words: str) -> str:
@@ -161,7 +198,7 @@ def worded(words: str) -> str:
     >>> print(worded("a_1 × σ"))
     a\\_1 $\\times $ $\\sigma $
     """
-    return "".join([WORDS.get(c, c) for c in words])
+    return "".join([f"${in_tex(c)}$" if c[1:] else WORDS.get(c, c) for c in CLUSTER.findall(words)])
 
 
 def number(x: Number) -> tuple[str, int]:

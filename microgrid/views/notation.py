@@ -20,14 +20,16 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Op, Value
+from microgrid.views.labels import read
 from microgrid.views.wording import constant, lowered, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
+SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
-INTEGER = re.compile(r"\(?([-−]?\d+)\)?")
+INTEGER, LETTER = re.compile(r"\(?([-−]?\d+)\)?"), re.compile(r"\(?([-−]?[a-pr-z])\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
 # For each sign: what must bind at least before it and after it, and how strongly the whole binds.
@@ -163,10 +165,19 @@ def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str,
     """The name of a node, else its number, and how strongly it binds."""
     if v in names:
         negative = UNARY if notation.signs_meet else SIGN
-        return names[v], negative if names[v].startswith(MINUS) else ATOM
+        raised = POWER if "^" in names[v] else ATOM
+        return names[v], negative if names[v].startswith(MINUS) else raised
     if v.label and type(v) is not Constant:
-        return notation.name(v.label), ATOM
+        return notation.name(v.label), binding(v.label)
     return notation.number(v.data)
+
+
+def binding(label: str) -> int:
+    """How strongly a label binds: W^{(1)} as a power does, and Δw as a product."""
+    parts = read(label)
+    if len(parts) == 1:
+        return POWER if parts[0].above else ATOM
+    return SUM if any(part.text in SIGNS_IN_LABELS for part in parts) else PRODUCT
 
 
 def template_of(v: Value, notation: Notation) -> Template:
@@ -206,8 +217,13 @@ def placed(text: str, n: int) -> str:
     return re.sub(r"\{\}", lambda _: f"#{next(places)}", text) if text.count("{}") == n else ""
 
 
-def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]], str]:
-    """A way to join pieces with other signs, like · for *, and with raised exponents."""
+def spelled(
+    signs: Mapping[str, str], letters: bool = False
+) -> Callable[[Sequence[str], Sequence[str]], str]:
+    """A way to join pieces with other signs, like · for *, and with raised exponents.
+
+    Those are whole numbers, and with `letters` single letters, too.
+    """
 
     def respelled(piece: str) -> str:
         for sign, spelling in signs.items():
@@ -217,8 +233,9 @@ def spelled(signs: Mapping[str, str]) -> Callable[[Sequence[str], Sequence[str]]
     def join(pieces: Sequence[str], operands: Sequence[str]) -> str:
         text = respelled(pieces[0])
         for operand, piece in zip(operands, pieces[1:], strict=True):
-            if text.endswith("^") and (whole := INTEGER.fullmatch(operand)):
-                text, operand = text[:-1], raised(whole[1])
+            short = INTEGER.fullmatch(operand) or (letters and LETTER.fullmatch(operand))
+            if text.endswith("^") and short:
+                text, operand = text[:-1], raised(short[1])
             text += operand + respelled(piece)
         return text
 

@@ -24,6 +24,7 @@ from microgrid.engine.renamed import renamed
 from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
 from microgrid.views.image import as_image, fitted
+from microgrid.views.pdf import pages
 from microgrid.views.theme import PALETTE
 from microgrid.views.wording import INK
 
@@ -119,7 +120,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         return image
 
     def __dir__(self) -> list[str]:  # graphviz's 29 names work, but hide what people need
-        shown = "latex layout pipe prefix render save save_png save_svg source"
+        shown = "latex layout pipe prefix render save save_png save_svg source tikz"
         return [*[name for name in super().__dir__() if name.startswith("__")], *shown.split()]
 
     def __repr__(self) -> str:
@@ -135,7 +136,15 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         return save_by_suffix(path, images | {".tex": self.latex} | text)
 
     def latex(self) -> str:
-        """The picture as a LaTeX document in TikZ, for pdflatex or to be input."""
+        """The picture as a LaTeX document of its size, for pdflatex."""
+        from microgrid.views.tikz import document
+
+        return document(self.pipe("svg"))
+
+    def tikz(self) -> str:
+        """The picture as a `tikzpicture` for a paper, in the paper's fonts: write it to a file and
+        \\input that, with the packages amsmath, amssymb and tikz.
+        """
         from microgrid.views.tikz import tikz
 
         return tikz(self.pipe("svg"))
@@ -198,6 +207,8 @@ def lay_out(
         done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise LayoutError(f"{Path(program).name} took more than {timeout:g} s") from None
+    if b"not recognized" in done.stderr and format == "pdf":
+        return pages([lay_out(source, "svg", layout, 72)])
     if b"not recognized" in done.stderr:
         raise LayoutError(f"{Path(program).name} writes no {format}: Graphviz's dot does")
     if done.returncode:

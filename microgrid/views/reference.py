@@ -7,7 +7,7 @@ are found by calling the operation at a few points.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from inspect import signature, unwrap
 from itertools import product
@@ -22,11 +22,14 @@ from microgrid.engine.guards import Number, real
 from microgrid.engine.op import Op
 from microgrid.engine.slopes import NO_PATH, slopes
 from microgrid.engine.value import Value, apply, topological
+from microgrid.views.algebra import graph
 from microgrid.views.notation import PYTHON, TEXT, lists_of, python_call, write
-from microgrid.views.wording import lowered
+from microgrid.views.rule import has_branches, in_symbols, with_names
+from microgrid.views.wording import constant, lowered
 
 SAMPLES = (2.0, 3.0, 4.0, 5.0), (0.5, 0.25, 0.75, 0.125), (-0.5,)  # in the order they are tried
 PROBES = (1.0, 0.0, -0.5, -1.0, 2.0, -2.0, 1000.0, -1000.0, math.inf)  # tame ones first
+SYMBOLS = with_names(TEXT)
 MOST = 4  # operands of what is tried at points
 
 
@@ -88,18 +91,19 @@ def formulas(op: Op, call: Call) -> Iterator[str]:
     xs = [Value(x, name) for x, name in zip(sample(op, call), call.names)]
     if not xs:
         return
-    y, result = apply(op, *xs), "z" if "y" in call.names else "y"
-    yield f"`{result} = {write(y, TEXT)}`"
-    try:
-        found = [0 if g is NO_PATH else +g for g in slopes(op, y, xs)]
-        shown = [(x, g) for x, g in zip(xs, found) if op.arity or x.label.endswith("_1")]
-        yield ", ".join([f"`∂{result}/∂{lowered(x.label)} = {written(g, {y: result})}`"
-                         for x, g in shown])  # fmt: skip
-    except Exception:  # anyone's rule
+    y, slope = apply(op, *xs), in_symbols(op, [x.data for x in xs], has_branches(op))
+    result = Value(0.0, "z" if "y" in call.names else "y")
+    yield f"`{result.label} = {write(y, TEXT)}`"
+    found = [slope(i)[0] for i, x in enumerate(xs) if op.arity or x.label.endswith("_1")]
+    known = [p for p in found if p is not None]
+    if len(known) < len(found):
         yield "no slope in symbols: the rule takes numbers alone, so it cannot be differentiated"
         return
-    graphs = [topological(g) for _, g in shown if isinstance(g, Value)]
-    for inner in dict.fromkeys(v.op for graph in graphs for v in graph if v.op and v is not y):
+    nodes = [graph(p, [*xs, result]) for p in known]
+    shown = [x for x in xs if op.arity or x.label.endswith("_1")]
+    yield ", ".join([f"`∂{result.label}/∂{lowered(x.label)} = {write(g, SYMBOLS)}`"
+                     for x, g in zip(shown, nodes)])  # fmt: skip
+    for inner in dict.fromkeys(v.op for g in nodes for v in topological(g) if v.op):
         if ops.PUBLIC.get(inner.name) is not inner and inner is not op:
             yield from legend(inner)
 
@@ -112,11 +116,6 @@ def legend(op: Op) -> Iterator[str]:
         if meaning and not TEXT.formula(op, len(takes)):
             operands = ["*" * (p.kind is p.VAR_POSITIONAL) + p.name for p in takes]
             yield f"`{TEXT.call(op, operands)}`: {meaning}"
-
-
-def written(g: Any, names: Mapping[Value, str]) -> str:
-    """A slope, which is a node or a number, as text."""
-    return names.get(g) or write(g if isinstance(g, Value) else Value(real(g) + 0), TEXT, names)
 
 
 def points(call: Call) -> list[tuple[Number, ...]]:
@@ -150,7 +149,7 @@ def kink(op: Op, call: Call) -> Iterator[str]:
     for point in sorted(points(call), key=plain) if op.kink else ():
         if op.kink and op.kink(*point) == 0 and not refusal(op.forward, point):
             found = [0 if g is NO_PATH else g for g in slopes(op, op.forward(*point), point)]
-            slope = ", ".join([written(g, {}) for g in found])
+            slope = ", ".join([constant(real(g) + 0) for g in found])
             yield f"{'slopes' if found[1:] else 'slope'} at `{spelled(op, call, point)}`: {slope}"
             return
 

@@ -13,6 +13,7 @@ import html
 import json
 import os
 import re
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value, topological
 from microgrid.views.blocks import by_home
-from microgrid.views.dot_labels import Text, colored, extent, text
+from microgrid.views.dot_labels import Text, colored, extent
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
 from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Layout, Picture
+from microgrid.views.slides import NO_COLORS, Slides, save_frames
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.sums import sums
 from microgrid.views.svg import LIT, animated, with_all_numbers
@@ -58,19 +60,17 @@ def steps(
     cannot be, LayoutError for a program that is not there.
 
     >>> x = Value(3.0, "x")
-    >>> for frame in steps(x * x).frames[-2:]:
+    >>> for frame in steps(1 / x).frames[-2:]:
     ...     print(frame.text)
-    × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x, the first of 2 shares
-    × is a switcher: local 3.00 × upstream 1.00 = share 3.00 to x; 3.00 + 3.00 = 6.00 in all
-    Every gradient is there: x = 6.00
+    1/x: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × upstream 1.00 = share −0.11 to x
+    Every gradient is there: x = −0.11
 
     `mode="forward"` shows forward mode: each gate's value, and in blue beneath it the tangent, from
     those of the nodes in `seeds`, as in `explain`.
 
-    >>> print(steps(x * x, mode="forward", seeds={x: 1}).frames[2].text)
-    × computes 3.00 × 3.00 = 9.00
-    its tangent: local 3.00 × tangent 1.00 of x = share 3.00, the first of 2 shares
-    its tangent: local 3.00 × tangent 1.00 of x = share 3.00; 3.00 + 3.00 = 6.00 in all
+    >>> print(steps(1 / x, mode="forward", seeds={x: 1}).frames[2].text)
+    1/x computes 1 / 3.00 = 0.33
+    its tangent: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × tangent 1.00 of x = share −0.11
     """
     forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
@@ -219,28 +219,41 @@ class Steps(Hinted):
 
     # Slides: DOT again, since only a layout engine makes PNG
 
-    def save_frames(self, folder: str | os.PathLike[str], dpi: int = 192) -> list[Path]:
-        """Write frame-01.svg, frame-01.png, … into a folder (made if need be): all of one size."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        written_to, digits = [], max(2, len(str(len(self.frames))))
-        for k in range(len(self.frames)):
-            picture = self.picture(k)
-            for kind, dots in (("svg", 72), ("png", dpi)):
-                path = Path(folder) / f"frame-{k + 1:0{digits}}.{kind}"
-                path.write_bytes(picture.pipe(kind, dpi=dots))
-                written_to.append(path)
-        return written_to
+    def save_frames(
+        self, folder: str | os.PathLike[str], dpi: int = 192, *,
+        frames: str | int | Iterable[int] = "all",
+        kinds: Collection[str] | str = ("svg", "png"),
+        aspect: str | float | None = None, font_size: float | None = None, captions: bool = True,
+        colors: Mapping[str, str] | str = NO_COLORS,
+    ) -> list[Path]:  # fmt: skip
+        """Write the frames as slides into a folder, which is made if need be; the paths.
+
+        `frames` are "all"; "backward", from the result back; "gates", one for each gate's step of
+        the backward pass; "lecture", the forward pass in one and then gate by gate; or their
+        numbers as the page counts them, such as "1,10-19" or range(10, 20). `kinds` are "svg" and
+        "png", frame-01.svg and so on; "pdf", all in slides.pdf; "tex", a Beamer file slides.tex
+        with overlays, in the fonts of LaTeX.
+
+        Each slide is as large as its picture, or, with an `aspect` such as "16:9", 540 points high;
+        then the circuit is as large as the slide allows. `font_size` is that of the words beneath,
+        in points; `captions=False` leaves them out. `colors` are "dark", or others by what they
+        mean, such as {"value": "#0072b2", "gradient": "#d55e00"}. ParameterError for what is none
+        of these, LayoutError for a PDF without matplotlib.
+
+        >>> from tempfile import mkdtemp
+        >>> x = Value(3.0, "x")
+        >>> paths = steps(x * x).save_frames(mkdtemp(), frames="lecture", aspect="16:9")
+        >>> [path.name for path in paths[:3]]
+        ['frame-01.svg', 'frame-01.png', 'frame-02.svg']
+        """
+        return save_frames(
+            self, folder, dpi, frames=frames, kinds=kinds, aspect=aspect, font_size=font_size,
+            captions=captions, colors=colors,
+        )  # fmt: skip
 
     def picture(self, k: int) -> Picture:
         """Frame k as a picture with its words beneath."""
-        picture, slides = self._drawn(k), [frame.few_lines for frame in self.frames]
-        wide = max(extent(line, 12) for lines in slides for line in lines)
-        words = '<br align="left"/>'.join([*map(text, slides[k]), ""])
-        room = f'fixedsize="true" width="{wide}" height="{18 * max(map(len, slides))}"'
-        cell = f'<td {room} align="left" valign="top" balign="left">{words}</td>'
-        label = f'<<table border="0" cellborder="0"><tr>{cell}</tr></table>>'
-        picture.attr(label=label, labelloc="b", labeljust="l", fontname="Arial", fontsize="12")
-        return picture
+        return Slides(self, range(len(self.frames))).picture(k)
 
 
 class SeenNumbers(Numbers):

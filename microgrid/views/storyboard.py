@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,9 +11,11 @@ from typing import Any, NamedTuple
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.explanation import ForwardRow, Row, explain
+from microgrid.views.digits import balanced
+from microgrid.views.explanation import ForwardRow, Row, explain, rules_of
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
 MOST = 8  # lines of words beneath a slide; a page shows all
@@ -76,11 +79,16 @@ class Storyboard:
         self.totals: dict[Value, Any] = {}  # gradients or tangents so far
         self.received: Counter[Value] = Counter()
 
+    def tell(self, rows: Sequence[Any]) -> None:
+        """The rows of the pass, each with its rule."""
+        self.rows = rows
+        self.ruled = [*zip(rows, rules_of(rows), strict=True)]
+
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
         raise NotImplementedError
 
-    def sentence(self, row: Any) -> str:
+    def sentence(self, row: Any, rule: LocalRule) -> str:
         """One += in words."""
         raise NotImplementedError
 
@@ -117,9 +125,18 @@ class Storyboard:
         return f"{caption(v)} computes {self.formula(v)}"
 
     def formula(self, v: Value) -> str:
-        numbers = {p: self.spoken(p.data) for p, _ in self.wires(v)}
+        """What gate v computes, in numbers."""
+        assert v.op is not None
+        wires, forward = [*dict.fromkeys([p for p, _ in self.wires(v)])], v.op.forward
+
+        def compute(*xs: Any) -> Any:
+            known = dict(zip(wires, xs))
+            return forward(*[known.get(p, p.data) for p in v.parents])
+
+        shown = balanced(compute, [p.data for p in wires], v.data, self.digits)
         name = f"{lowered(v.label)} = " if v.label else ""
-        return f"{name}{write(v, NUMBERS, numbers)} = {self.spoken(v.data)}"
+        text = write(v, NUMBERS, dict(zip(wires, shown.numbers)))
+        return f"{name}{text} {shown.sign} {shown.result}"
 
     def add(self, v: Value, row: Any, among: int) -> str:
         """What is to say of the sum when v receives the share of a row, one among several."""
@@ -127,9 +144,18 @@ class Storyboard:
         before, self.totals[v] = self.totals.get(v), row.total
         if before is None:
             return f", the first of {among} shares" * (among > 1)
-        total = self.spoken(row.total)
-        end = f"= {total} in all" if self.received[v] == among else f"so far {total}"
-        return f"; {self.spoken(before)} + {self.spoken(row.share)} {end}"
+        (so_far, share), sign, total = balanced(
+            operator.add, (before, row.share), row.total, self.digits
+        )
+        more = f"({share})" if share.startswith("−") else share
+        end = "in all" if self.received[v] == among else "so far"
+        return f"; {so_far} + {more} {sign} {total} {end}"
+
+    def product(self, row: Any, rule: LocalRule, of: str) -> str:
+        """The rule of the local gradient, and the product that is the share of a row."""
+        (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
+        product = f"local {local} × {of.format(other)} {sign} share {share}"
+        return f"{rule.text(self.digits)}; {product}"
 
     def wires(self, v: Value) -> list[tuple[Value, str]]:
         """The operands of v that are no plain numbers, and the ids of the wires from them to v."""
@@ -149,11 +175,11 @@ class BackwardStory(Storyboard):
     """The values gate by gate, then the gradients, gate by gate back again."""
 
     mode, word, color = "backward", "gradient", RED
-    head = ("gate", "role", "to", "local", "upstream", "share", "total so far")
+    head = ("gate", "role", "to", "rule", "local", "upstream", "share", "total so far")
 
     def __init__(self, root: Value, digits: int) -> None:
         super().__init__(root, digits)
-        self.rows = explain(root).rows
+        self.tell(explain(root).rows)
         self.title = f"The backward pass of {self.name}" if self.name else "A backward pass"
         self.totals[root] = seed(root, 1)
         self.start()
@@ -163,9 +189,10 @@ class BackwardStory(Storyboard):
 
     def cells(self) -> list[tuple[str, ...]]:
         return [
-            (caption(r.child_node), r.role, self.words(r.parent_node), *map(self.spoken, r[3:7]))
-            for r in self.rows
-        ]
+            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(),
+             *map(self.spoken, r[3:7]))
+            for r, rule in self.ruled
+        ]  # fmt: skip
 
     def forward(self) -> None:
         for v, i in self.index.items():
@@ -179,22 +206,21 @@ class BackwardStory(Storyboard):
         self.add_number(f"n{self.index[self.root]}", RED, self.totals[self.root])
         self.frames.append(Frame("seed", (line,)))
         expected = Counter(row.parent_node for row in self.rows)
-        for child, group in groupby(self.rows, lambda row: row.child_node):
-            rows, lines, branches = tuple(group), [], [wire for _, wire in self.paths(child)]
-            for row, branch in zip(rows, branches, strict=True):
+        for child, group in groupby(self.ruled, lambda pair: pair[0].child_node):
+            ruled, lines, branches = [*group], [], [wire for _, wire in self.paths(child)]
+            for (row, rule), branch in zip(ruled, branches, strict=True):
                 v = row.parent_node
-                lines.append(self.sentence(row) + self.add(v, row, expected[v]))
+                lines.append(self.sentence(row, rule) + self.add(v, row, expected[v]))
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
-            marks = f"g{self.index[child]}", *branches
+            marks, rows = (f"g{self.index[child]}", *branches), tuple([row for row, _ in ruled])
             self.frames.append(Frame("backward", tuple(lines), rows, marks, RED))
 
-    def sentence(self, row: Row) -> str:
+    def sentence(self, row: Row, rule: LocalRule) -> str:
         """One += in words."""
-        local, upstream, share = map(self.spoken, row[3:6])
         role = f" is a {row.role}" if row.role else ""
-        line = f"{caption(row.child_node)}{role}: local {local} × upstream {upstream}"
-        return f"{line} = share {share} to {self.words(row.parent_node)}"
+        shares = self.product(row, rule, "upstream {}")
+        return f"{caption(row.child_node)}{role}: {shares} to {self.words(row.parent_node)}"
 
     def finish(self) -> None:
         """The last frame: nodes that no path reaches get a gradient of zero."""
@@ -212,11 +238,11 @@ class ForwardStory(Storyboard):
     """The values gate by gate, and each value's tangent with it: one pass."""
 
     mode, word, color = "forward", "tangent", BLUE
-    head = ("gate", "computes", "from", "local", "tangent", "share", "total so far")
+    head = ("gate", "computes", "from", "rule", "local", "tangent", "share", "total so far")
 
     def __init__(self, root: Value, digits: int, seeds: Seeds | None) -> None:
         super().__init__(root, digits)
-        self.rows = explain(root, mode="forward", seeds=seeds).rows
+        self.tell(explain(root, mode="forward", seeds=seeds).rows)
         self.seeds = seeded(self.order, seeds)
         self.totals |= self.seeds
         names = [self.words(v) for v in self.seeds]
@@ -231,8 +257,8 @@ class ForwardStory(Storyboard):
     def cells(self) -> list[tuple[str, ...]]:
         return [
             (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
-             *map(self.spoken, r[3:7]))
-            for r in self.rows
+             rule.symbols(), *map(self.spoken, r[3:7]))
+            for r, rule in self.ruled
         ]  # fmt: skip
 
     def begin(self) -> None:
@@ -246,15 +272,15 @@ class ForwardStory(Storyboard):
         self.frames.append(Frame("seed", (line,)))
 
     def forward(self) -> None:
-        rows_of = {v: tuple(rows) for v, rows in groupby(self.rows, lambda row: row.child_node)}
+        ruled = {v: [*pairs] for v, pairs in groupby(self.ruled, lambda pair: pair[0].child_node)}
         for v, i in self.index.items():
             if v.op is None:
                 continue
-            rows = rows_of.get(v, ())
+            rows = tuple([row for row, _ in ruled.get(v, ())])
             moving = [wire for p, wire in self.paths(v) if p in self.totals] if rows else []
             lines = [self.compute(v)]
-            for row, wire in zip(rows, moving, strict=True):
-                lines.append(self.sentence(row) + self.add(v, row, len(rows)))
+            for (row, rule), wire in zip(ruled.get(v, ()), moving, strict=True):
+                lines.append(self.sentence(row, rule) + self.add(v, row, len(rows)))
                 if len(rows) > 1:
                     self.add_number(wire, BLUE, row.share)
             if not rows:
@@ -263,11 +289,10 @@ class ForwardStory(Storyboard):
             marks = f"g{i}", *(moving or [wire for _, wire in self.wires(v)])
             self.frames.append(Frame("forward", tuple(lines), rows, marks, BLUE if rows else INK))
 
-    def sentence(self, row: ForwardRow) -> str:
+    def sentence(self, row: ForwardRow, rule: LocalRule) -> str:
         """One += in words."""
-        local, tangent, share = map(self.spoken, row[3:6])
-        of = self.words(row.parent_node)
-        return f"its tangent: local {local} × tangent {tangent} of {of} = share {share}"
+        of = f"tangent {{}} of {self.words(row.parent_node)}"
+        return f"its tangent: {self.product(row, rule, of)}"
 
     def tangent(self, v: Value) -> Any:
         return self.totals.get(v, like(v, 0))

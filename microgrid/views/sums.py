@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Path, Row, explain
+from microgrid.views.explanation import Path, Row, explain, rules_of
 from microgrid.views.notation import caption
 from microgrid.views.storyboard import Storyboard
 from microgrid.views.tables import shortened
@@ -46,7 +46,7 @@ def shares(v: Value, rows: list[Any], board: Storyboard) -> list[str]:
         return [f"Its {board.word} is {total}: nothing is added to it"]
     terms = " + ".join([board.spoken(row.share) for row in rows]).replace("+ −", "− ")
     sum_ = f"{terms} = {total}" if len(rows) > 1 else total
-    return [*map(board.sentence, rows), f"Its {board.word}: {sum_}"]
+    return [*map(board.sentence, rows, rules_of(rows)), f"Its {board.word}: {sum_}"]
 
 
 def paths(v: Value, board: Storyboard) -> tuple[str, list[dict[str, Any]]]:

@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from itertools import count, product
 
 from microgrid.engine.guards import Number
+from microgrid.views.labels import read
 
 GREEN, RED, BLUE = "#0a7d20", "#c62828", "#0b57d0"  # values, gradients, tangents
 INK, NOTE = "#333333", "#6a3fa0"
-SUBSCRIPT = re.compile(r"(.+)_(?:\{([^{}]+)\}|([0-9]+|[^\W_]))", re.DOTALL)
 RAISED = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
+RAISED |= dict(zip("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True))
 LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+ABOVE = RAISED | {"(": "⁽", ")": "⁾", "+": "⁺", "−": "⁻", "i": "ⁱ", "n": "ⁿ", "T": "ᵀ", "⊤": "ᵀ"}
+ABOVE |= {c: c for c in "′∗⋆*†"}  # these stand high as they are
 WIDE = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
-def split(label: str) -> tuple[str, str]:
-    """The name and its subscript: w_0, w_i, x_12 and x_{12} have one, all other text stays whole.
-
-    >>> split("x_{12}"), split("learning_rate")
-    (('x', '12'), ('learning_rate', ''))
-    """
-    match = SUBSCRIPT.fullmatch(label)
-    return (match[1], match[2] or match[3]) if match else (label, "")
-
-
 def lowered(label: str) -> str:
-    """The label, with its subscript lowered where Unicode can.
+    r"""The label on one line, with its subscript lowered and its superscript raised as far as
+    Unicode can.
 
-    >>> lowered("w_{12}"), lowered("w_b")
-    ('w₁₂', 'w_b')
+    >>> [lowered(x) for x in ("w_{12}", "w_b", r"\hat{y}_{cd}", "W^{(1)}", "W^{L-1}", r"\theta_1")]
+    ['w₁₂', 'w_b', 'ŷ_{cd}', 'W⁽¹⁾', 'W^{L-1}', 'θ₁']
     """
-    base, below = split(label)
-    return base + "".join([LOWERED[c] for c in below]) if set(below) <= set(LOWERED) else label
+    text = ""
+    for part in read(label):
+        text += f"{part.text}{moved(part.below, LOWERED, '_')}{moved(part.above, ABOVE, '^')}"
+    return text
+
+
+def moved(script: str, signs: Mapping[str, str], sign: str) -> str:
+    """A subscript or superscript in small letters, else behind its sign."""
+    if set(script) <= signs.keys():
+        return "".join([signs[c] for c in script])
+    return f"{sign}{script}" if len(script) == 1 else f"{sign}{{{script}}}"
 
 
 def raised(exponent: str) -> str:
@@ -73,10 +76,10 @@ def entry_names(
 
 
 def decimals(x: Number, digits: int = 2) -> str:
-    """x with so many decimals; what would be too long or look like zero gets an exponent.
+    """x with so many decimals; with more if it would look like zero, or with an exponent.
 
-    >>> [decimals(x) for x in (0.731, -0.0, 1.2e-5, 123456789, Fraction(-2, 3))]
-    ['0.73', '0.00', '1.2e-05', '1.2e+08', '-2/3']
+    >>> [decimals(x) for x in (0.731, -0.0, 0.00254, 1.2e-5, 123456789, Fraction(-2, 3))]
+    ['0.73', '0.00', '0.0025', '1.2e-05', '1.2e+08', '-2/3']
     """
     scientific = f".{max(digits - 1, 0)}e"
     if isinstance(x, Fraction) and len(bin(x.numerator)) + len(bin(x.denominator)) < 30:
@@ -88,7 +91,11 @@ def decimals(x: Number, digits: int = 2) -> str:
     if not near and x:  # an int or a Fraction beyond the floats
         return format(WIDE.divide(*map(Decimal, x.as_integer_ratio())), scientific)
     plain = f"{near or 0.0:.{digits}f}"  # -0.0 or 0.0 is 0.0
-    return f"{near:{scientific}}" if near and (abs(near) >= 1e5 or not float(plain)) else plain
+    if not near or (float(plain) and abs(near) < 1e5):
+        return plain
+    short = f"{near:{scientific}}"
+    place = int(short.partition("e")[2]) if near - near == 0 else 0  # of the first digit
+    return f"{near:.{max(digits, 1) - 1 - place}f}" if -4 <= place < 0 else short
 
 
 def constant(x: Number) -> str:

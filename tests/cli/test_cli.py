@@ -96,17 +96,45 @@ def test_steps_writes_a_page_or_an_animation(suffix, start, tmp_path):
     assert start.lower() in path.read_text(encoding="utf-8")[:300].lower()
 
 
-@pytest.mark.parametrize("suffix", ["tex", "md"])
-def test_derive_writes_a_document(suffix, tmp_path):
+def test_steps_writes_slides(tmp_path, capsys):
+    circuit = ["steps", "x*x", "x=3", "--frames", str(tmp_path / "slides")]
+    more = ["--choose", "2,4-5", "--kinds", "svg,tex", "--aspect", "4:3", "--font-size", "30"]
+    assert main([*circuit, *more, "--color", "value=#0072b2", "--color", "lit=#ffff00"]) == 0
+    names = ["frame-02.svg", "frame-04.svg", "frame-05.svg", "slides.tex"]
+    assert sorted(path.name for path in (tmp_path / "slides").iterdir()) == names
+    assert f"slides: {', '.join(names)}" in capsys.readouterr().out
+    assert "#0072b2" in (tmp_path / "slides" / names[0]).read_text(encoding="utf-8")
+    assert main([*circuit[:3]]) == 2
+    assert main([*circuit[:3], "-o", str(tmp_path / "a.html"), "--no-captions"]) == 2
+    assert "--no-captions is an option of slides" in capsys.readouterr().err
+    assert main([*circuit, "--kinds", "svg", "--color", "dark"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "entry"),
+    [("tex", "x_{12}"), ("md", "x_{12}"), ("txt", "x₁₂"), ("html", "<mn>12</mn>")],
+)
+def test_derive_writes_a_document(suffix, entry, tmp_path):
     path = tmp_path / f"affine.{suffix}"
     assert main(["derive", "affine", "--n", "1", "--d", "2", "--m", "2", "-o", str(path)]) == 0
-    assert "x_{12}" in path.read_text(encoding="utf-8")
+    assert entry in path.read_text(encoding="utf-8")
     assert main(["derive", "matmul", "--k", "1"]) == 0
 
 
-def test_a_wrong_claim_ends_with_exit_code_1_and_a_counterexample(capsys):
+def test_derive_prints_a_section_in_other_letters(capsys):
+    letters = ["--letter", "W=\\Theta", "--letter", "L=E"]
+    assert main(["derive", "affine", *letters, "--dX", "dY @ Θ.T", "--only", "formulas"]) == 0
+    assert "∂E/∂X = ∂E/∂Y Θᵀ\n∂E/∂Θ = Xᵀ ∂E/∂Y" in capsys.readouterr().out
+    assert main(["derive", "affine", "--only", "Q"]) == 2
+    assert main(["derive", "affine", "--letter", "X=AB"]) == 2
+
+
+def test_a_wrong_claim_ends_with_exit_code_1_and_a_counterexample(capsys, tmp_path):
     assert main(["derive", "affine", "--dX", "dY @ W"]) == 1
-    assert "N = 1, D = 2, M = 2" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert (printed.out.count("N = 1, D = 2, M = 2"), printed.err) == (1, "")
+    assert main(["derive", "affine", "--dX", "dY @ W", "-o", str(tmp_path / "a.tex")]) == 1
+    assert capsys.readouterr().err.count("N = 1, D = 2, M = 2") == 1
 
 
 def test_worksheet_writes_a_sheet_and_its_answers(tmp_path, capsys):

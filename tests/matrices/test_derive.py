@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from shared.tex import balanced
 
 from microgrid import derive, formulas
 from microgrid.engine.errors import ShapeError
+from microgrid.engine.labels import LabelError
 from microgrid.matrices.claims import read_formula
 from microgrid.matrices.equations import DerivationError
 from microgrid.matrices.layer import Side, drawn, paths, replay
@@ -70,7 +72,7 @@ def test_the_jacobians_of_the_affine_note_are_right():
 
 
 def test_the_transpose_is_printed_without_the_misprint_of_the_note():
-    text = str(derive.affine(2, 2, 3))
+    text = derive.affine(2, 2, 3).latex()
     assert r"w_{11} & w_{21} \\ w_{12} & w_{22} \\ w_{13} & w_{23}" in text
     assert r"w_{11} & w_{12} \\ w_{12}" not in text
 
@@ -287,17 +289,110 @@ def test_documents_are_written_whole(make, tmp_path):
     assert document.startswith(r"\documentclass")
     assert document.rstrip().endswith(r"\end{document}")
     assert document.isascii()
-    assert document.count(r"\section") == len(d.steps)
+    assert document.count(r"\section") == len(d.parts)
+    assert document.count(r"\fitted{\begin") == len(d.steps)
     text = d.save(tmp_path / "d.md").read_text(encoding="utf-8")
     assert text == d._repr_markdown_()
     assert text.count("$$") == 2 * len(d.steps)
     assert all("\n\n" not in block for block in text.split("$$")[1::2])
-    with pytest.raises(DerivationError, match=r"\.tex or \.md"):
+    page = ElementTree.fromstring(f"<main>{d.html()}</main>")
+    assert [len(page.findall(f".//{tag}")) for tag in ("h2", "div/math")] == [
+        len(d.parts),
+        len(d.steps),
+    ]
+    with pytest.raises(DerivationError, match=r"\.html or \.tex or \.md"):
         d.save(tmp_path / "nowhere" / "d.pdf")
     assert not (tmp_path / "nowhere").exists()
     for step in d.steps:
-        assert step.title in str(d)
+        assert step.title.partition(": ")[0] in str(d)
         balanced(step._repr_latex_())
+
+
+@pytest.mark.parametrize("write", ["__str__", "html", "markdown", "latex"])
+def test_each_sentence_is_said_once(write):
+    text = " ".join(getattr(derive.affine(2, 2, 3), write)().split())
+    assert text.count("Checked: ") == 1
+    for step in derive.affine(1, 1, 1).steps:
+        for sentence in filter(None, [step.general, *re.split(r"(?<=\.) ", step.words)]):
+            if "$" not in sentence:
+                assert text.count(sentence) == 1, sentence
+    wrong = " ".join(getattr(derive.affine(dX="dY @ W"), write)().split())
+    assert wrong.count("It fails at") == 1
+    assert "Checked" not in wrong
+
+
+def test_it_prints_without_latex_in_lines_that_fit():
+    for d in (derive.affine(2, 2, 3), derive.affine(dW="X @ dY"), derive.matmul(2, 2, 2)):
+        text = str(d)
+        assert not re.search(r"[\\{}&$]", text)
+        assert max(map(len, text.splitlines())) <= 100
+
+
+def test_sections_are_written_alone():
+    d = derive.affine(1, 2, 1)
+    assert d.parts == ["layer", "X", "W", "b", "batch", "bias", "formulas"]
+    some = d.only("W", "formulas")
+    assert [step.part for step in some.steps] == ["W"] * 5 + ["formulas"]
+    assert some.steps[0].general in str(some)  # though X, which says it first, is left out
+    assert len(d.steps) == 19
+    with pytest.raises(DerivationError, match="part 'w': there are layer, X, W, b"):
+        d.only("w")
+
+
+RENAMED = {"X": "A", "W": "Θ", "b": "c", "Y": "Z", "L": "E"}
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_other_letters_stand_everywhere_and_change_nothing_else(make):
+    letters = RENAMED if make is derive.affine else {"X": "V", "W": "Θ", "Y": "Z", "L": "E"}
+    renamed = make(2, 2, 3, letters=letters)
+    for step, other in zip(make(2, 2, 3).steps, renamed.steps, strict=True):
+        assert step.latex != other.latex
+        back = other.latex.replace(r"\boldsymbol{\Theta}", r"\mathbf{W}").replace(r"\theta", "w")
+        for k, x in letters.items():
+            back = re.sub(rf"(?<![\\A-Za-z]){x}(?![A-Za-z])", k, back)
+            back = re.sub(rf"(?<![\\A-Za-z]){x.lower()}(?![A-Za-z])", k.lower(), back)
+        assert sorted(re.findall(r"[^\W_]+", back)) == sorted(re.findall(r"[^\W_]+", step.latex))
+    assert not re.search(r"\b[XWYL]\b|[xwyb][₁₂₃]", str(renamed))
+
+
+def test_an_index_makes_room_for_a_letter():
+    step = derive.matmul(letters={"W": "A"}).only("X").steps[-1]
+    assert r"y_{pq}}{\partial x_{ij}" in step.latex
+    assert "a_{pi}" in step.latex
+
+
+def test_claims_are_read_in_these_letters():
+    d = derive.affine(2, 2, 3, letters=RENAMED, dX="dZ @ Θ.T")
+    assert d.ok
+    wrong = derive.affine(2, 2, 3, letters=RENAMED, dX="dZ @ Θ")
+    assert "Θ = [[" in wrong.failed.note
+    assert r"\boldsymbol{\Theta}" in wrong.failed.latex
+    balanced(wrong.latex())
+    assert wrong.latex().isascii()
+    with pytest.raises(ExpressionError, match="made of A, Θ, dZ and ones"):
+        derive.affine(2, 2, 3, letters=RENAMED, dX="dY @ W")
+
+
+@pytest.mark.parametrize(
+    ("letters", "message"),
+    [
+        ({"Q": "A"}, "letters 'Q': there are X, W, b, Y, L"),
+        ({"X": "AB"}, "letters X='AB': one letter"),
+        ({"X": ""}, "one letter"),
+        ({"X": "A_1"}, "one letter"),
+        ({"X": 1}, "one letter"),
+        ({"X": "1"}, "one letter"),
+        ({"X": "W"}, "it would mean two things"),
+        ({"X": "B"}, "it would mean two things"),
+        ({"X": "I"}, "it would mean two things"),
+        ({"W": "N"}, "it would mean two things"),
+        ({"L": "J"}, "it would mean two things"),
+    ],
+)
+def test_what_is_no_letter_of_its_own_is_refused(letters, message):
+    with pytest.raises(LabelError, match=message):
+        derive.affine(letters=letters)
 
 
 def test_the_last_row_of_the_extended_weights_is_the_bias():

@@ -36,7 +36,7 @@ RESULTS = {  # what is saved: how it is made, and the kinds of files
     "Listing": (lambda: mg.record(mg.tanh, 1.0).listing(), (".txt", ".html", ".tex", ".md")),
     "Matrices": (lambda: layer().matrices(), (".txt", ".html", ".tex", ".md")),
     "GradientReport": (lambda: mg.gradcheck(mg.sin, 1.0), TEXT),
-    "Derivation": (lambda: mg.derive.affine(1, 2, 2), (".txt", ".tex", ".md")),
+    "Derivation": (lambda: mg.derive.affine(1, 2, 2), (".txt", ".html", ".tex", ".md")),
     "History": (trained, TEXT),
     "Worksheet": (lambda: worksheet(7, n=1), (".html", ".tex")),
     "Marks": (lambda: worksheet(7, n=1).check({"1.a": "−5_%"}), TEXT),

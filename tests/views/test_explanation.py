@@ -162,7 +162,7 @@ def test_no_label_gets_out_of_the_html_table(label):
 def test_the_latex_table_keeps_subscripts_and_balances():
     root = examples.sigmoid_circuit()
     text = explain(root).latex()
-    assert r"n_3 = w_0 x_0 & \text{switcher} & x_0 & 2" in text
+    assert r"n_3 = w_0 x_0 & \text{switcher} & x_0 & w_0 & 2" in text
     assert text.count("{") == text.count("}")
     assert len(re.findall(r"\\\\", text)) == 12
     paths = explain(root, of=examples.named(root)["x_0"]).latex()
@@ -170,7 +170,7 @@ def test_the_latex_table_keeps_subscripts_and_balances():
     assert r"\mathit{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2).latex()
     x = Value(2.0, "x")
     assert r"\text{\dots and 1 more}" in explain(x * x, of=x, max_paths=1).latex()
-    assert r"\left|n_2\right| &  & n_2 &" in explain(abs(x**-2)).latex()
+    assert r"\left|n_2\right| &  & n_2 & n_2 > 0:\ 1 &" in explain(abs(x**-2)).latex()
 
 
 def test_fractions_are_shown_whole():

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shared.planting import assert_caught
 from shared.strategies import fractions, labels, programs
+from shared.written import gives, is_rounded, number
 
 import microgrid as mg
 from microgrid import Value, draw, examples, explain, gradients, steps
@@ -19,6 +20,7 @@ from microgrid.views import explanation
 from microgrid.views.storyboard import ForwardStory
 from microgrid.views.wording import BLUE, decimals
 
+PRODUCT = re.compile(r"; local (\S+) × tangent (\S+) of .* ([=≈]) share ([^\s,;]+)")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -129,7 +131,7 @@ def test_no_label_gets_out_of_the_html_table(label):
 
 def test_the_latex_table_keeps_subscripts_and_balances():
     text = explain(examples.sigmoid_circuit(), mode="forward").latex()
-    assert r"n_3 = w_0 x_0 = -2 & w_0 & -1 & 1 & -1 & -1" in text
+    assert r"n_3 = w_0 x_0 = -2 & w_0 & x_0 & -1 & 1 & -1 & -1" in text
     assert text.count("{") == text.count("}")
     assert r"\mathit{50\%\_\#}" in explain(Value(1.0, "50%_#") * 2, mode="forward").latex()
 
@@ -200,7 +202,7 @@ def test_a_value_and_its_tangent_come_in_one_frame():
     assert film.frames[1].text == "The tangents to begin with: w₀ = 1.00; no other leaf moves"
     assert film.frames[2].lines == (
         "× computes 2.00 × (−1.00) = −2.00",
-        "its tangent: local −1.00 × tangent 1.00 of w₀ = share −1.00",
+        "its tangent: ∂(w₀·x₀)/∂w₀ = x₀ = −1.00; local −1.00 × tangent 1.00 of w₀ = share −1.00",
     )
     assert film.frames[3].lines[1] == "its tangent is 0.00: no operand moves"
     assert film.frames[-1].text == (
@@ -213,9 +215,10 @@ def test_shares_that_add_up_at_a_gate_are_told_and_stand_at_its_wires():
     film = steps(y, mode="forward", seeds={a: 1}, prefix="p-")
     assert film.frames[3].lines == (
         "+ computes 6.00 + 3.00 = 9.00",
-        "its tangent: local 1.00 × tangent 2.00 of the output of × (6.00) = share 2.00, "
-        "the first of 2 shares",
-        "its tangent: local 1.00 × tangent 1.00 of a = share 1.00; 2.00 + 1.00 = 3.00 in all",
+        "its tangent: ∂(u + a)/∂u = 1; local 1.00 × tangent 2.00 of the output of × (6.00) = share "
+        "2.00, the first of 2 shares",
+        "its tangent: ∂(u + a)/∂a = 1; local 1.00 × tangent 1.00 of a = share 1.00; 2.00 + 1.00 = "
+        "3.00 in all",
     )
     assert film.frames[3].ink == BLUE
     assert film.frames[-1].text.startswith("The tangent of y is ∂y/∂a = 18.00")
@@ -236,8 +239,10 @@ def test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain(
     parts = [tuple(group) for _, group in groupby(rows, lambda row: row.child_node)]
     assert [frame.rows for frame in film.frames if frame.rows] == parts
     for row, line in zip(rows, [li for f in film.frames for li in f.lines if " × tangent" in li]):
-        said = re.search(r"local (\S+) × tangent (\S+) of .* = share ([^\s,;]+)", line).groups()
-        assert said == (signed(row.local), signed(row.tangent), signed(row.share))
+        a, b, sign, end = PRODUCT.search(line).groups()
+        assert all(map(is_rounded, (a, b, end), row[3:6]))
+        assert gives(sign, number(a) * number(b), end)
+        assert end == signed(row.share)
     last = film._drawn(len(film.frames) - 1)
     wires = {
         g.get("id"): texts(g, BLUE)

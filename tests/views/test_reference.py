@@ -1,5 +1,6 @@
 """The documentation made from an entry of the table: what it says is what the operation does."""
 
+import math
 import re
 
 import pytest
@@ -13,7 +14,7 @@ from microgrid.engine.slopes import NO_PATH, slopes
 from microgrid.views.reference import call_of, describe
 
 SPELLED = {"·": " * ", "−": "-", "²": "**2", "^": "**", "₁": "_1", "₂": "_2"}
-SPACE = EVERY | {"max": max, "sum": TABLE.total}
+SPACE = EVERY | {"max": max, "sum": TABLE.total, "e": math.e, "π": math.pi}
 
 
 def slopes_written(op):
@@ -63,7 +64,9 @@ def test_a_slip_in_a_rule_would_be_seen():
         ("maximum", "- slopes at `maximum(1.0, 1.0)`: 0.5, 0.5"),
         ("clip", "- slopes at `clip(0.0, 0.0, 1.0)`: 1, 0, 0"),
         ("hypot", "- slopes at `hypot(0.0, 0.0)`: 0, 0"),
-        ("tanh", "- `tanh_slope(x)`: 1 − tanh² x"),
+        ("tanh", "- `∂y/∂x = 1 − y²`"),
+        ("power", "- `∂y/∂a = b·a^(b − 1)`, `∂y/∂b = y·log(a)`"),
+        ("relu", "- `step(x)`: 1 for x > 0, else 0; nan for nan"),
         ("tanh", "- see also `Value.tanh`, `numpy.tanh`"),
         ("dot", ">>> mg.dot([2.0, 3.0], [4.0, 5.0])\n23.0"),
         ("where", "- `∂y/∂c = 0`, `∂y/∂a = where(c, 1, 0)`, `∂y/∂b = where(c, 0, 1)`"),

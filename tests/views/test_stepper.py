@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, example, given, settings
 from PIL import Image
 from shared.processes import printed
 from shared.strategies import labels, programs
+from shared.written import gives, is_rounded, number
 
 from microgrid import Value, custom_op, examples, scope
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.labels import LabelError
 from microgrid.engine.value import topological
 from microgrid.views.drawing import draw
-from microgrid.views.explanation import explain
+from microgrid.views.explanation import explain, rules_of
 from microgrid.views.files import LayoutError
 from microgrid.views.stepper import part, steps
 from microgrid.views.theme import PALETTE
@@ -32,6 +33,8 @@ TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
 OURS = TABLE | {"html", "head", "meta", "title", "style", "body", "div", "figure", "img", "script"}
 OURS |= {"details", "summary", "main", "h1"}
 DRAWN = {"svg", "g", "text", "polygon", "path", "ellipse", "style"}
+PRODUCT = re.compile(r"; local (\S+) × upstream (\S+) ([=≈]) share (\S+) to ")
+SUM = re.compile(r"; (\S+) \+ (\S+) ([=≈]) (\S+) (?:so far|in all)$")
 
 
 def fork() -> Value:
@@ -88,8 +91,17 @@ def test_the_sigmoid_circuit_goes_forward_gate_by_gate_and_back_again():
     assert frames[1].text == "× computes 2.00 × (−1.00) = −2.00"
     assert frames[8].text == "1/x computes f = 1 / 1.37 = 0.73"
     assert frames[14].lines == (
-        "+ is a distributor: local 1.00 × upstream 0.20 = share 0.20 to the output of + (4.00)",
-        "+ is a distributor: local 1.00 × upstream 0.20 = share 0.20 to w₂",
+        "+ is a distributor: ∂(a + w₂)/∂a = 1; local 1.00 × upstream 0.20 = share 0.20 to the "
+        "output of + (4.00)",
+        "+ is a distributor: ∂(a + w₂)/∂w₂ = 1; local 1.00 × upstream 0.20 = share 0.20 to w₂",
+    )
+    assert frames[10].text == (
+        "1/x: (1/x)′ = −1/x² = −1/1.37² = −0.53; local −0.53 × upstream 1.00 = share −0.53 to the "
+        "output of +1 (1.37)"
+    )
+    assert frames[16].lines[0] == (
+        "× is a switcher: ∂(w₁·x₁)/∂w₁ = x₁ = −2.00; local −2.00 × upstream 0.197 = share −0.39 "
+        "to w₁"
     )
     assert frames[-1].text == (
         "Every gradient is there: ∂f/∂w₀ = −0.20, ∂f/∂x₀ = 0.39, ∂f/∂w₁ = −0.39, "
@@ -100,7 +112,7 @@ def test_the_sigmoid_circuit_goes_forward_gate_by_gate_and_back_again():
 def test_at_a_fork_the_sum_so_far_is_told():
     told = [line for f in steps(fork()).frames for line in f.lines if " to a" in line]
     assert [line.split(" to a")[1] for line in told] == [
-        ", the first of 3 shares", "; 9.00 + 3.00 so far 12.00", "; 12.00 + 6.00 = 18.00 in all",
+        ", the first of 3 shares", "; 9.00 + 3.00 = 12.00 so far", "; 12.00 + 6.00 = 18.00 in all",
     ]  # fmt: skip
 
 
@@ -117,12 +129,16 @@ def test_the_numbers_of_the_frames_are_those_of_explain(program):
     received = Counter()
     for frame in back:
         for line, row in zip(frame.lines, frame.rows, strict=True):
-            said = re.search(r": local (\S+) × upstream (\S+) = share (\S+) to ", line).groups()
-            assert said == (shown(row.local), shown(row.upstream), shown(row.share))
+            a, b, sign, end = PRODUCT.search(line).groups()
+            assert all(map(is_rounded, (a, b, end), row[3:6]))
+            assert gives(sign, number(a) * number(b), end)
+            assert end == shown(row.share)
             if received[row.parent_node]:
-                so_far = re.search(r"; (\S+) \+ (\S+) (?:so far|=) (\S+)(?: in all)?$", line)
-                total = Fraction(row.total) - Fraction(row.share)
-                assert so_far.groups() == (shown(total), shown(row.share), shown(row.total))
+                a, b, sign, end = SUM.search(line).groups()
+                before = Fraction(row.total) - Fraction(row.share)
+                assert all(map(is_rounded, (a, b, end), (before, row.share, row.total)))
+                assert gives(sign, number(a) + number(b), end)
+                assert end == shown(row.total)
             received[row.parent_node] += 1
 
 
@@ -630,7 +646,10 @@ def test_a_wire_tells_its_whole_sum_and_its_paths(visit):
     tab.locator(f"#{result.prefix}n{order.index(a)} text").first.click()
     rows = [row for row in explain(root).rows if row.parent_node is a]
     lines = panel.locator("p:not(.paths)").all_text_contents()
-    assert lines == [*map(result._board.sentence, rows), "Its gradient: 9.00 + 3.00 + 6.00 = 18.00"]
+    assert lines == [
+        *map(result._board.sentence, rows, rules_of(rows)),
+        "Its gradient: 9.00 + 3.00 + 6.00 = 18.00",
+    ]
     assert panel.locator(".paths").text_content() == f"{explain(root, of=a).count} paths to y:"
     ways = panel.get_by_role("listitem")
     assert ways.count() == 3

@@ -12,7 +12,7 @@ import numpy as np
 
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints
-from microgrid.views.wording import split
+from microgrid.views.labels import split
 
 Shape = tuple[int, ...]
 

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from microgrid.engine.value import Op
 from microgrid.program.text.arguments import Held
+from microgrid.views.labels import split
 from microgrid.views.notation import placed
-from microgrid.views.wording import split
 
 SYMBOLS = {"w": "W", "weight": "W", "weights": "W", "bias": "b"}
 

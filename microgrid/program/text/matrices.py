@@ -44,7 +44,7 @@ from microgrid.program.text.source import (
 from microgrid.program.text.statements import RESERVED, identifier
 from microgrid.program.text.vectors import Vectors
 from microgrid.program.text.views import Shape
-from microgrid.views.wording import split
+from microgrid.views.labels import split
 
 Piece = list[tuple[str, Held]]  # the arrays in one of an argument, with their short names
 MARK = re.compile(r"«(\d+)»")

@@ -27,7 +27,8 @@ from microgrid.program.words.formulas import (
     side_by_side,
 )  # fmt: skip
 from microgrid.views.formula import name
-from microgrid.views.wording import constant, lowered, plural, split
+from microgrid.views.labels import split
+from microgrid.views.wording import constant, lowered, plural
 
 MOST_BLOCKS = 64  # matrices that are one beside each other
 MOST_INDICES = 4  # of single rows or columns

@@ -1,0 +1,26 @@
+"""Numbers as pages write them, read back exactly."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+
+def number(text: str) -> Fraction:
+    return Fraction(text.strip("()").replace("−", "-"))
+
+
+def unit(text: str) -> Fraction:
+    """The last place of a decimal; 0 for a fraction, which is exact."""
+    if "/" in text:
+        return Fraction(0)
+    exponent = Decimal(text.strip("()").replace("−", "-")).as_tuple().exponent
+    return Fraction(Decimal(1).scaleb(int(exponent)))
+
+
+def is_rounded(text: str, x) -> bool:
+    """Whether a text is x, rounded to its last place."""
+    return abs(number(text) - Fraction(x)) <= unit(text) * Fraction(50001, 100000)
+
+
+def gives(sign: str, found: Fraction | float, result: str) -> bool:
+    """Whether an equation is right as it stands, or says by its sign that it is not."""
+    return sign == "≈" or abs(Fraction(found) - number(result)) <= unit(result) / 2
