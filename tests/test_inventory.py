@@ -131,7 +131,7 @@ HELD = {
     "Paths": (mg.explain(y, x), f"{TABLE} count gradient names paths"),
     "Formula": (mg.latex(y), "latex markdown save"),
     "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source"),
-    "Steps": (mg.steps(y), "animated_svg frames html layout page picture prefix save "
+    "Steps": (mg.steps(y), "animated_svg data frames html layout page picture prefix save "
               "save_animation save_frames table title"),
     "Counterexample": (derivation.counterexamples[0], "got numbers right sizes"),
     "Derivation": (derivation, "counterexamples failed latex layer markdown ok save steps tex "

@@ -2,10 +2,10 @@
 
 Read explanation.py first (every += of a pass) with modes.py (backward and forward), then
 notation.py (the one writer of formulas) with formula.py (LaTeX), drawing.py with dot_labels.py,
-tints.py (which wires matter), picture.py and blocks.py (large graphs), storyboard.py, stepper.py
-and svg.py (frame by frame), rule.py with algebra.py and digits.py (where a local gradient comes
-from, in numbers that are right as they stand), expression.py with spelling.py (text → graph) and
-numerals.py (text → number). wording.py, tables.py, written.py (text, HTML, LaTeX, CSV), theme.py
-(light and dark), tikz.py and files.py serve them; reference.py writes the documentation of an
-operation.
+tints.py (which wires matter), picture.py with image.py (on a page), blocks.py (large graphs),
+storyboard.py, stepper.py with sums.py, player.js and svg.py (frame by frame), rule.py with
+algebra.py and digits.py (where a local gradient comes from, in numbers that are right as they
+stand), expression.py with spelling.py (text → graph) and numerals.py (text → number). wording.py,
+tables.py, written.py (text, HTML, LaTeX, CSV), theme.py (light and dark), tikz.py and files.py
+serve them; reference.py writes the documentation of an operation.
 """

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.views.tints import PLAIN, Look
-from microgrid.views.wording import NOTE, decimals, printable, split
+from microgrid.views.wording import NOTE, decimals, printable, signed, split
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
@@ -27,8 +27,9 @@ class Text(NamedTuple):
     widest: str
 
 
-def inked(color: str, words: str, *later: str) -> Text:
-    return Text(colored(color, words), max((words, *later), key=extent))
+def inked(color: str, numbers: str, *later: str) -> Text:
+    """Numbers in their colour, with real minus signs."""
+    return Text(colored(color, signed(numbers)), signed(max((numbers, *later), key=extent)))
 
 
 def wire(
@@ -84,7 +85,7 @@ def end(label: str, side: str, color: str = "") -> str:
 
 def small(share: Text) -> str:
     """The share of one branch, for its edge."""
-    return table(f'<td width="{extent(share.widest, 9)}" height="14">{share.html}</td>')
+    return table(f'<td width="{extent(share.widest, 10)}" height="14">{share.html}</td>')
 
 
 def sum_table(rows: Iterable[tuple[str, Text | None, Text | None, Text]]) -> str:

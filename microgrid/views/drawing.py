@@ -15,25 +15,30 @@ from microgrid.engine.forward import push_forward
 from microgrid.engine.guards import Number
 from microgrid.engine.labels import LabelError
 from microgrid.engine.numeric import like
+from microgrid.engine.op import TABLE, Op
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
-from microgrid.views.blocks import draw_blocks, put_boxes
+from microgrid.views.blocks import draw_blocks, put_boxes, put_homes
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
-from microgrid.views.picture import Picture
+from microgrid.views.picture import Layout, Picture
 from microgrid.views.tints import PLAIN, Look, Tints
-from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, signed
+from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, lowered, plural, signed
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
+FIRST = {  # the mark at the end of the wire from the first of them
+    "class": "first", "headlabel": "1", "labelfontname": "Arial", "labelfontsize": "8",
+    "labelangle": "35", "labeldistance": "1.2",
+}  # fmt: skip
 
 
 @renamed(digits="decimals", engine="layout")
 def draw(
-    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
+    root: Value, decimals: int = 2, layout: Layout | None = None, prefix: str | None = None, *,
     level: str | None = None, share_leaves: bool = True, max_gates: int = 60,
     notes: Mapping[Value, str] = NO_NAMES,
     blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
@@ -44,9 +49,11 @@ def draw(
     Gradients appear after a backward pass; before it, the layout is the same. The small
     red numbers at a fork are the shares that its branches sent back in the last pass. `decimals` is
     how many are shown; `layout` is a program that takes the options of Graphviz's `dot`, by name or
-    path, or "pygraphviz"; `prefix` begins every id of the SVG, so that several can stand on one
-    page. ParameterError for decimals that are no whole number from 0 on, LabelError for a prefix
-    that no id can begin with, LayoutError for a program that is not there.
+    path, or "pygraphviz", or a function from DOT to SVG; `prefix` begins every id of the SVG, so
+    that several can stand on one page. Where the two operands of a gate are not alike, as of −, a
+    small 1 stands at the wire of the first. ParameterError for decimals that are no whole number
+    from 0 on, LabelError for a prefix that no id can begin with, LayoutError for a program that is
+    not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
@@ -80,6 +87,7 @@ def draw(
         said = "blanks" if blanks else "level 'blocks'"
         raise ParameterError(f"{said}: seeds and color_by need every gate with its numbers")
     gates = sum(v.op is not None for v in order)
+    picture.alt = f"the graph of {lowered(root.label) or 'a result'}: {plural(gates, 'gate')}"
     folded = level is None and gates > max_gates and not (blanks or asked)
     if root.op and (level == "blocks" or folded):
         draw_blocks(picture, order, numbers.expected, digits)
@@ -184,9 +192,12 @@ class Numbers:
 
 def draw_gates(
     picture: Picture, order: list[Value], numbers: Numbers, share_leaves: bool = True,
-    notes: Mapping[Value, str] = NO_NAMES,
+    notes: Mapping[Value, str] = NO_NAMES, homes: dict[Value, str] | None = None,
 ) -> None:  # fmt: skip
-    """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated."""
+    """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated.
+
+    With `homes` there is a box around each; what stands in it bears its name no more.
+    """
     root, blank = order[-1], numbers.blank_values | numbers.blank_gradients
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
     uses = numbers.uses
@@ -194,6 +205,8 @@ def draw_gates(
     sums = {v: list[Share]() for v in index if not (share_leaves or v.op) and uses[v] > 1}
     leftmost = list[str]()
     with_shares = bool(sums) or sum(v.op is not None for v in order) <= SHARES_UP_TO
+    firsts = {(i, 0) for v, i in index.items() if v.op and is_ordered(v.op)
+              and all(p in index for p in v.parents)}  # fmt: skip
     if len(index) > HURRY_FROM:
         picture.attr(nslimit="1", mclimit="0.2")
     for v, i in index.items():
@@ -201,7 +214,8 @@ def draw_gates(
             name = v.label if v.op and v is not root else ""
             texts = numbers.value(v), *numbers.below(v)
             label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
-            put_wire(picture, str(i), v, label, numbers.look(v))
+            short = v.label.removeprefix(f"{homes[v]}.") if homes and v in homes else v.label
+            put_wire(picture, str(i), v, label, numbers.look(v), short)
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
@@ -213,18 +227,21 @@ def draw_gates(
                 sums[p].append(numbers.sent(v)[k])
                 share = None if p in numbers.blank_gradients else numbers.share(v, k)
                 texts = numbers.value(p), *numbers.tangent(p), share
-                put_wire(picture, tail, p, wire("", *texts, look=look), look)
+                put_wire(picture, tail, p, wire("", *texts, look=look), look, p.label)
                 if not any(q.op for q in v.parents):
                     leftmost.append(f"g{tail}" if p.label else f"n{tail}")
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            edge = f"e{index[p]}_{i}_{k}"
-            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge)
+            edge, mark = f"e{index[p]}_{i}_{k}", FIRST if (i, k) in firsts else {}
+            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
-    if said := numbers.legend:
-        picture._caption(said)
+    said = [words for words in (numbers.legend, "1: the first operand" * bool(firsts)) if words]
+    if said:
+        picture._caption("; ".join(said))
+    if homes:
+        put_homes(picture, order, index, homes)
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -238,10 +255,16 @@ def draw_gates(
             picture._join("sums", copy, f"e_sums{i}", style="invis")
 
 
-def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look) -> None:
+def is_ordered(op: Op) -> bool:
+    """Whether an operation has two operands that are not alike; of people's own, all that have."""
+    ours = TABLE.get(op.name) is op
+    return op.arity == 2 and not (ours and op.forward(0.25, 0.5) == op.forward(0.5, 0.25))
+
+
+def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look, name: str) -> None:
     """The wire that carries v, behind the gate that made it or the name of a leaf."""
-    name = {"label": end(v.label, "right", look.ground)}
-    begin = {"ordering": "in", **gate(caption(v))} if v.op else name
+    named = {"label": end(name, "right", look.ground)}
+    begin = {"ordering": "in", **gate(caption(v))} if v.op else named
     if v.op or v.label:
         picture._put(f"g{i}", "gate" if v.op else "name", **begin)
         style = {"arrowhead": "none", "weight": "10"} | look.edge

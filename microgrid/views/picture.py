@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,17 +23,22 @@ from microgrid.engine.labels import LabelError
 from microgrid.engine.renamed import renamed
 from microgrid.views.dot_labels import FRAME, text
 from microgrid.views.files import LayoutError, save_by_suffix
+from microgrid.views.image import as_image, fitted
+from microgrid.views.theme import PALETTE
 from microgrid.views.wording import INK
 
 IMAGES = (".svg", ".png", ".pdf")
 LAYOUTS = ("dot", "graphviz-pure", "pygraphviz")
+Layout = str | Callable[[str], bytes | str]  # a program, or DOT → SVG
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
 class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout programs turns into SVG or PNG.
 
-    `source` is the text; `save`, `pipe` and `render` lay it out.
+    `source` is the text; `save`, `pipe` and `render` lay it out. `layout` is a program by name or
+    path, or a function from DOT to SVG. A notebook shows it as wide as its cell at most, in its
+    light or dark theme.
 
     >>> from microgrid import Value, draw
     >>> picture = draw(Value(2.0, "x") * 3.0)
@@ -45,20 +50,21 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
 
     @renamed(engine="layout")
     def __init__(
-        self, layout: str | None = None, prefix: str | None = None, **options: Any
+        self, layout: Layout | None = None, prefix: str | None = None, **options: Any
     ) -> None:
         prefix = "" if prefix is None else prefix
         if not isinstance(prefix, str) or not re.fullmatch(r"[\w-]*", prefix, re.ASCII):
             raise LabelError(f"prefix {prefix!r}: ids are made of letters, digits, - and _")
         super().__init__(**{"format": "svg"} | options)
-        if layout is not None:
+        if layout is not None and not callable(layout):
             layout_program(layout)  # an error at once, not where the picture is shown
         self.layout, self.prefix = layout, prefix
         self.looks: dict[str, dict[str, str]] = {}  # by ids of nodes and edges, before all others
+        self.alt = "a graph"  # for who does not see it
         self.attr(rankdir="LR", nodesep="0.12", ranksep="0.18", bgcolor="white", pad="0.1")
         self.attr(id=f"{prefix}graph")
         self.attr("node", shape="plain", fontname="Arial", fontsize="12")
-        self.attr("edge", fontname="Arial", fontsize="9", color=INK, arrowsize="0.6")
+        self.attr("edge", fontname="Arial", fontsize="10", color=INK, arrowsize="0.6")
 
     def _put(self, name: str, kind: str, label: str, **look: str) -> None:
         look |= {"class": kind, "id": self.prefix + name} | self.looks.get(name, {})
@@ -76,7 +82,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     def _frame(self, name: str, label: str, members: Iterable[str]) -> None:
         """A box around nodes that are there already."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
-        look += f'fillcolor="#f7f9fc" fontname=Arial labeljust=l label=<{label or " "}>'
+        look += f'fillcolor="{PALETTE["box"][0]}" fontname=Arial labeljust=l label=<{label or " "}>'
         self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
 
     def pipe(
@@ -87,6 +93,7 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         kind = format or self.format
         dpi = dpi or (72 if kind == "svg" else 96)  # an SVG says points, a PNG shows pixels
         data = lay_out(self.source, kind, engine or self.layout, dpi)
+        data = fitted(data) if kind == "svg" else data
         return data.decode(encoding) if encoding else data
 
     def render(
@@ -145,9 +152,14 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         return save_by_suffix(path, {".png": lambda: self.pipe("png", dpi=dpi)})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
-        # An untrusted notebook shows no SVG, but the PNG beside it.
-        shown = super()._repr_mimebundle_(include or {"image/svg+xml", "image/png"}, exclude)
-        return {kind: smaller(x) if kind == "image/png" else x for kind, x in shown.items()}
+        kinds = {"image/svg+xml", "image/png"}
+        shown = super()._repr_mimebundle_(include or kinds, exclude)
+        if "image/png" in shown:
+            shown["image/png"] = smaller(shown["image/png"])
+        if "image/svg+xml" in shown and include is None:
+            # JupyterLab cuts a wide SVG off, and hides it in a notebook that is not trusted.
+            shown["text/html"] = as_image(shown["image/svg+xml"], self.alt)
+        return shown
 
 
 def smaller(png: bytes) -> bytes:
@@ -161,11 +173,20 @@ def smaller(png: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def lay_out(source: str, format: str, layout: str | None = None, dpi: int = 96) -> bytes:
+def lay_out(
+    source: str, format: str, layout: Layout | None = None, dpi: int = 96,
+    timeout: float | None = None,
+) -> bytes:  # fmt: skip
     """DOT text as an image of this format, by `layout` or else the first of LAYOUTS that is there.
 
-    LayoutError if there is none, or if it fails.
+    A function is asked for SVG alone. LayoutError if there is no layout program, if it fails, or if
+    a program takes more seconds than `timeout`; pygraphviz and functions are not timed.
     """
+    if callable(layout):
+        if format != "svg":
+            raise LayoutError(f"a layout function writes no {format}: Graphviz's dot does")
+        image = layout(source)
+        return image.encode() if isinstance(image, str) else image
     program = layout_program(layout)
     if program == "pygraphviz":
         import pygraphviz  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -173,7 +194,10 @@ def lay_out(source: str, format: str, layout: str | None = None, dpi: int = 96) 
         graph, options = pygraphviz.AGraph(string=source), f"-Gdpi={dpi}"
         return bytes(graph.draw(format=format, prog="dot", args=options))
     command = [program, "-q", f"-T{format}", f"-Gdpi={dpi}"]
-    done = subprocess.run(command, input=source.encode(), capture_output=True)
+    try:
+        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise LayoutError(f"{Path(program).name} took more than {timeout:g} s") from None
     if b"not recognized" in done.stderr:
         raise LayoutError(f"{Path(program).name} writes no {format}: Graphviz's dot does")
     if done.returncode:

@@ -7,7 +7,6 @@ from the same storyboard.
 
 from __future__ import annotations
 
-import base64
 import copy
 import hashlib
 import html
@@ -23,26 +22,31 @@ from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Value, topological
+from microgrid.views.blocks import by_home
 from microgrid.views.dot_labels import Text, colored, extent, text
 from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
+from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
-from microgrid.views.picture import Picture
+from microgrid.views.picture import Layout, Picture
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
+from microgrid.views.sums import sums
 from microgrid.views.svg import LIT, animated, with_all_numbers
+from microgrid.views.theme import GROUND, theme
 from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
-    ":root{color-scheme:light dark}body{margin:0 auto;max-width:1180px}"
-    "@media screen and (prefers-color-scheme:dark){body{background:#1b1f24}}"
+    f"{GROUND}main{{max-width:1680px;margin:0 auto}}"
+    "h1{font:bold 20px Arial,Helvetica,sans-serif;margin:12px 12px 0}"
 )
+BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
 @renamed(digits="decimals", engine="layout")
 def steps(
-    root: Value, decimals: int = 2, layout: str | None = None, prefix: str | None = None, *,
+    root: Value, decimals: int = 2, layout: Layout | None = None, prefix: str | None = None, *,
     mode: str = "backward", seeds: Seeds | None = None,
 ) -> Steps:  # fmt: skip
     """Root's forward and backward pass, gate by gate; changes no node.
@@ -87,7 +91,7 @@ class Steps(Hinted):
     """
 
     def __init__(
-        self, root: Value, board: Storyboard, layout: str | None, prefix: str | None
+        self, root: Value, board: Storyboard, layout: Layout | None, prefix: str | None
     ) -> None:
         self._board = board
         self.frames, self._spans, self.title = board.frames, board.lifetimes, board.title
@@ -96,7 +100,9 @@ class Steps(Hinted):
             prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
         self.prefix, self._program = prefix, layout
         self._order = topological(copy.deepcopy(root))  # as it is now
+        self._homes = by_home(self._order)
         self.layout = self._drawn(len(self.frames) - 1)
+        self._sums = sums(board, prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
@@ -106,9 +112,11 @@ class Steps(Hinted):
         picture, frame = Picture(self._program, self.prefix), self.frames[k]
         # A penwidth would make the picture a point higher, setlinewidth does not.
         lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
-        thick = {"penwidth": "2.6", "color": frame.ink}
+        thick = {"penwidth": "2.6", "color": frame.ink, **BACKWARD.get(frame.ink, {})}
         picture.looks = {mark: thick if i else lit for i, mark in enumerate(frame.marks)}
-        draw_gates(picture, self._order, SeenNumbers(self._order, self._board, k))
+        numbers = SeenNumbers(self._order, self._board, k)
+        draw_gates(picture, self._order, numbers, homes=self._homes)
+        self._places = numbers.places
         return picture
 
     # The page
@@ -122,13 +130,35 @@ class Steps(Hinted):
 
     def html(self) -> str:
         """The page that `save` writes."""
-        return whole_page(printable(self.title), STYLE, self._repr_html_())
+        title = printable(self.title)
+        heading = f"<h1>{html.escape(title)}</h1>"
+        return whole_page(title, STYLE, f"<main data-alone>{heading}{self._repr_html_()}</main>")
 
     page = html  # its older name
 
     def _repr_html_(self) -> str:
         """The final picture and the table; where scripts run, the step-through in their place."""
-        data = {
+        fields = {
+            "prefix": self.prefix,
+            "style": theme("microgrid-steps") + part("player.css"),
+            "script": part("player.js"),
+            "image": coded(themed(copy.deepcopy(self._canvas))),
+            "alt": escape(f"{self.title}: all values and {self._board.word}s"),
+            "mode": self._board.mode,
+            "table": self.table(),
+            "data": json.dumps(self.data(), separators=(",", ":")).replace("<", r"\u003c"),
+        }
+        return re.sub("@@([a-z]+)@@", lambda match: fields[match[1]], part("stepper.html"))
+
+    def data(self) -> dict[str, Any]:
+        """What the player shows, to be sent as JSON; no picture is laid out for it.
+
+        The frames, with the ids of what is marked; the numbers, each with its id, the first frame
+        that has it, the first that has it no more, and its text; and of each wire the sum that adds
+        up there, and its paths.
+        """
+        return {
+            "prefix": self.prefix,
             "title": self.title,
             "mode": self._board.mode,
             "frames": [
@@ -136,19 +166,22 @@ class Steps(Hinted):
                  "marks": [self.prefix + mark for mark in f.marks]}
                 for f in self.frames
             ],
-            "spans": [(id, life.first, life.end) for id, life in self._placed()],
+            "spans": [(id, life.first, life.end, life.shown) for id, life in self._placed()],
+            "wires": self._sums,
+            "homes": self._blocks(),
         }  # fmt: skip
-        fields = {
-            "prefix": self.prefix,
-            "image": base64.b64encode(ElementTree.tostring(self._canvas, "utf-8")).decode(),
-            "width": f"{float(self._canvas.attrib['width'][:-2]) * 4 / 3:.0f}",
-            "alt": escape(f"{self.title}: all values and {self._board.word}s"),
-            "mode": self._board.mode,
-            "table": self.table(),
-            "data": json.dumps(data, separators=(",", ":")).replace("<", r"\u003c"),
-        }
-        template = Path(__file__).with_name("stepper.html").read_text(encoding="utf-8")
-        return re.sub("@@([a-z]+)@@", lambda match: fields[match[1]], template)
+
+    def _blocks(self) -> list[dict[str, Any]]:
+        """The boxes that fold: their ids, names and gates."""
+        gates: dict[str, list[str]] = {}
+        for i, v in enumerate(self._order):
+            if v in self._homes:
+                gates.setdefault(self._homes[v], []).extend([f"{self.prefix}g{i}"] * bool(v.op))
+        names = dict.fromkeys(self._homes.values())
+        return [
+            {"id": f"{self.prefix}home{i}", "name": printable(home), "gates": gates[home]}
+            for i, home in enumerate(names)
+        ]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
@@ -165,13 +198,12 @@ class Steps(Hinted):
     def _canvas(self) -> ElementTree.Element:
         """The layout with every number of every frame in it; those of the last are visible."""
         image = self.layout.pipe("svg")
-        return with_all_numbers(image, self.prefix, self._spans, len(self.frames))
+        return with_all_numbers(image, self.prefix, self._spans, self.frames)
 
     def _placed(self) -> list[tuple[str, Lifetime]]:
         """The numbers that have a place in the picture, with their ids; some shares have none."""
-        ids = {element.get("id") for element in self._canvas.iter()}
-        found = [(self.prefix + life.id, life) for life in self._spans]
-        return [(id, life) for id, life in found if id in ids]
+        found = [life for life in self._spans if (life.place, life.color) in self._places]
+        return [(self.prefix + life.id, life) for life in found]
 
     # Without a script
 
@@ -216,6 +248,7 @@ class SeenNumbers(Numbers):
         super().__init__(order, board.digits)
         self.board, self.frame = board, frame
         self.index = {v: i for i, v in enumerate(order)}
+        self.places: set[tuple[str, str]] = set()  # those that were asked for
 
     def value(self, v: Value) -> Text:
         return self.seen(f"n{self.index[v]}", GREEN)
@@ -234,12 +267,18 @@ class SeenNumbers(Numbers):
 
     def seen(self, place: str, color: str) -> Text:
         """The number of a place in this frame, bold where it is new."""
+        self.places.add((place, color))
         numbers, last = self.board.numbers[place, color], len(self.board.frames) - 1
         since = max((first for first in numbers if first <= self.frame), default=None)
         shown = "" if since is None else numbers[since]
         new = since == self.frame and 0 < self.frame < last
         words = colored(color, f"<b>{shown}</b>" if new else shown)
         return Text(words, max(numbers.values(), key=extent))
+
+
+def part(name: str) -> str:
+    """A part of the page, from the file that stands beside this one."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8").rstrip("\n")
 
 
 def escape(words: str) -> str:

@@ -66,6 +66,7 @@ class Storyboard:
     word: str  # what stands beneath the wires
     color: str  # and its colour
     head: tuple[str, ...]  # of the table of all rows
+    rows: Sequence[Any]  # of `explain`
 
     def __init__(self, root: Value, digits: int) -> None:
         self.root, self.digits, self.order = root, digits, topological(root)
@@ -87,6 +88,10 @@ class Storyboard:
         """The rows in words and numbers, beneath `head`."""
         raise NotImplementedError
 
+    def sentence(self, row: Any, rule: LocalRule) -> str:
+        """One += in words."""
+        raise NotImplementedError
+
     @property
     def lifetimes(self) -> list[Lifetime]:
         return [
@@ -97,7 +102,7 @@ class Storyboard:
 
     def add_number(self, place: str, color: str, x: Any) -> None:
         """A number that is seen from the next frame on, in place of an earlier one."""
-        self.numbers.setdefault((place, color), {})[len(self.frames)] = decimals(x, self.digits)
+        self.numbers.setdefault((place, color), {})[len(self.frames)] = self.spoken(x)
 
     def spoken(self, x: Any) -> str:
         return signed(decimals(x, self.digits))

@@ -10,42 +10,33 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from microgrid.views.dot_labels import PALE, extent
+from microgrid.views.image import tidied
 from microgrid.views.storyboard import Frame, Lifetime
-from microgrid.views.wording import GREEN, INK, printable
+from microgrid.views.theme import PALETTE
+from microgrid.views.wording import GREEN, INK, RED, printable
 
-SVG = "{http://www.w3.org/2000/svg}"
-LIT = "#ffe08a"  # a gate in turn
+LIT = PALETTE["lit"][0]  # a gate in turn
 HIDDEN, SEEN = "visibility:hidden", "visibility:visible"
 SECONDS = 2.0  # of a frame
 Move = tuple[str, list[str]]  # a selector, and its look in each frame
 
 
-def with_all_numbers(image: bytes, prefix: str, lifetimes: Iterable[Lifetime], end: int) -> Element:
+def with_all_numbers(
+    image: bytes, prefix: str, lifetimes: Iterable[Lifetime], frames: list[Frame]
+) -> Element:
     """The picture with the numbers of all frames in it; those seen until the end are visible."""
     svg = tidied(ElementTree.fromstring(image))
     svg.set("id", f"{prefix}svg")
     by_place: dict[str, list[Lifetime]] = {}
     for life in lifetimes:
         by_place.setdefault(prefix + life.place, []).append(life)
+    sent = {mark for frame in frames if frame.ink == RED for mark in frame.marks[1:]}
     for group in svg.iter("g"):
-        fill(group, prefix, by_place.get(group.get("id", ""), []), end)
+        fill(group, prefix, by_place.get(group.get("id", ""), []), len(frames))
         if group.get("class") == "gate":
             group.append(pointer(group))
-    return svg
-
-
-def tidied(svg: Element) -> Element:
-    """The engine's SVG without what a page does not need: tooltips, and a font on each word."""
-    for parent in svg.iter():
-        # ElementTree would call the namespace ns0, and its table of prefixes is global.
-        parent.tag, parent.tail = parent.tag.removeprefix(SVG), None
-        for title in parent.findall(f"{SVG}title"):
-            parent.remove(title)
-        parent.text = parent.text if parent.tag == "text" else None
-        parent.attrib.pop("font-family", None)
-        if parent.get("class"):
-            parent.set("class", parent.attrib["class"].split()[-1])
-    svg.attrib |= {"xmlns": SVG[1:-1], "font-family": "Arial,Helvetica,sans-serif"}
+        if group.get("id", "").removeprefix(prefix) in sent:
+            group.append(turned(group))
     return svg
 
 
@@ -74,11 +65,29 @@ def pointer(gate: Element) -> Element:
         cx, cy, ry = (float(circle.attrib[key]) for key in ("cx", "cy", "ry"))
         xs, ys = [cx], [cy - ry]
     else:
-        corners = re.findall(r"([-\d.]+),([-\d.]+)", next(gate.iter("path")).attrib["d"])
-        xs, ys = [float(x) for x, _ in corners], [float(y) for _, y in corners]
+        corners = points(next(gate.iter("path")).attrib["d"])
+        xs, ys = [p.real for p in corners], [p.imag for p in corners]
     x, top = (min(xs) + max(xs)) / 2, min(ys)
     d = f"M{x - 5:g},{top - 10:g}h10l-5,7z"
     return Element("path", {"class": "pointer", "d": d, "visibility": "hidden"})
+
+
+def turned(edge: Element) -> Element:
+    """The arrow of a wire turned round where it stands: hidden until a gradient is sent."""
+    first, tip, second = points(next(edge.iter("polygon")).attrib["points"])[:3]
+    half, along = first - second, (first + second) / 2 - tip
+    corners = (tip + 2 * along, tip + half, tip - half)  # larger: a thick line ends there
+    d = f"M{'L'.join(map(placed, corners))}Z"
+    look = {"fill": RED, "stroke": RED, "visibility": "hidden"}
+    return Element("path", {"class": "turned", "d": d, **look})
+
+
+def points(text: str) -> list[complex]:
+    return [complex(float(x), float(y)) for x, y in re.findall(r"([-\d.]+),([-\d.]+)", text)]
+
+
+def placed(point: complex) -> str:
+    return f"{point.real:.5g},{point.imag:.5g}"
 
 
 # Without a script: CSS shows, hides and marks the elements.
@@ -131,7 +140,15 @@ def marks_wander(prefix: str, frames: list[Frame]) -> Iterator[Move]:
             yield f'#{prefix}{mark}>[fill="{PALE}"]', [on if lit else off for lit, _ in marked]
         else:
             looks = [(2.6, ink) if thick else (1, INK) for thick, ink in marked]
-            yield f"#{prefix}{mark} path", [f"stroke-width:{w};stroke:{ink}" for w, ink in looks]
+            back = [thick and ink == RED for thick, ink in marked]
+            edge = f"#{prefix}{mark}"
+            yield (
+                f"{edge} path:not(.turned)",
+                [f"stroke-width:{w};stroke:{ink}" for w, ink in looks],
+            )
+            if any(back):
+                yield f"{edge} .turned", [SEEN if sent else HIDDEN for sent in back]
+                yield f"{edge} polygon", [HIDDEN if sent else SEEN for sent in back]
 
 
 def words(svg: Element, prefix: str, frames: list[Frame]) -> Iterator[Move]:

@@ -26,6 +26,8 @@ PALETTE = {  # what each colour means: on a light page, and on a dark one
     "ink": (INK, "#d0d7de"),  # wires
     "gate": ("#f4f7fb", "#2d3742"),
     "edge": ("#34495e", "#9fb3c8"),  # around a gate
+    "box": ("#f7f9fc", "#22282f"),  # the ground of a frame around gates
+    "folded": ("#e8eef6", "#2d3742"),  # a frame that hides them
     "lit": ("#ffe08a", "#ffe08a"),  # a gate in turn
     "on-lit": ("#1b1f24", "#1b1f24"),  # words on it
     "holds": (GREEN, "#6fdc8c"),
@@ -35,8 +37,9 @@ PALETTE = {  # what each colour means: on a light page, and on a dark one
 }
 DRAWN = {  # the colours that a layout engine writes into a picture
     "white": "bg", PALETTE["gate"][0]: "gate", PALETTE["edge"][0]: "edge",
-    PALETTE["line"][0]: "line", GREEN: "value", RED: "gradient", BLUE: "tangent", NOTE: "note",
-    INK: "ink", PALETTE["fragile"][0]: "fragile", PALETTE["soft"][0]: "soft",
+    PALETTE["line"][0]: "line", PALETTE["box"][0]: "box", GREEN: "value", RED: "gradient",
+    BLUE: "tangent", NOTE: "note", INK: "ink", PALETTE["fragile"][0]: "fragile",
+    PALETTE["soft"][0]: "soft",
 }  # fmt: skip
 # JupyterLab, VS Code: each says on the body whether it is dark.
 THEMED = "[data-jp-theme-light],[data-vscode-theme-kind]"
@@ -58,9 +61,13 @@ def variables(dark: bool) -> str:
 
 def palette(selector: str) -> str:
     """The palette for an element: dark where its notebook is, or the system; light on paper."""
-    dark = variables(True)
+    return lights(selector, variables(False), variables(True))
+
+
+def lights(selector: str, light: str, dark: str) -> str:
+    """The rules of an element for light pages and for dark ones, as `palette` chooses them."""
     return (
-        f"{selector}{{{variables(False)}}}\n"
+        f"{selector}{{{light}}}\n"
         f"@media screen{{body:is({IS_DARK}) {selector}{{{dark}}}}}\n"
         "@media screen and (prefers-color-scheme:dark)"
         f"{{body:not({THEMED}) {selector}{{{dark}}}}}\n"

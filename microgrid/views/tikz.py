@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from microgrid.views.formula import worded
-from microgrid.views.svg import SVG
+from microgrid.views.image import SVG
 
 NAMED = {"white": (255, 255, 255), "black": (0, 0, 0)}
 ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}

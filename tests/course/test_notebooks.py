@@ -87,7 +87,9 @@ def words(cell):
 
 
 def shown(kind, data):
-    """The words of an SVG, nothing of a PNG, all of any other data."""
+    """The words of an SVG, nothing of a PNG, HTML without its images, all of any other data."""
+    if kind == "text/html":
+        return re.sub(r'src="data:image[^"]*"', "", data)
     if kind in PICTURE:
         return re.findall(r">([^<>]*)</text>", data) if kind == "image/svg+xml" else "image"
     return data

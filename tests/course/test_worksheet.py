@@ -26,6 +26,7 @@ from microgrid.engine.errors import MicrogridError
 from microgrid.engine.labels import LabelError
 from microgrid.engine.value import topological
 from microgrid.views.files import LayoutError
+from microgrid.views.wording import signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = "#c62828", "#0a7d20"
@@ -624,14 +625,16 @@ def test_the_sheet_has_a_box_for_each_blank_and_its_number_is_in_the_answers_alo
         parsed(sheet.html()).iter(f"{SVG}svg"),
         parsed(sheet.html(answers=True)).iter(f"{SVG}svg"),
     ):
-        values = sorted(str(v.data) for v in problem.order)
+        values = sorted(signed(str(v.data)) for v in problem.order)
         given_ = sorted(
-            str(problem.given[v.label]) for v in problem.order if v.label in problem.given
+            signed(str(problem.given[v.label])) for v in problem.order if v.label in problem.given
         )
         assert drawn(full, GREEN) == values
         assert drawn(empty, GREEN) == given_
         assert drawn(empty, RED) == ["1"] * problem.kind.gradients
-        wanted = Counter(str(g) for g in problem.gradients.values() if problem.kind.gradients)
+        wanted = Counter(
+            signed(str(g)) for g in problem.gradients.values() if problem.kind.gradients
+        )
         assert wanted <= Counter(drawn(full, RED))
         boxes = [p for p in empty.iter(f"{SVG}polygon") if p.get("stroke") == "#8093ab"]
         assert len(boxes) == len(problem.blanks)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared.operations import EVERY
 
@@ -24,8 +24,10 @@ import microgrid as mg
 from microgrid import nn, record
 from microgrid.engine.errors import GraphError
 from microgrid.program.structure import without_model
-from microgrid.program.text import gathering, matrices, vectors, views
-from microgrid.program.text.matrices import Arrays, parts_by_label
+from microgrid.program.text import gathering, vectors, views
+from microgrid.program.text.arguments import in_a_row, shape_of
+from microgrid.program.text.matrices import Arrays
+from microgrid.views.wording import lowered
 
 LIBRARIES = ["numpy", "jax", "torch"]
 
@@ -225,6 +227,12 @@ def heads(X, W):
     return tanh(np.array([H @ H.T for H in Y])).sum()
 
 
+def taken(W1, L, y, z, x):
+    """Arguments with the names that its arrays and results would have."""
+    h = tanh(tanh(x @ W1["w"] + W1["b"]) @ L["w"] + L["b"])
+    return (h * y).sum() * z
+
+
 class Pair(NamedTuple):
     left: Any
     right: Any
@@ -301,6 +309,9 @@ CASES: dict[str, tuple[Any, list[Any], Any]] = {
     "centred": (lambda X, g: ((X - X.mean(axis=0)) ** 2 * g).sum(), [W44, x4], (0, None)),
     "a model": (lambda m, x, t: nn.squared_error(m(x), t), [MODEL, x3, SHARES], (None, 0, 0)),
     "neurons": (lambda m, x: mg.total(m(x)), [NEURONS, x3], (None, 0)),
+    "names that are taken": (
+        taken, [{"w": W34, "b": x4}, {"w": W44, "b": x4}, x4, 2.0, x3], (None, None, 0, None, 0),
+    ),
     "an outer product": (lambda x, y: tanh(np.outer(x, y)).sum(), [x3, x4], (0, None)),
     "empty": (lambda x, y: mg.total([*y, 1.0]), [np.zeros(0), x3], (None, 0)),
 }  # fmt: skip
@@ -430,7 +441,16 @@ whole = st.integers(-2, 2).map(float)
 matrices_of_whole = st.lists(whole, min_size=9, max_size=9).map(lambda x: np.reshape(x, (3, 3)))
 
 
+SOME = [
+    np.array([[1.0, -1, 2], [0, 2, -2], [1, 1, -1]]),
+    np.array([[2.0, 1, 0], [-1, 1, 1], [0, -2, 1]]), np.array([1.0, -2, 1]),
+]  # fmt: skip
+
+
 @settings(max_examples=60, deadline=None)
+@example(["constants", "bias", "bias"], *SOME, (0, None, None))  # 7 is in a line, 7 n in another
+@example(["one entry", "shuffled", "another order"], *SOME, (2, None, 0))  # a column is added
+@example(["rows", "relu", "Gram", "where", "product"], *SOME, None)  # blocks of one row
 @given(
     st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4),
     matrices_of_whole, matrices_of_whole, st.lists(whole, min_size=3, max_size=3).map(np.array),
@@ -537,15 +557,15 @@ def test_a_network_of_two_layers_reads_like_the_notes():
     y1 = x @ W1 + b1
     h1 = np.tanh(y1)
     y2 = h1 @ W2 + b2
-    v1 = (y2 * t).sum(-1)
+    L = (y2 * t).sum(-1)
+    dW2 = h1.T @ t
     dh1 = t @ W2.T
+    db2 = t.sum(0)
     dy1 = dh1 * tanh_slope(y1)
     dW1 = x.T @ dy1
-    dW2 = h1.T @ t
-    db1 = dy1.sum(0)
-    db2 = t.sum(0)
     dx = dy1 @ W1.T
-    return v1, (dW1, db1, dW2, db2, dx, y2)""".splitlines()
+    db1 = dy1.sum(0)
+    return L, (dW1, db1, dW2, db2, dx, y2)""".splitlines()
     )
 
 
@@ -556,13 +576,28 @@ def formulas(f, *args, axes=None):
 def test_the_orientation_is_that_of_the_arguments():
     square_sum = lambda y: (y * y).sum()  # noqa: E731
     rows = formulas(lambda X, W, b: square_sum(X @ W + b), numbers(1, 5, 3), W34, x4)
-    assert {"    y1 = X @ W + b", "    dW = X.T @ dy1", "    dX = dy1 @ W.T"} <= {*rows}
+    assert {"    y = X @ W + b", "    dW = X.T @ dy", "    dX = dy @ W.T"} <= {*rows}
     columns = formulas(lambda X, W: square_sum(W @ X), numbers(1, 3, 5), W34.T)
-    assert {"    y1 = W @ X", "    dW = dy1 @ X.T", "    dX = W.T @ dy1"} <= {*columns}
+    assert {"    y = W @ X", "    dW = dy @ X.T", "    dX = W.T @ dy"} <= {*columns}
     turned = formulas(lambda x, W: square_sum(W @ x), x3, W34.T, axes=(0, None))
-    assert {"    y1 = x @ W.T", "    dW = dy1.T @ x", "    dx = dy1 @ W"} <= {*turned}
+    assert {"    y = x @ W.T", "    dW = dy.T @ x", "    dx = dy @ W"} <= {*turned}
     queries = formulas(attention, *CASES["attention"][1])
     assert {"    dQ = X.T @ dy1", "    dK = X.T @ dy2", "    dV = X.T @ dy3"} & {*queries}
+
+
+NAMED_ALIKE = ["W1", "b1", "W2", "b2", "y1", "h1", "y2", "L", "dy1", "dh1", "dy2", "dW1"]
+
+
+@pytest.mark.parametrize("axes", [None, (None, 0, 0)])
+def test_the_text_and_the_matrices_have_the_same_names(axes):
+    """Those of the lecture notes, a matrix by a small letter: y1 is Y₁."""
+    program = record(lambda m, x, t: square(m(x) - t).sum(), MODEL, x3, SHARES)
+    said = (program.batched(axes) if axes else program).matrices().formulas
+    text = body(matrix_text(program, axes))
+    for name in NAMED_ALIKE:
+        shown = lowered(re.sub(r"(\d)", r"_\1", name))
+        assert any(line.startswith(f"    {name} = ") for line in text), name
+        assert any(re.search(rf"(?<!\w){shown}(?!\w)", x, re.IGNORECASE) for x in said), shown
 
 
 WIDE = [np.zeros(s) for s in [(64, 64), (64,), (64, 64), (64,), (64, 10), (10,), (64,), (10,)]]
@@ -648,11 +683,18 @@ def test_an_operation_without_text_is_named():
 
 
 def test_the_parameters_of_a_model_are_taken_apart_by_their_labels():
-    labels = [v.label for v in NEURONS.parameters()]
-    assert [*parts_by_label(labels[:16])] == [("layer0", 0, (4, 4))]
-    labels = [v.label for v in MODEL.parameters()]
-    assert [*parts_by_label(labels)] == [
-        ("layer0.w", 0, (3, 4)), ("layer0.b", 12, (4,)), ("layer2.w", 16, (4, 2)),
-        ("layer2.b", 24, (2,)),
+    def shapes(model):
+        labels = dict(enumerate([v.label for v in model.parameters()]))
+        return [(x.path, x.slots.shape) for x in in_a_row(np.arange(len(labels)), labels)]
+
+    assert shapes(NEURONS) == [
+        ("layer0.w", (4, 3)), ("layer0.b", (4,)), ("layer1.w", (2, 4)), ("layer1.b", (2,)),
     ]  # fmt: skip
-    assert matrices.shape_of(["1", "3"]) == (2,)
+    assert shapes(MODEL) == [
+        ("layer0.w", (3, 4)), ("layer0.b", (4,)), ("layer2.w", (4, 2)), ("layer2.b", (2,)),
+    ]  # fmt: skip
+    uneven = dict(enumerate(["l.n0.w_1", "l.n0.w_2", "l.n0.b", "l.n1.w_1", "l.n1.b"]))
+    assert [(x.path, x.slots.tolist()) for x in in_a_row(np.arange(5), uneven)] == [
+        ("l.n0.w", [0, 1]), ("l.n0.b", 2), ("l.n1.w", [3]), ("l.n1.b", 4),
+    ]  # fmt: skip
+    assert shape_of(["1", "3"]) == (2,)

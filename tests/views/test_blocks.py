@@ -19,13 +19,14 @@ from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
 from microgrid.views.blocks import (
     MOST_BLOCKS,
     by_depth,
+    by_home,
     by_label,
     by_scope,
     group_gates,
     wires_between,
 )
 from microgrid.views.drawing import draw
-from microgrid.views.wording import decimals
+from microgrid.views.wording import decimals, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, GREEN = "#c62828", "#0a7d20"
@@ -46,6 +47,10 @@ def groups(root, kind):
 
 def inside(root, id):
     return next(g for g in root.iter(f"{SVG}g") if g.get("id") == id)
+
+
+def shown(x):
+    return signed(decimals(x))
 
 
 @st.composite
@@ -173,6 +178,22 @@ def test_more_scopes_than_anyone_can_look_at_are_not_blocks():
     assert group_gates(topological(y))[1] == " by depth"
 
 
+@given(graphs())
+def test_a_home_is_a_scope_and_a_leaf_is_at_home_where_all_its_uses_are(root):
+    order = topological(root)
+    homes = by_home(order)
+    gates = {v: ".".join(scope_of(v)) for v in order if v.op}
+    if len({*gates.values(), ""}) <= 2:
+        assert homes == {}
+        return
+    assert {v: home for v, home in homes.items() if v.op} == {v: s for v, s in gates.items() if s}
+    for v in order:
+        if not v.op:
+            used = {gates[child] for child in order if v in child.parents}
+            alone = used.pop() if len(used) == 1 and v.label else ""
+            assert homes.get(v, "") == alone
+
+
 # What the picture of blocks shows
 
 
@@ -218,8 +239,8 @@ def test_the_numbers_between_blocks_are_those_of_the_nodes(root):
         bundle = inside(drawn, f"out{i}")
         cut = ", …" if len(out) > 4 else ""
         count = f"{cut} ({len(out)})" if cut else ""
-        assert "".join(texts(bundle, GREEN)) == ", ".join(decimals(v.data) for v in out[:4]) + count
-        assert "".join(texts(bundle, RED)) == ", ".join(decimals(v.grad) for v in out[:4]) + cut
+        assert "".join(texts(bundle, GREEN)) == ", ".join(shown(v.data) for v in out[:4]) + count
+        assert "".join(texts(bundle, RED)) == ", ".join(shown(v.grad) for v in out[:4]) + cut
 
 
 def test_leaves_of_one_name_are_one_bundle_and_a_shared_one_goes_to_all_its_blocks():
@@ -311,7 +332,7 @@ def test_the_shares_of_the_copies_sum_to_the_gradient_of_the_leaf(root):
             continue
         copies = [shown for id, shown in wires.items() if re.fullmatch(rf"n{i}(-\d+-\d+)?", id)]
         assert len(copies) == max(1, sum(p is v for child in order for p in child.parents))
-        total = sum(Fraction(shown[0]) for shown in copies)
+        total = sum(Fraction(shown[0].replace("−", "-")) for shown in copies)
         if all("." not in shown[0] for shown in copies):  # a Fraction that is shown exactly
             assert total == v.grad
         else:
@@ -324,12 +345,12 @@ def test_the_affine_layer_has_a_box_for_each_entry_and_a_table_of_sums():
     drawn = svg(draw(root, share_leaves=False))
     titles = ["".join(texts(box)) for box in groups(drawn, "box")]
     assert titles == ["y11", "y12", "y13", "y21", "y22", "y23"]
-    shown = texts(inside(drawn, "sums"))
+    cells = texts(inside(drawn, "sums"))
     x11 = next(v for v in topological(root) if v.label == "x_{11}")
-    at = shown.index("x")
-    assert shown[at : at + 4] == ["x", "11", decimals(x11.data), decimals(x11.grad)]
-    assert re.fullmatch(r"[+−] \S+ [+−] \S+ [+−] \S+", shown[at + 4])
-    terms = shown[at + 4].replace("−", "-").replace("+ ", "").replace("- ", "-").split()
+    at = cells.index("x")
+    assert cells[at : at + 4] == ["x", "11", shown(x11.data), shown(x11.grad)]
+    assert re.fullmatch(r"[+−] \S+ [+−] \S+ [+−] \S+", cells[at + 4])
+    terms = cells[at + 4].replace("−", "-").replace("+ ", "").replace("- ", "-").split()
     assert sum(map(float, terms)) == pytest.approx(x11.grad, abs=0.02)
 
 

@@ -1,5 +1,6 @@
 """Pictures: what stands in them, that they are well formed, and that nothing moves."""
 
+import base64
 import os
 import re
 import sys
@@ -24,7 +25,7 @@ from microgrid.views.drawing import draw
 from microgrid.views.files import LayoutError
 from microgrid.views.notation import caption
 from microgrid.views.picture import LAYOUTS, Picture, lay_out
-from microgrid.views.wording import decimals, split
+from microgrid.views.wording import decimals, signed, split
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -72,8 +73,8 @@ def test_the_sigmoid_circuit_shows_the_numbers_and_gates_of_the_lecture():
     root = svg(draw(f))
     green = "2.00 -1.00 -3.00 -2.00 -3.00 -2.00 6.00 4.00 1.00 -1.00 0.37 1.37 0.73"
     red = "-0.20 0.39 -0.39 -0.59 0.20 0.20 0.20 0.20 0.20 -0.20 -0.53 -0.53 1.00"
-    assert sorted(texts(root, GREEN)) == sorted(green.split())
-    assert sorted(texts(root, RED)) == sorted(red.split())
+    assert sorted(texts(root, GREEN)) == sorted(signed(green).split())
+    assert sorted(texts(root, RED)) == sorted(signed(red).split())
     assert {"×", "+", "×−1", "exp", "+1", "1/x", "f"} <= set(texts(root))
 
 
@@ -272,6 +273,22 @@ def test_the_first_operand_comes_in_above_the_second():
     assert heights == sorted(heights)
 
 
+@pytest.mark.parametrize(
+    "op", [op for op in TABLE.values() if op.arity == 2], ids=lambda op: op.name
+)
+def test_where_two_operands_are_not_alike_the_wire_of_the_first_is_marked(op):
+    a, b = Value(0.25, "a"), Value(0.5, "b")
+    y = apply(op, a, b)
+    marks = [op.forward(0.25, 0.5) != op.forward(0.5, 0.25), False]
+    drawn = svg(draw(y))
+    edges = [inside(drawn, f"e{topological(y).index(p)}_2_{k}") for k, p in enumerate((a, b))]
+    titles = [edge.find(f"{SVG}title") for edge in edges]
+    assert [t is not None and t.text == "first operand" for t in titles] == marks
+    assert [texts(edge) == ["1"] for edge in edges] == marks
+    assert ("1: the first operand" in texts(drawn)) == marks[0]
+    assert "1" not in texts(svg(draw(a - 1)))  # its caption says it
+
+
 @settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=6))
 @example([(0, 1), (2, 1), (0, 1), (4, 1), (3, 5)])
@@ -377,11 +394,46 @@ def test_a_layout_program_that_fails_is_an_error_with_its_words():
         draw(fork()).pipe("foo")
 
 
-def test_a_notebook_gets_svg_and_png():
+def test_a_layout_may_be_a_function_from_dot_to_svg():
+    asked = []
+
+    def layout(dot: str) -> str:
+        asked.append(dot)
+        return lay_out(dot, "svg", dpi=72).decode()
+
+    picture = draw(fork(), layout=layout)
+    assert asked == []
+    assert picture.pipe("svg") == draw(fork()).pipe("svg")
+    assert asked == [picture.source]
+    with pytest.raises(LayoutError, match="a layout function writes no png"):
+        picture.pipe("png")
+
+
+def test_a_layout_program_that_takes_too_long_is_ended(tmp_path):
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    with pytest.raises(LayoutError, match=r"slow took more than 0\.05 s"):
+        lay_out("digraph {}", "svg", str(slow), timeout=0.05)
+
+
+def test_a_notebook_gets_an_image_that_fits_its_cell_and_svg_and_png():
     bundle = draw(fork())._repr_mimebundle_()
-    assert set(bundle) == {"image/svg+xml", "image/png"}
+    assert set(bundle) == {"text/html", "image/svg+xml", "image/png"}
     assert ElementTree.fromstring(bundle["image/svg+xml"].encode()).tag == f"{SVG}svg"
     assert bundle["image/png"].startswith(b"\x89PNG")
+    assert 'style="max-width:100%;height:auto"' in bundle["text/html"]
+    assert 'alt="the graph of y: 3 gates"' in bundle["text/html"]
+    image = base64.b64decode(re.search('base64,([^"]+)', bundle["text/html"])[1])
+    assert texts(ElementTree.fromstring(image)) == texts(svg(draw(fork())))
+    assert set(draw(fork())._repr_mimebundle_(include={"image/svg+xml"})) == {"image/svg+xml"}
+
+
+def test_only_a_picture_without_tints_has_a_dark_side():
+    for options, dark in (({}, True), ({"color_by": "share"}, False)):
+        html = draw(fork(), **options)._repr_mimebundle_()["text/html"]
+        image = base64.b64decode(re.search('base64,([^"]+)', html)[1]).decode()
+        assert ("light-dark" in image) == dark
 
 
 def test_files_are_written(tmp_path):

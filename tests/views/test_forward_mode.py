@@ -248,11 +248,11 @@ def test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain(
         g.get("id"): texts(g, BLUE)
         for g in ElementTree.fromstring(last.pipe("svg")).iter(f"{SVG}g")
     }
-    assert wires[f"p-n{len(order) - 1}"] == [decimals(gradients(root, x))]
+    assert wires[f"p-n{len(order) - 1}"] == [signed(gradients(root, x))]
     moved = {x} | {row.child_node for row in rows}
     for i, v in enumerate(order):
         arrivals = [k for k, p in enumerate(v.parents) if p in moved]
-        shares = [decimals(row.share) for row in rows if row.child_node is v]
+        shares = [signed(row.share) for row in rows if row.child_node is v]
         for k, share in zip(arrivals, shares, strict=True):
             place = f"p-e{order.index(v.parents[k])}_{i}_{k}"
             assert wires[place] == [share] * (len(shares) > 1)
@@ -305,8 +305,8 @@ def test_a_picture_shows_both_directions_beside_each_other():
     f.backward()
     svg = ElementTree.fromstring(draw(f, seeds={w: 1}).pipe("svg"))
     blue = "1.00 0.00 0.00 0.00 0.00 -1.00 0.00 -1.00 -1.00 1.00 0.37 0.37 -0.20"
-    assert sorted(texts(svg, BLUE)) == sorted(blue.split())
-    assert texts(svg, "#c62828").count("-0.20") == 2
+    assert sorted(texts(svg, BLUE)) == sorted(blue.replace("-", "−").split())
+    assert texts(svg, "#c62828").count("−0.20") == 2
     said = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text")]
     assert "green: values, blue: tangents, red: gradients; w₀ moves at 1.00" in [
         line.replace("\xa0", " ") for line in said

@@ -6,29 +6,33 @@ import re
 from collections import Counter
 from fractions import Fraction
 from html.parser import HTMLParser
+from io import BytesIO
 from itertools import groupby
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
+from PIL import Image
 from shared.processes import printed
 from shared.strategies import labels, programs
 from shared.written import gives, is_rounded, number
 
-from microgrid import Value, custom_op, examples
+from microgrid import Value, custom_op, examples, scope
 from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.labels import LabelError
 from microgrid.engine.value import topological
+from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
 from microgrid.views.files import LayoutError
-from microgrid.views.stepper import steps
-from microgrid.views.wording import decimals
+from microgrid.views.stepper import part, steps
+from microgrid.views.theme import PALETTE
+from microgrid.views.wording import decimals, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
 OURS = TABLE | {"html", "head", "meta", "title", "style", "body", "div", "figure", "img", "script"}
-OURS |= {"details", "summary"}
-DRAWN = {"svg", "g", "text", "polygon", "path", "ellipse"}
+OURS |= {"details", "summary", "main", "h1"}
+DRAWN = {"svg", "g", "text", "polygon", "path", "ellipse", "style"}
 PRODUCT = re.compile(r"; local (\S+) × upstream (\S+) ([=≈]) share (\S+) to ")
 SUM = re.compile(r"; (\S+) \+ (\S+) ([=≈]) (\S+) (?:so far|in all)$")
 
@@ -41,7 +45,7 @@ def fork() -> Value:
 
 
 def shown(x) -> str:
-    return decimals(x).replace("-", "−")
+    return signed(decimals(x))
 
 
 def page(root, tmp_path, **options) -> str:
@@ -152,7 +156,7 @@ def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
                 id.split("_")[0]: ids[id].text for id, span in result._placed()
                 if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
             }  # fmt: skip
-            assert red == {f"p-n{order.index(v)}": decimals(x) for v, x in totals.items()}
+            assert red == {f"p-n{order.index(v)}": shown(x) for v, x in totals.items()}
             assert frame.marks[0] == f"g{order.index(frame.rows[0].child_node)}"
 
 
@@ -228,7 +232,7 @@ def test_any_label_is_text_and_nothing_else(tmp_path_factory, outer, middle):
     )
     assert "<" not in re.search("^const data = (.*);$", html, re.MULTILINE)[1]
     moving = ElementTree.fromstring(steps(h * x).animated_svg())
-    assert {e.tag.removeprefix(SVG) for e in moving.iter()} <= DRAWN | {"style", "rect"}
+    assert {e.tag.removeprefix(SVG) for e in moving.iter()} <= DRAWN | {"rect"}
     steps(h * x).picture(2).pipe("svg")
 
 
@@ -247,7 +251,7 @@ def test_without_scripts_there_are_the_final_picture_and_the_table(tmp_path):
         if t.get("visibility") != "hidden" and t.get("fill") == "#c62828"
     ]  # fmt: skip
     red = "-0.20 0.39 -0.39 -0.59 0.20 0.20 0.20 0.20 0.20 -0.20 -0.53 -0.53 1.00"
-    assert sorted(visible) == sorted(red.split())
+    assert sorted(visible) == sorted(signed(red).split())
     for row in explain(root).rows:
         cells = "".join(
             f"<td>{shown(x)}</td>" for x in (row.local, row.upstream, row.share, row.total)
@@ -273,9 +277,7 @@ def test_every_id_begins_with_the_prefix_and_must_be_a_word(tmp_path):
         steps(fork(), prefix='"]')
 
 
-def test_colours_have_a_contrast_of_at_least_4_5(tmp_path):
-    html = page(fork(), tmp_path)
-
+def test_colours_have_a_contrast_of_at_least_4_5():
     def light(color: str) -> float:
         color = "".join(c * 2 for c in color[1:]) if len(color) == 4 else color[1:]
         parts = [int(color[i : i + 2], 16) / 255 for i in (0, 2, 4)]
@@ -285,16 +287,14 @@ def test_colours_have_a_contrast_of_at_least_4_5(tmp_path):
     def contrast(a: str, b: str) -> float:
         return max(light(a), light(b)) / min(light(a), light(b))
 
-    day, night = (
-        dict(re.findall(r"--(\w+):(#\w+)", part))
-        for part in html.split("@media screen and (prefers")[-2:]
-    )
-    green_at_night = re.search(r'\[fill="#0a7d20"\]\{fill:(#\w+)', html)[1]
-    for scheme, others in ((day, ["#0a7d20", "#c62828"]), (night, [green_at_night])):
-        for ink in (*(scheme[k] for k in ("fg", "soft", "ink", "back", "ahead", "focus")), *others):
-            assert contrast(ink, scheme["bg"]) >= 4.5
-        assert contrast(scheme["line"], scheme["bg"]) >= 3  # borders of controls
-    assert contrast("#1b1f24", "#ffe08a") >= 4.5  # in a lit gate
+    words = ("fg", "soft", "ink", "value", "gradient", "tangent", "note", "focus")
+    for scheme in (0, 1):
+        colors = {name: pair[scheme] for name, pair in PALETTE.items()}
+        for ground in ("bg", "gate", "box", "folded"):
+            for name in words if ground == "bg" else ("fg",):
+                assert contrast(colors[name], colors[ground]) >= 4.5
+        assert contrast(colors["line"], colors["bg"]) >= 3  # borders of controls
+        assert contrast(colors["on-lit"], colors["lit"]) >= 4.5
 
 
 def test_a_notebook_gets_html_and_a_line_of_text():
@@ -396,20 +396,17 @@ def test_every_button_goes_where_it_says(visit, tmp_path):
     assert at == [1, 2, 1, 8, 8, 0, 0]
 
 
-def test_every_key_goes_where_it_says_and_only_with_the_focus(visit, tmp_path):
+def test_every_key_goes_where_it_says_at_once_on_a_page_of_its_own(visit, tmp_path):
     tab = visit(page(fork(), tmp_path))
-    tab.keyboard.press("ArrowRight")
-    assert step_of(tab) == 0
-    tab.keyboard.press("Tab")
-    outline = tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid"
-    at = []
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowLeft"):
-        tab.keyboard.press(key)
-        at.append(step_of(tab))
-    assert at == [1, 2, 1, 8, 8, 0, 0]
-    tab.keyboard.press("Control+ArrowRight")
-    assert step_of(tab) == 0
+    keys = {
+        "ArrowRight": 1, "PageDown": 2, "ArrowDown": 3, "ArrowLeft": 2, "PageUp": 1, "ArrowUp": 0,
+        "End": 8, "PageDown ": 8, "Home": 0, "PageUp ": 0, "Control+ArrowRight": 0,
+    }  # fmt: skip
+    at = {}
+    for key in keys:
+        tab.keyboard.press(key.strip())
+        at[key] = step_of(tab)
+    assert at == keys
     tab.keyboard.press("Space")
     assert tab.get_by_role("button", name="Pause").is_visible()
     tab.keyboard.press("Space")
@@ -420,9 +417,19 @@ def test_every_key_goes_where_it_says_and_only_with_the_focus(visit, tmp_path):
     tab.get_by_role("slider").focus()
     tab.keyboard.press("ArrowRight")
     assert step_of(tab) == 2
-    tab.get_by_role("combobox").focus()
+    tab.get_by_label("Speed").focus()
     tab.keyboard.press("ArrowRight")  # belongs to the select
     assert step_of(tab) == 2
+
+
+def test_beside_other_things_the_keys_need_the_focus(visit):
+    tab = visit(f"<!DOCTYPE html><title>a</title><p>words</p>{steps(fork())._repr_html_()}")
+    tab.keyboard.press("ArrowRight")
+    assert step_of(tab) == 0
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    tab.keyboard.press("ArrowRight")
+    assert step_of(tab) == 1
 
 
 def test_each_frame_shows_what_the_frames_of_python_say(visit, tmp_path):
@@ -479,11 +486,11 @@ def test_it_plays_to_the_end_at_the_chosen_speed_and_stops(visit, tmp_path):
     tab.get_by_role("button", name="Pause").click()
     tab.clock.run_for(9000)
     assert step_of(tab) == 2
-    tab.get_by_role("combobox").select_option("4")
+    tab.get_by_label("Speed").select_option("4")
     tab.get_by_role("button", name="Play").click()
     tab.clock.run_for(1100)
     assert step_of(tab) == 4
-    tab.get_by_role("combobox").select_option("0.5")
+    tab.get_by_label("Speed").select_option("0.5")
     tab.clock.run_for(4100)
     assert step_of(tab) == 5
     tab.clock.run_for(60_000)
@@ -539,20 +546,229 @@ def test_printing_gives_every_frame_and_no_buttons(visit, tmp_path):
     assert tab.pdf().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_the_picture_scrolls_to_the_gate_and_the_page_does_not(visit, tmp_path, scheme):
-    size = {"width": 400, "height": 700}
-    tab = visit(page(examples.sigmoid_circuit(), tmp_path), viewport=size, color_scheme=scheme)
-    for k in range(19):
+def network() -> Value:
+    """A layer of two neurons and a layer of one, as `nn` makes them."""
+    x = [Value(0.5, "x_1"), Value(-1.0, "x_2")]
+
+    def neuron(name: str, inputs: list[Value]) -> Value:
+        with scope(name.partition(".")[0]):
+            terms = [Value(0.3 * k - 0.5, f"{name}.w_{k}") * v for k, v in enumerate(inputs, 1)]
+            return (FUNCTIONS["total"](terms) + Value(0.1, f"{name}.b")).tanh()
+
+    return neuron("layer1.neuron0", [neuron(f"layer0.neuron{i}", x) for i in (0, 1)])
+
+
+INSIDE = """e => {
+  const a = e.getBoundingClientRect(), b = e.closest(".view").getBoundingClientRect();
+  return ["left", "top"].every(k => a[k] > b[k] - 1) &&
+    ["right", "bottom"].every(k => a[k] < b[k] + 1);
+}"""
+SCALE = "e => e.getBoundingClientRect().width / (parseFloat(e.getAttribute('width')) * 4 / 3)"
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("make", [examples.sigmoid_circuit, network])
+def test_the_gate_in_turn_is_in_view_and_large_enough_and_the_page_is_no_wider(visit, make, width):
+    result = steps(make())
+    tab = visit(result.html(), viewport={"width": width, "height": 700})
+    picture = tab.locator(".view > svg")
+    for k, frame in enumerate(result.frames):
         tab.get_by_role("slider").fill(str(k))
-        if box := tab.locator(".view .lit").count() and tab.locator(".view .lit").bounding_box():
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= 400
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
-    ground = "getComputedStyle(document.querySelector('.microgrid-steps')).backgroundColor"
-    assert (
-        tab.evaluate(ground) == {"light": "rgb(255, 255, 255)", "dark": "rgb(27, 31, 36)"}[scheme]
+        if frame.marks:
+            assert tab.locator(".view .lit").evaluate(INSIDE), k
+            assert 0.699 <= picture.evaluate(SCALE) <= 1
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    if make is examples.sigmoid_circuit and width == 1280:
+        assert picture.evaluate(INSIDE)
+
+
+def test_the_picture_grows_and_moves_under_mouse_and_keys(visit, tmp_path):
+    tab = visit(page(examples.sigmoid_circuit(), tmp_path), viewport={"width": 900, "height": 700})
+    picture, view = tab.locator(".view > svg"), tab.locator(".view")
+    fits = picture.evaluate(SCALE)
+    assert 0.7 < fits < 1
+    button = tab.get_by_role("button", name="Actual size")
+    for size in (1, fits):
+        button.click()
+        assert picture.evaluate(SCALE) == pytest.approx(size, abs=0.01)
+    tab.get_by_role("button", name="Zoom in").click()
+    tab.keyboard.press("+")
+    assert picture.evaluate(SCALE) == pytest.approx(fits * 1.25**2, abs=0.01)
+    view.hover(position={"x": 400, "y": 100})
+    under = "e => (e.scrollLeft + 400) / e.scrollWidth"
+    before = view.evaluate(under)
+    tab.keyboard.down("Control")
+    tab.mouse.wheel(0, -100)
+    tab.keyboard.up("Control")
+    tab.wait_for_function(f"({SCALE})(document.querySelector('.view > svg')) > {fits * 1.8}")
+    assert view.evaluate(under) == pytest.approx(before, abs=0.01)  # what is under the mouse stays
+    left = view.evaluate("e => e.scrollLeft")
+    tab.mouse.down()
+    tab.mouse.move(view.bounding_box()["x"] + 300, view.bounding_box()["y"] + 100, steps=4)
+    tab.mouse.up()
+    assert view.evaluate("e => e.scrollLeft") == pytest.approx(left + 100, abs=2)
+    assert tab.locator(".sum").is_hidden()  # that was no click on a wire
+    view.focus()
+    tab.keyboard.press("ArrowLeft")
+    assert step_of(tab) == 0
+    tab.wait_for_function(f"document.querySelector('.view').scrollLeft < {left + 99}")
+
+
+def test_a_swipe_is_a_step(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path), viewport={"width": 400, "height": 700}, has_touch=True)
+    swipe = """([by, where]) => {
+      const e = document.querySelector(where);
+      const at = x => [new Touch({ identifier: 1, target: e, clientX: x, clientY: 9 })];
+      const send = (kind, touches, changedTouches) =>
+        e.dispatchEvent(new TouchEvent(kind, { bubbles: true, touches, changedTouches }));
+      send("touchstart", at(200), at(200));
+      send("touchend", [], at(200 + by));
+    }"""
+    at = []
+    for by, where in (
+        (-90, ".words"),
+        (-90, ".words"),
+        (90, ".words"),
+        (-9, ".words"),
+        (-90, "input"),
+    ):
+        tab.evaluate(swipe, [by, where])
+        at.append(step_of(tab))
+    assert at == [1, 2, 1, 1, 1]
+
+
+def test_a_wire_tells_its_whole_sum_and_its_paths(visit):
+    root = fork()
+    result, order = steps(root), topological(root)
+    tab = visit(result.html())
+    a = next(v for v in order if v.label == "a")
+    panel = tab.get_by_role("region", name="a = 3.00")
+    tab.locator(f"#{result.prefix}n{order.index(a)} text").first.click()
+    said = [result._board.sentence(*pair) for pair in result._board.ruled
+            if pair[0].parent_node is a]  # fmt: skip
+    lines = panel.locator("p:not(.paths)").all_text_contents()
+    assert lines == [*said, "Its gradient: 9.00 + 3.00 + 6.00 = 18.00"]
+    assert panel.locator(".paths").text_content() == f"{explain(root, of=a).count} paths to y:"
+    ways = panel.get_by_role("listitem")
+    assert ways.count() == 3
+    for path, way in zip(explain(root, of=a).paths, ways.all(), strict=True):
+        way.get_by_role("button").click()
+        lit = tab.locator(".view g.way").evaluate_all("es => es.map(e => e.id)")
+        gates = {f"{result.prefix}g{order.index(v)}" for v in path.nodes[1:]}
+        assert gates == {id for id in lit if "-g" in id}
+    tab.keyboard.press("Escape")
+    assert panel.is_hidden()
+    assert tab.locator(".view .picked, .view .way").count() == 0
+    tab.get_by_label("Sum at").focus()  # by keyboard alone
+    tab.keyboard.type("a")
+    assert panel.is_visible()
+    tab.keyboard.press("Escape")
+    assert (panel.is_hidden(), step_of(tab)) == (True, 0)
+
+
+def test_a_network_folds_into_blocks_and_the_one_in_turn_is_open(visit):
+    root = network()
+    result = steps(root)
+    tab = visit(result.html(), viewport={"width": 400, "height": 700})
+    blocks = {home["name"]: home for home in result.data()["homes"]}
+    assert set(blocks) == {"layer0.neuron0", "layer0.neuron1", "layer1.neuron0"}
+    assert sum(len(home["gates"]) for home in blocks.values()) == 15
+    names = ["".join(e.itertext()) for e in result._canvas.iter("g") if e.get("class") == "name"]
+    assert Counter(names) == Counter(["x1", "x2", "", *["w1", "w2", "b"] * 3])
+    closed = tab.get_by_role("button", name="Open layer")
+    assert closed.count() == 3
+    for k, frame in enumerate(result.frames):
+        if frame.marks:
+            tab.get_by_role("slider").fill(str(k))
+            gate = result.prefix + frame.marks[0]
+            home = next(name for name, home in blocks.items() if gate in home["gates"])
+            shut = {b.get_attribute("aria-label") for b in closed.all()}
+            assert shut == {f"Open {name}: 5 gates" for name in blocks if name != home}
+    tab.keyboard.press("Home")
+    closed.first.press("Enter")
+    assert (closed.count(), step_of(tab)) == (2, 0)
+    tab.keyboard.press("Home")
+    tab.get_by_role("button", name="All frames").click()
+    assert tab.locator(".all .cover, .all [clip-path]").count() == 0
+
+
+def test_while_going_backward_the_arrows_of_lit_wires_are_turned(visit, tmp_path):
+    result = steps(examples.sigmoid_circuit())
+    tab = visit(result.html())
+    seen = """selector => [...document.querySelectorAll(`.view ${selector}`)]
+      .filter(e => getComputedStyle(e).visibility == "visible").length"""
+    edges = tab.locator(".view .edge > polygon").count()
+    for k, frame in enumerate(result.frames):
+        tab.get_by_role("slider").fill(str(k))
+        back = len(frame.marks[1:]) if frame.phase == "backward" else 0
+        assert tab.evaluate(seen, ".flow .turned") == tab.evaluate(seen, ".turned") == back
+        assert tab.evaluate(seen, ".edge > polygon") == edges - back
+        slide = result.picture(k).source
+        assert slide.count("arrowhead=inv") == back
+
+
+@pytest.mark.parametrize(
+    ("body", "system", "dark"),
+    [
+        ("", "light", False), ("", "dark", True),
+        ("data-jp-theme-light=false", "light", True), ("data-jp-theme-light=true", "dark", False),
+        ("data-vscode-theme-kind=vscode-dark", "light", True),
+    ],
+)  # fmt: skip
+def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit, body, system, dark):
+    shown = draw(fork())._repr_mimebundle_()["text/html"] + steps(fork())._repr_html_()
+    html = f"<!DOCTYPE html><title>a</title><body {body}>{shown}"
+    tab = visit(html, color_scheme=system, viewport={"width": 700, "height": 700})
+    ground = PALETTE["bg"][dark]
+    rgb = tuple(bytes.fromhex(ground[1:]))
+    colour = tab.locator(".microgrid-steps").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert colour == f"rgb{rgb}"
+    picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
+    assert picture.convert("RGB").getpixel((3, 3)) == rgb
+    assert picture.width <= 684
+
+
+def test_the_player_takes_new_numbers_without_a_picture_and_can_be_held_back(visit):
+    first = steps(fork(), prefix="p-")
+    script = f"<script>{part('player.js')}</script>"
+    tab = visit(f'<!DOCTYPE html><title>a</title><div class="microgrid-steps"></div>{script}')
+    tab.evaluate(
+        """([data, svg]) => {
+          const root = document.querySelector("div");
+          window.film = player(root);
+          film.load(data, svg);
+          root.addEventListener("beforestep", e => e.detail.to > 2 && e.preventDefault());
+          window.steps = [];
+          root.addEventListener("step", e => steps.push(e.detail));
+        }""",
+        [first.data(), ElementTree.tostring(first._canvas, "unicode")],
     )
+    for _ in range(4):
+        tab.get_by_role("button", name="Next step").click()
+    assert tab.evaluate("[film.at, ...steps]") == [2, 1, 2]
+    tab.evaluate("film.show(8)")
+    assert tab.evaluate("film.at") == 8
+    other = Value(30.0, "a")
+    other_root = (Value(2.0, "b") * other + other) * other
+    other_root.label = "y"
+    tab.evaluate("data => film.load(data)", steps(other_root, prefix="p-").data())
+    assert tab.evaluate("film.at") == 8
+    assert tab.locator(".view").get_by_text("180.00", exact=True).is_visible()
+
+
+def test_the_numbers_of_the_player_need_no_layout():
+    def none(dot: str) -> str:
+        raise AssertionError(dot)
+
+    for root in (
+        fork(),
+        examples.sigmoid_circuit(),
+        network(),
+        FUNCTIONS["total"]([Value(1.0)] * 14),
+    ):
+        ids = {id for id, *_ in steps(root, layout=none, prefix="p-").data()["spans"]}
+        found = {e.get("id") for e in steps(root, prefix="p-")._canvas.iter("text")} - {None}
+        assert ids == found
 
 
 def test_a_screen_reader_hears_the_words_and_knows_every_control(visit, tmp_path):

@@ -15,7 +15,8 @@ import numpy as np
 
 from microgrid.program.tape import Ints
 from microgrid.program.text.gathering import BITS, CONSTANTS, Gathering, Text
-from microgrid.program.text.views import Shape, core, varying
+from microgrid.program.text.layouts import grid
+from microgrid.program.text.views import Shape, core, varying, widened
 
 LETTERS = "ijkpqrstuvwxyz"  # axes in einsum; n are the samples
 LONG = 30  # how many characters of text an index list counts for, beside its own
@@ -51,9 +52,9 @@ class Contractions(Gathering):
         else:
             found = self.total(p, over)
         if times:
-            is_plain = not found.text.startswith(("«", "("))
             text = f"{times} * {found.text}"
-            found = Text(f"{self.write.array}({text})" if is_plain else text, False, is_plain)
+            is_array = found.text.startswith(("«", "("))
+            found = Text(text if is_array else f"{self.write.array}({text})", False)
         return float(number), found
 
     def total(self, p: Ints, over: bool, inner: int = 1) -> Text:
@@ -93,7 +94,7 @@ class Contractions(Gathering):
         out = "n" * batched + "".join([x for x in outer if x in a + b])
         again = prod([n for n, x in zip(p.shape, LETTERS) if x not in a + b + outer])
         inside = "".join(sorted({*a, *b} - {*out}))
-        text, atom = "", True
+        text = ""
         if again > 1 or not inside:  # the same terms again and again
             here: Any = tuple([slice(None) if x in a + b + outer else slice(1)
                                for x in LETTERS[: p.ndim]])  # fmt: skip
@@ -101,19 +102,19 @@ class Contractions(Gathering):
         ends: Any = (..., *[0] * inner)
         if not inside:
             x, y = self.gathered(p[ends]), self.gathered(q[ends])
-            text, atom = f"{x.text} * {y.text}", False
+            text = f"{x.text} * {y.text}"
         elif len(a) != len(b) and not {*inside} & {*min(a, b, key=len)}:
             few, many, own = (p, q, b) if len(a) < len(b) else (q, p, a)
             x = self.gathered(few[ends])
             if {*inside} <= {*own} and inner < 2 and (not inner or LETTERS[p.ndim - 1] in inside):
                 y = self.total(many if inner else many[..., None], "n" in inside, inner)
-                text, atom = f"{x.text} * {y.text}", False
+                text = f"{x.text} * {y.text}"
         if text:
             pass
         elif ways := [way for way in (
             self.matmul(p, a, q, b, inside, out), self.matmul(q, b, p, a, inside, out)
         ) if way]:  # fmt: skip
-            text, atom = min(ways, key=len), False
+            text = self.spaced(min(ways, key=len), out, len(outer))
         elif {*a} >= {*b} or {*a} <= {*b}:
             x, y = self.gathered(p), self.gathered(q)
             axes = [0] * ("n" in inside) + [
@@ -123,8 +124,15 @@ class Contractions(Gathering):
             text = f"({x.text} * {y.text}).sum({axis})"
         else:
             texts = [self.arranged(x, xs, xs) for x, xs in ((p, a), (q, b))]
-            text = f'{self.write.prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})'
-        return Text(f"{again} * " * (again > 1) + text, batched, atom and again == 1)
+            found = f'{self.write.prefix}.einsum("{a},{b}->{out}", {texts[0]}, {texts[1]})'
+            text = self.spaced(found, out, len(outer))
+        return Text(f"{again} * " * (again > 1) + text, batched)
+
+    def spaced(self, text: str, out: str, axes: int) -> str:
+        """The text with a new axis in each place of the result along which nothing varies."""
+        vary = [k for k in range(axes) if LETTERS[k] in out]
+        index = widened("", vary, axes, "n" in out, leading=False)
+        return f"({text}){index}" if index else text
 
     def matmul(self, x: Ints, xs: str, y: Ints, ys: str, c: str, out: str) -> str:
         """The product x @ y over the axis c, "" where it is none; xs, ys and `out` label axes."""
@@ -182,10 +190,7 @@ class Contractions(Gathering):
         return len(text) + LONG * self.lists(text) + 20 * text.count("einsum")
 
     def grid(self, places: Ints) -> Shape:
-        """The shape of a part of an array that holds these places, in order."""
-        if len(places) == 1:
-            return ()
-        shape = self.arrays[places[0] >> BITS].shape
-        index = np.unravel_index(places - (places >> BITS << BITS), shape)
-        sizes = tuple([n for n in [len(np.unique(x)) for x in index] if n > 1])
-        return sizes if prod(sizes) == len(places) else (len(places),)
+        """The shape of a part of an array that holds these places, in order; else a vector's."""
+        owner = places[0] >> BITS
+        sizes = grid(places - (owner << BITS), self.arrays[owner].shape) or (len(places),)
+        return tuple([n for n in sizes if n > 1])

@@ -23,11 +23,10 @@ BITS = 32  # a place is array << BITS | entry
 
 
 class Text(NamedTuple):
-    """An expression; whether it has the samples along a first axis, and whether it is an atom."""
+    """An expression, and whether it has the samples along a first axis."""
 
     text: str
     batched: bool
-    atom: bool = True
 
 
 @dataclass(eq=False)
@@ -41,6 +40,7 @@ class Array:
     phase: int = FORWARD
     kind: str = ""
     name: str = ""
+    origin: str = ""  # where the arguments have it, if the name does not say so
     primal: int = NOWHERE  # the array of which it is the gradient
 
 
@@ -54,10 +54,6 @@ class Writer(NamedTuple):
     number: Callable[[float], str]
     indices: Callable[[Ints], str]
     table: Callable[[Any], str]
-
-
-class Pending(Exception):
-    """An operand is not computed yet."""
 
 
 class Gathering:
@@ -88,10 +84,9 @@ class Gathering:
         return np.arange(len(self.place) - count, len(self.place))
 
     def places(self, slots: Ints) -> Ints:
-        """Where slots lie; Pending where one is not computed yet."""
+        """Where slots lie that are computed."""
         found: Ints = self.place[slots]
-        if (found < 0).any():
-            raise Pending
+        assert (found >= 0).all(), "lines that wait for each other"
         return found
 
     def constant(self, places: Ints) -> Any:
@@ -111,7 +106,7 @@ class Gathering:
     def gathered(self, places: Ints) -> Text:
         """The entries at these places, for one that adds axes as NumPy does."""
         axes = varying(places)
-        text, batched, _ = self.inner(core(places))
+        text, batched = self.inner(core(places))
         if axes or not self.is_number(places):
             text = widened(text, axes, places.ndim, batched, leading=False)
         return Text(text, batched)

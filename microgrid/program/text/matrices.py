@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import islice
 from math import prod
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,16 @@ from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
 from microgrid.program.structure import Structure
 from microgrid.program.tape import Ints, Tape
+from microgrid.program.text.arguments import (
+    Held,
+    arrays_of,
+    holds_list,
+    is_array,
+    pieces_of,
+)
 from microgrid.program.text.branchless import LIBRARIES, Untranslatable, literal
 from microgrid.program.text.gathering import BITS, NOWHERE, Array, Writer
+from microgrid.program.text.letters import letter_of, result_names, short_names
 from microgrid.program.text.source import (
     WIDTH,
     Module,
@@ -39,10 +46,9 @@ from microgrid.program.text.vectors import Vectors
 from microgrid.program.text.views import Shape
 from microgrid.views.wording import split
 
-Labels = dict[int, str]
+Piece = list[tuple[str, Held]]  # the arrays in one of an argument, with their short names
 MARK = re.compile(r"«(\d+)»")
 FEW = 1000  # lines; more, each with two statements of its own, are never shorter
-MOST = 4  # parameters of a layer, each of which is an array of its own
 
 
 def source(
@@ -79,7 +85,7 @@ class Arrays(Module):
         self.has_samples = axes is not None
         batched = sum([1 << k for k, axis in enumerate(self.axes) if axis is not None])
         wanted = tuple(range(len(self.axes))) if self.single else None
-        found = passes(tape, batched, wanted, window=UNDIVIDED)
+        found = passes(tape, batched, wanted, UNDIVIDED, apart=True)
         self.taken = {*RESERVED, *self.helpers.reserved}
         self.parameters = [identifier(name, self.taken) for name in signature.names]
         self.constants: dict[str, str] = {}
@@ -88,13 +94,13 @@ class Arrays(Module):
             self.indices, self.table,
         )  # fmt: skip
         self.vectors = v = Vectors(found, write)
-        self.parts: dict[int, list[Ints]] = {}  # the places of those of an array
+        self.parts: dict[int, list[Ints]] = {}  # the places of those of an array, as tables
         self.prepared: list[int | str] = []  # arrays and statements, in order
         self.leaves: list[list[int]] = []
-        begin = 0
+        pieces = self.pieces(tape.labels)
         for form, axis, name in zip(signature.arguments, self.axes, self.parameters):
-            self.leaves.append([*self.arguments(form, axis, begin, name, name, tape.labels)])
-            begin += form.size
+            own = [*islice(pieces, len([*pieces_of(form, axis is not None)]))]
+            self.leaves.append([*self.arguments(form, axis, own, name, name)])
         if self.has_samples:
             first = next(x[0] for x, axis in zip(self.leaves, self.axes) if axis is not None)
             at = v.add(v.new(1)[0], f"«{first}».shape[0]", False, kind="argument")
@@ -138,63 +144,83 @@ class Arrays(Module):
 
     # Arguments and results.
 
+    def pieces(self, labels: dict[int, str]) -> Iterator[Piece]:
+        """The arrays of all arguments."""
+        found, begin = list[list[Held]](), 0
+        for form, axis, name in zip(self.signature.arguments, self.axes, self.signature.names):
+            found += arrays_of(form, begin, labels, name, axis is not None)
+            begin += form.size
+        every = [x for arrays in found for x in arrays]
+        names = iter(short_names(every, [False] * len(every)))
+        for arrays in found:
+            yield [(next(names), x) for x in arrays]
+
     def arguments(
-        self, form: Structure, axis: int | None, begin: int, text: str, name: str, labels: Labels
+        self, form: Structure, axis: int | None, pieces: list[Piece], text: str, name: str
     ) -> Iterator[int]:
         """The arrays that an argument consists of; adds the statements that prepare them.
 
         `name` is taken already, and the name of an array that is the whole of it.
         """
-        if is_array(form, axis is not None):
-            row = labels if form.kind is np.ndarray else {}
-            yield self.argument(form.common_shape or (), axis, begin, text, name, row)
+        as_batch = axis is not None
+        if is_array(form, as_batch):
+            yield self.argument(pieces[0], form.common_shape or (), axis, text, name)
             return
-        keys = [key_text(key) for key in form.keys]
+        keys, rest = [key_text(key) for key in form.keys], iter(pieces)
         stems = keys if form.kind is dict else [f"{name}_{i}" for i in range(len(form.parts))]
         words = [re.sub(r"\W+", " ", x).strip().replace(" ", "_") or "x" for x in stems]
-        names = [identifier(x if x.isidentifier() else f"{name}_{x}", self.taken) for x in words]
+        owns = [[*islice(rest, len([*pieces_of(x, as_batch)]))] for x in form.parts]
+        names = [
+            identifier(spelled(own[0][0][0]) if is_array(part, as_batch) and len(own[0]) == 1
+                       else x if x.isidentifier() else f"{name}_{x}", self.taken)
+            for part, own, x in zip(form.parts, owns, words)
+        ]  # fmt: skip
         texts = [f"{text}[{key}]" for key in keys] if form.kind is dict else names
         if form.kind is not dict:
             self.prepared.append(f"{', '.join(names)}{',' * (len(names) == 1)} = {text}"
                                  if names else f"() = {text}")  # fmt: skip
-        for part, own, inner in zip(form.parts, names, texts):
-            yield from self.arguments(part, axis, begin, inner, own, labels)
-            begin += part.size
+        for part, own, inner, x in zip(form.parts, owns, texts, names):
+            yield from self.arguments(part, axis, own, inner, x)
 
-    def argument(
-        self, shape: Shape, axis: int | None, begin: int, text: str, name: str, labels: Labels
-    ) -> int:
+    def argument(self, piece: Piece, shape: Shape, axis: int | None, text: str, name: str) -> int:
         """An array of an argument; where it is a row of parameters, with its parts."""
         v, has_samples = self.vectors, axis is not None
-        slots = begin + np.arange(prod(shape)).reshape(shape)
+        slots = np.concatenate([np.zeros(0, dtype=int), *[x.slots.ravel() for _, x in piece]])
+        slots = np.sort(slots).reshape(shape)
         if axis:
             text = f"{self.library.prefix}.moveaxis({self.library.array}({text}), {axis}, 0)"
         sizes = ['"n"'] * has_samples + [*map(str, shape)]
         at = v.add(slots, f"shaped({', '.join([text, *sizes])})", has_samples, kind="argument")
         v.arrays[at].name = name
         self.prepared.append(at)
-        own = [labels.get(s, "") for s in slots.tolist()] if len(shape) == 1 else []
-        parts = [] if has_samples else [*parts_by_label(own)]
-        for stem, start, inner in parts if len(parts) > 1 else ():
-            places = start + np.arange(prod(inner)).reshape(inner)
-            text = v.exactly((at << BITS) + places).text
-            made = v.add(begin + places, text, has_samples, kind="argument")
-            v.arrays[made].name = identifier(stem, self.taken)
+        spans = list[tuple[int, int, Shape]]()
+        for short, x in piece if len(piece) > 1 and not has_samples else ():
+            places = x.slots - slots[0]
+            made = v.add(x.slots, v.exactly((at << BITS) + places).text, False, kind="argument")
+            v.arrays[made].name, v.arrays[made].origin = (
+                identifier(spelled(short), self.taken),
+                x.path,
+            )
             self.prepared.append(made)
-            self.parts.setdefault(at, []).append(places)
+            begin, end = int(places.min()), int(places.max()) + 1
+            if spans and begin < spans[-1][1]:  # columns of one table: W and b of neurons
+                spans[-1] = spans[-1][0], max(end, spans[-1][1]), (len(places), -1)
+            else:
+                spans.append((begin, end, x.slots.shape))
+        self.parts[at] = [np.arange(a, b).reshape(form) for a, b, form in spans]
         return at
 
     def returns(self, outputs: Ints, found: Any) -> dict[str, str]:
         """What the functions return, as texts."""
         v, result = self.vectors, self.signature.result
-        value = self.structured(result, v.to[outputs], self.has_samples, None, False)
+        value = self.structured(result, v.tables.to[outputs], self.has_samples, None, False)
         texts = {"value": value}
         if self.single:
             gradients = []
             for k, (form, slots) in enumerate(zip(self.signature.arguments, found.gradients)):
                 axis = self.axes[k]
                 own = axis is not None
-                text = self.structured(form, v.to[slots], own, axis, own, self.leaves[k])
+                text = self.structured(form, v.tables.to[slots], own, axis, own, self.leaves[k])
                 gradients.append(text)
             several = ", ".join(gradients)
             several = several if len(gradients) == 1 else f"({several})"
@@ -212,8 +238,7 @@ class Arrays(Module):
         texts = []
         for k, (shape, offset) in enumerate(pieces_of(form, as_batch)):
             places = self.vectors.places(slots[offset : offset + prod(shape)].reshape(shape))
-            parts = self.parts.get(leaves[k], []) if leaves else []
-            if parts:
+            if parts := self.parts[leaves[k]] if leaves else []:
                 own = [self.vectors.exactly(places[x], batched).text for x in parts]
                 own = [x if y.ndim == 1 else f"{x}.reshape(-1)" for x, y in zip(own, parts)]
                 text = f"{self.library.prefix}.concatenate([{', '.join(own)}])"
@@ -241,16 +266,14 @@ class Arrays(Module):
                 owners = np.unique(place[primal] >> BITS)
                 if len(owners) == 1:
                     arrays[k].primal = int(owners[0])
+        users = {int(i): k for k in every for i in MARK.findall(texts[k])}
         inline = {k for k in every if arrays[k].kind != "argument" and not final[k]
-                  and uses[k] == 1 and self.passing(arrays[k], texts[k])}  # fmt: skip
+                  and uses[k] == 1 and self.passing(k, texts, users[k])}  # fmt: skip
         for k in sorted(every):
             texts[k] = MARK.sub(lambda m: self.put(m, texts, inline), texts[k])
-        count = Counter[str]()
-        for k in sorted(every - inline):
-            if not arrays[k].name:
-                arrays[k].name = identifier(self.stem(arrays, k, texts[k], count, tape), self.taken)
-        names = {k: arrays[k].name for k in every}
         self.order = sorted(every - inline)
+        self.name(arrays, texts, tape)
+        names = {k: arrays[k].name for k in every}
         self.live = {name: some - inline for name, some in live.items()}
         self.lines = {}
         for k in self.order:
@@ -258,6 +281,7 @@ class Arrays(Module):
             text = MARK.sub(lambda m: names[int(m[1])], texts[k])
             sizes = [*["n"] * a.batched, *map(str, a.shape)]
             shape = "" if text.startswith("shaped(") else " × ".join(sizes)
+            shape = f"{a.origin}: {shape}" if a.origin else shape
             self.lines[k] = f"{a.name} = {text}", shape
         self.results = {name: MARK.sub(lambda m: names[int(m[1])], text)
                         for name, text in self.results.items()}  # fmt: skip
@@ -273,11 +297,18 @@ class Arrays(Module):
                 stack += [int(i) for i in MARK.findall(texts[k])]
         return found
 
-    def passing(self, a: Array, text: str) -> bool:
-        """Whether an array needs no name of its own."""
-        if a.kind == "product" and a.phase == FORWARD:
-            return True
-        return a.phase != FORWARD and a.primal == NOWHERE and len(text) < 60
+    def passing(self, k: int, texts: Sequence[str], user: int) -> bool:
+        """Whether an array that one other uses needs no name: a product among others, a short text.
+
+        A product alone has a name, but where it is added to others: X W + H U.
+        """
+        arrays = self.vectors.arrays
+        a = arrays[k]
+        if a.phase == FORWARD:
+            others = [arrays[int(i)].kind for i in MARK.findall(texts[user])]
+            among = arrays[user].kind == "linear" and "product" in others
+            return a.kind == "product" or (a.kind == "whole" and among)
+        return a.primal == NOWHERE and len(texts[k]) < 60
 
     def put(self, found: re.Match[str], texts: Sequence[str], inline: set[int]) -> str:
         """The text of an array where it is used, in brackets where it needs them."""
@@ -297,21 +328,30 @@ class Arrays(Module):
         atom = re.search(r" [-+*/@] | \*\* |^-", outside(text)) is None
         return text if atom or (term and not loose) else f"({text})"
 
-    def stem(
-        self, arrays: Sequence[Array], k: int, text: str, count: Counter[str], tape: Tape
-    ) -> str:
-        """What an array is called."""
-        a = arrays[k]
-        if a.primal != NOWHERE:
-            own = arrays[a.primal].name
-            return f"d{own}" if own else "t"
-        labels = {split(tape.labels.get(int(s), ""))[0] for s in a.slots}
-        if a.phase == FORWARD and len(labels) == 1 and "" not in labels:
-            return labels.pop()
-        forward = "y" if "@" in text and a.shape else "h" if a.kind == "h" else "v"
-        kind = forward if a.phase == FORWARD else "t"
-        count[kind] += 1
-        return f"{kind}{count[kind]}"
+    def name(self, arrays: Sequence[Array], texts: Sequence[str], tape: Tape) -> None:
+        """Name the arrays without a name: by their labels or a letter; dW is the gradient of W."""
+        new = [k for k in self.order if not arrays[k].name]
+        results = list[tuple[int, str, set[int]]]()
+        for k in [k for k in new if arrays[k].phase == FORWARD]:
+            a, used = arrays[k], {int(i) for i in MARK.findall(texts[k])}
+            stems = {split(tape.labels.get(int(s), ""))[0] for s in a.slots}
+            letter = letter_of("@" in texts[k], a.kind == "function", used).lower()
+            if len(stems) == 1 and "" not in stems:
+                a.name = identifier(stems.pop(), self.taken)
+            elif a.slots.size == 1:
+                is_result = (
+                    len(tape.outputs) == 1 and self.vectors.tables.to[tape.outputs[0]] in a.slots
+                )
+                results.append((k, "L" if is_result else "s", used))
+            else:
+                results.append((k, letter, used))
+        for k, name in result_names(results, self.taken).items():
+            arrays[k].name = identifier(spelled(name), self.taken)
+        count = 0
+        for a in [arrays[k] for k in new if not arrays[k].name]:
+            own = arrays[a.primal].name if a.primal != NOWHERE else ""
+            count += not own
+            a.name = identifier(f"d{own}" if own else f"t{count}", self.taken)
 
     # The text.
 
@@ -363,35 +403,10 @@ def outside(text: str) -> str:
         text = shorter
 
 
-def holds_list(form: Structure) -> bool:
-    """Whether there is a list of numbers in a structure."""
-    return any(x.kind is float or holds_list(x) for x in form.parts)
-
-
-def is_regular(form: Structure) -> bool:
-    """Whether nested lists of numbers could be an array."""
-    if form.kind is np.ndarray:
-        return True
-    plain = form.kind is not dict and not hasattr(form.kind, "_fields")
-    alone = all(x.kind is float or (x.kind is not np.ndarray and is_regular(x)) for x in form.parts)
-    return plain and alone and form.common_shape is not None
-
-
-def is_array(form: Structure, as_batch: bool) -> bool:
-    """Whether a structure is one array in the text; `as_batch` if it has an axis of samples."""
-    return form.has_one_axis if as_batch else form.kind is float or is_regular(form)
-
-
-def pieces_of(form: Structure, as_batch: bool) -> Iterator[tuple[Shape, int]]:
-    """The arrays that a structure consists of: the shape of each, and where it begins."""
-    if is_array(form, as_batch):
-        yield form.common_shape or (), 0
-        return
-    begin = 0
-    for inner in form.parts:
-        for shape, offset in pieces_of(inner, as_batch):
-            yield shape, begin + offset
-        begin += inner.size
+def spelled(name: str) -> str:
+    """A name as Python has it: W1 for W_1."""
+    stem, below = split(name)
+    return f"{stem}{below}" if below.isdigit() else name
 
 
 def within(form: Structure, texts: Iterator[str], as_batch: bool) -> Any:
@@ -401,38 +416,3 @@ def within(form: Structure, texts: Iterator[str], as_batch: bool) -> Any:
     if form.kind is dict:
         return {key_text(k): within(x, texts, as_batch) for k, x in zip(form.keys, form.parts)}
     return [within(x, texts, as_batch) for x in form.parts]
-
-
-def parts_by_label(labels: Sequence[str]) -> Iterator[tuple[str, int, Shape]]:
-    """The arrays of which the parameters of a model are a row, by the labels of its entries.
-
-    With each its name, where it begins and its shape. A layer of many neurons is one array with a
-    row for each neuron.
-
-    >>> [*parts_by_label(["layer0.w_1", "layer0.w_2", "layer0.b"])]
-    [('layer0.w', 0, (2,)), ('layer0.b', 2, ())]
-    """
-    names = [split(label) for label in labels]
-    begin = 0
-    for layer, entries in groupby(names, key=lambda x: x[0].partition(".")[0]):
-        own = [*entries]
-        stems = [(stem, [x for _, x in some]) for stem, some in groupby(own, key=itemgetter(0))]
-        rows = [len([*some]) for _, some in groupby(own, key=lambda x: x[0].rpartition(".")[0])]
-        if len(stems) > MOST and len({*rows}) == 1:
-            yield layer, begin, (len(rows), rows[0])
-            begin += len(own)
-            continue
-        for stem, subscripts in stems:
-            yield stem, begin, shape_of(subscripts)
-            begin += len(subscripts)
-
-
-def shape_of(subscripts: Sequence[str]) -> Shape:
-    """The shape of an array with entries of these subscripts: (2, 2) for 11, 12, 21, 22."""
-    digits = [x.split(",") if "," in x else [*x] for x in subscripts]
-    index = [tuple(map(int, x)) if all(map(str.isdigit, x)) else () for x in digits]
-    shape = index[-1]
-    regular = {*map(len, index)} == {len(shape)}
-    if regular and index == [tuple([i + 1 for i in place]) for place in np.ndindex(shape)]:
-        return shape
-    return (len(subscripts),)

@@ -8,15 +8,15 @@ than once from the same two arrays is a product of matrices or a sum along an ax
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 from typing import Any
 
 import numpy as np
 
 from microgrid.engine.value import Constant, Op, Value, node
-from microgrid.program.plan.lines import REDUCE, SUM
-from microgrid.program.plan.products import Product, discovered
+from microgrid.program.plan.lines import BACKWARD, FORWARD, REDUCE
+from microgrid.program.plan.products import depths, discovered
 from microgrid.program.plan.schedule import Passes
 from microgrid.program.tape import Ints
 from microgrid.program.text.contractions import Contractions
@@ -24,10 +24,12 @@ from microgrid.program.text.gathering import (
     BITS,
     CONSTANTS,
     NOWHERE,
-    Pending,
     Text,
     Writer,
 )  # fmt: skip
+from microgrid.program.text.layouts import layouts
+from microgrid.program.text.letters import is_called
+from microgrid.program.text.tables import Tables
 from microgrid.program.text.views import varying
 
 PIECES = 12  # of a product
@@ -38,12 +40,13 @@ class Vectors(Contractions):
     """The statements for the lines of both passes; `arrays` holds them in order."""
 
     def __init__(self, passes: Passes, write: Writer) -> None:
-        self.lines, self.to = passes.lines, passes.lines.resolved()
-        self.found = discovered(passes.lines, fill=1.0)
-        super().__init__(passes.lines.slots, passes.lines.constants, write)
+        lines, depth = passes.lines, depths(passes.lines)
+        self.tables = t = Tables(passes, discovered(lines, fill=1.0, depth=depth), depth)
+        super().__init__(lines.slots, lines.constants, write)
         self.primal = np.full(len(self.place), NOWHERE)  # the slot of which it is the gradient
-        known = np.flatnonzero(passes.gradient >= 0)
-        self.primal[self.to[passes.gradient[known]]] = known
+        known = np.concatenate([np.flatnonzero(t.gradient >= 0), t.inner])
+        known = known[t.gradient[known] >= 0]
+        self.primal[t.to[t.gradient[known]]] = known
 
     def new(self, count: int) -> Ints:
         """New slots, which are no gradients."""
@@ -53,51 +56,14 @@ class Vectors(Contractions):
 
     def run(self) -> None:
         """Make statements of all lines."""
-        waiting = [*self.groups()]
-        while waiting:
-            later = []
-            for make in waiting:
-                try:
-                    make()
-                except Pending:
-                    later.append(make)
-            assert len(later) < len(waiting), "lines that wait for each other"
-            waiting = later
-
-    def groups(self) -> Iterator[Callable[[], None]]:
-        """What makes statements of the lines that run side by side, in the order of the plan."""
-        lines, sums = self.lines, self.found.sums
-        made: list[tuple[Any, Callable[[], None]]] = []
-        alike: dict[Any, list[tuple[Ints, Ints]]] = {}
-        for (out, _, size, *order), (op, args) in zip(lines.columns, lines.args):
-            if not len(out) or op in (SUM, REDUCE):
-                continue
-            keys, which = np.unique(np.stack([*order, size]), axis=1, return_inverse=True)
-            begin = np.cumsum(size) - size
-            for i, key in enumerate(keys.T.tolist()):
-                mine = np.flatnonzero(which.ravel() == i)
-                xs = self.to[args[begin[mine][:, None] + np.arange(key[-1])]]
-                alike.setdefault((*key[:4], 0, op, key[4]), []).append((out[mine], xs))
-        for key, blocks in alike.items():
-            out, xs = [np.concatenate(column) for column in zip(*blocks)]
-            made.append((key, self.maker(self.operations, out, xs, lines.ops[key[5]], key[0])))
-        columns = np.stack([sums.phase, sums.window, sums.rank, sums.depth, sums.code])
-        keys, which = np.unique(columns, axis=1, return_inverse=True)
-        of_product = {id(q): which.ravel()[q.lines.ravel()[0]] for q in self.found.products}
-        line_of_term = which.ravel()[sums.line]
-        in_order = np.argsort(line_of_term, kind="stable")
-        ends = np.searchsorted(line_of_term[in_order], np.arange(keys.shape[1] + 1))
-        for i, k in enumerate(keys.T.tolist()):
-            products = [q for q in self.found.products if of_product[id(q)] == i]
-            products.sort(key=lambda q: int(q.out.min()))
-            terms = in_order[ends[i] : ends[i + 1]]
-            made.append(((*k[:4], 1, k[4], 0), self.maker(self.sums, products, terms, *k[::4])))
-        for _, make in sorted(made, key=lambda x: x[0]):
-            yield make
-
-    @staticmethod
-    def maker(f: Callable[..., None], *xs: Any) -> Callable[[], None]:
-        return lambda: f(*xs)
+        t = self.tables
+        for level in t.levels(np.arange(len(t.count))):
+            for phase in (FORWARD, BACKWARD):
+                mine = level[t.is_forward[level] == (phase == FORWARD)]
+                for call in np.unique(t.call[mine][t.call[mine] >= 0]).tolist():
+                    out, found = mine[t.call[mine] == call], t.calls[call]
+                    self.operations(out, found.args[t.row[out]], found.op, phase)
+                self.sums(mine[t.count[mine] > 0], phase)
 
     def operations(self, out: Ints, xs: Ints, op: Op, phase: int) -> None:
         """Statements for lines of one operation, a row of operands each."""
@@ -118,7 +84,8 @@ class Vectors(Contractions):
 
     def alike(self, out: Ints, places: Ints, owner: Ints) -> tuple[list[Ints], tuple[Ints, Ints]]:
         """Rows with the same owners, one of those that are equal; the others, and their likes."""
-        _, first, which = np.unique(places, axis=0, return_index=True, return_inverse=True)
+        key = np.concatenate([places, owner], axis=1)
+        _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
         same = first[which.ravel()]
         kept = np.unique(first)
         _, kind = np.unique(owner[kept], axis=0, return_inverse=True)
@@ -127,6 +94,16 @@ class Vectors(Contractions):
         twice = np.flatnonzero(same != np.arange(len(out)))
         doubles = out[twice], out[same[twice]]
         return sorted(groups, key=lambda g: int(g[0])), doubles
+
+    def is_at(self, out: Ints, places: Ints) -> None:
+        """What these slots hold is there already; an array of them may be a gradient, too."""
+        self.place[out] = places
+        for k in np.unique(places >> BITS).tolist():
+            a, mine = self.arrays[k], places >> BITS == k
+            a.kind = "whole" if a.kind == "product" else a.kind
+            if k != CONSTANTS and a.phase != FORWARD:
+                slots = a.slots[places[mine] - (k << BITS)]
+                self.primal[slots] = np.maximum(self.primal[slots], self.primal[out[mine]])
 
     def settle(self, doubles: tuple[Ints, Ints]) -> None:
         self.place[doubles[0]] = self.place[doubles[1]]
@@ -165,10 +142,9 @@ class Vectors(Contractions):
                 names[v] = found.text
                 operands.append(v)
             a, b = operands if count == 2 else (tuple(operands), None)
-            return Text(self.write.operation(node(op, a, b, nan, 0), names), batched, False)
+            return Text(self.write.operation(node(op, a, b, nan, 0), names), batched)
 
-        kind = "v" if variadic or len(out) == 1 else "h"
-
+        kind = "function" if is_called(op, count) else ""
         columns = [places[:, r[0]] for r in runs if owner[r[0]] != CONSTANTS]
         self.laid_out(out, columns, build, phase, kind)
 
@@ -185,8 +161,13 @@ class Vectors(Contractions):
         kind: str,
     ) -> None:  # fmt: skip
         """Add the statement that `build` writes for lines in the order in which it is short."""
+        primal = self.primal[out]
+        given = self.place[primal]
+        columns = [*[given] * bool((primal >= 0).all() and (given >= 0).all()), *columns]
+        columns = [c for c in columns if len(np.unique(c >> BITS)) == 1]
         best = None
-        for index in self.layouts(out, columns):
+        for index in layouts(len(out), columns, self.grid):
+            index = index.squeeze()  # gathered operands have no axes of length 1 in front
             text = build(index)
             cost = self.cost(text.text) + self.unlike(self.primal[out[index]], out[index])
             if best is None or cost < best[0]:
@@ -195,85 +176,43 @@ class Vectors(Contractions):
         _, index, text = best
         self.add(out[index], text.text, text.batched, phase, kind)
 
-    def layouts(self, out: Ints, columns: Sequence[Ints]) -> Iterator[Ints]:
-        """Orders of lines, as indices in the shape of the result."""
-        n = len(out)
-        if n == 1:
-            yield np.zeros((), dtype=int)
-            return
-        primal = self.primal[out]
-        given = self.place[primal]
-        columns = [*[given] * bool((primal >= 0).all() and (given >= 0).all()), *columns]
-        columns = [c for i, c in enumerate(columns) if len(np.unique(c >> BITS)) == 1
-                   and not any((c == d).all() for d in columns[:i])]  # fmt: skip
-        uniques = [np.unique(c, return_inverse=True) for c in columns]
-        for places, inverse in uniques:
-            if len(places) == n:
-                yield np.argsort(inverse.ravel()).reshape(self.grid(places))
-        for i, (a, x) in enumerate(uniques):
-            for j, (b, y) in enumerate(uniques):
-                if i != j and 1 < len(a) < n and 1 < len(b) < n:
-                    yield from self.blocks(a, x.ravel(), b, y.ravel())
-        yield np.arange(n)
-
-    def blocks(self, a: Ints, x: Ints, b: Ints, y: Ints) -> Iterator[Ints]:
-        """An order of lines with operands a[x] and b[y], if these are all pairs, or blocks of all
-        pairs."""
-        low = np.full(len(a), len(b))
-        np.minimum.at(low, x, y)
-        _, block = np.unique(low[x], return_inverse=True)
-        count = block.max() + 1
-        number = np.lexsort((y, x, block))
-        size = len(x) // count
-        rows = x[number].reshape(count, -1) if len(x) == count * size else None
-        if rows is None or (np.bincount(block) != size).any():
-            return
-        width = int((rows == rows[:, :1]).sum(axis=1)[0])
-        if size % width:
-            return
-        index = number.reshape(count, -1, width)
-        xs, ys = x[index], y[index]
-        if (xs != xs[:, :, :1]).any() or (ys != ys[:, :1]).any() or (np.diff(ys) <= 0).any():
-            return
-        if count == 1:
-            yield number.reshape(*self.grid(a), *self.grid(b))
-        else:
-            yield index
-            yield index.swapaxes(0, 1)
-
     def unlike(self, primal: Ints, out: Ints | None = None) -> int:
         """How far an order of results is from the best: that of what they are gradients of."""
         if primal.ndim and (primal >= 0).all() and (self.place[primal] >= 0).all():
             return 0 if (np.diff(self.place[primal].ravel()) > 0).all() else 8
         return 0 if out is None or (np.diff(out.ravel()) > 0).all() else 2
 
-    def sums(self, products: Sequence[Product], terms: Ints, phase: int, code: int) -> None:
-        """Statements for lines that add up products."""
-        sums = self.found.sums
-        line, p, q = sums.line[terms], sums.p[terms], sums.q[terms]
-        self.places(p), self.places(q)  # all are there
-        reduce = code == REDUCE
-        taken = np.zeros(len(sums.line), dtype=bool)
+    def sums(self, out: Ints, phase: int) -> None:
+        """Statements for slots that add up products."""
+        t = self.tables
+        term, line = t.terms_of(out)
+        of, taken = t.product[term], np.zeros(len(term), dtype=bool)
+        at = np.full(len(t.count), NOWHERE)
+        at[out] = np.arange(len(out))
         more: list[tuple[Ints, Ints]] = []
-        for found in products:
-            left, right = self.place[found.left], self.place[found.right]
+        products = [(t.products[i], i) for i in np.unique(of[of >= 0]).tolist()]
+        for found, i in sorted(products, key=lambda x: int(x[0].out.min())):
+            left, right, reduce = (
+                self.place[found.left],
+                self.place[found.right],
+                found.code == REDUCE,
+            )
             either = np.concatenate([left.ravel(), right.ravel()]) >> BITS
             outer = found.shape[2] == 1 and (not reduce or min(found.out.shape) == 1)
-            if outer or (either == CONSTANTS).any():
+            if outer or (either == CONSTANTS).any() or (at[found.out] < 0).any():
                 continue  # as elementwise lines
-            alone = np.bincount(line, minlength=len(sums.out))[found.lines] == found.shape[2]
+            alone = t.count[found.out] == found.shape[2]
             written: list[tuple[Ints, Ints, Text, Callable[[], Any]]] = []
             for rows, columns, ks in self.pieces(left, right):
-                lines = found.lines[np.ix_(rows, columns)]
-                out = found.out[np.ix_(rows, columns)]
-                slots = self.new(lines.size).reshape(lines.shape)
+                own = found.out[np.ix_(rows, columns)]
+                slots = self.new(own.size).reshape(own.shape)
                 whole = alone[np.ix_(rows, columns)] & (len(ks) == found.shape[2])
-                self.primal[slots] = np.where(whole, self.primal[out], NOWHERE)
+                self.primal[slots] = np.where(whole, self.primal[own], NOWHERE)
                 factors = left[np.ix_(rows, ks)], right[np.ix_(columns, ks)]
                 if reduce and "n" not in "".join(map(self.labels, factors)):
                     written = []  # the same for all samples: see `term`
                     break
-                written.append((lines, slots, *self.product(slots, out, *factors, phase, reduce)))
+                written.append((at[own], slots, *self.product(slots, own, *factors, phase, reduce)))
             if not written:
                 continue
             if min(found.out.shape) == 1 and any(self.lists(x[2].text) for x in written):
@@ -281,16 +220,13 @@ class Vectors(Contractions):
             for lines, slots, _, add in written:
                 add()
                 more.append((lines.ravel(), slots.ravel()))
-            taken[found.terms.ravel()] = True
-        keep = ~taken[terms]
-        one = self.number(1.0)
-        line, p, q = line[keep], self.place[p[keep]], self.place[q[keep]]
-        line = np.concatenate([line, *[x for x, _ in more]])
-        p = np.concatenate([p, *[self.place[s] for _, s in more]])
-        q = np.concatenate([q, *[np.full(len(s), one) for _, s in more]])
-        ready = np.concatenate([np.full(keep.sum(), not reduce), *[np.full(len(s), True)
-                                                                   for _, s in more]])  # fmt: skip
-        self.added(line, p, q, ready, phase)
+            taken |= of == i
+        one, term = self.number(1.0), term[~taken]
+        line = np.concatenate([line[~taken], *[x for x, _ in more]])
+        p = np.concatenate([self.places(t.p[term]), *[self.place[s] for _, s in more]])
+        q = np.concatenate([self.places(t.q[term]), *[np.full(len(s), one) for _, s in more]])
+        ready = np.concatenate([~t.reduce[term], *[np.full(len(s), True) for _, s in more]])
+        self.added(out, line, p, q, ready, phase)
 
     def pieces(self, left: Ints, right: Ints) -> list[tuple[Ints, Ints, Ints]]:
         """Rows, columns and terms of a product that each lie in one array; all, if these are many.
@@ -361,9 +297,8 @@ class Vectors(Contractions):
         _, found, text = best
         return text, lambda: self.add(found, text.text, text.batched, phase, "product")
 
-    def added(self, line: Ints, p: Ints, q: Ints, ready: Any, phase: int) -> None:
+    def added(self, out: Ints, line: Ints, p: Ints, q: Ints, ready: Any, phase: int) -> None:
         """Statements for sums of p·q, given as places; over the samples where not `ready`."""
-        sums = self.found.sums
         swap = (p >> BITS == CONSTANTS) & (q >> BITS != CONSTANTS)
         p, q = np.where(swap, q, p), np.where(swap, p, q)
         line, p, q, ready = self.merged(line, p, q, ready)
@@ -373,6 +308,9 @@ class Vectors(Contractions):
             values, which = np.unique(x, return_inverse=True)
             at = np.array([self.number(float(v)) for v in values])
             p[is_number], q[is_number] = at[which.ravel()], self.number(1.0)
+            kept = ~(is_number & (self.constant(p) == 0))  # x + 0 is x
+            kept |= np.bincount(line[kept], minlength=len(out))[line] == 0
+            line, p, q, ready, is_number = [x[kept] for x in (line, p, q, ready, is_number)]
         q_number = np.where(q >> BITS == CONSTANTS, q, NOWHERE)
         few = len(np.unique(q_number)) <= 5
         owner_q = np.where(q >> BITS == CONSTANTS, -2 - q if few else CONSTANTS, q >> BITS)
@@ -383,15 +321,15 @@ class Vectors(Contractions):
         line, p, q, kind = self.padded(line, p, q, kind)
         order = np.lexsort((q, p, kind, line))
         line, p, q, kind = line[order], p[order], q[order], kind[order]
-        size = np.bincount(line, minlength=len(sums.out))
+        size = np.bincount(line, minlength=len(out))
         begin = np.cumsum(size) - size
         for length in np.unique(size[size > 0]):
             mine = np.flatnonzero(size == length)
             at = begin[mine][:, None] + np.arange(length)
             rows = np.concatenate([p[at], q[at]], axis=1)
-            groups, doubles = self.alike(sums.out[mine], rows, kind[at])
+            groups, doubles = self.alike(out[mine], rows, kind[at])
             for some in groups:
-                self.sum(sums.out[mine[some]], p[at[some]], q[at[some]], kind[at[some[0]]],
+                self.sum(out[mine[some]], p[at[some]], q[at[some]], kind[at[some[0]]],
                          kinds, phase)  # fmt: skip
             self.settle(doubles)
 
@@ -449,7 +387,7 @@ class Vectors(Contractions):
         ready = kinds[2][kind].astype(bool)
         one = self.number(1.0)
         if len(kind) == 1 and ready[0] and (q == one).all():  # nothing to compute
-            self.place[out] = p[:, 0]
+            self.is_at(out, p[:, 0])
             return
         if ready.all() and (p >> BITS == CONSTANTS).all():
             found = (self.constant(p) * self.constant(q)).sum(axis=1)
@@ -464,7 +402,7 @@ class Vectors(Contractions):
                 batched |= found.batched
                 is_product = self.arrays[p[0, r[0]] >> BITS].kind == "product"
                 terms.append((factor * count, found.text, is_product))
-            return Text(self.signed(terms), batched, False)
+            return Text(self.signed(terms), batched)
 
         columns = [x[:, r[0]] for r in runs for x in (p, q)]
         columns = [c for c in columns if (c >> BITS != CONSTANTS).all()]

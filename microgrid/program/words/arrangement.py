@@ -13,9 +13,10 @@ import numpy as np
 from microgrid.program.plan.lines import FORWARD
 from microgrid.program.plan.products import NONE, Product, hashes, numbered
 from microgrid.program.tape import Ints
-from microgrid.program.words.formulas import IN_TEXT
+from microgrid.program.text.layouts import grid, layouts
+from microgrid.program.text.letters import is_called
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.names import Matrix, Names
-from microgrid.program.words.tables import Tables
 
 
 class Group:
@@ -38,11 +39,7 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
         if product.phase == FORWARD:
             depth = int(tables.depth[product.out].max())
             products.setdefault(depth, []).append(product)
-    set_ = np.flatnonzero(tables.is_forward)
-    set_ = set_[np.argsort(tables.depth[set_], kind="stable")]
-    for level in np.split(set_, np.flatnonzero(np.diff(tables.depth[set_])) + 1):
-        if not len(level):
-            continue
+    for level in tables.levels(np.flatnonzero(tables.is_forward)):
         for product in products.get(int(tables.depth[level[0]]), ()):
             if (names.owner[product.out] < 0).all() and (product.out >= 0).all():
                 out, is_settled = product_out(tables, names, product, rows_are_samples)
@@ -72,10 +69,8 @@ def arranged(tables: Tables, names: Names, rows_are_samples: bool) -> list[Group
 
 def is_function(tables: Tables, slots: Ints, args: Ints) -> bool:
     """Whether lines are calls of a function, and not written with signs, like x²."""
-    call = int(tables.call[slots[0]])
-    if tables.count[slots[0]] or call < 0:
-        return False
-    return not IN_TEXT.formula(tables.lines.ops[tables.calls[call].code], args.shape[1])
+    found = None if tables.count[slots[0]] else tables.operation(slots[:1])
+    return found is not None and is_called(found[0], args.shape[1])
 
 
 def is_dot(tables: Tables, names: Names, slots: Ints, args: Ints) -> bool:
@@ -166,13 +161,10 @@ def alike(tables: Tables, names: Names, slots: Ints) -> Iterator[Ints]:
     sums = slots[tables.count[slots] > 0]
     if len(sums):
         yield from pieces(sums, signatures(tables, names, sums))
-    for slots_of_calls in (slots[tables.count[slots] == 0],):
-        if len(slots_of_calls):
-            ids = tables.call[slots_of_calls]
-            for c in np.unique(ids).tolist():
-                mine = slots_of_calls[ids == c]
-                keys = known(names, arguments(tables, mine))
-                yield from pieces(mine, numbered(*keys.T))
+    calls = slots[tables.count[slots] == 0]
+    for c in np.unique(tables.call[calls]).tolist():
+        mine = calls[tables.call[calls] == c]
+        yield from pieces(mine, numbered(*known(names, arguments(tables, mine)).T))
 
 
 def signatures(tables: Tables, names: Names, slots: Ints) -> Ints:
@@ -202,7 +194,7 @@ def arguments(tables: Tables, slots: Ints) -> Ints:
     if tables.count[slots[0]]:
         term = tables.terms(slots)
         return np.stack([tables.p[term], tables.q[term]], axis=2).reshape(len(slots), -1)
-    found: Ints = tables.calls[int(tables.call[slots[0]])].args[tables.row[slots]]
+    found: Ints = tables.calls[tables.call[slots[0]]].args[tables.row[slots]]
     return found
 
 
@@ -212,33 +204,24 @@ def table_of(tables: Tables, names: Names, slots: Ints, args: Ints) -> Ints:
     if n == 1:
         return slots[None]
     owner, place = names.owner[args], names.place[args]
-    columns = [
-        k for k in range(args.shape[1]) if owner[0, k] >= 0 and (owner[:, k] == owner[0, k]).all()
-    ]
-    for k in columns[:8]:
-        matrix = names.matrices[owner[0, k]]
-        r, c = np.divmod(place[:, k], matrix.slots.shape[1])
-        rows, columns_ = np.unique(r), np.unique(c)
-        if len(rows) * len(columns_) == n == len(np.unique(place[:, k])):
-            entries = slots[np.argsort(place[:, k])]
-            return entries.reshape(len(rows), len(columns_))
-    for k in columns[:8]:  # sums over rows or columns
-        matrix = names.matrices[owner[0, k]]
-        same = (owner == owner[:, k : k + 1]).sum(axis=1).min()
-        r, c = np.divmod(np.where(owner == owner[:, k : k + 1], place, NONE), matrix.slots.shape[1])
-        for line, shape in ((r, (-1, 1)), (c, (1, -1))):
-            inside = np.where(owner == owner[:, k : k + 1], line, line[:, k : k + 1])
-            if (
-                same > 1
-                and (inside == line[:, k : k + 1]).all()
-                and len(np.unique(line[:, k])) == n
-            ):
-                return slots[np.argsort(line[:, k])].reshape(shape)
-    for k in columns[:6]:  # a row and a column
-        for other in columns[:6]:
-            a, b = place[:, k], place[:, other]
-            first, second = np.unique(a), np.unique(b)
-            column = names.matrices[owner[0, k]].slots.shape[1] == 1
-            if column and len(first) * len(second) == n and k != other:
-                return slots[np.lexsort((b, a))].reshape(len(first), len(second))
+    same = [k for k in range(args.shape[1]) if owner[0, k] >= 0 and len({*owner[:, k]}) == 1][:8]
+    size = len(names.place)
+
+    def shape(places: Ints) -> tuple[int, ...]:
+        own = names.matrices[places[0] // size].slots.shape
+        return grid(places % size, own) or (len(places),)
+
+    for index in layouts(n, [owner[:, k] * size + place[:, k] for k in same], shape):
+        if index.ndim == 2:
+            return slots[index]
+        if index.ndim == 4 and index.shape[1] == 1:  # a column and a row
+            return slots[index.reshape(len(index), -1)]
+    for k in same:  # sums over rows or columns
+        like = owner == owner[:, k : k + 1]
+        r, c = np.divmod(np.where(like, place, NONE), names.matrices[owner[0, k]].slots.shape[1])
+        for line, form in ((r, (-1, 1)), (c, (1, -1))):
+            first = line[:, k : k + 1]
+            inside = (np.where(like, line, first) == first).all()
+            if like.sum(axis=1).min() > 1 and inside and len(np.unique(first)) == n:
+                return slots[np.argsort(line[:, k])].reshape(form)
     return slots[None]

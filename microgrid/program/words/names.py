@@ -16,6 +16,7 @@ from microgrid.engine.value import Value
 from microgrid.matrices.layer import bold
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
+from microgrid.program.text.views import as_slice
 from microgrid.program.words.formulas import (
     ENTRYWISE,
     SHAPES,
@@ -299,12 +300,10 @@ def indices(picked: Ints, size: int) -> str:
     """How Python writes rows or columns: "" for all of them, 2:5, [0, 3]."""
     if len(picked) == size and (picked == np.arange(size)).all():
         return ""
-    steps = np.diff(picked)
     if len(picked) == 1:
         return str(picked[0])
-    if (steps == steps[0]).all() and steps[0] > 0:
-        end, step = picked[-1] + 1, f":{steps[0]}" if steps[0] > 1 else ""
-        return f"{picked[0] or ''}:{end if end < size else ''}{step}"
+    if (text := as_slice(picked, size)) is not None:
+        return text
     some = picked if len(picked) <= MOST_INDICES else picked[: MOST_INDICES - 1]
     return f"[{', '.join(map(str, some))}{', …' * (len(some) < len(picked))}]"
 

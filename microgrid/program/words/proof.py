@@ -14,10 +14,10 @@ from microgrid.matrices.arrays import Array
 from microgrid.matrices.layer import replay
 from microgrid.program.plan.products import mixed
 from microgrid.program.tape import Ints
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.formulas import value_of
 from microgrid.program.words.names import Names
 from microgrid.program.words.sentences import Sentence
-from microgrid.program.words.tables import Tables
 
 SAMPLES = 2  # of a batch
 LARGEST = 1 << 20
@@ -109,8 +109,9 @@ class Proof:
             calls = tables.calls[c]
             args = calls.args[tables.row[slots[mine]]]
             self.find(args.ravel())
-            op = tables.lines.ops[calls.code]
-            found[mine] = value_of(op, [self.numbers[args[:, k]] for k in range(args.shape[1])])
+            found[mine] = value_of(
+                calls.op, [self.numbers[args[:, k]] for k in range(args.shape[1])]
+            )
         missing = others[ids < 0]  # plain numbers, inputs
         found[missing] = self.numbers[slots[missing]]
         return found

@@ -13,7 +13,9 @@ from microgrid.program.plan.products import depths, discovered
 from microgrid.program.plan.schedule import passes
 from microgrid.program.signature import Signature
 from microgrid.program.tape import Tape
-from microgrid.program.words.arguments import matrices_of
+from microgrid.program.text.arguments import Held, arrays_of
+from microgrid.program.text.letters import letter_of, result_names, short_names
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.arrangement import Group, arranged
 from microgrid.program.words.calculus import guessed
 from microgrid.program.words.formulas import (
@@ -28,9 +30,7 @@ from microgrid.program.words.formulas import (
 from microgrid.program.words.names import Matrix, Names
 from microgrid.program.words.proof import Proof
 from microgrid.program.words.sentences import Reader, Sentence
-from microgrid.program.words.tables import Tables
 from microgrid.views.notation import write
-from microgrid.views.wording import split
 
 LONGEST = 72  # letters of a formula; a longer one gets names for its parts
 ROUNDS = 4  # of naming parts
@@ -56,13 +56,30 @@ class Reading:
         self.found = discovered(lines, depth=depth)
         self.tables = Tables(self.passes, self.found, depth)
         self.names = names = Names(lines.slots, lines.constants)
-        given = matrices_of(tape, signature, self.per_sample, rows_are_samples)
-        self.arguments = [names.add(m) for m in given]
+        self.arguments = [names.add(m) for m in self.given(signature)]
         if batched:
             names.add(Matrix(np.array([[self.passes.samples]]), "N", "the number of samples"))
         self.groups = arranged(self.tables, names, rows_are_samples)
         self.reader = Reader(self.tables, names, rows_are_samples)
         self.outputs = self.tables.to[self.passes.outputs]
+
+    def given(self, signature: Signature) -> list[Matrix]:
+        """A matrix for each array of the arguments, with its rows along the first axis.
+
+        A vector may be a row or a column, but where samples are rows.
+        """
+        found, begin = list[Held](), 0
+        for form, name in zip(signature.arguments, signature.names):
+            own = bool(form.size and self.per_sample[begin])
+            for arrays in arrays_of(form, begin, self.tape.labels, name, own):
+                found += [x for x in arrays if x.slots.size]
+            begin += form.size
+        rows = [self.rows_are_samples and bool(self.per_sample[x.slots].any()) for x in found]
+        return [
+            Matrix(x.slots.reshape(len(x.slots) if x.slots.ndim > 1 else 1, -1), short, x.path,
+                   flexible=x.slots.ndim == 1 and not row)
+            for x, row, short in zip(found, rows, short_names(found, rows))
+        ]  # fmt: skip
 
     @property
     def fits(self) -> bool:
@@ -142,34 +159,20 @@ class Reading:
         return any(self.names.of.get(x) in self.names.picked for x in used - known)
 
     def name_results(self, shown: Sequence[tuple[Group, int]]) -> None:
-        """Y for products of matrices, H for functions, Z for the others, L for the result.
-
-        Vectors have small letters; H_2 is a function of Y_2 where there is one.
-        """
-        taken = {*[m.name for m in self.arguments], "N"}
-        stems = [self.stem(group) for group, _ in shown]
-        many, count, below = Counter(stems), Counter[str](), dict[int, str]()
-        for (group, i), stem in zip(shown, stems):
-            count[stem] += 1
-            of = {below.get(k, "") for k in group.operands}
-            index = of.pop() if stem in "Hh" and len(of) == 1 else ""
-            name = f"{stem}_{index}" if index else stem
-            if many[stem] > 1 and not index:
-                name = f"{stem}_{count[stem]}"
-            k = count[stem]
-            while name in taken:
-                name, k = f"{stem}_{k}", k + 1
-            taken.add(name)
-            group.matrix.name, below[i] = name, split(name)[1]
+        """Y for products of matrices, H for functions, Z for the others, L for the result."""
+        results = [(i, self.letter(group), group.operands) for group, i in shown]
+        found = result_names(results, {*[m.name for m in self.arguments], "N"})
+        for group, i in shown:
+            group.matrix.name = found[i]
         self.names.forget()
 
-    def stem(self, group: Group) -> str:
+    def letter(self, group: Group) -> str:
+        """The letter of a result, a small one for a vector."""
         slots = group.matrix.slots
         is_row = self.rows_are_samples and bool(self.per_sample[slots].any())
         if slots.size == 1:
             return "L" if len(self.outputs) == 1 and self.outputs[0] in slots else "s"
-        is_function = group.is_function and len(group.operands) == 1
-        letter = "H" if is_function else "Y" if group.is_product else "Z"
+        letter = letter_of(group.is_product, group.is_function, group.operands)
         return letter.lower() if 1 in slots.shape and not is_row else letter
 
     def added_gradients(self, matrices: Sequence[Matrix]) -> dict[int, Matrix]:

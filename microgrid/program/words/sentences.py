@@ -15,6 +15,7 @@ from microgrid.engine.value import Op
 from microgrid.program.plan.lines import REDUCE
 from microgrid.program.plan.products import NONE
 from microgrid.program.tape import Ints
+from microgrid.program.text.tables import Tables
 from microgrid.program.words.arrangement import signatures
 from microgrid.program.words.formulas import (
     EACH_COLUMN,
@@ -35,7 +36,6 @@ from microgrid.program.words.formulas import (
     unknown,
 )  # fmt: skip
 from microgrid.program.words.names import Matrix, Names, Place
-from microgrid.program.words.tables import Tables
 
 DEEPEST = 12  # lines without a name inside of a formula
 MOST_TERMS = 24  # of a formula

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from microgrid.engine.value import Op
 from microgrid.program.plan.lines import FORWARD, REDUCE, followed
 from microgrid.program.plan.products import NONE, Found
 from microgrid.program.plan.schedule import Passes
@@ -15,12 +17,11 @@ from microgrid.program.tape import Ints
 
 
 class Calls(NamedTuple):
-    """Lines of one operation on so many operands."""
+    """All lines of one operation on so many operands."""
 
-    code: int
+    op: Op
     out: Ints
     args: Ints  # a row for each line
-    phase: int
 
 
 class Tables:
@@ -39,18 +40,20 @@ class Tables:
         to, sums = lines.resolved(), found.sums
         self.samples = passes.samples
         self.lines, self.to, self.gradient = lines, to, passes.gradient.copy()
-        self.calls: list[Calls] = []
-        self.call, self.row = [np.full(lines.slots, NONE) for _ in range(2)]
-        for (out, _, size, phase, *_), (code, args) in zip(lines.columns, lines.args):
-            if code >= 0 and len(out):
-                self.call[out], self.row[out] = len(self.calls), np.arange(len(out))
-                table = to[args].reshape(len(out), int(size[0]))
-                self.calls.append(Calls(code, out, table, int(phase[0])))
         self.depth = 2 * depth  # an odd one between two lines
         self.is_forward = np.zeros(lines.slots, dtype=bool)
         self.is_forward[sums.out] = sums.phase == FORWARD
-        for calls in self.calls:
-            self.is_forward[calls.out] = calls.phase == FORWARD
+        called: dict[tuple[int, int], list[tuple[Ints, Ints]]] = {}
+        for (out, _, size, phase, *_), (code, args) in zip(lines.columns, lines.args):
+            if code >= 0 and len(out):
+                self.is_forward[out] = phase == FORWARD
+                some = called.setdefault((code, int(size[0])), [])
+                some.append((out, to[args].reshape(len(out), -1)))
+        self.calls = [Calls(lines.ops[code], *map(np.concatenate, zip(*some)))
+                      for (code, _), some in called.items()]  # fmt: skip
+        self.call, self.row = [np.full(lines.slots, NONE) for _ in range(2)]
+        for i, calls in enumerate(self.calls):
+            self.call[calls.out], self.row[calls.out] = i, np.arange(len(calls.out))
 
         # a number times a vector is written entry by entry
         products = [x for x in found.products if x.shape[2] > 1 or min(x.out.shape) > 1]
@@ -62,6 +65,7 @@ class Tables:
         self.depth[inner], self.is_forward[inner] = self.depth[total] - 1, True
         if len(self.gradient):
             self.gradient[inner] = self.gradient[total]
+        self.inner = inner
         moved = np.arange(lines.slots)  # from what a line of the plan sets to its products
         moved[total] = inner
         out, n = sums.out[sums.line], len(passes.terms.root)
@@ -79,6 +83,13 @@ class Tables:
         self.count = np.bincount(out[kept], minlength=lines.slots)
         self.start = np.cumsum(self.count) - self.count
         self.products = [replace(x, out=np.where(x.out >= 0, moved[x.out], NONE)) for x in products]
+
+    def levels(self, slots: Ints) -> Iterator[Ints]:
+        """Slots that are computed, those side by side whose lines need none of the others."""
+        slots = slots[(self.count[slots] > 0) | (self.call[slots] >= 0)]
+        slots = slots[np.argsort(self.depth[slots], kind="stable")]
+        if len(slots):
+            yield from np.split(slots, np.flatnonzero(np.diff(self.depth[slots])) + 1)
 
     @property
     def ones(self) -> Ints:
@@ -119,19 +130,12 @@ class Tables:
         found: Ints = self.start[slots][..., None] + np.arange(many)
         return found
 
-    def operation(self, slots: Ints) -> tuple[Any, Ints] | None:
+    def operation(self, slots: Ints) -> tuple[Op, Ints] | None:
         """The operation that sets all of these slots, and its operands along a new last axis."""
-        ids = self.call[slots]
-        same = np.unique(ids).tolist()
-        codes = {(self.calls[c].code, self.calls[c].args.shape[1]) for c in same}
-        if NONE in same or len(codes) > 1:
+        call = self.call[slots.flat[0]]
+        if call < 0 or (self.call[slots] != call).any():
             return None
-        code, size = codes.pop()
-        args = np.empty((*slots.shape, size), dtype=np.int64)
-        for c in same:
-            mine = ids == c
-            args[mine] = self.calls[c].args[self.row[slots[mine]]]
-        return self.lines.ops[code], args
+        return self.calls[call].op, self.calls[call].args[self.row[slots]]
 
 
 def differences(passes: Passes, found: Found) -> Ints:

@@ -1,0 +1,76 @@
+"""What adds up at each wire of a picture, and the paths from it to the result: shown on a click."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microgrid.engine.value import Value
+from microgrid.views.digits import balanced
+from microgrid.views.explanation import Path, Row, explain
+from microgrid.views.notation import caption
+from microgrid.views.storyboard import Storyboard
+from microgrid.views.tables import shortened
+from microgrid.views.wording import lowered, plural, printable
+
+PATHS_UP_TO = 100  # gates; beyond these a list of paths is no help, and takes long to make
+MOST_PATHS = 6
+
+
+def sums(board: Storyboard, prefix: str) -> list[dict[str, Any]]:
+    """Of each wire its id and name, the shares that it receives in words, and its paths."""
+    received: dict[Value, list[Any]] = {}
+    for row, rule in board.ruled:
+        receiver = row.parent_node if isinstance(row, Row) else row.child_node
+        received.setdefault(receiver, []).append((row, rule))
+    few = sum(v.op is not None for v in board.index) <= PATHS_UP_TO
+    found = list[dict[str, Any]]()
+    for v, i in board.index.items():
+        count, ways = paths(v, board) if few and board.mode == "backward" else ("", [])
+        found.append({
+            "id": f"{prefix}n{i}", "name": printable(name(v, board)),
+            "lines": [printable(line) for line in shares(v, received.get(v, []), board)],
+            "paths": printable(count), "ways": ways,
+        })  # fmt: skip
+    return found
+
+
+def name(v: Value, board: Storyboard) -> str:
+    """The name and the value of a wire."""
+    known = lowered(v.label) or (f"output of {caption(v)}" if v.op else "a leaf")
+    return f"{known} = {board.spoken(v.data)}"
+
+
+def shares(v: Value, ruled: list[Any], board: Storyboard) -> list[str]:
+    """Each share that v receives, then their sum; `ruled` are the rows with their rules."""
+    total = board.totals.get(v, 0)
+    if not ruled:
+        return [f"Its {board.word} is {board.spoken(total)}: nothing is added to it"]
+    shown = balanced(lambda *xs: sum(xs), [row.share for row, _ in ruled], total, board.digits)
+    terms = " + ".join(shown.numbers).replace("+ −", "− ")
+    sum_ = f"{terms} {shown.sign} {shown.result}" if len(ruled) > 1 else shown.result
+    return [*[board.sentence(row, rule) for row, rule in ruled], f"Its {board.word}: {sum_}"]
+
+
+def paths(v: Value, board: Storyboard) -> tuple[str, list[dict[str, Any]]]:
+    """How many paths lead from v to the result, and the first of them."""
+    found = explain(board.root, of=v, max_paths=MOST_PATHS)
+    if v is board.root or not found.count:
+        return "", []
+    more = f", the first {MOST_PATHS} of them" * (found.count > MOST_PATHS)
+    count = f"{plural(found.count, 'path')} to {board.name or 'the result'}{more}"
+    return f"{count}:", [way(path, board) for path in found.paths]
+
+
+def way(path: Path, board: Storyboard) -> dict[str, Any]:
+    """A path in words, and its gates and wires: their ids without the prefix."""
+    v, *gates = path.nodes
+    places, product = [board.index[u] for u in path.nodes], board.spoken(path.product)
+    words = " → ".join(shortened([lowered(v.label) or caption(v), *map(caption, gates)]))
+    locals_ = " · ".join(shortened(list(map(board.spoken, path.locals))))
+    marks = [f"g{i}" for i in places[1:]]
+    for a, b, child in zip(path.nodes, gates, places[1:]):
+        marks += [f"e{board.index[p]}_{child}_{k}" for k, p in enumerate(b.parents) if p is a]
+    return {
+        "text": printable(f"{words}: {locals_}{f' = {product}' * (len(gates) > 1)}"),
+        "marks": marks,
+    }
