@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Path, Row, explain, rules_of
+from microgrid.views.digits import balanced
+from microgrid.views.explanation import Path, Row, explain
 from microgrid.views.notation import caption
 from microgrid.views.storyboard import Storyboard
 from microgrid.views.tables import shortened
@@ -18,9 +19,9 @@ MOST_PATHS = 6
 def sums(board: Storyboard, prefix: str) -> list[dict[str, Any]]:
     """Of each wire its id and name, the shares that it receives in words, and its paths."""
     received: dict[Value, list[Any]] = {}
-    for row in board.rows:
+    for row, rule in board.ruled:
         receiver = row.parent_node if isinstance(row, Row) else row.child_node
-        received.setdefault(receiver, []).append(row)
+        received.setdefault(receiver, []).append((row, rule))
     few = sum(v.op is not None for v in board.index) <= PATHS_UP_TO
     found = list[dict[str, Any]]()
     for v, i in board.index.items():
@@ -39,14 +40,15 @@ def name(v: Value, board: Storyboard) -> str:
     return f"{known} = {board.spoken(v.data)}"
 
 
-def shares(v: Value, rows: list[Any], board: Storyboard) -> list[str]:
-    """Each share that v receives, then their sum."""
-    total = board.spoken(board.totals.get(v, 0))
-    if not rows:
-        return [f"Its {board.word} is {total}: nothing is added to it"]
-    terms = " + ".join([board.spoken(row.share) for row in rows]).replace("+ −", "− ")
-    sum_ = f"{terms} = {total}" if len(rows) > 1 else total
-    return [*map(board.sentence, rows, rules_of(rows)), f"Its {board.word}: {sum_}"]
+def shares(v: Value, ruled: list[Any], board: Storyboard) -> list[str]:
+    """Each share that v receives, then their sum; `ruled` are the rows with their rules."""
+    total = board.totals.get(v, 0)
+    if not ruled:
+        return [f"Its {board.word} is {board.spoken(total)}: nothing is added to it"]
+    shown = balanced(lambda *xs: sum(xs), [row.share for row, _ in ruled], total, board.digits)
+    terms = " + ".join(shown.numbers).replace("+ −", "− ")
+    sum_ = f"{terms} {shown.sign} {shown.result}" if len(ruled) > 1 else shown.result
+    return [*[board.sentence(row, rule) for row, rule in ruled], f"Its {board.word}: {sum_}"]
 
 
 def paths(v: Value, board: Storyboard) -> tuple[str, list[dict[str, Any]]]:
