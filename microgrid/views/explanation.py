@@ -18,9 +18,9 @@ from microgrid.engine.value import Constant, Value, accumulate, edges, seed, top
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import NAMES, write
-from microgrid.views.rule import Gate, LocalRule
+from microgrid.views.rule import Gate, LocalRule, short_name
 from microgrid.views.tables import Table, short, shortened
-from microgrid.views.wording import plural
+from microgrid.views.wording import lowered, plural
 
 
 class Row(NamedTuple):
@@ -62,9 +62,12 @@ class ForwardRow(NamedTuple):
 
 
 def rules_of(rows: Iterable[Row | ForwardRow]) -> Iterator[LocalRule]:
-    """The rule of each row of a pass."""
+    """The rule of each row of a pass, in letters that are no names of other nodes in it."""
+    rows = [*rows]
+    nodes = {v for row in rows for v in (row.child_node, row.parent_node)}
+    taken = {lowered(short_name(v.label)) for v in nodes if v.label}
     for node, group in groupby(rows, lambda row: row.child_node):
-        gate, places = Gate(node), [*range(len(node.parents))]
+        gate, places = Gate(node, taken), [*range(len(node.parents))]
         for row in group:
             here = [i for i in places if gate.operands[i] is row.parent_node]
             rules = [LocalRule(gate, i, row.local) for i in here]

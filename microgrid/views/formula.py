@@ -17,7 +17,7 @@ from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
 from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, read
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
-from microgrid.views.wording import LOWERED, RAISED, constant, decimals
+from microgrid.views.wording import ABOVE, LOWERED, RAISED, constant, decimals
 from microgrid.views.written import Written
 
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
@@ -34,7 +34,7 @@ SIGNS = {"×": r"\times", "÷": r"\div", "·": r"\cdot", "→": r"\to", "↓": r
          "≈": r"\approx", "′": "'", "≠": r"\ne",
          "∞": r"\infty", "✓": r"\checkmark", "✗": r"\times", "…": r"\dots",
          "⁺": "^+", "⁻": "^{-}", "ˣ": "^x", "ᵀ": "^T"}  # fmt: skip
-SIGNS |= {raised: f"^{{{x}}}" for x, raised in RAISED.items()}
+SIGNS = {high: f"^{{{x}}}" for x, high in (ABOVE | RAISED).items() if high != x} | SIGNS
 SIGNS |= {lowered: f"_{{{x}}}" for x, lowered in LOWERED.items()}
 SIGNS = IN_TEX | SIGNS
 WORDS = {c: f"${command} $" for c, command in SIGNS.items()} | {c: "\\" + c for c in "_{}#$%&"} | {
@@ -42,6 +42,7 @@ WORDS = {c: f"${command} $" for c, command in SIGNS.items()} | {c: "\\" + c for 
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\textquotedbl{}",
 }  # fmt: skip
+LAST_LETTER = "ſ"  # of the Latin ones that LaTeX has as such
 CLUSTER = re.compile(f".[{''.join(ACCENTS_IN_TEX)}]?", re.DOTALL)
 TALL = re.compile(r"\\frac|\\sqrt|\\left|\^")
 FUNCTION_CALL = re.compile(r"[A-Za-z}\d](\\left)?\([^()]*\)$")
@@ -193,12 +194,15 @@ def in_tex(c: str) -> str:
 
 
 def worded(words: str) -> str:
-    """The user's words as LaTeX outside of math mode.
+    """The user's words as LaTeX outside of math mode, where ö and ŷ are letters, ẋ is none.
 
     >>> print(worded("a_1 × σ"))
     a\\_1 $\\times $ $\\sigma $
     """
-    return "".join([f"${in_tex(c)}$" if c[1:] else WORDS.get(c, c) for c in CLUSTER.findall(words)])
+    return "".join([
+        f"${in_tex(c)}$" if c[1:] or (c > LAST_LETTER and accented(c)) else WORDS.get(c, c)
+        for c in CLUSTER.findall(words)
+    ])  # fmt: skip
 
 
 def number(x: Number) -> tuple[str, int]:

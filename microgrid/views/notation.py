@@ -29,6 +29,7 @@ ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
 SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
+FRACTION, EXPONENT = re.compile(r"[-−]?\d+/\d+"), re.compile(r"\de[-−+]\d")
 INTEGER, LETTER = re.compile(r"\(?([-−]?\d+)\)?"), re.compile(r"\(?([-−]?[a-pr-z])\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
@@ -162,11 +163,14 @@ def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tup
 
 
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
-    """The name of a node, else its number, and how strongly it binds."""
+    """The name of a node, or a number in its place, else its own number; and how it binds."""
     if v in names:
-        negative = UNARY if notation.signs_meet else SIGN
-        raised = POWER if "^" in names[v] else ATOM
-        return names[v], negative if names[v].startswith(MINUS) else raised
+        text = names[v]
+        if text.startswith(MINUS):
+            strength = UNARY if notation.signs_meet else SIGN
+        else:
+            strength = POWER if "^" in text or EXPONENT.search(text) else ATOM
+        return text, QUOTIENT if "/" in text and FRACTION.fullmatch(text) else strength
     if v.label and type(v) is not Constant:
         return notation.name(v.label), binding(v.label)
     return notation.number(v.data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -66,6 +66,7 @@ DIVIDED = {" / ": "/", "-": "−"}
 NAME = re.compile(r"[^\W\d][\w{}]*|\\[^\s*/+-]+")  # or a command of LaTeX
 LONG = 9  # characters: a longer name is no help in a formula
 MANY = 50  # operands, of which no formula is made
+SPARE = "uvwxyzpqrsthkmn"
 FIRST = "abcd"  # the letters of a few operands, of which there may be any number
 
 
@@ -95,8 +96,10 @@ IN_LATEX = Spelling(
 class Gate:
     """What the rules of one gate share: its operands, their names and numbers, its slopes."""
 
-    def __init__(self, gate: Value) -> None:
+    def __init__(self, gate: Value, taken: Collection[str] = ()) -> None:
+        """`taken` are names that stand for other nodes of the graph."""
         assert gate.op is not None
+        self.taken = taken
         self.node, self.op, self.operands = gate, gate.op, gate.parents
         self.moving = sum(not isinstance(p, Constant) for p in self.operands)
         self.numbers = [*[p.data for p in self.operands], gate.data]
@@ -108,12 +111,14 @@ class Gate:
     def letters(self) -> list[str]:
         """The operands' own names if they are short, else letters of the table or others."""
         own = ["" if isinstance(p, Constant) else short_name(p.label) for p in self.operands]
-        taken, times = {lowered(name) for name in own}, Counter(own)
+        taken, times = {*map(lowered, own), *self.taken}, Counter(own)
         own = [name if times[name] == 1 else "" for name in own]
-        letters = ["x"] * len(own) if self.moving == 1 else parameters(self.op, len(own))
+        if self.moving == 1:  # as on the gate itself: 1/x
+            return [name or "x" for name in own]
+        letters = parameters(self.op, len(own))
         if taken & {lowered(c) for name, c in zip(own, letters) if not name}:
-            spare = [c for c in "uvwxyz" if c not in taken]
-            numbered = [f"{c}_{{{i}}}" for i, _ in enumerate(own, 1) for c in spare[:1]]
+            spare = [c for c in SPARE if c not in taken]
+            numbered = [f"{c}_{{{i}}}" for i, _ in enumerate(own, 1) for c in (spare or SPARE)[:1]]
             letters = spare if len(own) <= len(spare) else numbered
         return [name or letter for name, letter in zip(own, letters)]
 

@@ -188,6 +188,9 @@ wrong = mg.custom_op("wrong", math.exp, lambda y, x: y if isinstance(x, Value) e
         (Value(1.0, "a+b") * Value(2.0, "v2.5"), ["∂(a·b)/∂a = b = 2.00", "∂(a·b)/∂b = a = 1.00"]),
         (Value(Fraction(1, 3), "p") * Value(Fraction(2), "q"),
          ["∂(p·q)/∂p = q = 2", "∂(p·q)/∂q = p = 1/3"]),
+        (Value(Fraction(1, 3), "p") / Value(Fraction(2, 7), "q"),
+         ["∂(p/q)/∂p = 1/q = 1/(2/7) = 7/2", "∂(p/q)/∂q = −p/q² = −(1/3)/(2/7)² = −49/12"]),
+        (Value(1e-9, "t") ** 3, ["(t³)′ = 3·t² = 3 × (1.0e−09)² = 3.0e−18"]),
         (Value(math.inf, "p") * x, ["∂(p·x)/∂p = x = 2.00", "∂(p·x)/∂x = p = inf"]),
     ],
     ids=str,
@@ -235,6 +238,17 @@ def test_the_rule_of_a_row_is_that_of_its_own_operand_also_where_one_comes_twice
     ]  # fmt: skip
     (only,) = explain(mg.where(False, x, x)).rows
     assert only.rule.symbols() == "∂where(0, a, b)/∂b = 1"
+
+
+def test_letters_of_a_rule_are_no_names_of_other_nodes():
+    """In (a·b + b)·(a + c) both sums lack a name, and b is another node."""
+    a, b, c = Value(3.0, "a"), Value(2.0, "b"), Value(7.0, "c")
+    found = [rule.symbols() for rule in rules_of(explain((a * b + b) * (a + c)).rows)]
+    assert found[:4] == ["∂(u·v)/∂u = v", "∂(u·v)/∂v = u", "∂(a + c)/∂a = 1", "∂(a + c)/∂c = 1"]
+    assert found[4:] == ["∂(u + b)/∂u = 1", "∂(u + b)/∂b = 1", "∂(a·b)/∂a = b", "∂(a·b)/∂b = a"]
+    many = [Value(1.0, name) for name in "abuvwxyzpqrsthkmn"]
+    for rule in rules_of(explain(mg.total(many) * mg.total(many)).rows[:2]):
+        assert len({*rule.gate.letters}) == 2
 
 
 def test_a_row_whose_node_got_another_number_since_says_the_number_alone():
