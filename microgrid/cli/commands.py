@@ -29,6 +29,7 @@ EXAMPLES = """
   microgrid explain "1 / (1 + exp(-(w*x + b)))" w=2 x=-1 b=-3
   microgrid explain "(a*b + a) * a" a=3 b=2 --of a
   microgrid explain "h = 2x − b²; f = |h|" x=0,5 b=−1
+  microgrid explain "sigmoid(w*x + b)" w=2 x=-1 b=-3 --rules
   microgrid explain "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent w
   microgrid draw "(a*b + a) * a" a=3 b=2 -o fork.svg
   microgrid draw "sigmoid(w*x)" w=2 x=-1 --tangent x --color-by share -o f.svg

@@ -38,6 +38,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
     add_expression(parser)
     add = parser.add_argument
     add("--of", metavar="NAME", help="list the paths from NAME to the result instead")
+    add("--rules", action="store_true", help="a column says where local gradients come from")
     add_tangent(parser, "the pass of forward mode instead")
 
 
@@ -85,9 +86,11 @@ def add_tangent(parser: argparse.ArgumentParser, what: str) -> None:
 def run_explain(options: argparse.Namespace) -> None:
     root = root_of(options)
     if options.of is None:
-        print(explain(root, **forward(root, options)))
+        print(explain(root, rules=options.rules, **forward(root, options)))
     elif options.tangent:
         raise ExpressionError("--of lists paths, which are those of both modes: no --tangent")
+    elif options.rules:
+        raise ExpressionError("--of lists paths, --rules are those of the rows of a pass")
     else:
         print(explain(root, of=node_of(root, options.of, "--of")))
 

@@ -41,6 +41,7 @@ const player = root => {
   const find = act => bar.querySelector(`[data-act=${act}]`);
   const slider = bar.querySelector("input"), [speed, wires] = bar.querySelectorAll("select");
   let data, last = 0, k = 0, timer = 0; // which frame
+  let opener = wires; // what had the focus when a sum was opened, and has it again
   let svg, parts, covers = [], wide = 1, tall = 1, zoom = null; // null: as wide as the view, if readable
 
   // The picture
@@ -215,7 +216,8 @@ const player = root => {
     for (const id of ids) parts.get(id)?.classList.add(kind);
   };
   const open = i => {
-    const wire = data.wires[i];
+    const wire = data.wires[i], inside = sum.contains(document.activeElement);
+    if (wire && !inside) opener = document.activeElement;
     mark("picked", wire ? [wire.id] : []);
     mark("way", []);
     sum.hidden = !wire;
@@ -247,7 +249,7 @@ const player = root => {
   const shut = () => {
     const inside = sum.contains(document.activeElement);
     open(-1);
-    if (inside) wires.focus();
+    if (inside) opener.focus();
   };
 
   // What a reader does

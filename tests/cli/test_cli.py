@@ -72,6 +72,13 @@ def test_explain_prints_the_table(capsys):
     assert "router" not in out
 
 
+def test_explain_says_where_local_gradients_come_from(capsys):
+    assert main(["explain", "a**2 * b", "--rules", "a=3", "b=2"]) == 0
+    head, *rows = [line.split("  ") for line in capsys.readouterr().out.splitlines()[1:]]
+    assert "rule" in [cell.strip() for cell in head]
+    assert "2 * a" in [cell.strip() for cell in rows[-1]]
+
+
 def test_explain_of_a_name_lists_its_paths(capsys):
     assert main(["explain", "(a*b + a) * a", "a=3", "b=2", "--of", "a"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "3 paths, ∂f/∂a = 18"
@@ -401,6 +408,7 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["explain", "x*2", "x=1", "--tangent", "x=a"], "not a number"),
         (["explain", "x*2", "x=1", "--tangent", "x", "--tangent", "x"], "x has two numbers"),
         (["explain", "x*2", "x=1", "--tangent", "x", "--of", "x"], "no --tangent"),
+        (["explain", "x*2", "x=1", "--rules", "--of", "x"], "--rules are those of the rows"),
         (["draw", "x*2", "x=1", "--color-by", "size", "-o", "f.svg"], "invalid choice"),
         (["derive", "matmul", "--d", "3"], "matmul has no --d"),
         (["derive", "affine", "--dX", "open('x')"], "a formula is made of"),

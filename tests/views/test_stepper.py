@@ -659,11 +659,13 @@ def test_a_wire_tells_its_whole_sum_and_its_paths(visit):
     tab.keyboard.press("Escape")
     assert panel.is_hidden()
     assert tab.locator(".view .picked, .view .way").count() == 0
+    tab.keyboard.press("ArrowRight")
+    assert step_of(tab) == 1
     tab.get_by_label("Sum at").focus()  # by keyboard alone
     tab.keyboard.type("a")
     assert panel.is_visible()
     tab.keyboard.press("Escape")
-    assert (panel.is_hidden(), step_of(tab)) == (True, 0)
+    assert (panel.is_hidden(), step_of(tab)) == (True, 1)
 
 
 def test_a_network_folds_into_blocks_and_the_one_in_turn_is_open(visit):
