@@ -14,6 +14,7 @@ from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.hints import close, nearest
 from microgrid.engine.value import Op, Value
+from microgrid.views.formula import letter
 from microgrid.views.notation import lists_of
 from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
 from microgrid.views.spelling import ExpressionError as ExpressionError
@@ -43,6 +44,9 @@ def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 CALLS = {**FUNCTIONS, "abs": FUNCTIONS["absolute"], "max": FUNCTIONS["maximum"]}
 CALLS |= {"min": FUNCTIONS["minimum"], "sum": FUNCTIONS["total"], "ln": FUNCTIONS["log"]}
+GREEK = {  # σ(x), though σ alone is a name as any other
+    c: f for f in FUNCTIONS.values() if isinstance(f, Op) and (c := letter(f))
+}
 LISTS = {  # functions: how many lists come first, at least and at most
     name: (lists, arity(function)[1] or lists)
     for name, function in CALLS.items()
@@ -282,21 +286,21 @@ class Reader:
         """The function of this name."""
         if name in self.leaves:
             raise self.error(tree, f"{name} is a number: a product is {name}*(…)")
-        if name not in CALLS:
+        if name not in CALLS and name not in GREEK:
             near = close(name.lower(), CALLS, 3, 0.6)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(CALLS)}"
             raise self.error(tree, f"no function {name!r}; {hint}")
-        return CALLS[name]
+        return CALLS[name] if name in CALLS else GREEK[name]
 
     def check_count(self, tree: ast.expr, name: str, given: int) -> None:
         """ExpressionError unless the function takes so many operands."""
-        least, most = arity(CALLS[name])
+        least, most = arity(self.function(tree, name))
         if not least <= given <= (most or given):
             takes = "at least 1 operand" if most is None else plural(most, "operand")
             takes = f"{least} to {takes}" if most and least < most else takes
             lists, _ = LISTS.get(name, (0, 0))
             hint = f"; it takes {plural(lists, 'list')} like [x, 2]" if lists else ""
-            if CALLS[name] is CALLS["log"]:
+            if name in ("log", "ln"):
                 hint = "; the logarithm to base b is log(x) / log(b)"
             were = plural(given, "was", "were")
             raise self.error(tree, f"{name} takes {takes}, but {were} given{hint}")

@@ -24,6 +24,7 @@ NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
 STANDARD = {name: "\\" + name for name in NAMES.split()} | {"log2": r"\log_2"}
 STANDARD["log10"] = r"\log_{10}"
 IN_TEX = {c: "\\" + name for name, c in reversed(SYMBOLS.items()) if not c.isascii()} | CAPITALS
+LETTERED = {command: c for c, command in IN_TEX.items()}
 ACCENTS_IN_TEX = {mark: "\\" + name for name, mark in reversed(ACCENTS.items())}
 ESCAPED = {c: "\\" + c for c in "_{}#$%&"} | {
     " ": r"\ ", "\\": r"\backslash{}", "^": r"{\wedge}", "~": r"{\sim}", "<": "{<}", ">": "{>}",
@@ -125,6 +126,12 @@ def formula(op: Op, n: int) -> str:
     text = re.sub(r"\^(\S+)", r"^{\1}", text)
     text = re.sub(r"\|(.*)\|", r"\\left|\1\\right|", text)
     return text.replace(" * ", " ")
+
+
+def letter(op: Op) -> str:
+    """The letter that is the name of an operation in formulas, σ of sigmoid; "" without one."""
+    found = re.fullmatch(r"(\\\w+)\(#1\)", op.latex if isinstance(op.latex, str) else "")
+    return LETTERED.get(found[1], "") if found else ""
 
 
 def call(op: Op, operands: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ from microgrid.views.algebra import (
     value,
 )
 from microgrid.views.digits import balanced
-from microgrid.views.formula import IN_TEX, LATEX
+from microgrid.views.formula import LATEX, letter
 from microgrid.views.notation import ATOM, NAMES, TEXT, Notation, spelled, write
 from microgrid.views.wording import decimals, lowered, signed
 from microgrid.views.written import powers
@@ -55,13 +55,10 @@ def with_names(notation: Notation, **looks: Any) -> Notation:
 
 
 def greek_call(op: Op, operands: Sequence[str]) -> str:
-    """σ(x) where LaTeX has such a letter, else a call as in other texts."""
-    found = re.fullmatch(r"(\\\w+)\(#1\)", op.latex if isinstance(op.latex, str) else "")
-    letter = LETTERED.get(found[1]) if found else None
-    return f"{letter}({', '.join(operands)})" if letter else TEXT.call(op, operands)
+    """σ(x) where the operation has such a letter, else a call as in other texts."""
+    return f"{c}({', '.join(operands)})" if (c := letter(op)) else TEXT.call(op, operands)
 
 
-LETTERED = {command: c for c, command in IN_TEX.items()}
 DIVIDED = {" / ": "/", "-": "−"}
 NAME = re.compile(r"[^\W\d][\w{}]*|\\[^\s*/+-]+")  # or a command of LaTeX
 LONG = 9  # characters: a longer name is no help in a formula

@@ -160,7 +160,8 @@ WRITTEN = {  # by hand, and as Python has it
     "2|x|·y": "2*abs(x)*y", "2^|x|": "2**abs(x)", "w₁₂ + w_{12}": "w_12 + w_12", "٣x": "3*x",
     "max(|x|, y)": "max(abs(x), y)", "（x＋y）": "(x+y)", "x\u200b + y": "x + y", "007x": "7*x",
     "y\n\n": "y", "a = 2\nb = a·x  # twice\n\nb²": "(2*x)**2", "b = (x +\n y)\nb": "x + y",
-    "b = x; b*y": "x*y", "x −\n  y": "x - y", "x·inf": "x*float('inf')",
+    "b = x; b*y": "x*y", "x −\n  y": "x - y", "x·inf": "x*float('inf')", "2σ(x)": "2*sigmoid(x)",
+    "Φ(−y)": "normal_cdf(-y)", "ψ(x)": "digamma(x)", "σ = x + y\nσ*y": "(x + y)*y",
 }  # fmt: skip
 
 
