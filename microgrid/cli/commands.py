@@ -12,6 +12,7 @@ from importlib import import_module
 
 import microgrid
 from microgrid.engine.errors import MicrogridError
+from microgrid.engine.hints import nearest
 
 COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and run_NAME
     "demo": ("run the worked examples and write their pictures", "demo"),
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         print("microgrid: a COMMAND is required", file=sys.stderr)
         return 2
+    if near := given[0] not in COMMANDS and nearest(given[0], COMMANDS):
+        parser.error(f"no command {given[0]!r}{near}")
     if given[0] in ("explain", "draw", "steps", "derive"):
         # A word like -x*y is an expression: argparse accepts it with a space before it.
         given[1:] = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given[1:]]

@@ -428,6 +428,7 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["check", "cli.py", "--timeout", "0,5"], "from 1 to 86400"),
         (["check", "cli.py", "--examples", "2.5"], "from 1 to 100000"),
         (["nonsense"], "invalid choice"),
+        (["explian", "x", "x=1"], "no command 'explian': did you mean 'explain'?"),
         (["draw", "x", "x=1"], "required"),
         ([], "required"),
     ],
