@@ -259,12 +259,16 @@ def python_number(x: Number) -> tuple[str, int]:
 
 def python_call(op: Op, operands: Sequence[str]) -> str:
     """A call of microgrid's function, with lists where it takes them: dot([a, b], [c, d])."""
-    function = FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
-    if lists := lists_of(function):
+    if lists := lists_of(function_of(op)):
         size = len(operands) // lists
         starts = range(0, len(operands), size)
         operands = [f"[{', '.join(operands[i : i + size])}]" for i in starts]
     return f"{op.name}({', '.join(operands)})"
+
+
+def function_of(op: Op) -> Callable[..., Any]:
+    """What people call: the function of the operation's name, or the operation itself."""
+    return FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
 
 
 def lists_of(function: Callable[..., Any]) -> int:
