@@ -29,6 +29,7 @@ ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
 SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
+FRACTION = re.compile(r"\d+/\d+")
 INTEGER, LETTER = re.compile(r"\(?([-−]?\d+)\)?"), re.compile(r"\(?([-−]?[a-pr-z])\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
@@ -163,10 +164,10 @@ def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tup
 
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
     """The name of a node, else its number, and how strongly it binds."""
-    if v in names:
-        negative = UNARY if notation.signs_meet else SIGN
-        raised = POWER if "^" in names[v] else ATOM
-        return names[v], negative if names[v].startswith(MINUS) else raised
+    if (name := names.get(v)) is not None:
+        if name.startswith(MINUS):
+            return name, UNARY if notation.signs_meet else SIGN
+        return name, QUOTIENT if FRACTION.fullmatch(name) else POWER if "^" in name else ATOM
     if v.label and type(v) is not Constant:
         return notation.name(v.label), binding(v.label)
     return notation.number(v.data)
