@@ -21,7 +21,7 @@ from microgrid.matrices.layer import Layer, Numbers, Side, bmatrix, bold, drawn,
 from microgrid.views.expression import ExpressionError, Reader
 from microgrid.views.formula import LATEX, name
 from microgrid.views.notation import write
-from microgrid.views.spelling import Language
+from microgrid.views.spelling import Language, name_in
 
 CALLED = {x: x for x in ("X", "W", "b", "Y", "L")}
 ALLOWED = (
@@ -98,7 +98,7 @@ def read_formula(text: str, called: Mapping[str, str] = CALLED) -> Formula:
     gradient = partial(name(called["L"]), bold(called["Y"]))
     latex = {called[x]: bold(called[x]) for x in ("X", "W")}
     latex |= {f"d{called['Y']}": gradient, "ones": r"\mathbf{1}"}
-    symbols = {letter: Value(1, letter) for letter in latex}
+    symbols = {name_in(letter): Value(1, letter) for letter in latex}  # 𝒜 is read as A
     text = text.replace("1ᵀ", "ones.T").replace("ᵀ", ".T")
     try:
         root = ArrayReader(text, symbols).root()
@@ -114,7 +114,7 @@ def read_formula(text: str, called: Mapping[str, str] = CALLED) -> Formula:
         ones = np.ones(len(dY), dtype=int).astype(object)
         return replay(root, dict(zip(symbols.values(), (X, W, dY, ones), strict=True)))
 
-    names = {symbols[letter]: shown for letter, shown in latex.items()}
+    names = dict(zip(symbols.values(), latex.values()))
     return Formula(names.get(root) or write(root, MATRICES, names), function)
 
 

@@ -6,6 +6,7 @@ import math
 import operator
 import random
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property, reduce
@@ -124,7 +125,8 @@ def chosen_letters(letters: Letters, known: Sequence[str], sizes: Iterable[str])
     large = [*sizes, "J", *shown.values()]
     small = [*map(str.lower, sizes), *"hij", *[shown[x].lower() for x in known if x != "L"]]
     for taken in large, small:
-        if again := [x for x in taken if taken.count(x) > 1]:
+        read_as = [unicodedata.normalize("NFKC", x) for x in taken]  # in a claim: 𝒜 is A
+        if again := [x for x in read_as if read_as.count(x) > 1]:
             raise LabelError(f"letters {again[0]!r}: it would mean two things")
     return shown
 

@@ -150,6 +150,7 @@ ALGEBRA: dict[Any, Callable[..., Product]] = {
     ops.add: plus, ops.total: plus, ops.sub: lambda a, b: plus(a, negative(b)),
     ops.neg: negative, ops.mul: times, ops.div: over, ops.power: raised,
     ops.sqrt: lambda x: raised(x, Product(HALF)),
+    ops.log: lambda x: Product(Fraction(1)) if x == E else called(ops.log, x),
 }  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from microgrid.engine.guards import Number
 from microgrid.views.labels import read
+from microgrid.views.theme import PALETTE
 from microgrid.views.tints import PLAIN, Look
 from microgrid.views.wording import ABOVE, NOTE, decimals, lowered, moved, printable, signed
 
 BOX = 40  # points: room for a number written by hand
 MOST_TERMS = 6  # of a sum of shares
-PALE, EDGE, FRAME = "#f4f7fb", "#34495e", "#8093ab"  # of a gate, and around boxes
+PALE, EDGE, FRAME = [PALETTE[x][0] for x in ("gate", "edge", "line")]  # the last around boxes
 Share = tuple[Number | None, Number]  # what came back, None before a pass, and what is expected
 
 

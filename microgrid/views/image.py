@@ -8,7 +8,7 @@ from html import escape
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from microgrid.views.theme import DRAWN, PALETTE, lights
+from microgrid.views.theme import DRAWN, FONT, PALETTE, lights
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIRST = "first operand"  # what the mark at the end of a wire says
@@ -61,5 +61,5 @@ def tidied(svg: Element) -> Element:
         parent.attrib.pop("font-family", None)
         if parent.get("class"):
             parent.set("class", re.sub("^(node|cluster) ", "", parent.attrib["class"]))
-    svg.attrib |= {"xmlns": SVG[1:-1], "font-family": "Arial,Helvetica,sans-serif"}
+    svg.attrib |= {"xmlns": SVG[1:-1], "font-family": FONT}
     return svg

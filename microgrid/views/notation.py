@@ -29,7 +29,7 @@ ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
 SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
-FRACTION, EXPONENT = re.compile(r"[-−]?\d+/\d+"), re.compile(r"\de[-−+]\d")
+FRACTION, EXPONENT = re.compile(r"\d+/\d+"), re.compile(r"\de[-−+]\d")
 INTEGER, LETTER = re.compile(r"\(?([-−]?\d+)\)?"), re.compile(r"\(?([-−]?[a-pr-z])\)?")
 NO_NAMES: Mapping[Value, str] = MappingProxyType({})
 
@@ -164,13 +164,11 @@ def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tup
 
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
     """The name of a node, or a number in its place, else its own number; and how it binds."""
-    if v in names:
-        text = names[v]
-        if text.startswith(MINUS):
-            strength = UNARY if notation.signs_meet else SIGN
-        else:
-            strength = POWER if "^" in text or EXPONENT.search(text) else ATOM
-        return text, QUOTIENT if "/" in text and FRACTION.fullmatch(text) else strength
+    if (name := names.get(v)) is not None:
+        if name.startswith(MINUS):
+            return name, UNARY if notation.signs_meet else SIGN
+        power = POWER if "^" in name or EXPONENT.search(name) else ATOM
+        return name, QUOTIENT if FRACTION.fullmatch(name) else power
     if v.label and type(v) is not Constant:
         return notation.name(v.label), binding(v.label)
     return notation.number(v.data)
@@ -263,12 +261,16 @@ def python_number(x: Number) -> tuple[str, int]:
 
 def python_call(op: Op, operands: Sequence[str]) -> str:
     """A call of microgrid's function, with lists where it takes them: dot([a, b], [c, d])."""
-    function = FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
-    if lists := lists_of(function):
+    if lists := lists_of(function_of(op)):
         size = len(operands) // lists
         starts = range(0, len(operands), size)
         operands = [f"[{', '.join(operands[i : i + size])}]" for i in starts]
     return f"{op.name}({', '.join(operands)})"
+
+
+def function_of(op: Op) -> Callable[..., Any]:
+    """What people call: the function of the operation's name, or the operation itself."""
+    return FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
 
 
 def lists_of(function: Callable[..., Any]) -> int:

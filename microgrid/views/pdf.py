@@ -49,7 +49,7 @@ def figure(svg: Element) -> Any:
     axes.axis("off")
     fonts = installed()
     for e, frame in placed(svg, (1.0, 0.0, 0.0)):
-        if draw := DRAWN.get(e.tag.removeprefix(SVG)):
+        if draw := SHAPES.get(e.tag.removeprefix(SVG)):
             draw(axes, e, frame, fonts, wide / width)
     return page
 
@@ -117,6 +117,6 @@ def words(axes: Any, e: Element, frame: Frame, fonts: list[str], scale: float) -
     )  # fmt: skip
 
 
-DRAWN: dict[str, Callable[..., None]] = {
+SHAPES: dict[str, Callable[..., None]] = {
     "polygon": shape, "polyline": shape, "path": shape, "ellipse": shape, "text": words,
 }  # fmt: skip

@@ -23,7 +23,7 @@ from microgrid.engine.op import Op
 from microgrid.engine.slopes import NO_PATH, slopes
 from microgrid.engine.value import Value, apply, topological
 from microgrid.views.algebra import graph
-from microgrid.views.notation import PYTHON, TEXT, lists_of, python_call, write
+from microgrid.views.notation import PYTHON, TEXT, function_of, lists_of, python_call, write
 from microgrid.views.rule import has_branches, in_symbols, with_names
 from microgrid.views.wording import constant, lowered
 
@@ -58,7 +58,7 @@ def describe(op: Op) -> str:
 
 def call_of(op: Op) -> Call:
     """The call of an operation, with two operands for any number of them."""
-    f = FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
+    f = function_of(op)
     parameters = signature(f).parameters.values()
     names = [p.name for p in parameters][: op.arity]
     if op.arity is None:

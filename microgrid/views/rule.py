@@ -16,8 +16,6 @@ from functools import cached_property
 from inspect import signature
 from typing import Any, NamedTuple
 
-from microgrid.engine import ops
-from microgrid.engine.functions import FUNCTIONS
 from microgrid.engine.guards import Number
 from microgrid.engine.op import Op
 from microgrid.engine.slopes import NO_PATH, slopes
@@ -40,7 +38,7 @@ from microgrid.views.algebra import (
 )
 from microgrid.views.digits import balanced
 from microgrid.views.formula import LATEX, letter
-from microgrid.views.notation import ATOM, NAMES, TEXT, Notation, spelled, write
+from microgrid.views.notation import ATOM, NAMES, TEXT, Notation, function_of, spelled, write
 from microgrid.views.wording import decimals, lowered, signed
 from microgrid.views.written import powers
 
@@ -339,8 +337,7 @@ def has_branches(op: Op) -> bool:
 
 def parameters(op: Op, n: int) -> list[str]:
     """The names of n operands of an operation: those of its function, of a list x_1, x_2, …"""
-    f = FUNCTIONS.get(op.name, op) if ops.TABLE.get(op.name) is op else op
-    takes = [*signature(f).parameters.values()]
+    takes = [*signature(function_of(op)).parameters.values()]
     if op.arity is not None:
         return [p.name for p in takes][:n]
     if len(takes) == 1 and n <= len(FIRST):

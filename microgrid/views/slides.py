@@ -114,8 +114,8 @@ def chosen(frames: Sequence[Frame], which: str | int | Iterable[int]) -> list[in
                     f"frames {which!r}: there are {known}, and numbers as in 1,10-19"
                 )
             first, last = match.groups()
-            stop = int(first) if last is None else int(last or len(frames))
-            found += range(int(first) - 1, stop)
+            begin, stop = int(first), int(first if last is None else last or len(frames))
+            found += range(begin - 1, min(stop, begin + len(frames)))  # one beyond is enough
     else:
         found = [whole("frames", k, 1) - 1 for k in ([which] if isinstance(which, int) else which)]
     if outside := [k + 1 for k in found if not 0 <= k < len(frames)]:

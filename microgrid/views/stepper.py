@@ -34,13 +34,12 @@ from microgrid.views.slides import NO_COLORS, Slides, save_frames
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.sums import sums
 from microgrid.views.svg import LIT, animated, with_all_numbers
-from microgrid.views.theme import GROUND, theme
+from microgrid.views.theme import FONT, GROUND, theme
 from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
-    f"{GROUND}main{{max-width:1680px;margin:0 auto}}"
-    "h1{font:bold 20px Arial,Helvetica,sans-serif;margin:12px 12px 0}"
+    f"{GROUND}main{{max-width:1680px;margin:0 auto}}h1{{font:bold 20px {FONT};margin:12px 12px 0}}"
 )
 BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked

@@ -7,7 +7,7 @@ from typing import Any
 from microgrid.engine.value import Value
 from microgrid.views.digits import balanced
 from microgrid.views.explanation import Path, Row, explain
-from microgrid.views.notation import caption
+from microgrid.views.notation import called, caption
 from microgrid.views.storyboard import Storyboard
 from microgrid.views.tables import shortened
 from microgrid.views.wording import lowered, plural, printable
@@ -36,8 +36,7 @@ def sums(board: Storyboard, prefix: str) -> list[dict[str, Any]]:
 
 def name(v: Value, board: Storyboard) -> str:
     """The name and the value of a wire."""
-    known = lowered(v.label) or (f"output of {caption(v)}" if v.op else "a leaf")
-    return f"{known} = {board.spoken(v.data)}"
+    return f"{called(v).removeprefix('the ')} = {board.spoken(v.data)}"
 
 
 def shares(v: Value, ruled: list[Any], board: Storyboard) -> list[str]:
@@ -64,12 +63,12 @@ def paths(v: Value, board: Storyboard) -> tuple[str, list[dict[str, Any]]]:
 def way(path: Path, board: Storyboard) -> dict[str, Any]:
     """A path in words, and its gates and wires: their ids without the prefix."""
     v, *gates = path.nodes
-    places, product = [board.index[u] for u in path.nodes], board.spoken(path.product)
+    product = board.spoken(path.product)
     words = " → ".join(shortened([lowered(v.label) or caption(v), *map(caption, gates)]))
     locals_ = " · ".join(shortened(list(map(board.spoken, path.locals))))
-    marks = [f"g{i}" for i in places[1:]]
-    for a, b, child in zip(path.nodes, gates, places[1:]):
-        marks += [f"e{board.index[p]}_{child}_{k}" for k, p in enumerate(b.parents) if p is a]
+    marks = [f"g{board.index[u]}" for u in gates]
+    for a, b in zip(path.nodes, gates):
+        marks += [board.wire(b, k) for k, p in enumerate(b.parents) if p is a]
     return {
         "text": printable(f"{words}: {locals_}{f' = {product}' * (len(gates) > 1)}"),
         "marks": marks,

@@ -11,7 +11,7 @@ from microgrid.views.dot_labels import extent
 from microgrid.views.formula import CLUSTER, SIGNS, in_tex, worded
 from microgrid.views.image import SVG
 from microgrid.views.svg import LIT
-from microgrid.views.theme import DRAWN as MEANT
+from microgrid.views.theme import DRAWN
 from microgrid.views.wording import ABOVE, LOWERED
 from microgrid.views.written import EXPONENT, powers
 
@@ -26,7 +26,7 @@ TOKENS = re.compile(
 )
 SCRIPTS = {"sub": "_", "super": "^"}
 COLORS = {"white": "white", "black": "black", LIT: "lit"} | {  # the names that they have in LaTeX
-    color: name for color, name in MEANT.items() if color[0] == "#"
+    color: name for color, name in DRAWN.items() if color[0] == "#"
 }
 MATHEMATICS = ("wire", "gate", "name", "edge")  # the groups of a picture whose words are formulas
 PACKAGES = r"\usepackage{amsmath,amssymb,tikz}"
@@ -82,8 +82,8 @@ def groups(svg: bytes) -> Groups:
                 tag = e.tag.removeprefix(SVG)
                 if tag == "text":
                     texts.append(e)
-                elif tag in DRAWN:
-                    shapes.append(DRAWN[tag](e))
+                elif tag in SHAPES:
+                    shapes.append(SHAPES[tag](e))
             found[id] = [*shapes, *words(group, texts)]
     ground, *_ = found.values()
     ground[0] = re.sub(r"\[.*?\]", "[use as bounding box]", ground[0], count=1)
@@ -151,7 +151,7 @@ def points(text: str) -> list[str]:
     return [f"({x},{y})" for x, y in re.findall(r"([-\d.]+),([-\d.]+)", text)]
 
 
-DRAWN: dict[str, Callable[[Element], str]] = {
+SHAPES: dict[str, Callable[[Element], str]] = {
     "polygon": polygon, "polyline": polyline, "path": path, "ellipse": ellipse,
 }  # fmt: skip
 

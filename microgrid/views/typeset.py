@@ -13,7 +13,7 @@ from html import escape
 from typing import NamedTuple
 
 from microgrid.views.formula import STANDARD
-from microgrid.views.labels import ACCENTS, BOLD, PLAIN, SYMBOLS
+from microgrid.views.labels import ACCENTS, ALPHABETS, BOLD, CAPITALS, PLAIN, SYMBOLS
 from microgrid.views.wording import ABOVE, LOWERED
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
@@ -25,7 +25,8 @@ BRACKETS = {  # of MathML: as high as a letter, with no space around them
 SPACE = '<mspace width="0.2em"></mspace>'
 SIDES = {"aligned": ("right", "left"), "cases": ("left", "left")}
 FENCES = {"bmatrix": ("[", "]"), "pmatrix": ("(", ")"), "cases": ("{", "")}
-MORE = {"colon": ":", "mapsto": "↦", "quad": "  ", "cdot": "·", "mathbb{R}": "ℝ", "to": "→"}
+MORE = {"colon": ":", "mapsto": "↦", "quad": "  "}
+CAPITAL = {written: letter for letter, written in CAPITALS.items()}
 
 
 class Box(NamedTuple):
@@ -129,8 +130,9 @@ class Reader:
             return self.table(self.raw())
         if command in ("text", "operatorname") or command in PLAIN:
             return Box("words", re.sub(r"\\([_{}#$%& ])", r"\1", self.raw()))
-        if command == "mathbb":
-            return Box("letters", MORE["mathbb{R}"] if self.raw() == "R" else "?")
+        if command in ALPHABETS:
+            words = self.raw()
+            return Box("letters", CAPITAL.get(f"{token}{{{words}}}", words or token))
         if f"\\{command}" in STANDARD.values():
             return Box("words", command)
         text = MORE.get(command, SYMBOLS.get(command, token))

@@ -374,6 +374,14 @@ def test_claims_are_read_in_these_letters():
         derive.affine(2, 2, 3, letters=RENAMED, dX="dY @ W")
 
 
+def test_letters_that_python_reads_as_others_are_read_as_these():
+    letters = {"X": r"\mathcal{A}", "W": r"\varepsilon"}  # 𝒜 is A to Python, and ϵ is ε
+    d = derive.affine(1, 1, 1, letters=letters, dX="dY @ ε.T", dW=r"A.T @ dY")
+    assert d.ok
+    assert "∂L/∂𝒜 = ∂L/∂Y ϵᵀ" in str(d)
+    assert "<mi>𝒜</mi>" in d.html().replace(' mathvariant="normal" style="font-weight:bold"', "")
+
+
 @pytest.mark.parametrize(
     ("letters", "message"),
     [
@@ -388,6 +396,7 @@ def test_claims_are_read_in_these_letters():
         ({"X": "I"}, "it would mean two things"),
         ({"W": "N"}, "it would mean two things"),
         ({"L": "J"}, "it would mean two things"),
+        ({"X": "A", "W": r"\mathcal{A}"}, "it would mean two things"),
     ],
 )
 def test_what_is_no_letter_of_its_own_is_refused(letters, message):

@@ -698,3 +698,9 @@ def test_the_parameters_of_a_model_are_taken_apart_by_their_labels():
         ("l.n0.w", [0, 1]), ("l.n0.b", 2), ("l.n1.w", [3]), ("l.n1.b", 4),
     ]  # fmt: skip
     assert shape_of(["1", "3"]) == (2,)
+
+
+@pytest.mark.parametrize("stem", ["x", "foo"])
+def test_a_subscript_of_words_is_no_index(stem):
+    pair = [mg.Value(1.0, f"{stem}_{{abc}}"), mg.Value(2.0, f"{stem}_{{abd}}")]
+    assert f"L = {stem}[0] {stem}[1]" in str(record(lambda x: x[0] * x[1], pair).matrices())

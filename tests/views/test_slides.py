@@ -58,6 +58,7 @@ def test_a_film_of_forward_mode_has_a_slide_for_each_gate_too():
         ({"frames": "forwards"}, "there are all, backward, gates, lecture, and numbers"),
         ({"frames": "0"}, "frames 1 to 19"),
         ({"frames": "3-40"}, "frame 20: the film has frames 1 to 19"),
+        ({"frames": "1,20-999999999999"}, "frame 20: the film has frames 1 to 19"),
         ({"frames": [1.5]}, "a whole number from 1 on"),
         ({"frames": []}, "the film has none"),
         ({"kinds": "svg,gif"}, "kind 'gif': there are svg, png, pdf, tex"),

@@ -21,6 +21,7 @@ from microgrid.views.typeset import mathml, plain, plain_words
         (r"J_y(x)", "J_y(x)"),
         (r"y\colon \mathbb{R}^{4} \to \mathbb{R}^{6}", "y: ℝ⁴ → ℝ⁶"),
         (r"\hat{y}_{nd}", "ŷ_nd"),
+        (r"\mathcal{L} = \mathbb{E}", "ℒ = 𝔼"),
         (r"\left(\frac{a}{b}\right)_{ij}", "(a/b)ᵢⱼ"),
         (r"\begin{cases} w & \text{if } i = n \\ 0 & \text{else} \end{cases}",
          "⎧w  if i = n\n⎩0  else"),

@@ -74,9 +74,9 @@ def arrays_of(
         index = index_of(below)
         before = index[: len(index) - len(shape)]
         if len(stem.rpartition(".")[2]) > 1:  # ws[0] has no letter of its own
-            path = stem + "".join([f"[{int(i) - 1}]" for i in before])
+            path = stem + "".join([f"[{i - 1}]" for i in before])
         else:
-            path = f"{stem}_{''.join(before)}" if before else stem
+            path = f"{stem}_{''.join(map(str, before))}" if before else stem
         yield [Held(path, slots)]
 
 
@@ -106,15 +106,15 @@ def owner(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def index_of(below: str) -> list[str]:
-    """The indices of a label's subscript."""
-    return below.split(",") if "," in below else list(below)
+def index_of(below: str) -> list[int]:
+    """The indices in a label's subscript; none in one of words."""
+    index = below.split(",") if "," in below else list(below)
+    return [*map(int, index)] if all(map(str.isdecimal, index)) else []
 
 
 def shape_of(subscripts: Sequence[str]) -> Shape:
     """The shape of an array with entries of these subscripts: (2, 2) for 11, 12, 21, 22."""
-    digits = [*map(index_of, subscripts)]
-    index = [tuple(map(int, x)) if all(map(str.isdigit, x)) else () for x in digits]
+    index = [tuple(index_of(x)) for x in subscripts]
     shape = index[-1]
     regular = {*map(len, index)} == {len(shape)}
     if regular and index == [tuple([i + 1 for i in place]) for place in np.ndindex(shape)]:

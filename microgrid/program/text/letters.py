@@ -37,7 +37,7 @@ def symbol(path: str, is_wide: bool) -> str:
     if stem.endswith("]"):
         return "W" if is_wide else "b"
     stem = SYMBOLS.get(stem, stem)
-    if len(stem) == 1 and stem not in "b":
+    if len(stem) == 1 and stem != "b":
         stem = stem.upper() if is_wide else stem.lower() if stem == "W" else stem
     return f"{stem}_{below}" if below else stem
 

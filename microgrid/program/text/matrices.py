@@ -90,7 +90,7 @@ class Arrays(Module):
         self.parameters = [identifier(name, self.taken) for name in signature.names]
         self.constants: dict[str, str] = {}
         write = Writer(
-            self.library.prefix, self.library.array, self.operation, self.several, literal,
+            self.library.prefix, self.library.array, self.written, self.several, literal,
             self.indices, self.table,
         )  # fmt: skip
         self.vectors = v = Vectors(found, write)
@@ -113,9 +113,6 @@ class Arrays(Module):
         self.finish(tape)
 
     # What the statements are written with.
-
-    def operation(self, v: Any, names: dict[Any, str]) -> str:
-        return self.written(v, names)
 
     def several(self, op: Op, operands: Sequence[tuple[str, str]]) -> str:
         try:
