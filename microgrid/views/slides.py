@@ -33,10 +33,7 @@ LARGEST = 2.0  # times as large as elsewhere
 MEANT = {**DRAWN, LIT: "lit", "white": "background"}
 PAGE = {"words": "fg", "background": "bg"}  # as the theme calls them
 KINDS = ("svg", "png", "pdf", "tex")
-COLORS = (
-    "value", "gradient", "tangent", "note", "ink", "gate", "edge", "line", "lit", "words",
-    "background",
-)  # fmt: skip
+COLORS = (*dict.fromkeys(MEANT.values()), "words")  # all that a picture is made of, and the words
 NO_COLORS: Mapping[str, str] = MappingProxyType({})
 CHOICES: dict[str, Callable[[Frame, Sequence[Frame]], bool]] = {
     "all": lambda frame, frames: True,
@@ -315,7 +312,8 @@ def recolored(dot: str, colors: Mapping[str, str]) -> str:
     if changed:
         dot = re.sub("|".join(changed), lambda found: changed[found[0]], dot)
     if "words" in colors:
-        dot = dot.replace("\tnode [", f'\tnode [fontcolor="{colors["words"]}" ', 1)
+        default = r"^(\tnode|\tsubgraph \w+ \{ graph) \["  # of nodes, and of the name on a frame
+        dot = re.sub(default, rf'\1 [fontcolor="{colors["words"]}" ', dot, flags=re.MULTILINE)
     return dot.replace("bgcolor=white", f'bgcolor="{colors.get("background", "white")}"', 1)
 
 

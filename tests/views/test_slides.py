@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from shared.strategies import programs
 from shared.tex import balanced
 
-from microgrid import Value, examples, steps
+from microgrid import Value, examples, nn, steps
 from microgrid.engine.errors import ParameterError
 from microgrid.views.slides import Slides, chosen, overlaid, spans
+from microgrid.views.theme import PALETTE
 from microgrid.views.tikz import groups
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -67,7 +68,7 @@ def test_a_film_of_forward_mode_has_a_slide_for_each_gate_too():
         ({"font_size": 1000}, "from 4 to 100"),
         ({"font_size": "big"}, "font_size is a number"),
         ({"colors": "pink"}, "there are light, dark, and colours by name"),
-        ({"colors": {"values": "#000000"}}, "color 'values': there are value, gradient"),
+        ({"colors": {"values": "#000000"}}, "color 'values': there are background, gate"),
         ({"colors": {"value": "red"}}, "a colour is written like #0072b2"),
     ],
 )
@@ -105,6 +106,17 @@ def test_captions_are_left_out_and_colours_changed(tmp_path):
     assert "local" not in text
     assert "#c62828" not in text
     assert {"#d55e00", "#101010", "#eeeeee", "#0a7d20"} <= {*re.findall("#[0-9a-f]{6}", text)}
+
+
+def test_on_a_dark_slide_nothing_keeps_a_colour_of_light_ones(tmp_path):
+    """The names on frames, too: text that has no colour of its own is black."""
+    root = nn.MLP(1, [2, 1])([Value(1.0, "x")])
+    (path,) = steps(root).save_frames(tmp_path, frames="gates", kinds="svg", colors="dark")[:1]
+    dark = {pair[1] for pair in PALETTE.values()}
+    assert {*re.findall('"(#[0-9a-f]{6})"', path.read_text(encoding="utf-8"))} <= dark
+    texts = [e for e in ElementTree.parse(path).iter() if e.tag.endswith("}text")]
+    assert {"layer0.neuron0", "layer0.neuron1"} <= {e.text for e in texts}
+    assert all(e.get("fill") for e in texts)
 
 
 @settings(max_examples=25)
