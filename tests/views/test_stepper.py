@@ -792,6 +792,15 @@ def test_without_scripts_the_browser_shows_the_picture_and_the_table(visit, tmp_
     assert tab.locator("tbody tr").count() == 6
 
 
+def test_of_the_table_words_stand_left_and_numbers_right(visit, tmp_path):
+    tab = visit(page(fork(), tmp_path))
+    aligned = "es => es.map(e => [e.textContent, getComputedStyle(e).textAlign])"
+    found = dict(tab.locator("thead th").evaluate_all(aligned))
+    words, numbers = {"gate", "role", "to", "rule"}, {"local", "upstream", "share", "total so far"}
+    assert {name for name, side in found.items() if side == "right"} == numbers
+    assert found.keys() == words | numbers
+
+
 def test_hostile_labels_stay_words_in_the_browser(visit, tmp_path):
     x = Value(1.0, "</script><script>document.title='bad'</script>")
     h = x.exp()
