@@ -38,7 +38,16 @@ from microgrid.views.algebra import (
 )
 from microgrid.views.digits import balanced
 from microgrid.views.formula import LATEX, letter
-from microgrid.views.notation import ATOM, NAMES, TEXT, Notation, function_of, spelled, write
+from microgrid.views.notation import (
+    ATOM,
+    NAMES,
+    TEXT,
+    Notation,
+    caption,
+    function_of,
+    spelled,
+    write,
+)
 from microgrid.views.wording import decimals, lowered, signed
 from microgrid.views.written import powers
 
@@ -59,6 +68,7 @@ def greek_call(op: Op, operands: Sequence[str]) -> str:
 
 DIVIDED = {" / ": "/", "-": "−"}
 NAME = re.compile(r"[^\W\d][\w{}]*|\\[^\s*/+-]+")  # or a command of LaTeX
+X = re.compile("(?<![a-z])x(?![a-z])")
 LONG = 9  # characters: a longer name is no help in a formula
 MANY = 50  # operands, of which no formula is made
 SPARE = "uvwxyzpqrsthkmn"
@@ -108,8 +118,10 @@ class Gate:
         own = ["" if isinstance(p, Constant) else short_name(p.label) for p in self.operands]
         taken, times = {*map(lowered, own), *self.taken}, Counter(own)
         own = [name if times[name] == 1 else "" for name in own]
-        if self.moving == 1:  # as on the gate itself: 1/x
-            return [name or "x" for name in own]
+        if self.moving == 1:
+            shown = X.search(caption(self.node))  # 1/x stands on the gate itself
+            x = "x" if shown else next((c for c in f"x{SPARE}" if c not in taken), "x")
+            return [name or x for name in own]
         letters = parameters(self.op, len(own))
         if taken & {lowered(c) for name, c in zip(own, letters) if not name}:
             spare = [c for c in SPARE if c not in taken]

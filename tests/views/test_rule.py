@@ -258,6 +258,12 @@ def test_letters_of_a_rule_are_no_names_of_other_nodes():
         assert len({*rule.gate.letters}) == 2
 
 
+def test_the_letter_of_one_operand_is_that_on_its_gate_or_no_name_of_another_node():
+    x = Value(1.0, "x")
+    found = [rule.symbols() for rule in rules_of(explain(mg.log(1 / (x * 2))).rows)]
+    assert found == ["(log(u))′ = 1/u", "(1/x)′ = −1/x²", "(x·2)′ = 2"]
+
+
 def test_a_row_whose_node_got_another_number_since_says_the_number_alone():
     a, b = Value(2.0, "a"), Value(3.0, "b")
     rows = explain(a * b).rows
