@@ -1,13 +1,14 @@
-"""Hypothesis profiles: `pytest --hypothesis-profile deep` draws twenty times as much."""
+"""Hypothesis profiles: `pytest --hypothesis-profile deep` draws thirty times as much."""
 
 from hypothesis import HealthCheck, Phase, settings
 from shared.browser import chromium, visit  # noqa: F401  (fixtures)
 
 collect_ignore = ["check/engines", "clients"]  # programs that tests run, not tests
 
-settings.register_profile(
-    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+settings.register_profile(  # each run draws others: few at a time, so that all tests are quick
+    "default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)  # fmt: skip
 settings.register_profile("deep", settings.get_profile("default"), max_examples=2000)
 settings.register_profile(  # for mutation testing: quick, and the same draws each time
     "mutants",

@@ -63,10 +63,6 @@ class Part(NamedTuple):
     bold: bool = False
 
 
-class NotRead(Exception):
-    """Something that is no formula of labels."""
-
-
 @lru_cache(4096)
 def read(label: str) -> tuple[Part, ...]:
     r"""The parts of a label; one part, as it was typed, for what cannot be read.
@@ -77,7 +73,7 @@ def read(label: str) -> tuple[Part, ...]:
     (Part(text='\\input{x}', below='', above='', bold=False),)
     """
     if re.search(r"\\|\^|_\{.*_\{", label):
-        with suppress(NotRead):
+        with suppress(ValueError):
             if parts := Reader(label).parts():
                 return parts
     return (Part(*split(label)),)
@@ -98,7 +94,7 @@ def accented(letter: str, accent: str) -> str:
 
 
 class Reader:
-    """Reads a label in the notation of TeX; NotRead for commands that are not in the tables."""
+    """Reads a label in the notation of TeX; ValueError for commands that are not in the tables."""
 
     def __init__(self, label: str) -> None:
         self.tokens = [token.rstrip() if token[0] == "\\" and token[1:2].isalpha() else token
@@ -118,7 +114,7 @@ class Reader:
         found = list[Part]()
         while (token := self.next()) != end:
             if token in ("", "}"):
-                raise NotRead
+                raise ValueError
             if token in ("_", "^"):
                 found[-1:] = [self.scripted(token, found)]
             elif token == "{":
@@ -132,7 +128,7 @@ class Reader:
     def scripted(self, sign: str, before: list[Part]) -> Part:
         """The last part with what stands below or above it."""
         if not before or (before[-1].below if sign == "_" else before[-1].above):
-            raise NotRead
+            raise ValueError
         text = self.script()
         below = sign == "_"
         return before[-1]._replace(below=text) if below else before[-1]._replace(above=text)
@@ -142,7 +138,7 @@ class Reader:
         token = self.next()
         if token != "{":
             if not token or token in "}_^" or token.isspace():
-                raise NotRead
+                raise ValueError
             if token.isalpha() and len(token) > 1 and token[0] != "\\":  # x_ab is x_a b
                 self.at -= 1
                 self.tokens[self.at] = token[1:]
@@ -153,10 +149,10 @@ class Reader:
             token = self.next()
             depth += (token == "{") - (token == "}")
             if not token:
-                raise NotRead
+                raise ValueError
             text += "" if token in "{}" else token if token in "_^" else self.symbol(token)
         if not text or self.at == start + 1:
-            raise NotRead
+            raise ValueError
         return text
 
     def symbol(self, token: str) -> str:
@@ -169,22 +165,22 @@ class Reader:
         if command in ALPHABETS:
             capitals = dict(zip(ascii_uppercase, ALPHABETS[command], strict=True))
             if (letter := self.letters()) not in capitals:
-                raise NotRead
+                raise ValueError
             return capitals[letter]
         if command in PLAIN:
             return self.letters(many=True)
         if command in SYMBOLS:
             return SYMBOLS[command]
-        raise NotRead
+        raise ValueError
 
     def letters(self, many: bool = False) -> str:
         """An argument of one letter, or of many."""
         parts = self.argument()
         text = "".join([part.text for part in parts])
         if any(part.below or part.above for part in parts) or not text:
-            raise NotRead
+            raise ValueError
         if not many and len(unicodedata.normalize("NFC", text)) > 1:
-            raise NotRead
+            raise ValueError
         return text
 
     def argument(self, bold: bool = False) -> tuple[Part, ...]:
@@ -192,7 +188,7 @@ class Reader:
         if token == "{":
             return self.group(bold)
         if not token or token in "}_^":
-            raise NotRead
+            raise ValueError
         if token[0] != "\\" and len(token) > 1:
             self.at -= 1
             self.tokens[self.at] = token[1:]
@@ -202,7 +198,7 @@ class Reader:
     def group(self, bold: bool = False) -> tuple[Part, ...]:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise NotRead
+            raise ValueError
         found = self.parts("}", bold)
         self.depth -= 1
         return found

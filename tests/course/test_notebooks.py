@@ -65,6 +65,7 @@ def executed(path):
         for output in cell.get("outputs", []):
             if PICTURE & set(output.get("data", {})):
                 output.data.pop("text/plain", None)  # where the object lay in memory
+                output.data.pop("text/html", None)  # the picture again: not every reader shows it
                 output.metadata = {}
     return notebook
 
