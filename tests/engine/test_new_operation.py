@@ -38,9 +38,14 @@ def scratch(folder: Path, entries: str) -> Path:
 
 
 def run(folder: Path, readers: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What every reader says to these operations, in a process that sees the copy."""
+    """What every reader says to these operations, in a process that sees the copy.
+
+    The kernel runs as Python there: that numba compiles each operation of the real table, the
+    tests of the engine see, and a second kernel takes a minute.
+    """
     script = Path(__file__).parents[1] / "shared" / "every_reader.py"
-    env = {**os.environ, "PYTHONPATH": str(folder), "MICROGRID_CACHE": str(folder / "cache")}
+    env = {**os.environ, "PYTHONPATH": str(folder), "MICROGRID_CACHE": str(folder / "cache"),
+           "NUMBA_DISABLE_JIT": "1"}  # fmt: skip
     command = [sys.executable, str(script), ",".join(readers), ",".join(names)]
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder)
     assert done.returncode == 0, done.stderr
