@@ -8,7 +8,7 @@ from html import escape
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from microgrid.views.theme import DRAWN, FONT, PALETTE, lights
+from microgrid.views.theme import DRAWN, FONT, PALETTE, drawn, lights
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIRST = "first operand"  # what the mark at the end of a wire says
@@ -33,12 +33,8 @@ def themed(svg: Element) -> Element:
     """A picture that is light or dark as the page that holds it; of tints, always light."""
     known = {*DRAWN, PALETTE["lit"][0], "none", "transparent", None}
     if all(e.get(key) in known for e in svg.iter() for key in ("fill", "stroke")):
-        text = f"svg{{color-scheme:light dark}}text:not([fill]){{fill:{either('fg')}}}"
-        for color, name in DRAWN.items():
-            for key in ("fill", "stroke"):
-                text += f'[{key}="{color}"]{{{key}:{either(name)}}}'
         style = Element("style")
-        style.text = text
+        style.text = "svg{color-scheme:light dark}" + drawn("", either)
         svg.insert(0, style)
     return svg
 

@@ -66,9 +66,7 @@ def save_frames(
     """Write the slides into a folder, which is made if need be; the paths."""
     numbers, kinds = chosen(film.frames, frames), checked_kinds(kinds)
     slides = Slides(film, numbers, aspect, font_size, captions, colors)
-    wide = (
-        slides if aspect is not None else Slides(film, numbers, "16:9", font_size, captions, colors)
-    )
+    shape = "16:9" if aspect is None else aspect  # a Beamer file has one
     folder, digits = Path(folder), max(2, len(str(len(film.frames))))
     folder.mkdir(parents=True, exist_ok=True)
     makers: dict[str, Callable[[], bytes]] = {}
@@ -77,7 +75,8 @@ def save_frames(
         makers[f"{name}.svg"] = partial(slides.svg, k)
         makers[f"{name}.png"] = partial(slides.png, k, dpi)
     makers["slides.pdf"] = lambda: pages([slides.svg(k) for k in numbers])
-    makers["slides.tex"] = lambda: wide.beamer().encode()
+    shaped = partial(Slides, film, numbers, shape, font_size, captions, colors)
+    makers["slides.tex"] = lambda: shaped().beamer().encode()
     paths = [folder / name for name in makers if name.rpartition(".")[2] in kinds]
     for path in paths:
         write(path, makers[path.name]())

@@ -8,6 +8,8 @@ system does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from microgrid.views.wording import BLUE, GREEN, INK, NOTE, RED
 
 FONT = "Arial,Helvetica,sans-serif"
@@ -74,12 +76,12 @@ def lights(selector: str, light: str, dark: str) -> str:
     )
 
 
-def pictures(selector: str) -> str:
-    """The rules for the pictures in an element: their colours are those of the palette."""
-    rules = [f"{selector} svg text:not([fill]){{fill:var(--fg)}}"]
+def drawn(within: str, shown: Callable[[str], str]) -> str:
+    """The rules for what is drawn within an element: `shown` writes a colour of the palette."""
+    rules = [f"{within}text:not([fill]){{fill:{shown('fg')}}}"]
     for color, name in DRAWN.items():
         for kind in ("fill", "stroke"):
-            rules.append(f'{selector} svg [{kind}="{color}"]{{{kind}:var(--{name})}}')
+            rules.append(f'{within}[{kind}="{color}"]{{{kind}:{shown(name)}}}')
     return "\n".join(rules) + "\n"
 
 
@@ -109,10 +111,10 @@ margin:8px 0;overflow-x:auto;color:var(--fg);font:14px/1.5 @@code@@}
 """.replace("@@font@@", FONT).replace("@@code@@", CODE)
 
 
-def theme(name: str, drawn: bool = True) -> str:
+def theme(name: str, with_pictures: bool = True) -> str:
     """The rules for elements of a class, and for what is in them: words, tables, pictures."""
     rules = palette(f".{name}") + BASE.replace(".X", f".{name}")
-    return rules + pictures(f".{name}") * drawn
+    return rules + drawn(f".{name} svg ", "var(--{})".format) * with_pictures
 
 
 LIGHT, DARK = PALETTE["bg"]

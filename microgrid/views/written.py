@@ -47,7 +47,7 @@ def page(result: Any) -> str:
     title = result._title or type(result).__name__
     wide = f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{text}</div>'
     body = f'<main class="microgrid-page"><h1>{title}</h1>{wide}</main>'
-    return whole_page(title, GROUND + theme("microgrid-page", drawn=False), body)
+    return whole_page(title, GROUND + theme("microgrid-page", with_pictures=False), body)
 
 
 def whole_page(title: str, style: str, body: str, xml: bool = False) -> str:
