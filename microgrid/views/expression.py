@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from inspect import Parameter, signature
 from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
@@ -117,7 +118,7 @@ class Text:
         self, numbers: Mapping[str, float], missing: float | None = 1.0, lenient: bool = False
     ) -> Circuit:
         """The circuit; with `lenient`, numbers without a use are left aside."""
-        text, reader, places = self.text, self.reader, self.places
+        text, reader, places = self.text, copy(self.reader), self.places
         given = {name_in(name) or name: x for name, x in numbers.items()}
         named = {line.name.text for line, _ in reader.trees if line.name}
         unused = [name for name in given if name not in {*places, *named}]
