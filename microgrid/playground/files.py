@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from microgrid.views.stepper import part
-from microgrid.views.theme import theme
+from microgrid.views.theme import GROUND, theme
 
 PAGE = Path(__file__).with_name("page")
+SCRIPTS = ("parts.js", "page.js")
 KINDS = {  # suffix: what a server says that the file is
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -34,13 +35,18 @@ def files(backend: str) -> dict[str, bytes]:
         index = replaced(index, ENGINE, f'<body data-engine="{backend}">')
         policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         index = replaced(index, CHARSET, CHARSET + policy)
-    return {
-        "index.html": index.encode(),
-        "page.css": "\n".join(
-            [theme("microgrid-steps"), part("player.css"), read("page.css")]
-        ).encode(),
-        "page.js": "\n".join([part("player.js"), read("page.js")]).encode(),
-    }
+    return {"index.html": index.encode(), "page.css": style().encode(), "page.js": script().encode()}
+
+
+def style(ground: str = GROUND) -> str:
+    """The rules of the page; without a ground those of what stands in a page of others."""
+    themes = theme("microgrid-play", with_pictures=False) + theme("microgrid-steps")
+    return "\n".join([ground, themes, part("player.css"), read("page.css")])
+
+
+def script() -> str:
+    """The one module of the page, which defines `mount`."""
+    return "\n".join([part("player.js"), *map(read, SCRIPTS)])
 
 
 def read(name: str) -> str:
