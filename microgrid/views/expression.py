@@ -100,38 +100,56 @@ def circuit(
     >>> found.root.data, [(name, leaf.data) for name, leaf in found.leaves.items()]
     (16.0, [('w', 1.0), ('x', 3.0)])
     """
-    reader = Reader(text, {})
-    given = {name_in(name) or name: x for name, x in numbers.items()}
-    places = reader.leaf_places()
-    unused = [name for name in given if name not in {*places, *reader.named}]
-    unknown = [name for name in places if name not in {*given, *CONSTANTS}]
-    if bare := next((name for name in unknown if name in CALLS), ""):
-        said = f"{bare} is a function: it needs brackets, like {bare}(x)"
-        raise at(text, places[bare], said)
-    if unknown and missing is None:
-        raise at(text, places[unknown[0]], without_numbers(unknown, unused))
-    free = [name for name in places if name in given or name not in CONSTANTS]
-    leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
-    reader.leaves |= {**{name: Value(given[name], name) for name in unused}, **leaves}
-    made = dict[str, Value]()
-    for line, tree in reader.trees:
-        name = line.name.text if line.name else ""
-        y = reader.number(line, tree)
-        if not isinstance(y, Value):
-            y = Value(given.get(name, y), name)
-            leaves |= {name: y} if name else {}
-        elif name in given:
-            said = f"{name} is computed by its line and takes no number"
-            raise at(text, line.pieces[0][1], said)
-        elif y.op and not y.label:
-            y.label = name
-        if name:
-            reader.leaves[name] = made[name] = y
-    if unused:
-        has = "has a number but is" if len(unused) == 1 else "have numbers but are"
-        raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
-    hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
-    return Circuit(y, leaves, made, [POWERS] if hats else [])
+    return Text(text).circuit(numbers, missing)
+
+
+class Text:
+    """A text that has been read: the circuit that it says, with these numbers or with those.
+
+    `places` has the leaves, and where each first stands. ExpressionError as from `circuit`.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text, self.reader = text, Reader(text, {})
+        self.places = self.reader.leaf_places()
+
+    def circuit(
+        self, numbers: Mapping[str, float], missing: float | None = 1.0, lenient: bool = False
+    ) -> Circuit:
+        """The circuit; with `lenient`, numbers without a use are left aside."""
+        text, reader, places = self.text, self.reader, self.places
+        given = {name_in(name) or name: x for name, x in numbers.items()}
+        named = {line.name.text for line, _ in reader.trees if line.name}
+        unused = [name for name in given if name not in {*places, *named}]
+        unknown = [name for name in places if name not in {*given, *CONSTANTS}]
+        if bare := next((name for name in unknown if name in CALLS), ""):
+            said = f"{bare} is a function: it needs brackets, like {bare}(x)"
+            raise at(text, places[bare], said)
+        if unknown and missing is None:
+            raise at(text, places[unknown[0]], without_numbers(unknown, unused))
+        free = [name for name in places if name in given or name not in CONSTANTS]
+        leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
+        others = {} if lenient else {name: Value(given[name], name) for name in unused}
+        reader.leaves = {**others, **leaves}
+        made = dict[str, Value]()
+        for line, tree in reader.trees:
+            name = line.name.text if line.name else ""
+            y = reader.number(line, tree)
+            if not isinstance(y, Value):
+                y = Value(given.get(name, y), name)
+                leaves |= {name: y} if name else {}
+            elif name in given and not lenient:
+                said = f"{name} is computed by its line and takes no number"
+                raise at(text, line.pieces[0][1], said)
+            elif y.op and not y.label:
+                y.label = name
+            if name:
+                reader.leaves[name] = made[name] = y
+        if others:
+            has = "has a number but is" if len(unused) == 1 else "have numbers but are"
+            raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
+        hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
+        return Circuit(y, leaves, made, [POWERS] if hats else [])
 
 
 def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
@@ -186,10 +204,6 @@ class Reader:
             point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
             raise self.error(tree, f"the expression must give one number, not {what}{point}")
         return y
-
-    @property
-    def named(self) -> list[str]:
-        return [line.name.text for line, _ in self.trees if line.name]
 
     def leaf_places(self) -> dict[str, int]:
         """Where each name first stands that no line above it defines.

@@ -62,6 +62,13 @@ class ExpressionError(MicrogridError, ValueError):
     line: int | None = None
     column: int | None = None
 
+    @property
+    def reason(self) -> str:
+        """The message alone, without the place."""
+        return self._reason or str(self)
+
+    _reason = ""
+
 
 @dataclass(frozen=True)
 class Language:
@@ -119,7 +126,7 @@ def at(text: str, place: int, message: str) -> ExpressionError:
     where = f" (line {line + 1})" if "\n" in text.strip() else ""
     excerpt = f"\n  {shown[start : start + 60]}\n  {' ' * (column - start)}^" if shown else ""
     error = ExpressionError(f"{message}{where}{excerpt}")
-    error.line, error.column = line + 1, column + 1
+    error.line, error.column, error._reason = line + 1, column + 1, message
     return error
 
 

@@ -42,6 +42,7 @@ STYLE = (
     f"{GROUND}main{{max-width:1680px;margin:0 auto}}h1{{font:bold 20px {FONT};margin:12px 12px 0}}"
 )
 BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
+NONE = -1  # the frame before all others: no number is seen
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
@@ -80,7 +81,7 @@ class Steps(Hinted):
     """The frames of one pass, and the ways to look at them.
 
     `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has
-    all rows as HTML, `layout` is the picture of the last frame.
+    all rows as HTML, `layout` is the picture of the last frame, laid out when it is first shown.
 
     >>> from microgrid import steps
     >>> x = Value(3.0, "x")
@@ -102,15 +103,20 @@ class Steps(Hinted):
         self.prefix, self._program = prefix, layout
         self._order = topological(copy.deepcopy(root))  # as it is now
         self._homes = by_home(self._order)
-        self.layout = self._drawn(len(self.frames) - 1)
+        self._room = self._drawn(NONE).source
         self._sums = sums(board, prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
 
+    @cached_property
+    def layout(self) -> Picture:
+        """The picture of the last frame."""
+        return self._drawn(len(self.frames) - 1)
+
     def _drawn(self, k: int) -> Picture:
-        """The picture of frame k; its layout is that of every other frame."""
-        picture, frame = Picture(self._program, self.prefix), self.frames[k]
+        """The picture of frame k; its layout is that of every other frame, and of NONE."""
+        picture, frame = Picture(self._program, self.prefix), self.frames[max(k, 0)]
         # A penwidth would make the picture a point higher, setlinewidth does not.
         lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
         thick = {"penwidth": "2.6", "color": frame.ink, **BACKWARD.get(frame.ink, {})}
@@ -205,6 +211,25 @@ class Steps(Hinted):
         """The numbers that have a place in the picture, with their ids; some shares have none."""
         found = [life for life in self._spans if (life.place, life.color) in self._places]
         return [(self.prefix + life.id, life) for life in found]
+
+    def svg(self) -> str:
+        """The picture that the player shows, with the numbers of all frames; laid out once."""
+        return ElementTree.tostring(self._canvas, encoding="unicode")
+
+    @cached_property
+    def key(self) -> str:
+        """What the picture depends on, beside the words of its numbers.
+
+        Of two films with the same prefix and key, the `svg` of one does for the other: their `data`
+        has the numbers, for which there is room.
+
+        >>> films = [steps(1 / Value(x, "x"), prefix="f-") for x in (3.0, 1.25, 1e-7)]
+        >>> films[0].key == films[1].key, films[0].key == films[2].key
+        (True, False)
+        """
+        ids = [id for id, _ in self._placed()]
+        told = repr((self._room, ids, [(f.marks, f.ink) for f in self.frames]))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     # Without a script
 
