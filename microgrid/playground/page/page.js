@@ -171,7 +171,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       arriving = true;
       film.load(got.film, got.svg);
       if (got.svg) loaded = got.key;
-      for (const leaf of got.leaves) part(valueOf(leaf)?.[0])?.classList.toggle("held", !movable(leaf.name));
+      for (const leaf of got.leaves) part(valueOf(leaf)?.[0])?.classList.toggle("grip", movable(leaf.name));
       land();
       arriving = false;
     }
@@ -248,7 +248,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   };
   const rowOf = leaf => {
     const { name, shown } = leaf;
-    const range = make("input", { type: "range", ariaLabel: shown, step: "any" });
+    const range = make("input", { type: "range", ariaLabel: shown });
     const field = make("input", { type: "number", ariaLabel: `${shown}, its value`, step: "any" });
     const gradient = make("output", { ariaLabel: `gradient of ${shown}` });
     const nudge = make("button", { type: "button", className: "nudge", textContent: "+0.01", ariaLabel: `Nudge ${shown} by 0.01`, title: "What does the result do if this number grows by 0.01?" });
@@ -256,15 +256,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     const said = make("p", { className: "said" });
     said.setAttribute("role", "status");
     for (const [e, key] of [[range, "leaf"], [field, "leaf"], [gradient, "gradient"]]) e.dataset[key] = name;
-    const step = () => Math.max(10 ** Math.floor(Math.log10(range.max / 400)), 1e-12);
-    range.addEventListener("input", () => set(name, tidy(+range.value, step())));
-    range.addEventListener("keydown", event => { // step="any" has no steps for the keys
-      const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
-      if (!way || range.disabled) return;
-      event.preventDefault();
-      set(name, tidy((state.numbers[name] ?? row.leaf.value) + way * step() * 10, step()));
-      settle();
-    });
+    range.addEventListener("input", () => set(name, +range.value));
     field.addEventListener("input", () => field.value !== "" && set(name, +field.value));
     for (const e of [range, field]) e.addEventListener("change", () => (settle(), adjust(row, true)));
     nudge.addEventListener("click", async () => {
@@ -282,8 +274,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   };
   const adjust = (row, grow = false) => { // the slider's reach follows the number
     const { range, leaf } = row, reach = reachOf(leaf.value);
-    if (!range.max || range.max === "100" || grow || Math.abs(leaf.value) > range.max) {
-      [range.min, range.max] = [-reach, reach];
+    if (!range.step || grow || Math.abs(leaf.value) > range.max) {
+      [range.min, range.max, range.step] = [-reach, reach, reach / 500];
       range.value = leaf.value;
     }
   };
