@@ -17,8 +17,8 @@ from microgrid.views.expression import ExpressionError, circuit
 PORT = 8137  # so that an address stays what it was when the server starts again
 LINES = """
 
-Each EXPR is a line of the page: name = expression; the last may do
-without a name. A word like x=-0.5 is the number of a leaf; one without a number has 1."""
+Each EXPR is a line of the page: name = expression; the last may do without a
+name. A word like x=-0.5 is the number of a leaf; one without a number has 1."""
 
 RUNTIME = """
 
