@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.check.gradient_check import first_nonfinite
-from microgrid.cli.arguments import whole, writable
+from microgrid.cli.arguments import numbers_of, whole, writable
 from microgrid.cli.slides import add_frames, write_frames
-from microgrid.engine.errors import NumberError
 from microgrid.engine.trees import named
 from microgrid.engine.value import Value
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
 from microgrid.views.expression import ExpressionError, circuit, with_a_name
-from microgrid.views.numerals import read
 from microgrid.views.spelling import name_in
 from microgrid.views.stepper import steps
 from microgrid.views.tints import MEASURES
@@ -144,35 +142,3 @@ def root_of(options: argparse.Namespace) -> Value:
     for note in [*found.notes, *([str(bad)] if bad else [])]:
         print(f"microgrid {options.command}: note: {note}", file=sys.stderr)
     return found.root
-
-
-def numbers_of(words: list[str]) -> dict[str, float]:
-    """The numbers of words like x=-0.5, by their names."""
-    numbers: dict[str, float] = {}
-    for name, number in map(assignment, words):
-        if name in numbers:
-            raise ExpressionError(f"{name} has two numbers")
-        numbers[name] = number
-    return numbers
-
-
-def assignment(text: str) -> tuple[str, float]:
-    """The name and the number of a word like x=-0.5; ExpressionError for other words."""
-    name, _, written = text.partition("=")
-    name = name_in(name)
-    if not name or not written.strip():
-        form = "name=number: after the expression in quotes come words like x=-0.5, without spaces"
-        raise ExpressionError(f"{text!r} is not of the form {form}")
-    try:
-        number = read(written)
-    except NumberError as error:
-        raise ExpressionError(f"{name}={error}") from None
-    if number is None:
-        raise ExpressionError(f"{name}={written!r} is not a number, such as 2, -0.5, 1/3 or 1e-3")
-    try:
-        near = float(number)
-    except OverflowError:
-        raise ExpressionError(f"{name}={written!r} is too large for a float") from None
-    if number and not near:
-        raise ExpressionError(f"{name}={written!r} is too small for a float")
-    return name, near

@@ -10,8 +10,8 @@ from microgrid.course.worksheets.kinds import Kind
 from microgrid.course.worksheets.page import single
 from microgrid.course.worksheets.problem import Problem
 from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.value import Value, topological
-from microgrid.views.expression import CONSTANTS, Circuit, Reader, Text
+from microgrid.engine.value import topological
+from microgrid.views.expression import Circuit, Reader, Text
 from microgrid.views.formula import LATEX, latex
 from microgrid.views.picture import Layout
 
@@ -22,7 +22,7 @@ END = """{result}.backward()
 print("{result} =", {result}.data)
 for leaf in [{leaves}]:
     print(f"∂{result}/∂{{leaf.label}} = {{leaf.grad}}")
-# mg.draw({result}).save("{result}.svg") draws it, mg.steps({result}).save("{result}.html") is a film
+# mg.draw({result}).save("{result}.svg") draws it; mg.steps({result}).save("{result}.html") films it
 """
 
 
@@ -75,7 +75,7 @@ class Spelling(ast.NodeTransformer):
         assert isinstance(node.func, ast.Name)
         function = self.reader.function(node, node.func.id)
         if not any(isinstance(x, ast.Name) for arg in node.args for x in ast.walk(arg)):
-            node = Floats().visit(node)
+            Floats().visit(node)
         args = self.reader.in_lists(node.func.id, node.args, is_list, as_list)
         name = ast.Attribute(ast.Name("mg"), NAMES[id(function)])
         return ast.Call(name, [self.visit(x) for x in args], [])
@@ -123,6 +123,6 @@ def worksheet(found: Circuit, digits: int, layout: Layout | None) -> str:
 
 SHEET = Kind(
     "", "The numbers at the leaves stand above their wires. Write the value of each gate into the "
-    "box above its wire, and into the box beneath each wire the gradient of the result with respect "
-    "to it. That of the result itself is 1.", "", values=True,
+    "box above its wire, and into the box beneath each wire the gradient of the result with "
+    "respect to it. That of the result itself is 1.", "", values=True,
 )  # fmt: skip

@@ -4,10 +4,11 @@
      film.load(data, svg)        data as from Steps.data() in Python; svg as text, or left out where
                                  only numbers changed
      film.show(k)                frame k; film.at tells which is shown
+     film.show(k, next)          frame k with the marks of another: what is asked, and not told yet
 
    root hears "beforestep", with {from, to}, ahead of every step that a reader takes, and may prevent
-   it; and "step" once frame `detail` is there. In an element with the attribute data-alone its keys
-   work without the focus. */
+   it, which ends the playing; and "step" once frame `detail` is there. In an element with the
+   attribute data-alone its keys work without the focus. */
 const player = root => {
   const READABLE = 0.7; // of the natural size: smaller is no fit, but a riddle
   const make = (tag, kind, ...children) => {
@@ -40,15 +41,15 @@ const player = root => {
     `<label>Sum at<select class="wires"></select></label>`;
   const find = act => bar.querySelector(`[data-act=${act}]`);
   const slider = bar.querySelector("input"), [speed, wires] = bar.querySelectorAll("select");
-  let data, last = 0, k = 0, timer = 0; // which frame
+  let data, last = 0, k = 0, marked = 0, timer = 0; // which frame, and whose marks it has
   let opener = wires; // what had the focus when a sum was opened, and has it again
   let svg, parts, covers = [], wide = 1, tall = 1, zoom = null; // null: as wide as the view, if readable
 
   // The picture
 
   const byId = picture => new Map([...picture.querySelectorAll("[id]")].map(e => [e.id, e]));
-  const paint = (picture, own, i) => {
-    const frame = data.frames[i];
+  const paint = (picture, own, i, marks = i) => {
+    const frame = data.frames[marks];
     for (const flow of ["back", "ahead"]) picture.classList.toggle(flow, frame.flow === flow);
     for (const [id, first, end] of data.spans) {
       const e = own.get(id);
@@ -60,12 +61,12 @@ const player = root => {
   };
   const fits = (w, h) =>
     Math.min(view.clientWidth / w, parseFloat(getComputedStyle(view).maxHeight) / h);
-  const active = () => covers.find(c => c.gates.includes(data.frames[k].marks[0]));
+  const active = () => covers.find(c => c.gates.includes(data.frames[marked].marks[0]));
   const scale = () => {
     const block = active(), readable = fit => Math.min(1, Math.max(READABLE, fit));
     if (zoom) return zoom;
     if (block && folding()) return readable(fits(block.wide, block.tall));
-    if (folding() && !data.frames[k].marks.length) return fits(wide, tall); // all, if small
+    if (folding() && !data.frames[marked].marks.length) return fits(wide, tall); // all, if small
     return readable(fits(wide, tall));
   };
   const folding = () => covers.length && fits(wide, tall) < READABLE;
@@ -144,7 +145,7 @@ const player = root => {
     view.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
   };
   const center = () => {
-    const lit = parts.get(data.frames[k].marks[0]), block = active();
+    const lit = parts.get(data.frames[marked].marks[0]), block = active();
     const whole = block && folding() && fits(block.wide, block.tall) >= scale();
     if (lit) middle(whole ? parts.get(block.id) : lit);
     else {
@@ -161,20 +162,25 @@ const player = root => {
     ...data.frames[i].lines.map(line => make("p", "", line)),
   ];
   const within = wanted => Math.max(0, Math.min(last, wanted));
-  const show = wanted => {
-    k = within(wanted);
+  const tell = () => {
     root.dataset.step = slider.value = k;
     slider.setAttribute("aria-valuetext", heading(k));
-    paint(svg, parts, k);
+    paint(svg, parts, k, marked);
     said.replaceChildren(...words(k));
+  };
+  const show = (wanted, next = wanted) => {
+    [k, marked] = [within(wanted), within(next)];
+    tell();
     resize();
     center();
     root.dispatchEvent(new CustomEvent("step", { detail: k }));
   };
   const go = wanted => {
     const detail = { from: k, to: within(wanted) };
-    if (root.dispatchEvent(new CustomEvent("beforestep", { cancelable: true, detail }))) show(wanted);
-    else slider.value = k;
+    if (root.dispatchEvent(new CustomEvent("beforestep", { cancelable: true, detail })))
+      return show(wanted);
+    play(false);
+    slider.value = k;
   };
   const play = on => {
     clearInterval(timer);
@@ -220,6 +226,7 @@ const player = root => {
     if (wire && !inside) opener = document.activeElement;
     mark("picked", wire ? [wire.id] : []);
     mark("way", []);
+    const anew = sum.hidden;
     sum.hidden = !wire;
     wires.value = wire ? i : "";
     if (!wire) return;
@@ -244,7 +251,7 @@ const player = root => {
       ...(wire.paths ? [make("p", "paths", wire.paths), make("ul", "", ...ways)] : []),
     );
     sum.setAttribute("aria-label", wire.name);
-    sum.scrollIntoView({ block: "nearest" });
+    if (anew) sum.scrollIntoView({ block: "nearest" });
   };
   const shut = () => {
     const inside = sum.contains(document.activeElement);
@@ -398,10 +405,12 @@ const player = root => {
       const e = parts.get(id);
       if (e.textContent !== shown) e.textContent = shown;
     }
+    const picked = text === undefined && wires.value !== "" ? +wires.value : -1;
     wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
     all.replaceChildren();
-    open(-1);
-    show(k);
+    open(picked);
+    if (text === undefined) tell(); // nothing moves under the reader's hand
+    else show(k);
     if (!all.hidden) fill();
   };
   return { load, show, get at() { return k; } };
