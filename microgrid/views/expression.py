@@ -15,7 +15,7 @@ from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.hints import close, nearest
 from microgrid.engine.value import Op, Value
 from microgrid.views.formula import letter
-from microgrid.views.notation import lists_of
+from microgrid.views.notation import Compared, compared, lists_of
 from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural
@@ -27,9 +27,12 @@ BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.BinOp)
 }
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: neg, ast.UAdd: pos}
-COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Lt: lt, ast.LtE: le, ast.Gt: gt, ast.GtE: ge, ast.Eq: eq, ast.NotEq: ne,
-}  # fmt: skip
+COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
+COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
+    type(tree.ops[0]): (sign, holds)
+    for sign, holds in COMPARISONS.items()
+    if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.Compare)
+}
 
 
 def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
@@ -181,7 +184,7 @@ class Reader:
     def number(self, line: Line, tree: ast.expr) -> Any:
         """The one number that a line stands for."""
         y = self.value(line, tree)
-        if isinstance(y, bool | list):
+        if isinstance(y, Compared | list):
             what = f"a list of {len(y)}" if isinstance(y, list) else f"a truth: {CHOICE}"
             point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
             raise self.error(tree, f"the expression must give one number, not {what}{point}")
@@ -240,7 +243,8 @@ class Reader:
                 sides = [self.one(x, depth) for x in (left, *right)]
                 numbers = [getattr(x, "data", x) for x in sides]
                 pairs = zip(ops, numbers, numbers[1:])
-                return all(self.compute(tree, COMPARE[type(op)], a, b) for op, a, b in pairs)
+                holds = [self.compute(tree, COMPARE[type(op)][1], a, b) for op, a, b in pairs]
+                return compared(all(holds), [COMPARE[type(op)][0] for op in ops], sides)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self.one(x, depth) for x in items]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):

@@ -35,7 +35,7 @@ from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, St
 from microgrid.views.sums import sums
 from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.theme import FONT, GROUND, theme
-from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
+from microgrid.views.wording import BLUE, GREEN, INK, MOST_DECIMALS, RED, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
@@ -71,7 +71,8 @@ def steps(
     1/x computes 1 / 3.00 = 0.33
     its tangent: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × tangent 1.00 of x = share −0.11
     """
-    forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
+    forward = is_forward(mode, seeds)
+    digits = whole("decimals", decimals, 0, most=MOST_DECIMALS)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
     return Steps(root, board, layout, prefix)
 
