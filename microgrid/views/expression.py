@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter, signature
 from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
@@ -16,11 +17,12 @@ from microgrid.engine.hints import close, nearest
 from microgrid.engine.value import Op, Value
 from microgrid.views.formula import letter
 from microgrid.views.notation import Compared, compared, lists_of
-from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
+from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, label_of, lines, name_in
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural
 
 DEEPEST = 250
+FACTOR = re.compile(r"\d*[^\W\d_](_?\d+)?")  # x, 2x or x_1
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     type(tree.op): entry
     for sign, entry in SIGNS.items()
@@ -114,35 +116,52 @@ def circuit(
     if unknown and missing is None:
         raise at(text, places[unknown[0]], without_numbers(unknown, unused))
     free = [name for name in places if name in given or name not in CONSTANTS]
-    leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
+    leaves = {name: Value(given.get(name, missing or 0.0), label_of(name)) for name in free}
     reader.leaves |= {**{name: Value(given[name], name) for name in unused}, **leaves}
     made = dict[str, Value]()
     for line, tree in reader.trees:
         name = line.name.text if line.name else ""
         y = reader.number(line, tree)
         if not isinstance(y, Value):
-            y = Value(given.get(name, y), name)
+            y = Value(given.get(name, y), label_of(name))
             leaves |= {name: y} if name else {}
         elif name in given:
-            said = f"{name} is computed by its line and takes no number"
+            said = f"{label_of(name)} is computed by its line and takes no number"
             raise at(text, line.pieces[0][1], said)
         elif y.op and not y.label:
-            y.label = name
+            y.label = label_of(name)
         if name:
             reader.leaves[name] = made[name] = y
     if unused:
         has = "has a number but is" if len(unused) == 1 else "have numbers but are"
-        raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
+        raise ExpressionError(f"{', '.join(map(label_of, unused))} {has} not in {text!r}")
     hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
-    return Circuit(y, leaves, made, [POWERS] if hats else [])
+    by_label = [{label_of(name): v for name, v in found.items()} for found in (leaves, made)]
+    return Circuit(y, *by_label, [POWERS] if hats else [])
 
 
 def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
     """What to say of names that have no number, beside numbers whose names are not there."""
-    has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(names)
+    labels = [*map(label_of, names)]
+    has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(labels)
     near = [found for name in names if (found := nearest(name, [*unused, "pi", "e"]))]
     meant = near[0].replace(":", ";", 1) if near else ""
-    return f"{', '.join(names)} {has}: add {add}=…{meant}"
+    calls = [call for name in names if (call := called_in(name, {*names, *unused}))]
+    meant = f"; did you mean {calls[0]}?" if calls else meant
+    return f"{', '.join(labels)} {has}: add {add}=…{meant}"
+
+
+def called_in(name: str, known: Collection[str]) -> str:
+    """The call that a name without brackets may be: sin(2x) for sin2x; "" for other names.
+
+    >>> called_in("lnx", ()), called_in("tanhh_1", ["h_1"]), called_in("expected", ["x"])
+    ('ln(x)', 'tanh(h_1)', '')
+    """
+    for function in sorted(CALLS, key=len, reverse=True):
+        operand = name.removeprefix(function)
+        if operand != name and (operand in known or FACTOR.fullmatch(operand)):
+            return f"{function}({operand})"
+    return ""
 
 
 class Reader:
