@@ -99,7 +99,7 @@ def summands(lines: Sequence[Line], digits: int, write: Write) -> tuple[list[str
     ends = ["" if line.total is None else write(line.total, digits) for line in lines]
 
     def signs(shown: Sequence[str]) -> list[str]:
-        so_far = accumulate(map(read, shown), plus, initial=exactly(first))
+        so_far = accumulate(map(number_of, shown), plus, initial=exactly(first))
         next(so_far)
         return ["=" if not end or fits(x, end) else "≈" for x, end in zip(so_far, ends)]
 
@@ -132,13 +132,13 @@ def exactly(x: Number) -> Fraction | float:
 
 def is_rounded(x: Number, digits: int, write: Write = decimals) -> bool:
     """Whether x is written with fewer digits than it has."""
-    shown = read(write(x, digits))
+    shown = number_of(write(x, digits))
     return isinstance(shown, Fraction) and shown != x
 
 
 def right(compute: Callable[..., Any], shown: Sequence[str], end: str) -> bool:
     """Whether the numbers as they are written give the result as it is written."""
-    for kind in (read, nearest):  # exactly, or as floats where a function takes no others
+    for kind in (number_of, nearest):  # exactly, or as floats where a function takes no others
         with suppress(Exception):  # anyone's function
             return fits(compute(*map(kind, shown)), end)
     return False
@@ -146,11 +146,12 @@ def right(compute: Callable[..., Any], shown: Sequence[str], end: str) -> bool:
 
 def fits(found: Any, end: str) -> bool:
     """Whether a number is written so, rounded to the last decimal."""
-    result = read(end)
+    result = number_of(end)
     if not isinstance(result, Fraction) or found - found != 0:
         return bool(found == result or (found != found and result != result))
     room = 0 if "/" in end else Fraction(Decimal(1).scaleb(exponent(end))) / 2
     return abs(Fraction(found) - result) <= room
+
 
 def one_kind(numbers: Iterable[Number]) -> Callable[[Number], Number]:
     """How numbers become alike that stand beside each other, so that 1.00 stands by no 1/3.
@@ -176,7 +177,7 @@ def nearest_float(x: Number) -> Number:
         return x
 
 
-def read(text: str) -> Fraction | float:
+def number_of(text: str) -> Fraction | float:
     """A number that decimals() wrote, exactly; inf and nan are floats."""
     try:
         return Fraction(text)
@@ -185,7 +186,7 @@ def read(text: str) -> Fraction | float:
 
 
 def nearest(text: str) -> float:
-    return float(read(text))
+    return float(number_of(text))
 
 
 def exponent(text: str) -> int:

@@ -25,10 +25,18 @@ from microgrid.views.digits import one_kind
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
-from microgrid.views.picture import Layout, Picture
+from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.tints import PLAIN, Look, Tints
 from microgrid.views.wording import (
-    BLUE, GREEN, MOST_DECIMALS, RED, decimals, listed, lowered, plural, signed,
+    BLUE,
+    GREEN,
+    MOST_DECIMALS,
+    RED,
+    decimals,
+    listed,
+    lowered,
+    plural,
+    signed,
 )  # fmt: skip
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
@@ -240,7 +248,7 @@ def draw_gates(
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            edge, mark = f"e{index[p]}_{i}_{k}", FIRST if (i, k) in firsts else {}
+            edge, mark = wire_id(index[p], i, k), FIRST if (i, k) in firsts else {}
             picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)

@@ -99,7 +99,9 @@ class Pass:
     @cached_property
     def kind(self) -> Callable[[Number], Number]:
         """How the numbers of this pass become alike."""
-        return one_kind([*[v.data for v in self.nodes], *[x for row in self.rows for x in row[3:7]]])
+        return one_kind(
+            [*[v.data for v in self.nodes], *[x for row in self.rows for x in row[3:7]]]
+        )
 
     @cached_property
     def of_gate(self) -> dict[Value, list[tuple[Row | ForwardRow, LocalRule]]]:
@@ -310,7 +312,9 @@ class Paths(Table):
             names, to, times = latex_names(self.names), r" \to ", r" \cdot "
             words = r"\text{{{}}}"
         rows = list[tuple[str, ...]]()
-        for nodes, (*locals_, product, _) in zip([path.nodes for path in self.paths], self._numbers):
+        for nodes, (*locals_, product, _) in zip(
+            [path.nodes for path in self.paths], self._numbers
+        ):
             factors = times.join(shortened(locals_)) or "1"
             rows.append((to.join(shortened([names[v] for v in nodes])), factors, product))
         left_out = self.count - len(rows)
@@ -466,7 +470,9 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """A name for every node: its label, the number of a constant, else n and its place."""
     auto = "node" if any(re.fullmatch(r"n\d+", v.label) for v in order) else "n"
     return {
-        v: leaf(v, SHORT, {})[0].replace("−", "-") if isinstance(v, Constant) else v.label or f"{auto}{i}"
+        v: leaf(v, SHORT, {})[0].replace("−", "-")
+        if isinstance(v, Constant)
+        else v.label or f"{auto}{i}"
         for i, v in enumerate(order)
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter, signature
 from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
@@ -136,8 +136,8 @@ def circuit(
         has = "has a number but is" if len(unused) == 1 else "have numbers but are"
         raise ExpressionError(f"{', '.join(map(label_of, unused))} {has} not in {text!r}")
     hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
-    by_label = [{label_of(name): v for name, v in found.items()} for found in (leaves, made)]
-    return Circuit(y, *by_label, [POWERS] if hats else [])
+    leaves, made = ({label_of(x): v for x, v in found.items()} for found in (leaves, made))
+    return Circuit(y, leaves, made, [POWERS] if hats else [])
 
 
 def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
@@ -171,7 +171,7 @@ class Reader:
     ExpressionError, with the place, for what is not allowed.
     """
 
-    language: ClassVar[Language] = ARITHMETIC
+    language: Language = ARITHMETIC
     binary: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = BINARY
     attributes: Mapping[str, Callable[[Any], Any]] = MappingProxyType({})
 

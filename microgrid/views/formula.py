@@ -15,7 +15,7 @@ from microgrid.engine.guards import Number
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
-from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, read
+from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, parts_of
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
 from microgrid.views.wording import ABOVE, LOWERED, RAISED, constant, decimals, multiple
 from microgrid.views.written import Written
@@ -152,7 +152,7 @@ def name(label: str) -> str:
     >>> print(name("w_{12}"), name("alpha_0"), name("learning_rate"))
     w_{12} \alpha_0 \mathit{learning\_rate}
     """
-    text, parts = "", read(label)
+    text, parts = "", parts_of(label)
     for part in parts:
         shown = base(part, alone=len(parts) == 1)
         text += " " * (text[-1:].isalpha() and "\\" in text and shown[0].isalpha()) + shown

@@ -20,7 +20,7 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Op, Value, node
-from microgrid.views.labels import read
+from microgrid.views.labels import parts_of
 from microgrid.views.wording import constant, lowered, multiple, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
@@ -43,7 +43,8 @@ FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
     r"\cdot": (SIGN, PRODUCT, PRODUCT), "": (ANY, ANY, ATOM),
-    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "=", r"\le", r"\ge", r"\geq", r"\ne"], RELATION),
+    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "="], RELATION),
+    **dict.fromkeys([r"\le", r"\ge", r"\geq", r"\ne"], RELATION),
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
@@ -240,7 +241,7 @@ def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str,
 
 def binding(label: str) -> int:
     """How strongly a label binds: W^{(1)} as a power does, and Δw as a product."""
-    parts = read(label)
+    parts = parts_of(label)
     if len(parts) == 1:
         return POWER if parts[0].above else ATOM
     return SUM if any(part.text in SIGNS_IN_LABELS for part in parts) else PRODUCT

@@ -6,7 +6,6 @@ people know, and the one writer of formulas writes it, with letters and with num
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence

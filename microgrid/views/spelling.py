@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from microgrid.engine.errors import MicrogridError
-from microgrid.views.labels import SYMBOLS, read
+from microgrid.views.labels import SYMBOLS, parts_of
 from microgrid.views.numerals import is_dash
 
 RAISED = "²³¹⁰ⁱ⁴-⁻ⁿʰ-ʸˡ-ˣᴬ-ᵡ"  # ranges of what Unicode calls superscripts and subscripts
@@ -146,7 +146,7 @@ def identifier(text: str) -> str:
     lowered = re.sub(rf"[{LOWERED}]+", lambda found: f"_{found[0]}", text)
     if re.search(r"[\\{⁽]", text):
         above = re.sub("⁽(.+)⁾", r"^{(\1)}", re.sub(r"_(\w+)", r"_{\1}", lowered))
-        part, *more = read(above)
+        part, *more = parts_of(above)
         if more or part.bold or not re.fullmatch(r"\(\w+\)|", part.above):
             return ""
         lowered = part.text + f"_{part.below}" * bool(part.below)

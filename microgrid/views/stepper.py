@@ -29,7 +29,7 @@ from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
 from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
-from microgrid.views.picture import Layout, Picture
+from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.slides import NO_COLORS, Slides, save_frames
 from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
 from microgrid.views.sums import sums
@@ -272,7 +272,7 @@ class SeenNumbers(Numbers):
         return self.seen(f"n{self.index[v]}", self.board.color)
 
     def at_branch(self, v: Value, k: int) -> Text | None:
-        place = f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        place = wire_id(self.index[v.parents[k]], self.index[v], k)
         known = (place, self.board.color) in self.board.numbers
         return self.seen(place, self.board.color) if known and self.written(v, k) else None
 

@@ -15,6 +15,7 @@ from microgrid.views.digits import Shown, balanced
 from microgrid.views.explanation import ForwardRow, Pass, Row, explain
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.picture import wire_id
 from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
@@ -114,7 +115,7 @@ class Storyboard:
 
     def four(self) -> list[tuple[str, ...]]:
         """The numbers of each row, right as they stand in a table."""
-        return self.told.numbers(self.digits, lambda x, digits: signed(decimals(x, digits)))
+        return [tuple(map(signed, row)) for row in self.told.numbers(self.digits, decimals)]
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
@@ -153,9 +154,7 @@ class Storyboard:
         before, self.totals[v] = self.totals.get(v), row.total
         if before is None:
             return f", the first of {among} shares" * (among > 1)
-        (so_far, share), sign, total = self.balanced(
-            operator.add, (before, row.share), row.total
-        )
+        (so_far, share), sign, total = self.balanced(operator.add, (before, row.share), row.total)
         more = f"({share})" if share.startswith("−") else share
         end = "in all" if self.received[v] == among else "so far"
         return f"; {so_far} + {more} {sign} {total} {end}"
@@ -177,7 +176,7 @@ class Storyboard:
         return [(v.parents[k], self.wire(v, k)) for k in kept if v.parents[k] in self.index]
 
     def wire(self, v: Value, k: int) -> str:
-        return f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        return wire_id(self.index[v.parents[k]], self.index[v], k)
 
 
 class BackwardStory(Storyboard):

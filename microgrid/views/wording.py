@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import count, product
 
 from microgrid.engine.guards import Number
-from microgrid.views.labels import read
+from microgrid.views.labels import parts_of
 
 GREEN, RED, BLUE = "#0a7d20", "#c62828", "#0b57d0"  # values, gradients, tangents
 INK, NOTE = "#333333", "#6a3fa0"
@@ -33,7 +33,7 @@ def lowered(label: str) -> str:
     ['w₁₂', 'w_b', 'ŷ_{cd}', 'W⁽¹⁾', 'W^{L-1}', 'θ₁']
     """
     text = ""
-    for part in read(label):
+    for part in parts_of(label):
         text += f"{part.text}{moved(part.below, LOWERED, '_')}{moved(part.above, ABOVE, '^')}"
     return text
 
