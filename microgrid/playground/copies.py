@@ -14,6 +14,7 @@ from microgrid.engine.value import topological
 from microgrid.views.expression import Circuit, Reader, Text
 from microgrid.views.formula import LATEX, latex
 from microgrid.views.picture import Layout
+from microgrid.views.spelling import label_of, name_in
 
 NAMES = {id(function): name for name, function in reversed(FUNCTIONS.items())}
 TAKEN = {"mg", "math", "print", "leaf"}  # by the script itself
@@ -36,13 +37,14 @@ def python(text: Text, found: Circuit) -> str:
     ]
     for name, tree in lines:
         name = name or found.root.label
-        if name in found.leaves:
+        label = label_of(name)
+        if label in found.leaves:
             continue
-        own, y = spell.name(name), found.lines.get(name, found.root)
+        own, y = spell.name(name), found.lines.get(label, found.root)
         value = spell.formula(tree)
-        script.append(f"{own} = {value}" if y.op else f'{own} = mg.Value({value}, "{name}")')
-        if y.op and y.label == name:
-            script.append(f'{own}.label = "{name}"')
+        script.append(f"{own} = {value}" if y.op else f'{own} = mg.Value({value}, "{label}")')
+        if y.op and y.label == label:
+            script.append(f'{own}.label = "{label}"')
     leaves = ", ".join(map(spell.name, found.leaves))
     end = END.format(result=spell.name(lines[-1][0] or found.root.label), leaves=leaves)
     imports = "import math\n\n" * spell.math + "import microgrid as mg\n\n"
@@ -53,13 +55,14 @@ class Spelling(ast.NodeTransformer):
     """The lines of a text in Python: each name, number and function as a script has it."""
 
     def __init__(self, reader: Reader, names: Iterable[str]) -> None:
-        self.reader, self.names, self.math = reader, {*names}, False
+        self.reader, self.names, self.math = reader, {*map(name_in, names)}, False
 
     def formula(self, tree: ast.expr) -> str:
         return ast.unparse(self.visit(deepcopy(tree)))
 
     def name(self, name: str) -> str:
-        """The name, or another one where the script needs it."""
+        """The name as Python has it, or another one where the script needs it."""
+        name = name_in(name) or name
         return name + "_" * (name.rstrip("_") in TAKEN)
 
     def number(self, x: float) -> str:
