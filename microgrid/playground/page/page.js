@@ -65,7 +65,7 @@ const FRAME = `
       <p class="said" role="status"></p><div class="plot"></div></details>
   </aside>
 </div>
-<p class="toast" role="status"></p>
+<p class="toast" role="status" hidden></p>
 <dialog class="lesson" aria-label="Make a lesson"><form method="dialog">
   <h2>Make a lesson</h2>
   <p>A link to this circuit with a task. Who opens it sees the task and what you leave visible.</p>
@@ -113,6 +113,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
     ...(state.predict && { rows: true }), ...(ledger.open && { table: true }),
+    ...(moving && loaded && { brief: true, frame: film.at }),
   });
   const update = () => {
     waiting = question();
@@ -158,7 +159,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       if (asked.text === state.text) complain(message, line, column);
       return;
     }
-    answer = got;
+    const film0 = answer?.film, brief = asked.brief && got.key === loaded; // laid over what is there
+    if (brief) got.film = { ...film0, ...got.film, frames: Object.assign([...film0.frames], got.film.frames) };
+    answer = brief ? { ...answer, ...got } : got;
     complain("");
     say(".large span", got.undrawn ? `${got.gates} gates: to draw them takes some seconds.` : "");
     find(".large").hidden = !got.undrawn;
@@ -239,12 +242,17 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     quietly();
     update();
   };
-  let quiet = 0; // while a number moves nothing is read out
+  let moving = false, rest = 0; // while a number moves nothing is read out, nor asked that is not seen
   const quietly = () => {
     const words = root.querySelector(".words");
-    clearTimeout(quiet);
+    clearTimeout(rest);
+    moving = true;
     words.setAttribute("aria-live", "off");
-    quiet = setTimeout(() => words.setAttribute("aria-live", "polite"), 1000);
+    rest = setTimeout(() => {
+      moving = false;
+      update();
+      setTimeout(() => words.setAttribute("aria-live", "polite"), 1000);
+    }, 300);
   };
   const rowOf = leaf => {
     const { name, shown } = leaf;
@@ -328,16 +336,16 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const inquire = to => {
     film.show(to - 1, to); // its marks, without its numbers
     if (guess?.to === to && guess.asked === JSON.stringify(answer.rows[to])) return;
-    const shares = answer.rows[to], several = shares.length > 1;
-    const fields = shares.map(row => make("input", { type: "text", autocomplete: "off", ariaLabel: `share to ${row.to}` }));
+    const shares = answer.rows[to];
+    const fields = shares.map(() => make("input", { type: "text", autocomplete: "off" }));
     const hints = shares.map((_, i) => make("span", { className: "hint", id: `${answer.film.prefix}hint${i}` }));
     fields.forEach((field, i) => field.setAttribute("aria-describedby", hints[i].id));
     guess = { to, asked: JSON.stringify(shares), fields, hints, tried: shares.map(() => false) };
     form.replaceChildren(
       make("p", {}, "Predict: ", make("b", { textContent: shares[0].gate }), " receives the gradient ",
-        make("b", { className: "red", textContent: told(shares[0].upstream) }),
-        several ? ". Which shares does it send back?" : ". Which share does it send back?"),
-      ...shares.map((row, i) => make("div", { className: "line" }, make("label", {}, "to ", make("i", { textContent: row.to }), fields[i]), hints[i])),
+        make("b", { className: "red", textContent: told(shares[0].upstream) }), " from above and sends its shares back."),
+      ...shares.map((row, i) =>
+        make("div", { className: "line" }, make("label", {}, row.question, fields[i]), hints[i])),
       make("div", { className: "line" }, make("button", { className: "main", textContent: "Check" }),
         make("button", { type: "button", textContent: "Show me", onclick: () => reveal("Shown") })));
     form.hidden = false;
