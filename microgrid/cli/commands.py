@@ -20,6 +20,7 @@ COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and
     "draw": ("draw the graph with values and gradients", "expressions"),
     "steps": ("write the backward pass as a page, frame by frame", "expressions"),
     "play": ("open a page to type circuits into, and to drag their numbers", "playground"),
+    "site": ("write the page of `play` as a folder for any web server", "playground"),
     "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
     "check": ("find and name the bugs in anyone's Value", "checks"),
     "layers": ("find and name the mistakes in anyone's backward passes", "layers"),
@@ -42,6 +43,8 @@ EXAMPLES = """
   microgrid play
   microgrid play "(a*b + a) * a" a=3 b=2
   microgrid play "h = tanh(w*x + b)" "(h - y)²" x=0.5 y=1 --open
+  microgrid site -o site
+  microgrid site -o site --runtime runtime
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
   microgrid check --example

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import threading
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlencode
 
 from microgrid.cli.arguments import numbers_of, whole
@@ -17,6 +19,17 @@ LINES = """
 
 Each EXPR is a line of the page, name = expression or, the last one, an expression
 alone. A word like x=-0.5 is the number of a leaf; those without one have 1."""
+
+RUNTIME = """
+
+The engine runs in the browser of whoever reads the page. Without --runtime the
+browser gets Python and Graphviz from cdn.jsdelivr.net, pinned by their hashes. With
+it they are a part of the folder, which then needs no network:
+
+  INSTALL
+  microgrid site -o site --runtime runtime
+
+A browser reads the page from a web server, not as a file."""
 
 
 def add_play(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +61,25 @@ def run_play(options: argparse.Namespace) -> None:
         if options.open:
             threading.Thread(target=show, args=(address,), daemon=True).start()
         server.serve_forever()
+
+
+def add_site(parser: argparse.ArgumentParser) -> None:
+    from microgrid.playground.runtime import INSTALL
+
+    parser.epilog = f"{parser.epilog}{RUNTIME.replace('INSTALL', INSTALL)}"
+    add = parser.add_argument
+    add("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where it is written")
+    add("--runtime", type=Path, metavar="FOLDER", help="packages of npm that it takes along")
+    add("--force", action="store_true", help="write into a folder that has other files, too")
+
+
+def run_site(options: argparse.Namespace) -> None:
+    from microgrid.playground.site import write_site
+
+    paths = write_site(options.output, options.runtime, options.force)
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    print(f"wrote {options.output}: {len(paths)} files, {size:.1f} MB")
+    print(f"python -m http.server -d {shlex.quote(str(options.output))} shows it on this machine")
 
 
 def show(address: str) -> None:

@@ -35,7 +35,11 @@ def files(backend: str) -> dict[str, bytes]:
         index = replaced(index, ENGINE, f'<body data-engine="{backend}">')
         policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         index = replaced(index, CHARSET, CHARSET + policy)
-    return {"index.html": index.encode(), "page.css": style().encode(), "page.js": script().encode()}
+    return {
+        "index.html": index.encode(),
+        "page.css": style().encode(),
+        "page.js": script().encode(),
+    }
 
 
 def style(ground: str = GROUND) -> str:
