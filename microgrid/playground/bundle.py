@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import files
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -47,14 +48,27 @@ def engine_zip() -> bytes:
     told = subprocess.run(python, capture_output=True, text=True, cwd=ROOT)
     if told.returncode:
         raise SiteError(f"the engine cannot do without other packages: {told.stderr.strip()}")
+    found = {"graphviz/LICENSE.txt": license_of("graphviz")}
+    for name, file in json.loads(told.stdout):
+        end = "/__init__.py" if Path(file).stem == "__init__" else ".py"
+        found[name.replace(".", "/") + end] = Path(file).read_bytes()
+    return zipped(found)
+
+
+def license_of(package: str) -> bytes:
+    """The licence that an installed package comes with."""
+    paths = [path for path in files(package) or () if path.name.startswith("LICENSE")]
+    return b"".join([path.locate().read_bytes() for path in paths])
+
+
+def zipped(found: dict[str, bytes]) -> bytes:
+    """A zip that has no date of its own."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as bag:
-        for name, file in json.loads(told.stdout):
-            path = Path(file)
-            end = "/__init__.py" if path.stem == "__init__" else ".py"
-            info = ZipInfo(name.replace(".", "/") + end, (1980, 1, 1, 0, 0, 0))
+        for name, data in found.items():
+            info = ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-            bag.writestr(info, path.read_bytes(), compresslevel=9)
+            bag.writestr(info, data, compresslevel=9)
     return buffer.getvalue()
 
 

@@ -194,7 +194,10 @@ def lay_out(
     if callable(layout):
         if format != "svg":
             raise LayoutError(f"a layout function writes no {format}: Graphviz's dot does")
-        image = layout(source)
+        try:
+            image = layout(source)
+        except Exception as error:  # whatever stands behind it: another program, another language
+            raise LayoutError(f"the layout function failed: {error}") from error
         return image.encode() if isinstance(image, str) else image
     program = layout_program(layout)
     if program == "pygraphviz":

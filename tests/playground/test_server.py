@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from shared.playground import QUESTION, WRONG
 
 from microgrid.cli.commands import main
 from microgrid.playground import server as served
@@ -21,7 +22,6 @@ from microgrid.playground.answer import Playground
 from microgrid.playground.files import files
 from microgrid.playground.server import LARGEST, Server
 
-QUESTION = json.dumps({"ask": "circuit", "text": "(a*b + a) * a", "numbers": {"a": 3, "b": 2}})
 JSON = "Content-Type: application/json"
 
 
@@ -152,22 +152,6 @@ BAD = {
     "a long header": (431, request("GET / HTTP/1.1", f"X: {'a' * 70_000}")),
     "many headers": (431, request("GET / HTTP/1.1", *["X: 1"] * 200)),
 }  # fmt: skip
-WRONG = {  # questions that are answered: by words
-    "no JSON": "hello",
-    "nothing": "",
-    "a list": "[]",
-    "half": QUESTION[:-1],
-    "nested deeply": "[" * 30_000,
-    "nested objects": '{"a":' * 10_000,
-    "NaN": QUESTION.replace("3", "NaN"),
-    "Infinity": QUESTION.replace("3", "-Infinity"),
-    "1e999": QUESTION.replace("3", "1e999"),
-    "a long number": QUESTION.replace("3", "9" * 5000),
-    "code": QUESTION.replace("(a*b + a) * a", "__import__('os').getpid()"),
-    "half a character": QUESTION.replace("(a*b + a) * a", "\\ud800"),
-    "nested brackets": QUESTION.replace("(a*b + a) * a", "(" * 1900 + "a" + ")" * 1900),
-    "a power of powers": QUESTION.replace("(a*b + a) * a", "9**9**9**9 * a"),
-}
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -6,13 +6,17 @@
    from another host: the browser refuses a file that is not the one. */
 const fetched = fetch.bind(globalThis);
 
+/* A file by its name here. Pyodide would wait for ever for one that does not come: so `missing`
+   fails, too. */
+let miss;
+const missing = new Promise((_, reject) => { miss = reject; });
 const load = async name => {
   const { url, integrity } = RUNTIME[name];
-  const answer = await fetched(new URL(url, import.meta.url), { integrity }).catch(error => {
-    throw Error(`${name} cannot be had from ${url}: ${error.message}`);
-  });
-  if (!answer.ok) throw Error(`${name} cannot be had from ${url}: status ${answer.status}`);
-  return answer;
+  const answer = await fetched(new URL(url, import.meta.url), { integrity }).catch(error => error);
+  if (answer.ok) return answer;
+  const error = Error(`${name} cannot be had from ${url}: ${answer.message ?? answer.status}`);
+  miss(error);
+  throw error;
 };
 
 /* A module by its name here: import() alone would check no hash. */
@@ -57,13 +61,13 @@ const start = async () => {
 };
 
 let playground = start();
-playground.then(
+Promise.race([playground, missing]).then(
   () => postMessage({ ready: true }),
   error => postMessage({ failed: error.message }),
 );
 
 const reply = async text => {
-  const engine = await playground;
+  const engine = await Promise.race([playground, missing]);
   drawer = await (await graphviz).Graphviz.load();
   try {
     return engine.reply(text);
