@@ -17,14 +17,14 @@ from microgrid.views.expression import ExpressionError, circuit
 PORT = 8137  # so that an address stays what it was when the server starts again
 LINES = """
 
-Each EXPR is a line of the page, name = expression or, the last one, an expression
-alone. A word like x=-0.5 is the number of a leaf; those without one have 1."""
+Each EXPR is a line of the page: name = expression; the last may do without a
+name. A word like x=-0.5 is the number of a leaf; one without a number has 1."""
 
 RUNTIME = """
 
-The engine runs in the browser of whoever reads the page. Without --runtime the
-browser gets Python and Graphviz from cdn.jsdelivr.net, pinned by their hashes. With
-it they are a part of the folder, which then needs no network:
+The engine runs in the browser of whoever reads the page. Without --runtime this
+browser gets Python and Graphviz from cdn.jsdelivr.net, pinned by their hashes.
+With it they are a part of the folder, which then needs no network:
 
   INSTALL
   microgrid site -o site --runtime runtime

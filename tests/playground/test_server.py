@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from shared.playground import QUESTION, WRONG
+from shared.playground import QUESTION, WRONG, playing
 
 from microgrid.cli.commands import main
 from microgrid.playground import server as served
@@ -263,19 +263,6 @@ def test_a_question_that_breaks_the_engine_ends_its_connection_alone(capsys):
 # The command
 
 
-@contextlib.contextmanager
-def playing(*words):
-    """The command in a process of its own, and the address that it prints."""
-    command = [sys.executable, "-m", "microgrid", "play", *words]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
-        try:
-            yield run, run.stdout.readline().partition(": ")[2].strip()
-        finally:
-            run.kill()
-
-
 def test_play_prints_the_address_of_the_circuit_and_ends_quietly():
     with playing("h = w*x + b", "tanh(h)²", "w=1/2", "--port", "0", "x=-3") as (run, address):
         parts = urlsplit(address)
@@ -305,6 +292,20 @@ def test_play_prints_the_address_of_the_circuit_and_ends_quietly():
 def test_play_says_what_is_wrong_with_an_expression_before_anything_starts(words, said, capsys):
     assert main(["play", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_play_opens_the_browser(tmp_path, monkeypatch):
+    """Here a program that writes down which address it is to open."""
+    browser, told = tmp_path / "browser.py", tmp_path / "told"
+    browser.write_text(
+        f"import os, sys; open({str(told)!r} + '_', 'w').write(sys.argv[1])\n"
+        f"os.rename({str(told)!r} + '_', {str(told)!r})"
+    )
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s")
+    with playing("x*x", "--open") as (_, address):
+        while not told.exists():
+            time.sleep(0.01)
+        assert told.read_text() == address
 
 
 def test_play_says_that_a_port_is_taken(capsys):

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import warnings
@@ -62,6 +63,18 @@ def npm_packages():
     loud = f"THE SITE IS NOT TESTED IN A BROWSER: {why}"
     warnings.warn(loud, stacklevel=1)
     pytest.skip(loud)
+
+
+@contextlib.contextmanager
+def playing(*words):
+    """`microgrid play` in a process of its own, and the address that it prints."""
+    command = [sys.executable, "-m", "microgrid", "play", *words]
+    both = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, encoding="utf-8", **both) as run:
+        try:
+            yield run, run.stdout.readline().partition(": ")[2].strip()
+        finally:
+            run.kill()
 
 
 class Plain(SimpleHTTPRequestHandler):
