@@ -69,7 +69,7 @@ def site(runtime_folder: Path | None = None) -> dict[str, bytes]:
 def examples() -> dict[str, bytes]:
     """The menu, and the answer to each of its examples, which are there before the engine is."""
     playground, found = Playground(), dict[str, bytes]()
-    menu = playground.answer({"ask": "examples"}).get("examples", [])
+    menu = playground.answer({"ask": "examples"})["examples"]
     for i, example in enumerate(menu):
         asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
         answer = {k: x for k, x in playground.answer(asked).items() if k != "ms"}

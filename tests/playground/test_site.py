@@ -14,7 +14,7 @@ from microgrid.playground.bundle import engine_zip
 from microgrid.playground.runtime import CDN, FILES, LICENSE, VERSIONS, SiteError, runtime
 from microgrid.playground.site import site, write_site
 
-EXAMPLES = Playground().answer({"ask": "examples"}).get("examples", [])
+EXAMPLES = Playground().answer({"ask": "examples"})["examples"]
 
 
 def questions():
