@@ -10,17 +10,16 @@ from typing import Any
 from microgrid.check.gradient_check import first_nonfinite
 from microgrid.cli.arguments import numbers_of, whole, writable
 from microgrid.cli.slides import add_frames, write_frames
+from microgrid.engine.trees import named
 from microgrid.engine.value import Value
-from microgrid.matrices.examples import named
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
-from microgrid.views.expression import ExpressionError, circuit
+from microgrid.views.expression import ExpressionError, circuit, with_a_name
 from microgrid.views.spelling import name_in
 from microgrid.views.stepper import steps
 from microgrid.views.tints import MEASURES
 
 PICTURES = (".svg", ".png", ".pdf", ".tex", ".dot")
-RESULTS = ("f", "y", "L", "result", *(f"result_{i}" for i in range(1000)))  # the first free name
 EXPRESSION = """
 
 EXPR is ordinary arithmetic: numbers, names, + - * / ^, functions such as
@@ -138,9 +137,7 @@ def root_of(options: argparse.Namespace) -> Value:
 
     What was read in one of two ways is noted, and the first number that is not finite.
     """
-    found = circuit(options.expression, numbers_of(options.numbers), missing=None)
-    taken = {*found.leaves, *found.lines}
-    found.root.label = found.root.label or next(x for x in RESULTS if x not in taken)
+    found = with_a_name(circuit(options.expression, numbers_of(options.numbers), missing=None))
     bad = first_nonfinite(found.root)
     for note in [*found.notes, *([str(bad)] if bad else [])]:
         print(f"microgrid {options.command}: note: {note}", file=sys.stderr)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from inspect import Parameter, signature
+from itertools import chain, count
 from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -59,6 +61,7 @@ ARITHMETIC = Language(
 )
 POWERS = "^ is read as a power: a^2 is a**2"
 TOO_DEEP = "nested too deeply: give the parts names"
+RESULTS = ("f", "y", "L", "result")
 NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -117,7 +120,7 @@ class Text:
         self, numbers: Mapping[str, float], missing: float | None = 1.0, lenient: bool = False
     ) -> Circuit:
         """The circuit; with `lenient`, numbers without a use are left aside."""
-        text, reader, places = self.text, self.reader, self.places
+        text, reader, places = self.text, copy(self.reader), self.places
         given = {name_in(name) or name: x for name, x in numbers.items()}
         named = {line.name.text for line, _ in reader.trees if line.name}
         unused = [name for name in given if name not in {*places, *named}]
@@ -150,6 +153,14 @@ class Text:
             raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
         hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
         return Circuit(y, leaves, made, [POWERS] if hats else [])
+
+
+def with_a_name(found: Circuit) -> Circuit:
+    """The same circuit: a result without a name gets the first of these that is free."""
+    taken = {*found.leaves, *found.lines}
+    free = chain(RESULTS, (f"result_{i}" for i in count()))
+    found.root.label = found.root.label or next(x for x in free if x not in taken)
+    return found
 
 
 def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
@@ -272,17 +283,11 @@ class Reader:
         return x
 
     def call(self, tree: ast.expr, name: str, args: Sequence[ast.expr], depth: int) -> Any:
-        """The value of a function; there are lists where it takes them.
-
-        One that takes lists alone takes their numbers one by one, too, as `notation` writes them.
-        """
+        """The value of a function; there are lists where it takes them."""
         function = self.function(tree, name)
         xs = [self.read(x, depth + 1) for x in args]
         lists, most = LISTS.get(name, (0, 0))
-        of_lists = lists > 0 and arity(function) == (lists, lists)
-        if of_lists and xs and len(xs) % lists == 0 and not any(isinstance(x, list) for x in xs):
-            size = len(xs) // lists
-            xs = [xs[i : i + size] for i in range(0, len(xs), size)]
+        xs = self.in_lists(name, xs, lambda x: isinstance(x, list), list)
         self.check_count(tree, name, len(xs))
         alone = len(xs) == 1 and arity(function)[1] is None  # max([x, y]) is max(x, y)
         for x, arg in zip(xs[max(most, alone) :], args[max(most, alone) :]):
@@ -290,6 +295,21 @@ class Reader:
         if not all(isinstance(x, list) for x in xs[:lists]):
             raise self.error(tree, f"{name} takes {plural(lists, 'list')} like [x, 2]")
         return self.compute(tree, function, *xs)
+
+    @staticmethod
+    def in_lists(
+        name: str, xs: list[Any], is_list: Callable[[Any], bool], as_list: Callable[[Any], Any]
+    ) -> list[Any]:
+        """The operands of a function, in lists where it takes lists alone.
+
+        Such a function takes their numbers one by one, too, as `notation` writes them.
+        """
+        lists, _ = LISTS.get(name, (0, 0))
+        alone = lists > 0 and arity(CALLS[name]) == (lists, lists)
+        if not (alone and xs) or len(xs) % lists or any(map(is_list, xs)):
+            return xs
+        size = len(xs) // lists
+        return [as_list(xs[i : i + size]) for i in range(0, len(xs), size)]
 
     def leaf(self, tree: ast.expr, name: str) -> Any:
         if name in self.leaves:
