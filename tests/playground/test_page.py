@@ -261,10 +261,10 @@ def test_descent_takes_one_step_or_many_and_keeps_what_is_held(play, expect):
 
 
 def test_what_is_not_finite_is_named_and_marked(play, expect):
-    tab = play({"text": "f = log(x) * y", "numbers": "x:1,y:2"})
+    tab = play({"text": "f = sqrt(x) * y", "numbers": "x:1,y:2"})
     expect(tab.locator(".trouble")).to_be_hidden()
     field(tab, "x").fill("0")
-    expect(tab.locator(".trouble")).to_contain_text("log")
+    expect(tab.locator(".trouble")).to_contain_text("sqrt")
     expect(tab.locator("#picture .bad")).to_have_count(1)
     field(tab, "x").fill("1")
     expect(tab.locator(".trouble")).to_be_hidden()
@@ -513,7 +513,7 @@ STATES = {
     "predict": FORK | {"mode": "predict"},
     "lesson": FORK | {"task": "Move a until the gradient of b is 4.", "hide": "text", "lock": "b"},
     "network": {"text": NETWORK},
-    "trouble": {"text": "f = log(x)", "numbers": "x:0"},
+    "trouble": {"text": "f = sqrt(x)", "numbers": "x:0"},
 }
 
 
