@@ -31,7 +31,13 @@ from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.slides import NO_COLORS, Slides, save_frames
-from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
+from microgrid.views.storyboard import (
+    BackwardStory,
+    ForwardStory,
+    Lifetime,
+    QuietStory,
+    Storyboard,
+)
 from microgrid.views.sums import sums
 from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.theme import FONT, GROUND, theme
@@ -105,7 +111,7 @@ class Steps(Hinted):
         self._order = topological(copy.deepcopy(root))  # as it is now
         self._homes = by_home(self._order)
         self._room = self._drawn(NONE).source
-        self._sums = sums(board, prefix)
+        self._sums = [] if isinstance(board, QuietStory) else sums(board, prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"

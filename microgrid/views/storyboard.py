@@ -241,6 +241,37 @@ class BackwardStory(Storyboard):
         self.frames.append(Frame("done", (f"Every gradient is there{listed(found, ': ')}",)))
 
 
+class QuietStory(BackwardStory):
+    """A backward pass that is told in one frame alone: all its numbers, while they move."""
+
+    def __init__(self, root: Value, digits: int, frame: int) -> None:
+        self.frame = frame
+        super().__init__(root, digits)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the next frame has words."""
+        return len(self.frames) == self.frame
+
+    def tell(self, rows: Sequence[Row]) -> None:
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [(row, None) for row in rows]
+
+    def formula(self, v: Value) -> str:
+        return super().formula(v) if self.speaks else ""
+
+    def sentence(self, row: Row, rule: Any) -> str:
+        return super().sentence(row, self.told.rule(row)) if self.speaks else ""
+
+    def add(self, v: Value, row: Row, among: int) -> str:
+        if self.speaks:
+            return super().add(v, row, among)
+        self.received[v] += 1
+        self.totals[v] = row.total
+        return ""
+
+
 class ForwardStory(Storyboard):
     """The values gate by gate, and each value's tangent with it: one pass."""
 
