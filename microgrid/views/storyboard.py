@@ -79,6 +79,7 @@ class Storyboard:
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals: dict[Value, Any] = {}  # gradients or tangents so far
         self.received: Counter[Value] = Counter()
+        self.sentences: dict[int, str] = {}  # by the ids of rows
 
     def tell(self, rows: Sequence[Any]) -> None:
         """The rows of the pass, each with its rule."""
@@ -93,6 +94,12 @@ class Storyboard:
     def sentence(self, row: Any, rule: LocalRule) -> str:
         """One += in words."""
         raise NotImplementedError
+
+    def said(self, row: Any, rule: LocalRule) -> str:
+        """The sentence of a row, which is made once."""
+        if id(row) not in self.sentences:
+            self.sentences[id(row)] = self.sentence(row, rule)
+        return self.sentences[id(row)]
 
     @property
     def lifetimes(self) -> list[Lifetime]:
@@ -217,7 +224,7 @@ class BackwardStory(Storyboard):
             ruled, lines, branches = [*group], [], [wire for _, wire in self.paths(child)]
             for (row, rule), branch in zip(ruled, branches, strict=True):
                 v = row.parent_node
-                lines.append(self.sentence(row, rule) + self.add(v, row, expected[v]))
+                lines.append(self.said(row, rule) + self.add(v, row, expected[v]))
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
             marks, rows = (f"g{self.index[child]}", *branches), tuple([row for row, _ in ruled])
@@ -318,7 +325,7 @@ class ForwardStory(Storyboard):
             moving = [wire for p, wire in self.paths(v) if p in self.totals] if rows else []
             lines = [self.compute(v)]
             for (row, rule), wire in zip(ruled.get(v, ()), moving, strict=True):
-                lines.append(self.sentence(row, rule) + self.add(v, row, len(rows)))
+                lines.append(self.said(row, rule) + self.add(v, row, len(rows)))
                 if len(rows) > 1:
                     self.add_number(wire, BLUE, row.share)
             if not rows:
