@@ -9,17 +9,17 @@ from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 from xml.etree import ElementTree
 
 from microgrid.engine.errors import ParameterError
 from microgrid.engine.settings import number, whole
 from microgrid.views.dot_labels import extent, text
 from microgrid.views.files import write
+from microgrid.views.film import Film
 from microgrid.views.formula import worded
 from microgrid.views.pdf import pages
 from microgrid.views.picture import Picture
-from microgrid.views.storyboard import Frame, Storyboard
+from microgrid.views.storyboard import Frame
 from microgrid.views.svg import LIT
 from microgrid.views.theme import DRAWN, PALETTE
 from microgrid.views.tikz import PACKAGES, Groups, environment, groups
@@ -45,16 +45,6 @@ CHOICES: dict[str, Callable[[Frame, Sequence[Frame]], bool]] = {
     "lecture": lambda frame, frames: frame.phase != "forward" or passing(frames) == "forward"
     or frame is [f for f in frames if f.phase == "forward"][-1],
 }  # fmt: skip
-
-
-class Film(Protocol):
-    """What slides are made of."""
-
-    frames: list[Frame]
-    title: str
-    _board: Storyboard
-
-    def _drawn(self, k: int) -> Picture: ...
 
 
 def save_frames(
@@ -234,7 +224,7 @@ class Slides:
 
     def bare(self, k: int, colors: Mapping[str, str], apart: str = "") -> Picture:
         """Frame k without words; on a slide its numbers are large and its gates close together."""
-        picture = self.film._drawn(k)
+        picture = self.film.picture(k, self.film.view(k))
         body = "".join(picture.body)
         if self.width is not None:
             body = re.sub(
@@ -252,7 +242,7 @@ class Slides:
     @cached_property
     def number_size(self) -> int:
         """The size of numbers in a picture: larger ones, where all of them fit in a wire."""
-        board, (*_, root) = self.film._board, self.film._board.order
+        board, (*_, root) = self.film.board, self.film.board.order
         named = any(v.op and v.label for v in board.order if v is not root)
         numbers = [shown for life in board.numbers.values() for shown in life.values()]
         return 12 if named or max(extent(shown, 14) for shown in numbers) > 42 else 14

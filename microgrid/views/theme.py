@@ -39,9 +39,9 @@ PALETTE = {  # what each colour means: on a light page, and on a dark one
 }
 DRAWN = {  # the colours that a layout engine writes into a picture
     "white": "bg", PALETTE["gate"][0]: "gate", PALETTE["edge"][0]: "edge",
-    PALETTE["line"][0]: "line", PALETTE["box"][0]: "box", GREEN: "value", RED: "gradient",
-    BLUE: "tangent", NOTE: "note", INK: "ink", PALETTE["fragile"][0]: "fragile",
-    PALETTE["soft"][0]: "soft",
+    PALETTE["line"][0]: "line", PALETTE["box"][0]: "box", PALETTE["folded"][0]: "folded",
+    GREEN: "value", RED: "gradient", BLUE: "tangent", NOTE: "note", INK: "ink",
+    PALETTE["fragile"][0]: "fragile", PALETTE["soft"][0]: "soft",
 }  # fmt: skip
 # JupyterLab, VS Code: each says on the body whether it is dark.
 THEMED = "[data-jp-theme-light],[data-vscode-theme-kind]"
