@@ -63,6 +63,7 @@ class Homes:
                 self.members.setdefault(homes[v], []).append(v)
         self.ids = {home: f"home{i}" for i, home in enumerate(self.members)}
         self.boxes = {v: self.ids[home] for v, home in homes.items() if home in closed}
+        self.small = len(self.boxes) < len(homes)  # beside an open home a box has its name alone
         self.exits = {*order[-1:]}
         self.entries: dict[tuple[Value, str], tuple[Value, int]] = {}
         for v in order:
@@ -84,11 +85,8 @@ class Homes:
         return v.label.removeprefix(f"{self.homes[v]}.") if v in self.homes else v.label
 
     def rows(self, home: str) -> list[Value]:
-        """The leaves that a closed box shows, by their names: w_2 comes before w_10. There are
-        some where all homes are closed; beside an open one a box is small.
-        """
-        small = len(self.boxes) < len(self.homes)
-        leaves = [v for v in self.members[home] if not (v.op or small)]
+        """The leaves that a closed box shows, by their names: w_2 comes before w_10."""
+        leaves = [v for v in self.members[home] if not (v.op or self.small)]
         leaves.sort(key=lambda v: [x.zfill(9) for x in re.split(r"(\d+)", v.label)])
         return leaves if len(leaves) <= MOST_ROWS else leaves[: MOST_ROWS - 1]
 
@@ -114,7 +112,9 @@ def put_homes(picture: Picture, homes: Homes, index: Mapping[Value, int], number
 
 
 def closed(homes: Homes, home: str, numbers: Below) -> str:
-    """The label of a closed box: its name, how many gates it has, some of its leaves in rows."""
+    """The label of a closed box: its name, how many gates it has, some of its leaves in rows; the
+    name alone where another is open.
+    """
     gates = sum(v.op is not None for v in homes.members[home])
     leaves, shown = len(homes.members[home]) - gates, homes.rows(home)
     rows = [(homes.short(v), [x for x in numbers(v) if x]) for v in shown]
@@ -122,12 +122,14 @@ def closed(homes: Homes, home: str, numbers: Below) -> str:
     cell, font = f'<td colspan="{columns}" height="{{}}">', '<font point-size="{}">{}</font></td>'
     across = (cell + font).format
     lines = [across(17, 13, f"<b>{text(part)}</b>") for part in broken(home)]
+    if homes.small:
+        return table(*lines)
     lines.append(across(15, 11, text(plural(gates, "gate"))))
     cell = '<td width="{}" height="16" align="{}">{}</td>'.format
     for name, texts in rows:
         line = cell(extent(lowered(name)), "right", name_html(name, 12))
         lines.append(line + "".join([cell(extent(x.widest) + 4, "right", x.html) for x in texts]))
-    if 0 < len(shown) < leaves:
+    if len(shown) < leaves:
         more = plural(leaves - len(shown), "more leaf", "more leaves")
         lines.append(across(15, 11, text(f"… {more}")))
     return table(*lines)
