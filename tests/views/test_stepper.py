@@ -702,32 +702,38 @@ def test_while_going_backward_the_arrows_of_lit_wires_are_turned(visit, tmp_path
     edges = tab.locator(".view .edge > polygon").count()
     for k, frame in enumerate(result.frames):
         tab.get_by_role("slider").fill(str(k))
-        back = len(frame.marks[1:]) if frame.phase == "backward" else 0
+        back = len(frame.branches) if frame.phase == "backward" else 0
         assert tab.evaluate(seen, ".flow .turned") == tab.evaluate(seen, ".turned") == back
         assert tab.evaluate(seen, ".edge > polygon") == edges - back
         slide = result.picture(k).source
         assert slide.count("arrowhead=inv") == back
 
 
-@pytest.mark.parametrize(
-    ("body", "system", "dark"),
-    [
-        ("", "light", False), ("", "dark", True),
-        ("data-jp-theme-light=false", "light", True), ("data-jp-theme-light=true", "dark", False),
-        ("data-vscode-theme-kind=vscode-dark", "light", True),
-    ],
-)  # fmt: skip
-def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit, body, system, dark):
+THEMES = {  # the tags of a notebook's page, and whether it is dark; the system is not
+    "<body data-jp-theme-light=false>": True,
+    "<body data-jp-theme-light=true>": False,
+    "<body class=vscode-dark data-vscode-theme-kind=vscode-dark>": True,
+    "<body class=vscode-light data-vscode-theme-kind=vscode-light>": False,
+    "<body data-vscode-theme-kind=vscode-high-contrast>": True,
+    "<body data-vscode-theme-kind=vscode-high-contrast-light>": False,
+    "<html theme=dark>": True,  # Colab
+    "<html theme=light>": False,
+}
+
+
+def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit):
     shown = draw(fork())._repr_mimebundle_()["text/html"] + steps(fork())._repr_html_()
-    html = f"<!DOCTYPE html><title>a</title><body {body}>{shown}"
-    tab = visit(html, color_scheme=system, viewport={"width": 700, "height": 700})
-    ground = PALETTE["bg"][dark]
-    rgb = tuple(bytes.fromhex(ground[1:]))
-    colour = tab.locator(".microgrid-steps").evaluate("e => getComputedStyle(e).backgroundColor")
-    assert colour == f"rgb{rgb}"
-    picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
-    assert picture.convert("RGB").getpixel((3, 3)) == rgb
-    assert picture.width <= 684
+    tab = visit("<p>", viewport={"width": 700, "height": 700})
+    cases = [(tags, not dark, dark) for tags, dark in THEMES.items()]
+    for tags, system, dark in [("", False, False), ("", True, True), *cases]:
+        tab.emulate_media(color_scheme="dark" if system else "light")
+        tab.set_content(f"<!DOCTYPE html>{tags}<title>a</title>{shown}")
+        rgb = tuple(bytes.fromhex(PALETTE["bg"][dark][1:]))
+        player = tab.locator(".microgrid-steps")
+        assert player.evaluate("e => getComputedStyle(e).backgroundColor") == f"rgb{rgb}", tags
+        picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
+        assert picture.convert("RGB").getpixel((3, 3)) == rgb, tags
+        assert picture.width <= 684
 
 
 def test_the_player_takes_new_numbers_without_a_picture_and_can_be_held_back(visit):
