@@ -11,7 +11,8 @@ The folders are the order in which to read the code, and each imports only what 
 `engine` (the node, the table of operations, the backward pass), `views` (a graph as table, picture,
 film, formula), `matrices` (from scalars to the matrix formulas), `program` (record and replay),
 `nn` (layers, losses), `check` (anyone's engine, anyone's gradient), plots.py and `optim`
-(training), `course` (exercises and worksheets), `cli` (the command line).
+(training), `course` (exercises and worksheets), `playground` (a live page), `cli` (the command
+line).
 """
 
 from microgrid.engine.calculus import (

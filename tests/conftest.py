@@ -2,6 +2,7 @@
 
 from hypothesis import HealthCheck, Phase, settings
 from shared.browser import chromium, visit  # noqa: F401  (fixtures)
+from shared.playground import npm_packages  # noqa: F401  (a fixture)
 
 collect_ignore = ["check/engines", "clients"]  # programs that tests run, not tests
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from functools import cached_property
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -11,7 +12,7 @@ from microgrid.engine.value import Value, topological
 from microgrid.views.dot_labels import Text, colored, extent
 from microgrid.views.drawing import SHARES_UP_TO, Numbers, draw_gates
 from microgrid.views.homes import Homes, by_home
-from microgrid.views.picture import Layout, Picture
+from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.storyboard import Lifetime, Storyboard
 from microgrid.views.svg import LIT, with_all_numbers
 from microgrid.views.tints import PLAIN, Look
@@ -21,6 +22,7 @@ BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
 THICK = 3  # points of a wire in turn
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 WHOLE, CLOSED = 0, 1  # the views of a film
+NONE = -1  # the frame before all others: no number is seen
 
 
 class Film:
@@ -40,19 +42,20 @@ class Film:
         self.prefix, self.lifetimes = prefix, board.lifetimes
         self.order = topological(copy.deepcopy(root))  # as it is now
         self.places: set[tuple[str, str]] = set()  # of numbers in the pictures, with their colours
+        self.index = {v: i for i, v in enumerate(self.order)}
         gates = [v for v in self.order if v.op]
         homes = by_home(self.order) if len(gates) > SHARES_UP_TO else {}
         names = dict.fromkeys([homes[v] for v in self.order if v in homes])
         closed = [[], [*names], *[[x for x in names if x != name] for name in names]]
         self.views = [Homes(self.order, homes, some) for some in closed[: None if names else 1]]
-        index = {v: i for i, v in enumerate(self.order)}
         self.blocks = {
-            name: [f"g{index[v]}" for v in members if v.op]
+            name: [f"g{self.index[v]}" for v in members if v.op]
             for name, members in self.views[WHOLE].members.items()
         }
         self.opened = {
             gate: view for view, gates in enumerate(self.blocks.values(), 2) for gate in gates
         }
+        self.room = self.picture(NONE).source
 
     def view(self, k: int) -> int:
         """The view of frame k that shows most and hides nothing in turn."""
@@ -60,8 +63,8 @@ class Film:
         return self.opened.get(marks[0] if marks else "", min(CLOSED, len(self.views) - 1))
 
     def picture(self, k: int, view: int = WHOLE) -> Picture:
-        """The picture of frame k; its layout is that of every other frame."""
-        picture, frame = Picture(self.layout, self.prefix), self.frames[k]
+        """The picture of frame k; its layout is that of every other frame, and of NONE."""
+        picture, frame = Picture(self.layout, self.prefix), self.frames[max(k, 0)]
         # A penwidth would make the picture a point higher, setlinewidth does not.
         lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
         thick = {"penwidth": "2.6", "color": frame.ink}
@@ -79,12 +82,18 @@ class Film:
         visible.
         """
         image, homes = self.picture(len(self.frames) - 1, view).pipe("svg"), self.views[view]
-        index = {v: i for i, v in enumerate(self.order)}
         rows = {  # of closed boxes
-            homes.boxes[members[0]]: [f"n{index[v]}" for v in homes.rows(home)]
+            homes.boxes[members[0]]: [f"n{self.index[v]}" for v in homes.rows(home)]
             for home, members in homes.members.items() if members[0] in homes.boxes
         }  # fmt: skip
         return with_all_numbers(image, self.prefix, self.lifetimes, self.frames, rows)
+
+    @cached_property
+    def key(self) -> str:
+        """What the pictures depend on, beside the words of their numbers."""
+        ids = [id for id, _ in self.placed()]
+        told = repr((self.room, ids, [(f.marks, f.ink) for f in self.frames]))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def placed(self) -> list[tuple[str, Lifetime]]:
         """The numbers that have a place in the pictures, with their ids; some shares have none."""
@@ -117,7 +126,8 @@ class SeenNumbers(Numbers):
     def __init__(self, film: Film, frame: int) -> None:
         super().__init__(film.order, film.board.digits)
         self.board, self.frame = film.board, frame
-        self.index = {v: i for i, v in enumerate(film.order)}
+        self.index, self.marks = film.index, film.frames[max(frame, 0)].marks
+        self.ink = film.frames[max(frame, 0)].ink
         self.places: set[tuple[str, str]] = set()  # those that were asked for
 
     def value(self, v: Value) -> Text:
@@ -127,11 +137,10 @@ class SeenNumbers(Numbers):
         return self.seen(f"n{self.index[v]}", self.board.color)
 
     def line(self, v: Value) -> Look:
-        frame = self.board.frames[self.frame]
-        return Look(frame.ink, THICK) if f"n{self.index[v]}" in frame.marks else PLAIN
+        return Look(self.ink, THICK) if f"n{self.index[v]}" in self.marks else PLAIN
 
     def at_branch(self, v: Value, k: int) -> Text | None:
-        place = f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        place = wire_id(self.index[v.parents[k]], self.index[v], k)
         known = (place, self.board.color) in self.board.numbers
         return self.seen(place, self.board.color) if known and self.written(v, k) else None
 

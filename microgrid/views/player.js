@@ -5,10 +5,11 @@
                                     in Python; without folded no block folds; svg is left out, too,
                                     where only numbers changed
      film.show(k)                   frame k; film.at tells which is shown
+     film.show(k, next)             frame k with the marks of another: what is asked, not told yet
 
    root hears "beforestep", with {from, to}, ahead of every step that a reader takes, and may prevent
-   it; and "step" once frame `detail` is there. In an element with the attribute data-alone its keys
-   work without the focus. */
+   it, which ends the playing; and "step" once frame `detail` is there. In an element with the
+   attribute data-alone its keys work without the focus. */
 const player = root => {
   const READABLE = 0.7; // of the natural size: smaller is no fit, but a riddle
   const WHOLE = 0, CLOSED = 1, OPEN = 2; // pictures: from OPEN on each has another block open
@@ -42,7 +43,7 @@ const player = root => {
     `<label>Sum at<select class="wires"></select></label>`;
   const find = act => bar.querySelector(`[data-act=${act}]`);
   const slider = bar.querySelector("input"), [speed, wires] = bar.querySelectorAll("select");
-  let data, last = 0, k = 0, timer = 0; // which frame
+  let data, last = 0, k = 0, marked = 0, timer = 0; // which frame, and whose marks it has
   let opener = wires; // what had the focus when a sum was opened, and has it again
   let texts = [], pictures = [], picture = null; // SVG as it came, as elements, and the one shown
   let chosen = null; // which picture a reader has opened, until the next step
@@ -51,8 +52,8 @@ const player = root => {
   // The picture
 
   const byId = svg => new Map([...svg.querySelectorAll("[id]")].map(e => [e.id, e]));
-  const paint = (svg, parts, i) => {
-    const frame = data.frames[i];
+  const paint = (svg, parts, i, marks = i) => {
+    const frame = data.frames[marks];
     for (const flow of ["back", "ahead"]) svg.classList.toggle(flow, frame.flow === flow);
     for (const [id, first, end, shown] of data.spans) {
       const e = parts.get(id);
@@ -116,12 +117,13 @@ const player = root => {
     else view.removeAttribute("tabindex");
     find("actual").setAttribute("aria-pressed", String(zoom === 1));
   };
+  const repaint = () => paint(picture.svg, picture.parts, k, marked);
   const draw = () => {
-    const next = chosen === null ? pictureOf(k) : drawn(chosen);
+    const next = chosen === null ? pictureOf(marked) : drawn(chosen);
     if (picture !== next) view.replaceChildren(next.svg);
     picture = next;
     view.classList.toggle("folds", picture !== drawn(WHOLE));
-    paint(picture.svg, picture.parts, k);
+    repaint();
     mark();
     resize();
     center();
@@ -138,7 +140,7 @@ const player = root => {
     view.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
   };
   const center = () => {
-    const lit = picture.parts.get(data.frames[k].marks[0]), block = picture.open?.getBoundingClientRect();
+    const lit = picture.parts.get(data.frames[marked].marks[0]), block = picture.open?.getBoundingClientRect();
     const room = block && block.width <= view.clientWidth && block.height <= view.clientHeight;
     if (room || (picture.open && !lit)) middle(picture.open);
     else if (lit) middle(lit);
@@ -159,19 +161,24 @@ const player = root => {
     ...data.frames[i].lines.map(line => make("p", "", line)),
   ];
   const within = wanted => Math.max(0, Math.min(last, wanted));
-  const show = wanted => {
-    if (k !== within(wanted)) chosen = null;
-    k = within(wanted);
+  const tell = () => {
     root.dataset.step = slider.value = k;
     slider.setAttribute("aria-valuetext", heading(k));
     said.replaceChildren(...words(k));
+  };
+  const show = (wanted, next = wanted) => {
+    if (marked !== within(next)) chosen = null;
+    [k, marked] = [within(wanted), within(next)];
     draw();
+    tell();
     root.dispatchEvent(new CustomEvent("step", { detail: k }));
   };
   const go = wanted => {
     const detail = { from: k, to: within(wanted) };
-    if (root.dispatchEvent(new CustomEvent("beforestep", { cancelable: true, detail }))) show(wanted);
-    else slider.value = k;
+    if (root.dispatchEvent(new CustomEvent("beforestep", { cancelable: true, detail })))
+      return show(wanted);
+    play(false);
+    slider.value = k;
   };
   const play = on => {
     clearInterval(timer);
@@ -222,6 +229,7 @@ const player = root => {
     if (wire && !inside) opener = document.activeElement;
     [picked, way] = [wire ? [wire.id] : [], []];
     mark();
+    const anew = sum.hidden;
     sum.hidden = !wire;
     wires.value = wire ? i : "";
     if (!wire) return;
@@ -247,7 +255,7 @@ const player = root => {
       ...(wire.paths ? [make("p", "paths", wire.paths), make("ul", "", ...ways)] : []),
     );
     sum.setAttribute("aria-label", wire.name);
-    sum.scrollIntoView({ block: "nearest" });
+    if (anew) sum.scrollIntoView({ block: "nearest" });
   };
   const shut = () => {
     const inside = sum.contains(document.activeElement);
@@ -383,10 +391,14 @@ const player = root => {
       picture = drawn(WHOLE);
       view.replaceChildren(picture.svg);
     }
+    const before = svg === undefined && wires.value !== "" ? +wires.value : -1;
     wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
     all.replaceChildren();
-    open(-1);
-    show(k);
+    open(before);
+    if (svg === undefined) {
+      repaint(); // nothing moves under the reader's hand
+      tell();
+    } else show(k);
     if (!all.hidden) fill();
   };
   return { load, show, get at() { return k; } };

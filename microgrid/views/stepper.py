@@ -32,7 +32,7 @@ from microgrid.views.storyboard import BackwardStory, ForwardStory, Storyboard
 from microgrid.views.sums import sums
 from microgrid.views.svg import animated
 from microgrid.views.theme import FONT, GROUND, theme
-from microgrid.views.wording import printable
+from microgrid.views.wording import MOST_DECIMALS, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
@@ -66,7 +66,8 @@ def steps(
     1/x computes 1 / 3.00 = 0.33
     its tangent: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × tangent 1.00 of x = share −0.11
     """
-    forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
+    forward = is_forward(mode, seeds)
+    digits = whole("decimals", decimals, 0, most=MOST_DECIMALS)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
     return Steps(root, board, layout, prefix)
 
@@ -75,7 +76,7 @@ class Steps(Hinted):
     """The frames of one pass, and the ways to look at them.
 
     `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has
-    all rows as HTML, `layout` is the picture of the last frame.
+    all rows as HTML, `layout` is the picture of the last frame, laid out when it is first shown.
 
     >>> from microgrid import steps
     >>> x = Value(3.0, "x")
@@ -91,11 +92,15 @@ class Steps(Hinted):
     ) -> None:
         self._film = film = Film(root, board, layout, prefix)
         self.frames, self.title, self.prefix = film.frames, film.title, film.prefix
-        self.layout = film.picture(len(film.frames) - 1)
         self._sums = sums(board, film.prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
+
+    @cached_property
+    def layout(self) -> Picture:
+        """The picture of the last frame."""
+        return self._film.picture(len(self.frames) - 1)
 
     # The page
 
@@ -138,10 +143,6 @@ class Steps(Hinted):
         """
         return {**self._film.data(), "wires": self._sums}
 
-    def svg(self) -> str:
-        """The picture that the player shows, as SVG, with every number of every frame in it."""
-        return ElementTree.tostring(self._canvas, "unicode")
-
     def folded(self) -> list[str]:
         """The pictures that the player shows where that of `svg` is too large: with all blocks
         closed, then with one open, for each block in turn. Empty where there are no blocks.
@@ -164,6 +165,23 @@ class Steps(Hinted):
     def _canvas(self) -> Element:
         """The picture of all frames."""
         return self._film.svg()
+
+    def svg(self) -> str:
+        """The picture that the player shows, with the numbers of all frames; laid out once."""
+        return ElementTree.tostring(self._canvas, encoding="unicode")
+
+    @cached_property
+    def key(self) -> str:
+        """What the picture depends on, beside the words of its numbers.
+
+        Of two films with the same prefix and key, `svg` and `folded` of one do for the other: their
+        `data` has the numbers, for which there is room.
+
+        >>> films = [steps(1 / Value(x, "x"), prefix="f-") for x in (3.0, 1.25, 1e-7)]
+        >>> films[0].key == films[1].key, films[0].key == films[2].key
+        (True, False)
+        """
+        return self._film.key
 
     # Without a script
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.digits import balanced
-from microgrid.views.explanation import ForwardRow, Row, explain, rules_of
+from microgrid.views.digits import Shown, balanced
+from microgrid.views.explanation import ForwardRow, Pass, Row, explain
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.picture import wire_id
 from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
@@ -86,8 +87,9 @@ class Storyboard:
 
     def tell(self, rows: Sequence[Any]) -> None:
         """The rows of the pass, each with its rule."""
-        self.rows = rows
-        self.ruled = [*zip(rows, rules_of(rows), strict=True)]
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [*zip(rows, self.told.rules(), strict=True)]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
@@ -110,7 +112,15 @@ class Storyboard:
         self.numbers.setdefault((place, color), {})[len(self.frames)] = self.spoken(x)
 
     def spoken(self, x: Any) -> str:
-        return signed(decimals(x, self.digits))
+        return signed(decimals(self.kind(x), self.digits))
+
+    def balanced(self, compute: Callable[..., Any], numbers: Iterable[Any], result: Any) -> Shown:
+        """An equation in the numbers of this film."""
+        return balanced(compute, [*map(self.kind, numbers)], self.kind(result), self.digits)
+
+    def four(self) -> list[tuple[str, ...]]:
+        """The numbers of each row, right as they stand in a table."""
+        return [tuple(map(signed, row)) for row in self.told.numbers(self.digits, decimals)]
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
@@ -138,7 +148,7 @@ class Storyboard:
             known = dict(zip(wires, xs))
             return forward(*[known.get(p, p.data) for p in v.parents])
 
-        shown = balanced(compute, [p.data for p in wires], v.data, self.digits)
+        shown = self.balanced(compute, [p.data for p in wires], v.data)
         name = f"{lowered(v.label)} = " if v.label else ""
         text = write(v, NUMBERS, dict(zip(wires, shown.numbers)))
         return f"{name}{text} {shown.sign} {shown.result}"
@@ -149,16 +159,14 @@ class Storyboard:
         before, self.totals[v] = self.totals.get(v), row.total
         if before is None:
             return f", the first of {among} shares" * (among > 1)
-        (so_far, share), sign, total = balanced(
-            operator.add, (before, row.share), row.total, self.digits
-        )
+        (so_far, share), sign, total = self.balanced(operator.add, (before, row.share), row.total)
         more = f"({share})" if share.startswith("−") else share
         end = "in all" if self.received[v] == among else "so far"
         return f"; {so_far} + {more} {sign} {total} {end}"
 
     def product(self, row: Any, rule: LocalRule, of: str) -> str:
         """The rule of the local gradient, and the product that is the share of a row."""
-        (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
+        (local, other), sign, share = self.balanced(operator.mul, row[3:5], row.share)
         product = f"local {local} × {of.format(other)} {sign} share {share}"
         return f"{rule.text(self.digits)}; {product}"
 
@@ -173,7 +181,7 @@ class Storyboard:
         return [(v.parents[k], self.wire(v, k)) for k in kept if v.parents[k] in self.index]
 
     def wire(self, v: Value, k: int) -> str:
-        return f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        return wire_id(self.index[v.parents[k]], self.index[v], k)
 
     def marks(self, v: Value, wires: Iterable[tuple[Value, str]]) -> tuple[str, ...]:
         """Gate v and the wires of some operands, whole: from the gate back to where each begins."""
@@ -202,10 +210,9 @@ class BackwardStory(Storyboard):
 
     def cells(self) -> list[tuple[str, ...]]:
         return [
-            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(),
-             *map(self.spoken, r[3:7]))
-            for r, rule in self.ruled
-        ]  # fmt: skip
+            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(), *four)
+            for (r, rule), four in zip(self.ruled, self.four())
+        ]
 
     def forward(self) -> None:
         for v in self.index:
@@ -271,8 +278,8 @@ class ForwardStory(Storyboard):
     def cells(self) -> list[tuple[str, ...]]:
         return [
             (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
-             rule.symbols(), *map(self.spoken, r[3:7]))
-            for r, rule in self.ruled
+             rule.symbols(), *four)
+            for (r, rule), four in zip(self.ruled, self.four())
         ]  # fmt: skip
 
     def begin(self) -> None:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from shared.playground import playing
 
 import microgrid
 from microgrid.check.command import ADAPTERS
@@ -593,13 +594,19 @@ WITH_MISTAKES = {"--example", "my_engine.py", "my_engine.py:Scalar", "homework.i
 
 
 @pytest.mark.parametrize("example", EXAMPLES.strip().splitlines(), ids=str.strip)
-def test_every_example_of_help_runs(example, tmp_path, monkeypatch, capsys):
+def test_every_example_of_help_runs(example, tmp_path, monkeypatch, capsys, request):
     words = shlex.split(example)[1:]
+    if words[0] == "play":  # it runs until it is ended
+        with playing(*[word for word in words[1:] if word != "--open"]) as (_, address):
+            assert address.startswith("http://127.0.0.1:")
+            return
     if any("mjs" in word for word in words) and shutil.which("node") is None:
         pytest.skip("node is not installed")
     monkeypatch.chdir(tmp_path)
     for name, text in FILES.items():
         Path(name).write_text(text, encoding="utf-8")
+    if "--runtime" in words:
+        Path("runtime").symlink_to(request.getfixturevalue("npm_packages"))
     if words[0] == "mark":
         main(["worksheet", "-o", "sheet.html"])
     if "--example" in words:

@@ -1,0 +1,267 @@
+"""`microgrid site`: a folder whose page computes in the browser what the server computes here."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from shared.playground import WRONG, Open, file_server
+
+from microgrid.cli.commands import main
+from microgrid.playground.answer import Playground
+from microgrid.playground.bundle import engine_zip
+from microgrid.playground.runtime import CDN, FILES, LICENSE, VERSIONS, SiteError, runtime
+from microgrid.playground.site import site, write_site
+
+EXAMPLES = Playground().answer({"ask": "examples"})["examples"]
+
+
+def questions():
+    """Of each kind, on each example."""
+    for example in EXAMPLES:
+        on = {"text": example["text"], "numbers": example["numbers"]}
+        yield on | {"ask": "circuit", "rows": True, "table": True}
+        leaf = next(iter(example["numbers"]))
+        yield on | {"ask": "nudge", "leaf": leaf, "by": 0.01}
+        yield on | {"ask": "descend", "rate": 0.1, "steps": 3, "fixed": []}
+        for kind in ("python", "latex", "svg", "worksheet"):
+            yield on | {"ask": "copy", "as": kind}
+    yield {"ask": "examples"}
+
+
+def without_time(answer):
+    return {name: x for name, x in answer.items() if name != "ms"}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    path = tmp_path_factory.mktemp("engine") / "engine.zip"
+    path.write_bytes(engine_zip())
+    return path
+
+
+# The engine, without a browser
+
+
+def test_the_zip_alone_answers_as_the_package_does(engine):
+    """In a Python that has no other packages, and no layout program of its own."""
+    asked = [json.dumps(question) for question in questions()]
+    text = (
+        "import sys, json; sys.path.insert(0, sys.argv[1]); "
+        "from microgrid.playground.answer import Playground; "
+        'play = Playground(lambda dot: \'<svg width="9pt" height="9pt"></svg>\'); '
+        "print(json.dumps([play.reply(text) for text in json.load(sys.stdin)]))"
+    )
+    python = [sys.executable, "-I", "-S", "-c", text, str(engine)]
+    told = subprocess.run(python, input=json.dumps(asked), capture_output=True, text=True)
+    assert told.stderr == ""
+    here = Playground(lambda dot: '<svg width="9pt" height="9pt"></svg>')
+    for question, reply in zip(asked, json.loads(told.stdout)):
+        assert without_time(json.loads(reply)) == without_time(json.loads(here.reply(question)))
+        assert "error" not in json.loads(reply), question
+
+
+def test_the_zip_has_no_module_that_needs_more_and_the_same_bytes_each_time(engine):
+    from zipfile import ZipFile
+
+    names = ZipFile(engine).namelist()
+    assert {name.partition("/")[0] for name in names} == {"graphviz", "microgrid"}
+    assert {"microgrid/playground/answer.py", "graphviz/LICENSE.txt"} <= {*names}
+    assert engine_zip() == engine.read_bytes()
+
+
+def test_the_answers_of_the_examples_lie_ready():
+    found = site()
+    menu = json.loads(found["examples.json"])["examples"]
+    assert len(menu) == len(EXAMPLES)
+    for example in menu:
+        answer = json.loads(found[example["baked"]])
+        assert answer["svg"].startswith("<svg")
+        asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
+        again = Playground().answer(asked | {"have": answer["key"]})
+        assert without_time(again) | {"svg": answer["svg"]} == answer
+    assert found == site(), "the same bytes each time"
+
+
+# The folder
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "index.html").write_text("mine, too")
+    assert main(["site", "-o", str(tmp_path)]) == 2
+    assert "has other files: give a folder of its own, or --force" in capsys.readouterr().err
+    assert (tmp_path / "index.html").read_text() == "mine, too"
+    assert main(["site", "-o", str(tmp_path), "--force"]) == 0
+    assert "http.server" in capsys.readouterr().out
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    assert (tmp_path / "index.html").read_text() != "mine, too"
+
+
+def test_a_site_is_written_over_an_older_one(tmp_path):
+    folder, outside = tmp_path / "site", tmp_path / "outside"
+    outside.write_text("kept")
+    write_site(folder)
+    told = json.loads((folder / "site.json").read_text())
+    assert (
+        sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+        == (told["files"])
+    )
+    (folder / "old.js").write_text("")
+    told["files"] += ["old.js", "../outside", str(outside)]
+    (folder / "site.json").write_text(json.dumps(told))
+    write_site(folder)
+    assert not (folder / "old.js").exists()
+    assert outside.read_text() == "kept"
+
+
+# What it takes from npm
+
+
+def test_packages_that_are_missing_or_others_are_refused(tmp_path, capsys):
+    assert main(["site", "-o", str(tmp_path / "a"), "--runtime", str(tmp_path / "b")]) == 2
+    error = capsys.readouterr().err
+    assert "npm install --prefix runtime" in error
+    assert all(f"{name}@{version}" in error for name, version in VERSIONS.items())
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "pyodide").mkdir()
+    (tmp_path / "pyodide" / "pyodide.mjs").write_text("export const loadPyodide = steal")
+    with pytest.raises(SiteError, match=r"is not that of pyodide@"):
+        runtime(tmp_path)
+
+
+def test_packages_are_found_as_npm_has_them_or_side_by_side(npm_packages, tmp_path):
+    found = runtime(npm_packages)
+    assert found.keys() == {*FILES, "graphviz.LICENSE", "NOTICE.txt"}
+    assert runtime(npm_packages / "node_modules") == found
+    for name, data in found.items():
+        (tmp_path / name).write_bytes(data)
+    assert runtime(tmp_path) == found
+    wasm = bytearray(found["pyodide.asm.wasm"])
+    wasm[-1] ^= 1
+    (tmp_path / "pyodide.asm.wasm").write_bytes(wasm)
+    with pytest.raises(SiteError, match=r"pyodide.asm.wasm is not that"):
+        runtime(tmp_path)
+
+
+def test_each_file_that_a_browser_loads_comes_with_its_hash_from_elsewhere(npm_packages):
+    from_elsewhere = site()["worker.js"].decode()
+    for file in FILES.values():
+        assert f'"url":"{file.url}","integrity":"{file.hash}"' in from_elsewhere
+    taken_along = site(npm_packages)["worker.js"].decode()
+    assert CDN not in taken_along
+    assert LICENSE.hash not in taken_along
+
+
+# In a browser
+
+ASK = """() => {
+  const worker = new Worker("worker.js", {type: "module"}), waiting = {};
+  window.begun = new Promise((resolve, reject) => {
+    worker.onmessage = ({data}) => {
+      if (data.ready) resolve(); else if (data.failed) reject(Error(data.failed));
+      else waiting[data.id]?.(data.text);
+    };
+    worker.onerror = event => reject(Error(event.message));
+  });
+  let count = 0;
+  window.ask = text => new Promise(resolve => {
+    waiting[++count] = resolve;
+    worker.postMessage({id: count, text});
+  });
+}"""
+
+
+def copies(npm_packages, folder):
+    """The packages where a network of copies has them."""
+    for file in FILES.values():
+        path = folder / file.url.removeprefix(f"{CDN}/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(npm_packages / "node_modules" / file.package / file.path, path)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(npm_packages, tmp_path_factory):
+    """The folder of another host, its address, and a site that loads the packages from it."""
+    host, folder = tmp_path_factory.mktemp("host"), tmp_path_factory.mktemp("site")
+    copies(npm_packages, host)
+    write_site(folder)
+    with file_server(host, Open) as address, file_server(folder) as page:
+        worker = folder / "worker.js"
+        worker.write_text(worker.read_text().replace(f"{CDN}/", address))
+        yield host, address, page
+
+
+@pytest.fixture(scope="module")
+def worker(chromium, elsewhere):
+    """A tab whose `ask(text)` asks the engine; it complained of nothing and asked nobody else."""
+    _, address, page = elsewhere
+    context, complaints, hosts = chromium.new_context(), [], set()
+    tab = context.new_page()
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: hosts.add(request.url[: len(address)]))
+    tab.goto(f"{page}site.json")
+    tab.evaluate(ASK)
+    tab.evaluate("begun")
+    yield tab
+    context.close()
+    assert complaints == []
+    assert {host for host in hosts if not host.startswith("blob:")} == {address, page}
+
+
+def asked(tab, question):
+    text = question if isinstance(question, str) else json.dumps(question)
+    return json.loads(tab.evaluate("text => ask(text)", text))
+
+
+def near(a, b):
+    """Equal but for the last digits: two C libraries may differ in a tanh."""
+    if isinstance(a, float) or isinstance(b, float):
+        return a == pytest.approx(b, rel=1e-12, abs=1e-300)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(near(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(near, a, b))
+    return a == b
+
+
+def test_the_browser_answers_as_the_package_does(worker):
+    here = Playground(lambda dot: "<svg></svg>")
+    for question in questions():
+        if question.get("as") in ("svg", "worksheet"):  # drawn by another program
+            continue
+        theirs, ours = asked(worker, question), json.loads(here.reply(json.dumps(question)))
+        for answer in (theirs, ours):
+            answer.pop("ms"), answer.pop("svg", None)
+        assert near(theirs, ours), question
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_question_that_cannot_be_answered_gets_words(name, worker):
+    theirs = asked(worker, WRONG[name])["error"]
+    assert theirs["message"]
+    assert "\n" not in theirs["message"]
+    assert (
+        asked(worker, {"ask": "circuit", "text": "x*x", "numbers": {"x": 3}})["result"]["value"]
+        == 9
+    )
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused(chromium, elsewhere):
+    host, address, page = elsewhere
+    for name, file in FILES.items():
+        path = host / file.url.removeprefix(f"{CDN}/")
+        right = path.read_bytes()
+        context = chromium.new_context()
+        try:
+            path.write_bytes(right[:-1] + b" ")
+            tab = context.new_page()
+            tab.goto(f"{page}site.json")
+            tab.evaluate(ASK)
+            why = tab.evaluate("begun.catch(error => error.message)")
+            assert why.startswith(f"{name} cannot be had from {address}")
+        finally:
+            context.close()
+            path.write_bytes(right)
