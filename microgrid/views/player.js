@@ -378,6 +378,7 @@ const player = root => {
   root.querySelector("style")?.after(now, all) ?? root.prepend(now, all);
 
   const load = (next, text) => {
+    const wired = next.wires === data?.wires; // nothing was said of them
     data = next;
     last = data.frames.length - 1;
     slider.max = last;
@@ -406,9 +407,11 @@ const player = root => {
       if (e.textContent !== shown) e.textContent = shown;
     }
     const picked = text === undefined && wires.value !== "" ? +wires.value : -1;
-    wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
+    if (!wired) {
+      wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
+      open(picked);
+    }
     all.replaceChildren();
-    open(picked);
     if (text === undefined) tell(); // nothing moves under the reader's hand
     else show(k);
     if (!all.hidden) fill();

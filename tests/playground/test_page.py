@@ -1,5 +1,6 @@
 """The playground's page in a real browser, with the real server behind it: what a visitor does."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from microgrid.views.theme import PALETTE
 
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 400, "height": 800}
 FORK = {"text": "f = (a*b + a) * a", "numbers": "a:3,b:2"}
+PATIENCE = int(re.search(r"PATIENCE = ([\d_]+)", files("server")["page.js"].decode())[1])
 NETWORK = "\n".join(
     [f"h_{i} = tanh(u_{i}1*x_1 + u_{i}2*x_2 + c_{i})" for i in (1, 2)]
     + ["p = sigmoid(v_1*h_1 + v_2*h_2 + d)", "L = -log(p)"]
@@ -24,8 +26,8 @@ NETWORK = "\n".join(
 
 
 @contextmanager
-def running(port=0):
-    with Server(files("server"), Playground().reply, port) as server:
+def running(page=None):
+    with Server(page or files("server"), Playground().reply) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
@@ -42,13 +44,15 @@ def play(chromium, address):
     """Opens the page in a browser of its own, with the hash of these keys; it must not complain."""
     contexts, complaints = [], []
 
-    def opened(keys=None, at=None, **options):
+    def opened(keys=None, at=None, before=None, **options):
         options = {"viewport": WIDE, "permissions": ["clipboard-read", "clipboard-write"]} | options
         context = chromium.new_context(**options)
         contexts.append(context)
         tab = context.new_page()
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
+        if before:
+            before(tab)
         tab.goto((at or address) + (f"#{urlencode(keys)}" if keys else ""))
         tab.locator("#picture svg").wait_for()
         return tab
@@ -470,6 +474,54 @@ def test_a_server_that_is_gone_is_told_and_found_again(chromium, expect):
         tab.close()
 
 
+WORKER = """
+onmessage = async ({ data: { id, text } }) => {
+  if (text.includes("forever")) for (;;);
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: text };
+  postMessage({ id, text: await (await fetch("ask", options)).text() });
+};
+postMessage({ said: "Python" });
+fetch("engine.zip").then(() => postMessage({ ready: true }));
+"""
+
+
+def test_examples_are_there_before_the_engine_and_one_that_takes_too_long_is_ended(play, expect):
+    engine = Playground()
+    example = engine.answer({"ask": "examples"})["examples"][0] | {"baked": "baked.json"}
+    baked = engine.answer({"ask": "circuit", "text": example["text"], "numbers": example["numbers"]})
+    menu = {"examples": [example]}
+    beside = {"worker.js": WORKER, "examples.json": json.dumps(menu), "baked.json": json.dumps(baked)}
+    page = files("pyodide") | {name: text.encode() for name, text in beside.items()}
+    leaf = baked["leaves"][0]["name"]
+    with running(page=page) as server:
+        held = []
+
+        def before(tab):
+            tab.clock.install()
+            tab.route("**/engine.zip", lambda route: held.append(route))
+
+        tab = play(at=server.address, before=before)
+        expect(tab.locator(".engine")).to_have_text("The engine is loading: Python is there.")
+        expect(slider(tab, leaf)).to_be_disabled()
+        act(tab, "first").click()
+        expect(tab.locator(".film")).to_have_attribute("data-step", "0")
+        held.pop().fulfill(body="")
+        expect(tab.locator(".engine")).to_be_hidden()
+        slider(tab, leaf).fill("0.5")
+        expect(tab.locator(".words")).to_contain_text("= 0.50")
+        tab.locator("#source").fill("forever * 2")
+        expect(tab.locator(".mirror")).to_have_text("forever * 2")
+        tab.clock.run_for(500)
+        tab.clock.fast_forward(PATIENCE)
+        expect(tab.get_by_role("alert")).to_contain_text("too long")
+        expect(tab.locator(".engine")).to_contain_text("loading")
+        tab.locator("#source").fill("a / b")
+        tab.clock.run_for(500)
+        held.pop().fulfill(body="")
+        expect(slider(tab, "b")).to_be_enabled()
+        expect(tab.get_by_role("alert")).to_be_hidden()
+
+
 def test_the_keyboard_alone_reaches_everything(play, expect):
     tab = play(FORK)
     reached = set()
@@ -530,7 +582,7 @@ def test_each_state_fits_each_screen_and_all_can_read_it(play, expect, state):
         tab.get_by_role("button", name="100 steps").click()
         expect(tab.locator(".plot svg")).to_be_visible()
     assert [tab.locator(tag).count() for tag in ("main", "h1")] == [1, 1]
-    for scheme, size in (("light", WIDE), ("dark", NARROW), ("dark", WIDE), ("light", NARROW)):
+    for scheme, size in (("light", WIDE), ("dark", NARROW)):
         tab.emulate_media(color_scheme=scheme)
         tab.set_viewport_size(size)
         wide = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
