@@ -31,9 +31,10 @@ from microgrid.playground.questions import (
 )
 from microgrid.views.expression import Circuit, ExpressionError
 from microgrid.views.files import LayoutError
-from microgrid.views.notation import caption
+from microgrid.views.notation import called, caption
 from microgrid.views.picture import Layout, lay_out
 from microgrid.views.stepper import Steps, steps
+from microgrid.views.storyboard import QuietStory
 from microgrid.views.wording import lowered, plural
 
 MOST_DRAWINGS = 50
@@ -90,16 +91,35 @@ class Playground:
     def source_of(self, question: Question) -> Source:
         return self.source or partial(circuit, text(question, "text"))
 
-    def film_of(self, question: Question) -> tuple[Circuit, Steps]:
+    def circuit_of(self, question: Question) -> Circuit:
         found = self.source_of(question)(numbers(question))
         put_in_blocks([*found.lines.values(), found.root])
+        return found
+
+    def film_of(self, question: Question) -> tuple[Circuit, Steps]:
+        found = self.circuit_of(question)
         return found, steps(found.root, digits(question), self.layout, self.prefix)
 
     # The answers
 
     def circuit(self, question: Question) -> Answer:
+        return (question.get("brief") and self.moving(question)) or self.at_rest(question)
+
+    def moving(self, question: Question) -> Answer | None:
+        """What changes while a number moves: None where the drawing does."""
+        found, k = self.circuit_of(question), whole(question, "frame", 0, 0, 999)
+        board = QuietStory(found.root, digits(question), k)
+        film = Steps(found.root, board, self.layout, self.prefix)
+        if film.key != question.get("have"):
+            return None
+        data = film.data()
+        frames = dict([*enumerate(data["frames"])][k : k + 1])
+        told_now = {"spans": data["spans"], "frames": frames}
+        return {"key": film.key, "film": told_now, **told(found, film)}
+
+    def at_rest(self, question: Question) -> Answer:
         found, film = self.film_of(question)
-        answer = {"film": film.data(), **told(found, film), "trouble": trouble(found, film)}
+        answer = {"film": film.data(), **told(found, film)}
         if question.get("table"):
             answer["table"] = film.table()
         if question.get("rows"):
@@ -196,6 +216,7 @@ def told(found: Circuit, film: Steps) -> Answer:
             for name, v in found.leaves.items()
         ],
         "notes": found.notes,
+        "trouble": trouble(found, film),
     }  # fmt: skip
 
 
@@ -204,7 +225,7 @@ def rows(film: Steps) -> dict[str, list[Answer]]:
     questions = asked([row for frame in film.frames for row in frame.rows])
     return {
         str(k): [
-            {"to": lowered(row.parent_node.label) or caption(row.parent_node),
+            {"to": called(row.parent_node),
              "gate": caption(row.child_node), "local": plain(row.local),
              "upstream": plain(row.upstream), "share": plain(row.share),
              "total": plain(row.total), "rule": row.rule.symbols(), "question": next(questions)}
@@ -222,6 +243,5 @@ def trouble(found: Circuit, film: Steps) -> Answer | None:
         numbers = values + [row.total for row in frame.rows]
         for x, line in zip(numbers, frame.lines):
             if not is_finite(x):
-                words = f"{line}: this is the first number that is not finite"
                 return {"words": words, "node": film.prefix + frame.marks[0]}
     return None

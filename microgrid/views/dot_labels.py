@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.views.labels import read
+from microgrid.views.labels import parts_of
 from microgrid.views.theme import PALETTE
 from microgrid.views.tints import PLAIN, Look
 from microgrid.views.wording import ABOVE, NOTE, decimals, lowered, moved, printable, signed
@@ -128,7 +128,7 @@ def extent(words: str, size: int = 12) -> int:
 def name_html(label: str, size: int = 14) -> str:
     """A name in italics, with its subscripts and superscripts."""
     words = ""
-    for part in read(label) if label else ():
+    for part in parts_of(label) if label else ():
         words += f"<b>{text(part.text)}</b>" if part.bold else text(part.text)
         if part.below:
             words += f'<sub><font point-size="9">{text(part.below)}</font></sub>'

@@ -21,12 +21,23 @@ from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
 from microgrid.views.blocks import draw_blocks, put_boxes, put_homes
+from microgrid.views.digits import one_kind
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
-from microgrid.views.picture import Layout, Picture
+from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.tints import PLAIN, Look, Tints
-from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, lowered, plural, signed
+from microgrid.views.wording import (
+    BLUE,
+    GREEN,
+    MOST_DECIMALS,
+    RED,
+    decimals,
+    listed,
+    lowered,
+    plural,
+    signed,
+)  # fmt: skip
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
@@ -77,7 +88,8 @@ def draw(
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
-    digits, max_gates = whole("decimals", decimals, 0), whole("max_gates", max_gates, 0)
+    digits = whole("decimals", decimals, 0, most=MOST_DECIMALS)
+    max_gates = whole("max_gates", max_gates, 0)
     picture, order = Picture(layout, prefix), topological(root)
     numbers = Numbers(order, digits, blank_values, blank_gradients, seeds, color_by)
     blanks, asked = numbers.blank_values | numbers.blank_gradients, seeds is not None or color_by
@@ -108,13 +120,16 @@ class Numbers:
         blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
         seeds: Seeds | None = None, color_by: str | None = None,
     ) -> None:  # fmt: skip
-        self.order, self.digits = order, digits
+        self.order, self.digits, self.kind = order, digits, one_kind([v.data for v in order])
         self.blank_values, self.blank_gradients = {*blank_values}, {*blank_gradients}
         self.shares: dict[Value, list[Share]] = {}
         self.uses = Counter(p for v in order for p in v.parents)
         self.seeds = {} if seeds is None else seeded(order, seeds)
         self.tangents = push_forward(order, self.seeds) if self.seeds else {}
         self.tints = None if color_by is None else Tints(order, color_by, self.sent)
+
+    def number(self, x: Number) -> str:
+        return decimals(self.kind(x), self.digits)
 
     @cached_property
     def expected(self) -> dict[Value, Number]:
@@ -125,7 +140,7 @@ class Numbers:
             return {}
 
     def value(self, v: Value) -> Text | None:
-        return None if v in self.blank_values else inked(GREEN, decimals(v.data, self.digits))
+        return None if v in self.blank_values else inked(GREEN, self.number(v.data))
 
     def gradient(self, v: Value) -> Text | None:
         passed = self.passed(peek_grad(v), self.expected.get(v, 0))
@@ -135,7 +150,7 @@ class Numbers:
         """The tangent, where there are seeds."""
         if not self.seeds:
             return []
-        return [inked(BLUE, decimals(self.tangents.get(v, like(v, 0)), self.digits))]
+        return [inked(BLUE, self.number(self.tangents.get(v, like(v, 0))))]
 
     def below(self, v: Value) -> list[Text | None]:
         """What stands beneath the wire of a node."""
@@ -145,10 +160,10 @@ class Numbers:
     def legend(self) -> str:
         """What a reader cannot know of the colours: where tangents begin, what tints measure."""
         red = ", red: gradients" * (peek_grad(self.order[-1]) is not None)
-        moves = [f"{called(v)} moves at {decimals(t, self.digits)}" for v, t in self.seeds.items()]
+        moves = [f"{called(v)} moves at {self.number(t)}" for v, t in self.seeds.items()]
         lines = [f"green: values, blue: tangents{red}; {listed(moves)}"] * bool(moves)
         if self.tints is not None:
-            most = decimals(self.tints.top, self.digits)
+            most = self.number(self.tints.top)
             lines.append(f"thick: {self.tints.formula}, at most {most}; grey: 0")
         return signed("; ".join(lines))
 
@@ -178,16 +193,16 @@ class Numbers:
 
     def passed(self, gradient: Number | None, expected: Number) -> Text:
         """A gradient in red; before there is one, as much empty room."""
-        words = "" if gradient is None else decimals(gradient, self.digits)
-        return inked(RED, words, decimals(expected, self.digits))
+        words = "" if gradient is None else self.number(gradient)
+        return inked(RED, words, self.number(expected))
 
     def sum(self, v: Value, shares: list[Share]) -> Text:
         """The shares of a leaf's copies, added up."""
         sent = [share for share, _ in shares if share is not None]
         grad = peek_grad(v)
         earlier = grad - sum(sent) if grad is not None and sent else 0
-        later = terms([share for _, share in shares], 0, self.digits)
-        return inked(RED, terms(sent, earlier, self.digits), later)
+        later = terms([self.kind(share) for _, share in shares], 0, self.digits)
+        return inked(RED, terms([*map(self.kind, sent)], self.kind(earlier), self.digits), later)
 
 
 def draw_gates(
@@ -233,7 +248,7 @@ def draw_gates(
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            edge, mark = f"e{index[p]}_{i}_{k}", FIRST if (i, k) in firsts else {}
+            edge, mark = wire_id(index[p], i, k), FIRST if (i, k) in firsts else {}
             picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)

@@ -64,12 +64,12 @@ class Part(NamedTuple):
 
 
 @lru_cache(4096)
-def read(label: str) -> tuple[Part, ...]:
+def parts_of(label: str) -> tuple[Part, ...]:
     r"""The parts of a label; one part, as it was typed, for what cannot be read.
 
-    >>> read(r"\hat{y}_1^{(i)}"), read("w_12"), read("learning_rate")
+    >>> parts_of(r"\hat{y}_1^{(i)}"), parts_of("w_12"), parts_of("learning_rate")
     ((Part(text='ŷ', below='1', above='(i)', bold=False),), (Part(text='w', below='12', ... bold=...
-    >>> read(r"\input{x}")
+    >>> parts_of(r"\input{x}")
     (Part(text='\\input{x}', below='', above='', bold=False),)
     """
     if re.search(r"\\|\^|_\{.*_\{", label):

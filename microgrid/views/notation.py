@@ -19,14 +19,16 @@ from typing import Any, NamedTuple
 from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
-from microgrid.engine.value import Constant, Op, Value
-from microgrid.views.labels import read
-from microgrid.views.wording import constant, lowered, raised
+from microgrid.engine.value import Constant, Op, Value, node
+from microgrid.views.labels import parts_of
+from microgrid.views.wording import constant, lowered, multiple, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
+IN_LATEX = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
+COMPARED = 8  # operations that are written of the sides of a comparison
 SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
 FRACTION, EXPONENT = re.compile(r"\d+/\d+"), re.compile(r"\de[-−+]\d")
@@ -41,7 +43,8 @@ FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
     r"\cdot": (SIGN, PRODUCT, PRODUCT), "": (ANY, ANY, ATOM),
-    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "=", r"\geq"], RELATION),
+    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "="], RELATION),
+    **dict.fromkeys([r"\le", r"\ge", r"\geq", r"\ne"], RELATION),
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
@@ -72,6 +75,65 @@ class Notation:
     dots: str = "…"
     shown: tuple[int, int, int] = (12, 10, 1)  # of more operands than that, the first and the last
     deepest: int = sys.maxsize  # brackets inside each other
+
+
+class Compared(Constant):
+    """Whether a comparison holds, 1 or 0; it is written as the comparison, where(x > 0, x, 0).
+
+    >>> x = Value(2.0, "x")
+    >>> print(write(ops.where(compared(True, ["<"], [0, x]), x, 1), TEXT))
+    where(0 < x, x, 1)
+    """
+
+    __slots__ = ("shown",)
+    shown: Value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, (self._number, self.shown)
+
+
+def compared(holds: bool, signs: Sequence[str], sides: Sequence[Any]) -> Compared:
+    """Whether the sides, nodes or numbers, compare so; of long sides the outer part is kept."""
+    nodes = [x if isinstance(x, Value) else Constant(x) for x in sides]
+    named = {x: x.label for x in nodes if x.op and x.label}
+    parts = outline(formal(comparison(*signs), *nodes), TEXT, named, COMPARED)
+    copies = [Value(0.0, TEXT.dots)] * len(parts)
+    for i in reversed(range(len(parts))):  # operands stand behind what is made of them
+        v, _, operands = parts[i]
+        if v is not None and operands:
+            copies[i] = formal(v.op, *[copies[k] for k in operands])
+        elif v is not None:
+            copies[i] = v if isinstance(v, Constant) else Value(v.data, v.label)
+    return restored(int(holds), copies[0])
+
+
+def restored(number: Number, shown: Value) -> Compared:
+    v = Compared(number)
+    v.shown = shown
+    return v
+
+
+def formal(op: Any, *operands: Value) -> Value:
+    """A node without the computation, which might be out of its domain."""
+    a, b = operands if len(operands) == 2 else (operands, None)
+    return node(op, a, b, 0.0, 0)
+
+
+class Comparison(Op):
+    """An operation that is written with signs like <, and computes nothing."""
+
+    __slots__ = ()
+
+    def __init__(self, *signs: str) -> None:
+        latex = [f"{IN_LATEX.get(sign, sign)} #{i}" for i, sign in enumerate(signs, 2)]
+        text = " ".join(["{}", *[f"{sign} {{}}" for sign in signs]])
+        super().__init__(
+            "compared", lambda *xs: 0, joint=lambda y, *xs: (0,) * len(xs), text=text,
+            latex=" ".join(["#1", *latex]),
+        )  # fmt: skip
+
+
+comparison = lru_cache(Comparison)
 
 
 class Slot(NamedTuple):
@@ -164,11 +226,14 @@ def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tup
 
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
     """The name of a node, or a number in its place, else its own number; and how it binds."""
+    if isinstance(v, Compared):
+        return write(v.shown, notation), ANY
     if (name := names.get(v)) is not None:
         if name.startswith(MINUS):
             return name, UNARY if notation.signs_meet else SIGN
         power = POWER if "^" in name or EXPONENT.search(name) else ATOM
-        return name, QUOTIENT if FRACTION.fullmatch(name) else power
+        number = notation.number(v.data)[1] if isinstance(v, Constant) else ATOM
+        return name, QUOTIENT if FRACTION.fullmatch(name) else min(power, number)
     if v.label and type(v) is not Constant:
         return notation.name(v.label), binding(v.label)
     return notation.number(v.data)
@@ -176,7 +241,7 @@ def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str,
 
 def binding(label: str) -> int:
     """How strongly a label binds: W^{(1)} as a power does, and Δw as a product."""
-    parts = read(label)
+    parts = parts_of(label)
     if len(parts) == 1:
         return POWER if parts[0].above else ATOM
     return SUM if any(part.text in SIGNS_IN_LABELS for part in parts) else PRODUCT
@@ -250,6 +315,13 @@ def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
 
 
 def text_number(x: Number) -> tuple[str, int]:
+    """A number, where it is a multiple of π or e by that name, and how strongly it binds."""
+    if found := multiple(x):
+        ratio, name = found
+        top, below = abs(ratio.numerator), ratio.denominator
+        text = f"{top if top > 1 else ''}{name}{f'/{below}' * (below > 1)}"
+        strength = QUOTIENT if below > 1 else PRODUCT if top > 1 else ATOM
+        return (f"−{text}", SIGN) if ratio < 0 else (text, strength)
     text = constant(x)
     return text, SIGN if text.startswith(MINUS) else QUOTIENT if "/" in text else ATOM
 
@@ -279,7 +351,8 @@ def lists_of(function: Callable[..., Any]) -> int:
 
 
 PYTHON = Notation(
-    lambda op, n: placed(op.text, n) if op in ARITHMETIC else "", python_call,
+    lambda op, n: placed(op.text, n) if op in ARITHMETIC or isinstance(op, Comparison) else "",
+    python_call,
     spelled({"^": " ** "}), lambda label: re.sub("[{}]", "", label), python_number, FOR_PYTHON,
     signs_meet=True, shown=(sys.maxsize, 0, 0),
 )  # fmt: skip
@@ -309,7 +382,8 @@ def caption(v: Value) -> str:
     infix = placed(v.op.text, len(v.parents))
     if not infix and len(wires) == len(v.parents):
         return v.op.text
-    wire = "x" if len(wires) == 1 else "" if infix else "·"
+    alone = len(wires) == 1 and not any(isinstance(p, Compared) for p in v.parents)
+    wire = "x" if alone else "" if infix else "·"
     text = write(v, CAPTION, dict.fromkeys(wires, wire))
     return re.sub("^x(?=[+×−/])|(?<=[+×])x$", "", text)  # where the place of the wire is plain
 

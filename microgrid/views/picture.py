@@ -34,6 +34,11 @@ Layout = str | Callable[[str], bytes | str]  # a program, or DOT → SVG
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
+def wire_id(tail: int, gate: int, k: int) -> str:
+    """The id of the wire from a node to operand k of a gate, by their places in a graph."""
+    return f"e{tail}_{gate}_{k}"
+
+
 class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout programs turns into SVG or PNG.
 

@@ -29,13 +29,19 @@ from microgrid.views.drawing import Numbers, draw_gates
 from microgrid.views.files import save_by_suffix
 from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
-from microgrid.views.picture import Layout, Picture
+from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.slides import NO_COLORS, Slides, save_frames
-from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
+from microgrid.views.storyboard import (
+    BackwardStory,
+    ForwardStory,
+    Lifetime,
+    QuietStory,
+    Storyboard,
+)
 from microgrid.views.sums import sums
 from microgrid.views.svg import LIT, animated, with_all_numbers
 from microgrid.views.theme import FONT, GROUND, theme
-from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
+from microgrid.views.wording import BLUE, GREEN, INK, MOST_DECIMALS, RED, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
@@ -72,7 +78,8 @@ def steps(
     1/x computes 1 / 3.00 = 0.33
     its tangent: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × tangent 1.00 of x = share −0.11
     """
-    forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
+    forward = is_forward(mode, seeds)
+    digits = whole("decimals", decimals, 0, most=MOST_DECIMALS)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
     return Steps(root, board, layout, prefix)
 
@@ -104,7 +111,7 @@ class Steps(Hinted):
         self._order = topological(copy.deepcopy(root))  # as it is now
         self._homes = by_home(self._order)
         self._room = self._drawn(NONE).source
-        self._sums = sums(board, prefix)
+        self._sums = [] if isinstance(board, QuietStory) else sums(board, prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
@@ -296,7 +303,7 @@ class SeenNumbers(Numbers):
         return self.seen(f"n{self.index[v]}", self.board.color)
 
     def at_branch(self, v: Value, k: int) -> Text | None:
-        place = f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        place = wire_id(self.index[v.parents[k]], self.index[v], k)
         known = (place, self.board.color) in self.board.numbers
         return self.seen(place, self.board.color) if known and self.written(v, k) else None
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.digits import balanced
-from microgrid.views.explanation import ForwardRow, Row, explain, rules_of
+from microgrid.views.digits import Shown, balanced
+from microgrid.views.explanation import ForwardRow, Pass, Row, explain
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.picture import wire_id
 from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
@@ -81,8 +82,9 @@ class Storyboard:
 
     def tell(self, rows: Sequence[Any]) -> None:
         """The rows of the pass, each with its rule."""
-        self.rows = rows
-        self.ruled = [*zip(rows, rules_of(rows), strict=True)]
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [*zip(rows, self.told.rules(), strict=True)]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
@@ -105,7 +107,15 @@ class Storyboard:
         self.numbers.setdefault((place, color), {})[len(self.frames)] = self.spoken(x)
 
     def spoken(self, x: Any) -> str:
-        return signed(decimals(x, self.digits))
+        return signed(decimals(self.kind(x), self.digits))
+
+    def balanced(self, compute: Callable[..., Any], numbers: Iterable[Any], result: Any) -> Shown:
+        """An equation in the numbers of this film."""
+        return balanced(compute, [*map(self.kind, numbers)], self.kind(result), self.digits)
+
+    def four(self) -> list[tuple[str, ...]]:
+        """The numbers of each row, right as they stand in a table."""
+        return [tuple(map(signed, row)) for row in self.told.numbers(self.digits, decimals)]
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
@@ -133,7 +143,7 @@ class Storyboard:
             known = dict(zip(wires, xs))
             return forward(*[known.get(p, p.data) for p in v.parents])
 
-        shown = balanced(compute, [p.data for p in wires], v.data, self.digits)
+        shown = self.balanced(compute, [p.data for p in wires], v.data)
         name = f"{lowered(v.label)} = " if v.label else ""
         text = write(v, NUMBERS, dict(zip(wires, shown.numbers)))
         return f"{name}{text} {shown.sign} {shown.result}"
@@ -144,16 +154,14 @@ class Storyboard:
         before, self.totals[v] = self.totals.get(v), row.total
         if before is None:
             return f", the first of {among} shares" * (among > 1)
-        (so_far, share), sign, total = balanced(
-            operator.add, (before, row.share), row.total, self.digits
-        )
+        (so_far, share), sign, total = self.balanced(operator.add, (before, row.share), row.total)
         more = f"({share})" if share.startswith("−") else share
         end = "in all" if self.received[v] == among else "so far"
         return f"; {so_far} + {more} {sign} {total} {end}"
 
     def product(self, row: Any, rule: LocalRule, of: str) -> str:
         """The rule of the local gradient, and the product that is the share of a row."""
-        (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
+        (local, other), sign, share = self.balanced(operator.mul, row[3:5], row.share)
         product = f"local {local} × {of.format(other)} {sign} share {share}"
         return f"{rule.text(self.digits)}; {product}"
 
@@ -168,7 +176,7 @@ class Storyboard:
         return [(v.parents[k], self.wire(v, k)) for k in kept if v.parents[k] in self.index]
 
     def wire(self, v: Value, k: int) -> str:
-        return f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        return wire_id(self.index[v.parents[k]], self.index[v], k)
 
 
 class BackwardStory(Storyboard):
@@ -189,10 +197,9 @@ class BackwardStory(Storyboard):
 
     def cells(self) -> list[tuple[str, ...]]:
         return [
-            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(),
-             *map(self.spoken, r[3:7]))
-            for r, rule in self.ruled
-        ]  # fmt: skip
+            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(), *four)
+            for (r, rule), four in zip(self.ruled, self.four())
+        ]
 
     def forward(self) -> None:
         for v, i in self.index.items():
@@ -234,6 +241,37 @@ class BackwardStory(Storyboard):
         self.frames.append(Frame("done", (f"Every gradient is there{listed(found, ': ')}",)))
 
 
+class QuietStory(BackwardStory):
+    """A backward pass that is told in one frame alone: all its numbers, while they move."""
+
+    def __init__(self, root: Value, digits: int, frame: int) -> None:
+        self.frame = frame
+        super().__init__(root, digits)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the next frame has words."""
+        return len(self.frames) == self.frame
+
+    def tell(self, rows: Sequence[Row]) -> None:
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [(row, None) for row in rows]
+
+    def formula(self, v: Value) -> str:
+        return super().formula(v) if self.speaks else ""
+
+    def sentence(self, row: Row, rule: Any) -> str:
+        return super().sentence(row, self.told.rule(row)) if self.speaks else ""
+
+    def add(self, v: Value, row: Row, among: int) -> str:
+        if self.speaks:
+            return super().add(v, row, among)
+        self.received[v] += 1
+        self.totals[v] = row.total
+        return ""
+
+
 class ForwardStory(Storyboard):
     """The values gate by gate, and each value's tangent with it: one pass."""
 
@@ -257,8 +295,8 @@ class ForwardStory(Storyboard):
     def cells(self) -> list[tuple[str, ...]]:
         return [
             (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
-             rule.symbols(), *map(self.spoken, r[3:7]))
-            for r, rule in self.ruled
+             rule.symbols(), *four)
+            for (r, rule), four in zip(self.ruled, self.four())
         ]  # fmt: skip
 
     def begin(self) -> None:

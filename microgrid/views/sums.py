@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from microgrid.engine.value import Value
-from microgrid.views.digits import balanced
 from microgrid.views.explanation import Path, Row, explain
 from microgrid.views.notation import called, caption
 from microgrid.views.storyboard import Storyboard
@@ -44,7 +43,7 @@ def shares(v: Value, ruled: list[Any], board: Storyboard) -> list[str]:
     total = board.totals.get(v, 0)
     if not ruled:
         return [f"Its {board.word} is {board.spoken(total)}: nothing is added to it"]
-    shown = balanced(lambda *xs: sum(xs), [row.share for row, _ in ruled], total, board.digits)
+    shown = board.balanced(lambda *xs: sum(xs), [row.share for row, _ in ruled], total)
     terms = " + ".join(shown.numbers).replace("+ −", "− ")
     sum_ = f"{terms} {shown.sign} {shown.result}" if len(ruled) > 1 else shown.result
     return [*[board.sentence(row, rule) for row, rule in ruled], f"Its {board.word}: {sum_}"]

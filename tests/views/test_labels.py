@@ -13,7 +13,7 @@ from shared.tex import balanced
 from microgrid import Value, draw, explain, latex, steps
 from microgrid.views.dot_labels import name_html
 from microgrid.views.formula import IN_TEX, escaped, name
-from microgrid.views.labels import ACCENTS, ALPHABETS, SYMBOLS, read, split
+from microgrid.views.labels import ACCENTS, ALPHABETS, SYMBOLS, parts_of, split
 from microgrid.views.wording import lowered
 
 READ = {  # a label: in words, and in LaTeX
@@ -52,8 +52,8 @@ def test_a_label_is_shown_as_mathematics_in_words_pictures_and_formulas(label):
     words, formula = READ[label]
     assert (lowered(label), name(label)) == (words, formula)
     inside = "".join(ElementTree.fromstring(name_html(label)).itertext())
-    raised = [lowered(f"x^{{{part.above}}}")[1:].strip("^{}") for part in read(label)]
-    assert inside == "".join([p.text + p.below + up for p, up in zip(read(label), raised)])
+    raised = [lowered(f"x^{{{part.above}}}")[1:].strip("^{}") for part in parts_of(label)]
+    assert inside == "".join([p.text + p.below + up for p, up in zip(parts_of(label), raised)])
 
 
 @pytest.mark.parametrize("label", AS_TYPED)
@@ -77,7 +77,7 @@ def test_every_label_is_shown_somehow(label):
 
 @given(label=labels.filter(lambda label: not {*"\\^{}"} & {*label}))
 def test_without_tex_a_label_is_its_name_and_its_subscript(label):
-    assert read(label) == ((*split(label), "", False),)
+    assert parts_of(label) == ((*split(label), "", False),)
 
 
 @given(label=IN_LATEX.filter(str.strip))
