@@ -411,9 +411,10 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   });
   const examples = [];
   const point = (i = -1) => { // what an example shows, and what stands beside it
-    const { point: words = "", task = "", beside = "" } = examples[i] ?? {};
+    const { point: words = "", task, beside = "" } = examples[i] ?? {};
     menu.value = i < 0 ? "" : String(i);
-    say(".point", [words, task].filter(Boolean).join(" "));
+    say(".point", words);
+    say(".try", task ?? "");
     find(".beside").innerHTML = beside;
     find(".beside").hidden = !beside;
   };
