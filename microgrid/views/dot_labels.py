@@ -47,16 +47,18 @@ def wire(
     above = room + BOX if value is None else extent(before + value.widest)
     widths = [room + BOX if x is None else extent(x.widest) for x in below]
     width = max(40, above, *widths, extent(note))
-    cell = '<td colspan="3" height="18">{}</td>'.format
+    cell = '<td colspan="3" height="{}">{}</td>'.format
     # Edges join the line, port `line`, 2 points from its ends: dot ends them 1 point short of it.
     style = f'bgcolor="{look.color}" cellpadding="0" height="{look.width}"'
     line = f'<td {style} width="{{}}"{{}}></td>'.format
+    beside = 18 - look.width // 2  # a thick line takes its room from them: nothing moves
     return table(
-        cell(box(prefix, room) if value is None else prefix + value.html),
+        cell(beside, box(prefix, room) if value is None else prefix + value.html),
         line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
-        *[cell(box("", room) if x is None else x.html) for x in below],
-        *[cell(colored(NOTE, text(note)))] * bool(note),
-    )
+        *[cell(18 if k else beside, box("", room) if x is None else x.html)
+          for k, x in enumerate(below)],
+        *[cell(18, colored(NOTE, text(note)))] * bool(note),
+    )  # fmt: skip
 
 
 def box(before: str = "", room: int = 0) -> str:

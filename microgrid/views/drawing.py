@@ -20,9 +20,10 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
-from microgrid.views.blocks import draw_blocks, put_boxes, put_homes
+from microgrid.views.blocks import draw_blocks, put_boxes
 from microgrid.views.digits import one_kind
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
+from microgrid.views.homes import NO_HOMES, Homes, put_homes
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
 from microgrid.views.picture import Layout, Picture, wire_id
@@ -171,6 +172,10 @@ class Numbers:
         """The look of the wire that carries v, or of the branch from operand k to gate v."""
         return PLAIN if self.tints is None else self.tints.look(v, k)
 
+    def line(self, v: Value) -> Look:
+        """The look of the line between the value of v and its gradient."""
+        return self.look(v)
+
     def share(self, v: Value, k: int) -> Text:
         """What gate v sent back to its operand k."""
         sent, expected = self.sent(v)[k]
@@ -207,11 +212,11 @@ class Numbers:
 
 def draw_gates(
     picture: Picture, order: list[Value], numbers: Numbers, share_leaves: bool = True,
-    notes: Mapping[Value, str] = NO_NAMES, homes: dict[Value, str] | None = None,
+    notes: Mapping[Value, str] = NO_NAMES, homes: Homes = NO_HOMES,
 ) -> None:  # fmt: skip
     """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated.
 
-    With `homes` there is a box around each; what stands in it bears its name no more.
+    With `homes` there is a frame around each, or a closed box in the place of what is in it.
     """
     root, blank = order[-1], numbers.blank_values | numbers.blank_gradients
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
@@ -221,16 +226,16 @@ def draw_gates(
     leftmost = list[str]()
     with_shares = bool(sums) or sum(v.op is not None for v in order) <= SHARES_UP_TO
     firsts = {(i, 0) for v, i in index.items() if v.op and is_ordered(v.op)
-              and all(p in index for p in v.parents)}  # fmt: skip
+              and v not in homes.boxes and all(p in index for p in v.parents)}  # fmt: skip
     if len(index) > HURRY_FROM:
         picture.attr(nslimit="1", mclimit="0.2")
     for v, i in index.items():
-        if v not in sums:
+        if v not in sums and not homes.hides(v):
             name = v.label if v.op and v is not root else ""
             texts = numbers.value(v), *numbers.below(v)
-            label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
-            short = v.label.removeprefix(f"{homes[v]}.") if homes and v in homes else v.label
-            put_wire(picture, str(i), v, label, numbers.look(v), short)
+            label = wire(name, *texts, note=notes.get(v, ""), look=numbers.line(v))
+            begin = homes.boxes.get(v, "")
+            put_wire(picture, str(i), v, label, numbers.look(v), homes.short(v), begin)
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
@@ -249,14 +254,15 @@ def draw_gates(
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
             edge, mark = wire_id(index[p], i, k), FIRST if (i, k) in firsts else {}
-            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
+            head = homes.boxes.get(v, f"g{i}{port}")
+            if v not in homes.boxes or homes.enters(v, k):
+                picture._join(f"n{tail}:line:e", head, edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
     said = [words for words in (numbers.legend, "1: the first operand" * bool(firsts)) if words]
     if said:
         picture._caption("; ".join(said))
-    if homes:
-        put_homes(picture, order, index, homes)
+    put_homes(picture, homes, index, lambda v: [numbers.value(v), *numbers.below(v)])
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -276,12 +282,15 @@ def is_ordered(op: Op) -> bool:
     return op.arity == 2 and not (ours and op.forward(0.25, 0.5) == op.forward(0.5, 0.25))
 
 
-def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look, name: str) -> None:
-    """The wire that carries v, behind the gate that made it or the name of a leaf."""
+def put_wire(
+    picture: Picture, i: str, v: Value, label: str, look: Look, name: str, box: str = ""
+) -> None:
+    """The wire that carries v, behind the gate that made it, its closed box, or its leaf's name."""
     named = {"label": end(name, "right", look.ground)}
     begin = {"ordering": "in", **gate(caption(v))} if v.op else named
     if v.op or v.label:
-        picture._put(f"g{i}", "gate" if v.op else "name", **begin)
+        if not box:
+            picture._put(f"g{i}", "gate" if v.op else "name", **begin)
         style = {"arrowhead": "none", "weight": "10"} | look.edge
-        picture._join(f"g{i}", f"n{i}:line:w", f"e{i}", **style)
+        picture._join(box or f"g{i}", f"n{i}:line:w", f"e{i}", **style)
     picture._put(f"n{i}", "wire", label)

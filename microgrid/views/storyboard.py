@@ -29,8 +29,13 @@ class Frame(NamedTuple):
     phase: str  # start, forward, seed, backward, done
     lines: tuple[str, ...]
     rows: tuple[Any, ...] = ()
-    marks: tuple[str, ...] = ()  # ids: the gate in turn, then the wires it reads or sends along
+    marks: tuple[str, ...] = ()  # ids: the gate in turn, then all pieces of its operands' wires
     ink: str = INK  # of the marked wires: red where gradients flow, blue where tangents do
+
+    @property
+    def branches(self) -> list[str]:
+        """Of the marked pieces of wires the last ones, which end in the gate in turn."""
+        return [mark for mark in self.marks if "_" in mark]
 
     @property
     def text(self) -> str:
@@ -79,6 +84,7 @@ class Storyboard:
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals: dict[Value, Any] = {}  # gradients or tangents so far
         self.received: Counter[Value] = Counter()
+        self.sentences: dict[int, str] = {}  # by the ids of rows
 
     def tell(self, rows: Sequence[Any]) -> None:
         """The rows of the pass, each with its rule."""
@@ -93,6 +99,12 @@ class Storyboard:
     def sentence(self, row: Any, rule: LocalRule) -> str:
         """One += in words."""
         raise NotImplementedError
+
+    def said(self, row: Any, rule: LocalRule) -> str:
+        """The sentence of a row, which is made once."""
+        if id(row) not in self.sentences:
+            self.sentences[id(row)] = self.sentence(row, rule)
+        return self.sentences[id(row)]
 
     @property
     def lifetimes(self) -> list[Lifetime]:
@@ -178,6 +190,14 @@ class Storyboard:
     def wire(self, v: Value, k: int) -> str:
         return wire_id(self.index[v.parents[k]], self.index[v], k)
 
+    def marks(self, v: Value, wires: Iterable[tuple[Value, str]]) -> tuple[str, ...]:
+        """Gate v and the wires of some operands, whole: from the gate back to where each begins."""
+        ids = [f"g{self.index[v]}"]
+        for p, branch in wires:
+            i = self.index[p]
+            ids += [branch, f"n{i}", *[f"e{i}"] * bool(p.op or p.label)]
+        return tuple(dict.fromkeys(ids))
+
 
 class BackwardStory(Storyboard):
     """The values gate by gate, then the gradients, gate by gate back again."""
@@ -202,10 +222,10 @@ class BackwardStory(Storyboard):
         ]
 
     def forward(self) -> None:
-        for v, i in self.index.items():
+        for v in self.index:
             if v.op is not None:
-                marks = f"g{i}", *[wire for _, wire in self.wires(v)]
-                self.frames.append(Frame("forward", (self.compute(v),), marks=marks))
+                frame = Frame("forward", (self.compute(v),), marks=self.marks(v, self.wires(v)))
+                self.frames.append(frame)
 
     def backward(self) -> None:
         name, one = self.name or "the result", self.spoken(self.totals[self.root])
@@ -214,14 +234,15 @@ class BackwardStory(Storyboard):
         self.frames.append(Frame("seed", (line,)))
         expected = Counter(row.parent_node for row in self.rows)
         for child, group in groupby(self.ruled, lambda pair: pair[0].child_node):
-            ruled, lines, branches = [*group], [], [wire for _, wire in self.paths(child)]
-            for (row, rule), branch in zip(ruled, branches, strict=True):
+            ruled, lines, paths = [*group], [], self.paths(child)
+            for (row, rule), (_, branch) in zip(ruled, paths, strict=True):
                 v = row.parent_node
-                lines.append(self.sentence(row, rule) + self.add(v, row, expected[v]))
+                lines.append(self.said(row, rule) + self.add(v, row, expected[v]))
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
-            marks, rows = (f"g{self.index[child]}", *branches), tuple([row for row, _ in ruled])
-            self.frames.append(Frame("backward", tuple(lines), rows, marks, RED))
+            rows = tuple([row for row, _ in ruled])
+            frame = Frame("backward", tuple(lines), rows, self.marks(child, paths), RED)
+            self.frames.append(frame)
 
     def sentence(self, row: Row, rule: LocalRule) -> str:
         """One += in words."""
@@ -315,16 +336,16 @@ class ForwardStory(Storyboard):
             if v.op is None:
                 continue
             rows = tuple([row for row, _ in ruled.get(v, ())])
-            moving = [wire for p, wire in self.paths(v) if p in self.totals] if rows else []
+            moving = [(p, wire) for p, wire in self.paths(v) if p in self.totals and rows]
             lines = [self.compute(v)]
-            for (row, rule), wire in zip(ruled.get(v, ()), moving, strict=True):
-                lines.append(self.sentence(row, rule) + self.add(v, row, len(rows)))
+            for (row, rule), (_, wire) in zip(ruled.get(v, ()), moving, strict=True):
+                lines.append(self.said(row, rule) + self.add(v, row, len(rows)))
                 if len(rows) > 1:
                     self.add_number(wire, BLUE, row.share)
             if not rows:
                 lines.append(f"its tangent is {self.spoken(self.tangent(v))}: no operand moves")
             self.add_number(f"n{i}", BLUE, self.tangent(v))
-            marks = f"g{i}", *(moving or [wire for _, wire in self.wires(v)])
+            marks = self.marks(v, moving or self.wires(v))
             self.frames.append(Frame("forward", tuple(lines), rows, marks, BLUE if rows else INK))
 
     def sentence(self, row: ForwardRow, rule: LocalRule) -> str:

@@ -124,7 +124,7 @@ def test_on_a_dark_slide_nothing_keeps_a_colour_of_light_ones(tmp_path):
 def test_lines_are_broken_between_words_and_nothing_is_lost(words):
     film = steps(Value(1.0, "x") * 2)
     film.frames[0] = film.frames[0]._replace(lines=tuple(words))
-    slides = Slides(film, [0], "4:3", 60)
+    slides = Slides(film._film, [0], "4:3", 60)
     assert " ".join(slides.lines(0)).split() == " ".join(film.frames[0].few_lines).split()
     assert slides.height_of_words <= 0.5 * 540
 
@@ -141,11 +141,11 @@ def test_the_numbers_of_overlays_are_read_back(numbers):
 @settings(max_examples=6, deadline=None)
 @given(programs())
 def test_each_overlay_of_the_beamer_file_is_the_picture_of_its_frame(program):
-    film = steps(program.nodes(Value)[-1])
-    pictures = [groups(film._drawn(k).pipe("svg")) for k in range(len(film.frames))]
+    film = steps(program.nodes(Value)[-1])._film
+    pictures = [groups(film.picture(k).pipe("svg")) for k in range(len(film.frames))]
     shown = {k: [] for k in range(1, len(pictures) + 1)}
     on = {*shown}
-    for line in overlaid(pictures):
+    for line in overlaid(dict(enumerate(pictures, 1))):
         if match := re.fullmatch(r"\\only<([\d,-]+)>\{%", line):
             on = set()
             for piece in match[1].split(","):

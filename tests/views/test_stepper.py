@@ -153,7 +153,7 @@ def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
         totals |= {row.parent_node: row.total for row in frame.rows}
         if frame.phase == "backward":
             red = {
-                id.split("_")[0]: ids[id].text for id, span in result._placed()
+                id.split("_")[0]: ids[id].text for id, span in result._film.placed()
                 if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
             }  # fmt: skip
             assert red == {f"p-n{order.index(v)}": shown(x) for v, x in totals.items()}
@@ -181,7 +181,7 @@ def test_what_no_path_reaches_ends_with_a_gradient_of_zero():
     a, b = Value(1.0, "a"), Value(2.0, "b")
     result = steps(FUNCTIONS["where"](True, a, b))
     assert result.frames[-1].text == "Every gradient is there: a = 1.00, b = 0.00"
-    assert [s.first for s in result._spans if s.shown == "0.00"] == [len(result.frames) - 1] * 2
+    assert [s.first for s in result._film.lifetimes if s.shown == "0.00"] == [len(result.frames) - 1] * 2
 
 
 def test_a_sum_of_two_hundred_terms_and_a_deep_chain_have_frames():
@@ -371,7 +371,7 @@ def test_the_animation_has_no_script_and_every_selector_finds_its_element():
         re.findall(r"@keyframes (\S+?)\{", style)
     )
     assert set(re.findall(r"#(s[\w-]+)", style)) <= ids
-    assert {id for id, _ in result._placed()} <= set(re.findall(r"#(s[\w-]+)", style))
+    assert {id for id, _ in result._film.placed()} <= set(re.findall(r"#(s[\w-]+)", style))
     words = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text")]
     assert all(line in words for f in result.frames for line in f.lines)
 
@@ -446,7 +446,7 @@ def test_each_frame_shows_what_the_frames_of_python_say(visit, tmp_path):
             "[...document.querySelectorAll('.view svg text[id]')].map(e => [e.id, e.textContent,"
             "getComputedStyle(e).visibility, getComputedStyle(e).fontWeight])"
         )
-        spans = dict(result._placed())
+        spans = dict(result._film.placed())
         assert {id for id, *_ in seen} == set(spans)
         for id, text, visibility, weight in seen:
             span = spans[id]
@@ -644,7 +644,7 @@ def test_a_wire_tells_its_whole_sum_and_its_paths(visit):
     a = next(v for v in order if v.label == "a")
     panel = tab.get_by_role("region", name="a = 3.00")
     tab.locator(f"#{result.prefix}n{order.index(a)} text").first.click()
-    said = [result._board.sentence(*pair) for pair in result._board.ruled
+    said = [result._film.board.sentence(*pair) for pair in result._film.board.ruled
             if pair[0].parent_node is a]  # fmt: skip
     lines = panel.locator("p:not(.paths)").all_text_contents()
     assert lines == [*said, "Its gradient: 9.00 + 3.00 + 6.00 = 18.00"]
@@ -702,32 +702,38 @@ def test_while_going_backward_the_arrows_of_lit_wires_are_turned(visit, tmp_path
     edges = tab.locator(".view .edge > polygon").count()
     for k, frame in enumerate(result.frames):
         tab.get_by_role("slider").fill(str(k))
-        back = len(frame.marks[1:]) if frame.phase == "backward" else 0
+        back = len(frame.branches) if frame.phase == "backward" else 0
         assert tab.evaluate(seen, ".flow .turned") == tab.evaluate(seen, ".turned") == back
         assert tab.evaluate(seen, ".edge > polygon") == edges - back
         slide = result.picture(k).source
         assert slide.count("arrowhead=inv") == back
 
 
-@pytest.mark.parametrize(
-    ("body", "system", "dark"),
-    [
-        ("", "light", False), ("", "dark", True),
-        ("data-jp-theme-light=false", "light", True), ("data-jp-theme-light=true", "dark", False),
-        ("data-vscode-theme-kind=vscode-dark", "light", True),
-    ],
-)  # fmt: skip
-def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit, body, system, dark):
+THEMES = {  # the tags of a notebook's page, and whether it is dark; the system is not
+    "<body data-jp-theme-light=false>": True,
+    "<body data-jp-theme-light=true>": False,
+    "<body class=vscode-dark data-vscode-theme-kind=vscode-dark>": True,
+    "<body class=vscode-light data-vscode-theme-kind=vscode-light>": False,
+    "<body data-vscode-theme-kind=vscode-high-contrast>": True,
+    "<body data-vscode-theme-kind=vscode-high-contrast-light>": False,
+    "<html theme=dark>": True,  # Colab
+    "<html theme=light>": False,
+}
+
+
+def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit):
     shown = draw(fork())._repr_mimebundle_()["text/html"] + steps(fork())._repr_html_()
-    html = f"<!DOCTYPE html><title>a</title><body {body}>{shown}"
-    tab = visit(html, color_scheme=system, viewport={"width": 700, "height": 700})
-    ground = PALETTE["bg"][dark]
-    rgb = tuple(bytes.fromhex(ground[1:]))
-    colour = tab.locator(".microgrid-steps").evaluate("e => getComputedStyle(e).backgroundColor")
-    assert colour == f"rgb{rgb}"
-    picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
-    assert picture.convert("RGB").getpixel((3, 3)) == rgb
-    assert picture.width <= 684
+    tab = visit("<p>", viewport={"width": 700, "height": 700})
+    cases = [(tags, not dark, dark) for tags, dark in THEMES.items()]
+    for tags, system, dark in [("", False, False), ("", True, True), *cases]:
+        tab.emulate_media(color_scheme="dark" if system else "light")
+        tab.set_content(f"<!DOCTYPE html>{tags}<title>a</title>{shown}")
+        rgb = tuple(bytes.fromhex(PALETTE["bg"][dark][1:]))
+        player = tab.locator(".microgrid-steps")
+        assert player.evaluate("e => getComputedStyle(e).backgroundColor") == f"rgb{rgb}", tags
+        picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
+        assert picture.convert("RGB").getpixel((3, 3)) == rgb, tags
+        assert picture.width <= 684
 
 
 def test_the_player_takes_new_numbers_without_a_picture_and_can_be_held_back(visit):
@@ -743,7 +749,7 @@ def test_the_player_takes_new_numbers_without_a_picture_and_can_be_held_back(vis
           window.steps = [];
           root.addEventListener("step", e => steps.push(e.detail));
         }""",
-        [first.data(), ElementTree.tostring(first._canvas, "unicode")],
+        [first.data(), first.svg()],
     )
     for _ in range(4):
         tab.get_by_role("button", name="Next step").click()
@@ -823,8 +829,8 @@ def test_the_animation_moves_in_the_browser(visit):
             "[...document.querySelectorAll('text')].filter(e => "
             "getComputedStyle(e).visibility == 'visible').map(e => e.id || e.textContent)"
         )
-        spans = {id for id, span in result._placed() if span.first <= k < span.end}
-        assert spans == {id for id in visible if id in dict(result._placed())}
+        spans = {id for id, span in result._film.placed() if span.first <= k < span.end}
+        assert spans == {id for id in visible if id in dict(result._film.placed())}
         assert set(frame.lines) <= set(visible)
 
 

@@ -6,12 +6,16 @@
 
    The page computes no derivative and judges no guess: it asks. FRAME is frame.html. */
 
+const GRIP = "cursor:ew-resize;touch-action:none;text-decoration:underline dotted 1.5px;text-underline-offset:3px";
+const BAD = "stroke:var(--wrong);stroke-width:3";
+
 const mount = (element, ask, { alone = false, fixed = false, listen = () => {} } = {}) => {
   element.insertAdjacentHTML("beforeend", FRAME);
   const find = selector => element.querySelector(selector);
   const text = find("textarea"), mirror = find(".mirror"), menu = find(".menu select");
   const root = find(".film"), rows = find(".rows"), leaves = find(".leaves"), ledger = find(".ledger");
   const descent = find(".descent"), lesson = find("dialog.lesson"), copies = find(".copy");
+  const marks = find("style");
   const film = player(root), view = root.querySelector(".view"), told = root.querySelector(".words");
   const state = readHash(""); // what is in the address: text, numbers, step, mode, lesson
   const say = (selector, words) => {
@@ -28,12 +32,14 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   // Questions: one circuit is under way; of those that wait only the newest is asked
 
-  let answer = null, loaded = null; // the last one that was a circuit; the key of its drawing
+  let answer = null, loaded = null, svg = ""; // the last one that was a circuit; its drawing, and the key
+  let folds = false, folded = null; // whether pictures with closed blocks are wanted; the key of those there
   let waiting = null, busy = false, gone = false, most = FEW; // gates that are drawn without a word
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
     ...(state.predict && { rows: true }), ...(ledger.open && { table: true }),
     ...(moving && loaded && { brief: true, frame: film.at }),
+    ...(folds && (moving || folded !== loaded) && { folded: true }),
   });
   const update = () => {
     waiting = question();
@@ -103,19 +109,28 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   };
   const draw = got => {
     arriving = true;
-    film.load(got.film, got.svg);
-    if (got.svg) loaded = got.key;
-    for (const leaf of got.leaves) part(spansOf(leaf)[0]?.[0])?.classList.toggle("grip", movable(leaf.name));
-    for (const e of view.querySelectorAll(".bad")) e.classList.remove("bad");
-    part(got.trouble?.node)?.classList.add("bad");
+    if (got.svg) [svg, loaded, folded] = [got.svg, got.key, null];
+    if (got.folded && folded !== loaded) {
+      film.load(got.film, svg, got.folded);
+      folded = loaded;
+    } else film.load(got.film, got.svg);
+    const rules = answer.leaves.flatMap(leaf => movable(leaf.name) && valueOf(leaf) ? [`#${CSS.escape(valueOf(leaf))}{${GRIP}}`] : []);
+    if (got.trouble) rules.push(`#${CSS.escape(got.trouble.node)}>:is(ellipse,path,polygon){${BAD}}`);
+    marks.textContent = rules.join("\n"); // the player has several pictures
     land();
     arriving = false;
+    fold();
   };
+  const fold = () => { // a picture that does not fit gets others, with closed blocks
+    if (folds || !answer?.film.homes.length || film.fits) return;
+    folds = true;
+    update();
+  };
+  new ResizeObserver(fold).observe(view);
 
   // Frames
 
   let arriving = false; // a new circuit: no reader takes a step
-  const part = id => id && view.querySelector(`#${CSS.escape(id)}`);
   const asks = i => state.predict && answer.rows?.[i]?.length && !foretold.has(i);
   const land = () => { // where the address says, else at the end of what may be seen
     const { frames } = answer.film, open = frames.findIndex((_, i) => asks(i));
@@ -136,6 +151,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     remember();
   });
   const spansOf = ({ wire }) => answer.film.spans.filter(([id]) => wire && id.startsWith(`${wire}_`));
+  const valueOf = leaf => spansOf(leaf)[0]?.[0]; // the id of its number
   const follow = () => { // the numbers beside the picture are those in it
     for (const { leaf, gradient, nudge } of rows.children) {
       const [, since, , shown] = spansOf(leaf).at(-1) ?? ["", 0, 0, digits(leaf.gradient)];
@@ -218,9 +234,11 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   let drag = null;
   const within = (kind, f) => root.addEventListener(kind, f, true); // ahead of the player
+  const gripped = ({ target: { id } }) =>
+    id && answer ? answer.leaves.findIndex(leaf => movable(leaf.name) && valueOf(leaf) === id) : -1;
   within("pointerdown", event => {
-    const id = event.target.closest(".grip")?.id, i = answer?.leaves.findIndex(leaf => spansOf(leaf)[0]?.[0] === id);
-    if (!id || i < 0 || event.button) return;
+    const i = gripped(event);
+    if (i < 0 || event.button) return;
     event.stopPropagation();
     const { name, value } = answer.leaves[i], by = rows.children[i].range.max / 250;
     drag = { name, from: value, by, x: event.clientX, far: 0 };
@@ -238,9 +256,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (drag?.far) settle();
     setTimeout(() => (drag = null)); // after the click
   });
-  within("touchstart", event => event.target.closest(".grip") && event.stopPropagation()); // no swipe
+  within("touchstart", event => gripped(event) >= 0 && event.stopPropagation()); // no swipe
   within("click", event => { // the sum at a wire: not after a drag, and it would tell what is asked
-    const asked = state.predict && view.contains(event.target) && !event.target.closest(".cover, .box");
+    const asked = state.predict && view.contains(event.target) && !event.target.closest("[role=button]");
     if (drag?.far || asked) event.stopPropagation();
   });
 
@@ -360,7 +378,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (text.value !== words) text.value = words;
     Object.assign(state, { text: words, step: null });
     foretold = new Set();
-    [most, losses] = [FEW, []];
+    [most, folds, losses] = [FEW, false, []];
     close();
     mirror.textContent = `${words}\n`;
   };
@@ -421,6 +439,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const choose = i => {
     write(examples[i].text);
     state.numbers = { ...examples[i].numbers };
+    state.hold = new Set(examples[i].hold);
+    descent.open = state.hold.size > 0;
     point(i);
     update();
     settle();
