@@ -291,9 +291,9 @@ def test_what_is_not_finite_is_named_and_marked(play, expect):
 
 def test_lines_are_blocks_that_open(play, expect):
     tab = play({"text": NETWORK}, viewport=NARROW)
-    expect(tab.get_by_role("button", name="Open h_1: 5 gates")).to_be_visible()
-    tab.get_by_role("button", name="Open h_1: 5 gates").press("Enter")
-    expect(tab.get_by_role("button", name="Open h_1: 5 gates")).to_be_hidden()
+    expect(tab.get_by_role("button", name="Open h₁: 5 gates")).to_be_visible()
+    tab.get_by_role("button", name="Open h₁: 5 gates").press("Enter")
+    expect(tab.get_by_role("button", name="Open h₁: 5 gates")).to_be_hidden()
 
 
 def test_every_example_makes_its_point(play, expect):
@@ -525,7 +525,8 @@ def test_examples_are_there_before_the_engine_and_one_that_takes_too_long_is_end
         expect(tab.locator(".words")).to_contain_text("= 0.50")
         tab.locator("#source").fill("forever * 2")
         expect(tab.locator(".engine")).to_contain_text("a long question")
-        tab.clock.fast_forward(PATIENCE)
+        with tab.expect_request("**/engine.zip"):
+            tab.clock.fast_forward(PATIENCE)
         expect(tab.get_by_role("alert")).to_contain_text("too long")
         expect(tab.locator(".engine")).to_contain_text("loading")
         tab.locator("#source").fill("a / b")

@@ -114,15 +114,15 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       film.load(got.film, svg, got.folded);
       folded = loaded;
     } else film.load(got.film, got.svg);
-    const rules = answer.leaves.flatMap(leaf => movable(leaf.name) && valueOf(leaf) ? [`#${CSS.escape(valueOf(leaf))}{${GRIP}}`] : []);
-    if (got.trouble) rules.push(`#${CSS.escape(got.trouble.node)}>:is(ellipse,path,polygon){${BAD}}`);
-    marks.textContent = rules.join("\n"); // the player has several pictures
+    const grips = got.leaves.filter(leaf => movable(leaf.name)).map(valueOf).filter(Boolean);
+    marks.textContent = [...grips.map(id => `#${CSS.escape(id)}{${GRIP}}`), // rules: there are several pictures
+      ...(got.trouble ? [`#${CSS.escape(got.trouble.node)}>:is(ellipse,path,polygon){${BAD}}`] : [])].join("");
     land();
     arriving = false;
     fold();
   };
   const fold = () => { // a picture that does not fit gets others, with closed blocks
-    if (folds || !answer?.film.homes.length || film.fits) return;
+    if (folds || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
     folds = true;
     update();
   };
