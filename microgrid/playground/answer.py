@@ -79,7 +79,7 @@ class Playground:
         """The answer to a question; {"error": …} for one that cannot be answered."""
         start = time.perf_counter()
         try:
-            if not isinstance(question, dict) or question.get("ask") not in self.questions:
+            if not isinstance(question, dict) or question.get("ask") not in [*self.questions]:
                 raise Refused(f"a question is an object that asks for {', '.join(self.questions)}")
             found = self.questions[question["ask"]](question)
         except ExpressionError as error:

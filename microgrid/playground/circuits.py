@@ -40,7 +40,7 @@ def count_gates(root: Value) -> int:
 def put_in_blocks(lines: Sequence[Value]) -> None:
     """Make a block of each line of several gates, if there are several such lines."""
     met, parts = set[Value](), dict[Value, list[Value]]()
-    for y in lines:
+    for y in dict.fromkeys(lines):
         parts[y] = [v for v in topological(y) if v.op and v not in met]
         met |= {*parts[y]}
     blocks = {lowered(y.label): part for y, part in parts.items() if len(part) > 1}

@@ -43,7 +43,8 @@ def python(text: Text, found: Circuit) -> str:
             continue
         own, y = spell.name(name), found.lines.get(label, found.root)
         value = spell.formula(tree)
-        script.append(f"{own} = {value}" if y.op else f'{own} = mg.Value({value}, "{label}")')
+        made = y.op or y in found.leaves.values()
+        script.append(f"{own} = {value}" if made else f'{own} = mg.Value({value}, "{label}")')
         if y.op and y.label == label:
             script.append(f'{own}.label = "{label}"')
     leaves = ", ".join(map(spell.name, found.leaves))

@@ -22,6 +22,7 @@ BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
 THICK = 3  # points of a wire in turn
 FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 WHOLE, CLOSED = 0, 1  # the views of a film
+FOLDS_FROM = SHARES_UP_TO + 1  # gates; smaller pictures are read whole
 NONE = -1  # the frame before all others: no number is seen
 
 
@@ -43,14 +44,15 @@ class Film:
         self.order = topological(copy.deepcopy(root))  # as it is now
         self.places: set[tuple[str, str]] = set()  # of numbers in the pictures, with their colours
         self.index = {v: i for i, v in enumerate(self.order)}
-        gates = [v for v in self.order if v.op]
-        homes = by_home(self.order) if len(gates) > SHARES_UP_TO else {}
-        names = dict.fromkeys([homes[v] for v in self.order if v in homes])
-        closed = [[], [*names], *[[x for x in names if x != name] for name in names]]
-        self.views = [Homes(self.order, homes, some) for some in closed[: None if names else 1]]
+        homes = by_home(self.order)
+        self.views, gates = [Homes(self.order, homes)], sum(v.op is not None for v in self.order)
+        names = [*self.views[WHOLE].members] if gates >= FOLDS_FROM else []
+        if names:
+            closed = [names, *[[x for x in names if x != name] for name in names]]
+            self.views += [Homes(self.order, homes, some) for some in closed]
         self.blocks = {
-            name: [f"g{self.index[v]}" for v in members if v.op]
-            for name, members in self.views[WHOLE].members.items()
+            name: [f"g{self.index[v]}" for v in self.views[WHOLE].members[name] if v.op]
+            for name in names
         }
         self.opened = {
             gate: view for view, gates in enumerate(self.blocks.values(), 2) for gate in gates

@@ -119,16 +119,16 @@ def closed(homes: Homes, home: str, numbers: Below) -> str:
     leaves, shown = len(homes.members[home]) - gates, homes.rows(home)
     rows = [(homes.short(v), [x for x in numbers(v) if x]) for v in shown]
     columns = 1 + max([len(texts) for _, texts in rows], default=0)
-    cell, font = f'<td colspan="{columns}" height="{{}}">', '<font point-size="{}">{}</font></td>'
-    across = (cell + font).format
+    line = f'<td colspan="{columns}" height="{{}}">', '<font point-size="{}">{}</font></td>'
+    across = "".join(line).format
     lines = [across(17, 13, f"<b>{text(part)}</b>") for part in broken(home)]
     if homes.small:
         return table(*lines)
     lines.append(across(15, 11, text(plural(gates, "gate"))))
     cell = '<td width="{}" height="16" align="{}">{}</td>'.format
     for name, texts in rows:
-        line = cell(extent(lowered(name)), "right", name_html(name, 12))
-        lines.append(line + "".join([cell(extent(x.widest) + 4, "right", x.html) for x in texts]))
+        first = cell(extent(lowered(name)), "right", name_html(name, 12))
+        lines.append(first + "".join([cell(extent(x.widest) + 4, "right", x.html) for x in texts]))
     if len(shown) < leaves:
         more = plural(leaves - len(shown), "more leaf", "more leaves")
         lines.append(across(15, 11, text(f"… {more}")))
