@@ -353,6 +353,15 @@ def test_a_broken_address_breaks_nothing(play, expect, bits):
     expect(tab.get_by_role("alert")).to_be_hidden()
 
 
+def test_names_of_javascript_are_names_as_any_other(play, expect):
+    tab = play({"text": "constructor * __proto__ + toString", "numbers": "toString:1"})
+    for leaf, x in {"constructor": "2", "__proto__": "3", "toString": "4"}.items():
+        expect(slider(tab, leaf)).to_have_attribute("max", "5")
+        field(tab, leaf).fill(x)
+    expect(tab.locator("[data-result]")).to_have_text("10.00")
+    assert reached(expect, tab, numbers="constructor:2,__proto__:3,toString:4")
+
+
 def test_numbers_and_text_are_undone_and_done_again(play, expect):
     tab = play(FORK)
     expect(act(tab, "undo")).to_be_disabled()
