@@ -18,7 +18,7 @@ from microgrid.engine.hints import close, nearest
 from microgrid.engine.value import Op, Value
 from microgrid.views.formula import letter
 from microgrid.views.notation import lists_of
-from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
+from microgrid.views.spelling import CHOICE, POINT, TOO_DEEP, Language, Line, at, lines, name_in
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural
 
@@ -60,7 +60,6 @@ ARITHMETIC = Language(
     "of microgrid",
 )
 POWERS = "^ is read as a power: a^2 is a**2"
-TOO_DEEP = "nested too deeply: give the parts names"
 RESULTS = ("f", "y", "L", "result")
 NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
 
