@@ -99,8 +99,8 @@ def descend(
         at, losses = after, [*losses, loss]
     if steps > most and not said:
         said = f"stopped after {most} steps: a circuit of this size takes no more at once"
-    numbers = {name: plain(x) for name, x in at.items()}
-    return {"numbers": numbers, "losses": [*map(plain, losses)], "said": said or None}
+    moved = {name: plain(x) for name, x in at.items()}
+    return {"numbers": moved, "losses": [*map(plain, losses)], "said": said or None}
 
 
 def reason(error: Exception) -> str:
