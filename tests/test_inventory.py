@@ -131,8 +131,8 @@ HELD = {
     "Paths": (mg.explain(y, x), f"{TABLE} count gradient names paths"),
     "Formula": (mg.latex(y), "latex markdown save"),
     "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source tikz"),
-    "Steps": (mg.steps(y), "animated_svg data frames html layout page picture prefix save "
-              "save_animation save_frames table title"),
+    "Steps": (mg.steps(y), "animated_svg data folded frames html key layout page picture "
+              "prefix save save_animation save_frames svg table title"),
     "Counterexample": (derivation.counterexamples[0], "got numbers right sizes"),
     "Derivation": (derivation, "counterexamples failed html latex layer markdown ok only parts "
                    "save steps tex title verdict"),

@@ -15,7 +15,7 @@ from microgrid.engine.value import Value
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
 from microgrid.views.expression import ExpressionError, circuit, with_a_name
-from microgrid.views.spelling import name_in
+from microgrid.views.spelling import label_of, name_in
 from microgrid.views.stepper import steps
 from microgrid.views.tints import MEASURES
 
@@ -27,8 +27,9 @@ exp, log, sigmoid, relu, max(x, y), and comparisons inside where(...). It may be
 written by hand, as 2x, 2(x + 1), a·b², |x|; a ^ is a power. Lines, or parts
 between semicolons, may be name = expression: the last is the result. It is
 parsed, never run as code. A name like w_0 or x_12 is shown with a subscript; pi
-and e have their numbers, unless another is given. A number after a name is
-written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
+and e have their numbers, unless another is given. A name may be in LaTeX, as
+\\hat{y}, W^{(1)}, or \\theta_1, which is θ₁ (and theta_1 is another). A number
+after a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +127,7 @@ def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:
 
 def node_of(root: Value, name: str, option: str) -> Value:
     """The node of this name; ExpressionError if the expression has none."""
-    nodes, name = named(root), name_in(name) or name
+    nodes, name = named(root), label_of(name_in(name)) or name
     if name not in nodes:
         raise ExpressionError(f"{option} {name}: the expression has {', '.join(nodes)}")
     return nodes[name]

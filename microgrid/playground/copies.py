@@ -10,10 +10,12 @@ from microgrid.course.worksheets.kinds import Kind
 from microgrid.course.worksheets.page import single
 from microgrid.course.worksheets.problem import Problem
 from microgrid.engine.functions import FUNCTIONS
-from microgrid.engine.value import Value, topological
-from microgrid.views.expression import CONSTANTS, Circuit, Reader, Text
+from microgrid.engine.value import topological
+from microgrid.views.expression import Circuit, Reader, Text
 from microgrid.views.formula import LATEX, latex
 from microgrid.views.picture import Layout
+from microgrid.views.spelling import label_of, name_in
+from microgrid.views.wording import lowered
 
 NAMES = {id(function): name for name, function in reversed(FUNCTIONS.items())}
 TAKEN = {"mg", "math", "print", "leaf"}  # by the script itself
@@ -22,7 +24,7 @@ END = """{result}.backward()
 print("{result} =", {result}.data)
 for leaf in [{leaves}]:
     print(f"∂{result}/∂{{leaf.label}} = {{leaf.grad}}")
-# mg.draw({result}).save("{result}.svg") draws it, mg.steps({result}).save("{result}.html") is a film
+# mg.draw({result}).save("{result}.svg") draws it; mg.steps({result}).save("{result}.html") films it
 """
 
 
@@ -36,13 +38,15 @@ def python(text: Text, found: Circuit) -> str:
     ]
     for name, tree in lines:
         name = name or found.root.label
-        if name in found.leaves:
+        label = label_of(name)
+        if label in found.leaves:
             continue
-        own, y = spell.name(name), found.lines.get(name, found.root)
+        own, y = spell.name(name), found.lines.get(label, found.root)
         value = spell.formula(tree)
-        script.append(f"{own} = {value}" if y.op else f'{own} = mg.Value({value}, "{name}")')
-        if y.op and y.label == name:
-            script.append(f'{own}.label = "{name}"')
+        made = y.op or y in found.leaves.values()
+        script.append(f"{own} = {value}" if made else f'{own} = mg.Value({value}, "{label}")')
+        if y.op and y.label == label:
+            script.append(f'{own}.label = "{label}"')
     leaves = ", ".join(map(spell.name, found.leaves))
     end = END.format(result=spell.name(lines[-1][0] or found.root.label), leaves=leaves)
     imports = "import math\n\n" * spell.math + "import microgrid as mg\n\n"
@@ -53,13 +57,14 @@ class Spelling(ast.NodeTransformer):
     """The lines of a text in Python: each name, number and function as a script has it."""
 
     def __init__(self, reader: Reader, names: Iterable[str]) -> None:
-        self.reader, self.names, self.math = reader, {*names}, False
+        self.reader, self.names, self.math = reader, {*map(name_in, names)}, False
 
     def formula(self, tree: ast.expr) -> str:
         return ast.unparse(self.visit(deepcopy(tree)))
 
     def name(self, name: str) -> str:
-        """The name, or another one where the script needs it."""
+        """The name as Python has it, or another one where the script needs it."""
+        name = name_in(name) or name
         return name + "_" * (name.rstrip("_") in TAKEN)
 
     def number(self, x: float) -> str:
@@ -75,7 +80,7 @@ class Spelling(ast.NodeTransformer):
         assert isinstance(node.func, ast.Name)
         function = self.reader.function(node, node.func.id)
         if not any(isinstance(x, ast.Name) for arg in node.args for x in ast.walk(arg)):
-            node = Floats().visit(node)
+            Floats().visit(node)
         args = self.reader.in_lists(node.func.id, node.args, is_list, as_list)
         name = ast.Attribute(ast.Name("mg"), NAMES[id(function)])
         return ast.Call(name, [self.visit(x) for x in args], [])
@@ -118,11 +123,11 @@ def worksheet(found: Circuit, digits: int, layout: Layout | None) -> str:
     for v in topological(root):
         if v.op and not v.label:
             v.label = next(free)
-    return single(Problem(root, SHEET, digits, layout), f"The gradients of {root.label}")
+    return single(Problem(root, SHEET, digits, layout), f"The gradients of {lowered(root.label)}")
 
 
 SHEET = Kind(
     "", "The numbers at the leaves stand above their wires. Write the value of each gate into the "
-    "box above its wire, and into the box beneath each wire the gradient of the result with respect "
-    "to it. That of the result itself is 1.", "", values=True,
+    "box above its wire, and into the box beneath each wire the gradient of the result with "
+    "respect to it. That of the result itself is 1.", "", values=True,
 )  # fmt: skip

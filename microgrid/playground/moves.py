@@ -51,7 +51,7 @@ def why_not(here: Circuit, there: Circuit) -> str:
     if [*map(fixed_part, before)] != [*map(fixed_part, behind)]:
         return "another branch is taken there"
     for v, w in zip(before, behind):
-        if v.op and v.op.kink and crosses(v, w):
+        if crosses(v, w):
             return f"{caption(v)} has a kink on the way"
     return f"{lowered(here.root.label)} is curved, and a smaller step comes closer"
 
@@ -63,9 +63,9 @@ def fixed_part(v: Value) -> Any:
 
 def crosses(v: Value, w: Value) -> bool:
     """Whether the kink of a gate lies between its operands and those after a step."""
-    assert v.op is not None and v.op.kink is not None
+    kink = v.op.kink if v.op else None
     xs, ys = ([p.data for p in u.parents] for u in (v, w))
-    return bool(v.op.kink(*xs) <= sum(abs(x - y) for x, y in zip(xs, ys)) > 0)
+    return bool(kink and kink(*xs) <= sum(abs(x - y) for x, y in zip(xs, ys)) > 0)
 
 
 def descend(

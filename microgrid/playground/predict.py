@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -17,7 +16,7 @@ from microgrid.views.notation import called
 from microgrid.views.numerals import read
 from microgrid.views.wording import decimals
 
-ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
 NO_NUMBER = "write a number, such as −0.5, 0,5 or 1/3"
 NEAR = Fraction(1, 200)  # of a number that comes from rounded ones
 

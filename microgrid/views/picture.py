@@ -34,6 +34,11 @@ Layout = str | Callable[[str], bytes | str]  # a program, or DOT → SVG
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
+def wire_id(tail: int, gate: int, k: int) -> str:
+    """The id of the wire from a node to operand k of a gate, by their places in a graph."""
+    return f"e{tail}_{gate}_{k}"
+
+
 class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout programs turns into SVG or PNG.
 
@@ -196,6 +201,8 @@ def lay_out(
             raise LayoutError(f"a layout function writes no {format}: Graphviz's dot does")
         try:
             image = layout(source)
+        except LayoutError:
+            raise
         except Exception as error:  # whatever stands behind it: another program, another language
             raise LayoutError(f"the layout function failed: {error}") from error
         return image.encode() if isinstance(image, str) else image

@@ -15,21 +15,26 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from microgrid.engine.errors import MicrogridError
+from microgrid.views.labels import MARKS, SYMBOLS, parts_of
 from microgrid.views.numerals import is_dash
 
 RAISED = "²³¹⁰ⁱ⁴-⁻ⁿʰ-ʸˡ-ˣᴬ-ᵡ"  # ranges of what Unicode calls superscripts and subscripts
 LOWERED = "₀-₎ₐ-ₜᵢ-ᵪⱼ"
 FRACTIONS = "¼-¾⅐-⅞"
-LETTER = rf"(?![{RAISED}{FRACTIONS}])[\w\u0300-\u036f]"
+LETTER = rf"((?![{RAISED}{FRACTIONS}]|_\{{)[\w{MARKS}])"
+TEX = r"\\[A-Za-z]+(\{([^{}\n]|\{[^{}\n]*\})*\})?(_\w+)?"  # \hat{\theta}_1
+SCRIPT = rf"_\{{[^{{}}\n]+\}}|\^\{{\(\w+\)\}}|⁽[{RAISED}]+⁾"  # of a name: _{12}, ^{(1)}, ⁽¹⁾
+PI = "π"  # stands before what it multiplies, as a number does: 2πx
 TOKENS = re.compile(
-    rf"""(?P<space>[^\S\n]+|\#[^\n]*)
+    rf"""(?P<space>[^\S\n]+|\#[^\n]*|\\[,;:!])
     |(?P<line>[\n;])
-    |(?P<number>[{FRACTIONS}]|(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][-+−]?\d+)?)
-    |(?P<name>(?![{LOWERED}\d]){LETTER}({LETTER})*)
+    |(?P<number>\d*[{FRACTIONS}]|(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][-+−]?\d+)?)
+    |(?P<name>{PI}(?=(?![{LOWERED}\d_]){LETTER})|({TEX}|(?![{LOWERED}\d]){LETTER}+)({SCRIPT})*)
     |(?P<raised>[{RAISED}]+)
     |(?P<mark>\*\*|//|[<>=!]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
+ABOVE = "ˆ"  # a letter that stands in an identifier for what is above a name: Wˆ1 is W^{(1)}
 SIGNS = dict.fromkeys("·⋅∙•×∗✕", "*") | dict.fromkeys("÷∕⁄", "/")
 SIGNS |= {"^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
 EXPONENT = re.compile(r"([-+]?)(\d+|[^\W\d]\w*)")
@@ -42,6 +47,7 @@ TOO_DEEP = "nested too deeply: give the parts names"
 LINE = "a line is name = expression, such as f = a*b, and == compares"
 WORDS = dict.fromkeys(["and", "or", "not", "if", "else"], f"{{}} is not arithmetic; {CHOICE}")
 WORDS |= dict.fromkeys(["True", "False", "None"], "{} is not a real number")
+NO_LETTER = r"no name: one in LaTeX is a letter, such as \theta_1, \hat{y} or W^{(1)}"
 OTHER_SIGNS = {
     "'": "a text is not arithmetic", '"': "a text is not arithmetic",
     "√": "the square root of x is sqrt(x)", "∞": "infinity is written inf",
@@ -133,20 +139,35 @@ def at(text: str, place: int, message: str) -> ExpressionError:
 
 
 def name_in(text: str) -> str:
-    """The name that a text is, as Python and labels have it; "" if it is none.
+    r"""The name that a text is, as Python has it; "" if it is none.
 
-    >>> name_in(" x₁₂"), name_in("w_{12}"), name_in("µ"), name_in("2x")
-    ('x_12', 'w_12', 'μ', '')
+    A name in LaTeX is that of its letters: \theta_1 is θ_1, but theta_1 is a name of its own.
+
+    >>> name_in(" x₁₂"), name_in("w_{12}"), name_in("µ"), name_in(r"\theta_1"), name_in("2x")
+    ('x_12', 'w_12', 'μ', 'θ_1', '')
     """
-    text = re.sub("[{}]", "", text.strip())
-    found = TOKENS.fullmatch(text)
+    found = TOKENS.fullmatch(text := text.strip())
     return identifier(text) if found and found.lastgroup == "name" else ""
 
 
 def identifier(text: str) -> str:
+    """The name that a piece is, as Python has it; "" for what is no letter with its scripts."""
     lowered = re.sub(rf"[{LOWERED}]+", lambda found: f"_{found[0]}", text)
+    if re.search(r"[\\{⁽]", text):
+        above = re.sub("⁽(.+)⁾", r"^{(\1)}", re.sub(r"_(\w+)", r"_{\1}", lowered))
+        part, *more = parts_of(above)
+        if more or part.bold or not re.fullmatch(r"\(\w+\)|", part.above):
+            return ""
+        lowered = part.text + f"_{part.below}" * bool(part.below)
+        lowered += ABOVE * bool(part.above) + part.above.strip("()")
     name = unicodedata.normalize("NFKC", lowered)  # as Python reads it
     return name if name.isidentifier() else ""
+
+
+def label_of(name: str) -> str:
+    """The label of a name: that is its letters, with a superscript where it has one."""
+    below, sign, above = name.partition(ABOVE)
+    return re.sub(r"_(\w+)$", r"_{\1}", below) + f"^{{({above})}}" if sign else name
 
 
 def tokens(text: str) -> list[Token]:
@@ -159,16 +180,17 @@ def tokens(text: str) -> list[Token]:
     for match in TOKENS.finditer(text):
         kind, piece = str(match.lastgroup), match[0]
         if kind == "name" and not (piece := identifier(match[0])):
-            kind, piece = "mark", match[0]
-        elif kind == "raised":
+            kind, piece = "mark", SYMBOLS.get(match[0][1:], match[0])  # \\cdot is a sign
+            kind = kind if piece else "space"
+        if kind == "raised":
             piece = unicodedata.normalize("NFKC", piece).replace("−", "-")
         elif kind == "mark" and len(piece) == 1:
             wide = unicodedata.normalize("NFKC", piece) if "！" <= piece <= "～" else piece
             piece = "-" if is_dash(wide) else SIGNS.get(wide, wide)
         elif kind == "number":
             piece = "".join([str(unicodedata.decimal(c, c)) for c in piece]).replace("−", "-")
-            if unicodedata.category(piece[0]) == "No":
-                piece = str(unicodedata.numeric(piece))
+            if unicodedata.category(piece[-1]) == "No":
+                piece = str(int(piece[:-1] or 0) + unicodedata.numeric(piece[-1]))
         if kind != "space" and unicodedata.category(piece[0]) != "Cf":  # marks without a width
             found.append(Token(kind, piece, *match.span()))
     return found
@@ -307,6 +329,7 @@ class Speller:
     def operand(self, token: Token) -> None:
         """A number, a name, or what opens one; behind a complete operand it multiplies."""
         calls = token.text == "(" and self.complete and self.last.kind == "name"
+        calls = calls and self.last.text != PI
         if self.complete and not calls:
             self.multiply(token)
         if not (calls or self.attribute):
@@ -325,7 +348,7 @@ class Speller:
         last, said = self.last, self.language.product
         if last.kind == "name" and last.text in self.language.functions:
             said = f"a function needs its brackets, like {last.text}(x)"
-        factor = last.kind in ("number", "raised") or last.text == ")"
+        factor = last.kind in ("number", "raised") or last.text in (")", PI)
         bar = token.text == "|" and last.kind != "number"
         if said or not factor or token.kind == "number" or bar:
             raise self.error(token, said or PRODUCT)
@@ -405,6 +428,8 @@ class Speller:
         """What to write in the place of a sign that is none of arithmetic."""
         if token.text == "." and follows.text in self.language.functions:
             return f"not arithmetic; write {follows.text}(…), without a dot before it"
+        if token.text[0] == "\\" and len(token.text) > 1:
+            return f"{token.text} is {NO_LETTER}"
         said = OTHER_SIGNS.get(token.text) if self.language.lines else ""
         return said or f"{token.text!r} is {self.not_allowed}"
 

@@ -19,13 +19,14 @@ from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
 from microgrid.views.blocks import (
     MOST_BLOCKS,
     by_depth,
-    by_home,
     by_label,
     by_scope,
     group_gates,
     wires_between,
 )
-from microgrid.views.drawing import draw
+from microgrid.views.drawing import Numbers, draw, draw_gates
+from microgrid.views.homes import Homes, by_home
+from microgrid.views.picture import Picture
 from microgrid.views.wording import decimals, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -192,6 +193,42 @@ def test_a_home_is_a_scope_and_a_leaf_is_at_home_where_all_its_uses_are(root):
             used = {gates[child] for child in order if v in child.parents}
             alone = used.pop() if len(used) == 1 and v.label else ""
             assert homes.get(v, "") == alone
+
+
+def drawn_edges(root, homes, shut):
+    """Both ends of each wire in a picture where some homes are closed: each piece of it once."""
+    order = topological(root)
+    index = {v: i for i, v in enumerate(order)}
+    boxes = {home: f"home{i}" for i, home in enumerate(dict.fromkeys(homes.values()))}
+
+    def place(v):
+        return boxes[homes[v]] if homes.get(v) in shut else f"g{index[v]}"
+
+    found = [(f"n{index[root]}", "out")]
+    for v in order:
+        if isinstance(v, Constant) and v is not root:
+            continue
+        uses = [place(child) for child in order for p in child.parents if p is v]
+        if homes.get(v) in shut:
+            uses = [use for use in uses if use != place(v)]
+            if not uses and v is not root:
+                continue
+        found += [(place(v), f"n{index[v]}")] * bool(v.op or v.label)
+        found += [(f"n{index[v]}", use) for use in uses if use[0] == "g"]
+        found += {(f"n{index[v]}", use) for use in uses if use[0] != "g"}
+    return sorted(found)
+
+
+@given(graphs(), st.data())
+def test_a_closed_home_is_one_box_to_which_all_its_wires_lead(root, data):
+    order = topological(root)
+    found = by_home(order)
+    homes = {v: found[v] for v in order if v in found}
+    shut = data.draw(st.sets(st.sampled_from(sorted({*homes.values()})))) if homes else set()
+    picture = Picture()
+    draw_gates(picture, order, Numbers(order, 2), homes=Homes(order, homes, shut))
+    edges = re.findall(r"^\t(\w+)\S* -> (\w+)", "".join(picture.body), re.MULTILINE)
+    assert sorted(edges) == drawn_edges(root, homes, shut)
 
 
 # What the picture of blocks shows
