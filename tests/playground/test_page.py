@@ -511,10 +511,11 @@ fetch("engine.zip").then(() => postMessage({ ready: true }));
 def test_examples_are_there_before_the_engine_and_one_that_takes_too_long_is_ended(play, expect):
     engine = Playground()
     example = engine.answer({"ask": "examples"})["examples"][0] | {"baked": "baked.json"}
-    baked = engine.answer({"ask": "circuit", "text": example["text"], "numbers": example["numbers"]})
-    menu = {"examples": [example]}
-    beside = {"worker.js": WORKER, "examples.json": json.dumps(menu), "baked.json": json.dumps(baked)}
-    page = files("pyodide") | {name: text.encode() for name, text in beside.items()}
+    circuit = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
+    baked = engine.answer(circuit)
+    answers = {"examples.json": {"examples": [example]}, "baked.json": baked}
+    page = files("pyodide") | {"worker.js": WORKER.encode()}
+    page |= {name: json.dumps(answer).encode() for name, answer in answers.items()}
     leaf = baked["leaves"][0]["name"]
     with running(page=page) as server:
         held = []
