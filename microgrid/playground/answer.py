@@ -102,6 +102,11 @@ class Playground:
         found = self.circuit_of(question)
         return found, steps(found.root, digits(question), self.layout, self.prefix)
 
+    def quiet(self, found: Circuit, question: Question, frame: int) -> Steps:
+        """The film with the words of one frame alone."""
+        board = QuietStory(found.root, digits(question), frame)
+        return Steps(found.root, board, self.layout, self.prefix)
+
     # The answers
 
     def circuit(self, question: Question) -> Answer:
@@ -110,8 +115,7 @@ class Playground:
     def moving(self, question: Question) -> Answer | None:
         """What changes while a number moves: None where the drawing does."""
         found, k = self.circuit_of(question), whole(question, "frame", 0, 0, 999)
-        board = QuietStory(found.root, digits(question), k)
-        film = Steps(found.root, board, self.layout, self.prefix)
+        film = self.quiet(found, question, k)
         if film.key != question.get("have"):
             return None
         data = film.data()
@@ -147,7 +151,8 @@ class Playground:
         return found
 
     def guess(self, question: Question) -> Answer:
-        found, film = self.film_of(question)
+        found = self.circuit_of(question)
+        film = self.quiet(found, question, -1)
         k = whole(question, "frame", -1, 0, len(film.frames) - 1)
         here = film.frames[k].rows
         if not here:

@@ -15,7 +15,7 @@ from microgrid.views.notation import caption
 from microgrid.views.tables import short
 from microgrid.views.wording import decimals, lowered, plural, signed
 
-MOST_WORK = 100_000  # steps × gates: a second or two
+MOST_WORK = 50_000  # steps × nodes: about a second
 
 
 def nudge(

@@ -6,12 +6,16 @@
 
    The page computes no derivative and judges no guess: it asks. FRAME is frame.html. */
 
+const GRIP = "cursor:ew-resize;touch-action:none;text-decoration:underline dotted 1.5px;text-underline-offset:3px";
+const BAD = "stroke:var(--wrong);stroke-width:3";
+
 const mount = (element, ask, { alone = false, fixed = false, listen = () => {} } = {}) => {
   element.insertAdjacentHTML("beforeend", FRAME);
   const find = selector => element.querySelector(selector);
   const text = find("textarea"), mirror = find(".mirror"), menu = find(".menu select");
   const root = find(".film"), rows = find(".rows"), leaves = find(".leaves"), ledger = find(".ledger");
   const descent = find(".descent"), lesson = find("dialog.lesson"), copies = find(".copy");
+  const marks = find("style");
   const film = player(root), view = root.querySelector(".view"), told = root.querySelector(".words");
   const state = readHash(""); // what is in the address: text, numbers, step, mode, lesson
   const say = (selector, words) => {
@@ -28,34 +32,32 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   // Questions: one circuit is under way; of those that wait only the newest is asked
 
-  let answer = null, loaded = null; // the last one that was a circuit; the key of its drawing
-  let waiting = null, busy = false, gone = false, most = FEW; // gates that are drawn without a word
+  let answer = null, loaded = null, svg = ""; // the last one that was a circuit; its drawing, and the key
+  let folds = false, folded = null; // whether pictures with closed blocks are wanted; the key of those there
+  let waiting = null, busy = null, gone = false, most = FEW; // gates that are drawn without a word
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
     ...(state.predict && { rows: true }), ...(ledger.open && { table: true }),
     ...(moving && loaded && { brief: true, frame: film.at }),
+    ...(folds && (moving || folded !== loaded) && { folded: true }),
   });
   const update = () => {
     waiting = question();
-    if (!busy) turn();
+    if (!busy) busy = turn().finally(() => (busy = null));
   };
   const turn = async () => {
-    busy = true;
     while (waiting) {
       const asked = waiting;
       waiting = null;
-      try {
-        const got = await ask({ ...asked, have: loaded });
-        gone = false;
-        receive(got, asked);
-      } catch (error) {
-        if (!gone) complain(error.message);
-        gone = true;
+      const got = await ask({ ...asked, have: loaded }).catch(({ message }) => ({ gone: message }));
+      if (!got.gone) receive(got, asked);
+      else { // nobody answers: told once, and asked again
+        if (!gone) complain(got.gone);
         await new Promise(resolve => setTimeout(resolve, 1000));
         waiting ??= question();
       }
+      gone = !!got.gone;
     }
-    busy = false;
   };
   const also = async more => { // a question beside it: its answer, or null
     const found = await ask({ text: state.text, numbers: { ...state.numbers }, ...more })
@@ -68,17 +70,16 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     element.classList.toggle("stale", !!words);
     text.setAttribute("aria-invalid", String(!!words && line > 0));
     say(".wrong", words && line > 1 ? `Line ${line}: ${words}` : words);
-    const letters = [...state.text], lines = state.text.split("\n").slice(0, Math.max(0, line - 1));
-    const at = lines.reduce((n, x) => n + [...x].length + 1, column - 1);
-    const letter = /\S/.test(letters[at] ?? "") ? letters[at] : ""; // an end of line is none
-    const pieces = [letters.slice(0, at).join(""), make("mark", { textContent: letter || " " }),
-      letters.slice(at + Math.sign(letter.length)).join("")];
-    mirror.replaceChildren(...(words && line ? pieces : [state.text]), "\n");
+    const letters = [...text.value], before = text.value.split("\n").slice(0, Math.max(0, line - 1));
+    const at = before.reduce((n, x) => n + [...x].length + 1, column - 1), end = !/\S/.test(letters[at] ?? "");
+    const mark = make("mark", { textContent: end ? " " : letters[at] }); // an end of line has no letter
+    const pieces = [letters.slice(0, at).join(""), mark, letters.slice(at + !end).join("")];
+    mirror.replaceChildren(...(words && line ? pieces : [text.value]), "\n");
   };
   const receive = (got, asked) => {
     if (got.error) {
       const { message, line, column } = got.error;
-      if (asked.text === state.text) complain(message, line, column);
+      if (asked.text === text.value) complain(message, line, column);
       return;
     }
     const { film: before } = answer ?? {}; // a brief answer is laid over what is there
@@ -103,19 +104,28 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   };
   const draw = got => {
     arriving = true;
-    film.load(got.film, got.svg);
-    if (got.svg) loaded = got.key;
-    for (const leaf of got.leaves) part(spansOf(leaf)[0]?.[0])?.classList.toggle("grip", movable(leaf.name));
-    for (const e of view.querySelectorAll(".bad")) e.classList.remove("bad");
-    part(got.trouble?.node)?.classList.add("bad");
+    if (got.svg) [svg, loaded, folded] = [got.svg, got.key, null];
+    if (got.folded && folded !== loaded) {
+      film.load(got.film, svg, got.folded);
+      folded = loaded;
+    } else film.load(got.film, got.svg);
+    const grips = got.leaves.filter(leaf => movable(leaf.name)).map(valueOf).filter(Boolean);
+    marks.textContent = [...grips.map(id => `#${CSS.escape(id)}{${GRIP}}`), // rules: there are several pictures
+      ...(got.trouble ? [`#${CSS.escape(got.trouble.node)}>:is(ellipse,path,polygon){${BAD}}`] : [])].join("");
     land();
     arriving = false;
+    fold();
   };
+  const fold = () => { // a picture that does not fit gets others, with closed blocks
+    if (folds || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
+    folds = true;
+    update();
+  };
+  new ResizeObserver(fold).observe(view);
 
   // Frames
 
   let arriving = false; // a new circuit: no reader takes a step
-  const part = id => id && view.querySelector(`#${CSS.escape(id)}`);
   const asks = i => state.predict && answer.rows?.[i]?.length && !foretold.has(i);
   const land = () => { // where the address says, else at the end of what may be seen
     const { frames } = answer.film, open = frames.findIndex((_, i) => asks(i));
@@ -136,6 +146,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     remember();
   });
   const spansOf = ({ wire }) => answer.film.spans.filter(([id]) => wire && id.startsWith(`${wire}_`));
+  const valueOf = leaf => spansOf(leaf)[0]?.[0]; // the id of its number
   const follow = () => { // the numbers beside the picture are those in it
     for (const { leaf, gradient, nudge } of rows.children) {
       const [, since, , shown] = spansOf(leaf).at(-1) ?? ["", 0, 0, digits(leaf.gradient)];
@@ -150,7 +161,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   let moving = false, rest = 0; // while a number moves nothing is read out, nor asked that is not seen
   const set = (name, x) => {
-    state.numbers[name] = x;
+    state.numbers = { ...state.numbers, [name]: x };
     losses = [];
     stir();
     update();
@@ -193,8 +204,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       make("span", { className: "name", textContent: shown }), range, field, gradient, nudge, hold, said);
     return row;
   };
+  const numberOf = ({ name, value }) => (Object.hasOwn(state.numbers, name) ? state.numbers[name] : value);
   const adjust = ({ range, leaf }, grow = false) => { // the slider's reach follows the number
-    const x = state.numbers[leaf.name] ?? leaf.value, reach = reachOf(x);
+    const x = numberOf(leaf), reach = reachOf(x);
     if (range.step === "any" || grow || Math.abs(x) > range.max)
       [range.min, range.max, range.step] = [-reach, reach, reach / 500];
     range.value = x;
@@ -208,7 +220,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       if (row.leaf?.value !== leaf.value) said.textContent = "";
       row.leaf = leaf;
       if (!range.matches(":active")) adjust(row);
-      if (document.activeElement !== field) field.value = +Number(leaf.value).toPrecision(6);
+      if (document.activeElement !== field) field.value = Number.isFinite(leaf.value) ? +leaf.value.toPrecision(6) : "";
       range.disabled = field.disabled = !movable(leaf.name);
       hold.ariaPressed = String(state.hold.has(leaf.name));
     });
@@ -218,9 +230,11 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   let drag = null;
   const within = (kind, f) => root.addEventListener(kind, f, true); // ahead of the player
+  const gripped = ({ target: { id } }) =>
+    id && answer ? answer.leaves.findIndex(leaf => movable(leaf.name) && valueOf(leaf) === id) : -1;
   within("pointerdown", event => {
-    const id = event.target.closest(".grip")?.id, i = answer?.leaves.findIndex(leaf => spansOf(leaf)[0]?.[0] === id);
-    if (!id || i < 0 || event.button) return;
+    const i = gripped(event);
+    if (i < 0 || event.button) return;
     event.stopPropagation();
     const { name, value } = answer.leaves[i], by = rows.children[i].range.max / 250;
     drag = { name, from: value, by, x: event.clientX, far: 0 };
@@ -238,9 +252,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (drag?.far) settle();
     setTimeout(() => (drag = null)); // after the click
   });
-  within("touchstart", event => event.target.closest(".grip") && event.stopPropagation()); // no swipe
+  within("touchstart", event => gripped(event) >= 0 && event.stopPropagation()); // no swipe
   within("click", event => { // the sum at a wire: not after a drag, and it would tell what is asked
-    const asked = state.predict && view.contains(event.target) && !event.target.closest(".cover, .box");
+    const asked = state.predict && view.contains(event.target) && !event.target.closest("[role=button]");
     if (drag?.far || asked) event.stopPropagation();
   });
 
@@ -251,7 +265,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   root.querySelector(".bar").after(form);
   const inquire = (to, focus = eager) => {
     const rows = answer.rows[to], asked = JSON.stringify(rows);
-    film.show(to - 1, to); // its marks, without its numbers
+    if (guess?.to !== to || film.at !== to - 1) film.show(to - 1, to); // its marks, without its numbers
     if (guess?.to !== to || guess.asked !== asked) {
       const hints = rows.map((_, i) => make("span", { className: "hint", id: `${answer.film.prefix}hint${i}` }));
       const fields = hints.map(() => make("input", { type: "text", autocomplete: "off" }));
@@ -316,7 +330,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     const found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
     if (!found) return;
     losses = [...losses, ...found.losses.slice(losses.length ? 1 : 0)];
-    Object.assign(state.numbers, found.numbers);
+    state.numbers = { ...state.numbers, ...found.numbers };
     const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${losses.length - 1} steps`;
     descent.querySelector(".said").textContent = found.said ? `${fell}; ${found.said}` : fell;
     find(".plot").replaceChildren(plotOf(losses));
@@ -333,9 +347,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const undone = chronicle();
   let later = 0;
   const current = () => {
-    const seen = answer && !waiting ? answer.leaves : [], { numbers } = state;
-    const kept = Object.fromEntries(seen.map(({ name, value }) => [name, numbers[name] ?? value]));
-    return { ...state, numbers: seen.length ? kept : numbers };
+    const seen = answer && !waiting ? answer.leaves : [];
+    const kept = Object.fromEntries(seen.map(leaf => [leaf.name, numberOf(leaf)]));
+    return { ...state, numbers: seen.length ? kept : state.numbers };
   };
   const remember = (apart = false) => { // apart: the browser's way back leads to what was before
     if (!alone) return;
@@ -359,8 +373,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const write = words => { // another text: nothing that was said of the last one holds
     if (text.value !== words) text.value = words;
     Object.assign(state, { text: words, step: null });
-    foretold = new Set();
-    [most, losses] = [FEW, []];
+    [foretold, score] = [new Set(), [0, 0]];
+    [most, folds, losses] = [FEW, false, []];
     close();
     mirror.textContent = `${words}\n`;
   };
@@ -411,15 +425,18 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   });
   const examples = [];
   const point = (i = -1) => { // what an example shows, and what stands beside it
-    const { point: words = "", task = "", beside = "" } = examples[i] ?? {};
+    const { point: words = "", task, beside = "" } = examples[i] ?? {};
     menu.value = i < 0 ? "" : String(i);
-    say(".point", [words, task].filter(Boolean).join(" "));
+    say(".point", words);
+    say(".try", task ?? "");
     find(".beside").innerHTML = beside;
     find(".beside").hidden = !beside;
   };
   const choose = i => {
     write(examples[i].text);
     state.numbers = { ...examples[i].numbers };
+    state.hold = new Set(examples[i].hold);
+    descent.open = state.hold.size > 0;
     point(i);
     update();
     settle();
