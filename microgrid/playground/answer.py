@@ -36,7 +36,7 @@ from microgrid.views.picture import Layout, lay_out
 from microgrid.views.stepper import Steps, steps
 from microgrid.views.storyboard import QuietStory
 from microgrid.views.tables import short
-from microgrid.views.wording import lowered, plural, signed
+from microgrid.views.wording import MOST_DECIMALS, lowered, plural, signed
 
 MOST_DRAWINGS = 50
 MOST_FOLDED = 20  # blocks: there is a picture for each
@@ -48,7 +48,8 @@ COPIES = {"python": ("py", "text/x-python"), "latex": ("tex", "text/x-tex"),
 class Playground:
     """Answers the questions of the page, several at once if need be.
 
-    `layout` is that of `steps`; by default a layout program gets ten seconds.
+    `layout` is that of `steps`; by default a layout program gets ten seconds. With a `source`, such
+    as `Graph(root)`, the questions are about its circuit, and not about a text.
 
     >>> answer = Playground().answer({"ask": "circuit", "text": "w*x + b", "numbers": {"x": -2}})
     >>> answer["result"]["value"], [leaf["gradient"] for leaf in answer["leaves"]]
@@ -95,7 +96,8 @@ class Playground:
 
     def circuit_of(self, question: Question) -> Circuit:
         found = self.source_of(question)(numbers(question))
-        put_in_blocks([*found.lines.values(), found.root])
+        if self.source is None:
+            put_in_blocks([*found.lines.values(), found.root])
         return found
 
     def film_of(self, question: Question) -> tuple[Circuit, Steps]:
@@ -198,7 +200,7 @@ class Playground:
 
 
 def digits(question: Question) -> int:
-    return whole(question, "digits", 2, 0, 6)
+    return whole(question, "digits", 2, 0, MOST_DECIMALS)
 
 
 def failed(message: str, line: int = 0, column: int = 0) -> Answer:

@@ -21,7 +21,15 @@ from microgrid.views.comparison import Compared, comparison, formal, restored
 from microgrid.views.formula import letter
 from microgrid.views.notation import TEXT, lists_of, outline
 from microgrid.views.spelling import (
-    CHOICE, POINT, TOO_DEEP, Language, Line, at, label_of, lines, name_in,
+    CHOICE,
+    POINT,
+    TOO_DEEP,
+    Language,
+    Line,
+    at,
+    label_of,
+    lines,
+    name_in,
 )  # fmt: skip
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural

@@ -470,7 +470,7 @@ WRONG = [  # questions
     {"ask": "circuit", "text": "x", "numbers": {"x": True}},
     {"ask": "circuit", "text": "x", "numbers": {"x": math.nan}},
     {"ask": "circuit", "text": "x", "numbers": {"x": 10**400}},
-    {"ask": "circuit", "text": "x", "digits": 7},
+    {"ask": "circuit", "text": "x", "digits": 99},
     {"ask": "circuit", "text": "x", "digits": 2.0},
     {"ask": "guess", "text": "x*y", "frame": 0, "to": 0, "guess": "1"},
     {"ask": "guess", "text": "x*y", "frame": 3, "to": 9, "guess": "1"},
