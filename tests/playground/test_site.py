@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import import_module
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from shared.playground import WRONG, Open, file_server
@@ -15,6 +17,8 @@ from microgrid.playground.runtime import CDN, FILES, LICENSE, VERSIONS, SiteErro
 from microgrid.playground.site import site, write_site
 from microgrid.views.spelling import NESTED
 
+pytest.register_assert_rewrite("playground.test_page")
+test_page = import_module("playground.test_page")
 EXAMPLES = Playground().answer({"ask": "examples"})["examples"]
 
 
@@ -299,3 +303,92 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(chromium, elsewhere):
         finally:
             context.close()
             path.write_bytes(right)
+
+
+# The page, with the packages in its own folder
+
+OF_EACH_ENGINE = [
+    test_page.test_a_visitor_types_drags_predicts_is_told_what_was_wrong_and_sends_the_link,
+    test_page.test_an_error_stands_at_its_place_and_the_old_picture_stays,
+    test_page.test_the_player_steps_with_the_rule_beside_the_gate,
+    test_page.test_a_nudge_says_what_moved_and_what_the_gradient_says,
+    test_page.test_descent_takes_one_step_or_many_and_keeps_what_is_held,
+    test_page.test_what_is_not_finite_is_named_and_marked,
+    test_page.test_lines_are_blocks_that_open,
+    test_page.test_every_example_makes_its_point,
+    test_page.test_a_large_circuit_is_drawn_when_it_is_wished_for,
+    test_page.test_names_of_javascript_are_names_as_any_other,
+    test_page.test_a_circuit_is_copied_in_every_kind,
+    test_page.test_predicting_gives_nothing_away_before_it_was_tried,
+]
+globals().update({test.__name__: test for test in OF_EACH_ENGINE})
+COUNTED = """
+  window.unanswered = 0;
+  window.Worker = class extends Worker {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", ({data}) => data.id && unanswered--);
+    }
+    postMessage(question) { unanswered++; super.postMessage(question); }
+  };
+"""
+
+
+@pytest.fixture(scope="module")
+def tabs(chromium, npm_packages, tmp_path_factory):
+    """Opens the n-th page of the site, each with an engine of its own, which takes a while."""
+    folder, opened, requests, complaints = tmp_path_factory.mktemp("own"), [], set(), []
+    write_site(folder, npm_packages)
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    with file_server(folder) as address:
+
+        def page(n):
+            if n == len(opened):
+                tab = context.new_page()
+                tab.on("pageerror", lambda error: complaints.append(str(error)))
+                tab.on("console", lambda message: complaints.append(message.text))
+                tab.on("request", lambda request: requests.add(request.url))
+                tab.add_init_script(COUNTED)
+                tab.goto(address)
+                tab.locator("#picture svg").wait_for()  # before the engine is there
+                assert tab.locator(".engine").is_visible()
+                tab.locator(".engine").wait_for(state="hidden", timeout=120_000)
+                opened.append(tab)
+            return opened[n]
+
+        yield page
+        context.close()
+    assert complaints == []
+    others = [url for url in requests if not url.startswith((address, "blob:", "data:"))]
+    assert others == [], "it needs no other host"
+
+
+@pytest.fixture
+def play(tabs):
+    """As that of the other engine; but the pages stay, and go to another address."""
+    count = 0
+
+    def opened(keys=None, at=None, viewport=test_page.WIDE):
+        nonlocal count
+        tab = tabs(count)
+        count += 1
+        tab.set_viewport_size(viewport)
+        bits = at.partition("#")[2] if at else urlencode(keys or {})
+        tab.evaluate("bits => (location.hash = bits)", bits)
+        text = parse_qs(bits).get("text", [None])[0]
+        tab.wait_for_function(
+            "text => (text === null || document.querySelector('#source').value === text) && "
+            "!unanswered", arg=text, timeout=60_000,
+        )  # fmt: skip
+        return tab
+
+    return opened
+
+
+@pytest.fixture
+def expect():
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)  # of a browser on a machine that does much else
+    yield expect
+    expect.set_options(timeout=5_000)
