@@ -80,15 +80,15 @@ def fork(a, b):
     return (a * b + a) * a
 
 
-def hash_of(tab):
-    return {name: words for name, (words,) in parse_qs(urlsplit(tab.url).fragment).items()}
+def hash_of(address):
+    return {name: words for name, (words,) in parse_qs(urlsplit(address).fragment).items()}
 
 
 def reached(expect, tab, **wanted):
     """Waits until the address has these keys, and says all of them."""
     for name, words in wanted.items():
         expect(tab).to_have_url(re.compile(re.escape(urlencode({name: words}))))
-    return hash_of(tab)
+    return hash_of(tab.url)
 
 
 def asked(tab, kind="circuit"):
@@ -405,7 +405,7 @@ def test_where_the_clipboard_is_closed_the_link_is_shown(play, expect):
     tab = play(FORK, permissions=[])
     tab.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(Error('closed')))")
     act(tab, "link").click()
-    assert tab.get_by_role("dialog").get_by_role("textbox").input_value() == tab.url
+    assert hash_of(tab.get_by_role("dialog").get_by_role("textbox").input_value()) == FORK
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("dialog")).to_be_hidden()
 
@@ -429,7 +429,7 @@ def test_a_lesson_has_a_task_hides_and_locks(play, expect):
     expect(slider(pupil, "a")).to_be_enabled()
     assert [e.text_content() for e in numbers_that_move(pupil)] == ["3.00"]
     expect(pupil.get_by_role("form", name="Predict")).to_be_visible()
-    assert hash_of(pupil) == FORK | {
+    assert hash_of(pupil.url) == FORK | {
         "task": "Predict <b>all</b> of them.", "mode": "predict", "hide": "text,table",
         "lock": "text,b",
     }  # fmt: skip
@@ -589,6 +589,8 @@ STATES = {
     "lesson": FORK | {"task": "Move a until the gradient of b is 4.", "hide": "text", "lock": "b"},
     "network": {"text": NETWORK},
     "trouble": {"text": "f = sqrt(x)", "numbers": "x:0"},
+    "large": {"text": "f = " + " + ".join([f"a*{k}" for k in range(2, 40)])},
+    "form": FORK,
 }
 
 
@@ -598,12 +600,17 @@ def test_each_state_fits_each_screen_and_all_can_read_it(play, expect, state):
 
     tab = play(FORK, bypass_csp=True)  # axe is put into the page
     tab.evaluate("bits => (location.hash = bits)", urlencode(STATES[state]))
-    signs = {"error": ".wrong", "predict": ".guess", "lesson": ".task", "trouble": ".trouble"}
+    signs = {
+        "error": ".wrong", "predict": ".guess", "lesson": ".task", "trouble": ".trouble",
+        "large": ".large",
+    }  # fmt: skip
     expect(tab.locator(signs.get(state, "#picture"))).to_be_visible()
     if state == "start":
         tab.locator(".descent summary").click()
         tab.get_by_role("button", name="100 steps").click()
         expect(tab.locator(".plot svg")).to_be_visible()
+    if state == "form":
+        act(tab, "lesson").click()
     assert [tab.locator(tag).count() for tag in ("main", "h1")] == [1, 1]
     for scheme, size in (("light", WIDE), ("dark", NARROW)):
         tab.emulate_media(color_scheme=scheme)
