@@ -266,7 +266,7 @@ def test_descent_takes_one_step_or_many_and_keeps_what_is_held(play, expect):
     expect(field(tab, "w")).to_have_value("2")
     tab.keyboard.press("Control+z")
     expect(field(tab, "w")).to_have_value("1.6")
-    assert reached(expect, tab, hold="x")["numbers"] == "w:1.6,x:2"
+    assert reached(expect, tab, numbers="w:1.6,x:2")["hold"] == "x"
 
 
 def thick(tab):
