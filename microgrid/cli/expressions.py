@@ -27,9 +27,9 @@ exp, log, sigmoid, relu, max(x, y), and comparisons inside where(...). It may be
 written by hand, as 2x, 2(x + 1), a·b², |x|; a ^ is a power. Lines, or parts
 between semicolons, may be name = expression: the last is the result. It is
 parsed, never run as code. A name like w_0 or x_12 is shown with a subscript; pi
-and e have their numbers, unless another is given. A name may be written in
-LaTeX: \\theta_1 is θ₁ (theta_1 is another name), \\hat{y}, W^{(1)}. A number after
-a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
+and e have their numbers, unless another is given. A name may be in LaTeX, as
+\\hat{y}, W^{(1)}, or \\theta_1, which is θ₁ (and theta_1 is another). A number
+after a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:

@@ -31,12 +31,15 @@ from microgrid.playground.questions import (
 )
 from microgrid.views.expression import Circuit, ExpressionError
 from microgrid.views.files import LayoutError
-from microgrid.views.notation import caption
+from microgrid.views.notation import called, caption
 from microgrid.views.picture import Layout, lay_out
 from microgrid.views.stepper import Steps, steps
-from microgrid.views.wording import lowered, plural
+from microgrid.views.storyboard import QuietStory
+from microgrid.views.tables import short
+from microgrid.views.wording import lowered, plural, signed
 
 MOST_DRAWINGS = 50
+MOST_FOLDED = 20  # blocks: there is a picture for each
 SECONDS = 10.0  # for one layout
 COPIES = {"python": ("py", "text/x-python"), "latex": ("tex", "text/x-tex"),
           "svg": ("svg", "image/svg+xml"), "worksheet": ("html", "text/html")}  # fmt: skip
@@ -57,7 +60,7 @@ class Playground:
     ) -> None:
         self.layout = layout or partial(lay_out, format="svg", dpi=72, timeout=SECONDS)
         self.source, self.prefix = source, prefix
-        self.drawings: dict[str, str] = {}
+        self.drawings: dict[str, list[str]] = {}  # by the keys of films
         self.questions: dict[str, Callable[[Question], Answer]] = {
             "circuit": self.circuit, "guess": self.guess, "nudge": self.nudge,
             "descend": self.descend, "copy": self.copy, "examples": self.examples,
@@ -76,7 +79,7 @@ class Playground:
         """The answer to a question; {"error": …} for one that cannot be answered."""
         start = time.perf_counter()
         try:
-            if not isinstance(question, dict) or question.get("ask") not in self.questions:
+            if not isinstance(question, dict) or question.get("ask") not in [*self.questions]:
                 raise Refused(f"a question is an object that asks for {', '.join(self.questions)}")
             found = self.questions[question["ask"]](question)
         except ExpressionError as error:
@@ -90,35 +93,57 @@ class Playground:
     def source_of(self, question: Question) -> Source:
         return self.source or partial(circuit, text(question, "text"))
 
-    def film_of(self, question: Question) -> tuple[Circuit, Steps]:
+    def circuit_of(self, question: Question) -> Circuit:
         found = self.source_of(question)(numbers(question))
         put_in_blocks([*found.lines.values(), found.root])
+        return found
+
+    def film_of(self, question: Question) -> tuple[Circuit, Steps]:
+        found = self.circuit_of(question)
         return found, steps(found.root, digits(question), self.layout, self.prefix)
 
     # The answers
 
     def circuit(self, question: Question) -> Answer:
+        return (question.get("brief") and self.moving(question)) or self.at_rest(question)
+
+    def moving(self, question: Question) -> Answer | None:
+        """What changes while a number moves: None where the drawing does."""
+        found, k = self.circuit_of(question), whole(question, "frame", 0, 0, 999)
+        board = QuietStory(found.root, digits(question), k)
+        film = Steps(found.root, board, self.layout, self.prefix)
+        if film.key != question.get("have"):
+            return None
+        data = film.data()
+        frames = dict([*enumerate(data["frames"])][k : k + 1])
+        told_now = {"spans": data["spans"], "frames": frames}
+        return {"key": film.key, "film": told_now, **told(found, film)}
+
+    def at_rest(self, question: Question) -> Answer:
         found, film = self.film_of(question)
-        answer = {"film": film.data(), **told(found, film), "trouble": trouble(found, film)}
+        answer = {"film": film.data(), **told(found, film)}
         if question.get("table"):
             answer["table"] = film.table()
         if question.get("rows"):
             answer["rows"] = rows(film)
-        if question.get("have") == film.key:
-            return answer | {"key": film.key}
-        most = whole(question, "most", 200, 0, 200)
+        most, drawn = whole(question, "most", 200, 0, 200), question.get("have") == film.key
         try:
-            if answer["gates"] > most:
+            if answer["gates"] > most and not drawn:
                 raise LayoutError(f"{plural(answer['gates'], 'gate')}: to draw them takes a while")
-            return answer | {"key": film.key, "svg": self.drawing(film)}
+            if not drawn:
+                answer["svg"], *_ = self.drawn(film.key, lambda: [film.svg()])
+            if question.get("folded"):
+                few = len(answer["film"]["homes"]) <= MOST_FOLDED
+                answer["folded"] = self.drawn(f"{film.key} folded", film.folded) if few else []
         except LayoutError as error:
             return answer | {"undrawn": str(error)}
+        return answer | {"key": film.key}
 
-    def drawing(self, film: Steps) -> str:
-        """The picture of a film, or of another one with the same key."""
-        found = self.drawings[film.key] = self.drawings.pop(film.key, "") or film.svg()
-        for key in [*self.drawings][:-MOST_DRAWINGS]:
-            self.drawings.pop(key, "")
+    def drawn(self, key: str, draw: Callable[[], list[str]]) -> list[str]:
+        """The pictures of a film, or those of another one with the same key."""
+        found = self.drawings[key] = self.drawings.pop(key, []) or draw()
+        for old in [*self.drawings][:-MOST_DRAWINGS]:
+            self.drawings.pop(old, [])
         return found
 
     def guess(self, question: Question) -> Answer:
@@ -196,6 +221,7 @@ def told(found: Circuit, film: Steps) -> Answer:
             for name, v in found.leaves.items()
         ],
         "notes": found.notes,
+        "trouble": trouble(found, film),
     }  # fmt: skip
 
 
@@ -204,7 +230,7 @@ def rows(film: Steps) -> dict[str, list[Answer]]:
     questions = asked([row for frame in film.frames for row in frame.rows])
     return {
         str(k): [
-            {"to": lowered(row.parent_node.label) or caption(row.parent_node),
+            {"to": called(row.parent_node),
              "gate": caption(row.child_node), "local": plain(row.local),
              "upstream": plain(row.upstream), "share": plain(row.share),
              "total": plain(row.total), "rule": row.rule.symbols(), "question": next(questions)}
@@ -216,12 +242,19 @@ def rows(film: Steps) -> dict[str, list[Answer]]:
 
 def trouble(found: Circuit, film: Steps) -> Answer | None:
     """The first number of the pass that is not finite, and where it stands."""
-    gates = iter([v for v in topological(found.root) if v.op])
-    for frame in film.frames:
-        values = [next(gates).data] if frame.phase == "forward" else []
-        numbers = values + [row.total for row in frame.rows]
-        for x, line in zip(numbers, frame.lines):
-            if not is_finite(x):
-                words = f"{line}: this is the first number that is not finite"
-                return {"words": words, "node": film.prefix + frame.marks[0]}
+
+    def shown(x: Any) -> str:
+        return signed(short(x))
+
+    place = {v: i for i, v in enumerate(topological(found.root))}
+    for v, i in place.items():
+        if not is_finite(v.data):
+            words = f"{called(v)} is {shown(v.data)}, the first number that is not finite"
+            return {"words": words, "node": f"{film.prefix}n{i}"}
+    for row in [row for frame in film.frames for row in frame.rows]:
+        if not is_finite(row.total):
+            factors = f"local {shown(row.local)} × upstream {shown(row.upstream)}"
+            sends = f"{caption(row.child_node)} sends {factors} = {shown(row.share)} to"
+            end = f"{called(row.parent_node)}: the first gradient that is not finite"
+            return {"words": f"{sends} {end}", "node": f"{film.prefix}g{place[row.child_node]}"}
     return None

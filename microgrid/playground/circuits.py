@@ -9,6 +9,7 @@ from microgrid.engine.labels import scoped
 from microgrid.engine.value import Value, topological
 from microgrid.playground.questions import Refused
 from microgrid.views.expression import Circuit, Text, with_a_name
+from microgrid.views.wording import lowered
 
 LONGEST, MOST_LINES, MOST_GATES = 4000, 60, 200
 Source = Callable[[Mapping[str, float]], Circuit]  # the circuit with these numbers at its leaves
@@ -39,10 +40,10 @@ def count_gates(root: Value) -> int:
 def put_in_blocks(lines: Sequence[Value]) -> None:
     """Make a block of each line of several gates, if there are several such lines."""
     met, parts = set[Value](), dict[Value, list[Value]]()
-    for y in lines:
+    for y in dict.fromkeys(lines):
         parts[y] = [v for v in topological(y) if v.op and v not in met]
         met |= {*parts[y]}
-    blocks = {y.label: part for y, part in parts.items() if len(part) > 1}
+    blocks = {lowered(y.label): part for y, part in parts.items() if len(part) > 1}
     for name, part in blocks.items() if len(blocks) > 1 else ():
         for v in part:
             v._label = scoped(v.label, (name,))

@@ -15,6 +15,7 @@ from microgrid.views.expression import Circuit, Reader, Text
 from microgrid.views.formula import LATEX, latex
 from microgrid.views.picture import Layout
 from microgrid.views.spelling import label_of, name_in
+from microgrid.views.wording import lowered
 
 NAMES = {id(function): name for name, function in reversed(FUNCTIONS.items())}
 TAKEN = {"mg", "math", "print", "leaf"}  # by the script itself
@@ -42,7 +43,8 @@ def python(text: Text, found: Circuit) -> str:
             continue
         own, y = spell.name(name), found.lines.get(label, found.root)
         value = spell.formula(tree)
-        script.append(f"{own} = {value}" if y.op else f'{own} = mg.Value({value}, "{label}")')
+        made = y.op or y in found.leaves.values()
+        script.append(f"{own} = {value}" if made else f'{own} = mg.Value({value}, "{label}")')
         if y.op and y.label == label:
             script.append(f'{own}.label = "{label}"')
     leaves = ", ".join(map(spell.name, found.leaves))
@@ -121,7 +123,7 @@ def worksheet(found: Circuit, digits: int, layout: Layout | None) -> str:
     for v in topological(root):
         if v.op and not v.label:
             v.label = next(free)
-    return single(Problem(root, SHEET, digits, layout), f"The gradients of {root.label}")
+    return single(Problem(root, SHEET, digits, layout), f"The gradients of {lowered(root.label)}")
 
 
 SHEET = Kind(

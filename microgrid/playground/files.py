@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from microgrid.views.stepper import part
@@ -50,7 +51,8 @@ def style(ground: str = GROUND) -> str:
 
 def script() -> str:
     """The one module of the page, which defines `mount`."""
-    return "\n".join([part("player.js"), *map(read, SCRIPTS)])
+    frame = f"const FRAME = {json.dumps(read('frame.html'))};"
+    return "\n".join([part("player.js"), frame, *map(read, SCRIPTS)])
 
 
 def read(name: str) -> str:

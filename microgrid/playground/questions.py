@@ -46,7 +46,7 @@ def whole(question: Question, name: str, default: int, least: int, most: int) ->
 
 def plain(x: Any) -> float | str:
     """A number as JSON has it, else by its name: inf, -inf, nan."""
-    return float(x) if is_finite(x) else str(float(x))
+    return float(x) + 0.0 if is_finite(x) else str(float(x))  # -0.0 is 0
 
 
 def is_finite(x: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Union
 from microgrid.engine import ops, rules
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Value
-from microgrid.views.notation import formal
+from microgrid.views.comparison import formal
 from microgrid.views.wording import constant, multiple, signed
 
 HALF = Fraction(1, 2)

@@ -63,6 +63,9 @@ class ForwardFields(NamedTuple):
     parent_node: Value
 
 
+Ways = dict[Value, list[tuple[Value, Any]]]  # of a gate: operands, and their local gradients
+
+
 class Row(BackwardFields, Ruled):
     """One `parent.grad += local × upstream`, in the order of the backward pass."""
 
@@ -435,22 +438,35 @@ def forward_rows(
 def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: int) -> Paths:
     """The paths from a node to the last of a topological order, the first `most` of them listed."""
     root = order[-1]
-    count: dict[Value, int] = {}  # the paths from `of` to each node, without listing them
-    ways: dict[Value, list[tuple[Value, Any]]] = {}
-    for v in order:
-        if v is of:
-            count[v] = 1
-        elif v.op is not None:
-            ways[v] = [(p, x) for p, x in edges(v, v.op) if x is not NO_PATH and count.get(p)]
-            count[v] = sum(count[p] for p, _ in ways[v])
-    listed = list(islice(walk(root, of, ways), most)) if count.get(root) else []
+    count, listed = first_paths(of, order, ways_of(order), most)
     gradient = accumulate(order, seed(root, 1)).get(of, like(of, 0))
     shown = shown_names(names)
     name = shown.get(of, typed(of.label) or "a node outside the graph")
-    return Paths(listed, count.get(root, 0), gradient, names, f"∂{shown[root]}/∂{name}")
+    return Paths(listed, count, gradient, names, f"∂{shown[root]}/∂{name}")
 
 
-def walk(root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]) -> Iterator[Path]:
+def ways_of(order: Sequence[Value]) -> Ways:
+    """The ways on which the gates send their gradients back."""
+    return {v: [way for way in edges(v, v.op) if way[1] is not NO_PATH] for v in order if v.op}
+
+
+def first_paths(
+    of: Value, order: Sequence[Value], ways: Ways, most: int
+) -> tuple[int, list[Path]]:
+    """How many paths lead from a node to the last of a topological order, and the first of them."""
+    root, count = order[-1], {of: 1}  # to each node, without listing them
+    leading: Ways = {}
+    for v in order:
+        if v is not of and v in ways:
+            leading[v] = [way for way in ways[v] if way[0] in count]
+            if leading[v]:
+                count[v] = sum([count[p] for p, _ in leading[v]])
+    if root not in count:
+        return 0, []
+    return count[root], [*islice(walk(root, of, leading), most)]
+
+
+def walk(root: Value, end: Value, ways: Ways) -> Iterator[Path]:
     """Each path from end to root, depth first, without recursion."""
     stack: list[tuple[Value, Any]] = [(root, ())]  # a node, and how it goes on to root
     while stack:

@@ -16,14 +16,16 @@ from typing import Any, NamedTuple
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.hints import close, nearest
-from microgrid.engine.value import Op, Value
+from microgrid.engine.value import Constant, Op, Value
+from microgrid.views.comparison import Compared, comparison, formal, restored
 from microgrid.views.formula import letter
-from microgrid.views.notation import Compared, compared, lists_of
+from microgrid.views.notation import TEXT, lists_of, outline
 from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, label_of, lines, name_in
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural
 
 DEEPEST = 250
+COMPARED = 8  # operations that are written of the sides of a comparison
 FACTOR = re.compile(r"\d*[^\W\d_](_?\d+)?")  # x, 2x or x_1
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     type(tree.op): entry
@@ -377,3 +379,23 @@ class Reader:
         else:
             place = self.line.place(tree.col_offset)
         return at(self.text, place, message)
+
+
+def compared(holds: bool, signs: Sequence[str], sides: Sequence[Any]) -> Compared:
+    """Whether the sides, nodes or numbers, compare so; of long sides the outer part is kept.
+
+    >>> from microgrid.views.notation import write
+    >>> print(write(parse("where(0 < x <= 2, x, 0)", {"x": 1.0}), TEXT))
+    where(0 < x <= 2, x, 0)
+    """
+    nodes = [x if isinstance(x, Value) else Constant(x) for x in sides]
+    named = {x: x.label for x in nodes if x.op and x.label}
+    parts = outline(formal(comparison(*signs), *nodes), TEXT, named, COMPARED)
+    copies = [Value(0.0, TEXT.dots)] * len(parts)
+    for i in reversed(range(len(parts))):  # operands stand behind what is made of them
+        v, _, operands = parts[i]
+        if v is not None and operands:
+            copies[i] = formal(v.op, *[copies[k] for k in operands])
+        elif v is not None:
+            copies[i] = v if isinstance(v, Constant) else Value(v.data, v.label)
+    return restored(int(holds), copies[0])

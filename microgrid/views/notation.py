@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
-from microgrid.engine.value import Constant, Op, Value, node
+from microgrid.engine.value import Constant, Op, Value
+from microgrid.views.comparison import Compared, Comparison
 from microgrid.views.labels import parts_of
 from microgrid.views.wording import constant, lowered, multiple, raised
 
@@ -27,8 +28,6 @@ from microgrid.views.wording import constant, lowered, multiple, raised
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
 ARITHMETIC = {*SIGNS.values(), ops.neg}
 MINUS = "-", "−"
-IN_LATEX = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
-COMPARED = 8  # operations that are written of the sides of a comparison
 SIGNS_IN_LABELS = frozenset("+-−*·×/÷=<>|")
 BRACKET = re.compile(r"(?<!\\)(?:\\left|\\right)?([][(){}|,])")  # or a comma
 FRACTION, EXPONENT = re.compile(r"\d+/\d+"), re.compile(r"\de[-−+]\d")
@@ -75,65 +74,6 @@ class Notation:
     dots: str = "…"
     shown: tuple[int, int, int] = (12, 10, 1)  # of more operands than that, the first and the last
     deepest: int = sys.maxsize  # brackets inside each other
-
-
-class Compared(Constant):
-    """Whether a comparison holds, 1 or 0; it is written as the comparison, where(x > 0, x, 0).
-
-    >>> x = Value(2.0, "x")
-    >>> print(write(ops.where(compared(True, ["<"], [0, x]), x, 1), TEXT))
-    where(0 < x, x, 1)
-    """
-
-    __slots__ = ("shown",)
-    shown: Value
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return restored, (self._number, self.shown)
-
-
-def compared(holds: bool, signs: Sequence[str], sides: Sequence[Any]) -> Compared:
-    """Whether the sides, nodes or numbers, compare so; of long sides the outer part is kept."""
-    nodes = [x if isinstance(x, Value) else Constant(x) for x in sides]
-    named = {x: x.label for x in nodes if x.op and x.label}
-    parts = outline(formal(comparison(*signs), *nodes), TEXT, named, COMPARED)
-    copies = [Value(0.0, TEXT.dots)] * len(parts)
-    for i in reversed(range(len(parts))):  # operands stand behind what is made of them
-        v, _, operands = parts[i]
-        if v is not None and operands:
-            copies[i] = formal(v.op, *[copies[k] for k in operands])
-        elif v is not None:
-            copies[i] = v if isinstance(v, Constant) else Value(v.data, v.label)
-    return restored(int(holds), copies[0])
-
-
-def restored(number: Number, shown: Value) -> Compared:
-    v = Compared(number)
-    v.shown = shown
-    return v
-
-
-def formal(op: Any, *operands: Value) -> Value:
-    """A node without the computation, which might be out of its domain."""
-    a, b = operands if len(operands) == 2 else (operands, None)
-    return node(op, a, b, 0.0, 0)
-
-
-class Comparison(Op):
-    """An operation that is written with signs like <, and computes nothing."""
-
-    __slots__ = ()
-
-    def __init__(self, *signs: str) -> None:
-        latex = [f"{IN_LATEX.get(sign, sign)} #{i}" for i, sign in enumerate(signs, 2)]
-        text = " ".join(["{}", *[f"{sign} {{}}" for sign in signs]])
-        super().__init__(
-            "compared", lambda *xs: 0, joint=lambda y, *xs: (0,) * len(xs), text=text,
-            latex=" ".join(["#1", *latex]),
-        )  # fmt: skip
-
-
-comparison = lru_cache(Comparison)
 
 
 class Slot(NamedTuple):

@@ -201,6 +201,8 @@ def lay_out(
             raise LayoutError(f"a layout function writes no {format}: Graphviz's dot does")
         try:
             image = layout(source)
+        except LayoutError:
+            raise
         except Exception as error:  # whatever stands behind it: another program, another language
             raise LayoutError(f"the layout function failed: {error}") from error
         return image.encode() if isinstance(image, str) else image

@@ -4,7 +4,8 @@
      film.load(data, svg, folded)   data, svg and folded as from Steps.data(), .svg() and .folded()
                                     in Python; without folded no block folds; svg is left out, too,
                                     where only numbers changed
-     film.show(k)                   frame k; film.at tells which is shown
+     film.show(k)                   frame k; film.at tells which is shown, film.fits whether the
+                                    whole picture is readable here
      film.show(k, next)             frame k with the marks of another: what is asked, not told yet
 
    root hears "beforestep", with {from, to}, ahead of every step that a reader takes, and may prevent
@@ -382,6 +383,7 @@ const player = root => {
   root.querySelector("style")?.after(now, all) ?? root.prepend(now, all);
 
   const load = (next, svg, folded = []) => {
+    const wired = next.wires === data?.wires; // nothing was said of them
     data = next;
     last = data.frames.length - 1;
     slider.max = last;
@@ -392,14 +394,20 @@ const player = root => {
       view.replaceChildren(picture.svg);
     }
     const before = svg === undefined && wires.value !== "" ? +wires.value : -1;
-    wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
+    if (!wired) {
+      wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
+      open(before);
+    }
     all.replaceChildren();
-    open(before);
     if (svg === undefined) {
       repaint(); // nothing moves under the reader's hand
       tell();
     } else show(k);
     if (!all.hidden) fill();
   };
-  return { load, show, get at() { return k; } };
+  return {
+    load, show,
+    get at() { return k; },
+    get fits() { return fits(drawn(WHOLE)) >= READABLE; }, // without folding
+  };
 };

@@ -34,6 +34,7 @@ from microgrid.views.algebra import (
     symbol,
     value,
 )
+from microgrid.views.comparison import formal
 from microgrid.views.digits import balanced
 from microgrid.views.formula import LATEX, letter
 from microgrid.views.notation import (
@@ -41,7 +42,6 @@ from microgrid.views.notation import (
     TEXT,
     Notation,
     caption,
-    formal,
     function_of,
     spelled,
     write,

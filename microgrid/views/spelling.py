@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from microgrid.engine.errors import MicrogridError
-from microgrid.views.labels import SYMBOLS, parts_of
+from microgrid.views.labels import MARKS, SYMBOLS, parts_of
 from microgrid.views.numerals import is_dash
 
 RAISED = "²³¹⁰ⁱ⁴-⁻ⁿʰ-ʸˡ-ˣᴬ-ᵡ"  # ranges of what Unicode calls superscripts and subscripts
 LOWERED = "₀-₎ₐ-ₜᵢ-ᵪⱼ"
 FRACTIONS = "¼-¾⅐-⅞"
-LETTER = rf"((?![{RAISED}{FRACTIONS}]|_\{{)[\w\u0300-\u036f\u20d0-\u20f0])"
+LETTER = rf"((?![{RAISED}{FRACTIONS}]|_\{{)[\w{MARKS}])"
 TEX = r"\\[A-Za-z]+(\{([^{}\n]|\{[^{}\n]*\})*\})?(_\w+)?"  # \hat{\theta}_1
 SCRIPT = rf"_\{{[^{{}}\n]+\}}|\^\{{\(\w+\)\}}|⁽[{RAISED}]+⁾"  # of a name: _{12}, ^{(1)}, ⁽¹⁾
 PI = "π"  # stands before what it multiplies, as a number does: 2πx

@@ -28,7 +28,7 @@ from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Layout, Picture
 from microgrid.views.slides import NO_COLORS, Slides, save_frames
-from microgrid.views.storyboard import BackwardStory, ForwardStory, Storyboard
+from microgrid.views.storyboard import BackwardStory, ForwardStory, QuietStory, Storyboard
 from microgrid.views.sums import sums
 from microgrid.views.svg import animated
 from microgrid.views.theme import FONT, GROUND, theme
@@ -92,7 +92,7 @@ class Steps(Hinted):
     ) -> None:
         self._film = film = Film(root, board, layout, prefix)
         self.frames, self.title, self.prefix = film.frames, film.title, film.prefix
-        self._sums = sums(board, film.prefix)
+        self._sums = [] if isinstance(board, QuietStory) else sums(board, film.prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"

@@ -84,6 +84,7 @@ class Storyboard:
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals: dict[Value, Any] = {}  # gradients or tangents so far
         self.received: Counter[Value] = Counter()
+        self.sentences: dict[int, str] = {}  # by the ids of rows
 
     def tell(self, rows: Sequence[Any]) -> None:
         """The rows of the pass, each with its rule."""
@@ -98,6 +99,12 @@ class Storyboard:
     def sentence(self, row: Any, rule: LocalRule) -> str:
         """One += in words."""
         raise NotImplementedError
+
+    def said(self, row: Any, rule: LocalRule) -> str:
+        """The sentence of a row, which is made once."""
+        if id(row) not in self.sentences:
+            self.sentences[id(row)] = self.sentence(row, rule)
+        return self.sentences[id(row)]
 
     @property
     def lifetimes(self) -> list[Lifetime]:
@@ -230,7 +237,7 @@ class BackwardStory(Storyboard):
             ruled, lines, paths = [*group], [], self.paths(child)
             for (row, rule), (_, branch) in zip(ruled, paths, strict=True):
                 v = row.parent_node
-                lines.append(self.sentence(row, rule) + self.add(v, row, expected[v]))
+                lines.append(self.said(row, rule) + self.add(v, row, expected[v]))
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
             rows = tuple([row for row, _ in ruled])
@@ -253,6 +260,37 @@ class BackwardStory(Storyboard):
         ends = [(lowered(v.label), self.totals.get(v, like(v, 0))) for v in self.leaves]
         found = [f"{before}{name} = {self.spoken(x)}" for name, x in ends]
         self.frames.append(Frame("done", (f"Every gradient is there{listed(found, ': ')}",)))
+
+
+class QuietStory(BackwardStory):
+    """A backward pass that is told in one frame alone: all its numbers, while they move."""
+
+    def __init__(self, root: Value, digits: int, frame: int) -> None:
+        self.frame = frame
+        super().__init__(root, digits)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the next frame has words."""
+        return len(self.frames) == self.frame
+
+    def tell(self, rows: Sequence[Row]) -> None:
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [(row, None) for row in rows]
+
+    def formula(self, v: Value) -> str:
+        return super().formula(v) if self.speaks else ""
+
+    def sentence(self, row: Row, rule: Any) -> str:
+        return super().sentence(row, self.told.rule(row)) if self.speaks else ""
+
+    def add(self, v: Value, row: Row, among: int) -> str:
+        if self.speaks:
+            return super().add(v, row, among)
+        self.received[v] += 1
+        self.totals[v] = row.total
+        return ""
 
 
 class ForwardStory(Storyboard):
@@ -301,7 +339,7 @@ class ForwardStory(Storyboard):
             moving = [(p, wire) for p, wire in self.paths(v) if p in self.totals and rows]
             lines = [self.compute(v)]
             for (row, rule), (_, wire) in zip(ruled.get(v, ()), moving, strict=True):
-                lines.append(self.sentence(row, rule) + self.add(v, row, len(rows)))
+                lines.append(self.said(row, rule) + self.add(v, row, len(rows)))
                 if len(rows) > 1:
                     self.add_number(wire, BLUE, row.share)
             if not rows:

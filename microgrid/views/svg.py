@@ -52,14 +52,16 @@ def fill(group: Element, prefix: str, places: list[list[Lifetime]], end: int) ->
     """
     corners = [bar.attrib["points"] for bar in group.findall("polygon")]  # of a wire's line
     xs = [float(x) for x in re.findall(r"\S+(?=,)", " ".join(corners))]
+    named = any(text.get("fill") is None for text in group.iter("text"))
     for color in dict.fromkeys(life.color for lives in places for life in lives):
         old = [text for text in group.iter("text") if text.get("fill") == color]
+        centered = group.get("class") == "wire" and not (color == GREEN and named)
         for text, lives in zip(old, places):  # a share may have no number
             for life in [life for life in lives if life.color == color]:
                 new = copy.deepcopy(text)
                 new.text = life.shown
                 new.set("id", prefix + life.id)
-                if color != GREEN and group.get("class") == "wire":  # a branch's number stays
+                if centered:  # a branch's number stays, and one behind a name
                     new.attrib |= {"x": f"{(min(xs) + max(xs)) / 2:g}", "text-anchor": "middle"}
                 if life.end < end:
                     new.set("visibility", "hidden")

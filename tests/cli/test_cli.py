@@ -431,6 +431,9 @@ def test_draw_forward_has_no_gradients(tmp_path):
         (["nonsense"], "invalid choice"),
         (["explian", "x", "x=1"], "no command 'explian': did you mean 'explain'?"),
         (["draw", "x", "x=1"], "required"),
+        (["draw", "x", "x=1", "--digits", "99", "-o", "f.svg"], "from 0 to 17, got 99"),
+        (["steps", "x", "x=1", "--digits", "99", "-o", "f.html"], "from 0 to 17, got 99"),
+        (["explain", r"\theta*x", r"\theta=1", "θ=2", "x=1"], "θ has two numbers"),
         ([], "required"),
     ],
     ids=str,
@@ -451,8 +454,7 @@ def test_wrong_input_has_no_traceback_in_a_process_of_its_own():
     done = run("explain", "log(x)", "x=-1")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "microgrid explain: log(x = -1.0): no real value: needs x > 0; log_sigmoid(x) for "
-        "log(sigmoid(x)), logsumexp for the log of a sum",
+        "microgrid explain: log(x = -1.0): no real value: needs x > 0",
         "  log(x)",
         "  ^",
     ]
@@ -465,6 +467,9 @@ def test_lines_and_what_is_written_by_hand_are_read(capsys):
     assert told.err == ""
     assert main(["explain", "a·b·c² − b − a", "a=1", "b=2", "c=½", "--of", "c"]) == 0
     assert "∂f/∂c = 2" in capsys.readouterr().out
+    given = [r"\theta_1=2", "W⁽¹⁾=3", "ŷ=1"]
+    assert main(["explain", r"\theta_1 \cdot W^{(1)} − \hat{y}", *given, "--of", "W^{(1)}"]) == 0
+    assert "∂f/∂W⁽¹⁾ = 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

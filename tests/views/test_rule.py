@@ -126,6 +126,16 @@ def test_every_row_has_a_rule_in_both_directions(program):
         balanced(row.rule.latex())
 
 
+@given(programs(), st.sampled_from(["backward", "forward"]))
+def test_a_rule_asked_of_one_row_says_what_the_pass_says(program, mode):
+    nodes = program.nodes(Value)
+    for v, name in zip(nodes, "abuxv", strict=False):
+        v.label = name
+    table = explain(nodes[-1], mode=mode, rules=True)
+    alone = [row.rule.text() for row in reversed(table.rows)][::-1]
+    assert alone == [rule.text() for rule in rules_of(table.rows)]
+
+
 # As people write it
 
 x, w, h = Value(2.0, "x"), Value(-3.0, "w_1"), Value(5.0)

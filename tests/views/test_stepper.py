@@ -24,7 +24,8 @@ from microgrid.engine.value import topological
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
 from microgrid.views.files import LayoutError
-from microgrid.views.stepper import part, steps
+from microgrid.views.stepper import escape, part, steps
+from microgrid.views.storyboard import BackwardStory
 from microgrid.views.theme import PALETTE
 from microgrid.views.wording import decimals, signed
 
@@ -254,11 +255,8 @@ def test_without_scripts_there_are_the_final_picture_and_the_table(tmp_path):
     ]  # fmt: skip
     red = "-0.20 0.39 -0.39 -0.59 0.20 0.20 0.20 0.20 0.20 -0.20 -0.53 -0.53 1.00"
     assert sorted(visible) == sorted(signed(red).split())
-    for row in explain(root).rows:
-        cells = "".join(
-            f"<td>{shown(x)}</td>" for x in (row.local, row.upstream, row.share, row.total)
-        )
-        assert cells in html
+    for cells in BackwardStory(root, 2).cells():
+        assert "".join([f"<td>{escape(cell)}</td>" for cell in cells]) in html
 
 
 def test_at_a_fork_only_the_total_is_visible_in_the_final_picture(tmp_path):
@@ -909,3 +907,18 @@ def test_a_page_is_saved_as_its_name_says(tmp_path):
         with pytest.raises(LayoutError, match="saved as"):
             save(tmp_path / name)
     assert {path.name for path in tmp_path.iterdir()} == {"f.html", "f.svg"}
+
+
+@pytest.mark.parametrize(
+    ("x", "seen", "not_seen"),
+    [
+        (Fraction(1, 3), "local 1 × upstream 1/2 = share 1/2", "1.00"),
+        (1 / 3, "local 1.00 × upstream 0.50 = share 0.50", "/"),
+    ],
+)
+def test_the_numbers_of_a_film_are_of_one_kind(x, seen, not_seen):
+    a, b = Value(x, "a"), Value(2, "b")
+    words = "\n".join(frame.text for frame in steps((a + b) * Value(Fraction(1, 2), "c")).frames)
+    assert seen in words
+    assert not_seen not in words
+    assert not_seen not in re.sub("<[^>]*>", "", draw((a + b) * b).source.partition("label")[2])

@@ -16,7 +16,7 @@ from microgrid.views.formula import latex as formula
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
 from microgrid.views.theme import GROUND, theme
-from microgrid.views.wording import signed
+from microgrid.views.wording import lowered, signed
 from microgrid.views.written import inline, whole_page
 
 STYLE = (
@@ -111,7 +111,7 @@ def solved(i: int, problem: Problem, prefix: str, answers: bool) -> str:
 
 def heading(i: int, problem: Problem, count: str = "") -> str:
     points = f'<span class="points">{count}</span>' if count else ""
-    values = [f"{name}\u00a0=\u00a0{short(problem.given[name])}" for name in problem.leaves]
+    values = [f"{lowered(x)}\u00a0=\u00a0{short(problem.given[x])}" for x in problem.leaves]
     told = signed(", ".join(values))
     formula = f'<span class="formula">{escape(problem.expression)}</span>'
     return f'<h2>{points}{i + 1}{formula} <span class="told">{escape(told)}</span></h2>'
@@ -143,7 +143,7 @@ def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | N
     """Of each node its name, formula, value, gradient; None is a blank, "" is not on the sheet."""
     blanks = {(b.node, b.gradient) for b in problem.blanks if not answers}
     names = names_of(problem.order)
-    for v in problem.order:
+    for v in [v for v in problem.order if v.label]:
         value = None if (v, False) in blanks else signed(short(v.data))
         passed = signed(short(problem.gradients[v])) if problem.kind.gradients else ""
         gradient = None if (v, True) in blanks else passed

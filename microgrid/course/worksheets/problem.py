@@ -56,7 +56,7 @@ class Problem:
 
     @property
     def leaves(self) -> list[str]:
-        return [v.label for v in self.order if not v.op]
+        return [v.label for v in self.order if v.label and not v.op]
 
     @property
     def given(self) -> dict[str, int]:

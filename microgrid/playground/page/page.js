@@ -4,94 +4,20 @@
                                     page of its own, with an address; `fixed`, a circuit that has no
                                     text; `listen(hear)`, where an engine tells what it still loads
 
-   The page computes no derivative and compares no guess: it asks. */
+   The page computes no derivative and judges no guess: it asks. FRAME is frame.html. */
 
-const ICONS = { undo: "M7 2L2 6.5 7 11V8c4 0 6 1 7 5 0-6-3-8-7-8z", redo: "M9 2l5 4.5L9 11V8c-4 0-6 1-7 5 0-6 3-8 7-8z" };
-const icon = name => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-const COPIES = { // as what a circuit is copied: where to
-  python: ["Python", "clipboard"], latex: ["LaTeX", "clipboard"], svg: ["SVG", "file"], png: ["PNG", "file"],
-  worksheet: ["Worksheet", "file"],
-};
-const HIDDEN = { // what a lesson can hide
-  text: "the text", sliders: "the sliders", gradients: "the gradients, in picture and list",
-  words: "the words of each step", table: "the table", descent: "descent",
-};
-const LOCKED = { text: "the text", numbers: "the numbers" };
-const boxes = (name, table) => Object.entries(table).map(([key, words]) =>
-  `<label><input type="checkbox" name="${name}" value="${key}">${words}</label>`).join("");
-
-const FRAME = `
-<header>
-  <label class="menu">Example<select><option value="">choose …</option></select></label>
-  <div class="tools" role="group" aria-label="Tools">
-    <button type="button" data-act="undo" aria-label="Undo" title="Undo (Ctrl+Z)">${icon("undo")}</button>
-    <button type="button" data-act="redo" aria-label="Redo" title="Redo (Ctrl+Shift+Z)">${icon("redo")}</button>
-    <details class="copy"><summary>Copy as …</summary><div>${Object.entries(COPIES).map(([kind, [name]]) =>
-      `<button type="button" data-copy="${kind}">${name}</button>`).join("")}</div></details>
-    <button type="button" data-act="lesson">Make a lesson</button>
-    <button type="button" data-act="link" class="main">Copy link</button>
-  </div>
-</header>
-<p class="engine" role="status" hidden></p>
-<p class="task" hidden></p>
-<div class="desk">
-  <div class="write">
-    <label><span>Circuit: lines <code>name = expression</code>, the last one is the result; other names get sliders</span>
-      <span class="sheet"><span class="mirror" aria-hidden="true"></span><textarea rows="1" spellcheck="false"
-        autocapitalize="off" autocomplete="off" autocorrect="off"></textarea></span></label>
-    <p class="notes" hidden></p>
-  </div>
-  <p class="wrong" role="alert" hidden></p>
-  <p class="point" hidden></p>
-  <section class="stage" aria-label="The circuit">
-    <div class="top">
-      <p class="result"><i></i> = <output data-result></output></p>
-      <p class="trouble" role="status" hidden></p>
-      <button type="button" data-act="predict" aria-pressed="false">Predict</button>
-    </div>
-    <p class="large" hidden><span></span> <button type="button" data-act="draw">Draw it</button></p>
-    <div class="microgrid-steps film"></div>
-    <div class="beside" hidden></div>
-    <details class="ledger"><summary>Every += of the backward pass, as a table</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="Every += of the backward pass"></div></details>
-  </section>
-  <aside aria-label="Numbers">
-    <fieldset class="leaves"><legend>Leaves</legend><div class="head" aria-hidden="true"><span>name</span><span></span>
-      <span>value</span><span>gradient</span><span></span></div><div class="rows"></div></fieldset>
-    <details class="descent"><summary>Descent: against the gradient</summary>
-      <p>Every leaf that is not held moves by −rate × gradient, so that <i class="of"></i> falls.</p>
-      <div class="line"><label>Rate<input type="number" class="rate" min="0" step="any" value="0.1"></label>
-        <button type="button" data-steps="1">1 step</button><button type="button" data-steps="100">100 steps</button></div>
-      <p class="said" role="status"></p><div class="plot"></div></details>
-  </aside>
-</div>
-<p class="toast" role="status"></p>
-<dialog class="lesson" aria-label="Make a lesson"><form method="dialog">
-  <h2>Make a lesson</h2>
-  <p>A link to this circuit with a task. Who opens it sees the task and what you leave visible.</p>
-  <label>Task<input type="text" name="task" maxlength="500" placeholder="Move w until the gradient of x is 0."></label>
-  <fieldset><legend>Hide</legend>${boxes("hide", HIDDEN)}</fieldset>
-  <fieldset><legend>Lock</legend>${boxes("lock", LOCKED)}<label>leaves<input type="text" name="leaves" placeholder="x, y"></label></fieldset>
-  <label class="check"><input type="checkbox" name="predict">begin with predicting</label>
-  <div class="line"><button value="link" class="main">Copy lesson link</button><button value="open">Open it here</button>
-    <button value="" formnovalidate>Cancel</button></div></form></dialog>
-<dialog class="text" aria-label="Copy"><form method="dialog"><label>Copy this<textarea readonly rows="6"></textarea></label>
-  <button>Close</button></form></dialog>`;
+const GRIP = "cursor:ew-resize;touch-action:none;text-decoration:underline dotted 1.5px;text-underline-offset:3px";
+const BAD = "stroke:var(--wrong);stroke-width:3";
 
 const mount = (element, ask, { alone = false, fixed = false, listen = () => {} } = {}) => {
   element.insertAdjacentHTML("beforeend", FRAME);
   const find = selector => element.querySelector(selector);
-  const text = find("textarea"), mirror = find(".mirror"), wrong = find(".wrong"), menu = find(".menu select");
+  const text = find("textarea"), mirror = find(".mirror"), menu = find(".menu select");
   const root = find(".film"), rows = find(".rows"), leaves = find(".leaves"), ledger = find(".ledger");
-  const descent = find(".descent"), lesson = find("dialog.lesson");
-  const film = player(root), view = root.querySelector(".view");
-  const state = readHash("");
-  const undone = chronicle();
-  const make = (tag, properties, ...children) => {
-    const e = Object.assign(document.createElement(tag), properties);
-    e.append(...children);
-    return e;
-  };
+  const descent = find(".descent"), lesson = find("dialog.lesson"), copies = find(".copy");
+  const marks = find("style");
+  const film = player(root), view = root.querySelector(".view"), told = root.querySelector(".words");
+  const state = readHash(""); // what is in the address: text, numbers, step, mode, lesson
   const say = (selector, words) => {
     const e = find(selector);
     e.hidden = !words;
@@ -103,16 +29,17 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     say(".toast", words);
     toasted = setTimeout(() => say(".toast", ""), 4000);
   };
-  if (fixed) element.classList.add("fixed");
-  if (alone) [text.id, view.id] = ["source", "picture"];
 
   // Questions: one circuit is under way; of those that wait only the newest is asked
 
-  let answer = null, loaded = null; // the last one that was a circuit; the key of its drawing
-  let waiting = null, busy = false, gone = false, most = 60; // gates that are drawn without a word
+  let answer = null, loaded = null, svg = ""; // the last one that was a circuit; its drawing, and the key
+  let folds = false, folded = null; // whether pictures with closed blocks are wanted; the key of those there
+  let waiting = null, busy = false, gone = false, most = FEW; // gates that are drawn without a word
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
     ...(state.predict && { rows: true }), ...(ledger.open && { table: true }),
+    ...(moving && loaded && { brief: true, frame: film.at }),
+    ...(folds && (moving || folded !== loaded) && { folded: true }),
   });
   const update = () => {
     waiting = question();
@@ -124,33 +51,35 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       const asked = waiting;
       waiting = null;
       try {
-        receive(await ask({ ...asked, have: loaded }), asked);
+        const got = await ask({ ...asked, have: loaded });
         gone = false;
+        receive(got, asked);
       } catch (error) {
         if (!gone) complain(error.message);
         gone = true;
-        console.debug(error);
         await new Promise(resolve => setTimeout(resolve, 1000));
         waiting ??= question();
       }
     }
     busy = false;
   };
-  const also = async more => { // a question beside it
+  const also = async more => { // a question beside it: its answer, or null
     const found = await ask({ text: state.text, numbers: { ...state.numbers }, ...more })
-      .catch(error => ({ error: { message: error.message } }));
+      .catch(error => ({ error }));
     if (!found.error) return found;
     toast(found.error.message);
-    if (!busy) update(); // which waits for an engine that is gone
     return null;
   };
   const complain = (words, line = 0, column = 0) => {
     element.classList.toggle("stale", !!words);
     text.setAttribute("aria-invalid", String(!!words && line > 0));
     say(".wrong", words && line > 1 ? `Line ${line}: ${words}` : words);
-    const at = state.text.split("\n").slice(0, line - 1).reduce((n, x) => n + x.length + 1, column - 1);
-    const mark = make("mark", { textContent: state.text.slice(at, at + 1).trim() || " " });
-    mirror.replaceChildren(...(words && line ? [state.text.slice(0, at), mark, state.text.slice(at + 1)] : [state.text]), "\n");
+    const letters = [...state.text], lines = state.text.split("\n").slice(0, Math.max(0, line - 1));
+    const at = lines.reduce((n, x) => n + [...x].length + 1, column - 1);
+    const letter = /\S/.test(letters[at] ?? "") ? letters[at] : ""; // an end of line is none
+    const pieces = [letters.slice(0, at).join(""), make("mark", { textContent: letter || " " }),
+      letters.slice(at + Math.sign(letter.length)).join("")];
+    mirror.replaceChildren(...(words && line ? pieces : [state.text]), "\n");
   };
   const receive = (got, asked) => {
     if (got.error) {
@@ -158,309 +87,316 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       if (asked.text === state.text) complain(message, line, column);
       return;
     }
-    answer = got;
+    const { film: before } = answer ?? {}; // a brief answer is laid over what is there
+    const brief = asked.brief && got.key === loaded;
+    if (brief) got.film = { ...before, ...got.film, frames: Object.assign([...before.frames], got.film.frames) };
+    answer = brief ? { ...answer, ...got } : got;
     complain("");
-    say(".large span", got.undrawn ? `${got.gates} gates: to draw them takes some seconds.` : "");
-    find(".large").hidden = !got.undrawn;
-    root.inert = !!got.undrawn;
-    root.classList.toggle("undrawn", !!got.undrawn);
     list();
+    if (!got.undrawn) draw(got);
+    root.inert = !!got.undrawn;
+    say(".large span", got.undrawn ?? "");
+    find(".large").hidden = !got.undrawn;
+    find("[data-act=draw]").hidden = most > FEW; // it was tried
+    element.classList.toggle("undrawn", !!got.undrawn);
     find(".result").hidden = false;
-    find(".result i").textContent = find(".of").textContent = got.result.name || "the result";
-    if (!got.undrawn) {
-      arriving = true;
-      film.load(got.film, got.svg);
-      if (got.svg) loaded = got.key;
-      for (const leaf of got.leaves) part(valueOf(leaf)?.[0])?.classList.toggle("grip", movable(leaf.name));
-      land();
-      arriving = false;
-    }
+    find(".result i").textContent = find(".of").textContent = got.result.shown || "the result";
     follow();
     say(".trouble", got.trouble?.words ?? "");
-    for (const e of view.querySelectorAll(".bad")) e.classList.remove("bad");
-    if (got.trouble) part(got.trouble.node)?.classList.add("bad");
     say(".notes", got.notes.join(" "));
     if (got.table) ledger.querySelector(".scroll").innerHTML = got.table;
     remember();
   };
+  const draw = got => {
+    arriving = true;
+    if (got.svg) [svg, loaded, folded] = [got.svg, got.key, null];
+    if (got.folded && folded !== loaded) {
+      film.load(got.film, svg, got.folded);
+      folded = loaded;
+    } else film.load(got.film, got.svg);
+    const grips = got.leaves.filter(leaf => movable(leaf.name)).map(valueOf).filter(Boolean);
+    marks.textContent = [...grips.map(id => `#${CSS.escape(id)}{${GRIP}}`), // rules: there are several pictures
+      ...(got.trouble ? [`#${CSS.escape(got.trouble.node)}>:is(ellipse,path,polygon){${BAD}}`] : [])].join("");
+    land();
+    arriving = false;
+    fold();
+  };
+  const fold = () => { // a picture that does not fit gets others, with closed blocks
+    if (folds || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
+    folds = true;
+    update();
+  };
+  new ResizeObserver(fold).observe(view);
 
   // Frames
 
   let arriving = false; // a new circuit: no reader takes a step
-  const part = id => id && view.querySelector(`#${CSS.escape(id)}`);
-  const frames = () => answer.film.frames;
-  const asks = i => answer.rows?.[i]?.length && !foretold.has(i);
-  const land = () => {
-    const last = frames().length - 1, open = frames().findIndex((_, i) => asks(i));
-    const end = state.predict && open > 0 ? open - 1 : last;
-    const k = Math.min(last, state.step ?? end);
-    if (state.predict && answer.rows && asks(k + 1) && (guess || state.step === null)) inquire(k + 1);
+  const asks = i => state.predict && answer.rows?.[i]?.length && !foretold.has(i);
+  const land = () => { // where the address says, else at the end of what may be seen
+    const { frames } = answer.film, open = frames.findIndex((_, i) => asks(i));
+    const k = Math.min(frames.length - 1, state.step ?? (open > 0 ? open - 1 : Infinity));
+    if (asks(k + 1) && (guess || state.step === null)) inquire(k + 1);
     else if (film.at !== k) film.show(k);
   };
   root.addEventListener("beforestep", event => {
-    const { from, to } = event.detail;
-    let i = from + 1;
-    while (state.predict && i <= to && !asks(i)) i++;
-    if (state.predict && i <= to) {
-      event.preventDefault();
-      inquire(i);
-      guess.fields.find(field => !field.readOnly)?.focus();
-    } else close();
+    const { from, to } = event.detail, open = answer.film.frames.findIndex((_, i) => i > from && asks(i));
+    if (open < 0 || open > to) return close();
+    event.preventDefault();
+    inquire(open, true);
   });
   root.addEventListener("step", event => {
     if (arriving) return;
-    state.step = event.detail === frames().length - 1 ? null : event.detail;
+    state.step = event.detail === answer.film.frames.length - 1 ? null : event.detail;
     follow();
     remember();
   });
-  const follow = () => { // what stands beside the picture and follows its frame
-    for (const row of rows.children) {
-      const spans = spansOf(row.leaf), [id, since, , shown] = spans.at(-1) ?? ["", 0, 0, told(row.leaf.gradient)];
-      const known = !state.predict || film.at >= since, words = known ? plain(shown) : "?";
-      if (row.gradient.textContent !== words) row.gradient.textContent = words;
-      row.gradient.title = known ? `${row.leaf.gradient}` : "Predict it";
-      row.nudge.hidden = !known;
-    }
-    const shown = spansOf(answer.result)?.[0]?.[3] ?? told(answer.result.value);
-    find("[data-result]").textContent = plain(shown);
-  };
-  const plain = shown => shown.replace("−", "-"); // as in the field beside it
   const spansOf = ({ wire }) => answer.film.spans.filter(([id]) => wire && id.startsWith(`${wire}_`));
-  const valueOf = leaf => spansOf(leaf)[0];
+  const valueOf = leaf => spansOf(leaf)[0]?.[0]; // the id of its number
+  const follow = () => { // the numbers beside the picture are those in it
+    for (const { leaf, gradient, nudge } of rows.children) {
+      const [, since, , shown] = spansOf(leaf).at(-1) ?? ["", 0, 0, digits(leaf.gradient)];
+      const known = !state.predict || film.at >= since;
+      gradient.textContent = known ? plain(shown) : "?";
+      nudge.hidden = !known;
+    }
+    find("[data-result]").textContent = plain(spansOf(answer.result)[0]?.[3] ?? digits(answer.result.value));
+  };
 
   // Leaves
 
-  const locked = what => state.lock.has(what);
-  const movable = name => !locked("numbers") && !locked(name) && !leaves.disabled;
+  let moving = false, rest = 0; // while a number moves nothing is read out, nor asked that is not seen
   const set = (name, x) => {
-    if (!Number.isFinite(x)) return;
     state.numbers[name] = x;
     losses = [];
-    quietly();
+    stir();
     update();
   };
-  let quiet = 0; // while a number moves nothing is read out
-  const quietly = () => {
-    const words = root.querySelector(".words");
-    clearTimeout(quiet);
-    words.setAttribute("aria-live", "off");
-    quiet = setTimeout(() => words.setAttribute("aria-live", "polite"), 1000);
+  const stir = () => {
+    clearTimeout(rest);
+    moving = true;
+    told.setAttribute("aria-live", "off");
+    rest = setTimeout(() => {
+      moving = false;
+      update();
+      rest = setTimeout(() => told.setAttribute("aria-live", "polite"), 1000);
+    }, 300);
   };
-  const rowOf = leaf => {
-    const { name, shown } = leaf;
-    const range = make("input", { type: "range", ariaLabel: shown });
-    const field = make("input", { type: "number", ariaLabel: `${shown}, its value`, step: "any" });
-    const gradient = make("output", { ariaLabel: `gradient of ${shown}` });
-    const nudge = make("button", { type: "button", className: "nudge", textContent: "+0.01", ariaLabel: `Nudge ${shown} by 0.01`, title: "What does the result do if this number grows by 0.01?" });
-    const hold = make("button", { type: "button", className: "hold", textContent: "hold", ariaLabel: `Hold ${shown} in the descent` });
-    const said = make("p", { className: "said" });
-    said.setAttribute("role", "status");
-    for (const [e, key] of [[range, "leaf"], [field, "leaf"], [gradient, "gradient"]]) e.dataset[key] = name;
+  const locked = what => state.lock.has(what);
+  const movable = name => !locked("numbers") && !locked(name) && !leaves.disabled;
+  const rowOf = ({ name, shown }) => {
+    const input = (type, ariaLabel) => make("input", { type, ariaLabel, step: "any" });
+    const push = (className, textContent, ariaLabel, title) =>
+      make("button", { type: "button", className, textContent, ariaLabel, title });
+    const range = input("range", shown), field = input("number", `${shown}, its value`);
+    const gradient = make("output", { ariaLabel: `gradient of ${shown}`, ariaLive: "off" });
+    const nudge = push("nudge", "+0.01", `Nudge ${shown} by 0.01`, "What does this do to the result?");
+    const hold = push("hold", "hold", `Hold ${shown} in the descent`, "");
+    const said = make("p", { className: "said", role: "status" });
+    range.dataset.leaf = field.dataset.leaf = gradient.dataset.gradient = name;
     range.addEventListener("input", () => set(name, +range.value));
-    field.addEventListener("input", () => field.value !== "" && set(name, +field.value));
-    for (const e of [range, field]) e.addEventListener("change", () => (settle(), adjust(row, true)));
+    field.addEventListener("input", () => Number.isFinite(field.valueAsNumber) && set(name, +field.value));
+    for (const e of [range, field]) e.addEventListener("change", () => (adjust(row, true), settle()));
     nudge.addEventListener("click", async () => {
       const found = await also({ ask: "nudge", leaf: name, by: 0.01 });
       if (found) said.textContent = found.sentence;
     });
     hold.addEventListener("click", () => {
       if (!state.hold.delete(name)) state.hold.add(name);
-      hold.setAttribute("aria-pressed", String(state.hold.has(name)));
+      hold.ariaPressed = String(state.hold.has(name));
       remember();
     });
-    const row = make("div", { className: "leaf", leaf, range, field, gradient, nudge, hold, said },
+    const row = make("div", { className: "leaf", range, field, gradient, nudge, hold, said },
       make("span", { className: "name", textContent: shown }), range, field, gradient, nudge, hold, said);
     return row;
   };
-  const adjust = (row, grow = false) => { // the slider's reach follows the number
-    const { range, leaf } = row, reach = reachOf(leaf.value);
-    if (!range.step || grow || Math.abs(leaf.value) > range.max) {
+  const adjust = ({ range, leaf }, grow = false) => { // the slider's reach follows the number
+    const x = state.numbers[leaf.name] ?? leaf.value, reach = reachOf(x);
+    if (range.step === "any" || grow || Math.abs(x) > range.max)
       [range.min, range.max, range.step] = [-reach, reach, reach / 500];
-      range.value = leaf.value;
-    }
+    range.value = x;
   };
   const list = () => {
     const names = answer.leaves.map(leaf => leaf.name).join();
-    if (rows.dataset.names !== names) {
-      rows.dataset.names = names;
-      rows.replaceChildren(...answer.leaves.map(rowOf));
-    }
+    if (rows.dataset.names !== names) rows.replaceChildren(...answer.leaves.map(rowOf));
+    rows.dataset.names = names;
     answer.leaves.forEach((leaf, i) => {
-      const row = rows.children[i], { range, field, said, hold } = row;
-      if (row.leaf.value !== leaf.value || row.leaf.gradient !== leaf.gradient) said.textContent = "";
+      const row = rows.children[i], { range, field, hold, said } = row;
+      if (row.leaf?.value !== leaf.value) said.textContent = "";
       row.leaf = leaf;
-      adjust(row);
-      if (!range.matches(":active")) range.value = leaf.value;
-      if (document.activeElement !== field) field.value = +leaf.value.toPrecision(6);
+      if (!range.matches(":active")) adjust(row);
+      if (document.activeElement !== field) field.value = +Number(leaf.value).toPrecision(6);
       range.disabled = field.disabled = !movable(leaf.name);
-      hold.setAttribute("aria-pressed", String(state.hold.has(leaf.name)));
+      hold.ariaPressed = String(state.hold.has(leaf.name));
     });
   };
-  let drag = null; // of a number in the picture
-  root.addEventListener("pointerdown", event => {
-    const id = event.target.closest?.("text[id]")?.id;
-    const leaf = id && event.button === 0 && answer.leaves.find(x => valueOf(x)?.[0] === id && movable(x.name));
-    if (!leaf) return;
+
+  // Numbers in the picture move under the hand, too
+
+  let drag = null;
+  const within = (kind, f) => root.addEventListener(kind, f, true); // ahead of the player
+  const gripped = ({ target: { id } }) =>
+    id && answer ? answer.leaves.findIndex(leaf => movable(leaf.name) && valueOf(leaf) === id) : -1;
+  within("pointerdown", event => {
+    const i = gripped(event);
+    if (i < 0 || event.button) return;
     event.stopPropagation();
-    const { range } = rows.children[answer.leaves.indexOf(leaf)];
-    drag = { name: leaf.name, x: event.clientX, from: leaf.value, moved: false, by: Math.max(0.01, range.max / 500) };
-  }, true);
-  root.addEventListener("pointermove", event => {
+    const { name, value } = answer.leaves[i], by = rows.children[i].range.max / 250;
+    drag = { name, from: value, by, x: event.clientX, far: 0 };
+  });
+  within("pointermove", event => {
     if (!drag) return;
     event.stopPropagation();
-    const far = event.clientX - drag.x;
-    if (!drag.moved && Math.abs(far) < 3) return;
-    if (!drag.moved) view.setPointerCapture(event.pointerId);
-    drag.moved = true;
-    set(drag.name, tidy(drag.from + Math.round(far) * drag.by * (event.shiftKey ? 0.1 : 1), drag.by / 10));
-  }, true);
-  for (const end of ["pointerup", "pointercancel"]) root.addEventListener(end, () => {
-    if (drag?.moved) settle();
-    if (drag) setTimeout(() => (drag = null)); // after the click, which would open the wire's sum
-  }, true);
-  root.addEventListener("click", event => drag?.moved && event.stopPropagation(), true);
+    const far = Math.round(event.clientX - drag.x);
+    if (far === drag.far || (!drag.far && Math.abs(far) < 3)) return;
+    if (!drag.far) view.setPointerCapture(event.pointerId);
+    drag.far = far;
+    set(drag.name, tidy(drag.from + far * drag.by * (event.shiftKey ? 0.1 : 1), drag.by / 10));
+  });
+  for (const end of ["pointerup", "pointercancel"]) within(end, () => {
+    if (drag?.far) settle();
+    setTimeout(() => (drag = null)); // after the click
+  });
+  within("touchstart", event => gripped(event) >= 0 && event.stopPropagation()); // no swipe
+  within("click", event => { // the sum at a wire: not after a drag, and it would tell what is asked
+    const asked = state.predict && view.contains(event.target) && !event.target.closest("[role=button]");
+    if (drag?.far || asked) event.stopPropagation();
+  });
 
-  // Predict: a step back is shown once its shares were given
+  // Predict: a step back is shown once what it brings was given
 
-  let guess = null, foretold = new Set(), score = [0, 0]; // first tries that were right, and all
-  const form = make("form", { className: "guess", hidden: true, noValidate: true });
+  let guess = null, foretold = new Set(), score = [0, 0]; // right at the first try, of how many
+  const form = make("form", { className: "guess", hidden: true, noValidate: true, ariaLabel: "Predict" });
   root.querySelector(".bar").after(form);
-  const inquire = to => {
+  const inquire = (to, focus = eager) => {
+    const rows = answer.rows[to], asked = JSON.stringify(rows);
     film.show(to - 1, to); // its marks, without its numbers
-    if (guess?.to === to && guess.asked === JSON.stringify(answer.rows[to])) return;
-    const shares = answer.rows[to], several = shares.length > 1;
-    const fields = shares.map(row => make("input", { type: "text", autocomplete: "off", ariaLabel: `share to ${row.to}` }));
-    const hints = shares.map((_, i) => make("span", { className: "hint", id: `${answer.film.prefix}hint${i}` }));
-    fields.forEach((field, i) => field.setAttribute("aria-describedby", hints[i].id));
-    guess = { to, asked: JSON.stringify(shares), fields, hints, tried: shares.map(() => false) };
-    form.replaceChildren(
-      make("p", {}, "Predict: ", make("b", { textContent: shares[0].gate }), " receives the gradient ",
-        make("b", { className: "red", textContent: told(shares[0].upstream) }),
-        several ? ". Which shares does it send back?" : ". Which share does it send back?"),
-      ...shares.map((row, i) => make("div", { className: "line" }, make("label", {}, "to ", make("i", { textContent: row.to }), fields[i]), hints[i])),
-      make("div", { className: "line" }, make("button", { className: "main", textContent: "Check" }),
-        make("button", { type: "button", textContent: "Show me", onclick: () => reveal("Shown") })));
-    form.hidden = false;
-    form.setAttribute("aria-label", "Predict");
+    if (guess?.to !== to || guess.asked !== asked) {
+      const hints = rows.map((_, i) => make("span", { className: "hint", id: `${answer.film.prefix}hint${i}` }));
+      const fields = hints.map(() => make("input", { type: "text", autocomplete: "off" }));
+      fields.forEach((field, i) => field.setAttribute("aria-describedby", hints[i].id));
+      guess = { to, asked, fields, hints, tried: rows.map(() => false) };
+      const upstream = make("b", { className: "red", textContent: digits(rows[0].upstream) });
+      form.replaceChildren(
+        make("p", {}, "Predict: ", make("b", {}, rows[0].gate), " has the gradient ", upstream,
+          " and sends a share to each input."),
+        ...rows.map((row, i) => make("div", { className: "line" }, make("label", {}, row.question, fields[i]), hints[i])),
+        make("div", { className: "line" }, make("button", { className: "main" }, "Check"),
+          make("button", { type: "button", onclick: () => reveal("Shown") }, "Show me")));
+      form.hidden = false;
+    }
+    if (focus) guess.fields.find(field => !field.readOnly)?.focus();
+    eager = false;
   };
+  let eager = false; // the reader has just asked to be asked
   const close = () => {
     guess = null;
     form.hidden = true;
   };
   const reveal = words => {
-    const { to } = guess, all = frames().length - 1, after = frames().findIndex((_, i) => i > to && asks(i));
-    guess.tried.forEach(tried => tried || score[1]++);
+    const { to, tried } = guess, { frames } = answer.film;
+    score[1] += tried.filter(x => !x).length;
     foretold.add(to);
     guess = null;
-    film.show(after < 0 ? all : to);
-    const [first, count] = score, next = make("button", { type: "button", className: "main", textContent: "Next gate" });
-    const end = `${words}. That was the last gate: ${first} of ${count} shares right at the first try.`;
-    next.onclick = () => { inquire(after); guess.fields[0].focus(); };
-    form.replaceChildren(make("p", { textContent: after < 0 ? end : `${words}.` }), ...(after < 0 ? [] : [next]));
-    if (after < 0) root.focus();
-    else next.focus();
+    const open = frames.findIndex((_, i) => asks(i)), [right, all] = score;
+    film.show(open < 0 ? frames.length - 1 : to);
+    const next = make("button", { type: "button", className: "main", onclick: () => inquire(open, true) }, "Next gate");
+    const end = `${words}. That was the last gate: ${right} of ${all} right at the first try.`;
+    form.replaceChildren(make("p", {}, open < 0 ? end : `${words}.`), ...(open < 0 ? [] : [next]));
+    (open < 0 ? root : next).focus();
   };
   form.addEventListener("submit", async event => {
     event.preventDefault();
     const now = guess, { to, fields, hints, tried } = now;
-    if (!now) return;
-    const found = await Promise.all(fields.map((field, i) =>
-      field.readOnly ? { right: true, hint: "" } : field.value.trim() ? also({ ask: "guess", frame: to, to: i, guess: field.value }) : { hint: "a number, please" }));
+    const given = i => fields[i].value.trim();
+    const found = await Promise.all(fields.map((field, i) => field.readOnly ? { right: true }
+      : given(i) ? also({ ask: "guess", frame: to, to: i, guess: given(i) }) : { hint: "a number, please" }));
     if (guess !== now || found.includes(null)) return;
-    found.forEach(({ right, hint }, i) => {
-      const [field, words] = [fields[i], hints[i]];
-      if (!tried[i] && field.value.trim()) {
+    found.forEach(({ right = false, hint }, i) => {
+      if (!tried[i] && given(i)) {
         tried[i] = true;
+        score[0] += right;
         score[1]++;
-        if (right) score[0]++;
       }
-      field.readOnly = !!right;
-      field.setAttribute("aria-invalid", String(!right));
-      words.classList.toggle("right", !!right);
-      words.textContent = right ? "✓ right" : hint;
+      fields[i].readOnly = right;
+      fields[i].setAttribute("aria-invalid", String(!right));
+      hints[i].classList.toggle("right", right);
+      hints[i].textContent = right ? "✓ right" : hint;
     });
     if (found.every(x => x.right)) reveal("Right");
     else fields.find(field => !field.readOnly).focus();
   });
-  const predict = on => {
-    state.predict = on;
-    state.step = null;
-    foretold = new Set();
-    score = [0, 0];
-    close();
-    furnish();
-    update();
-    remember(true);
-  };
 
   // Descent
 
   let losses = [];
   const descend = async steps => {
-    const rate = +find(".rate").value, found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
+    const rate = +find(".rate").value;
+    const found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
     if (!found) return;
     losses = [...losses, ...found.losses.slice(losses.length ? 1 : 0)];
     Object.assign(state.numbers, found.numbers);
-    const end = losses.length > 1 ? `${told(losses[0])} → ${told(losses.at(-1))} in ${losses.length - 1} steps` : "";
-    descent.querySelector(".said").textContent = [end, found.said].filter(Boolean).join("; ");
+    const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${losses.length - 1} steps`;
+    descent.querySelector(".said").textContent = found.said ? `${fell}; ${found.said}` : fell;
     find(".plot").replaceChildren(plotOf(losses));
-    quietly();
+    stir();
     update();
     settle();
   };
-  for (const b of descent.querySelectorAll("[data-steps]")) b.addEventListener("click", () => descend(+b.dataset.steps));
+  for (const b of descent.querySelectorAll("[data-steps]"))
+    b.addEventListener("click", () => descend(+b.dataset.steps));
   descent.addEventListener("toggle", () => element.classList.toggle("descending", descent.open));
 
   // What is kept: the address, and what can be undone
 
+  const undone = chronicle();
   let later = 0;
+  const current = () => {
+    const seen = answer && !waiting ? answer.leaves : [], { numbers } = state;
+    const kept = Object.fromEntries(seen.map(({ name, value }) => [name, numbers[name] ?? value]));
+    return { ...state, numbers: seen.length ? kept : numbers };
+  };
   const remember = (apart = false) => { // apart: the browser's way back leads to what was before
     if (!alone) return;
     clearTimeout(later);
     if (apart) history.pushState(null, "", writeHash(current()));
     else later = setTimeout(() => history.replaceState(null, "", writeHash(current())), 200);
   };
-  const current = () => {
-    const leaves = answer && !waiting ? answer.leaves : [];
-    const seen = Object.fromEntries(leaves.map(leaf => [leaf.name, state.numbers[leaf.name] ?? leaf.value]));
-    return { ...state, numbers: leaves.length ? seen : state.numbers };
-  };
   const settle = () => {
     undone.keep(JSON.stringify({ text: state.text, numbers: state.numbers }));
-    for (const [act, can] of Object.entries(undone.can)) find(`[data-act=${act}]`).disabled = !can;
+    for (const [name, can] of Object.entries(undone.can)) find(`[data-act=${name}]`).disabled = !can;
     remember();
   };
   const again = kept => {
     const { text: words, numbers } = JSON.parse(kept);
+    if (words !== state.text) write(words);
     state.numbers = numbers;
     losses = [];
-    if (words !== state.text) write(words);
     update();
     settle();
   };
-  const write = words => { // the text, where no hand writes it
+  const write = words => { // another text: nothing that was said of the last one holds
     if (text.value !== words) text.value = words;
-    state.text = words;
-    Object.assign(state, { step: null });
+    Object.assign(state, { text: words, step: null });
     foretold = new Set();
-    most = 60;
+    [most, folds, losses] = [FEW, false, []];
     close();
     mirror.textContent = `${words}\n`;
   };
   const restore = () => {
-    const kept = readHash(location.hash), first = !state.text;
-    if (!kept.text) return menu.options.length > 1 && choose(1);
+    const kept = readHash(location.hash);
+    if (!kept.text) return void (examples.length && choose(0));
     write(kept.text);
     Object.assign(state, kept);
-    say(".point", "");
+    point();
     furnish();
     update();
     settle();
   };
-  const furnish = () => { // what a lesson and the mode leave
-    for (const what of Object.keys(HIDDEN)) element.classList.toggle(`hide-${what}`, state.hide.has(what));
+  const furnish = () => { // what the mode and a lesson leave
+    for (const { value } of lesson.querySelectorAll("[name=hide]"))
+      element.classList.toggle(`hide-${value}`, state.hide.has(value));
     element.classList.toggle("predicting", state.predict);
-    find("[data-act=predict]").setAttribute("aria-pressed", String(state.predict));
+    find("[data-act=predict]").ariaPressed = String(state.predict);
     say(".task", state.task);
     text.readOnly = locked("text");
     find(".menu").hidden = locked("text");
@@ -477,28 +413,35 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const typed = () => {
     clearTimeout(typing);
     if (text.value === state.text) return;
+    const before = new Set(state.text.split("\n"));
+    for (const line of text.value.split("\n")) // x = 5 gives x another number than its slider has
+      if (!before.has(line)) delete state.numbers[line.split("=")[0].trim()];
     write(text.value);
-    say(".point", "");
-    menu.value = "";
-    losses = [];
+    point();
     update();
     settle();
     remember(true);
   };
   text.addEventListener("blur", typed);
+  text.addEventListener("scroll", () => (mirror.scrollTop = text.scrollTop));
   text.addEventListener("keydown", event => {
     if (event.key === "Enter" && event.ctrlKey) (typed(), root.focus());
   });
   const examples = [];
-  const choose = i => {
-    const { text: words, numbers, point, task, beside } = examples[i - 1];
-    menu.value = String(i);
-    write(words);
-    state.numbers = { ...numbers };
-    losses = [];
-    say(".point", [point, task].filter(Boolean).join(" "));
-    find(".beside").innerHTML = beside ?? "";
+  const point = (i = -1) => { // what an example shows, and what stands beside it
+    const { point: words = "", task, beside = "" } = examples[i] ?? {};
+    menu.value = i < 0 ? "" : String(i);
+    say(".point", words);
+    say(".try", task ?? "");
+    find(".beside").innerHTML = beside;
     find(".beside").hidden = !beside;
+  };
+  const choose = i => {
+    write(examples[i].text);
+    state.numbers = { ...examples[i].numbers };
+    state.hold = new Set(examples[i].hold);
+    descent.open = state.hold.size > 0;
+    point(i);
     update();
     settle();
   };
@@ -514,54 +457,58 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       area.select();
     }
   };
-  const copyAs = async kind => {
-    const found = await also({ ask: "copy", as: kind === "png" ? "svg" : kind });
-    find(".copy").open = false;
+  const copyAs = async ({ dataset: { copy: kind, file }, textContent: name }) => {
+    const png = kind === "png", found = await also({ ask: "copy", as: png ? "svg" : kind });
+    copies.open = false;
     if (!found) return;
-    const [name, to] = COPIES[kind];
-    if (to === "clipboard") return copyText(found.text, name);
-    const blob = kind === "png" ? await pngOf(found.text) : new Blob([found.text], { type: found.kind });
-    download(kind === "png" ? found.name.replace(/svg$/, "png") : found.name, blob);
+    if (file === undefined) return copyText(found.text, name);
+    const blob = png ? await pngOf(found.text) : new Blob([found.text], { type: found.kind });
+    download(png ? found.name.replace(/svg$/, "png") : found.name, blob);
     toast(`${name} saved`);
   };
   const address = kept => new URL(writeHash(kept), location.href).href;
+  const { task, leaves: names, predict: first } = lesson.querySelector("form").elements;
   const acts = {
     undo: () => (typed(), settle(), again(undone.undo())), redo: () => again(undone.redo()),
-    predict: () => predict(!state.predict), draw: () => { most = 200; update(); },
-    link: () => copyText(address(current()), "Link"),
+    draw: () => ((most = 200), update()), link: () => copyText(address(current()), "Link"),
+    predict: () => {
+      Object.assign(state, { predict: !state.predict, step: null });
+      [foretold, score, eager] = [new Set(), [0, 0], state.predict];
+      close();
+      furnish();
+      update();
+      remember(true);
+    },
     lesson: () => {
-      const { task, leaves: names, predict: first } = lesson.querySelector("form").elements;
-      [task.value, first.checked] = [state.task, state.predict];
       for (const box of lesson.querySelectorAll("[name=hide],[name=lock]")) box.checked = state[box.name].has(box.value);
-      names.value = [...state.lock].filter(x => !LOCKED[x]).join(", ");
+      [task.value, first.checked] = [state.task, state.predict];
+      names.value = [...state.lock].filter(name => !["text", "numbers"].includes(name)).join(", ");
       lesson.returnValue = "";
       lesson.showModal();
     },
   };
   lesson.addEventListener("close", () => {
-    if (!lesson.returnValue) return;
-    const form = lesson.querySelector("form"), data = new FormData(form);
-    const names = data.get("leaves").split(/[\s,]+/).filter(Boolean);
+    const data = new FormData(lesson.querySelector("form")), others = names.value.split(/[\s,]+/).filter(Boolean);
     const kept = {
-      ...current(), task: data.get("task").trim(), predict: data.has("predict"),
-      hide: new Set(data.getAll("hide")), lock: new Set([...data.getAll("lock"), ...names]),
+      ...current(), task: task.value.trim(), predict: first.checked,
+      hide: new Set(data.getAll("hide")), lock: new Set([...data.getAll("lock"), ...others]),
     };
     if (lesson.returnValue === "link") copyText(address(kept), "Lesson link");
-    else location.hash = writeHash(kept);
+    if (lesson.returnValue === "open") location.hash = writeHash(kept);
   });
   element.addEventListener("click", event => {
     const b = event.target.closest("button");
     if (b && !root.contains(b)) acts[b.dataset.act]?.();
-    if (b?.dataset.copy) copyAs(b.dataset.copy);
-    const copy = find(".copy");
-    if (!copy.contains(event.target)) copy.open = false;
+    if (b?.dataset.copy) copyAs(b);
+    if (!copies.contains(event.target)) copies.open = false;
   });
   (alone ? document : element).addEventListener("keydown", event => {
-    if (event.key === "Escape" && find(".copy").open) (find(".copy").open = false, find(".copy summary").focus());
-    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" && event.key !== "y") return;
+    if (event.key === "Escape" && copies.open) ((copies.open = false), copies.querySelector("summary").focus());
+    const key = event.ctrlKey || event.metaKey ? event.key.toLowerCase() : "";
+    if (key !== "z" && key !== "y") return;
     if (event.target.closest?.("textarea, input[type=text]")) return; // it undoes what was typed
     event.preventDefault();
-    acts[event.key === "y" || event.shiftKey ? "redo" : "undo"]();
+    acts[key === "y" || event.shiftKey ? "redo" : "undo"]();
   });
   ledger.addEventListener("toggle", () => ledger.open && update());
   listen(words => {
@@ -569,21 +516,25 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     leaves.disabled = descent.inert = !!words;
     if (answer) list();
   });
-  if (alone) addEventListener("hashchange", restore);
-  (async () => {
-    if (fixed) return update();
-    const found = await ask({ ask: "examples" }).catch(() => null);
-    for (const example of found?.examples ?? []) {
-      examples.push(example);
-      menu.append(new Option(example.name, examples.length));
-    }
+  if (fixed) {
+    element.classList.add("fixed");
+    return update();
+  }
+  if (alone) {
+    [text.id, view.id] = ["source", "picture"];
+    addEventListener("hashchange", restore);
+  }
+  ask({ ask: "examples" }).catch(() => ({ examples: [] })).then(found => {
+    examples.push(...(found.examples ?? []));
+    menu.append(...examples.map(({ name }, i) => new Option(name, i)));
     restore();
-  })();
+  });
 };
 
 if (document.body.dataset.engine) {
-  const main = document.querySelector("main"), server = document.body.dataset.engine === "server";
-  let hear = () => {}, told = "";
-  const worker = server ? null : withBaked(inWorker(words => hear(told = words)));
-  mount(main, worker ?? overHttp, { alone: true, listen: f => { hear = f; if (!server) f(told); } });
+  const server = document.body.dataset.engine === "server";
+  let hear = () => {}, loading = ""; // what the engine says before the page listens
+  const ask = server ? overHttp : withBaked(inWorker(words => hear((loading = words))));
+  const listen = f => { hear = f; f(loading); };
+  mount(document.querySelector("main"), ask, { alone: true, listen });
 }

@@ -64,7 +64,7 @@ const withBaked = ask => {
   return async question => {
     if (question.ask === "examples") return menu;
     const { examples } = await menu.catch(() => ({ examples: [] }));
-    const found = question.ask === "circuit" && !question.rows && !question.table &&
+    const found = question.ask === "circuit" &&
       examples.find(x => x.text === question.text && same(x.numbers, question.numbers));
     return found?.baked ? read(found.baked).catch(() => ask(question)) : ask(question);
   };
@@ -118,8 +118,13 @@ const chronicle = () => {
 
 // Numbers
 
+const FEW = 60; // gates: more are not drawn before a reader wishes it
+
+/** A number as a field has it, with the hyphen of a keyboard. */
+const plain = shown => shown.replace("−", "-");
+
 /** A number of a gate's arithmetic, with as many digits as it takes to go on with it. */
-const told = x => (typeof x === "string" ? x : String(+x.toPrecision(4))).replace("-", "−");
+const digits = x => (typeof x === "string" ? x : String(+x.toPrecision(4))).replace("-", "−");
 
 /** How far a slider reaches: 1, 2 or 5 times a power of ten, beyond the number and at least 5. */
 const reachOf = x => {
@@ -130,8 +135,13 @@ const reachOf = x => {
 /** The number with what a step of the slider leaves of it: 0.30000000000000004 is 0.3. */
 const tidy = (x, step) => +(Math.round(x / step) * step).toPrecision(12);
 
-// Drawings and files
+// Elements, drawings and files
 
+const make = (tag, properties, ...children) => {
+  const e = Object.assign(document.createElement(tag), properties);
+  e.append(...children);
+  return e;
+};
 const drawn = (tag, attributes = {}, ...children) => {
   const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, x] of Object.entries(attributes)) e.setAttribute(name, x);
@@ -149,18 +159,18 @@ const plotOf = losses => {
   const y = loss => 8 + ((tall - low - 16) * (scale(most) - scale(loss))) / span;
   const at = losses.flatMap((loss, i) => (Number.isFinite(loss) ? [`${x(i)},${y(loss)}`] : []));
   const word = (text, x, y, anchor) => drawn("text", { x, y, "text-anchor": anchor }, text);
-  const said = `The loss over ${losses.length - 1} steps: from ${told(losses[0])} to ${told(losses.at(-1))}`;
+  const said = `The loss over ${losses.length - 1} steps: from ${digits(losses[0])} to ${digits(losses.at(-1))}`;
   return drawn("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": said },
     drawn("path", { class: "axes", d: `M${left} 4V${tall - low}H${wide - 4}` }),
     drawn("polyline", { points: at.join(" ") }),
     ...at.slice(-1).map(p => drawn("circle", { cx: p.split(",")[0], cy: p.split(",")[1], r: 3.5 })),
-    word(told(most), left - 6, 14, "end"), word(told(least), left - 6, tall - low - 4, "end"),
+    word(digits(most), left - 6, 14, "end"), word(digits(least), left - 6, tall - low - 4, "end"),
     word("0", left, tall - 5, "middle"), word(String(losses.length - 1), wide - 8, tall - 5, "end"),
     word(powers ? "steps (powers of ten)" : "steps", (wide + left) / 2, tall - 5, "middle"));
 };
 
 const download = (name, blob) => {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 };
