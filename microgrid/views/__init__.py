@@ -7,7 +7,7 @@ dot_labels.py, tints.py (which wires matter), picture.py with image.py (on a pag
 graphs), storyboard.py, film.py with homes.py and svg.py, stepper.py with sums.py and player.js
 (frame by frame), slides.py (for lecturers), rule.py with algebra.py and digits.py (where a local
 gradient comes from, in numbers that are right as they stand), expression.py with spelling.py (text
-→ graph) and numerals.py (text → number). wording.py, tables.py, written.py (text, HTML, LaTeX, CSV),
-theme.py (light and dark), tikz.py, pdf.py and files.py serve them; reference.py writes the
+→ graph) and numerals.py (text → number). wording.py, tables.py, written.py (text, HTML, LaTeX,
+CSV), theme.py (light and dark), tikz.py, pdf.py and files.py serve them; reference.py writes the
 documentation of an operation.
 """
