@@ -450,9 +450,7 @@ def ways_of(order: Sequence[Value]) -> Ways:
     return {v: [way for way in edges(v, v.op) if way[1] is not NO_PATH] for v in order if v.op}
 
 
-def first_paths(
-    of: Value, order: Sequence[Value], ways: Ways, most: int
-) -> tuple[int, list[Path]]:
+def first_paths(of: Value, order: Sequence[Value], ways: Ways, most: int) -> tuple[int, list[Path]]:
     """How many paths lead from a node to the last of a topological order, and the first of them."""
     root, count = order[-1], {of: 1}  # to each node, without listing them
     leading: Ways = {}
