@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
@@ -49,16 +50,21 @@ def fitted(
     compute: Callable[..., Any], numbers: Sequence[Number], end: str, digits: int, write: Write
 ) -> tuple[list[str], str]:
     """The numbers with as many digits as give the written result, and the sign before that."""
-    for more in range(MORE + 1):
-        shown = with_more(numbers, digits, more, write)
-        if right(compute, shown, end):
-            return shown, "="
-    return with_more(numbers, digits, 0, write), "≈"
+    tries = with_more(numbers, digits, write)
+    found = next((shown for shown in tries if right(compute, shown, end)), None)
+    return (found, "=") if found else ([write(x, digits) for x in numbers], "≈")
 
 
-def with_more(numbers: Sequence[Number], digits: int, more: int, write: Write) -> list[str]:
-    """The numbers, those that are rounded with more digits."""
-    return [write(x, digits + more * is_rounded(x, digits, write)) for x in numbers]
+def with_more(numbers: Sequence[Number], digits: int, write: Write) -> Iterator[list[str]]:
+    """The numbers as they are written, then those that are rounded with more and more digits."""
+    shown = [write(x, digits) for x in numbers]
+    yield shown
+    rounded = [is_rounded(x, text) for x, text in zip(numbers, shown)]
+    for more in range(1, MORE + 1) if any(rounded) else ():
+        yield [
+            write(x, digits + more) if short else text
+            for x, text, short in zip(numbers, shown, rounded)
+        ]
 
 
 class Line(NamedTuple):
@@ -103,11 +109,10 @@ def summands(lines: Sequence[Line], digits: int, write: Write) -> tuple[list[str
         next(so_far)
         return ["=" if not end or fits(x, end) else "≈" for x, end in zip(so_far, ends)]
 
-    for more in range(MORE + 1):
-        shown = with_more(shares, digits, more, write)
+    for shown in with_more(shares, digits, write):
         if "≈" not in signs(shown):
             return shown, ends
-    shown = with_more(shares, digits, 0, write)
+    shown = [write(x, digits) for x in shares]
     return shown, [*map(about, signs(shown), ends)]
 
 
@@ -130,9 +135,9 @@ def exactly(x: Number) -> Fraction | float:
     return Fraction(x) if x - x == 0 else float(x)
 
 
-def is_rounded(x: Number, digits: int, write: Write = decimals) -> bool:
+def is_rounded(x: Number, text: str) -> bool:
     """Whether x is written with fewer digits than it has."""
-    shown = number_of(write(x, digits))
+    shown = number_of(text)
     return isinstance(shown, Fraction) and shown != x
 
 
@@ -149,8 +154,15 @@ def fits(found: Any, end: str) -> bool:
     result = number_of(end)
     if not isinstance(result, Fraction) or found - found != 0:
         return bool(found == result or (found != found and result != result))
-    room = 0 if "/" in end else Fraction(Decimal(1).scaleb(exponent(end))) / 2
-    return abs(Fraction(found) - result) <= room
+    least, most = bounds(end)
+    return bool(least <= found <= most)
+
+
+@lru_cache(1024)
+def bounds(end: str) -> tuple[Fraction, Fraction]:
+    """The least and the largest number that is written so; a fraction is exact."""
+    room = Fraction(0) if "/" in end else Fraction(Decimal(1).scaleb(exponent(end))) / 2
+    return Fraction(end) - room, Fraction(end) + room
 
 
 def one_kind(numbers: Iterable[Number]) -> Callable[[Number], Number]:
@@ -177,6 +189,7 @@ def nearest_float(x: Number) -> Number:
         return x
 
 
+@lru_cache(1024)
 def number_of(text: str) -> Fraction | float:
     """A number that decimals() wrote, exactly; inf and nan are floats."""
     try:

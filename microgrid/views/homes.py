@@ -108,7 +108,8 @@ def put_homes(picture: Picture, homes: Homes, index: Mapping[Value, int], number
             for v in members:
                 ids = ids_of(v, str(index[v]))
                 inside += ids[1:] if v.op and v in homes.exits else ids
-            picture._frame(homes.ids[home], f"<b>{text(home)}</b>", inside)
+            # Wires come from the left, over a name that stands there.
+            picture._frame(homes.ids[home], f"<b>{text(home)}</b>", inside, "r")
 
 
 def closed(homes: Homes, home: str, numbers: Below) -> str:

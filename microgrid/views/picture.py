@@ -85,10 +85,11 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
         self.attr(label=f"<{text(words)}>", labelloc="b", **font)
 
-    def _frame(self, name: str, label: str, members: Iterable[str]) -> None:
-        """A box around nodes that are there already."""
+    def _frame(self, name: str, label: str, members: Iterable[str], side: str = "l") -> None:
+        """A box around nodes that are there already, its name at the left or the right."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
-        look += f'fillcolor="{PALETTE["box"][0]}" fontname=Arial labeljust=l label=<{label or " "}>'
+        look += f'fillcolor="{PALETTE["box"][0]}" fontname=Arial labeljust={side} '
+        look += f"label=<{label or ' '}>"
         self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
 
     def pipe(

@@ -26,7 +26,8 @@ def short(x: Any, digits: int = DIGITS) -> str:
 
 def width(text: str) -> int:
     """How many columns of a terminal a text takes: x\u20d7 has one."""
-    return len(text) - sum(map(bool, map(unicodedata.combining, text)))
+    marks = 0 if text.isascii() else sum(map(bool, map(unicodedata.combining, text)))
+    return len(text) - marks
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:

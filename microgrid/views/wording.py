@@ -39,12 +39,12 @@ def lowered(label: str) -> str:
 
 
 def typed(label: str) -> str:
-    r"""The label as plain text beside what a keyboard writes: w_12; of LaTeX the letters.
+    r"""The label beside what a keyboard writes: w_12; of other letters and LaTeX as it is read.
 
-    >>> [typed(x) for x in ("w_0", "w_{12}", r"\theta_1", "W^{(1)}", r"\hat{y}", "learning_rate")]
-    ['w_0', 'w_12', 'θ₁', 'W⁽¹⁾', 'ŷ', 'learning_rate']
+    >>> [typed(x) for x in ("w_0", "w_{12}", r"\theta_1", "θ_1", "W^{(1)}", "learning_rate")]
+    ['w_0', 'w_12', 'θ₁', 'θ₁', 'W⁽¹⁾', 'learning_rate']
     """
-    if re.search(r"[\\^]", label):
+    if re.search(r"[\\^]", label) or not label.isascii():
         return lowered(label)
     return re.sub(r"_\{(\w+)\}$", r"_\1", label)
 
