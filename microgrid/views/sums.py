@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Path, Row, explain
+from microgrid.views.explanation import Path, explain
 from microgrid.views.notation import called, caption
+from microgrid.views.rows import Row
 from microgrid.views.storyboard import Storyboard
 from microgrid.views.tables import shortened
 from microgrid.views.wording import lowered, plural, printable

@@ -9,7 +9,7 @@ from typing import Any
 from microgrid.course.mistakes import gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.problem import Blank, Problem
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Row
+from microgrid.views.rows import Row
 
 NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
 
