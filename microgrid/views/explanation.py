@@ -143,14 +143,6 @@ class ForwardExplanation(PassTable):
         return f"{row.gate} = {row.value}", row.operand
 
 
-def short_number(x: Number) -> tuple[str, int]:
-    """A number in a table, where it is a multiple of π or e by that name."""
-    return NAMES.number(x) if multiple(x) else (short(x), ATOM)
-
-
-SHORT = replace(NAMES, number=short_number)
-
-
 class Path(NamedTuple):
     """One way from a node to the root: its nodes, and the local gradient of each step."""
 
@@ -355,6 +347,14 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
         else v.label or f"{auto}{i}"
         for i, v in enumerate(order)
     }
+
+
+def short_number(x: Number) -> tuple[str, int]:
+    """A number in a table, where it is a multiple of π or e by that name."""
+    return NAMES.number(x) if multiple(x) else (short(x), ATOM)
+
+
+SHORT = replace(NAMES, number=short_number)
 
 
 def shown_names(names: Mapping[Value, str]) -> dict[Value, str]:
