@@ -15,6 +15,7 @@ from shared.playground import WRONG, Open, file_server
 from microgrid.cli.commands import main
 from microgrid.playground.answer import Playground
 from microgrid.playground.bundle import engine_zip
+from microgrid.playground.files import files
 from microgrid.playground.runtime import CDN, FILES, LICENSE, VERSIONS, SiteError, runtime
 from microgrid.playground.site import examples, site, write_site
 from microgrid.views.spelling import NESTED
@@ -303,6 +304,15 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(chromium, elsewhere):
         finally:
             context.close()
             path.write_bytes(right)
+
+
+def test_a_page_that_is_opened_as_a_file_says_what_to_do(chromium, tmp_path):
+    for name, data in files("pyodide").items():
+        (tmp_path / name).write_bytes(data)
+    tab = chromium.new_page()
+    tab.goto((tmp_path / "index.html").as_uri())
+    tab.get_by_text("python -m http.server").wait_for()
+    tab.close()
 
 
 # The page, with the packages in its own folder
