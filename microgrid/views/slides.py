@@ -152,8 +152,8 @@ class Slides:
 
     Without `aspect` each slide is as large as its picture. With it, a slide is 540 points high, the
     picture as large as it can be, and the words beneath have `font_size` points, by default 18 to
-    24, or down to 14 where they would need more than 42 % of the height. A film that has blocks shows the one whose
-    gate is in turn, and the others as boxes.
+    24, or down to 14 where they would need more than 42 % of the height. A film that has blocks
+    shows the one whose gate is in turn, and the others as boxes.
     """
 
     def __init__(
@@ -315,7 +315,7 @@ class Slides:
         for slides in views.values():
             drawn = {i: self.bare(self.numbers[i - 1], NO_COLORS).pipe("svg") for i in slides}
             width, height = size_of(drawn[slides[-1]])
-            larger = min(wide / width, high / height, LARGEST * scale)
+            larger = 0.98 * min(wide / width, high / height, LARGEST * scale)
             lines = overlaid({i: groups(svg) for i, svg in drawn.items()})
             picture = f"\\scalebox{{{larger:.3f}}}{{%\n{environment(lines, self.colors)}}}"
             pictures.append(rf"\only<{spans(slides)}>{{{picture}}}" if len(views) > 1 else picture)
