@@ -47,6 +47,7 @@ _LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "program": "Program record vmap",
     "": "check course errors nn optim plots program results",
     "check.gradient_check": "first_nonfinite gradcheck",
+    "playground.notebook": "play",
 }
 globals().update(_FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
@@ -82,6 +83,7 @@ __all__ = [
     "nn",
     "optim",
     "partials",
+    "play",
     "plots",
     "program",
     "record",

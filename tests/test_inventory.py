@@ -179,6 +179,7 @@ HELD = {
     "ClassMarks": (marks, "csv html markdown marks mistakes points rows save unclear"),
     "Marks": (marks.marks["Ada"], f"{TABLE} carried marks mistakes points total"),
     "Mark": (marks.marks["Ada"].marks[0], "given hint key verdict"),
+    "Play": (mg.play(y), "answer"),
     "Worksheet": (sheet, "answers check command form html kind latex mark_all problems save seed"),
     "Sequential": (model, f"{MODEL} layers"),
     "Affine": (model.layers[0], f"{MODEL} b w"),

@@ -13,7 +13,8 @@ from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import DISTRIBUTOR, ROUTER, SWITCHER
 from microgrid.engine.trees import named
 from microgrid.engine.value import Constant, Op, Value, topological
-from microgrid.views.explanation import Row, explain
+from microgrid.views.explanation import explain
+from microgrid.views.rows import Row
 
 Gradients = dict[Value, Any]
 Pass = Callable[[Value, Sequence[Row]], Gradients]

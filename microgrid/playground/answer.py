@@ -36,7 +36,7 @@ from microgrid.views.picture import Layout, lay_out
 from microgrid.views.stepper import Steps, steps
 from microgrid.views.storyboard import QuietStory
 from microgrid.views.tables import short
-from microgrid.views.wording import lowered, plural, signed
+from microgrid.views.wording import MOST_DECIMALS, lowered, plural, signed
 
 MOST_DRAWINGS = 50
 MOST_FOLDED = 20  # blocks: there is a picture for each
@@ -48,7 +48,8 @@ COPIES = {"python": ("py", "text/x-python"), "latex": ("tex", "text/x-tex"),
 class Playground:
     """Answers the questions of the page, several at once if need be.
 
-    `layout` is that of `steps`; by default a layout program gets ten seconds.
+    `layout` is that of `steps`; by default a layout program gets ten seconds. With a `source`, such
+    as `Graph(root)`, the questions are about its circuit, and not about a text.
 
     >>> answer = Playground().answer({"ask": "circuit", "text": "w*x + b", "numbers": {"x": -2}})
     >>> answer["result"]["value"], [leaf["gradient"] for leaf in answer["leaves"]]
@@ -95,12 +96,18 @@ class Playground:
 
     def circuit_of(self, question: Question) -> Circuit:
         found = self.source_of(question)(numbers(question))
-        put_in_blocks([*found.lines.values(), found.root])
+        if self.source is None:
+            put_in_blocks([*found.lines.values(), found.root])
         return found
 
     def film_of(self, question: Question) -> tuple[Circuit, Steps]:
         found = self.circuit_of(question)
         return found, steps(found.root, digits(question), self.layout, self.prefix)
+
+    def quiet(self, found: Circuit, question: Question, frame: int) -> Steps:
+        """The film with the words of one frame alone."""
+        board = QuietStory(found.root, digits(question), frame)
+        return Steps(found.root, board, self.layout, self.prefix)
 
     # The answers
 
@@ -110,8 +117,7 @@ class Playground:
     def moving(self, question: Question) -> Answer | None:
         """What changes while a number moves: None where the drawing does."""
         found, k = self.circuit_of(question), whole(question, "frame", 0, 0, 999)
-        board = QuietStory(found.root, digits(question), k)
-        film = Steps(found.root, board, self.layout, self.prefix)
+        film = self.quiet(found, question, k)
         if film.key != question.get("have"):
             return None
         data = film.data()
@@ -147,7 +153,8 @@ class Playground:
         return found
 
     def guess(self, question: Question) -> Answer:
-        found, film = self.film_of(question)
+        found = self.circuit_of(question)
+        film = self.quiet(found, question, -1)
         k = whole(question, "frame", -1, 0, len(film.frames) - 1)
         here = film.frames[k].rows
         if not here:
@@ -193,7 +200,7 @@ class Playground:
 
 
 def digits(question: Question) -> int:
-    return whole(question, "digits", 2, 0, 6)
+    return whole(question, "digits", 2, 0, MOST_DECIMALS)
 
 
 def failed(message: str, line: int = 0, column: int = 0) -> Answer:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import files
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -38,6 +39,7 @@ print(json.dumps([[m.__name__, m.__file__] for m in ours]))
 """
 
 
+@cache
 def engine_zip() -> bytes:
     """The zip, with the same bytes for the same modules.
 

@@ -18,6 +18,10 @@ KINDS = {  # suffix: what a server says that the file is
 }
 CHARSET = '<meta charset="utf-8">'
 ENGINE = '<body data-engine="server">'
+UNSERVED = (  # hidden by what the script puts behind it
+    '<p class="unserved">Browsers run this page from a web server, not as a file. In its folder, '
+    "<code>python -m http.server</code> shows it at http://localhost:8000.</p>"
+)
 POLICY = (  # what the page may load: its own files alone
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src data: blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
@@ -36,6 +40,7 @@ def files(backend: str) -> dict[str, bytes]:
         index = replaced(index, ENGINE, f'<body data-engine="{backend}">')
         policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         index = replaced(index, CHARSET, CHARSET + policy)
+        index = replaced(index, "</main>", f"{UNSERVED}</main>")
     return {
         "index.html": index.encode(),
         "page.css": style().encode(),

@@ -15,7 +15,7 @@ from microgrid.views.notation import caption
 from microgrid.views.tables import short
 from microgrid.views.wording import decimals, lowered, plural, signed
 
-MOST_WORK = 100_000  # steps × gates: a second or two
+MOST_WORK = 50_000  # steps × nodes: about a second
 
 
 def nudge(
@@ -33,8 +33,8 @@ def nudge(
     try:
         there = source({**numbers, leaf: x.data + by})
         moved = there.root.data - here.root.data
-    except ExpressionError as error:
-        sentence = f"{step}: {f} has no value there: {error.reason}"
+    except (MicrogridError, Refused) as error:
+        sentence = f"{step}: {f} has no value there: {reason(error)}"
         return {"sentence": sentence, "moved": "nan", "says": plain(says)}
     if not (is_finite(moved) and is_finite(says)):
         told = f"{step}: {f} would be {shown(there.root.data)}; the gradient says {shown(says)}"
@@ -88,10 +88,8 @@ def descend(
         try:
             found = source(after)
             loss = found.root.data
-        except ExpressionError as error:
-            said = error.reason
-        except MicrogridError as error:
-            said = str(error)
+        except (MicrogridError, Refused) as error:
+            said = reason(error)
         else:
             if not all(map(is_finite, (loss, *after.values()))):
                 said = f"{lowered(found.root.label)} would be {signed(short(float(loss)))}"
@@ -101,7 +99,13 @@ def descend(
         at, losses = after, [*losses, loss]
     if steps > most and not said:
         said = f"stopped after {most} steps: a circuit of this size takes no more at once"
-    return {"numbers": at, "losses": losses, "said": said or None}
+    moved = {name: plain(x) for name, x in at.items()}
+    return {"numbers": moved, "losses": [*map(plain, losses)], "said": said or None}
+
+
+def reason(error: Exception) -> str:
+    """What an error says, without a place."""
+    return error.reason if isinstance(error, ExpressionError) else str(error)
 
 
 def leaf_of(found: Circuit, name: str) -> Value:

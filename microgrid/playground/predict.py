@@ -11,9 +11,9 @@ from microgrid.engine.errors import NumberError
 from microgrid.engine.value import Value
 from microgrid.playground.questions import Answer, is_finite
 from microgrid.views import digits as equations
-from microgrid.views.explanation import Row
 from microgrid.views.notation import called
 from microgrid.views.numerals import read
+from microgrid.views.rows import Row
 from microgrid.views.wording import decimals
 
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]

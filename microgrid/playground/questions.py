@@ -46,7 +46,9 @@ def whole(question: Question, name: str, default: int, least: int, most: int) ->
 
 def plain(x: Any) -> float | str:
     """A number as JSON has it, else by its name: inf, -inf, nan."""
-    return float(x) + 0.0 if is_finite(x) else str(float(x))  # -0.0 is 0
+    if is_finite(x):
+        return float(x) + 0.0  # -0.0 is 0
+    return "nan" if x != x else "inf" if x > 0 else "-inf"
 
 
 def is_finite(x: Any) -> bool:

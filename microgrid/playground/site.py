@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,8 @@ def site(runtime_folder: Path | None = None) -> dict[str, bytes]:
     return found | {MANIFEST: as_json({"files": sorted([*found, MANIFEST])}).encode()}
 
 
-def examples() -> dict[str, bytes]:
+@cache
+def examples() -> Mapping[str, bytes]:
     """The menu, and the answer to each of its examples, which are there before the engine is."""
     playground, found = Playground(), dict[str, bytes]()
     menu = playground.answer({"ask": "examples"})["examples"]

@@ -64,8 +64,8 @@ def draw(
     path, or "pygraphviz", or a function from DOT to SVG; `prefix` begins every id of the SVG, so
     that several can stand on one page. Where the two operands of a gate are not alike, as of −, a
     small 1 stands at the wire of the first. ParameterError for decimals that are no whole number
-    from 0 on, LabelError for a prefix that no id can begin with, LayoutError for a program that is
-    not there.
+    from 0 to 17, LabelError for a prefix that no id can begin with, LayoutError for a program that
+    is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from itertools import chain, groupby, islice, repeat
+from itertools import islice, repeat
 from math import prod
 from typing import Any, Literal, NamedTuple, overload
 
@@ -18,135 +17,15 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
-from microgrid.views.digits import Line, Write, columns, one_kind
+from microgrid.views.digits import Line, columns
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
 from microgrid.views.notation import ATOM, NAMES, Notation, leaf, write
-from microgrid.views.rule import Gate, LocalRule, short_name
+from microgrid.views.rows import ForwardRow, Pass, Row
 from microgrid.views.tables import DIGITS, Table, short, shortened
-from microgrid.views.wording import lowered, multiple, plural, typed
-
-
-class Ruled:
-    """A row that knows the pass which it is of, if it stands in a table."""
-
-    told: Pass | None = None
-
-    @property
-    def rule(self) -> LocalRule:
-        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
-        row: Any = self
-        return (self.told or Pass([row])).rule(row)
-
-
-class BackwardFields(NamedTuple):
-    gate: str  # the operation, written with the names of its operands
-    role: str  # distributor, switcher, router or nothing
-    parent: str  # the node that receives the share
-    local: Any  # ∂gate/∂parent
-    upstream: Any  # ∂root/∂gate
-    share: Any  # local × upstream
-    total: Any  # what the parent has received so far
-    child_node: Value
-    parent_node: Value
-
-
-class ForwardFields(NamedTuple):
-    gate: str  # the operation, written with the names of its operands
-    value: Any  # what the operation computes
-    operand: str  # the node whose tangent goes in
-    local: Any  # ∂gate/∂operand
-    tangent: Any  # of the operand
-    share: Any  # local × tangent
-    total: Any  # the tangent of the gate so far
-    child_node: Value
-    parent_node: Value
-
+from microgrid.views.wording import multiple, plural, typed
 
 Ways = dict[Value, list[tuple[Value, Any]]]  # of a gate: operands, and their local gradients
-
-
-class Row(BackwardFields, Ruled):
-    """One `parent.grad += local × upstream`, in the order of the backward pass."""
-
-    @property
-    def receiver(self) -> Value:
-        """The node to which the share is added."""
-        return self.parent_node
-
-
-class ForwardRow(ForwardFields, Ruled):
-    """One `gate.tangent += local × tangent of an operand`, in the order of the forward pass."""
-
-    @property
-    def receiver(self) -> Value:
-        """The node to which the share is added."""
-        return self.child_node
-
-
-class Pass:
-    """The rows of a pass, and what the words for one of them ask of the others."""
-
-    def __init__(self, rows: Sequence[Row | ForwardRow]) -> None:
-        self.rows = rows
-
-    @cached_property
-    def nodes(self) -> dict[Value, None]:
-        return dict.fromkeys(v for row in self.rows for v in (row.child_node, row.parent_node))
-
-    @cached_property
-    def taken(self) -> set[str]:
-        """The names of nodes, which no letter of a rule may be."""
-        return {lowered(short_name(v.label)) for v in self.nodes if v.label}
-
-    @cached_property
-    def kind(self) -> Callable[[Number], Number]:
-        """How the numbers of this pass become alike."""
-        return one_kind(
-            [*[v.data for v in self.nodes], *[x for row in self.rows for x in row[3:7]]]
-        )
-
-    @cached_property
-    def of_gate(self) -> dict[Value, list[tuple[Row | ForwardRow, LocalRule]]]:
-        """The rows of each gate with their rules, as far as they were asked for."""
-        return {}
-
-    @cached_property
-    def by_gate(self) -> dict[Value, list[Row | ForwardRow]]:
-        return {v: [*rows] for v, rows in groupby(self.rows, lambda row: row.child_node)}
-
-    def rule(self, row: Row | ForwardRow) -> LocalRule:
-        """The rule of one of the rows."""
-        if (v := row.child_node) not in self.of_gate:
-            self.of_gate[v] = [*zip(self.by_gate[v], self.rules_of(v))]
-        return next(rule for other, rule in self.of_gate[v] if other is row)
-
-    def rules(self) -> Iterator[LocalRule]:
-        """The rule of each row."""
-        return chain.from_iterable(map(self.rules_of, self.by_gate))
-
-    def rules_of(self, v: Value) -> Iterator[LocalRule]:
-        """The rule of each row of a gate."""
-        gate, places = Gate(v, self.taken, self.kind), [*range(len(v.parents))]
-        for row in self.by_gate[v]:
-            here = [i for i in places if gate.operands[i] is row.parent_node]
-            rules = [LocalRule(gate, i, row.local) for i in here]
-            rule = next((rule for rule in rules if rule.formula), rules[0])
-            places = [i for i in places if i != rule.place]  # x * x has a row for each x
-            yield rule
-
-    def numbers(self, digits: int, write: Write) -> list[tuple[str, ...]]:
-        """The last four numbers of each row, right as they stand there."""
-        lines = [
-            Line(row.receiver, *[[*map(self.kind, row[3:5])], *map(self.kind, row[5:7])])
-            for row in self.rows
-        ]
-        return columns(lines, digits, write)
-
-
-def rules_of(rows: Iterable[Row | ForwardRow]) -> Iterator[LocalRule]:
-    """The rule of each row of a pass, in letters that are no names of other nodes in it."""
-    return Pass([*rows]).rules()
 
 
 class PassTable(Table):
@@ -264,14 +143,6 @@ class ForwardExplanation(PassTable):
 
     def _record(self, row: ForwardRow) -> tuple[Any, ...]:
         return f"{row.gate} = {row.value}", row.operand
-
-
-def short_number(x: Number) -> tuple[str, int]:
-    """A number in a table, where it is a multiple of π or e by that name."""
-    return NAMES.number(x) if multiple(x) else (short(x), ATOM)
-
-
-SHORT = replace(NAMES, number=short_number)
 
 
 class Path(NamedTuple):
@@ -489,6 +360,14 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
         else v.label or f"{auto}{i}"
         for i, v in enumerate(order)
     }
+
+
+def short_number(x: Number) -> tuple[str, int]:
+    """A number in a table, where it is a multiple of π or e by that name."""
+    return NAMES.number(x) if multiple(x) else (short(x), ATOM)
+
+
+SHORT = replace(NAMES, number=short_number)
 
 
 def shown_names(names: Mapping[Value, str]) -> dict[Value, str]:

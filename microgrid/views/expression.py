@@ -20,7 +20,17 @@ from microgrid.engine.value import Constant, Op, Value
 from microgrid.views.comparison import Compared, comparison, formal, restored
 from microgrid.views.formula import letter
 from microgrid.views.notation import TEXT, lists_of, outline
-from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, label_of, lines, name_in
+from microgrid.views.spelling import (
+    CHOICE,
+    POINT,
+    TOO_DEEP,
+    Language,
+    Line,
+    at,
+    label_of,
+    lines,
+    name_in,
+)  # fmt: skip
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural
 
@@ -67,7 +77,6 @@ ARITHMETIC = Language(
     "of microgrid",
 )
 POWERS = "^ is read as a power: a^2 is a**2"
-TOO_DEEP = "nested too deeply: give the parts names"
 RESULTS = ("f", "y", "L", "result")
 NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
 

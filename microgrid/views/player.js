@@ -402,7 +402,7 @@ const player = root => {
     if (svg === undefined) {
       repaint(); // nothing moves under the reader's hand
       tell();
-    } else show(k);
+    } else show(k, marked);
     if (!all.hidden) fill();
   };
   return {

@@ -42,6 +42,8 @@ CLOSES = {")": "(", "]": "[", "|": "|"}
 PRODUCT = "a product needs its *, like x*y, and a function its brackets, like sin(x)"
 CHOICE = "choose with where(condition, a, b), such as where(x > 0, x, 0)"
 POINT = "a decimal number has a point, like 1.5"
+NESTED = 100  # Python's parser takes twice as much; in a browser, where the stack is short, less
+TOO_DEEP = "nested too deeply: give the parts names"
 LINE = "a line is name = expression, such as f = a*b, and == compares"
 WORDS = dict.fromkeys(["and", "or", "not", "if", "else"], f"{{}} is not arithmetic; {CHOICE}")
 WORDS |= dict.fromkeys(["True", "False", "None"], "{} is not a real number")
@@ -203,12 +205,15 @@ def lines(text: str, language: Language) -> list[Line]:
 
 
 class Bracket(NamedTuple):
-    """An open bracket or bar; whether it calls a function, the sign before it, where all begins."""
+    """An open bracket or bar; whether it calls a function, the sign before it, where all begins,
+    and how deep this is nested.
+    """
 
     token: Token
     calls: bool
     before: str
     begin: int
+    depth: int
 
 
 NOTHING = Token("", "", 0, 0)
@@ -234,6 +239,7 @@ class Speller:
         self.before, self.begin = "", 0  # the sign before the operand, and the place of its begin
         self.last = NOTHING
         self.complete = self.attribute = False  # an operand is; a dot stands before
+        self.depth = 0  # open brackets, and signs that wait for what stands behind them
 
     def lines(self) -> list[Line]:
         done, new_line = list[Line](), False
@@ -310,8 +316,13 @@ class Speller:
                 raise self.error(token, f"a comma stands only inside of brackets; {POINT}")
             self.complete, self.before = False, "" if sign == "," else sign
             self.put(token)
+            if sign == "**":
+                self.nest(token)
+            else:
+                self.unnest()
         elif sign in ("+", "-"):
             self.put(token)
+            self.nest(token)
         else:
             raise self.missing(token)
 
@@ -325,7 +336,8 @@ class Speller:
             self.begin = token.place
         if token.kind == "mark":
             self.put(token, "abs (" if token.text == "|" else token.text)
-            self.open.append(Bracket(token, calls, self.before, self.begin))
+            self.open.append(Bracket(token, calls, self.before, self.begin, self.depth))
+            self.nest(token)
             self.complete, self.before = False, ""
         else:
             self.put(token, self.number(token) if token.kind == "number" else token.text)
@@ -349,6 +361,7 @@ class Speller:
             raise self.error(token, PRODUCT)  # a number to base 16 would be another one
         self.line.pieces.append(("*", token.place))
         self.before = "*"
+        self.unnest()
 
     def number(self, token: Token) -> str:
         value = float(token.text)
@@ -366,6 +379,7 @@ class Speller:
         if found is None:
             raise self.error(token, f"write ^({token.text}) for what is raised here")
         self.put(token, "**")
+        self.nest(token)
         exponent = [x.lstrip("0") or "0" if x.isdecimal() else x for x in found.groups() if x]
         self.line.pieces += [(piece, token.place) for piece in exponent]
 
@@ -381,6 +395,17 @@ class Speller:
         self.open.pop()
         self.put(token, ")" if token.text == "|" else token.text)
         self.complete, self.before, self.begin = True, top.before, top.begin
+        self.depth = top.depth
+
+    def nest(self, token: Token) -> None:
+        """One level deeper; ExpressionError before it is too deep for Python's parser."""
+        self.depth += 1
+        if self.depth > NESTED:
+            raise self.error(token, TOO_DEEP)
+
+    def unnest(self) -> None:
+        """Behind a sign that stands between two operands."""
+        self.depth = self.open[-1].depth + 1 if self.open else 0
 
     def put(self, token: Token, python: str = "") -> None:
         self.line.pieces += [(piece, token.place) for piece in (python or token.text).split()]

@@ -12,10 +12,11 @@ from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
 from microgrid.views.digits import Shown, balanced
-from microgrid.views.explanation import ForwardRow, Pass, Row, explain
+from microgrid.views.explanation import explain
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
 from microgrid.views.picture import wire_id
+from microgrid.views.rows import ForwardRow, Pass, Row
 from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Path, Row, Ways, first_paths, ways_of
+from microgrid.views.explanation import Path, Ways, first_paths, ways_of
 from microgrid.views.notation import called, caption
+from microgrid.views.rows import Row
 from microgrid.views.storyboard import Storyboard
 from microgrid.views.tables import shortened
 from microgrid.views.wording import lowered, plural, printable

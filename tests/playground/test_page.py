@@ -80,15 +80,15 @@ def fork(a, b):
     return (a * b + a) * a
 
 
-def hash_of(tab):
-    return {name: words for name, (words,) in parse_qs(urlsplit(tab.url).fragment).items()}
+def hash_of(address):
+    return {name: words for name, (words,) in parse_qs(urlsplit(address).fragment).items()}
 
 
 def reached(expect, tab, **wanted):
     """Waits until the address has these keys, and says all of them."""
     for name, words in wanted.items():
         expect(tab).to_have_url(re.compile(re.escape(urlencode({name: words}))))
-    return hash_of(tab)
+    return hash_of(tab.url)
 
 
 def asked(tab, kind="circuit"):
@@ -266,7 +266,7 @@ def test_descent_takes_one_step_or_many_and_keeps_what_is_held(play, expect):
     expect(field(tab, "w")).to_have_value("2")
     tab.keyboard.press("Control+z")
     expect(field(tab, "w")).to_have_value("1.6")
-    assert reached(expect, tab, hold="x")["numbers"] == "w:1.6,x:2"
+    assert reached(expect, tab, numbers="w:1.6,x:2")["hold"] == "x"
 
 
 def thick(tab):
@@ -353,6 +353,15 @@ def test_a_broken_address_breaks_nothing(play, expect, bits):
     expect(tab.get_by_role("alert")).to_be_hidden()
 
 
+def test_names_of_javascript_are_names_as_any_other(play, expect):
+    tab = play({"text": "constructor * __proto__ + toString", "numbers": "toString:1"})
+    for leaf, x in {"constructor": "2", "__proto__": "3", "toString": "4"}.items():
+        expect(slider(tab, leaf)).to_have_attribute("max", "5")
+        field(tab, leaf).fill(x)
+    expect(tab.locator("[data-result]")).to_have_text("10.00")
+    assert reached(expect, tab, numbers="constructor:2,__proto__:3,toString:4")
+
+
 def test_numbers_and_text_are_undone_and_done_again(play, expect):
     tab = play(FORK)
     expect(act(tab, "undo")).to_be_disabled()
@@ -396,7 +405,7 @@ def test_where_the_clipboard_is_closed_the_link_is_shown(play, expect):
     tab = play(FORK, permissions=[])
     tab.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(Error('closed')))")
     act(tab, "link").click()
-    assert tab.get_by_role("dialog").get_by_role("textbox").input_value() == tab.url
+    assert hash_of(tab.get_by_role("dialog").get_by_role("textbox").input_value()) == FORK
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("dialog")).to_be_hidden()
 
@@ -420,7 +429,7 @@ def test_a_lesson_has_a_task_hides_and_locks(play, expect):
     expect(slider(pupil, "a")).to_be_enabled()
     assert [e.text_content() for e in numbers_that_move(pupil)] == ["3.00"]
     expect(pupil.get_by_role("form", name="Predict")).to_be_visible()
-    assert hash_of(pupil) == FORK | {
+    assert hash_of(pupil.url) == FORK | {
         "task": "Predict <b>all</b> of them.", "mode": "predict", "hide": "text,table",
         "lock": "text,b",
     }  # fmt: skip
@@ -502,10 +511,11 @@ fetch("engine.zip").then(() => postMessage({ ready: true }));
 def test_examples_are_there_before_the_engine_and_one_that_takes_too_long_is_ended(play, expect):
     engine = Playground()
     example = engine.answer({"ask": "examples"})["examples"][0] | {"baked": "baked.json"}
-    baked = engine.answer({"ask": "circuit", "text": example["text"], "numbers": example["numbers"]})
-    menu = {"examples": [example]}
-    beside = {"worker.js": WORKER, "examples.json": json.dumps(menu), "baked.json": json.dumps(baked)}
-    page = files("pyodide") | {name: text.encode() for name, text in beside.items()}
+    circuit = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
+    baked = engine.answer(circuit)
+    answers = {"examples.json": {"examples": [example]}, "baked.json": baked}
+    page = files("pyodide") | {"worker.js": WORKER.encode()}
+    page |= {name: json.dumps(answer).encode() for name, answer in answers.items()}
     leaf = baked["leaves"][0]["name"]
     with running(page=page) as server:
         held = []
@@ -579,6 +589,8 @@ STATES = {
     "lesson": FORK | {"task": "Move a until the gradient of b is 4.", "hide": "text", "lock": "b"},
     "network": {"text": NETWORK},
     "trouble": {"text": "f = sqrt(x)", "numbers": "x:0"},
+    "large": {"text": "f = " + " + ".join([f"a*{k}" for k in range(2, 40)])},
+    "form": FORK,
 }
 
 
@@ -588,12 +600,17 @@ def test_each_state_fits_each_screen_and_all_can_read_it(play, expect, state):
 
     tab = play(FORK, bypass_csp=True)  # axe is put into the page
     tab.evaluate("bits => (location.hash = bits)", urlencode(STATES[state]))
-    signs = {"error": ".wrong", "predict": ".guess", "lesson": ".task", "trouble": ".trouble"}
+    signs = {
+        "error": ".wrong", "predict": ".guess", "lesson": ".task", "trouble": ".trouble",
+        "large": ".large",
+    }  # fmt: skip
     expect(tab.locator(signs.get(state, "#picture"))).to_be_visible()
     if state == "start":
         tab.locator(".descent summary").click()
         tab.get_by_role("button", name="100 steps").click()
         expect(tab.locator(".plot svg")).to_be_visible()
+    if state == "form":
+        act(tab, "lesson").click()
     assert [tab.locator(tag).count() for tag in ("main", "h1")] == [1, 1]
     for scheme, size in (("light", WIDE), ("dark", NARROW)):
         tab.emulate_media(color_scheme=scheme)

@@ -4,6 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+from zipfile import ZipFile
 
 import pytest
 from shared.playground import WRONG, Open, file_server
@@ -11,17 +15,22 @@ from shared.playground import WRONG, Open, file_server
 from microgrid.cli.commands import main
 from microgrid.playground.answer import Playground
 from microgrid.playground.bundle import engine_zip
+from microgrid.playground.files import files
 from microgrid.playground.runtime import CDN, FILES, LICENSE, VERSIONS, SiteError, runtime
-from microgrid.playground.site import site, write_site
+from microgrid.playground.site import examples, site, write_site
+from microgrid.views.spelling import NESTED
 
+PAGE = spec_from_file_location("test_page", Path(__file__).with_name("test_page.py"))
+test_page = module_from_spec(PAGE)
+PAGE.loader.exec_module(test_page)
 EXAMPLES = Playground().answer({"ask": "examples"})["examples"]
 
 
-def questions():
-    """Of each kind, on each example."""
+def questions(most=200):
+    """Of each kind, on each example; circuits of more gates than `most` are not drawn."""
     for example in EXAMPLES:
         on = {"text": example["text"], "numbers": example["numbers"]}
-        yield on | {"ask": "circuit", "rows": True, "table": True}
+        yield on | {"ask": "circuit", "rows": True, "table": True, "most": most}
         leaf = next(iter(example["numbers"]))
         yield on | {"ask": "nudge", "leaf": leaf, "by": 0.01}
         yield on | {"ask": "descend", "rate": 0.1, "steps": 3, "fixed": []}
@@ -63,12 +72,10 @@ def test_the_zip_alone_answers_as_the_package_does(engine):
 
 
 def test_the_zip_has_no_module_that_needs_more_and_the_same_bytes_each_time(engine):
-    from zipfile import ZipFile
-
     names = ZipFile(engine).namelist()
     assert {name.partition("/")[0] for name in names} == {"graphviz", "microgrid"}
     assert {"microgrid/playground/answer.py", "graphviz/LICENSE.txt"} <= {*names}
-    assert engine_zip() == engine.read_bytes()
+    assert engine_zip.__wrapped__() == engine.read_bytes()
 
 
 def test_the_answers_of_the_examples_lie_ready():
@@ -79,9 +86,10 @@ def test_the_answers_of_the_examples_lie_ready():
         answer = json.loads(found[example["baked"]])
         assert answer["svg"].startswith("<svg")
         asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
-        again = Playground().answer(asked | {"have": answer["key"]})
+        again = json.loads(Playground().reply(json.dumps(asked | {"have": answer["key"]})))
         assert without_time(again) | {"svg": answer["svg"]} == answer
-    assert found == site(), "the same bytes each time"
+    again = examples.__wrapped__()
+    assert {name: found[name] for name in again} == again, "the same bytes each time"
 
 
 # The folder
@@ -190,19 +198,26 @@ def elsewhere(npm_packages, tmp_path_factory):
     with file_server(host, Open) as address, file_server(folder) as page:
         worker = folder / "worker.js"
         worker.write_text(worker.read_text().replace(f"{CDN}/", address))
+        (folder / "blank.html").write_text('<link rel="icon" href="data:,">')
         yield host, address, page
 
 
 @pytest.fixture(scope="module")
-def worker(chromium, elsewhere):
+def complaints():
+    """What the browser had to say."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def worker(chromium, elsewhere, complaints):
     """A tab whose `ask(text)` asks the engine; it complained of nothing and asked nobody else."""
     _, address, page = elsewhere
-    context, complaints, hosts = chromium.new_context(), [], set()
+    context, hosts = chromium.new_context(), set()
     tab = context.new_page()
     tab.on("console", lambda message: complaints.append(message.text))
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("request", lambda request: hosts.add(request.url[: len(address)]))
-    tab.goto(f"{page}site.json")
+    tab.goto(f"{page}blank.html")
     tab.evaluate(ASK)
     tab.evaluate("begun")
     yield tab
@@ -213,7 +228,8 @@ def worker(chromium, elsewhere):
 
 def asked(tab, question):
     text = question if isinstance(question, str) else json.dumps(question)
-    return json.loads(tab.evaluate("text => ask(text)", text))
+    slow = "new Promise((_, reject) => setTimeout(reject, 120_000, Error('no answer')))"
+    return json.loads(tab.evaluate(f"text => Promise.race([ask(text), {slow}])", text))
 
 
 def near(a, b):
@@ -228,25 +244,48 @@ def near(a, b):
 
 
 def test_the_browser_answers_as_the_package_does(worker):
-    here = Playground(lambda dot: "<svg></svg>")
-    for question in questions():
+    here = Playground()
+    for question in questions(most=0):
         if question.get("as") in ("svg", "worksheet"):  # drawn by another program
             continue
         theirs, ours = asked(worker, question), json.loads(here.reply(json.dumps(question)))
-        for answer in (theirs, ours):
-            answer.pop("ms"), answer.pop("svg", None)
-        assert near(theirs, ours), question
+        assert near(without_time(theirs), without_time(ours)), question
 
 
-@pytest.mark.parametrize("name", WRONG)
+NESTED_JSON = {"nested deeply", "nested objects"}  # the page writes none: see below
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if name not in NESTED_JSON])
 def test_a_question_that_cannot_be_answered_gets_words(name, worker):
-    theirs = asked(worker, WRONG[name])["error"]
-    assert theirs["message"]
-    assert "\n" not in theirs["message"]
-    assert (
-        asked(worker, {"ask": "circuit", "text": "x*x", "numbers": {"x": 3}})["result"]["value"]
-        == 9
-    )
+    here = json.loads(Playground().reply(WRONG[name]))
+    assert asked(worker, WRONG[name])["error"]["message"] == here["error"]["message"]
+
+
+DEEPEST = {
+    "brackets": ("(" * NESTED, ")" * NESTED),
+    "calls": ("sin(" * NESTED, ")" * NESTED),
+    "signs": ("-" * NESTED, ""),
+    "powers": ("x**" * NESTED, ""),
+    "powers of signs": ("x**-" * (NESTED // 2), ""),
+    "bars": ("|" * NESTED, "|" * NESTED),
+    "sums": ("x + " * 199, ""),
+}
+
+
+@pytest.mark.parametrize("name", DEEPEST)
+def test_what_is_nested_as_deep_as_may_be_is_read_in_a_browser(name, worker):
+    before, behind = DEEPEST[name]
+    question = {"ask": "circuit", "text": f"{before}x{behind}", "numbers": {"x": 1}, "most": 0}
+    assert asked(worker, question)["gates"] == Playground().answer(question)["gates"]
+
+
+def test_python_begins_anew_where_it_has_failed(worker, complaints):
+    """As it does for JSON that is nested so deeply that the stack of a browser is full."""
+    assert asked(worker, WRONG["nested deeply"])["error"]["message"]
+    assert "fatal error" in " ".join(complaints)
+    complaints.clear()
+    square = {"ask": "circuit", "text": "x*x", "numbers": {"x": 3}}
+    assert asked(worker, square)["result"]["value"] == 9
 
 
 def test_a_file_that_is_not_the_pinned_one_is_refused(chromium, elsewhere):
@@ -258,10 +297,108 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(chromium, elsewhere):
         try:
             path.write_bytes(right[:-1] + b" ")
             tab = context.new_page()
-            tab.goto(f"{page}site.json")
+            tab.goto(f"{page}blank.html")
             tab.evaluate(ASK)
             why = tab.evaluate("begun.catch(error => error.message)")
             assert why.startswith(f"{name} cannot be had from {address}")
         finally:
             context.close()
             path.write_bytes(right)
+
+
+def test_a_page_that_is_opened_as_a_file_says_what_to_do(chromium, tmp_path):
+    for name, data in files("pyodide").items():
+        (tmp_path / name).write_bytes(data)
+    tab = chromium.new_page()
+    tab.goto((tmp_path / "index.html").as_uri())
+    tab.get_by_text("python -m http.server").wait_for()
+    tab.close()
+
+
+# The page, with the packages in its own folder
+
+OF_EACH_ENGINE = [
+    test_page.test_a_visitor_types_drags_predicts_is_told_what_was_wrong_and_sends_the_link,
+    test_page.test_an_error_stands_at_its_place_and_the_old_picture_stays,
+    test_page.test_the_player_steps_with_the_rule_beside_the_gate,
+    test_page.test_a_nudge_says_what_moved_and_what_the_gradient_says,
+    test_page.test_descent_takes_one_step_or_many_and_keeps_what_is_held,
+    test_page.test_what_is_not_finite_is_named_and_marked,
+    test_page.test_lines_are_blocks_that_open,
+    test_page.test_every_example_makes_its_point,
+    test_page.test_a_large_circuit_is_drawn_when_it_is_wished_for,
+    test_page.test_names_of_javascript_are_names_as_any_other,
+    test_page.test_a_circuit_is_copied_in_every_kind,
+    test_page.test_predicting_gives_nothing_away_before_it_was_tried,
+]
+globals().update({test.__name__: test for test in OF_EACH_ENGINE})
+COUNTED = """
+  window.unanswered = 0;
+  window.Worker = class extends Worker {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", ({data}) => data.id && unanswered--);
+    }
+    postMessage(question) { unanswered++; super.postMessage(question); }
+  };
+"""
+
+
+@pytest.fixture(scope="module")
+def tabs(chromium, npm_packages, tmp_path_factory):
+    """Opens the n-th page of the site, each with an engine of its own, which takes a while."""
+    folder, opened, requests, complaints = tmp_path_factory.mktemp("own"), [], set(), []
+    write_site(folder, npm_packages)
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    with file_server(folder) as address:
+
+        def page(n):
+            if n == len(opened):
+                tab = context.new_page()
+                tab.on("pageerror", lambda error: complaints.append(str(error)))
+                tab.on("console", lambda message: complaints.append(message.text))
+                tab.on("request", lambda request: requests.add(request.url))
+                tab.add_init_script(COUNTED)
+                tab.goto(address)
+                tab.locator("#picture svg").wait_for()  # before the engine is there
+                assert tab.locator(".engine").is_visible()
+                tab.locator(".engine").wait_for(state="hidden", timeout=120_000)
+                opened.append(tab)
+            return opened[n]
+
+        yield page
+        context.close()
+    assert complaints == []
+    others = [url for url in requests if not url.startswith((address, "blob:", "data:"))]
+    assert others == [], "it needs no other host"
+
+
+@pytest.fixture
+def play(tabs):
+    """As that of the other engine; but the pages stay, and go to another address."""
+    count = 0
+
+    def opened(keys=None, at=None, viewport=test_page.WIDE):
+        nonlocal count
+        tab = tabs(count)
+        count += 1
+        tab.set_viewport_size(viewport)
+        bits = at.partition("#")[2] if at else urlencode(keys or {})
+        tab.evaluate("bits => (location.hash = bits)", bits)
+        text = parse_qs(bits).get("text", [None])[0]
+        tab.wait_for_function(
+            "text => (text === null || document.querySelector('#source').value === text) && "
+            "!unanswered", arg=text, timeout=60_000,
+        )  # fmt: skip
+        return tab
+
+    return opened
+
+
+@pytest.fixture
+def expect():
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)  # of a browser on a machine that does much else
+    yield expect
+    expect.set_options(timeout=5_000)

@@ -154,6 +154,10 @@ def test_functions_and_lists(text, value):
         ("x + " * 3000 + "x", {"x": 1.0}, ["12001 characters"]),
         ("x + " * 300 + "x", {"x": 1.0}, ["nested deeper"]),
         ("(" * 90 + "x" + ")" * 90 + "+" * 400 + "1", {"x": 1.0}, ["nested"]),
+        ("(" * 101 + "x" + ")" * 101, {"x": 1.0}, ["nested too deeply"]),
+        ("-" * 101 + "x", {"x": 1.0}, ["nested too deeply"]),
+        ("(-" * 50 + "-x" + ")" * 50, {"x": 1.0}, ["nested too deeply"]),
+        ("x**-" * 51 + "x", {"x": 1.0}, ["nested too deeply"]),
         ("1" * 400, {}, ["too large"]),
         ("", {}, ["there is no expression: write one, such as w*x + b"]),
         ("\0", {}, ["not arithmetic"]),
@@ -270,7 +274,7 @@ def test_lines_give_leaves_in_their_order_with_and_without_numbers():
 
 def test_a_caller_deep_in_calls_gets_an_error_and_no_crash():
     def deep(calls):
-        return deep(calls - 1) if calls else parse("sin(" * 150 + "x" + ")" * 150, {"x": 1.0})
+        return deep(calls - 1) if calls else parse("sin(" * 99 + "x" + ")" * 99, {"x": 1.0})
 
     outcomes = set()
     for calls in range(0, sys.getrecursionlimit() - 200, 50):

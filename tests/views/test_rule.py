@@ -18,7 +18,7 @@ from microgrid.engine import ops
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, apply, edges
 from microgrid.views.algebra import value
-from microgrid.views.explanation import rules_of
+from microgrid.views.rows import rules_of
 from microgrid.views.rule import MANY, Gate, LocalRule
 from microgrid.views.wording import RAISED
 

@@ -9,7 +9,7 @@ from typing import Any
 from microgrid.course.mistakes import NOT_KNOWN, alone, gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.problem import Blank, Problem
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Row
+from microgrid.views.rows import Row
 
 
 class Pass:

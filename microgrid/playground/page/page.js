@@ -34,7 +34,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   let answer = null, loaded = null, svg = ""; // the last one that was a circuit; its drawing, and the key
   let folds = false, folded = null; // whether pictures with closed blocks are wanted; the key of those there
-  let waiting = null, busy = false, gone = false, most = FEW; // gates that are drawn without a word
+  let waiting = null, busy = null, gone = false, most = FEW; // gates that are drawn without a word
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
     ...(state.predict && { rows: true }), ...(ledger.open && { table: true }),
@@ -43,25 +43,21 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   });
   const update = () => {
     waiting = question();
-    if (!busy) turn();
+    if (!busy) busy = turn().finally(() => (busy = null));
   };
   const turn = async () => {
-    busy = true;
     while (waiting) {
       const asked = waiting;
       waiting = null;
-      try {
-        const got = await ask({ ...asked, have: loaded });
-        gone = false;
-        receive(got, asked);
-      } catch (error) {
-        if (!gone) complain(error.message);
-        gone = true;
+      const got = await ask({ ...asked, have: loaded }).catch(({ message }) => ({ gone: message }));
+      if (!got.gone) receive(got, asked);
+      else { // nobody answers: told once, and asked again
+        if (!gone) complain(got.gone);
         await new Promise(resolve => setTimeout(resolve, 1000));
         waiting ??= question();
       }
+      gone = !!got.gone;
     }
-    busy = false;
   };
   const also = async more => { // a question beside it: its answer, or null
     const found = await ask({ text: state.text, numbers: { ...state.numbers }, ...more })
@@ -74,17 +70,16 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     element.classList.toggle("stale", !!words);
     text.setAttribute("aria-invalid", String(!!words && line > 0));
     say(".wrong", words && line > 1 ? `Line ${line}: ${words}` : words);
-    const letters = [...state.text], lines = state.text.split("\n").slice(0, Math.max(0, line - 1));
-    const at = lines.reduce((n, x) => n + [...x].length + 1, column - 1);
-    const letter = /\S/.test(letters[at] ?? "") ? letters[at] : ""; // an end of line is none
-    const pieces = [letters.slice(0, at).join(""), make("mark", { textContent: letter || " " }),
-      letters.slice(at + Math.sign(letter.length)).join("")];
-    mirror.replaceChildren(...(words && line ? pieces : [state.text]), "\n");
+    const letters = [...text.value], before = text.value.split("\n").slice(0, Math.max(0, line - 1));
+    const at = before.reduce((n, x) => n + [...x].length + 1, column - 1), end = !/\S/.test(letters[at] ?? "");
+    const mark = make("mark", { textContent: end ? " " : letters[at] }); // an end of line has no letter
+    const pieces = [letters.slice(0, at).join(""), mark, letters.slice(at + !end).join("")];
+    mirror.replaceChildren(...(words && line ? pieces : [text.value]), "\n");
   };
   const receive = (got, asked) => {
     if (got.error) {
       const { message, line, column } = got.error;
-      if (asked.text === state.text) complain(message, line, column);
+      if (asked.text === text.value) complain(message, line, column);
       return;
     }
     const { film: before } = answer ?? {}; // a brief answer is laid over what is there
@@ -166,7 +161,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   let moving = false, rest = 0; // while a number moves nothing is read out, nor asked that is not seen
   const set = (name, x) => {
-    state.numbers[name] = x;
+    state.numbers = { ...state.numbers, [name]: x };
     losses = [];
     stir();
     update();
@@ -209,8 +204,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       make("span", { className: "name", textContent: shown }), range, field, gradient, nudge, hold, said);
     return row;
   };
+  const numberOf = ({ name, value }) => (Object.hasOwn(state.numbers, name) ? state.numbers[name] : value);
   const adjust = ({ range, leaf }, grow = false) => { // the slider's reach follows the number
-    const x = state.numbers[leaf.name] ?? leaf.value, reach = reachOf(x);
+    const x = numberOf(leaf), reach = reachOf(x);
     if (range.step === "any" || grow || Math.abs(x) > range.max)
       [range.min, range.max, range.step] = [-reach, reach, reach / 500];
     range.value = x;
@@ -224,7 +220,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       if (row.leaf?.value !== leaf.value) said.textContent = "";
       row.leaf = leaf;
       if (!range.matches(":active")) adjust(row);
-      if (document.activeElement !== field) field.value = +Number(leaf.value).toPrecision(6);
+      if (document.activeElement !== field) field.value = Number.isFinite(leaf.value) ? +leaf.value.toPrecision(6) : "";
       range.disabled = field.disabled = !movable(leaf.name);
       hold.ariaPressed = String(state.hold.has(leaf.name));
     });
@@ -269,7 +265,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   root.querySelector(".bar").after(form);
   const inquire = (to, focus = eager) => {
     const rows = answer.rows[to], asked = JSON.stringify(rows);
-    film.show(to - 1, to); // its marks, without its numbers
+    if (guess?.to !== to || film.at !== to - 1) film.show(to - 1, to); // its marks, without its numbers
     if (guess?.to !== to || guess.asked !== asked) {
       const hints = rows.map((_, i) => make("span", { className: "hint", id: `${answer.film.prefix}hint${i}` }));
       const fields = hints.map(() => make("input", { type: "text", autocomplete: "off" }));
@@ -334,7 +330,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     const found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
     if (!found) return;
     losses = [...losses, ...found.losses.slice(losses.length ? 1 : 0)];
-    Object.assign(state.numbers, found.numbers);
+    state.numbers = { ...state.numbers, ...found.numbers };
     const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${losses.length - 1} steps`;
     descent.querySelector(".said").textContent = found.said ? `${fell}; ${found.said}` : fell;
     find(".plot").replaceChildren(plotOf(losses));
@@ -351,9 +347,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const undone = chronicle();
   let later = 0;
   const current = () => {
-    const seen = answer && !waiting ? answer.leaves : [], { numbers } = state;
-    const kept = Object.fromEntries(seen.map(({ name, value }) => [name, numbers[name] ?? value]));
-    return { ...state, numbers: seen.length ? kept : numbers };
+    const seen = answer && !waiting ? answer.leaves : [];
+    const kept = Object.fromEntries(seen.map(leaf => [leaf.name, numberOf(leaf)]));
+    return { ...state, numbers: seen.length ? kept : state.numbers };
   };
   const remember = (apart = false) => { // apart: the browser's way back leads to what was before
     if (!alone) return;
@@ -377,7 +373,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const write = words => { // another text: nothing that was said of the last one holds
     if (text.value !== words) text.value = words;
     Object.assign(state, { text: words, step: null });
-    foretold = new Set();
+    [foretold, score] = [new Set(), [0, 0]];
     [most, folds, losses] = [FEW, false, []];
     close();
     mirror.textContent = `${words}\n`;
