@@ -913,7 +913,7 @@ def test_a_page_is_saved_as_its_name_says(tmp_path):
     ("x", "seen", "not_seen"),
     [
         (Fraction(1, 3), "local 1 × upstream 1/2 = share 1/2", "1.00"),
-        (1 / 3, "local 1.00 × upstream 0.50 = share 0.50", "/"),
+        (1 / 3, "local 1.00 × upstream 0.50 = share 0.50", "1/2"),
     ],
 )
 def test_the_numbers_of_a_film_are_of_one_kind(x, seen, not_seen):
