@@ -88,12 +88,15 @@ class Server(ThreadingTCPServer):
         """Whoever hung up gets no traceback here."""
 
     def answer(self, question: str) -> str:
-        """The reply; Refused where too many questions wait."""
+        """The reply; Refused where too many questions wait, and for a fault of our own."""
         if not self.places.acquire(blocking=False):
             raise Refused(503, "too many questions wait for their answers: ask again")
         try:
             with self.turns:
                 return self.reply(question)
+        except Exception as error:
+            said = f"a fault of the server: {type(error).__name__}: {error}"
+            raise Refused(500, said) from error
         finally:
             self.places.release()
 

@@ -17,6 +17,7 @@ from microgrid.playground.runtime import FILES, SiteError, runtime
 PYTHON = {  # as Pyodide's own list of packages begins, which is not needed for the rest
     "abi_version": "2026_0", "arch": "wasm32", "platform": "emscripten_5_0_3", "python": "3.14.2",
 }  # fmt: skip
+ALL = dict.fromkeys(("rows", "table", "folded"), True)  # whatever the page may want of it
 MANIFEST = "site.json"  # the names of what was written: a folder with it is ours
 
 
@@ -74,7 +75,7 @@ def examples() -> Mapping[str, bytes]:
     playground, found = Playground(), dict[str, bytes]()
     menu = playground.answer({"ask": "examples"})["examples"]
     for i, example in enumerate(menu):
-        asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
+        asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"], **ALL}
         answer = {k: x for k, x in playground.answer(asked).items() if k != "ms"}
         example["baked"] = f"baked/{i}.json"
         found[example["baked"]] = as_json(answer).encode()

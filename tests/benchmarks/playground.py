@@ -52,17 +52,20 @@ MOVED = """([leaf, steps]) => {
   });
   return steps.reduce(async (told, x) => [...await told, await one(x)], Promise.resolve([]));
 }"""
-TYPED = """text => new Promise(resolve => {
-  const start = performance.now(), picture = document.querySelector("#picture");
-  const source = document.querySelector("#source");
-  new MutationObserver((_, observer) => {
-    if (document.querySelector(".large:not([hidden]) button")?.checkVisibility())
-      document.querySelector("[data-act=draw]").click();
-    if (!picture.querySelector("svg") || picture.querySelector("svg") === before) return;
+TYPED = """text => new Promise((resolve, reject) => {
+  const picture = document.querySelector("#picture"), before = picture.querySelector("svg");
+  const source = document.querySelector("#source"), start = performance.now();
+  let asked = false;
+  const observer = new MutationObserver(() => {
+    const draw = document.querySelector("[data-act=draw]");
+    if (!asked && draw.checkVisibility()) (asked = true, setTimeout(() => draw.click()));
+    const now = picture.querySelector("svg");
+    if (!now || now === before) return;
     observer.disconnect();
     requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
-  }).observe(picture.closest("main"), {subtree: true, childList: true, attributes: true});
-  const before = picture.querySelector("svg");
+  });
+  observer.observe(picture.closest("main"), {subtree: true, childList: true, attributes: true});
+  setTimeout(reject, 120_000, Error("it was not drawn"));
   source.value = text;
   source.dispatchEvent(new Event("input", {bubbles: true}));
 })"""

@@ -250,12 +250,14 @@ def test_a_hundred_questions_at_once_are_answered_or_told_to_wait():
     assert {*found} <= {200, 503, 0}  # 0: hung up on, where there were too many connections
 
 
-def test_a_question_that_breaks_the_engine_ends_its_connection_alone(capsys):
+def test_a_fault_of_the_engine_is_told_and_breaks_nothing(capsys):
     def broken(text):
         raise RuntimeError("planted")
 
     with running(broken) as server:
-        assert exchange(server, question()) == b""
+        reply = exchange(server, question())
+        assert status(reply) == 500
+        assert told(reply)["error"]["message"] == "a fault of the server: RuntimeError: planted"
         assert status(exchange(server, request("GET / HTTP/1.1"))) == 200
     assert capsys.readouterr().err == ""
 

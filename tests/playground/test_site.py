@@ -17,7 +17,7 @@ from microgrid.playground.answer import Playground
 from microgrid.playground.bundle import engine_zip
 from microgrid.playground.files import files
 from microgrid.playground.runtime import CDN, FILES, LICENSE, VERSIONS, SiteError, runtime
-from microgrid.playground.site import examples, site, write_site
+from microgrid.playground.site import ALL, examples, site, write_site
 from microgrid.views.spelling import NESTED
 
 PAGE = spec_from_file_location("test_page", Path(__file__).with_name("test_page.py"))
@@ -85,7 +85,8 @@ def test_the_answers_of_the_examples_lie_ready():
     for example in menu:
         answer = json.loads(found[example["baked"]])
         assert answer["svg"].startswith("<svg")
-        asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"]}
+        assert {"rows", "table", "folded"} <= answer.keys()
+        asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"], **ALL}
         again = json.loads(Playground().reply(json.dumps(asked | {"have": answer["key"]})))
         assert without_time(again) | {"svg": answer["svg"]} == answer
     again = examples.__wrapped__()
