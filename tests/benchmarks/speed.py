@@ -17,7 +17,6 @@ if __name__ == "__main__":  # before NumPy is imported: one thread, as for PyTor
 
 import argparse
 import contextlib
-import gc
 import importlib
 import importlib.metadata
 import json
