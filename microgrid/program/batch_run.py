@@ -129,7 +129,7 @@ def fill(rows: Floats, samples: list[Floats], first: int, count: int) -> None:
 
 @cache
 def block_width(rows: int, samples: int, cells: int) -> int:
-    """So many samples at a time that their rows have so many cells, a multiple of 8."""
-    most = min(max(cells // max(rows, 1), 32), 512)
-    blocks = -(-samples // most)
+    """So many samples at a time that their rows have about so many cells, a multiple of 8."""
+    usual = min(max(cells // max(rows, 1), 32), 512)
+    blocks = max(round(samples / usual), 1)
     return -(-samples // (8 * blocks)) * 8

@@ -55,19 +55,19 @@ def in_parts(lines: Lines) -> None:
     if not whole:
         return
     lines.columns = [[*x, depth * DEEP] for *x, depth in lines.columns]
-    made = set[int]()
+    made: dict[int, None] = {}  # codes; the parts of a part stand before it
     for (out, codes, _, *order, depth), args in whole:
         parts = tape_of_parts(lines.ops[codes[0]], args.shape[1])
         [found] = inlined(lines, parts, [*args.T], Order(*order, depth=depth * DEEP))
         lines.aliases.append((out, found))
-        made |= {lines.code(op) for op in parts.ops}
-    while any([merged(lines, code) for code in sorted(made)]):
-        """Of equal parts the next ones have equal operands."""
+        made |= dict.fromkeys(map(lines.code, parts.ops))
+    for code in made:
+        merge(lines, code)
 
 
-def merged(lines: Lines, code: int) -> bool:
-    """Leave out the lines of this code that repeat an earlier one; whether there are any."""
-    to, before = lines.resolved(), len(lines.aliases)
+def merge(lines: Lines, code: int) -> None:
+    """Leave out the lines of this code that repeat an earlier one."""
+    to = lines.resolved()
     for _, alike in groupby(sorted(taken(lines, {code}), key=width), width):
         several, args = zip(*alike)
         columns, rows = [np.concatenate(x) for x in zip(*several)], to[np.concatenate(args)]
@@ -76,20 +76,19 @@ def merged(lines: Lines, code: int) -> bool:
         _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         first = first[which.ravel()]
         again = first < np.arange(len(out))
-        if again.any():
-            lines.aliases.append((out[again], out[first[again]]))
+        lines.aliases.append((out[again], out[first[again]]))
         lines.columns.append([x[order[~again]] for x in columns])
         lines.args.append((code, rows[~again].ravel()))
-    return len(lines.aliases) > before
 
 
 def taken(lines: Lines, codes: Collection[int]) -> list[tuple[list[Ints], Ints]]:
     """The lines of some codes, which are taken out; with each entry its arguments, a row a line."""
     entries = [*zip(lines.columns, lines.args)]
-    found = [x for x in entries if x[1][0] in codes and len(x[0][0])]
+    mine = [code in codes and len(args) > 0 for _, (code, args) in entries]
     lines.columns, lines.args = [
-        [*x] for x in zip(*[x for x in entries if not (x[1][0] in codes and len(x[0][0]))])
+        [*x] for x in zip(*[x for x, wanted in zip(entries, mine) if not wanted])
     ]
+    found = [x for x, wanted in zip(entries, mine) if wanted]
     return [(columns, args.reshape(len(columns[0]), -1)) for columns, (_, args) in found]
 
 
