@@ -155,16 +155,19 @@ def first_class(f: Any) -> Any:
     """A compiled function as the argument of another one, whose types have a FunctionType there."""
     from numba.core.types import WrapperAddressProtocol
 
-    class Pointer(WrapperAddressProtocol):
+    if not hasattr(f, "overloads"):
+        return f  # a plain one with NUMBA_DISABLE_JIT
+    made = f.overloads[(signed := f.nopython_signatures[0]).args]
+    at: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+
+    class Pointer(WrapperAddressProtocol):  # numba asks it at each call
         def signature(self) -> Any:
-            return f.nopython_signatures[0]
+            return signed
 
         def __wrapper_address__(self) -> int:
-            made = f.overloads[self.signature().args]
-            address: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
-            return address
+            return at
 
-    return Pointer() if hasattr(f, "overloads") else f  # a plain one with NUMBA_DISABLE_JIT
+    return Pointer()
 
 
 def digest(text: str) -> str:
