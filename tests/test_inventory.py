@@ -105,7 +105,7 @@ def test_the_search_sees_methods_properties_and_errors():
 x = mg.Value(2.0, "x")
 y = x * x + 3.0
 program = mg.record(lambda w, x: w * x, 1.0, 2.0)
-report = check(museum.broken("overwrites", "add"), only=["reuse"])
+report = check(museum.broken("overwrites", "add"), only=["reuse"], draws=1)
 term = mg.results.Term("out[0]", 0.0, 1.0, "missing")
 worst_entry = mg.results.Worst("dw[0]", 0.0, 1.0, [term])
 layer_gradient = mg.results.Gradient("w", "dw", "wrong", worst=worst_entry)

@@ -262,31 +262,55 @@ def log_sigmoid(x: Number) -> float:
     return -softplus(-x)
 
 
-def add_exps(total: float, xs: Sequence[Number], top: Number) -> float:
-    """total + Σ exp(x − top), with what each rounding loses put back at the end (Neumaier's)."""
+def exps_below(xs: Sequence[Number], top: Number) -> list[float]:
+    """exp(x − top) for each x."""
+    return [exp_difference(x, top) for x in xs]
+
+
+def add_exps(total: float, xs: Sequence[Number], exps: Sequence[float], top: Number) -> float:
+    """total + Σ exp(x − top), of which 1 is at the top, also at an infinite one.
+
+    What each rounding loses is put back at the end (Neumaier's sum).
+    """
     lost = 0.0
-    for x in xs:
-        total, more = two_diff(total, -1.0 if x == top else -exp_difference(x, top))
+    for x, e in zip(xs, exps):
+        total, more = two_diff(total, -1.0 if x == top else -e)
         lost += more
     return total + lost
 
 
+def log_of_exps(xs: Sequence[Number], exps: Sequence[float], top: Number) -> Number:
+    """log Σ exp x, given all exp(x − top); log1p keeps what lies far below the largest."""
+    return top + math.log1p(add_exps(-1.0, xs, exps, top)) if top - top == 0 else float(top)
+
+
 def log_sum_exp(xs: Sequence[Number]) -> Number:
-    """log Σ exp x without overflow; log1p keeps what lies far below the largest."""
+    """log Σ exp x without overflow."""
     top = largest(xs)
-    return top + math.log1p(add_exps(-1.0, xs, top)) if top - top == 0 else float(top)
+    return log_of_exps(xs, exps_below(xs, top), top)
 
 
 def exp_total(xs: Sequence[Number]) -> float:
     """Σ exp(x − top) of the top and the x that follow it."""
-    return add_exps(0.0, xs[1:], xs[0])
+    return add_exps(0.0, xs[1:], exps_below(xs[1:], xs[0]), xs[0])
+
+
+def exp_total_of_parts(parts: Sequence[Number]) -> float:
+    """The same of the top, and of each x with exp(x − top) behind it."""
+    return add_exps(0.0, parts[1::2], parts[2::2], parts[0])
+
+
+def log_sum_exp_of_parts(parts: Sequence[Number]) -> Number:
+    """log Σ exp x of the top, and of each x with exp(x − top) behind it."""
+    return log_of_exps(parts[1::2], parts[2::2], parts[0])
 
 
 def softmax(xs: Sequence[Number]) -> list[float]:
     """exp x / Σ exp x, the gradient of logsumexp."""
     top = largest(xs)
-    scale = add_exps(0.0, xs, top)
-    return [exp_difference(x, top) / scale for x in xs]
+    exps = exps_below(xs, top)
+    scale = add_exps(0.0, xs, exps, top)
+    return [e / scale for e in exps]
 
 
 def largest(xs: Sequence[Number]) -> Number:
@@ -321,7 +345,8 @@ logsumexp, exp_sum = one_by_one(log_sum_exp), one_by_one(exp_total)
 
 def logaddexp(a: Number, b: Number) -> Number:
     """log(exp a + exp b)."""
-    return log_sum_exp((a, b))
+    top, low = largest((a, b)), smallest((a, b))
+    return top + math.log1p(exp_difference(low, top)) if top - top == 0 else float(top)
 
 
 def ties(y: Number, xs: Sequence[Number]) -> list[Number]:

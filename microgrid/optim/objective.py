@@ -55,10 +55,13 @@ class Objective:
     def check_names(self, program: Program) -> None:
         """ShapeError if the program was recorded with parameters of other names, in this order."""
         mine = self.parameters.parameters() if is_model(self.parameters) else []
-        for i, p in enumerate(mine):
-            recorded = program.tape.labels.get(i, "")
-            if p.label != recorded and p.label and recorded:
-                raise ShapeError(f"parameter {i} of the model is {p.label}, but {recorded} in the "
+        known = program.tape.labels
+        own_names, recorded = [p.label for p in mine], [known.get(i, "") for i in range(len(mine))]
+        if own_names == recorded:  # at once: they are many
+            return
+        for i, (own, there) in enumerate(zip(own_names, recorded)):
+            if own != there and own and there:
+                raise ShapeError(f"parameter {i} of the model is {own}, but {there} in the "
                                  "program: it was recorded with another model")  # fmt: skip
 
     def check_shapes(self, data: Data) -> None:

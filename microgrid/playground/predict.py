@@ -57,7 +57,7 @@ def judged(root: Value, rows: Sequence[Row], digits: int, guess: str) -> Answer:
 def slack(numbers: Sequence[float], row: Row, digits: int) -> Fraction:
     """How far off is what somebody computes from numbers as they are shown, by their size."""
     shown = [*numbers, *[p.data for p in row.child_node.parents], row.child_node.data]
-    rounded = any(equations.is_rounded(x, digits) for x in shown)
+    rounded = any(equations.is_rounded(x, decimals(x, digits)) for x in shown)
     sizes = [abs(x) for x in (row.total, row.share) if is_finite(x)]
     return NEAR * Fraction(max(sizes, default=0)) * rounded
 

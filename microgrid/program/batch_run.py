@@ -31,6 +31,7 @@ class BatchRun:
         self.spans = [span(places) for places, _ in results]
         self.columns = [columns(places) if own else None for places, own in results]
         self.widths = [len(places) for places, _ in results]
+        self.begins, self.ends = [len(part.runs) > 0 for part in (plan.prologue, plan.epilogue)]
 
     def __call__(
         self, samples: list[Floats], side_by_side: Callable[..., Any],
@@ -47,7 +48,8 @@ class BatchRun:
         numbers[plan.count] = count
         numbers[runner.added_to if 0 < count <= CHUNK else runner.sums] = 0.0
         found = [of and np.empty((count, width)) for of, width in zip(self.columns, self.widths)]
-        suspects = [0] if run(plan.prologue, numbers, workspace.rows, 0) and count else []
+        failed = self.begins and run(plan.prologue, numbers, workspace.rows, 0)
+        suspects = [0] if failed and count else []
         if count > CHUNK:
             chunk = partial(self.chunk, numbers, samples, found, suspects)
             for added in list(side_by_side(chunk, range(0, count, CHUNK))):
@@ -56,7 +58,8 @@ class BatchRun:
             self.blocks(workspace, samples, found, suspects, 0, count)
         if suspects:
             explain(sorted(suspects))
-        run(plan.epilogue, numbers, workspace.rows, 0)
+        if self.ends:
+            run(plan.epilogue, numbers, workspace.rows, 0)
         return [numbers[p].copy() if out is None else out for p, out in zip(self.spans, found)]
 
     def chunk(
@@ -126,7 +129,7 @@ def fill(rows: Floats, samples: list[Floats], first: int, count: int) -> None:
 
 @cache
 def block_width(rows: int, samples: int, cells: int) -> int:
-    """So many samples at a time that their rows have so many cells, a multiple of 8."""
-    most = min(max(cells // max(rows, 1), 32), 512)
-    blocks = -(-samples // most)
+    """So many samples at a time that their rows have about so many cells, a multiple of 8."""
+    usual = min(max(cells // max(rows, 1), 32), 512)
+    blocks = max(round(samples / usual), 1)
     return -(-samples // (8 * blocks)) * 8

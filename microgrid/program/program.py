@@ -208,7 +208,7 @@ class Program(Hinted):
                 np.array(self.tape.applied(self.signature.nodes(inputs)), dtype=object)
             )
             return self.signature.result.unflatten(outputs)
-        call.runner.run_once()
+        call.runner.run_once(numbers)
         return call.value(numbers)
 
     def _write(self, numbers: Floats, inputs: Sequence[Any]) -> bool:
@@ -247,7 +247,7 @@ class Program(Hinted):
         if not self._write(numbers, inputs):
             y, found = value_and_grad(self, self.signature.wanted(argnums))(*inputs)
             return y, as_asked(found, argnums)
-        call.runner.run_once()
+        call.runner.run_once(numbers)
         return call.value(numbers), call.gradient(numbers)
 
     def _called(self, argnums: Any, wanted: tuple[int, ...] | None) -> Call:

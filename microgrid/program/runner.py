@@ -56,12 +56,12 @@ class Runner:
         self.workspace, self.chunk_workspace = Workspace(plan.memory), Workspace(plan.memory)
         self.tiled = backend == numba_engine.NAME
         self.sums, self.added_to = span(plan.sums), span(self.engine.added_to)
+        self.alone = self.engine.alone(plan.prologue)
 
-    def run_once(self) -> None:
-        """Run a plan without a batch, whose inputs the numbers of this thread begin with."""
-        workspace = self.workspace
-        if self.engine.run(self.plan.prologue, workspace.numbers, workspace.rows, 0):
-            explain_failure(self.tape, workspace.numbers[: self.tape.inputs])
+    def run_once(self, numbers: Floats) -> None:
+        """Run a plan without a batch; the numbers, of this thread, begin with its inputs."""
+        if self.alone(numbers):
+            explain_failure(self.tape, numbers[: self.tape.inputs])
 
 
 class Call:

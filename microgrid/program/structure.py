@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 from operator import attrgetter
 from typing import Any
 
@@ -22,7 +22,7 @@ from microgrid.program.tape import Floats
 from microgrid.views.wording import entry_names, printable
 
 FLOAT = np.dtype(float)
-op_of = attrgetter("op")
+op_of, shape, dtype = map(attrgetter, ("op", "shape", "dtype"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,19 @@ class Structure:
         named = hasattr(self.kind, "_fields") or not all(part.has_one_axis for part in self.parts)
         return self.common_shape is not None and not named
 
+    @cached_property
+    def shapes(self) -> list[tuple[int, ...]] | None:
+        """The shape of each part of a list of arrays; None for what is none."""
+        alone = self.kind in (float, np.ndarray, dict) or not self.parts
+        arrays = not alone and all(part.kind is np.ndarray for part in self.parts)
+        return [part.shape for part in self.parts] if arrays else None
+
+    @cached_property
+    def spans(self) -> list[tuple[slice, tuple[int, ...]]]:
+        """Where each part of a list of arrays stands in a row, and its shape."""
+        ends = [0, *accumulate([part.size for part in self.parts])]
+        return [(slice(*ends), part.shape) for *ends, part in zip(ends, ends[1:], self.parts)]
+
     def is_already(self, x: Any) -> bool:
         """Whether x is an array of floats of this shape."""
         same = type(x) is np.ndarray and x.shape == self.shape and x.dtype is FLOAT
@@ -76,6 +89,12 @@ class Structure:
         """Whether x is the list or tuple of so many plain floats that this is."""
         listed = type(x) in (list, tuple) and self.is_vector and len(x) == len(self.parts)
         return listed and {*map(type, x)} == {float}
+
+    def is_list_of_arrays(self, x: Any) -> bool:
+        """Whether x is the list or tuple of arrays of floats that this is."""
+        listed = self.shapes is not None and type(x) in (list, tuple)
+        alike = listed and {*map(type, x)} == {np.ndarray} and [*map(shape, x)] == self.shapes
+        return alike and [*map(dtype, x)].count(FLOAT) == len(x)
 
     def flatten(self, x: Any, name: str) -> Floats:
         """x as a new row of floats; ShapeError unless it has this structure."""
@@ -87,6 +106,9 @@ class Structure:
         """Write the floats that make up x into a row; ShapeError unless it has this structure."""
         if (type(x) is float and self.kind is float) or self.is_list_of_floats(x):
             row[:] = x
+            return
+        if self.is_list_of_arrays(x):
+            np.concatenate(x, axis=None, out=row)
             return
         x = without_model(x)
         if getattr(x, "shape", ()) and not isinstance(x, np.ndarray):  # of another library
@@ -104,11 +126,8 @@ class Structure:
         else:
             end = 0
             for place, part in zip(self.places, self.parts):
-                begin, end, y = end, end + part.size, x[place]
-                if part.is_already(y):  # written out: a loop of training waits for it
-                    row[begin:end] = y.ravel()
-                else:
-                    part.write(row[begin:end], y, f"{name}[{place!r}]")
+                begin, end = end, end + part.size
+                part.write(row[begin:end], x[place], f"{name}[{place!r}]")
 
     def is_alike(self, x: Any, listed: Any = list | tuple) -> bool:
         """Whether x has the keys of this dict, or is a list of as many parts."""
@@ -143,6 +162,8 @@ class Structure:
             return row.item() if single else row[:, 0]
         if self.is_vector and single:
             return self.build(row.tolist())
+        if self.shapes is not None and single:
+            return self.build([row[where].reshape(shape) for where, shape in self.spans])
         found, begin = [], 0
         for part in self.parts:
             end = begin + part.size

@@ -27,7 +27,8 @@ from microgrid.views.wording import printable
 
 HEIGHT, MARGIN = 540, 24  # points of a slide: 16:9 is 960 wide, as other programs have it
 LINE = 1.3  # from one line of words to the next, in sizes of its letters
-WORDS, LEAST_WORDS = 22, 14  # points of the words on a slide: usually, and where there are many
+WORDS = range(24, 17, -1)  # points on a slide: the largest that need no more lines than the last
+LEAST_WORDS = 14  # points, where there are many words
 MOST_WORDS = 0.42  # of the height of a slide, unless they would be smaller than that
 ROOMY = 1.12  # how much `extent` says too much
 LARGEST = 2.0  # times as large as elsewhere
@@ -150,9 +151,9 @@ class Slides:
     """How some frames of a film are shown.
 
     Without `aspect` each slide is as large as its picture. With it, a slide is 540 points high, the
-    picture as large as it can be, and the words beneath have `font_size` points, or down to 14
-    where they would need more than 42 % of the height. A film that has blocks shows the one whose
-    gate is in turn, and the others as boxes.
+    picture as large as it can be, and the words beneath have `font_size` points, by default 18 to
+    24, or down to 14 where they would need more than 42 % of the height. A film that has blocks
+    shows the one whose gate is in turn, and the others as boxes.
     """
 
     def __init__(
@@ -165,7 +166,12 @@ class Slides:
         self.film, self.numbers, self.captions = film, numbers, captions
         self.width = None if aspect is None else width_of(aspect)
         self.colors = changed_colors(colors)
-        self.size = font_size or (12 if aspect is None else WORDS)
+        self.size: float = font_size or (12 if aspect is None else WORDS[-1])
+        if self.width and font_size is None:
+            lines = self.most_lines
+            for self.size in WORDS:
+                if self.most_lines == lines:
+                    break
         room = MOST_WORDS * HEIGHT
         while self.width and self.size > LEAST_WORDS and self.height_of_words > room:
             self.size -= 1
@@ -217,9 +223,12 @@ class Slides:
     @property
     def height_of_words(self) -> float:
         """Room for the words of every frame."""
-        if not self.captions:
-            return 0
-        return LINE * self.size * max(len(self.lines(k)) for k in self.numbers)
+        return LINE * self.size * self.most_lines * self.captions
+
+    @property
+    def most_lines(self) -> int:
+        """How many lines of words the frames have at most."""
+        return max(len(self.lines(k)) for k in self.numbers)
 
     # The pictures
 
@@ -297,7 +306,8 @@ class Slides:
         ratio = (self.width or HEIGHT) / HEIGHT
         aspect, paper_width, paper_height = PAPERS[min(PAPERS, key=lambda x: abs(x - ratio))]
         scale = paper_height / HEIGHT
-        wide, high = paper_width - 20, paper_height - 48 - scale * self.height_of_words
+        wide = paper_width - 2 * scale * MARGIN
+        high = paper_height - 48 - scale * self.height_of_words
         views: dict[int, list[int]] = {}  # the slides of each
         for i, k in enumerate(self.numbers, 1):
             views.setdefault(self.film.view(k), []).append(i)
@@ -305,7 +315,7 @@ class Slides:
         for slides in views.values():
             drawn = {i: self.bare(self.numbers[i - 1], NO_COLORS).pipe("svg") for i in slides}
             width, height = size_of(drawn[slides[-1]])
-            larger = min(wide / width, high / height, LARGEST * scale)
+            larger = 0.98 * min(wide / width, high / height, LARGEST * scale)
             lines = overlaid({i: groups(svg) for i, svg in drawn.items()})
             picture = f"\\scalebox{{{larger:.3f}}}{{%\n{environment(lines, self.colors)}}}"
             pictures.append(rf"\only<{spans(slides)}>{{{picture}}}" if len(views) > 1 else picture)
@@ -327,6 +337,7 @@ class Slides:
             "TITLE": worded(printable(self.film.title)),
             "PICTURE": "%\n".join(pictures),
             "SIZE": f"{scale * self.size:.1f}bp", "LINE": f"{scale * self.size * 1.2:.1f}bp",
+            "MARGIN": f"{scale * MARGIN:.1f}bp",
             "HEIGHT": f"{scale * self.height_of_words:.0f}bp",
             "WORDS": words.rstrip(),
         }  # fmt: skip
@@ -393,12 +404,13 @@ BEAMER = rf"""\documentclass[aspectratio=@ASPECT@]{{beamer}}
 {PACKAGES}
 \usefonttheme[onlymath]{{serif}}
 \setbeamertemplate{{navigation symbols}}{{}}
+\setbeamersize{{text margin left=@MARGIN@,text margin right=@MARGIN@}}
 @COLORS@
 \begin{{document}}
 \begin{{frame}}[t]{{@TITLE@}}
 \vfill
-{{\centering\makebox[0pt]{{%
-@PICTURE@}}\par}}
+{{\centering
+@PICTURE@\par}}
 \vfill
 \begin{{overlayarea}}{{\textwidth}}{{@HEIGHT@}}
 \fontsize{{@SIZE@}}{{@LINE@}}\selectfont\raggedright

@@ -213,8 +213,9 @@ class Steps(Hinted):
         Each slide is as large as its picture, or, with an `aspect` such as "16:9", 540 points high;
         then the circuit is as large as the slide allows. `font_size` is that of the words beneath,
         in points; `captions=False` leaves them out. `colors` are "dark", or others by what they
-        mean, such as {"value": "#0072b2", "gradient": "#d55e00"}. ParameterError for what is none
-        of these, LayoutError for a PDF without matplotlib.
+        mean, such as {"value": "#0072b2", "gradient": "#d55e00"}. Of a network of more than 12
+        gates a slide shows the block in turn, and the others as boxes. ParameterError for what is
+        none of these, LayoutError for a PDF without matplotlib.
 
         >>> from tempfile import mkdtemp
         >>> x = Value(3.0, "x")

@@ -74,6 +74,7 @@ class Storyboard:
     color: str  # and its colour
     head: tuple[str, ...]  # of the table of all rows
     rows: Sequence[Any]  # of `explain`
+    ruled: Sequence[tuple[Any, Any]]  # each with its rule
 
     def __init__(self, root: Value, digits: int) -> None:
         self.root, self.digits, self.order = root, digits, topological(root)

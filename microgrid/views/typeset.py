@@ -323,8 +323,8 @@ def with_scripts(base: Box, below: Box, above: Box) -> Lines:
     if base.text in ("∑", "∏"):
         return Lines((f"{base.text}({low.lines[0]}…{high.lines[0]})",))
     under, over = (("", "") if empty(x) else None for x in (below, above))
-    small_low = "" if under else moved(low.lines[0], LOWERED, "_")
-    small_high = "" if over else moved(high.lines[0], ABOVE, "^")
+    small_low = "" if under else moved(low.lines[0], LOWERED, "_", False)
+    small_high = "" if over else moved(high.lines[0], ABOVE, "^", False)
     if len(letters.lines) == 1:
         return Lines((f"{letters.lines[0]}{small_low}{small_high}",))
     width = max(len(small_low), len(small_high))

@@ -49,11 +49,11 @@ def typed(label: str) -> str:
     return re.sub(r"_\{(\w+)\}$", r"_\1", label)
 
 
-def moved(script: str, signs: Mapping[str, str], sign: str) -> str:
-    """A subscript or superscript in small letters, else behind its sign."""
+def moved(script: str, signs: Mapping[str, str], sign: str, braced: bool = True) -> str:
+    """A subscript or superscript in small letters, else behind its sign, perhaps in braces."""
     if set(script) <= signs.keys():
         return "".join([signs[c] for c in script])
-    return f"{sign}{script}" if len(script) == 1 else f"{sign}{{{script}}}"
+    return f"{sign}{{{script}}}" if braced and len(script) > 1 else f"{sign}{script}"
 
 
 def raised(exponent: str) -> str:

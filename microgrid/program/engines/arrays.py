@@ -52,7 +52,7 @@ def on_arrays(op: Op, fast: bool) -> Array | None:
 
     def checked(operands: Any, out: Floats | None = None) -> Any:
         y = f(operands, out=out) if variadic else f(*operands, out=out)
-        return None if may_raise and not math.isfinite(np.add.reduce(y, axis=None)) else y
+        return None if may_raise and not finite(y) else y
 
     return checked
 
@@ -93,9 +93,9 @@ class Arrays:
         self.made |= {operator.truediv: np.divide, abs: np.absolute}
         self.made |= {numeric.largest: largest, numeric.smallest: smallest}
         if fast:
-            self.made |= {numeric.exp_difference: exp_difference, numeric.add_exps: add_exps}
+            self.made |= {numeric.exp_difference: exp_difference, numeric.add_exps: add_exps_fast}
         else:
-            self.made |= {math.exp: Exp(each(math.exp)), numeric.add_exps: self.add_exps}
+            self.made |= {math.exp: Exp(each(math.exp)), numeric.add_exps: add_exps}
         spelled = {name: self.of(getattr(math, name)) for name in MATH}
         self.names = SimpleNamespace(**spelled, maximum=largest, minimum=smallest)
 
@@ -123,17 +123,6 @@ class Arrays:
         found: Array = space["f"]
         return found
 
-    def add_exps(self, total: float, xs: Any, top: Floats) -> Floats:
-        """numeric.add_exps: what all the roundings lose is found at once."""
-        xs = stacked(xs)
-        terms = np.where(xs == top, 1.0, self.of(numeric.exp_difference)(xs, top))
-        sums, lost = np.zeros((2, len(xs) + 1, *terms.shape[1:]))
-        sums[0], sums[1:] = total, terms
-        np.add.accumulate(sums, axis=0, out=sums)
-        lost[1:] = self.of(numeric.two_diff)(sums[:-1], -terms)[1]
-        found: Floats = sums[-1] + np.add.accumulate(lost, axis=0, out=lost)[-1]
-        return found
-
 
 @cache
 def arrays(fast: bool) -> Arrays:
@@ -159,7 +148,7 @@ def each(f: Callable[..., float]) -> Array:
             return math.nan
 
     def on_arrays(*xs: Any, out: Floats | None = None) -> Floats:
-        columns = np.broadcast_arrays(*xs)
+        columns = np.broadcast_arrays(*xs) if len(xs) > 1 else [np.asarray(xs[0])]
         numbers, size = [x.ravel().tolist() for x in columns], columns[0].size
         try:
             y = np.fromiter(map(f, *numbers), float, size)
@@ -217,13 +206,35 @@ def exp_difference(a: Floats, b: Floats, out: Floats | None = None) -> Floats:
     return found
 
 
-def add_exps(total: float, xs: Any, top: Floats) -> Floats:
+def finite(x: Floats) -> bool:
+    """Whether all of an array is, and its sum."""
+    return math.isfinite(np.add.reduce(x, axis=None))
+
+
+def add_exps(total: float, xs: Any, exps: Any, top: Floats) -> Floats:
+    """numeric.add_exps: what all the roundings lose is found at once."""
+    terms = stacked(exps)
+    if not finite(top):  # else they are 1 at the top
+        terms = np.where(stacked(xs) == top, 1.0, terms)
+    sums = np.empty((len(terms) + 1, *terms.shape[1:]))
+    sums[0], sums[1:] = total, terms
+    np.add.accumulate(sums, axis=0, out=sums)
+    back = sums[1:] - sums[:-1]  # two_diff
+    lost = sums[1:] - back
+    np.subtract(sums[:-1], lost, out=lost)
+    lost += np.subtract(terms, back, out=back)
+    if not finite(lost):
+        lost[lost != lost] = 0.0
+    found: Floats = sums[-1] + np.add.accumulate(lost, axis=0, out=lost)[-1]
+    return found
+
+
+def add_exps_fast(total: float, xs: Any, exps: Any, top: Floats) -> Floats:
     """numeric.add_exps without what the roundings lose; beside −1 those at the top come first."""
-    xs = stacked(xs)
-    terms = np.exp(xs - top)
+    terms = stacked(exps)
     if total:
-        at_top = np.asarray(xs == top, float)
-        terms -= at_top
+        at_top = np.asarray(stacked(xs) == top, float)
+        terms = terms - at_top
         total = np.add.reduce(at_top, axis=0) + total
     found: Floats = np.add.reduce(terms, axis=0) + total
     return found

@@ -68,7 +68,7 @@ def sure_exp(x: Floats) -> tuple[Floats, Any]:
 class Exp:
     """The function of arrays that asks `one_by_one` where it is not sure.
 
-    What it was asked last it knows: a softmax and its gradient ask for the same numbers.
+    What it was asked last it knows: a sigmoid and its slope ask for the same numbers.
     """
 
     def __init__(self, one_by_one: Callable[[Floats], Floats]) -> None:

@@ -20,7 +20,18 @@ from microgrid.program.engines.tiles import (
     total,
     transposed,
 )
-from microgrid.program.plan.lines import ALONE, BLOCK, CACHE_LINE, FUSED, GO_ON, REDUCE, SPARE, SUM
+from microgrid.program.plan.lines import (
+    ALONE,
+    BLOCK,
+    CACHE_LINE,
+    CHECKED,
+    FUSED,
+    GO_ON,
+    REDUCE,
+    SPARE,
+    SUM,
+    TOGETHER,
+)
 from microgrid.program.plan.schedule import Int32s
 from microgrid.program.tape import Floats, Ints
 
@@ -31,7 +42,7 @@ TALL = ROWS[0] * COLUMNS  # floats of the largest tile
 HEAD = 4  # numbers that a block begins with: its rows, its columns, its depth, a step
 TYPES = {"numbers": NUMBERS, "samples": SAMPLES}  # for numba, of what is called from outside
 REORDERED = ("suspect",)  # their sums may be added up in any order
-INLINED = ("operate",)  # a call would count the references of its arrays, for each line
+INLINED = ("operate", "multiply")  # a call would count the references of its arrays, for each line
 
 
 def operation(*operands: float | Floats) -> float:
@@ -240,7 +251,7 @@ def numbers(runs: Ints, signed: Int32s, v: Floats) -> bool:
             while i < end:
                 y = operation(v[body[i + 1]])
                 v[body[i]] = y
-                bad |= check and y - y != 0
+                bad |= check & CHECKED != 0 and y - y != 0
                 i += step
         # ---- for each operation of many operands
         elif code == NUMBER:  # name
@@ -250,7 +261,7 @@ def numbers(runs: Ints, signed: Int32s, v: Floats) -> bool:
                     xs[t] = v[body[i + 1 + t]]
                 y = operation(xs)
                 v[body[i]] = y
-                bad |= check and y - y != 0
+                bad |= check & CHECKED != 0 and y - y != 0
                 i += step
         # ----
     return bad
@@ -287,14 +298,22 @@ def suspect(rows: Floats, o: int, wide: int) -> bool:
     return y != 0
 
 
-def operate(code: int, rows: Floats, o: int, p: int, q: int, r: int, wide: int) -> None:
-    """Row o from the rows p, q and r, as many as the operation takes."""
+def operate(code: int, x: Floats, out: int, a: int, b: int, c: int, count: int) -> None:
+    """So many numbers of x, of which those at a, b and c are the operands, as many as it takes."""
+    o, p, q, r = np.uint64(out), np.uint64(a), np.uint64(b), np.uint64(c)  # none is below 0
     # ---- for each operation of few operands
     if code == NUMBER:  # name
-        for s in range(wide):
-            rows[o, s] = operation(rows[p, s])
+        for s in range(np.uint64(count)):
+            x[o + s] = operation(x[p + s])
         return
     # ----
+
+
+def multiply(x: Floats, out: int, a: int, b: int, count: int) -> None:
+    """So many products of numbers of x, from these places on."""
+    o, p, q = np.uint64(out), np.uint64(a), np.uint64(b)
+    for s in range(np.uint64(count)):
+        x[o + s] = x[p + s] * x[q + s]
 
 
 def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: bool) -> bool:
@@ -315,7 +334,12 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: b
         step = size + 1
         end = begin + count * step
         i = begin
-        if code == SUM:
+        # few idle columns are computed, too
+        one_row = check & TOGETHER != 0 and 4 * (apart - wide) <= wide
+        if code == SUM and one_row:
+            multiply(flat, (-1 - body[i]) * apart, (-1 - body[i + 1]) * apart,
+                     (-1 - body[i + 2]) * apart, (count - 1) * apart + wide)  # fmt: skip
+        elif code == SUM:
             while i < end:
                 o, p, q = -1 - body[i], body[i + 1], body[i + 2]
                 if q >= 0:
@@ -376,17 +400,19 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: b
                 gather(xs, body, i, step, v, rows, wide)
                 for s in range(wide):
                     rows[o, s] = operation(xs[:size, s])
-                bad |= check and suspect(rows, o, wide)
+                bad |= check & CHECKED != 0 and suspect(rows, o, wide)
                 i += step
         # ----
         else:
+            length, many = wide, 1
+            if one_row:
+                length, many, step = (count - 1) * apart + wide, count, count * step
             while i < end:
                 o, p = -1 - body[i], row_of(body[i + 1], spare, v, rows, wide)
                 q = row_of(body[i + 2], spare + 1, v, rows, wide) if size > 1 else p
-                operate(
-                    code, rows, o, p, q,
-                    row_of(body[i + 3], spare + 2, v, rows, wide) if size > 2 else p, wide,
-                )  # fmt: skip
-                bad |= check and suspect(rows, o, wide)
+                z = row_of(body[i + 3], spare + 2, v, rows, wide) if size > 2 else p
+                operate(code, flat, o * apart, p * apart, q * apart, z * apart, length)
+                for k in range(many if check & CHECKED else 0):
+                    bad |= suspect(rows, o + k, wide)
                 i += step
     return bad

@@ -18,10 +18,10 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -32,9 +32,18 @@ import numpy as np
 from microgrid.engine import families, numeric, ops, rules
 from microgrid.engine.families import FAMILIES
 from microgrid.engine.value import Op
-from microgrid.program.plan import lines
+from microgrid.program.plan import lines, parts
 from microgrid.program.plan.blocks import Block
-from microgrid.program.plan.lines import ALONE, BLOCK, FUSED, GO_ON, REDUCE
+from microgrid.program.plan.lines import (
+    ALONE,
+    BLOCK,
+    CHECKED,
+    FUSED,
+    GO_ON,
+    REDUCE,
+    SUM,
+    TOGETHER,
+)
 from microgrid.program.plan.schedule import Int32s, Part, Plan
 from microgrid.program.tape import Floats, Ints
 
@@ -53,9 +62,10 @@ MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kerne
 
 @cache
 def compiled_ops() -> dict[str, Op]:
-    """The operations that are compiled: those of the table that are no sums of products."""
+    """The operations that are compiled: those of the table, or their parts, but sums of products."""
     orders = [family(k) for family in FAMILIES for k in range(ORDERS + 1)]
-    return {op.name: op for op in [*ops.TABLE.values(), *orders] if op.terms is None}
+    known = [*ops.TABLE.values(), *orders, *parts.OPS]
+    return {op.name: op for op in known if op.terms is None and op not in parts.PARTS}
 
 
 def kernel_source() -> str:
@@ -78,7 +88,7 @@ def branch(pattern: str, number: int, op: Op, function: str) -> str:
         "NUMBER": str(number), "# name": f"# {op.name}",
         "operation(": f"{function}(",
         "v[body[i + 1]]": ", ".join([f"v[body[i + {k + 1}]]" for k in operands]),
-        "rows[p, s]": ", ".join([f"rows[{row}, s]" for row in "pqr"[: op.arity]]),
+        "x[p + s]": ", ".join([f"x[{row} + s]" for row in "pqr"[: op.arity]]),
     }  # fmt: skip
     for old, new in copied.items():
         pattern = pattern.replace(old, new)
@@ -145,16 +155,19 @@ def first_class(f: Any) -> Any:
     """A compiled function as the argument of another one, whose types have a FunctionType there."""
     from numba.core.types import WrapperAddressProtocol
 
-    class Pointer(WrapperAddressProtocol):
+    if not hasattr(f, "overloads"):
+        return f  # a plain one with NUMBA_DISABLE_JIT
+    made = f.overloads[(signed := f.nopython_signatures[0]).args]
+    at: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+
+    class Pointer(WrapperAddressProtocol):  # numba asks it at each call
         def signature(self) -> Any:
-            return f.nopython_signatures[0]
+            return signed
 
         def __wrapper_address__(self) -> int:
-            made = f.overloads[self.signature().args]
-            address: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
-            return address
+            return at
 
-    return Pointer() if hasattr(f, "overloads") else f  # a plain one with NUMBA_DISABLE_JIT
+    return Pointer()
 
 
 def digest(text: str) -> str:
@@ -164,10 +177,10 @@ def digest(text: str) -> str:
 
     host = cpu_target.target_context.codegen().magic_tuple()  # what numba itself asks for
     facts = numba.__version__, sys.version, host, vars(numba.config)["DISABLE_JIT"]
-    files = [*[str(m.__file__) for m in (numeric, ops, rules, families, lines)], __file__]
+    files = [*[str(m.__file__) for m in (numeric, ops, rules, families, lines, parts)], __file__]
     files += [str(KERNEL.with_name(name)) for name in ("tiles.py", "fast.py")]
-    parts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    texts = [text, repr(facts), *[Path(file).read_text(encoding="utf-8") for file in files]]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 def load(name: str, text: str, place: Path, keep: bool = True) -> ModuleType:
@@ -273,17 +286,25 @@ class Engine:
             if row[0] >= 0:
                 op = self.plan.ops[row[0]]
                 row[0] = number[op.name]
-                row[3] &= bool(op.hint or op.domain)  # else never raises: inf is a number like any
+                checked = row[3] and (op.hint or op.domain)  # else never raises: inf is a number
+                row[3] = CHECKED * bool(checked) | TOGETHER * together(part.body, *row[[1, 2, 4]])
+            elif row[0] == SUM:
+                row[3] = TOGETHER * (row[2] == 2 and together(part.body, *row[[1, 2, 4]]))
             elif row[0] <= BLOCK:
                 block = self.plan.blocks[BLOCK - row[0]]
-                code, flags, numbers = written(block, self.alone(block))
+                code, flags, numbers = written(block, self.is_alone(block))
                 row[:] = code, 1, 0, flags | FUSED * self.fast, sum(map(len, body))
                 body.append(numbers)
         return runs, np.concatenate(body)
 
-    def alone(self, block: Block) -> bool:
+    def is_alone(self, block: Block) -> bool:
         """Whether a block adds up over the batch, and nothing else adds to its sums."""
         return block.over_batch and not np.isin(block.out, self.shared).any()
+
+    def alone(self, part: Part) -> Callable[[Floats], bool]:
+        """What runs a part that has no rows, like `run`: a function of the numbers."""
+        runs, body = self.parts[id(part)]
+        return partial(self.numbers, runs, body) if len(runs) else lambda numbers: False
 
     def run(
         self, part: Part, numbers: Floats, rows: Floats, samples: int, begins: bool = True
@@ -298,6 +319,12 @@ class Engine:
         if samples:
             return bool(self.samples(runs, body, numbers, rows, samples, begins))
         return bool(self.numbers(runs, body, numbers))
+
+
+def together(body: Int32s, count: int, size: int, begin: int) -> bool:
+    """Whether results and operands of a run are rows that stand side by side."""
+    places = body[begin : begin + count * (size + 1)].reshape(count, size + 1)
+    return bool(count > 1 and (places < 0).all() and (np.diff(places, axis=0) == -1).all())
 
 
 def shared_sums(plan: Plan) -> Ints:
@@ -346,5 +373,5 @@ def side_by_side(block: Block) -> Block:
 def not_compiled(used: Iterable[Op]) -> list[Op]:
     """Those operations that are not compiled, or whose local gradients are not."""
     last = [family(ORDERS) for family in FAMILIES]  # their slopes are not there
-    known = {*compiled_ops().values()} - {*last}
+    known = {*compiled_ops().values(), *parts.PARTS} - {*last}
     return [op for op in used if op.terms is None and op not in known]

@@ -208,7 +208,8 @@ def edges_of_op(
 
 
 def inlined(lines: Lines, tape: Tape, columns: list[Ints], order: Order) -> list[Ints]:
-    """The slots of a tape's outputs, once for each row of inputs; adds its lines."""
+    """The slots of a tape's outputs, once for each row of inputs; adds its lines, each at its level
+    behind the depth of the order."""
     n = len(columns[0])
     slots = [*columns, *[np.full(n, lines.constant(x)) for x in tape.constants]]
     for i, code in enumerate(tape.code):
@@ -220,7 +221,7 @@ def inlined(lines: Lines, tape: Tape, columns: list[Ints], order: Order) -> list
         else:
             pairs = [matrix for matrix, _ in lines.factors(op, xs)]
             args, size, kind = np.stack(pairs, 2), 2 * pairs[0].shape[1], SUM
-        depth = int(tape.level[tape.first + i])
+        depth = order.depth + int(tape.level[tape.first + i])
         lines.add(slots[-1], kind, size, args, order._replace(depth=depth))
     return [slots[s] for s in tape.outputs]
 

@@ -30,6 +30,7 @@ SUM, REDUCE = -1, -2  # codes of lines that add up products of pairs
 BLOCK = -3  # the code of the first block (blocks.py); those of the others are below
 GO_ON, FUSED = 1, 2  # flags of a block: it adds to what is there; rounds products and sums as one
 ALONE = 4  # nothing else adds to its sums over the batch
+CHECKED, TOGETHER = 1, 2  # flags of a run: it may fail; all that it reads and writes is side by side
 SPARE = 3  # rows behind those of a plan, for numbers that are operands beside rows
 CACHE_LINE = 8  # floats in a line of the cache
 WINDOW, UNDIVIDED = 8192, 1 << 40  # lines of the tape; more than any tape has
@@ -42,7 +43,7 @@ class Order(NamedTuple):
     phase: int
     window: Ints
     rank: Ints
-    depth: int = 0
+    depth: Any = 0
 
     def take(self, rows: Any) -> Order:
         return self._replace(window=self.window[rows], rank=self.rank[rows])

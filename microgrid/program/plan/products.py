@@ -26,6 +26,7 @@ Hashes = NDArray[np.uint64]
 LEAST = 4  # products of scalars, from which lines are a product of matrices
 FILL = 0.6  # so much of a matrix with zeros in it must be there
 NONE = -1  # in a matrix of slots: no line, or a zero that was filled in
+GOLDEN = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: its multiples are far apart
 ROUNDS = 3  # of looking for lines that share most of their vectors
 
 
@@ -328,7 +329,7 @@ def connected(left: Ints, right: Ints) -> Ints:
 
 def mixed(x: Any, salt: int) -> Hashes:
     """A hash of ints: the finalizer of splitmix64 (Steele, Lea, Flood, 2014)."""
-    z = np.asarray(x).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * (salt + 1) % 2**64)
+    z = np.asarray(x).astype(np.uint64) + np.uint64(GOLDEN * (salt + 1) % 2**64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
     return z ^ (z >> np.uint64(31))
@@ -337,8 +338,8 @@ def mixed(x: Any, salt: int) -> Hashes:
 def numbered(*columns: Any) -> Ints:
     """For each row of the columns a number, the same for equal rows."""
     key = np.zeros(len(columns[0]), dtype=np.uint64)
-    for salt, column in enumerate(columns):
-        key = mixed(key ^ mixed(column, salt), 7)
+    for k, column in enumerate(columns):
+        key += column.astype(np.uint64) * np.uint64(pow(GOLDEN, k + 1, 2**64))
     found: Ints = np.unique(key, return_inverse=True)[1].ravel()
     return found
 

@@ -13,6 +13,7 @@ from microgrid.program.plan.backward import adjoint
 from microgrid.program.plan.blocks import Block, Blocks, blocks, none
 from microgrid.program.plan.forward import Terms, forward
 from microgrid.program.plan.lines import BLOCK, FORWARD, REDUCE, UNDIVIDED, WINDOW, Lines
+from microgrid.program.plan.parts import in_parts
 from microgrid.program.tape import LAST_BIT, Floats, Ints, Tape
 
 Int32s = NDArray[np.int32]
@@ -97,10 +98,12 @@ def plan(
     """
     if matrices:
         p = passes(tape, batched, wanted, UNDIVIDED)
+        in_parts(p.lines)
         found = blocks(p.lines, bool(batched), exact)
         if found.share >= ENOUGH or len(tape) < WINDOW:  # one window is all of it
             return placed(p, found)
     p = passes(tape, batched, wanted)
+    in_parts(p.lines)
     return placed(p, none(p.lines))
 
 
