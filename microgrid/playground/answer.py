@@ -2,6 +2,17 @@
 
 The same answers stand behind `microgrid play`, in a browser's Python and in a notebook; nothing
 here needs NumPy. An answer depends on its question alone: what is kept are drawings.
+
+Each question has `ask`, and about a circuit `text`, `numbers` of leaves by name, and `digits`:
+
+- circuit: its film, result, leaves and trouble; with `table` and `rows` these, too. `svg` is there
+  unless the page `have`s its key, or there are more than `most` gates; `folded` are the pictures
+  with closed blocks. While a number moves, `brief` asks for what moves, with the words of `frame`.
+- guess: whether `guess` is the total of row `to` of a `frame`; the hint of a usual mistake if not
+- nudge: how far the result moves when a `leaf` moves `by` a little, and what the gradient says
+- descend: `steps` of descent at a `rate`, in which the `fixed` leaves do not move
+- copy: the circuit `as` python, latex, svg or worksheet
+- examples: the menu
 """
 
 from __future__ import annotations

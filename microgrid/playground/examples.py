@@ -27,7 +27,7 @@ class Example:
         return told | {"beside": formulas} if formulas else told
 
 
-SIGMOIDS = 5
+SIGMOIDS = 4
 EXAMPLES = (
     Example(
         "A fork: one value, three uses",
@@ -64,11 +64,11 @@ EXAMPLES = (
     Example(
         "Sigmoids in a chain",
         "A sigmoid passes on a quarter of what it gets at most: little reaches the first weight.",
-        "\n".join(["h_1 = sigmoid(w_1*x)", *[
-            f"{'f' if i == SIGMOIDS else f'h_{i}'} = sigmoid(w_{i}*h_{i - 1})"
+        "\n".join(["h_1 = sigmoid(x*w_1)", *[
+            f"{'f' if i == SIGMOIDS else f'h_{i}'} = sigmoid(h_{i - 1}*w_{i})"
             for i in range(2, SIGMOIDS + 1)
         ]]), dict.fromkeys(["x", *[f"w_{i}" for i in range(1, SIGMOIDS + 1)]], 1.0),
-        "How much smaller is the gradient of w₁ than that of w₅? Do larger weights help?",
+        "How much smaller is the gradient of w₁ than that of w₄? Do larger weights help?",
     ),
     Example(
         "Cross-entropy of a softmax",

@@ -369,7 +369,7 @@ def test_the_points_of_the_examples_are_true():
     assert gates == {"x": -8.0, "y": 6.0, "z": 2.0, "w": 0.0}
     assert skip["x"] == 4.0
     assert (dead["w"], dead["b"]) == (0, 0)
-    assert chain["w_1"] < chain["w_5"] / 4**3
+    assert chain["w_1"] < chain["w_4"] / 4**3
     assert sum(softmax.values()) == pytest.approx(0)
     learning = EXAMPLES[7]
     after = right("descend", learning.text, numbers=learning.numbers, rate=0.1, steps=100,
