@@ -133,7 +133,7 @@ def test_only_a_new_drawing_is_laid_out_and_each_question_has_one_answer():
         play.answer(question | {"numbers": {"a": x}})
     assert len(laid_out) == 1
     again = json.loads(play.reply(json.dumps(question)))
-    assert {**again, "ms": 0} == {**json.loads(json.dumps(first)), "ms": 0}
+    assert again == json.loads(json.dumps(first))
     assert "svg" not in play.answer(question | {"have": first["key"]})
     assert "folded" not in first
 

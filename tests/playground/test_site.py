@@ -39,10 +39,6 @@ def questions(most=200):
     yield {"ask": "examples"}
 
 
-def without_time(answer):
-    return {name: x for name, x in answer.items() if name != "ms"}
-
-
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     path = tmp_path_factory.mktemp("engine") / "engine.zip"
@@ -67,7 +63,7 @@ def test_the_zip_alone_answers_as_the_package_does(engine):
     assert told.stderr == ""
     here = Playground(lambda dot: '<svg width="9pt" height="9pt"></svg>')
     for question, reply in zip(asked, json.loads(told.stdout)):
-        assert without_time(json.loads(reply)) == without_time(json.loads(here.reply(question)))
+        assert json.loads(reply) == json.loads(here.reply(question))
         assert "error" not in json.loads(reply), question
 
 
@@ -88,7 +84,7 @@ def test_the_answers_of_the_examples_lie_ready():
         assert {"rows", "table", "folded"} <= answer.keys()
         asked = {"ask": "circuit", "text": example["text"], "numbers": example["numbers"], **ALL}
         again = json.loads(Playground().reply(json.dumps(asked | {"have": answer["key"]})))
-        assert without_time(again) | {"svg": answer["svg"]} == answer
+        assert again | {"svg": answer["svg"]} == answer
     again = examples.__wrapped__()
     assert {name: found[name] for name in again} == again, "the same bytes each time"
 
@@ -250,7 +246,7 @@ def test_the_browser_answers_as_the_package_does(worker):
         if question.get("as") in ("svg", "worksheet"):  # drawn by another program
             continue
         theirs, ours = asked(worker, question), json.loads(here.reply(json.dumps(question)))
-        assert near(without_time(theirs), without_time(ours)), question
+        assert near(theirs, ours), question
 
 
 NESTED_JSON = {"nested deeply", "nested objects"}  # the page writes none: see below
