@@ -46,7 +46,7 @@ from microgrid.views.picture import Layout, lay_out
 from microgrid.views.stepper import Steps, steps
 from microgrid.views.storyboard import QuietStory
 from microgrid.views.tables import short
-from microgrid.views.wording import MOST_DECIMALS, lowered, plural, signed
+from microgrid.views.wording import MOST_DECIMALS, lowered, plural, printable, signed
 
 MOST_DRAWINGS = 50
 MOST_FOLDED = 20  # blocks: there is a picture for each
@@ -96,6 +96,8 @@ class Playground:
             return failed(error.reason, error.line or 0, error.column or 0)
         except (MicrogridError, Refused) as error:
             return failed(str(error))
+        except Exception as error:  # of somebody's own operation, or of ours: a page has no log
+            return failed(f"a fault of the engine: {type(error).__name__}: {error}")
 
     # What a question is about
 
@@ -212,7 +214,7 @@ def digits(question: Question) -> int:
 
 
 def failed(message: str, line: int = 0, column: int = 0) -> Answer:
-    message = " ".join(message.split("\n")[0].split())
+    message = printable(" ".join(message.split("\n")[0].split()))
     return {"error": {"message": message, "line": line, "column": column}}
 
 

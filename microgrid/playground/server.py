@@ -87,13 +87,13 @@ class Server(ThreadingTCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever hung up gets no traceback here."""
 
-    def answer(self, question: str) -> str:
+    def answer(self, question: str) -> bytes:
         """The reply; Refused where too many questions wait, and for a fault of our own."""
         if not self.places.acquire(blocking=False):
             raise Refused(503, "too many questions wait for their answers: ask again")
         try:
             with self.turns:
-                return self.reply(question)
+                return self.reply(question).encode()
         except Exception as error:
             said = f"a fault of the server: {type(error).__name__}: {error}"
             raise Refused(500, said) from error
@@ -168,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
                 text = question.decode()
             except UnicodeDecodeError:
                 raise Refused(400, "questions are UTF-8") from None
-            self.send(200, KINDS[".json"], self.server.answer(text).encode())
+            self.send(200, KINDS[".json"], self.server.answer(text))
         except Refused as refused:
             self.refuse(refused)
 

@@ -76,6 +76,9 @@ def test_what_cannot_be_is_said():
     assert told["error"]["message"] == "half: 4.0"
     nudged = mg.play(failing(x)).answer({"ask": "nudge", "leaf": "x"})
     assert "has no value there: half: 3.01" in nudged["sentence"]
+    without_slope = mg.custom_op("half", lambda x: x / 2, lambda y, x: {3.0: 0.5}[x])
+    told = replied(mg.play(without_slope(x)), {"question": {"ask": "circuit", "numbers": {"x": 4}}})
+    assert told["answer"]["error"]["message"] == "a fault of the engine: KeyError: 4.0"
     with pytest.raises(GraphError, match="201 gates: there may be 200"):
         mg.play(sum([x] * 201, x))
 
