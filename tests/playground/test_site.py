@@ -165,7 +165,7 @@ ASK = """() => {
   const worker = new Worker("worker.js", {type: "module"}), waiting = {};
   window.begun = new Promise((resolve, reject) => {
     worker.onmessage = ({data}) => {
-      if (data.ready) resolve(); else if (data.failed) reject(Error(data.failed));
+      if (data.ready) resolve(window.begins = (window.begins ?? 0) + 1); else if (data.failed) reject(Error(data.failed));
       else waiting[data.id]?.(data.text);
     };
     worker.onerror = event => reject(Error(event.message));
@@ -280,6 +280,7 @@ def test_python_begins_anew_where_it_has_failed(worker, complaints):
     """As it does for JSON that is nested so deeply that the stack of a browser is full."""
     assert asked(worker, WRONG["nested deeply"])["error"]["message"]
     assert "fatal error" in " ".join(complaints)
+    worker.wait_for_function("begins === 2")  # a page that was told "loading" hears of it
     complaints.clear()
     square = {"ask": "circuit", "text": "x*x", "numbers": {"x": 3}}
     assert asked(worker, square)["result"]["value"] == 9
