@@ -269,6 +269,14 @@ def test_descent_takes_one_step_or_many_and_keeps_what_is_held(play, expect):
     assert reached(expect, tab, numbers="w:1.6,x:2")["hold"] == "x"
 
 
+def test_steps_of_descent_follow_each_other_however_fast_they_are_wished_for(play, expect):
+    tab = play({"text": "loss = w^2", "numbers": "w:1"})
+    tab.locator(".descent summary").click()
+    tab.locator("[data-steps='1']").evaluate("e => { for (let i = 0; i < 3; i++) e.click(); }")
+    expect(tab.get_by_role("img", name="The loss over 3 steps: from 1 to 0.2621")).to_be_visible()
+    expect(field(tab, "w")).to_have_value("0.512")
+
+
 def thick(tab):
     """What is written in the gates whose outlines are thick."""
     return tab.locator("#picture svg").evaluate(

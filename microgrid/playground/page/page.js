@@ -324,11 +324,11 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   // Descent
 
-  let losses = [];
+  let losses = [], descending = Promise.resolve(); // one after the other: each begins where the last one ended
   const descend = async steps => {
-    const rate = +find(".rate").value;
+    const { text: words, numbers } = state, rate = +find(".rate").value;
     const found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
-    if (!found) return;
+    if (!found || state.text !== words || state.numbers !== numbers) return; // another circuit by now
     losses = [...losses, ...found.losses.slice(losses.length ? 1 : 0)];
     state.numbers = { ...state.numbers, ...found.numbers };
     const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${losses.length - 1} steps`;
@@ -339,7 +339,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     settle();
   };
   for (const b of descent.querySelectorAll("[data-steps]"))
-    b.addEventListener("click", () => descend(+b.dataset.steps));
+    b.addEventListener("click", () => (descending = descending.then(() => descend(+b.dataset.steps))));
   descent.addEventListener("toggle", () => element.classList.toggle("descending", descent.open));
 
   // What is kept: the address, and what can be undone
