@@ -514,6 +514,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   });
   if (fixed) {
     element.classList.add("fixed");
+    settle(); // there is no text to restore
     return update();
   }
   if (alone) {
