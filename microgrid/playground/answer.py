@@ -243,7 +243,7 @@ def told(found: Circuit, film: Steps) -> Answer:
 
 
 def rows(film: Steps) -> dict[str, list[Answer]]:
-    """Each += of the frames that have some, to be asked for."""
+    """The rows of each frame that has some, each with its question to the reader."""
     questions = asked([row for frame in film.frames for row in frame.rows])
     return {
         str(k): [

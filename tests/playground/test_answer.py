@@ -230,8 +230,7 @@ def test_the_usual_mistakes_are_known_and_what_follows_from_shown_numbers_is_rig
 def test_each_share_is_asked_for_in_words():
     rows = right("circuit", "(a*b + a)*a", rows=True)["rows"].values()
     assert [row["question"] for frame in rows for row in frame if row["to"] == "a"] == [
-        f"What is the gradient of a after the {nth} of its 3 shares?"
-        for nth in ("first", "second", "third")
+        f"What is the gradient of a after {n} of its 3 shares?" for n in (1, 2, 3)
     ]
 
 
