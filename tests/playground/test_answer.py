@@ -5,8 +5,6 @@ import io
 import json
 import math
 import re
-import subprocess
-import sys
 from fractions import Fraction
 from xml.etree import ElementTree
 
@@ -468,39 +466,3 @@ def test_the_first_number_that_is_not_finite_is_named_with_its_place():
     shown = right("circuit", "sqrt(x)*2", numbers={"x": 0})["trouble"]
     assert shown["words"].startswith("sqrt sends local inf × upstream 2 = inf to x: the first")
     assert right("circuit", "x*2")["trouble"] is None
-
-
-ALONE = """
-import sys
-from importlib.abc import MetaPathFinder
-
-class Nothing(MetaPathFinder):
-    def find_spec(self, name, *_):
-        known = {*sys.stdlib_module_names, "microgrid", "graphviz"}
-        if name.partition(".")[0] not in known and not name.startswith("_sysconfigdata"):
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Nothing())
-from microgrid.playground.answer import Playground
-play = Playground(lambda dot: SVG)
-for shown in play.answer({"ask": "examples"})["examples"][::4]:
-    about = {key: shown[key] for key in ("text", "numbers")}
-    last = len(play.answer({**about, "ask": "circuit"})["film"]["frames"]) - 2
-    for more in (
-        {"ask": "circuit", "table": True, "rows": True},
-        {"ask": "guess", "frame": last, "to": 0, "guess": "0,5"},
-        {"ask": "nudge", "leaf": [*shown["numbers"]][0]},
-        {"ask": "descend", "steps": 3},
-        *[{"ask": "copy", "as": kind} for kind in ("python", "latex", "svg", "worksheet")],
-    ):
-        answer = play.answer(about | more)
-        assert "error" not in answer, (about, more, answer)
-assert "numpy" not in sys.modules
-"""
-
-
-def test_all_questions_are_answered_with_the_standard_library_and_graphviz_alone():
-    done = subprocess.run(
-        [sys.executable, "-c", f"SVG = {SVG!r}{ALONE}"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr

@@ -33,6 +33,8 @@ def questions(most=200):
         yield on | {"ask": "circuit", "rows": True, "table": True, "most": most}
         leaf = next(iter(example["numbers"]))
         yield on | {"ask": "nudge", "leaf": leaf, "by": 0.01}
+        rows = Playground().answer(on | {"ask": "circuit", "rows": True, "most": 0})["rows"]
+        yield on | {"ask": "guess", "frame": max(map(int, rows)), "to": 0, "guess": "0,5"}
         yield on | {"ask": "descend", "rate": 0.1, "steps": 3, "fixed": []}
         for kind in ("python", "latex", "svg", "worksheet"):
             yield on | {"ask": "copy", "as": kind}
