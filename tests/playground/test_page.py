@@ -178,13 +178,22 @@ def test_an_error_stands_at_its_place_and_the_old_picture_stays(play, expect):
     expect(gradient(tab, "a")).to_have_text("3.00")
 
 
+def still(tab):
+    """The page's clock goes on where the test moves it, and nowhere else."""
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+
+
 def test_half_a_name_is_no_slider(play, expect):
-    tab = play(FORK)
+    tab = play(FORK, before=still)
     questions = asked(tab)
     text = tab.locator("#source")
     text.focus()
     tab.keyboard.press("End")
-    text.press_sequentially(" * weight", delay=10)
+    for letter in " * weight":
+        text.press_sequentially(letter)
+        tab.clock.run_for(300)
+    tab.clock.run_for(100)
     expect(slider(tab, "weight")).to_be_visible()
     assert {q["text"] for q in questions} == {FORK["text"] + " * weight"}
 
@@ -583,10 +592,12 @@ def test_the_keyboard_alone_reaches_everything(play, expect):
 
 
 def test_a_drag_is_not_read_out_number_by_number(play, expect):
-    tab = play(FORK)
+    tab = play(FORK, before=still)
     slider(tab, "a").fill("2")
     live = tab.locator(".film .words")
+    tab.clock.run_for(1000)
     expect(live).to_have_attribute("aria-live", "off")
+    tab.clock.run_for(1000)
     expect(live).to_have_attribute("aria-live", "polite")
 
 
