@@ -370,6 +370,16 @@ def test_a_broken_address_breaks_nothing(play, expect, bits):
     expect(tab.get_by_role("alert")).to_be_hidden()
 
 
+@pytest.mark.parametrize("end", ["\n", "; "])
+def test_a_line_that_is_typed_anew_gives_another_number_than_the_slider(play, expect, end):
+    tab = play({"text": f"k = 2{end}x₁ = 5{end}k*x₁"})
+    field(tab, "x_1").fill("3")
+    field(tab, "k").fill("4")
+    expect(tab.locator("[data-result]")).to_have_text("12.00")
+    tab.locator("#source").fill(f"k = 2{end}x₁ = 7{end}k*x₁")
+    expect(tab.locator("[data-result]")).to_have_text("28.00")
+
+
 def test_names_of_javascript_are_names_as_any_other(play, expect):
     tab = play({"text": "constructor * __proto__ + toString", "numbers": "toString:1"})
     for leaf, x in {"constructor": "2", "__proto__": "3", "toString": "4"}.items():

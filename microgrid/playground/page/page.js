@@ -409,9 +409,11 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const typed = () => {
     clearTimeout(typing);
     if (text.value === state.text) return;
-    const before = new Set(state.text.split("\n"));
-    for (const line of text.value.split("\n")) // x = 5 gives x another number than its slider has
-      if (!before.has(line)) delete state.numbers[line.split("=")[0].trim()];
+    const lines = words => words.split(/[\n;]/).map(line => line.trim()), before = new Set(lines(state.text));
+    for (const line of lines(text.value)) { // x = 5 gives x another number than its slider has
+      const name = line.split("=")[0].trim(), leaf = answer?.leaves.find(leaf => leaf.shown === name);
+      if (!before.has(line)) delete state.numbers[leaf?.name ?? name];
+    }
     write(text.value);
     point();
     update();
