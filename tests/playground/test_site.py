@@ -167,7 +167,8 @@ ASK = """() => {
   const worker = new Worker("worker.js", {type: "module"}), waiting = {};
   window.begun = new Promise((resolve, reject) => {
     worker.onmessage = ({data}) => {
-      if (data.ready) resolve(window.begins = (window.begins ?? 0) + 1); else if (data.failed) reject(Error(data.failed));
+      if (data.ready) resolve(window.begins = (window.begins ?? 0) + 1);
+      else if (data.failed) reject(Error(data.failed));
       else waiting[data.id]?.(data.text);
     };
     worker.onerror = event => reject(Error(event.message));
