@@ -18,12 +18,12 @@ Each question has `ask`, and about a circuit `text`, `numbers` of leaves by name
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from microgrid.engine.errors import MicrogridError
-from microgrid.engine.value import topological
+from microgrid.engine.value import Value, topological
 from microgrid.playground import copies, moves
 from microgrid.playground.circuits import Source, circuit, put_in_blocks, read
 from microgrid.playground.examples import EXAMPLES
@@ -43,6 +43,7 @@ from microgrid.views.expression import Circuit, ExpressionError
 from microgrid.views.files import LayoutError
 from microgrid.views.notation import called, caption
 from microgrid.views.picture import Layout, lay_out
+from microgrid.views.rows import Row
 from microgrid.views.stepper import Steps, steps
 from microgrid.views.storyboard import QuietStory
 from microgrid.views.tables import short
@@ -224,8 +225,7 @@ def failed(message: str, line: int = 0, column: int = 0) -> Answer:
 def told(found: Circuit, film: Steps) -> Answer:
     """The result and the leaves, with the gradients that have arrived there."""
     place = {v: i for i, v in enumerate(topological(found.root))}
-    rows = [row for frame in film.frames for row in frame.rows]
-    gradient = {found.root: 1.0} | {row.parent_node: row.total for row in rows}
+    gradient = {found.root: 1.0} | {row.parent_node: row.total for row in all_rows(film)}
     end = found.root
     return {
         "gates": sum(v.op is not None for v in place),
@@ -238,13 +238,17 @@ def told(found: Circuit, film: Steps) -> Answer:
             for name, v in found.leaves.items()
         ],
         "notes": found.notes,
-        "trouble": trouble(found, film),
+        "trouble": trouble(film, place),
     }  # fmt: skip
+
+
+def all_rows(film: Steps) -> list[Row]:
+    return [row for frame in film.frames for row in frame.rows]
 
 
 def rows(film: Steps) -> dict[str, list[Answer]]:
     """The rows of each frame that has some, each with its question to the reader."""
-    questions = asked([row for frame in film.frames for row in frame.rows])
+    questions = asked(all_rows(film))
     return {
         str(k): [
             {"to": called(row.parent_node),
@@ -257,18 +261,17 @@ def rows(film: Steps) -> dict[str, list[Answer]]:
     }  # fmt: skip
 
 
-def trouble(found: Circuit, film: Steps) -> Answer | None:
+def trouble(film: Steps, place: Mapping[Value, int]) -> Answer | None:
     """The first number of the pass that is not finite, and where it stands."""
 
     def shown(x: Any) -> str:
         return signed(short(x))
 
-    place = {v: i for i, v in enumerate(topological(found.root))}
     for v, i in place.items():
         if not is_finite(v.data):
             words = f"{called(v)} is {shown(v.data)}, the first number that is not finite"
             return {"words": words, "node": f"{film.prefix}n{i}"}
-    for row in [row for frame in film.frames for row in frame.rows]:
+    for row in all_rows(film):
         if not is_finite(row.total):
             factors = f"local {shown(row.local)} × upstream {shown(row.upstream)}"
             sends = f"{caption(row.child_node)} sends {factors} = {shown(row.share)} to"

@@ -59,12 +59,12 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       gone = !!got.gone;
     }
   };
-  const also = async more => { // a question beside it: its answer, or null
-    const found = await ask({ text: state.text, numbers: { ...state.numbers }, ...more })
-      .catch(error => ({ error }));
-    if (!found.error) return found;
-    toast(found.error.message);
-    return null;
+  const also = async more => { // a question beside it: its answer, or null; a late one is of use as a copy alone
+    const { text: words, numbers } = state;
+    const found = await ask({ text: words, numbers: { ...numbers }, ...more }).catch(error => ({ error }));
+    const late = state.text !== words || state.numbers !== numbers;
+    if (found.error) toast(found.error.message);
+    return found.error || (late && more.ask !== "copy") ? null : found;
   };
   const complain = (words, line = 0, column = 0) => {
     element.classList.toggle("stale", !!words);
@@ -326,9 +326,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   let losses = [], descending = Promise.resolve(); // one after the other: each begins where the last one ended
   const descend = async steps => {
-    const { text: words, numbers } = state, rate = +find(".rate").value;
+    const rate = +find(".rate").value;
     const found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
-    if (!found || state.text !== words || state.numbers !== numbers) return; // another circuit by now
+    if (!found) return;
     losses = [...losses, ...found.losses.slice(losses.length ? 1 : 0)];
     state.numbers = { ...state.numbers, ...found.numbers };
     const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${losses.length - 1} steps`;

@@ -26,8 +26,9 @@ const inWorker = progress => {
     worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     ready = new Promise((resolve, reject) => {
       const fail = why => {
-        progress(`The engine did not start: ${why}`);
-        reject(Error(`The engine did not start: ${why}`));
+        const said = `The engine did not start: ${why}. To try again, reload the page.`;
+        progress(said);
+        reject(Error(said));
       };
       worker.onerror = event => fail(event.message ?? "a file is missing");
       worker.onmessage = ({ data }) => {
