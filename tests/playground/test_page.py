@@ -526,7 +526,7 @@ def test_a_server_that_is_gone_is_told_and_found_again(chromium, expect):
 
 WORKER = """
 onmessage = async ({ data: { id, text } }) => {
-  if (text.includes("forever")) for (postMessage({ said: "a long question" });;);
+  if (/forever|"folded"/.test(text)) for (postMessage({ said: "a long question" });;);
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: text };
   postMessage({ id, text: await (await fetch("ask", options)).text() });
 };
@@ -569,6 +569,24 @@ def test_examples_are_there_before_the_engine_and_one_that_takes_too_long_is_end
         tab.locator("#source").fill("a / b")
         held.pop().fulfill(body="")
         expect(slider(tab, "b")).to_be_enabled()
+        expect(tab.get_by_role("alert")).to_be_hidden()
+
+
+def test_pictures_with_closed_blocks_that_take_too_long_are_done_without(play, expect):
+    page = files("pyodide") | {"worker.js": WORKER.encode(), "examples.json": b'{"examples":[]}'}
+    with running(page=page) as server:
+
+        def before(tab):
+            tab.clock.install()
+            tab.route("**/engine.zip", lambda route: route.fulfill(body=""))
+
+        tab = play({"text": NETWORK}, server.address, before, viewport=NARROW)
+        expect(tab.locator(".engine")).to_contain_text("a long question")
+        tab.clock.fast_forward(PATIENCE)
+        expect(tab.locator(".engine")).to_be_hidden()
+        field(tab, "d").fill("-1")
+        expect(field(tab, "d")).to_be_enabled()
+        expect(tab.locator("[data-result]")).to_have_text("0.32")
         expect(tab.get_by_role("alert")).to_be_hidden()
 
 

@@ -33,7 +33,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   // Questions: one circuit is under way; of those that wait only the newest is asked
 
   let answer = null, loaded = null, svg = ""; // the last one that was a circuit; its drawing, and the key
-  let folds = false, folded = null; // whether pictures with closed blocks are wanted; the key of those there
+  let folds = false, folded = null; // whether pictures with closed blocks are wanted, null where they take
+                                    // too long; the key of those there
   let waiting = null, busy = null, gone = false, most = FEW; // gates that are drawn without a word
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
@@ -77,6 +78,10 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     mirror.replaceChildren(...(words && line ? pieces : [text.value]), "\n");
   };
   const receive = (got, asked) => {
+    if (got.late && asked.folded) { // without them, then
+      folds = null;
+      return update();
+    }
     if (got.error) {
       const { message, line, column } = got.error;
       if (asked.text === text.value) complain(message, line, column);
@@ -117,7 +122,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     fold();
   };
   const fold = () => { // a picture that does not fit gets others, with closed blocks
-    if (folds || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
+    if (folds !== false || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
     folds = true;
     update();
   };

@@ -47,7 +47,7 @@ const inWorker = progress => {
       const late = setTimeout(() => {
         worker.terminate();
         begin();
-        answered({ error: { message: "This took too long and was ended.", line: 0, column: 0 } });
+        answered({ late: true, error: { message: "This took too long and was ended.", line: 0, column: 0 } });
       }, PATIENCE);
       answered = answer => (clearTimeout(late), resolve(answer));
       worker.postMessage({ id: ++count, text: JSON.stringify(question) });
