@@ -121,7 +121,7 @@ class Numbers:
         blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
         seeds: Seeds | None = None, color_by: str | None = None,
     ) -> None:  # fmt: skip
-        self.order, self.digits, self.kind = order, digits, one_kind([v.data for v in order])
+        self.order, self.digits, self.alike = order, digits, one_kind([v.data for v in order])
         self.blank_values, self.blank_gradients = {*blank_values}, {*blank_gradients}
         self.shares: dict[Value, list[Share]] = {}
         self.uses = Counter(p for v in order for p in v.parents)
@@ -130,7 +130,7 @@ class Numbers:
         self.tints = None if color_by is None else Tints(order, color_by, self.sent)
 
     def number(self, x: Number) -> str:
-        return decimals(self.kind(x), self.digits)
+        return decimals(self.alike(x), self.digits)
 
     @cached_property
     def expected(self) -> dict[Value, Number]:
@@ -206,8 +206,8 @@ class Numbers:
         sent = [share for share, _ in shares if share is not None]
         grad = peek_grad(v)
         earlier = grad - sum(sent) if grad is not None and sent else 0
-        later = terms([self.kind(share) for _, share in shares], 0, self.digits)
-        return inked(RED, terms([*map(self.kind, sent)], self.kind(earlier), self.digits), later)
+        later = terms([self.alike(share) for _, share in shares], 0, self.digits)
+        return inked(RED, terms([*map(self.alike, sent)], self.alike(earlier), self.digits), later)
 
 
 def draw_gates(

@@ -387,10 +387,10 @@ def play(tabs):
         bits = at.partition("#")[2] if at else urlencode(keys or {})
         tab.evaluate("bits => (location.hash = bits)", bits)
         text = parse_qs(bits).get("text", [None])[0]
-        tab.wait_for_function(
-            "text => (text === null || document.querySelector('#source').value === text) && "
-            "!unanswered", arg=text, timeout=60_000,
-        )  # fmt: skip
+        arrived = """text => !unanswered &&
+          (text === null || document.querySelector("#source").value === text)"""
+        while not tab.evaluate(arrived, text):
+            tab.wait_for_timeout(20)
         return tab
 
     return opened

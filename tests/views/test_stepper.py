@@ -487,7 +487,8 @@ def test_in_forward_mode_the_wires_along_which_tangents_flow_are_blue(visit, tmp
 def test_it_plays_to_the_end_at_the_chosen_speed_and_stops(visit, tmp_path):
     html = page(fork(), tmp_path)
     tab = visit("<p>")
-    tab.clock.install()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)  # else it goes on by itself
     tab.set_content(html)
     tab.get_by_role("button", name="Play").click()
     tab.clock.run_for(4100)
