@@ -459,6 +459,13 @@ WRONG = [  # questions
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["0.5^y", "(x + 1)^(y + 1)*2", "y*(0.999^y)"])
+def test_a_huge_exponent_is_no_endless_answer(text):
+    """Exact fractions to such a power would take hours."""
+    answer = right("circuit", text, numbers={"x": -0.5, "y": 1e9}, rows=True, table=True)
+    assert answer["result"]["value"] == 0.0
+
+
 @pytest.mark.parametrize("question", WRONG, ids=str)
 def test_a_question_that_cannot_be_is_answered_by_words(question):
     assert PLAY.answer(question)["error"]["message"]
