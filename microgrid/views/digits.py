@@ -152,7 +152,7 @@ def right(compute: Callable[..., Any], shown: Sequence[str], end: str) -> bool:
     """
     sizes = [abs(number_of(x)) for x in shown]
     exact = all(x <= LARGE for x in sizes)
-    beyond = not exact and max(sizes, default=0) < math.inf  # then inf is no result, but too large a one
+    beyond = not exact and max(sizes) < math.inf  # then inf is no result, but stands for one
     for kind in (number_of, nearest)[not exact :]:
         with suppress(Exception):  # anyone's function
             found = compute(*map(kind, shown))
